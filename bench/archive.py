@@ -90,7 +90,15 @@ async def append(database: Database, cameras: int, hour: int, seconds: int) -> f
     for i in range(seconds):
         start = hour * HOUR_US + i * 1_000_000
         closed = [
-            Segment(f"c{(i * a_second + k) % cameras}/main", 1, start + k, start + k + MINUTE_US, MINUTE_US, 15_000_000, 1500)
+            Segment(
+                f"c{(i * a_second + k) % cameras}/main",
+                1,
+                start + k,
+                start + k + MINUTE_US,
+                MINUTE_US,
+                15_000_000,
+                1500,
+            )
             for k in range(a_second)
         ]
         async with database.session() as session:
@@ -161,7 +169,9 @@ async def fsck(folder: Path, files: int) -> list[Figure]:
     size = await asyncio.to_thread(link_all, folder, streams, first_hour, hours)
     statement = text("INSERT INTO footage (stream, hour, volume, deleting, entries) VALUES (:s, :h, 1, false, :e)")
     async with database.session() as session:
-        rows = [{"s": s, "h": h, "e": hour_of(s, h, size)} for s in streams for h in range(first_hour, first_hour + hours)]
+        rows = [
+            {"s": s, "h": h, "e": hour_of(s, h, size)} for s in streams for h in range(first_hour, first_hour + hours)
+        ]
         await session.execute(statement, rows)
         await session.execute(
             text("INSERT INTO stream_usage (stream, bytes_held, files) VALUES (:s, 0, 1)"), [{"s": s} for s in streams]
@@ -198,7 +208,9 @@ def clip_speed(folder: Path, minutes: int) -> list[Figure]:
             places[-1].size = len(data) - places[-1].offset
         path.write_bytes(data + gop_index.box(places))
         base = minute * MINUTE_US
-        gops += [LocatedGop(base + g.time_us, base + g.time_us + g.duration_us, path, g.offset, g.size, base) for g in places]
+        gops += [
+            LocatedGop(base + g.time_us, base + g.time_us + g.duration_us, path, g.offset, g.size, base) for g in places
+        ]
     began = time.perf_counter()
     size = clip.write(clip.plan(gops), folder / "clip.mp4")
     speed = size / (time.perf_counter() - began) / 1e6

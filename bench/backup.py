@@ -93,7 +93,9 @@ def measure(folder: Path, streams: int, cameras: int, days: int, seconds: float)
         Figure("streams", streams, ""),
         Figure("database", round(database / 1e9, 2), "GB"),
         Figure("rows of the index", made["tables"]["footage"], ""),
-        Figure("backup, with its restore and check", round(took, 1), "s", "shorter than the recording", beside["outlasted"]),
+        Figure(
+            "backup, with its restore and check", round(took, 1), "s", "shorter than the recording", beside["outlasted"]
+        ),
         Figure("archive", round(made["bytes"] / 1e9, 2), "GB"),
         Figure("packets lost while recording without a backup", alone["lost_packets"], ""),
         Figure("packets lost while the backup was made", beside["lost_packets"], "", "0", beside["lost_packets"] == 0),

@@ -43,7 +43,9 @@ class Context:
 
 def report(bench: str, figures: list[Figure]) -> int:
     """Print the JSON line; returns the exit status."""
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"
+    machine = (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}"
+    )
     print(json.dumps({"bench": bench, "machine": machine, "figures": [asdict(f) for f in figures]}, ensure_ascii=False))
     return 0 if all(f.ok for f in figures) else 1
 
@@ -70,7 +72,9 @@ def farm(
         "--host",
         host,
     ]
-    process = subprocess.Popen(command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -117,7 +117,9 @@ def _table(rows: list[Found]) -> dict[str, dict[str, object]]:
     for name in dict.fromkeys(r.name for r in rows):
         mine = [r for r in rows if r.name == name]
         otherwise = Counter(r.first or "nothing" for r in mine if r.hours is None)
-        table[name] = {str(s): round(_share(mine, s), 2) for s in (1, 2, 3)} | {"otherwise": dict(otherwise.most_common(4))}
+        table[name] = {str(s): round(_share(mine, s), 2) for s in (1, 2, 3)} | {
+            "otherwise": dict(otherwise.most_common(4))
+        }
     return table
 
 
@@ -152,7 +154,13 @@ def accuracy(c: Context, footage: Path | None, days: int, unseen: bool = False) 
         Figure("looks", looks, ""),
         Figure("looks with a finding", round(sum(flagged.values()) / looks, 4), ""),
         Figure("faults made up", len(opened), ""),
-        Figure("made up a camera-day", round(len(opened) / camera_days, 4), "", "≤ 0.005", len(opened) / camera_days <= 0.005),
+        Figure(
+            "made up a camera-day",
+            round(len(opened) / camera_days, 4),
+            "",
+            "≤ 0.005",
+            len(opened) / camera_days <= 0.005,
+        ),
         Figure("that the sample can prove (95 %)", round(bound, 4), "a camera-day"),
         *(
             Figure(f"opened in the right family within 4 h, {word}", round(share, 3), "", f"≥ {bar}", share >= bar)

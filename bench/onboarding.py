@@ -45,7 +45,18 @@ def crowd(cameras: int, make: str = "") -> Iterator[None]:
         "--http-port",
         str(HTTP_PORT),
     ]
-    command += ["--port", str(HTTP_PORT + 1), "--discovery-port", "0", "--loop", "2", "--make", make, "--user", LOGIN[0]]
+    command += [
+        "--port",
+        str(HTTP_PORT + 1),
+        "--discovery-port",
+        "0",
+        "--loop",
+        "2",
+        "--make",
+        make,
+        "--user",
+        LOGIN[0],
+    ]
     environment = {**ENVIRONMENT, "MINWANG_VIRTUAL_PASSWORD": LOGIN[1], "MINWANG_DIE_WITH_PARENT": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -135,7 +146,11 @@ async def measured(cameras: int, ask: Ask) -> None:
     await ask_all(cameras, ask)
     # Linux tells the highest mark in kilobytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"wall": time.monotonic() - began, "cpu": time.process_time() - cpu, "memory": max(0, peak - before)}))
+    print(
+        json.dumps(
+            {"wall": time.monotonic() - began, "cpu": time.process_time() - cpu, "memory": max(0, peak - before)}
+        )
+    )
 
 
 def client(kind: str, cameras: int) -> dict[str, float]:
@@ -154,9 +169,12 @@ async def plan_seconds(cameras: int = 10_000) -> float:
     from core.database import Database
 
     entries = [
-        {"id": f"c-{i}", "name": f"C {i}", "village": "v", "address": f"10.1.{i // 250}.{i % 250 + 1}"} for i in range(cameras)
+        {"id": f"c-{i}", "name": f"C {i}", "village": "v", "address": f"10.1.{i // 250}.{i % 250 + 1}"}
+        for i in range(cameras)
     ]
-    town = inventory.Inventory.model_validate({"town": "t", "villages": [{"code": "v", "name": "V"}], "cameras": entries})
+    town = inventory.Inventory.model_validate(
+        {"town": "t", "villages": [{"code": "v", "name": "V"}], "cameras": entries}
+    )
     text = inventory.dump(town)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite+aiosqlite:///{folder}/x.db", bytes(32))
@@ -209,7 +227,11 @@ def main() -> int:
             Figure("the same with all makes, wall", round(many_makes["wall"], 2), "s"),
             Figure("plan of 10,000 cameras", round(planned, 2), "s", "< 3", not full or planned < 3),
             Figure(
-                "hourly clock and state check", round(look["cpu"], 2), "CPU-s", "≤ 2 at 2,252", not full or look["cpu"] <= 2
+                "hourly clock and state check",
+                round(look["cpu"], 2),
+                "CPU-s",
+                "≤ 2 at 2,252",
+                not full or look["cpu"] <= 2,
             ),
         ],
     )

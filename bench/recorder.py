@@ -48,7 +48,9 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
     if missing := [p for p in PROGRAMS if shutil.which(p) is None]:
-        print(f"{' and '.join(missing)} not found: the parts compare with it; run apt-get install ffmpeg", file=sys.stderr)
+        print(
+            f"{' and '.join(missing)} not found: the parts compare with it; run apt-get install ffmpeg", file=sys.stderr
+        )
         return 1
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="minwang-bench-") as name:

@@ -49,7 +49,11 @@ def main() -> int:
     if set(args.only) & {"colours", "watch", "motion"}:
         from bench.parts import search_words
 
-        for name, part in (("colours", search_words.colours), ("watch", search_words.watch), ("motion", search_words.moved)):
+        for name, part in (
+            ("colours", search_words.colours),
+            ("watch", search_words.watch),
+            ("motion", search_words.moved),
+        ):
             figures += part(args.quick) if name in args.only else []
     if set(args.only) & {"store", "similar"}:
         from bench.parts import search_store

@@ -58,7 +58,8 @@ def parsers() -> list[Figure]:
 def write_station(folder: Path, cameras: int, hostile: int, *, tls: bool = False) -> None:
     rows = [f"rtsp://127.0.{i // STREAMS_A_HOST}.1:{FARM_PORT}/cam{i}" for i in range(cameras)]
     good = "".join(
-        f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: '{u}', engine: native}}}}}}\n" for i, u in enumerate(rows)
+        f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: '{u}', engine: native}}}}}}\n"
+        for i, u in enumerate(rows)
     )
     bad = "".join(
         f"- {{id: h{i}, name: h, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{HOSTILE_PORT + i}/a', engine: native}}}}}}\n"
@@ -118,7 +119,9 @@ def add_persons(folder: Path) -> None:
             "--reason",
             "bench",
         ]
-        subprocess.run(command, cwd=folder, env=ENVIRONMENT, input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, cwd=folder, env=ENVIRONMENT, input=PASSWORD.encode(), check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def query(folder: Path, text: str, *values: object) -> float:
@@ -132,8 +135,12 @@ def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
     gaps = query(
         folder,
         "SELECT sum(min(coalesce(end_us, ?), ?) - max(start_us, ?)) / 1e6 FROM gap WHERE stream LIKE 'c%' AND coalesce(end_us, ?) > ?",
-        now_us, now_us, since_us, now_us, since_us,
-    )  # fmt: skip
+        now_us,
+        now_us,
+        since_us,
+        now_us,
+        since_us,
+    )
     packets = query(folder, "SELECT sum(lost_packets) FROM stream_status WHERE stream LIKE 'c%'")
     recorded = query(folder, "SELECT count(*) FROM stream_status WHERE stream LIKE 'c%' AND state = 'recording'")
     return [

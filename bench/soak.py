@@ -69,7 +69,14 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     runners, devices = [], []
     for i, mount in enumerate(mounts):
         device = Device(
-            f"c{i}", f"{0xD0000 + i:06x}", mount.host, PORT + 1, PORT, {f"cam{i}": mount}, {f"cam{i}": (640, 360)}, LOGIN
+            f"c{i}",
+            f"{0xD0000 + i:06x}",
+            mount.host,
+            PORT + 1,
+            PORT,
+            {f"cam{i}": mount},
+            {f"cam{i}": (640, 360)},
+            LOGIN,
         )
         device.card = i % 2 == 0
         runner = web.AppRunner(OnvifService(device).application(), access_log=None)
@@ -132,7 +139,9 @@ async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list
         missing = await _all_record(station, 150)
         await asyncio.sleep(SETTLE_SECONDS)
         ended = to_microseconds(clock.now()) - 5 * SECOND
-    result = await account(station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected, faults.elsewhere)
+    result = await account(
+        station.database, dict.fromkeys(station.mounts, (began, ended)), faults.injected, faults.elsewhere
+    )
     findings = await verify(station.database, hash_files=True)
     if not findings.clean:
         _say(json.dumps(findings.as_dict())[:2000])
@@ -147,7 +156,9 @@ async def _forgive(station: Station) -> None:
         await session.execute(update(Camera).values(refused_at=None))
 
 
-def _figures(result: Account, count: Counter[str], clean: bool, files: int, streams: int, minutes: float) -> list[Figure]:
+def _figures(
+    result: Account, count: Counter[str], clean: bool, files: int, streams: int, minutes: float
+) -> list[Figure]:
     gaps = [Figure(f"in gaps: {cause}", round(s, 1), "camera-seconds") for cause, s in sorted(result.gaps.items())]
     return [
         Figure("cameras", streams, f"for {minutes:g} minutes"),
@@ -158,7 +169,9 @@ def _figures(result: Account, count: Counter[str], clean: bool, files: int, stre
         *gaps,
         Figure("neither recorded nor in a gap", round(result.nowhere, 1), "camera-seconds", "0", result.nowhere == 0),
         Figure("recorded twice", round(result.twice, 1), "camera-seconds", "0", round(result.twice, 1) == 0),
-        Figure("in gaps without such a fault", round(result.unexplained, 1), "camera-seconds", "0", result.unexplained == 0),
+        Figure(
+            "in gaps without such a fault", round(result.unexplained, 1), "camera-seconds", "0", result.unexplained == 0
+        ),
         Figure("files, all whole by size and hash", files, "", "whole", clean),
     ]
 

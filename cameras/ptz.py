@@ -19,7 +19,15 @@ from cameras.onvif.namespaces import PTZ
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.clock import Clock
-from core.errors import CameraError, CameraRefused, CameraUnreachable, ConflictError, MinwangError, NotFoundError, UsageError
+from core.errors import (
+    CameraError,
+    CameraRefused,
+    CameraUnreachable,
+    ConflictError,
+    MinwangError,
+    NotFoundError,
+    UsageError,
+)
 from core.network.connect_limiter import for_person
 from core.tasks import BackgroundTasks, run_all
 
@@ -192,7 +200,9 @@ class PtzControl:
         else:
             await self._ask(camera, "GotoHomePosition")
 
-    def _after(self, camera: Camera, held: _Held, name: str, seconds: float, deed: Callable[[], Awaitable[None]]) -> None:
+    def _after(
+        self, camera: Camera, held: _Held, name: str, seconds: float, deed: Callable[[], Awaitable[None]]
+    ) -> None:
         self._cancel(held, name)
 
         async def later() -> None:

@@ -27,7 +27,9 @@ class Village(Base):
     funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger, comment="Most that its recordings may take")
     own_account: Mapped[bool] = mapped_column(
-        default=False, server_default=false(), comment="Its cameras get an account of the station's own before their first use"
+        default=False,
+        server_default=false(),
+        comment="Its cameras get an account of the station's own before their first use",
     )
 
 
@@ -47,11 +49,17 @@ class Camera(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     village: Mapped[str] = mapped_column(ForeignKey("village.code"), index=True)
-    address: Mapped[str | None] = mapped_column(String(120), comment="host[:port][/path] of the ONVIF service, or its URL")
+    address: Mapped[str | None] = mapped_column(
+        String(120), comment="host[:port][/path] of the ONVIF service, or its URL"
+    )
     credential: Mapped[str | None] = mapped_column(ForeignKey("credential.name"))
-    profile: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Position, height, azimuth, cost … as in the inventory")
+    profile: Mapped[dict[str, Any]] = mapped_column(
+        JSON, comment="Position, height, azimuth, cost … as in the inventory"
+    )
     retired: Mapped[bool] = mapped_column(default=False, comment="No longer in the inventory; footage is kept")
-    device: Mapped[dict[str, Any] | None] = mapped_column(JSON, comment="ONVIF identity: maker, model, firmware, serial")
+    device: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON, comment="ONVIF identity: maker, model, firmware, serial"
+    )
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera clock minus ours, seconds")
     refused_at: Mapped[datetime | None] = mapped_column(comment="Credential refused; nobody tries until a person acts")
     seen_at: Mapped[datetime | None] = mapped_column(comment="Last ONVIF answer")
@@ -67,8 +75,12 @@ class Camera(Base):
     audited: Mapped[int] = mapped_column(default=0, server_default="0", comment="Maker's passwords tried on it so far")
     audited_at: Mapped[datetime | None] = mapped_column(comment="When the last of them was tried")
     certificate: Mapped[str | None] = mapped_column(String(64), comment="SHA-256 of the TLS certificate that it shows")
-    problem: Mapped[str | None] = mapped_column(String(200), comment="Why it could not be asked last time; null: it could")
-    acceptance: Mapped[dict[str, Any] | None] = mapped_column(JSON, comment="What was checked on the spot (R-MASK-2), by whom")
+    problem: Mapped[str | None] = mapped_column(
+        String(200), comment="Why it could not be asked last time; null: it could"
+    )
+    acceptance: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON, comment="What was checked on the spot (R-MASK-2), by whom"
+    )
     accepted_at: Mapped[datetime | None] = mapped_column(comment="Accepted by a person since then")
     streams: Mapped[list[Stream]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by="Stream.kind")
 
@@ -85,7 +97,9 @@ class Stream(Base):
     record: Mapped[bool] = mapped_column(default=True)
     schedule: Mapped[str] = mapped_column(String(120), default="", comment="Empty: always; hours of the day; 'event'")
     audio: Mapped[bool] = mapped_column(default=False, comment="Sound is recorded too")
-    from_inventory: Mapped[bool] = mapped_column(default=False, comment="Address given by hand, ONVIF does not change it")
+    from_inventory: Mapped[bool] = mapped_column(
+        default=False, comment="Address given by hand, ONVIF does not change it"
+    )
     snapshot_url: Mapped[str | None] = mapped_column(String(400))
     codec: Mapped[str | None] = mapped_column(String(10), comment="As ONVIF states it: H264, H265")
     width: Mapped[int | None] = mapped_column()
@@ -140,8 +154,12 @@ class InventoryApplied(Base):
     at: Mapped[datetime] = mapped_column(comment="When it was applied")
     actor: Mapped[str] = mapped_column(String(60), comment="Account name, 'command line' or 'station start'")
     file: Mapped[str] = mapped_column(String(400), comment="Path of the file")
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of what it says (cameras.registry.registry.digest)")
-    content: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What it says, without defaults; the base of the next merge")
+    digest: Mapped[str] = mapped_column(
+        String(64), comment="SHA-256 of what it says (cameras.registry.registry.digest)"
+    )
+    content: Mapped[dict[str, Any]] = mapped_column(
+        JSON, comment="What it says, without defaults; the base of the next merge"
+    )
 
 
 class DeviceSeen(Base):
@@ -174,12 +192,16 @@ class Finding(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Figures and names, no sentence and no secret")
     opened_at: Mapped[datetime] = mapped_column()
     closed_at: Mapped[datetime | None] = mapped_column(comment="Null: open")
-    closed_by: Mapped[str | None] = mapped_column(String(60), comment="Account that accepts it, or 'system' where it is gone")
+    closed_by: Mapped[str | None] = mapped_column(
+        String(60), comment="Account that accepts it, or 'system' where it is gone"
+    )
 
 
 class ModelNote(Base):
     __tablename__ = "model_note"
-    __table_args__ = ({"comment": "What a model of a firmware does not take, so that nobody tries it on each camera again"},)
+    __table_args__ = (
+        {"comment": "What a model of a firmware does not take, so that nobody tries it on each camera again"},
+    )
 
     manufacturer: Mapped[str] = mapped_column(String(60), primary_key=True)
     model: Mapped[str] = mapped_column(String(60), primary_key=True)

@@ -41,7 +41,9 @@ async def check_vault(database: Database, vault: Vault, path: Path) -> None:
             "restore the key file from the backup"
         )
     for name in foreign:
-        log.error("the password of '%s' was sealed with another key; give it again: minwang inventory password %s", name, name)
+        log.error(
+            "the password of '%s' was sealed with another key; give it again: minwang inventory password %s", name, name
+        )
 
 
 async def _sealed(database: Database) -> list[tuple[str, str]]:

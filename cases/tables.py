@@ -45,13 +45,19 @@ class WatchSubject(Base):
     approved_by: Mapped[str | None] = mapped_column(String(60))
     approved_at: Mapped[datetime | None] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column(comment="Matches nothing from here on")
-    vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector")
+    vector: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector"
+    )
     embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
     likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
     ended_at: Mapped[datetime | None] = mapped_column()
-    look_back_to: Mapped[datetime | None] = mapped_column(comment="Still to be looked for among what was seen since then")
-    looked_back_at: Mapped[datetime | None] = mapped_column(comment="When the matcher last worked on it; null: it waits")
+    look_back_to: Mapped[datetime | None] = mapped_column(
+        comment="Still to be looked for among what was seen since then"
+    )
+    looked_back_at: Mapped[datetime | None] = mapped_column(
+        comment="When the matcher last worked on it; null: it waits"
+    )
     auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
 
 

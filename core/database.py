@@ -152,7 +152,9 @@ def _engine(url: str) -> AsyncEngine:
         return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(
-        engine.sync_engine, "do_connect", lambda _dialect, _record, _args, options: options.update(async_creator_fn=_open)
+        engine.sync_engine,
+        "do_connect",
+        lambda _dialect, _record, _args, options: options.update(async_creator_fn=_open),
     )
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)

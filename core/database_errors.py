@@ -84,10 +84,14 @@ def _of_sqlite(told: str, where: str) -> StorageError:
 def _of_postgresql(told: str, where: str) -> StorageError:
     if _MISSING_DATABASE in told and "does not exist" in told:
         name = told.partition(_MISSING_DATABASE)[2].partition('"')[0]
-        return StorageError(f"{where}: there is no such database; make it with 'createdb {name}', or correct data.database")
+        return StorageError(
+            f"{where}: there is no such database; make it with 'createdb {name}', or correct data.database"
+        )
     if _MISSING_ROLE in told and "does not exist" in told:
         name = told.partition(_MISSING_ROLE)[2].partition('"')[0]
-        return StorageError(f"{where}: there is no such user; make it with 'createuser {name}', or correct data.database")
+        return StorageError(
+            f"{where}: there is no such user; make it with 'createuser {name}', or correct data.database"
+        )
     for text, remedy in _PERMANENT.items():
         if text in told:
             return StorageError(f"{where}: the server refuses ({told}); {remedy}")
@@ -97,5 +101,7 @@ def _of_postgresql(told: str, where: str) -> StorageError:
 def _last_line(error: SQLAlchemyError) -> str:
     """The driver's message without SQLAlchemy's statement and link."""
     text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("Is the server")]
+    lines = [
+        line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("Is the server")
+    ]
     return (lines[-1] if lines else type(error).__name__)[:300]

@@ -46,8 +46,16 @@ class FairExecutor:
     """
 
     def __init__(
-        self, name: str, workers: int, *, of_one: int, waiting: int, waiting_of_one: int, wait_s: float = 30.0, answer_s: float = 120.0
-    ):  # fmt: skip
+        self,
+        name: str,
+        workers: int,
+        *,
+        of_one: int,
+        waiting: int,
+        waiting_of_one: int,
+        wait_s: float = 30.0,
+        answer_s: float = 120.0,
+    ):
         self.name, self._workers, self._of_one = name, workers, of_one
         self._most_waiting, self._most_waiting_of_one = waiting, waiting_of_one
         self._wait_s, self._answer_s = wait_s, answer_s

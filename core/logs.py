@@ -107,5 +107,14 @@ def configure(process: str, level: str = "INFO") -> None:
     atexit.register(_repeats.close)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").addFilter(_BadRequests())
-    for noisy in ("fontTools", "weasyprint", "PIL", "aiosqlite", "apscheduler", "aiohttp.access", "alembic", "faiss.loader"):
+    for noisy in (
+        "fontTools",
+        "weasyprint",
+        "PIL",
+        "aiosqlite",
+        "apscheduler",
+        "aiohttp.access",
+        "alembic",
+        "faiss.loader",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -100,7 +100,9 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             (command.upgrade if action == "upgrade" else command.downgrade)(config, revision)
-            if engine.dialect.name == "sqlite" and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+            if engine.dialect.name == "sqlite" and (
+                broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            ):
                 raise StorageError(f"a row of table {broken[0]} names a row of {broken[2]} that is not there")
     finally:
         engine.dispose()

@@ -54,7 +54,9 @@ class StationSettings(Section):
             zoneinfo.ZoneInfo(name)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as e:
             near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
-            raise ValueError(f"'{name}' is not an IANA time zone; write it like {near[0] if near else 'Asia/Shanghai'}") from e
+            raise ValueError(
+                f"'{name}' is not an IANA time zone; write it like {near[0] if near else 'Asia/Shanghai'}"
+            ) from e
         return name
 
 
@@ -95,7 +97,9 @@ class WebSettings(Section):
         None, description="PEM file of the certificate and its chain; empty: `dir`/tls/server.crt."
     )
     certificate_key: Path | None = Field(None, description="PEM file of its private key; empty: `dir`/tls/server.key.")
-    redirect_port: int = Field(0, ge=0, le=65535, description="Plain HTTP port that leads to HTTPS (tls = own); 0: none.")
+    redirect_port: int = Field(
+        0, ge=0, le=65535, description="Plain HTTP port that leads to HTTPS (tls = own); 0: none."
+    )
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description="Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, else none.",
@@ -150,12 +154,16 @@ class RecorderSettings(Section):
     fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest stretch held in memory.")
     sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk's platter.")
     stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")
-    connect_rate: float = Field(20.0, gt=0, description="Connection attempts a second, all cameras and processes together.")
+    connect_rate: float = Field(
+        20.0, gt=0, description="Connection attempts a second, all cameras and processes together."
+    )
     connects_per_subnet: int = Field(
         4, ge=1, description="Simultaneous attempts into one /24 (or /64), of all processes together."
     )
     backfill: bool = Field(True, description="Fetch what was missed from the cameras' own cards (ONVIF Profile G).")
-    backfill_rate: int = Field(8_000_000, ge=100_000, description="Bits a second while a card is read; live video comes first.")
+    backfill_rate: int = Field(
+        8_000_000, ge=100_000, description="Bits a second while a card is read; live video comes first."
+    )
 
 
 class RetentionSettings(Section):
@@ -169,8 +177,12 @@ class PictureSettings(Section):
 
     alert_days: float = Field(180, gt=0, description="Days that the pictures of alerts are kept.")
     candidate_days: float = Field(180, gt=0, description="Days that the pictures of search candidates are kept.")
-    patrol_days: float = Field(31, gt=0, description="Days that patrol's pictures are kept; of a fault: after it is closed.")
-    order_days: float = Field(365, gt=0, description="Days that photos of work orders are kept after the order is closed.")
+    patrol_days: float = Field(
+        31, gt=0, description="Days that patrol's pictures are kept; of a fault: after it is closed."
+    )
+    order_days: float = Field(
+        365, gt=0, description="Days that photos of work orders are kept after the order is closed."
+    )
 
 
 class PatrolSettings(Section):
@@ -179,27 +191,37 @@ class PatrolSettings(Section):
     pace: float = Field(
         1.0, gt=0, le=1, description="Shrinks the times that confirm and close faults; below 1 for demonstrations only."
     )
-    learning_looks: int = Field(24, ge=5, description="Good looks of a camera before its picture is judged against them.")
+    learning_looks: int = Field(
+        24, ge=5, description="Good looks of a camera before its picture is judged against them."
+    )
     keep_days: float = Field(5, gt=0, description="Days of looks that say what a camera usually looks like.")
     at_once: int = Field(8, ge=1, le=64, description="Cameras looked at at once in a round.")
     workers: int = Field(2, ge=1, le=64, description="Processes that decode and judge pictures.")
-    visits_at_once: int = Field(128, ge=1, le=1000, description="Cameras that are not recorded, visited at once in a round.")
+    visits_at_once: int = Field(
+        128, ge=1, le=1000, description="Cameras that are not recorded, visited at once in a round."
+    )
     frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
 
 
 class SearchSettings(Section):
-    detector: str = Field("auto", description="Id of a detection pack; auto: the best installed, else builtin (no model).")
+    detector: str = Field(
+        "auto", description="Id of a detection pack; auto: the best installed, else builtin (no model)."
+    )
     embedder: str = Field("auto", description="Id of the pack by which people are recognised again; auto or none.")
     attributes: bool = Field(True, description="Ask the installed packs for attributes: bags, hats, kinds of vehicles.")
     plates: bool = Field(False, description="Read registration plates, where a pack for it is installed.")
     threshold: float | None = Field(
         None, ge=0, le=1, description="Lowest score that becomes a sighting; empty: the pack's own."
     )
-    workers: int = Field(0, ge=0, le=64, description="Processes of one thread each that look at keyframes; 0: half the cores.")
+    workers: int = Field(
+        0, ge=0, le=64, description="Processes of one thread each that look at keyframes; 0: half the cores."
+    )
     batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream looked at in one go.")
     days: float = Field(31, gt=0, description="Days that sightings, their pictures and vectors are kept.")
     unmatched_days: float = Field(
-        14, ge=1, description="Days that pictures and vectors are kept of sightings that became no alert and no candidate."
+        14,
+        ge=1,
+        description="Days that pictures and vectors are kept of sightings that became no alert and no candidate.",
     )
 
     @property
@@ -209,7 +231,9 @@ class SearchSettings(Section):
 
 
 class BackupSettings(Section):
-    target: Path | None = Field(None, description="Folder of the nightly backups, on another disk; empty: none are made.")
+    target: Path | None = Field(
+        None, description="Folder of the nightly backups, on another disk; empty: none are made."
+    )
     at: str = Field("02:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Local time at which one is made.")
     keep: int = Field(14, ge=1, description="Archives that are kept; the oldest go.")
     passphrase_file: Path | None = Field(None, description="File (mode 600) with the passphrase that seals the key.")
@@ -288,7 +312,9 @@ def load(path: Path | None = None) -> Settings:
     """
     source = settings_source.read(settings_source.find(path))
     sections = {
-        n: f for n, f in Settings.model_fields.items() if isinstance(f.annotation, type) and issubclass(f.annotation, Section)
+        n: f
+        for n, f in Settings.model_fields.items()
+        if isinstance(f.annotation, type) and issubclass(f.annotation, Section)
     }
     settings_source.check_variables(list(sections))
     try:

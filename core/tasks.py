@@ -93,7 +93,11 @@ class BackgroundTasks:
         return task
 
     async def _keep_running(
-        self, name: str, body: Callable[[], Awaitable[object]], essential: bool, failed: Callable[[Exception], object] | None
+        self,
+        name: str,
+        body: Callable[[], Awaitable[object]],
+        essential: bool,
+        failed: Callable[[Exception], object] | None,
     ) -> None:
         in_a_row = 0
         while True:
@@ -105,7 +109,9 @@ class BackgroundTasks:
             if failed is not None:
                 self._tell(name, failed, error)
             if essential and in_a_row >= MAX_FAILURES:
-                self._fatal = self._fatal or TaskFailed(f"'{name}' failed {in_a_row} times in a row, at last with: {error}")
+                self._fatal = self._fatal or TaskFailed(
+                    f"'{name}' failed {in_a_row} times in a row, at last with: {error}"
+                )
                 self._fatal_happened.set()
             await self._clock.sleep(delay)
 

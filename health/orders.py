@@ -94,11 +94,21 @@ async def _create(
     vendor = wish.vendor or str(camera.profile.get("maintainer") or "" if camera else "")
     title = f"{camera.name if camera else worst.detail} {' '.join(FAMILIES[f.family].chinese for f in faults)}"
     order = WorkOrder(
-        village=worst.village, camera=worst.camera or None, title=title[:120], state=ASSIGNED if wish.assignee or vendor else NEW,
-        severity=worst.severity, vendor=vendor, assignee=wish.assignee, created_at=at, created_by=by,
-        respond_by=deadline(at, respond, zone), mend_by=deadline(at, mend, zone), reopened=0, reminded=0,
+        village=worst.village,
+        camera=worst.camera or None,
+        title=title[:120],
+        state=ASSIGNED if wish.assignee or vendor else NEW,
+        severity=worst.severity,
+        vendor=vendor,
+        assignee=wish.assignee,
+        created_at=at,
+        created_by=by,
+        respond_by=deadline(at, respond, zone),
+        mend_by=deadline(at, mend, zone),
+        reopened=0,
+        reminded=0,
         warranty=_under_warranty(camera, at),
-    )  # fmt: skip
+    )
     session.add(order)
     await session.flush()
     for fault in faults:
@@ -114,9 +124,19 @@ def _under_warranty(camera: Camera | None, at: datetime) -> bool:
 
 
 async def move(
-    session: AsyncSession, number: int, state: str, at: datetime, by: str, *, text: str = "", assignee: str = "",
-    vendor: str = "", cost: float | None = None, into: int | None = None, villages: Villages = None,
-) -> WorkOrder:  # fmt: skip
+    session: AsyncSession,
+    number: int,
+    state: str,
+    at: datetime,
+    by: str,
+    *,
+    text: str = "",
+    assignee: str = "",
+    vendor: str = "",
+    cost: float | None = None,
+    into: int | None = None,
+    villages: Villages = None,
+) -> WorkOrder:
     """A step of an order. `villages`: the scope of whoever takes it, which must have the order and the one that it is merged
     `into`. Raises NotFoundError, UsageError, ConflictError for a step that there is not."""
     order = await session.scalar(select(WorkOrder).where(WorkOrder.id == number, within(WorkOrder.village, villages)))
@@ -163,7 +183,9 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
 
 async def _note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: str, text: str = "") -> None:
     session.add(WorkOrderNote(order=order.id, at=at, by=by, step=step, text=text[:400]))
-    events.append(session, at, "order.moved", village=order.village, camera=order.camera, order=order.id, state=order.state)
+    events.append(
+        session, at, "order.moved", village=order.village, camera=order.camera, order=order.id, state=order.state
+    )
 
 
 async def care(session: AsyncSession, now: datetime) -> list[WorkOrder]:
@@ -183,7 +205,9 @@ async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Faul
     """Mended is what has shown nothing for two hours; what shows again before that was not."""
     mended = order.mended_at or now
     open_still = [f for f in faults if f.state not in (CLOSED, DISMISSED)]
-    seen_again = [f for f in open_still if any(m[1] and m[0] > mended.timestamp() + 60 for m in f.facts.get("marks", []))]
+    seen_again = [
+        f for f in open_still if any(m[1] and m[0] > mended.timestamp() + 60 for m in f.facts.get("marks", []))
+    ]
     if seen_again or (open_still and now - mended >= 2 * VERIFY):
         order.state, order.reopened, order.mended_at = WORKING, order.reopened + 1, None
         await _note(session, order, now, "system", "reopened", " ".join(f.family for f in seen_again or open_still))

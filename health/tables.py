@@ -46,7 +46,9 @@ class Inspection(Base):
     figures: Mapped[dict[str, Any]] = mapped_column(
         JSON, comment="What was measured (health.picture.measurement, health.checks.stream)"
     )
-    light: Mapped[str] = mapped_column(String(6), default="", server_default="", comment="day, night; empty: no picture")
+    light: Mapped[str] = mapped_column(
+        String(6), default="", server_default="", comment="day, night; empty: no picture"
+    )
     accepted: Mapped[bool] = mapped_column(
         default=False, server_default="0", comment="Belongs to what the camera usually looks like"
     )
@@ -75,7 +77,9 @@ class CameraBaseline(Base):
     )
     patterned: Mapped[int] = mapped_column(default=0, server_default="0", comment="Looks in it")
     sky_at: Mapped[datetime | None] = mapped_column(comment="When it last showed what its neighbours showed too")
-    next_look_at: Mapped[datetime | None] = mapped_column(index=True, comment="Inspected again then, before the next round")
+    next_look_at: Mapped[datetime | None] = mapped_column(
+        index=True, comment="Inspected again then, before the next round"
+    )
     fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
     bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")
     change: Mapped[float | None] = mapped_column(
@@ -105,8 +109,12 @@ class Fault(Base):
     state: Mapped[str] = mapped_column(String(12), comment="suspect, open, recovering, closed, dismissed")
     severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
     detail: Mapped[str] = mapped_column(String(300), default="")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}", comment="What spoke for it last")
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}", comment="The state machine's memory")
+    figures: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}", comment="What spoke for it last"
+    )
+    facts: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}", comment="The state machine's memory"
+    )
     first_seen: Mapped[datetime] = mapped_column(comment="First look that showed it")
     opened_at: Mapped[datetime | None] = mapped_column()
     closed_at: Mapped[datetime | None] = mapped_column()
@@ -216,7 +224,9 @@ class CameraDay(Base):
     recorded: Mapped[float] = mapped_column(comment="Of these, it was")
     missing: Mapped[dict[str, float]] = mapped_column(JSON, comment="required - recorded, by cause")
     looked: Mapped[bool] = mapped_column(comment="Patrol looked at it")
-    intact: Mapped[bool | None] = mapped_column(comment="No fault of severity 1 or 2 was open at the end; null: not looked at")
+    intact: Mapped[bool | None] = mapped_column(
+        comment="No fault of severity 1 or 2 was open at the end; null: not looked at"
+    )
     clock_right: Mapped[bool | None] = mapped_column(comment="Within 2 s; null: not known")
     short_holes: Mapped[int | None] = mapped_column(BigInteger, comment="Holes below a second; null: not counted then")
     short_hole_seconds: Mapped[float | None] = mapped_column(comment="What is missing in them; it counts as recorded")
@@ -257,9 +267,13 @@ class RegisterSupplement(Base):
     __tablename__ = "register_supplement"
     __table_args__ = ({"comment": "What became known of a day after its register was signed, signed likewise"},)
 
-    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day of the register that it belongs to")
+    day: Mapped[str] = mapped_column(
+        String(10), primary_key=True, comment="Local day of the register that it belongs to"
+    )
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="1, 2, … of the day")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was not in the register or an earlier supplement")
+    figures: Mapped[dict[str, Any]] = mapped_column(
+        JSON, comment="What was not in the register or an earlier supplement"
+    )
     digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the digest before it and the figures")
     signed_by: Mapped[str] = mapped_column(String(60))
     signed_at: Mapped[datetime] = mapped_column()

@@ -46,7 +46,9 @@ class StreamSpec:
         else:
             why = "it names no host"
         if not host:
-            raise StationFault(f"the stream's address '{redact(self.url)}' is not valid ({why}); correct it in the inventory")
+            raise StationFault(
+                f"the stream's address '{redact(self.url)}' is not valid ({why}); correct it in the inventory"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ class OpenSegment(Base):
     __table_args__ = ({"comment": "Segment files that are being written, or were when a recorder died"},)
 
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
-    start_us: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC")
+    start_us: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC"
+    )
     volume: Mapped[int] = mapped_column()
     flags: Mapped[int] = mapped_column(default=0, comment="As in the entry (nvr.archive.segment_index)")
 
@@ -72,7 +74,9 @@ class Footage(Base):
     stream: Mapped[str] = mapped_column(String(50), comment="<camera>/<kind>")
     hour: Mapped[int] = mapped_column(comment="Hours since 1970 UTC in which the segments begin")
     volume: Mapped[int] = mapped_column()
-    deleting: Mapped[bool] = mapped_column(default=False, comment="Some entries are flagged: their files are being removed")
+    deleting: Mapped[bool] = mapped_column(
+        default=False, comment="Some entries are flagged: their files are being removed"
+    )
     entries: Mapped[bytes] = mapped_column(
         LargeBinary, comment="Packed entries (nvr.archive.segment_index), in the order of closing"
     )
@@ -121,7 +125,9 @@ class Shortfall(Base):
 class FootageDeletion(Base):
     __tablename__ = "footage_deletion"
     __table_args__ = (
-        {"comment": "Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256"},
+        {
+            "comment": "Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256"
+        },
     )
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day in which the files began")
@@ -183,7 +189,9 @@ class Gap(Base):
     end_us: Mapped[int | None] = mapped_column(BigInteger, comment="µs UTC; null: goes on")
     cause: Mapped[str] = mapped_column(String(20), comment="One of nvr.tables.GAP_CAUSES")
     detail: Mapped[str] = mapped_column(String(200), default="", comment="What was seen, without secrets")
-    ask_at: Mapped[datetime | None] = mapped_column(comment="When the camera's card is asked for it; null: not (any more)")
+    ask_at: Mapped[datetime | None] = mapped_column(
+        comment="When the camera's card is asked for it; null: not (any more)"
+    )
 
 
 class ClockCorrection(Base):
@@ -241,7 +249,10 @@ class StreamStatus(Base):
         BigInteger, default=0, server_default="0", comment="Of another SSRC, payload type or channel: ignored"
     )
     skipped_units: Mapped[int] = mapped_column(
-        BigInteger, default=0, server_default="0", comment="NAL units that no decoder needs (unknown, vendors', oversized SEI)"
+        BigInteger,
+        default=0,
+        server_default="0",
+        comment="NAL units that no decoder needs (unknown, vendors', oversized SEI)",
     )
     damaged_units: Mapped[int] = mapped_column(
         BigInteger, default=0, server_default="0", comment="Pictures dropped because a part of them is missing"
@@ -261,12 +272,18 @@ class StreamStatus(Base):
         server_default="0",
         comment="Readings put off because the stream takes more than its share of the CPU",
     )
-    short_holes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0", comment="Holes below a second: no gaps")
-    short_hole_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="What is missing in them")
+    short_holes: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="Holes below a second: no gaps"
+    )
+    short_hole_seconds: Mapped[float] = mapped_column(
+        default=0.0, server_default="0", comment="What is missing in them"
+    )
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")
     reconnects: Mapped[int] = mapped_column(default=0)
     jumps: Mapped[float] = mapped_column(
-        default=0.0, server_default="0", comment="Timestamps that jumped or stood still, about so many in the last five minutes"
+        default=0.0,
+        server_default="0",
+        comment="Timestamps that jumped or stood still, about so many in the last five minutes",
     )
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera's clock minus ours, seconds")
     keyframe_seconds: Mapped[float | None] = mapped_column(

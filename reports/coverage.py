@@ -151,9 +151,13 @@ class Reports:
             async with self._database.session() as session:
                 session.add(
                     StoredReport(
-                        village=report.village, month=report.month, figures=asdict(report), digest=report.digest, made_at=now
+                        village=report.village,
+                        month=report.month,
+                        figures=asdict(report),
+                        digest=report.digest,
+                        made_at=now,
                     )
-                )  # fmt: skip
+                )
         except IntegrityError:  # somebody else's request was faster: that one counts
             async with self._database.reading() as session:
                 return _restored(await session.get_one(StoredReport, (report.village, report.month)))
@@ -168,7 +172,7 @@ def _restored(row: StoredReport) -> VillageReport:
 
 async def _made(
     session: AsyncSession, village: Village, start: datetime, end: datetime, now: datetime, *, final: bool
-) -> VillageReport:  # fmt: skip
+) -> VillageReport:
     zone = start.tzinfo
     assert zone is not None
     until = min(end, max(now, start))
@@ -178,7 +182,9 @@ async def _made(
     )  # rates and money are of the same cameras' village
     cameras = await periods_in_use.between(session, until - AT_THE_END, until, [village.code])
     # A camera that hangs elsewhere since brings no outages of there.
-    faults = [f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code]
+    faults = [
+        f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code
+    ]
     rows = await figures.period(session, every, start.date(), last, zone, now)
     told = figures.summary(rows, faults, len(cameras), until)
     return VillageReport(

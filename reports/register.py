@@ -46,7 +46,8 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
         faults=listed(day["figures"]["faults"]),
         patrol=day["figures"].get("patrol"),
         supplements=[
-            {**s, "faults": listed(s["figures"]["faults"]), "signed": clock(s["signed_at"])} for s in day.get("supplements", ())
+            {**s, "faults": listed(s["figures"]["faults"]), "signed": clock(s["signed_at"])}
+            for s in day.get("supplements", ())
         ],
         station=station,
         percent=percent,

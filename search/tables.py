@@ -20,7 +20,9 @@ class SeenBy(Base):
         },
     )
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="0…4095, part of a sighting's id")
+    number: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, comment="0…4095, part of a sighting's id"
+    )
     camera: Mapped[str] = mapped_column(String(40))
     village: Mapped[str] = mapped_column(String(40), index=True)
 
@@ -41,10 +43,16 @@ class IndexState(Base):
     __table_args__ = ({"comment": "What each stream's reader last did; where it is stands beside the sightings"},)
 
     stream: Mapped[str] = mapped_column(String(50), primary_key=True)
-    position_us: Mapped[int] = mapped_column(BigInteger, comment="Keyframes up to here were done, µs UTC; for people to read")
-    strikes: Mapped[int] = mapped_column(default=0, comment="Crashes of the worker on this stream in a row; 2: quarantine")
+    position_us: Mapped[int] = mapped_column(
+        BigInteger, comment="Keyframes up to here were done, µs UTC; for people to read"
+    )
+    strikes: Mapped[int] = mapped_column(
+        default=0, comment="Crashes of the worker on this stream in a row; 2: quarantine"
+    )
     keyframes: Mapped[int] = mapped_column(BigInteger, default=0, comment="Keyframes passed so far")
-    decoded: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them decoded: the others were quiet by their sizes")
+    decoded: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="Of them decoded: the others were quiet by their sizes"
+    )
     detected: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them given to the detector")
     undecodable: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them broken")
     skipped: Mapped[int] = mapped_column(BigInteger, default=0, comment="Seconds passed over unseen, for lack of time")

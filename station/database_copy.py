@@ -76,7 +76,9 @@ class DatabaseSide:
     def _table(self, table: sa.Table) -> sa.Table:
         """As in the schema, but with JSON as text."""
         columns = [
-            sa.Column(c.name, _JsonText(self.server) if isinstance(c.type, sa.JSON) else c.type, primary_key=c.primary_key)
+            sa.Column(
+                c.name, _JsonText(self.server) if isinstance(c.type, sa.JSON) else c.type, primary_key=c.primary_key
+            )
             for c in table.columns
         ]
         return sa.Table(table.name, sa.MetaData(), *columns)
@@ -84,7 +86,8 @@ class DatabaseSide:
     def key(self, table: sa.Table) -> list[Any]:
         """The primary key in an order that both databases share: text by its bytes."""
         return [
-            sa.collate(c, "C" if self.server else "BINARY") if isinstance(c.type, sa.String) else c for c in table.primary_key
+            sa.collate(c, "C" if self.server else "BINARY") if isinstance(c.type, sa.String) else c
+            for c in table.primary_key
         ]
 
     def names(self, connection: sa.Connection) -> set[str]:
@@ -157,7 +160,9 @@ def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
     if NOTES in there:
         return True
     if there:
-        raise UsageError(f"the target holds tables ({', '.join(sorted(there)[:3])} …); name an empty database: createdb")
+        raise UsageError(
+            f"the target holds tables ({', '.join(sorted(there)[:3])} …); name an empty database: createdb"
+        )
     migrate.run(target.url)
     with target.engine.begin() as connection:
         _NOTES.create(connection)
@@ -229,7 +234,9 @@ def _compare(source: DatabaseSide, target: DatabaseSide, name: str) -> tuple[int
     plain = [_plain(c) for c in source.tables[name].columns]
     with contextlib.closing(source.rows(name)) as ours, contextlib.closing(target.rows(name)) as theirs:
         for one, other in zip_longest(ours, theirs):
-            texts = [None if row is None else repr([p(v) for p, v in zip(plain, row, strict=True)]) for row in (one, other)]
+            texts = [
+                None if row is None else repr([p(v) for p, v in zip(plain, row, strict=True)]) for row in (one, other)
+            ]
             if texts[0] != texts[1]:
                 keys = [i for i, c in enumerate(source.tables[name].columns) if c.primary_key]
                 which = [(one or other or ())[i] for i in keys]
@@ -255,7 +262,9 @@ def _set_sequences(target: DatabaseSide, connection: sa.Connection) -> None:
     """New rows get ids behind those that were copied."""
     for name, table in target.tables.items():
         for column in table.primary_key.columns:
-            sequence = connection.scalar(sa.text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": f'"{name}"', "c": column.name})
+            sequence = connection.scalar(
+                sa.text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": f'"{name}"', "c": column.name}
+            )
             highest = connection.scalar(sa.select(sa.func.max(column))) if sequence else None
             if highest is not None:
                 connection.execute(sa.select(sa.func.setval(sequence, highest)))

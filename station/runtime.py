@@ -53,7 +53,11 @@ def tune_allocator() -> None:
     gc.set_threshold(200_000, 10, 10)
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        for option, value in ((-8, 1), (-1, 64 << 20), (-3, 16 << 20)):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+        for option, value in (
+            (-8, 1),
+            (-1, 64 << 20),
+            (-3, 16 << 20),
+        ):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
             libc.mallopt(option, value)
 
 
@@ -63,7 +67,9 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     supervisor = os.environ.get(SUPERVISOR)
     if supervisor is not None and os.getppid() != int(supervisor):
-        sys.exit("the supervisor has ended while its worker was starting")  # no signal comes for what was before the call
+        sys.exit(
+            "the supervisor has ended while its worker was starting"
+        )  # no signal comes for what was before the call
 
 
 async def until_stopped() -> None:
@@ -82,5 +88,7 @@ async def visits_of(settings: Settings, database: Database, clock: Clock) -> Pro
 
     budget = ConnectLimiter.of_station(settings, clock)
     return Probes(
-        database, await vault_of(settings, database), KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once)
+        database,
+        await vault_of(settings, database),
+        KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once),
     )

@@ -62,7 +62,9 @@ async def _compare(database: Database, clock: Clock, path: Path) -> None:
     try:
         wanted = await asyncio.to_thread(inventory.load, path)
     except InventoryError as e:
-        log.warning("%s is not good any more (minwang inventory check); the station goes on with its registry: %s", path, e)
+        log.warning(
+            "%s is not good any more (minwang inventory check); the station goes on with its registry: %s", path, e
+        )
         return
     async with database.session() as session:
         plan = await registry.plan(session, wanted)

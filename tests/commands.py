@@ -28,7 +28,9 @@ def minwang(
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / name for name in STREAMS}
         files["stdin"].write_text(input)
-        process = _context.Process(target=_run, args=(arguments, str(cwd), dict(os.environ if env is None else env), folder))
+        process = _context.Process(
+            target=_run, args=(arguments, str(cwd), dict(os.environ if env is None else env), folder)
+        )
         process.start()
         process.join(timeout)
         if process.exitcode is None:
@@ -39,12 +41,19 @@ def minwang(
         return subprocess.CompletedProcess(arguments, process.exitcode, *said)
 
 
-def started(*arguments: str, cwd: Path, timeout: float | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+def started(
+    *arguments: str, cwd: Path, timeout: float | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """The same as `./minwang` starts it: Python anew."""
     return subprocess.run(
-        [sys.executable, "-m", "station", *arguments], cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-        capture_output=True, text=True, check=False, timeout=timeout,
-    )  # fmt: skip
+        [sys.executable, "-m", "station", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
 
 
 def _run(arguments: tuple[str, ...], cwd: str, env: dict[str, str], folder: str) -> None:

@@ -65,7 +65,10 @@ needs_models = pytest.mark.skipif(not MODELS.is_dir(), reason=f"detector models 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--database", choices=["sqlite", "postgresql"], default="sqlite", help="On which database the tests run that use one."
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="On which database the tests run that use one.",
     )
 
 

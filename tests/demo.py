@@ -47,8 +47,12 @@ def demo() -> Iterator[Demo]:
     with tempfile.NamedTemporaryFile("w", suffix=".log") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "station", "demo", "--seconds", "3600", "--port", str(port)],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), RUN: run}, stdout=subprocess.PIPE, stderr=out, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), RUN: run},
+            stdout=subprocess.PIPE,
+            stderr=out,
+            text=True,
+        )
         try:
             deadline = time.monotonic() + 240  # drawing the streets takes most of a minute on a busy machine
             while (told := Path(out.name).read_text()).count(

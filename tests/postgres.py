@@ -43,7 +43,9 @@ def server() -> Iterator[str]:
         shutil.chown(folder, "postgres")
     data = folder / "data"
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run([*as_user, at / "initdb", "-D", data, "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"], **quiet)  # type: ignore[call-overload]
+    subprocess.run(
+        [*as_user, at / "initdb", "-D", data, "-A", "trust", "-U", "minwang", "-E", "UTF8", "--no-sync"], **quiet
+    )  # type: ignore[call-overload]
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
     subprocess.run([*as_user, at / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet)  # type: ignore[call-overload]
     address = f"postgresql+psycopg://minwang@/{{}}?host={folder}"

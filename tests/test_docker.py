@@ -34,7 +34,9 @@ def test_hadolint_accepts_the_dockerfile() -> None:
 
 
 def test_yamllint_accepts_compose_and_inventory() -> None:
-    rules = "{extends: default, rules: {document-start: disable, line-length: {max: 140}, braces: {max-spaces-inside: 1}}}"
+    rules = (
+        "{extends: default, rules: {document-start: disable, line-length: {max: 140}, braces: {max-spaces-inside: 1}}}"
+    )
     command = [
         sys.executable,
         "-m",
@@ -101,12 +103,22 @@ def test_no_service_keeps_logs_without_end_and_the_database_listens_on_no_networ
 def test_the_build_context_holds_the_program_and_nothing_of_the_station(tmp_path: Path) -> None:
     """Of a checkout in which somebody runs a station: its settings, passwords, footage and weights stay out of the image."""
     context = tmp_path / "checkout"
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     for name in filter(None, files):
         (context / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, context / name)
     private = [
-        *("minwang.toml", "town.yaml", "data/minwang.db", "data/secret.key", "data/video/a/1.mp4", "disk1/1.mp4", "core/a.key"),
+        *(
+            "minwang.toml",
+            "town.yaml",
+            "data/minwang.db",
+            "data/secret.key",
+            "data/video/a/1.mp4",
+            "disk1/1.mp4",
+            "core/a.key",
+        ),
         *(
             "search/yolo.pt",
             "web/console/node_modules/x/index.js",
@@ -176,7 +188,9 @@ def _console(status: int) -> Iterator[int]:
 def _check(folder: Path, port: int, host: str = "0.0.0.0") -> subprocess.CompletedProcess[str]:
     settings = folder / "minwang.toml"
     settings.write_text(f'[web]\nhost = "{host}"\nport = {port}\n')
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MINWANG_")} | {"MINWANG_CONFIG": str(settings)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MINWANG_")} | {
+        "MINWANG_CONFIG": str(settings)
+    }
     command = [sys.executable, ROOT / "docker" / "healthcheck.py"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=30)
 

@@ -69,10 +69,10 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
 
 
 def test_a_fresh_clone_tries_them_before_its_development_packages_are_there() -> None:
-    without = (
-        "import sys; sys.modules.update(pytest=None, hypothesis=None); sys.argv += ['--help']; import tests.fresh.__main__"
+    without = "import sys; sys.modules.update(pytest=None, hypothesis=None); sys.argv += ['--help']; import tests.fresh.__main__"
+    done = subprocess.run(
+        [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
-    done = subprocess.run([sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert "bare system" in done.stdout
 
 
@@ -98,7 +98,10 @@ def test_counts_in_the_documents_are_those_of_the_code() -> None:
     english, chinese, cameras = (
         (ROOT / file).read_text(encoding="utf-8") for file in ("README.md", "README.zh-CN.md", "docs/cameras.md")
     )
-    assert f"{len(MAKES)} virtual makes with {len(QUIRKS)} bad habits" in english and f"{pictures} picture families" in english
+    assert (
+        f"{len(MAKES)} virtual makes with {len(QUIRKS)} bad habits" in english
+        and f"{pictures} picture families" in english
+    )
     assert f"{len(MAKES)} 种虚拟机型, {len(QUIRKS)} 种怪癖" in chinese and f"{pictures} 类画面问题" in chinese
     assert f"{len(QUIRKS)} habits of real cameras" in cameras and f"cameras of {len(MAKES)} makes" in cameras
 

@@ -10,9 +10,23 @@ from tests.test_layers import BELOW, ROOT, sources
 
 # Names of an older vocabulary.
 GIVEN_UP = {
-    "take_apart", "Ticker", "UnitAssembler", "BlackBox", "StallGuard", "ConnectionBudget", "spare_memory", "CameraSight", "Looked", "Shelf",
-    "ClockCare", "PolicyCare", "AccountCare", "EventCare", "NoPlace", "Closeup",
-}  # fmt: skip
+    "take_apart",
+    "Ticker",
+    "UnitAssembler",
+    "BlackBox",
+    "StallGuard",
+    "ConnectionBudget",
+    "spare_memory",
+    "CameraSight",
+    "Looked",
+    "Shelf",
+    "ClockCare",
+    "PolicyCare",
+    "AccountCare",
+    "EventCare",
+    "NoPlace",
+    "Closeup",
+}
 
 
 def test_no_public_class_name_occurs_twice() -> None:
@@ -33,7 +47,10 @@ def test_words_that_were_given_up_are_found_nowhere() -> None:
     documents = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("README*.md")]
     found = [
         f"{path.relative_to(ROOT)}:{number}: {match[0]}"
-        for path in [*documents, *(p for package in [*BELOW, "bench"] for p in sources(package) if "versions" not in p.parts)]
+        for path in [
+            *documents,
+            *(p for package in [*BELOW, "bench"] for p in sources(package) if "versions" not in p.parts),
+        ]
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         for match in old.finditer(line)
     ]

@@ -171,20 +171,33 @@ CASES: dict[str, Callable[[], object]] = {
     "challenge of spaces": challenge("Digest a" + " " * HEAD),
     "SDP of formats": described(H264 + fill("96 ", SDP // 2) + "\r\n" + fill("a=x\r\n", SDP // 2)),
     "SDP of rtpmaps": described(H264 + fill("96 97 ", SDP // 2) + "\r\n" + fill("a=rtpmap:98 X/1\r\n", SDP // 2)),
-    "SDP of fmtps": described("v=0\r\nm=audio 0 RTP/AVP " + fill("96 ", 6000) + "\r\n" + fill("a=rtpmap:96 mpeg4-generic/8000\r\n", 6000)
-                              + fill("a=fmtp:97 a;b;c;\r\n", SDP // 2)),
+    "SDP of fmtps": described(
+        "v=0\r\nm=audio 0 RTP/AVP "
+        + fill("96 ", 6000)
+        + "\r\n"
+        + fill("a=rtpmap:96 mpeg4-generic/8000\r\n", 6000)
+        + fill("a=fmtp:97 a;b;c;\r\n", SDP // 2)
+    ),
     "SDP of permitted formats": described(H264 + fill("96 ", 180) + "\r\n" + fill("a=rtpmap:98 X/1\r\n", MOST - 200)),
-    "SDP of permitted attributes": described(H264 + "96\r\na=rtpmap:96 H264/90000\r\n" + fill("a=fmtp:97 a;b\r\n", MOST - 40)),
-    "SDP of permitted sets": described(H264 + "96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-sps=" + fill("AA,", MOST - 80)),
+    "SDP of permitted attributes": described(
+        H264 + "96\r\na=rtpmap:96 H264/90000\r\n" + fill("a=fmtp:97 a;b\r\n", MOST - 40)
+    ),
+    "SDP of permitted sets": described(
+        H264 + "96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-sps=" + fill("AA,", MOST - 80)
+    ),
     "SDP of sections": described(fill("m=video 0 RTP/AVP 96\r\n", SDP)),
-    "SDP of sets": described(H264 + "96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets=" + fill("A,", SDP)),
+    "SDP of sets": described(
+        H264 + "96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 sprop-parameter-sets=" + fill("A,", SDP)
+    ),
     "reply of fields": answer(head(fill("a:\r\n", HEAD - 60, "x"))),
     "reply of challenges": answer(head(fill("WWW-Authenticate: Digest a=\r\n", HEAD - 60, "x"))),
     "reply with a long challenge": answer(head("WWW-Authenticate: Digest " + fill("a", HEAD - 200))),
     "reply with a long transport": answer(head("Transport: " + fill("interleaved ", HEAD - 200))),
     "reply without an end": answer(b"RTSP/1.0 200 OK\r\n" + b"\r" * (HEAD - 20)),
     "reply of line ends": answer(b"\r\n" * (HEAD // 2)),
-    "head while it plays": lambda: message_text.after_message(b"RTSP/1.0 200 OK\n" + b"a:\n" * 170_000 + b"\n", 0, 512_000, SDP),
+    "head while it plays": lambda: message_text.after_message(
+        b"RTSP/1.0 200 OK\n" + b"a:\n" * 170_000 + b"\n", 0, 512_000, SDP
+    ),
     "heads that do not end": heads(b"RTSP/" + b"\nx" * 4),
     "heads of a line": heads(b"RTSP/"),
     "head of permitted lines": answer(head(fill("a: b\r\n", 1100))),
@@ -202,7 +215,9 @@ CASES: dict[str, Callable[[], object]] = {
     "envelope of entities": xml("<a>" + fill("&amp;", XML) + "</a>"),
     "envelope in GBK": lambda: soap.parse((ENVELOPE % ("<a>" + "村" * 300_000 + "</a>")).encode("gb18030")),
     "no envelope": lambda: soap.parse(fill("<a", XML).encode()),
-    "HTTP answer in small packets": dripped(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + fill("<a>", XML).encode()),
+    "HTTP answer in small packets": dripped(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + fill("<a>", XML).encode()
+    ),
     "HTTP answer of chunks": dripped(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50_000),
     "HTTP answer of interim answers": dripped(b"HTTP/1.1 100 Continue\r\n\r\n" * 2_500),
     "discovery": lambda: ws_discovery.read_answer((ENVELOPE % fill("<ProbeMatch/>", 64_000)).encode(), "10.0.0.1"),
@@ -244,7 +259,7 @@ CASES: dict[str, Callable[[], object]] = {
     "cookies of letters": cookies(fill("a ", 8190)),
     "forwarded of quotes": lambda: proxies._forwarded(fill('for="', 8190)),
     "origin": lambda: proxies.same_origin("http://a:" + "9" * 8000, "http", "a"),
-}  # fmt: skip
+}
 
 
 def cost(parse: Callable[[], object]) -> float:

@@ -28,5 +28,7 @@ def test_only_core_tasks_makes_tasks() -> None:
 
 def test_the_look_finds_them(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
-    file.write_text("asyncio.create_task(a())\nawait asyncio.gather(b())\ngroup.create_task(c())\nasyncio.ensure_future(d())\n")
+    file.write_text(
+        "asyncio.create_task(a())\nawait asyncio.gather(b())\ngroup.create_task(c())\nasyncio.ensure_future(d())\n"
+    )
     assert makers(file) == [1, 2, 4]

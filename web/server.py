@@ -83,28 +83,52 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
     anonymous = AnonymousLimit(clock, known.first)
-    limited = anonymous_limit.middleware(anonymous, settings.web, partial(shown, settings=settings.web), routing.too_many)
+    limited = anonymous_limit.middleware(
+        anonymous, settings.web, partial(shown, settings=settings.web), routing.too_many
+    )
     app = web.Application(
-        middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited], client_max_size=LARGEST_JSON
+        middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited],
+        client_max_size=LARGEST_JSON,
     )
     footage = FairExecutor("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     services = Services(
-        settings=settings, database=database, clock=clock, accounts=accounts, reader=reader,
-        reports=Reports(database, clock, settings.station.timezone), feed=EventFeed(database, clock), tickets=Tickets(clock),
-        pool=pool, snapshots=Snapshots(pool), transcoders=Transcoders(), node_token=node_token(data_dir), data_dir=data_dir,
-        zone=ZoneInfo(settings.station.timezone), days=days_of(settings), shelf=ModelRegistry(shelf_of(settings)), motion=MotionJobs(clock, reader),
-        sign_ins=SignInLimit(clock), sign_in=sign_in, anonymous=anonymous,
-        searching=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10), footage=footage,
-        pages=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4), audit=Verifier(database, data_dir), looks=FootageGrants(clock),
+        settings=settings,
+        database=database,
+        clock=clock,
+        accounts=accounts,
+        reader=reader,
+        reports=Reports(database, clock, settings.station.timezone),
+        feed=EventFeed(database, clock),
+        tickets=Tickets(clock),
+        pool=pool,
+        snapshots=Snapshots(pool),
+        transcoders=Transcoders(),
+        node_token=node_token(data_dir),
+        data_dir=data_dir,
+        zone=ZoneInfo(settings.station.timezone),
+        days=days_of(settings),
+        shelf=ModelRegistry(shelf_of(settings)),
+        motion=MotionJobs(clock, reader),
+        sign_ins=SignInLimit(clock),
+        sign_in=sign_in,
+        anonymous=anonymous,
+        searching=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10),
+        footage=footage,
+        pages=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4),
+        audit=Verifier(database, data_dir),
+        looks=FootageGrants(clock),
         attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),
         playback_log=PlaybackLog(database, clock),
-        event_sockets=SocketLimit(EVENT_SOCKETS), live_sockets=SocketLimit(LIVE_SOCKETS),
+        event_sockets=SocketLimit(EVENT_SOCKETS),
+        live_sockets=SocketLimit(LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, StationFacts(settings, clock, database)),
-        bodies=Budget(), uploads=Uploads(data_dir), printer=Printer(),
+        bodies=Budget(),
+        uploads=Uploads(data_dir),
+        printer=Printer(),
         looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
-    )  # fmt: skip
+    )
     app[SERVICES] = services
     routing.install(app)
     for page in PAGES:

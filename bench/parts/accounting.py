@@ -70,9 +70,15 @@ async def account(
 
 
 def _judge(
-    result: Account, stream: str, start: int, end: int, recorded: list[tuple[int, int]], gaps: list[Gap], faults: list[Injected],
+    result: Account,
+    stream: str,
+    start: int,
+    end: int,
+    recorded: list[tuple[int, int]],
+    gaps: list[Gap],
+    faults: list[Injected],
     elsewhere: Sequence[tuple[int, int]],
-) -> None:  # fmt: skip
+) -> None:
     missing = [(max(g.start_us, start), min(g.end_us or end, end), g.cause) for g in gaps]
     missing = [(a, b, cause) for a, b, cause in missing if b > a]
     for a, b, cause in missing:

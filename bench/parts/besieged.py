@@ -94,7 +94,9 @@ async def crowded(console: Console, seconds: float) -> list[Figure]:
     return [
         there(held),
         *judged("meanwhile", took, calm),
-        Figure("others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", sum(heard) == FEEDS),
+        Figure(
+            "others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", sum(heard) == FEEDS
+        ),
     ]
 
 

@@ -65,7 +65,9 @@ def record(
 ) -> Cost:
     """Measure the product with one engine after a warm-up."""
     inventory(folder / f"{engine}.yaml", streams, port, engine)
-    (folder / "minwang.toml").write_text(f"[recorder]\nhashing = {str(hashing).lower()}\n[retention]\nmin_free_bytes = 0\n")
+    (folder / "minwang.toml").write_text(
+        f"[recorder]\nhashing = {str(hashing).lower()}\n[retention]\nmin_free_bytes = 0\n"
+    )
     warm = warm_up + (streams * 0.12 if engine == "ffmpeg" else streams * 0.06)
     command = [
         sys.executable,
@@ -101,14 +103,28 @@ def record(
     for gap in (g for s in summary["streams"].values() for g in s["gaps"]):
         gaps[gap["cause"]] += gap["seconds"]
     return Cost(
-        used / streams, memory / streams, summary["lost_packets"], rate, farm_used / streams, gaps, summary["unhashed_files"]
+        used / streams,
+        memory / streams,
+        summary["lost_packets"],
+        rate,
+        farm_used / streams,
+        gaps,
+        summary["unhashed_files"],
     )
 
 
 def plain(streams: int, seconds: float, folder: Path, port: int) -> float:
     """CPU-seconds a camera-minute of receive-and-write."""
     (folder / "plain").mkdir()
-    command = [sys.executable, "-m", "bench.plain_writer", str(streams), str(port), str(seconds + 1.5), str(folder / "plain")]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.plain_writer",
+        str(streams),
+        str(port),
+        str(seconds + 1.5),
+        str(folder / "plain"),
+    ]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -139,7 +155,13 @@ def run(c: Context) -> list[Figure]:
         Figure("ffmpeg memory", round(ffmpeg.memory / 1e6, 2), "MB PSS/camera"),
         Figure("native / ffmpeg memory", round(memory, 3), "", "≤ 0.10 at 50 streams", not full or memory <= 0.10),
         Figure("native packets lost", native.lost, "", "0", native.lost == 0),
-        Figure("virtual farm, cores for 100 streams", round(cores, 3), "cores", "< 0.5 at 50 streams", not full or cores < 0.5),
+        Figure(
+            "virtual farm, cores for 100 streams",
+            round(cores, 3),
+            "cores",
+            "< 0.5 at 50 streams",
+            not full or cores < 0.5,
+        ),
     ]
 
 
@@ -159,7 +181,9 @@ def run_limit(c: Context) -> list[Figure]:
         Figure("plain receive-and-write CPU", round(limit, 4), "CPU-s/camera-min"),
         Figure("native CPU without hashing", round(bare.cpu, 4), "CPU-s/camera-min"),
         Figure("native CPU with hashing", round(hashed.cpu, 4), "CPU-s/camera-min"),
-        Figure("native / plain CPU, without hashing", round(ratio, 2), "", "≤ 2.5 at 200 streams", c.quick or ratio <= 2.5),
+        Figure(
+            "native / plain CPU, without hashing", round(ratio, 2), "", "≤ 2.5 at 200 streams", c.quick or ratio <= 2.5
+        ),
         *([Figure("native / plain CPU, with hashing", round(hashed.cpu / limit, 2), "")] if limit else []),
         Figure("packets lost", bare.lost + hashed.lost, "", "0", bare.lost + hashed.lost == 0),
     ]

@@ -26,8 +26,13 @@ async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
     mounts = {f"c{i}/main": Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4, host=h) for i, h in enumerate(hosts)}
     server = RtspServer(list(mounts.values()))
     port = await server.start(hosts, c.port + 6)
-    async with in_process.recorder(c.folder, "cut", RecorderSettings(connect_rate=50.0, backfill=False)) as (machine, database):
-        await machine.want([StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, "native") for s, m in mounts.items()])
+    async with in_process.recorder(c.folder, "cut", RecorderSettings(connect_rate=50.0, backfill=False)) as (
+        machine,
+        database,
+    ):
+        await machine.want(
+            [StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, "native") for s, m in mounts.items()]
+        )
         async with asyncio.timeout(60):
             while not all(s.state == "recording" and s.counters.frames for s in machine.streams.values()):
                 await asyncio.sleep(0.1)

@@ -136,7 +136,9 @@ class Faults:
         for _ in range(8):  # the refusal may be told only when its recorder is back
             with contextlib.suppress(StorageError):  # a recorder that is held up may hold the database
                 async with self.station.database.session() as session:
-                    await session.execute(update(Camera).where(Camera.id == StreamId(stream).camera).values(refused_at=None))
+                    await session.execute(
+                        update(Camera).where(Camera.id == StreamId(stream).camera).values(refused_at=None)
+                    )
             await asyncio.sleep(5)
         self._busy.discard(stream)
         self._log([stream], ("auth_refused",), start)
@@ -156,12 +158,16 @@ class Faults:
     async def _village(self) -> None:
         """A quarter of the cameras at once: their up-link is down."""
         self.count["village down"] += 1
-        streams = [s for i, s in enumerate(self.station.mounts) if i % 4 == self._rng.randrange(4) and s not in self._busy]
+        streams = [
+            s for i, s in enumerate(self.station.mounts) if i % 4 == self._rng.randrange(4) and s not in self._busy
+        ]
         seconds = self._rng.uniform(5, 25)
         await asyncio.gather(*(self._switch(s, "dead", ("unreachable",), seconds) for s in streams))
 
     def _recorder(self) -> asyncio.subprocess.Process | None:
-        return self._rng.choice([p for p in self.station.supervisor.children.values() if p.returncode is None] or [None])
+        return self._rng.choice(
+            [p for p in self.station.supervisor.children.values() if p.returncode is None] or [None]
+        )
 
     async def _kill(self) -> None:
         process = self._recorder()

@@ -36,7 +36,9 @@ async def many_challenges(writer: Writer, number: int) -> None:
 
 
 async def formats_without_number(writer: Writer, number: int) -> None:
-    await describe(writer, number, "v=0\r\nm=video 0 RTP/AVP " + "96 97 " * 20_000 + "\r\n" + "a=rtpmap:98 X/1\r\n" * 7_000)
+    await describe(
+        writer, number, "v=0\r\nm=video 0 RTP/AVP " + "96 97 " * 20_000 + "\r\n" + "a=rtpmap:98 X/1\r\n" * 7_000
+    )
 
 
 async def endless_description(writer: Writer, number: int) -> None:
@@ -46,7 +48,9 @@ async def endless_description(writer: Writer, number: int) -> None:
 
 async def redirect_to_itself(writer: Writer, number: int) -> None:
     port = writer.get_extra_info("sockname")[1]
-    writer.write(b"RTSP/1.0 302 There\r\nCSeq: %d\r\nLocation: rtsp://127.0.0.1:%d/%s\r\n\r\n" % (number, port, b"a" * 1500))
+    writer.write(
+        b"RTSP/1.0 302 There\r\nCSeq: %d\r\nLocation: rtsp://127.0.0.1:%d/%s\r\n\r\n" % (number, port, b"a" * 1500)
+    )
 
 
 async def frames_before_an_answer(writer: Writer, _: int) -> None:
@@ -62,9 +66,17 @@ async def damaged_sets_as_pictures(writer: Writer, number: int) -> None:
 
 
 KINDS: tuple[Callable[[Writer, int], Awaitable[None]], ...] = (
-    head_without_end, endless_fields, huge_challenge, many_challenges, formats_without_number, endless_description, redirect_to_itself,
-    frames_before_an_answer, start_codes_as_pictures, damaged_sets_as_pictures,
-)  # fmt: skip
+    head_without_end,
+    endless_fields,
+    huge_challenge,
+    many_challenges,
+    formats_without_number,
+    endless_description,
+    redirect_to_itself,
+    frames_before_an_answer,
+    start_codes_as_pictures,
+    damaged_sets_as_pictures,
+)
 
 
 async def pour(writer: Writer, first: bytes, then: bytes) -> None:

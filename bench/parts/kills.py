@@ -77,9 +77,17 @@ def check_reads_back(path: Path) -> None:
     if not fragments:
         return
     whole = path.read_bytes()[: fragments[-1].offset + fragments[-1].size]
-    as_filed = ["-fps_mode", "passthrough", "-enc_time_base", "-1"]  # pictures of a busy machine stand closer than 1/25 s
+    as_filed = [
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "-1",
+    ]  # pictures of a busy machine stand closer than 1/25 s
     done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", "pipe:0", *as_filed, "-f", "null", "-"], input=whole, capture_output=True, check=False
+        ["ffmpeg", "-v", "error", "-i", "pipe:0", *as_filed, "-f", "null", "-"],
+        input=whole,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0 and not done.stderr, f"{path}: {done.stderr.decode()}"
 
@@ -103,7 +111,15 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
     data, plan = c.folder / f"power-{seed}", c.folder / f"power-{seed}.yaml"
     inventory(plan, KILL_STREAMS, c.port, "native")
     trace = c.folder / f"power-{seed}.trace"
-    command = [sys.executable, "-m", "bench.parts.traced_record", str(plan), str(data), str(trace), "4" if c.quick else "10"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.parts.traced_record",
+        str(plan),
+        str(data),
+        str(trace),
+        "4" if c.quick else "10",
+    ]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120  # a busy machine starts three recorders slowly
     while (not trace.exists() or "flushed" not in trace.read_text()) and time.monotonic() < deadline:
@@ -117,7 +133,18 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
         safe = min(flushed.get(str(path), 0), path.stat().st_size)
         with path.open("r+b") as f:
             f.truncate(rng.randint(safe, path.stat().st_size))
-    command = [sys.executable, "-m", "station", "archive", "verify", "--repair", "--hash", "--reason", "bench", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "station",
+        "archive",
+        "verify",
+        "--repair",
+        "--hash",
+        "--reason",
+        "bench",
+        "--json",
+    ]
     (c.folder / f"power-{seed}.toml").write_text(f"[data]\ndir = '{data}'\n")
     command[3:3] = ["--config", str(c.folder / f"power-{seed}.toml")]
     subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
@@ -129,7 +156,11 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
             end = start / 1e6 + (fragments[-1].time + fragments[-1].duration) / fmp4.TIMESCALE
             ends[path.parents[2].name] = max(end, ends.get(path.parents[2].name, 0.0))
     again = subprocess.run(
-        [*command[:5], "archive", "verify", "--hash", "--json"], env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [*command[:5], "archive", "verify", "--hash", "--json"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lost = max(cut - end for end in ends.values()) if len(ends) == KILL_STREAMS else float("inf")
     shutil.rmtree(data)
@@ -143,6 +174,14 @@ def run_power(c: Context) -> list[Figure]:
     worst = max(lost for lost, _ in results)
     return [
         Figure("power cuts", cuts, "", "20", c.quick or cuts >= 20),
-        Figure("worst loss after a power cut", round(worst, 2), "s", "≤ 10.5 (sync_interval and a kill)", worst <= 10.5),
-        Figure("archives not whole after repair", sum(bad for _, bad in results), "", "0", not any(bad for _, bad in results)),
+        Figure(
+            "worst loss after a power cut", round(worst, 2), "s", "≤ 10.5 (sync_interval and a kill)", worst <= 10.5
+        ),
+        Figure(
+            "archives not whole after repair",
+            sum(bad for _, bad in results),
+            "",
+            "0",
+            not any(bad for _, bad in results),
+        ),
     ]

@@ -38,7 +38,9 @@ def recorded_times(folder: Path) -> list[float]:
             if parsed is not None:
                 time_, samples, _ = parsed
                 places = accumulate((s.duration for s in samples), initial=time_)
-                found += [start + (at + s.composition_offset) / TIMESCALE for at, s in zip(places, samples, strict=False)]
+                found += [
+                    start + (at + s.composition_offset) / TIMESCALE for at, s in zip(places, samples, strict=False)
+                ]
     return found
 
 
@@ -48,7 +50,9 @@ def measure(c: Context, name: str, streams: int, odd: int, seconds: float) -> Ru
     out = folder / "sent.json"
     loop = "4" if c.quick else "10"
     farm = [sys.executable, "-m", "bench.odd_farm", str(streams), str(odd), str(c.port), loop, str(out)]
-    cameras = subprocess.Popen(farm, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True)
+    cameras = subprocess.Popen(
+        farm, env={**ENVIRONMENT, "MINWANG_DIE_WITH_PARENT": "1"}, stdout=subprocess.PIPE, text=True
+    )
     assert cameras.stdout is not None and cameras.stdout.readline().startswith("ready")
     inventory(folder / "cameras.yaml", streams, c.port, "native")
     (folder / "minwang.toml").write_text("[retention]\nmin_free_bytes = 0\n[recorder]\nconnects_per_subnet = 20\n")

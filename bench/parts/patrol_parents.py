@@ -28,7 +28,11 @@ TICK = 10.0
 
 
 def _village(number: int) -> list[topology.TopologyChild]:
-    return [topology.TopologyChild(f"{number}-{s}-{i}", f"v{number}", f"s{s}") for s in range(SWITCHES) for i in range(CAMERAS)]
+    return [
+        topology.TopologyChild(f"{number}-{s}-{i}", f"v{number}", f"s{s}")
+        for s in range(SWITCHES)
+        for i in range(CAMERAS)
+    ]
 
 
 def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
@@ -65,15 +69,27 @@ async def cut(c: Context) -> tuple[float, float, int]:
     )
     villages = "".join(f"- {{code: {v}, name: {v}}}\n" for v in ("a", "b", "d", "e"))
     async with database.session() as session:
-        await registry.apply(session, inventory.parse(f"town: t\nvillages:\n{villages}cameras:\n{rows}"), clock.now(), "bench")
+        await registry.apply(
+            session, inventory.parse(f"town: t\nvillages:\n{villages}cameras:\n{rows}"), clock.now(), "bench"
+        )
         await session.execute(update(Stream).values(fps=25.0))
         for camera in await session.scalars(select(Camera)):
             session.add(
                 StreamStatus(
-                    stream=f"{camera.id}/main", worker="r", engine="native", state="recording", cause="", detail="", at=clock.now(),
-                    since=clock.now() - timedelta(hours=1), last_picture=clock.now(), fps=25.0, bitrate=2e6, loss=0.0,
+                    stream=f"{camera.id}/main",
+                    worker="r",
+                    engine="native",
+                    state="recording",
+                    cause="",
+                    detail="",
+                    at=clock.now(),
+                    since=clock.now() - timedelta(hours=1),
+                    last_picture=clock.now(),
+                    fps=25.0,
+                    bitrate=2e6,
+                    loss=0.0,
                 )
-            )  # fmt: skip
+            )
     watch = CounterWatch(database, clock, PatrolSettings())
 
     async def until(gone: bool, wanted: str) -> float:

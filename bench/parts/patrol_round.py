@@ -47,7 +47,9 @@ SECOND_US = 1_000_000
 VILLAGES = 22
 
 
-def keyframe_1080p(footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000) -> Keyframe:
+def keyframe_1080p(
+    footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000
+) -> Keyframe:
     """A keyframe as a camera of 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
     from tests.health import places
 
@@ -149,7 +151,15 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
     async with database.session() as session:
         session.add(
             PatrolRound(
-                id=1, asked_at=now, asked_by="bench", scope={}, started_at=now, finished_at=now, cameras=0, looked=0, faulty=0
+                id=1,
+                asked_at=now,
+                asked_by="bench",
+                scope={},
+                started_at=now,
+                finished_at=now,
+                cameras=0,
+                looked=0,
+                faulty=0,
             )
         )
     for first in range(0, cameras, 100):
@@ -159,11 +169,18 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
             vectors, _, thumbs, _ = pasts[i % len(pasts)]
             looks += [
                 {
-                    "round": 1, "camera": f"c{i}", "at": now - timedelta(hours=k + 1), "findings": {}, "untestable": [],
-                    "figures": {"fps": 12.5, "bitrate": 4e5, "change": 3.0}, "light": "day", "accepted": True, "features": v,
+                    "round": 1,
+                    "camera": f"c{i}",
+                    "at": now - timedelta(hours=k + 1),
+                    "findings": {},
+                    "untestable": [],
+                    "figures": {"fps": 12.5, "bitrate": 4e5, "change": 3.0},
+                    "light": "day",
+                    "accepted": True,
+                    "features": v,
                 }
                 for k, v in enumerate(vectors)
-            ]  # fmt: skip
+            ]
             scenes += [{"camera": f"c{i}", "hour": h, "view": 1, "at": now, "thumb": t} for h, t in enumerate(thumbs)]
         sights = [
             {
@@ -180,10 +197,20 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
                 for kind in ("main", "sub"):
                     session.add(
                         StreamStatus(
-                            stream=f"c{i}/{kind}", worker="r", engine="native", state="recording", cause="", detail="", at=now,
-                            since=now - timedelta(hours=5), last_picture=now, fps=12.5, bitrate=4e5, loss=0.0,
+                            stream=f"c{i}/{kind}",
+                            worker="r",
+                            engine="native",
+                            state="recording",
+                            cause="",
+                            detail="",
+                            at=now,
+                            since=now - timedelta(hours=5),
+                            last_picture=now,
+                            fps=12.5,
+                            bitrate=4e5,
+                            loss=0.0,
                         )
-                    )  # fmt: skip
+                    )
 
 
 async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
@@ -221,7 +248,9 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     await patrol.run_round(number)
     wall = time.monotonic() - began
     async with database.reading() as session:
-        looks = await session.scalar(select(func.count()).select_from(Inspection).where(Inspection.round == number)) or 0
+        looks = (
+            await session.scalar(select(func.count()).select_from(Inspection).where(Inspection.round == number)) or 0
+        )
         judged = (
             await session.scalar(
                 select(func.count()).select_from(Inspection).where(Inspection.round == number, Inspection.accepted)
@@ -239,7 +268,14 @@ def run(c: Context) -> list[Figure]:
     cameras, streams = (100, 20) if c.quick else (CAMERAS, RECORDED)
     (c.folder / "round").mkdir()
     with farm(streams, c.port):
-        command = [sys.executable, "-m", "bench.parts.patrol_round", str(c.folder / "recorder"), str(c.port), str(streams)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.parts.patrol_round",
+            str(c.folder / "recorder"),
+            str(c.port),
+            str(streams),
+        ]
         recorder = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
         assert recorder.stdout and recorder.stdin
         assert recorder.stdout.readline().startswith("ready")

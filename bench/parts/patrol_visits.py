@@ -54,7 +54,9 @@ async def _town(database: Database, cameras: int, hanging: int, port: int, silen
         village, number = i % VILLAGES, i // VILLAGES
         host = f"127.{1 + village}.{number % SUBNETS}.{1 + number // SUBNETS}"
         url = f"rtsp://{host}:{silent if i % step == 7 and i // step < hanging else port}/cam{i}"
-        rows.append(f"- {{id: c{i}, name: c, village: v{village}, streams: {{main: {{url: '{url}', record: false}}}}}}\n")
+        rows.append(
+            f"- {{id: c{i}, name: c, village: v{village}, streams: {{main: {{url: '{url}', record: false}}}}}}\n"
+        )
     villages = "".join(f"- {{code: v{i}, name: v{i}}}\n" for i in range(VILLAGES))
     text = f"town: bench\nvillages:\n{villages}cameras:\n{''.join(rows)}"
     async with database.session() as session:
@@ -99,6 +101,12 @@ def run(c: Context) -> list[Figure]:
         Figure("round, wall", round(told["wall"], 1), "s", "≤ 120", c.quick or told["wall"] <= 120),
         Figure("round, CPU without the cameras", round(told["cpu"], 1), "CPU-s"),
         Figure("result rows", told["rows"], "", f"{cameras}", told["rows"] == cameras),
-        Figure("with a picture that was judged", told["seen"], "", f"{cameras - hanging}", told["seen"] == cameras - hanging),
+        Figure(
+            "with a picture that was judged",
+            told["seen"],
+            "",
+            f"{cameras - hanging}",
+            told["seen"] == cameras - hanging,
+        ),
         Figure("told as unreachable", told["gone"], "", f"{hanging}", told["gone"] == hanging),
     ]

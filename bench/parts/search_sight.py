@@ -74,7 +74,9 @@ def detection(footage: Path) -> list[Figure]:
     ]
 
 
-def _scored(frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None) -> tuple[float, float, float]:
+def _scored(
+    frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None
+) -> tuple[float, float, float]:
     """(F1, recall, ms) behind the gate, ten pictures a second; `at`: where the frames lie in a 1080p picture."""
     gate, models = MotionGate(), pipeline.models()
     canvas = np.asarray(
@@ -101,7 +103,9 @@ def _scored(frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[in
         if i not in boxes:
             continue
         height, width = picture.shape[:2]
-        people = [(d.x * width - left, d.y * height - top, d.w * width, d.h * height) for d in seen if d.cls == Cls.person]
+        people = [
+            (d.x * width - left, d.y * height - top, d.w * width, d.h * height) for d in seen if d.cls == Cls.person
+        ]
         found, wanted = found + len(people), wanted + len(boxes[i])
         hits += sum(any(_iou(t, p) >= 0.4 for p in people) for t in boxes[i])
     precision, recall = hits / max(1, found), hits / wanted
@@ -207,7 +211,9 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
         Figure("decoded and without motion, of all", round(counts.still / len(made.frames), 3), ""),
         Figure("CPU a keyframe, decoding to row", round(per_keyframe, 2), "ms"),
         # Fifty keyframes are hardly more than what a camera's gates need to learn: they say nothing of its cost.
-        Figure("cameras a core, a keyframe in 2 s", round(by_core), "", "" if quick else "≥ 150", quick or by_core >= 150),
+        Figure(
+            "cameras a core, a keyframe in 2 s", round(by_core), "", "" if quick else "≥ 150", quick or by_core >= 150
+        ),
         *_missed(made),
     ]
 
@@ -337,7 +343,10 @@ def identities(footage: Path, quick: bool) -> list[Figure]:
             memory.looks += 1
             moving = memory.gate.look(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))
             names |= {
-                t.id for t in pipeline.detect(models, memory, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False)
+                t.id
+                for t in pipeline.detect(
+                    models, memory, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False
+                )
             }
         each = len(names) / PERSONS
         said = f"ids a person on vtest, {fps:g} keyframe a second"

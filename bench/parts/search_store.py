@@ -93,7 +93,9 @@ def make(folder: Path, total: int) -> int:
         _day_of(
             days,
             names[0],
-            lambda c: c.executemany(f"INSERT INTO sighting VALUES ({','.join('?' * len(NAMES))})", rows_of_a_day(a_day)),
+            lambda c: c.executemany(
+                f"INSERT INTO sighting VALUES ({','.join('?' * len(NAMES))})", rows_of_a_day(a_day)
+            ),
         )
     missing = [(n, name) for n, name in enumerate(names) if not (days.place(name) / "rows.db").exists()]
     with ThreadPoolExecutor(2) as pool:
@@ -108,9 +110,11 @@ def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
     shift = n * ids.DAY_MS
     moved = f"((camera + {n * 97}) % {CAMERAS})"
     columns = {
-        "id": f"((id >> 21) + {shift}) << 21 | {moved} << 9 | (id & 511)", "end_ms": f"end_ms + {shift}", "best_ms": f"best_ms + {shift}",
+        "id": f"((id >> 21) + {shift}) << 21 | {moved} << 9 | (id & 511)",
+        "end_ms": f"end_ms + {shift}",
+        "best_ms": f"best_ms + {shift}",
         "camera": moved,
-    }  # fmt: skip
+    }
     chosen = ", ".join(columns.get(c, c) for c in NAMES)
 
     def fill(connection: sqlite3.Connection) -> None:
@@ -199,7 +203,13 @@ def run(folder: Path, total: int, quick: bool) -> list[Figure]:
         Figure("p95", round(p95, 1), "ms", "< 100", p95 < 100),
         Figure("longest", round(max(warm), 1), "ms"),
         Figure("slowest kind of question, median", round(max(by_kind), 1), "ms"),
-        Figure("cold (page cache emptied of the day files), p95", round(_p95(cold) / 1000, 2), "s", "< 3", _p95(cold) < 3000),
+        Figure(
+            "cold (page cache emptied of the day files), p95",
+            round(_p95(cold) / 1000, 2),
+            "s",
+            "< 3",
+            _p95(cold) < 3000,
+        ),
         *written,
     ]
 
@@ -250,11 +260,21 @@ def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> li
     while time.perf_counter() - began < seconds:
         rows = [
             Sighting(
-                ids.compose(start + written + i, (written + i) % CAMERAS, 0), start + written + i + 4000, start, (written + i) % CAMERAS, 1, 800,
-                upper=int(u), upper2=int(u2), lower=int(w), lower2=int(w2), path=path, cells=1,
+                ids.compose(start + written + i, (written + i) % CAMERAS, 0),
+                start + written + i + 4000,
+                start,
+                (written + i) % CAMERAS,
+                1,
+                800,
+                upper=int(u),
+                upper2=int(u2),
+                lower=int(w),
+                lower2=int(w2),
+                path=path,
+                cells=1,
             )
             for i, (u, u2, w, w2) in enumerate(shape)
-        ]  # fmt: skip
+        ]
         days.write(day, [Batch("cam/sub", written + 1, new=rows, fresh=[r.id for r in rows[:50]])])
         written, fresh = written + len(rows), fresh + 50
     took = time.perf_counter() - began
@@ -300,7 +320,9 @@ def likeness(folder: Path, quick: bool) -> list[Figure]:
             "< 50",
             statistics.median(narrow) < 50,
         ),
-        Figure("among all of the month", round(statistics.median(whole), 1), "ms", "< 500", statistics.median(whole) < 500),
+        Figure(
+            "among all of the month", round(statistics.median(whole), 1), "ms", "< 500", statistics.median(whole) < 500
+        ),
         Figure("memory of the process at most, mapped pages included", round(memory, 2), "GB", "≤ 4", memory <= 4),
         Figure("signs of all vectors", round(bits, 2), "GB"),
         *identities(folder, 20_000 if quick else 1_000_000),
@@ -319,7 +341,10 @@ def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
     with sqlite3.connect(place / "rows.db") as connection:
         numbers = np.fromiter((r[0] for r in connection.execute("SELECT id FROM sighting ORDER BY id")), np.int64)
     append(place, 2, "bench@1", [int(numbers[0])], np.ones((1, DIMENSION), np.float32) / 16)
-    for kind, body in (("ids", numbers.tobytes()), ("bits", rng.integers(0, 256, (len(numbers), 32), np.uint8).tobytes())):
+    for kind, body in (
+        ("ids", numbers.tobytes()),
+        ("bits", rng.integers(0, 256, (len(numbers), 32), np.uint8).tobytes()),
+    ):
         with (place / f"vectors-2.{kind}").open("r+b") as f:
             f.seek(64)
             f.write(body)

@@ -28,13 +28,19 @@ from search.vocabulary import COLOURS, Colour
 
 # Three shades of each name as clothes have them, red, green, blue.
 SHADES = {
-    "black": ((20, 20, 22), (35, 33, 34), (28, 30, 38)), "grey": ((120, 120, 122), (90, 92, 95), (150, 150, 148)),
-    "white": ((240, 240, 238), (225, 226, 230), (250, 250, 250)), "red": ((200, 25, 35), (165, 20, 35), (220, 45, 40)),
-    "orange": ((240, 130, 30), (225, 110, 25), (245, 150, 55)), "yellow": ((245, 215, 40), (230, 200, 60), (250, 230, 90)),
-    "green": ((40, 130, 60), (30, 95, 50), (90, 165, 70)), "cyan": ((40, 175, 185), (70, 190, 195), (30, 150, 160)),
-    "blue": ((35, 70, 170), (25, 45, 110), (70, 120, 200)), "purple": ((110, 45, 140), (90, 30, 110), (140, 80, 165)),
-    "pink": ((240, 150, 180), (235, 120, 160), (245, 175, 195)), "brown": ((110, 70, 40), (90, 55, 35), (130, 90, 60)),
-}  # fmt: skip
+    "black": ((20, 20, 22), (35, 33, 34), (28, 30, 38)),
+    "grey": ((120, 120, 122), (90, 92, 95), (150, 150, 148)),
+    "white": ((240, 240, 238), (225, 226, 230), (250, 250, 250)),
+    "red": ((200, 25, 35), (165, 20, 35), (220, 45, 40)),
+    "orange": ((240, 130, 30), (225, 110, 25), (245, 150, 55)),
+    "yellow": ((245, 215, 40), (230, 200, 60), (250, 230, 90)),
+    "green": ((40, 130, 60), (30, 95, 50), (90, 165, 70)),
+    "cyan": ((40, 175, 185), (70, 190, 195), (30, 150, 160)),
+    "blue": ((35, 70, 170), (25, 45, 110), (70, 120, 200)),
+    "purple": ((110, 45, 140), (90, 30, 110), (140, 80, 165)),
+    "pink": ((240, 150, 180), (235, 120, 160), (245, 175, 195)),
+    "brown": ((110, 70, 40), (90, 55, 35), (130, 90, 60)),
+}
 assert tuple(SHADES) == COLOURS
 
 
@@ -100,16 +106,33 @@ def watch(quick: bool) -> list[Figure]:
     words = ("person", "rider", "vehicle", "ebike", "van")
     subjects = [
         WatchSubject(
-            id=i + 1, cls=words[i % 5], upper=COLOURS[i % 12] if i % 3 else None, lower=COLOURS[i % 7] if i % 4 == 0 else None,
-            villages=None if i % 10 else [f"v{i % 22}"], vector=quantised(vectors[i : i + 1]).tobytes() if i % 2 else None,
-            embedder="pack@1" if i % 2 else "", likeness=0.6, state="active", expires_at=now + timedelta(days=3),
+            id=i + 1,
+            cls=words[i % 5],
+            upper=COLOURS[i % 12] if i % 3 else None,
+            lower=COLOURS[i % 7] if i % 4 == 0 else None,
+            villages=None if i % 10 else [f"v{i % 22}"],
+            vector=quantised(vectors[i : i + 1]).tobytes() if i % 2 else None,
+            embedder="pack@1" if i % 2 else "",
+            likeness=0.6,
+            state="active",
+            expires_at=now + timedelta(days=3),
         )
         for i in range(10_000)
-    ]  # fmt: skip
+    ]
     listed = WatchList(subjects)
     seen = [
         Sighting(
-            i + 1, 0, 0, i % 200, 1 + i % 2, 800, upper=1 + i % 12, upper2=(i % 5) * 2, lower=1 + i % 7, embedder=2, vector=0
+            i + 1,
+            0,
+            0,
+            i % 200,
+            1 + i % 2,
+            800,
+            upper=1 + i % 12,
+            upper2=(i % 5) * 2,
+            lower=1 + i % 7,
+            embedder=2,
+            vector=0,
         )
         for i in range(50 if quick else 1000)
     ]

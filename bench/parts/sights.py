@@ -26,9 +26,31 @@ from tests.health.places import Guests, Place, Weather
 KEEP_DAYS = 5
 UNSEEN = 20  # seed of the first street on which no threshold was set
 OPTICAL = {
-    "over", "under", "veil", "defocus", "drops", "cast", "colour_lost", "cloth", "leaf", "turned", "sagging", "noise",
-    "gain_up", "gain_down", "haze", "soft", "smear", "balance", "grey", "hand", "poster", "panned", "zoomed", "elsewhere",
-}  # fmt: skip
+    "over",
+    "under",
+    "veil",
+    "defocus",
+    "drops",
+    "cast",
+    "colour_lost",
+    "cloth",
+    "leaf",
+    "turned",
+    "sagging",
+    "noise",
+    "gain_up",
+    "gain_down",
+    "haze",
+    "soft",
+    "smear",
+    "balance",
+    "grey",
+    "hand",
+    "poster",
+    "panned",
+    "zoomed",
+    "elsewhere",
+}
 PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
 
 
@@ -190,7 +212,8 @@ def make_places(rng: np.random.Generator, footage: Path | None, drawn: int, unse
             frames = [_cut(f) if unseen else f for f in places.filmed(file)]
             made.append(Place(file.stem, frames, rng, indoors="one-by-one" in file.stem))
     made += [
-        Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0) for i in range(first, first + drawn)
+        Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0)
+        for i in range(first, first + drawn)
     ]
     return made
 
@@ -222,7 +245,9 @@ def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outc
     result = Outcome()
     for tick in range((days + warm) * 144):
         now = tick / 144
-        due = [c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)]
+        due = [
+            c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)
+        ]
         for c in due:
             sight = see(c, now, sky.at(int(now), now * 24 % 24))
             verdict, opened = step(c, now, sight, weather_of(cameras, now))
@@ -247,7 +272,9 @@ def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
         or now - c.sky_at < shared_weather.SECONDS / 86400
         for c in cameras
     )
-    return WEATHER if len(cameras) >= shared_weather.LEAST and hit >= shared_weather.SHARE * len(cameras) else frozenset()
+    return (
+        WEATHER if len(cameras) >= shared_weather.LEAST and hit >= shared_weather.SHARE * len(cameras) else frozenset()
+    )
 
 
 HOURS = 4.0  # within which a fault that stays must be open

@@ -111,11 +111,23 @@ def run(c: Context) -> list[Figure]:
     cost = (busy - idle) / viewers
     first, age = firsts[int(len(firsts) * 0.95)], ages[int(len(ages) * 0.95)]
     return [
-        Figure("viewers of one process", len(firsts), "", "300", len(firsts) == viewers and (c.quick or viewers >= 300)),
-        Figure("rate a viewer", round(sum(w.bytes for w in watchers) * 8 / sum(w.seconds for w in watchers) / 1e6, 2), "Mb/s"),
+        Figure(
+            "viewers of one process", len(firsts), "", "300", len(firsts) == viewers and (c.quick or viewers >= 300)
+        ),
+        Figure(
+            "rate a viewer",
+            round(sum(w.bytes for w in watchers) * 8 / sum(w.seconds for w in watchers) / 1e6, 2),
+            "Mb/s",
+        ),
         Figure("one more viewer", round(cost * 100, 3), "% of a core", "≤ 0.3", c.quick or cost <= 0.003),
         Figure("first picture, 95th percentile", round(first * 1000), "ms", "< 300", c.quick or first < 0.3),
-        Figure("age of a fragment's first picture, 95th percentile", round(age * 1000), "ms", "< 1000", c.quick or age < 1.0),
+        Figure(
+            "age of a fragment's first picture, 95th percentile",
+            round(age * 1000),
+            "ms",
+            "< 1000",
+            c.quick or age < 1.0,
+        ),
     ]
 
 

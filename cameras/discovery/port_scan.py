@@ -15,7 +15,9 @@ TIMEOUT = 2.0
 AT_ONCE = 200
 
 
-async def open_ports(hosts: Iterable[str], ports: Iterable[int] = CANDIDATES, rate: float = RATE) -> dict[str, list[int]]:
+async def open_ports(
+    hosts: Iterable[str], ports: Iterable[int] = CANDIDATES, rate: float = RATE
+) -> dict[str, list[int]]:
     """Open ports by host; hosts without any are left out."""
     wanted = [(h, p) for p in ports for h in hosts]
     found: dict[str, list[int]] = {}

@@ -28,7 +28,11 @@ AT_ONCE = 500
 
 async def forget(session: AsyncSession, now: datetime) -> int:
     """Remove strangers not seen for 30 days, beyond 20 of a host and 5,000 in all, with their findings; returns how many."""
-    query = select(DeviceSeen).where(DeviceSeen.verdict.not_in(OURS)).order_by(DeviceSeen.last_seen.desc(), DeviceSeen.address)
+    query = (
+        select(DeviceSeen)
+        .where(DeviceSeen.verdict.not_in(OURS))
+        .order_by(DeviceSeen.last_seen.desc(), DeviceSeen.address)
+    )
     of_host, gone = Counter[str](), list[DeviceSeen]()
     for device in await session.scalars(query):
         host = host_port(device.address).rpartition(":")[0]

@@ -156,7 +156,8 @@ class _Collector(asyncio.DatagramProtocol):
     def devices(self) -> list[DiscoveredDevice]:
         if self._refused:
             log.warning(
-                "%d more devices answered discovery than are believed; the cameras of the registry are met", self._refused
+                "%d more devices answered discovery than are believed; the cameras of the registry are met",
+                self._refused,
             )
         return list(self._found.values())
 

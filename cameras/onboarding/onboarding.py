@@ -51,9 +51,14 @@ class OnboardingResult:
 
 class Onboarding:
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, http: aiohttp.ClientSession, listener: Listener | None = None,
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        http: aiohttp.ClientSession,
+        listener: Listener | None = None,
         holes: Sequence[KnownVulnerability] = (),
-    ):  # fmt: skip
+    ):
         self._database = database
         self._vault = vault
         self._clock = clock
@@ -61,7 +66,9 @@ class Onboarding:
         self._listener = listener
         self._clients: dict[str, SoapClient] = {}
         self._holes = holes
-        self.identified: Callable[[str], Awaitable[None]] | None = None  # hears whose identity is kept, before it is used
+        self.identified: Callable[[str], Awaitable[None]] | None = (
+            None  # hears whose identity is kept, before it is used
+        )
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> OnboardingResult:
         """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
@@ -119,7 +126,9 @@ class Onboarding:
             await self.identified(camera.id)
         return found
 
-    async def _identify_elsewhere(self, client: SoapClient, camera: Camera, missing: ServiceNotFound) -> DeviceInformation:
+    async def _identify_elsewhere(
+        self, client: SoapClient, camera: Camera, missing: ServiceNotFound
+    ) -> DeviceInformation:
         """Its service is not where it was: it is followed to where it answers. Raises `missing` where it does so nowhere."""
         for told in await self._told_addresses(camera):
             try:
@@ -236,7 +245,9 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIden
 
 
 def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
-    return CameraIndex(KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras)
+    return CameraIndex(
+        KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras
+    )
 
 
 def _known_traits(camera: Camera) -> DeviceIdentifiers:
@@ -283,14 +294,20 @@ def _same_channel(one: Profile, other: Profile) -> bool:
 
 def _facts(found: DeviceInformation) -> dict[str, Any]:
     return {
-        "manufacturer": found.manufacturer, "model": found.model, "firmware": found.firmware, "serial": found.serial,
-        "hardware": found.hardware, "macs": found.macs[:MAX_TOLD], "services": _bounded(found.services),
+        "manufacturer": found.manufacturer,
+        "model": found.model,
+        "firmware": found.firmware,
+        "serial": found.serial,
+        "hardware": found.hardware,
+        "macs": found.macs[:MAX_TOLD],
+        "services": _bounded(found.services),
         "protocols": _bounded(found.protocols),
-        "ptz": next((p.token for p in _of_main(found) if p.ptz), None), "zone": found.time.zone[:80] if found.time else "",
+        "ptz": next((p.token for p in _of_main(found) if p.ptz), None),
+        "zone": found.time.zone[:80] if found.time else "",
         "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
         "source": next((p.source_configuration for p in _of_main(found) if p.source_configuration), None),
         "notes": [n[:300] for n in found.notes[:20]],
-    }  # fmt: skip
+    }
 
 
 def _bounded(told: dict[str, Any]) -> dict[str, Any]:
@@ -320,9 +337,13 @@ def _store_stream(session: AsyncSession, camera: Camera, kind: str, profile: Pro
     if row is None:
         row = Stream(id=f"{camera.id}/{kind}", camera=camera.id, kind=kind, record=True)
         camera.streams.append(row)
-    told = {k: v for k, v in asdict(profile).items() if k in ("codec", "width", "height", "fps", "bitrate", "snapshot_url")}
+    told = {
+        k: v for k, v in asdict(profile).items() if k in ("codec", "width", "height", "fps", "bitrate", "snapshot_url")
+    }
     if not row.from_inventory:
         told["url"] = profile.stream_url
-    history.note_all(session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in told}, told, f"streams.{kind}.")
+    history.note_all(
+        session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in told}, told, f"streams.{kind}."
+    )
     for key, value in told.items():
         setattr(row, key, value)

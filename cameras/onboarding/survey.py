@@ -80,7 +80,9 @@ class _RegistrySnapshot:
 
 
 class Survey:
-    def __init__(self, database: Database, clock: Clock, onboarding: Onboarding, discovery_port: int = ws_discovery.PORT):
+    def __init__(
+        self, database: Database, clock: Clock, onboarding: Onboarding, discovery_port: int = ws_discovery.PORT
+    ):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
@@ -90,9 +92,13 @@ class Survey:
         """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; keep what was met."""
         async with self._database.reading() as session:
             villages = (await session.scalars(select(Village))).all()
-            known = await session.scalars(select(Camera.address).where(Camera.retired.is_(False), Camera.address.is_not(None)))
+            known = await session.scalars(
+                select(Camera.address).where(Camera.retired.is_(False), Camera.address.is_not(None))
+            )
             cameras = {host_port(a or "") for a in known}
-        wanted = sorted({str(n) for n, _ in networks_of(villages) if n.num_addresses <= ws_discovery.MAX_SWEEP} | set(subnets))
+        wanted = sorted(
+            {str(n) for n, _ in networks_of(villages) if n.num_addresses <= ws_discovery.MAX_SWEEP} | set(subnets)
+        )
         parts = await run_all(
             ws_discovery.multicast(interfaces, wait, cameras), ws_discovery.sweep(wanted, wait, known=cameras)
         )
@@ -109,7 +115,9 @@ class Survey:
         One that nobody has asked yet and that speaks ONVIF on another port is looked for there from now on.
         """
         async with self._database.reading() as session:
-            cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))).all()
+            cameras = (
+                await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))
+            ).all()
         silent = {c.id: c for c in cameras if c.address and host_port(c.address) not in answered}
         places: dict[str, tuple[str, int]] = {}
         for camera in silent.values():
@@ -184,7 +192,9 @@ class Survey:
             return list(devices)
         hosts = sorted({host_of(d.url) for d in doubtful.values()})
         there = {
-            host_port(a.address): a for a in await ws_discovery.ask(hosts, ASK_SECONDS, self._discovery_port) if a.is_proven
+            host_port(a.address): a
+            for a in await ws_discovery.ask(hosts, ASK_SECONDS, self._discovery_port)
+            if a.is_proven
         }
         nameless = {address: replace(d, endpoint=d.address) for address, d in doubtful.items()}
         return [(nameless | there)[p] if (p := host_port(d.address)) in doubtful else d for d in devices]
@@ -229,7 +239,9 @@ class Survey:
             return None, IdentityMatch("clone", camera.id)
         known = traits_of(camera.device, camera.endpoint)
         told = DeviceIdentifiers(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
-        same = (not known.macs or not told.macs or known.macs & told.macs) and (not known.serial or known.serial == told.serial)
+        same = (not known.macs or not told.macs or known.macs & told.macs) and (
+            not known.serial or known.serial == told.serial
+        )
         return found, IdentityMatch("moved" if same else "clone", camera.id)
 
     async def _write(self, met: SurveyedDevice, identity: DeviceInformation | None, answers_there: bool) -> None:
@@ -239,7 +251,12 @@ class Survey:
             if row is None:
                 row = DeviceSeen(address=device.address, first_seen=now, serial="", macs=[])
                 session.add(row)
-            row.endpoint, row.url, row.name, row.hardware = device.endpoint, device.url, device.name[:80], device.hardware[:80]
+            row.endpoint, row.url, row.name, row.hardware = (
+                device.endpoint,
+                device.url,
+                device.name[:80],
+                device.hardware[:80],
+            )
             row.verdict, row.camera, row.village, row.last_seen = verdict.kind, verdict.camera, met.village, now
             if identity is not None:
                 row.serial, row.macs = f"{identity.manufacturer} {identity.serial}"[:80], identity.macs
@@ -286,7 +303,12 @@ class Survey:
         and no person gave one. The path is told by whoever sends a datagram; of a camera that was identified another one is
         looked for when it does not answer at its own (cameras.onboarding.onboarding)."""
         device, known = met.found, (camera.address or "") if camera is not None else ""
-        if camera is None or camera.device or met.verdict.kind not in ("known", "first") or device.known_as == device.address:
+        if (
+            camera is None
+            or camera.device
+            or met.verdict.kind not in ("known", "first")
+            or device.known_as == device.address
+        ):
             return False
         if not service_url(known).endswith(DEFAULT_PATH) or host_port(known) != host_port(device.known_as):
             return False
@@ -324,7 +346,9 @@ def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:
         try:
             found += [(ipaddress.ip_network(s, strict=False), village.code) for s in village.subnets]
         except (ValueError, TypeError) as e:
-            log.warning("the subnets of village '%s' cannot be used: %s; correct them in the inventory", village.code, e)
+            log.warning(
+                "the subnets of village '%s' cannot be used: %s; correct them in the inventory", village.code, e
+            )
     return found
 
 

@@ -136,7 +136,11 @@ def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
     scheme = scheme.lower() if scheme.lower() in ("rtsp", "rtsps") else "rtsp"
     authority, slash, path = _split_authority(rest)
     told = _port(authority)
-    use = port or RTSP_PORT if told in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1 else told
+    use = (
+        port or RTSP_PORT
+        if told in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1
+        else told
+    )
     shown = "" if use == (322 if scheme == "rtsps" else RTSP_PORT) else f":{use}"
     return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{cleaned(path)}"
 

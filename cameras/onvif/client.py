@@ -196,7 +196,9 @@ class SoapClient:
             async with asyncio.timeout(wait):
                 await self._shared.line.acquire()
         except TimeoutError:
-            raise CameraUnreachable("the camera is telling events and answers one question at a time; try again") from None
+            raise CameraUnreachable(
+                "the camera is telling events and answers one question at a time; try again"
+            ) from None
         try:
             return await self._call(url, body, authenticate, seconds, header)
         finally:
@@ -295,7 +297,9 @@ class SoapClient:
             phrase = next((f" {s.phrase}" for s in http.HTTPStatus if s == status), "")
             told = f"the camera answers HTTP {status}{phrase} at {self._path[:80]}"
             if status in (404, 405, 410):
-                raise ServiceNotFound(f"{told}: its ONVIF service is not there; give the service's path in its address") from e
+                raise ServiceNotFound(
+                    f"{told}: its ONVIF service is not there; give the service's path in its address"
+                ) from e
             raise ProtocolError(f"{told} instead of a SOAP envelope") from e
 
     def reachable(self, url: str) -> str:
@@ -339,9 +343,14 @@ class SoapClient:
                 raise CameraUnreachable(f"no ONVIF answer: {reason(e)}") from e
         raise AssertionError("unreachable")
 
-    async def _post_once(self, url: str, body: str, action: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
+    async def _post_once(
+        self, url: str, body: str, action: str, mode: str, seconds: float
+    ) -> tuple[int, bytes, list[str]]:
         request = envelope(body, self._header + (self._token() if mode == "wsse" else ""))
-        headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"', "Accept-Encoding": "identity"}
+        headers = {
+            "Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"',
+            "Accept-Encoding": "identity",
+        }
         self._path = self._url(url).raw_path_qs
         if mode == "digest" and self._auth.ready:
             headers["Authorization"] = self._auth.header("POST", self._path)
@@ -366,7 +375,9 @@ class SoapClient:
                 self._waited += limit.waited
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
             self._lenient = True
-            raise _Malformed("the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again") from e
+            raise _Malformed(
+                "the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again"
+            ) from e
         if soap.has_begun(content) and not soap.is_complete(content):
             self._lenient = True  # the stated length is too short
             raise _Malformed("the camera's answer is cut short; ask again")

@@ -18,7 +18,9 @@ from core.errors import CameraUnreachable
 from core.network.connect_limiter import ConnectLimiter, person_waits
 
 PLACE_SECONDS = 60.0  # that a place is waited for
-PERSON_SECONDS = 8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
+PERSON_SECONDS = (
+    8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
+)
 
 
 class ConnectLimitReached(CameraUnreachable):
@@ -77,7 +79,9 @@ class BudgetedConnector(aiohttp.TCPConnector):
             async with asyncio.timeout(PERSON_SECONDS if person_waits() else PLACE_SECONDS):
                 await stack.enter_async_context(budget.attempt(url))
         except TimeoutError:
-            raise ConnectLimitReached("the station is busy connecting to other cameras of that network; try again") from None
+            raise ConnectLimitReached(
+                "the station is busy connecting to other cameras of that network; try again"
+            ) from None
         finally:
             if limit is not None:
                 limit.waited += loop.time() - began

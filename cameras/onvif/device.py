@@ -123,7 +123,9 @@ async def _network(client: SoapClient, url: str, found: DeviceInformation) -> No
             found.notes.append(f"{operation}: {e}")
             continue
         found.macs += [
-            m for n in reply.all("NetworkInterfaces/Info/HwAddress") if (m := mac(n.text() or "")) and m not in found.macs
+            m
+            for n in reply.all("NetworkInterfaces/Info/HwAddress")
+            if (m := mac(n.text() or "")) and m not in found.macs
         ]
         found.scopes += [t for n in reply.all("Scopes/ScopeItem") if (t := n.text())]
         found.protocols |= enabled_protocols(reply)

@@ -125,7 +125,9 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
     )
 
 
-async def _with_addresses(client: SoapClient, url: str, service: str, told: Profile, asked: MediaContext, how: str) -> Profile:
+async def _with_addresses(
+    client: SoapClient, url: str, service: str, told: Profile, asked: MediaContext, how: str
+) -> Profile:
     wanted = f"<ProfileToken>{escape(told.token)}</ProfileToken>"
     stream = await _uri(client, url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
     snapshot = None

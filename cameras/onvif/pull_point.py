@@ -33,11 +33,20 @@ _BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # where the actions of WS-Base
 
 # By what a topic ends with or holds; the first that fits.
 TOPICS = (
-    ("MotionAlarm", "motion"), ("CellMotionDetector/Motion", "motion"), ("MotionDetector", "motion"), ("FieldDetector", "motion"),
-    ("GlobalSceneChange", "scene_change"), ("Tamper", "tamper"), ("ImageTooDark", "tamper"), ("ImageTooBright", "tamper"),
-    ("ImageTooBlurry", "tamper"), ("StorageFailure", "storage_failure"), ("StorageFull", "disk_full"), ("DiskFull", "disk_full"),
+    ("MotionAlarm", "motion"),
+    ("CellMotionDetector/Motion", "motion"),
+    ("MotionDetector", "motion"),
+    ("FieldDetector", "motion"),
+    ("GlobalSceneChange", "scene_change"),
+    ("Tamper", "tamper"),
+    ("ImageTooDark", "tamper"),
+    ("ImageTooBright", "tamper"),
+    ("ImageTooBlurry", "tamper"),
+    ("StorageFailure", "storage_failure"),
+    ("StorageFull", "disk_full"),
+    ("DiskFull", "disk_full"),
     ("VideoLoss", "video_loss"),
-)  # fmt: skip
+)
 _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "IsInside", "Value", "LogicalState")
 
 

@@ -105,7 +105,9 @@ class CameraSettings:
             if service not in self._services:
                 continue
             try:
-                reply = await self._client.call(self._services[service], f'<GetVideoEncoderConfigurations xmlns="{service}"/>')
+                reply = await self._client.call(
+                    self._services[service], f'<GetVideoEncoderConfigurations xmlns="{service}"/>'
+                )
             except ProtocolError as e:
                 problem = e
                 continue

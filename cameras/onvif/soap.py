@@ -81,7 +81,9 @@ def for_people(text: str, limit: int = 80) -> str:
     """A told text without control characters and those that turn the reading direction, at most `limit` characters."""
     if text.isascii() and text.isprintable():
         return text[:limit].strip()
-    return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[:limit].strip()
+    return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[
+        :limit
+    ].strip()
 
 
 def local_name(element: etree._Element) -> str:

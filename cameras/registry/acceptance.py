@@ -66,7 +66,9 @@ def signed_facts(camera: Camera) -> dict[str, Any]:
     return {name: facts.get(name) for name in SIGNED} | profile
 
 
-def withdraw_if_changed(session: AsyncSession, camera: Camera, before: Mapping[str, Any], at: datetime, actor: str) -> None:
+def withdraw_if_changed(
+    session: AsyncSession, camera: Camera, before: Mapping[str, Any], at: datetime, actor: str
+) -> None:
     """Whatever is changed after the signatures is signed anew. `before`: the `signed_facts` of before the change. Everything that
     writes one of them calls this."""
     if signed_facts(camera) != before:
@@ -108,7 +110,10 @@ def is_second(found: Acceptance | None, camera: Camera, actor: str) -> bool:
     """Whether this person may look at the pictures in order to sign second: never who proposed it or took the picture."""
     taken_by = (camera.acceptance or {}).get("picture_by")  # unknown of pictures of before it was noted
     return (
-        found is not None and is_waiting(found, camera) and taken_by is not None and actor not in (found.proposed_by, taken_by)
+        found is not None
+        and is_waiting(found, camera)
+        and taken_by is not None
+        and actor not in (found.proposed_by, taken_by)
     )
 
 
@@ -154,7 +159,14 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     history.note(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
     events.append(session, at, "camera.accepted", village=camera.village, camera=camera.id)
     await audit_trail.record(
-        session, at, actor, "camera.accept", camera.id, acceptance=row.id, proposed_by=row.proposed_by, village=camera.village
+        session,
+        at,
+        actor,
+        "camera.accept",
+        camera.id,
+        acceptance=row.id,
+        proposed_by=row.proposed_by,
+        village=camera.village,
     )
 
 
@@ -162,7 +174,9 @@ async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> di
     """When each of some cameras was accepted for the first time; those that never were are left out. A later acceptance, of a
     changed file, says nothing about since when a camera is in use."""
     found = {c.id: c.accepted_at for c in cameras if c.accepted_at is not None}
-    query = select(CameraChange).where(CameraChange.camera.in_([c.id for c in cameras]), CameraChange.field == "accepted_at")
+    query = select(CameraChange).where(
+        CameraChange.camera.in_([c.id for c in cameras]), CameraChange.field == "accepted_at"
+    )
     for change in await session.scalars(query.order_by(CameraChange.id.desc())):
         found[change.camera] = datetime.fromisoformat(str(change.old or change.new))  # the first change is read last
     return found

@@ -20,10 +20,30 @@ from core.audit import audit_trail
 from core.errors import NotFoundError
 
 KINDS = (
-    "no_authentication", "default_password", "known_bad_firmware", "credential_refused", "identity_changed", "certificate_changed",
-    "moved", "clone", "unknown_device", "open_telnet", "open_upnp", "clock_wrong", "zone_wrong", "drift",
-    "tamper", "video_loss", "storage_failure", "disk_full", "ptz_failed", "events_silent", "filing_due", "warranty_ends", "contract_ends",
-)  # fmt: skip
+    "no_authentication",
+    "default_password",
+    "known_bad_firmware",
+    "credential_refused",
+    "identity_changed",
+    "certificate_changed",
+    "moved",
+    "clone",
+    "unknown_device",
+    "open_telnet",
+    "open_upnp",
+    "clock_wrong",
+    "zone_wrong",
+    "drift",
+    "tamper",
+    "video_loss",
+    "storage_failure",
+    "disk_full",
+    "ptz_failed",
+    "events_silent",
+    "filing_due",
+    "warranty_ends",
+    "contract_ends",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +65,9 @@ async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSub
         raise ValueError(f"'{kind}' is not among the kinds of findings")
     row = await _open(session, kind, about)
     if row is None:
-        row = Finding(camera=about.camera, address=about.address, village=about.village, kind=kind, detail=detail, opened_at=at)
+        row = Finding(
+            camera=about.camera, address=about.address, village=about.village, kind=kind, detail=detail, opened_at=at
+        )
         session.add(row)
         await session.flush()
         _announce(session, at, "finding.opened", row)
@@ -76,7 +98,9 @@ async def accept(
     if row is None:
         raise NotFoundError("there is no such open finding")
     row.closed_at, row.closed_by = at, actor
-    await audit_trail.record(session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason)
+    await audit_trail.record(
+        session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason
+    )
     return row
 
 
@@ -91,7 +115,11 @@ async def open_ones(
     session: AsyncSession, villages: Villages = None, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[Finding]:
     """Open findings within a scope of villages (None: all), the newest first; `before`: an id."""
-    query = select(Finding).where(Finding.closed_at.is_(None), within(Finding.village, villages)).order_by(Finding.id.desc())
+    query = (
+        select(Finding)
+        .where(Finding.closed_at.is_(None), within(Finding.village, villages))
+        .order_by(Finding.id.desc())
+    )
     if before is not None:
         query = query.where(Finding.id < before)
     return (await session.scalars(query.limit(limit))).all()

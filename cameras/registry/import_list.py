@@ -69,7 +69,9 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
     columns = [_field(heading) for heading in rows[0]]
     if "village" not in columns or not {"site", "address"} & set(columns):
         raise InventoryError(
-            [f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"]
+            [
+                f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"
+            ]
         )
     if len(rows) > MAX_ROWS + 1:
         raise InventoryError([f"{path}: more than {MAX_ROWS} lines; give at most {MAX_ROWS} at a time"])
@@ -124,7 +126,9 @@ async def bring_in(
             )
             continue
         if values.get("credential") and values["credential"] not in credentials:
-            problems.append(f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first")
+            problems.append(
+                f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first"
+            )
             continue
         if sentence := _foreign(villages[village], values, users):
             problems.append(f"{name}:{line}: {sentence}")

@@ -63,7 +63,9 @@ class VillageEntry(Strict):
     subnets: list[Annotated[str, AfterValidator(_subnet)]] = Field(default_factory=list)
     funding: list[Funding] = Field(default_factory=list)
     quota_bytes: int | None = Field(None, gt=0, description="Most that its recordings may take; the oldest go first")
-    own_account: bool = Field(False, description="Its cameras get an account of the station's own before their first use")
+    own_account: bool = Field(
+        False, description="Its cameras get an account of the station's own before their first use"
+    )
 
     @field_validator("boundary")
     @classmethod
@@ -153,11 +155,14 @@ class CameraEntry(Strict):
     name: str = Field(min_length=1, max_length=80)
     village: Identifier
     address: str | None = Field(
-        None, max_length=120, description="Host or host:port of the ONVIF service; its URL where its path is not the usual one"
+        None,
+        max_length=120,
+        description="Host or host:port of the ONVIF service; its URL where its path is not the usual one",
     )
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
     allow_clear_password: bool = Field(
-        False, description="Its streams may be told the password as it is (Basic, in addresses), where it knows nothing better"
+        False,
+        description="Its streams may be told the password as it is (Basic, in addresses), where it knows nothing better",
     )
     own_account: bool | None = Field(
         None, description="It gets an account of the station's own before its first use; else as its village says"
@@ -173,7 +178,9 @@ class CameraEntry(Strict):
     installed: date | None = None
     purpose: str = ""
     site: str = Field("", max_length=120, description="Where it hangs, in words: pole 7 at the bridge")
-    switch: str = Field("", max_length=60, description="Network switch on which it hangs: what fails together is one fault")
+    switch: str = Field(
+        "", max_length=60, description="Network switch on which it hangs: what fails together is one fault"
+    )
     expected_make: str = Field("", max_length=60, description="Manufacturer or model that was ordered")
     legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = Field(
         None, description="Class of Decree 799: main roads 7.1, operated places 7.2, other public places 9"

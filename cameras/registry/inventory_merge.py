@@ -55,7 +55,9 @@ class Merge:
     changed: dict[Thing, list[Difference]] = field(default_factory=dict)
     restored: list[str] = field(default_factory=list)  # retired cameras that the file has again
     retired: list[str] = field(default_factory=list)  # cameras that the file had and has no more
-    not_in_file: list[str] = field(default_factory=list)  # cameras of the registry that never were in the file: they stay
+    not_in_file: list[str] = field(
+        default_factory=list
+    )  # cameras of the registry that never were in the file: they stay
     kept_retired: list[str] = field(default_factory=list)  # in the file, and retired by hand since it was applied
 
     @property
@@ -68,7 +70,9 @@ class Merge:
         return not (self.added or self.changed or self.restored or self.retired)
 
 
-def merge(applied: Inventory | None, file: Inventory, registry: Inventory, retired: frozenset[str] = frozenset()) -> Merge:
+def merge(
+    applied: Inventory | None, file: Inventory, registry: Inventory, retired: frozenset[str] = frozenset()
+) -> Merge:
     """`applied`: the file as it was last applied, None where none was. `registry` holds retired cameras as well."""
     wanted, there = dict(things(file)), dict(things(registry))
     before = wanted if applied is file else dict(things(applied)) if applied else {}

@@ -21,7 +21,9 @@ def key(camera: Camera) -> Key:
     return tuple(str(device.get(k) or "")[:60] for k in ("manufacturer", "model", "firmware"))  # type: ignore[return-value]
 
 
-async def note(session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = "") -> None:
+async def note(
+    session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = ""
+) -> None:
     manufacturer, model, firmware = key(camera)
     if not model:
         return

@@ -37,7 +37,9 @@ async def between(
     ]
 
 
-async def unused_spans(session: AsyncSession, cameras: Sequence[Camera], finish: int) -> dict[str, list[tuple[int, int]]]:
+async def unused_spans(
+    session: AsyncSession, cameras: Sequence[Camera], finish: int
+) -> dict[str, list[tuple[int, int]]]:
     """Stretches (µs UTC, in order) in which cameras were retired, up to `finish`; cameras without any are left out."""
     found: dict[str, list[tuple[int, int]]] = {}
     since: dict[str, int] = {}
@@ -68,5 +70,9 @@ async def _registered_after(session: AsyncSession, end: datetime) -> set[str]:
 
 async def _villages_at(session: AsyncSession, end: datetime) -> dict[str, str]:
     """Villages at `end` of the cameras whose village was changed since."""
-    query = select(CameraChange).where(CameraChange.field == "village", CameraChange.at >= end).order_by(CameraChange.id.desc())
+    query = (
+        select(CameraChange)
+        .where(CameraChange.field == "village", CameraChange.at >= end)
+        .order_by(CameraChange.id.desc())
+    )
     return {c.camera: str(c.old) for c in await session.scalars(query)}

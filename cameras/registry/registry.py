@@ -121,9 +121,15 @@ def _content(inventory: Inventory) -> dict[str, Any]:
 
 
 async def apply(
-    session: AsyncSession, inventory: Inventory, at: datetime, actor: str, *, file: str = "", prefer: ConflictPreference | None = None,
+    session: AsyncSession,
+    inventory: Inventory,
+    at: datetime,
+    actor: str,
+    *,
+    file: str = "",
+    prefer: ConflictPreference | None = None,
     really: bool = False,
-) -> RegistryPlan:  # fmt: skip
+) -> RegistryPlan:
     """Bring into the registry what the file changed since it was last applied, and keep the file as the one applied now.
 
     Raises ConflictError where file and registry both changed a field and `prefer` does not say who is right, and where more
@@ -167,7 +173,9 @@ def _accepted(differences: list[Difference], prefer: ConflictPreference | None) 
     return [d for d in differences if not d.conflict or prefer is ConflictPreference.FILE]
 
 
-async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merge, prefer: ConflictPreference | None) -> None:
+async def _write_others(
+    session: AsyncSession, inventory: Inventory, merge: Merge, prefer: ConflictPreference | None
+) -> None:
     """Credentials, policies and villages: what is new, and the accepted fields of what is there."""
     wanted = dict(things(inventory))
     for (kind, key), fields in wanted.items():
@@ -183,7 +191,7 @@ async def _write_others(session: AsyncSession, inventory: Inventory, merge: Merg
 
 async def _note_applied(
     session: AsyncSession, inventory: Inventory, changes: RegistryPlan, at: datetime, actor: str, file: str
-) -> None:  # fmt: skip
+) -> None:
     """Keep the file as the one applied last; an unchanged one leaves no trace."""
     now = digest(inventory)
     if changes.last is None or changes.last.digest != now:
@@ -198,7 +206,9 @@ async def _note_applied(
     )  # fmt: skip
 
 
-async def retire(session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool) -> list[str]:
+async def retire(
+    session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool
+) -> list[str]:
     """Take cameras out of use by hand, or back into it; returns those that changed. Raises NotFoundError for an unknown one."""
     rows = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(numbers)))}
     if missing := [n for n in numbers if n not in rows]:
@@ -228,7 +238,9 @@ async def _as_inventory(session: AsyncSession, town: str, cameras: Iterable[Came
         CredentialEntry(name=c.name, username=c.username)
         for c in await session.scalars(select(Credential).order_by(Credential.name))
     ]
-    policies = [PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy).order_by(Policy.name))]
+    policies = [
+        PolicyEntry(name=p.name, **p.rules) for p in await session.scalars(select(Policy).order_by(Policy.name))
+    ]
     entries = [entry_of(c) for c in cameras]
     return Inventory(town=town, credentials=credentials, policies=policies, villages=villages, cameras=entries)
 
@@ -293,7 +305,9 @@ async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) 
 
 async def check_villages(session: AsyncSession, codes: Sequence[str], villages: Villages) -> None:
     """Raises NotFoundError, alike for a village that the town does not have and one outside a scope (None: the whole town)."""
-    known = set(await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages))))
+    known = set(
+        await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages)))
+    )
     if missing := [v for v in codes if v not in known]:
         raise NotFoundError(f"there is no village '{missing[0]}'")
 

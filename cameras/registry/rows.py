@@ -28,9 +28,13 @@ async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
 
 def change_camera(
     session: AsyncSession, camera: Camera, differences: list[Difference], at: datetime, actor: str
-) -> None:  # fmt: skip
+) -> None:
     """Set single fields, and no other: what the station learned of the rest stays."""
-    streams, profile, before = {s.kind: s for s in camera.streams}, dict(camera.profile), acceptance.signed_facts(camera)
+    streams, profile, before = (
+        {s.kind: s for s in camera.streams},
+        dict(camera.profile),
+        acceptance.signed_facts(camera),
+    )
     for change in differences:
         history.note(session, camera.id, at, actor, change.field, change.registry, change.file)
         section, _, key = change.field.removeprefix("streams.").partition(".")

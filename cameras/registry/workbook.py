@@ -19,9 +19,19 @@ MAX_TAGS, MAX_ROW_TAGS = 3_000_000, 20_000  # of a part; in a row: 16,384 column
 MAX_COLUMNS = 64
 _CHUNK = 1 << 16
 _BROKEN = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, RuntimeError, SyntaxError, TypeError,
-    ValueError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def rows(path: Path, most: int) -> Iterator[list[str]]:

@@ -73,7 +73,9 @@ class ClockSync:
 
         async def one(camera: Camera) -> ClockReading:
             async with slots:
-                return await self._look(camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn)
+                return await self._look(
+                    camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn
+                )
 
         looks = await run_all(*(one(c) for c in cameras))
         await self._keep(looks)
@@ -83,7 +85,9 @@ class ClockSync:
                     await self._onboarding.refused(look.camera)
         return _summary(looks)
 
-    async def _look(self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()) -> ClockReading:
+    async def _look(
+        self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()
+    ) -> ClockReading:
         look = ClockReading(camera.id)
         try:
             url = service_url(camera.address or "")
@@ -140,10 +144,15 @@ class ClockSync:
         about = findings.FindingSubject.of(row)
         error = row.clock_offset
         zone = look.told.zone_mistake and look.after is None
-        for kind, there in (("zone_wrong", zone), ("clock_wrong", not zone and error is not None and abs(error) > ALARMING)):
+        for kind, there in (
+            ("zone_wrong", zone),
+            ("clock_wrong", not zone and error is not None and abs(error) > ALARMING),
+        ):
             if there:
                 # Whole seconds: a finding is not rewritten because a clock trembles.
-                await findings.tell(session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone))
+                await findings.tell(
+                    session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone)
+                )
             else:
                 await findings.gone(session, now, [kind], about)
 

@@ -77,9 +77,13 @@ class ConfigCompliance:
     async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[Result]:
         """Look at every camera that has a policy (or the given ones); `write` False only tells what differs."""
         async with self._database.reading() as session:
-            query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
+            query = select(Camera).where(
+                Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None)
+            )
             cameras = [c for c in await session.scalars(query) if c.device and (only is None or c.id in only)]
-            policies = {p.name: entry for p in await session.scalars(select(Policy)) if (entry := _entry(p)) is not None}
+            policies = {
+                p.name: entry for p in await session.scalars(select(Policy)) if (entry := _entry(p)) is not None
+            }
             notes: dict[model_quirks.Key, dict[str, ModelNote]] = {}
             for n in await session.scalars(select(ModelNote)):
                 notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
@@ -138,7 +142,9 @@ def _entry(policy: Policy) -> PolicyEntry | None:
     try:
         return PolicyEntry(name=policy.name, **policy.rules)
     except (ValueError, TypeError) as e:
-        log.error("the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, str(e).splitlines()[0])
+        log.error(
+            "the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, str(e).splitlines()[0]
+        )
         return None
 
 
@@ -190,7 +196,9 @@ def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: An
         found.append(_Setting("ntp", lambda: ntp_servers(client, url), lambda now: ntp in now, write_ntp))
     if policy.discoverable is not None:
         wanted = policy.discoverable
-        found.append(_Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted)))
+        found.append(
+            _Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted))
+        )
     for service in policy.shut:
         found.append(_shut(s, service))
     for kind in ("main", "sub"):

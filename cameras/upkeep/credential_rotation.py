@@ -74,9 +74,15 @@ def password(length: int = LENGTH, signs: str = SIGNS) -> str:
 
 class CredentialRotation:
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, onboarding: Onboarding, http: aiohttp.ClientSession, folder: Path,
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        onboarding: Onboarding,
+        http: aiohttp.ClientSession,
+        folder: Path,
         try_stream: TryStream | None = None,
-    ):  # fmt: skip
+    ):
         """`folder`: the data folder, in which all processes claim cameras (cameras.upkeep.rotation_claims). `try_stream` plays a stream
         with a login and leaves: raises CameraRefused where the RTSP server does not know it."""
         self._database = database
@@ -148,11 +154,15 @@ class CredentialRotation:
         async with self._database.reading() as session:
             days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _days(p)) is not None}
             villages = await own_account.wanting(session)
-            query = select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None))
+            query = select(Camera).where(
+                Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None)
+            )
             cameras = [c for c in await session.scalars(query) if c.device and c.credential]
             query_last = select(CameraChange.camera, func.max(CameraChange.at)).where(CameraChange.field == "account")
             last = {c: at for c, at in (await session.execute(query_last.group_by(CameraChange.camera))).all()}  # noqa: C416
-        failed = {c.id for c in cameras if c.account_state == AccountState.FAILED and own_account.is_wanted(c, villages)}
+        failed = {
+            c.id for c in cameras if c.account_state == AccountState.FAILED and own_account.is_wanted(c, villages)
+        }
         turn = {c.id for c in cameras if (d := days.get(_policy_of(c))) and (c.id not in last or now - last[c.id] >= d)}
         return sorted(failed | turn, key=lambda c: (c in last, last.get(c, now), c))
 
@@ -201,7 +211,9 @@ class CredentialRotation:
     async def _try(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
         """One use of the new account for each of the camera's doors, before anything relies on it. One that is not let in is taken
         away again."""
-        client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None)
+        client = SoapClient(
+            self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None
+        )
         client.clock_offset = camera.clock_offset or 0.0
         try:
             await users(client, url)
@@ -211,7 +223,9 @@ class CredentialRotation:
             if not await self._is_in_use(camera.id, login[0]):
                 with contextlib.suppress(CameraError):
                     await wsdl_requests.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
-            raise CameraError(f"the camera made the account and does not let it in{': ' + str(e) if e.args else ''}") from e
+            raise CameraError(
+                f"the camera made the account and does not let it in{': ' + str(e) if e.args else ''}"
+            ) from e
 
     async def _is_in_use(self, number: str, name: str) -> bool:
         """The camera's credential has that name by now: whoever stored it tried it, and taking it away would lock us out."""

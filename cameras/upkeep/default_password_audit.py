@@ -30,9 +30,19 @@ EVERY = timedelta(days=7)
 A_RUN = 40  # cameras an hour: 2,252 in less than three days
 # What makers print on the box or write into the manual.
 DEFAULTS = (
-    ("admin", "admin"), ("admin", "12345"), ("admin", "123456"), ("admin", ""), ("admin", "888888"), ("root", "pass"),
-    ("root", "root"), ("888888", "888888"), ("666666", "666666"), ("admin", "admin123"), ("admin", "password"), ("user", "user"),
-)  # fmt: skip
+    ("admin", "admin"),
+    ("admin", "12345"),
+    ("admin", "123456"),
+    ("admin", ""),
+    ("admin", "888888"),
+    ("root", "pass"),
+    ("root", "root"),
+    ("888888", "888888"),
+    ("666666", "666666"),
+    ("admin", "admin123"),
+    ("admin", "password"),
+    ("user", "user"),
+)
 _QUESTION = f'<GetDeviceInformation xmlns="{DEVICE}"/>'
 
 
@@ -56,13 +66,17 @@ class DefaultPasswordAudit:
             query = (
                 select(Camera)
                 .where(
-                    Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.device.is_not(None), Camera.address.is_not(None),
-                    Camera.credential.is_not(None), Camera.auth_mode.in_(("digest", "wsse")),
+                    Camera.retired.is_(False),
+                    Camera.refused_at.is_(None),
+                    Camera.device.is_not(None),
+                    Camera.address.is_not(None),
+                    Camera.credential.is_not(None),
+                    Camera.auth_mode.in_(("digest", "wsse")),
                     or_(Camera.audited_at.is_(None), Camera.audited_at < now - EVERY),
                 )
                 .order_by(Camera.audited_at.is_not(None), Camera.audited_at)
                 .limit(limit)
-            )  # fmt: skip
+            )
             cameras = (await session.scalars(query)).all()
         for camera in cameras:
             async with own_trouble(self._database, camera.id):

@@ -61,7 +61,9 @@ class EventSubscriptions:
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None)))
             ).all()
         wanted = {c.id: c for c in cameras if c.address and _address(c)}
-        for number in [n for n, f in self._followed.items() if n not in wanted or _key(wanted[n]) != f.key or f.task.done()]:
+        for number in [
+            n for n, f in self._followed.items() if n not in wanted or _key(wanted[n]) != f.key or f.task.done()
+        ]:
             await self._leave(number)
         for number, camera in wanted.items():
             if number not in self._followed:
@@ -102,7 +104,9 @@ class EventSubscriptions:
                 log.info("%s: events: %s", camera.id, e)
             except CameraError:
                 failures = (
-                    min(failures + 1, FAILURES_BEFORE_POLLING - 1) if failures < FAILURES_BEFORE_POLLING else failures + 1
+                    min(failures + 1, FAILURES_BEFORE_POLLING - 1)
+                    if failures < FAILURES_BEFORE_POLLING
+                    else failures + 1
                 )
             if failures == SILENT_AFTER:
                 async with self._database.session() as session:
@@ -114,7 +118,9 @@ class EventSubscriptions:
         async with self._database.session() as session:
             await findings.gone(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
 
-    async def _poll(self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]) -> None:
+    async def _poll(
+        self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
+    ) -> None:
         """For cameras that keep no subscription: one of a second, once a minute."""
         while True:
             point = await PullPoint.open(client, address)
@@ -143,7 +149,13 @@ class EventSubscriptions:
         async with self._database.session() as session:
             for n in rows:
                 events.append(
-                    session, now, f"camera.{n.kind}", village=camera.village, camera=camera.id, topic=n.topic, source=n.source
+                    session,
+                    now,
+                    f"camera.{n.kind}",
+                    village=camera.village,
+                    camera=camera.id,
+                    topic=n.topic,
+                    source=n.source,
                 )
             about = findings.FindingSubject.of(camera)
             for n in lasting:

@@ -33,7 +33,9 @@ TLS = 443
 UPNP = 1900
 AT_ONCE = 50
 SECONDS = 3.0
-QUESTION = b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n'
+QUESTION = (
+    b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n'
+)
 
 
 @dataclass(slots=True)

@@ -59,5 +59,7 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
                 await findings.tell(session, now, kind, findings.FindingSubject.of(camera), day=day.isoformat())
         for row in await findings.open_ones(session):
             if row.kind in KINDS and (row.camera, row.kind) not in wanted:
-                await findings.gone(session, now, [row.kind], findings.FindingSubject(row.camera, row.address, row.village))
+                await findings.gone(
+                    session, now, [row.kind], findings.FindingSubject(row.camera, row.address, row.village)
+                )
     return len(wanted)

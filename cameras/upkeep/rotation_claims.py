@@ -25,7 +25,9 @@ async def claim(folder: Path, camera: str) -> AsyncIterator[None]:
     """Hold a camera's accounts for the block. Raises AccountClaimed; ConflictError where the folder takes no locks."""
     byte = SharedLocks.slots_of(camera, 1).start
     try:
-        locks = await asyncio.to_thread(SharedLocks, folder / FILE_NAME)  # anew: who comes later must find the same file
+        locks = await asyncio.to_thread(
+            SharedLocks, folder / FILE_NAME
+        )  # anew: who comes later must find the same file
         taken = locks.lock(byte)
     except OSError as e:
         raise ConflictError(f"{folder / FILE_NAME} cannot be locked ({e.strerror}); mend the data folder") from e

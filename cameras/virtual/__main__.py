@@ -62,7 +62,12 @@ async def serve_town(args: argparse.Namespace) -> None:
     entries = _of_inventory(args.inventory) if args.inventory else json.loads(args.town.read_text(encoding="utf-8"))
     plans = [
         CameraPlan(
-            e["name"], e["host"], e["seed"], tuple(e.get("variants", ())), e.get("codec", "h264"), dome=bool(e.get("dome"))
+            e["name"],
+            e["host"],
+            e["seed"],
+            tuple(e.get("variants", ())),
+            e.get("codec", "h264"),
+            dome=bool(e.get("dome")),
         )
         for e in entries
     ]

@@ -50,7 +50,9 @@ def _seconds(text: str) -> float:
     return moment.timestamp() + float(f"0.{fraction or 0}")
 
 
-def pictures(clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float) -> Iterator[tuple[int, float]]:
+def pictures(
+    clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float
+) -> Iterator[tuple[int, float]]:
     """(index, UTC seconds by the camera's clock) of the pictures on the card, from the keyframe before the start.
 
     `switched_on` is true time; picture 0 of the endless loop was taken then.
@@ -66,7 +68,9 @@ def pictures(clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_err
         index += 1
 
 
-async def play(clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float, cseq: int, send: Send) -> None:
+async def play(
+    clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float, cseq: int, send: Send
+) -> None:
     """Send a stretch of the card; `send` waits where the receiver is slow."""
     first = True
     for index, taken in pictures(clip, stretch, switched_on, clock_error):
@@ -84,7 +88,9 @@ def _marked(framed: memoryview, taken: float, flags: int, cseq: int) -> bytes:
         ">HHIIBBH", 0xABAC, 3, (seconds + NTP_EPOCH) & 0xFFFFFFFF, int((taken - seconds) * 2**32), flags, cseq & 0xFF, 0
     )
     length = int.from_bytes(framed[2:4], "big") + len(extension)
-    return b"".join((b"$\x00", length.to_bytes(2, "big"), bytes((framed[4] | 0x10,)), framed[5:16], extension, framed[16:]))
+    return b"".join(
+        (b"$\x00", length.to_bytes(2, "big"), bytes((framed[4] | 0x10,)), framed[5:16], extension, framed[16:])
+    )
 
 
 @dataclass(slots=True)
@@ -100,11 +106,14 @@ class CardService:
     def operations(self) -> dict[str, tuple[str, Callable[[Node], str]]]:
         return {
             "GetRecordings": (RECORDING, self._recordings),
-            "FindRecordings": (SEARCH, lambda _: "<t:FindRecordingsResponse><t:SearchToken>s1</t:SearchToken></t:FindRecordingsResponse>"),
+            "FindRecordings": (
+                SEARCH,
+                lambda _: "<t:FindRecordingsResponse><t:SearchToken>s1</t:SearchToken></t:FindRecordingsResponse>",
+            ),
             "GetRecordingSearchResults": (SEARCH, self._results),
             "EndSearch": (SEARCH, self._end),
             "GetReplayUri": (REPLAY, self._replay_uri),
-        }  # fmt: skip
+        }
 
     def _recordings(self, _: Node) -> str:
         item = (

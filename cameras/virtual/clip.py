@@ -144,9 +144,14 @@ def split_annexb(data: bytes) -> list[bytes]:
 
 
 def encode(
-    frames: Iterable[Frame], *, codec: str = "h264", fps: float = 12.5, gop: int = 25,
-    bitrate: int | None = None, crf: int = 27,
-) -> LoopClip:  # fmt: skip
+    frames: Iterable[Frame],
+    *,
+    codec: str = "h264",
+    fps: float = 12.5,
+    gop: int = 25,
+    bitrate: int | None = None,
+    crf: int = 27,
+) -> LoopClip:
     """Encode BGR pictures (H×W×3, uint8, all of one size) to a clip without B-frames."""
     context: VideoStream | None = None
     units: list[list[bytes]] = []
@@ -163,9 +168,14 @@ def encode(
 
 
 def _encoder(
-    container: av.container.OutputContainer, codec: str, fps: float, gop: int,
-    bitrate: int | None, crf: int, shape: tuple[int, ...],
-) -> VideoStream:  # fmt: skip
+    container: av.container.OutputContainer,
+    codec: str,
+    fps: float,
+    gop: int,
+    bitrate: int | None,
+    crf: int,
+    shape: tuple[int, ...],
+) -> VideoStream:
     rate = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1"
     if codec == "h264":
         options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": rate + ":threads=1"}

@@ -22,10 +22,17 @@ SIZES = {"main": (1280, 720), "sub": (640, 360)}
 
 
 def device_of(
-    number: int, make: VirtualMake, clip: LoopClip, host: str, login: tuple[str, str], ports: tuple[int, int] = (8899, 8554)
+    number: int,
+    make: VirtualMake,
+    clip: LoopClip,
+    host: str,
+    login: tuple[str, str],
+    ports: tuple[int, int] = (8899, 8554),
 ) -> Device:
     """One camera of a make; `ports` are those of its services and of RTSP."""
-    mounts = {p: Mount(f"/v{number}/{p}", {"healthy": clip}, phase=number * 0.37 % 9, login=login, host=host) for p in SIZES}
+    mounts = {
+        p: Mount(f"/v{number}/{p}", {"healthy": clip}, phase=number * 0.37 % 9, login=login, host=host) for p in SIZES
+    }
     return Device(
         f"{make.model}-{number}", f"{0xA00000 + number:06x}", host, ports[0], ports[1], mounts, SIZES, login,
         make.manufacturer, make.model, make.firmware, make.card, make.dome, make.quirks,

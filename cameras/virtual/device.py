@@ -159,7 +159,9 @@ class Device:
             clip = mount.clips["healthy"]
             kilobits = round(clip.offsets[-1] * 8 / (clip.frames / clip.fps) / 1000)
             gop = clip.keyframes[1] if len(clip.keyframes) > 1 else clip.frames
-            self.encoders.setdefault(token, Encoder(clip.codec.upper(), *self.sizes[token], round(clip.fps), kilobits, gop))
+            self.encoders.setdefault(
+                token, Encoder(clip.codec.upper(), *self.sizes[token], round(clip.fps), kilobits, gop)
+            )
 
     @property
     def uuid(self) -> str:

@@ -25,10 +25,17 @@ from cameras.virtual.device import Device
 
 Operations = dict[str, tuple[str, Callable[[Node], str]]]
 PATHS = {
-    DEVICE: "device_service", MEDIA: "media_service", MEDIA2: "media2_service", EVENTS: "event_service", PTZ: "ptz_service",
-    IMAGING: "imaging_service", ANALYTICS: "analytics_service", RECORDING: "recording_service", SEARCH: "search_service",
+    DEVICE: "device_service",
+    MEDIA: "media_service",
+    MEDIA2: "media2_service",
+    EVENTS: "event_service",
+    PTZ: "ptz_service",
+    IMAGING: "imaging_service",
+    ANALYTICS: "analytics_service",
+    RECORDING: "recording_service",
+    SEARCH: "search_service",
     REPLAY: "replay_service",
-}  # fmt: skip
+}
 
 
 class OperationRefused(Exception):
@@ -40,7 +47,11 @@ def offered(device: Device) -> dict[str, str]:
     namespaces = [DEVICE]
     if "media2_only" not in device.quirks:
         namespaces.append(MEDIA)
-    if "media2_only" in device.quirks or "media1_without_encoder" in device.quirks or "media2_without_types" in device.quirks:
+    if (
+        "media2_only" in device.quirks
+        or "media1_without_encoder" in device.quirks
+        or "media2_without_types" in device.quirks
+    ):
         namespaces.append(MEDIA2)
     namespaces.append(EVENTS)
     namespaces += [PTZ] if device.dome else []
@@ -54,13 +65,25 @@ class DeviceService:
 
     def operations(self) -> Operations:
         methods: dict[str, Callable[[Node], str]] = {
-            "GetDeviceInformation": self._information, "GetCapabilities": self._capabilities, "GetServices": self._services,
-            "GetScopes": self._scopes, "GetNetworkInterfaces": self._interfaces, "GetNetworkProtocols": self._protocols,
-            "SetNetworkProtocols": self._set_protocols, "GetHostname": self._hostname, "SetHostname": self._set_hostname,
-            "GetNTP": self._ntp, "SetNTP": self._set_ntp, "GetDiscoveryMode": self._discovery, "SetDiscoveryMode": self._set_discovery,
-            "GetUsers": self._users, "CreateUsers": self._create_users, "SetUser": self._set_users, "DeleteUsers": self._delete_users,
+            "GetDeviceInformation": self._information,
+            "GetCapabilities": self._capabilities,
+            "GetServices": self._services,
+            "GetScopes": self._scopes,
+            "GetNetworkInterfaces": self._interfaces,
+            "GetNetworkProtocols": self._protocols,
+            "SetNetworkProtocols": self._set_protocols,
+            "GetHostname": self._hostname,
+            "SetHostname": self._set_hostname,
+            "GetNTP": self._ntp,
+            "SetNTP": self._set_ntp,
+            "GetDiscoveryMode": self._discovery,
+            "SetDiscoveryMode": self._set_discovery,
+            "GetUsers": self._users,
+            "CreateUsers": self._create_users,
+            "SetUser": self._set_users,
+            "DeleteUsers": self._delete_users,
             "SetSystemDateAndTime": self._set_time,
-        }  # fmt: skip
+        }
         if "no_get_services" in self.device.quirks:
             del methods["GetServices"]
         return {name: (DEVICE, method) for name, method in methods.items()}
@@ -115,7 +138,9 @@ class DeviceService:
         if "claims_events" in self.device.quirks:
             addresses[ANALYTICS] = self.device.address_of("analytics_service")
         names = {n: name for name, n in CAPABILITY.items()}
-        inner = [f"<tt:{names[n]}><tt:XAddr>{a}</tt:XAddr></tt:{names[n]}>" for n, a in addresses.items() if n in _PLAIN]
+        inner = [
+            f"<tt:{names[n]}><tt:XAddr>{a}</tt:XAddr></tt:{names[n]}>" for n, a in addresses.items() if n in _PLAIN
+        ]
         extension = [
             f"<tt:{names[n]}><tt:XAddr>{a}</tt:XAddr></tt:{names[n]}>" for n, a in addresses.items() if n in _EXTENSION
         ]
@@ -163,7 +188,10 @@ class DeviceService:
             if name not in self.device.protocols:
                 raise OperationRefused("ter:ServiceNotSupported")
             port = node.number("Port")
-            self.device.protocols[name] = node.text("Enabled") == "true", int(port) if port else self.device.protocols[name][1]
+            self.device.protocols[name] = (
+                node.text("Enabled") == "true",
+                int(port) if port else self.device.protocols[name][1],
+            )
         return "<t:SetNetworkProtocolsResponse/>"
 
     def _hostname(self, _: Node) -> str:
@@ -179,7 +207,8 @@ class DeviceService:
 
     def _ntp(self, _: Node) -> str:
         items = (
-            f"<tt:NTPManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{a}</tt:IPv4Address></tt:NTPManual>" for a in self.device.ntp
+            f"<tt:NTPManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{a}</tt:IPv4Address></tt:NTPManual>"
+            for a in self.device.ntp
         )
         return f"<t:GetNTPResponse><t:NTPInformation><tt:FromDHCP>false</tt:FromDHCP>{''.join(items)}</t:NTPInformation></t:GetNTPResponse>"
 

@@ -30,7 +30,10 @@ def spoken(text: str, quirks: Collection[str]) -> tuple[bytes, str]:
         return b"\xef\xbb\xbf\r\n\r\n" + text.encode(), "application/soap+xml; charset=utf-8"
     if "multipart" in quirks:
         part = f"--{BOUNDARY}\r\nContent-Type: application/xop+xml\r\n\r\n{text}\r\n--{BOUNDARY}\r\n\r\n".encode()
-        return part + b"\x89\x00\xff<binary>\r\n" + f"--{BOUNDARY}--\r\n".encode(), f'multipart/related; boundary="{BOUNDARY}"'
+        return (
+            part + b"\x89\x00\xff<binary>\r\n" + f"--{BOUNDARY}--\r\n".encode(),
+            f'multipart/related; boundary="{BOUNDARY}"',
+        )
     return text.encode(), "text/xml" if "soap11" in quirks else "application/soap+xml; charset=utf-8"
 
 

@@ -67,7 +67,9 @@ class EventService:
         self.subscriptions[number] = Subscription(number, time.monotonic() + life)
         path = f"/onvif/event_service?sub={number}"
         address = (
-            path if "relative_subscription" in self.device.quirks else self.device.address_of(f"event_service?sub={number}")
+            path
+            if "relative_subscription" in self.device.quirks
+            else self.device.address_of(f"event_service?sub={number}")
         )
         return (
             f'<t:CreatePullPointSubscriptionResponse><t:SubscriptionReference xmlns:a="{_WSA}"><a:Address>{escape(address)}</a:Address>'

@@ -63,7 +63,8 @@ class AccessControl:
     def token(self, envelope: str, now: datetime) -> bool:
         """A WS-UsernameToken in an envelope."""
         found = {
-            k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope) for k in ("Username", "Password", "Nonce", "Created")
+            k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope)
+            for k in ("Username", "Password", "Nonce", "Created")
         }
         fields = {k: m.group(1) for k, m in found.items() if m}
         if len(fields) < 4 or "digest_only" in self._quirks:

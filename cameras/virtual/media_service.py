@@ -47,12 +47,16 @@ class MediaService:
         return "<t:SetSynchronizationPointResponse/>"
 
     def _profiles1(self, _: Node) -> str:
-        return f"<t:GetProfilesResponse>{''.join(self._profile1(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
+        return (
+            f"<t:GetProfilesResponse>{''.join(self._profile1(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
+        )
 
     def _profile1(self, token: str) -> str:
         width, height = self.device.sizes[token]
         encoder = (
-            "" if "media1_without_encoder" in self.device.quirks else self._encoder1(token, "tt:VideoEncoderConfiguration")
+            ""
+            if "media1_without_encoder" in self.device.quirks
+            else self._encoder1(token, "tt:VideoEncoderConfiguration")
         )
         return (
             f'<t:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name>'
@@ -207,7 +211,9 @@ class MediaService:
     def _create_mask(self, operation: Node) -> str:
         if "no_masks" in self.device.quirks:
             raise OperationRefused("ter:ActionNotSupported")
-        points = [(float(p.attribute("x") or 0), float(p.attribute("y") or 0)) for p in operation.all("Mask/Polygon/Point")]
+        points = [
+            (float(p.attribute("x") or 0), float(p.attribute("y") or 0)) for p in operation.all("Mask/Polygon/Point")
+        ]
         if "rounds" in self.device.quirks:  # to the rectangle around it, as cheap encoders do
             xs, ys = [x for x, _ in points], [y for _, y in points]
             points = [(min(xs), min(ys)), (max(xs), min(ys)), (max(xs), max(ys)), (min(xs), max(ys))]

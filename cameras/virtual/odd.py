@@ -20,9 +20,16 @@ _FIRST_STEP_S, _STEP_EVERY_S = 8.0, 10.0
 
 PACKETS = ("no_marker", "vendor_units", "foreign_source", "foreign_payload_type")
 CLOCKS = (
-    "slow_clock", "fast_clock", "steps_back", "steps_forward", "stray_timestamps", "clock_rate_30000", "clock_rate_wrong",
-    "lying_reports", "sparse",
-)  # fmt: skip
+    "slow_clock",
+    "fast_clock",
+    "steps_back",
+    "steps_forward",
+    "stray_timestamps",
+    "clock_rate_30000",
+    "clock_rate_wrong",
+    "lying_reports",
+    "sparse",
+)
 DIALOGUES = ("options_refused", "spaced_transport")
 ODDITIES = (*PACKETS, *CLOCKS, *DIALOGUES)
 SPEED = {"slow_clock": 0.84, "fast_clock": 1.2}  # pictures made a second, by those that the timestamps say
@@ -119,7 +126,9 @@ class OddPlayer(Player):
         path = head.split(" ", 2)[1] if head.count(" ") > 1 else ""
         mount = self._server.mount("/" + path.split("/", 3)[-1])
         if isinstance(mount, OddMount) and mount.oddity == "options_refused" and head.startswith("OPTIONS"):
-            cseq = next((line.partition(":")[2].strip() for line in head.split("\r\n") if line.lower().startswith("cseq")), "0")
+            cseq = next(
+                (line.partition(":")[2].strip() for line in head.split("\r\n") if line.lower().startswith("cseq")), "0"
+            )
             self._reply(cseq, "403 Forbidden")
             return
         super()._answer(head)

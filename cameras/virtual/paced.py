@@ -38,7 +38,9 @@ class PacedServer(RtspServer):
         if player.transport is None:
             return 0
         ours, theirs = (_hexed(player.transport.get_extra_info(name)) for name in ("sockname", "peername"))
-        left = player.transport.get_write_buffer_size() + waiting.get((ours, theirs), 0) + waiting.get((theirs, ours), 0)
+        left = (
+            player.transport.get_write_buffer_size() + waiting.get((ours, theirs), 0) + waiting.get((theirs, ours), 0)
+        )
         return player.pictures_in(left)
 
 

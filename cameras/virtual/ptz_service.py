@@ -21,10 +21,18 @@ class PtzService:
 
     def operations(self) -> Operations:
         methods = {
-            "GetNodes": self._nodes, "GetConfigurations": self._configurations, "GetStatus": self._status, "ContinuousMove": self._move,
-            "Stop": self._stop, "GetPresets": self._presets, "SetPreset": self._set_preset, "RemovePreset": self._remove_preset,
-            "GotoPreset": self._goto_preset, "GotoHomePosition": self._goto_home, "SetHomePosition": self._set_home,
-        }  # fmt: skip
+            "GetNodes": self._nodes,
+            "GetConfigurations": self._configurations,
+            "GetStatus": self._status,
+            "ContinuousMove": self._move,
+            "Stop": self._stop,
+            "GetPresets": self._presets,
+            "SetPreset": self._set_preset,
+            "RemovePreset": self._remove_preset,
+            "GotoPreset": self._goto_preset,
+            "GotoHomePosition": self._goto_home,
+            "SetHomePosition": self._set_home,
+        }
         return {name: (PTZ, method) for name, method in methods.items()}
 
     def position(self) -> tuple[float, float, float]:

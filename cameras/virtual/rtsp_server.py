@@ -138,7 +138,9 @@ class Player(asyncio.Protocol):
             challenge = "Basic" if mount.basic else f'Digest nonce="{self._nonce}", algorithm=MD5'
             scheme, _, more = challenge.partition(" ")
             self._reply(
-                cseq, "401 Unauthorized", {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")}
+                cseq,
+                "401 Unauthorized",
+                {"WWW-Authenticate": f'{scheme} realm="virtual"' + (f", {more}" if more else "")},
             )
         else:
             self._serve(method, url, headers, mount)
@@ -183,7 +185,9 @@ class Player(asyncio.Protocol):
 
         switched_on = self._server.switched_on - mount.phase
         number = int(cseq) if cseq.isdigit() else 0
-        self._replaying = spawn(card.play(mount.clips["healthy"], stretch, switched_on, mount.clock_offset, number, send))
+        self._replaying = spawn(
+            card.play(mount.clips["healthy"], stretch, switched_on, mount.clock_offset, number, send)
+        )
 
     def _authorised(self, mount: Mount, method: str, given: str) -> bool:
         if mount.login is None:
@@ -391,7 +395,10 @@ def describe(clip: LoopClip) -> str:
         profile = clip.parameter_sets[0][1:4].hex()
         name, fmtp = "H264", f"packetization-mode=1;profile-level-id={profile};sprop-parameter-sets={','.join(sets)}"
     else:
-        name, fmtp = "H265", ";".join(f"{k}={v}" for k, v in zip(("sprop-vps", "sprop-sps", "sprop-pps"), sets, strict=True))
+        name, fmtp = (
+            "H265",
+            ";".join(f"{k}={v}" for k, v in zip(("sprop-vps", "sprop-sps", "sprop-pps"), sets, strict=True)),
+        )
     return "\r\n".join(
         ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=virtual camera", "t=0 0", "a=control:*", "m=video 0 RTP/AVP 96",
          "c=IN IP4 0.0.0.0", f"a=rtpmap:96 {name}/{CLOCK_RATE}", f"a=fmtp:96 {fmtp}", f"a=framerate:{clip.fps:g}",

@@ -51,7 +51,14 @@ class Street:
     def _some_walkers(self) -> list[Walker]:
         jackets = list(self._random.permutation(list(COLOURS)))
         return [
-            Walker(str(jackets[i]), "black" if i % 2 else "blue", 0.42 + 0.06 * i, 0.86 + 0.04 * i, 0.1 + 0.4 * i, bool(i % 2))
+            Walker(
+                str(jackets[i]),
+                "black" if i % 2 else "blue",
+                0.42 + 0.06 * i,
+                0.86 + 0.04 * i,
+                0.1 + 0.4 * i,
+                bool(i % 2),
+            )
             for i in range(2)
         ]
 
@@ -97,15 +104,24 @@ class Street:
         swing = np.sin(t * steps * 2 * np.pi)
 
         def points(*pairs: tuple[float, float]) -> np.ndarray:
-            return np.array([(x + dx * tall, feet - dy * tall) for dx, dy in pairs], np.float32).round().astype(np.int32)
+            return (
+                np.array([(x + dx * tall, feet - dy * tall) for dx, dy in pairs], np.float32).round().astype(np.int32)
+            )
 
         trousers, jacket = COLOURS[walker.trousers], COLOURS[walker.jacket]
         for side in (-1.0, 1.0):
             foot = 0.035 * side + 0.075 * swing * side
             cv2.fillConvexPoly(
-                picture, points((-0.055 + 0.045 * side, 0.5), (0.055 + 0.045 * side, 0.5), (foot + 0.035, 0.02), (foot - 0.035, 0.02)),
-                trousers, cv2.LINE_AA,
-            )  # fmt: skip
+                picture,
+                points(
+                    (-0.055 + 0.045 * side, 0.5),
+                    (0.055 + 0.045 * side, 0.5),
+                    (foot + 0.035, 0.02),
+                    (foot - 0.035, 0.02),
+                ),
+                trousers,
+                cv2.LINE_AA,
+            )
             cv2.fillConvexPoly(
                 picture,
                 points((foot - 0.035, 0.035), (foot + 0.05, 0.035), (foot + 0.05, 0), (foot - 0.035, 0)),

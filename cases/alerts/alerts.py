@@ -22,7 +22,9 @@ RUNNING = ("new", "dispatched", "acked")  # somebody has still to act on it
 SENT = ("dispatched", "acked", "answered")  # the states in which patrol officers see an alert
 
 
-async def get(session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None) -> Alert:
+async def get(
+    session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None
+) -> Alert:
     """An alert within a scope, in one of some states (None: in any). Raises NotFoundError, also where it lies outside."""
     query = select(Alert).where(Alert.id == number, within(Alert.village, villages))
     if states is not None:
@@ -48,7 +50,10 @@ async def recent(
 ) -> list[tuple[Alert, WatchSubject]]:
     """Alerts with their subjects, newest first, within a scope; `before` is the id that ended the last page."""
     query = (
-        select(Alert, WatchSubject).join(WatchSubject, WatchSubject.id == Alert.subject).order_by(Alert.id.desc()).limit(limit)
+        select(Alert, WatchSubject)
+        .join(WatchSubject, WatchSubject.id == Alert.subject)
+        .order_by(Alert.id.desc())
+        .limit(limit)
     )
     query = query.where(within(Alert.village, villages))
     if states is not None:
@@ -72,7 +77,9 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
     if alert.state != "dispatched":
-        raise ConflictError(f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out")
+        raise ConflictError(
+            f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out"
+        )
     alert.state, alert.acked_by, alert.acked_at = "acked", actor, now
     events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
     await audit_trail.record(session, now, actor, "alert.ack", str(alert.id))
@@ -83,6 +90,14 @@ async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert,
         raise UsageError(f"an answer is one of: {', '.join(ANSWERS)}")
     if alert.state != "acked" or alert.acked_by != actor:
         raise ConflictError("only the officer who took the alert answers it, once")
-    alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = "answered", result, note[:400], actor, now
-    events.append(session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result)
+    alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = (
+        "answered",
+        result,
+        note[:400],
+        actor,
+        now,
+    )
+    events.append(
+        session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result
+    )
     await audit_trail.record(session, now, actor, "alert.answer", str(alert.id), result=result)

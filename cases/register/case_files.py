@@ -25,7 +25,9 @@ async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
     return row
 
 
-async def close(session: AsyncSession, at: datetime, actor: str, number: int, reason: str, scope: Villages = None) -> Case:
+async def close(
+    session: AsyncSession, at: datetime, actor: str, number: int, reason: str, scope: Villages = None
+) -> Case:
     """Close a case; its holds end soon, and are told. Raises NotFoundError, ConflictError where it is closed already, or while
     somebody is looked for because of it."""
     row = await case_of(session, number, scope)
@@ -44,9 +46,18 @@ async def close(session: AsyncSession, at: datetime, actor: str, number: int, re
 
 
 async def hold(
-    session: AsyncSession, at: datetime, actor: str, *, camera: str, start_us: int, end_us: int, reason: str, lasts: timedelta,
-    case: int | None = None, scope: Villages = None,
-) -> int:  # fmt: skip
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    *,
+    camera: str,
+    start_us: int,
+    end_us: int,
+    reason: str,
+    lasts: timedelta,
+    case: int | None = None,
+    scope: Villages = None,
+) -> int:
     """Hold footage of a camera in the scope, for a case or for another reason; returns the hold's number.
 
     Raises NotFoundError, UsageError, ConflictError for a case that is closed or of another village.
@@ -61,7 +72,15 @@ async def hold(
         if found.village is not None and found.village != row.village:
             raise ConflictError("this case is of another village than the camera")
     return await holds.add(
-        session, at, camera=camera, start_us=start_us, end_us=end_us, owner=actor[:60], reason=reason, lasts=lasts, case=case
+        session,
+        at,
+        camera=camera,
+        start_us=start_us,
+        end_us=end_us,
+        owner=actor[:60],
+        reason=reason,
+        lasts=lasts,
+        case=case,
     )
 
 

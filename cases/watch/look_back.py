@@ -43,7 +43,10 @@ class LookBack:
     def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Looker):
         """`look` matches sightings with one subject and raises what fits; it returns the number of alerts."""
         self._database, self._clock, self._days, self._look = database, clock, days, look
-        self._turns, self._turn = 0, dict[int, int]()  # passes so far; subject → the one in which it was last looked for
+        self._turns, self._turn = (
+            0,
+            dict[int, int](),
+        )  # passes so far; subject → the one in which it was last looked for
         self._at: dict[int, _Window] = {}  # by subject
 
     async def run_once(self) -> int:

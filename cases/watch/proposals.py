@@ -47,7 +47,13 @@ class SubjectExample:
 
 
 async def open_case(
-    session: AsyncSession, at: datetime, actor: str, number: str, title: str, village: str | None = None, scope: Villages = None
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    number: str,
+    title: str,
+    village: str | None = None,
+    scope: Villages = None,
 ) -> Case:
     """Open a case of a village (None: of the whole town). `scope`: the villages that the actor sees, None: all.
 
@@ -56,7 +62,9 @@ async def open_case(
     """
     village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
     if village is None and scope is not None:
-        raise UsageError("say of which village the case is; only an account of the whole town opens one of all villages")
+        raise UsageError(
+            "say of which village the case is; only an account of the whole town opens one of all villages"
+        )
     _check_villages(None if village is None else [village], scope)
     if await session.scalar(select(Case.id).where(Case.number == number, Case.village == village)):
         raise ConflictError(f"there is a case '{number}' already")
@@ -68,9 +76,21 @@ async def open_case(
 
 
 async def propose(
-    session: AsyncSession, at: datetime, actor: str, *, case: int, title: str, cls: str, upper: str | None, lower: str | None,
-    villages: list[str] | None, reason: str, expires_at: datetime, example: SubjectExample | None = None, scope: Villages = None,
-) -> WatchSubject:  # fmt: skip
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    *,
+    case: int,
+    title: str,
+    cls: str,
+    upper: str | None,
+    lower: str | None,
+    villages: list[str] | None,
+    reason: str,
+    expires_at: datetime,
+    example: SubjectExample | None = None,
+    scope: Villages = None,
+) -> WatchSubject:
     """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words.
     `scope`: the villages that the actor sees, None: all.
 
@@ -104,9 +124,15 @@ async def propose(
 
 
 async def approve(
-    session: AsyncSession, at: datetime, actor: str, subject: int, *, yes: bool, auto_dispatch: bool = False,
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    subject: int,
+    *,
+    yes: bool,
+    auto_dispatch: bool = False,
     scope: Villages = None,
-) -> WatchSubject:  # fmt: skip
+) -> WatchSubject:
     """Decide on a proposal. `scope`: the villages that the actor sees, None: all. Raises ForbiddenError where the proposer is
     the one who decides, or the subject goes beyond the scope."""
     row = await subject_of(session, subject, scope)
@@ -145,7 +171,13 @@ async def end_subject(
 
 
 async def renew(
-    session: AsyncSession, at: datetime, actor: str, subject: int, expires_at: datetime, reason: str, scope: Villages = None
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    subject: int,
+    expires_at: datetime,
+    reason: str,
+    scope: Villages = None,
 ) -> WatchSubject:
     """Approve a subject for longer, also one that expired: by somebody else than who proposed it, for at most 30 days.
 
@@ -163,7 +195,14 @@ async def renew(
     row.approved_by, row.approved_at = actor, at
     announce(session, at, "watch.renewed", row)
     await audit_trail.record(
-        session, at, actor, "watch.renew", str(subject), reason=reason, old=before.isoformat(), new=expires_at.isoformat()
+        session,
+        at,
+        actor,
+        "watch.renew",
+        str(subject),
+        reason=reason,
+        old=before.isoformat(),
+        new=expires_at.isoformat(),
     )
     return row
 
@@ -178,7 +217,9 @@ async def look_back(
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
-        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them asks for it")
+        raise ForbiddenError(
+            "this subject is looked for beyond your villages; somebody who sees all of them asks for it"
+        )
     if not is_active(row, at):
         raise ConflictError("this subject is not on the watch list now")
     back_to = at - timedelta(hours=hours)
@@ -291,13 +332,19 @@ class Matcher:
         return self._list
 
     def _matches(
-        self, watched: WatchList, seen: Sequence[Sighting], places: dict[int, camera_numbers.CameraPlace], packs: dict[int, str]
+        self,
+        watched: WatchList,
+        seen: Sequence[Sighting],
+        places: dict[int, camera_numbers.CameraPlace],
+        packs: dict[int, str],
     ) -> list[tuple[WatchSubject, Sighting]]:
         return [
             (subject, s)
             for s in sorted(seen, key=lambda s: s.id)
             if s.camera in places
-            for subject in watched.fitting(s, places[s.camera].village, packs.get(s.embedder, ""), partial(self._vector, s))
+            for subject in watched.fitting(
+                s, places[s.camera].village, packs.get(s.embedder, ""), partial(self._vector, s)
+            )
         ]
 
     def _vector(self, s: Sighting) -> Floats | None:
@@ -315,10 +362,15 @@ class Matcher:
         at_us = sighting.best_ms * 1000
         async with self._database.reading() as session:
             recent = await session.scalar(
-                select(Alert.id).where(
-                    Alert.subject == subject.id, Alert.camera == place.camera, Alert.at_us > at_us - QUIET_US, Alert.at_us < at_us + QUIET_US
-                ).limit(1)
-            )  # fmt: skip
+                select(Alert.id)
+                .where(
+                    Alert.subject == subject.id,
+                    Alert.camera == place.camera,
+                    Alert.at_us > at_us - QUIET_US,
+                    Alert.at_us < at_us + QUIET_US,
+                )
+                .limit(1)
+            )
         if recent is not None:
             return False
         # The picture is kept with the alert: the sighting's own goes with its day.
@@ -333,7 +385,13 @@ class Matcher:
             session.add(alert)
             await session.flush()
             events.append(
-                session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id, picture=bool(picture)
+                session,
+                now,
+                "alert.raised",
+                village=alert.village,
+                camera=alert.camera,
+                alert=alert.id,
+                picture=bool(picture),
             )
             await audit_trail.record(
                 session,
@@ -346,14 +404,18 @@ class Matcher:
                 picture=bool(picture),
             )
             if subject.auto_dispatch and direct:
-                await dispatch(session, now, "auto", alert, reason=f"approved for direct dispatch by {subject.approved_by}")
+                await dispatch(
+                    session, now, "auto", alert, reason=f"approved for direct dispatch by {subject.approved_by}"
+                )
         return True
 
     def _keep_picture(self, sighting: Sighting, subject: int) -> str:
         """Blocking. The picture's file below the data folder; empty where it could not be kept."""
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
-            content = thumbnails.read(self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+            content = thumbnails.read(
+                self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+            )
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)
         except OSError as e:
@@ -363,9 +425,15 @@ class Matcher:
 
 
 async def seen_by_a_person(
-    session: AsyncSession, now: datetime, actor: str, subject: int, camera: Camera, at_us: int, thumbnail: str,
+    session: AsyncSession,
+    now: datetime,
+    actor: str,
+    subject: int,
+    camera: Camera,
+    at_us: int,
+    thumbnail: str,
     scope: Villages = None,
-) -> Alert:  # fmt: skip
+) -> Alert:
     """An officer saw the wanted one on a camera: the patrol officers are told at once. `thumbnail`: JPEG below the data folder.
 
     Raises NotFoundError, ConflictError for a subject that is not active, or not for this village.
@@ -376,9 +444,16 @@ async def seen_by_a_person(
     if row.villages is not None and camera.village not in row.villages:
         raise ConflictError("this subject is not watched for in that village")
     alert = Alert(
-        subject=row.id, sighting=BY_A_PERSON, camera=camera.id, village=camera.village, at_us=at_us, thumbnail=thumbnail, state="new",
-        raised_at=now, note="",
-    )  # fmt: skip
+        subject=row.id,
+        sighting=BY_A_PERSON,
+        camera=camera.id,
+        village=camera.village,
+        at_us=at_us,
+        thumbnail=thumbnail,
+        state="new",
+        raised_at=now,
+        note="",
+    )
     session.add(alert)
     await session.flush()
     events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)

@@ -43,11 +43,15 @@ class User(Base):
     display_name: Mapped[str] = mapped_column(String(80), comment="Shown in watermarks and the audit trail")
     role: Mapped[str] = mapped_column(String(30), comment="core.accounts.permissions.Role")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Scope: village codes; null: the whole town")
-    vendor: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Contractor: whose orders these are")
+    vendor: Mapped[str] = mapped_column(
+        String(80), default="", server_default="", comment="Contractor: whose orders these are"
+    )
     password_hash: Mapped[str] = mapped_column(String(200), comment="argon2id")
     disabled: Mapped[bool] = mapped_column(default=False, comment="Kept for the audit trail, may not sign in")
     must_change: Mapped[bool] = mapped_column(
-        default=False, server_default=false(), comment="Somebody else set the password: it is changed at the next sign-in"
+        default=False,
+        server_default=false(),
+        comment="Somebody else set the password: it is changed at the next sign-in",
     )
 
     @property
@@ -99,7 +103,11 @@ class Identity:
 
 class Accounts:
     def __init__(
-        self, database: Database, clock: Clock, idle: timedelta = timedelta(minutes=30), longest: timedelta = MAX_SESSION
+        self,
+        database: Database,
+        clock: Clock,
+        idle: timedelta = timedelta(minutes=30),
+        longest: timedelta = MAX_SESSION,
     ):
         self._database = database
         self._clock = clock
@@ -146,10 +154,19 @@ class Accounts:
                 )
             )
             now = self._clock.now()
-            await audit_trail.record(session, now, actor, "user.create", name, reason=reason, role=role, villages=villages)
+            await audit_trail.record(
+                session, now, actor, "user.create", name, reason=reason, role=role, villages=villages
+            )
 
     async def reset_password(
-        self, name: str, password: str, *, actor: str, reason: str = "", must_change: bool = False, by: Identity | None = None
+        self,
+        name: str,
+        password: str,
+        *,
+        actor: str,
+        reason: str = "",
+        must_change: bool = False,
+        by: Identity | None = None,
     ) -> None:
         """Set a new password for somebody else and end all sessions of the account. `by`: see create.
 
@@ -188,9 +205,18 @@ class Accounts:
             await audit_trail.record(session, self._clock.now(), user.name, "user.password", user.name)
 
     async def change(
-        self, name: str, *, role: Role | None = None, villages: list[str] | Literal["all"] | None = None, vendor: str | None = None,
-        display_name: str | None = None, disabled: bool | None = None, actor: str, reason: str = "", by: Identity | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        name: str,
+        *,
+        role: Role | None = None,
+        villages: list[str] | Literal["all"] | None = None,
+        vendor: str | None = None,
+        display_name: str | None = None,
+        disabled: bool | None = None,
+        actor: str,
+        reason: str = "",
+        by: Identity | None = None,
+    ) -> dict[str, Any]:
         """Set what is not None ('all': the whole town) and end the account's sessions; returns what changed, field → new value.
 
         `by`: see create. Raises NotFoundError, UsageError, ForbiddenError, and ConflictError where no enabled administrator
@@ -208,9 +234,12 @@ class Accounts:
             _check_vendor(new_role, kept)
             scope = user.villages if villages is None else _scope(villages)
             wanted = {
-                "role": new_role.value, "vendor": kept, "villages": scope,
-                "display_name": display_name or user.display_name, "disabled": user.disabled if disabled is None else disabled,
-            }  # fmt: skip
+                "role": new_role.value,
+                "vendor": kept,
+                "villages": scope,
+                "display_name": display_name or user.display_name,
+                "disabled": user.disabled if disabled is None else disabled,
+            }
             check_scope(new_role, scope)
             old = {field: getattr(user, field) for field in wanted}
             administrators = sum(u.is_administrator for u in everyone.values())
@@ -240,7 +269,9 @@ class Accounts:
         async with self._database.reading() as session:
             found = (
                 await session.execute(
-                    select(SignIn, User).join(User, User.id == SignIn.user_id).where(SignIn.token_hash == fingerprint(token))
+                    select(SignIn, User)
+                    .join(User, User.id == SignIn.user_id)
+                    .where(SignIn.token_hash == fingerprint(token))
                 )
             ).first()
         if found is None:
@@ -280,7 +311,9 @@ class Accounts:
         now = self._clock.now()
         async with self._database.reading() as session:
             query = select(SignIn, User).join(User, User.id == SignIn.user_id)
-            found = await session.execute(query.where(User.disabled.is_(False), SignIn.created_at > now - self._longest))
+            found = await session.execute(
+                query.where(User.disabled.is_(False), SignIn.created_at > now - self._longest)
+            )
         return {s.token_hash for s, user in found if self._ended(s, Role(user.role), now) is None}
 
     async def purge(self) -> int:

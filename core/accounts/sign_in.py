@@ -47,7 +47,9 @@ class SignInSource(Base):
     source: Mapped[str] = mapped_column(
         String(80), primary_key=True, comment="Client's address (IPv6: /64), or a device that it knows"
     )
-    failures: Mapped[int] = mapped_column(Integer, comment="Tries since the last success, each counted before it is checked")
+    failures: Mapped[int] = mapped_column(
+        Integer, comment="Tries since the last success, each counted before it is checked"
+    )
     wait_until: Mapped[datetime | None] = mapped_column(comment="No try before this")
     tried_at: Mapped[datetime] = mapped_column(index=True)
     known: Mapped[bool] = mapped_column(comment="A device that this account has signed in from")
@@ -92,7 +94,10 @@ class SignIns:
         if user is None or user.disabled or not good:
             await self._refuse(name)
             raise ForbiddenError(REFUSED)
-        token, device = secrets.token_urlsafe(32), device if counted.startswith("device ") else secrets.token_urlsafe(32)
+        token, device = (
+            secrets.token_urlsafe(32),
+            device if counted.startswith("device ") else secrets.token_urlsafe(32),
+        )
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
@@ -101,7 +106,9 @@ class SignIns:
             await _forgive(session, name, counted, now)
             if not counted.startswith("device "):
                 session.add(
-                    SignInSource(name=name, source=device_source(device), failures=0, wait_until=None, tried_at=now, known=True)
+                    SignInSource(
+                        name=name, source=device_source(device), failures=0, wait_until=None, tried_at=now, known=True
+                    )
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
             await audit_trail.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
@@ -115,9 +122,15 @@ class SignIns:
         except ForbiddenError as e:
             async with self._database.session() as session:
                 await audit_trail.record(
-                    session, self._clock.now(), identity.name, "user.password_refused", identity.name, why=str(e), source=source,
+                    session,
+                    self._clock.now(),
+                    identity.name,
+                    "user.password_refused",
+                    identity.name,
+                    why=str(e),
+                    source=source,
                     by_session=identity.session,
-                )  # fmt: skip
+                )
             raise
         async with self._database.session() as session:
             await _forgive(session, identity.name, counted, self._clock.now())
@@ -157,7 +170,9 @@ class SignIns:
 
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
-            await audit_trail.record(session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60])
+            await audit_trail.record(
+                session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60]
+            )
 
 
 def _has_to_wait(left: timedelta) -> TooManyError:
@@ -203,4 +218,6 @@ async def _limit(session: AsyncSession) -> None:
         return
     oldest = select(SignInSource.name, SignInSource.source).order_by(SignInSource.known, SignInSource.tried_at)
     for row in (await session.execute(oldest.limit(total - MAX_ROWS))).all():
-        await session.execute(delete(SignInSource).where(SignInSource.name == row.name, SignInSource.source == row.source))
+        await session.execute(
+            delete(SignInSource).where(SignInSource.name == row.name, SignInSource.source == row.source)
+        )

@@ -56,7 +56,9 @@ def make(data_dir: Path) -> bytes:
             new.unlink(missing_ok=True)
         sync_folder(data_dir)
     except OSError as e:
-        raise StorageError(f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root") from e
+        raise StorageError(
+            f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root"
+        ) from e
     key = load(data_dir)
     assert key is not None
     return key

@@ -39,15 +39,25 @@ async def begin(database: Database, data_dir: Path, actor: str = "system", reaso
     if await asyncio.to_thread((data_dir / verification.FILE).exists):
         return
     async with database.session() as session:
-        keyed = await session.scalar(select(func.count()).where(AuditRow.key_id == audit_key.key_id(database.audit_key)))
+        keyed = await session.scalar(
+            select(func.count()).where(AuditRow.key_id == audit_key.key_id(database.audit_key))
+        )
         if not keyed:
             rows, digest = await verification.head(session)
             now = SystemClock().now()
             key = audit_key.key_id(database.audit_key)
             await audit_trail.record(
-                session, now, actor, verification.KEY_BEGUN, "audit trail", reason=reason, rows=rows, hash=digest, key=key,
+                session,
+                now,
+                actor,
+                verification.KEY_BEGUN,
+                "audit trail",
+                reason=reason,
+                rows=rows,
+                hash=digest,
+                key=key,
                 keys=await verification.keys(session),
-            )  # fmt: skip
+            )
     if not keyed:  # a seal that was taken away is not made anew by itself
         await verification.seal_now(database, data_dir, SystemClock().now(), anew=True)
 

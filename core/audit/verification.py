@@ -71,9 +71,13 @@ def read_seal(data_dir: Path, key: bytes) -> Seal | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
-        raise StorageError(f"{path}: cannot be read; restore it from the backup, or see 'minwang audit seal --help'") from e
+        raise StorageError(
+            f"{path}: cannot be read; restore it from the backup, or see 'minwang audit seal --help'"
+        ) from e
     if not hmac.compare_digest(mac, seal.mac(key)):
-        raise StorageError(f"{path}: was not written under the station's audit key; the trail cannot be compared with it")
+        raise StorageError(
+            f"{path}: was not written under the station's audit key; the trail cannot be compared with it"
+        )
     return seal
 
 
@@ -185,10 +189,15 @@ def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
         if wrong := _wrong(state, row, ours, fits):
             return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
         state = replace(
-            state, last=row.id, hash=row.hash, rows=state.rows + 1, keyed=state.keyed or fits,
-            unkeyed=state.unkeyed + (not row.key_id and not fits), foreign=state.foreign + (row.key_id not in ("", ours)),
+            state,
+            last=row.id,
+            hash=row.hash,
+            rows=state.rows + 1,
+            keyed=state.keyed or fits,
+            unkeyed=state.unkeyed + (not row.key_id and not fits),
+            foreign=state.foreign + (row.key_id not in ("", ours)),
             keys=state.keys if fits else {**state.keys, row.key_id: state.keys.get(row.key_id, 0) + 1},
-        )  # fmt: skip
+        )
     return state
 
 
@@ -265,7 +274,9 @@ class Verifier:
 
     async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
         """Behind the row in which a person sealed the trail anew knowing of this very break; else the state as it is."""
-        query = select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
+        query = (
+            select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
+        )
         async with self._database.reading() as session:
             rows = (await session.execute(query)).all()
         for row in rows:
@@ -304,7 +315,11 @@ class Verifier:
         if not self._state.last:
             return ""
         found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))
-        return "" if found == self._state.hash else f"row {self._state.last} was changed or taken away after it was verified"
+        return (
+            ""
+            if found == self._state.hash
+            else f"row {self._state.last} was changed or taken away after it was verified"
+        )
 
     def _key(self) -> bytes:
         if self._database.audit_key is None:
@@ -320,7 +335,11 @@ async def _unguarded(session: AsyncSession) -> str:
         "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'",
     }[dialect]
     missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
-    return f"the database does not refuse changes of the trail any more: trigger {missing[0]} is missing" if missing else ""
+    return (
+        f"the database does not refuse changes of the trail any more: trigger {missing[0]} is missing"
+        if missing
+        else ""
+    )
 
 
 class Sealing:
@@ -345,4 +364,6 @@ class Sealing:
         """Once a day, all rows."""
         found = await self._verifier.from_start()
         if found.problem:
-            log.error("the audit trail does not hold: %s; tell the auditor, and compare with the backups", found.problem)
+            log.error(
+                "the audit trail does not hold: %s; tell the auditor, and compare with the backups", found.problem
+            )

@@ -25,7 +25,9 @@ def renew(data_dir: Path) -> Path:
     try:
         _write(path, path.with_suffix(".new"))
     except OSError as e:
-        raise StorageError(f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root") from e
+        raise StorageError(
+            f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root"
+        ) from e
     return path
 
 

@@ -20,7 +20,10 @@ def raise_limit() -> int:
     now = limit()
     if now < LEAST:
         log.warning(
-            "this process may open %d files, %d are needed; set LimitNOFILE=%d in the service's unit", now, LEAST, WANTED
+            "this process may open %d files, %d are needed; set LimitNOFILE=%d in the service's unit",
+            now,
+            LEAST,
+            WANTED,
         )
     return now
 

@@ -8,7 +8,9 @@ import pwd
 import re
 from pathlib import Path
 
-LOGIN_ID = Path("/proc/self/loginuid")  # set once at the log-in by pam_loginuid and inherited; even sudo does not change it
+LOGIN_ID = Path(
+    "/proc/self/loginuid"
+)  # set once at the log-in by pam_loginuid and inherited; even sudo does not change it
 NO_LOGIN = 2**32 - 1
 
 

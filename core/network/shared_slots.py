@@ -34,7 +34,9 @@ class SharedLocks:
             self._held: set[int] = set()
             if self.lock(0):  # a file system without locks says so here
                 try:
-                    if os.fstat(self._descriptor).st_size < _HEAD.size:  # written, and not left as a hole: a disk may be full
+                    if (
+                        os.fstat(self._descriptor).st_size < _HEAD.size
+                    ):  # written, and not left as a hole: a disk may be full
                         os.pwrite(self._descriptor, bytes(_SLOTS_AT), 0)
                 finally:
                     self.unlock(0)

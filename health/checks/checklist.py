@@ -52,7 +52,8 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
         faults.setdefault(fault.camera, []).append(fault.family)
     looked, wanting = await _looked_at(session, [c.id for c in cameras]), await own_account.wanting(session)
     return {
-        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now, wanting) for c in cameras
+        c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now, wanting)
+        for c in cameras
     }
 
 
@@ -73,9 +74,14 @@ async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
 
 
 def _list(
-    camera: Camera, statuses: dict[str, StreamStatus], kinds: set[str], faults: list[str], looked: bool, now: datetime,
+    camera: Camera,
+    statuses: dict[str, StreamStatus],
+    kinds: set[str],
+    faults: list[str],
+    looked: bool,
+    now: datetime,
     wanting: frozenset[str],
-) -> list[ChecklistItem]:  # fmt: skip
+) -> list[ChecklistItem]:
     return [
         _reachable(camera, now),
         _credential(camera, wanting),
@@ -123,7 +129,11 @@ def _identity(camera: Camera, kinds: set[str]) -> ChecklistItem:
         return ChecklistItem("identity", TODO if camera.address else OK)
     wanted = str(camera.profile.get("expected_make") or "").lower().split()
     told = f"{camera.device.get('manufacturer', '')} {camera.device.get('model', '')}".lower()
-    return ChecklistItem("identity", OK) if all(w in told for w in wanted) else ChecklistItem("identity", FAILED, "other_make")
+    return (
+        ChecklistItem("identity", OK)
+        if all(w in told for w in wanted)
+        else ChecklistItem("identity", FAILED, "other_make")
+    )
 
 
 def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -> ChecklistItem:

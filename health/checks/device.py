@@ -28,6 +28,9 @@ async def findings(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str
     for finding in await session.scalars(query):
         if finding.camera is not None:
             family = FAMILIES[finding.kind]
-            told[finding.camera][0][family] = {"said": finding.kind, "since": finding.opened_at.isoformat(timespec="seconds")}
+            told[finding.camera][0][family] = {
+                "said": finding.kind,
+                "since": finding.opened_at.isoformat(timespec="seconds"),
+            }
             told[finding.camera][1].discard(family)
     return told

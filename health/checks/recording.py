@@ -76,7 +76,9 @@ async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetim
     found: dict[str, list[tuple[Path, int]]] = {}
     for segment in await segment_index.between(session, list(streams), at, at + 1):
         if not segment.open and segment.volume in volumes:
-            found.setdefault(streams[segment.stream], []).append((segment_index.path_of(volumes, segment), segment.size))
+            found.setdefault(streams[segment.stream], []).append(
+                (segment_index.path_of(volumes, segment), segment.size)
+            )
     return found
 
 

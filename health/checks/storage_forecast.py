@@ -68,7 +68,9 @@ async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: in
             left = village.quota_bytes - sum(s.held for s in own) if by_quota and village.quota_bytes else free
             until = _until(own if by_quota else streams, left)
         found.append(
-            VillageForecast(village.code, required, None if possible is None else min(possible, required), until, by_quota)
+            VillageForecast(
+                village.code, required, None if possible is None else min(possible, required), until, by_quota
+            )
         )
     return found
 
@@ -82,7 +84,11 @@ async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: i
             if stream.record:
                 days = promised_days(camera.profile, settings) if stream.kind == "main" else settings.sub_days
                 age = (now_us - oldest.get(stream.id, now_us)) / DAY_US
-                rate = held.get(stream.id, 0) / age if age >= MIN_HISTORY_DAYS else present.get(stream.id, 0.0) / 8 * 86_400
+                rate = (
+                    held.get(stream.id, 0) / age
+                    if age >= MIN_HISTORY_DAYS
+                    else present.get(stream.id, 0.0) / 8 * 86_400
+                )
                 found.append(_Stream(camera.village, days, rate, held.get(stream.id, 0)))
     return found
 

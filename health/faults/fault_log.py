@@ -66,9 +66,15 @@ def paced(rule: FaultRule, pace: float) -> FaultRule:
 
 
 def record_inspection(
-    session: AsyncSession, subject: FaultSubject, now: datetime, family: str, fault: Fault | None, found: Mapping[str, Any] | None,
-    evidence: FaultEvidence, pace: float,
-) -> tuple[Fault | None, Step]:  # fmt: skip
+    session: AsyncSession,
+    subject: FaultSubject,
+    now: datetime,
+    family: str,
+    fault: Fault | None,
+    found: Mapping[str, Any] | None,
+    evidence: FaultEvidence,
+    pace: float,
+) -> tuple[Fault | None, Step]:
     """Take one judged look into account; `found` are its figures, None where it was clean."""
     if fault is None and found is None:
         return None, "none"
@@ -78,9 +84,19 @@ def record_inspection(
         return fault, step
     if fault is None:
         fault = Fault(
-            camera=subject.camera, village=subject.village, family=family, severity=FAMILIES[family].severity, state=SUSPECT,
-            detail=subject.name, first_seen=now, reference=evidence.reference, figures={}, facts={}, looks=0, times=0,
-        )  # fmt: skip
+            camera=subject.camera,
+            village=subject.village,
+            family=family,
+            severity=FAMILIES[family].severity,
+            state=SUSPECT,
+            detail=subject.name,
+            first_seen=now,
+            reference=evidence.reference,
+            figures={},
+            facts={},
+            looks=0,
+            times=0,
+        )
         session.add(fault)
     fault.state, fault.facts, fault.looks = track.state or SUSPECT, track.as_json(), fault.looks + 1
     if found is not None:

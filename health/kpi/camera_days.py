@@ -25,7 +25,9 @@ from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
 CHUNK = 50  # cameras of which the facts are read at once
-OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # nothing came from the camera
+OFFLINE_CAUSES = frozenset(
+    {"unreachable", "auth_refused", "no_packets", "protocol_error"}
+)  # nothing came from the camera
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # something came, no recording could be made of it
 LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which a look says that an unrecorded camera was there
 FRESH_US = 15 * SECOND  # a stream whose last picture is younger is being recorded now
@@ -52,7 +54,9 @@ class _Facts:
     holes: short_holes.Count = (0, 0)  # below a second
 
 
-async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[CameraDay]:
+async def of_interval(
+    session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime
+) -> list[CameraDay]:
     """Rows of [start, end), not added to the session. Cameras that were not in use have none."""
     begin, finish = to_microseconds(start), to_microseconds(end)
     faults = await faults_between(session, start, end)
@@ -72,7 +76,9 @@ async def of_interval(session: AsyncSession, cameras: Sequence[Camera], start: d
         for camera in some:
             facts = found[camera.id]
             _take_faults(camera, facts, faults, finish)
-            facts.planned = [_span(m.start, m.until) for m in work if m.camera == camera.id or m.village == camera.village]
+            facts.planned = [
+                _span(m.start, m.until) for m in work if m.camera == camera.id or m.village == camera.village
+            ]
             row = _row(camera, facts, begin, finish, start.tzinfo)
             if row is not None:
                 row.day = f"{start:%Y-%m-%d}"
@@ -180,7 +186,12 @@ def _span(start: datetime, end: datetime) -> Interval:
 
 
 async def _read_recording(
-    session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], begin: int, finish: int, oldest: dict[str, int]
+    session: AsyncSession,
+    cameras: Sequence[Camera],
+    found: dict[str, _Facts],
+    begin: int,
+    finish: int,
+    oldest: dict[str, int],
 ) -> None:
     streams = {f"{c.id}/main": found[c.id] for c in cameras}
     closed = await segment_index.spans(session, streams, begin, finish)
@@ -188,7 +199,9 @@ async def _read_recording(
     for stream, facts in streams.items():
         facts.recorded = [*segment_index.joined(closed[stream])]
         first = oldest.get(stream)
-        if first is not None and first > begin - HOUR_US:  # known to the hour: the exact start lies in this day, if anywhere
+        if (
+            first is not None and first > begin - HOUR_US
+        ):  # known to the hour: the exact start lies in this day, if anywhere
             first = min((start for start, _ in closed[stream]), default=None)
         starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
         facts.first_recording = min(starts, default=None)
@@ -233,7 +246,7 @@ async def _read_looks(session: AsyncSession, found: dict[str, _Facts], start: da
 
 async def _read_clocks(
     session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], end: datetime
-) -> None:  # fmt: skip
+) -> None:
     """The last sample of the time; else what was measured last, unless that was later."""
     last = select(ClockSample.camera, func.max(ClockSample.at).label("at")).where(
         ClockSample.camera.in_(found), ClockSample.at < end
@@ -249,7 +262,9 @@ async def _read_clocks(
 
 async def first_fact(session: AsyncSession) -> datetime | None:
     """When the station began to know anything: its first footage, gap or look."""
-    starts = [at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None]
+    starts = [
+        at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None
+    ]
     look = await session.scalar(select(Inspection.at).order_by(Inspection.id).limit(1))
     if look is not None:
         starts.append(to_microseconds(look))

@@ -59,7 +59,9 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
     clocks = [r for r in rows if r.clock_right is not None]
     counted = [r for r in rows if r.short_holes is not None]
     own = [f for f in faults if f.camera]
-    mended = [(f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end]
+    mended = [
+        (f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end
+    ]
     days = sum(r.service for r in rows) / 86400
     return Figures(
         cameras=cameras,
@@ -121,7 +123,11 @@ async def period(
     """Rows of the local days first…last: those that were written, and what is not over yet from the facts."""
     ids = [c.id for c in cameras]
     span = CameraDay.day.between(first.isoformat(), last.isoformat())
-    rows = [r for part in _parts(ids) for r in await session.scalars(select(CameraDay).where(span, CameraDay.camera.in_(part)))]
+    rows = [
+        r
+        for part in _parts(ids)
+        for r in await session.scalars(select(CameraDay).where(span, CameraDay.camera.in_(part)))
+    ]
     written = {r.day for r in rows}
     for day in (last - timedelta(days=n) for n in range((last - first).days + 1)):
         start, end = bounds(day, zone)
@@ -150,7 +156,9 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
     assert zone is not None
     _, over = bounds(start.date(), zone)
     end = min(over, now)
-    looked = set(await session.scalars(select(Inspection.camera).where(Inspection.at >= start, Inspection.at < end).distinct()))
+    looked = set(
+        await session.scalars(select(Inspection.camera).where(Inspection.at >= start, Inspection.at < end).distinct())
+    )
     written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
     cameras = await periods_in_use.between(session, start, end, villages, looked | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)
@@ -166,21 +174,32 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
 
 async def day_faults(
     session: AsyncSession, cameras: Collection[str], villages: Villages, start: datetime, end: datetime
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Every fault that was open between start and end, as a register tells it: of these cameras and of what they hang on. The
     station's own faults are the whole town's: a register of some villages leaves them out, as their list of faults does."""
-    open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at >= start), Fault.family.in_(FAMILIES))
+    open_then = (
+        Fault.opened_at < end,
+        Fault.closed_at.is_(None) | (Fault.closed_at >= start),
+        Fault.family.in_(FAMILIES),
+    )
     above = (Fault.camera != "") | within(Fault.village, villages)
     rows = await session.scalars(select(Fault).where(*open_then, above).order_by(Fault.id))
     return [
         {
-            "id": f.id, "camera": f.camera, "village": f.village, "name": f.detail, "family": f.family, "severity": f.severity,
+            "id": f.id,
+            "camera": f.camera,
+            "village": f.village,
+            "name": f.detail,
+            "family": f.family,
+            "severity": f.severity,
             "opened_at": f.opened_at.isoformat() if f.opened_at else None,
-            "closed_at": f.closed_at.isoformat() if f.closed_at else None, "order": f.order, "verdict": f.verdict,
+            "closed_at": f.closed_at.isoformat() if f.closed_at else None,
+            "order": f.order,
+            "verdict": f.verdict,
         }
         for f in rows
         if not f.camera or f.camera in cameras
-    ]  # fmt: skip
+    ]
 
 
 async def last_days(session: AsyncSession, camera: Camera, days: int, zone: tzinfo, now: datetime) -> Figures:

@@ -55,7 +55,9 @@ class CounterObservations:
 
 
 class CounterWatch:
-    def __init__(self, database: Database, clock: Clock, settings: PatrolSettings, retention: RetentionSettings | None = None):
+    def __init__(
+        self, database: Database, clock: Clock, settings: PatrolSettings, retention: RetentionSettings | None = None
+    ):
         """`retention`: None looks at no forecast."""
         self._database = database
         self._clock = clock
@@ -86,7 +88,9 @@ class CounterWatch:
 
     async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> CounterObservations:
         statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
-        habits = {h.camera: h for h in await session.scalars(select(CameraBaseline).options(defer(CameraBaseline.thumb)))}
+        habits = {
+            h.camera: h for h in await session.scalars(select(CameraBaseline).options(defer(CameraBaseline.thumb)))
+        }
         seen = CounterObservations()
         for camera in cameras:
             watched = registry.watched_stream(camera)
@@ -143,7 +147,9 @@ class CounterWatch:
                     "required": round(each.required_days, 1), "quota": each.by_quota,
                 }  # fmt: skip
             if each.possible_days is not None:  # else nothing is known
-                self._note(session, live, fault_log.FaultSubject("", each.village, each.village), "forecast", found, now)
+                self._note(
+                    session, live, fault_log.FaultSubject("", each.village, each.village), "forecast", found, now
+                )
 
     async def _overdue(self, session: AsyncSession, now: datetime) -> bool:
         last = await session.scalar(select(func.max(PatrolRound.finished_at)))
@@ -204,9 +210,14 @@ class CounterWatch:
                 )
 
     def _note(
-        self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], subject: fault_log.FaultSubject, family: str,
-        found: dict[str, Any] | None, now: datetime,
-    ) -> None:  # fmt: skip
+        self,
+        session: AsyncSession,
+        live: dict[tuple[str, str, str], Fault],
+        subject: fault_log.FaultSubject,
+        family: str,
+        found: dict[str, Any] | None,
+        now: datetime,
+    ) -> None:
         key = (subject.camera, family, subject.name)
         fault, _ = fault_log.record_inspection(
             session, subject, now, family, live.get(key), found, fault_log.FaultEvidence(), self._settings.pace
@@ -223,5 +234,7 @@ def _groups(cameras: Sequence[Camera], seen: CounterObservations) -> Groups:
 async def _live(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:
     """Faults of the light watch by (camera, family, name of the parent), with those that were closed within a day."""
     names = [n for n, f in FAMILIES.items() if f.kind in ("reach", "stream", "station")]
-    rows = await session.scalars(select(Fault).where(Fault.family.in_(names), fault_log.not_over(now)).order_by(Fault.id))
+    rows = await session.scalars(
+        select(Fault).where(Fault.family.in_(names), fault_log.not_over(now)).order_by(Fault.id)
+    )
     return {(f.camera, f.family, f.detail if not f.camera else ""): f for f in rows}

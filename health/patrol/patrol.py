@@ -92,9 +92,15 @@ class InspectionResult:
 
 class Patrol:
     def __init__(
-        self, database: Database, clock: Clock, settings: PatrolSettings, data_dir: Path, pool: DecodePool, zone: tzinfo,
+        self,
+        database: Database,
+        clock: Clock,
+        settings: PatrolSettings,
+        data_dir: Path,
+        pool: DecodePool,
+        zone: tzinfo,
         visiting: Probes | None = None,
-    ):  # fmt: skip
+    ):
         self._database = database
         self._clock = clock
         self._settings = settings
@@ -164,7 +170,9 @@ class Patrol:
             resting, villages = await fault_log.in_maintenance(session, now)
             sky = await self._sky.villages(session, now)
             wanted = [s.id for s in streams.values()]
-            statuses = {s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))}
+            statuses = {
+                s.stream: s for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_(wanted)))
+            }
             banks = await baseline.load(session, names, now, self._settings.keep_days, self._zone, self._settings.pace)
             faults = await fault_log.live(session, names, now)
             recorded = await recording.findings(session, cameras, now)
@@ -184,14 +192,23 @@ class Patrol:
         async def one(camera: Camera) -> InspectionResult:
             stream, visit = streams.get(camera.id), await met[camera.id] if camera.id in met else None
             told = (
-                counters.get(camera.id, ({}, set())) if visit is None else _told_by(visit, probes.is_beneath(camera, parents))
+                counters.get(camera.id, ({}, set()))
+                if visit is None
+                else _told_by(visit, probes.is_beneath(camera, parents))
             )
             ground = InspectionInputs(
-                statuses.get(stream.id) if stream else None, told, banks[camera.id], faults[camera.id], recorded[camera.id],
-                devices[camera.id], stream or registry.visited_stream(camera),
+                statuses.get(stream.id) if stream else None,
+                told,
+                banks[camera.id],
+                faults[camera.id],
+                recorded[camera.id],
+                devices[camera.id],
+                stream or registry.visited_stream(camera),
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
-                working=camera.id in resting or camera.village in villages, sky=camera.village in sky, visit=visit,
-            )  # fmt: skip
+                working=camera.id in resting or camera.village in villages,
+                sky=camera.village in sky,
+                visit=visit,
+            )
             async with slots:
                 return await self.look(number, camera, ground)
 
@@ -248,10 +265,17 @@ class Patrol:
         # The counters' own faults are the light watch's; here they only explain what the picture shows.
         verdict = judge(set(found) | set(counters), unknown | untold)
         look = Inspection(
-            round=number, camera=camera.id, at=now, findings=found, untestable=sorted(unknown),
-            figures=stream_checks.figures(ground.status) | answer.figures, light=answer.light, features=answer.features or None,
-            picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None, accepted=False,
-        )  # fmt: skip
+            round=number,
+            camera=camera.id,
+            at=now,
+            findings=found,
+            untestable=sorted(unknown),
+            figures=stream_checks.figures(ground.status) | answer.figures,
+            light=answer.light,
+            features=answer.features or None,
+            picture=f"patrol/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg" if answer.jpeg else None,
+            accepted=False,
+        )
         families = OF_LOOKS | probes.REACH if ground.visit is not None else OF_LOOKS
         shared = ground.sky and "sky" in answer.figures
         return InspectionResult(camera, look, answer, verdict, ground.working, families, shared)
@@ -259,14 +283,25 @@ class Patrol:
     async def _picture(self, camera: Camera, ground: InspectionInputs, now: datetime) -> InspectionAnswer:
         past, sight = ground.bank, ground.bank.sight
         question = InspectionRequest(
-            ground.frames, baseline.local_hour(now, self._zone), past.vectors, past.hours, past.scenes, baseline.pattern_of(sight),
-            past.anchors, past.anchor_hours, frozenset(n for n, f in ground.faults.items() if fault_log.is_open(f)),
+            ground.frames,
+            baseline.local_hour(now, self._zone),
+            past.vectors,
+            past.hours,
+            past.scenes,
+            baseline.pattern_of(sight),
+            past.anchors,
+            past.anchor_hours,
+            frozenset(n for n, f in ground.faults.items() if fault_log.is_open(f)),
             frozenset(n for n, f in ground.faults.items() if f.state in LIVE_STATES),
-            sight.thumb if sight else None, (now - sight.at).total_seconds() if sight and sight.at else 0.0,
-            sight.change if sight else None, self._settings.frozen_seconds, self._settings.learning_looks,
-            want_picture=not past.scenes, marks=camera.profile.get("marks") or {},
+            sight.thumb if sight else None,
+            (now - sight.at).total_seconds() if sight and sight.at else 0.0,
+            sight.change if sight else None,
+            self._settings.frozen_seconds,
+            self._settings.learning_looks,
+            want_picture=not past.scenes,
+            marks=camera.profile.get("marks") or {},
             local=from_microseconds(ground.frames[-1].at_us).astimezone(self._zone).replace(tzinfo=None),
-        )  # fmt: skip
+        )
         try:
             return await self._pool.run(inspect, question)
         except ProtocolError as e:
@@ -277,7 +312,11 @@ class Patrol:
         camera, look, now = seen.camera, seen.look, seen.look.at
         session.add(look)
         subject = fault_log.FaultSubject(camera.id, camera.village)
-        judged = {f: said for f in sorted(seen.families) if (said := seen.verdict[f]) is not None} if not seen.working else {}
+        judged = (
+            {f: said for f in sorted(seen.families) if (said := seen.verdict[f]) is not None}
+            if not seen.working
+            else {}
+        )
         reference = await _reference(session, camera.id) if any(judged.values()) else None
         evidence = fault_log.FaultEvidence(look.picture, reference, look.light)
         for family, said in judged.items():
@@ -358,7 +397,9 @@ async def _habits(session: AsyncSession, sight: CameraBaseline) -> None:
 
 
 async def _reference(session: AsyncSession, camera: str) -> str | None:
-    query = select(Inspection.picture).where(Inspection.camera == camera, Inspection.picture.is_not(None), Inspection.accepted)
+    query = select(Inspection.picture).where(
+        Inspection.camera == camera, Inspection.picture.is_not(None), Inspection.accepted
+    )
     found: str | None = await session.scalar(query.order_by(Inspection.id.desc()).limit(1))
     return found
 

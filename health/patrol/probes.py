@@ -60,14 +60,18 @@ class Probes:
         async with self._database.reading() as session:
             wanting = await own_account.wanting(session)
             wanted = [
-                (c, s) for c in cameras if (s := registry.visited_stream(c)) is not None and not own_account.waits(c, wanting)
+                (c, s)
+                for c in cameras
+                if (s := registry.visited_stream(c)) is not None and not own_account.waits(c, wanting)
             ]
             for camera, stream in wanted:
                 try:
                     self._recall_digest(camera, str(stream.url))
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
                 except TROUBLE as e:  # it stays unknown; the others are looked at
-                    log.error("%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e))
+                    log.error(
+                        "%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e)
+                    )
         known = [(c, s) for c, s in wanted if c.id in logins]
         return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 

@@ -51,7 +51,9 @@ async def _flagged(session: AsyncSession) -> set[str]:
     return set(rows)
 
 
-async def judge(session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str) -> Fault | None:
+async def judge(
+    session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str
+) -> Fault | None:
     """What a person says of what he saw. 'faulty' with a family opens that fault, 'normal' teaches what the machine
     took for one. Raises UsageError."""
     if verdict not in ("normal", "faulty"):
@@ -86,16 +88,35 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
         .limit(1)
     )
     fault = Fault(
-        camera=camera.id, village=camera.village, family=family, state=OPEN, severity=FAMILIES[family].severity, detail="",
-        figures={"reported_by": by}, facts=FaultState(OPEN, opened=[now.timestamp()]).as_json(), first_seen=now, opened_at=now,
-        looks=1, times=1, verdict="real", acknowledged_by=by, reference=newest.picture if newest else None,
-    )  # fmt: skip
+        camera=camera.id,
+        village=camera.village,
+        family=family,
+        state=OPEN,
+        severity=FAMILIES[family].severity,
+        detail="",
+        figures={"reported_by": by},
+        facts=FaultState(OPEN, opened=[now.timestamp()]).as_json(),
+        first_seen=now,
+        opened_at=now,
+        looks=1,
+        times=1,
+        verdict="real",
+        acknowledged_by=by,
+        reference=newest.picture if newest else None,
+    )
     session.add(fault)
     await session.flush()
     events.append(
-        session, now, "fault.opened", village=camera.village, camera=camera.id, family=family, name="", figures=fault.figures,
+        session,
+        now,
+        "fault.opened",
+        village=camera.village,
+        camera=camera.id,
+        family=family,
+        name="",
+        figures=fault.figures,
         fault=fault.id,
-    )  # fmt: skip
+    )
     return fault
 
 

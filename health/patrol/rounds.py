@@ -28,7 +28,9 @@ async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any
     Raises ConflictError where another round that the same person asked for waits still.
     """
     wanted, own = normal(scope or {}), None
-    for waiting in await session.scalars(select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)):
+    for waiting in await session.scalars(
+        select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)
+    ):
         if (by != SCHEDULE and normal(waiting.scope) == wanted) or by == waiting.asked_by == SCHEDULE:
             return waiting
         own = waiting if waiting.asked_by == by else own

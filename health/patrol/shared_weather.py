@@ -12,7 +12,9 @@ from health.picture.judgement import WEATHER
 from health.tables import CameraBaseline, Inspection
 
 SHARE, LEAST, SECONDS, REFRESH = 0.3, 4, 5400.0, 20.0
-LASTS = 43200.0  # seconds: snow that came with the others' lies on when they have got used to it, or see nothing at night
+LASTS = (
+    43200.0  # seconds: snow that came with the others' lies on when they have got used to it, or see nothing at night
+)
 
 
 class SharedWeather:
@@ -40,7 +42,9 @@ async def _shared(session: AsyncSession, now: datetime) -> set[str]:
     query = select(Inspection.camera, Camera.village, Inspection.findings, Inspection.figures).join(
         Camera, Camera.id == Inspection.camera
     )
-    for camera, village, findings, figures in await session.execute(query.where(Inspection.at > since).order_by(Inspection.id)):
+    for camera, village, findings, figures in await session.execute(
+        query.where(Inspection.at > since).order_by(Inspection.id)
+    ):
         newest[camera] = (village, bool(WEATHER & set(findings)) or "sky" in figures)
     villages: dict[str, list[bool]] = {}
     for village, hit in newest.values():

@@ -59,7 +59,9 @@ async def load(
     session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo, pace: float = 1.0
 ) -> dict[str, Baseline]:
     """Banks of some cameras by id, in three questions. `pace`: of the waits, as in the settings."""
-    sights = {s.camera: s for s in await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(cameras)))}
+    sights = {
+        s.camera: s for s in await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(cameras)))
+    }
     banks = {c: Baseline(sights.get(c)) for c in cameras}
     looks = (
         select(Inspection.camera, Inspection.at, Inspection.features, Inspection.anchor)
@@ -105,7 +107,9 @@ async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: C
 
 async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
     """A person says that what is seen now is right: learning begins anew, and what was found against the old view is over."""
-    query = select(Fault).where(Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW))
+    query = select(Fault).where(
+        Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW)
+    )
     for fault in await session.scalars(query):
         fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "new_view"
     sight = await session.get(CameraBaseline, camera)
@@ -130,7 +134,11 @@ async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
     """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
     done = await session.execute(
         update(Inspection)
-        .where(Inspection.features.is_not(None), Inspection.at < now - timedelta(days=keep_days), Inspection.anchor.is_(False))
+        .where(
+            Inspection.features.is_not(None),
+            Inspection.at < now - timedelta(days=keep_days),
+            Inspection.anchor.is_(False),
+        )
         .values(features=None)
         .execution_options(synchronize_session=False)
     )

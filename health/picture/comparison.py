@@ -27,10 +27,31 @@ COMPARED = 6  # reference pictures, the nearest in brightness
 
 # What a measurement wavers by on a good camera although its past did not show it.
 FLOORS = {
-    "p2": 4.0, "p50": 6.0, "p98": 6.0, "mean": 5.0, "sd": 2.5, "saturated": 0.02, "dark": 0.03, "f0": 0.15, "f1": 0.12,
-    "f2": 0.12, "edge": 0.12, "noise": 0.35, "u": 1.2, "v": 1.2, "chroma": 0.5, "flat": 0.02, "level": 0.05, "e0": 0.2, "e1": 0.2,
-    "e2": 0.2, "e3": 0.2, "steps": 1.0, "tiles": 3.0, "still": 0.05,
-}  # fmt: skip
+    "p2": 4.0,
+    "p50": 6.0,
+    "p98": 6.0,
+    "mean": 5.0,
+    "sd": 2.5,
+    "saturated": 0.02,
+    "dark": 0.03,
+    "f0": 0.15,
+    "f1": 0.12,
+    "f2": 0.12,
+    "edge": 0.12,
+    "noise": 0.35,
+    "u": 1.2,
+    "v": 1.2,
+    "chroma": 0.5,
+    "flat": 0.02,
+    "level": 0.05,
+    "e0": 0.2,
+    "e1": 0.2,
+    "e2": 0.2,
+    "e3": 0.2,
+    "steps": 1.0,
+    "tiles": 3.0,
+    "still": 0.05,
+}
 _FLOOR = np.array([FLOORS[name] for name in measurement.SCALARS], np.float32)
 _SCALARS = len(_FLOOR)
 
@@ -107,9 +128,14 @@ class Comparison:
     @cached_property
     def usual_likeness(self) -> float:
         """How alike the camera's reference pictures are among each other: each with the most similar of the others, the least."""
-        pairs = [
-            max(displacement.correlation(a, b) for k, b in enumerate(self.scenes) if k != i) for i, a in enumerate(self.scenes)
-        ] if len(self.scenes) > 1 else [1.0]  # fmt: skip
+        pairs = (
+            [
+                max(displacement.correlation(a, b) for k, b in enumerate(self.scenes) if k != i)
+                for i, a in enumerate(self.scenes)
+            ]
+            if len(self.scenes) > 1
+            else [1.0]
+        )
         return min(pairs)
 
 

@@ -81,7 +81,9 @@ def inspect(q: InspectionRequest) -> InspectionAnswer:
     sight = measurement.measure_frame(picture)
     early = _past(q.anchors, q.anchor_hours)
     # The first days of a view belong to what it looks like: five days may know one kind of weather only.
-    past = _past([*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [measurement.plane(s) for s in q.scenes], q.pattern)
+    past = _past(
+        [*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [measurement.plane(s) for s in q.scenes], q.pattern
+    )
     verdict = judge(sight, past, q.hour, q.eased, q.learning, q.live)
     answer = InspectionAnswer(dict(verdict.found), set(verdict.untestable), learning=verdict.learning)
     if not answer.found and q.anchors:

@@ -52,9 +52,22 @@ class PictureVerdict:
 
 
 FAMILIES = (
-    "no_signal", "black", "overexposed", "underexposed", "veil", "blurred", "blurred_part", "cast", "monochrome", "noise",
-    "stripes", "mosaic", "covered", "covered_part", "moved",
-)  # fmt: skip
+    "no_signal",
+    "black",
+    "overexposed",
+    "underexposed",
+    "veil",
+    "blurred",
+    "blurred_part",
+    "cast",
+    "monochrome",
+    "noise",
+    "stripes",
+    "mosaic",
+    "covered",
+    "covered_part",
+    "moved",
+)
 # Over these no view is recognised, whichever it is.
 _DISTURBED = frozenset({"noise", "mosaic", "stripes", "overexposed", "underexposed", "veil", "blurred"})
 # Families that need the camera's own past.
@@ -62,9 +75,13 @@ _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
 
 def judge(
-    sight: Measurement, past: AcceptedHistory, hour: float, eased: frozenset[str] = frozenset(), learning: int = LEARNING,
+    sight: Measurement,
+    past: AcceptedHistory,
+    hour: float,
+    eased: frozenset[str] = frozenset(),
+    learning: int = LEARNING,
     live: frozenset[str] = frozenset(),
-) -> PictureVerdict:  # fmt: skip
+) -> PictureVerdict:
     """`hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is left at 70 % of what opened it.
     `learning`: accepted looks, below which only what needs no past is judged. `live`: families that are suspected already: of
     relatives that all fit, the one that was named first keeps its name."""
@@ -144,7 +161,9 @@ def _haze(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> None:
         # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
         brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
         same = view.known > STRANGE and not view.hidden(HIDDEN)
-        fades = view.faded < c.least("veil", FADES) and view.kept < c.least("veil", FADES / 2) and view.faded + brighter < 0
+        fades = (
+            view.faded < c.least("veil", FADES) and view.kept < c.least("veil", FADES / 2) and view.faded + brighter < 0
+        )
         if lifted > c.least("veil", 4) and fades and same:
             verdict.found["veil"] = {"darkest": c.sight["p2"], "usual": c.usual("p2"), "lost": view.faded}
         return
@@ -163,7 +182,11 @@ def _sharpness(c: Comparison, seen: SharpnessLoss, verdict: PictureVerdict, susp
         return  # contrast went as a whole: that is no lens out of focus
     # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
     share, lost = (0.4, 0.5) if seen.harder else (0.35, 0.3)
-    if seen.share > c.least("blurred", share) and -seen.lost > c.least("blurred", lost) and (seen.everywhere or suspected):
+    if (
+        seen.share > c.least("blurred", share)
+        and -seen.lost > c.least("blurred", lost)
+        and (seen.everywhere or suspected)
+    ):
         verdict.found["blurred"] = {"share": seen.share, "lost": seen.lost}
     _partly(c, seen, verdict)
 
@@ -216,7 +239,9 @@ def _disturbance(c: Comparison, verdict: PictureVerdict) -> None:
 
 def _stripes(c: Comparison) -> float:
     """How far a wave stands out of its neighbours and of what it did in the past, ln, above a clean picture: across, down, or in any direction."""
-    straight = _isolated(np.asarray(measurement.waves(c.sight.vector) - measurement.waves(c.near).max(0), np.float32), _BESIDE)
+    straight = _isolated(
+        np.asarray(measurement.waves(c.sight.vector) - measurement.waves(c.near).max(0), np.float32), _BESIDE
+    )
     straight[:, :4] = 0  # light and shade
     slanted = measurement.spectrum(c.sight.vector) - measurement.spectrum(c.near).max(0)
     slanted[:2, :1] = slanted[-1:, :1] = 0
@@ -294,7 +319,11 @@ def _covered_part(c: Comparison, seen: Occlusion, verdict: PictureVerdict, clear
     # A third of the picture in which nothing is recognised any more, while others are.
     hidden = clear and view.hidden(c.most("covered_part", HIDDEN))
     if (gone and told) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
-        verdict.found["covered_part"] = {"lost": seen.lost, "patch": max(patch, seen.replaced, smooth), "known": view.least}
+        verdict.found["covered_part"] = {
+            "lost": seen.lost,
+            "patch": max(patch, seen.replaced, smooth),
+            "known": view.least,
+        }
 
 
 # What is there also shows as something else: the first of these that is found hides those behind it.
@@ -307,7 +336,9 @@ _HIDES = {
     "noise": frozenset(
         {"mosaic", "blurred", "blurred_part", "covered", "covered_part", "moved", "stripes", "cast", "monochrome"}
     ),
-    "overexposed": frozenset({"covered", "moved", "covered_part", "veil", "blurred", "blurred_part", "cast", "monochrome"}),
+    "overexposed": frozenset(
+        {"covered", "moved", "covered_part", "veil", "blurred", "blurred_part", "cast", "monochrome"}
+    ),
     "underexposed": frozenset({"covered_part", "blurred", "blurred_part", "monochrome", "cast", "veil"}),
     "covered": frozenset(
         {"underexposed", "stripes", "covered_part", "blurred", "blurred_part", "moved", "cast", "veil", "monochrome"}
@@ -319,8 +350,19 @@ _HIDES = {
     "covered_part": frozenset({"blurred_part", "cast"}),
 }
 _ORDER = (
-    "no_signal", "black", "noise", "mosaic", "overexposed", "covered", "underexposed", "veil", "moved", "blurred", "stripes", "covered_part",
-)  # fmt: skip
+    "no_signal",
+    "black",
+    "noise",
+    "mosaic",
+    "overexposed",
+    "covered",
+    "underexposed",
+    "veil",
+    "moved",
+    "blurred",
+    "stripes",
+    "covered_part",
+)
 
 
 _RELATIVES = ("covered", "covered_part", "blurred", "blurred_part")

@@ -31,10 +31,31 @@ ROWS = 180
 WAVES = 160  # 80 bins of waves across, 80 of waves down
 
 SCALARS = (
-    "p2", "p50", "p98", "mean", "sd", "saturated", "dark", "f0", "f1", "f2", "edge", "noise", "u", "v", "chroma", "flat", "level",
-    "e0", "e1", "e2", "e3", "steps", "tiles",
+    "p2",
+    "p50",
+    "p98",
+    "mean",
+    "sd",
+    "saturated",
+    "dark",
+    "f0",
+    "f1",
+    "f2",
+    "edge",
+    "noise",
+    "u",
+    "v",
+    "chroma",
+    "flat",
+    "level",
+    "e0",
+    "e1",
+    "e2",
+    "e3",
+    "steps",
+    "tiles",
     "still",
-)  # fmt: skip
+)
 _CELLS_AT = len(SCALARS)
 _SPECTRUM_AT = _CELLS_AT + BANDS * CELLS[0] * CELLS[1]
 _ROWS_AT = _SPECTRUM_AT + SPECTRUM[0] * SPECTRUM[1]
@@ -118,7 +139,9 @@ def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
         picture = picture.reformat(format="yuv420p")
     made = []
     for plane in picture.planes[:3]:
-        array: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        array: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+            : plane.height, : plane.width
+        ]
         made.append(array)
     if min(made[0].shape) < 64:
         raise ProtocolError(f"a picture of {made[0].shape[1]}×{made[0].shape[0]} is too small to be judged")
@@ -136,7 +159,9 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     shares = _shares(small)
     histogram = np.cumsum(shares)
     mean, sd = (float(value[0, 0]) for value in cv2.meanStdDev(small))
-    levels = {name: float(np.searchsorted(histogram, share)) for name, share in (("p2", 0.02), ("p50", 0.5), ("p98", 0.98))}
+    levels = {
+        name: float(np.searchsorted(histogram, share)) for name, share in (("p2", 0.02), ("p50", 0.5), ("p98", 0.98))
+    }
     energies = _bands(small)
     # Of each cell, then their mean: marks burnt into two of them stay sharp behind any lens.
     whole = np.log(energies + FINE).mean((1, 2))
@@ -286,7 +311,9 @@ def _sharp_borders(y: Plane) -> int:
 
     def jumps(offset: int) -> Vector:
         left, right = y[:, 15 + offset : 16 * columns + offset : 16], y[:, 16 + offset : 16 * columns + 1 + offset : 16]
-        return np.asarray(cv2.resize(cv2.absdiff(right, left), (columns, tall), interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(
+            cv2.resize(cv2.absdiff(right, left), (columns, tall), interpolation=cv2.INTER_AREA), np.float32
+        )
 
     beside = np.maximum(jumps(-3), jumps(3))
     sharp = np.pad(jumps(0) > 3.0 * beside + 8.0, ((1, 1), (0, 0)))

@@ -118,9 +118,17 @@ def cover(c: Comparison) -> Occlusion:
     fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
     patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
     return Occlusion(
-        lost, float(patch.mean()), fallen, float(np.mean(c.mine[1] - usual[1])), float(foreign.mean()), float(replaced.mean()), _smooth(c),
-        c.alike < min(0.45, 0.7 * c.usual_likeness), gone | foreign | replaced, bool(structured.mean() >= 0.1),
-    )  # fmt: skip
+        lost,
+        float(patch.mean()),
+        fallen,
+        float(np.mean(c.mine[1] - usual[1])),
+        float(foreign.mean()),
+        float(replaced.mean()),
+        _smooth(c),
+        c.alike < min(0.45, 0.7 * c.usual_likeness),
+        gone | foreign | replaced,
+        bool(structured.mean() >= 0.1),
+    )
 
 
 def _replaced(c: Comparison) -> Mask:
@@ -128,7 +136,8 @@ def _replaced(c: Comparison) -> Mask:
     if c.alike > displacement.ALIKE or len(c.scenes) < 3:
         return np.zeros(c.mine.shape[1:], bool)
     with_others = [
-        np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0) for i, a in enumerate(c.scenes)
+        np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0)
+        for i, a in enumerate(c.scenes)
     ]
     now = np.max([displacement.by_cell(c.edges, e) for e in c.scenes], 0)
     return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
@@ -152,7 +161,10 @@ def _foreign(c: Comparison) -> Mask:
         rest = plain < COLOUR / 3
         rest = rest if rest.mean() > REST else np.ones_like(rest)
         tint = [
-            _outside(mine[k] - np.median(mine[k][rest]), theirs[:, k] - np.median(theirs[:, k][:, rest], axis=1)[:, None, None])
+            _outside(
+                mine[k] - np.median(mine[k][rest]),
+                theirs[:, k] - np.median(theirs[:, k][:, rest], axis=1)[:, None, None],
+            )
             for k in (1, 2)
         ]
         odd |= (plain > COLOUR) & (np.hypot(*tint) > COLOUR / 2)

@@ -105,7 +105,9 @@ class PatternMatch:
         each = np.array([_weighted(a, b) for a, b in zip(thirds(likeness), thirds(weight), strict=True)], np.float32)
         contrast = np.clip(fine / (level + DARK), -STEEPEST, STEEPEST)
         strength = _cells(contrast * self._pattern.mean) * self._plain
-        return PatternLikeness(all_of_it, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32))
+        return PatternLikeness(
+            all_of_it, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32)
+        )
 
 
 def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:

@@ -63,7 +63,14 @@ def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict
 
 
 async def sign(
-    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str, reason: str
+    session: AsyncSession,
+    start: datetime,
+    figures: Mapping[str, Any],
+    now: datetime,
+    by: str,
+    *,
+    remark: str,
+    reason: str,
 ) -> DailyRegister:
     """Sign the register of the local day that begins at `start`. Raises ConflictError where it was signed, and see patrol_of."""
     day, end = f"{start:%Y-%m-%d}", _end(start)
@@ -90,9 +97,13 @@ async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplemen
 
 
 def later(
-    register: DailyRegister, added: Sequence[RegisterSupplement], figures: Mapping[str, Any], start: datetime, now: datetime,
+    register: DailyRegister,
+    added: Sequence[RegisterSupplement],
+    figures: Mapping[str, Any],
+    start: datetime,
+    now: datetime,
     rounds: Sequence[PatrolRound] = (),
-) -> dict[str, Any] | None:  # fmt: skip
+) -> dict[str, Any] | None:
     """What a supplement would say now: faults that stand nowhere yet, the figures of a day that was not over when it was
     signed, a patrol where the register says that there was none. None: there is nothing to add. `rounds`: of the day."""
     said = [register.figures, *(s.figures for s in added)]
@@ -122,7 +133,9 @@ async def add(
         raise ConflictError(f"nothing became known of {day} since it was signed")
     content = {**content, "audit": await audit_head(session)}
     before = added[-1].digest if added else register.digest
-    row = RegisterSupplement(day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark)
+    row = RegisterSupplement(
+        day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark
+    )
     row.digest = signatures.digest_of(row, before)
     session.add(row)
     await audit_trail.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)

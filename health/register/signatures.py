@@ -69,7 +69,7 @@ async def problem(
 
 async def problems(
     session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, most: int
-) -> list[SignatureMismatch]:  # fmt: skip
+) -> list[SignatureMismatch]:
     """As `problem`: so many of these days, the earliest first.
 
     Read page by page and judged in a thread: a register of a town is 100 kB."""
@@ -99,7 +99,8 @@ async def problems(
 def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch]:
     """Blocking."""
     judged = (
-        (day, _changed_row(day, rows, key) or _problem(day, register, added, rows)) for day, register, added, rows in kept
+        (day, _changed_row(day, rows, key) or _problem(day, register, added, rows))
+        for day, register, added, rows in kept
     )
     return [SignatureMismatch(day, problem) for day, problem in judged if problem]
 
@@ -107,7 +108,11 @@ def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch
 async def signed_days(session: AsyncSession) -> set[str]:
     """Days of which there is a register, a supplement or a signature in the audit trail."""
     of_rows = select(AuditRow.object).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
-    return {d for q in (select(DailyRegister.day), select(RegisterSupplement.day), of_rows) for d in await session.scalars(q)}
+    return {
+        d
+        for q in (select(DailyRegister.day), select(RegisterSupplement.day), of_rows)
+        for d in await session.scalars(q)
+    }
 
 
 async def _rows(session: AsyncSession, days: Collection[str]) -> list[AuditRow]:
@@ -118,14 +123,16 @@ async def _rows(session: AsyncSession, days: Collection[str]) -> list[AuditRow]:
 def _changed_row(day: str, rows: Sequence[AuditRow], key: bytes | None) -> str:
     for row in rows if key is not None else ():
         assert key is not None
-        if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row)):
+        if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(
+            row.hash, audit_trail.keyed_digest(key, row)
+        ):
             return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
     return ""
 
 
 def _problem(
     day: str, register: DailyRegister | None, added: Sequence[RegisterSupplement], rows: Sequence[AuditRow]
-) -> str:  # fmt: skip
+) -> str:
     signed: list[Signed] = [register, *added] if register is not None else [*added]
     if len(signed) != len(rows):
         return f"of {day} {len(rows)} signatures are in the audit trail and {len(signed)} registers and supplements are kept"

@@ -40,15 +40,21 @@ class RegisterCheck:
         now = self._clock.now()
         async with self._database.reading() as session:
             signed = await signatures.signed_days(session)
-            known = await session.scalars(select(Fault.figures).where(Fault.family == FAMILY, Fault.state.in_(LIVE_STATES)))
+            known = await session.scalars(
+                select(Fault.figures).where(Fault.family == FAMILY, Fault.state.in_(LIVE_STATES))
+            )
             due = due_days(signed, now)
             for figures in known:
                 due |= (
-                    signed if figures.get("more") else {str(day) for day in figures.get("days") or [figures.get("day")] if day}
+                    signed
+                    if figures.get("more")
+                    else {str(day) for day in figures.get("days") or [figures.get("day")] if day}
                 )
             found = await signatures.problems(session, due, self._database.audit_key, most=MAX_DAYS + 1)
         for misfit in found[:MAX_LOGGED]:
-            log.error("a signed register does not hold: %s; tell the auditor, and compare with the paper", misfit.problem)
+            log.error(
+                "a signed register does not hold: %s; tell the auditor, and compare with the paper", misfit.problem
+            )
         await self._note(found, now)
         return found[0] if found else None
 
@@ -58,7 +64,9 @@ class RegisterCheck:
             figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
             figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then all signed days are looked at
         async with self._database.session() as session:
-            query = select(Fault).where(Fault.family == FAMILY, fault_log.not_over(now)).order_by(Fault.id.desc()).limit(1)
+            query = (
+                select(Fault).where(Fault.family == FAMILY, fault_log.not_over(now)).order_by(Fault.id.desc()).limit(1)
+            )
             fault = await session.scalar(query)
             for _ in range(2):  # it is proved, not seen: the state machine takes no single look's word
                 fault, _step = fault_log.record_inspection(

@@ -77,7 +77,10 @@ async def _adopt_stream(
         return
     first = min(start for _, start, _ in files)
     async with database.reading() as session:
-        known = {(s.volume, s.start_us) for s in await segment_index.between(session, [stream], first - 2 * LONGEST_US, 2**62)}
+        known = {
+            (s.volume, s.start_us)
+            for s in await segment_index.between(session, [stream], first - 2 * LONGEST_US, 2**62)
+        }
     unknown = [f for f in sorted(files, key=lambda f: f[1]) if f[:2] not in known]
     for at in range(0, len(unknown), AT_ONCE):
         found = await asyncio.to_thread(_completed, stream, unknown[at : at + AT_ONCE])

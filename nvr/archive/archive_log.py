@@ -200,7 +200,9 @@ class ArchiveDatabase:
     async def _store(self, session: AsyncSession, segments: Sequence[Segment]) -> None:
         """Three statements for all segments of the last second, however many."""
         opened = [
-            {"stream": s.stream, "start_us": s.start_us, "volume": s.volume, "flags": s.flags} for s in segments if s.open
+            {"stream": s.stream, "start_us": s.start_us, "volume": s.volume, "flags": s.flags}
+            for s in segments
+            if s.open
         ]
         if opened:
             await session.execute(insert(OpenSegment), opened)
@@ -267,7 +269,9 @@ class TimelineSpan:
     cause: str = ""  # empty: recorded
 
 
-async def gaps_between(session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int) -> list[TimelineSpan]:
+async def gaps_between(
+    session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int
+) -> list[TimelineSpan]:
     """Gaps that touch [start, end), cut to it; one that goes on ends now."""
     rows = sorted(await gaps.touching(session, [stream], start_us, end_us), key=lambda g: g.start_us)
     spans = (

@@ -43,9 +43,14 @@ class Correction:
 async def store(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
     step = correction.step
     row = ClockCorrection(
-        stream=step.stream, worker=worker, since_us=step.since_us, until_us=step.until_us, by_us=step.by_us, files=sorted(files),
+        stream=step.stream,
+        worker=worker,
+        since_us=step.since_us,
+        until_us=step.until_us,
+        by_us=step.by_us,
+        files=sorted(files),
         protected=False,
-    )  # fmt: skip
+    )
     session.add(row)
     await session.flush()
     correction.row = row.id
@@ -66,7 +71,9 @@ async def load(session: AsyncSession, worker: str, before: Correction | None = N
     if before is not None:
         query = query.where(ClockCorrection.stream == before.step.stream, ClockCorrection.id < (before.row or 0))
     return [
-        Correction(ClockStep(r.stream, r.since_us, r.until_us, r.by_us, tuple(r.files)), r.id, r.protected, resumed=True)
+        Correction(
+            ClockStep(r.stream, r.since_us, r.until_us, r.by_us, tuple(r.files)), r.id, r.protected, resumed=True
+        )
         for r in await session.scalars(query)
     ]
 
@@ -81,7 +88,9 @@ async def current(session: AsyncSession, correction: Correction) -> Correction:
     row = await session.get(ClockCorrection, correction.row) if correction.row is not None else None
     if row is None or not (row.protected or correction.resumed):  # until then it is not known which files move
         return correction
-    return replace(correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True)
+    return replace(
+        correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True
+    )
 
 
 async def stretches(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:

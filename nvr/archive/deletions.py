@@ -62,7 +62,9 @@ def entries_of_copy(path: str, stream: str, day: str) -> list[Segment]:
     hour = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp()) // 3600
     query = "SELECT hour, volume, entries FROM footage WHERE stream = ? AND hour BETWEEN ? AND ? ORDER BY hour, volume"
     try:
-        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as other:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as other:
             rows = other.execute(query, (stream, hour, hour + 23)).fetchall()
             return [s for h, volume, entries in rows for s in unpack(stream, h, volume, entries)]
     except (sqlite3.Error, struct.error) as e:
@@ -79,7 +81,15 @@ def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
     for s in sorted(gone, key=lambda s: s.start_us):
         run = _continued(found, s)
         if run is None:
-            run = {"volume": s.volume, "first": s.start_us, "last": 0, "until": 0, "files": 0, "unhashed": 0, "digest": ""}
+            run = {
+                "volume": s.volume,
+                "first": s.start_us,
+                "last": 0,
+                "until": 0,
+                "files": 0,
+                "unhashed": 0,
+                "digest": "",
+            }
             found.append(run)
         run |= {
             "last": max(run["last"], s.start_us), "until": max(run["until"], s.end_us), "files": run["files"] + 1,
@@ -93,7 +103,9 @@ def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
     ours = [run for run in runs if run["volume"] == s.volume]
     before = max((run for run in ours if run["last"] < s.start_us), key=lambda run: run["last"], default=None)
     if before is not None:
-        others = [run for run in ours if run is not before and run["last"] > before["last"] and run["first"] < s.start_us]
+        others = [
+            run for run in ours if run is not before and run["last"] > before["last"] and run["first"] < s.start_us
+        ]
         if s.start_us - before["until"] <= JOINT_US or not others:
             return before
     return ours[-1] if ours and len(runs) >= MAX_RUNS else None

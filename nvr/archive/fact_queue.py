@@ -25,7 +25,10 @@ class FactQueue:
         self.limit = limit
         self._files: deque[tuple[int, Fact]] = deque()
         self._others: deque[tuple[int, Fact]] = deque()
-        self._first, self._next = 0, 0  # sequence numbers: of the next fact that is put back, and of the next that is put
+        self._first, self._next = (
+            0,
+            0,
+        )  # sequence numbers: of the next fact that is put back, and of the next that is put
         self.dropped = 0
 
     def __len__(self) -> int:

@@ -30,7 +30,9 @@ async def first_starts(session: AsyncSession, streams: Collection[str]) -> dict[
 
 async def first_start(session: AsyncSession) -> int | None:
     """Start of the first gap of all registered streams, µs UTC."""
-    found = (await session.execute(select(func.min(_first_of_stream()), func.min(_open_of_stream())).select_from(Stream))).one()
+    found = (
+        await session.execute(select(func.min(_first_of_stream()), func.min(_open_of_stream())).select_from(Stream))
+    ).one()
     return min((at for at in found if at is not None), default=None)
 
 

@@ -28,9 +28,12 @@ log = logging.getLogger(__name__)
 
 
 async def seal(
-    database: Database, streams: Iterable[str], clock: Clock, calls: DiskCalls | None = None,
+    database: Database,
+    streams: Iterable[str],
+    clock: Clock,
+    calls: DiskCalls | None = None,
     failed: Callable[[int, OSError], object] = lambda _volume, _error: None,
-) -> int:  # fmt: skip
+) -> int:
     """Hash some unhashed files of the last day; returns how many waited, `AT_ONCE` at most. The oldest are looked after by `archive verify`.
 
     A volume that does not answer within the limit of `calls` is left for this round, and `failed` hears of it.
@@ -72,7 +75,10 @@ def _sealed(segment: Segment, path: Path) -> Segment | None:
     """The entry with its hash; None where the file is gone, or its disk still takes nothing."""
     try:
         if gop_index.is_closed(path):
-            flags, size = segment.flags & ~segment_index.UNHASHED, path.stat().st_size  # an earlier try may have completed it
+            flags, size = (
+                segment.flags & ~segment_index.UNHASHED,
+                path.stat().st_size,
+            )  # an earlier try may have completed it
             return replace(segment, flags=flags, size=size, sha256=sha256_of(path))
         whole = complete(segment, path)
         # It ends where its gap begins, though a part of its last GOP lies behind.

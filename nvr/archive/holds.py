@@ -32,9 +32,17 @@ MOST_PLACES = 8  # of one hold, when clocks moved what it protects; beyond, what
 
 
 async def add(
-    session: AsyncSession, now: datetime, *, camera: str, start_us: int, end_us: int, owner: str, reason: str, lasts: timedelta,
+    session: AsyncSession,
+    now: datetime,
+    *,
+    camera: str,
+    start_us: int,
+    end_us: int,
+    owner: str,
+    reason: str,
+    lasts: timedelta,
     case: int | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Hold a camera's footage of [start, end); returns the hold's number. `case`: the one that needs it, which the caller checked.
 
     Raises NotFoundError, UsageError."""
@@ -58,9 +66,18 @@ async def add(
     await session.flush()
     named = {} if case is None else {"case": case}
     await audit_trail.record(
-        session, now, owner, "hold.add", camera, reason=reason, hold=hold.id, start=from_microseconds(start_us).isoformat(),
-        end=from_microseconds(end_us).isoformat(), expires=hold.expires_at.isoformat(), **named,
-    )  # fmt: skip
+        session,
+        now,
+        owner,
+        "hold.add",
+        camera,
+        reason=reason,
+        hold=hold.id,
+        start=from_microseconds(start_us).isoformat(),
+        end=from_microseconds(end_us).isoformat(),
+        expires=hold.expires_at.isoformat(),
+        **named,
+    )
     return hold.id
 
 
@@ -75,7 +92,9 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
     await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
 
 
-async def review(session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta) -> datetime:
+async def review(
+    session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta
+) -> datetime:
     """A person looked whether a hold is still needed, and lets it last from now; returns its new end.
 
     Raises NotFoundError, UsageError, ConflictError where it has ended.
@@ -106,9 +125,16 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         near = min(same, key=lambda h: max(h.start_us - end, start - h.end_us))
         if (near.start_us > end or near.end_us < start) and len(same) < MOST_PLACES:
             near = Hold(
-                camera=camera, start_us=start, end_us=end, owner=hold.owner, reason=hold.reason, created_at=hold.created_at,
-                expires_at=hold.expires_at, told_at=hold.told_at, case=hold.case,
-            )  # fmt: skip
+                camera=camera,
+                start_us=start,
+                end_us=end,
+                owner=hold.owner,
+                reason=hold.reason,
+                created_at=hold.created_at,
+                expires_at=hold.expires_at,
+                told_at=hold.told_at,
+                case=hold.case,
+            )
             session.add(near)
             await session.flush()
             ours = [*ours, near]
@@ -116,9 +142,17 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
             continue
         near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
         await audit_trail.record(
-            session, now, "system", "hold.follow", camera, hold=near.id, of=hold.id, reason="the station's clock was set",
-            start=from_microseconds(near.start_us).isoformat(), end=from_microseconds(near.end_us).isoformat(),
-        )  # fmt: skip
+            session,
+            now,
+            "system",
+            "hold.follow",
+            camera,
+            hold=near.id,
+            of=hold.id,
+            reason="the station's clock was set",
+            start=from_microseconds(near.start_us).isoformat(),
+            end=from_microseconds(near.end_us).isoformat(),
+        )
 
 
 async def case_closed(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
@@ -131,14 +165,28 @@ async def case_closed(session: AsyncSession, now: datetime, case: int, actor: st
         before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE), now
         _tell(session, now, hold, village, case_closed=True)
         await audit_trail.record(
-            session, now, actor, "hold.case_closed", hold.camera, reason=reason, hold=hold.id, case=case, old=before.isoformat(),
+            session,
+            now,
+            actor,
+            "hold.case_closed",
+            hold.camera,
+            reason=reason,
+            hold=hold.id,
+            case=case,
+            old=before.isoformat(),
             expires=hold.expires_at.isoformat(),
-        )  # fmt: skip
+        )
     return len(found)
 
 
 async def page(
-    session: AsyncSession, now: datetime, villages: Villages, *, ended: bool = False, before: int | None = None, limit: int = 50
+    session: AsyncSession,
+    now: datetime,
+    villages: Villages,
+    *,
+    ended: bool = False,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[tuple[Hold, Camera]]:
     """Holds of cameras in a scope, newest first, in force or (`ended`) not any more; `before`: number of the last one seen."""
     over = Hold.released_at.is_not(None) | (Hold.expires_at <= now)
@@ -184,13 +232,22 @@ async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
 
 
 def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
-    log.warning("hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason)
+    log.warning(
+        "hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason
+    )
     if hold.case is None:  # else whoever sees the camera may not see the case
         more["reason"] = hold.reason
     events.append(
-        session, now, "hold.ending", village=village, camera=hold.camera, hold=hold.id, expires=hold.expires_at.isoformat(),
-        owner=hold.owner, **more,
-    )  # fmt: skip
+        session,
+        now,
+        "hold.ending",
+        village=village,
+        camera=hold.camera,
+        hold=hold.id,
+        expires=hold.expires_at.isoformat(),
+        owner=hold.owner,
+        **more,
+    )
 
 
 async def protecting(session: AsyncSession, trust: ClockTrust, camera: str | None = None) -> Sequence[Hold]:

@@ -100,7 +100,9 @@ class ArchiveReader:
             end = await self._run(_open_end, segment, segment_index.path_of(volumes, segment))
             if end > start_us and segment.start_us < end_us:
                 closed.append((segment.start_us, end))
-        spans = [TimelineSpan(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))]
+        spans = [
+            TimelineSpan(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))
+        ]
         return sorted(spans + gaps, key=lambda s: s.start_us)
 
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
@@ -108,7 +110,9 @@ class ArchiveReader:
         rows = await self.segments(stream, start_us, end_us)
         return await self._run(_all_gops, rows, start_us, end_us, limit)
 
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int = 50, *, step_us: int = 0) -> list[Keyframe]:
+    async def keyframes(
+        self, stream: str, start_us: int, end_us: int, limit: int = 50, *, step_us: int = 0
+    ) -> list[Keyframe]:
         """Keyframes with start <= time < end, oldest first, at least `step_us` apart; fewer than there are where they are large, or
         where the refresh of one lasts until behind others."""
         gops = [g for g in await self.gops(stream, start_us, end_us) if start_us <= g.start_us < end_us]
@@ -118,7 +122,9 @@ class ArchiveReader:
         """The newest keyframes of the last `seconds`, oldest first."""
         return (await self.newest_keyframes([stream], seconds, limit)).get(stream, [])
 
-    async def newest_keyframes(self, streams: Sequence[str], seconds: float, limit: int = 12) -> dict[str, list[Keyframe]]:
+    async def newest_keyframes(
+        self, streams: Sequence[str], seconds: float, limit: int = 12
+    ) -> dict[str, list[Keyframe]]:
         """As `latest_keyframes`, of many streams with one question to the database. Streams without any are left out."""
         now_us = to_microseconds(self._clock.now())
         start_us, end_us = now_us - int(seconds * 1e6), now_us + 60_000_000
@@ -186,7 +192,12 @@ def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGo
     stretch = (segment.end_us - start) / segment.media_us if segment.media_us and not segment.open else 1.0
     return [
         LocatedGop(
-            start + int(g.time_us * stretch), start + int((g.time_us + g.duration_us) * stretch), path, g.offset, g.size, start
+            start + int(g.time_us * stretch),
+            start + int((g.time_us + g.duration_us) * stretch),
+            path,
+            g.offset,
+            g.size,
+            start,
         )
         for g in gops
     ]
@@ -258,7 +269,10 @@ class _Files:
     def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
         """A GOP's first picture, which is no keyframe, with what a decoder needs behind it. Raises OSError."""
         gop = self._gops[i]
-        needed, period = gradual_refresh.pictures_needed(frame.data, frame.codec), us_to_media(gop.end_us - gop.start_us)
+        needed, period = (
+            gradual_refresh.pictures_needed(frame.data, frame.codec),
+            us_to_media(gop.end_us - gop.start_us),
+        )
         try:
             found = gradual_refresh.following(self._places(i), frame.codec, needed, period, self.allowance)
         except ProtocolError as e:

@@ -101,7 +101,9 @@ async def recover_volume(
     """A volume is back: close what was left open on it by a recorder that began files before `before_us`."""
     found, volumes, wanted = RecoveryReport(), await mounted(database), set(streams)
     async with database.reading() as session:
-        rows = await session.scalars(select(OpenSegment).where(OpenSegment.volume == number, OpenSegment.start_us < before_us))
+        rows = await session.scalars(
+            select(OpenSegment).where(OpenSegment.volume == number, OpenSegment.start_us < before_us)
+        )
         left = [_left_open(o) for o in rows if o.stream in wanted and o.volume in volumes]
     for segment in left:
         await _close(database, volumes, segment, found, now)
@@ -303,12 +305,16 @@ async def _adopt_recent(
         if not files:
             continue
         async with database.reading() as session:
-            moves = await clock_corrections.moves(session, stream)  # before the entries: another recorder may go on with them
+            moves = await clock_corrections.moves(
+                session, stream
+            )  # before the entries: another recorder may go on with them
         hours = to_microseconds(since) // HOUR_US - 24
         known = await _known(database, stream, hours)
         for volume, start, path in files:
             unknown = Segment(stream, volume, start or 0, start or 0)
-            if start is not None and ((volume, start) in known or await _is_moving(database, volumes, unknown, moves, hours)):
+            if start is not None and (
+                (volume, start) in known or await _is_moving(database, volumes, unknown, moves, hours)
+            ):
                 continue
             await _adopt(database, volumes[volume], unknown, path, now, found)
 
@@ -348,7 +354,9 @@ def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str])
                 log.error("%s cannot be tidied: %s; %s", volume / stream / day, e.strerror or e, remedy(e))
 
 
-async def _adopt(database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: RecoveryReport) -> None:
+async def _adopt(
+    database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: RecoveryReport
+) -> None:
     """Give a file an entry; what is no segment file goes to quarantine."""
     try:
         if not unknown.start_us:

@@ -89,12 +89,16 @@ class Retention:
     """`measure_free(path)` tells the free bytes of a volume, `measure_inodes(path)` (free, all) of its inodes or None; parameters
     so that tests can fill a disk."""
 
-    def __init__(self, database: Database, clock: Clock, settings: RetentionSettings, guard: RetentionClock | None = None):
+    def __init__(
+        self, database: Database, clock: Clock, settings: RetentionSettings, guard: RetentionClock | None = None
+    ):
         self._database = database
         self._clock = clock
         self._settings = settings
         self.guard = guard or RetentionClock(database, clock, settings.main_days)
-        self.guard.shortest_days = min(self.guard.shortest_days, settings.main_days, settings.sub_days)  # until the first pass
+        self.guard.shortest_days = min(
+            self.guard.shortest_days, settings.main_days, settings.sub_days
+        )  # until the first pass
         self.measure_free = _free_bytes
         self.measure_inodes = _inodes
         self._calls = DiskCalls(CALL_SECONDS)
@@ -173,8 +177,14 @@ class Retention:
     async def _unprotected(self, condition: ColumnElement[bool], going: _Pass) -> AsyncIterator[Sequence[Any]]:
         """Pages of (id, hour, stream) that fit the condition, oldest first; rows that a hold covers wholly are passed over."""
         place = tuple_(Footage.hour, Footage.stream, Footage.id)
-        columns = select(Footage.id, Footage.hour, Footage.stream).where(condition, Footage.volume.in_(list(going.volumes)))
-        query = columns.where(*not_wholly_held(going.holds)).order_by(Footage.hour, Footage.stream, Footage.id).limit(MAX_ROWS)
+        columns = select(Footage.id, Footage.hour, Footage.stream).where(
+            condition, Footage.volume.in_(list(going.volumes))
+        )
+        query = (
+            columns.where(*not_wholly_held(going.holds))
+            .order_by(Footage.hour, Footage.stream, Footage.id)
+            .limit(MAX_ROWS)
+        )
         after: tuple[int, str, int] | None = None
         while True:
             async with self._database.reading() as session:
@@ -275,10 +285,13 @@ class Retention:
             row = await segment_index.locked(session, number)
             if row is None or row.volume not in going.volumes:
                 return []
-            holds = await protecting(session, going.trust, StreamId(row.stream).camera)  # also those made since the pass began
+            holds = await protecting(
+                session, going.trust, StreamId(row.stream).camera
+            )  # also those made since the pass began
             volume, entries = row.volume, segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
             marked = [
-                segment_index.flagged(s, segment_index.DELETING) if goes(s) and not held(holds, s) else s for s in entries
+                segment_index.flagged(s, segment_index.DELETING) if goes(s) and not held(holds, s) else s
+                for s in entries
             ]
             if not any(s.flags & segment_index.DELETING for s in marked):
                 return []
@@ -358,7 +371,9 @@ async def _remember(session: AsyncSession, segment: Segment) -> None:
         .limit(1)
     )
     if gap is None:
-        session.add(Gap(stream=segment.stream, start_us=segment.start_us, end_us=segment.end_us, cause="retention", detail=""))
+        session.add(
+            Gap(stream=segment.stream, start_us=segment.start_us, end_us=segment.end_us, cause="retention", detail="")
+        )
         await session.flush()
     else:
         gap.end_us = segment.end_us
@@ -389,7 +404,11 @@ async def forecast(session: AsyncSession, rates: dict[str, float]) -> list[Forec
         per_day[village_of.get(StreamId(stream).camera, "")] += rate / 8 * 86_400
     return [
         Forecast(
-            v, held[v], per_day[v], capacity / total_rate if total_rate else None, free / total_rate if total_rate else None
+            v,
+            held[v],
+            per_day[v],
+            capacity / total_rate if total_rate else None,
+            free / total_rate if total_rate else None,
         )
         for v in sorted({*held, *per_day} - {""})
     ]

@@ -40,7 +40,9 @@ log = logging.getLogger(__name__)
 
 ROW = 1
 FOR_EVER_US = 36_500 * DAY_US
-REMEDY = "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
+REMEDY = (
+    "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
+)
 _BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")
 
 
@@ -60,7 +62,11 @@ class ClockTrust:
 
     def most_age_us(self, start_us: int, end_us: int) -> int:
         """The most of it that any footage of [start, end) can have."""
-        return self.wall_us - start_us - max(0, filing_periods.least_later_us(self.periods, start_us, end_us, self.wall_us))
+        return (
+            self.wall_us
+            - start_us
+            - max(0, filing_periods.least_later_us(self.periods, start_us, end_us, self.wall_us))
+        )
 
     def is_of(self, phase: Phase, start_us: int, end_us: int) -> bool:
         return filing_periods.period_of(self.periods, start_us, end_us, self.wall_us) in phase.periods
@@ -79,7 +85,11 @@ def read_clock(clock: Clock) -> ClockSnapshot:
 
 class RetentionClock:
     def __init__(
-        self, database: Database, clock: Clock, promise_days: float, read: Callable[[Clock], ClockSnapshot] | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        promise_days: float,
+        read: Callable[[Clock], ClockSnapshot] | None = None,
     ):
         """`promise_days`: how long footage is promised at most, and until told otherwise at least. `read` reads the clocks; a
         parameter for tests."""
@@ -156,7 +166,9 @@ async def _store(session: AsyncSession, before: Sequence[Period], periods: Seque
     if tuple(before) == tuple(periods):
         return
     await session.execute(delete(MisfiledRow))
-    session.add_all(MisfiledRow(start_us=p.start_us, end_us=p.end_us, offset_us=p.later_us, doubted=p.doubted) for p in periods)
+    session.add_all(
+        MisfiledRow(start_us=p.start_us, end_us=p.end_us, offset_us=p.later_us, doubted=p.doubted) for p in periods
+    )
 
 
 def _state(row: RetentionClockRow) -> ClockState:

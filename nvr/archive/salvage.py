@@ -59,8 +59,15 @@ def complete(path: Path, now: datetime | None = None) -> SalvageResult:
         why = "no picture in it can be read" if content.head else "it is no segment file, or its head is destroyed"
         return _quarantined(path, why, now)
     (first, *others) = content.runs
-    if content.head_is_whole and not others and first[0].offset <= len(content.head) and _is_torn(path, content.torn_at):
-        return SalvageResult(_cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else [])
+    if (
+        content.head_is_whole
+        and not others
+        and first[0].offset <= len(content.head)
+        and _is_torn(path, content.torn_at)
+    ):
+        return SalvageResult(
+            _cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else []
+        )
     return _salvaged(path, content, now)
 
 

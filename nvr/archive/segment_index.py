@@ -116,7 +116,14 @@ async def append(session: AsyncSession, segments: Sequence[Segment]) -> None:
     )
     opened = text("DELETE FROM open_segment WHERE stream = :stream AND start_us = :start_us")
     rows = [
-        {"stream": s.stream, "hour": s.hour, "volume": s.volume, "entries": pack(s), "size": s.size, "start_us": s.start_us}
+        {
+            "stream": s.stream,
+            "hour": s.hour,
+            "volume": s.volume,
+            "entries": pack(s),
+            "size": s.size,
+            "start_us": s.start_us,
+        }
         for s in segments
     ]
     await session.execute(statement, [{k: r[k] for k in ("stream", "hour", "volume", "entries")} for r in rows])
@@ -160,14 +167,18 @@ async def between(session: AsyncSession, streams: Iterable[str], start_us: int, 
     return [found[key] for key in sorted(found)]
 
 
-async def _rows(session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int) -> Result[str, int, int, bytes]:
+async def _rows(
+    session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int
+) -> Result[str, int, int, bytes]:
     """(stream, hour, volume, entries) of the rows that can hold a segment in [start, end)."""
     hours = Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
     columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
     return await session.execute(columns.where(Footage.stream.in_(streams), hours))
 
 
-async def spans(session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int) -> dict[str, list[tuple[int, int]]]:
+async def spans(
+    session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int
+) -> dict[str, list[tuple[int, int]]]:
     """(start, end) of the closed segments of each stream that touch [start, end), in order.
 
     The question behind every time line: a day of nine cameras is 13,000 entries, so no object is made of one.
@@ -204,7 +215,10 @@ def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tup
 async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
     """The streams' segments that are being written and began before `end_us`."""
     query = select(OpenSegment).where(OpenSegment.stream.in_(streams), OpenSegment.start_us < end_us)
-    return [Segment(o.stream, o.volume, o.start_us, o.start_us, flags=o.flags, open=True) for o in await session.scalars(query)]
+    return [
+        Segment(o.stream, o.volume, o.start_us, o.start_us, flags=o.flags, open=True)
+        for o in await session.scalars(query)
+    ]
 
 
 async def newest(session: AsyncSession, stream: str) -> Segment | None:

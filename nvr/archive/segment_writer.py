@@ -332,7 +332,9 @@ class SegmentSink:
             percent = (PPM / self.clock.ppm - 1) * 100
             log.warning("%s: the camera's clock runs at %+.0f %%", self.stream, percent, extra={"stream": self.stream})
         if self._station is not None and not self._step_us:
-            self.clock.correction_us += max(-SLEW_US, min(SLEW_US, self._station.correction_us - self.clock.correction_us))
+            self.clock.correction_us += max(
+                -SLEW_US, min(SLEW_US, self._station.correction_us - self.clock.correction_us)
+            )
         return self.clock.slew()
 
     def _closed(self, segment: Writing, end_us: int, lost: int, clock_offset_us: int | None) -> None:
@@ -350,10 +352,19 @@ class SegmentSink:
         digest = file.sha256
         self._archive.closed(
             Segment(
-                self.stream, segment.disk.number, segment.start_us, end_us, media, file.written if file.made else -1, frames, lost,
-                clock_offset_us, flags if digest else flags | segment_index.UNHASHED, digest or segment_index.NO_HASH,
+                self.stream,
+                segment.disk.number,
+                segment.start_us,
+                end_us,
+                media,
+                file.written if file.made else -1,
+                frames,
+                lost,
+                clock_offset_us,
+                flags if digest else flags | segment_index.UNHASHED,
+                digest or segment_index.NO_HASH,
             )
-        )  # fmt: skip
+        )
 
     def _failed(self, file: SegmentFile, disk: Disk, error: OSError) -> None:
         opening = not file.made

@@ -47,7 +47,9 @@ class ClockStep:
     by_us: int  # by which the clock was set
     files: tuple[int, ...] | None  # starts of its files in between; None: nobody knows them
     more: bool = False  # there are more than these
-    after: list[int] = field(default_factory=list, compare=False)  # starts of files by the new clock, as they come; at most 400
+    after: list[int] = field(
+        default_factory=list, compare=False
+    )  # starts of files by the new clock, as they come; at most 400
 
 
 class CoveredUntil(NamedTuple):
@@ -73,7 +75,9 @@ def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
     return min(ends, default=None)
 
 
-def holes(files: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]], mended: Sequence[int]) -> list[tuple[int, int]]:
+def holes(
+    files: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]], mended: Sequence[int]
+) -> list[tuple[int, int]]:
     """What lies between the first and the last (start, end), in none of them, and nobody told: the fact was lost with a
     recorder that was killed. Holes below a second were counted by it, except beside the files that recovery has `mended` (their
     starts): they end with their last whole fragment, and what was told before them may be lost, too."""

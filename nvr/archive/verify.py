@@ -66,7 +66,9 @@ class _Stream:
     new: list[Segment] = field(default_factory=list)
 
 
-async def verify(database: Database, *, repair: bool = False, hash_files: bool = False, recording: bool = False) -> Findings:
+async def verify(
+    database: Database, *, repair: bool = False, hash_files: bool = False, recording: bool = False
+) -> Findings:
     """Compare index and files. `repair` only while nothing records; with `recording` open files are left alone."""
     findings = Findings(repaired=repair)
     volumes = await mounted(database)  # of a volume that is away nothing is missing
@@ -81,7 +83,9 @@ async def verify(database: Database, *, repair: bool = False, hash_files: bool =
     for stream in sorted(streams | on_disk):
         entries = await _entries(database, stream)
         here = {start for s, start in opened if s == stream}
-        result = await asyncio.to_thread(_inspect, findings, stream, entries, volumes, here, repair, hash_files, recording)
+        result = await asyncio.to_thread(
+            _inspect, findings, stream, entries, volumes, here, repair, hash_files, recording
+        )
         if repair:
             await _store(database, stream, result)
     return findings
@@ -122,9 +126,15 @@ def _folders(path: Path) -> list[os.DirEntry[str]]:
 
 
 def _inspect(
-    findings: Findings, stream: str, entries: list[Segment], volumes: dict[int, Path], opened: set[int],
-    repair: bool, hash_files: bool, recording: bool,
-) -> _Stream:  # fmt: skip
+    findings: Findings,
+    stream: str,
+    entries: list[Segment],
+    volumes: dict[int, Path],
+    opened: set[int],
+    repair: bool,
+    hash_files: bool,
+    recording: bool,
+) -> _Stream:
     """All file work of one stream, in a thread of its own."""
     result = _Stream()
     files = {number: _listing(volume / stream) for number, volume in volumes.items()}
@@ -151,7 +161,9 @@ def _inspect(
                 continue
             (findings.left_open if start in opened else findings.adopted).append(str(path))
             if repair or start not in opened:
-                _take_in(findings, result, Segment(stream, number, start or 0, start or 0), path, volumes[number], repair)
+                _take_in(
+                    findings, result, Segment(stream, number, start or 0, start or 0), path, volumes[number], repair
+                )
     return result
 
 
@@ -234,5 +246,7 @@ async def _store(database: Database, stream: str, result: _Stream) -> None:
         await segment_index.append(session, result.new)
         for s in result.gone:
             if s.end_us > s.start_us:
-                lost = Gap(stream=stream, start_us=s.start_us, end_us=s.end_us, cause="disk_error", detail="file missing")
+                lost = Gap(
+                    stream=stream, start_us=s.start_us, end_us=s.end_us, cause="disk_error", detail="file missing"
+                )
                 session.add(lost)

@@ -39,11 +39,17 @@ class Epoch:
     proved: bool = False  # the clock was believed by retention
     others: tuple[int, ...] = ()  # by how much its names would have to move for the other clocks that it had
     streams: tuple[str, ...] = ()  # that were recorded
-    rows: dict[int, int] = field(default_factory=dict)  # how many entries older rows had, of the hours around its beginning
+    rows: dict[int, int] = field(
+        default_factory=dict
+    )  # how many entries older rows had, of the hours around its beginning
     past: tuple[Epoch, ...] = ()  # of before, of which it is not known yet whether their names are right
 
     def continues(self, later: Epoch) -> bool:
-        return self.boot == later.boot and abs(self.offset_us - later.offset_us) < SAME_US and self.since_us <= later.since_us
+        return (
+            self.boot == later.boot
+            and abs(self.offset_us - later.offset_us) < SAME_US
+            and self.since_us <= later.since_us
+        )
 
     def filed(self, row: int, place: int) -> bool:
         """The entry at this place of a row was made since."""
@@ -59,13 +65,21 @@ def stepped(epoch: Epoch, by_us: int) -> Epoch:
     """The clock was set, and all names move along."""
     others = [o - by_us for o in (*epoch.others, 0) if abs(o - by_us) >= SAME_US]
     return replace(
-        epoch, offset_us=epoch.offset_us + by_us, since_us=epoch.since_us + by_us, proved=False, others=tuple(others[-MOST:])
-    )  # fmt: skip
+        epoch,
+        offset_us=epoch.offset_us + by_us,
+        since_us=epoch.since_us + by_us,
+        proved=False,
+        others=tuple(others[-MOST:]),
+    )
 
 
 def following(before: Epoch, epoch: Epoch) -> Epoch:
     """`epoch`, which begins now and is not the one before."""
-    others = before.others if before.boot != epoch.boot and not before.proved and _is_restart(*_off(before, epoch, ())) else ()
+    others = (
+        before.others
+        if before.boot != epoch.boot and not before.proved and _is_restart(*_off(before, epoch, ()))
+        else ()
+    )
     return replace(epoch, others=others, past=(*before.past, replace(before, past=()))[-MOST:])
 
 
@@ -126,12 +140,18 @@ def load(path: Path) -> Epoch | None:
 
 def _epoch(said: dict[str, Any]) -> Epoch:
     return Epoch(
-        boot=str(said["boot"]), offset_us=int(said["offset_us"]), since_us=int(said["since_us"]),
-        first_row=int(said["first_row"]), first_gap=int(said["first_gap"]), seen_us=int(said.get("seen_us", 0)),
-        proved=bool(said.get("proved")), others=tuple(int(o) for o in said.get("others", ())),
+        boot=str(said["boot"]),
+        offset_us=int(said["offset_us"]),
+        since_us=int(said["since_us"]),
+        first_row=int(said["first_row"]),
+        first_gap=int(said["first_gap"]),
+        seen_us=int(said.get("seen_us", 0)),
+        proved=bool(said.get("proved")),
+        others=tuple(int(o) for o in said.get("others", ())),
         streams=tuple(str(s) for s in said.get("streams", ())),
-        rows={int(row): int(n) for row, n in said.get("rows", {}).items()}, past=tuple(_epoch(e) for e in said.get("past", ())),
-    )  # fmt: skip
+        rows={int(row): int(n) for row, n in said.get("rows", {}).items()},
+        past=tuple(_epoch(e) for e in said.get("past", ())),
+    )
 
 
 def save(path: Path, epoch: Epoch) -> None:

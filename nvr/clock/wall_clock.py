@@ -82,9 +82,24 @@ class WallClock:
     """One track of one session. `ticks` of media time are in 1/`rate` s, everything else in 1/90,000 s unless it says µs."""
 
     __slots__ = (
-        "_arrival", "_best", "_catching", "_distances", "_lag", "_media", "_pace", "_placed", "_ppm", "_pressed", "_rate", "_reports",
-        "_usual_wait", "correction_us", "jumps", "offset_us", "shift",
-    )  # fmt: skip
+        "_arrival",
+        "_best",
+        "_catching",
+        "_distances",
+        "_lag",
+        "_media",
+        "_pace",
+        "_placed",
+        "_ppm",
+        "_pressed",
+        "_rate",
+        "_reports",
+        "_usual_wait",
+        "correction_us",
+        "jumps",
+        "offset_us",
+        "shift",
+    )
 
     def __init__(self) -> None:
         self.offset_us: int | None = None  # the camera's clock minus ours
@@ -163,7 +178,10 @@ class WallClock:
         if wait > 0:
             usual = self._usual_wait
             self._usual_wait += (min(wait, 3 * usual) - usual) // 8 if usual else wait
-        self._distances = (self._distances[1], durations[len(durations) // 2] if len(durations) > 2 else newest - self._placed)
+        self._distances = (
+            self._distances[1],
+            durations[len(durations) // 2] if len(durations) > 2 else newest - self._placed,
+        )
         self._media, self._placed, self._arrival = media, newest, arrival
         self._lag, self.shift = arrival - newest, newest - media
         self._best = self._lag if self._best is None else min(self._best, self._lag)

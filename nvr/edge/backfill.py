@@ -209,7 +209,9 @@ class Backfiller:
                 # What lies behind this turn's stretch has not been asked for.
                 ask = now if start > job.end_us - LEAST_US else now + again if again else None
                 ask = ask if end - start >= LEAST_US else None
-                session.add(Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask))
+                session.add(
+                    Gap(stream=gap.stream, start_us=start, end_us=end, cause=gap.cause, detail=gap.detail, ask_at=ask)
+                )
             await session.execute(delete(Gap).where(Gap.id == job.gap))
             left = sum(end - start for start, end in pieces)
             filled = gap.end_us - gap.start_us - left

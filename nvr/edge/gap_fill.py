@@ -54,9 +54,16 @@ class GapFill:
     minus ours."""
 
     def __init__(
-        self, stream: str, start_us: int, end_us: int, offset_us: int, volumes: VolumeSet, archive: ArchiveLog,
-        segment_seconds: float, in_loop: Callable[[Callable[[], None]], object],
-    ):  # fmt: skip
+        self,
+        stream: str,
+        start_us: int,
+        end_us: int,
+        offset_us: int,
+        volumes: VolumeSet,
+        archive: ArchiveLog,
+        segment_seconds: float,
+        in_loop: Callable[[Callable[[], None]], object],
+    ):
         self._log = _Backfilled(archive)
         self._sink = SegmentSink(stream, volumes, self._log, StreamCounters(), segment_seconds, in_loop, KnownTimes())
         # Stream time is wall time in 1/90,000 s.

@@ -33,7 +33,9 @@ PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
 class KeyframeProbe:
     """At most `at_once` cameras are visited at a time; `answer` seconds until it plays, `seconds` for the whole of a visit."""
 
-    def __init__(self, clock: Clock, budget: ConnectLimiter, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0):
+    def __init__(
+        self, clock: Clock, budget: ConnectLimiter, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
+    ):
         self._clock = clock
         self._budget = budget
         self._slots = asyncio.Semaphore(at_once)

@@ -53,7 +53,9 @@ class CardReader:
         self._cut = cut
         self._clock = clock
         self._buffer = bytearray()
-        self._reference: tuple[int, int] | None = None  # RTP timestamp of the newest picture and when the camera took it, µs
+        self._reference: tuple[int, int] | None = (
+            None  # RTP timestamp of the newest picture and when the camera took it, µs
+        )
         self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
         self._is_coarse = True  # the camera has told whole seconds only
         self._wanted = True
@@ -160,7 +162,10 @@ class CardReader:
 
     def _expected(self, before: int, taken: int, ts: int) -> int:
         """When a picture with this RTP timestamp was taken, if the recording has no break since `before`."""
-        return taken + (((ts - before + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * 1_000_000 // self._session.track.clock_rate
+        return (
+            taken
+            + (((ts - before + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * 1_000_000 // self._session.track.clock_rate
+        )
 
     def close(self) -> None:
         self._session.sock.close()

@@ -41,8 +41,23 @@ _SCANNED = 262_144  # bytes of all regions that are searched for start codes ins
 _turns = itertools.count()
 _MAX_DELIMITER = 4  # bytes; in a longer one something else hides
 _COLUMNS = (
-    "at", "lane", "following", "marker", "seq", "ts", "step", "fu", "starts", "ends", "nal", "h265", "skip", "code", "kept", "key_head",
-)  # fmt: skip
+    "at",
+    "lane",
+    "following",
+    "marker",
+    "seq",
+    "ts",
+    "step",
+    "fu",
+    "starts",
+    "ends",
+    "nal",
+    "h265",
+    "skip",
+    "code",
+    "kept",
+    "key_head",
+)
 
 
 @dataclass(slots=True)
@@ -143,7 +158,11 @@ class _Packets:
         ssrc = np.ascontiguousarray(head[:, 12:16]).view(">u4")[:, 0]
         video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind) & (ssrc == source)
         self._bad[lane[on_channel & ~video]] = True
-        self._others_at, self._others_following, self._others_lane = self.at[~video], self.following[~video], lane[~video]
+        self._others_at, self._others_following, self._others_lane = (
+            self.at[~video],
+            self.following[~video],
+            lane[~video],
+        )
         self._newest_video = np.full(len(regions), -1)
         self._newest_video[lane[video]] = self.at[video]  # of equal indices the last assignment stays
         self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
@@ -266,7 +285,11 @@ class _Packets:
         found = self._arena.buffer.find(START_CODE, region.begin, region.end)
         while found >= 0 and left:
             rows = np.flatnonzero(self.lane == i) if rows is None else rows
-            row = rows[np.searchsorted(self.at[rows], found, "right") - 1] if len(rows) and found > self.at[rows[0]] else -1
+            row = (
+                rows[np.searchsorted(self.at[rows], found, "right") - 1]
+                if len(rows) and found > self.at[rows[0]]
+                else -1
+            )
             inside = row >= 0 and self.at[row] + self.skip[row] <= found <= self.following[row] - 3
             if inside and self.code[row] in (nal_columns.SLICE, nal_columns.KEY_SLICE):
                 return True
@@ -293,7 +316,9 @@ class _Packets:
 
     def _unit(self, i: int, most: int = 1 << 30) -> bytes:
         """The NAL unit that begins with packet i, as far as it has come: its header, and of each packet `most` bytes."""
-        header = bytes((int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),))  # only the type matters here
+        header = bytes(
+            (int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),)
+        )  # only the type matters here
         skip = 0 if self.fu[i] else len(header)
         pieces = [header]
         while True:

@@ -45,7 +45,9 @@ class StreamCounters:
     timestamp_jumps: int = 0
     foreign_packets: int = 0  # of another SSRC, payload type or channel: ignored
     skipped_units: int = 0  # NAL units that no decoder needs, or that are none
-    held_back: int = 0  # readings put off because the stream takes more than its share of the CPU (nvr.media.work_budget)
+    held_back: int = (
+        0  # readings put off because the stream takes more than its share of the CPU (nvr.media.work_budget)
+    )
     duplicate_packets: int = 0  # that had come before, or came too late: dropped
     unordered_packets: int = 0  # with any number, of a camera whose numbers mean nothing (nvr.media.packet_numbers)
 
@@ -382,7 +384,14 @@ class Depacketizer:
         return self.times.ts
 
     def extend(
-        self, times: list[int], steps: list[int], sizes: list[int], key: bool, pieces: IoVec, packets: int, next_seq: int
+        self,
+        times: list[int],
+        steps: list[int],
+        sizes: list[int],
+        key: bool,
+        pieces: IoVec,
+        packets: int,
+        next_seq: int,
     ) -> None:
         """Whole pictures in order: their RTP timestamps, each one's distance from the one before it, their sizes,
         whether the first is a keyframe (no other is), and their bytes. Only while `between_pictures`; no timestamp

@@ -177,7 +177,14 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
                     return
                 duration = sum(s.duration for s in samples)
                 yield Fragment(
-                    at, position + size - at, time, duration, len(samples), samples[0].key, at + data_offset, samples[0].size
+                    at,
+                    position + size - at,
+                    time,
+                    duration,
+                    len(samples),
+                    samples[0].key,
+                    at + data_offset,
+                    samples[0].size,
                 )
             pending = None
         elif kind not in (b"ftyp", b"moov", b"styp", b"sidx", b"free", b"mfra"):

@@ -18,7 +18,9 @@ class ForeignNumbers:
 
     def __init__(self) -> None:
         self._since: list[tuple[int, int]] = []  # (number, payload type) since the newest packet of the stream
-        self._apart: dict[int, int] = {}  # payload types that are numbered apart: holes in a row that they filled exactly
+        self._apart: dict[
+            int, int
+        ] = {}  # payload types that are numbered apart: holes in a row that they filled exactly
 
     def __bool__(self) -> bool:
         return bool(self._since)

@@ -38,7 +38,9 @@ def units(sample: bytes) -> Iterator[bytes]:
 
 
 def is_keyframe(sample: bytes, codec: str) -> bool:
-    return any(role_of(nal, codec) is NalRole.SLICE and is_key_type(nal_type(nal, codec), codec) for nal in units(sample))
+    return any(
+        role_of(nal, codec) is NalRole.SLICE and is_key_type(nal_type(nal, codec), codec) for nal in units(sample)
+    )
 
 
 def pictures_needed(sample: bytes, codec: str) -> int | None:

@@ -7,7 +7,16 @@ around it have shown whether the picture comes on its own; and it has to fit the
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.media.nal_units import NalRole, frame_num_of, is_first_slice, is_key_type, nal_type, role_of, slice_pps_id, slice_type
+from nvr.media.nal_units import (
+    NalRole,
+    frame_num_of,
+    is_first_slice,
+    is_key_type,
+    nal_type,
+    role_of,
+    slice_pps_id,
+    slice_type,
+)
 from nvr.media.parameter_set_store import ParameterSetStore
 
 

@@ -29,7 +29,10 @@ def sound_track(moov: bytes) -> AudioTrack | None:
 
 
 def _sound(trak: bytes) -> AudioTrack | None:
-    entry, clock = trak.find(b"stsd") + 20, trak.find(b"mdhd") + 4  # size and kind of the first entry lie before `entry`
+    entry, clock = (
+        trak.find(b"stsd") + 20,
+        trak.find(b"mdhd") + 4,
+    )  # size and kind of the first entry lie before `entry`
     if entry < 20 or clock < 4 or len(trak) < entry + 28:
         return None
     kind, channels = trak[entry - 4 : entry], int.from_bytes(trak[entry + 16 : entry + 18], "big")

@@ -13,9 +13,15 @@ from nvr.media.nal_units import NalRole, is_key_type, role_of_type
 SLICE, KEY_SLICE, SET, SEI, DROPPED, TRAILER, SKIPPED, ODD = range(1, 9)
 KEPT = np.array([code in (SLICE, KEY_SLICE, SEI, TRAILER) for code in range(9)])
 _CODE_OF = {
-    NalRole.SLICE: SLICE, NalRole.PARAMETER_SET: SET, NalRole.SEI: SEI, NalRole.TRAILER: TRAILER, NalRole.DELIMITER: DROPPED,
-    NalRole.FILLER: DROPPED, NalRole.SKIP: SKIPPED, NalRole.PARTITION: ODD,
-}  # fmt: skip
+    NalRole.SLICE: SLICE,
+    NalRole.PARAMETER_SET: SET,
+    NalRole.SEI: SEI,
+    NalRole.TRAILER: TRAILER,
+    NalRole.DELIMITER: DROPPED,
+    NalRole.FILLER: DROPPED,
+    NalRole.SKIP: SKIPPED,
+    NalRole.PARTITION: ODD,
+}
 NAL, FRAGMENT = 1, 2  # forms of a payload; 0: another (aggregates), or none
 
 

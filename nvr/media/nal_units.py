@@ -47,7 +47,14 @@ def _table(size: int, **types: tuple[int, ...]) -> tuple[NalRole, ...]:
 
 _ROLES = {
     "h264": _table(
-        32, slice=(1, 2, 5), partition=(3, 4), parameter_set=(7, 8), sei=(6,), trailer=(10, 11), delimiter=(9,), filler=(12,)
+        32,
+        slice=(1, 2, 5),
+        partition=(3, 4),
+        parameter_set=(7, 8),
+        sei=(6,),
+        trailer=(10, 11),
+        delimiter=(9,),
+        filler=(12,),
     ),
     "h265": _table(
         64,
@@ -94,7 +101,11 @@ def is_first_slice(nal: bytes, codec: str) -> bool:
 def hidden(nal: bytes, codec: str) -> list[bytes]:
     """What stands behind the first start code in a unit that is skipped, as if it were units (nvr.media.hidden_units)."""
     at = nal.find(START_CODE)
-    return [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not NalRole.SKIP] if at >= 0 else []
+    return (
+        [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not NalRole.SKIP]
+        if at >= 0
+        else []
+    )
 
 
 def split(nal: bytes, codec: str) -> list[bytes]:

@@ -91,7 +91,12 @@ class ParameterSetStore:
 
     def copy(self) -> ParameterSetStore:
         made = ParameterSetStore(self._codec, [])
-        made._sets, made._known, made._stale, made.version = dict(self._sets), set(self._known), set(self._stale), self.version
+        made._sets, made._known, made._stale, made.version = (
+            dict(self._sets),
+            set(self._known),
+            set(self._stale),
+            self.version,
+        )
         return made
 
     def _count(self, kind: str) -> int:

@@ -66,7 +66,11 @@ def _h264_depths(sps: bytes) -> tuple[int, int, int]:
 def _hvcc(sets: tuple[bytes, ...]) -> bytes:
     sps = next(n for n in sets if (n[0] >> 1) & 63 == 33).replace(b"\x00\x00\x03", b"\x00\x00")
     layers = (sps[2] >> 1) & 7
-    record = bytes([1]) + sps[3:15] + struct.pack(">HBBBBHB", 0xF000, 0xFC, 0xFC | 1, 0xF8, 0xF8, 0, (layers + 1) << 3 | 4 | 3)
+    record = (
+        bytes([1])
+        + sps[3:15]
+        + struct.pack(">HBBBBHB", 0xF000, 0xFC, 0xFC | 1, 0xF8, 0xF8, 0, (layers + 1) << 3 | 4 | 3)
+    )
     arrays = [[n for n in sets if (n[0] >> 1) & 63 == kind] for kind in (32, 33, 34)]
     record += bytes([len(arrays)])
     for kind, nals in zip((32, 33, 34), arrays, strict=True):

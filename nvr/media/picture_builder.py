@@ -92,7 +92,9 @@ class PictureBuilder:
         self._newest_slice = b""  # first slice of the newest picture that was whole
         self._newest = (-1, b"")  # timestamp and first slice of that picture
         self.start_points = NONE  # which pictures count as keyframes
-        self._sps_before = self._sps_before_last = False  # an SPS came before the picture that begins, before the newest one
+        self._sps_before = self._sps_before_last = (
+            False  # an SPS came before the picture that begins, before the newest one
+        )
         self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
 
     @property
@@ -129,7 +131,9 @@ class PictureBuilder:
         if self.lost or ts == self._contested or (picture is not None and picture.ts == ts and picture.slices):
             return  # the picture comes on its own; or what is missing of it might be what speaks against them
         before = (
-            picture.first_slice[:64] if picture is not None and picture.slices and not picture.damaged else self._newest_slice
+            picture.first_slice[:64]
+            if picture is not None and picture.slices and not picture.damaged
+            else self._newest_slice
         )
         if fits([nal for nal, _ in units], self._codec, self.sets, before):
             self._doubtful = units

@@ -27,9 +27,23 @@ class PictureTimes:
     """
 
     __slots__ = (
-        "_before", "_depth", "_last", "_last_shown", "_newest", "_rate", "_recent", "_reordered_at", "_seen", "_shift", "_usual",
-        "reordered", "shown", "step", "time", "ts",
-    )  # fmt: skip
+        "_before",
+        "_depth",
+        "_last",
+        "_last_shown",
+        "_newest",
+        "_rate",
+        "_recent",
+        "_reordered_at",
+        "_seen",
+        "_shift",
+        "_usual",
+        "reordered",
+        "shown",
+        "step",
+        "time",
+        "ts",
+    )
 
     def __init__(self, rate: int = MEDIA_CLOCK) -> None:
         self._rate = rate
@@ -37,8 +51,12 @@ class PictureTimes:
         self.time = 0
         self.shown = 0
         self.reordered = False  # B-frames were seen
-        self.step = MEDIA_CLOCK // 25  # of the newest picture that was kept, from the one kept before it; at most a second
-        self._usual = self._before = MEDIA_CLOCK // 25  # between pictures: the less of the two newest distances, and the newest
+        self.step = (
+            MEDIA_CLOCK // 25
+        )  # of the newest picture that was kept, from the one kept before it; at most a second
+        self._usual = self._before = (
+            MEDIA_CLOCK // 25
+        )  # between pictures: the less of the two newest distances, and the newest
         self._last = 0  # `time` of the newest picture that was kept
         self._last_shown = -1  # `shown` of the newest picture that was kept
         self._newest = 0  # the latest `shown`
@@ -85,7 +103,9 @@ class PictureTimes:
         if shown < self.shown:
             return self._is_reordered(shown)
         limit = MAX_JUMP
-        if self.reordered:  # the next picture that others refer to is a few ahead; decoding times would not follow farther
+        if (
+            self.reordered
+        ):  # the next picture that others refer to is a few ahead; decoding times would not follow farther
             limit = max(MEDIA_CLOCK // 3, 2 * (self._depth + 2 * self._period()))
         return shown <= max(self._newest, self.shown) + limit
 

@@ -129,7 +129,9 @@ class SourceChoice:
         if candidate.ssrc == self._stated or evidence is SourceEvidence.PROVED:
             return True
         silent = (
-            not candidate.interrupted and candidate.timestamps >= MIN_TIMESTAMPS and evidence is not SourceEvidence.HOPELESS
+            not candidate.interrupted
+            and candidate.timestamps >= MIN_TIMESTAMPS
+            and evidence is not SourceEvidence.HOPELESS
         )
         if silent and evidence is SourceEvidence.NOT_ASKED and candidate.lasts >= silence:
             return True

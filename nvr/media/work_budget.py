@@ -55,7 +55,11 @@ class WorkBudget:
     @property
     def room(self) -> int:
         """Bytes that may be read at once."""
-        return self._most if self._cost * self._most <= MAX_READING_S else max(MIN_READ_BYTES, int(MAX_READING_S / self._cost))
+        return (
+            self._most
+            if self._cost * self._most <= MAX_READING_S
+            else max(MIN_READ_BYTES, int(MAX_READING_S / self._cost))
+        )
 
 
 def lockstep_shares(frames: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -22,7 +22,9 @@ from nvr.playback import clip
 MANIFEST = "manifest.json"
 
 
-async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path) -> dict[str, Any]:
+async def write(
+    reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path
+) -> dict[str, Any]:
     """Write the zip; returns its manifest. Raises NotFoundError where none of the streams has anything in the range."""
     entries: list[dict[str, Any]] = []
     partial = target.with_name(target.name + ".part")
@@ -36,7 +38,9 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
                 "stream": stream,
                 "file": None,
                 "unreadable": [_unreadable(u) for u in lost],
-                "missing": [{"start": _text(s.start_us), "end": _text(s.end_us), "cause": s.cause} for s in spans if s.cause],
+                "missing": [
+                    {"start": _text(s.start_us), "end": _text(s.end_us), "cause": s.cause} for s in spans if s.cause
+                ],
                 "segments": [{"start": _text(s.start_us), "sha256": s.sha256.hex()} for s, _ in segments if not s.open],
             }
             if gops:
@@ -49,9 +53,13 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
                 entry |= added
                 entry["unreadable"] += more
             entries.append(entry)
-        if not any(e["file"] for e in entries) and (lost_files := [u["file"] for e in entries for u in e["unreadable"]]):
+        if not any(e["file"] for e in entries) and (
+            lost_files := [u["file"] for e in entries for u in e["unreadable"]]
+        ):
             names = ", ".join(dict.fromkeys(lost_files[: clip.MANY_FILES]))
-            raise StorageError(f"footage is recorded in this range and cannot be read: {names}; run 'minwang archive verify'")
+            raise StorageError(
+                f"footage is recorded in this range and cannot be read: {names}; run 'minwang archive verify'"
+            )
         if not any(e["file"] for e in entries):
             raise NotFoundError("nothing is recorded in this range by any of these cameras")
         manifest = {"start": _text(start_us), "end": _text(end_us), "streams": entries}

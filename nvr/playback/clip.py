@@ -43,7 +43,9 @@ class _Track:
     sizes: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)  # shown minus decoded
     keys: list[int] = field(default_factory=list)  # 1-based numbers
-    chunks: list[tuple[int, int, int]] = field(default_factory=list)  # (place in the mdat, samples, description's index)
+    chunks: list[tuple[int, int, int]] = field(
+        default_factory=list
+    )  # (place in the mdat, samples, description's index)
     descriptions: list[bytes] = field(default_factory=list)  # sample entries: boxes of the `stsd`
 
 
@@ -314,9 +316,13 @@ def _trak(body: bytes, track: _Track, start: int, number: int) -> bytes:
     first = track.times[0] + (track.offsets[0] if track.offsets else 0)
     # An edit list starts the track where its first picture is shown (and sound where it began).
     pieces = (
-        [struct.pack(">IiI", track.times[0] * TIMESCALE // rate, -1, 0x10000)] if number == AUDIO and track.times[0] else []
+        [struct.pack(">IiI", track.times[0] * TIMESCALE // rate, -1, 0x10000)]
+        if number == AUDIO and track.times[0]
+        else []
     )
-    pieces.append(struct.pack(">IiI", min(duration * TIMESCALE // rate, 0xFFFFFFFF), 0 if number == AUDIO else first, 0x10000))
+    pieces.append(
+        struct.pack(">IiI", min(duration * TIMESCALE // rate, 0xFFFFFFFF), 0 if number == AUDIO else first, 0x10000)
+    )
     edits = box(b"edts", full_box(b"elst", 0, 0, struct.pack(">I", len(pieces)), *pieces))
     return box(b"trak", box(b"tkhd", tkhd), edits, mdia)
 
@@ -349,7 +355,9 @@ def _tables(track: _Track, start: int) -> list[bytes]:
     tables = [stts]
     if any(track.offsets):
         shifts = [(len(list(group)), value) for value, group in groupby(track.offsets)]
-        tables.append(full_box(b"ctts", 1, 0, struct.pack(">I", len(shifts)), *(struct.pack(">Ii", n, v) for n, v in shifts)))
+        tables.append(
+            full_box(b"ctts", 1, 0, struct.pack(">I", len(shifts)), *(struct.pack(">Ii", n, v) for n, v in shifts))
+        )
     if track.keys:
         tables.append(full_box(b"stss", 0, 0, struct.pack(f">I{len(track.keys)}I", len(track.keys), *track.keys)))
     tables.append(full_box(b"stsz", 0, 0, struct.pack(f">II{len(track.sizes)}I", 0, len(track.sizes), *track.sizes)))

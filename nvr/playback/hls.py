@@ -107,8 +107,14 @@ def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
             if as_parts:
                 address, byte_range, uri = f"{name}/{g.offset}-{g.size}.m4s", "", f'URI="{name}/init.mp4"'
             else:
-                address, byte_range, uri = f"{name}.mp4", f"{g.size}@{g.offset}", f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"'
-            yield _Entry(g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if as_parts else init, uri)
+                address, byte_range, uri = (
+                    f"{name}.mp4",
+                    f"{g.size}@{g.offset}",
+                    f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"',
+                )
+            yield _Entry(
+                g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if as_parts else init, uri
+            )
 
 
 def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:

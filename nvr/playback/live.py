@@ -92,7 +92,9 @@ class LiveHub:
         return app
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "replace")  # text with other than ASCII raises TypeError
+        given = request.headers.get(TOKEN_HEADER, "").encode(
+            "utf-8", "replace"
+        )  # text with other than ASCII raises TypeError
         if not hmac.compare_digest(given, self._token.encode()):
             raise web.HTTPForbidden
         stream = f"{request.match_info['camera']}/{request.match_info['kind']}"

@@ -36,10 +36,20 @@ Message = str | bytes
 def command(width: int) -> list[str]:
     source = ffmpeg.input("pipe:0", format="mp4", fflags="nobuffer", probesize=32768, analyzeduration=0, threads=1)
     output = ffmpeg.output(
-        source.video.filter("scale", f"min({width},iw)", -2), "pipe:1", format="mp4", vcodec="libx264", preset="ultrafast",
-        tune="zerolatency", crf=26, g=25, threads=1, pix_fmt="yuv420p", flush_packets=1,
-        movflags="empty_moov+default_base_moof+frag_every_frame", video_track_timescale=TIMESCALE,
-    )  # fmt: skip
+        source.video.filter("scale", f"min({width},iw)", -2),
+        "pipe:1",
+        format="mp4",
+        vcodec="libx264",
+        preset="ultrafast",
+        tune="zerolatency",
+        crf=26,
+        g=25,
+        threads=1,
+        pix_fmt="yuv420p",
+        flush_packets=1,
+        movflags="empty_moov+default_base_moof+frag_every_frame",
+        video_track_timescale=TIMESCALE,
+    )
     arguments: list[str] = ffmpeg.compile(output.global_args("-hide_banner", "-loglevel", "error"))
     return arguments
 

@@ -46,7 +46,9 @@ def read(content: bytes, largest: int) -> Picture:
             drawn.thumbnail((largest, largest), reducing_gap=2.0)
             rgb = np.asarray(drawn, np.uint8)
     except (Image.DecompressionBombError, MemoryError, cv2.error) as e:
-        raise UsageError(f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used") from e
+        raise UsageError(
+            f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used"
+        ) from e
     except (OSError, ValueError, SyntaxError, EOFError) as e:
         raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
     return np.ascontiguousarray(rgb[..., ::-1])

@@ -40,9 +40,14 @@ class Engine(Protocol):
 
 class Engines:
     def __init__(
-        self, settings: RecorderSettings, ticker: PollLoop, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        self,
+        settings: RecorderSettings,
+        ticker: PollLoop,
+        volumes: VolumeSet,
+        archive: ArchiveDatabase,
+        clock: Clock,
         ask_keyframe: Callable[[str], object],
-    ):  # fmt: skip
+    ):
         """`ask_keyframe` hears which stream waits for a keyframe."""
         self._settings = settings
         self._ticker = ticker
@@ -61,7 +66,9 @@ class Engines:
         state.engine = engine.name
         return engine
 
-    def ended(self, state: StreamState, error: CameraError, began: float, recorded: int, *, connected: bool) -> CameraError:
+    def ended(
+        self, state: StreamState, error: CameraError, began: float, recorded: int, *, connected: bool
+    ) -> CameraError:
         """A session ended with `error`. It began at `began` (monotonic), when `recorded` (90 kHz) had been recorded. Returns what
         the stream's gap is to say."""
         now = self._clock.monotonic()
@@ -85,9 +92,13 @@ class Engines:
             else "the native engine has it again", extra={"stream": state.spec.id},
         )  # fmt: skip
         self._archive.announce(
-            "stream.fell_back" if on_ffmpeg else "stream.native_again", StreamId(state.spec.id).camera, stream=state.spec.id,
-            why=state.detail, native_percent=native, ffmpeg_percent=ffmpeg,
-        )  # fmt: skip
+            "stream.fell_back" if on_ffmpeg else "stream.native_again",
+            StreamId(state.spec.id).camera,
+            stream=state.spec.id,
+            why=state.detail,
+            native_percent=native,
+            ffmpeg_percent=ffmpeg,
+        )
 
     def _named(self, name: str) -> Engine:
         if name == NATIVE:
@@ -109,7 +120,9 @@ class Engines:
         now = self._clock.monotonic()
         if state.choice is None:
             before = state.fell_back_at
-            state.choice = EngineChoice(now, (self._clock.now() - before).total_seconds() if before is not None else None)
+            state.choice = EngineChoice(
+                now, (self._clock.now() - before).total_seconds() if before is not None else None
+            )
         native_can, ffmpeg_can = urlsplit(state.spec.url).scheme == "rtsp", not self._missing_ffmpeg()
         engine = state.choice.choose(now, native_can=native_can, ffmpeg_can=ffmpeg_can, calm=calm)
         self.follow(state, state.choice)

@@ -73,9 +73,16 @@ def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
     # `mov` holds G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe come, too:
     # they show that the camera lives.
     output = ffmpeg.output(
-        *tracks, "pipe:1", c="copy", copyinkf=None, format="mov", movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
-        frag_duration=int(fragment_seconds * 1_000_000), flush_packets=1, video_track_timescale=TIMESCALE,
-    )  # fmt: skip
+        *tracks,
+        "pipe:1",
+        c="copy",
+        copyinkf=None,
+        format="mov",
+        movflags="empty_moov+default_base_moof+frag_keyframe+separate_moof",
+        frag_duration=int(fragment_seconds * 1_000_000),
+        flush_packets=1,
+        video_track_timescale=TIMESCALE,
+    )
     arguments: list[str] = ffmpeg.compile(output.global_args("-hide_banner", "-loglevel", "error"))
     return arguments
 
@@ -101,7 +108,9 @@ class _Learnt:
 class FfmpegEngine:
     name = "ffmpeg"
 
-    def __init__(self, clock: StationClock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]):
+    def __init__(
+        self, clock: StationClock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]
+    ):
         self._clock = clock
         self._fragment_seconds = fragment_seconds
         self._stall_seconds = stall_seconds
@@ -158,9 +167,14 @@ class _Session:
     """One ffmpeg process from its start to its end."""
 
     def __init__(
-        self, engine: FfmpegEngine, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object],
+        self,
+        engine: FfmpegEngine,
+        spec: StreamSpec,
+        sink: SegmentSink,
+        counters: StreamCounters,
+        connected: Callable[[str], object],
         silent: str,
-    ):  # fmt: skip
+    ):
         self._engine = engine
         self._spec = spec
         self._sink = sink
@@ -224,7 +238,11 @@ class _Session:
         except CameraError:
             pass
         if not method:
-            return CameraDeclined(_NO_OPTIONS.format("it does not answer OPTIONS")) if is_asked_without_options(url) else error
+            return (
+                CameraDeclined(_NO_OPTIONS.format("it does not answer OPTIONS"))
+                if is_asked_without_options(url)
+                else error
+            )
         if method == "OPTIONS":
             return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
         why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"

@@ -33,7 +33,9 @@ _RETURNED = re.compile(
 )
 _STATUS_ALONE = re.compile(r"(4\d\d|5\d\d) [A-Z][A-Za-z -]{2,40}\Z")
 _OTHER_TRANSPORT = re.compile(_FROM % "rtsp" + r"Nonmatching transport in server reply$")
-_NO_SOUND = re.compile(_FROM % "mov" + r"(?:Could not find tag for codec (\S+) in stream #[1-9]|(\S+) only supported in MP4)")
+_NO_SOUND = re.compile(
+    _FROM % "mov" + r"(?:Could not find tag for codec (\S+) in stream #[1-9]|(\S+) only supported in MP4)"
+)
 _NO_HEADER = re.compile(r"^(?:\[out#\S+ @ 0x[0-9a-f]+\] )?Could not write header\b")
 _UNREACHABLE = tuple(
     os.strerror(number)

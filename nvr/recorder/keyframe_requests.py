@@ -49,7 +49,9 @@ class KeyframeRequests:
     soap: Callable[[tuple[str, str] | None], SoapClient]
     _wanted: dict[str, None] = field(default_factory=dict)  # cameras, in the order in which they were wanted
     _never: set[str] = field(default_factory=set)  # left alone
-    _left: dict[str, tuple[float, Known]] = field(default_factory=dict)  # … since when (monotonic), and what was known of them
+    _left: dict[str, tuple[float, Known]] = field(
+        default_factory=dict
+    )  # … since when (monotonic), and what was known of them
     _clients: dict[str, tuple[SoapClient, list[tuple[str, str, str]]]] = field(default_factory=dict)
 
     def want(self, stream: str) -> None:
@@ -105,7 +107,9 @@ class KeyframeRequests:
         for url, namespace, token in profiles:
             profile = f"<ProfileToken>{escape(token)}</ProfileToken>"
             try:
-                await client.call(url, f'<SetSynchronizationPoint xmlns="{namespace}">{profile}</SetSynchronizationPoint>')
+                await client.call(
+                    url, f'<SetSynchronizationPoint xmlns="{namespace}">{profile}</SetSynchronizationPoint>'
+                )
             except CameraRefused:
                 raise
             except CameraError as e:  # one profile of several that declines

@@ -44,10 +44,18 @@ class NativeSession:
     """A playing camera between two ticks."""
 
     def __init__(
-        self, rtsp: RtspSession, sink: SegmentSink, counters: StreamCounters, *, stall_seconds: float, fragment_ticks: int, now: float,
-        ask_keyframe: Callable[[str], object] = lambda _stream: None, silences: SilenceMemory | None = None,
+        self,
+        rtsp: RtspSession,
+        sink: SegmentSink,
+        counters: StreamCounters,
+        *,
+        stall_seconds: float,
+        fragment_ticks: int,
+        now: float,
+        ask_keyframe: Callable[[str], object] = lambda _stream: None,
+        silences: SilenceMemory | None = None,
         budget: WorkBudget | None = None,
-    ):  # fmt: skip
+    ):
         self._rtsp = rtsp
         self._sink = sink
         self._counters = counters
@@ -255,7 +263,10 @@ class NativeSession:
 
     def _sender_report(self, buffer: Any, at: int) -> None:
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
-        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):  # an old session's clock is not this one's
+        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (
+            -1,
+            ssrc,
+        ):  # an old session's clock is not this one's
             return
         self._ssrc = ssrc
         if self._reception.agrees(int.from_bytes(buffer[at + 20 : at + 24], "big")):

@@ -115,14 +115,20 @@ def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
     try:
         return schedule.includes(stream.schedule, now, zone)
     except ValueError as e:
-        log.error("the schedule of %s cannot be read (%s), so it is recorded always; correct it in the inventory", stream.id, e)
+        log.error(
+            "the schedule of %s cannot be read (%s), so it is recorded always; correct it in the inventory",
+            stream.id,
+            e,
+        )
         return True
 
 
 async def recorders_alive(database: Database, clock: Clock) -> bool:
     """A recorder wrote its state within the last quarter of a minute."""
     async with database.reading() as session:
-        query = select(Worker.name).where(Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15))
+        query = select(Worker.name).where(
+            Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15)
+        )
         return (await session.scalars(query)).first() is not None
 
 
@@ -209,7 +215,9 @@ class StatusWriter:
         )
         if told.refused:
             refused = [StreamId(s.spec.id).camera for s in told.refused]
-            for camera in await session.scalars(select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))):
+            for camera in await session.scalars(
+                select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
+            ):
                 camera.refused_at = now
         await note_digest(session, {StreamId(s.spec.id).camera for s in told.with_digest}, now)
         return told
@@ -229,30 +237,49 @@ class StatusWriter:
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
         self._before[state.spec.id] = (monotonic, replace(c))
         # Fades: a jump in a minute is told for as long as it takes to be believed.
-        self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(-seconds / JUMP_SECONDS) + max(
-            0, c.timestamp_jumps - before.timestamp_jumps
-        )
+        self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(
+            -seconds / JUMP_SECONDS
+        ) + max(0, c.timestamp_jumps - before.timestamp_jumps)
         sink = state.sink
         cause, detail = state.cause, state.detail
         if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
-            cause, detail = NO_KEYFRAME, "pictures arrive, and the keyframe without which they cannot be shown is waited for"
+            cause, detail = (
+                NO_KEYFRAME,
+                "pictures arrive, and the keyframe without which they cannot be shown is waited for",
+            )
         elif state.state == "recording":
             detail = "; ".join([*notes(c, before), *([detail] if detail else [])])
         return {
-            "stream": state.spec.id, "worker": self._worker, "state": state.state, "engine": state.engine, "cause": cause[:20],
+            "stream": state.spec.id,
+            "worker": self._worker,
+            "state": state.state,
+            "engine": state.engine,
+            "cause": cause[:20],
             "fell_back_at": state.fell_back_at,
             "detail": detail[:200],
-            "at": now, "since": now - timedelta(seconds=monotonic - state.since),
-            "last_picture": from_microseconds(sink.covered_until) if sink.covered_until and sink.segments_made else None,
-            "fps": (c.frames - before.frames) / seconds, "bitrate": (c.bytes - before.bytes) * 8 / seconds,
-            "foreign_packets": c.foreign_packets, "skipped_units": c.skipped_units, "damaged_units": c.damaged_units,
-            "duplicate_packets": c.duplicate_packets, "start_points": c.start_points, "held_back": c.held_back,
-            "short_holes": sink.timeline.short_holes, "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
-            "packets": c.packets, "lost_packets": c.lost_packets, "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
-            "reconnects": max(state.reconnects, 0), "jumps": round(jumps, 2),
+            "at": now,
+            "since": now - timedelta(seconds=monotonic - state.since),
+            "last_picture": from_microseconds(sink.covered_until)
+            if sink.covered_until and sink.segments_made
+            else None,
+            "fps": (c.frames - before.frames) / seconds,
+            "bitrate": (c.bytes - before.bytes) * 8 / seconds,
+            "foreign_packets": c.foreign_packets,
+            "skipped_units": c.skipped_units,
+            "damaged_units": c.damaged_units,
+            "duplicate_packets": c.duplicate_packets,
+            "start_points": c.start_points,
+            "held_back": c.held_back,
+            "short_holes": sink.timeline.short_holes,
+            "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
+            "packets": c.packets,
+            "lost_packets": c.lost_packets,
+            "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
+            "reconnects": max(state.reconnects, 0),
+            "jumps": round(jumps, 2),
             "keyframe_seconds": self._keyframes.observe(state, monotonic),
             "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
-        }  # fmt: skip
+        }
 
 
 def notes(now: StreamCounters, before: StreamCounters) -> list[str]:

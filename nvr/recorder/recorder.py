@@ -42,9 +42,13 @@ STEADY_SECONDS = 30  # recording this long starts the ladder anew
 
 class Recorder:
     def __init__(
-        self, settings: RecorderSettings, volumes: VolumeSet, archive: ArchiveDatabase, clock: Clock,
+        self,
+        settings: RecorderSettings,
+        volumes: VolumeSet,
+        archive: ArchiveDatabase,
+        clock: Clock,
         budget: ConnectLimiter | None = None,
-    ):  # fmt: skip
+    ):
         """`budget`: that of all processes of the station; without it connections are counted here alone."""
         self._settings = settings
         self.volumes = volumes
@@ -67,7 +71,9 @@ class Recorder:
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
-        self._left: dict[str, StreamState] = {}  # recorded by this run and not wanted any more: the clock may have been wrong
+        self._left: dict[
+            str, StreamState
+        ] = {}  # recorded by this run and not wanted any more: the clock may have been wrong
         self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
@@ -96,9 +102,13 @@ class Recorder:
 
     def _clock_stepped(self, by_us: int) -> None:
         """The station's clock was set: streams go over to it at their next keyframe."""
-        log.warning("the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND)
+        log.warning(
+            "the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND
+        )
         since = from_microseconds(self.ticker.station.since_us)
-        self._archive.announce("station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat())
+        self._archive.announce(
+            "station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat()
+        )
         self._refiler.clock_stepped(by_us, {*self.streams, *self._left})
         for state in (*self.streams.values(), *self._left.values()):
             state.sink.clock_stepped(by_us)
@@ -106,10 +116,14 @@ class Recorder:
     def _volume_changed(self, disk: Disk) -> None:
         if disk.usable:
             self.volume_back(disk.number)
-        self._archive.announce("volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+        self._archive.announce(
+            "volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail
+        )
 
     def _flush_failed(self, disk: Disk) -> None:
-        self._archive.announce("volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail)
+        self._archive.announce(
+            "volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail
+        )
 
     def trigger(self, camera: str, until_us: int) -> None:
         """An event: keep the camera's on-event streams from their pre-roll up to `until_us`."""
@@ -258,7 +272,9 @@ class Recorder:
                 raise
         if connected.done():
             state.reconnects += 1
-            self._enter(state, "recording", "", "; ".join(t for t in (engine.way(state.spec.id), connected.result()) if t))
+            self._enter(
+                state, "recording", "", "; ".join(t for t in (engine.way(state.spec.id), connected.result()) if t)
+            )
             self._tell_missing(state, connected.result())
             self.guard.answered(_subnet(state.spec))
         error = CameraError("the stream ended")
@@ -318,7 +334,9 @@ def _settle(connected: asyncio.Future[str], missing: str) -> None:
         connected.set_result(missing)
 
 
-_OF_OURS = "the recorder itself failed; its log holds the details"  # never what the exception says: it may hold an address
+_OF_OURS = (
+    "the recorder itself failed; its log holds the details"  # never what the exception says: it may hold an address
+)
 
 
 def _subnet(spec: StreamSpec) -> str:

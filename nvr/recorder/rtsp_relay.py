@@ -38,9 +38,14 @@ MAX_PENDING = 16  # requests beside media that the camera has not answered
 CHUNK = 262_144
 _OPTIONAL = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")  # their 401 is no word on the credential
 _FIELDS = {  # of a reply that ffmpeg hears
-    "session": "Session", "transport": "Transport", "content-base": "Content-Base", "content-type": "Content-Type", "range": "Range",
-    "rtp-info": "RTP-Info", "public": "Public",
-}  # fmt: skip
+    "session": "Session",
+    "transport": "Transport",
+    "content-base": "Content-Base",
+    "content-type": "Content-Type",
+    "range": "Range",
+    "rtp-info": "RTP-Info",
+    "public": "Public",
+}
 _OURS = ("cseq", "authorization")  # fields of ffmpeg's requests that are written anew
 _NEXT = re.compile(rb"\$|RTSP/")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -216,8 +221,10 @@ class _Line:
         told = {name: reply.headers[k] for k, name in _FIELDS.items() if k in reply.headers}
         addresses, body = self._relay.addresses, reply.body
         for name, rewritten in (
-            ("Transport", self._transport), ("Content-Base", addresses.base_for_ffmpeg), ("RTP-Info", addresses.info_for_ffmpeg),
-        ):  # fmt: skip
+            ("Transport", self._transport),
+            ("Content-Base", addresses.base_for_ffmpeg),
+            ("RTP-Info", addresses.info_for_ffmpeg),
+        ):
             if name in told and (value := rewritten(told.pop(name))):
                 told[name] = value
         if request.method == "DESCRIBE":

@@ -54,9 +54,14 @@ async def refile(database: Database, step: ClockStep, told: _Told | None = None)
     starts = set(step.files or ())
     async with database.reading() as session:
         volumes = await segment_index.volume_paths(session)
-        rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts))))
+        rows = await session.scalars(
+            select(Footage).where(Footage.stream == step.stream, Footage.hour.in_(_hours(starts)))
+        )
         found = [
-            (r.id, s) for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries) if s.start_us in starts
+            (r.id, s)
+            for r in rows
+            for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries)
+            if s.start_us in starts
         ]
     going = [(number, s) for number, s in found if not s.flags & segment_index.DELETING]
     for number in {number for number, s in found if s.flags & segment_index.DELETING}:  # told of before a stop

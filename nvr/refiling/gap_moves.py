@@ -26,7 +26,9 @@ async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int
         await session.execute(moved.values({column.key: column + step.by_us}))
     if step.files:  # a gap that began before the clock ran behind could not end then
         begins = step.files[0] + step.by_us
-        newest = await session.scalar(select(func.max(Gap.start_us)).where(Gap.stream == step.stream, Gap.start_us < begins))
+        newest = await session.scalar(
+            select(func.max(Gap.start_us)).where(Gap.stream == step.stream, Gap.start_us < begins)
+        )
         if newest is not None and newest > step.until_us:
             ended = update(Gap).where(Gap.stream == step.stream, Gap.start_us == newest, Gap.end_us == newest)
             await session.execute(ended.values(end_us=begins))
@@ -37,7 +39,8 @@ async def name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> Non
     since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
     stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
     stray = stray.where(
-        Gap.start_us.between(step.since_us, step.until_us), or_(Gap.end_us.is_(None), Gap.end_us >= Gap.start_us + step.by_us)
+        Gap.start_us.between(step.since_us, step.until_us),
+        or_(Gap.end_us.is_(None), Gap.end_us >= Gap.start_us + step.by_us),
     )
     await session.execute(stray.values(start_us=Gap.start_us + step.by_us))
     moving = set(step.files or ())

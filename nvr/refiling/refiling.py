@@ -83,7 +83,9 @@ class Refiler:
     async def _rows_around(self, wall_us: int, streams: Sequence[str]) -> dict[int, int]:
         """How many entries the rows have to which this epoch adds its own."""
         now = wall_us // HOUR_US
-        query = select(Footage.id, func.length(Footage.entries)).where(Footage.hour.between(now - ROWS_HOURS, now + ROWS_HOURS))
+        query = select(Footage.id, func.length(Footage.entries)).where(
+            Footage.hour.between(now - ROWS_HOURS, now + ROWS_HOURS)
+        )
         async with self._database.reading() as session:
             rows = await session.execute(query.where(Footage.stream.in_(streams)) if streams else query)
             return {row: length // segment_index.ENTRY_BYTES for row, length in rows}
@@ -184,7 +186,9 @@ class Refiler:
                     await gap_moves.name_hole(session, step, later)
                     await clock_corrections.store(session, self._worker, correction, step.files or ())
         except StorageError as e:
-            log.error("%s: what a wrong clock filed stays where it is for now (%s)", stream, e, extra={"stream": stream})
+            log.error(
+                "%s: what a wrong clock filed stays where it is for now (%s)", stream, e, extra={"stream": stream}
+            )
             return False
         await self._forget(stream)
         await self._do(correction, 0)
@@ -197,7 +201,10 @@ class Refiler:
             return epoch
         async with self._database.reading() as session:
             stored = await clock_corrections.stretches(session, streams)
-        past = [replace(old, streams=tuple(s for s in old.streams if (s, *_stretch(old)) not in stored)) for old in epoch.past]
+        past = [
+            replace(old, streams=tuple(s for s in old.streams if (s, *_stretch(old)) not in stored))
+            for old in epoch.past
+        ]
         return replace(epoch, past=tuple(past))
 
     async def _keep(self) -> None:
@@ -217,7 +224,9 @@ class Refiler:
         self._held.clear()
         old, self._epoch = self._epoch, clock_epoch.stepped(self._epoch, by_us)
         since = self._epoch.since_us
-        self._archive.write(lambda session: self._note_rows(session, since))  # before anything is filed there, or moves there
+        self._archive.write(
+            lambda session: self._note_rows(session, since)
+        )  # before anything is filed there, or moves there
         for stream in old.streams if followed is not None else ():
             if stream not in (followed or ()):
                 self.stepped(ClockStep(stream, old.since_us, old.offset_us + clock_epoch.since_boot(), by_us, (), True))
@@ -227,9 +236,13 @@ class Refiler:
         if step.files is None:
             if step.by_us > 0:
                 self._archive.gap(
-                    step.stream, step.until_us, "clock_step", "the station's clock was set forward", step.until_us + step.by_us,
+                    step.stream,
+                    step.until_us,
+                    "clock_step",
+                    "the station's clock was set forward",
+                    step.until_us + step.by_us,
                     fillable=False,
-                )  # fmt: skip
+                )
             return
         earlier = self._with_earlier(step)
         first = self._epoch.first_gap if self._epoch is not None and earlier is not step else 0
@@ -289,7 +302,9 @@ class Refiler:
         async with self._database.reading() as session:
             if await clock_corrections.is_done(session, correction):  # before another one of its stream
                 return
-            before = await clock_corrections.load(session, self._worker, correction) if correction.row is not None else []
+            before = (
+                await clock_corrections.load(session, self._worker, correction) if correction.row is not None else []
+            )
         for one in (*before, correction):
             if not await self._do(one, patience):
                 return
@@ -310,8 +325,13 @@ class Refiler:
         except (OSError, StorageError) as e:
             log.error(
                 "%s: footage of a wrong clock keeps its names until the recorder starts again (from %s to %s µs, wrong by %s µs): %s",
-                step.stream, step.since_us, step.until_us, -step.by_us, e, extra={"stream": step.stream},
-            )  # fmt: skip
+                step.stream,
+                step.since_us,
+                step.until_us,
+                -step.by_us,
+                e,
+                extra={"stream": step.stream},
+            )
             return False
         return True
 
@@ -352,11 +372,15 @@ class Refiler:
             named = await self._names(session, step, epoch, later)
         return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
 
-    async def _names(self, session: AsyncSession, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> set[int]:
+    async def _names(
+        self, session: AsyncSession, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None
+    ) -> set[int]:
         hours = Footage.hour.between(step.since_us // HOUR_US, step.until_us // HOUR_US)
         rows = await session.scalars(select(Footage).where(Footage.stream == step.stream, hours))
         found = (
-            (r.id, at, s) for r in rows for at, s in enumerate(segment_index.unpack(r.stream, r.hour, r.volume, r.entries))
+            (r.id, at, s)
+            for r in rows
+            for at, s in enumerate(segment_index.unpack(r.stream, r.hour, r.volume, r.entries))
         )
         return {
             s.start_us

@@ -199,5 +199,7 @@ def _tell_once(size: int) -> None:
         _told.add(size)
         log.warning(
             "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, which costs CPU; "
-            "set net.core.rmem_max to %d (docs/operations.md)", size, MAX_BUFFER,
-        )  # fmt: skip
+            "set net.core.rmem_max to %d (docs/operations.md)",
+            size,
+            MAX_BUFFER,
+        )

@@ -79,7 +79,12 @@ class Replay:
 
 
 async def open_session(
-    url: str, login: tuple[str, str] | None, *, audio: bool = False, replay: Replay | None = None, remembered_as: str = ""
+    url: str,
+    login: tuple[str, str] | None,
+    *,
+    audio: bool = False,
+    replay: Replay | None = None,
+    remembered_as: str = "",
 ) -> RtspSession:
     """Connect, authenticate, and start playing the first video track (with `audio`, the first audio track too).
 
@@ -107,7 +112,9 @@ async def check_credential(url: str, login: tuple[str, str] | None) -> None:
         session.sock.close()
 
 
-async def _play(url: str, remembered_as: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None) -> RtspSession:
+async def _play(
+    url: str, remembered_as: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None
+) -> RtspSession:
     """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered.
 
     `remembered_as`: the camera's own address, before any redirection: what it offered there counts wherever it leads."""
@@ -134,7 +141,7 @@ async def _play(url: str, remembered_as: str, login: tuple[str, str] | None, aud
 
 async def _negotiate(
     dialogue: Dialogue, url: str, audio: bool, replay: Replay | None, with_options: bool
-) -> RtspSession:  # fmt: skip
+) -> RtspSession:
     allowed = await dialogue.options(url) if with_options else ""
     headers, text = await dialogue.describe(url)
     base = base_of(headers, url)

@@ -17,7 +17,9 @@ QUIET_SECONDS = 0.4  # of silence that end a description whose stated length is 
 SHORT_BODY_SECONDS = 2.5  # of silence after which a description is shorter than it states
 
 # What a reply begins with, or a request of the camera's own; as far as it is there.
-_BEGINS = re.compile(rb"RTSP/|(?:R|RT|RTS|RTSP)\Z|[A-Z_]{1,20}(?:\Z| [^\r\n ]{0,500}(?:\Z| (?:RTSP/1\.\d|R?T?S?P?/?1?\.?\Z)))")
+_BEGINS = re.compile(
+    rb"RTSP/|(?:R|RT|RTS|RTSP)\Z|[A-Z_]{1,20}(?:\Z| [^\r\n ]{0,500}(?:\Z| (?:RTSP/1\.\d|R?T?S?P?/?1?\.?\Z)))"
+)
 
 
 @dataclass(slots=True)
@@ -39,7 +41,9 @@ class ReplyReader:
         self.sock = sock
         self.buffer = bytearray()
         self.early = bytearray()
-        self._searched = self._awaited = 0  # bytes of the buffer without an end of a head; of a message whose body is to come
+        self._searched = self._awaited = (
+            0  # bytes of the buffer without an end of a head; of a message whose body is to come
+        )
         self._described = False  # what follows may be more of the description than was stated
         self._skipped = -1  # bytes of it that were passed over; -1: a message begins here
 
@@ -52,7 +56,11 @@ class ReplyReader:
             body += self.buffer[:more]
             del self.buffer[:more]
             whole = stated and b"m=" in body and body.endswith(b"\n")
-            if whole or self.buffer or not await self._more(QUIET_SECONDS if stated or b"m=" in body else SHORT_BODY_SECONDS):
+            if (
+                whole
+                or self.buffer
+                or not await self._more(QUIET_SECONDS if stated or b"m=" in body else SHORT_BODY_SECONDS)
+            ):
                 break
         return body
 

@@ -186,7 +186,12 @@ def followed(url: str, first: str) -> str:
         host, _ = there.hostname, there.port
     except ValueError as e:
         raise RedirectRefused(f"the camera redirects to an address that is none: {shown}") from e
-    if there.scheme != "rtsp" or there.username is not None or not host or _canonical(host) != _canonical(here.hostname or ""):
+    if (
+        there.scheme != "rtsp"
+        or there.username is not None
+        or not host
+        or _canonical(host) != _canonical(here.hostname or "")
+    ):
         raise RedirectRefused(
             f"the camera redirects to another place ({shown}), which is not followed; give the stream's address in the inventory"
         )

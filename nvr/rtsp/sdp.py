@@ -109,7 +109,11 @@ def why_silent(sdp: str) -> str:
     if not names:
         return "the camera describes none"
     known = [n for n in names if n.lower() == "mpeg4-generic"]
-    return "its AAC has no usable configuration" if known else f"{', '.join(names)[:40] or 'its format'} cannot be recorded"
+    return (
+        "its AAC has no usable configuration"
+        if known
+        else f"{', '.join(names)[:40] or 'its format'} cannot be recorded"
+    )
 
 
 def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:

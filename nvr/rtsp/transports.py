@@ -45,7 +45,10 @@ def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
     """
     chosen = re.search(r"interleaved\s*=\s*\"?([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", transport, re.IGNORECASE)
     if chosen is None:
-        if re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE) and "tcp" not in transport.lower():
+        if (
+            re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE)
+            and "tcp" not in transport.lower()
+        ):
             raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")
         return asked, asked + 1
     rtp = int(chosen[1])

@@ -35,7 +35,9 @@ def move(volume: Path, path: Path, why: str, now: datetime, salvaged: str = "") 
     size = path.stat().st_size
     record = Record(now.isoformat(timespec="seconds"), str(relative), why, size, salvaged)
     # The record first: a file without one would say nothing, a record without a file says what was about to happen.
-    target.with_name(target.name + RECORD).write_text(json.dumps(asdict(record), ensure_ascii=False) + "\n", encoding="utf-8")
+    target.with_name(target.name + RECORD).write_text(
+        json.dumps(asdict(record), ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     path.rename(target)
     return target
 

@@ -165,7 +165,9 @@ def _mark(path: Path) -> str:
             f.flush()
             os.fsync(f.fileno())
     except OSError as e:
-        raise StorageError(f"{path} cannot be written ({e.strerror}); give the station's user the right to write there") from e
+        raise StorageError(
+            f"{path} cannot be written ({e.strerror}); give the station's user the right to write there"
+        ) from e
     return identity
 
 
@@ -391,7 +393,9 @@ def remedy(error: OSError) -> str:
     """What a person can do about an error of a volume."""
     if isinstance(error, TimeoutError):
         return "look whether its disk or its file server still works (dmesg, mount)"
-    return _REMEDIES.get(error.errno or 0, "look at the disk (dmesg, smartctl), at the mount's options and at the rights")
+    return _REMEDIES.get(
+        error.errno or 0, "look at the disk (dmesg, smartctl), at the mount's options and at the rights"
+    )
 
 
 def remedy_of(state: str, detail: str) -> str:
@@ -437,5 +441,11 @@ def probe(disk: Disk) -> None:
 async def store_state(session: AsyncSession, clock: Clock, disks: Iterable[Disk]) -> None:
     """Write what a recorder sees of its volumes into their rows."""
     for d in disks:
-        values = {"state": d.state, "detail": d.detail, "total_bytes": d.total, "free_bytes": d.free, "checked_at": clock.now()}
+        values = {
+            "state": d.state,
+            "detail": d.detail,
+            "total_bytes": d.total,
+            "free_bytes": d.free,
+            "checked_at": clock.now(),
+        }
         await session.execute(update(Volume).where(Volume.number == d.number).values(**values))

@@ -33,7 +33,9 @@ class AttributePack:
         for name, meanings in self.pack.outputs.items():
             values = outputs[name].ravel()[: len(meanings)]
             if self.pack.decoder == "sigmoids":
-                said.attributes |= {Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None}
+                said.attributes |= {
+                    Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None
+                }
                 continue
             best = int(np.argmax(values))
             word = meanings[best]

@@ -41,7 +41,9 @@ class Models:
         plates = shelf.verified("plate") if settings.plates else None
         self.plates = PlateReader(plates) if plates else None
 
-    def look(self, picture: Picture, thing: DetectedObject, balance: WhiteBalance, *, infrared: bool) -> TrackedDetection:
+    def look(
+        self, picture: Picture, thing: DetectedObject, balance: WhiteBalance, *, infrared: bool
+    ) -> TrackedDetection:
         """Describe a thing. A crop of a few pixels gets a vector and nothing else."""
         whole, body = crop(picture, thing.whole), crop(picture, thing.body)
         cls = int(thing.whole.cls)

@@ -56,7 +56,9 @@ class HistogramEmbedder:
 @lru_cache(maxsize=1)
 def _rotation() -> npt.NDArray[np.float32]:
     size = STRIPES * BINS[0] * BINS[1] * BINS[2]
-    return np.random.default_rng(20_26).standard_normal((DIMENSION, size)).astype(np.float32) / np.float32(np.sqrt(DIMENSION))
+    return np.random.default_rng(20_26).standard_normal((DIMENSION, size)).astype(np.float32) / np.float32(
+        np.sqrt(DIMENSION)
+    )
 
 
 def _unit(values: npt.NDArray[np.float32]) -> Vector:

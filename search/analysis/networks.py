@@ -36,7 +36,9 @@ class Network:
             if given != wanted:
                 model.reshape({self._input.any_name: [1, 3, *wanted] if self._channels_first else [1, *wanted, 3]})
             # One thread a worker: more only spin beside the recorder.
-            self._model: Any = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"})
+            self._model: Any = core.compile_model(
+                model, "CPU", {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
+            )
         except (RuntimeError, StopIteration) as e:
             raise DetectorError(
                 f"{path}: OpenVINO cannot load it: {str(e).splitlines()[0] if str(e) else 'no picture input'}"
@@ -60,7 +62,9 @@ class Network:
 
     def _tensor(self, picture: Picture) -> Floats:
         spec = self.pack.input
-        scaled = fitted(picture, spec.width, spec.height) if spec.letterbox else _resized(picture, spec.width, spec.height)
+        scaled = (
+            fitted(picture, spec.width, spec.height) if spec.letterbox else _resized(picture, spec.width, spec.height)
+        )
         if spec.colour == "rgb":
             scaled = scaled[..., ::-1]
         values = scaled.astype(np.float32)

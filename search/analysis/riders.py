@@ -29,7 +29,9 @@ def things_of(found: Sequence[Detection]) -> list[DetectedObject]:
     made: list[DetectedObject] = []
     ridden: set[Detection] = set()
     for person in people:
-        mount = next((w for w in sorted(wheels, key=lambda w: -both(w, person)) if w not in ridden and _rides(person, w)), None)
+        mount = next(
+            (w for w in sorted(wheels, key=lambda w: -both(w, person)) if w not in ridden and _rides(person, w)), None
+        )
         if mount is None:
             made.append(DetectedObject(person, person))
         else:

@@ -209,7 +209,11 @@ class Tracker:
 def _same_kind(track: Track, look: TrackedDetection) -> bool:
     mine = max(track.votes, key=lambda c: track.votes[c])
     unknown = int(Cls.unknown)
-    return mine == look.whole.cls or unknown in (mine, look.whole.cls) or any(mine in k and look.whole.cls in k for k in _KINDS)
+    return (
+        mine == look.whole.cls
+        or unknown in (mine, look.whole.cls)
+        or any(mine in k and look.whole.cls in k for k in _KINDS)
+    )
 
 
 def _begun(number: int, at_ms: int, look: TrackedDetection) -> Track:

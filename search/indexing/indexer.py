@@ -126,7 +126,9 @@ class Indexer:
     def _known_position(self, stream: str) -> int:
         return self._readings[stream].position_us if stream in self._readings else 0
 
-    async def index_stream(self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False) -> int:
+    async def index_stream(
+        self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False
+    ) -> int:
         """Index the next batch of one stream; returns the number of sightings begun or changed."""
         now_us = to_microseconds(self._clock.now())
         reading = await self._reading(camera, stream, start_us if start_us is not None else now_us - FIRST_US)
@@ -266,7 +268,9 @@ class Indexer:
             folder = self._days.place(day)
             if track.thumbnail is not None:
                 track.thumb = thumbnails.append(folder, [track.thumbnail])[0]
-                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.shown()[None])[0]
+                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.shown()[None])[
+                    0
+                ]
                 track.thumbnail = None
             row.thumb, row.thumb_size = track.thumb
             row.vector = track.place
@@ -296,7 +300,9 @@ class Indexer:
     async def _pass_over(self, stream: Stream, reading: IndexedStream, now_us: int) -> None:
         missed_us = now_us - FIRST_US - reading.position_us
         log.warning(
-            "%s: %d s are passed over: too little time, and the camera is a quiet one", stream.id, missed_us // 1_000_000
+            "%s: %d s are passed over: too little time, and the camera is a quiet one",
+            stream.id,
+            missed_us // 1_000_000,
         )
         reading.skipped += missed_us // 1_000_000
         reading.position_us = now_us - FIRST_US

@@ -30,5 +30,7 @@ async def lag(session: AsyncSession) -> IndexingLag:
     rows = await session.execute(query)
     worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=0)
     skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
-    left_out = await session.scalar(select(func.count()).select_from(IndexState).where(IndexState.strikes >= STRIKES)) or 0
+    left_out = (
+        await session.scalar(select(func.count()).select_from(IndexState).where(IndexState.strikes >= STRIKES)) or 0
+    )
     return IndexingLag(max(0.0, worst / 1e6), int(skipped), left_out)

@@ -42,7 +42,9 @@ class Reembedder:
         await self._choose()
         if self._pack is None:
             return 0
-        day, rows = await asyncio.to_thread(self._waiting, self._number, [int(Cls[c]) for c in self._pack.applies_to], most)
+        day, rows = await asyncio.to_thread(
+            self._waiting, self._number, [int(Cls[c]) for c in self._pack.applies_to], most
+        )
         if not rows:
             return 0
         pictures = await asyncio.to_thread(self._pictures, day, rows)
@@ -56,7 +58,12 @@ class Reembedder:
             made = [None] * len(pictures)
         done = [(s, v) for (s, _), v in zip(pictures, made, strict=True) if v is not None]
         await asyncio.to_thread(
-            self._write, day, self._number, self._pack.name, done, [s for s in rows if s.id not in {d.id for d, _ in done}]
+            self._write,
+            day,
+            self._number,
+            self._pack.name,
+            done,
+            [s for s in rows if s.id not in {d.id for d, _ in done}],
         )
         return len(done)
 
@@ -76,7 +83,11 @@ class Reembedder:
         for day in self._days.days():
             if day in self._done:
                 continue
-            query = sa.select(SIGHTING).where(_c.cls.in_(classes), _c.embedder.not_in([number, 0]), _c.thumb >= 0).limit(most)
+            query = (
+                sa.select(SIGHTING)
+                .where(_c.cls.in_(classes), _c.embedder.not_in([number, 0]), _c.thumb >= 0)
+                .limit(most)
+            )
             if rows := self._days.sightings(day, query):
                 return day, rows
             self._done.add(day)

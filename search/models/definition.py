@@ -52,7 +52,9 @@ class Pack(BaseModel):
     input: Input
     decoder: Literal["boxes", "ssd", "yolo", "end2end", "library", "vector", "sigmoids", "softmaxes", "plate"]
     classes: dict[str, str] = Field(default_factory=dict)  # the network's label (number, or name in the weights) → ours
-    outputs: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)  # attributes: what each value of an output means
+    outputs: dict[str, tuple[str | None, ...]] = Field(
+        default_factory=dict
+    )  # attributes: what each value of an output means
     threshold: float = Field(0.5, ge=0, le=1)
     dimension: int = Field(256, ge=8, le=4096)
     same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one thing

@@ -77,7 +77,8 @@ class ModelRegistry:
         if not source.is_dir():
             raise UsageError(f"{source}: not a folder; give the folder of a pack")
         found = [
-            self.take(read(path), {f.name: path.parent / f.name for f in read(path).files}) for path in _definitions(source)
+            self.take(read(path), {f.name: path.parent / f.name for f in read(path).files})
+            for path in _definitions(source)
         ]
         if not found:
             sizes = {f.bytes for p in self.known() for f in p.files}
@@ -147,7 +148,9 @@ def _definitions(source: Path) -> Iterator[Path]:
 
 async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> None:
     if not file.source:
-        raise DetectorError(f"{file.name} has no source address; put the file in a folder and run: minwang models add FOLDER")
+        raise DetectorError(
+            f"{file.name} has no source address; put the file in a folder and run: minwang models add FOLDER"
+        )
     digest, size = hashlib.sha256(), 0
     try:
         async with http.get(file.source) as reply:

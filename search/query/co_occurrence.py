@@ -87,13 +87,17 @@ class TravelEstimate:
     plausible: bool
 
 
-def travel(a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequence[float] | None) -> TravelEstimate | None:
+def travel(
+    a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequence[float] | None
+) -> TravelEstimate | None:
     """`at_a`, `at_b`: longitude and latitude of the cameras; None where one is not known."""
     if at_a is None or at_b is None:
         return None
     metres = _metres(at_a, at_b)
     seconds = max(b.start_ms - a.end_ms, a.start_ms - b.end_ms, 0) / 1000
-    fastest = IN_VEHICLE if b.cls in VEHICLES else ON_FOOT if b.cls == Cls.person and a.cls == Cls.person else ON_TWO_WHEELS
+    fastest = (
+        IN_VEHICLE if b.cls in VEHICLES else ON_FOOT if b.cls == Cls.person and a.cls == Cls.person else ON_TWO_WHEELS
+    )
     # Cameras see some way, and clocks differ by seconds.
     return TravelEstimate(round(metres, 1), round(seconds, 1), max(0.0, metres - 50) <= fastest * (seconds + 10))
 

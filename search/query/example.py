@@ -54,11 +54,15 @@ def read(content: bytes) -> Picture:
 def _described(picture: Picture, box: Box | None) -> AppearanceExample:
     models = pipeline.models()
     found = things_of(models.detector.detect(picture, [], sweep=False))
-    thing = _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
+    thing = (
+        _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
+    )
     made = models.look(picture, thing, WhiteBalance(), infrared=False)
     embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
     d = thing.whole
-    return AppearanceExample(made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d))
+    return AppearanceExample(
+        made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d)
+    )
 
 
 def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:

@@ -41,7 +41,9 @@ class Filter(BaseModel):
     map_area: list[Corner] = Field(
         default_factory=list, max_length=200, description="Polygon on the map: lon, lat; cameras in it"
     )
-    area: list[Corner] = Field(default_factory=list, max_length=200, description="Polygon in the picture, 0…1: where it stood")
+    area: list[Corner] = Field(
+        default_factory=list, max_length=200, description="Polygon in the picture, 0…1: where it stood"
+    )
     cls: list[str] = Field(default_factory=list, max_length=20)
     upper: str | None = None
     lower: str | None = None
@@ -78,18 +80,32 @@ async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: It
         if moment is not None and moment.tzinfo is None:
             raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
     if len(asked.cameras) > MAX_CAMERAS:
-        raise UsageError(f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all")
+        raise UsageError(
+            f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all"
+        )
     where = await CameraScope.of(session, asked)
     return Query(
-        start_us=to_microseconds(asked.start) if asked.start else None, end_us=to_microseconds(asked.end) if asked.end else None,
-        nightly=_nightly(asked.nightly) if asked.nightly else None, zone=zone, cameras=_cameras(where, asked, scope),
-        classes=vocabulary.classes(asked.cls), upper=vocabulary.colour(asked.upper) if asked.upper else 0,
-        lower=vocabulary.colour(asked.lower) if asked.lower else 0, infrared=asked.infrared,
-        attributes=vocabulary.attributes(asked.attributes), lacking=vocabulary.attributes(asked.lacking),
-        directions=tuple(vocabulary.direction(d) for d in asked.directions), headings=_headings(where, asked.heading),
-        speeds=tuple(vocabulary.speed(s) for s in asked.speeds), min_dwell_ms=round(asked.min_dwell * 1000),
-        min_height=asked.min_height, max_height=asked.max_height, area=_checked(asked.area), plate=asked.plate.upper(), min_score=asked.min_score,
-    )  # fmt: skip
+        start_us=to_microseconds(asked.start) if asked.start else None,
+        end_us=to_microseconds(asked.end) if asked.end else None,
+        nightly=_nightly(asked.nightly) if asked.nightly else None,
+        zone=zone,
+        cameras=_cameras(where, asked, scope),
+        classes=vocabulary.classes(asked.cls),
+        upper=vocabulary.colour(asked.upper) if asked.upper else 0,
+        lower=vocabulary.colour(asked.lower) if asked.lower else 0,
+        infrared=asked.infrared,
+        attributes=vocabulary.attributes(asked.attributes),
+        lacking=vocabulary.attributes(asked.lacking),
+        directions=tuple(vocabulary.direction(d) for d in asked.directions),
+        headings=_headings(where, asked.heading),
+        speeds=tuple(vocabulary.speed(s) for s in asked.speeds),
+        min_dwell_ms=round(asked.min_dwell * 1000),
+        min_height=asked.min_height,
+        max_height=asked.max_height,
+        area=_checked(asked.area),
+        plate=asked.plate.upper(),
+        min_score=asked.min_score,
+    )
 
 
 def _nightly(text: str) -> tuple[time, time]:
@@ -109,10 +125,13 @@ def _cameras(where: CameraScope, asked: Filter, scope: Iterable[str] | None) -> 
     cameras, villages = set(asked.cameras), set(asked.villages)
     polygon = drawn(asked.map_area) if asked.map_area else None
     return frozenset(
-        number for number, place in where.places.items()
-        if (allowed is None or place.village in allowed) and (not cameras or place.camera in cameras)
-        and (not villages or place.village in villages) and (polygon is None or _lies_in(where.profiles.get(place.camera), polygon))
-    )  # fmt: skip
+        number
+        for number, place in where.places.items()
+        if (allowed is None or place.village in allowed)
+        and (not cameras or place.camera in cameras)
+        and (not villages or place.village in villages)
+        and (polygon is None or _lies_in(where.profiles.get(place.camera), polygon))
+    )
 
 
 def _lies_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
@@ -143,22 +162,39 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
         )
         groups.setdefault(ways, set()).add(number)
     if not groups:
-        raise UsageError("no camera's azimuth is known; enter it in the camera's file, or ask for a direction in the picture")
+        raise UsageError(
+            "no camera's azimuth is known; enter it in the camera's file, or ask for a direction in the picture"
+        )
     return tuple((frozenset(cameras), ways) for ways, cameras in groups.items())
 
 
 def _bearing(way: Direction, azimuth: float) -> float:
     """Compass bearing of a movement in the picture of a camera that looks along `azimuth`."""
-    turned = {Direction.up: 0, Direction.right_up: 45, Direction.right: 90, Direction.right_down: 135, Direction.down: 180,
-              Direction.left_down: 225, Direction.left: 270, Direction.left_up: 315}  # fmt: skip
+    turned = {
+        Direction.up: 0,
+        Direction.right_up: 45,
+        Direction.right: 90,
+        Direction.right_down: 135,
+        Direction.down: 180,
+        Direction.left_down: 225,
+        Direction.left: 270,
+        Direction.left_up: 315,
+    }
     return (azimuth + turned[way]) % 360
 
 
 def filter_of(chips: Iterable[Chip]) -> Filter:
     """The chips of a phrase as a filter; of two that exclude each other the later one."""
     values: dict[str, Any] = {}
-    lists = {"cls": "cls", "attribute": "attributes", "lacking": "lacking", "direction": "directions", "speed": "speeds", "village": "villages",
-             "camera": "cameras"}  # fmt: skip
+    lists = {
+        "cls": "cls",
+        "attribute": "attributes",
+        "lacking": "lacking",
+        "direction": "directions",
+        "speed": "speeds",
+        "village": "villages",
+        "camera": "cameras",
+    }
     for chip in chips:
         if chip.kind in lists:
             into = values.setdefault(lists[chip.kind], [])

@@ -58,7 +58,9 @@ class Query:
     attributes: int = 0
     lacking: int = 0  # attributes that were judged and are not there
     directions: tuple[int, ...] = ()
-    headings: tuple[tuple[frozenset[int], tuple[int, ...]], ...] = ()  # (cameras, directions in their pictures); any of these
+    headings: tuple[
+        tuple[frozenset[int], tuple[int, ...]], ...
+    ] = ()  # (cameras, directions in their pictures); any of these
     speeds: tuple[int, ...] = ()
     min_dwell_ms: int = 0
     min_height: float = 0.0  # parts of the picture
@@ -172,7 +174,9 @@ def _slices(query: Query, day: str, before: int | None) -> Iterator[list[TimeRan
     end = min(end, ids.milliseconds(before) + 1) if before is not None else end
     for start, until in ((end - HOUR_MS, end), (end - 5 * HOUR_MS, end - HOUR_MS), (0, end - 5 * HOUR_MS)):
         yield [
-            TimeRange(max(s.start_ms, start), min(s.end_ms, until)) for s in spans if s.start_ms < until and s.end_ms > start
+            TimeRange(max(s.start_ms, start), min(s.end_ms, until))
+            for s in spans
+            if s.start_ms < until and s.end_ms > start
         ]
 
 

@@ -85,7 +85,9 @@ async def search(
         await end(*waiting)
 
 
-async def _stretch(pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> MotionProgress:
+async def _stretch(
+    pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask
+) -> MotionProgress:
     try:
         found = await pool.run(look, before, frames, mask)
     except ProtocolError:  # one bad keyframe spoils its stretch only
@@ -110,7 +112,9 @@ def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> 
         at_ms = frame.at_us // 1000
         if found and at_ms - found[-1].end_ms <= JOIN_MS:
             last = found.pop()
-            found.append(MotionSpan(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box))
+            found.append(
+                MotionSpan(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box)
+            )
         else:
             found.append(MotionSpan(at_ms, at_ms, share, box))
     return found

@@ -24,13 +24,37 @@ def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
     x, y, w, h = track.best_box
     yes, known = _attributes(track)
     return Sighting(
-        id=track.id, end_ms=track.last_ms, best_ms=track.best_ms or track.first_ms, camera=ids.camera_of(track.id), cls=track.cls,
-        score=round(track.score * 1000), looks=min(track.looks, 32_000), upper=upper.first, upper2=upper.second, lower=lower.first,
-        lower2=lower.second, upper_share=upper.share, lower_share=lower.share, tone=0 if track.coloured else _usual(track.tones),
-        attributes=yes, known=known, direction=int(track.direction()), speed=int(track.speed()), x=round(x * UNIT), y=round(y * UNIT),
-        w=round(w * UNIT), h=round(h * UNIT), cells=signed(track.cells), path=pack_path(track.points), plate=track.plate[:12], pack=pack,
-        embedder=embedder, vector=track.place, thumb=track.thumb[0], thumb_size=track.thumb[1],
-    )  # fmt: skip
+        id=track.id,
+        end_ms=track.last_ms,
+        best_ms=track.best_ms or track.first_ms,
+        camera=ids.camera_of(track.id),
+        cls=track.cls,
+        score=round(track.score * 1000),
+        looks=min(track.looks, 32_000),
+        upper=upper.first,
+        upper2=upper.second,
+        lower=lower.first,
+        lower2=lower.second,
+        upper_share=upper.share,
+        lower_share=lower.share,
+        tone=0 if track.coloured else _usual(track.tones),
+        attributes=yes,
+        known=known,
+        direction=int(track.direction()),
+        speed=int(track.speed()),
+        x=round(x * UNIT),
+        y=round(y * UNIT),
+        w=round(w * UNIT),
+        h=round(h * UNIT),
+        cells=signed(track.cells),
+        path=pack_path(track.points),
+        plate=track.plate[:12],
+        pack=pack,
+        embedder=embedder,
+        vector=track.place,
+        thumb=track.thumb[0],
+        thumb_size=track.thumb[1],
+    )
 
 
 def _attributes(track: Track) -> tuple[int, int]:
@@ -72,11 +96,25 @@ def restore_tracks(days: SightingStore, camera: int, at_ms: int, packs: dict[int
 def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
     points = unpack_path(s.start_ms, s.path)
     track = Track(
-        s.id, s.end_ms, points, {s.cls: float(s.looks)}, np.zeros(256, np.float32) if vector is None else vector, embedder, looks=s.looks,
-        score=s.score / 1000, plate=s.plate, best_ms=s.best_ms, best_box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
-        best_quality=s.score / 1000, cells=s.cells & 2**64 - 1, stored=True, changed=False, told=fingerprint(s), place=s.vector,
+        s.id,
+        s.end_ms,
+        points,
+        {s.cls: float(s.looks)},
+        np.zeros(256, np.float32) if vector is None else vector,
+        embedder,
+        looks=s.looks,
+        score=s.score / 1000,
+        plate=s.plate,
+        best_ms=s.best_ms,
+        best_box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        best_quality=s.score / 1000,
+        cells=s.cells & 2**64 - 1,
+        stored=True,
+        changed=False,
+        told=fingerprint(s),
+        place=s.vector,
         thumb=(s.thumb, s.thumb_size),
-    )  # fmt: skip
+    )
     if s.upper or s.lower:
         track.coloured = s.looks
         track.upper = _weights(s.upper, s.upper2, s.upper_share) * s.looks

@@ -10,17 +10,56 @@ from datetime import date, datetime, time, timedelta, tzinfo
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _N = r"(?:\d{1,3}|[零〇一二两三四五六七八九十]{1,3})"
 _UNITS = {  # seconds
-    "秒": 1, "秒钟": 1, "分": 60, "分钟": 60, "小时": 3600, "个小时": 3600, "钟头": 3600, "天": 86400, "日": 86400, "周": 604800,
-    "个星期": 604800, "星期": 604800, "second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600, "hr": 3600, "day": 86400, "week": 604800,
-}  # fmt: skip
+    "秒": 1,
+    "秒钟": 1,
+    "分": 60,
+    "分钟": 60,
+    "小时": 3600,
+    "个小时": 3600,
+    "钟头": 3600,
+    "天": 86400,
+    "日": 86400,
+    "周": 604800,
+    "个星期": 604800,
+    "星期": 604800,
+    "second": 1,
+    "sec": 1,
+    "minute": 60,
+    "min": 60,
+    "hour": 3600,
+    "hr": 3600,
+    "day": 86400,
+    "week": 604800,
+}
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 # (from, to) of the parts of a day, hours; beyond 24 is the next morning.
 _PARTS = {
-    "凌晨": (0, 6), "清晨": (5, 8), "早上": (6, 9), "早晨": (6, 9), "今早": (6, 9), "上午": (6, 12), "中午": (11, 14), "下午": (12, 18),
-    "傍晚": (17, 20), "晚上": (18, 24), "夜里": (20, 30), "夜间": (20, 30), "深夜": (22, 30), "半夜": (23, 29), "晚": (18, 24), "早": (6, 9),
-    "夜": (20, 30), "白天": (6, 18), "morning": (6, 12), "noon": (11, 14), "afternoon": (12, 18), "evening": (18, 24), "night": (20, 30),
-    "dawn": (4, 7), "daytime": (6, 18),
-}  # fmt: skip
+    "凌晨": (0, 6),
+    "清晨": (5, 8),
+    "早上": (6, 9),
+    "早晨": (6, 9),
+    "今早": (6, 9),
+    "上午": (6, 12),
+    "中午": (11, 14),
+    "下午": (12, 18),
+    "傍晚": (17, 20),
+    "晚上": (18, 24),
+    "夜里": (20, 30),
+    "夜间": (20, 30),
+    "深夜": (22, 30),
+    "半夜": (23, 29),
+    "晚": (18, 24),
+    "早": (6, 9),
+    "夜": (20, 30),
+    "白天": (6, 18),
+    "morning": (6, 12),
+    "noon": (11, 14),
+    "afternoon": (12, 18),
+    "evening": (18, 24),
+    "night": (20, 30),
+    "dawn": (4, 7),
+    "daytime": (6, 18),
+}
 _PART = "|".join(sorted(_PARTS, key=len, reverse=True))
 _DAYS = {  # so many days ago
     "今天": 0, "今日": 0, "当天": 0, "昨天": 1, "昨日": 1, "前天": 2, "前日": 2, "大前天": 3, "today": 0, "yesterday": 1,
@@ -46,7 +85,9 @@ def _clock(prefix: str) -> str:
 
 _TO = r"\s*(?:到|至|-|~|–|—|and|to|until|till)\s*"
 _RANGE = rf"(?:between |from |从)?{_clock('a')}{_TO}(?:次日|第二天|the next day )?{_clock('b')}(?:之间|期间)?"
-_EVERY = r"(?P<every>每天晚上|每天夜里|每天|每晚|每夜|每日|天天|every night|every day|each night|each day|nightly|daily)"
+_EVERY = (
+    r"(?P<every>每天晚上|每天夜里|每天|每晚|每夜|每日|天天|every night|every day|each night|each day|nightly|daily)"
+)
 _NIGHTS = {
     "每晚": "夜", "每夜": "夜", "每天晚上": "夜", "每天夜里": "夜", "every night": "night", "each night": "night", "nightly": "night",
 }  # fmt: skip
@@ -217,7 +258,9 @@ def _point(g: dict[str, str | None], now: datetime) -> tuple[str, str] | None:
     if about in ("以后", "之后", "后", "after", "since"):
         return _between(at, datetime.combine(at.date() + timedelta(days=1), time(0), now.tzinfo))
     if about in ("以前", "之前", "前", "before", "until"):
-        return _between(datetime.combine(now.date(), time(0), now.tzinfo), datetime.combine(now.date(), moment, now.tzinfo))
+        return _between(
+            datetime.combine(now.date(), time(0), now.tzinfo), datetime.combine(now.date(), moment, now.tzinfo)
+        )
     return _between(at - timedelta(minutes=30), at + timedelta(minutes=30))
 
 

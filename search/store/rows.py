@@ -23,9 +23,15 @@ MAX_PATH = 64
 
 _small = sa.SmallInteger
 SIGHTING = sa.Table(
-    "sighting", METADATA,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False,
-              comment="First moment, camera and count (search.store.ids)"),
+    "sighting",
+    METADATA,
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+        comment="First moment, camera and count (search.store.ids)",
+    ),
     sa.Column("end_ms", sa.BigInteger, nullable=False, comment="Last moment, ms UTC"),
     sa.Column("best_ms", sa.BigInteger, nullable=False, comment="When the kept picture was taken, ms UTC"),
     sa.Column("camera", _small, nullable=False, comment="Number of camera and village (table seen_by)"),
@@ -33,35 +39,58 @@ SIGHTING = sa.Table(
     sa.Column("score", _small, nullable=False, comment="Best score of the detector, thousandths"),
     sa.Column("looks", _small, nullable=False, comment="Keyframes on which it was seen"),
     sa.Column("upper", _small, nullable=False, comment="Strongest colour of the upper part or of a vehicle; 0 none"),
-    sa.Column("upper2", _small, comment="Second colour of it; null: none, so that the partial index needs no second condition"),
+    sa.Column(
+        "upper2", _small, comment="Second colour of it; null: none, so that the partial index needs no second condition"
+    ),
     sa.Column("lower", _small, nullable=False, comment="Strongest colour of the lower part"),
     sa.Column("lower2", _small, comment="Second colour of it, or null"),
     sa.Column("upper_share", _small, nullable=False, comment="Weight of the strongest colour, per cent"),
     sa.Column("lower_share", _small, nullable=False, comment="Weight of the strongest colour, per cent"),
-    sa.Column("tone", _small, nullable=False, comment="Infra-red: upper tone × 4 + lower tone; 0: colours were visible"),
+    sa.Column(
+        "tone", _small, nullable=False, comment="Infra-red: upper tone × 4 + lower tone; 0: colours were visible"
+    ),
     sa.Column("attributes", sa.Integer, nullable=False, comment="search.vocabulary.Attribute"),
     sa.Column("known", sa.Integer, nullable=False, comment="Attributes that were judged at all"),
     sa.Column("direction", _small, nullable=False, comment="search.vocabulary.Direction"),
     sa.Column("speed", _small, nullable=False, comment="search.vocabulary.Speed"),
     sa.Column("x", _small, nullable=False, comment="Box in the kept picture, ten-thousandths of its width"),
-    sa.Column("y", _small, nullable=False), sa.Column("w", _small, nullable=False), sa.Column("h", _small, nullable=False),
-    sa.Column("cells", sa.BigInteger, nullable=False, comment="Where it stood: a bit for each of 8×8 parts of the picture"),
-    sa.Column("path", sa.LargeBinary, nullable=False, comment="ms since the first moment, foot x, foot y, height: at most 64 times"),
+    sa.Column("y", _small, nullable=False),
+    sa.Column("w", _small, nullable=False),
+    sa.Column("h", _small, nullable=False),
+    sa.Column(
+        "cells", sa.BigInteger, nullable=False, comment="Where it stood: a bit for each of 8×8 parts of the picture"
+    ),
+    sa.Column(
+        "path",
+        sa.LargeBinary,
+        nullable=False,
+        comment="ms since the first moment, foot x, foot y, height: at most 64 times",
+    ),
     sa.Column("plate", sa.String(12), nullable=False, comment="Registration, where a pack reads it; else empty"),
     sa.Column("pack", _small, nullable=False, comment="Number of the detector (table search_pack)"),
     sa.Column("embedder", _small, nullable=False, comment="Number of the pack that made the vector; 0 none"),
     sa.Column("vector", sa.Integer, nullable=False, comment="Place in that pack's shard of this day; -1 none"),
     sa.Column("thumb", sa.BigInteger, nullable=False, comment="Offset of the JPEG in the day's pack file; -1 none"),
     sa.Column("thumb_size", sa.Integer, nullable=False, comment="Its bytes"),
-)  # fmt: skip
+)
 _c = SIGHTING.c
 BY_UPPER = sa.Index("sighting_upper", _c.cls, _c.upper, _c.lower)
 BY_UPPER2 = sa.Index(
-    "sighting_upper2", _c.cls, _c.upper2, _c.lower, sqlite_where=_c.upper2.is_not(None), postgresql_where=_c.upper2.is_not(None)
+    "sighting_upper2",
+    _c.cls,
+    _c.upper2,
+    _c.lower,
+    sqlite_where=_c.upper2.is_not(None),
+    postgresql_where=_c.upper2.is_not(None),
 )
 BY_LOWER = sa.Index("sighting_lower", _c.cls, _c.lower)
 BY_LOWER2 = sa.Index(
-    "sighting_lower2", _c.cls, _c.lower2, _c.upper, sqlite_where=_c.lower2.is_not(None), postgresql_where=_c.lower2.is_not(None)
+    "sighting_lower2",
+    _c.cls,
+    _c.lower2,
+    _c.upper,
+    sqlite_where=_c.lower2.is_not(None),
+    postgresql_where=_c.lower2.is_not(None),
 )
 BY_CLASS = sa.Index("sighting_cls", _c.cls)
 BY_CAMERA = sa.Index("sighting_camera", _c.camera, _c.cls, _c.id, _c.upper, _c.upper2, _c.lower, _c.lower2)
@@ -73,11 +102,14 @@ PROGRESS = sa.Table(
     sa.Column("position_us", sa.BigInteger, nullable=False, comment="Keyframes up to here are in, µs UTC"),
 )  # fmt: skip
 FRESH = sa.Table(
-    "fresh", METADATA,
+    "fresh",
+    METADATA,
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("day", sa.String(8), nullable=False, index=True),
-    sa.Column("sighting", sa.BigInteger, nullable=False, comment="New, or seen better since: the watch list looks at it once"),
-)  # fmt: skip
+    sa.Column(
+        "sighting", sa.BigInteger, nullable=False, comment="New, or seen better since: the watch list looks at it once"
+    ),
+)
 
 _POINT = struct.Struct("<IHHH")
 
@@ -131,7 +163,10 @@ class Sighting:
         return ids.milliseconds(self.id)
 
     def as_row(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in NAMES} | {"upper2": self.upper2 or None, "lower2": self.lower2 or None}
+        return {name: getattr(self, name) for name in NAMES} | {
+            "upper2": self.upper2 or None,
+            "lower2": self.lower2 or None,
+        }
 
     def as_tuple(self) -> tuple[Any, ...]:
         """As `as_row`, in the order of the columns; quicker."""

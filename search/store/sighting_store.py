@@ -130,7 +130,9 @@ class SightingStore:
         found: dict[str, int] = {}
         for day in self.days():
             with self._engine(day).connect() as connection:
-                rows = connection.execute(sa.select(PROGRESS.c.stream, PROGRESS.c.position_us).where(PROGRESS.c.day == day))
+                rows = connection.execute(
+                    sa.select(PROGRESS.c.stream, PROGRESS.c.position_us).where(PROGRESS.c.day == day)
+                )
                 for stream, position in rows:
                     found[stream] = max(position, found.get(stream, 0))
         return found
@@ -259,7 +261,9 @@ class SightingStore:
 
     def _exists(self, day: str) -> bool:
         return (
-            (self.place(day) / "rows.db").is_file() if self._server is None else day in self._partitions or day in self._kept()
+            (self.place(day) / "rows.db").is_file()
+            if self._server is None
+            else day in self._partitions or day in self._kept()
         )
 
     def _engine(self, day: str, *, make: bool = False) -> sa.Engine:
@@ -306,7 +310,9 @@ _DAY_DIALECT.statement_compiler = _Compiler
 
 def _day_file(path: Path, *, make: bool) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    )
     engine.dialect.statement_compiler = _Compiler
     engine = engine.execution_options(schema_translate_map={"sightings": None})
 

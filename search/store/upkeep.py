@@ -29,9 +29,15 @@ def shelf_of(settings: Settings) -> Path:
 
 class Upkeep:
     def __init__(
-        self, database: Database, clock: Clock, days: SightingStore, keep_days: float, guard: RetentionClock | None = None,
-        unmatched_days: float = 0.0, need: Need | None = None,
-    ):  # fmt: skip
+        self,
+        database: Database,
+        clock: Clock,
+        days: SightingStore,
+        keep_days: float,
+        guard: RetentionClock | None = None,
+        unmatched_days: float = 0.0,
+        need: Need | None = None,
+    ):
         """`guard` says whether the time may be believed; without it the clock's word is taken. `need`: which sightings keep
         picture and vector after `unmatched_days`; None: all of them do."""
         self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)

@@ -76,7 +76,11 @@ _lock = threading.Lock()
 def append(folder: Path, number: int, pack: str, ids: Sequence[int], vectors: Floats) -> list[int]:
     """Add unit vectors [n, 256]; their places. Several processes may append. Raises StorageError for another pack's file."""
     folder.mkdir(parents=True, exist_ok=True)
-    packed = {"ids": np.asarray(ids, np.int64).tobytes(), "bits": signs(vectors).tobytes(), "i8": quantised(vectors).tobytes()}
+    packed = {
+        "ids": np.asarray(ids, np.int64).tobytes(),
+        "bits": signs(vectors).tobytes(),
+        "i8": quantised(vectors).tobytes(),
+    }
     with ExitStack() as stack:
         files = {kind: stack.enter_context(_path(folder, number, kind).open("a+b")) for kind in WIDTHS}
         fcntl.flock(files["ids"], fcntl.LOCK_EX)

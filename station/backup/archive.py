@@ -110,7 +110,9 @@ class Archive:
                 pace.wrote(file.fileno(), len(chunk))
                 hashed.result()
         if digest.hexdigest() != entry.sha256:
-            raise BackupError(f"{self.path}: the checksum of {entry.name} is wrong; the archive is damaged, use another one")
+            raise BackupError(
+                f"{self.path}: the checksum of {entry.name} is wrong; the archive is damaged, use another one"
+            )
 
     def _chunks(self, member: tarfile.TarInfo) -> Iterator[bytes]:
         source = self._tar.extractfile(member)

@@ -36,7 +36,10 @@ def is_secret(relative: Path) -> bool:
 
 def secrets_of(data: Path) -> dict[str, bytes]:
     """Name below the data folder → content."""
-    names = [*(Path(n) for n in SECRETS), *(p.relative_to(data) for p in sorted((data / TLS_DIR).rglob("*")) if p.is_file())]
+    names = [
+        *(Path(n) for n in SECRETS),
+        *(p.relative_to(data) for p in sorted((data / TLS_DIR).rglob("*")) if p.is_file()),
+    ]
     return {n.as_posix(): (data / n).read_bytes() for n in names if is_secret(n) and (data / n).is_file()}
 
 
@@ -113,7 +116,9 @@ def foreign_entries(data: Path) -> list[str]:
     if not data.exists():
         return []
     return sorted(
-        p.name for p in data.iterdir() if not (p.name.startswith(".") or p.name in ("lost+found", LOCK_FILE) or _is_disk(p))
+        p.name
+        for p in data.iterdir()
+        if not (p.name.startswith(".") or p.name in ("lost+found", LOCK_FILE) or _is_disk(p))
     )
 
 

@@ -69,7 +69,9 @@ def _write_down(settings: Settings, run: backup_log.BackupRun) -> None:
         backup_log.add(settings.data.dir, run)
 
 
-def _run(wish: BackupRequest, started: float, made: BackupResult | None = None, error: str = "") -> backup_log.BackupRun:
+def _run(
+    wish: BackupRequest, started: float, made: BackupResult | None = None, error: str = ""
+) -> backup_log.BackupRun:
     now, took = datetime.now(timezone.utc), round(time.monotonic() - started, 1)
     if made is None:
         return backup_log.BackupRun(now, str(wish.target), took, error=error)
@@ -122,7 +124,11 @@ def _working(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
             raise BackupError(f"{folder}: another backup is being made there; wait until it is done") from e
-        for left in [*folder.glob(f"{WORK}*"), *folder.glob(f".*{SUFFIX}.unverified"), *folder.glob(f".*{SUFFIX}*.new")]:
+        for left in [
+            *folder.glob(f"{WORK}*"),
+            *folder.glob(f".*{SUFFIX}.unverified"),
+            *folder.glob(f".*{SUFFIX}*.new"),
+        ]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         work = folder / f"{WORK}{os.getpid()}"
         work.mkdir(mode=0o700)
@@ -179,7 +185,9 @@ def _require_room(folder: Path, database: Path) -> None:
         raise BackupError(f"{database}: there is no database; has the station ever been started with this data folder?")
     needed, free = int(2.1 * database.stat().st_size), shutil.disk_usage(folder).free
     if free < needed:
-        raise BackupError(f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed there and {free / 1e9:.1f} GB are free")
+        raise BackupError(
+            f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed there and {free / 1e9:.1f} GB are free"
+        )
 
 
 def _stage_settings(settings: Settings, folder: Path) -> None:
@@ -240,7 +248,9 @@ def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None
         raise BackupError(f"the restored database has version {revision}, the manifest says {manifest.revision}")
     for name in sorted({*tables, *manifest.tables}):
         if tables.get(name) != manifest.tables.get(name):
-            raise BackupError(f"table {name} has {tables.get(name)} rows, the manifest says {manifest.tables.get(name)}")
+            raise BackupError(
+                f"table {name} has {tables.get(name)} rows, the manifest says {manifest.tables.get(name)}"
+            )
 
 
 def open_one(opens: dict[str, bytes], sealed: list[tuple[str, str]]) -> None:

@@ -75,7 +75,9 @@ def parse(text: bytes) -> BackupManifest:
         assert manifest.created_at.tzinfo is not None
         tables_are_right = all(isinstance(n, int) for n in manifest.tables.values())
     except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError) as e:
-        raise BackupError("the archive's manifest cannot be read; it is damaged, or not a backup of a Minwang station") from e
+        raise BackupError(
+            "the archive's manifest cannot be read; it is damaged, or not a backup of a Minwang station"
+        ) from e
     if not tables_are_right or len(manifest.files) > MAX_FILES or manifest.database not in ("sqlite", "postgresql"):
         raise BackupError("the archive's manifest makes no sense; do not use this file")
     for entry in manifest.files:

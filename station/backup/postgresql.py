@@ -101,7 +101,8 @@ def volumes(url: str) -> list[tuple[int, str, str]]:
     """(number, identity, path) of the disks of recordings."""
     with _connected(url) as connection:
         return [
-            (int(n), str(i), str(p)) for n, i, p in connection.execute(sa.text("SELECT number, identity, path FROM volume"))
+            (int(n), str(i), str(p))
+            for n, i, p in connection.execute(sa.text("SELECT number, identity, path FROM volume"))
         ]
 
 
@@ -110,7 +111,9 @@ def require_empty(url: str) -> None:
     with _connected(url) as connection:
         tables = sa.inspect(connection).get_table_names()
     if tables:
-        raise UsageError(f"the database holds tables ({', '.join(sorted(tables)[:3])} …); restore into an empty one: createdb")
+        raise UsageError(
+            f"the database holds tables ({', '.join(sorted(tables)[:3])} …); restore into an empty one: createdb"
+        )
 
 
 def restore(url: str, source: Path) -> None:

@@ -75,7 +75,9 @@ def _require_fit(manifest: BackupManifest, url: str) -> None:
     if manifest.database != "postgresql":
         return
     if not url.startswith("postgresql"):
-        raise UsageError("this is the backup of a station on PostgreSQL; name the empty database in data.database (--config)")
+        raise UsageError(
+            "this is the backup of a station on PostgreSQL; name the empty database in data.database (--config)"
+        )
     postgresql.require_empty(url)
 
 

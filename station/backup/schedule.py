@@ -103,7 +103,10 @@ class NightlyBackup:
         """Run it to its end; returns what went wrong. A run that could not even begin is written down here."""
         started = self._clock.now()
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
         try:
             _, told = await process.communicate()
@@ -124,7 +127,8 @@ class NightlyBackup:
         if not runs or runs[-1].at < started:
             took = (self._clock.now() - started).total_seconds()
             backup_log.add(
-                self._settings.data.dir, BackupRun(self._clock.now(), str(self._settings.backup.target), took, error=error)
+                self._settings.data.dir,
+                BackupRun(self._clock.now(), str(self._settings.backup.target), took, error=error),
             )
 
     async def _remind(self, wanted: BackupSettings) -> None:

@@ -49,7 +49,13 @@ def checked(passphrase: str, where: str) -> str:
 def seal(files: dict[str, bytes], passphrase: str, manifest: bytes) -> bytes:
     """The text of `seal.json`. Takes about half a second and 256 MB."""
     salt = secrets.token_bytes(16)
-    header = {"kdf": "argon2id", "memory_kib": MEMORY_KIB, "iterations": ITERATIONS, "lanes": LANES, "cipher": "AES-256-GCM"}
+    header = {
+        "kdf": "argon2id",
+        "memory_kib": MEMORY_KIB,
+        "iterations": ITERATIONS,
+        "lanes": LANES,
+        "cipher": "AES-256-GCM",
+    }
     cipher = AESGCM(_key(passphrase, salt, header))
     sealed = {}
     for name, content in files.items():

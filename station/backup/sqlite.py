@@ -22,7 +22,10 @@ STEP_PAGES = 2048  # 8 MB
 def copy(source: Path, target: Path) -> None:
     """Raises BackupError where the source is no database, or cannot be read."""
     try:
-        with _connected(f"{source.absolute().as_uri()}?mode=rw") as one, _connected(target.absolute().as_uri()) as other:
+        with (
+            _connected(f"{source.absolute().as_uri()}?mode=rw") as one,
+            _connected(target.absolute().as_uri()) as other,
+        ):
             other.execute("PRAGMA journal_mode = OFF")
             other.execute("PRAGMA synchronous = OFF")
             one.execute("BEGIN")
@@ -56,7 +59,9 @@ def facts(path: Path) -> tuple[str, dict[str, int]]:
     try:
         with reading(path) as connection:
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            names = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            names = [
+                r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            ]
             own = [n for n in names if not n.startswith("sqlite_") and n != "alembic_version"]
             rows = {n: int(connection.execute(f'SELECT count(*) FROM "{n}"').fetchone()[0]) for n in own}
     except sqlite3.Error as e:
@@ -79,7 +84,9 @@ def check(path: Path, *, thorough: bool) -> None:
 def sealed_passwords(path: Path) -> list[tuple[str, str]]:
     """(name, sealed text) of camera accounts."""
     with reading(path) as connection:
-        return [(r[0], r[1]) for r in connection.execute("SELECT name, sealed FROM credential WHERE sealed IS NOT NULL")]
+        return [
+            (r[0], r[1]) for r in connection.execute("SELECT name, sealed FROM credential WHERE sealed IS NOT NULL")
+        ]
 
 
 def volumes(path: Path) -> list[tuple[int, str, str]]:

@@ -26,7 +26,9 @@ def archive() -> None:
 @archive.command("verify")
 @click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
 @click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
-@click.option("--reason", default="", help="Why it is repaired (needed with --repair); it is written into the audit trail.")
+@click.option(
+    "--reason", default="", help="Why it is repaired (needed with --repair); it is written into the audit trail."
+)
 @as_json
 @click.pass_context
 def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: str, json_output: bool) -> None:
@@ -83,7 +85,9 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 @because
 @click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds.")
 @click.option(
-    "--case", type=int, help="Id of the case that needs it (GET /api/cases): when it is closed the hold ends within 14 days."
+    "--case",
+    type=int,
+    help="Id of the case that needs it (GET /api/cases): when it is closed the hold ends within 14 days.",
 )
 @as_json
 @click.pass_context
@@ -96,9 +100,16 @@ def archive_hold(
     async def work(database: Any, _: Settings) -> int:
         async with database.session() as session:
             return await case_files.hold(
-                session, SystemClock().now(), system_user.actor(), camera=camera, start_us=_time(start), end_us=_time(end),
-                reason=reason, lasts=timedelta(days=days), case=case,
-            )  # fmt: skip
+                session,
+                SystemClock().now(),
+                system_user.actor(),
+                camera=camera,
+                start_us=_time(start),
+                end_us=_time(end),
+                reason=reason,
+                lasts=timedelta(days=days),
+                case=case,
+            )
 
     number = with_database(ctx, work, Need.FOOTAGE)
     show({"hold": number}, json_output, lambda: f"hold {number} until it expires in {days} days")
@@ -115,11 +126,17 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
         async with database.reading() as session:
             return [
                 {
-                    "hold": h.id, "camera": h.camera, "start": from_microseconds(h.start_us), "end": from_microseconds(h.end_us),
-                    "owner": h.owner, "reason": h.reason, "expires": h.expires_at, "case": h.case,
+                    "hold": h.id,
+                    "camera": h.camera,
+                    "start": from_microseconds(h.start_us),
+                    "end": from_microseconds(h.end_us),
+                    "owner": h.owner,
+                    "reason": h.reason,
+                    "expires": h.expires_at,
+                    "case": h.case,
                 }
                 for h in await active_holds(session, SystemClock().now())
-            ]  # fmt: skip
+            ]
 
     rows = with_database(ctx, work, Need.FOOTAGE)
     lines = [
@@ -131,7 +148,9 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
 
 @archive.command("review")
 @click.argument("hold", type=int)
-@click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds from now.")
+@click.option(
+    "--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds from now."
+)
 @because
 @as_json
 @click.pass_context
@@ -141,7 +160,9 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
 
     async def work(database: Any, _: Settings) -> datetime:
         async with database.session() as session:
-            return await holds.review(session, SystemClock().now(), hold, system_user.actor(), reason, timedelta(days=days))
+            return await holds.review(
+                session, SystemClock().now(), hold, system_user.actor(), reason, timedelta(days=days)
+            )
 
     until = with_database(ctx, work, Need.FOOTAGE)
     show({"hold": hold, "expires": until}, json_output, lambda: f"hold {hold} until {until:%Y-%m-%d}")
@@ -168,7 +189,9 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
 @click.argument("camera")
 @click.argument("day")
 @click.option(
-    "--copy", type=click.Path(exists=True, dir_okay=False), help="An earlier copy of the SQLite database, out of a backup."
+    "--copy",
+    type=click.Path(exists=True, dir_okay=False),
+    help="An earlier copy of the SQLite database, out of a backup.",
 )
 @as_json
 @click.pass_context
@@ -198,7 +221,9 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
     def text() -> str:
         lines = []
         for r in rows:
-            lines.append(f"{r['stream']}: {r['files']} files, {r['bytes']} bytes, deleted {r['first_at']} – {r['last_at']}")
+            lines.append(
+                f"{r['stream']}: {r['files']} files, {r['bytes']} bytes, deleted {r['first_at']} – {r['last_at']}"
+            )
             lines += [
                 f"  {from_microseconds(run['first'])} – {from_microseconds(run['last'])}: {run['files']} files "
                 f"({run['unhashed']} without hash), {run['digest']}"
@@ -223,7 +248,8 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
             return [
-                asdict(f) for f in await retention.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
+                asdict(f)
+                for f in await retention.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
             ]
 
     rows = with_database(ctx, work, Need.FOOTAGE)

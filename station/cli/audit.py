@@ -48,7 +48,11 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
 
 
 def _lines(found: VerificationResult) -> list[str]:
-    lines = [f"NOT WHOLE: {found.problem}"] if found.problem else [f"{found.rows} rows, all fit; sealed at {found.sealed_at}"]
+    lines = (
+        [f"NOT WHOLE: {found.problem}"]
+        if found.problem
+        else [f"{found.rows} rows, all fit; sealed at {found.sealed_at}"]
+    )
     if found.unkeyed:
         lines.append(
             f"{found.unkeyed} rows are of before there was a key: their chain fits, but anybody could have computed it"

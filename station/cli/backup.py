@@ -26,8 +26,12 @@ _PASSPHRASE = click.option(
 @click.option(
     "--without-key", is_flag=True, help="Leave the key out: camera passwords cannot be opened from this backup alone."
 )
-@click.option("--into-folder", is_flag=True, hidden=True, help="TARGET must be a folder that is there: its disk is mounted.")
-@click.option("--with-sightings", is_flag=True, help="Include what search found (else it is read from the recordings again).")
+@click.option(
+    "--into-folder", is_flag=True, hidden=True, help="TARGET must be a folder that is there: its disk is mounted."
+)
+@click.option(
+    "--with-sightings", is_flag=True, help="Include what search found (else it is read from the recordings again)."
+)
 @as_json
 @click.pass_context
 def backup(

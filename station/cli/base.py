@@ -23,12 +23,31 @@ T = TypeVar("T")
 
 
 MODULES = {
-    "archive": "archive", "audit": "audit", "backup": "backup", "bundle": "install", "cameras": "cameras", "cert": "cert",
-    "clip": "footage", "database": "database", "doctor": "doctor", "index": "footage", "init": "init",
-    "install": "install", "inventory": "inventory", "metrics": "inventory", "models": "models",
-    "patrol": "footage", "record": "footage", "restore": "backup", "search": "footage",
-    "settings": "settings", "status": "status", "uninstall": "install", "upgrade": "install", "user": "users",
-}  # fmt: skip
+    "archive": "archive",
+    "audit": "audit",
+    "backup": "backup",
+    "bundle": "install",
+    "cameras": "cameras",
+    "cert": "cert",
+    "clip": "footage",
+    "database": "database",
+    "doctor": "doctor",
+    "index": "footage",
+    "init": "init",
+    "install": "install",
+    "inventory": "inventory",
+    "metrics": "inventory",
+    "models": "models",
+    "patrol": "footage",
+    "record": "footage",
+    "restore": "backup",
+    "search": "footage",
+    "settings": "settings",
+    "status": "status",
+    "uninstall": "install",
+    "upgrade": "install",
+    "user": "users",
+}
 """Where a command lives. It is imported when it is asked for: all of them cost two seconds and 180 MB, in each worker too."""
 
 

@@ -137,7 +137,13 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
             rows = await registry.cameras(session, [village] if village else None)
             lists = await checklist.of(session, rows, SystemClock().now())
         return [
-            {"id": c.id, "name": c.name, "village": c.village, "address": c.address, "checks": checklist.as_json(lists[c.id])}
+            {
+                "id": c.id,
+                "name": c.name,
+                "village": c.village,
+                "address": c.address,
+                "checks": checklist.as_json(lists[c.id]),
+            }
             for c in rows
             if not problems or any(i.state == checklist.FAILED for i in lists[c.id])
         ]
@@ -148,7 +154,9 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
         lines = []
         for row in rows:
             marks = "".join(MARKS[c["state"]] for c in row["checks"])
-            failed = ", ".join(f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed")
+            failed = ", ".join(
+                f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed"
+            )
             lines.append(f"{row['id']:20} {marks}  {row['address'] or '-':22} {row['name']}  {failed}")
         return "\n".join(lines) or "no cameras"
 
@@ -172,19 +180,31 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
                 raise NotFoundError(f"there is no camera '{camera}'")
             changes = await history.of(session, camera)
             return {
-                "id": row.id, "name": row.name, "village": row.village, "address": row.address, "credential": row.credential,
-                "profile": row.profile, "device": row.device, "clock_offset": row.clock_offset, "problem": row.problem,
-                "streams": [{"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height} for s in row.streams],
+                "id": row.id,
+                "name": row.name,
+                "village": row.village,
+                "address": row.address,
+                "credential": row.credential,
+                "profile": row.profile,
+                "device": row.device,
+                "clock_offset": row.clock_offset,
+                "problem": row.problem,
+                "streams": [
+                    {"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height}
+                    for s in row.streams
+                ],
                 "history": [
                     {"at": c.at, "actor": c.actor, "field": c.field, "old": c.old, "new": c.new} for c in changes
                 ],
-            }  # fmt: skip
+            }
 
     facts = with_database(ctx, work)
 
     def text() -> str:
         lines = [f"{k}: {v}" for k, v in facts.items() if k != "history"]
-        lines += [f"{h['at']:%Y-%m-%d %H:%M} {h['actor']}: {h['field']}: {h['old']} → {h['new']}" for h in facts["history"]]
+        lines += [
+            f"{h['at']:%Y-%m-%d %H:%M} {h['actor']}: {h['field']}: {h['old']} → {h['new']}" for h in facts["history"]
+        ]
         return "\n".join(lines)
 
     show(facts, json_output, text)
@@ -200,7 +220,14 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
             return [
-                {"id": f.id, "kind": f.kind, "camera": f.camera, "address": f.address, "since": f.opened_at, "detail": f.detail}
+                {
+                    "id": f.id,
+                    "kind": f.kind,
+                    "camera": f.camera,
+                    "address": f.address,
+                    "since": f.opened_at,
+                    "detail": f.detail,
+                }
                 for f in await findings.open_ones(session)
             ]
 
@@ -235,7 +262,9 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     show(
         facts,
         json_output,
-        lambda: f"{done.asked} asked, {len(done.silent)} silent, {len(done.corrected)} set, {len(done.wrong)} still wrong",
+        lambda: (
+            f"{done.asked} asked, {len(done.silent)} silent, {len(done.corrected)} set, {len(done.wrong)} still wrong"
+        ),
     )
 
 
@@ -293,7 +322,9 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
             http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
-            care = CredentialRotation(database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check)
+            care = CredentialRotation(
+                database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check
+            )
             for number in cameras_:
                 try:
                     done[number] = f"account {await care.rotate(number, 'command line')}"

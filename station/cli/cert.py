@@ -22,7 +22,10 @@ from web.tls.certificate import Certificate, common_name, fingerprint, read
 
 Hosts = tuple[str, ...]
 _hosts = click.option(
-    "--host", "hosts", multiple=True, help="Name or address that browsers use; again for each (default: this machine's)."
+    "--host",
+    "hosts",
+    multiple=True,
+    help="Name or address that browsers use; again for each (default: this machine's).",
 )
 
 
@@ -74,7 +77,9 @@ def renew(ctx: click.Context, hosts: Hosts, json_output: bool) -> None:
 
 
 @cert.command()
-@click.option("--export", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write (PEM).")
+@click.option(
+    "--export", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write (PEM)."
+)
 @click.pass_context
 def ca(ctx: click.Context, target: Path) -> None:
     """Write the authority's certificate to a file, for group policies and other machines."""
@@ -121,9 +126,14 @@ def _show(settings: Settings, json_output: bool) -> None:
 
 def _facts(found: Certificate, settings: Settings) -> dict[str, Any]:
     return {
-        "file": found.path, "names": list(found.names), "issuer": found.issuer, "valid_until": found.own.not_valid_after_utc,
-        "days_left": int(found.days_left(SystemClock().now())), "sha256": fingerprint(found.own), "tls": settings.web.tls,
-    }  # fmt: skip
+        "file": found.path,
+        "names": list(found.names),
+        "issuer": found.issuer,
+        "valid_until": found.own.not_valid_after_utc,
+        "days_left": int(found.days_left(SystemClock().now())),
+        "sha256": fingerprint(found.own),
+        "tls": settings.web.tls,
+    }
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -33,7 +33,10 @@ def status(ctx: click.Context, json_output: bool) -> None:
 
     async def work(db: Any, settings: Settings) -> dict[str, Any]:
         async with db.reading() as session:
-            rows = {t.name: int(await session.scalar(select(func.count()).select_from(t)) or 0) for t in METADATA.sorted_tables}
+            rows = {
+                t.name: int(await session.scalar(select(func.count()).select_from(t)) or 0)
+                for t in METADATA.sorted_tables
+            }
             size = await _size(session, settings)
         revision = await migrate.version(db)
         address = make_url(settings.database_url).render_as_string(hide_password=True)
@@ -93,7 +96,10 @@ def _damage(settings: Settings) -> list[str]:
 
 @database.command()
 @click.option(
-    "--to", "target", required=True, help="Address of the empty database: postgresql:///minwang, sqlite:////path/minwang.db"
+    "--to",
+    "target",
+    required=True,
+    help="Address of the empty database: postgresql:///minwang, sqlite:////path/minwang.db",
 )
 @as_json
 @click.pass_context
@@ -114,9 +120,12 @@ def copy(ctx: click.Context, target: str, json_output: bool) -> None:
     facts = {"rows": done.rows, "digests": done.digests, "sightings": days, "resumed": done.resumed}
     total = sum(done.rows.values())
     show(
-        facts, json_output,
-        lambda: f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set data.database",
-    )  # fmt: skip
+        facts,
+        json_output,
+        lambda: (
+            f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set data.database"
+        ),
+    )
 
 
 def _address(text: str) -> str:

@@ -83,7 +83,10 @@ def missing_packages() -> list[str]:
     missing += [p for program, packages in NEEDED.items() if not _is_there(program) for p in packages]
     probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
     python = "/usr/bin/python3"
-    if not Path(python).exists() or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode != 0:
+    if (
+        not Path(python).exists()
+        or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode != 0
+    ):
         missing += RTSP_SERVER
     return missing
 
@@ -102,6 +105,8 @@ def install(missing: Sequence[str]) -> None:
     sys.stderr.write(f"minwang: installing {', '.join(missing)}\n")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "-qq", "update"], command):
-        done = subprocess.run(step, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            step, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        )
         if done.returncode != 0:
             raise NotFoundError(f"'{' '.join(step)}' failed: {done.stderr.strip()[-300:]}")

@@ -45,7 +45,11 @@ class Answers:
 
 def default_data(target: Path) -> Path:
     """Data folder for a settings file: /var/lib/minwang for the one in /etc, else beside it."""
-    return Path("/var/lib/minwang") if target.absolute().parent == SYSTEM_FILE.parent else target.absolute().parent / "data"
+    return (
+        Path("/var/lib/minwang")
+        if target.absolute().parent == SYSTEM_FILE.parent
+        else target.absolute().parent / "data"
+    )
 
 
 def check(answers: Answers) -> None:
@@ -85,7 +89,9 @@ def writable(folder: Path) -> int:
         probe.unlink()
         return shutil.disk_usage(folder).free
     except OSError as e:
-        raise StorageError(f"{folder}: cannot be written ({e.strerror}); choose another folder or mount its disk") from e
+        raise StorageError(
+            f"{folder}: cannot be written ({e.strerror}); choose another folder or mount its disk"
+        ) from e
 
 
 def disk_lines(folders: list[Path]) -> list[str]:

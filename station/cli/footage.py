@@ -18,9 +18,15 @@ from station.cli.base import Need, as_json, because, cli, run, settings_of, show
 @click.option("--inventory", "file", type=click.Path(path_type=Path), required=True, help="Inventory file.")
 @click.option("--seconds", type=click.FloatRange(min=1), required=True, help="How long to record.")
 @click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Folder for footage and its index."
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder for footage and its index.",
 )
-@click.option("--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none.")
+@click.option(
+    "--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none."
+)
 @click.option("--segment-seconds", type=float, help="Length of a segment file.")
 @click.pass_context
 def record(
@@ -30,7 +36,9 @@ def record(
     from station.roles import record_command
 
     with station_lock.hold(data, "record"):
-        summary = run(record_command.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds))
+        summary = run(
+            record_command.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds)
+        )
     click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
 
@@ -160,7 +168,9 @@ def clip(
 
     streams = [f"{c}/{kind}" for c in camera.split(",")]
     if len(streams) > 1 or target.suffix == ".zip":
-        manifest = with_database(ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), Need.FOOTAGE)
+        manifest = with_database(
+            ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), Need.FOOTAGE
+        )
         files = [s["file"] for s in manifest["streams"] if s["file"]]
         lost = [u for s in manifest["streams"] for u in s["unreadable"]]
         show(manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)]))

@@ -78,7 +78,9 @@ async def _look_here(database: Database, settings: Settings, clock: SystemClock)
             number = (await ask(session, clock.now(), system_user.actor())).id
         await CounterWatch(database, clock, settings.patrol, settings.retention).run_once()
         visiting = await visits_of(settings, database, clock)
-        await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(number)
+        await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(
+            number
+        )
     finally:
         await pool.close()
     return number
@@ -193,15 +195,23 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
 def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> dict[str, Any]:
     place = places.get(s.camera)
     return {
-        "id": s.id, "at": from_microseconds(s.start_ms * 1000).isoformat(timespec="milliseconds"),
-        "end": from_microseconds(s.end_ms * 1000).isoformat(timespec="milliseconds"), "camera": place.camera if place else "?",
-        "cls": Cls(s.cls).name, "score": s.score / 1000, "looks": s.looks, "box": [v / UNIT for v in (s.x, s.y, s.w, s.h)],
-        "upper": [Colour(v).name for v in (s.upper, s.upper2) if v], "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],
+        "id": s.id,
+        "at": from_microseconds(s.start_ms * 1000).isoformat(timespec="milliseconds"),
+        "end": from_microseconds(s.end_ms * 1000).isoformat(timespec="milliseconds"),
+        "camera": place.camera if place else "?",
+        "cls": Cls(s.cls).name,
+        "score": s.score / 1000,
+        "looks": s.looks,
+        "box": [v / UNIT for v in (s.x, s.y, s.w, s.h)],
+        "upper": [Colour(v).name for v in (s.upper, s.upper2) if v],
+        "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],
         "direction": Direction(s.direction).name,
-    }  # fmt: skip
+    }
 
 
-async def _note_clip(database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str) -> None:
+async def _note_clip(
+    database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str
+) -> None:
     """The row of footage that leaves the archive, before any of it does."""
     async with database.session() as session:
         cameras = [StreamId(s).camera for s in streams]
@@ -230,18 +240,25 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
     sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]
     spans = await reader.coverage(stream, gops[0].start_us, gops[-1].end_us)
     return {
-        "file": str(target), "pictures": sum(p.pictures for p in made), "bytes": sum(sizes),
-        "start": from_microseconds(made[0].start_us).isoformat(), "end": from_microseconds(made[-1].end_us).isoformat(),
+        "file": str(target),
+        "pictures": sum(p.pictures for p in made),
+        "bytes": sum(sizes),
+        "start": from_microseconds(made[0].start_us).isoformat(),
+        "end": from_microseconds(made[-1].end_us).isoformat(),
         "files": [
             {
-                "file": str(name), "pictures": part.pictures, "bytes": size, "formats": part.formats,
-                "start": from_microseconds(part.start_us).isoformat(), "end": from_microseconds(part.end_us).isoformat(),
+                "file": str(name),
+                "pictures": part.pictures,
+                "bytes": size,
+                "formats": part.formats,
+                "start": from_microseconds(part.start_us).isoformat(),
+                "end": from_microseconds(part.end_us).isoformat(),
             }
             for part, name, size in zip(made, names, sizes, strict=True)
         ],
         "gaps": [_span(s.start_us, s.end_us) | {"cause": s.cause} for s in spans if s.cause],
         "unreadable": [_span(u.start_us, u.end_us) | {"file": str(u.path)} for u in [*lost, *made[0].unreadable]],
-    }  # fmt: skip
+    }
 
 
 def _span(start_us: int, end_us: int) -> dict[str, Any]:
@@ -252,7 +269,9 @@ def _span(start_us: int, end_us: int) -> dict[str, Any]:
     }
 
 
-async def bundle(database: Database, streams: list[str], start: str, end: str, target: Path, reason: str) -> dict[str, Any]:
+async def bundle(
+    database: Database, streams: list[str], start: str, end: str, target: Path, reason: str
+) -> dict[str, Any]:
     start_us, end_us = _time(start), _time(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")

@@ -27,19 +27,29 @@ ADMIN_FLAGS = "--admin NAME and --admin-password-file FILE ('-': standard input)
 @click.option("--timezone", help="IANA zone, like Asia/Shanghai.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the database, the key and small files.")
 @click.option(
-    "--volume", "volumes", multiple=True, type=click.Path(path_type=Path), help="Folder for recordings, again for each disk."
+    "--volume",
+    "volumes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder for recordings, again for each disk.",
 )
 @click.option("--database", help="Address of a PostgreSQL database (default: SQLite in the data folder).")
-@click.option("--inventory", type=click.Path(path_type=Path), help="The town's inventory file (default: an empty one is made).")
+@click.option(
+    "--inventory", type=click.Path(path_type=Path), help="The town's inventory file (default: an empty one is made)."
+)
 @click.option("--host", help="Address on which the console listens.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the console.")
 @click.option("--admin", help="Log-in name of the first administrator.")
 @click.option(
-    "--admin-password-file", type=click.File(), help="File with its password ('-': standard input); else it is asked for."
+    "--admin-password-file",
+    type=click.File(),
+    help="File with its password ('-': standard input); else it is asked for.",
 )
 @click.option("--force", is_flag=True, help="Write the settings file again where it is there.")
 @click.pass_context
-def init(ctx: click.Context, /, yes: bool, admin: str | None, admin_password_file: Any, force: bool, **given: Any) -> None:
+def init(
+    ctx: click.Context, /, yes: bool, admin: str | None, admin_password_file: Any, force: bool, **given: Any
+) -> None:
     """Set up a station: settings file, data folder, database, key, first administrator.
 
     Writes --config FILE or ./minwang.toml. Run it again when it was interrupted: what is there stays.
@@ -136,7 +146,13 @@ def _kept(target: Path, given: dict[str, Any]) -> Settings:
         "host": settings.web.host, "port": settings.web.port,
     }  # fmt: skip
     for key, value in _said(given).items():
-        wanted = [p.absolute() for p in value] if key == "volumes" else value.absolute() if isinstance(value, Path) else value
+        wanted = (
+            [p.absolute() for p in value]
+            if key == "volumes"
+            else value.absolute()
+            if isinstance(value, Path)
+            else value
+        )
         if wanted != there[key]:
             raise UsageError(
                 f"{target} is there already and says something else than --{key.removesuffix('s')}: "

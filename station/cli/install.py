@@ -16,7 +16,10 @@ def _passed_on(name: str, text: str) -> None:
     """A command whose options are station.install.cli's."""
 
     @cli.command(
-        name, help=text, context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
+        name,
+        help=text,
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        add_help_option=False,
     )
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:

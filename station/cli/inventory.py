@@ -30,7 +30,9 @@ def _inventory_path(ctx: click.Context, file: Path | None) -> Path:
     return path
 
 
-FILE = click.option("--file", type=click.Path(path_type=Path), help="Inventory file (default: the settings' `inventory`).")
+FILE = click.option(
+    "--file", type=click.Path(path_type=Path), help="Inventory file (default: the settings' `inventory`)."
+)
 
 
 @inventory.command("check")
@@ -68,7 +70,9 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 
 @inventory.command("apply")
 @FILE
-@click.option("--prefer", type=click.Choice(["file", "registry"]), help="Who is right where both changed a field (see plan).")
+@click.option(
+    "--prefer", type=click.Choice(["file", "registry"]), help="Who is right where both changed a field (see plan)."
+)
 @click.option("--really", is_flag=True, help="Even where more than 5 % of the cameras would be retired.")
 @as_json
 @click.pass_context
@@ -96,10 +100,17 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
 def _plan_facts(plan: RegistryPlan, *, applied: bool) -> dict[str, Any]:
     last = plan.last
     return {
-        "added": plan.added, "changed": plan.changed, "retired": plan.retired, "conflicts": plan.conflicts,
-        "not_in_file": plan.merge.not_in_file, "kept_retired": plan.merge.kept_retired, "applied": applied,
-        "last_applied": {"at": last.at, "actor": last.actor, "file": last.file, "sha256": last.digest} if last else None,
-    }  # fmt: skip
+        "added": plan.added,
+        "changed": plan.changed,
+        "retired": plan.retired,
+        "conflicts": plan.conflicts,
+        "not_in_file": plan.merge.not_in_file,
+        "kept_retired": plan.merge.kept_retired,
+        "applied": applied,
+        "last_applied": {"at": last.at, "actor": last.actor, "file": last.file, "sha256": last.digest}
+        if last
+        else None,
+    }
 
 
 def _last_line(plan: RegistryPlan) -> str:
@@ -116,12 +127,16 @@ def _plan_lines(plan: RegistryPlan, prefer: str | None = None) -> list[str]:
     remedy = f"the {prefer} was right" if prefer else "apply with --prefer file or --prefer registry"
     lines += [f"! {name}: both changed {what} ({remedy})" for name, those in plan.conflicts.items() for what in those]
     lines += [f"= camera {name} is not in the file and never was; it stays" for name in plan.merge.not_in_file]
-    lines += [f"= camera {name} is in the file but was retired by hand; it stays so" for name in plan.merge.kept_retired]
+    lines += [
+        f"= camera {name} is in the file but was retired by hand; it stays so" for name in plan.merge.kept_retired
+    ]
     return lines
 
 
 @inventory.command("export")
-@click.option("--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of printing.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Write this file instead of printing."
+)
 @click.option("--force", is_flag=True, help="Replace the file where it is there; comments at its top stay.")
 @click.pass_context
 def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> None:
@@ -150,7 +165,9 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
 @inventory.command("password")
 @click.argument("name")
 @click.option(
-    "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
+    "--password-file",
+    type=click.File(),
+    help="Read the password from a file ('-': standard input); else it is asked for.",
 )
 @click.pass_context
 def inventory_password(ctx: click.Context, name: str, password_file: Any) -> None:

@@ -37,11 +37,16 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
 
 @cli.command()
 @click.option(
-    "--seconds", type=click.FloatRange(min=10), help="End this many seconds after the cameras are ready, with a JSON summary."
+    "--seconds",
+    type=click.FloatRange(min=10),
+    help="End this many seconds after the cameras are ready, with a JSON summary.",
 )
 @click.option("--port", default=8080, show_default=True, help="Port of the console.")
 @click.option(
-    "--database", default="", envvar="MINWANG_DEMO_DATABASE", help="Address of an empty PostgreSQL database instead of SQLite."
+    "--database",
+    default="",
+    envvar="MINWANG_DEMO_DATABASE",
+    help="Address of an empty PostgreSQL database instead of SQLite.",
 )
 def demo(seconds: float | None, port: int, database: str) -> None:
     """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""
@@ -79,9 +84,14 @@ def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...],
         return sorted({(d.endpoint, d.address): d for part in parts for d in part}.values(), key=lambda d: d.address)
 
     found = run(find())
-    rows = [{"address": d.address, "name": d.name, "hardware": d.hardware, "endpoint": d.endpoint, "url": d.url} for d in found]
+    rows = [
+        {"address": d.address, "name": d.name, "hardware": d.hardware, "endpoint": d.endpoint, "url": d.url}
+        for d in found
+    ]
     show(
-        rows, json_output, lambda: "\n".join(f"{d.known_as:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered"
+        rows,
+        json_output,
+        lambda: "\n".join(f"{d.known_as:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered",
     )
 
 

@@ -67,7 +67,9 @@ async def _of_database(settings: Settings) -> dict[str, Any]:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             if await migrate.version(database) != migrate.newest():
-                return unknown | {"database": "of another version than this program; start the station, which migrates it"}
+                return unknown | {
+                    "database": "of another version than this program; start the station, which migrates it"
+                }
             waiting = await backlog(StationFacts(settings, SystemClock(), database))
             facts = {"backlog": {f.subject: f.value for f in waiting}, "database": "ok"}
             return await _streams(database) | facts
@@ -83,7 +85,9 @@ async def _streams(database: Database) -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     async with database.reading() as session:
         wanted = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        total = await session.scalar(wanted.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        total = (
+            await session.scalar(wanted.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        )
         rows = await session.execute(
             select(StreamStatus.state, func.count()).where(StreamStatus.at > now - FRESH).group_by(StreamStatus.state)
         )
@@ -100,7 +104,9 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
         lines = [f"no station runs on {settings.data.dir.absolute()}"]
     else:
         h = facts["holder"]
-        lines = [f"'minwang {h['command']}' runs: process {h['pid']} of user {h['user']} on {h['host']}, since {h['since']}"]
+        lines = [
+            f"'minwang {h['command']}' runs: process {h['pid']} of user {h['user']} on {h['host']}, since {h['since']}"
+        ]
         lines.append("ready since " + facts["ready_since"] if facts["ready_since"] else "not ready yet")
     for w in facts["workers"]:
         state = "ready" if w["ready"] else "starting" if w["pid"] else "waiting to be started again"
@@ -110,6 +116,12 @@ def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
         return [*lines, f"streams: unknown; the database: {facts['database']}"]
     s = facts["streams"]
     others = ", ".join(f"{n} {state}" for state, n in sorted(s["states"].items()) if state != "recording")
-    seen = f"; a recorder wrote last at {facts['recorder_seen']}" if facts["recorder_seen"] else "; no recorder wrote yet"
+    seen = (
+        f"; a recorder wrote last at {facts['recorder_seen']}" if facts["recorder_seen"] else "; no recorder wrote yet"
+    )
     waiting = [f"{name}: {value}" for name, value in facts["backlog"].items()]
-    return [*lines, *waiting, f"streams: {s['recording']} of {s['wanted']} record{' (' + others + ')' if others else ''}{seen}"]
+    return [
+        *lines,
+        *waiting,
+        f"streams: {s['recording']} of {s['wanted']} record{' (' + others + ')' if others else ''}{seen}",
+    ]

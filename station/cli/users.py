@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ROLES = click.Choice([r.value for r in Role])
 _vendor = click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
 _password_file = click.option(
-    "--password-file", type=click.File(), help="Read the password from a file ('-': standard input); else it is asked for."
+    "--password-file",
+    type=click.File(),
+    help="Read the password from a file ('-': standard input); else it is asked for.",
 )
 _own = click.option(
     "--own", is_flag=True, help="The person chose this password himself: it need not be changed at the first sign-in."
@@ -50,9 +52,17 @@ def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable
 @because
 @click.pass_context
 def user_add(
-    ctx: click.Context, /, name: str, role: str, display_name: str, villages: tuple[str, ...], vendor: str, password_file: Any,
-    own: bool, reason: str,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    /,
+    name: str,
+    role: str,
+    display_name: str,
+    villages: tuple[str, ...],
+    vendor: str,
+    password_file: Any,
+    own: bool,
+    reason: str,
+) -> None:
     """Add an account. Its password has to be changed at the first sign-in."""
     password = new_password(password_file)
     scope = list(villages) or None
@@ -60,9 +70,16 @@ def user_add(
     async def work(accounts: Accounts, database: Database) -> None:
         await _check_villages(database, villages)
         await accounts.create(
-            name, password, Role(role), display_name=display_name, villages=scope, vendor=vendor, actor=system_user.actor(),
-            reason=reason, must_change=not own,
-        )  # fmt: skip
+            name,
+            password,
+            Role(role),
+            display_name=display_name,
+            villages=scope,
+            vendor=vendor,
+            actor=system_user.actor(),
+            reason=reason,
+            must_change=not own,
+        )
 
     _accounts(ctx, work)
     click.echo(f"user '{name}' added")
@@ -76,11 +93,15 @@ def user_list(ctx: click.Context, json_output: bool) -> None:
     users = _accounts(ctx, lambda accounts, _: accounts.users())
     rows = [
         {
-            "name": u.name, "display_name": u.display_name, "role": u.role, "villages": u.villages, "disabled": bool(u.disabled),
+            "name": u.name,
+            "display_name": u.display_name,
+            "role": u.role,
+            "villages": u.villages,
+            "disabled": bool(u.disabled),
             "must_change": bool(u.must_change),
         }
         for u in users
-    ]  # fmt: skip
+    ]
     show(rows, json_output, lambda: "\n".join(map(_line, users)) or "no accounts yet")
 
 

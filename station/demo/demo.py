@@ -63,11 +63,15 @@ EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 PASSWORD = "minwang-demo"
 CONTRACTOR = "天目维护"  # whose orders the contractor's account sees
 ACCOUNTS = (
-    ("video", "张视频", Role.VIDEO_OFFICER, None), ("investigator", "李侦查", Role.INVESTIGATOR, None), ("leader", "陈所长", Role.APPROVER, None),
-    ("patrol", "王巡逻", Role.PATROL_OFFICER, None), ("wangjia", "王家村委", Role.FUNDER, ["wangjia"]),
-    ("admin", "系统管理", Role.ADMINISTRATOR, None), ("auditor", "审计员", Role.AUDITOR, None),
+    ("video", "张视频", Role.VIDEO_OFFICER, None),
+    ("investigator", "李侦查", Role.INVESTIGATOR, None),
+    ("leader", "陈所长", Role.APPROVER, None),
+    ("patrol", "王巡逻", Role.PATROL_OFFICER, None),
+    ("wangjia", "王家村委", Role.FUNDER, ["wangjia"]),
+    ("admin", "系统管理", Role.ADMINISTRATOR, None),
+    ("auditor", "审计员", Role.AUDITOR, None),
     ("tianmu", "天目维护", Role.CONTRACTOR, None),
-)  # fmt: skip
+)
 
 
 @dataclass(slots=True)
@@ -84,7 +88,9 @@ class DemoProgress:
 async def run(seconds: float | None, port: int, database: str = "") -> int:
     """Returns the exit status: 0 where everything that the demo promises really happened."""
     _check_port(port)
-    lock = await asyncio.to_thread(station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout")
+    lock = await asyncio.to_thread(
+        station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout"
+    )
     try:
         return await _run(seconds, port, database, lock)
     finally:
@@ -131,7 +137,12 @@ class DemoStory:
     """What happens in the demo, in order, and what of it came true."""
 
     def __init__(
-        self, settings: Settings, database: Database, town: inventory.Inventory, camera_password: str, progress: DemoProgress
+        self,
+        settings: Settings,
+        database: Database,
+        town: inventory.Inventory,
+        camera_password: str,
+        progress: DemoProgress,
     ):
         self._settings = settings
         self._database = database
@@ -165,13 +176,24 @@ class DemoStory:
         accounts = Accounts(self._database, self._clock)
         for name, display, role, villages in ACCOUNTS:
             company = CONTRACTOR if role is Role.CONTRACTOR else ""
-            await accounts.create(name, PASSWORD, role, display_name=display, villages=villages, vendor=company, actor="demo")
+            await accounts.create(
+                name, PASSWORD, role, display_name=display, villages=villages, vendor=company, actor="demo"
+            )
         async with self._database.session() as session:
             case = await proposals.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
             subject = await proposals.propose(
-                session, now, "video", case=case.id, title="红上衣男子", cls="person", upper="red", lower=None, villages=None,
-                reason="监控显示嫌疑人着红色上衣", expires_at=now + timedelta(days=10),
-            )  # fmt: skip
+                session,
+                now,
+                "video",
+                case=case.id,
+                title="红上衣男子",
+                cls="person",
+                upper="red",
+                lower=None,
+                villages=None,
+                reason="监控显示嫌疑人着红色上衣",
+                expires_at=now + timedelta(days=10),
+            )
             await proposals.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
         self._progress.say(
             "registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person"
@@ -187,7 +209,9 @@ class DemoStory:
             found = {m.verdict.camera for m in report.of("first", "known", "moved")}
             self._discovered = len(found)
             strangers = len(report.of("new", "clone"))
-            self._progress.say(f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers")
+            self._progress.say(
+                f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers"
+            )
             outcome = await onboarding.run([c for c in cameras if c.id in found])
         self._identified = len(outcome.identified)
         self._progress.say(f"ONVIF: {self._identified} cameras told their identity and streams")
@@ -196,12 +220,16 @@ class DemoStory:
 
     async def _all_recording(self) -> bool:
         async with self._database.reading() as session:
-            count = await session.scalar(select(func.count(StreamStatus.stream)).where(StreamStatus.state == "recording"))
+            count = await session.scalar(
+                select(func.count(StreamStatus.stream)).where(StreamStatus.state == "recording")
+            )
         return bool(self._identified) and (count or 0) >= 2 * self._identified
 
     async def _first_patrol(self) -> bool:
         async with self._database.reading() as session:
-            looks = await session.scalar(select(func.count(events.Event.id)).where(events.Event.kind == "patrol.finished"))
+            looks = await session.scalar(
+                select(func.count(events.Event.id)).where(events.Event.kind == "patrol.finished")
+            )
         return bool(looks)
 
     async def _until(self, true: Any, seconds: float) -> None:
@@ -213,7 +241,9 @@ class DemoStory:
         addresses = {c.id: c.address for c in self._town.cameras}
         async with aiohttp.ClientSession() as http:
             for camera, fault in FAULTS.items():
-                async with http.post(f"http://{addresses[camera]}/virtual/faults", json={"fault": fault, "on": True}) as reply:
+                async with http.post(
+                    f"http://{addresses[camera]}/virtual/faults", json={"fault": fault, "on": True}
+                ) as reply:
                     reply.raise_for_status()
         self._progress.say("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in FAULTS.items()))
 
@@ -229,9 +259,7 @@ class DemoStory:
             case "patrol.finished":
                 return f"patrol round {data['round']}: {data['cameras']} cameras looked at, {data['faulty']} faulty"
             case "fault.opened":
-                return (
-                    f"fault opened: {row.camera or data['name']} {data['family']}: {sentence(data['family'], data['figures'])}"
-                )
+                return f"fault opened: {row.camera or data['name']} {data['family']}: {sentence(data['family'], data['figures'])}"
             case "fault.closed":
                 return f"fault closed: {row.camera} {data['family']}"
             case "alert.raised":
@@ -280,9 +308,17 @@ class DemoStory:
             "alerted": alerts > 0,
         }
         return {
-            "complete": all(happened.values()), "happened": happened, "cameras_found": self._discovered, "villages": len(self._town.villages),
-            "recorded_seconds": round(recorded, 1), "gaps": gaps, "faults": faults, "sightings": sightings, "people": people, "alerts": alerts,
-        }  # fmt: skip
+            "complete": all(happened.values()),
+            "happened": happened,
+            "cameras_found": self._discovered,
+            "villages": len(self._town.villages),
+            "recorded_seconds": round(recorded, 1),
+            "gaps": gaps,
+            "faults": faults,
+            "sightings": sightings,
+            "people": people,
+            "alerts": alerts,
+        }
 
 
 def _empty(folder: Path) -> None:
@@ -359,10 +395,24 @@ async def _start_cameras(
     await asyncio.to_thread(plan.write_text, json.dumps(entries))
     log = await asyncio.to_thread((folder / "cameras.log").open, "wb")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cameras.virtual", "--town", str(plan), "--user", "minwang",
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
-        env={**os.environ, "MINWANG_VIRTUAL_PASSWORD": password, "MINWANG_DIE_WITH_PARENT": "1", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "cameras.virtual",
+        "--town",
+        str(plan),
+        "--user",
+        "minwang",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+        env={
+            **os.environ,
+            "MINWANG_VIRTUAL_PASSWORD": password,
+            "MINWANG_DIE_WITH_PARENT": "1",
+            "PYTHONPATH": str(ROOT),
+        },
+    )
     log.close()
     assert process.stdout is not None
     reading = spawn(process.stdout.readline())

@@ -25,12 +25,16 @@ from station.install.archive import sha256_of
 from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 
 
-def build(checkout: Path, out: Path | None, *, with_debs: bool, say: Callable[[str], None]) -> tuple[Path, ReleaseManifest]:
+def build(
+    checkout: Path, out: Path | None, *, with_debs: bool, say: Callable[[str], None]
+) -> tuple[Path, ReleaseManifest]:
     """Write the archive; returns its path and manifest. Raises UsageError or StorageError where a part is missing."""
     if (checkout / FILE).is_file():
         raise UsageError(f"{checkout}: a release, not a checkout; bundles are made in a checkout")
     files = release.program_files(checkout)
-    made = replace(release.manifest_of_checkout(checkout, files), python=manifest.python_version(), platform=manifest.machine())
+    made = replace(
+        release.manifest_of_checkout(checkout, files), python=manifest.python_version(), platform=manifest.machine()
+    )
     target = out or Path(f"minwang-{made.name}-py{made.python}-{made.platform}.tar")
     if target.is_dir():
         raise UsageError(f"{target}: a folder; give a file with --out")
@@ -50,8 +54,23 @@ def _program(checkout: Path, files: list[str]) -> Iterator[tuple[str, Path]]:
 
 def _fetch_wheels(lock: Path, folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
     say(f"fetching the packages of {LOCK}")
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--quiet", "--progress-bar", "off",
-               "--require-hashes", "--only-binary", ":all:", "-d", str(folder), "-r", str(lock)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--progress-bar",
+        "off",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-d",
+        str(folder),
+        "-r",
+        str(lock),
+    ]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise StorageError(f"fetching the packages of {LOCK} failed: {done.stderr.strip()[-300:]}")

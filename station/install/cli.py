@@ -21,7 +21,9 @@ from station.install.upgrade import command as upgrade
 
 HERE = Path(__file__).resolve().parents[2]  # the checkout, the unpacked bundle or the release that runs
 
-INSTALL = "Make a station of this machine: user, program, settings, folders, services. Run again, it repairs what is missing."
+INSTALL = (
+    "Make a station of this machine: user, program, settings, folders, services. Run again, it repairs what is missing."
+)
 UNINSTALL = "Remove program and services. Recordings always stay; data and settings stay without --purge."
 
 
@@ -43,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_install(commands.add_parser("install", help="make a station of this machine", description=INSTALL))
     _add_uninstall(commands.add_parser("uninstall", help="remove the program", description=UNINSTALL))
-    _add_upgrade(commands.add_parser("upgrade", help="put another release in its place", description=upgrade.DESCRIPTION))
+    _add_upgrade(
+        commands.add_parser("upgrade", help="put another release in its place", description=upgrade.DESCRIPTION)
+    )
     _add_refresh(commands.add_parser("refresh"))
     return top
 
@@ -70,7 +74,12 @@ def _add_install(command: argparse.ArgumentParser) -> None:
         "--data", type=Path, default=Layout().data, metavar="DIR", help="folder of database and keys (%(default)s)"
     )
     first.add_argument(
-        "--volume", type=Path, action="append", default=[], metavar="DIR", help="folder for recordings; once for each disk"
+        "--volume",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder for recordings; once for each disk",
     )
     first.add_argument("--name", default="", help="name of the station")
     first.add_argument("--timezone", default="Asia/Shanghai", help="time zone of the station (%(default)s)")
@@ -82,7 +91,9 @@ def _add_install(command: argparse.ArgumentParser) -> None:
 
 def _add_uninstall(command: argparse.ArgumentParser) -> None:
     common(command)
-    command.add_argument("--purge", action="store_true", help="also remove database, keys and settings; never recordings")
+    command.add_argument(
+        "--purge", action="store_true", help="also remove database, keys and settings; never recordings"
+    )
     command.add_argument("--purge-user", action="store_true", help="also remove the system user")
     command.set_defaults(work=run_uninstall)
 
@@ -125,7 +136,9 @@ def run_upgrade(options: argparse.Namespace) -> int:
 
 def layout_of(options: argparse.Namespace) -> Layout:
     if not options.root.is_dir() or not options.prefix.is_absolute():
-        raise UsageError(f"{options.root}: not a folder" if not options.root.is_dir() else f"{options.prefix}: not absolute")
+        raise UsageError(
+            f"{options.root}: not a folder" if not options.root.is_dir() else f"{options.prefix}: not absolute"
+        )
     return Layout(root=options.root.resolve(), prefix=options.prefix)
 
 
@@ -151,9 +164,16 @@ def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
 def run_install(options: argparse.Namespace) -> int:
     layout = layout_of(options)
     wishes = InstallOptions(
-        options.data, tuple(options.volume), options.host, options.port, options.name, options.timezone, options.database,
-        optional=options.optional, start=not options.no_start,
-    )  # fmt: skip
+        options.data,
+        tuple(options.volume),
+        options.host,
+        options.port,
+        options.name,
+        options.timezone,
+        options.database,
+        optional=options.optional,
+        start=not options.no_start,
+    )
     with locked(layout, dry_run=options.dry_run):
         source, first = _source(layout, options)
         install.check_release(layout, source)
@@ -183,7 +203,9 @@ def run_uninstall(options: argparse.Namespace) -> int:
     layout = layout_of(options)
     with locked(layout, dry_run=options.dry_run):
         settings = layout.at(layout.settings)
-        found = install.facts_of(layout, InstallOptions(layout.data)) if settings.exists() else Facts(layout.data, (), ())
+        found = (
+            install.facts_of(layout, InstallOptions(layout.data)) if settings.exists() else Facts(layout.data, (), ())
+        )
         todo = uninstall.plan(layout, found, purge=options.purge, purge_user=options.purge_user)
         steps.execute(todo, dry_run=options.dry_run, yes=options.yes)
     say(f"recordings were left where they are: {', '.join(map(str, found.volumes)) or 'none known'}")

@@ -18,7 +18,9 @@ class SystemCommands:
     def __init__(self, root: Path = Path("/")):
         self.root = root
 
-    def run(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, seconds: float = 1800) -> str:
+    def run(
+        self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, seconds: float = 1800
+    ) -> str:
         """Standard output. Raises StorageError with the command and its last lines where it fails."""
         done = self._run(command, environment, seconds)
         if done.returncode != 0:
@@ -40,9 +42,14 @@ class SystemCommands:
         into = [] if self.root == Path("/") else ["chroot", str(self.root)]
         try:
             return subprocess.run(
-                [*into, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds,
+                [*into, *command],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=seconds,
                 env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(environment or {})},
-            )  # fmt: skip
+            )
         except FileNotFoundError:
             return subprocess.CompletedProcess(list(command), 127, "", f"{command[0]}: command not found")
         except subprocess.TimeoutExpired:

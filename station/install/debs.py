@@ -20,7 +20,9 @@ _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) ?(?P<sum>\S*)")
 def fetch(folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
     """Download them, with an index. Raises StorageError where apt-get is not here or fails."""
     if shutil.which("apt-get") is None:
-        raise StorageError("--with-debs needs apt-get; make the bundle on the release of Debian or Ubuntu that it is for")
+        raise StorageError(
+            "--with-debs needs apt-get; make the bundle on the release of Debian or Ubuntu that it is for"
+        )
     names = needed()
     say(f"fetching {len(names)} Debian packages")
     folder.mkdir(parents=True)
@@ -55,8 +57,18 @@ def _closure(names: list[str]) -> set[str]:
         empty, cache = Path(folder) / "status", Path(folder) / "archives"
         empty.touch()
         (cache / "partial").mkdir(parents=True)  # apt-get names no file that lies in its cache already
-        command = ["apt-get", "install", "--print-uris", "-y", "-qq", "--no-install-recommends", "-o", f"Dir::State::status={empty}",
-                   "-o", f"Dir::Cache::archives={cache}"]  # fmt: skip
+        command = [
+            "apt-get",
+            "install",
+            "--print-uris",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "-o",
+            f"Dir::State::status={empty}",
+            "-o",
+            f"Dir::Cache::archives={cache}",
+        ]
         listed = _run([*command, *names], Path(folder))
     return {m["file"].partition("_")[0] for m in _URI.finditer(listed)}
 

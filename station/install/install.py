@@ -40,7 +40,13 @@ class InstallOptions:
     def first_settings(self) -> str:
         volumes = self.volumes or (self.data / "video",)
         return settings_file.first(
-            self.data, volumes, host=self.host, port=self.port, name=self.name, timezone=self.timezone, database=self.database
+            self.data,
+            volumes,
+            host=self.host,
+            port=self.port,
+            name=self.name,
+            timezone=self.timezone,
+            database=self.database,
         )
 
 
@@ -69,7 +75,9 @@ def facts_of(layout: Layout, wishes: InstallOptions) -> Facts:
     return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), (wishes.port,))
 
 
-def plan(layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Callable[[str], None]) -> list[InstallStep]:
+def plan(
+    layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Callable[[str], None]
+) -> list[InstallStep]:
     """All steps, in order. Raises UsageError or ConflictError where the machine or a folder is not fit for them."""
     commands = SystemCommands(layout.root)
     facts = facts_of(layout, wishes)
@@ -84,8 +92,19 @@ def plan(layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Cal
 
 
 def user_step(commands: SystemCommands, layout: Layout) -> InstallStep:
-    create = ["useradd", "--system", "--user-group", "--home-dir", str(layout.data), "--no-create-home", "--shell", "/usr/sbin/nologin",
-              "--comment", "Minwang station", layout.user]  # fmt: skip
+    create = [
+        "useradd",
+        "--system",
+        "--user-group",
+        "--home-dir",
+        str(layout.data),
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        "--comment",
+        "Minwang station",
+        layout.user,
+    ]
     return InstallStep(
         f"make the system user {layout.user} (no shell, no password)",
         lambda: commands.succeeds(["getent", "passwd", layout.user]),
@@ -113,7 +132,9 @@ def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep
     there = layout.at(path)
     for home in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"):
         if path.is_relative_to(home):
-            raise UsageError(f"{path}: the service sees nothing below {home}; choose another folder, /srv/minwang for instance")
+            raise UsageError(
+                f"{path}: the service sees nothing below {home}; choose another folder, /srv/minwang for instance"
+            )
     if not _foreign(there, owner):
         return steps.folder(there, path, 0o750, owner)
     if not (there / VOLUME_IDENTITY).is_file() and not (there / "secret.key").is_file():
@@ -166,7 +187,9 @@ def configuration_steps(layout: Layout, facts: Facts, wishes: InstallOptions) ->
     group = FileOwner(layout.root, "root", layout.user)
     if settings.exists():
         yield InstallStep(
-            f"set owner and mode of {layout.settings}", lambda: _is_private(settings, group), lambda: _protect(settings, group)
+            f"set owner and mode of {layout.settings}",
+            lambda: _is_private(settings, group),
+            lambda: _protect(settings, group),
         )
     else:
         yield steps.text_file(settings, layout.settings, 0o640, group, wishes.first_settings)
@@ -199,7 +222,9 @@ def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[Install
     )
     if start and is_booted(layout):
         text = units.service(layout, facts)
-        yield InstallStep("start the station", lambda: _runs_as_written(layout, commands, text), lambda: _restart(commands))
+        yield InstallStep(
+            "start the station", lambda: _runs_as_written(layout, commands, text), lambda: _restart(commands)
+        )
 
 
 def is_booted(layout: Layout) -> bool:
@@ -238,7 +263,10 @@ def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.slee
 
 
 def _last_words(commands: SystemCommands) -> str:
-    return commands.run_or_empty(["journalctl", "-u", units.SERVICE, "-n", "1", "-o", "cat", "--no-pager"])[-400:] or "none"
+    return (
+        commands.run_or_empty(["journalctl", "-u", units.SERVICE, "-n", "1", "-o", "cat", "--no-pager"])[-400:]
+        or "none"
+    )
 
 
 def _search_path(root: Path) -> str:

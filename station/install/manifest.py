@@ -45,7 +45,9 @@ class ReleaseManifest:
                 "get the bundle for this release of Debian or Ubuntu"
             )
         if self.platform and self.platform != machine:
-            raise UsageError(f"the bundle is for {self.platform}, this machine is {machine}; get the bundle for this processor")
+            raise UsageError(
+                f"the bundle is for {self.platform}, this machine is {machine}; get the bundle for this processor"
+            )
 
     def text(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"

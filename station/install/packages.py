@@ -49,7 +49,9 @@ def step(commands: SystemCommands, wanted: Sequence[str], debs: Path | None) -> 
             _install_names(commands, lacking)
 
     where = "from the bundle" if debs is not None else "with apt-get"
-    return InstallStep(f"install the Debian packages {', '.join(lacking)} {where}", lambda: not missing(commands, wanted), do)
+    return InstallStep(
+        f"install the Debian packages {', '.join(lacking)} {where}", lambda: not missing(commands, wanted), do
+    )
 
 
 def _install_names(commands: SystemCommands, names: Sequence[str]) -> None:
@@ -72,10 +74,18 @@ def _install_files(commands: SystemCommands, debs: Path, names: Sequence[str]) -
         for name in ("lists/partial", "archives/partial"):
             (Path(folder) / name).mkdir(parents=True)
         # Its files were compared with the bundle's checksums; that is why it may be trusted unsigned.
-        (Path(folder) / "sources.list").write_text(f"deb [trusted=yes] file:{quote(str(inside))} ./\n", encoding="utf-8")
-        options = {"Dir::Etc::sourcelist": work / "sources.list", "Dir::Etc::sourceparts": "/dev/null", "Dir::State::lists": work / "lists",
-                   "Dir::Cache::archives": work / "archives", "Dir::Cache::pkgcache": "", "Dir::Cache::srcpkgcache": "",
-                   "APT::Sandbox::User": "root"}  # fmt: skip
+        (Path(folder) / "sources.list").write_text(
+            f"deb [trusted=yes] file:{quote(str(inside))} ./\n", encoding="utf-8"
+        )
+        options = {
+            "Dir::Etc::sourcelist": work / "sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::State::lists": work / "lists",
+            "Dir::Cache::archives": work / "archives",
+            "Dir::Cache::pkgcache": "",
+            "Dir::Cache::srcpkgcache": "",
+            "APT::Sandbox::User": "root",
+        }
         given = [part for key, value in options.items() for part in ("-o", f"{key}={value}")]
         try:
             commands.run(["apt-get", "update", "-q", *given])

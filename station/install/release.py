@@ -73,7 +73,9 @@ def manifest_of_checkout(folder: Path, files: list[str]) -> ReleaseManifest:
     commit, _, date = _git(folder, "log", "-1", "--format=%H %cI").partition(" ")
     debian = {"required": list(packages.REQUIRED), "optional": list(packages.OPTIONAL)}
     fallback = "1970-01-01T00:00:00+00:00"
-    return ReleaseManifest(version.group(1), commit or "unknown", date or fallback, content_of(folder, files), debian=debian)
+    return ReleaseManifest(
+        version.group(1), commit or "unknown", date or fallback, content_of(folder, files), debian=debian
+    )
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -112,7 +114,14 @@ def build_console(folder: Path) -> None:
     """As the one whose checkout it is: root's files in it would be in his way later."""
     owner, command = folder.stat(), [str(folder / "minwang"), "console"]
     if os.geteuid() == 0 and owner.st_uid != 0:
-        command = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", "--reset-env", *command]
+        command = [
+            "setpriv",
+            f"--reuid={owner.st_uid}",
+            f"--regid={owner.st_gid}",
+            "--clear-groups",
+            "--reset-env",
+            *command,
+        ]
     if subprocess.call(command) != 0:
         raise StorageError("the console could not be built; a bundle carries it built (--bundle FILE)")
 
@@ -157,7 +166,9 @@ def check_space(folder: Path) -> None:
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(existing).free
     if free < FREE_BYTES:
-        raise StorageError(f"{folder}: {free >> 20} MB are free, {FREE_BYTES >> 20} MB are needed; make room, then try again")
+        raise StorageError(
+            f"{folder}: {free >> 20} MB are free, {FREE_BYTES >> 20} MB are needed; make room, then try again"
+        )
 
 
 def _copy_program(source: ReleaseSource, target: Path) -> None:
@@ -176,8 +187,18 @@ def _make_environment(layout: Layout, source: ReleaseSource) -> None:
     python = python_of(layout)
     interpreter = sys.executable if layout.root == Path("/") and not _in_environment() else "/usr/bin/python3"
     commands.run([interpreter, "-m", "venv", str(inside / ".venv")])
-    pip = [str(inside / ".venv/bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--progress-bar", "off",
-           "--no-compile", "--require-hashes"]  # fmt: skip
+    pip = [
+        str(inside / ".venv/bin/python"),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--progress-bar",
+        "off",
+        "--no-compile",
+        "--require-hashes",
+    ]
     environment = {"PYTHONDONTWRITEBYTECODE": "1"}
     if source.wheels is not None:
         wheels = _reachable(layout, source.wheels)
@@ -212,7 +233,9 @@ def _reachable(layout: Layout, folder: Path) -> Path:
     if layout.root == Path("/"):
         return folder
     if not folder.is_relative_to(layout.root):
-        raise StorageError(f"{folder}: lies outside {layout.root}; give the bundle with --bundle, which unpacks it inside")
+        raise StorageError(
+            f"{folder}: lies outside {layout.root}; give the bundle with --bundle, which unpacks it inside"
+        )
     return Path("/") / folder.relative_to(layout.root)
 
 

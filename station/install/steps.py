@@ -120,7 +120,9 @@ def folder(path: Path, shown: Path, mode: int, owner: FileOwner) -> InstallStep:
         owner.give(path)
         path.chmod(mode)
 
-    return InstallStep(f"make the folder {shown} (mode {mode:o}, {owner.user or 'own'}:{owner.group or 'own'})", is_done, do)
+    return InstallStep(
+        f"make the folder {shown} (mode {mode:o}, {owner.user or 'own'}:{owner.group or 'own'})", is_done, do
+    )
 
 
 def text_file(path: Path, shown: Path, mode: int, owner: FileOwner, text: Callable[[], str]) -> InstallStep:

@@ -50,13 +50,17 @@ def _service_steps(layout: Layout, commands: SystemCommands) -> Iterator[Install
 def _program_steps(layout: Layout) -> Iterator[InstallStep]:
     yield _remove(layout, layout.wrapper, f"remove {layout.wrapper}")
     yield _remove(
-        layout, layout.prefix, f"remove the program in {layout.prefix}, copies of the database from before upgrades included"
+        layout,
+        layout.prefix,
+        f"remove the program in {layout.prefix}, copies of the database from before upgrades included",
     )
 
 
 def _remove(layout: Layout, path: Path, title: str) -> InstallStep:
     there = layout.at(path)
-    return InstallStep(title, lambda: not there.exists(), lambda: shutil.rmtree(there) if there.is_dir() else there.unlink())
+    return InstallStep(
+        title, lambda: not there.exists(), lambda: shutil.rmtree(there) if there.is_dir() else there.unlink()
+    )
 
 
 def _data_step(layout: Layout, facts: Facts) -> InstallStep:

@@ -45,7 +45,9 @@ class HelloQueue:
         if not self._allows(device.address):
             self.refused += 1
             if self.refused == 1:
-                log.warning("too many devices say Hello (last: %s); the others are met in the hourly look", device.address)
+                log.warning(
+                    "too many devices say Hello (last: %s); the others are met in the hourly look", device.address
+                )
             return False
         now, last = self._clock.monotonic(), self._looked_at.get(device.address)
         if device.address in self._waiting or (last is not None and now - last < AGAIN_S):

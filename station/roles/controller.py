@@ -77,7 +77,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
             await runner.cleanup()
 
 
-async def _work(settings: Settings, database: Database, app: web.Application, listener: Listener, clock: SystemClock) -> None:
+async def _work(
+    settings: Settings, database: Database, app: web.Application, listener: Listener, clock: SystemClock
+) -> None:
     """The timed work, until SIGTERM."""
     work = app[SERVICES].onboarding
     assert work is not None
@@ -112,7 +114,9 @@ async def _work(settings: Settings, database: Database, app: web.Application, li
         await services.accounts.purge()
         await services.sign_in.purge()
 
-    scheduler.add_job(forget_sessions, "interval", hours=1, id="sessions", next_run_time=clock.now() + timedelta(minutes=6))
+    scheduler.add_job(
+        forget_sessions, "interval", hours=1, id="sessions", next_run_time=clock.now() + timedelta(minutes=6)
+    )
     nightly = NightlyBackup(settings, database, clock)
     scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # one may be at work
     scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
@@ -146,7 +150,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
 
     async def onboard_missing() -> None:
         async with database.reading() as session:
-            query = select(Camera).where(Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None))
+            query = select(Camera).where(
+                Camera.retired.is_(False), Camera.device.is_(None), Camera.refused_at.is_(None)
+            )
             missing = (await session.scalars(query)).all()
         await onboarding.run(missing)
 
@@ -168,7 +174,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     async def look_around() -> None:
         await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
 
-    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC")
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC"
+    )
     scheduler.add_job(
         ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
     )
@@ -179,14 +187,26 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     )
     needed = NeededSightings(database, clock, retention.guard)
     upkeep = Upkeep(
-        database, clock, days_of(settings), settings.search.days, retention.guard, settings.search.unmatched_days, needed.of_day
+        database,
+        clock,
+        days_of(settings),
+        settings.search.days,
+        retention.guard,
+        settings.search.unmatched_days,
+        needed.of_day,
     )
-    scheduler.add_job(upkeep.run_once, "interval", hours=1, id="sightings", next_run_time=clock.now() + timedelta(minutes=4))
+    scheduler.add_job(
+        upkeep.run_once, "interval", hours=1, id="sightings", next_run_time=clock.now() + timedelta(minutes=4)
+    )
     pictures = PictureRetention(database, clock, settings.data.dir.absolute(), settings.pictures, retention.guard)
-    scheduler.add_job(pictures.run_once, "interval", hours=1, id="pictures", next_run_time=clock.now() + timedelta(minutes=6))
+    scheduler.add_job(
+        pictures.run_once, "interval", hours=1, id="pictures", next_run_time=clock.now() + timedelta(minutes=6)
+    )
     scheduler.add_job(tell_of_holds, "interval", hours=1, id="holds", next_run_time=clock.now() + timedelta(minutes=7))
     scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
-    scheduler.add_job(look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
+    scheduler.add_job(
+        look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2)
+    )
     daily(scheduler, clock, "policies", look_at_settings, minutes=10)
     daily(scheduler, clock, "doors", ExposureScan(database, clock).run_once, minutes=20)
     daily(scheduler, clock, "papers", look_at_papers, minutes=1)

@@ -30,7 +30,9 @@ class NeededSightings:
             alerts = await session.scalars(
                 select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != "rejected")
             )
-            judged = select(Judgement.sighting).where(Judgement.sighting.between(first, last), Judgement.verdict == "candidate")
+            judged = select(Judgement.sighting).where(
+                Judgement.sighting.between(first, last), Judgement.verdict == "candidate"
+            )
             found = frozenset([*alerts, *await session.scalars(judged)])
             cameras: dict[str, set[int]] = defaultdict(set)
             for row in await session.scalars(select(SeenBy)):

@@ -67,9 +67,12 @@ class PictureRetention:
         """Take the pictures out of the rows whose time is over; returns how many of each kind."""
         counts: dict[str, int] = {}
         for kind, days in (
-            ("alerts", self._settings.alert_days), ("candidates", self._settings.candidate_days),
-            ("looks", self._settings.patrol_days), ("faults", self._settings.patrol_days), ("orders", self._settings.order_days),
-        ):  # fmt: skip
+            ("alerts", self._settings.alert_days),
+            ("candidates", self._settings.candidate_days),
+            ("looks", self._settings.patrol_days),
+            ("faults", self._settings.patrol_days),
+            ("orders", self._settings.order_days),
+        ):
             position, before = 0, from_microseconds(trust.now_us) - timedelta(days=days)
             while True:
                 async with self._database.session() as session:
@@ -99,15 +102,23 @@ async def _older(session: AsyncSession, kind: str, before: datetime, position: i
         rows = await session.scalars(judged.order_by(Judgement.id).limit(BATCH))
         return [(j, j.camera, from_microseconds(ids.milliseconds(j.sighting) * 1000), j.at) for j in rows]
     if kind == "looks":
-        looks = select(Inspection).where(Inspection.picture.is_not(None), Inspection.at < before, Inspection.id > position)
+        looks = select(Inspection).where(
+            Inspection.picture.is_not(None), Inspection.at < before, Inspection.id > position
+        )
         return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Inspection.id).limit(BATCH))]
     if kind == "faults":
         over = Fault.state.in_((CLOSED, DISMISSED)) & (Fault.first_seen < before)
-        faults = select(Fault).where(over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position)
+        faults = select(Fault).where(
+            over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position
+        )
         shown = await session.scalars(faults.order_by(Fault.id).limit(BATCH))
         return [(f, f.camera, f.opened_at or f.first_seen, f.closed_at or f.first_seen) for f in shown]
     photos = select(WorkOrderPhoto, WorkOrder).join(WorkOrder, WorkOrder.id == WorkOrderPhoto.order)
-    photos = photos.where(WorkOrder.closed_at < before, WorkOrderPhoto.id > position).order_by(WorkOrderPhoto.id).limit(BATCH)
+    photos = (
+        photos.where(WorkOrder.closed_at < before, WorkOrderPhoto.id > position)
+        .order_by(WorkOrderPhoto.id)
+        .limit(BATCH)
+    )
     return [(p, o.camera or "", p.at, o.closed_at or p.at) for p, o in await session.execute(photos)]
 
 

@@ -47,7 +47,9 @@ async def record(
     database = await station_database.ready(settings)
     vault = await vault_of(settings, database)
     async with database.session() as session:
-        await registry.apply(session, wanted, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE)
+        await registry.apply(
+            session, wanted, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE
+        )
     await _onboard(database, vault, clock, settings)
     async with database.reading() as session:
         wanted_now = await desired(
@@ -113,7 +115,9 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
     async with database.reading() as session:
         segments = await segment_index.between(session, [stream], began_us, ended_us + 1)
         gaps = (
-            await session.scalars(select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us)))
+            await session.scalars(
+                select(Gap).where(Gap.stream == stream, Gap.end_us.is_(None) | (Gap.end_us > began_us))
+            )
         ).all()
     return {
         "segments": len(segments),

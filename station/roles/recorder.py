@@ -100,7 +100,9 @@ class RecorderWorker:
                 told = await status.write(session, url, os.getpid())
                 failures = Counter(self.machine.tasks.failures)
                 for name, times in (failures - self.told_failures).items():
-                    events.append(session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times)
+                    events.append(
+                        session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times
+                    )
             status.stored(told)
             self.told_failures = failures
 

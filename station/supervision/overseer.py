@@ -28,7 +28,9 @@ LOOK_SECONDS = 2.0
 class Overseer:
     """Runs beside a supervisor."""
 
-    def __init__(self, supervisor: Supervisor, notifier: Notifier, data: Path, clock: Clock, on_ready: Callable[[], None]):
+    def __init__(
+        self, supervisor: Supervisor, notifier: Notifier, data: Path, clock: Clock, on_ready: Callable[[], None]
+    ):
         self._supervisor, self._notifier, self._clock = supervisor, notifier, clock
         self._path, self._on_ready = data / FILE, on_ready
         self._since = clock.now()
@@ -72,7 +74,9 @@ class Overseer:
             return
         self._written, self._written_at = facts, now
         with suppress(OSError):  # a full disk: the log and the doctor tell of it
-            await asyncio.to_thread(_replace, self._path, facts | {"written": self._clock.now().isoformat(timespec="seconds")})
+            await asyncio.to_thread(
+                _replace, self._path, facts | {"written": self._clock.now().isoformat(timespec="seconds")}
+            )
 
     def facts(self) -> dict[str, Any]:
         return {

@@ -214,7 +214,10 @@ class Supervisor:
         """How long the worker has done nothing, by its pipe and, of a recorder, by its black box."""
         now, watched = self._clock.monotonic(), self.watched[role]
         silent = watched.silent(now) + HANG_SECONDS
-        if role.box is not None and (boxed := await asyncio.to_thread(crash_marker.silent_seconds, role.box)) is not None:
+        if (
+            role.box is not None
+            and (boxed := await asyncio.to_thread(crash_marker.silent_seconds, role.box)) is not None
+        ):
             silent = max(silent, min(boxed, now - watched.started))
         return silent
 
@@ -229,9 +232,14 @@ class Supervisor:
             if self._log_file is not None:
                 errors = await asyncio.to_thread(self._log_file.open, "ab")
             return await asyncio.create_subprocess_exec(
-                *self._arguments(role), stdin=asyncio.subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
-                env=self._environment(report), pass_fds=inherited,
-            )  # fmt: skip
+                *self._arguments(role),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+                env=self._environment(report),
+                pass_fds=inherited,
+            )
         finally:
             os.close(report)
             if errors is not None:

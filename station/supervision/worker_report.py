@@ -91,5 +91,7 @@ async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tu
     """(what is heard, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
     reading, writing = os.pipe()
     heard = WorkerReport()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: _Listening(heard, clock, on_word), os.fdopen(reading, "rb", 0))
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: _Listening(heard, clock, on_word), os.fdopen(reading, "rb", 0)
+    )
     return heard, writing

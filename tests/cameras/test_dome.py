@@ -24,7 +24,9 @@ __all__ = ["village"]
 DOME = next(m for m in MAKES if m.dome)
 
 
-async def _dome(village: Village, clip: LoopClip, guard_seconds: float = 60.0) -> tuple[PtzControl, Camera, OnvifService]:
+async def _dome(
+    village: Village, clip: LoopClip, guard_seconds: float = 60.0
+) -> tuple[PtzControl, Camera, OnvifService]:
     crowd = await village.start([(1, 1, DOME), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     control = PtzControl(SystemClock(), village.onboarding, guard_seconds)

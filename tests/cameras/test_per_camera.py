@@ -39,12 +39,17 @@ from tests.ports import free_port
 HOST = "127.79.0.1"
 UTC = ZoneInfo("UTC")
 BAD: dict[str, dict[str, object]] = {
-    "a-bracket": {"address": "[x"}, "a-label": {"address": "h" * 70}, "a-port": {"address": "10.0.0.1:99999"},
-    "a-nowhere": {"address": "http:///onvif/device_service"}, "b-sealed": {"credential": "foreign"},
-    "c-device": {"device": ["odd"]}, "c-services": {"device": {"services": "x", "macs": [["m"]], "model": "m"}},
-    "d-policy": {"profile": {"policy": ["street"]}}, "d-rules": {"profile": {"policy": "broken", "in_use_since": "soon"}},
+    "a-bracket": {"address": "[x"},
+    "a-label": {"address": "h" * 70},
+    "a-port": {"address": "10.0.0.1:99999"},
+    "a-nowhere": {"address": "http:///onvif/device_service"},
+    "b-sealed": {"credential": "foreign"},
+    "c-device": {"device": ["odd"]},
+    "c-services": {"device": {"services": "x", "macs": [["m"]], "model": "m"}},
+    "d-policy": {"profile": {"policy": ["street"]}},
+    "d-rules": {"profile": {"policy": "broken", "in_use_since": "soon"}},
     "e-profile": {"profile": ["odd"]},
-}  # fmt: skip
+}
 
 
 class Station:
@@ -82,7 +87,9 @@ async def station(either_database: Database, tmp_path: Path) -> AsyncIterator[St
         for i, (number, odd) in enumerate((*BAD.items(), ("z-good", {}))):
             where = {} if number == "z-good" else {"address": f"127.79.0.{i + 2}:{port}"}
             camera = Camera(id=number, name="c", village="v", auth_mode="digest", **(good | where | odd))
-            camera.streams = [Stream(id=f"{number}/main", kind="main", url="rtsp://h/a", schedule="" if odd == {} else "soon")]
+            camera.streams = [
+                Stream(id=f"{number}/main", kind="main", url="rtsp://h/a", schedule="" if odd == {} else "soon")
+            ]
             session.add(camera)
     async with http_session() as http:
         made = Station(either_database, vault, http, port, tmp_path)
@@ -110,7 +117,9 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
     assert "key" in ((await station.row("b-sealed")).problem or ""), "its credential was sealed elsewhere"
     policy_care = ConfigCompliance(database, clock, onboarding)
     await visited(policy_care.run_once())
-    await visited(CredentialRotation(database, station.vault, clock, onboarding, station.http, station.folder).run_once())
+    await visited(
+        CredentialRotation(database, station.vault, clock, onboarding, station.http, station.folder).run_once()
+    )
     await visited(DefaultPasswordAudit(database, clock, onboarding, station.http).run_once())
     async with database.reading() as session:
         cameras = (await session.scalars(select(Camera))).all()
@@ -129,7 +138,9 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
     async with database.session() as session:
         await session.execute(update(Camera).values(seen_at=None))
     assert (await survey._knock(set()))["z-good"] == [station.port]
-    met = await survey.keep([DiscoveredDevice("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")])
+    met = await survey.keep(
+        [DiscoveredDevice("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")]
+    )
     assert met.counts == {"known": 1}
     async with database.reading() as session:
         assert (await session.get_one(DeviceSeen, f"{HOST}:{station.port}")).camera == "z-good"
@@ -138,7 +149,9 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
         wanted = await desired(session, station.vault, "auto", now=clock.now(), zone=UTC)
         known = _ExistingCameras((await session.scalars(select(Camera))).all())
         assert known.find("v", {"address": f"{HOST}:{station.port}"}) == "z-good"
-    assert set(wanted.streams) == {f"{n}/main" for n in (*BAD, "z-good")}, "a schedule that cannot be read records always"
+    assert set(wanted.streams) == {f"{n}/main" for n in (*BAD, "z-good")}, (
+        "a schedule that cannot be read records always"
+    )
     assert wanted.facts["b-sealed/main"].refused and not wanted.facts["z-good/main"].refused
     async with database.session() as session:
         good = await session.get_one(Camera, "z-good")

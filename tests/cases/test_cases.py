@@ -32,9 +32,18 @@ async def active_subject(database: Database, clock: ManualClock, *, auto: bool =
     async with database.session() as session:
         case = await proposals.open_case(session, now, "zhang", "2026-1", "电动车被盗")
         subject = await proposals.propose(
-            session, now, "zhang", case=case.id, title="红衣", cls="person", upper="red", lower=None, villages=["v"], reason="监控",
+            session,
+            now,
+            "zhang",
+            case=case.id,
+            title="红衣",
+            cls="person",
+            upper="red",
+            lower=None,
+            villages=["v"],
+            reason="监控",
             expires_at=now + timedelta(days=7),
-        )  # fmt: skip
+        )
         await proposals.approve(session, now, "chen", subject.id, yes=True, auto_dispatch=auto)
         return subject.id
 
@@ -52,7 +61,9 @@ async def see(
         number = await camera_numbers.of_camera(session, camera, village)
     at_ms = to_microseconds(clock.now()) // 1000
     made = sighting(at_ms, number, next(_counts) % 512, upper=int(Colour[upper]), **fields)
-    await asyncio.to_thread(days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], fresh=[made.id])])
+    await asyncio.to_thread(
+        days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], fresh=[made.id])]
+    )
     return made
 
 
@@ -68,7 +79,9 @@ async def all_alerts(database: Database) -> list[Alert]:
         return list(await session.scalars(select(Alert).order_by(Alert.id)))
 
 
-async def test_a_matching_sighting_becomes_one_alert(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_a_matching_sighting_becomes_one_alert(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
     await see(database, clock, days)
@@ -89,7 +102,9 @@ async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: M
         alert = await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
         assert (alert.state, alert.confirmed_by, alert.thumbnail) == ("dispatched", "zhang", "alerts/x.jpg")
         with pytest.raises(ConflictError, match="village"):
-            await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x")
+            await proposals.seen_by_a_person(
+                session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x"
+            )
         with pytest.raises(NotFoundError):
             await proposals.seen_by_a_person(session, clock.now(), "zhang", 99, camera, 1, "x")
     clock.advance(8 * 86400)
@@ -98,7 +113,9 @@ async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: M
             await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
-async def test_an_expired_subject_stops_matching_at_once(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_an_expired_subject_stops_matching_at_once(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await active_subject(database, clock)
     clock.advance(7 * 86_400 + 1)
     await see(database, clock, days)
@@ -110,9 +127,18 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
     async with database.session() as session:
         case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
         subject = await proposals.propose(
-            session, now, "zhang", case=case.id, title="x", cls="person", upper="red", lower=None, villages=None, reason="grund",
+            session,
+            now,
+            "zhang",
+            case=case.id,
+            title="x",
+            cls="person",
+            upper="red",
+            lower=None,
+            villages=None,
+            reason="grund",
             expires_at=now + timedelta(days=1),
-        )  # fmt: skip
+        )
     async with database.session() as session:
         with pytest.raises(ForbiddenError, match="second person"):
             await proposals.approve(session, now, "zhang", subject.id, yes=True)
@@ -132,9 +158,18 @@ async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: Man
         case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
         with pytest.raises(UsageError, match="30 days"):
             await proposals.propose(
-                session, now, "zhang", case=case.id, title="x", cls="person", upper=None, lower=None, villages=None, reason="grund",
+                session,
+                now,
+                "zhang",
+                case=case.id,
+                title="x",
+                cls="person",
+                upper=None,
+                lower=None,
+                villages=None,
+                reason="grund",
                 expires_at=now + timedelta(days=31),
-            )  # fmt: skip
+            )
 
 
 async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: SightingStore) -> None:
@@ -175,7 +210,9 @@ async def test_direct_dispatch_only_where_the_approver_said_so(
     assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
 
 
-async def test_an_alert_outside_the_scope_does_not_exist(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_an_alert_outside_the_scope_does_not_exist(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await active_subject(database, clock)
     await see(database, clock, days)
     await matcher_of(database, clock, days).run_once()
@@ -217,7 +254,9 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
     assert "without its picture" in caplog.text
 
 
-async def test_who_is_still_there_is_found_when_approved(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_who_is_still_there_is_found_when_approved(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await see(database, clock, days)
     matcher = matcher_of(database, clock, days)
     assert await matcher.run_once() == 0  # nobody is looked for, and it is struck off the list
@@ -348,9 +387,18 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
         case = await proposals.open_case(session, now, "li", "7", "t")
         for village in ("wangjia", "xidian"):
             row = await proposals.propose(
-                session, now, "li", case=case.id, title=village, cls="person", upper="red", lower=None, villages=[village],
-                reason="case 7", expires_at=now + timedelta(days=5),
-            )  # fmt: skip
+                session,
+                now,
+                "li",
+                case=case.id,
+                title=village,
+                cls="person",
+                upper="red",
+                lower=None,
+                villages=[village],
+                reason="case 7",
+                expires_at=now + timedelta(days=5),
+            )
             await proposals.approve(session, now, "wang", row.id, yes=True)
 
     async def look(subject: WatchSubject, rows: Sequence[Sighting]) -> int:

@@ -28,7 +28,9 @@ async def _write(database: Database, number: int, rng: random.Random) -> None:
                     await session.flush()
                     await asyncio.sleep(rng.random() * 0.02)
                 if rng.random() < 0.3:
-                    rows = [{"at": now, "kind": "test.many", "data": {"writer": number, "turn": turn}} for _ in range(7)]
+                    rows = [
+                        {"at": now, "kind": "test.many", "data": {"writer": number, "turn": turn}} for _ in range(7)
+                    ]
                     await session.execute(insert(Event), rows)
                 if rng.random() < 0.2:
                     raise ZeroDivisionError

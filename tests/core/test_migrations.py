@@ -82,12 +82,17 @@ class Station:
         """How often each row is there, as the database writes it; without SQLAlchemy's types and parsers, which cost most of the time."""
         text = "::text" if self.engine.dialect.name == "postgresql" else ""
         with self.engine.begin() as connection:
-            return {table: _counted(connection, table, [f'"{c}"{text}' for c in wanted]) for table, wanted in columns.items()}
+            return {
+                table: _counted(connection, table, [f'"{c}"{text}' for c in wanted])
+                for table, wanted in columns.items()
+            }
 
     def columns(self) -> dict[str, list[str]]:
         if not self._columns:
             found = sa.inspect(self.engine).get_multi_columns()
-            self._columns = {name: [c["name"] for c in of] for (_, name), of in found.items() if name != "alembic_version"}
+            self._columns = {
+                name: [c["name"] for c in of] for (_, name), of in found.items() if name != "alembic_version"
+            }
         return self._columns
 
     def schema(self) -> dict[str, Any]:
@@ -142,7 +147,9 @@ def _step(station: Station, action: str, target: str, revision: str) -> None:
     before, kept = station.columns(), station.rows(station.columns())
     station.go(action, target)
     common = _common(revision, before, station.columns())
-    expected = {table: _only(kept[table], [before[table].index(c) for c in columns]) for table, columns in common.items()}
+    expected = {
+        table: _only(kept[table], [before[table].index(c) for c in columns]) for table, columns in common.items()
+    }
     assert station.rows(common) == expected, f"{action} over {revision} changed rows"
 
 

@@ -44,11 +44,15 @@ def test_what_is_no_zone(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["garbage", "mysql://x:geheim@h/d", "postgresql+asyncpg://u:geheim@h/d", "postgresql://u:geheim@h:port/d", "://"]
+    "address",
+    ["garbage", "mysql://x:geheim@h/d", "postgresql+asyncpg://u:geheim@h/d", "postgresql://u:geheim@h:port/d", "://"],
 )
 def test_a_database_that_cannot_be_used(address: str) -> None:
     said = refused(f'[data]\n\ndatabase = "{address}"\n')
-    assert said.startswith("minwang.toml:3: 'data.database': ") and "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE" in said
+    assert (
+        said.startswith("minwang.toml:3: 'data.database': ")
+        and "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE" in said
+    )
     assert "geheim" not in said
 
 
@@ -60,9 +64,16 @@ def test_the_usual_addresses_of_postgresql(scheme: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "wanted"),
-    [("/disk1", ["/disk1"]), ("/disk1,/disk2", ["/disk1", "/disk2"]), ('["/disk1", "/disk 2"]', ["/disk1", "/disk 2"]), ("[/disk1", ["[/disk1"])],
-)  # fmt: skip
-def test_volumes_from_the_environment(value: str, wanted: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [
+        ("/disk1", ["/disk1"]),
+        ("/disk1,/disk2", ["/disk1", "/disk2"]),
+        ('["/disk1", "/disk 2"]', ["/disk1", "/disk 2"]),
+        ("[/disk1", ["[/disk1"]),
+    ],
+)
+def test_volumes_from_the_environment(
+    value: str, wanted: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MINWANG_DATA__VOLUMES", value)
     assert settings.load().volumes == [folder / w for w in wanted]
 
@@ -74,7 +85,11 @@ def test_volumes_from_the_environment(value: str, wanted: list[str], folder: Pat
         ("minwang_web__port", "many", "environment variable minwang_web__port: 'web.port': "),
         ("MINWANG_WEB__PROT", "1", "environment variable MINWANG_WEB__PROT: unknown key 'web.prot'"),
         ("MINWANG_WBE__PORT", "1", "environment variable MINWANG_WBE__PORT: no section 'wbe'"),
-        ("MINWANG_STATION__TIMEZONE", "Asia/Shangai", "environment variable MINWANG_STATION__TIMEZONE: 'station.timezone': "),
+        (
+            "MINWANG_STATION__TIMEZONE",
+            "Asia/Shangai",
+            "environment variable MINWANG_STATION__TIMEZONE: 'station.timezone': ",
+        ),
         ("MINWANG_DATA", "/data", "environment variable MINWANG_DATA: 'data': "),
     ],
 )
@@ -111,7 +126,11 @@ def test_relative_paths_belong_to_the_file(folder: Path, monkeypatch: pytest.Mon
     )
     made = settings.load(Path("etc/minwang.toml"))
     here = folder / "etc"
-    assert (made.inventory, made.data.dir, made.volumes) == (here / "town.yaml", here / "data", [here / "v1", Path("/v2")])
+    assert (made.inventory, made.data.dir, made.volumes) == (
+        here / "town.yaml",
+        here / "data",
+        [here / "v1", Path("/v2")],
+    )
     assert made.certificate_files == (here / "c", here / "k")
     monkeypatch.setenv("MINWANG_DATA__DIR", "d")
     assert settings.load(file).data.dir == folder / "d"  # a variable's path belongs to the working directory
@@ -124,7 +143,9 @@ def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_command_prints_values_with_their_origin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("minwang.toml").write_text('[data]\ndatabase = "postgres://u:geheim@h/d?sslpassword=geheim"\n[web]\nport = 8081\n')
+    Path("minwang.toml").write_text(
+        '[data]\ndatabase = "postgres://u:geheim@h/d?sslpassword=geheim"\n[web]\nport = 8081\n'
+    )
     monkeypatch.setenv("MINWANG_WEB__HOST", "0.0.0.0")
     said = CliRunner().invoke(cli, ["settings"]).output
     assert said.startswith(f"# settings file: {folder / 'minwang.toml'}\n") and "geheim" not in said

@@ -204,7 +204,9 @@ async def test_work_is_guarded_by_what_it_needs(clock: ManualClock, expected_err
     await owned.close()
 
 
-async def test_a_cancellation_from_inside_is_a_failure_like_any_other(expected_errors: pytest.LogCaptureFixture) -> None:
+async def test_a_cancellation_from_inside_is_a_failure_like_any_other(
+    expected_errors: pytest.LogCaptureFixture,
+) -> None:
     """Whoever awaits a task that somebody else cancels gets CancelledError: the supervisor went with it, without a word."""
 
     async def broken_off() -> None:

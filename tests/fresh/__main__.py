@@ -26,8 +26,12 @@ def main() -> int:
         "--keep", type=Path, metavar="DIR", help="keep the roots and logs here; a bare root that is here is used again"
     )
     parser.add_argument("--short", action="store_true", help="as root only, and the READMEs' commands only")
-    parser.add_argument("--as", dest="user", choices=["root", visits.VISITOR], help="as one of them only; default: as both")
-    parser.add_argument("--container", action="store_true", help="build the container image and take its first steps instead")
+    parser.add_argument(
+        "--as", dest="user", choices=["root", visits.VISITOR], help="as one of them only; default: as both"
+    )
+    parser.add_argument(
+        "--container", action="store_true", help="build the container image and take its first steps instead"
+    )
     parser.add_argument(
         "--offline", action="store_true", help="a bundle on a system without network instead; see --offline --help"
     )

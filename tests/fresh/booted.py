@@ -70,7 +70,9 @@ class Machine:
         """Wait until a command succeeds; returns how long that took."""
         started = time.monotonic()
         while not self.succeeds(command):
-            assert time.monotonic() - started < seconds, f"{command}: not within {seconds} s: {self.run(command, check=False)}"
+            assert time.monotonic() - started < seconds, (
+                f"{command}: not within {seconds} s: {self.run(command, check=False)}"
+            )
             time.sleep(0.2)
         return time.monotonic() - started
 

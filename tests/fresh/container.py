@@ -97,7 +97,9 @@ class Container:
         self.name = images.call("from", IMAGE).stdout.split()[-1]
 
     def run(self, *command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        return self._images.call("run", "--isolation", "chroot", self.name, "--", *command, seconds=seconds, check=False)
+        return self._images.call(
+            "run", "--isolation", "chroot", self.name, "--", *command, seconds=seconds, check=False
+        )
 
 
 def _bytes(size: str | int) -> int:
@@ -145,7 +147,9 @@ def _first_steps(container: Container, figures: dict[str, float | str], wrong: l
     if status != "0":
         wrong.append(f"not healthy after {figures['healthy_s']} s: {told[-400:]}")
     if "chief" not in answers.get("users", ""):
-        wrong.append(f"`minwang user list` does not know the administrator of `init`: {answers.get('users', told[-200:])}")
+        wrong.append(
+            f"`minwang user list` does not know the administrator of `init`: {answers.get('users', told[-200:])}"
+        )
     _judge_doctor(answers.get("doctor", ""), wrong)
     if answers.get("stopped") != "0":
         wrong.append(f"`serve` after SIGTERM: status {answers.get('stopped')}: {told[-400:]}")

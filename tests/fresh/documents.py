@@ -72,7 +72,9 @@ class Block:
         """What a shell is given. `./minwang test` takes its time and is tried on its own."""
         typed = [c for c in self.commands() if c != "./minwang test"]
         beside = [BESIDE.format(self.options["beside"])] if "beside" in self.options else []
-        return "\n".join(beside) + UNTIL_UP + "\n".join(f"until_up {c}" if ENDLESS.match(c) else c for c in typed) + "\n"
+        return (
+            "\n".join(beside) + UNTIL_UP + "\n".join(f"until_up {c}" if ENDLESS.match(c) else c for c in typed) + "\n"
+        )
 
 
 def blocks(root: Path, files: Iterable[str]) -> list[Block]:

@@ -160,7 +160,9 @@ class Machine:
         stdin = subprocess.PIPE if answers else subprocess.DEVNULL
         output, line = "", ""
         with (
-            subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0) as process,
+            subprocess.Popen(
+                command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+            ) as process,
             self._log.open("ab") as log,
         ):
             assert process.stdout is not None
@@ -171,7 +173,9 @@ class Machine:
                     process.kill()
                     return Done(124, output + f"\n(no end after {seconds:.0f} s)", time.monotonic() - began)
                 if not select.select([process.stdout], [], [], min(left, 1.0))[0]:
-                    if process.poll() is not None:  # it has ended; what it left in the background still holds its output
+                    if (
+                        process.poll() is not None
+                    ):  # it has ended; what it left in the background still holds its output
                         break
                     continue
                 piece = os.read(process.stdout.fileno(), 65536)

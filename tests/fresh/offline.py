@@ -95,10 +95,17 @@ def bundles(work: Path, shared: Path) -> dict[str, float]:
     changed(clone, "core/migrations/versions/9000_lamp.py", MIGRATION.format(before=NEWEST), "2099-01-01T00:00:00Z")
     for name in ("b", "c"):
         if name == "c":
-            changed(clone, "station/roles/controller.py", "raise RuntimeError('broken for a test')\n", "2099-02-01T00:00:00Z")
+            changed(
+                clone,
+                "station/roles/controller.py",
+                "raise RuntimeError('broken for a test')\n",
+                "2099-02-01T00:00:00Z",
+            )
         say(f"bundle {name}")
         command = [python, "-m", "station", "bundle", "--out", shared / f"{name}.tar"]
-        subprocess.run(command, check=True, env={**environment, "PYTHONPATH": str(clone)}, cwd=clone, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command, check=True, env={**environment, "PYTHONPATH": str(clone)}, cwd=clone, stdout=subprocess.DEVNULL
+        )
     return figures
 
 
@@ -113,8 +120,21 @@ def changed(clone: Path, name: str, text: str, date: str) -> None:
 def run(machine: Machine) -> dict[str, object]:
     figures: dict[str, object] = {}
     steps: tuple[Callable[[Machine], dict[str, object]], ...] = (
-        install, again, account, confined, watchdog, crash, configuration_error, privileged_port, forward, back, refused, resumed, stop, remove,
-    )  # fmt: skip
+        install,
+        again,
+        account,
+        confined,
+        watchdog,
+        crash,
+        configuration_error,
+        privileged_port,
+        forward,
+        back,
+        refused,
+        resumed,
+        stop,
+        remove,
+    )
     for step in steps:
         started = time.monotonic()
         figures |= step(machine)
@@ -164,7 +184,9 @@ def confined(machine: Machine) -> dict[str, object]:
     """The unit's own restrictions, as the kernel applies them."""
     pid = machine.run(MAIN).strip()
     status = dict(line.split(":", 1) for line in machine.run(f"cat /proc/{pid}/status").splitlines())
-    assert int(status["CapBnd"], 16) == 0 and status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", status
+    assert (
+        int(status["CapBnd"], 16) == 0 and status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
+    ), status
     assert status["Uid"].split()[0] != "0" and status["Umask"].strip() == "0027"
     inside = f"nsenter -t {pid} -m setpriv --reuid=minwang --regid=minwang --init-groups"
     for path in ("/etc/x", "/opt/minwang/x", "/usr/x", "/srv/x"):
@@ -203,7 +225,9 @@ def configuration_error(machine: Machine) -> dict[str, object]:
     assert machine.run("systemctl show -p NRestarts --value minwang").strip() == "0"
     assert machine.run("systemctl is-failed minwang", check=False).strip() == "failed"
     assert "unknown key 'patrol.speed'" in machine.run("journalctl -u minwang --no-pager -n 20")
-    machine.run("cp -p /root/kept.toml /etc/minwang/minwang.toml; systemctl reset-failed minwang; systemctl start minwang")
+    machine.run(
+        "cp -p /root/kept.toml /etc/minwang/minwang.toml; systemctl reset-failed minwang; systemctl start minwang"
+    )
     answers(machine)
     return {}
 
@@ -277,7 +301,9 @@ def remove(machine: Machine) -> dict[str, object]:
     machine.run("mkdir -p /srv/disk1/cam && echo footage > /srv/disk1/cam/1.mp4; systemctl start minwang")
     machine.run("minwang uninstall --yes 2>&1")
     assert (
-        machine.run("ls /opt/minwang /usr/local/bin/minwang /etc/systemd/system/minwang.service 2>/dev/null || true").strip()
+        machine.run(
+            "ls /opt/minwang /usr/local/bin/minwang /etc/systemd/system/minwang.service 2>/dev/null || true"
+        ).strip()
         == ""
     )
     assert machine.succeeds(

@@ -27,7 +27,10 @@ class Release:
     keyring: Path
 
 
-DEBIAN, UBUNTU = Path("/usr/share/keyrings/debian-archive-keyring.gpg"), Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
+DEBIAN, UBUNTU = (
+    Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
+)
 RELEASES = {
     "bookworm": Release("bookworm", "debian", "Debian 12", "sid", "main", DEBIAN),
     "trixie": Release("trixie", "debian", "Debian 13", "sid", "main", DEBIAN),
@@ -94,7 +97,13 @@ def _settings(root: Path) -> None:
         "\n".join([*kept, 'APT::Get::Assume-Yes "true";']) + "\n"
     )
     home = Path.home()
-    for file in ("/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/xdg/pip/constraints.txt", "/etc/npmrc", "/etc/uv/uv.toml"):
+    for file in (
+        "/etc/pip.conf",
+        "/etc/xdg/pip/pip.conf",
+        "/etc/xdg/pip/constraints.txt",
+        "/etc/npmrc",
+        "/etc/uv/uv.toml",
+    ):
         _copy(Path(file), root / file[1:])
     for place in ("root", "etc/skel"):  # what /etc/skel holds every new user gets
         for name in (".npmrc", ".config/pip/pip.conf", ".config/uv/uv.toml"):

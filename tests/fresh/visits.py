@@ -31,7 +31,9 @@ class Figures:
     release: str
     user: str
     console_s: float | None = None  # from typing the command until the address of the console is told
-    first_demo_s: float | None = None  # until all that it promises has happened: three faults opened, an alert on the phones
+    first_demo_s: float | None = (
+        None  # until all that it promises has happened: three faults opened, an alert on the phones
+    )
     command_s: float | None = None  # until the command has ended
     downloaded_mb: float | None = None
     disk_mb: float | None = None
@@ -116,7 +118,9 @@ def refused_without_root(machine: Machine, folder: str, figures: Figures) -> Non
     if done.status == 0:
         return  # the release brings all of it
     if done.status != 1 or not command.startswith("apt-get install"):
-        _wrong(figures, f"`./minwang version` as {VISITOR} names no command that installs what is missing: {_end(done)}")
+        _wrong(
+            figures, f"`./minwang version` as {VISITOR} names no command that installs what is missing: {_end(done)}"
+        )
         return
     say(f"  told, and done as root: {command}")
     machine.run(f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive {command} -y --no-install-recommends")

@@ -13,11 +13,24 @@ W, H = SIZE
 
 # What is made → the families that name it rightly.
 RIGHT = {
-    "no_signal": {"no_signal"}, "black": {"black"}, "over": {"overexposed"}, "under": {"underexposed", "black"}, "veil": {"veil"},
-    "defocus": {"blurred"}, "drops": {"blurred_part", "blurred", "covered_part"}, "cast": {"cast"}, "colour_lost": {"monochrome"},
-    "noise": {"noise"}, "stripes": {"stripes"}, "mosaic": {"mosaic"}, "torn": {"mosaic"}, "cloth": {"covered", "covered_part"},
-    "leaf": {"covered", "covered_part", "blurred_part"}, "turned": {"moved"}, "sagging": {"moved"},
-}  # fmt: skip
+    "no_signal": {"no_signal"},
+    "black": {"black"},
+    "over": {"overexposed"},
+    "under": {"underexposed", "black"},
+    "veil": {"veil"},
+    "defocus": {"blurred"},
+    "drops": {"blurred_part", "blurred", "covered_part"},
+    "cast": {"cast"},
+    "colour_lost": {"monochrome"},
+    "noise": {"noise"},
+    "stripes": {"stripes"},
+    "mosaic": {"mosaic"},
+    "torn": {"mosaic"},
+    "cloth": {"covered", "covered_part"},
+    "leaf": {"covered", "covered_part", "blurred_part"},
+    "turned": {"moved"},
+    "sagging": {"moved"},
+}
 
 
 def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
@@ -46,7 +59,11 @@ def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> I
             mask = np.zeros((H, W), np.float32)
             for _ in range((2, 4, 7)[s]):
                 cv2.circle(
-                    mask, (int(rng.uniform(0.1, 0.9) * W), int(rng.uniform(0.1, 0.9) * H)), int(rng.uniform(60, 95)), 1.0, -1
+                    mask,
+                    (int(rng.uniform(0.1, 0.9) * W), int(rng.uniform(0.1, 0.9) * H)),
+                    int(rng.uniform(60, 95)),
+                    1.0,
+                    -1,
                 )
             mask = cv2.GaussianBlur(mask, (0, 0), 8)[..., None]
             made = picture * (1 - mask) + out * mask
@@ -70,7 +87,9 @@ def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> I
                 x, y = int(rng.uniform(0, W // 16 - 1)) * 16, int(rng.uniform(0, H // 16 - 1)) * 16
                 ww = 16 * int(rng.integers(1, 6))
                 sx, sy = int(rng.uniform(0, W - ww)), int(rng.uniform(0, H - 16))
-                made[y : y + 16, x : x + ww] = picture[sy : sy + 16, sx : sx + ww][:, : made[y : y + 16, x : x + ww].shape[1]]
+                made[y : y + 16, x : x + ww] = picture[sy : sy + 16, sx : sx + ww][
+                    :, : made[y : y + 16, x : x + ww].shape[1]
+                ]
         case "torn":
             made = picture.copy()
             for _ in range((3, 7, 14)[s]):
@@ -82,12 +101,17 @@ def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> I
             made = _covered(picture, (0.22, 0.4, 0.6)[s], rng, green=True)
         case "turned":
             dx, dy = (0.025, 0.09, 0.3)[s] * W, (0.01, 0.03, 0.1)[s] * H
-            made = cv2.warpAffine(picture, np.array([[1, 0, dx], [0, 1, dy]], np.float32), SIZE, borderMode=cv2.BORDER_REFLECT)
+            made = cv2.warpAffine(
+                picture, np.array([[1, 0, dx], [0, 1, dy]], np.float32), SIZE, borderMode=cv2.BORDER_REFLECT
+            )
         case "sagging":
             made = cv2.warpAffine(
-                picture, cv2.getRotationMatrix2D((W / 2, H / 2), (2.0, 5.0, 14.0)[s], 1.0) + np.array([[0, 0, 0], [0, 0, (6, 18, 50)[s]]]),
-                SIZE, borderMode=cv2.BORDER_REFLECT,
-            )  # fmt: skip
+                picture,
+                cv2.getRotationMatrix2D((W / 2, H / 2), (2.0, 5.0, 14.0)[s], 1.0)
+                + np.array([[0, 0, 0], [0, 0, (6, 18, 50)[s]]]),
+                SIZE,
+                borderMode=cv2.BORDER_REFLECT,
+            )
         case _:
             raise ValueError(name)
     if name in ("veil", "defocus", "drops", "cloth", "leaf"):  # the sensor behind it goes on to waver

@@ -14,12 +14,26 @@ from tests.health.places import SIZE, Image
 W, H = SIZE
 
 RIGHT = {
-    "card": {"no_signal"}, "dark": {"black"}, "gain_up": {"overexposed"}, "gain_down": {"underexposed", "black"},
-    "haze": {"veil"}, "soft": {"blurred"}, "smear": {"blurred_part", "blurred", "covered_part"}, "balance": {"cast"}, "grey": {"monochrome"},
-    "snow": {"noise"}, "bands": {"stripes"}, "hum": {"stripes"}, "blocks": {"mosaic"}, "half": {"mosaic", "covered_part", "covered"},
-    "hand": {"covered", "covered_part"}, "poster": {"covered", "covered_part"}, "panned": {"moved"}, "zoomed": {"moved"},
+    "card": {"no_signal"},
+    "dark": {"black"},
+    "gain_up": {"overexposed"},
+    "gain_down": {"underexposed", "black"},
+    "haze": {"veil"},
+    "soft": {"blurred"},
+    "smear": {"blurred_part", "blurred", "covered_part"},
+    "balance": {"cast"},
+    "grey": {"monochrome"},
+    "snow": {"noise"},
+    "bands": {"stripes"},
+    "hum": {"stripes"},
+    "blocks": {"mosaic"},
+    "half": {"mosaic", "covered_part", "covered"},
+    "hand": {"covered", "covered_part"},
+    "poster": {"covered", "covered_part"},
+    "panned": {"moved"},
+    "zoomed": {"moved"},
     "elsewhere": {"moved", "covered"},
-}  # fmt: skip
+}
 
 
 def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
@@ -79,7 +93,9 @@ def _smear(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gen
 
 
 def _balance(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    blue, red = ((0.78, 1.18), (0.6, 1.4), (0.35, 1.7))[s] if rng.random() < 0.5 else ((1.2, 0.8), (1.45, 0.62), (1.8, 0.4))[s]
+    blue, red = (
+        ((0.78, 1.18), (0.6, 1.4), (0.35, 1.7))[s] if rng.random() < 0.5 else ((1.2, 0.8), (1.45, 0.62), (1.8, 0.4))[s]
+    )
     return _back(_linear(picture) * np.array([blue, 1.0, red], np.float32))
 
 
@@ -140,7 +156,9 @@ def _hand(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
     mask = np.zeros((H, W), np.float32)
     wide, tall = (0.3, 0.42, 0.6)[s] * W, (0.5, 0.65, 0.9)[s] * H
     x, y = rng.uniform(0.25, 0.75) * W, H - tall * 0.4
-    cv2.ellipse(mask, (int(x), int(y)), (int(wide / 1.6), int(tall / 1.3)), float(rng.uniform(-25, 25)), 0, 360, 1.0, -1)
+    cv2.ellipse(
+        mask, (int(x), int(y)), (int(wide / 1.6), int(tall / 1.3)), float(rng.uniform(-25, 25)), 0, 360, 1.0, -1
+    )
     mask = cv2.GaussianBlur(mask, (0, 0), 5)[..., None]
     grain = cv2.GaussianBlur(rng.normal(0, 30, (H, W)).astype(np.float32), (0, 0), 9)[..., None]
     skin = np.array([0.55, 0.7, 1.0]) * (float(picture.mean()) * 0.8 + 10) + grain
@@ -154,7 +172,13 @@ def _poster(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
     sheet = np.full((tall, wide, 3), 210.0)
     for i in range(5):
         cv2.putText(
-            sheet, "NOTICE " + str(i), (8, int(tall * (i + 1) / 6)), cv2.FONT_HERSHEY_SIMPLEX, tall / 200, (30, 30, 160), 5
+            sheet,
+            "NOTICE " + str(i),
+            (8, int(tall * (i + 1) / 6)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            tall / 200,
+            (30, 30, 160),
+            5,
         )
     made = picture.astype(np.float64)
     made[y : y + tall, x : x + wide] = cv2.GaussianBlur(sheet, (0, 0), 4) * (0.25 + 0.5 * picture.mean() / 128)
@@ -191,8 +215,23 @@ def _elsewhere(picture: Image, s: int, rng: np.random.Generator, live: np.random
 
 
 _MADE = {
-    "card": _card, "dark": _dark, "gain_up": _gain((2.6, 4.5, 9.0)), "gain_down": _gain((0.16, 0.08, 0.03)), "haze": _haze,
-    "soft": _soft, "smear": _smear, "balance": _balance, "grey": _grey, "snow": _snow, "bands": _bands, "hum": _hum,
-    "blocks": _blocks, "half": _half, "hand": _hand, "poster": _poster, "panned": _panned, "zoomed": _zoomed,
+    "card": _card,
+    "dark": _dark,
+    "gain_up": _gain((2.6, 4.5, 9.0)),
+    "gain_down": _gain((0.16, 0.08, 0.03)),
+    "haze": _haze,
+    "soft": _soft,
+    "smear": _smear,
+    "balance": _balance,
+    "grey": _grey,
+    "snow": _snow,
+    "bands": _bands,
+    "hum": _hum,
+    "blocks": _blocks,
+    "half": _half,
+    "hand": _hand,
+    "poster": _poster,
+    "panned": _panned,
+    "zoomed": _zoomed,
     "elsewhere": _elsewhere,
-}  # fmt: skip
+}

@@ -69,8 +69,12 @@ class Place:
         self.lamp_light = np.zeros((h, w), np.float32)
         for _ in range(2):
             cx, cy = self.rng.uniform(0, w), self.rng.uniform(0.2 * h, 0.8 * h)
-            self.lamp_light += np.exp(-(((xx - cx) / (0.3 * w)) ** 2 + ((yy - cy) / (0.45 * h)) ** 2)).astype(np.float32)
-        self.infra_light = np.exp(-(((xx - w / 2) / (0.45 * w)) ** 2 + ((yy - 0.6 * h) / (0.55 * h)) ** 2)).astype(np.float32)
+            self.lamp_light += np.exp(-(((xx - cx) / (0.3 * w)) ** 2 + ((yy - cy) / (0.45 * h)) ** 2)).astype(
+                np.float32
+            )
+        self.infra_light = np.exp(-(((xx - w / 2) / (0.45 * w)) ** 2 + ((yy - 0.6 * h) / (0.55 * h)) ** 2)).astype(
+            np.float32
+        )
 
 
 def sun(hour: float) -> float:
@@ -105,7 +109,9 @@ def shoot(place: Place, hour: float, weather: Weather, guests: Guests, rng: np.r
     if guests.lorry:
         _lorry(scene, guests, rng)
     day = 0.35 if place.indoors else sun(hour)
-    ambient = 0.0002 + (0.35 + 0.65 * weather.cloud) * day * (1 - 0.5 * weather.cloud * rng.uniform(0.6, 1)) + twilight(hour)
+    ambient = (
+        0.0002 + (0.35 + 0.65 * weather.cloud) * day * (1 - 0.5 * weather.cloud * rng.uniform(0.6, 1)) + twilight(hour)
+    )
     direct = day * (1 - weather.cloud) * 1.4
     moved = np.roll(place.shadow, int((hour - 12) * 25), axis=1)
     shade = (moved > 0.5 + 0.1 * np.cos(hour)).astype(np.float32)
@@ -113,7 +119,9 @@ def shoot(place: Place, hour: float, weather: Weather, guests: Guests, rng: np.r
     warmth = np.array([1.0, 1.0, 1.0], np.float32)
     if 0 < day < 0.45 and not place.indoors:
         warmth = np.array([0.8, 0.96, 1.12], np.float32)
-    light: Any = (ambient + direct * shade)[..., None] * warmth if not place.indoors else np.full((h, w, 1), 0.35, np.float32)
+    light: Any = (
+        (ambient + direct * shade)[..., None] * warmth if not place.indoors else np.full((h, w, 1), 0.35, np.float32)
+    )
     dark = ambient < 0.02
     if dark and place.lamps:
         light = light + 0.02 * place.lamp_light[..., None] * np.array([0.55, 0.8, 1.1], np.float32)
@@ -196,7 +204,9 @@ def _soft_field(rng: np.random.Generator, coarse: int) -> Light:
 def mark(picture: Image, place: Place, hour: float, day: int) -> None:
     """The time and the name in the picture."""
     if place.marks:
-        text = f"2026-03-{1 + day % 28:02d} {int(hour):02d}:{int(hour % 1 * 60):02d}:{(day * 7 + int(hour * 13)) % 60:02d}"
+        text = (
+            f"2026-03-{1 + day % 28:02d} {int(hour):02d}:{int(hour % 1 * 60):02d}:{(day * 7 + int(hour * 13)) % 60:02d}"
+        )
         for words, at in ((text, (380, 24)), (place.name[:12], (14, 346))):
             cv2.putText(picture, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 4)
             cv2.putText(picture, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 2)
@@ -238,7 +248,8 @@ def drawn(seed: int) -> list[Light]:
     for _ in range(int(rng.integers(1, 4))):
         cx, cy, r = int(rng.uniform(0, w)), int(rng.uniform(0.2, 0.5) * h), int(rng.uniform(30, 70))
         leaves = sum(
-            cv2.resize(rng.uniform(-1, 1, (2**k, 2**k)).astype(np.float32), (2 * r, 2 * r)) / 1.4**k for k in range(2, 7)
+            cv2.resize(rng.uniform(-1, 1, (2**k, 2**k)).astype(np.float32), (2 * r, 2 * r)) / 1.4**k
+            for k in range(2, 7)
         )
         for dy in range(2 * r):
             for dx in range(2 * r):

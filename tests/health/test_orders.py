@@ -30,7 +30,9 @@ def test_deadlines_count_working_hours() -> None:
     assert deadline(at("2026-11-20T16:00"), 4, SHANGHAI) == at("2026-11-21T10:00")  # Friday to Saturday
     assert deadline(at("2026-11-21T17:00"), 2, SHANGHAI) == at("2026-11-23T09:00")  # over Sunday
     assert deadline(at("2026-11-22T03:00"), 1, SHANGHAI) == at("2026-11-23T09:00")
-    assert deadline(at("2026-03-28T17:00", BERLIN), 2, BERLIN) == at("2026-03-30T09:00", BERLIN)  # the night of summer time
+    assert deadline(at("2026-03-28T17:00", BERLIN), 2, BERLIN) == at(
+        "2026-03-30T09:00", BERLIN
+    )  # the night of summer time
 
 
 @given(
@@ -57,9 +59,19 @@ async def session(database: Database, clock: ManualClock) -> AsyncSession:  # ty
 
 def fault(session: AsyncSession, now: datetime, camera: str = "c-1", family: str = "black", severity: int = 1) -> Fault:
     made = Fault(
-        camera=camera, village="v", family=family, state="open", severity=severity, detail="" if camera else "v", figures={},
-        facts={"marks": [[now.timestamp(), True, "day"]]}, first_seen=now, opened_at=now, looks=1, times=1,
-    )  # fmt: skip
+        camera=camera,
+        village="v",
+        family=family,
+        state="open",
+        severity=severity,
+        detail="" if camera else "v",
+        figures={},
+        facts={"marks": [[now.timestamp(), True, "day"]]},
+        first_seen=now,
+        opened_at=now,
+        looks=1,
+        times=1,
+    )
     session.add(made)
     return made
 

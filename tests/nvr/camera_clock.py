@@ -145,5 +145,7 @@ def place(clock: CameraClock, wall: WallClock | None = None) -> list[Placed]:
 def _placed(run: Run, wall: WallClock) -> Iterator[Placed]:
     start, durations = wall.place(run.times[0], run.durations, run.arrival_us)
     assert len(durations) == len(run.durations) and min(durations) > 0
-    for picture, time, shown, at in zip(run.pictures, run.times, run.shown, accumulate(durations, initial=start), strict=False):
+    for picture, time, shown, at in zip(
+        run.pictures, run.times, run.shown, accumulate(durations, initial=start), strict=False
+    ):
         yield Placed(picture, wall.wall(at + shown - time), wall.wall(at))

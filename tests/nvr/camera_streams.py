@@ -27,9 +27,26 @@ def encode(
     fixed += "" if codec == "h264" else ":log-level=none:pools=1"
     option = "-x264-params" if codec == "h264" else "-x265-params"
     command = [
-        "ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"{source}=s={size}:r=25:d={count / 25}", "-an", "-pix_fmt", "yuv420p", "-c:v", library,
-        "-preset", "ultrafast", option, fixed + (f":{params}" if params else ""), "-f", "h264" if codec == "h264" else "hevc", "-",
-    ]  # fmt: skip
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        f"{source}=s={size}:r=25:d={count / 25}",
+        "-an",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:v",
+        library,
+        "-preset",
+        "ultrafast",
+        option,
+        fixed + (f":{params}" if params else ""),
+        "-f",
+        "h264" if codec == "h264" else "hevc",
+        "-",
+    ]
     data = subprocess.run(command, check=True, capture_output=True).stdout
     units: list[Unit] = []
     for piece in re.split(b"\0\0\0\1|\0\0\1", data)[1:]:
@@ -45,7 +62,9 @@ def encode(
 def sample(unit: Unit, codec: str) -> bytes:
     """What a file holds of a picture: its NAL units without parameter sets, with lengths."""
     kept = [
-        n for n in unit if role_of(n, codec) not in (NalRole.PARAMETER_SET, NalRole.SKIP, NalRole.DELIMITER, NalRole.FILLER)
+        n
+        for n in unit
+        if role_of(n, codec) not in (NalRole.PARAMETER_SET, NalRole.SKIP, NalRole.DELIMITER, NalRole.FILLER)
     ]
     return b"".join(len(n).to_bytes(4, "big") + n for n in kept)
 
@@ -109,7 +128,12 @@ class Packet:
 
     def framed(self) -> bytes:
         head = struct.pack(
-            ">BBHII", 0x80, self.payload_type | (0x80 if self.marker else 0), self.seq & 0xFFFF, self.ts & 0xFFFFFFFF, self.ssrc
+            ">BBHII",
+            0x80,
+            self.payload_type | (0x80 if self.marker else 0),
+            self.seq & 0xFFFF,
+            self.ts & 0xFFFFFFFF,
+            self.ssrc,
         )
         return struct.pack(">cBH", b"$", self.channel, len(head) + len(self.payload)) + head + self.payload
 
@@ -126,7 +150,9 @@ def fragments(nal: bytes, codec: str, size: int) -> list[bytes]:
     found = []
     for at in range(0, len(body), size):
         flags = (0x80 if at == 0 else 0) | (0x40 if at + size >= len(body) else 0) | kind
-        start = bytes([nal[0] & 0xE0 | 28, flags]) if codec == "h264" else bytes([nal[0] & 0x81 | 49 << 1, nal[1], flags])
+        start = (
+            bytes([nal[0] & 0xE0 | 28, flags]) if codec == "h264" else bytes([nal[0] & 0x81 | 49 << 1, nal[1], flags])
+        )
         found.append(start + body[at : at + size])
     return found
 

@@ -65,9 +65,16 @@ class FedSession:
     it, whole pictures by nvr.media.batch_depacketizer; otherwise it is read packet by packet."""
 
     def __init__(
-        self, codec: str = "h264", recording: Recording | None = None, *, began: float = 0.0, stall: float = 5.0,
-        audio: AudioTrack | None = None, fast: bool = False, **more: Any,
-    ):  # fmt: skip
+        self,
+        codec: str = "h264",
+        recording: Recording | None = None,
+        *,
+        began: float = 0.0,
+        stall: float = 5.0,
+        audio: AudioTrack | None = None,
+        fast: bool = False,
+        **more: Any,
+    ):
         self.recording = recording or Recording(segment_seconds=3600)
         self.wire = Wire()
         self.now = began

@@ -31,7 +31,13 @@ def video_format(clip: LoopClip) -> VideoFormat:
 
 
 def film(
-    folder: Path, start_us: int, clip: LoopClip, *, sound: AudioTrack | None = None, sound_bytes: int = 8000, count: int = 20
+    folder: Path,
+    start_us: int,
+    clip: LoopClip,
+    *,
+    sound: AudioTrack | None = None,
+    sound_bytes: int = 8000,
+    count: int = 20,
 ) -> list[LocatedGop]:
     """A segment file of `count` pictures of a clip that starts at `start_us`; returns its GOPs."""
     path = folder / segment_index.name_of(start_us)
@@ -57,5 +63,6 @@ def film(
 
 def located(path: Path, start_us: int, gops: Sequence[gop_index.Gop]) -> list[LocatedGop]:
     return [
-        LocatedGop(start_us + g.time_us, start_us + g.time_us + g.duration_us, path, g.offset, g.size, start_us) for g in gops
+        LocatedGop(start_us + g.time_us, start_us + g.time_us + g.duration_us, path, g.offset, g.size, start_us)
+        for g in gops
     ]

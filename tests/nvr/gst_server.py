@@ -14,7 +14,9 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 PICTURE = "video/x-raw,width=640,height=360,framerate=25/1"
-ENCODER = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate={kilobits} ! video/x-h264,profile=baseline"
+ENCODER = (
+    "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate={kilobits} ! video/x-h264,profile=baseline"
+)
 
 
 def main() -> None:

@@ -52,9 +52,15 @@ class ScriptedCamera:
 
 @asynccontextmanager
 async def scripted(
-    clip: LoopClip, script: Script, *, path: str = "/cam", sdp: Callable[[str], str] = lambda text: text, channel: int = 0,
-    sends: bool = True, skip: int = 0,
-) -> AsyncIterator[ScriptedCamera]:  # fmt: skip
+    clip: LoopClip,
+    script: Script,
+    *,
+    path: str = "/cam",
+    sdp: Callable[[str], str] = lambda text: text,
+    channel: int = 0,
+    sends: bool = True,
+    skip: int = 0,
+) -> AsyncIterator[ScriptedCamera]:
     """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all) and begins `skip`
     pictures behind a keyframe."""
     seen: list[Request] = []

@@ -121,7 +121,9 @@ class Recording:
                 self.sink.fragment(part, run.arrival_us + later_us)
             number += len(run.pictures)
 
-    def pictures(self, count: int, first_us: int = ORIGIN_US, step_us: int = 40_000, gop: int = 25, time: int = 0) -> int:
+    def pictures(
+        self, count: int, first_us: int = ORIGIN_US, step_us: int = 40_000, gop: int = 25, time: int = 0
+    ) -> int:
         """`count` single pictures that arrive `step_us` apart; returns when the next one would."""
         for i in range(count):
             at = time + i * step_us * 9 // 100

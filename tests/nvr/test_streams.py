@@ -36,7 +36,11 @@ async def test_what_was_observed_restarts_nothing(rtsp_camera: Camera, recording
     async with recording(spec) as machine:
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 5)
-        for facts in (StreamFacts(fell_back_at=SystemClock().now()), StreamFacts(refused=True), StreamFacts(quarantined=True)):
+        for facts in (
+            StreamFacts(fell_back_at=SystemClock().now()),
+            StreamFacts(refused=True),
+            StreamFacts(quarantined=True),
+        ):
             await machine.want([spec], facts={spec.id: facts})
         assert machine.streams["cam/main"] is state and state.alive and state.reconnects == 0
         frames = state.counters.frames
@@ -77,7 +81,9 @@ BAD_ADDRESSES = ["rtsp://[::1/cam", "rtsp://cam:port/x", "rtsp:///cam", "rtsp://
 
 
 @pytest.mark.parametrize("url", BAD_ADDRESSES)
-async def test_an_address_that_is_none_is_a_gap_with_a_remedy(url: str, recording: Recording, database: Database) -> None:
+async def test_an_address_that_is_none_is_a_gap_with_a_remedy(
+    url: str, recording: Recording, database: Database
+) -> None:
     with pytest.raises(StationFault, match="correct it in the inventory"):
         StreamSpec("c/main", url).check()
     spec = StreamSpec("cam/main", url, LOGIN)
@@ -184,7 +190,9 @@ async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(re
         closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
         machine.engines.native, machine.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
         state = StreamState(
-            StreamSpec("c/main", NOWHERE), machine._sink(StreamSpec("c/main", NOWHERE), StreamCounters()), StreamCounters()
+            StreamSpec("c/main", NOWHERE),
+            machine._sink(StreamSpec("c/main", NOWHERE), StreamCounters()),
+            StreamCounters(),
         )
         assert await machine._record_once(state) is closed
         assert state.choice is not None

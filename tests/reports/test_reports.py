@@ -48,7 +48,9 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
                 at = start + hour * HOUR + quarter * HOUR // 4
                 await append(session, [segment("wj-01/main", at, at + HOUR // 4)])
         for hour, cause in ((8, "unreachable"), (9, "recorder_down")):
-            session.add(Gap(stream="wj-01/main", start_us=start + hour * HOUR, end_us=start + (hour + 1) * HOUR, cause=cause))
+            session.add(
+                Gap(stream="wj-01/main", start_us=start + hour * HOUR, end_us=start + (hour + 1) * HOUR, cause=cause)
+            )
         for camera, family, detail in (("wj-02", "black", "x"), ("", "uplink", "wangjia")):
             session.add(
                 Fault(
@@ -58,10 +60,16 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
             )  # fmt: skip
         session.add(
             Fault(
-                camera="", village="xidian", family="uplink", state="open", severity=1, detail="xidian", first_seen=clock.now(),
+                camera="",
+                village="xidian",
+                family="uplink",
+                state="open",
+                severity=1,
+                detail="xidian",
+                first_seen=clock.now(),
                 opened_at=clock.now(),
             )
-        )  # fmt: skip
+        )
     clock.advance(10 * 3600 + 1)
     report = await reports.village("wangjia", "2026-11")
     assert (report.cameras, report.cameras_government) == (3, 0)
@@ -116,7 +124,11 @@ async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database
     """In all figures of the month, whenever its report is made."""
     reports, _, clock = await _october(database)
     async with database.session() as session:
-        outage = {"severity": 1, "first_seen": clock.now() - timedelta(days=5), "closed_at": clock.now() - timedelta(days=4)}
+        outage = {
+            "severity": 1,
+            "first_seen": clock.now() - timedelta(days=5),
+            "closed_at": clock.now() - timedelta(days=4),
+        }
         for village in ("wangjia", "xidian"):
             fault = Fault(camera="", village=village, family="uplink", state="closed", detail=village, **outage)
             fault.opened_at, fault.figures, fault.facts = outage["first_seen"], {}, {}
@@ -152,18 +164,32 @@ async def test_repairs_reach_the_village(database: Database, clock: ManualClock)
     async with database.session() as session:
         for n, (state, village, cost, warranty) in enumerate(
             [
-                ("closed", "wangjia", 120.0, False), ("closed", "wangjia", 900.0, True), ("closed", "wangjia", None, False),
-                ("working", "wangjia", 50.0, False), ("closed", "xidian", 7.0, False), ("merged", "wangjia", 30.0, False),
+                ("closed", "wangjia", 120.0, False),
+                ("closed", "wangjia", 900.0, True),
+                ("closed", "wangjia", None, False),
+                ("working", "wangjia", 50.0, False),
+                ("closed", "xidian", 7.0, False),
+                ("merged", "wangjia", 30.0, False),
             ],
             1,
-        ):  # fmt: skip
+        ):
             session.add(
                 WorkOrder(
-                    id=n, village=village, camera="wj-01", title=f"order {n}", state=state, severity=1, created_at=now,
-                    created_by="x", respond_by=now, mend_by=now, closed_at=now if state == "closed" else None, cost=cost,
+                    id=n,
+                    village=village,
+                    camera="wj-01",
+                    title=f"order {n}",
+                    state=state,
+                    severity=1,
+                    created_at=now,
+                    created_by="x",
+                    respond_by=now,
+                    mend_by=now,
+                    closed_at=now if state == "closed" else None,
+                    cost=cost,
                     warranty=warranty,
                 )
-            )  # fmt: skip
+            )
         await session.flush()
         session.add(WorkOrderNote(order=6, at=now, by="x", step="merged", text=""))
     clock.advance(60)
@@ -189,7 +215,9 @@ async def test_the_printed_page_holds_no_picture_and_no_person(database: Databas
         assert "<img" not in page
         assert "王家村" in page
         assert ("未定稿" if language == "zh" else "Not final") in page
-    assert not re.search(r"rtsp|snapshot|thumb|plate|face|person|lng|lat\b", json.dumps(asdict(report), ensure_ascii=False))
+    assert not re.search(
+        r"rtsp|snapshot|thumb|plate|face|person|lng|lat\b", json.dumps(asdict(report), ensure_ascii=False)
+    )
 
 
 async def test_unknown_village_and_month(database: Database, clock: ManualClock) -> None:

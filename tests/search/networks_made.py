@@ -21,7 +21,9 @@ def red_quarters() -> Model:
     means = ops.avg_pool(picture, [16, 16], [0, 0], [0, 0], [16, 16], True)
     red = ops.gather(means, ops.constant(np.array([2], np.int64)), ops.constant(np.array(1, np.int64)))
     green = ops.gather(means, ops.constant(np.array([1], np.int64)), ops.constant(np.array(1, np.int64)))
-    scores = ops.reshape(ops.divide(ops.subtract(red, green), ops.constant(np.float32(255))), np.array([4, 1], np.int64), False)
+    scores = ops.reshape(
+        ops.divide(ops.subtract(red, green), ops.constant(np.float32(255))), np.array([4, 1], np.int64), False
+    )
     boxes = ops.concat([ops.constant(QUARTERS), scores], 1)
     boxes.output(0).set_names({"boxes"})
     labels = ops.constant(np.array([1, 1, 1, 1], np.int64))
@@ -44,7 +46,8 @@ def write_pack(folder: Path, model: Model, **fields: Any) -> Pack:
     folder.mkdir(parents=True, exist_ok=True)
     save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
     files = tuple(
-        PackFile(name=p.name, bytes=p.stat().st_size, sha256=checksum(p)) for p in (folder / "model.xml", folder / "model.bin")
+        PackFile(name=p.name, bytes=p.stat().st_size, sha256=checksum(p))
+        for p in (folder / "model.xml", folder / "model.bin")
     )
     known: dict[str, Any] = {
         "id": "red-quarters", "version": "1", "task": "detect", "format": "openvino", "licence": "none", "files": files,

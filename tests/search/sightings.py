@@ -30,12 +30,24 @@ def many(count: int, *, seed: int = 1, cameras: int = 12, days: float = 3.0) -> 
         upper, lower = rng.randrange(5), rng.randrange(5)
         x, y = rng.random(), rng.random()
         made = sighting(
-            at, rng.randrange(cameras), n % 512, cls=rng.choice((1, 1, 2, 6, 10)), upper=upper, lower=lower, score=rng.randrange(300, 1000),
-            upper2=rng.choice([0, *(c for c in range(1, 5) if c != upper)]), lower2=rng.choice([0, *(c for c in range(1, 5) if c != lower)]),
-            direction=rng.randrange(9), speed=rng.randrange(4), attributes=rng.randrange(8), h=rng.randrange(300, 9000),
-            tone=rng.choice((0, 0, 0, 5)), end_ms=at + rng.randrange(60_000), cells=cell_bit(x, y),
+            at,
+            rng.randrange(cameras),
+            n % 512,
+            cls=rng.choice((1, 1, 2, 6, 10)),
+            upper=upper,
+            lower=lower,
+            score=rng.randrange(300, 1000),
+            upper2=rng.choice([0, *(c for c in range(1, 5) if c != upper)]),
+            lower2=rng.choice([0, *(c for c in range(1, 5) if c != lower)]),
+            direction=rng.randrange(9),
+            speed=rng.randrange(4),
+            attributes=rng.randrange(8),
+            h=rng.randrange(300, 9000),
+            tone=rng.choice((0, 0, 0, 5)),
+            end_ms=at + rng.randrange(60_000),
+            cells=cell_bit(x, y),
             path=pack_path([Point(at, int(x * 10_000), int(y * 10_000), 1000)]),
-        )  # fmt: skip
+        )
         found[made.id] = made
     return list(found.values())
 

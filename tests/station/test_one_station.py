@@ -27,7 +27,10 @@ def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
     (folder / "minwang.toml").write_text('inventory = "town.yaml"\n[web]\nport = 0\n[data]\n' + data)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "station", "serve"], cwd=folder, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [sys.executable, "-m", "station", "serve"],
+            cwd=folder,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     try:
         deadline = time.monotonic() + 30

@@ -30,7 +30,9 @@ def station_database() -> None:
 @pytest.fixture(scope="module", params=["h264", "h265"])
 def farm(request: pytest.FixtureRequest) -> Iterator[str]:
     gi = subprocess.run(
-        ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"], capture_output=True, check=False
+        ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"],
+        capture_output=True,
+        check=False,
     )
     if gi.returncode != 0:
         pytest.skip("GStreamer's RTSP server is not installed; ./minwang test names the packages")
@@ -74,9 +76,21 @@ def test_recorded_read_back_patrolled_and_searched(farm: str, tmp_path: Path) ->
     pictures = 0
     for path in files:
         done = subprocess.run(
-            ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames", "-of", "json", str(path)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            [
+                "ffprobe",
+                "-v",
+                "error",
+                "-count_frames",
+                "-show_entries",
+                "stream=codec_name,nb_read_frames",
+                "-of",
+                "json",
+                str(path),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stderr == "", f"{path}: {done.stderr}"
         stream = json.loads(done.stdout)["streams"][0]
         assert stream["codec_name"] == {"h264": "h264", "h265": "hevc"}[farm]
@@ -87,15 +101,23 @@ def test_recorded_read_back_patrolled_and_searched(farm: str, tmp_path: Path) ->
     assert len(station("models", "add", str(MODELS), "--json", cwd=tmp_path)) == 8
     assert station("models", "verify", "--json", cwd=tmp_path) == []
     indexed = station("index", "--json", cwd=tmp_path)
-    assert indexed["sightings"] >= 2 and indexed["detector"].startswith("person-vehicle-bike-2004") and indexed["wrong"] == []
+    assert (
+        indexed["sightings"] >= 2
+        and indexed["detector"].startswith("person-vehicle-bike-2004")
+        and indexed["wrong"] == []
+    )
     assert station("index", "--json", cwd=tmp_path)["sightings"] == 0
-    found = station("search", "--class", "person", "--limit", "50", "--reason", "案件 1", "--json", cwd=tmp_path)["rows"]
+    found = station("search", "--class", "person", "--limit", "50", "--reason", "案件 1", "--json", cwd=tmp_path)[
+        "rows"
+    ]
     assert {r["camera"] for r in found} == {"native", "ffmpeg"}
     said = station("search", "people", "last 2 hours", "--reason", "案件 1", "--json", cwd=tmp_path)
     assert said["unknown"] == [] and len(said["rows"]) == min(20, len(found))
     rewritten = station("index", "--from", "2020-01-01T00:00:00Z", "--cameras", "native", "--json", cwd=tmp_path)
     assert rewritten["sightings"] > 0 and rewritten["wrong"] == []
-    again = station("search", "--class", "person", "--limit", "50", "--reason", "案件 1", "--json", cwd=tmp_path)["rows"]
+    again = station("search", "--class", "person", "--limit", "50", "--reason", "案件 1", "--json", cwd=tmp_path)[
+        "rows"
+    ]
     assert [r["id"] for r in again] == [r["id"] for r in found]
 
     at = found[len(found) // 2]["at"]

@@ -59,9 +59,7 @@ def minwang(root: Path, *arguments: str, path: Path | None = None) -> subprocess
 
 def console_stamp(root: Path) -> str:
     """As ./minwang writes it after building."""
-    command = (
-        "find . -type f -not -path './node_modules/*' -not -path './dist/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
-    )
+    command = "find . -type f -not -path './node_modules/*' -not -path './dist/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
     listed = subprocess.run(["sh", "-c", command], cwd=root / "web" / "console", capture_output=True, check=True).stdout
     return hashlib.sha256(listed).hexdigest()
 

@@ -22,16 +22,65 @@ from tests.demo import RUN, descendants, kept_its_promises
 
 COMMANDS = (
     "status",
-    "serve", "demo", "backup", "restore", "database status", "database check",
-    "database copy", "database migrate", "test", "check", "discover", "inventory check", "inventory plan", "inventory apply", "inventory export",
-    "cameras expect", "cameras find", "cameras identify", "cameras list", "cameras show", "cameras findings",
-    "cameras clocks", "cameras configure", "cameras rotate", "cameras retire", "record", "patrol",
-    "index", "search", "clip", "bundle", "archive verify",
-    "archive hold", "archive holds", "archive release", "archive review", "archive forecast", "bench", "user add", "user list",
-    "user reset", "user set", "user disable", "user enable",
-    "user role", "user scope", "user password", "audit verify", "audit seal", "audit new-key", "version",
-    "init", "settings", "cert", "cert show", "cert renew", "cert ca", "doctor",
-)  # fmt: skip
+    "serve",
+    "demo",
+    "backup",
+    "restore",
+    "database status",
+    "database check",
+    "database copy",
+    "database migrate",
+    "test",
+    "check",
+    "discover",
+    "inventory check",
+    "inventory plan",
+    "inventory apply",
+    "inventory export",
+    "cameras expect",
+    "cameras find",
+    "cameras identify",
+    "cameras list",
+    "cameras show",
+    "cameras findings",
+    "cameras clocks",
+    "cameras configure",
+    "cameras rotate",
+    "cameras retire",
+    "record",
+    "patrol",
+    "index",
+    "search",
+    "clip",
+    "bundle",
+    "archive verify",
+    "archive hold",
+    "archive holds",
+    "archive release",
+    "archive review",
+    "archive forecast",
+    "bench",
+    "user add",
+    "user list",
+    "user reset",
+    "user set",
+    "user disable",
+    "user enable",
+    "user role",
+    "user scope",
+    "user password",
+    "audit verify",
+    "audit seal",
+    "audit new-key",
+    "version",
+    "init",
+    "settings",
+    "cert",
+    "cert show",
+    "cert renew",
+    "cert ca",
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -57,7 +106,9 @@ def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
         text = done.stdout + done.stderr
         assert "Usage: minwang" in text and "python" not in text, text
     assert (
-        minwang("--version", cwd=tmp_path).stdout == minwang("version", cwd=tmp_path).stdout == f"minwang {core.__version__}\n"
+        minwang("--version", cwd=tmp_path).stdout
+        == minwang("version", cwd=tmp_path).stdout
+        == f"minwang {core.__version__}\n"
     )
 
 
@@ -89,7 +140,9 @@ def test_status_two_for_wrong_use_and_one_for_failure(tmp_path: Path) -> None:
     assert "none.yaml: no such file" in bad.stderr
     assert "Traceback" not in bad.stderr
     (tmp_path / "minwang.toml").touch()
-    none = minwang("clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", "--reason", "x", cwd=tmp_path)
+    none = minwang(
+        "clip", "cam", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "o.mp4", "--reason", "x", cwd=tmp_path
+    )
     assert none.returncode == 1
     assert "nothing of cam/main is recorded" in none.stderr
     (tmp_path / "minwang.toml").write_text("[web]\nprot = 1\n")
@@ -101,7 +154,9 @@ def test_inventory_and_users_from_the_command_line(tmp_path: Path) -> None:
     inventory = str(ROOT / "inventory.yaml")
     checked = json.loads(minwang("inventory", "check", "--file", inventory, "--json", cwd=tmp_path).stdout)
     assert (checked["villages"], checked["cameras"]) == (3, 8)
-    assert len(json.loads(minwang("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 12
+    assert (
+        len(json.loads(minwang("inventory", "plan", "--file", inventory, "--json", cwd=tmp_path).stdout)["added"]) == 12
+    )
     assert minwang("inventory", "apply", "--file", inventory, cwd=tmp_path).returncode == 0
     assert minwang("inventory", "plan", "--file", inventory, cwd=tmp_path).stdout.endswith("\nnothing to change\n")
     assert "wj-01" in minwang("inventory", "export", cwd=tmp_path).stdout

@@ -84,7 +84,9 @@ async def test_an_empty_town_is_taken_over_when_it_is_filled(
     assert await start(settings, database, clock) == ["w-1"]
 
 
-async def test_a_file_that_was_never_there_is_an_error(settings: Settings, database: Database, clock: ManualClock) -> None:
+async def test_a_file_that_was_never_there_is_an_error(
+    settings: Settings, database: Database, clock: ManualClock
+) -> None:
     with pytest.raises(SettingsError, match=r"minwang\.toml:1: the inventory file .*town\.yaml is not there"):
         await town.take_over(settings, database, clock)
     await asyncio.to_thread(write, settings, "town: [")
@@ -207,4 +209,6 @@ def test_patrol_says_what_it_does_not_know(shell: Path) -> None:
     run("inventory", "apply")
     said = run("patrol")
     assert said.exit_code == 1 and "no faults" not in said.output and "no open faults" not in said.output
-    assert "there are no recordings" in said.output and "no picture of 1 of 1 cameras could be judged: w-1" in said.output
+    assert (
+        "there are no recordings" in said.output and "no picture of 1 of 1 cameras could be judged: w-1" in said.output
+    )

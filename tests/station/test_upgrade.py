@@ -37,7 +37,9 @@ NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
 def make_release(layout: Layout, letter: str, *, migration: bool = False, broken: str = "") -> ReleaseManifest:
     """A complete release of this checkout; its environment is the one that runs the tests."""
-    made = ReleaseManifest("0.1.0", letter * 40, f"{NAMES[letter]}T00:00:00+00:00", letter * 64, debian={"required": []})
+    made = ReleaseManifest(
+        "0.1.0", letter * 40, f"{NAMES[letter]}T00:00:00+00:00", letter * 64, debian={"required": []}
+    )
     folder = layout.releases / made.name
     folder.mkdir()
     for top in release.PROGRAM:
@@ -66,9 +68,13 @@ def free_port() -> int:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     made = Layout(
-        prefix=tmp_path / "opt", settings=tmp_path / "etc/minwang.toml", data=tmp_path / "data", wrapper=tmp_path / "bin/minwang",
-        units=tmp_path / "units", user="",
-    )  # fmt: skip
+        prefix=tmp_path / "opt",
+        settings=tmp_path / "etc/minwang.toml",
+        data=tmp_path / "data",
+        wrapper=tmp_path / "bin/minwang",
+        units=tmp_path / "units",
+        user="",
+    )
     for folder in (made.releases, made.kept, made.settings.parent, made.data, made.units):
         folder.mkdir(parents=True)
     made.settings.write_text(
@@ -183,7 +189,13 @@ class Cut(Upgrader):
 # Before a stage is written down its work is done: every step is cut off once after its work, and once around the switch.
 FORWARD = [
     (s, True)
-    for s in (UpgradeStage.STOPPED, UpgradeStage.COPIED, UpgradeStage.SWITCHED, UpgradeStage.MIGRATED, UpgradeStage.STARTED)
+    for s in (
+        UpgradeStage.STOPPED,
+        UpgradeStage.COPIED,
+        UpgradeStage.SWITCHED,
+        UpgradeStage.MIGRATED,
+        UpgradeStage.STARTED,
+    )
 ] + [(UpgradeStage.SWITCHED, False)]
 BACKWARD = [(UpgradeStage.LOWERING, False), (UpgradeStage.SWITCHED, True), (UpgradeStage.SWITCHED, False)]
 EVERY_RUN = (UpgradeStage.SWITCHED, True)
@@ -232,7 +244,9 @@ def test_a_power_cut_at_any_step_ends_well(layout: Layout, console: None, stage:
 
 
 @pytest.mark.parametrize(("stage", "before"), cuts(BACKWARD))
-def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, stage: UpgradeStage, before: bool) -> None:
+def test_a_power_cut_on_the_way_back_ends_well(
+    layout: Layout, console: None, stage: UpgradeStage, before: bool
+) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, b)
     station = Station(layout)
@@ -252,7 +266,9 @@ def test_a_power_cut_on_the_way_back_ends_well(layout: Layout, console: None, st
 
 
 @pytest.mark.soak
-def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not_hurt(layout: Layout, console: None) -> None:
+def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not_hurt(
+    layout: Layout, console: None
+) -> None:
     a, b = make_release(layout, "a"), make_release(layout, "b", migration=True)
     install(layout, a)
 

@@ -161,8 +161,14 @@ def postgresql_host_unknown(s: Start) -> None:
 KEPT: list[socket.socket] = []
 # One of each kind in every run, the others of the same kinds in `./minwang test -m soak`.
 CASES: tuple[Callable[[Start], None], ...] = (
-    folder_not_writable, database_is_garbage, port_is_taken, no_volume, key_is_lost, pack_is_missing, postgresql_is_down,
-)  # fmt: skip
+    folder_not_writable,
+    database_is_garbage,
+    port_is_taken,
+    no_volume,
+    key_is_lost,
+    pack_is_missing,
+    postgresql_is_down,
+)
 MORE: tuple[Callable[[Start], None], ...] = (
     folder_below_a_file, database_is_newer, address_of_another_machine, address_that_is_none, key_of_another_station,
     key_that_others_read, key_of_wrong_length, certificate_is_missing, postgresql_host_unknown,
@@ -181,7 +187,9 @@ def refused(start: Start) -> None:
     assert "geheim" not in done.stderr + done.stdout
 
 
-@pytest.mark.parametrize("case", [*CASES, *(pytest.param(c, marks=pytest.mark.soak) for c in MORE)], ids=lambda c: c.__name__)
+@pytest.mark.parametrize(
+    "case", [*CASES, *(pytest.param(c, marks=pytest.mark.soak) for c in MORE)], ids=lambda c: c.__name__
+)
 def test_a_wrong_start_is_one_sentence(case: Callable[[Start], None], tmp_path: Path) -> None:
     start = Start(tmp_path)
     case(start)
@@ -229,7 +237,9 @@ def test_a_wrong_password_on_a_server(postgresql: str, tmp_path: Path) -> None:
     with asking_for_passwords(postgresql):
         refused(
             Start(
-                tmp_path, {"database": address}, expected=("(user careful)", "password authentication failed", "set the right")
+                tmp_path,
+                {"database": address},
+                expected=("(user careful)", "password authentication failed", "set the right"),
             )
         )
 

@@ -34,9 +34,13 @@ async def live_recorder(database: Database) -> AsyncIterator[list[str]]:
     await recorder.start_server()
     now = SystemClock().now()
     async with database.session() as session:
-        session.add(Worker(name="recorder-0", role="recorder", url=str(recorder.make_url("")).rstrip("/"), pid=1, seen_at=now))
+        session.add(
+            Worker(name="recorder-0", role="recorder", url=str(recorder.make_url("")).rstrip("/"), pid=1, seen_at=now)
+        )
         await session.flush()
         for stream in (f"{c}/{k}" for c in ("wj-01", "wj-02") for k in ("main", "sub")):
-            session.add(StreamStatus(stream=stream, worker="recorder-0", state="recording", engine="native", at=now, since=now))
+            session.add(
+                StreamStatus(stream=stream, worker="recorder-0", state="recording", engine="native", at=now, since=now)
+            )
     yield asked
     await recorder.close()

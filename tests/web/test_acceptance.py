@@ -28,9 +28,13 @@ from web.services import SERVICES
 
 NOW = SystemClock().now()
 CHECKED = {
-    "places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture": "p.jpg", "picture_sha256": "1", "sign_photo": "s.jpg",
+    "places": list(acceptance.PROHIBITED),
+    "masks": "none_needed",
+    "picture": "p.jpg",
+    "picture_sha256": "1",
+    "sign_photo": "s.jpg",
     "sign_sha256": "2",
-}  # fmt: skip
+}
 BODY = {"cameras": ["wj-01"]}
 
 
@@ -71,7 +75,11 @@ async def test_one_proposes_and_another_confirms(officers: tuple[Client, Client]
     assert (await post(second, "/api/onboarding/propose"))["proposed"] == ["wj-01"], "it stays the first one's"
     assert (await post(second, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
     told = await candidate(first)
-    assert told["accepted_at"] and told["accepted_by"] == ["video_officer-all", "approver-all"] and told["proposed_by"] is None
+    assert (
+        told["accepted_at"]
+        and told["accepted_by"] == ["video_officer-all", "approver-all"]
+        and told["proposed_by"] is None
+    )
     async with database.reading() as session:
         (row,) = await session.scalars(select(Acceptance))
         actions = AuditRow.action.in_(("camera.acceptance_propose", "camera.accept"))
@@ -121,7 +129,9 @@ async def test_old_acceptances_keep_their_typed_names(officers: tuple[Client, Cl
     assert told["accepted_by"] == ["张三", "李四"] and told["accepted_at"]
 
 
-async def test_the_database_and_the_module_refuse_one_person(database: Database, officers: tuple[Client, Client]) -> None:
+async def test_the_database_and_the_module_refuse_one_person(
+    database: Database, officers: tuple[Client, Client]
+) -> None:
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         with pytest.raises(ConflictError, match="propose"):
@@ -135,7 +145,9 @@ async def test_the_database_and_the_module_refuse_one_person(database: Database,
             row.confirmed_by = row.proposed_by
 
 
-async def test_who_lacks_something_is_told_before_anybody_signs(officers: tuple[Client, Client], database: Database) -> None:
+async def test_who_lacks_something_is_told_before_anybody_signs(
+    officers: tuple[Client, Client], database: Database
+) -> None:
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
     for path in ("propose", "accept"):
@@ -167,7 +179,9 @@ def new_pictures(client: Client) -> None:
     found.reader.latest_keyframes, found.snapshots.of = latest, jpeg
 
 
-async def test_a_picture_is_taken_on_demand_and_for_a_purpose(officers: tuple[Client, Client], database: Database) -> None:
+async def test_a_picture_is_taken_on_demand_and_for_a_purpose(
+    officers: tuple[Client, Client], database: Database
+) -> None:
     first, second = officers
     new_pictures(first)
     await post(first, "/api/onboarding/propose")
@@ -181,10 +195,16 @@ async def test_a_picture_is_taken_on_demand_and_for_a_purpose(officers: tuple[Cl
     told = await fill(second, {"picture": True})
     assert told["accepted_at"] is None and told["picture_by"] == "approver-all"
     async with database.reading() as session:
-        rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "camera.acceptance").order_by(AuditRow.id)))
+        rows = list(
+            await session.scalars(select(AuditRow).where(AuditRow.action == "camera.acceptance").order_by(AuditRow.id))
+        )
         camera = await session.get_one(Camera, "wj-01")
     assert rows[-1].reason == "验收" and camera.acceptance is not None
-    assert rows[-1].data["picture_sha256"] == camera.acceptance["picture_sha256"] == hashlib.sha256(b"picture 0").hexdigest()
+    assert (
+        rows[-1].data["picture_sha256"]
+        == camera.acceptance["picture_sha256"]
+        == hashlib.sha256(b"picture 0").hexdigest()
+    )
 
 
 async def test_only_the_second_signer_looks_without_a_purpose(officers: tuple[Client, Client], sign_in: SignIn) -> None:

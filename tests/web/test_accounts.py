@@ -95,7 +95,9 @@ async def test_a_password_that_somebody_else_set_opens_one_door_only(sign_in: Op
     for path in ("/api/tree", "/api/cameras/wj-01", "/api/openapi.json", "/report/wangjia", "/api/events"):
         async with client.get(path) as reply:
             assert (reply.status, (await reply.json())["reason"]) == (403, "password"), path
-    assert (await post(client, "/api/search"))[0] == (await post(client, "/api/session/purpose", purpose="案件"))[0] == 403
+    assert (
+        (await post(client, "/api/search"))[0] == (await post(client, "/api/session/purpose", purpose="案件"))[0] == 403
+    )
     for wrong in ("short", first):
         assert (await post(client, "/api/session/password", present=first, new=wrong))[0] == 400
     assert (await post(client, "/api/session/password", present="guess", new=own))[0] == 403
@@ -134,14 +136,18 @@ async def test_accounts_are_changed_and_every_change_says_why(sign_in: Open, dat
     assert (await post(root, f"{path}/password", password="another password", **REASON))[1]["must_change"] is True
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "video_officer-all")))
-    assert {(r.actor, r.reason) for r in rows if r.action in ("user.change", "user.reset")} == {("administrator-all", "调离")}
+    assert {(r.actor, r.reason) for r in rows if r.action in ("user.change", "user.reset")} == {
+        ("administrator-all", "调离")
+    }
 
 
 async def test_nobody_changes_himself(sign_in: Open) -> None:
     root = await sign_in(Role.ADMINISTRATOR)
     for body in ({"role": "approver"}, {"disabled": True}, {"villages": ["wangjia"]}):
         assert (await post(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
-    assert (await post(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[0] == 403
+    assert (await post(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[
+        0
+    ] == 403
 
 
 async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) -> None:
@@ -159,7 +165,9 @@ async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) 
 async def test_the_chief_is_let_in_while_a_stranger_guesses(sign_in: Open) -> None:
     chief = await sign_in(Role.APPROVER)
     stranger = await sign_in(None)
-    answers = [await post(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7]
+    answers = [
+        await post(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7
+    ]
     assert [a[0] for a in answers] == ([403] * 5 + [429] * 2) * 2
     assert answers[:7] == answers[7:]  # the same words whether there is such a name or not
     assert (await post(stranger, "/api/session", name="approver-all", password=PASSWORD))[0] == 429
@@ -175,7 +183,9 @@ async def test_cookies_behind_tls(sign_in: Open) -> None:
     client = await sign_in(None)
     await sign_in(Role.AUDITOR)
     client.server.app[SERVICES].settings.web.tls = "proxy"  # type: ignore[union-attr]
-    async with client.post("/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers=HEADERS) as reply:
+    async with client.post(
+        "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers=HEADERS
+    ) as reply:
         cookies = reply.headers.getall("Set-Cookie")
     assert sorted(c.partition("=")[0] for c in cookies) == ["__Host-minwang_device", "__Host-minwang_session"]
     for cookie in cookies:
@@ -185,7 +195,9 @@ async def test_cookies_behind_tls(sign_in: Open) -> None:
 
 def test_a_cookie_of_ours_is_read_and_nothing_else_of_the_header() -> None:
     def read(*lines: str) -> str:
-        return cookie_of(make_mocked_request("GET", "/", headers=CIMultiDict([("Cookie", line) for line in lines])), COOKIE)
+        return cookie_of(
+            make_mocked_request("GET", "/", headers=CIMultiDict([("Cookie", line) for line in lines])), COOKIE
+        )
 
     assert (
         read("a=b; minwang_session=abc-_1=; c=d") == "abc-_1="

@@ -35,6 +35,8 @@ def test_each_alert_has_a_test_that_fires_it() -> None:
 def test_each_series_of_the_alerts_is_told_by_the_station() -> None:
     told = set(re.findall(r"minwang_\w+", (ROOT / "web" / "api" / "metrics.py").read_text(encoding="utf-8")))
     wanted = set(
-        re.findall(r"minwang_\w+", "".join(str(r["expr"]) for r in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]))
+        re.findall(
+            r"minwang_\w+", "".join(str(r["expr"]) for r in yaml.safe_load(RULES.read_text())["groups"][0]["rules"])
+        )
     )
     assert {w for w in wanted if w not in told and not w.startswith("minwang_search_")} == set()

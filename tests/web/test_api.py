@@ -27,7 +27,15 @@ from web.server import PAGES
 from web.work import picture_files
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
-SAMPLES = {"part": "init", "camera": "wj-01", "kind": "main", "segment": "1", "ticket": "x", "fault": "1", "sighting": "1"} | {
+SAMPLES = {
+    "part": "init",
+    "camera": "wj-01",
+    "kind": "main",
+    "segment": "1",
+    "ticket": "x",
+    "fault": "1",
+    "sighting": "1",
+} | {
     "subject": "1",
     "finding": "1",
     "alert": "1",
@@ -126,7 +134,9 @@ async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignI
         assert (await client.get(path, params=query)).status == status
 
 
-async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, database: Database, sightings: SightingStore) -> None:
+async def test_a_village_s_officer_sees_his_village_only(
+    sign_in: SignIn, database: Database, sightings: SightingStore
+) -> None:
     at_ms = to_microseconds(SystemClock().now()) // 1000
     made = {}
     for camera, village in (("wj-01", "wangjia"), ("xd-01", "xidian")):
@@ -146,8 +156,11 @@ async def test_a_village_s_officer_sees_his_village_only(sign_in: SignIn, databa
     assert (counts["total"], counts["by_camera"]) == (1, {"wj-01": 1})
     assert (await client.post("/api/search", json={"villages": ["xidian"]}, headers=HEADERS)).status == 404
     for path in (
-        "/api/cameras/xd-01", "/api/cameras/xd-01/snapshot", f"/api/sightings/{made['xd-01'].id}/thumbnail", f"/api/sightings/{made['xd-01'].id}",
-    ):  # fmt: skip
+        "/api/cameras/xd-01",
+        "/api/cameras/xd-01/snapshot",
+        f"/api/sightings/{made['xd-01'].id}/thumbnail",
+        f"/api/sightings/{made['xd-01'].id}",
+    ):
         assert (await client.get(path)).status == 404, path
     assert (await client.get(f"/api/sightings/{made['wj-01'].id}")).status == 200
     body = {"verdict": "candidate"}
@@ -243,7 +256,9 @@ async def test_a_case_from_proposal_to_decision(sign_in: SignIn) -> None:
     assert (await officer.post("/api/watch", json=body, headers=HEADERS)).status == 400  # longer than 30 days
     body["expires_at"] = (SystemClock().now() + timedelta(days=3)).isoformat()
     subject = await (await officer.post("/api/watch", json=body, headers=HEADERS)).json()
-    assert (await officer.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)).status == 403
+    assert (
+        await officer.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
+    ).status == 403
     decided = await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
     assert (await decided.json())["state"] == "active"
 

@@ -92,7 +92,9 @@ def begin_duty(page: Page) -> None:
 
 def frames_shown(page: Page, which: str) -> int:
     return int(
-        page.evaluate("(w) => document.querySelector(`[data-test=${w}]`).getVideoPlaybackQuality().totalVideoFrames", which)
+        page.evaluate(
+            "(w) => document.querySelector(`[data-test=${w}]`).getVideoPlaybackQuality().totalVideoFrames", which
+        )
     )
 
 
@@ -233,7 +235,9 @@ def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_pat
     photo = tmp_path / "mended.png"
     photo.write_bytes(page.screenshot())
     order.locator("[data-test=own-file]").set_input_files(photo)
-    expect(order.locator("[data-test=own-photo]")).to_be_visible(timeout=20_000)  # decoded in a process that has to start
+    expect(order.locator("[data-test=own-photo]")).to_be_visible(
+        timeout=20_000
+    )  # decoded in a process that has to start
     order.locator("[data-test=own-text]").fill("换了镜头")
     order.locator("[data-test=own-verifying]").click()
     expect(order).to_have_attribute("data-state", "verifying")
@@ -397,7 +401,11 @@ def wall_of(playlist: str, position: float) -> float:
 def walls(page: Page) -> list[float]:
     """What each camera of the playback shows at this instant; empty while one has no picture."""
     found = page.evaluate(WALLS)
-    return [wall_of(text, time) for _, time, ready, _, text in found] if all(ready >= 3 for _, _, ready, _, _ in found) else []
+    return (
+        [wall_of(text, time) for _, time, ready, _, text in found]
+        if all(ready >= 3 for _, _, ready, _, _ in found)
+        else []
+    )
 
 
 def play_back(browser: Browser, town: str, cameras: str, ago: float) -> Page:
@@ -512,8 +520,12 @@ def test_the_cameras_page_shows_each_check_and_asks_again(browser: Browser, town
     rows = page.locator("[data-test=candidate]")
     expect(rows).to_have_count(8)
     # Reachable, credential, identity and streams of a good camera; the dead one's streams have failed.
-    expect(page.locator("[data-test=candidate][data-camera=wj-01]")).to_have_attribute("data-marks", re.compile(r"^oooo"))
-    expect(page.locator("[data-test=candidate][data-camera=xd-03]")).to_have_attribute("data-marks", re.compile(r"^...x"))
+    expect(page.locator("[data-test=candidate][data-camera=wj-01]")).to_have_attribute(
+        "data-marks", re.compile(r"^oooo")
+    )
+    expect(page.locator("[data-test=candidate][data-camera=xd-03]")).to_have_attribute(
+        "data-marks", re.compile(r"^...x")
+    )
     page.click("[data-test=identify]")
     expect(page.locator("[data-test=work]")).to_contain_text("8/8", timeout=40_000)
     page.click("[data-test=file-wj-01]")

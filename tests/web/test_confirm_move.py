@@ -27,15 +27,30 @@ async def moved(database: Database, camera: str, address: str, *, followed: bool
     now = SystemClock().now()
     async with database.session() as session:
         row = await session.get_one(Camera, camera)
-        told = {"was": row.address if not followed else "127.0.1.77:80", "now_at": address, "followed": followed, "why": why}
+        told = {
+            "was": row.address if not followed else "127.0.1.77:80",
+            "now_at": address,
+            "followed": followed,
+            "why": why,
+        }
         if followed:
             row.address = address
         session.add(
             DeviceSeen(
-                address=address, endpoint="u", url=f"http://{address}/onvif/device_service", name="n", hardware="h", serial="", macs=[],
-                village=row.village, verdict="moved", camera=camera, first_seen=now - timedelta(hours=1), last_seen=now,
+                address=address,
+                endpoint="u",
+                url=f"http://{address}/onvif/device_service",
+                name="n",
+                hardware="h",
+                serial="",
+                macs=[],
+                village=row.village,
+                verdict="moved",
+                camera=camera,
+                first_seen=now - timedelta(hours=1),
+                last_seen=now,
             )
-        )  # fmt: skip
+        )
         await findings.tell(session, now, "moved", findings.FindingSubject.of(row), **told)
 
 
@@ -44,7 +59,9 @@ async def state(database: Database, camera: str) -> tuple[str | None, list[str],
     async with database.reading() as session:
         row = await session.get_one(Camera, camera)
         found = [f.kind for f in await findings.open_ones(session) if f.camera == camera]
-        rows = await session.scalars(select(AuditRow).where(AuditRow.action == "camera.move", AuditRow.object == camera))
+        rows = await session.scalars(
+            select(AuditRow).where(AuditRow.action == "camera.move", AuditRow.object == camera)
+        )
         return row.address, found, [r.reason for r in rows]
 
 
@@ -69,7 +86,9 @@ def driver_may_start(_no_blocking_calls: object) -> None:
 @pytest.mark.browser
 @pytest.mark.usefixtures("driver_may_start")
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_the_button_tells_the_consequence_and_confirms(database: Database, sign_in: SignIn, language: str) -> None:
+async def test_the_button_tells_the_consequence_and_confirms(
+    database: Database, sign_in: SignIn, language: str
+) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is not installed; run: apt-get install chromium")

@@ -40,18 +40,38 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
         camera.profile = {**camera.profile, "masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]}
         for vendor in ("Ning Hai", "Other"):
             order = WorkOrder(
-                village="wangjia", camera="wj-01", title="black", state="assigned", severity=1, vendor=vendor, created_at=NOW,
-                created_by="x", respond_by=NOW, mend_by=NOW + timedelta(hours=8),
-            )  # fmt: skip
+                village="wangjia",
+                camera="wj-01",
+                title="black",
+                state="assigned",
+                severity=1,
+                vendor=vendor,
+                created_at=NOW,
+                created_by="x",
+                respond_by=NOW,
+                mend_by=NOW + timedelta(hours=8),
+            )
             session.add(order)
             await session.flush()
             made[vendor] = order.id
             session.add(
                 Fault(
-                    camera="wj-01", village="wangjia", family="black", state="open", severity=1, detail="", figures={}, facts={"marks": []},
-                    first_seen=NOW, opened_at=NOW, looks=2, times=1, order=order.id, picture="patrol/x.jpg",
+                    camera="wj-01",
+                    village="wangjia",
+                    family="black",
+                    state="open",
+                    severity=1,
+                    detail="",
+                    figures={},
+                    facts={"marks": []},
+                    first_seen=NOW,
+                    opened_at=NOW,
+                    looks=2,
+                    times=1,
+                    order=order.id,
+                    picture="patrol/x.jpg",
                 )
-            )  # fmt: skip
+            )
     return made
 
 
@@ -63,7 +83,9 @@ async def test_own_orders_and_no_others(sign_in: SignIn, orders: dict[str, int],
         assert (await client.get(f"/api/contractor/orders/{orders['Other']}/{path}")).status == 404
     for path, status in (("/api/tree", 403), ("/api/faults/1/picture", 403), ("/api/orders", 403), ("/metrics", 403)):
         assert (await client.get(path)).status == status, path
-    reply = await client.post(f"/api/contractor/orders/{orders['Other']}/move", json={"state": "working"}, headers=HEADERS)
+    reply = await client.post(
+        f"/api/contractor/orders/{orders['Other']}/move", json={"state": "working"}, headers=HEADERS
+    )
     assert reply.status == 404
 
 

@@ -69,16 +69,22 @@ async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
         return []
 
     checks = (
-        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=CheckState.FAILED), Check("dies", dies), Check("waits", waits, limit_s=0.3),
+        Check("hangs", hangs, keep_s=0, limit_s=0.3, hung=CheckState.FAILED),
+        Check("dies", dies),
+        Check("waits", waits, limit_s=0.3),
         Check("good", lambda _: [ok("fine", "a"), warning("less", "do it", "b")]),
-    )  # fmt: skip
+    )
     doctor = Doctor(checks, StationFacts(Settings(), SystemClock()))
     started = time.monotonic()
     facts = await doctor.facts()
     assert time.monotonic() - started < 3
     assert [(f.check, f.subject, f.state) for f in facts] == [
-        ("hangs", "", "failed"), ("dies", "", "unknown"), ("waits", "", "unknown"), ("good", "a", "ok"), ("good", "b", "warning")
-    ]  # fmt: skip
+        ("hangs", "", "failed"),
+        ("dies", "", "unknown"),
+        ("waits", "", "unknown"),
+        ("good", "a", "ok"),
+        ("good", "b", "warning"),
+    ]
     assert "geheim" not in facts[1].value and "is no disk" in facts[1].value and "Error" not in facts[1].value
     assert all(f.remedy for f in facts if f.state is not CheckState.OK) and facts[0].seconds >= 0.3
     again = await doctor.facts()
@@ -203,14 +209,21 @@ def _ata(*attributes: tuple[int, int]) -> dict[str, object]:
     return {"smart_status": {"passed": True}, "ata_smart_attributes": {"table": table}}
 
 
-NVME = {"smart_status": {"passed": True}, "nvme_smart_health_information_log": {"percentage_used": 95, "media_errors": 0}}
+NVME = {
+    "smart_status": {"passed": True},
+    "nvme_smart_health_information_log": {"percentage_used": 95, "media_errors": 0},
+}
 SMART = (
     (_ata((5, 0), (9, 30000)), "ok", "passed"),
     (_ata((5, 8), (197, 2)), "warning", "passed, 8 reallocated, 2 pending"),
     ({"smart_status": {"passed": False}}, "failed", "FAILED"),
     (NVME, "warning", "passed, 95 % worn"),
-    ({"smartctl": {"messages": [{"string": "Unable to detect device type"}]}}, "unknown", "the disk tells nothing (Unable to detect device type)"),
-)  # fmt: skip
+    (
+        {"smartctl": {"messages": [{"string": "Unable to detect device type"}]}},
+        "unknown",
+        "the disk tells nothing (Unable to detect device type)",
+    ),
+)
 
 
 @pytest.mark.parametrize(("said", "state", "value"), SMART)
@@ -228,13 +241,19 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
     (early,) = clock.synchronised(StationFacts(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
     assert early.state is CheckState.FAILED and "1970-01-01" in early.value
     cases = (
-        (0, 0, 0.001, 0.02, "chronyd", "ok"), (5, 0x40, 0.0, 16.0, "", "warning"), (0, 0x40, 0.0, 16.0, "chronyd", "warning"),
-        (0, 0, 2.0, 0.1, "ntpd", "warning"), (0, 0, 0.0, 20.0, "ntpd", "warning"),
-    )  # fmt: skip
+        (0, 0, 0.001, 0.02, "chronyd", "ok"),
+        (5, 0x40, 0.0, 16.0, "", "warning"),
+        (0, 0x40, 0.0, 16.0, "chronyd", "warning"),
+        (0, 0, 2.0, 0.1, "ntpd", "warning"),
+        (0, 0, 0.0, 20.0, "ntpd", "warning"),
+    )
     for state, status, offset, error, daemon, expected in cases:
         assert clock.judge(state, status, offset, error, daemon).state == expected
     assert "apt-get install chrony" in clock.judge(5, 0x40, 0, 0, "").remedy
-    assert "no time service" in clock.judge(5, 0x40, 0, 0, "").value and "service" not in clock.judge(5, 0x40, 0, 0, None).value
+    assert (
+        "no time service" in clock.judge(5, 0x40, 0, 0, "").value
+        and "service" not in clock.judge(5, 0x40, 0, 0, None).value
+    )
     assert "Asia/Shanghai" in clock.zone(StationFacts(Settings(), SystemClock()))[0].value
 
 
@@ -245,7 +264,9 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
     """As `minwang install` sets the service up: adjtimex is refused, timedated answers over the bus."""
     monkeypatch.setattr(clock, "kernel_clock", lambda: None)
     if said is not None:
-        (tmp_path / "timedatectl").write_text(f'#!/bin/sh\n[ "$*" = "show -p NTPSynchronized --value" ] && echo {said}\n')
+        (tmp_path / "timedatectl").write_text(
+            f'#!/bin/sh\n[ "$*" = "show -p NTPSynchronized --value" ] && echo {said}\n'
+        )
         (tmp_path / "timedatectl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert states(clock.synchronised(StationFacts(Settings(), SystemClock()))) == [state]
@@ -296,7 +317,9 @@ def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 # Machine
 
 
-async def test_open_files_against_the_cameras(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_open_files_against_the_cameras(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await _town(database)
     (found,) = await machine.files(site(tmp_path, database))
     assert found.state is CheckState.OK and "for 16 streams" in found.value
@@ -416,7 +439,9 @@ async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
     (found,) = await data.database(StationFacts(gone, SystemClock(), server))
     await server.close()
     assert (
-        found.state is CheckState.FAILED and "geheim" not in found.value + found.remedy and "start the server" in found.remedy
+        found.state is CheckState.FAILED
+        and "geheim" not in found.value + found.remedy
+        and "start the server" in found.remedy
     )
 
 
@@ -439,7 +464,9 @@ async def test_whether_the_station_runs_and_records(either_database: Database, t
 
 
 def _status(stream: str, at: datetime, state: str = "recording") -> StreamStatus:
-    return StreamStatus(stream=stream, worker="recorder-0", state=state, engine="native", at=at, since=at, last_picture=at)
+    return StreamStatus(
+        stream=stream, worker="recorder-0", state=state, engine="native", at=at, since=at, last_picture=at
+    )
 
 
 async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
@@ -466,7 +493,9 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
     assert states(await data.registry_difference(here)) == ["ok"]
     async with database.session() as session:
         await session.execute(text("UPDATE camera SET name = 'x' WHERE id = 'wj-01'"))
-    assert states(await data.registry_difference(here)) == ["ok"]  # the station learned it, and the registry is the station's
+    assert states(await data.registry_difference(here)) == [
+        "ok"
+    ]  # the station learned it, and the registry is the station's
     changed = tmp_path / "changed.yaml"
     text_ = await asyncio.to_thread((ROOT / "inventory.yaml").read_text, "utf-8")
     await asyncio.to_thread(changed.write_text, text_.replace("王家祠堂", "王家老祠堂"), "utf-8")
@@ -503,7 +532,11 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     assert (soon := look()).state is CheckState.WARNING and soon.remedy.startswith("minwang cert renew")
     old = made("old", days=(-500, -400))
     write(tmp_path / "tls", [old], old[1])
-    assert (expired := look()).state is CheckState.FAILED and "expired on" in expired.value and "renew it" in expired.remedy
+    assert (
+        (expired := look()).state is CheckState.FAILED
+        and "expired on" in expired.value
+        and "renew it" in expired.remedy
+    )
 
 
 async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path: Path) -> None:
@@ -526,7 +559,9 @@ def test_backups(tmp_path: Path) -> None:
     here, now = site(tmp_path), datetime.now(timezone.utc)
 
     def made_at(days: float, error: str = "") -> CheckResult:
-        backup_log.add(tmp_path, backup_log.BackupRun(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error))
+        backup_log.add(
+            tmp_path, backup_log.BackupRun(now - timedelta(days=days), "/mnt/nas", 10, 3_000_000, "restored", error)
+        )
         return data.backup(here)[0]
 
     assert data.backup(here)[0].value == "none was ever made"
@@ -614,9 +649,9 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
     assert (readable.state, readable.remedy) == ("unknown", "run it as the station's user"), readable
     facts = {f["check"]: f for f in json.loads(said.stdout)["facts"] if f["subject"] != "user"}
     for name in ("database", "models", "backup", "permissions"):
-        assert (facts[name]["state"], facts[name]["value"]) == ("unknown", f"{data_dir} cannot be read by uid 65534"), facts[
-            name
-        ]
+        assert (facts[name]["state"], facts[name]["value"]) == ("unknown", f"{data_dir} cannot be read by uid 65534"), (
+            facts[name]
+        )
     assert refused.exit_code == 1
     assert "cannot be written (Permission denied); run this as the station's user" in refused.stderr
 
@@ -634,15 +669,28 @@ async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(datab
         session.add_all(
             Volume(number=n, identity=str(n), path=f"/disk{n}", state=state, detail=detail, checked_at=checked)
             for n, (state, detail, checked) in enumerate(
-                [("ok", "", now), ("failed", "Read-only file system", now), ("ok", "flushing failed", now), ("ok", "", None)], 1
+                [
+                    ("ok", "", now),
+                    ("failed", "Read-only file system", now),
+                    ("ok", "flushing failed", now),
+                    ("ok", "", None),
+                ],
+                1,
             )
         )
         session.add(
             RetentionClockRow(
-                id=1, boot="b", uptime_us=0, wall_us=40 * 86_400 * 10**6, plausible_us=0, suspicion="forward", steady_us=0,
-                ntp_us=0, suspended_at=now,
+                id=1,
+                boot="b",
+                uptime_us=0,
+                wall_us=40 * 86_400 * 10**6,
+                plausible_us=0,
+                suspicion="forward",
+                steady_us=0,
+                ntp_us=0,
+                suspended_at=now,
             )
-        )  # fmt: skip
+        )
     fine, read_only, unsynced, unseen = await archive.volumes(here)
     assert [f.state for f in (fine, read_only, unsynced, unseen)] == [
         CheckState.OK,
@@ -652,4 +700,8 @@ async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(datab
     ]
     assert "fsck" in read_only.remedy and read_only.subject == "/disk2"
     (clock_fact,) = await archive.deletion_clock(here)
-    assert clock_fact.state is CheckState.FAILED and "40 days ahead" in clock_fact.value and "--confirm" in clock_fact.remedy
+    assert (
+        clock_fact.state is CheckState.FAILED
+        and "40 days ahead" in clock_fact.value
+        and "--confirm" in clock_fact.remedy
+    )

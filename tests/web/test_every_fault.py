@@ -34,9 +34,24 @@ from tests.health.places import Guests, Place, Weather
 from tests.web.conftest import HEADERS, SignIn
 
 # What is put into a camera → the families that may name it. Colour that is lost needs days to be missed: bench and judge know it.
-PICTURES = {name: faults_made.RIGHT[name] for name in (
-    "no_signal", "black", "over", "under", "veil", "defocus", "drops", "cast", "noise", "stripes", "torn", "cloth", "turned",
-)}  # fmt: skip
+PICTURES = {
+    name: faults_made.RIGHT[name]
+    for name in (
+        "no_signal",
+        "black",
+        "over",
+        "under",
+        "veil",
+        "defocus",
+        "drops",
+        "cast",
+        "noise",
+        "stripes",
+        "torn",
+        "cloth",
+        "turned",
+    )
+}
 LINES = {
     "dead": {"unreachable", "no_stream"},
     "silent": {"unreachable"},
@@ -157,7 +172,9 @@ async def _break(database: Database, virtual: dict[str, Mount]) -> None:
     for name in (*PICTURES, "dead", "silent", "wrong_password"):
         virtual[name].faults.add(name)
     async with database.session() as session:
-        await session.execute(update(Stream).where(Stream.camera == camera_of("other_size")).values(width=1280, height=720))
+        await session.execute(
+            update(Stream).where(Stream.camera == camera_of("other_size")).values(width=1280, height=720)
+        )
         await session.execute(update(Camera).where(Camera.id == "late").values(clock_offset=75.0))
 
 
@@ -165,7 +182,9 @@ async def _mend(database: Database, virtual: dict[str, Mount]) -> None:
     for mount in virtual.values():
         mount.faults.clear()
     async with database.session() as session:
-        await session.execute(update(Stream).where(Stream.camera == camera_of("other_size")).values(width=640, height=360))
+        await session.execute(
+            update(Stream).where(Stream.camera == camera_of("other_size")).values(width=640, height=360)
+        )
         await session.execute(update(Camera).values(clock_offset=0.1, refused_at=None))
 
 
@@ -178,10 +197,15 @@ async def _shown(officer: object, found: dict[str, set[str]]) -> None:
     rows = {(NAMES[f["camera"]], f["family"]): f for f in told["faults"] if f["camera"] in NAMES}
     assert set(rows) >= {(c, f) for c, families in found.items() for f in families}
     seen = [f for f in rows.values() if NAMES[f["camera"]] in PICTURES and FAMILIES[f["family"]].kind == "picture"]
-    assert all(f["has_picture"] for f in seen) and (await officer.get(f"/api/faults/{seen[0]['id']}/picture")).status == 200
+    assert (
+        all(f["has_picture"] for f in seen)
+        and (await officer.get(f"/api/faults/{seen[0]['id']}/picture")).status == 200
+    )
     reply = await officer.post("/api/orders", json={"faults": [f["id"] for f in rows.values()]}, headers=HEADERS)
     assert {NAMES[o["camera"]] for o in await reply.json()} >= set(found), await reply.text()
-    page = await (await officer.get(f"/register/{SystemClock().now().astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}")).text()
+    page = await (
+        await officer.get(f"/register/{SystemClock().now().astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}")
+    ).text()
     for families in found.values():
         for family in families:
             assert FAMILIES[family].chinese in page, family

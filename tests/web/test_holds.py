@@ -43,13 +43,29 @@ async def test_a_hold_for_a_case_from_beginning_to_end(sign_in: SignIn, database
         half = HOUR_US // 2
         await segment_index.append(
             session,
-            [Segment(f"wj-01/{kind}", 1, BEGIN + n * half, BEGIN + (n + 1) * half, half, 1000 if kind == "main" else 10, 1)
-             for kind in ("main", "sub") for n in range(-3, 9)],
-        )  # fmt: skip
+            [
+                Segment(
+                    f"wj-01/{kind}",
+                    1,
+                    BEGIN + n * half,
+                    BEGIN + (n + 1) * half,
+                    half,
+                    1000 if kind == "main" else 10,
+                    1,
+                )
+                for kind in ("main", "sub")
+                for n in range(-3, 9)
+            ],
+        )
     body = {**SPAN, "camera": "wj-01", "reason": "勘查", "case": case["id"], "days": 90}
     made = await post(officer, "/api/holds", body)
     (row,) = await listed(leader)
-    assert (row["case_number"], row["reason"], row["owner"], row["camera"]) == ("A-7", "勘查", "investigator-all", "wj-01")
+    assert (row["case_number"], row["reason"], row["owner"], row["camera"]) == (
+        "A-7",
+        "勘查",
+        "investigator-all",
+        "wj-01",
+    )
     assert row["bytes"] == 4 * 1010 and not row["ends_soon"] and row["case_closed_at"] is None
     await post(officer, f"/api/cases/{case['id']}/close", {"reason": "侦结"})
     (row,) = await listed(leader)
@@ -72,9 +88,13 @@ async def test_a_hold_for_a_case_from_beginning_to_end(sign_in: SignIn, database
             for r in await session.execute(found.where(AuditRow.action.like("hold.%") | AuditRow.action.like("case.%")))
         ]
     assert rows == [
-        ("case.open", "investigator-all", ""), ("hold.add", "investigator-all", "勘查"), ("case.close", "investigator-all", "侦结"),
-        ("hold.case_closed", "investigator-all", "侦结"), ("hold.review", "approver-all", "二审"), ("hold.release", "approver-all", "终审"),
-    ]  # fmt: skip
+        ("case.open", "investigator-all", ""),
+        ("hold.add", "investigator-all", "勘查"),
+        ("case.close", "investigator-all", "侦结"),
+        ("hold.case_closed", "investigator-all", "侦结"),
+        ("hold.review", "approver-all", "二审"),
+        ("hold.release", "approver-all", "终审"),
+    ]
 
 
 async def test_a_case_of_another_village_holds_nothing(sign_in: SignIn, database: Database) -> None:

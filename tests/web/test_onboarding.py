@@ -30,7 +30,9 @@ PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "priv
 
 
 @pytest.fixture
-async def crowd(clip: LoopClip, database: Database, station_settings: Settings, sign_in: SignIn) -> AsyncIterator[Crowd]:
+async def crowd(
+    clip: LoopClip, database: Database, station_settings: Settings, sign_in: SignIn
+) -> AsyncIterator[Crowd]:
     """wj-01 is a plain camera, wj-02 a dome, and 127.0.1.9 nobody knows."""
     makes = {1: PLAIN, 2: DOME, 9: PLAIN}
     made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()])
@@ -144,7 +146,9 @@ async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn
     assert content[:2] == b"\xff\xd8" and secret not in content
     for bad in (b"", b"not a picture", b"\x89PNG" + bytes(100)):
         assert (await officer.post("/api/cameras/wj-01/sign", data=bad, headers=HEADERS)).status == 400
-    assert (await officer.post("/api/cameras/wj-01/sign", data=io.BytesIO(bytes(9_000_000)), headers=HEADERS)).status == 400
+    assert (
+        await officer.post("/api/cameras/wj-01/sign", data=io.BytesIO(bytes(9_000_000)), headers=HEADERS)
+    ).status == 400
 
 
 async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) -> None:

@@ -41,9 +41,19 @@ async def faults(sign_in: SignIn, database: Database) -> dict[str, int]:
             ("other", "xd-01", "xidian", "covered", ""), ("uplink", "", "wangjia", "uplink", "wangjia"),
         ):  # fmt: skip
             row = Fault(
-                camera=camera, village=village, family=family, state="open", severity=1, detail=detail, figures={"kind": "village"},
-                facts={"marks": []}, first_seen=NOW, opened_at=NOW, looks=3, times=1,
-            )  # fmt: skip
+                camera=camera,
+                village=village,
+                family=family,
+                state="open",
+                severity=1,
+                detail=detail,
+                figures={"kind": "village"},
+                facts={"marks": []},
+                first_seen=NOW,
+                opened_at=NOW,
+                looks=3,
+                times=1,
+            )
             session.add(row)
             await session.flush()
             made[name] = row.id
@@ -94,7 +104,9 @@ async def test_orders_from_faults_to_mended(sign_in: SignIn, faults: dict[str, i
     await post(officer, "/api/orders", {"faults": list(faults.values())}, 400)
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "working"})
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "closed"}, 409)
-    await post(officer, "/api/orders/move", {"orders": [numbers[0]], "state": "verifying", "text": "cleaned", "cost": 120})
+    await post(
+        officer, "/api/orders/move", {"orders": [numbers[0]], "state": "verifying", "text": "cleaned", "cost": 120}
+    )
     file = await (await officer.get(f"/api/orders/{numbers[0]}")).json()
     assert [n["step"] for n in file["notes"]] == ["created", "working", "verifying"] and file["order"]["cost"] == 120
     listed = await (await officer.get("/api/orders")).json()
@@ -133,7 +145,10 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
         session.add(patrol_round())
     day = await (await officer.get("/api/patrol/day")).json()
     assert (
-        day["figures"]["cameras"] == 8 and len(day["figures"]["faults"]) == 4 and day["signed_by"] is None and day["patrolled"]
+        day["figures"]["cameras"] == 8
+        and len(day["figures"]["faults"]) == 4
+        and day["signed_by"] is None
+        and day["patrolled"]
     )
     signed = await post(officer, "/api/patrol/day/sign", {"day": day["day"]})
     assert signed["signed_by"] and len(signed["digest"]) == 64 and signed["later"] is None
@@ -142,7 +157,9 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
         (await session.get_one(Fault, faults["black"])).state = "closed"
         assert (await session.scalars(select(DailyRegister.day))).all() == [day["day"]]
     page = await (await officer.get(f"/register/{day['day']}")).text()
-    assert signed["digest"] in page and "黑屏" in page and "遮挡" in page and "http" not in page.replace("http-equiv", "")
+    assert (
+        signed["digest"] in page and "黑屏" in page and "遮挡" in page and "http" not in page.replace("http-equiv", "")
+    )
     for wrong in ("2026-13-01", "0001-01-01", "9999-12-31", (NOW + timedelta(days=3)).strftime("%Y-%m-%d")):
         assert (await officer.get(f"/api/patrol/day?day={wrong}")).status == 400
     village = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
@@ -197,10 +214,18 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
         async with database.session() as session:
             session.add(
                 Fault(
-                    camera="wj-02", village="wangjia", family=family, state="open", severity=2, figures={}, facts={}, looks=3,
-                    first_seen=NOW, opened_at=NOW,
+                    camera="wj-02",
+                    village="wangjia",
+                    family=family,
+                    state="open",
+                    severity=2,
+                    figures={},
+                    facts={},
+                    looks=3,
+                    first_seen=NOW,
+                    opened_at=NOW,
                 )
-            )  # fmt: skip
+            )
         day = await (await officer.get("/api/patrol/day")).json()
         assert [f["family"] for f in day["later"]["faults"]] == [family] and day["digest"] == first["digest"]
         await post(village, "/api/patrol/day/supplement", body, 400)
@@ -220,7 +245,10 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
 
 async def test_one_person_s_rounds_hold_up_nobody(sign_in: SignIn, database: Database) -> None:
     """However a scope is written it is the same; a person has one waiting, and the schedule's goes first."""
-    officer, other = await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
+    officer, other = (
+        await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]),
+        await sign_in(Role.VIDEO_OFFICER, ["xidian"]),
+    )
     path, same = "/api/patrol/rounds", {"villages": ["xidian", "wangjia"]}
     first = await post(officer, path, {"villages": ["wangjia", "xidian", "wangjia"]})
     for body in (same, {}, {**same, "cameras": []}):
@@ -258,7 +286,9 @@ CHANGES = {
 @pytest.mark.parametrize("what", CHANGES)
 async def test_a_register_that_is_not_the_signed_one_says_so(sign_in: SignIn, database: Database, what: str) -> None:
     officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
-    await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day", "remark": "gate 3 was open all night"})
+    await post(
+        officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day", "remark": "gate 3 was open all night"}
+    )
     async with database.session() as session:
         session.add(patrol_round(began=86400))
     await post(officer, "/api/patrol/day/supplement", {**day, "remark": "it came late"})
@@ -343,9 +373,13 @@ async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: Sig
             ("2026-11-20", "wangjia", 0.9),
             ("2026-11-20", "xidian", None),
         ):
-            session.add(DailyFigures(day=day, kind="village", name=village, figures={"online": online, "unknown": 0.25}))
+            session.add(
+                DailyFigures(day=day, kind="village", name=village, figures={"online": online, "unknown": 0.25})
+            )
     text = await (await officer.get("/metrics")).text()
-    assert 'minwang_online_ratio{village="wangjia"} 0.9' in text and 'minwang_online_ratio{village="xidian"}' not in text
+    assert (
+        'minwang_online_ratio{village="wangjia"} 0.9' in text and 'minwang_online_ratio{village="xidian"}' not in text
+    )
     assert 'minwang_unknown_ratio{village="xidian"} 0.25' in text
     assert "wangjia" not in await (await other.get("/metrics")).text()
 
@@ -369,7 +403,13 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
             }
             session.add(
                 StreamStatus(
-                    stream=stream, worker="recorder-0", state="recording", engine="native", at=now, since=now, **counters
+                    stream=stream,
+                    worker="recorder-0",
+                    state="recording",
+                    engine="native",
+                    at=now,
+                    since=now,
+                    **counters,
                 )
             )
     text = await (await officer.get("/metrics")).text()
@@ -387,7 +427,12 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
         assert f"minwang_stream_{name} {float(value)}" in text
     file = await (await officer.get("/api/cameras/wj-01")).json()
     (main,) = (s for s in file["streams"] if s["kind"] == "main")
-    assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (1, 2, 3, 4)
+    assert (main["lost_packets"], main["foreign_packets"], main["skipped_units"], main["damaged_pictures"]) == (
+        1,
+        2,
+        3,
+        4,
+    )
     assert (main["duplicate_packets"], main["start_points"], main["held_back"]) == (6, 7, 8)
     assert (main["short_holes"], main["short_hole_seconds"], main["state"]) == (5, 0.5, "recording")
     async with database.session() as session:

@@ -21,7 +21,9 @@ COMMANDS = {"move": {"pan": 0.5}, "stop": {}, "home": {}, "preset": {"token": "1
 
 async def rows(database: Database) -> list[tuple[str, str]]:
     async with database.reading() as session:
-        query = select(audit_trail.AuditRow.actor, audit_trail.AuditRow.action).where(audit_trail.AuditRow.action == "ptz.take")
+        query = select(audit_trail.AuditRow.actor, audit_trail.AuditRow.action).where(
+            audit_trail.AuditRow.action == "ptz.take"
+        )
         return [(r.actor, r.action) for r in await session.execute(query)]
 
 

@@ -29,10 +29,17 @@ async def step(database: Database) -> None:
     async with database.session() as session:
         session.add(
             RetentionClockRow(
-                id=1, boot="b", uptime_us=0, wall_us=now, plausible_us=now - 40 * DAY_US, suspicion="forward", steady_us=0,
-                ntp_us=0, suspended_at=SystemClock().now(),
+                id=1,
+                boot="b",
+                uptime_us=0,
+                wall_us=now,
+                plausible_us=now - 40 * DAY_US,
+                suspicion="forward",
+                steady_us=0,
+                ntp_us=0,
+                suspended_at=SystemClock().now(),
             )
-        )  # fmt: skip
+        )
 
 
 async def trail(database: Database) -> list[tuple[str, str]]:

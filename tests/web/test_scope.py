@@ -85,11 +85,20 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
             made[name] = (
                 await add(
                     WatchSubject(
-                        case=case.id, title=mark, cls="person", upper="red", villages=[village], reason=mark, state=state,
-                        proposed_by=mark, proposed_at=NOW, approved_by=by, expires_at=until,
+                        case=case.id,
+                        title=mark,
+                        cls="person",
+                        upper="red",
+                        villages=[village],
+                        reason=mark,
+                        state=state,
+                        proposed_by=mark,
+                        proposed_at=NOW,
+                        approved_by=by,
+                        expires_at=until,
                     )
                 )
-            ).id  # fmt: skip
+            ).id
         for name, state in (("alert", "new"), ("sent", "dispatched")):
             made[name] = (
                 await add(
@@ -102,36 +111,74 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
         for name, title in (("order", mark), ("order2", mark)):
             order = await add(
                 WorkOrder(
-                    village=village, camera=camera, title=title, state="assigned", severity=1, vendor="Ning Hai", created_at=NOW,
-                    created_by=mark, respond_by=NOW, mend_by=NOW + timedelta(hours=8),
+                    village=village,
+                    camera=camera,
+                    title=title,
+                    state="assigned",
+                    severity=1,
+                    vendor="Ning Hai",
+                    created_at=NOW,
+                    created_by=mark,
+                    respond_by=NOW,
+                    mend_by=NOW + timedelta(hours=8),
                 )
-            )  # fmt: skip
+            )
             made[name] = order.id
         await add(WorkOrderNote(order=made["order"], at=NOW, by=mark, step="created", text=mark))
         made["photo"] = (await add(WorkOrderPhoto(order=made["order"], at=NOW, by=mark, path=picture))).id
         for name, of in (("fault", camera), ("uplink", "")):
             fault = Fault(
-                camera=of, village=village, family="black" if of else "uplink", state="open", severity=1, detail=mark, figures={"x": mark},
-                facts={"marks": []}, first_seen=NOW, opened_at=NOW, looks=2, times=1, order=made["order"] if of else None,
-                picture=picture, reference=picture,
-            )  # fmt: skip
+                camera=of,
+                village=village,
+                family="black" if of else "uplink",
+                state="open",
+                severity=1,
+                detail=mark,
+                figures={"x": mark},
+                facts={"marks": []},
+                first_seen=NOW,
+                opened_at=NOW,
+                looks=2,
+                times=1,
+                order=made["order"] if of else None,
+                picture=picture,
+                reference=picture,
+            )
             made[name] = (await add(fault)).id
         work = Maintenance(camera=camera, start=NOW, until=NOW + timedelta(days=2), reason=mark, by=mark)
         made["maintenance"] = (await add(work)).id
         held = Hold(
-            camera=camera, start_us=0, end_us=2**50, owner=mark, reason=mark, created_at=NOW, expires_at=until, case=case.id
+            camera=camera,
+            start_us=0,
+            end_us=2**50,
+            owner=mark,
+            reason=mark,
+            created_at=NOW,
+            expires_at=until,
+            case=case.id,
         )
         made["hold"] = (await add(held)).id
         address = "127.0.1.9:80" if village == MINE else "127.0.1.40:80"
         made["device"] = address
-        about: dict[str, Any] = {"endpoint": mark, "url": "http://x", "name": mark, "hardware": mark, "serial": "", "macs": []}
+        about: dict[str, Any] = {
+            "endpoint": mark,
+            "url": "http://x",
+            "name": mark,
+            "hardware": mark,
+            "serial": "",
+            "macs": [],
+        }
         await add(DeviceSeen(address=address, village=village, verdict="new", first_seen=NOW, last_seen=NOW, **about))
-        finding = Finding(camera=camera, address=address, village=village, kind="drift", detail={"x": mark}, opened_at=NOW)
+        finding = Finding(
+            camera=camera, address=address, village=village, kind="drift", detail={"x": mark}, opened_at=NOW
+        )
         made["finding"] = (await add(finding)).id
         scope = {"villages": [village]}
         patrol = await add(PatrolRound(asked_at=NOW, asked_by=mark, scope=scope, cameras=77, looked=77, faulty=77))
         await add(TourVerdict(at=NOW, by=mark, camera=camera, blind=True, verdict="faulty", family="black"))
-        await add(Inspection(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={}))
+        await add(
+            Inspection(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={})
+        )
         await add(DailyFigures(day="2026-01-01", kind="village", name=village, figures={"cameras": 77, "x": mark}))
         for kind in ("vendor", "sponsor", "town"):
             await add(DailyFigures(day="2026-01-01", kind=kind, name=mark, figures={"cameras": 77}))
@@ -152,21 +199,29 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/search": [{"villages": [village]}, {"cameras": [camera]}, {}],
         "POST /api/search/words": [{"phrase": "西店村 红色上衣"}],
         "POST /api/search/counts": [{"villages": [village]}, {"cameras": [camera]}, {}],
-        "POST /api/search/similar": [{"sighting": made["sighting"]}, {"camera": camera, "at_us": 1, "box": [0, 0, 1, 1]}],
+        "POST /api/search/similar": [
+            {"sighting": made["sighting"]},
+            {"camera": camera, "at_us": 1, "box": [0, 0, 1, 1]},
+        ],
         "POST /api/search/together": [{"filters": [{"cameras": [camera]}, {"villages": [village]}]}],
         "POST /api/search/motion": [{"camera": camera, "start": start, "end": NOW.isoformat()}],
         "POST /api/sightings/{sighting}/judgement": [{"verdict": "candidate"}, {"verdict": "none"}],
         "POST /api/cases": [{"number": "9", "title": "t", "village": village}],
         "POST /api/cases/{case}/close": [reason],
         "POST /api/holds": [
-            hold | {"camera": camera}, hold | {"camera": camera, "case": made["case"]},
-            hold | {"camera": CAMERA[MINE], "case": made["case"]}, hold | {"camera": camera, "case": made["own_case"]},
+            hold | {"camera": camera},
+            hold | {"camera": camera, "case": made["case"]},
+            hold | {"camera": CAMERA[MINE], "case": made["case"]},
+            hold | {"camera": camera, "case": made["own_case"]},
         ],
         "POST /api/holds/{hold}/renew": [reason],
         "POST /api/holds/{hold}/release": [reason],
         "POST /api/watch": [
-            subject, subject | {"villages": [village]}, subject | {"case": made["own_case"], "villages": [village]},
-            subject | {"case": made["own_case"], "villages": [MINE, village]}, subject | {"sighting": made["sighting"]},
+            subject,
+            subject | {"villages": [village]},
+            subject | {"case": made["own_case"], "villages": [village]},
+            subject | {"case": made["own_case"], "villages": [MINE, village]},
+            subject | {"sighting": made["sighting"]},
         ],
         "POST /api/watch/{subject}/decision": [{"approve": True}, {"approve": False}],
         "POST /api/watch/{subject}/end": [reason],
@@ -176,16 +231,23 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/alerts/{alert}/confirm": [{"send": True}, {"send": False}],
         "POST /api/alerts/{alert}/answer": [{"result": "caught"}],
         "POST /api/contractor/orders/{order}/move": [{"state": "working"}],
-        "POST /api/session/purpose": [], "POST /api/session/password": [],
+        "POST /api/session/purpose": [],
+        "POST /api/session/password": [],
         "POST /api/patrol/rounds": [{"villages": [village]}, {"cameras": [camera]}],
-        "POST /api/faults/verdict": [{"faults": [made["fault"]], "verdict": v} for v in ("real", "false", "new_view", "acknowledge")],
-        "POST /api/maintenance": [{"camera": camera, "hours": 1, "reason": "r"}, {"village": village, "hours": 1, "reason": "r"}],
+        "POST /api/faults/verdict": [
+            {"faults": [made["fault"]], "verdict": v} for v in ("real", "false", "new_view", "acknowledge")
+        ],
+        "POST /api/maintenance": [
+            {"camera": camera, "hours": 1, "reason": "r"},
+            {"village": village, "hours": 1, "reason": "r"},
+        ],
         "POST /api/live/ticket": [{"camera": camera}],
         "POST /api/onboarding/identify": [{"cameras": [camera]}, {"village": village}],
         "POST /api/onboarding/accept": [{"cameras": [camera]}],
         "POST /api/onboarding/propose": [{"cameras": [camera]}],
         "POST /api/onboarding/adopt": [
-            {"address": made["device"], "village": MINE, "name": "n"}, {"address": made["device"], "village": village, "name": "n"},
+            {"address": made["device"], "village": MINE, "name": "n"},
+            {"address": made["device"], "village": village, "name": "n"},
         ],
         "POST /api/cameras/{camera}/acceptance": [{"masks": "none_needed"}],
         "POST /api/cameras/{camera}/replace": [reason],
@@ -193,7 +255,8 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/findings/{finding}/accept": [reason],
         "POST /api/orders": [{"faults": [made["fault"]]}, {"faults": [made["uplink"]]}],
         "POST /api/orders/move": [
-            {"orders": [made["order"]], "state": "working"}, {"orders": [made["own_order"]], "state": "merged", "into": made["order"]},
+            {"orders": [made["order"]], "state": "working"},
+            {"orders": [made["own_order"]], "state": "merged", "into": made["order"]},
             {"orders": [made["own_order"], made["order"]], "state": "working"},
         ],
         "POST /api/patrol/day/sign": [{"day": made["day"]}],
@@ -202,7 +265,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/cameras/{camera}/ptz/preset": [{"token": "1"}],
         "POST /api/cameras/{camera}/ptz/keep": [{"name": "n"}],
         "POST /api/patrol/tour": [{"camera": camera, "verdict": "faulty", "family": "black"}],
-    }  # fmt: skip
+    }
 
 
 def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
@@ -286,7 +349,9 @@ async def rows_of_others(database: Database, made: Ids) -> str:
 
 
 @pytest.fixture
-async def filled(sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore) -> tuple[Ids, Ids]:
+async def filled(
+    sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore
+) -> tuple[Ids, Ids]:
     mine = await fill(database, station_settings, sightings, MINE)
     others = await fill(database, station_settings, sightings, OTHERS)
     async with database.reading() as session:
@@ -341,7 +406,9 @@ def _plain(text: str) -> str:
     return re.sub(r"no-01|xd-01|nowhere|xidian|127\.0\.1\.\d+:80|\d+", "#", text)
 
 
-@pytest.mark.parametrize("role", [Role.VIDEO_OFFICER, Role.APPROVER, Role.ADMINISTRATOR, Role.PATROL_OFFICER, Role.FUNDER])
+@pytest.mark.parametrize(
+    "role", [Role.VIDEO_OFFICER, Role.APPROVER, Role.ADMINISTRATOR, Role.PATROL_OFFICER, Role.FUNDER]
+)
 async def test_nothing_of_another_village_is_counted(
     role: Role, sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore
 ) -> None:
@@ -354,7 +421,9 @@ async def test_nothing_of_another_village_is_counted(
 
     async def all_told() -> dict[str, tuple[int, str]]:
         answers = {}
-        for route in [r for r in lists if "{ticket}" not in r.path and "/ptz" not in r.path and not r.path.endswith("/pdf")]:
+        for route in [
+            r for r in lists if "{ticket}" not in r.path and "/ptz" not in r.path and not r.path.endswith("/pdf")
+        ]:
             for path, arguments in requests(route, own):
                 if (route.method, path) != ("POST", "/api/search/motion"):
                     status, text = await told(client, route, path, arguments)
@@ -380,7 +449,9 @@ async def test_a_subject_s_villages_are_those_of_who_proposes_and_who_approves(s
 
     case = await post(local, "/api/cases", {"number": "1", "title": "t"})
     assert case["village"] == MINE  # the only one that it can be of
-    await post(town, "/api/cases", {"number": "1", "title": "t", "village": OTHERS})  # a number tells nothing of other villages
+    await post(
+        town, "/api/cases", {"number": "1", "title": "t", "village": OTHERS}
+    )  # a number tells nothing of other villages
     await post(town, "/api/cases", {"number": "1", "title": "t", "village": "nowhere"}, 404)
     await post(local, "/api/cases", {"number": "1", "title": "t"}, 409)
     body = {"case": case["id"], "title": "t", "cls": "person", "upper": "red", "reason": "rr", "expires_at": until}
@@ -414,14 +485,23 @@ async def test_a_village_s_administrator_takes_no_camera_of_another(
     async with database.session() as session:
         for number, verdict in enumerate(("known", "first", "moved", "new")):
             address = f"127.0.1.{50 + number}:80" if verdict != "new" else "127.0.1.1:8899"  # the address of wj-01
-            session.add(DeviceSeen(address=address, village=MINE, verdict=verdict, first_seen=NOW, last_seen=NOW, **about))
+            session.add(
+                DeviceSeen(address=address, village=MINE, verdict=verdict, first_seen=NOW, last_seen=NOW, **about)
+            )
     body = {"village": MINE, "name": "n"}
-    for address, status in (("127.0.1.50:80", 404), ("127.0.1.51:80", 404), ("127.0.1.52:80", 404), ("127.0.1.1:8899", 409)):
+    for address, status in (
+        ("127.0.1.50:80", 404),
+        ("127.0.1.51:80", 404),
+        ("127.0.1.52:80", 404),
+        ("127.0.1.1:8899", 409),
+    ):
         reply = await admin.post("/api/onboarding/adopt", json=body | {"address": address}, headers=HEADERS)
         assert reply.status == status, address
     mine = body | {"address": "127.0.1.9:80"}
     assert (await admin.post("/api/onboarding/adopt", json=mine | {"credential": "xd"}, headers=HEADERS)).status == 404
-    assert (await admin.post("/api/onboarding/adopt", json=mine | {"credential": "village"}, headers=HEADERS)).status == 200
+    assert (
+        await admin.post("/api/onboarding/adopt", json=mine | {"credential": "village"}, headers=HEADERS)
+    ).status == 200
 
 
 async def test_administrators_see_no_pictures(filled: tuple[Ids, Ids], sign_in: SignIn) -> None:
@@ -429,7 +509,9 @@ async def test_administrators_see_no_pictures(filled: tuple[Ids, Ids], sign_in: 
     for scope in (None, [MINE]):
         admin = await sign_in(Role.ADMINISTRATOR, scope)
         for route in [
-            r for r in ROUTES if r.kind == "file" and not r.path.startswith(("/ca", "/api/openapi", "/metrics", "/register"))
+            r
+            for r in ROUTES
+            if r.kind == "file" and not r.path.startswith(("/ca", "/api/openapi", "/metrics", "/register"))
         ]:
             status, _ = await told(admin, route, _filled(route.path, mine), {})
             assert status == 403, route.path
@@ -445,12 +527,17 @@ async def test_a_contractor_loses_the_pictures_of_orders_closed_long_ago(
     client, order = await sign_in(Role.CONTRACTOR), mine["order"]
     paths = [f"/api/contractor/orders/{order}/photos/{mine['photo']}", f"/api/contractor/orders/{order}/still"]
     for state, closed, found in (
-        ("working", None, True), ("closed", NOW - timedelta(days=29), True), ("closed", NOW - timedelta(days=31), False), ("merged", None, False),
-    ):  # fmt: skip
+        ("working", None, True),
+        ("closed", NOW - timedelta(days=29), True),
+        ("closed", NOW - timedelta(days=31), False),
+        ("merged", None, False),
+    ):
         async with database.session() as session:
             row = await session.get_one(WorkOrder, order)
             row.state, row.closed_at = state, closed
         assert ((await client.get(paths[0])).status == 200) == found, state
-        assert ((await client.get(paths[1])).status == 404) == (not found), state  # the file is no picture: 503 where found
+        assert ((await client.get(paths[1])).status == 404) == (not found), (
+            state
+        )  # the file is no picture: 503 where found
         photo = await client.post(f"/api/contractor/orders/{order}/photo", data=b"x", headers=HEADERS)
         assert (photo.status == 404) == (not found)

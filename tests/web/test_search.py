@@ -96,7 +96,11 @@ async def test_similar_ranks_within_the_filter_and_the_scope(
     status, found = await post(client, "/api/search/similar", {"sighting": str(here.id)})
     assert status == 200 and [r["id"] for r in found["rows"]] == [str(there.id), str(other.id)]
     first, second = found["rows"]
-    assert first["likeness"] > 0.99 > 0.8 > second["likeness"] and first["metres"] > 0 and first["plausible"] in (True, False)
+    assert (
+        first["likeness"] > 0.99 > 0.8 > second["likeness"]
+        and first["metres"] > 0
+        and first["plausible"] in (True, False)
+    )
     status, found = await post(client, "/api/search/similar", {"sighting": str(here.id), "filter": {"upper": "blue"}})
     assert [r["id"] for r in found["rows"]] == [str(other.id)]
     mine = await officer(sign_in, ["wangjia"])
@@ -128,7 +132,10 @@ async def test_a_picture_that_is_brought_finds_the_like_and_is_not_kept(
     found = await reply.json()
     assert reply.status == 200 and found["rows"][0]["id"] == str(wanted.id) and found["embedder"] == HISTOGRAM
     narrowed = await client.post(
-        "/api/search/similar/picture", params={"filter": json.dumps({"villages": ["xidian"]})}, data=content, headers=HEADERS
+        "/api/search/similar/picture",
+        params={"filter": json.dumps({"villages": ["xidian"]})},
+        data=content,
+        headers=HEADERS,
     )
     assert [r["village"] for r in (await narrowed.json())["rows"]] == ["xidian"]
     assert await asyncio.to_thread(files) == before
@@ -217,7 +224,9 @@ async def test_watching_for_whoever_looks_like_a_sighting(
     assert (await post(client, "/api/watch", body | {"sighting": "12"}))[0] == 404
     status, subject = await post(client, "/api/watch", body | {"sighting": str(example.id)})
     assert status == 200 and subject["by_picture"] is True
-    assert (await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)).status == 200
+    assert (
+        await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
+    ).status == 200
     await put(database, sightings, "xd-01", "xidian", "blue", 2)
     assert await matcher.run_once() == 0  # a person, but not one who looks like it
     await put(database, sightings, "xd-02", "xidian", "red", 1)
@@ -234,7 +243,9 @@ async def test_watching_for_whoever_looks_like_a_sighting(
 async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None:
     client, now = await officer(sign_in), SystemClock().now()
     span = {"start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
-    status, job = await post(client, "/api/search/motion", {"camera": "wj-01", **span, "area": [[0, 0], [1, 0], [1, 1]]})
+    status, job = await post(
+        client, "/api/search/motion", {"camera": "wj-01", **span, "area": [[0, 0], [1, 0], [1, 1]]}
+    )
     assert status == 200
     async with asyncio.timeout(10):
         while job["running"]:
@@ -244,11 +255,12 @@ async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None
     other = await officer(sign_in, ["wangjia"])
     assert (await other.get(f"/api/search/motion/{job['id']}")).status == 404  # somebody else's
     for body, expected in (
-        ({"camera": "xd-01", **span}, 404), ({"camera": "wj-01", **span, "area": [[0, 0], [1, 1], [0, 1], [1, 0]]}, 400),
+        ({"camera": "xd-01", **span}, 404),
+        ({"camera": "wj-01", **span, "area": [[0, 0], [1, 1], [0, 1], [1, 0]]}, 400),
         ({"camera": "wj-01", "start": span["end"], "end": span["start"]}, 400),
         ({"camera": "wj-01", "start": "2026-01-01T00:00:00Z", "end": span["end"]}, 400),
         ({"camera": "wj-01", "start": "2026-01-01T00:00:00", "end": span["end"]}, 400),
-    ):  # fmt: skip
+    ):
         assert (await post(other, "/api/search/motion", body))[0] == expected, body
     video = await officer(sign_in, None, Role.VIDEO_OFFICER)
     old = {"start": (now - timedelta(days=3)).isoformat(), "end": (now - timedelta(days=2)).isoformat()}
@@ -300,16 +312,27 @@ async def test_candidates_of_other_villages_push_none_out(
     given = [(mine.id, "wj-01", "wangjia"), *((mine.id + 1 + i, "xd-01", "xidian") for i in range(200))]
     async with database.session() as session:
         session.add_all(
-            Judgement(reason=purpose, sighting=n, camera=c, village=v, verdict="candidate", by="b", at=now, thumbnail="x")
+            Judgement(
+                reason=purpose, sighting=n, camera=c, village=v, verdict="candidate", by="b", at=now, thumbnail="x"
+            )
             for n, c, v in given
         )
     assert [r["id"] for r in (await (await client.get("/api/judgements")).json())["rows"]] == [str(mine.id)]
 
 
-@pytest.mark.parametrize("body", [
-    {"cls": ["ghost"]}, {"after": "1; DROP TABLE sighting"}, {"after": "5", "order": "best"}, {"cameras": ["x"] * 10_000}, {"area": [[0, 0], [1, 1]]},
-    {"nightly": "99:00-05:00"}, {"start": "2026-11-21T08:00:00"}, {"upper": "plaid"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"cls": ["ghost"]},
+        {"after": "1; DROP TABLE sighting"},
+        {"after": "5", "order": "best"},
+        {"cameras": ["x"] * 10_000},
+        {"area": [[0, 0], [1, 1]]},
+        {"nightly": "99:00-05:00"},
+        {"start": "2026-11-21T08:00:00"},
+        {"upper": "plaid"},
+    ],
+)
 async def test_bad_questions_are_one_sentence(sign_in: SignIn, body: dict[str, Any]) -> None:
     status, reply = await post(await officer(sign_in), "/api/search", body)
     assert status == 400 and reply["error"]
@@ -319,7 +342,9 @@ async def test_pages_newest_and_best_hold_everything_once(
     sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
     for i in range(12):
-        await put(database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, looks=1 + i % 4)
+        await put(
+            database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, looks=1 + i % 4
+        )
     client = await officer(sign_in)
     for order in ("newest", "best"):
         seen: list[dict[str, Any]] = []
@@ -340,7 +365,11 @@ async def test_words_and_vocabulary(sign_in: SignIn) -> None:
     client = await officer(sign_in)
     status, found = await post(client, "/api/search/words", {"phrase": "红衣男子骑电瓶车往东 王家村 qwertz"})
     assert status == 200 and found["unknown"] == ["qwertz"]
-    assert found["filter"]["cls"] == ["ebike"] and found["filter"]["upper"] == "red" and found["filter"]["heading"] == "east"
+    assert (
+        found["filter"]["cls"] == ["ebike"]
+        and found["filter"]["upper"] == "red"
+        and found["filter"]["heading"] == "east"
+    )
     assert found["filter"]["villages"] == ["wangjia"]
     assert (await post(client, "/api/search/words", {"phrase": "红" * 5000}))[0] == 400
     mine = await officer(sign_in, ["xidian"])
@@ -348,4 +377,8 @@ async def test_words_and_vocabulary(sign_in: SignIn) -> None:
         "villages"
     ] == []  # does not exist for him
     words = await (await client.get("/api/search/vocabulary")).json()
-    assert words["missing_pack"] is True and "ebike" in words["classes"] and not {"male", "female"} & set(words["attributes"])
+    assert (
+        words["missing_pack"] is True
+        and "ebike" in words["classes"]
+        and not {"male", "female"} & set(words["attributes"])
+    )

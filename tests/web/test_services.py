@@ -33,7 +33,9 @@ def frame(number: int = 1) -> Any:
     return type("Frame", (), {"stream": f"c{number}/main", "at_us": number})()
 
 
-@pytest.mark.parametrize("error", [ProtocolError("broken"), DetectorError("no process"), OSError(24, "files"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [ProtocolError("broken"), DetectorError("no process"), OSError(24, "files"), KeyError("x")]
+)
 async def test_a_failure_is_not_kept(error: Exception) -> None:
     pool = Pool()
     snapshots = Snapshots(pool)  # type: ignore[arg-type]

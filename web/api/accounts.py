@@ -81,9 +81,16 @@ async def change_account(c: Context) -> AccountView:
         await _check_scope(c, None if body.all_villages else body.villages)
     _not_oneself(c, user)
     await c.services.accounts.change(
-        user.name, role=body.role, villages="all" if body.all_villages else body.villages, vendor=body.vendor,
-        display_name=body.display_name, disabled=body.disabled, actor=c.identity.name, reason=body.reason, by=c.identity,
-    )  # fmt: skip
+        user.name,
+        role=body.role,
+        villages="all" if body.all_villages else body.villages,
+        vendor=body.vendor,
+        display_name=body.display_name,
+        disabled=body.disabled,
+        actor=c.identity.name,
+        reason=body.reason,
+        by=c.identity,
+    )
     return _view(await _of(c, user.name))
 
 
@@ -101,7 +108,9 @@ async def set_account_password(c: Context) -> AccountView:
 def _not_oneself(c: Context, user: User) -> None:
     """Nobody gives himself a role, a scope or an unwatched password."""
     if user.id == c.identity.user_id:
-        raise ForbiddenError("another administrator changes this account; your own password is changed under 'password'")
+        raise ForbiddenError(
+            "another administrator changes this account; your own password is changed under 'password'"
+        )
 
 
 async def _of(c: Context, name: str) -> User:

@@ -81,7 +81,9 @@ async def tree(c: Context) -> list[VillageView]:
             faults.setdefault(fault.camera, []).append(fault.family)
     views: dict[str, list[CameraView]] = {}
     for camera in cameras:
-        views.setdefault(camera.village, []).append(CameraView(**_common(camera, statuses, faults.get(camera.id, []), now)))
+        views.setdefault(camera.village, []).append(
+            CameraView(**_common(camera, statuses, faults.get(camera.id, []), now))
+        )
     return [_village(v, views.get(v.code, [])) for v in villages if scope is None or v.code in scope]
 
 
@@ -94,7 +96,9 @@ async def camera_file(c: Context) -> CameraFile:
             raise NotFoundError("there is no such camera")
         statuses = {
             s.stream: s
-            for s in await session.scalars(select(StreamStatus).where(StreamStatus.stream.in_([s.id for s in camera.streams])))
+            for s in await session.scalars(
+                select(StreamStatus).where(StreamStatus.stream.in_([s.id for s in camera.streams]))
+            )
         }
         faults = await session.scalars(
             select(Fault.family).where(Fault.camera == camera.id, Fault.state.in_((OPEN, RECOVERING)))
@@ -107,7 +111,9 @@ def _village(village: Village, cameras: list[CameraView]) -> VillageView:
     order = ("ok", "attention", "fault", "offline")
     worst = max((c.state for c in cameras), key=order.index, default="ok")
     online = sum(1 for c in cameras if c.state != "offline")
-    return VillageView(code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras)
+    return VillageView(
+        code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras
+    )
 
 
 def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str], now: datetime) -> dict[str, Any]:
@@ -118,17 +124,29 @@ def _common(camera: Camera, statuses: dict[str, StreamStatus], faults: list[str]
         current = status if state != UNKNOWN else None
         streams.append(
             StreamView(
-                id=s.id, kind=s.kind, codec=s.codec, width=s.width, height=s.height,
-                state=state, engine=status.engine if status else "", cause=current.cause if current else "",
-                fps=current.fps if current else 0.0, bitrate=current.bitrate if current else 0.0,
-                lost_packets=status.lost_packets if status else 0, foreign_packets=status.foreign_packets if status else 0,
-                skipped_units=status.skipped_units if status else 0, damaged_pictures=status.damaged_units if status else 0,
+                id=s.id,
+                kind=s.kind,
+                codec=s.codec,
+                width=s.width,
+                height=s.height,
+                state=state,
+                engine=status.engine if status else "",
+                cause=current.cause if current else "",
+                fps=current.fps if current else 0.0,
+                bitrate=current.bitrate if current else 0.0,
+                lost_packets=status.lost_packets if status else 0,
+                foreign_packets=status.foreign_packets if status else 0,
+                skipped_units=status.skipped_units if status else 0,
+                damaged_pictures=status.damaged_units if status else 0,
                 duplicate_packets=status.duplicate_packets if status else 0,
-                start_points=status.start_points if status else 0, held_back=status.held_back if status else 0,
-                short_holes=status.short_holes if status else 0, short_hole_seconds=status.short_hole_seconds if status else 0.0,
-                clock_offset=status.clock_offset if status else None, last_picture=status.last_picture if status else None,
+                start_points=status.start_points if status else 0,
+                held_back=status.held_back if status else 0,
+                short_holes=status.short_holes if status else 0,
+                short_hole_seconds=status.short_hole_seconds if status else 0.0,
+                clock_offset=status.clock_offset if status else None,
+                last_picture=status.last_picture if status else None,
             )
-        )  # fmt: skip
+        )
     return {
         "id": camera.id, "name": camera.name, "village": camera.village, "faults": sorted(faults),
         "ptz": bool((camera.device or {}).get("ptz")),

@@ -93,7 +93,9 @@ class SubjectView(BaseModel):
     expires_at: datetime
     auto_dispatch: bool
     by_picture: bool
-    look_back_to: datetime | None = Field(description="Still to be looked for among what was seen since then; null: done")
+    look_back_to: datetime | None = Field(
+        description="Still to be looked for among what was seen since then; null: done"
+    )
     look_back_waits: bool = Field(description="The matcher has not taken it up, or has not worked on it for minutes")
 
 
@@ -147,7 +149,9 @@ async def open_case(c: Context) -> CaseView:
     now, who, body = c.services.clock.now(), c.identity, c.body
     async with c.services.database.session() as session:
         await registry.check_villages(session, [body.village] if body.village is not None else [], who.villages)
-        return _case(await proposals.open_case(session, now, who.name, body.number, body.title, body.village, who.villages))
+        return _case(
+            await proposals.open_case(session, now, who.name, body.number, body.title, body.village, who.villages)
+        )
 
 
 @route("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
@@ -252,7 +256,9 @@ async def seen(c: Context) -> AlertView:
     frames = await c.services.reader.latest_keyframes(stream.id, 30.0, 1)
     if not frames:
         raise NotFoundError("this camera has no picture now")
-    name = await _kept(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.of(frames[-1], 640))
+    name = await _kept(
+        c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.of(frames[-1], 640)
+    )
     async with c.services.database.session() as session:
         alert = await proposals.seen_by_a_person(
             session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
@@ -302,7 +308,9 @@ async def alert_thumbnail(c: Context) -> web.Response:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         case = await alerts.case_of(session, alert)
     why = c.ground(f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
-    await c.look("alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case)
+    await c.look(
+        "alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case
+    )
     return await picture(c.services.data_dir, alert.thumbnail)
 
 
@@ -335,16 +343,40 @@ def _subject(r: WatchSubject, c: Context, *, known_case: bool = True) -> Subject
     idle = r.looked_back_at is None or c.services.clock.now() - r.looked_back_at > MATCHER_SILENT
     villages = r.villages if r.villages is None or mine is None else [v for v in r.villages if v in mine]
     return SubjectView(
-        id=r.id, case=r.case if known_case else None, title=r.title, cls=r.cls, upper=r.upper, lower=r.lower, villages=villages,
-        reason=r.reason if known_case else "", state="expired" if expired else r.state,
-        proposed_by=r.proposed_by, approved_by=r.approved_by, expires_at=r.expires_at, auto_dispatch=bool(r.auto_dispatch),
-        by_picture=r.vector is not None, look_back_to=asked, look_back_waits=asked is not None and idle,
-    )  # fmt: skip
+        id=r.id,
+        case=r.case if known_case else None,
+        title=r.title,
+        cls=r.cls,
+        upper=r.upper,
+        lower=r.lower,
+        villages=villages,
+        reason=r.reason if known_case else "",
+        state="expired" if expired else r.state,
+        proposed_by=r.proposed_by,
+        approved_by=r.approved_by,
+        expires_at=r.expires_at,
+        auto_dispatch=bool(r.auto_dispatch),
+        by_picture=r.vector is not None,
+        look_back_to=asked,
+        look_back_waits=asked is not None and idle,
+    )
 
 
 def _alert(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
     return AlertView(
-        id=a.id, title=s.title, cls=s.cls, upper=s.upper, lower=s.lower, camera=a.camera, camera_name=camera_name, village=a.village,
-        seen_at=from_microseconds(a.at_us), state=a.state, acked_by=a.acked_by, acked_at=a.acked_at, answer=a.answer, note=a.note,
+        id=a.id,
+        title=s.title,
+        cls=s.cls,
+        upper=s.upper,
+        lower=s.lower,
+        camera=a.camera,
+        camera_name=camera_name,
+        village=a.village,
+        seen_at=from_microseconds(a.at_us),
+        state=a.state,
+        acked_by=a.acked_by,
+        acked_at=a.acked_at,
+        answer=a.answer,
+        note=a.note,
         has_picture=bool(a.thumbnail),
-    )  # fmt: skip
+    )

@@ -61,22 +61,37 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         rows = (await session.scalars(_mine(c, now).order_by(WorkOrder.mend_by).limit(500))).all()
-        cameras = {x.id: x for x in await session.scalars(select(Camera).where(Camera.id.in_([o.camera for o in rows])))}
+        cameras = {
+            x.id: x for x in await session.scalars(select(Camera).where(Camera.id.in_([o.camera for o in rows])))
+        }
         villages = {v.code: v.name for v in await session.scalars(select(Village))}
         numbers = [o.id for o in rows]
         photos: dict[int, list[int]] = {}
         for photo in await session.scalars(select(WorkOrderPhoto).where(WorkOrderPhoto.order.in_(numbers))):
             photos.setdefault(photo.order, []).append(photo.id)
-        stills = set(await session.scalars(select(Fault.order).where(Fault.order.in_(numbers), Fault.picture.is_not(None))))
+        stills = set(
+            await session.scalars(select(Fault.order).where(Fault.order.in_(numbers), Fault.picture.is_not(None)))
+        )
     return [
         OwnOrder(
-            id=o.id, title=o.title, camera=cameras[o.camera].name if o.camera in cameras else "", village=villages.get(o.village or "", ""),
-            place=str(cameras[o.camera].profile.get("place") or "") if o.camera in cameras else "", state=o.state, severity=o.severity,
-            respond_by=o.respond_by, mend_by=o.mend_by, closed_at=o.closed_at, reopened=o.reopened, warranty=o.warranty,
-            late=o.state in orders.RUNNING and now > o.mend_by, photos=photos.get(o.id, []), has_still=o.id in stills,
+            id=o.id,
+            title=o.title,
+            camera=cameras[o.camera].name if o.camera in cameras else "",
+            village=villages.get(o.village or "", ""),
+            place=str(cameras[o.camera].profile.get("place") or "") if o.camera in cameras else "",
+            state=o.state,
+            severity=o.severity,
+            respond_by=o.respond_by,
+            mend_by=o.mend_by,
+            closed_at=o.closed_at,
+            reopened=o.reopened,
+            warranty=o.warranty,
+            late=o.state in orders.RUNNING and now > o.mend_by,
+            photos=photos.get(o.id, []),
+            has_still=o.id in stills,
         )
         for o in rows
-    ]  # fmt: skip
+    ]
 
 
 @route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
@@ -158,7 +173,9 @@ def _company(c: Context) -> str:
 def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
     """What the company sees at all, with pictures and photos: for a month after an order is closed, then no longer."""
     recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
-    return select(WorkOrder).where(WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent)
+    return select(WorkOrder).where(
+        WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent
+    )
 
 
 async def _own(session: AsyncSession, c: Context) -> WorkOrder:

@@ -33,11 +33,17 @@ SEND_SECONDS = 20.0  # a page that takes nothing for so long is gone
 
 # Which events reach whom: by the kind, else by its first word. What is not listed needs CAMERA_VIEW.
 _NEEDS = {
-    "alert.raised": Permission.ALERT_CONFIRM, "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
-    "alert": Permission.ALERT_VIEW, "fault": Permission.PATROL_VIEW, "patrol": Permission.PATROL_VIEW,
-    "watch": Permission.CASE_VIEW, "backup": Permission.STATION_VIEW, "events": Permission.SIGNED_IN,
-    "hold": Permission.CASE_VIEW, "case": Permission.CASE_VIEW,
-}  # fmt: skip
+    "alert.raised": Permission.ALERT_CONFIRM,
+    "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
+    "alert": Permission.ALERT_VIEW,
+    "fault": Permission.PATROL_VIEW,
+    "patrol": Permission.PATROL_VIEW,
+    "watch": Permission.CASE_VIEW,
+    "backup": Permission.STATION_VIEW,
+    "events": Permission.SIGNED_IN,
+    "hold": Permission.CASE_VIEW,
+    "case": Permission.CASE_VIEW,
+}
 # Told to accounts of some villages as well when they concern the whole town, without what they say.
 _OF_THE_TOWN = frozenset(
     {
@@ -82,7 +88,9 @@ class Me(BaseModel):
     ask_after_seconds: float = Field(
         description="Without input for so long, a page that shows pictures asks whether somebody watches"
     )
-    must_change: bool = Field(description="Somebody else has set the password: nothing else is open before it is changed")
+    must_change: bool = Field(
+        description="Somebody else has set the password: nothing else is open before it is changed"
+    )
 
 
 class AuditQuery(BaseModel):
@@ -150,7 +158,13 @@ async def _opened(c: Context, opened: OpenedSession) -> web.Response:
     secure = name != COOKIE
     response.set_cookie(name, opened.token, httponly=True, samesite="Strict", secure=secure, path="/")
     response.set_cookie(
-        known, opened.device, httponly=True, samesite="Strict", secure=secure, path="/", max_age=DEVICE_KNOWN_FOR.days * 86_400
+        known,
+        opened.device,
+        httponly=True,
+        samesite="Strict",
+        secure=secure,
+        path="/",
+        max_age=DEVICE_KNOWN_FOR.days * 86_400,
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -202,15 +216,30 @@ async def audit_trail(c: Context) -> AuditPage:
     following = rows[-1].id if len(rows) == c.query.limit else None
     if c.query.before is not None:
         return AuditPage(
-            rows=entries, next=following, broken_at=None, problem="", verified=0, complete=False, unkeyed=0, unverifiable=0, doubted=0,
+            rows=entries,
+            next=following,
+            broken_at=None,
+            problem="",
+            verified=0,
+            complete=False,
+            unkeyed=0,
+            unverifiable=0,
+            doubted=0,
             sealed_at=None,
-        )  # fmt: skip
+        )
     found = await c.services.audit.verdict()
     return AuditPage(
-        rows=entries, next=following, broken_at=found.broken_at, problem=found.problem, verified=found.rows, complete=found.complete,
-        unkeyed=found.unkeyed, unverifiable=found.foreign, doubted=found.doubted,
+        rows=entries,
+        next=following,
+        broken_at=found.broken_at,
+        problem=found.problem,
+        verified=found.rows,
+        complete=found.complete,
+        unkeyed=found.unkeyed,
+        unverifiable=found.foreign,
+        doubted=found.doubted,
         sealed_at=datetime.fromisoformat(found.sealed_at) if found.sealed_at else None,
-    )  # fmt: skip
+    )
 
 
 def _entry(row: AuditRow) -> AuditEntry:
@@ -275,9 +304,14 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
 async def _me(c: Context, identity: Identity) -> Me:
     recent = "" if identity.purpose else await c.services.accounts.recent_purpose(identity)
     return Me(
-        name=identity.name, display_name=identity.display_name, role=identity.role, purpose=identity.purpose,
+        name=identity.name,
+        display_name=identity.display_name,
+        role=identity.role,
+        purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
-        permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)), station=c.services.settings.station.name,
-        must_change=identity.must_change, recent_purpose=recent,
+        permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)),
+        station=c.services.settings.station.name,
+        must_change=identity.must_change,
+        recent_purpose=recent,
         ask_after_seconds=c.services.attendance.ask_after,
-    )  # fmt: skip
+    )

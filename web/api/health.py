@@ -118,7 +118,9 @@ async def patrol(c: Context) -> PatrolView:
     async with c.services.database.reading() as session:
         rounds = (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(RECENT_ROUNDS))).all()
         rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
-    opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []  # pictures flow under no row without purpose
+    opens = (
+        [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
+    )  # pictures flow under no row without purpose
     key = f"fault.list {bool(opens)} {c.query.closed} {c.query.camera} {c.query.before}"
     await c.look("fault.list", c.query.camera or "faults", key=key, opens=opens)
     newest = next((r for r in rounds if _concerns(r, c.identity)), None)
@@ -188,12 +190,18 @@ async def begin_maintenance(c: Context) -> MaintenanceView:
         if (body.camera and camera is None) or not village or not c.identity.sees_village(village):
             raise NotFoundError("there is no such camera or village")
         row = Maintenance(
-            camera=body.camera, village=body.village, start=now, until=now + timedelta(hours=body.hours), reason=body.reason,
+            camera=body.camera,
+            village=body.village,
+            start=now,
+            until=now + timedelta(hours=body.hours),
+            reason=body.reason,
             by=c.identity.name,
-        )  # fmt: skip
+        )
         session.add(row)
         await session.flush()
-        await audit_trail.record(session, now, c.identity.name, "maintenance.begin", body.camera or village, hours=body.hours)
+        await audit_trail.record(
+            session, now, c.identity.name, "maintenance.begin", body.camera or village, hours=body.hours
+        )
     return _maintenance(row)
 
 
@@ -229,7 +237,12 @@ async def _one(c: Context, which: str) -> Fault:
     async with c.services.database.reading() as session:
         fault = (await visible(session, c, [c.number("fault")]))[0]
     await c.look(
-        f"fault.{which}", str(fault.id), reason=c.purpose, key=f"fault {fault.id}", village=fault.village, camera=fault.camera
+        f"fault.{which}",
+        str(fault.id),
+        reason=c.purpose,
+        key=f"fault {fault.id}",
+        village=fault.village,
+        camera=fault.camera,
     )
     return fault
 
@@ -254,20 +267,41 @@ def _round(r: PatrolRound, who: Identity) -> RoundView:
     """Without its figures for an account that does not see all that the round is of."""
     whole = covers(who.villages, r.scope.get("villages"))
     return RoundView(
-        id=r.id, asked_at=r.asked_at, asked_by=r.asked_by if whole else "", started_at=r.started_at, finished_at=r.finished_at,
-        cameras=(r.cameras or 0) if whole else None, looked=(r.looked or 0) if whole else None,
+        id=r.id,
+        asked_at=r.asked_at,
+        asked_by=r.asked_by if whole else "",
+        started_at=r.started_at,
+        finished_at=r.finished_at,
+        cameras=(r.cameras or 0) if whole else None,
+        looked=(r.looked or 0) if whole else None,
         faulty=(r.faulty or 0) if whole else None,
-    )  # fmt: skip
+    )
 
 
 def _fault(f: Fault, camera: Camera | None, *, pictures: bool) -> FaultView:
     return FaultView(
-        id=f.id, camera=f.camera, camera_name=camera.name if camera else f.detail, village=f.village or "", family=f.family,
-        chinese=FAMILIES[f.family].chinese, state=f.state, severity=f.severity, figures=f.figures, first_seen=f.first_seen,
-        opened_at=f.opened_at, closed_at=f.closed_at, times=f.times, verdict=f.verdict, acknowledged_by=f.acknowledged_by,
-        order=f.order, has_picture=pictures and f.picture is not None, has_reference=pictures and f.reference is not None,
-    )  # fmt: skip
+        id=f.id,
+        camera=f.camera,
+        camera_name=camera.name if camera else f.detail,
+        village=f.village or "",
+        family=f.family,
+        chinese=FAMILIES[f.family].chinese,
+        state=f.state,
+        severity=f.severity,
+        figures=f.figures,
+        first_seen=f.first_seen,
+        opened_at=f.opened_at,
+        closed_at=f.closed_at,
+        times=f.times,
+        verdict=f.verdict,
+        acknowledged_by=f.acknowledged_by,
+        order=f.order,
+        has_picture=pictures and f.picture is not None,
+        has_reference=pictures and f.reference is not None,
+    )
 
 
 def _maintenance(m: Maintenance) -> MaintenanceView:
-    return MaintenanceView(id=m.id, camera=m.camera, village=m.village, start=m.start, until=m.until, reason=m.reason, by=m.by)
+    return MaintenanceView(
+        id=m.id, camera=m.camera, village=m.village, start=m.start, until=m.until, reason=m.reason, by=m.by
+    )

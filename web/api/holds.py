@@ -79,9 +79,17 @@ async def add_hold(c: Context) -> HoldView:
     now, body, scope = c.services.clock.now(), c.body, c.identity.villages
     async with c.services.database.session() as session:
         number = await case_files.hold(
-            session, now, c.identity.name, camera=body.camera, start_us=to_microseconds(body.start), end_us=to_microseconds(body.end),
-            reason=body.reason, lasts=timedelta(days=body.days), case=body.case, scope=scope,
-        )  # fmt: skip
+            session,
+            now,
+            c.identity.name,
+            camera=body.camera,
+            start_us=to_microseconds(body.start),
+            end_us=to_microseconds(body.end),
+            reason=body.reason,
+            lasts=timedelta(days=body.days),
+            case=body.case,
+            scope=scope,
+        )
         return await _one(c, session, number, now)
 
 
@@ -115,9 +123,20 @@ def _view(h: Hold, camera: Camera, cases: dict[int, Case], sizes: dict[int, int 
     case = cases.get(h.case) if h.case is not None else None
     hidden = h.case is not None and case is None
     return HoldView(
-        id=h.id, camera=h.camera, camera_name=camera.name, village=camera.village, start=from_microseconds(h.start_us),
-        end=from_microseconds(h.end_us), owner=h.owner, reason="" if hidden else h.reason, case=case.id if case else None,
-        case_number=case.number if case else "", case_closed_at=case.closed_at if case else None, created_at=h.created_at,
-        expires_at=h.expires_at, released_at=h.released_at,
-        ends_soon=h.released_at is None and now < h.expires_at <= now + holds.WARNED_BEFORE, bytes=sizes.get(h.id),
-    )  # fmt: skip
+        id=h.id,
+        camera=h.camera,
+        camera_name=camera.name,
+        village=camera.village,
+        start=from_microseconds(h.start_us),
+        end=from_microseconds(h.end_us),
+        owner=h.owner,
+        reason="" if hidden else h.reason,
+        case=case.id if case else None,
+        case_number=case.number if case else "",
+        case_closed_at=case.closed_at if case else None,
+        created_at=h.created_at,
+        expires_at=h.expires_at,
+        released_at=h.released_at,
+        ends_soon=h.released_at is None and now < h.expires_at <= now + holds.WARNED_BEFORE,
+        bytes=sizes.get(h.id),
+    )

@@ -135,7 +135,9 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     await _stream_counters(session, registry, now)
     wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
     query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-    wanted.set(await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0)
+    wanted.set(
+        await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+    )
     suspended = Gauge(
         "minwang_retention_suspended", "1: nothing is deleted by age, the clock must be confirmed", registry=registry
     )
@@ -153,9 +155,17 @@ async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, n
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
-        ("packets_duplicate", "Packets that had come before, or came too late: dropped", StreamStatus.duplicate_packets),
+        (
+            "packets_duplicate",
+            "Packets that had come before, or came too late: dropped",
+            StreamStatus.duplicate_packets,
+        ),
         ("start_points", "Groups of pictures that begin at no keyframe", StreamStatus.start_points),
-        ("readings_held_back", "Readings put off: the stream takes more than its share of the CPU", StreamStatus.held_back),
+        (
+            "readings_held_back",
+            "Readings put off: the stream takes more than its share of the CPU",
+            StreamStatus.held_back,
+        ),
         ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
         ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
     )
@@ -176,7 +186,9 @@ def _certificate(registry: CollectorRegistry, settings: Settings) -> None:
 
 def _backups(registry: CollectorRegistry, runs: list[backup_log.BackupRun]) -> None:
     good = [r for r in runs if r.good]
-    age = Gauge("minwang_backup_age_seconds", "Seconds since the last good backup; infinite: there is none", registry=registry)
+    age = Gauge(
+        "minwang_backup_age_seconds", "Seconds since the last good backup; infinite: there is none", registry=registry
+    )
     age.set((datetime.now(timezone.utc) - good[-1].at).total_seconds() if good else float("inf"))
     failed = Gauge("minwang_backup_failed", "1: the last run of a backup failed", registry=registry)
     failed.set(bool(runs) and not runs[-1].good)

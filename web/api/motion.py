@@ -60,7 +60,13 @@ async def begin_motion_search(c: Context) -> MotionView:
     async with c.services.database.session() as session:
         what = body.model_dump(mode="json")
         await audit_trail.record(
-            session, c.services.clock.now(), c.identity.name, "search.query.motion_search", camera.id, reason=reason, query=what
+            session,
+            c.services.clock.now(),
+            c.identity.name,
+            "search.query.motion_search",
+            camera.id,
+            reason=reason,
+            query=what,
         )
     standing = SocketSession(c, camera.id)
 
@@ -70,7 +76,9 @@ async def begin_motion_search(c: Context) -> MotionView:
         except SessionLost as e:
             raise ForbiddenError(f"the search was ended: {e.reason}") from e
 
-    job = c.services.motion.begin(c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still)
+    job = c.services.motion.begin(
+        c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still
+    )
     return _view(job)
 
 
@@ -94,10 +102,20 @@ def _mine(c: Context) -> MotionJob:
 
 def _view(job: MotionJob) -> MotionView:
     return MotionView(
-        id=job.number, camera=job.camera, done=(job.until_us - job.start_us) / (job.end_us - job.start_us), running=job.ended is None,
-        keyframes=job.keyframes, more=job.more, problem=job.problem,
+        id=job.number,
+        camera=job.camera,
+        done=(job.until_us - job.start_us) / (job.end_us - job.start_us),
+        running=job.ended is None,
+        keyframes=job.keyframes,
+        more=job.more,
+        problem=job.problem,
         found=[
-            MovedView(start=from_microseconds(m.start_ms * 1000), end=from_microseconds(m.end_ms * 1000), share=round(m.share, 4), box=m.box)
+            MovedView(
+                start=from_microseconds(m.start_ms * 1000),
+                end=from_microseconds(m.end_ms * 1000),
+                share=round(m.share, 4),
+                box=m.box,
+            )
             for m in job.found
         ],
-    )  # fmt: skip
+    )

@@ -82,9 +82,15 @@ async def live_ticket(c: Context) -> TicketReply:
     c.services.attendance.check(c.identity.session)
     async with c.services.database.session() as session:
         await audit_trail.record(
-            session, c.services.clock.now(), c.identity.name, "live.open", stream, reason=purpose, village=camera.village,
+            session,
+            c.services.clock.now(),
+            c.identity.name,
+            "live.open",
+            stream,
+            reason=purpose,
+            village=camera.village,
             by_session=c.identity.session,
-        )  # fmt: skip
+        )
     return TicketReply(ticket=c.services.tickets.issue(c.identity, stream, c.body.transcode), stream=stream)
 
 
@@ -93,7 +99,9 @@ async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
     if ticket is None:
-        raise ForbiddenError("this ticket is used, too old, not yours or of another session or purpose; ask for another")
+        raise ForbiddenError(
+            "this ticket is used, too old, not yours or of another session or purpose; ask for another"
+        )
     stream = ticket.stream
     camera = await camera_of(c, StreamId(stream).camera)  # the ticket may be older than the account's scope
     async with c.services.database.reading() as session:
@@ -121,9 +129,17 @@ async def _serve_live(c: Context, ticket: MediaTicket, village: str, url: str) -
         seconds = round(c.services.clock.monotonic() - started, 1)
         async with c.services.database.session() as session:
             await audit_trail.record(
-                session, c.services.clock.now(), c.identity.name, "live.close", stream, reason=ticket.purpose, village=village,
-                by_session=ticket.session, seconds=seconds, code=socket.close_code,
-            )  # fmt: skip
+                session,
+                c.services.clock.now(),
+                c.identity.name,
+                "live.close",
+                stream,
+                reason=ticket.purpose,
+                village=village,
+                by_session=ticket.session,
+                seconds=seconds,
+                code=socket.close_code,
+            )
     return socket
 
 
@@ -141,7 +157,9 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
     """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
     try:
         attendance, session = standing.context.services.attendance, standing.context.identity.session
-        await first_of(_send_all(socket, messages), until_left(socket), standing.watch(), attendance.until_nobody(session))
+        await first_of(
+            _send_all(socket, messages), until_left(socket), standing.watch(), attendance.until_nobody(session)
+        )
     except SessionLost as e:
         await close(socket, e)
     except NobodyWatches:
@@ -161,13 +179,17 @@ async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str |
                     await socket.send_bytes(message)
 
 
-@route("GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView])
+@route(
+    "GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView]
+)
 async def coverage(c: Context) -> list[SpanView]:
     """What is recorded and what is missing, with the cause."""
     stream, _ = await _stream(c)
     start, end = _range(c.query)
     spans = await c.services.reader.coverage(stream, start, end)
-    return [SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans]
+    return [
+        SpanView(start=from_microseconds(s.start_us), end=from_microseconds(s.end_us), cause=s.cause) for s in spans
+    ]
 
 
 @route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file")
@@ -181,7 +203,9 @@ async def playlist(c: Context) -> web.Response:
         raise UsageError("ask for at most 6 hours at once")
     gops = await c.services.reader.gops(stream, start, end, 20_000)
     if not gops:
-        clip.refuse(await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range")
+        clip.refuse(
+            await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range"
+        )
     await _note_footage(c, "playback.open", stream, village)
     text = await c.services.footage.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
@@ -233,9 +257,17 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
         start, end = min(start, segment.start_us), max(end, segment.end_us)
     async with c.services.database.session() as session:
         await audit_trail.record(
-            session, c.services.clock.now(), who.name, action, stream, reason=c.purpose, village=village, by_session=who.session,
-            start=from_microseconds(start).isoformat(), end=from_microseconds(end).isoformat(),
-        )  # fmt: skip
+            session,
+            c.services.clock.now(),
+            who.name,
+            action,
+            stream,
+            reason=c.purpose,
+            village=village,
+            by_session=who.session,
+            start=from_microseconds(start).isoformat(),
+            end=from_microseconds(end).isoformat(),
+        )
     c.services.looks.open_range(who.session, who.purpose, camera, start, end)
 
 
@@ -269,7 +301,9 @@ async def camera_snapshot(c: Context) -> web.Response:
         await c.look("snapshot.view", stream, reason=purpose, village=camera.village)
     elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
         at = from_microseconds(frame.at_us).isoformat()
-        await c.look("snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at)
+        await c.look(
+            "snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at
+        )
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 

@@ -46,11 +46,15 @@ class CandidateView(BaseModel):
     marks: str = Field(description="One letter a check, in the order of `items`: o ok, x failed, . to do")
     failed: dict[str, str]
     missing: list[str]
-    proposed_by: str | None = Field(description="Who signed first for what the file says now, until another person confirms it")
+    proposed_by: str | None = Field(
+        description="Who signed first for what the file says now, until another person confirms it"
+    )
     proposed_at: datetime | None
     picture_by: str | None = Field(description="Who took the picture of the field of view; null: none, or not known")
     accepted_at: datetime | None
-    accepted_by: list[str] = Field(description="The two accounts; before there were signatures, the names that were typed")
+    accepted_by: list[str] = Field(
+        description="The two accounts; before there were signatures, the names that were typed"
+    )
 
 
 class DeviceView(BaseModel):
@@ -208,7 +212,9 @@ async def fill(c: Context) -> CandidateView:
         if profile:
             registry.change_profile(session, row, profile, now, c.identity.name)
         acceptance.fill(session, row, facts, now, c.identity.name)
-        await audit_trail.record(session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look)
+        await audit_trail.record(
+            session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look
+        )
         return await _told(session, row, now)
 
 
@@ -341,7 +347,9 @@ async def move(c: Context) -> Created:
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        await adoption.confirm_move(session, row, c.body.address, c.identity.villages, now, c.identity.name, c.body.reason)
+        await adoption.confirm_move(
+            session, row, c.body.address, c.identity.villages, now, c.identity.name, c.body.reason
+        )
     return Created(id=camera.id)
 
 
@@ -417,9 +425,17 @@ def _candidate(camera: Camera, items: list[checklist.ChecklistItem], signed: Acc
     device = camera.device or {}
     make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()
     return CandidateView(
-        id=camera.id, name=camera.name, village=camera.village, address=camera.address, make=make,
-        marks="".join(MARKS[i.state] for i in items), failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
-        missing=acceptance.missing(camera), accepted_at=camera.accepted_at, accepted_by=acceptance.accepted_by(signed, camera),
-        proposed_by=waiting.proposed_by if waiting else None, proposed_at=waiting.proposed_at if waiting else None,
+        id=camera.id,
+        name=camera.name,
+        village=camera.village,
+        address=camera.address,
+        make=make,
+        marks="".join(MARKS[i.state] for i in items),
+        failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
+        missing=acceptance.missing(camera),
+        accepted_at=camera.accepted_at,
+        accepted_by=acceptance.accepted_by(signed, camera),
+        proposed_by=waiting.proposed_by if waiting else None,
+        proposed_at=waiting.proposed_at if waiting else None,
         picture_by=(camera.acceptance or {}).get("picture_by"),
-    )  # fmt: skip
+    )

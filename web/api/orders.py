@@ -143,7 +143,9 @@ async def order_file(c: Context) -> OrderFile:
         photos = list(await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id)))
         told = [NoteView(at=n.at, by=n.by, step=n.step, text=n.text) for n in notes]
     return OrderFile(
-        order=_order(order, c.services.clock.now()), notes=told, photos=photos if c.identity.may(Permission.LIVE_VIEW) else []
+        order=_order(order, c.services.clock.now()),
+        notes=told,
+        photos=photos if c.identity.may(Permission.LIVE_VIEW) else [],
     )
 
 
@@ -179,11 +181,20 @@ async def move_orders(c: Context) -> list[OrderView]:
         wanted = await _visible(session, c, body.orders)
         moved = [
             await orders.move(
-                session, o.id, body.state, now, c.identity.name, text=body.text, assignee=body.assignee, vendor=body.vendor,
-                cost=body.cost, into=body.into, villages=c.identity.villages,
+                session,
+                o.id,
+                body.state,
+                now,
+                c.identity.name,
+                text=body.text,
+                assignee=body.assignee,
+                vendor=body.vendor,
+                cost=body.cost,
+                into=body.into,
+                villages=c.identity.villages,
             )
             for o in wanted
-        ]  # fmt: skip
+        ]
         return [_order(o, now) for o in moved]
 
 
@@ -202,7 +213,9 @@ async def sign_day(c: Context) -> DayView:
     now, start = _signing(c)
     view = await _day(c, c.body.day)
     if view.signed_by is not None:
-        raise ConflictError(f"{view.day} was signed by {view.signed_by}; what became known later goes into a supplement")
+        raise ConflictError(
+            f"{view.day} was signed by {view.signed_by}; what became known later goes into a supplement"
+        )
     async with c.services.database.session() as session:
         await register.sign(
             session, start, view.figures, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
@@ -247,7 +260,9 @@ async def _register(c: Context) -> str:
     await c.look("register.view", view.day)
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
-    return await c.services.pages.run(render, view.model_dump(), names, c.services.settings.station.name, c.services.zone)
+    return await c.services.pages.run(
+        render, view.model_dump(), names, c.services.settings.station.name, c.services.zone
+    )
 
 
 def _start(c: Context, text: str | None) -> datetime:
@@ -279,22 +294,40 @@ async def _day(c: Context, text: str | None) -> DayView:
         if signed is None:
             gone = "" if c.identity.villages is not None else await signatures.problem_of(session, day, None)
             return DayView(
-                day=day, figures=told, signed_by=None, signed_at=None, digest=None, patrolled=patrolled, over=end <= now,
+                day=day,
+                figures=told,
+                signed_by=None,
+                signed_at=None,
+                digest=None,
+                patrolled=patrolled,
+                over=end <= now,
                 problem=gone,
-            )  # fmt: skip
+            )
         added = await register.supplements(session, day)
         problem = await signatures.problem_of(session, day, c.services.database.audit_key)
         return DayView(
-            day=day, figures=signed.figures, signed_by=signed.signed_by, signed_at=signed.signed_at, digest=signed.digest,
-            remark=signed.remark, problem=problem, patrolled=patrolled, over=end <= now,
+            day=day,
+            figures=signed.figures,
+            signed_by=signed.signed_by,
+            signed_at=signed.signed_at,
+            digest=signed.digest,
+            remark=signed.remark,
+            problem=problem,
+            patrolled=patrolled,
+            over=end <= now,
             later=register.later(signed, added, told, start, now, rounds),
             supplements=[
                 SupplementView(
-                    number=x.number, figures=x.figures, signed_by=x.signed_by, signed_at=x.signed_at, digest=x.digest, remark=x.remark
+                    number=x.number,
+                    figures=x.figures,
+                    signed_by=x.signed_by,
+                    signed_at=x.signed_at,
+                    digest=x.digest,
+                    remark=x.remark,
                 )
                 for x in added
             ],
-        )  # fmt: skip
+        )
 
 
 async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:

@@ -86,7 +86,9 @@ async def keep(c: Context) -> PresetView:
     await _note(c, camera, control)
     token = await control.keep(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
-        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name)
+        await audit_trail.record(
+            session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name
+        )
     return PresetView(token=token, name=c.body.name)
 
 
@@ -118,7 +120,13 @@ async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
     if not control.take(camera, who.name):
         async with c.services.database.session() as session:
             await audit_trail.record(
-                session, c.services.clock.now(), who.name, "ptz.take", camera.id, reason=purpose, village=camera.village,
+                session,
+                c.services.clock.now(),
+                who.name,
+                "ptz.take",
+                camera.id,
+                reason=purpose,
+                village=camera.village,
                 by_session=who.session,
-            )  # fmt: skip
+            )
         control.written(camera.id, who.name)

@@ -47,7 +47,9 @@ class DayFigures(BaseModel):
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
-        rows = await session.scalars(select(Village).where(within(Village.code, c.identity.villages)).order_by(Village.code))
+        rows = await session.scalars(
+            select(Village).where(within(Village.code, c.identity.villages)).order_by(Village.code)
+        )
         return [VillageName(code=v.code, name=v.name) for v in rows]
 
 

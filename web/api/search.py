@@ -229,11 +229,17 @@ async def search_map(c: Context) -> MapReply:
         villages = [v for v in await session.scalars(select(Village)) if scope is None or v.code in scope]
     return MapReply(
         cameras=[
-            PlaceView(camera=k.id, name=k.name, village=k.village, position=k.profile.get("position"), azimuth=k.profile.get("azimuth"))
+            PlaceView(
+                camera=k.id,
+                name=k.name,
+                village=k.village,
+                position=k.profile.get("position"),
+                azimuth=k.profile.get("azimuth"),
+            )
             for k in cameras
         ],
         boundaries={v.code: v.boundary for v in villages if len(v.boundary) > 2},
-    )  # fmt: skip
+    )
 
 
 @route("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
@@ -243,10 +249,16 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
     async with c.services.database.reading() as session:
         behind = await lag(session)
     return VocabularyReply(
-        classes=list(vocabulary.ASKED), colours=list(vocabulary.COLOURS), attributes=[a.name or "" for a in Attribute],
-        directions=[d.name for d in Direction], speeds=[s.name for s in Speed], detector=detector, missing_pack=detector.startswith("builtin"),
-        behind_seconds=round(behind.behind_seconds, 1), skipped_seconds=behind.skipped_seconds,
-    )  # fmt: skip
+        classes=list(vocabulary.ASKED),
+        colours=list(vocabulary.COLOURS),
+        attributes=[a.name or "" for a in Attribute],
+        directions=[d.name for d in Direction],
+        speeds=[s.name for s in Speed],
+        detector=detector,
+        missing_pack=detector.startswith("builtin"),
+        behind_seconds=round(behind.behind_seconds, 1),
+        skipped_seconds=behind.skipped_seconds,
+    )
 
 
 @route("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
@@ -314,7 +326,9 @@ async def candidates(c: Context) -> SightingPage:
     reason, scope = c.purpose[:200], c.identity.villages
     async with c.services.database.reading() as session:
         mine = Judgement.reason == reason, Judgement.verdict == "candidate", within(Judgement.village, scope)
-        wanted = list(await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200)))
+        wanted = list(
+            await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200))
+        )
     await c.look("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
     found = await c.services.searching.run(c.services.days.many, wanted)
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
@@ -369,7 +383,9 @@ async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
 def picture_of(c: Context, sighting: Sighting) -> bytes:
     """Not for the loop. Raises NotFoundError."""
     try:
-        return thumbnails.read(c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size)
+        return thumbnails.read(
+            c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+        )
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e
 
@@ -392,12 +408,26 @@ async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
 
 def view(s: Sighting, place: CameraPlace, verdict: str | None = None) -> SightingView:
     return SightingView(
-        id=str(s.id), at=from_microseconds(s.start_ms * 1000), end=from_microseconds(s.end_ms * 1000), best_at=from_microseconds(s.best_ms * 1000),
-        camera=place.camera, village=place.village, cls=Cls(s.cls).name, score=s.score / 1000, looks=s.looks,
-        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT), upper=_colours(s.upper, s.upper2), lower=_colours(s.lower, s.lower2),
-        tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [], attributes=[a.name or "" for a in Attribute if s.attributes & a],
-        direction=Direction(s.direction).name, speed=Speed(s.speed).name, plate=s.plate, verdict=verdict, has_picture=s.thumb >= 0,
-    )  # fmt: skip
+        id=str(s.id),
+        at=from_microseconds(s.start_ms * 1000),
+        end=from_microseconds(s.end_ms * 1000),
+        best_at=from_microseconds(s.best_ms * 1000),
+        camera=place.camera,
+        village=place.village,
+        cls=Cls(s.cls).name,
+        score=s.score / 1000,
+        looks=s.looks,
+        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        upper=_colours(s.upper, s.upper2),
+        lower=_colours(s.lower, s.lower2),
+        tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [],
+        attributes=[a.name or "" for a in Attribute if s.attributes & a],
+        direction=Direction(s.direction).name,
+        speed=Speed(s.speed).name,
+        plate=s.plate,
+        verdict=verdict,
+        has_picture=s.thumb >= 0,
+    )
 
 
 def _colours(*codes: int) -> list[str]:

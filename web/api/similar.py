@@ -82,7 +82,9 @@ async def search_similar(c: Context) -> SimilarReply:
         made = await _of_frame(c, body)
         vector, name, same = made.vector, made.embedder, made.same
         pack = await _pack_number(c, name)
-    query = await _asked(c, body.filter, reason, "search.query.similar", of=body.sighting or f"{body.camera} {body.at_us}")
+    query = await _asked(
+        c, body.filter, reason, "search.query.similar", of=body.sighting or f"{body.camera} {body.at_us}"
+    )
     rows = await _ranked(c, vector, pack, query, body.limit + 1)
     matches = [m for m in rows if origin is None or m.sighting.id != origin.id][: body.limit]
     return SimilarReply(rows=await _with_travel(c, matches, origin, by_travel=body.by_travel), same=same, embedder=name)
@@ -97,7 +99,9 @@ async def search_by_picture(c: Context) -> SimilarReply:
         raise UsageError("a box needs x, y, w and h")
     # Unpacked where a bomb harms nobody, and not beside the models.
     content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
-    made: AppearanceExample = await c.services.looker.run(example.from_picture, content, None if q.x is None else corners)
+    made: AppearanceExample = await c.services.looker.run(
+        example.from_picture, content, None if q.x is None else corners
+    )
     try:
         asked = Filter.model_validate(strict_input.json_of(q.filter.encode()))
         strict_input.check_model(asked)
@@ -138,7 +142,9 @@ async def _of_frame(c: Context, body: SimilarBody) -> AppearanceExample:
     stream = f"{camera.id}/{body.kind}"
     frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
     if frame is None:
-        raise NotFoundError(f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}")
+        raise NotFoundError(
+            f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}"
+        )
     made: AppearanceExample = await c.services.looker.run(example.from_frame, frame, body.box)
     return made
 

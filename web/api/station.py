@@ -31,7 +31,9 @@ async def station_facts(c: Context) -> StationReply:
 class OutlookView(BaseModel):
     village: str
     required_days: float
-    possible_days: float | None = Field(description="Age up to which footage can be kept; null: not known, nothing is written")
+    possible_days: float | None = Field(
+        description="Age up to which footage can be kept; null: not known, nothing is written"
+    )
     days_until_short: float | None = Field(description="Until footage goes before its time; null: it does not")
     by_quota: bool
 

@@ -50,7 +50,12 @@ async def draw(c: Context) -> TourView:
         told = await review.misses(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.look(
-        "tour.draw", "tour", reason=purpose, key=f"tour.draw {now.isoformat()}", opens=opens, cameras=[x.id for x in stops]
+        "tour.draw",
+        "tour",
+        reason=purpose,
+        key=f"tour.draw {now.isoformat()}",
+        opens=opens,
+        cameras=[x.id for x in stops],
     )
     return TourView(
         stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(review.PICTURES),
@@ -65,5 +70,7 @@ async def say(c: Context) -> TourVerdictReply:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"there is no camera '{c.body.camera}'")
-        fault = await review.judge(session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name)
+        fault = await review.judge(
+            session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name
+        )
     return TourVerdictReply(fault=fault.id if fault else None)

@@ -15,7 +15,9 @@ from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, war
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")  # comm is cut at 15 characters
-REMEDY = "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
+REMEDY = (
+    "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
+)
 EARLIEST_YEAR = 2025
 
 

@@ -64,10 +64,16 @@ async def database(site: StationFacts) -> Sequence[CheckResult]:
         async with site.database.reading() as session:
             revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
             await session.scalar(select(func.count()).select_from(Camera))
-            server = "" if kind == "sqlite" else str(await session.scalar(text("SHOW server_version"))).split()[0] + ", "
+            server = (
+                "" if kind == "sqlite" else str(await session.scalar(text("SHOW server_version"))).split()[0] + ", "
+            )
     except (SQLAlchemyError, MinwangError) as e:
         why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
-        remedy = "start the server and see data.database" if kind != "sqlite" else "restore it from the backup if it is damaged"
+        remedy = (
+            "start the server and see data.database"
+            if kind != "sqlite"
+            else "restore it from the backup if it is damaged"
+        )
         if "readonly" in why:  # this user may read it, and SQLite's log beside it wants more
             return [unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)]
         return [failed(f"cannot be read ({why})", remedy, kind)]
@@ -94,22 +100,31 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
     async with site.database.reading() as session:
         workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
         alive = [name for name, at in workers if now - at < SILENT]
-        recent = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
+        recent = (
+            select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
+        )
         states = dict((await session.execute(recent)).all())
         query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        wanted = await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        wanted = (
+            await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        )
     holder = await asyncio.to_thread(station_lock.holder, site.settings.data.dir)
     if not alive and holder is not None:
         return [failed(f"{holder} holds the station; no recorder has said anything for 30 s", "read its log")]
     if not alive:
         return [
-            failed("no recorder has said anything for 30 s", "start the station: minwang serve, or systemctl start minwang")
+            failed(
+                "no recorder has said anything for 30 s", "start the station: minwang serve, or systemctl start minwang"
+            )
         ]
     recording = states.get("recording", 0)
     value = f"{recording} of {wanted} streams recorded by {len(alive)} recorders"
     if len(alive) < site.settings.recorder.workers:
         return [
-            failed(f"{value}; {site.settings.recorder.workers} are set", "read the log: a recorder died and does not come back")
+            failed(
+                f"{value}; {site.settings.recorder.workers} are set",
+                "read the log: a recorder died and does not come back",
+            )
         ]
     if recording < wanted:
         return [warning(value, "see the console's patrol page for each camera's fault")]
@@ -131,13 +146,19 @@ async def _rows(site: StationFacts) -> CheckResult:
     query = (
         select(func.count(func.distinct(OpenSegment.stream)))
         .join(StreamStatus, StreamStatus.stream == OpenSegment.stream)
-        .where(OpenSegment.start_us < before, StreamStatus.state == "recording", StreamStatus.at > site.clock.now() - SILENT)
+        .where(
+            OpenSegment.start_us < before,
+            StreamStatus.state == "recording",
+            StreamStatus.at > site.clock.now() - SILENT,
+        )
     )
     async with site.database.reading() as session:
         late = await session.scalar(query) or 0
     if late:
         return warning(
-            f"{late} streams wait for their rows", "find who holds the database (log: 'archive rows wait')", "archive rows"
+            f"{late} streams wait for their rows",
+            "find who holds the database (log: 'archive rows wait')",
+            "archive rows",
         )
     return ok("none wait", "archive rows")
 
@@ -146,7 +167,11 @@ async def _hashes(site: StationFacts) -> CheckResult:
     assert site.database is not None
     since = to_microseconds(site.clock.now()) // HOUR_US - HASH_HOURS + 1
     async with site.database.reading() as session:
-        query = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(Footage.hour >= since).limit(ROWS)
+        query = (
+            select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
+            .where(Footage.hour >= since)
+            .limit(ROWS)
+        )
         entries = [s for row in await session.execute(query) for s in segment_index.unpack(*row)]
     waiting = sum(bool(s.flags & segment_index.UNHASHED) for s in entries)
     value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
@@ -159,9 +184,7 @@ async def _search(site: StationFacts) -> CheckResult:
     assert site.database is not None
     async with site.database.reading() as session:
         behind = await lag(session)
-    value = (
-        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, {behind.quarantined} streams left out"
-    )
+    value = f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, {behind.quarantined} streams left out"
     if behind.behind_seconds > BEHIND_WARNING_S or behind.quarantined:
         return warning(value, "more search.workers, a faster pack; minwang index --from TIME reads again", "search")
     return ok(value, "search")
@@ -175,12 +198,17 @@ async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
     if path is None:
         return [ok("the settings name no inventory file: the registry alone counts")]
     if not await asyncio.to_thread(path.exists):
-        return [unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")]
+        return [
+            unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")
+        ]
     try:
         wanted = await asyncio.to_thread(inventory.load, path)
     except InventoryError as e:
         return [
-            failed(f"{path}: {len(e.problems)} problems, the first: {e.problems[0]}", "minwang inventory check lists them all")
+            failed(
+                f"{path}: {len(e.problems)} problems, the first: {e.problems[0]}",
+                "minwang inventory check lists them all",
+            )
         ]
     async with site.database.reading() as session:
         plan = await registry.plan(session, wanted)
@@ -201,15 +229,23 @@ def models(site: StationFacts) -> Sequence[CheckResult]:
             installed.verify()
         except DetectorError as e:
             found.append(
-                failed(str(e), f"minwang models remove {installed.pack.name}, then pull or add it again", installed.pack.name)
+                failed(
+                    str(e),
+                    f"minwang models remove {installed.pack.name}, then pull or add it again",
+                    installed.pack.name,
+                )
             )
         else:
             found.append(ok("checksums fit", installed.pack.name))
     wanted = site.settings.search.detector
-    if wanted not in ("auto", "builtin", "none") and not any(wanted in (i.pack.id, i.pack.name) for i in shelf.installed()):
+    if wanted not in ("auto", "builtin", "none") and not any(
+        wanted in (i.pack.id, i.pack.name) for i in shelf.installed()
+    ):
         found.append(
             failed(
-                "search.detector names it, and it is not installed", "minwang models list; minwang models add FOLDER", wanted
+                "search.detector names it, and it is not installed",
+                "minwang models list; minwang models add FOLDER",
+                wanted,
             )
         )
     if not found:
@@ -248,7 +284,9 @@ def certificate(site: StationFacts) -> Sequence[CheckResult]:
     if missing and not is_loopback(web.host):
         more = " ".join(f"--host {h}" for h in (*found.names, *missing))
         return [
-            warning(f"{value}; not for {', '.join(missing)}", f"where browsers use that address: minwang cert renew {more}")
+            warning(
+                f"{value}; not for {', '.join(missing)}", f"where browsers use that address: minwang cert renew {more}"
+            )
         ]
     return [ok(value)]
 
@@ -261,7 +299,9 @@ def backup(site: StationFacts) -> Sequence[CheckResult]:
     remedy = "minwang backup TARGET --passphrase-file FILE, every night: set backup.target (docs/backup.md)"
     runs = backup_log.read(data_dir)
     if not runs and (data_dir / backup_log.FILE).exists():
-        return [unknown(f"{data_dir / backup_log.FILE} cannot be read", "see its rights; the next backup writes it anew")]
+        return [
+            unknown(f"{data_dir / backup_log.FILE} cannot be read", "see its rights; the next backup writes it anew")
+        ]
     last = backup_log.last_good(data_dir)
     failure = f"; the last try failed: {redact(runs[-1].error)}" if runs and not runs[-1].good else ""
     if last is None:

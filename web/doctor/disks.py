@@ -53,7 +53,9 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
     if found.f_files:
         value += f", {inodes:.0%} of the inodes"
     if not os.access(path, os.W_OK, effective_ids=True):
-        return failed(f"{value}; not writable", f"give the station's user the right to write: chown -R USER {path}", subject)
+        return failed(
+            f"{value}; not writable", f"give the station's user the right to write: chown -R USER {path}", subject
+        )
     if free < DATA_FAILED or inodes < INODES_FAILED:
         return failed(value, "make room: remove what is not the station's, or add a disk", subject)
     # Retention keeps a volume at its limit for ever: half of it means that it cannot keep up.
@@ -87,7 +89,9 @@ def _speed(path: Path, keeps_free: int) -> CheckResult:
             typical, slowest = _synced(file.fileno())
     except OSError as e:
         return failed(
-            f"writing failed ({e.strerror})", "look at the disk (dmesg), at the mount's options and at the rights", subject
+            f"writing failed ({e.strerror})",
+            "look at the disk (dmesg), at the mount's options and at the rights",
+            subject,
         )
     value = f"{rate / MB:.0f} MB/s written, flush {1000 * typical:.1f} ms (slowest {1000 * slowest:.0f} ms)"
     if rate < SLOW_MB_S * MB or slowest > SLOW_SYNC_S:
@@ -128,7 +132,9 @@ def smart(site: StationFacts) -> Sequence[CheckResult]:
     disks = sorted({d for path in folders(site) for d in _disks(path)})
     if not disks:
         return [
-            unknown("no physical disk is found below the folders", "nothing, on a virtual machine or a network file system")
+            unknown(
+                "no physical disk is found below the folders", "nothing, on a virtual machine or a network file system"
+            )
         ]
     if not program:
         return [unknown("smartctl is not installed", "install it: apt-get install smartmontools", d) for d in disks]
@@ -175,7 +181,9 @@ def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
         messages = said.get("smartctl", {}).get("messages", [])
         why = messages[0].get("string", "") if messages else ""
         return unknown(
-            f"the disk tells nothing ({why or 'no SMART'})", "run it as root once; a virtual disk has none to tell", disk
+            f"the disk tells nothing ({why or 'no SMART'})",
+            "run it as root once; a virtual disk has none to tell",
+            disk,
         )
     nvme = said.get("nvme_smart_health_information_log", {})
     counts = {

@@ -85,7 +85,10 @@ def failed(value: str, remedy: str, subject: str = "") -> CheckResult:
 def locked_out(site: StationFacts) -> CheckResult:
     folder = site.settings.data.dir
     return CheckResult(
-        CheckState.UNKNOWN, f"{folder} cannot be read by uid {os.geteuid()}", "run it as the station's user", str(folder)
+        CheckState.UNKNOWN,
+        f"{folder} cannot be read by uid {os.geteuid()}",
+        "run it as the station's user",
+        str(folder),
     )
 
 

@@ -37,11 +37,15 @@ async def files(site: StationFacts) -> Sequence[CheckResult]:
         return [unknown("the number of cameras is not known", "see database")]
     async with site.database.reading() as session:
         query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        streams = await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        streams = (
+            await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        )
         pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
     needed = FILES_BESIDE + FILES_A_STREAM * -(-streams // site.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
-    allowed, whose = (min(limits), "recorder") if limits else (resource.getrlimit(resource.RLIMIT_NOFILE)[0], "this process")
+    allowed, whose = (
+        (min(limits), "recorder") if limits else (resource.getrlimit(resource.RLIMIT_NOFILE)[0], "this process")
+    )
     value = f"{allowed} allowed to {whose}, about {needed} needed for {streams} streams"
     if allowed < needed:
         remedy = f"raise it: LimitNOFILE={max(65_536, needed)} in the systemd unit, or ulimit -n before the start; or more recorder.workers"
@@ -63,7 +67,9 @@ def memory(_site: StationFacts) -> Sequence[CheckResult]:
     share = found.available / found.total
     value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
     if share < MEMORY_FAILED:
-        return [failed(value, "the kernel will soon end processes: fewer search.workers and patrol.workers, or more memory")]
+        return [
+            failed(value, "the kernel will soon end processes: fewer search.workers and patrol.workers, or more memory")
+        ]
     if share < MEMORY_WARNING:
         return [warning(value, "fewer search.workers and patrol.workers, or more memory")]
     return [ok(value)]
@@ -81,26 +87,38 @@ def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
     said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=8, check=False).stdout
     version = said.split()[2] if len(said.split()) > 2 else "?"
     if missing := {"h264", "hevc"} - decoders:
-        return [failed(f"{version}, without {', '.join(sorted(missing))}", "install a complete build: apt-get install ffmpeg")]
+        return [
+            failed(
+                f"{version}, without {', '.join(sorted(missing))}", "install a complete build: apt-get install ffmpeg"
+            )
+        ]
     return [ok(f"{version}, decodes h264 and hevc")]
 
 
 def printing(site: StationFacts) -> Sequence[CheckResult]:
     """A Chinese page through the reports' own renderer, in a process that is gone afterwards (web.doctor.printing)."""
     if not ctypes.util.find_library("pango-1.0"):
-        return [failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")]
+        return [
+            failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")
+        ]
     text = PRINTING_TEXT + "".join(c for c in site.settings.station.name if c.isalnum())
     done = subprocess.run(
-        [sys.executable, "-m", "web.doctor.printing"], input=text, capture_output=True, text=True, timeout=50, check=False,
+        [sys.executable, "-m", "web.doctor.printing"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+    )
     try:
         found = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
         return [
             failed(
-                f"rendering failed ({last[0][:200]})", "install what it needs: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
+                f"rendering failed ({last[0][:200]})",
+                "install what it needs: apt-get install libpango-1.0-0 libpangoft2-1.0-0",
             )
         ]
     if "error" in found:
@@ -146,14 +164,20 @@ def _private(path: Path, forbidden: int, right: int, what: str) -> CheckResult:
 def _settings_file(site: StationFacts) -> CheckResult:
     assert site.config is not None
     mode = site.config.stat().st_mode & 0o777
-    secret = "@" in site.settings.data.database and ":" in site.settings.data.database.partition("://")[2].partition("@")[0]
+    secret = (
+        "@" in site.settings.data.database and ":" in site.settings.data.database.partition("://")[2].partition("@")[0]
+    )
     if mode & 0o022:
         return failed(f"mode {mode:o}: others can change the settings", f"chmod 640 {site.config}", str(site.config))
     if secret and mode & 0o007:
-        return failed(f"mode {mode:o}: others can read the database's password", f"chmod 640 {site.config}", str(site.config))
+        return failed(
+            f"mode {mode:o}: others can read the database's password", f"chmod 640 {site.config}", str(site.config)
+        )
     return ok(f"mode {mode:o}", str(site.config))
 
 
 def versions(_site: StationFacts) -> Sequence[CheckResult]:
     python = platform.python_version()
-    return [ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")]
+    return [
+        ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")
+    ]

@@ -62,7 +62,10 @@ def _ask(site: StationFacts) -> bool:
     connection: http.client.HTTPConnection
     if site.settings.web.tls is TlsMode.OWN:
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is says the check of the certificate
+        context.check_hostname, context.verify_mode = (
+            False,
+            ssl.CERT_NONE,
+        )  # whose it is says the check of the certificate
         connection = http.client.HTTPSConnection(host, site.settings.web.port, timeout=3, context=context)
     else:
         connection = http.client.HTTPConnection(host, site.settings.web.port, timeout=3)
@@ -132,4 +135,8 @@ def _loop(address: str, name: str) -> CheckResult:
                 "allow it in the firewall (udp 3702, group 239.255.255.250); cameras are found by their addresses until then",
                 subject,
             )
-    return ok("group joined, datagram came back", subject) if heard else warning("foreign datagram", "run it again", subject)
+    return (
+        ok("group joined, datagram came back", subject)
+        if heard
+        else warning("foreign datagram", "run it again", subject)
+    )

@@ -37,7 +37,9 @@ def look(text: str) -> dict[str, object]:
             if outline := next((o for f in fonts if (o := _outline(f, number))), ""):
                 drawn.setdefault(character, outline)
     wanted = [c for c in dict.fromkeys(text) if not c.isspace()]
-    shared = [o for o in drawn.values() if list(drawn.values()).count(o) > 1]  # one picture for several: a box with an outline
+    shared = [
+        o for o in drawn.values() if list(drawn.values()).count(o) > 1
+    ]  # one picture for several: a box with an outline
     missing = [c for c in wanted if c not in drawn or drawn[c] in shared]
     families = sorted({m.decode("latin-1") for s in streams for m in re.findall(rb"/FontFamily \(([^)]+)\)", s)})
     return {"missing": "".join(missing), "families": families}

@@ -110,6 +110,11 @@ def _hung(check: Check, words: str) -> CheckResult:
 
 def _fact(check: Check, finding: CheckResult, at: datetime, seconds: float) -> Fact:
     return Fact(
-        check=check.name, subject=finding.subject, state=finding.state, value=finding.value, remedy=finding.remedy, at=at,
+        check=check.name,
+        subject=finding.subject,
+        state=finding.state,
+        value=finding.value,
+        remedy=finding.remedy,
+        at=at,
         seconds=seconds,
-    )  # fmt: skip
+    )

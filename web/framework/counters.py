@@ -19,7 +19,10 @@ class WebCounters(Collector):
         self._services, self._server = services, server
 
     def collect(self) -> Iterable[Metric]:
-        limit, lanes = self._services.anonymous, (self._services.searching, self._services.footage, self._services.pages)
+        limit, lanes = (
+            self._services.anonymous,
+            (self._services.searching, self._services.footage, self._services.pages),
+        )
         for name, text, value in (
             (
                 "requests_limited",
@@ -30,7 +33,10 @@ class WebCounters(Collector):
         ):
             yield CounterMetricFamily(f"minwang_web_{name}", text, value=value)
         yield _labelled(
-            "work_refused", "Calls that found no place among those that wait", "work", {w.name: w.refused for w in lanes}
+            "work_refused",
+            "Calls that found no place among those that wait",
+            "work",
+            {w.name: w.refused for w in lanes},
         )
         yield _labelled("work_given_up", "Calls that did not end in time", "work", {w.name: w.given_up for w in lanes})
         if isinstance(self._server, Connections):

@@ -16,7 +16,9 @@ _REF = "#/components/schemas/{model}"
 
 def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
-    schemas: dict[str, Any] = {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
+    schemas: dict[str, Any] = {
+        "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    }
     for r in ROUTES:
         paths.setdefault(r.path, {})[r.method.lower()] = _operation(r, schemas)
     return {
@@ -47,7 +49,8 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "x-permission": r.permission.value,
         "x-roles": _roles(r.permission),
         "parameters": [
-            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in re.findall(r"{(\w+)", r.path)
+            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}}
+            for n in re.findall(r"{(\w+)", r.path)
         ],
         "responses": {
             "101" if r.kind == "socket" else "200": _reply(r, schemas),

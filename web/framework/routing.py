@@ -49,8 +49,13 @@ POLL_HEADER = "X-Minwang-Poll"
 BEFORE_PASSWORD = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
-    (TooSlowError, 408), (UsageError, 400), (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (MinwangError, 503),
-)  # fmt: skip
+    (TooSlowError, 408),
+    (UsageError, 400),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (MinwangError, 503),
+)
 # For a program: a refusal after which a person can do something and ask again.
 _REASONS: tuple[tuple[type[MinwangError], str], ...] = (
     (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
@@ -102,7 +107,14 @@ class Context:
         return thing if running else self.purpose
 
     async def look(
-        self, action: str, object: str, *, reason: str = "", opens: Iterable[str] = (), key: str | None = None, **data: Any
+        self,
+        action: str,
+        object: str,
+        *,
+        reason: str = "",
+        opens: Iterable[str] = (),
+        key: str | None = None,
+        **data: Any,
     ) -> None:
         """Leave the row of a look in the audit trail, unless this session looked at the same within half an hour; call it
         before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row. A
@@ -114,7 +126,9 @@ class Context:
             if who.purpose and why != who.purpose:
                 data["purpose"] = who.purpose
             async with self.services.database.session() as session:
-                await audit_trail.record(session, now, who.name, action, object, reason=why, by_session=who.session, **data)
+                await audit_trail.record(
+                    session, now, who.name, action, object, reason=why, by_session=who.session, **data
+                )
         looks.open(who.session, who.purpose, name, *opens)
 
 
@@ -139,9 +153,16 @@ ROUTES: list[Route] = []
 
 
 def route(
-    method: str, path: str, permission: Permission, *, query: type[BaseModel] | None = None, body: type[BaseModel] | None = None,
-    reply: Any = None, kind: str = "json", scraped: bool = False,
-) -> Callable[[Handler], Handler]:  # fmt: skip
+    method: str,
+    path: str,
+    permission: Permission,
+    *,
+    query: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
+    reply: Any = None,
+    kind: str = "json",
+    scraped: bool = False,
+) -> Callable[[Handler], Handler]:
     """Register a handler. `reply` is the type of its result (for JSON); `scraped`: a monitoring system's token opens it as
     well, and the handler gets no identity then."""
 
@@ -290,7 +311,9 @@ async def _json(request: web.Request, services: Services, who: Identity | None) 
     if who is None:
         source = connection_limits.source_of(request.remote or "")
         return strict_input.json_of(await services.bodies.read(request, source, request_bodies.LARGEST_PUBLIC))
-    return strict_input.json_of(await services.bodies.read(request, f"person {who.user_id}", request_bodies.LARGEST_JSON))
+    return strict_input.json_of(
+        await services.bodies.read(request, f"person {who.user_id}", request_bodies.LARGEST_JSON)
+    )
 
 
 def _sentence(error: ValidationError) -> str:

@@ -28,7 +28,9 @@ from web.http.proxies import is_trusted
 
 log = logging.getLogger(__name__)
 
-BURST = 600.0  # refused requests at once: pages of a whole shift behind one address, left open until their sessions ended
+BURST = (
+    600.0  # refused requests at once: pages of a whole shift behind one address, left open until their sessions ended
+)
 PER_SECOND = 10.0
 SERVED_COST = 0.1  # the sign-in page has some ten files
 MAX_SOURCES = 10_000
@@ -76,7 +78,9 @@ class AnonymousLimit:
         if bucket.tokens < 1:
             self.limited += 1
             if self.limited in (1, 1000, 100_000):
-                log.warning("too many refused requests, the last from %s; %d were answered 429 so far", source, self.limited)
+                log.warning(
+                    "too many refused requests, the last from %s; %d were answered 429 so far", source, self.limited
+                )
             seconds = math.ceil((1 - bucket.tokens) / PER_SECOND)
             raise TooManyError(TOO_MUCH, retry_after_s=seconds)
         bucket.tokens -= 1
@@ -116,7 +120,9 @@ def proved(request: web.Request) -> None:
 
 def _through_a_proxy(request: web.Request, settings: WebSettings) -> bool:
     """Its connections are everybody's: they must not be held by who asks too much."""
-    peer: tuple[Any, ...] | None = request.transport.get_extra_info("peername") if request.transport is not None else None
+    peer: tuple[Any, ...] | None = (
+        request.transport.get_extra_info("peername") if request.transport is not None else None
+    )
     return is_trusted(str(peer[0]), settings) if peer else False
 
 

@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0  # from the connection to the end of its first request's head
 SHUTDOWN_SECONDS = 5  # for the goodbye of TLS
-KEEP_ALIVE_SECONDS = 75.0  # from an answer to the end of the next request's head; longer than a proxy keeps its connections
+KEEP_ALIVE_SECONDS = (
+    75.0  # from an answer to the end of the next request's head; longer than a proxy keeps its connections
+)
 BODY_SECONDS, FILE_SECONDS = 15.0, 120.0
 UNREAD_SECONDS = 60.0
 MAX_STRANGERS = 256  # phones behind one address, opening the sign-in page
@@ -135,7 +137,12 @@ class Runner(web.AppRunner):
 
     def __init__(self, app: web.Application, settings: WebSettings, **options: Any):
         super().__init__(
-            app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, lingering_time=2.0, auto_decompress=False, **options
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            lingering_time=2.0,
+            auto_decompress=False,
+            **options,
         )
         self._settings = settings
 
@@ -161,7 +168,9 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as e:
-        raise TooSlowError(f"the body took more than {seconds:.0f} seconds; send it again, over a better connection") from e
+        raise TooSlowError(
+            f"the body took more than {seconds:.0f} seconds; send it again, over a better connection"
+        ) from e
 
 
 def source_of(address: str) -> str:

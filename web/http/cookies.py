@@ -7,7 +7,9 @@ from aiohttp import web
 from core.settings import TlsMode, WebSettings
 
 COOKIE = "minwang_session"
-DEVICE_COOKIE = "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
+DEVICE_COOKIE = (
+    "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
+)
 
 
 def session_cookie(settings: WebSettings) -> str:

@@ -25,7 +25,9 @@ _SINGLE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-(0*[1-9][0-9]{0,17}
 
 
 class FileResponse(web.FileResponse):
-    def __init__(self, path: Path, *, headers: LooseHeaders | None = None, sending: AbstractContextManager[None] | None = None):
+    def __init__(
+        self, path: Path, *, headers: LooseHeaders | None = None, sending: AbstractContextManager[None] | None = None
+    ):
         """`sending`: entered while the bytes leave."""
         super().__init__(path, headers=headers)
         self._sending = sending

@@ -82,7 +82,9 @@ def middleware(settings: WebSettings) -> Middleware:
 
     @web.middleware
     async def forwarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        client, hop = resolve(request.remote or "", hops(request, settings.forwarded_header) if trusted else [], trusted)
+        client, hop = resolve(
+            request.remote or "", hops(request, settings.forwarded_header) if trusted else [], trusted
+        )
         scheme = request.scheme
         if settings.tls is TlsMode.PROXY:
             scheme = "https"  # that is what the setting says; a proxy that also serves plain HTTP tells so

@@ -136,7 +136,9 @@ def _unnamed(folder: Path) -> IO[bytes]:
 def _append(file: IO[bytes], chunk: bytes) -> None:
     try:
         if file.write(chunk) != len(chunk):
-            raise StorageError("the file was not kept: the station's disk took a part of it; make room and send it again")
+            raise StorageError(
+                "the file was not kept: the station's disk took a part of it; make room and send it again"
+            )
     except OSError as e:
         raise _not_kept(e) from e
 

@@ -71,9 +71,14 @@ class CountedTls(SSLProtocol):
         self._queue, self._queued = queue, False
         self._connections = connections
         super().__init__(
-            asyncio.get_running_loop(), self._handler, context, cast("asyncio.Future[object]", None), server_side=True,
-            ssl_handshake_timeout=cast(int, connection_limits.HEADER_SECONDS), ssl_shutdown_timeout=connection_limits.SHUTDOWN_SECONDS,
-        )  # fmt: skip
+            asyncio.get_running_loop(),
+            self._handler,
+            context,
+            cast("asyncio.Future[object]", None),
+            server_side=True,
+            ssl_handshake_timeout=cast(int, connection_limits.HEADER_SECONDS),
+            ssl_shutdown_timeout=connection_limits.SHUTDOWN_SECONDS,
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connections.accepted(self._handler, cast(asyncio.Transport, transport))

@@ -68,7 +68,9 @@ class Attendance:
     def check(self, session: str) -> None:
         """Before something flows. Raises NobodyWatches."""
         if self._overdue(self._begin(session)):
-            raise NobodyWatches("nobody answered whether somebody is still watching; do something in the page and ask again")
+            raise NobodyWatches(
+                "nobody answered whether somebody is still watching; do something in the page and ask again"
+            )
 
     @contextmanager
     def socket(self, session: str) -> Iterator[None]:
@@ -172,7 +174,9 @@ class PlaybackLog:
                 await self.flush(everything=True)
         except (MinwangError, SQLAlchemyError, TimeoutError) as e:
             count = sum(map(len, self._viewings.values()))
-            log.error("%d rows of how long was watched could not be written at the end: %s %s", count, type(e).__name__, e)
+            log.error(
+                "%d rows of how long was watched could not be written at the end: %s %s", count, type(e).__name__, e
+            )
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the rows of what has ended; `everything`: of what goes on as well (the station stops). Raises StorageError."""
@@ -200,6 +204,15 @@ class PlaybackLog:
         start, end = (from_microseconds(us).isoformat() for us in (viewing.start_us, viewing.end_us))
         async with self._database.session() as session:
             await audit_trail.record(
-                session, self._clock.now(), viewing.actor, "playback.close", stream, reason=purpose, village=viewing.village,
-                by_session=session_key, seconds=round(seconds, 1), start=start, end=end,
-            )  # fmt: skip
+                session,
+                self._clock.now(),
+                viewing.actor,
+                "playback.close",
+                stream,
+                reason=purpose,
+                village=viewing.village,
+                by_session=session_key,
+                seconds=round(seconds, 1),
+                start=start,
+                end=end,
+            )

@@ -29,8 +29,12 @@ FOOTAGE = ("playback.open", "strip.view")
 
 @dataclass(slots=True)
 class _Session:
-    looks: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)  # (purpose, what) → until, monotonic
-    ranges: OrderedDict[tuple[str, str, int, int], float] = field(default_factory=OrderedDict)  # purpose, camera, start, end
+    looks: OrderedDict[tuple[str, str], float] = field(
+        default_factory=OrderedDict
+    )  # (purpose, what) → until, monotonic
+    ranges: OrderedDict[tuple[str, str, int, int], float] = field(
+        default_factory=OrderedDict
+    )  # purpose, camera, start, end
 
 
 class FootageGrants:

@@ -34,8 +34,17 @@ SERVER_DAYS = 397  # what browsers accept of a server's certificate (CA/Browser 
 BACKDATED = timedelta(days=1)  # phones whose clock is late
 OWNER = "tls/ca.key"  # what the sealed key is bound to
 # Private and link-local networks (RFC 1918, 6598, 3927, 4193), loopback.
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7",
-           "fe80::/10", "::1/128")  # fmt: skip
+PRIVATE = (
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "127.0.0.0/8",
+    "fc00::/7",
+    "fe80::/10",
+    "::1/128",
+)
 LOCAL_NAMES = ("localhost", "local", "lan", "internal", "home.arpa")  # RFC 6761, 6762, 8375; never public
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
@@ -66,9 +75,16 @@ class Authority:
         # Only a number: the certificate is handed to everybody.
         name = _name(f"Minwang CA {number.digest[:4].hex()}")
         usage = x509.KeyUsage(
-            digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
-            key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
-        )  # fmt: skip
+            digital_signature=False,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            key_cert_sign=True,
+            crl_sign=True,
+            encipher_only=False,
+            decipher_only=False,
+        )
         made = (
             _builder(name, name, public, now, timedelta(days=AUTHORITY_DAYS))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -220,7 +236,9 @@ def missing_hosts(names: tuple[str, ...]) -> list[str]:
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"{path}: cannot be written ({error.strerror}); run this as the station's user, or give it the folder")
+    return StorageError(
+        f"{path}: cannot be written ({error.strerror}); run this as the station's user, or give it the folder"
+    )
 
 
 def _permitted(hosts: Iterable[str]) -> list[x509.GeneralName]:
@@ -268,4 +286,6 @@ def _issuer_key(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 
 def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

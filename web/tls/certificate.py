@@ -119,7 +119,9 @@ def _bytes(path: Path, what: str) -> bytes:
         ) from e
     except OSError as e:
         user = system_user.name()
-        raise CertificateError(f"{path}: cannot be read by {user} ({e.strerror}); give the file to that user (chown)") from e
+        raise CertificateError(
+            f"{path}: cannot be read by {user} ({e.strerror}); give the file to that user (chown)"
+        ) from e
 
 
 def _chain(path: Path) -> tuple[x509.Certificate, ...]:
@@ -127,14 +129,18 @@ def _chain(path: Path) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(content))
     except ValueError as e:
-        raise CertificateError(f"{path}: not a certificate in PEM form; convert it (openssl x509 -inform der -in FILE)") from e
+        raise CertificateError(
+            f"{path}: not a certificate in PEM form; convert it (openssl x509 -inform der -in FILE)"
+        ) from e
 
 
 def _key(path: Path) -> PrivateKeyTypes:
     content = _bytes(path, "certificate key")
     mode = path.stat().st_mode & 0o777
     if mode & 0o027:
-        raise CertificateError(f"{path}: others can read or change the private key (mode {mode:o}); run: chmod 600 {path}")
+        raise CertificateError(
+            f"{path}: others can read or change the private key (mode {mode:o}); run: chmod 600 {path}"
+        )
     try:
         return serialization.load_pem_private_key(content, None)
     except TypeError as e:
@@ -142,7 +148,9 @@ def _key(path: Path) -> PrivateKeyTypes:
             f"{path}: the private key has a passphrase, which nobody can type at a start; remove it (openssl pkey -in FILE -out NEW)"
         ) from e
     except ValueError as e:
-        raise CertificateError(f"{path}: not a private key in PEM form; give the file that belongs to the certificate") from e
+        raise CertificateError(
+            f"{path}: not a private key in PEM form; give the file that belongs to the certificate"
+        ) from e
 
 
 def _public(key: object) -> bytes:
@@ -182,7 +190,9 @@ def _check_use(found: Certificate) -> None:
     """What every browser refuses."""
     own = found.own
     if not found.names:
-        raise CertificateError(f"{found.path}: the certificate names no host (subjectAltName); have it issued with names")
+        raise CertificateError(
+            f"{found.path}: the certificate names no host (subjectAltName); have it issued with names"
+        )
     key = own.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
         raise CertificateError(
@@ -195,4 +205,6 @@ def _check_use(found: Certificate) -> None:
     except x509.ExtensionNotFound:
         return
     if ExtendedKeyUsageOID.SERVER_AUTH not in uses:
-        raise CertificateError(f"{found.path}: not a server's certificate (extendedKeyUsage); have one issued for a server")
+        raise CertificateError(
+            f"{found.path}: not a server's certificate (extendedKeyUsage); have one issued for a server"
+        )

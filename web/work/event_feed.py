@@ -41,8 +41,13 @@ class FeedEvent:
 
 def told(row: events.Event) -> FeedEvent:
     body = {
-        "id": row.id, "at": row.at.isoformat(), "kind": row.kind, "camera": row.camera, "village": row.village, "data": row.data,
-    }  # fmt: skip
+        "id": row.id,
+        "at": row.at.isoformat(),
+        "kind": row.kind,
+        "camera": row.camera,
+        "village": row.village,
+        "data": row.data,
+    }
     bare = body | {"camera": None, "data": {}}
     return FeedEvent(row, json.dumps(body, ensure_ascii=False), json.dumps(bare, ensure_ascii=False))
 

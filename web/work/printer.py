@@ -36,7 +36,9 @@ class Printer:
         task = self._kept.get(key)
         if task is None:
             if self._waiting[user_id] >= MAX_PERSON or self._waiting.total() >= MAX_WAITING:
-                raise TooManyError("other pages are being printed; try again in a minute, or print the page from the browser")
+                raise TooManyError(
+                    "other pages are being printed; try again in a minute, or print the page from the browser"
+                )
             task = self._kept[key] = spawn(self._made(html), "print")
             self._waiting[user_id] += 1
             task.add_done_callback(partial(self._through, user_id))

@@ -18,7 +18,9 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=60), nullable=False, comment="Account name, or 'system'"),
         sa.Column("action", sa.String(length=60), nullable=False, comment="room.verb"),
         sa.Column("object", sa.String(length=120), nullable=False, comment="What it was done to"),
-        sa.Column("reason", sa.String(length=400), nullable=False, comment="Case number or purpose given; may be empty"),
+        sa.Column(
+            "reason", sa.String(length=400), nullable=False, comment="Case number or purpose given; may be empty"
+        ),
         sa.Column("data", sa.JSON(), nullable=False, comment="Details without secrets"),
         sa.Column("previous", sa.String(length=64), nullable=False, comment="Hash of the row before"),
         sa.Column("hash", sa.String(length=64), nullable=False, comment="SHA-256 over all of the above"),
@@ -52,7 +54,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "event",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, comment="Position in the log"),
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, comment="Position in the log"
+        ),
         sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False, comment="When the fact was recorded"),
         sa.Column("kind", sa.String(length=40), nullable=False, comment="room.verb, e.g. fault.opened"),
         sa.Column("village", sa.String(length=40), nullable=True, comment="Village whose scope may see it; null: all"),
@@ -69,13 +73,19 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("family", sa.String(length=20), nullable=False, comment="health.faults.state_machine.FAMILIES"),
-        sa.Column("state", sa.String(length=12), nullable=False, comment="suspect, open, recovering, closed, dismissed"),
+        sa.Column(
+            "state", sa.String(length=12), nullable=False, comment="suspect, open, recovering, closed, dismissed"
+        ),
         sa.Column("severity", sa.Integer(), nullable=False, comment="1 evidence is being lost … 4 cosmetic"),
         sa.Column("detail", sa.String(length=300), nullable=False),
-        sa.Column("first_seen", core.database.UtcDateTime(timezone=True), nullable=False, comment="First look that showed it"),
+        sa.Column(
+            "first_seen", core.database.UtcDateTime(timezone=True), nullable=False, comment="First look that showed it"
+        ),
         sa.Column("opened_at", core.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column("closed_at", core.database.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("looks", sa.Integer(), nullable=False, comment="Consecutive looks that confirm the present direction"),
+        sa.Column(
+            "looks", sa.Integer(), nullable=False, comment="Consecutive looks that confirm the present direction"
+        ),
         sa.Column("picture", sa.String(length=300), nullable=True, comment="Evidence: the picture that opened it"),
         sa.Column("reference", sa.String(length=300), nullable=True, comment="A good picture of the same camera"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fault")),
@@ -102,7 +112,9 @@ def upgrade() -> None:
         "index_position",
         sa.Column("stream", sa.String(length=50), nullable=False),
         sa.Column("position_us", sa.BigInteger(), nullable=False, comment="Keyframes up to here are done, µs UTC"),
-        sa.Column("strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream; 2: quarantine"),
+        sa.Column(
+            "strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream; 2: quarantine"
+        ),
         sa.PrimaryKeyConstraint("stream", name=op.f("pk_index_position")),
         comment="How far each stream is indexed",
     )
@@ -126,15 +138,23 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False, comment="open, closed, deleting, quarantined"),
         sa.Column("start_us", sa.BigInteger(), nullable=False, comment="Wall time of the first picture, µs UTC"),
         sa.Column(
-            "end_us", sa.BigInteger(), nullable=False, comment="Wall time at which the last picture ends; start while open"
+            "end_us",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Wall time at which the last picture ends; start while open",
         ),
         sa.Column("media_us", sa.BigInteger(), nullable=False, comment="Duration by the camera's media clock, µs"),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("frames", sa.Integer(), nullable=False),
         sa.Column("lost_packets", sa.Integer(), nullable=False),
-        sa.Column("clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"),
         sa.Column(
-            "gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.media.gop_index); null while open"
+            "clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"
+        ),
+        sa.Column(
+            "gops",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="Packed index of GOPs (nvr.media.gop_index); null while open",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("path", name=op.f("uq_segment_path")),
@@ -157,7 +177,9 @@ def upgrade() -> None:
         sa.Column("y", sa.Double(), nullable=False),
         sa.Column("w", sa.Double(), nullable=False),
         sa.Column("h", sa.Double(), nullable=False),
-        sa.Column("upper", sa.String(length=40), nullable=False, comment="Colours of the upper part, strongest first, ',a,b,'"),
+        sa.Column(
+            "upper", sa.String(length=40), nullable=False, comment="Colours of the upper part, strongest first, ',a,b,'"
+        ),
         sa.Column("lower", sa.String(length=40), nullable=False, comment="Colours of the lower part, ',a,b,'"),
         sa.Column("thumbnail", sa.String(length=200), nullable=False, comment="JPEG below the data folder"),
         sa.Column("detector", sa.String(length=60), nullable=False, comment="Which detector said so"),
@@ -175,7 +197,10 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(length=50), nullable=False),
         sa.Column("worker", sa.String(length=40), nullable=False, comment="Recorder that has it"),
         sa.Column(
-            "state", sa.String(length=16), nullable=False, comment="connecting, recording, waiting, refused, quarantined"
+            "state",
+            sa.String(length=16),
+            nullable=False,
+            comment="connecting, recording, waiting, refused, quarantined",
         ),
         sa.Column("engine", sa.String(length=10), nullable=False),
         sa.Column("cause", sa.String(length=20), nullable=False, comment="Gap cause while not recording"),
@@ -202,12 +227,16 @@ def upgrade() -> None:
         "user",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False, comment="Log-in name"),
-        sa.Column("display_name", sa.String(length=80), nullable=False, comment="Shown in watermarks and the audit trail"),
+        sa.Column(
+            "display_name", sa.String(length=80), nullable=False, comment="Shown in watermarks and the audit trail"
+        ),
         sa.Column("role", sa.String(length=30), nullable=False, comment="core.accounts.permissions.Role"),
         sa.Column("villages", sa.JSON(), nullable=True, comment="Scope: village codes; null: the whole town"),
         sa.Column("password_hash", sa.String(length=200), nullable=False, comment="argon2id"),
         sa.Column("failures", sa.Integer(), nullable=False, comment="Wrong passwords since the last success"),
-        sa.Column("locked_until", core.database.UtcDateTime(timezone=True), nullable=True, comment="No sign-in before this"),
+        sa.Column(
+            "locked_until", core.database.UtcDateTime(timezone=True), nullable=True, comment="No sign-in before this"
+        ),
         sa.Column("disabled", sa.Boolean(), nullable=False, comment="Kept for the audit trail, may not sign in"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("name", name=op.f("uq_user_name")),
@@ -221,7 +250,9 @@ def upgrade() -> None:
         sa.Column("area_km2", sa.Double(), nullable=True, comment="Stated, else computed from the boundary"),
         sa.Column("population", sa.Integer(), nullable=True),
         sa.Column("subnets", sa.JSON(), nullable=False, comment="CIDR blocks in which its cameras live"),
-        sa.Column("funding", sa.JSON(), nullable=False, comment="Money raised: source, amount (yuan), received, purpose"),
+        sa.Column(
+            "funding", sa.JSON(), nullable=False, comment="Money raised: source, amount (yuan), received, purpose"
+        ),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_village")),
         comment="Villages of the town",
     )
@@ -241,7 +272,9 @@ def upgrade() -> None:
         "worker",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("role", sa.String(length=20), nullable=False, comment="recorder, analyst"),
-        sa.Column("url", sa.String(length=120), nullable=False, comment="http://host:port of its own bytes; empty: none"),
+        sa.Column(
+            "url", sa.String(length=120), nullable=False, comment="http://host:port of its own bytes; empty: none"
+        ),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("seen_at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_worker")),
@@ -254,7 +287,9 @@ def upgrade() -> None:
         sa.Column("village", sa.String(length=40), nullable=False),
         sa.Column("address", sa.String(length=120), nullable=True, comment="host[:port] of the ONVIF service"),
         sa.Column("credential", sa.String(length=40), nullable=True),
-        sa.Column("profile", sa.JSON(), nullable=False, comment="Position, height, azimuth, cost … as in the inventory"),
+        sa.Column(
+            "profile", sa.JSON(), nullable=False, comment="Position, height, azimuth, cost … as in the inventory"
+        ),
         sa.Column("retired", sa.Boolean(), nullable=False, comment="No longer in the inventory; footage is kept"),
         sa.Column("device", sa.JSON(), nullable=True, comment="ONVIF identity: maker, model, firmware, serial"),
         sa.Column("clock_offset", sa.Double(), nullable=True, comment="Camera clock minus ours, seconds"),
@@ -280,9 +315,14 @@ def upgrade() -> None:
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False, comment="Fault family → sentence; empty: nothing found"),
-        sa.Column("figures", sa.JSON(), nullable=False, comment="What was measured (health.picture, health.checks.stream)"),
         sa.Column(
-            "picture", sa.String(length=300), nullable=True, comment="JPEG kept as evidence or reference, below the data folder"
+            "figures", sa.JSON(), nullable=False, comment="What was measured (health.picture, health.checks.stream)"
+        ),
+        sa.Column(
+            "picture",
+            sa.String(length=300),
+            nullable=True,
+            comment="JPEG kept as evidence or reference, below the data folder",
         ),
         sa.ForeignKeyConstraint(["round"], ["patrol_round.id"], name=op.f("fk_look_round")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_look")),
@@ -298,7 +338,10 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("created_at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column(
-            "seen_at", core.database.UtcDateTime(timezone=True), nullable=False, comment="Last request; idle sessions end"
+            "seen_at",
+            core.database.UtcDateTime(timezone=True),
+            nullable=False,
+            comment="Last request; idle sessions end",
         ),
         sa.Column("purpose", sa.String(length=400), nullable=False, comment="Purpose or case number of this session"),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_sign_in_user_id"), ondelete="CASCADE"),
@@ -324,10 +367,15 @@ def upgrade() -> None:
         sa.Column("approved_by", sa.String(length=60), nullable=True),
         sa.Column("approved_at", core.database.UtcDateTime(timezone=True), nullable=True),
         sa.Column(
-            "expires_at", core.database.UtcDateTime(timezone=True), nullable=False, comment="Matches nothing from here on"
+            "expires_at",
+            core.database.UtcDateTime(timezone=True),
+            nullable=False,
+            comment="Matches nothing from here on",
         ),
         sa.Column("auto_dispatch", sa.Boolean(), nullable=False, comment="The approver lets alerts go out unconfirmed"),
-        sa.CheckConstraint("approved_by IS NULL OR approved_by <> proposed_by", name=op.f("ck_watch_subject_second_person")),
+        sa.CheckConstraint(
+            "approved_by IS NULL OR approved_by <> proposed_by", name=op.f("ck_watch_subject_second_person")
+        ),
         sa.ForeignKeyConstraint(["case"], ["case_file.id"], name=op.f("fk_watch_subject_case")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watch_subject")),
         comment="Whom or what to look out for: class and colours, approved by a second person, expiring",
@@ -375,7 +423,9 @@ def upgrade() -> None:
         sa.Column("url", sa.String(length=400), nullable=True, comment="RTSP address without credentials"),
         sa.Column("engine", sa.String(length=10), nullable=True, comment="auto, native, ffmpeg; null: station default"),
         sa.Column("record", sa.Boolean(), nullable=False),
-        sa.Column("from_inventory", sa.Boolean(), nullable=False, comment="Address given by hand, ONVIF does not change it"),
+        sa.Column(
+            "from_inventory", sa.Boolean(), nullable=False, comment="Address given by hand, ONVIF does not change it"
+        ),
         sa.Column("snapshot_url", sa.String(length=400), nullable=True),
         sa.Column("codec", sa.String(length=10), nullable=True, comment="As ONVIF states it: H264, H265"),
         sa.Column("width", sa.Integer(), nullable=True),

@@ -19,7 +19,9 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(length=50), nullable=False, comment="<camera>/<kind>"),
         sa.Column("hour", sa.Integer(), nullable=False, comment="Hours since 1970 UTC in which the segments begin"),
         sa.Column("volume", sa.Integer(), nullable=False),
-        sa.Column("deleting", sa.Boolean(), nullable=False, comment="Some entries are flagged: their files are being removed"),
+        sa.Column(
+            "deleting", sa.Boolean(), nullable=False, comment="Some entries are flagged: their files are being removed"
+        ),
         sa.Column(
             "entries",
             sa.LargeBinary(),
@@ -75,7 +77,10 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(length=50), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False, comment="UTC day of the removal"),
         sa.Column(
-            "held_days", sa.Double(), nullable=False, comment="Days that the stream still held after it, the least of the day"
+            "held_days",
+            sa.Double(),
+            nullable=False,
+            comment="Days that the stream still held after it, the least of the day",
         ),
         sa.Column("required_days", sa.Double(), nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False, comment="disk_full, quota"),
@@ -161,15 +166,23 @@ def downgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False, comment="open, closed, deleting, quarantined"),
         sa.Column("start_us", sa.BigInteger(), nullable=False, comment="Wall time of the first picture, µs UTC"),
         sa.Column(
-            "end_us", sa.BigInteger(), nullable=False, comment="Wall time at which the last picture ends; start while open"
+            "end_us",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Wall time at which the last picture ends; start while open",
         ),
         sa.Column("media_us", sa.BigInteger(), nullable=False, comment="Duration by the camera's media clock, µs"),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("frames", sa.Integer(), nullable=False),
         sa.Column("lost_packets", sa.Integer(), nullable=False),
-        sa.Column("clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"),
         sa.Column(
-            "gops", sa.LargeBinary(), nullable=True, comment="Packed index of GOPs (nvr.media.gop_index); null while open"
+            "clock_offset_us", sa.BigInteger(), nullable=True, comment="Camera's clock minus ours, from sender reports"
+        ),
+        sa.Column(
+            "gops",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="Packed index of GOPs (nvr.media.gop_index); null while open",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("path", name=op.f("uq_segment_path")),

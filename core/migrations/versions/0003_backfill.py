@@ -29,13 +29,21 @@ def upgrade() -> None:
     with op.batch_alter_table("open_segment", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
-                "flags", sa.Integer(), nullable=False, server_default="0", comment="As in the entry (nvr.archive.segment_index)"
+                "flags",
+                sa.Integer(),
+                nullable=False,
+                server_default="0",
+                comment="As in the entry (nvr.archive.segment_index)",
             )
         )
     with op.batch_alter_table("stream_status", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
-                "strikes", sa.Integer(), nullable=False, server_default="0", comment="How often its recorder died over it"
+                "strikes",
+                sa.Integer(),
+                nullable=False,
+                server_default="0",
+                comment="How often its recorder died over it",
             )
         )
         batch_op.add_column(

@@ -36,7 +36,10 @@ def upgrade() -> None:
         sa.Column("opened_at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("closed_at", core.database.UtcDateTime(timezone=True), nullable=True, comment="Null: open"),
         sa.Column(
-            "closed_by", sa.String(length=60), nullable=True, comment="Account that accepts it, or 'system' where it is gone"
+            "closed_by",
+            sa.String(length=60),
+            nullable=True,
+            comment="Account that accepts it, or 'system' where it is gone",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_camera_finding")),
         comment="What is wrong with a camera's safety or identity",
@@ -68,7 +71,9 @@ def upgrade() -> None:
         sa.Column("url", sa.String(length=400), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("hardware", sa.String(length=80), nullable=False),
-        sa.Column("serial", sa.String(length=80), nullable=False, comment="Manufacturer and serial number, where it was asked"),
+        sa.Column(
+            "serial", sa.String(length=80), nullable=False, comment="Manufacturer and serial number, where it was asked"
+        ),
         sa.Column("macs", sa.JSON(), nullable=False),
         sa.Column("village", sa.String(length=40), nullable=True, comment="In whose subnet it was met"),
         sa.Column("verdict", sa.String(length=12), nullable=False, comment="known, first, moved, replaced, clone, new"),
@@ -98,11 +103,17 @@ def upgrade() -> None:
             sa.Column("endpoint", sa.String(length=80), nullable=True, comment="UUID by which it answers discovery")
         )
         batch_op.add_column(
-            sa.Column("auth_mode", sa.String(length=8), nullable=True, comment="How it wants to be asked: none, digest, wsse")
+            sa.Column(
+                "auth_mode", sa.String(length=8), nullable=True, comment="How it wants to be asked: none, digest, wsse"
+            )
         )
         batch_op.add_column(
             sa.Column(
-                "audited", sa.Integer(), nullable=False, server_default="0", comment="Maker's passwords tried on it so far"
+                "audited",
+                sa.Integer(),
+                nullable=False,
+                server_default="0",
+                comment="Maker's passwords tried on it so far",
             )
         )
         batch_op.add_column(
@@ -115,11 +126,16 @@ def upgrade() -> None:
         )
         batch_op.add_column(
             sa.Column(
-                "problem", sa.String(length=200), nullable=True, comment="Why it could not be asked last time; null: it could"
+                "problem",
+                sa.String(length=200),
+                nullable=True,
+                comment="Why it could not be asked last time; null: it could",
             )
         )
         batch_op.add_column(
-            sa.Column("acceptance", sa.JSON(), nullable=True, comment="What was checked on the spot (R-MASK-2), by whom")
+            sa.Column(
+                "acceptance", sa.JSON(), nullable=True, comment="What was checked on the spot (R-MASK-2), by whom"
+            )
         )
         batch_op.add_column(
             sa.Column(

@@ -11,7 +11,10 @@ def upgrade() -> None:
     with op.batch_alter_table("camera", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
-                "certificate", sa.String(length=64), nullable=True, comment="SHA-256 of the TLS certificate that it shows"
+                "certificate",
+                sa.String(length=64),
+                nullable=True,
+                comment="SHA-256 of the TLS certificate that it shows",
             )
         )
 

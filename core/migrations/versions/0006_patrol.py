@@ -168,7 +168,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("acknowledged_by", sa.String(length=60), nullable=True, comment="Who has seen it; closes nothing")
         )
-        batch_op.add_column(sa.Column("verdict", sa.String(length=12), nullable=True, comment="A person's: real, false, watch"))
+        batch_op.add_column(
+            sa.Column("verdict", sa.String(length=12), nullable=True, comment="A person's: real, false, watch")
+        )
         batch_op.add_column(sa.Column("order", sa.Integer(), nullable=True, comment="Work order that mends it"))
         batch_op.create_index(batch_op.f("ix_fault_order"), ["order"], unique=False)
 
@@ -183,7 +185,9 @@ def upgrade() -> None:
             )
         )
         batch_op.add_column(
-            sa.Column("light", sa.String(length=6), server_default="", nullable=False, comment="day, night; empty: no picture")
+            sa.Column(
+                "light", sa.String(length=6), server_default="", nullable=False, comment="day, night; empty: no picture"
+            )
         )
         batch_op.add_column(
             sa.Column(
@@ -216,7 +220,9 @@ def upgrade() -> None:
 
     with op.batch_alter_table("patrol_round", schema=None) as batch_op:
         batch_op.add_column(
-            sa.Column("scope", sa.JSON(), server_default="{}", nullable=False, comment="villages, cameras, vendor; empty: all")
+            sa.Column(
+                "scope", sa.JSON(), server_default="{}", nullable=False, comment="villages, cameras, vendor; empty: all"
+            )
         )
         batch_op.add_column(
             sa.Column("looked", sa.Integer(), server_default="0", nullable=False, comment="Cameras looked at so far")

@@ -22,7 +22,11 @@ def upgrade() -> None:
     with op.batch_alter_table("user") as batch:
         batch.add_column(
             sa.Column(
-                "vendor", sa.String(length=80), nullable=False, server_default="", comment="Contractor: whose orders these are"
+                "vendor",
+                sa.String(length=80),
+                nullable=False,
+                server_default="",
+                comment="Contractor: whose orders these are",
             )
         )
     op.create_table(

@@ -18,7 +18,9 @@ def upgrade() -> None:
     op.drop_table("watch_position")
     op.create_table(
         "seen_by",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="0…4095, part of a sighting's id"),
+        sa.Column(
+            "number", sa.Integer(), autoincrement=False, nullable=False, comment="0…4095, part of a sighting's id"
+        ),
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("village", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_seen_by")),
@@ -38,13 +40,21 @@ def upgrade() -> None:
         "index_state",
         sa.Column("stream", sa.String(length=50), nullable=False),
         sa.Column(
-            "position_us", sa.BigInteger(), nullable=False, comment="Keyframes up to here were done, µs UTC; for people to read"
+            "position_us",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Keyframes up to here were done, µs UTC; for people to read",
         ),
         sa.Column(
-            "strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream in a row; 2: quarantine"
+            "strikes",
+            sa.Integer(),
+            nullable=False,
+            comment="Crashes of the worker on this stream in a row; 2: quarantine",
         ),
         sa.Column("keyframes", sa.BigInteger(), nullable=False, comment="Keyframes passed so far"),
-        sa.Column("decoded", sa.BigInteger(), nullable=False, comment="Of them decoded: the others were quiet by their sizes"),
+        sa.Column(
+            "decoded", sa.BigInteger(), nullable=False, comment="Of them decoded: the others were quiet by their sizes"
+        ),
         sa.Column("detected", sa.BigInteger(), nullable=False, comment="Of them given to the detector"),
         sa.Column("undecodable", sa.BigInteger(), nullable=False, comment="Of them broken"),
         sa.Column("skipped", sa.BigInteger(), nullable=False, comment="Seconds passed over unseen, for lack of time"),
@@ -54,7 +64,9 @@ def upgrade() -> None:
     op.create_table(
         "judgement",
         sa.Column("id", _KEY, nullable=False),
-        sa.Column("reason", sa.String(length=200), nullable=False, comment="Case, help request or other ground, as stated"),
+        sa.Column(
+            "reason", sa.String(length=200), nullable=False, comment="Case, help request or other ground, as stated"
+        ),
         sa.Column("sighting", sa.BigInteger(), nullable=False),
         sa.Column("camera", sa.String(length=40), nullable=False),
         sa.Column("village", sa.String(length=40), nullable=False),
@@ -62,7 +74,10 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=60), nullable=False),
         sa.Column("at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column(
-            "thumbnail", sa.String(length=200), nullable=False, comment="A candidate's picture of its own: it outlives its day"
+            "thumbnail",
+            sa.String(length=200),
+            nullable=False,
+            comment="A candidate's picture of its own: it outlives its day",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_judgement")),
         sa.UniqueConstraint("reason", "sighting", name=op.f("uq_judgement_reason_sighting")),
@@ -71,7 +86,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_judgement_reason_id"), "judgement", ["reason", "id"], unique=False)
     with op.batch_alter_table("watch_subject") as batch:
         batch.add_column(
-            sa.Column("vector", sa.LargeBinary(), nullable=True, comment="How it looks: 256 signed bytes of the pack's vector")
+            sa.Column(
+                "vector", sa.LargeBinary(), nullable=True, comment="How it looks: 256 signed bytes of the pack's vector"
+            )
         )
         batch.add_column(
             sa.Column("embedder", sa.String(length=80), nullable=False, server_default="", comment="Pack of the vector")
@@ -97,7 +114,9 @@ def downgrade() -> None:
         "index_position",
         sa.Column("stream", sa.String(length=50), nullable=False),
         sa.Column("position_us", sa.BigInteger(), nullable=False, comment="Keyframes up to here are done, µs UTC"),
-        sa.Column("strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream; 2: quarantine"),
+        sa.Column(
+            "strikes", sa.Integer(), nullable=False, comment="Crashes of the worker on this stream; 2: quarantine"
+        ),
         sa.PrimaryKeyConstraint("stream", name=op.f("pk_index_position")),
         comment="How far each stream is indexed",
     )
@@ -114,7 +133,9 @@ def downgrade() -> None:
         sa.Column("y", sa.Double(), nullable=False),
         sa.Column("w", sa.Double(), nullable=False),
         sa.Column("h", sa.Double(), nullable=False),
-        sa.Column("upper", sa.String(length=40), nullable=False, comment="Colours of the upper part, strongest first, ',a,b,'"),
+        sa.Column(
+            "upper", sa.String(length=40), nullable=False, comment="Colours of the upper part, strongest first, ',a,b,'"
+        ),
         sa.Column("lower", sa.String(length=40), nullable=False, comment="Colours of the lower part, ',a,b,'"),
         sa.Column("thumbnail", sa.String(length=200), nullable=False, comment="JPEG below the data folder"),
         sa.Column("detector", sa.String(length=60), nullable=False, comment="Which detector said so"),

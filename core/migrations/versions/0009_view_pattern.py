@@ -17,7 +17,9 @@ def upgrade() -> None:
                 comment="What stays of the view (health.picture.view_pattern): mean fine contrast, 90×160",
             )
         )  # fmt: skip
-        batch.add_column(sa.Column("patterned", sa.Integer(), nullable=False, server_default="0", comment="Looks in it"))
+        batch.add_column(
+            sa.Column("patterned", sa.Integer(), nullable=False, server_default="0", comment="Looks in it")
+        )
         batch.add_column(
             sa.Column(
                 "sky_at", core.database.UtcDateTime(timezone=True), nullable=True,

@@ -13,15 +13,22 @@ def upgrade() -> None:
     op.create_table(
         "retention_clock",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("boot", sa.String(40), nullable=False, comment="Names the start of the machine that uptime_us counts from"),
+        sa.Column(
+            "boot", sa.String(40), nullable=False, comment="Names the start of the machine that uptime_us counts from"
+        ),
         sa.Column("uptime_us", sa.BigInteger(), nullable=False, comment="At the last look, µs"),
         sa.Column("wall_us", sa.BigInteger(), nullable=False, comment="Wall clock at the last look, µs UTC"),
         sa.Column("plausible_us", sa.BigInteger(), nullable=False, comment="Believed time at the last look, µs UTC"),
-        sa.Column("suspicion", sa.String(10), nullable=False, comment="forward, backward; empty: the wall clock is believed"),
+        sa.Column(
+            "suspicion", sa.String(10), nullable=False, comment="forward, backward; empty: the wall clock is believed"
+        ),
         sa.Column("steady_us", sa.BigInteger(), nullable=False, comment="Without another step since the last one, µs"),
         sa.Column("ntp_us", sa.BigInteger(), nullable=False, comment="Of it kept by a time service, µs"),
         sa.Column(
-            "wrong_since_us", sa.BigInteger(), nullable=False, comment="Recordings from this µs UTC on may be filed too early"
+            "wrong_since_us",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Recordings from this µs UTC on may be filed too early",
         ),
         sa.Column(
             "suspended_at",

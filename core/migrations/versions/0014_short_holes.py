@@ -11,11 +11,17 @@ def upgrade() -> None:
     with op.batch_alter_table("stream_status") as table:
         table.add_column(
             sa.Column(
-                "short_holes", sa.BigInteger(), server_default="0", nullable=False, comment="Holes below a second: no gaps"
+                "short_holes",
+                sa.BigInteger(),
+                server_default="0",
+                nullable=False,
+                comment="Holes below a second: no gaps",
             )
         )
         table.add_column(
-            sa.Column("short_hole_seconds", sa.Double(), server_default="0", nullable=False, comment="What is missing in them")
+            sa.Column(
+                "short_hole_seconds", sa.Double(), server_default="0", nullable=False, comment="What is missing in them"
+            )
         )
 
 

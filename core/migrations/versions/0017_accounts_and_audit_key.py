@@ -38,10 +38,17 @@ def upgrade() -> None:
     op.drop_column("user", "locked_until")
     op.create_table(
         "sign_in_source",
-        sa.Column("name", sa.String(60), nullable=False, comment="Log-in name as it was given, whether there is one or not"),
-        sa.Column("source", sa.String(80), nullable=False, comment="Client's address (IPv6: /64), or a device that it knows"),
         sa.Column(
-            "failures", sa.Integer(), nullable=False, comment="Tries since the last success, each counted before it is checked"
+            "name", sa.String(60), nullable=False, comment="Log-in name as it was given, whether there is one or not"
+        ),
+        sa.Column(
+            "source", sa.String(80), nullable=False, comment="Client's address (IPv6: /64), or a device that it knows"
+        ),
+        sa.Column(
+            "failures",
+            sa.Integer(),
+            nullable=False,
+            comment="Tries since the last success, each counted before it is checked",
         ),
         sa.Column("wait_until", UtcDateTime(), nullable=True, comment="No try before this"),
         sa.Column("tried_at", UtcDateTime(), nullable=False),
@@ -60,7 +67,11 @@ def downgrade() -> None:
     op.add_column(
         "user",
         sa.Column(
-            "failures", sa.Integer(), server_default="0", nullable=False, comment="Wrong passwords since the last success"
+            "failures",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Wrong passwords since the last success",
         ),
     )
     op.drop_column("user", "must_change")

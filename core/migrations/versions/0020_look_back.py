@@ -13,10 +13,15 @@ def upgrade() -> None:
     op.add_column(
         "watch_subject",
         sa.Column(
-            "look_back_to", UtcDateTime(), nullable=True, comment="Still to be looked for among what was seen since then"
+            "look_back_to",
+            UtcDateTime(),
+            nullable=True,
+            comment="Still to be looked for among what was seen since then",
         ),
     )
-    op.add_column("hold", sa.Column("told_at", UtcDateTime(), nullable=True, comment="When it was told that it ends soon"))
+    op.add_column(
+        "hold", sa.Column("told_at", UtcDateTime(), nullable=True, comment="When it was told that it ends soon")
+    )
 
 
 def downgrade() -> None:

@@ -55,7 +55,9 @@ def upgrade() -> None:
         "register_supplement",
         sa.Column("day", sa.String(10), nullable=False, comment="Local day of the register that it belongs to"),
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False, comment="1, 2, … of the day"),
-        sa.Column("figures", sa.JSON(), nullable=False, comment="What was not in the register or an earlier supplement"),
+        sa.Column(
+            "figures", sa.JSON(), nullable=False, comment="What was not in the register or an earlier supplement"
+        ),
         sa.Column("digest", sa.String(64), nullable=False, comment="SHA-256 of the digest before it and the figures"),
         sa.Column("signed_by", sa.String(60), nullable=False),
         sa.Column("signed_at", core.database.UtcDateTime(timezone=True), nullable=False),

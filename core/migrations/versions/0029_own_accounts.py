@@ -27,7 +27,9 @@ def upgrade() -> None:
                 "account_problem", sa.String(200), nullable=True, comment="Why it took none; null: nothing is wrong"
             )
         )  # fmt: skip
-    op.execute("UPDATE camera SET account_state = 'own' WHERE id IN (SELECT camera FROM camera_change WHERE field = 'account')")
+    op.execute(
+        "UPDATE camera SET account_state = 'own' WHERE id IN (SELECT camera FROM camera_change WHERE field = 'account')"
+    )
 
 
 def downgrade() -> None:

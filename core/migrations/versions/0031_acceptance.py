@@ -19,8 +19,12 @@ def upgrade() -> None:
         sa.Column("proposed_at", UtcDateTime(), nullable=False),
         sa.Column("confirmed_by", sa.String(60), nullable=True, comment="Another account; null: not confirmed"),
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
-        sa.CheckConstraint("confirmed_by IS NULL OR confirmed_by <> proposed_by", name=op.f("ck_acceptance_second_person")),
-        sa.ForeignKeyConstraint(["camera"], ["camera.id"], name=op.f("fk_acceptance_camera_camera"), ondelete="CASCADE"),
+        sa.CheckConstraint(
+            "confirmed_by IS NULL OR confirmed_by <> proposed_by", name=op.f("ck_acceptance_second_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["camera"], ["camera.id"], name=op.f("fk_acceptance_camera_camera"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_acceptance")),
         comment="Acceptances of cameras: one person proposes, another confirms",
     )

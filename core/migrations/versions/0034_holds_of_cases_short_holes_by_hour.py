@@ -22,11 +22,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_short_hole_hour"), "short_hole", ["hour"])
     op.add_column(
         "camera_day",
-        sa.Column("short_holes", sa.BigInteger(), nullable=True, comment="Holes below a second; null: not counted then"),
+        sa.Column(
+            "short_holes", sa.BigInteger(), nullable=True, comment="Holes below a second; null: not counted then"
+        ),
     )
     op.add_column(
         "camera_day",
-        sa.Column("short_hole_seconds", sa.Double(), nullable=True, comment="What is missing in them; it counts as recorded"),
+        sa.Column(
+            "short_hole_seconds", sa.Double(), nullable=True, comment="What is missing in them; it counts as recorded"
+        ),
     )
 
 

@@ -11,7 +11,10 @@ def upgrade() -> None:
     op.create_table(
         "clock_correction",
         sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, comment="They are done in this order"
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+            comment="They are done in this order",
         ),
         sa.Column("stream", sa.String(50), nullable=False),
         sa.Column(
@@ -24,12 +27,15 @@ def upgrade() -> None:
             "files", sa.JSON(), nullable=False, comment="Starts of the files that still have their old names, µs UTC"
         ),
         sa.Column(
-            "protected", sa.Boolean(), server_default=sa.false(), nullable=False,
+            "protected",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
             comment="Holds and retention know the new names already",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clock_correction")),
         comment="Files that get other names because the station's clock was set; a row goes when all have them",
-    )  # fmt: skip
+    )
     op.create_index(op.f("ix_clock_correction_stream"), "clock_correction", ["stream"])
 
 

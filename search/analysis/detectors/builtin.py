@@ -54,8 +54,12 @@ class BuiltinDetector:
             interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
         )
         if crop.shape[0] < 128 or crop.shape[1] < 64:
-            crop = cv2.copyMakeBorder(crop, 0, max(0, 130 - crop.shape[0]), 0, max(0, 66 - crop.shape[1]), cv2.BORDER_REPLICATE)
-        boxes, weights = self._hog.detectMultiScale(crop, hitThreshold=0.0, winStride=(8, 8), padding=(16, 16), scale=1.06)
+            crop = cv2.copyMakeBorder(
+                crop, 0, max(0, 130 - crop.shape[0]), 0, max(0, 66 - crop.shape[1]), cv2.BORDER_REPLICATE
+            )
+        boxes, weights = self._hog.detectMultiScale(
+            crop, hitThreshold=0.0, winStride=(8, 8), padding=(16, 16), scale=1.06
+        )
         found = []
         for (bx, by, bw, bh), weight in zip(boxes, np.ravel(weights), strict=True):
             # HOG's window has a margin of about an eighth around the person.

@@ -41,7 +41,11 @@ def yolo(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
     top = scores[best, np.arange(scores.shape[1])]
     for i in np.flatnonzero(top >= pack.threshold):
         cx, cy, w, h = values[:4, i]
-        yield int(best[i]), float(top[i]), _corners(np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]) / _size(pack))
+        yield (
+            int(best[i]),
+            float(top[i]),
+            _corners(np.array([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]) / _size(pack)),
+        )
 
 
 def end2end(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:

@@ -50,7 +50,12 @@ class PackDetector:
             if _cut(corners, window, (width, height)):
                 continue
             made = clipped(
-                self._classes[label], score, corners[0] / width, corners[1] / height, corners[2] / width, corners[3] / height
+                self._classes[label],
+                score,
+                corners[0] / width,
+                corners[1] / height,
+                corners[2] / width,
+                corners[3] / height,
             )
             if made is not None:
                 yield made

@@ -43,10 +43,15 @@ def tiles(picture: tuple[int, int], network: tuple[int, int], overlap: float = 0
     columns, rows = (max(1, round(picture[i] / (network[i] * 1.6))) for i in (0, 1))
     width, height = (picture[i] / (n - (n - 1) * overlap) for i, n in ((0, columns), (1, rows)))
     return [
-        (int(c * width * (1 - overlap)), int(r * height * (1 - overlap)),
-         min(picture[0], int(c * width * (1 - overlap) + width + 1)), min(picture[1], int(r * height * (1 - overlap) + height + 1)))
-        for r in range(rows) for c in range(columns)
-    ]  # fmt: skip
+        (
+            int(c * width * (1 - overlap)),
+            int(r * height * (1 - overlap)),
+            min(picture[0], int(c * width * (1 - overlap) + width + 1)),
+            min(picture[1], int(r * height * (1 - overlap) + height + 1)),
+        )
+        for r in range(rows)
+        for c in range(columns)
+    ]
 
 
 def _around(region: Region, picture: tuple[int, int]) -> Pixels:

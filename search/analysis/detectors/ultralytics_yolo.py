@@ -30,10 +30,28 @@ from search.vocabulary import Cls
 
 # COCO's names, and those of common Chinese traffic sets.
 CLASS_OF = {
-    "person": "person", "pedestrian": "person", "people": "person", "rider": "rider", "cyclist": "rider", "bicycle": "bicycle",
-    "motorcycle": "ebike", "motor": "ebike", "tricycle": "tricycle", "awning-tricycle": "tricycle", "car": "car", "van": "van", "truck": "truck",
-    "bus": "bus", "dog": "dog", "cat": "animal", "cow": "animal", "sheep": "animal", "backpack": "bag", "handbag": "bag", "suitcase": "bag",
-}  # fmt: skip
+    "person": "person",
+    "pedestrian": "person",
+    "people": "person",
+    "rider": "rider",
+    "cyclist": "rider",
+    "bicycle": "bicycle",
+    "motorcycle": "ebike",
+    "motor": "ebike",
+    "tricycle": "tricycle",
+    "awning-tricycle": "tricycle",
+    "car": "car",
+    "van": "van",
+    "truck": "truck",
+    "bus": "bus",
+    "dog": "dog",
+    "cat": "animal",
+    "cow": "animal",
+    "sheep": "animal",
+    "backpack": "bag",
+    "handbag": "bag",
+    "suitcase": "bag",
+}
 
 
 class UltralyticsDetector:
@@ -51,7 +69,9 @@ class UltralyticsDetector:
             import torch
             from ultralytics import YOLO
         except ImportError as e:
-            raise DetectorError("ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version") from e
+            raise DetectorError(
+                "ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version"
+            ) from e
         self._device = "cuda:0" if torch.cuda.is_available() else "cpu"
         if self._device == "cpu":
             torch.set_num_threads(1)  # one thread a worker: more only spin beside the recorder
@@ -64,7 +84,9 @@ class UltralyticsDetector:
         found: list[Detection] = []
         for left, top, right, bottom in parts:
             part = np.ascontiguousarray(picture[top:bottom, left:right])
-            result = self._model.predict(part, conf=self._threshold, imgsz=self._size, verbose=False, device=self._device)[0]
+            result = self._model.predict(
+                part, conf=self._threshold, imgsz=self._size, verbose=False, device=self._device
+            )[0]
             for box in result.boxes:
                 name = str(result.names[int(box.cls)])
                 if name not in self._classes:
@@ -91,15 +113,26 @@ def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
     except ImportError as e:
         raise DetectorError("ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version") from e
     names = {str(n) for n in YOLO(str(weights)).names.values()}
-    ours = {n: CLASS_OF[n] for n in sorted(names) if n in CLASS_OF} | {n: n for n in sorted(names) if n in Cls.__members__}
+    ours = {n: CLASS_OF[n] for n in sorted(names) if n in CLASS_OF} | {
+        n: n for n in sorted(names) if n in Cls.__members__
+    }
     if not ours:
         raise DetectorError(f"{weights}: none of its labels ({', '.join(sorted(names))[:200]}) is a class of ours")
     identity = re.sub(r"[^A-Za-z0-9._-]", "-", weights.stem)[:60]
     file = PackFile(name=weights.name, bytes=weights.stat().st_size, sha256=checksum(weights))
     return Pack(
-        id=identity, version=file.sha256[:12], task="detect", format="ultralytics", licence=licence, files=(file,), classes=ours,
-        input=Input(width=640, height=640, colour="rgb", letterbox=True), decoder="library", threshold=0.3, rank=1,
-    )  # fmt: skip
+        id=identity,
+        version=file.sha256[:12],
+        task="detect",
+        format="ultralytics",
+        licence=licence,
+        files=(file,),
+        classes=ours,
+        input=Input(width=640, height=640, colour="rgb", letterbox=True),
+        decoder="library",
+        threshold=0.3,
+        rank=1,
+    )
 
 
 def tame() -> None:

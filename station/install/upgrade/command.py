@@ -74,7 +74,9 @@ def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace
         say(f"{current.name} is in use already")
         return None
     if manifest.read(layout.at(current)).is_newer_than(source.manifest):
-        raise ConflictError(f"{source.manifest.name} is older than {current.name}; the way back is: minwang upgrade --rollback")
+        raise ConflictError(
+            f"{source.manifest.name} is older than {current.name}; the way back is: minwang upgrade --rollback"
+        )
     commands = SystemCommands(layout.root)
     wanted = source.manifest.debian.get("required", list(packages.REQUIRED))
     todo = [*first, packages.step(commands, wanted, source.debs), install.release_step(layout, source, say)]
@@ -112,7 +114,13 @@ def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new:
     running = upgrader.manager.is_running()
     say(f"{before['recording']} streams are recorded now" if running else "the station does not run; it is not started")
     return UpgradeState(
-        source, target, UpgradeStage.PREPARED, running, before["recording"] if running else 0, before["revision"], new["newest"]
+        source,
+        target,
+        UpgradeStage.PREPARED,
+        running,
+        before["recording"] if running else 0,
+        before["revision"],
+        new["newest"],
     )
 
 
@@ -120,7 +128,9 @@ def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -
     current = _current(layout)
     previous = states.load_previous(layout.at(layout.kept) / "previous.json")
     if previous is None or not (layout.at(layout.releases) / previous.release / manifest.FILE).is_file():
-        raise NotFoundError("no release from before is kept; install an older bundle's station anew and restore a backup")
+        raise NotFoundError(
+            "no release from before is kept; install an older bundle's station anew and restore a backup"
+        )
     if options.restore_database and not previous.copy:
         raise NotFoundError(
             "the upgrade did not change the schema, and no copy of the database was made; leave --restore-database out"
@@ -139,9 +149,15 @@ def _prepared_back(layout: Layout, upgrader: Upgrader, source: str, target: Prog
     before, old = Program(layout, layout.releases / source).facts(), target.facts()
     running = upgrader.manager.is_running()
     return UpgradeState(
-        source, target.release.name, UpgradeStage.PREPARED, running, before["recording"] if running else 0, before["revision"], old["newest"],
+        source,
+        target.release.name,
+        UpgradeStage.PREPARED,
+        running,
+        before["recording"] if running else 0,
+        before["revision"],
+        old["newest"],
         restore=restore,
-    )  # fmt: skip
+    )
 
 
 def _tell_back(state: UpgradeState, at: float) -> None:
@@ -152,7 +168,9 @@ def _tell_back(state: UpgradeState, at: float) -> None:
             f"everything that was written into the database since {day} is lost ({(time.time() - at) / 86400:.1f} days); recordings are adopted"
         )
     elif state.lowers:
-        say(f"the schema goes back from {state.revision} to {state.target_revision}; what only the newer one stores is dropped")
+        say(
+            f"the schema goes back from {state.revision} to {state.target_revision}; what only the newer one stores is dropped"
+        )
 
 
 def _current(layout: Layout) -> Path:

@@ -49,7 +49,9 @@ class Program:
             cwd="/",
         )
         if done.returncode != 0:
-            raise StorageError(f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['it says nothing'])[-1]}")
+            raise StorageError(
+                f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['it says nothing'])[-1]}"
+            )
 
     def facts(self, since: float = 0.0) -> dict[str, Any]:
         """What `inside.facts` tells; `since`: streams count that were seen recording after that second of the epoch."""
@@ -73,12 +75,20 @@ class Program:
     def _run(self, arguments: list[str], stdin: IO[bytes] | None, stdout: IO[bytes] | None, seconds: float) -> str:
         try:
             done = subprocess.run(
-                self.command(*arguments), stdin=stdin or subprocess.DEVNULL, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
-                env=self.environment, check=False, timeout=seconds, cwd="/",
-            )  # fmt: skip
+                self.command(*arguments),
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=stdout or subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.environment,
+                check=False,
+                timeout=seconds,
+                cwd="/",
+            )
         except (OSError, subprocess.TimeoutExpired) as e:
             raise StorageError(f"the program of release {self.release.name} does not run: {e}") from e
         if done.returncode != 0:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise StorageError(f"release {self.release.name}: {(lines or ['it says nothing'])[-1].removeprefix('minwang: ')}")
+            raise StorageError(
+                f"release {self.release.name}: {(lines or ['it says nothing'])[-1].removeprefix('minwang: ')}"
+            )
         return (done.stdout or b"").decode()

@@ -45,7 +45,9 @@ class Upgrader:
             self._return(state)
         if self.layout.current_release() == self._folder(state.target):
             self.go_on(
-                state if state.stage in (UpgradeStage.MIGRATED, UpgradeStage.STARTED) else state.at(UpgradeStage.SWITCHED)
+                state
+                if state.stage in (UpgradeStage.MIGRATED, UpgradeStage.STARTED)
+                else state.at(UpgradeStage.SWITCHED)
             )
             return True
         if state.lowers and state.stage in (UpgradeStage.LOWERING, UpgradeStage.SWITCHED):
@@ -130,8 +132,20 @@ class Upgrader:
         Program(self.layout, self._folder(name)).as_root("-m", "station.install", "refresh", *self._own_paths())
 
     def _own_paths(self) -> list[str]:
-        return ["--root", str(self.layout.root), "--prefix", str(self.layout.prefix), "--settings", str(self.layout.settings),
-                "--units", str(self.layout.units), "--wrapper", str(self.layout.wrapper), "--user", self.layout.user]  # fmt: skip
+        return [
+            "--root",
+            str(self.layout.root),
+            "--prefix",
+            str(self.layout.prefix),
+            "--settings",
+            str(self.layout.settings),
+            "--units",
+            str(self.layout.units),
+            "--wrapper",
+            str(self.layout.wrapper),
+            "--user",
+            self.layout.user,
+        ]
 
     def _look(self, state: UpgradeState) -> None:
         """Until the console answers and the streams are recorded again. Raises StorageError after `health_seconds`."""
@@ -175,7 +189,9 @@ class Upgrader:
             ) from e
         states.clear(self.layout.at(self.layout.state))
         database = "with the database from before" if state.copy else "the database was not changed"
-        raise StorageError(f"the upgrade to {state.target} failed: {state.reason}; {state.source} is in use again, {database}")
+        raise StorageError(
+            f"the upgrade to {state.target} failed: {state.reason}; {state.source} is in use again, {database}"
+        )
 
     def _finish_unchanged(self, state: UpgradeState) -> None:
         if state.was_running:

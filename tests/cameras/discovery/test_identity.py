@@ -15,11 +15,16 @@ CLONE_2 = DeviceIdentifiers("u-c", "Xiong 0", frozenset({"02:00:00:00:00:c2"}))
 MUTE_CLONE_1 = MUTE_CLONE_2 = DeviceIdentifiers("u-m", "Xiong 9")
 ROLL = CameraIndex(
     [
-        KnownCamera("a", "10.0.0.1:80", A), KnownCamera("b", "10.0.0.2:80", B), KnownCamera("c1", "10.0.0.3:80", CLONE_1),
-        KnownCamera("c2", "10.0.0.4:80", CLONE_2), KnownCamera("m1", "10.0.0.5:80", MUTE_CLONE_1), KnownCamera("m2", "10.0.0.6:80", MUTE_CLONE_2),
-        KnownCamera("expected", "10.0.0.9:80", DeviceIdentifiers()), KnownCamera("nowhere", None, DeviceIdentifiers("u-n")),
+        KnownCamera("a", "10.0.0.1:80", A),
+        KnownCamera("b", "10.0.0.2:80", B),
+        KnownCamera("c1", "10.0.0.3:80", CLONE_1),
+        KnownCamera("c2", "10.0.0.4:80", CLONE_2),
+        KnownCamera("m1", "10.0.0.5:80", MUTE_CLONE_1),
+        KnownCamera("m2", "10.0.0.6:80", MUTE_CLONE_2),
+        KnownCamera("expected", "10.0.0.9:80", DeviceIdentifiers()),
+        KnownCamera("nowhere", None, DeviceIdentifiers("u-n")),
     ]
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +46,17 @@ ROLL = CameraIndex(
             DeviceIdentifiers("u-x", "Tianmu 99", frozenset({"02:00:00:00:00:99"})),
             IdentityMatch("replaced", "a"),
         ),
-        ("10.0.0.1:80", DeviceIdentifiers("u-a", "Tianmu 1", frozenset({"02:00:00:00:00:99"})), IdentityMatch("replaced", "a")),
+        (
+            "10.0.0.1:80",
+            DeviceIdentifiers("u-a", "Tianmu 1", frozenset({"02:00:00:00:00:99"})),
+            IdentityMatch("replaced", "a"),
+        ),
         ("10.0.0.77:80", CLONE_1, IdentityMatch("moved", "c1")),  # the MAC tells clones apart
-        ("10.0.0.77:80", DeviceIdentifiers("u-c", "Xiong 0", frozenset({"02:00:00:00:00:c9"})), IdentityMatch("clone", "c2")),
+        (
+            "10.0.0.77:80",
+            DeviceIdentifiers("u-c", "Xiong 0", frozenset({"02:00:00:00:00:c9"})),
+            IdentityMatch("clone", "c2"),
+        ),
         ("10.0.0.77:80", MUTE_CLONE_1, IdentityMatch("clone", "m2")),
         ("10.0.0.77:80", DeviceIdentifiers("u-n"), IdentityMatch("moved", "nowhere")),
         ("10.0.0.77:80", DeviceIdentifiers("u-q"), IdentityMatch("new")),

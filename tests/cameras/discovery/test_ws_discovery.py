@@ -161,9 +161,11 @@ def two_nets() -> Iterator[str]:
     for i in (0, 1):
         commands += [
             f"ip link add mwc{i} netns {names[0]} type veth peer name mws{i} netns {names[1]}",
-            f"ip -n {names[0]} addr add 10.77.{i}.2/24 dev mwc{i}", f"ip -n {names[1]} addr add 10.77.{i}.1/24 dev mws{i}",
-            f"ip -n {names[0]} link set mwc{i} up", f"ip -n {names[1]} link set mws{i} up",
-        ]  # fmt: skip
+            f"ip -n {names[0]} addr add 10.77.{i}.2/24 dev mwc{i}",
+            f"ip -n {names[1]} addr add 10.77.{i}.1/24 dev mws{i}",
+            f"ip -n {names[0]} link set mwc{i} up",
+            f"ip -n {names[1]} link set mws{i} up",
+        ]
     try:
         for command in commands:
             done = subprocess.run(command.split(), capture_output=True, text=True, check=False)

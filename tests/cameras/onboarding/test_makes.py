@@ -93,11 +93,15 @@ async def alone(clip: LoopClip, request: pytest.FixtureRequest) -> AsyncIterator
 @pytest.mark.parametrize(
     ("alone", "offset"),
     [
-        (["local_as_utc"], 8 * 3600), (["local_time_only"], 0), (["date_before_time"], 0), (["year_1970"], -56 * 365.25 * 86400),
-        (["time_needs_login"], 0), (["overflow_time"], None),
+        (["local_as_utc"], 8 * 3600),
+        (["local_time_only"], 0),
+        (["date_before_time"], 0),
+        (["year_1970"], -56 * 365.25 * 86400),
+        (["time_needs_login"], 0),
+        (["overflow_time"], None),
     ],
     indirect=["alone"],
-)  # fmt: skip
+)
 async def test_clocks_are_read_as_they_are(alone: Crowd, offset: float | None, http: aiohttp.ClientSession) -> None:
     told = await camera_time(SoapClient(http, CLOCK, LOGIN), alone.members[0].service, CLOCK)
     assert told.offset == (None if offset is None else pytest.approx(offset, abs=1.5))

@@ -97,14 +97,21 @@ async def village(database: Database, tmp_path: Path) -> AsyncIterator[Village]:
     clock, vault = SystemClock(), await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
     inventory = Inventory.model_validate(
         {
-            "town": "t", "villages": [{"code": "v", "name": "V", "subnets": [f"{NET}.0/28"]}],
+            "town": "t",
+            "villages": [{"code": "v", "name": "V", "subnets": [f"{NET}.0/28"]}],
             "credentials": [{"name": "village", "username": LOGIN[0]}],
             "cameras": [
-                {"id": f"v-{i}", "name": f"V {i}", "village": "v", "address": f"{NET}.{i}:{PORTS[0]}", "credential": "village"}
+                {
+                    "id": f"v-{i}",
+                    "name": f"V {i}",
+                    "village": "v",
+                    "address": f"{NET}.{i}:{PORTS[0]}",
+                    "credential": "village",
+                }
                 for i in (1, 2)
             ],
         }
-    )  # fmt: skip
+    )
     async with database.session() as session:
         await apply(session, inventory, clock.now(), "test")
         await set_password(session, vault, "village", LOGIN[1], clock.now(), "test")
@@ -171,7 +178,9 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: L
 
 
 @pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
-async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village: Village, clip: LoopClip, why: str) -> None:
+async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(
+    village: Village, clip: LoopClip, why: str
+) -> None:
     """Its credential is not even sent there."""
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
@@ -181,7 +190,9 @@ async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(village
             (await session.get_one(VillageRow, "v")).subnets = [f"{NET}.0/30"]
         elif why == "no_digest":
             (await session.get_one(Camera, "v-1")).auth_mode = "wsse"
-    await village.start([(9, 1, PLAIN), (2, 2, PLAIN), *([(1, 5, PLAIN)] if why == "old_address_answers" else [])], clip)
+    await village.start(
+        [(9, 1, PLAIN), (2, 2, PLAIN), *([(1, 5, PLAIN)] if why == "old_address_answers" else [])], clip
+    )
     for _ in range(2):
         assert (await village.look())["moved"] == 1
     assert (await village.camera("v-1")).address == f"{NET}.1:{PORTS[0]}"
@@ -210,7 +221,9 @@ async def test_cameras_that_changed_places_wait_for_a_person(village: Village, c
     async with village.database.session() as session:
         for camera, host in (("v-1", 2), ("v-2", 1)):
             row = await session.get_one(Camera, camera)
-            await adoption.confirm_move(session, row, f"{NET}.{host}:{PORTS[0]}", None, SystemClock().now(), "wang", "swapped")
+            await adoption.confirm_move(
+                session, row, f"{NET}.{host}:{PORTS[0]}", None, SystemClock().now(), "wang", "swapped"
+            )
     assert await village.look() == {"known": 2} and await village.findings() == []
 
 
@@ -331,7 +344,9 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip)
     crowd = await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN)], clip)
     await village.look()
     forged = [
-        ws_discovery.DiscoveredDevice(d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", "")
+        ws_discovery.DiscoveredDevice(
+            d.uuid, f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/nothing/here", "", ""
+        )
         for i, d in enumerate(crowd.members, 1)
     ]
     right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
@@ -375,9 +390,18 @@ async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None
 
     def row(address: str, seen: datetime, verdict: str = "new", camera: str | None = None) -> dict[str, Any]:
         return {
-            "address": address, "endpoint": "u", "url": "http://h/x", "name": "", "hardware": "", "serial": "", "macs": [],
-            "verdict": verdict, "camera": camera, "first_seen": old, "last_seen": seen,
-        }  # fmt: skip
+            "address": address,
+            "endpoint": "u",
+            "url": "http://h/x",
+            "name": "",
+            "hardware": "",
+            "serial": "",
+            "macs": [],
+            "verdict": verdict,
+            "camera": camera,
+            "first_seen": old,
+            "last_seen": seen,
+        }
 
     rows = [row(f"10.1.{i}.1:80", old, "clone" if i % 2 else "moved", "v-1") for i in range(200)]
     rows += [row(f"10.2.0.1:{i}", new - timedelta(seconds=i)) for i in range(1, 61)]
@@ -402,7 +426,12 @@ async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None
 ADDRESSES = [
     ("10.0.0.5", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
     ("10.0.0.5:8899", "10.0.0.5:8899", "http://10.0.0.5:8899/onvif/device_service", "10.0.0.5:8899"),
-    ("10.0.0.5:2020/onvif/service", "10.0.0.5:2020/onvif/service", "http://10.0.0.5:2020/onvif/service", "10.0.0.5:2020"),
+    (
+        "10.0.0.5:2020/onvif/service",
+        "10.0.0.5:2020/onvif/service",
+        "http://10.0.0.5:2020/onvif/service",
+        "10.0.0.5:2020",
+    ),
     ("http://10.0.0.5/onvif/device_service", "10.0.0.5", "http://10.0.0.5/onvif/device_service", "10.0.0.5:80"),
     ("http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan/onvif/ptz?x=1", "http://cam-1.lan/onvif/ptz?x=1", "cam-1.lan:80"),
     ("https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "https://10.0.0.5/onvif/a", "10.0.0.5:443"),
@@ -419,8 +448,14 @@ def test_an_address_may_be_a_url(told: str, known: str, service: str, where: str
 
 
 WRONG_ADDRESSES = [
-    "http://user:secret@10.0.0.5/", "10.0.0.5:port", "a b", "http:///x", "10.0.0.5/a#b", "rtsp://10.0.0.5/x", "10.0.0.5:99999",
-]  # fmt: skip
+    "http://user:secret@10.0.0.5/",
+    "10.0.0.5:port",
+    "a b",
+    "http:///x",
+    "10.0.0.5/a#b",
+    "rtsp://10.0.0.5/x",
+    "10.0.0.5:99999",
+]
 
 
 @pytest.mark.parametrize("wrong", WRONG_ADDRESSES)
@@ -431,22 +466,31 @@ def test_what_is_no_address_is_refused(wrong: str) -> None:
 
 def _profile(channel: int, width: int, height: int, *, source: bool = True, codec: str = "H264") -> Profile:
     url = f"rtsp://10.0.0.5/cam?channel={channel}&subtype={width}"
-    return Profile(f"{channel}-{width}", "", codec, width, height, 25.0, None, url, source=f"S{channel}" if source else None)
+    return Profile(
+        f"{channel}-{width}", "", codec, width, height, 25.0, None, url, source=f"S{channel}" if source else None
+    )
 
 
 @given(
     st.lists(
-        st.tuples(st.integers(1, 12), st.sampled_from([(352, 288), (704, 576), (1920, 1080), (2560, 1440)]), st.sampled_from(["H264", "H265"])),
-        min_size=1, max_size=36,
+        st.tuples(
+            st.integers(1, 12),
+            st.sampled_from([(352, 288), (704, 576), (1920, 1080), (2560, 1440)]),
+            st.sampled_from(["H264", "H265"]),
+        ),
+        min_size=1,
+        max_size=36,
     ),
     st.booleans(),
-)  # fmt: skip
+)
 def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str]], sources: bool) -> None:
     profiles = [_profile(n, *size, source=sources, codec=codec) for n, size, codec in told]
     found = chosen(profiles)
     channels = {str(p.stream_url).partition("channel=")[2].partition("&")[0] for p in found.values()}
     assert len(channels) == 1 and (found["main"].width or 0) == max(size[0] for _, size, _ in told)
-    smaller = [p for p in profiles if p.token.partition("-")[0] in channels and (p.width or 0) < (found["main"].width or 0)]
+    smaller = [
+        p for p in profiles if p.token.partition("-")[0] in channels and (p.width or 0) < (found["main"].width or 0)
+    ]
     assert ("sub" in found) == bool(smaller)
 
 
@@ -464,12 +508,16 @@ async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
 
     async def answered(_client: object, url: str, _clock: object) -> DeviceInformation:
         number = int(url.partition("10.0.0.")[2].partition("/")[0])
-        return DeviceInformation("M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")])
+        return DeviceInformation(
+            "M", "X", profiles=[replace(_profile(1, 640, 360), stream_url=f"rtsp://h/{told[number % 3]}")]
+        )
 
     async with either_database.session() as session:
         session.add(VillageRow(code="v", name="V", funding=[], subnets=[], boundary=[]))
         await session.flush()
-        session.add_all([Camera(id=f"v-{i}", name="c", village="v", address=f"10.0.0.{i}", profile={}) for i in range(6)])
+        session.add_all(
+            [Camera(id=f"v-{i}", name="c", village="v", address=f"10.0.0.{i}", profile={}) for i in range(6)]
+        )
     monkeypatch.setattr("cameras.onboarding.onboarding.identify", answered)
     onboarding = Onboarding(either_database, None, SystemClock(), None)  # type: ignore[arg-type]
     async with either_database.reading() as session:

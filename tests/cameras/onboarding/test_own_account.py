@@ -72,7 +72,10 @@ async def credential_item(village: Village, number: str = "v-1") -> tuple[str, s
 async def test_it_is_made_before_the_camera_is_used(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await start(village, clip, quirks)
     assert await village.identify() == {}  # without the care: as before it has come to the camera
-    assert await recorded(village) == {"v-2/main", "v-2/sub"} and await credential_item(village) == ("todo", "own_account")
+    assert await recorded(village) == {"v-2/main", "v-2/sub"} and await credential_item(village) == (
+        "todo",
+        "own_account",
+    )
     care = care_of(village)
     async with village.database.session() as session:
         await session.execute(update(Camera).values(device=None))
@@ -85,7 +88,11 @@ async def test_it_is_made_before_the_camera_is_used(village: Village, clip: Loop
         sealed = await session.get_one(Credential, "camera-v-1")
         (row,) = (await session.scalars(select(AuditRow).where(AuditRow.action == "camera.account"))).all()
     secret = users[NAMES[0]][0]
-    assert len(secret) >= 12 and secret not in (sealed.sealed or "") and (row.object, row.data) == ("v-1", {"user": NAMES[0]})
+    assert (
+        len(secret) >= 12
+        and secret not in (sealed.sealed or "")
+        and (row.object, row.data) == ("v-1", {"user": NAMES[0]})
+    )
     await care.first_ones()
     assert await care.run_once() == [] and users[NAMES[0]][0] == secret, "once"
 
@@ -102,7 +109,9 @@ async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip:
     care = care_of(village)
     assert await village.identify() == {}
     camera, users = await village.camera("v-1"), crowd.members[0].guard.users
-    assert (camera.credential, camera.account_state) == ("village", "failed") and BAD[quirk] in (camera.account_problem or "")
+    assert (camera.credential, camera.account_state) == ("village", "failed") and BAD[quirk] in (
+        camera.account_problem or ""
+    )
     assert set(users) == {LOGIN[0]}, "what is not let in is taken away"
     assert "v-1/main" in await recorded(village)
     state, detail = await credential_item(village)
@@ -193,7 +202,9 @@ async def test_the_delivered_account_stays_told(village: Village, clip: LoopClip
     assert await village.identify() == {}
     await village.onboarding.told(await village.camera("v-1"), "default_password", user=LOGIN[0])
     await care_of(village).first_ones()
-    assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [("default_password", "v-1")]
+    assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [
+        ("default_password", "v-1")
+    ]
 
 
 async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Village, clip: LoopClip) -> None:

@@ -27,7 +27,9 @@ from core.clock import SystemClock
 from core.errors import CameraError, ProtocolError
 from tests.conftest import ONVIF_REPLIES
 
-pytestmark = pytest.mark.skipif(not ONVIF_REPLIES.is_dir(), reason=f"recorded replies are not here: {ONVIF_REPLIES} is missing")
+pytestmark = pytest.mark.skipif(
+    not ONVIF_REPLIES.is_dir(), reason=f"recorded replies are not here: {ONVIF_REPLIES} is missing"
+)
 MAKERS = ("axis", "hikvision", "hikvision-fixed")
 SERVICES = {"core": DEVICE, "media": MEDIA, "ptz": PTZ, "events": EVENTS}
 # These answer with a multipart message or nothing at all; zeep cannot read them either.
@@ -77,8 +79,13 @@ def test_every_reply_is_read_without_loss() -> None:
 
 def test_what_zeep_reads_we_read_and_where_it_does_not_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The independent reader of the brief's library: every value that it finds stands in our tree."""
-    clients = {n: zeep.Client(str(Path(onvif.__file__).parent / "wsdl" / wsdl_requests._DOCUMENTS[n][0]), settings=zeep.Settings(strict=False))
-               for n in (DEVICE, MEDIA, PTZ)}  # fmt: skip
+    clients = {
+        n: zeep.Client(
+            str(Path(onvif.__file__).parent / "wsdl" / wsdl_requests._DOCUMENTS[n][0]),
+            settings=zeep.Settings(strict=False),
+        )
+        for n in (DEVICE, MEDIA, PTZ)
+    }
     monkeypatch.setattr(logging.getLogger("zeep.xsd.types.simple"), "disabled", True)  # it tells of '30' as a duration
     compared, unreadable, unknown = 0, set[str](), set[str]()
     for path in replies():
@@ -147,7 +154,8 @@ class Replay:
         body = self.files.get(name)
         if body is None:
             return web.Response(
-                status=500, text="<Envelope><Body><Fault><faultstring>no such thing</faultstring></Fault></Body></Envelope>"
+                status=500,
+                text="<Envelope><Body><Fault><faultstring>no such thing</faultstring></Fault></Body></Envelope>",
             )
         body = self.mutate(name, body, request)
         if asyncio.iscoroutine(body):
@@ -229,21 +237,28 @@ DAMAGES: dict[str, Callable[[random.Random, bytes], bytes | None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_damage_ends_in_a_sentence_or_in_the_truth(replay: Replay, http: aiohttp.ClientSession, damage: str) -> None:
+async def test_damage_ends_in_a_sentence_or_in_the_truth(
+    replay: Replay, http: aiohttp.ClientSession, damage: str
+) -> None:
     """Some of the replies are damaged, others are good: what comes out is an error of ours, or nothing false."""
     plain = await _ask(replay, http)
     for seed in range(6):
         rng = random.Random(seed)
-        replay.mutate = lambda _name, body, _request, rng=rng: DAMAGES[damage](rng, body) if rng.random() < 0.4 else body  # type: ignore[misc]
+        replay.mutate = lambda _name, body, _request, rng=rng: (
+            DAMAGES[damage](rng, body) if rng.random() < 0.4 else body
+        )  # type: ignore[misc]
         try:
             async with asyncio.timeout(30):
                 told = await _ask(replay, http)
         except CameraError:
             continue
         if damage != "bits turned":  # a flipped bit in a name cannot be seen
-            assert told.model in ("", plain.model) and {p.token for p in told.profiles} <= {p.token for p in plain.profiles}
+            assert told.model in ("", plain.model) and {p.token for p in told.profiles} <= {
+                p.token for p in plain.profiles
+            }
         assert all(
-            (p.stream_url or "rtsp://127.0.0.1").startswith(("rtsp://127.0.0.1", "rtsps://127.0.0.1")) for p in told.profiles
+            (p.stream_url or "rtsp://127.0.0.1").startswith(("rtsp://127.0.0.1", "rtsps://127.0.0.1"))
+            for p in told.profiles
         )
 
 

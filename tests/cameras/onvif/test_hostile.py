@@ -81,12 +81,13 @@ async def test_a_redirection_is_not_followed(stage: Stage, http: aiohttp.ClientS
 async def test_told_addresses_lead_to_nobody_else(stage: Stage, http: aiohttp.ClientSession) -> None:
     async def answer(_: web.Request, name: str) -> web.Response:
         bodies = {
-            "GetSystemDateAndTime": "<R/>", "GetDeviceInformation": "<R><Model>m</Model></R>",
+            "GetSystemDateAndTime": "<R/>",
+            "GetDeviceInformation": "<R><Model>m</Model></R>",
             "GetServices": f"<R><Service><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace><XAddr>{stage.victim}</XAddr></Service></R>",
             "GetProfiles": "<R><Profiles token='t'/></R>",
             "GetStreamUri": "<R><MediaUri><Uri>rtsp://169.254.169.254/latest</Uri></MediaUri></R>",
             "GetSnapshotUri": f"<R><MediaUri><Uri>{stage.victim}</Uri></MediaUri></R>",
-        }  # fmt: skip
+        }
         return web.Response(text=_envelope(bodies.get(name, "<R/>")))
 
     stage.answer = answer
@@ -138,9 +139,11 @@ async def test_names_stay_text(stage: Stage, http: aiohttp.ClientSession) -> Non
 
     async def answer(_: web.Request, name: str) -> web.Response:
         bodies = {
-            "GetSystemDateAndTime": "<R/>", "GetDeviceInformation": f"<R><Model>{evil}</Model><SerialNumber>{'9' * 5000}</SerialNumber></R>",
-            "GetProfiles": f"<R><Profiles token='t'><Name>{evil}</Name></Profiles></R>", "GetStreamUri": "<R><Uri>rtsp://h/a</Uri></R>",
-        }  # fmt: skip
+            "GetSystemDateAndTime": "<R/>",
+            "GetDeviceInformation": f"<R><Model>{evil}</Model><SerialNumber>{'9' * 5000}</SerialNumber></R>",
+            "GetProfiles": f"<R><Profiles token='t'><Name>{evil}</Name></Profiles></R>",
+            "GetStreamUri": "<R><Uri>rtsp://h/a</Uri></R>",
+        }
         return web.Response(text=_envelope(bodies.get(name, "<R/>")))
 
     stage.answer = answer
@@ -206,23 +209,32 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
         ("user=admin&password=geheim-123", "user={user}&password={password}"),
         ("usr=admin&pwd=geheim-123&ch=1", "usr={user}&pwd={password}&ch=1"),
         ("loginuse=admin&loginpas=geheim-123", "loginuse={user}&loginpas={password}"),  # as other makes write it
-        ("user=admin&pass=geheim-123", "user={user}&pass={password}"), ("usr=admin&psw=geheim-123", "usr={user}&psw={password}"),
-        ("u=admin&p=geheim-123&c=1", "u={user}&p={password}&c=1"), ("account=admin&pw=geheim-123", "account={user}&pw={password}"),
+        ("user=admin&pass=geheim-123", "user={user}&pass={password}"),
+        ("usr=admin&psw=geheim-123", "usr={user}&psw={password}"),
+        ("u=admin&p=geheim-123&c=1", "u={user}&p={password}&c=1"),
+        ("account=admin&pw=geheim-123", "account={user}&pw={password}"),
         ("username=admin&passwort=geheim-123", "username={user}&passwort={password}"),
         ("userid=admin&userpwd=geheim-123", "userid={user}&userpwd={password}"),
         ("login=admin&passcode=geheim-123", "login={user}&passcode={password}"),
         ("user_name=admin&user_password=geheim-123", "user_name={user}&user_password={password}"),
         ("loginName=admin&loginPassWord=geheim-123", "loginName={user}&loginPassWord={password}"),
-        ("usr=admin&pswd=geheim-123", "usr={user}&pswd={password}"), ("user=admin&secret=geheim-123", "user={user}&secret={password}"),
+        ("usr=admin&pswd=geheim-123", "usr={user}&pswd={password}"),
+        ("user=admin&secret=geheim-123", "user={user}&secret={password}"),
         ("user=admin;password1=geheim-123", "user={user};password1={password}"),
-        ("p=1&c=2", "p=1&c=2"), ("u=1&p=2&user=admin&pwd=geheim-123", "u=1&p=2&user={user}&pwd={password}"), ("user=x&p=2&q=3", "user=x&p=2&q=3"),
+        ("p=1&c=2", "p=1&c=2"),
+        ("u=1&p=2&user=admin&pwd=geheim-123", "u=1&p=2&user={user}&pwd={password}"),
+        ("user=x&p=2&q=3", "user=x&p=2&q=3"),
         ("bypass=1&passive=2&c=3", "bypass=1&passive=2&c=3"),
-        (f"authbasic={SECRET}", "authbasic={basic}"), (f"AuthBasic={SECRET}&x=1", "AuthBasic={basic}&x=1"),
-        (f"auth={SECRET}", "auth={basic}"), (f"auth={SECRET.rstrip('=')}", "auth={basic}"), (f"x=1&token={JWT}", "x=1&token="),
-        (f"access_token={JWT}", "access_token="), ("token=Profile_1&profiletoken=MainStream", "token=Profile_1&profiletoken=MainStream"),
+        (f"authbasic={SECRET}", "authbasic={basic}"),
+        (f"AuthBasic={SECRET}&x=1", "AuthBasic={basic}&x=1"),
+        (f"auth={SECRET}", "auth={basic}"),
+        (f"auth={SECRET.rstrip('=')}", "auth={basic}"),
+        (f"x=1&token={JWT}", "x=1&token="),
+        (f"access_token={JWT}", "access_token="),
+        ("token=Profile_1&profiletoken=MainStream", "token=Profile_1&profiletoken=MainStream"),
         ("channel=1&authority=x", "channel=1&authority=x"),
     ],
-)  # fmt: skip
+)
 def test_no_address_keeps_a_secret_and_no_capture_either(query: str, kept: str) -> None:
     """Of streams and of snapshots alike; what the file's login can stand in for is put in again."""
     for host in ("192.168.1.9", "admin:geheim-123@192.168.1.9"):
@@ -252,7 +264,11 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
 def test_our_own_password_is_kept_under_no_name_and_in_no_path() -> None:
     login, asked = ("admin", "geheim-123/%"), media.MediaContext(DEVICE_URL, login=("admin", "geheim-123/%"))
     profile = media._profile(soap.parse(_envelope("<P token='p'/>").encode()), None, "{}")
-    for url in ("rtsp://h/live/admin/geheim-123%2F%25/1", "http://h/x?mot=geheim-123/%25&q=1", "http://h/x?k=geheim-123/%"):
+    for url in (
+        "rtsp://h/live/admin/geheim-123%2F%25/1",
+        "http://h/x?mot=geheim-123/%25&q=1",
+        "http://h/x?k=geheim-123/%",
+    ):
         kept = asked.fitting(url, profile)
         assert kept is not None and "{password}" in kept and "geheim" not in kept
         assert unquote(filled(kept, login)) == unquote(url)
@@ -268,9 +284,7 @@ def test_told_values_fit_the_columns_that_keep_them() -> None:
         node = soap.parse(_envelope(f"<R>{text.format(port)}</R>").encode())
         assert enabled_protocols(node) == {}
     for rate, kept in (("4096", 4_096_000), ("9e6", None), ("inf", None), ("nan", None), ("-1", None)):
-        encoder = (
-            f"<V><RateControl><BitrateLimit>{rate}</BitrateLimit><FrameRateLimit>{rate}</FrameRateLimit></RateControl></V>"
-        )
+        encoder = f"<V><RateControl><BitrateLimit>{rate}</BitrateLimit><FrameRateLimit>{rate}</FrameRateLimit></RateControl></V>"
         profile = media._profile(soap.parse(_envelope(f"<P token='p'>{encoder}</P>").encode()), None, "{}")
         node = soap.parse(_envelope(encoder).encode())
         assert media._kilobits(node) == kept and profile.bitrate is None

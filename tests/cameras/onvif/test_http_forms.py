@@ -46,10 +46,16 @@ FORMS: dict[str, tuple[bytes, bool]] = {
     "bytes behind": (_sized(N, ENVELOPE + b"\r\n\r\n\0\0"), False),
     "a page behind": (_sized(N, ENVELOPE + b"<html>HTTP/</html>"), False),
     "both lengths": (_sized(N, _chunks(ENVELOPE, 100), b"Transfer-Encoding: chunked\r\n"), True),
-    "both lengths, small chunks, left open": (_sized(N, _chunks(ENVELOPE, 7), b"Transfer-Encoding: chunked\r\n"), False),
+    "both lengths, small chunks, left open": (
+        _sized(N, _chunks(ENVELOPE, 7), b"Transfer-Encoding: chunked\r\n"),
+        False,
+    ),
     "told chunked, is not": (b"HTTP/1.1 200 OK\r\n" + KIND + b"Transfer-Encoding: chunked\r\n\r\n" + ENVELOPE, True),
     "two different lengths": (_sized(N, ENVELOPE, b"Content-Length: 7\r\n"), False),
-    "no last chunk": (b"HTTP/1.1 200 OK\r\n" + KIND + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (N, ENVELOPE), False),
+    "no last chunk": (
+        b"HTTP/1.1 200 OK\r\n" + KIND + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (N, ENVELOPE),
+        False,
+    ),
     "negative length": (_sized(-1), True),
     "bare line feeds": (_sized(N).replace(b"\r\n", b"\n"), False),
     "no length": (b"HTTP/1.0 200 OK\r\n" + KIND + b"\r\n" + ENVELOPE, True),
@@ -66,7 +72,9 @@ class Camera:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                (size,) = (int(x.partition(b":")[2]) for x in head.splitlines() if x.lower().startswith(b"content-length"))
+                (size,) = (
+                    int(x.partition(b":")[2]) for x in head.splitlines() if x.lower().startswith(b"content-length")
+                )
                 await reader.readexactly(size)
                 self.requests += 1
                 self.head = head
@@ -96,7 +104,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_an_answer_is_read_when_its_envelope_is_complete(form: str, camera: Camera, http: aiohttp.ClientSession) -> None:
+async def test_an_answer_is_read_when_its_envelope_is_complete(
+    form: str, camera: Camera, http: aiohttp.ClientSession
+) -> None:
     camera.answer, camera.close = FORMS[form]
     client = SoapClient(http, SystemClock())
     async with asyncio.timeout(3):
@@ -139,7 +149,12 @@ async def test_no_message_holds_the_name_of_a_class(camera: Camera, http: aiohtt
     said = []
     camera.answer = b"nonsense\r\n\r\n"
     camera.close = True
-    for url, seconds in ((closing, 2.0), ("http://127.0.0.1:9/", 2.0), ("http://unknown.invalid/", 2.0), (camera.url, 2.0)):
+    for url, seconds in (
+        (closing, 2.0),
+        ("http://127.0.0.1:9/", 2.0),
+        ("http://unknown.invalid/", 2.0),
+        (camera.url, 2.0),
+    ):
         with pytest.raises(CameraError) as caught:
             await SoapClient(http, SystemClock()).call(url, ASK, seconds=seconds)
         said.append(str(caught.value))

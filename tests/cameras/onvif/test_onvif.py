@@ -160,7 +160,9 @@ async def test_hostile_answers_become_one_error(
     app.router.add_post("/onvif/device_service", answer)
     port = await serve(app)
     with pytest.raises(error):
-        await identify(SoapClient(http, SystemClock(), LOGIN), f"http://127.0.0.1:{port}/onvif/device_service", SystemClock())
+        await identify(
+            SoapClient(http, SystemClock(), LOGIN), f"http://127.0.0.1:{port}/onvif/device_service", SystemClock()
+        )
 
 
 async def test_a_camera_that_closes_at_once_is_unreachable(http: aiohttp.ClientSession) -> None:
@@ -188,7 +190,10 @@ def test_tolerant_reading(text: str, name: str | None) -> None:
 
 
 def test_gbk_without_declaration_is_read() -> None:
-    assert soap.parse("<Envelope><Body><R><Name>村口</Name></R></Body></Envelope>".encode("gb18030")).text("Name") == "村口"
+    assert (
+        soap.parse("<Envelope><Body><R><Name>村口</Name></R></Body></Envelope>".encode("gb18030")).text("Name")
+        == "村口"
+    )
 
 
 @given(st.binary(max_size=400))
@@ -307,7 +312,10 @@ async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monk
             await asyncio.sleep(0.4)
             yield
 
-    address, ask = f"http://{device.host}:{device.http_port}/onvif/device_service", f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
+    address, ask = (
+        f"http://{device.host}:{device.http_port}/onvif/device_service",
+        f'<GetSystemDateAndTime xmlns="{DEVICE}"/>',
+    )
     async with http_session(Busy(SystemClock(), 1, 1)) as limited:
         for lenient in (False, True):
             client = SoapClient(limited, SystemClock(), LOGIN)

@@ -52,7 +52,9 @@ def mock() -> Iterator[str]:
                 break
             except OSError:
                 if process.poll() is not None:
-                    pytest.skip(f"the mock does not start here: {process.stderr.read()[-300:] if process.stderr else ''}")
+                    pytest.skip(
+                        f"the mock does not start here: {process.stderr.read()[-300:] if process.stderr else ''}"
+                    )
                 assert time.monotonic() < deadline, "the mock does not listen"
                 time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/onvif/device_service"

@@ -55,7 +55,9 @@ async def test_a_list_becomes_expected_cameras(database: Database, clock: Manual
     assert (await _bring(database, clock, csv_file)).added == []
 
 
-async def test_what_was_brought_in_is_exported_and_unchanged(database: Database, clock: ManualClock, csv_file: Path) -> None:
+async def test_what_was_brought_in_is_exported_and_unchanged(
+    database: Database, clock: ManualClock, csv_file: Path
+) -> None:
     await _town(database, clock)
     await _bring(database, clock, csv_file)
     async with database.reading() as session:
@@ -68,14 +70,17 @@ def test_csv_as_programs_save_it(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(CSV.encode(encoding))
     assert (
-        import_list.read(path)[0] == (2, import_list.read(path)[0][1]) and import_list.read(path)[0][1]["village"] == "王家村"
+        import_list.read(path)[0] == (2, import_list.read(path)[0][1])
+        and import_list.read(path)[0][1]["village"] == "王家村"
     )
 
 
 async def test_xlsx_is_read_like_csv(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     book = Workbook()
     for line in CSV.splitlines():
-        book.active.append([float(v) if v.replace(".", "", 1).isdigit() and v.count(".") == 1 else v for v in line.split(",")])
+        book.active.append(
+            [float(v) if v.replace(".", "", 1).isdigit() and v.count(".") == 1 else v for v in line.split(",")]
+        )
     path = tmp_path / "list.xlsx"
     await asyncio.to_thread(book.save, path)
     await _town(database, clock)
@@ -109,14 +114,20 @@ async def test_bad_lists_are_refused_whole(
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("wang,a,10.1.1.9,village", ""), ("wang,a,,village", ""), ("wang,a,10.9.9.9,", ""),  # without a credential it tells nothing
+        ("wang,a,10.1.1.9,village", ""),
+        ("wang,a,,village", ""),
+        ("wang,a,10.9.9.9,", ""),  # without a credential it tells nothing
         ("wang,a,10.9.9.9,village", "10.9.9.9 lies outside the subnets of wang"),
-        ("wang,a,10.9.9.9:8899/x?y=10.1.1.9,village", "lies outside"), ("wang,a,relay.example,village", "is no IP address"),
-        ("wang,a,[::ffff:10.1.1.9],village", "lies outside"), ("xi,a,10.2.2.9,village", "is used in other villages only"),
-        ("bei,a,203.0.113.9,fresh", "bei has no subnets"), ("bei,a,,fresh", "bei has no subnets"), ("bei,a,203.0.113.9,", ""),
+        ("wang,a,10.9.9.9:8899/x?y=10.1.1.9,village", "lies outside"),
+        ("wang,a,relay.example,village", "is no IP address"),
+        ("wang,a,[::ffff:10.1.1.9],village", "lies outside"),
+        ("xi,a,10.2.2.9,village", "is used in other villages only"),
+        ("bei,a,203.0.113.9,fresh", "bei has no subnets"),
+        ("bei,a,,fresh", "bei has no subnets"),
+        ("bei,a,203.0.113.9,", ""),
         ("bei,a,203.0.113.9,of-bei", "bei has no subnets"),
     ],
-)  # fmt: skip
+)
 async def test_a_list_names_no_credential_outside_its_village(
     database: Database, clock: ManualClock, tmp_path: Path, line: str, sentence: str
 ) -> None:

@@ -22,7 +22,11 @@ GOOD: dict[str, Any] = {
     "town": "西店",
     "credentials": [{"name": "village", "username": "admin"}],
     "villages": [
-        {"code": "wang", "name": "王家村", "boundary": [[121.43, 29.47], [121.45, 29.47], [121.45, 29.49], [121.43, 29.49]]}
+        {
+            "code": "wang",
+            "name": "王家村",
+            "boundary": [[121.43, 29.47], [121.45, 29.47], [121.45, 29.49], [121.43, 29.49]],
+        }
     ],
     "cameras": [
         {
@@ -102,7 +106,9 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_ten_thousand_cameras() -> None:
-    rows = [f"- {{id: c-{i}, name: 点位{i}, village: wang, address: 10.{i // 250}.0.{i % 250 + 1}}}" for i in range(10_000)]
+    rows = [
+        f"- {{id: c-{i}, name: 点位{i}, village: wang, address: 10.{i // 250}.0.{i % 250 + 1}}}" for i in range(10_000)
+    ]
     text = "town: 西店\nvillages:\n- {code: wang, name: 王家村}\ncameras:\n" + "\n".join(rows)
     assert len(inventory.parse(text).cameras) == 10_000
     with pytest.raises(InventoryError, match=r"inventory\.yaml:10005: duplicate id 'c-5'"):
@@ -116,7 +122,9 @@ def test_dump_reads_back_to_the_same() -> None:
 
 def test_area_of_a_square() -> None:
     # One hundredth of a degree each way at 29.5° N: 1.112 km × 0.968 km.
-    assert area_km2([(121.0, 29.495), (121.01, 29.495), (121.01, 29.505), (121.0, 29.505)]) == pytest.approx(1.0762, rel=0.005)
+    assert area_km2([(121.0, 29.495), (121.01, 29.495), (121.01, 29.505), (121.0, 29.505)]) == pytest.approx(
+        1.0762, rel=0.005
+    )
 
 
 async def test_plan_apply_change_retire(database: Database, clock: ManualClock) -> None:
@@ -166,7 +174,8 @@ async def test_password_is_sealed_and_read_back(database: Database, clock: Manua
 async def test_a_town_is_planned_without_a_question_per_camera(database: Database, clock: ManualClock) -> None:
     """That it is fast is shown by the bench; here that nothing is asked camera by camera."""
     cameras = [
-        {"id": f"c-{i}", "name": f"C {i}", "village": "wang", "address": f"10.1.{i // 250}.{i % 250 + 1}"} for i in range(2_000)
+        {"id": f"c-{i}", "name": f"C {i}", "village": "wang", "address": f"10.1.{i // 250}.{i % 250 + 1}"}
+        for i in range(2_000)
     ]
     town = inventory.parse(changed(cameras=cameras))
     statements = 0

@@ -62,7 +62,9 @@ async def learn(database: Database, number: str, **what: Any) -> None:
             setattr(row, name, value)
 
 
-async def test_an_unchanged_file_takes_nothing_away_that_was_learned(either_database: Database, clock: ManualClock) -> None:
+async def test_an_unchanged_file_takes_nothing_away_that_was_learned(
+    either_database: Database, clock: ManualClock
+) -> None:
     await apply(either_database, clock, town())
     async with either_database.session() as session:
         row = await session.get_one(Camera, "w-1")
@@ -86,7 +88,9 @@ async def test_an_unchanged_file_takes_nothing_away_that_was_learned(either_data
 async def test_only_the_changed_field_is_changed(either_database: Database, clock: ManualClock) -> None:
     await apply(either_database, clock, town())
     await learn(either_database, "w-1", address="10.1.1.99")
-    edited = town(lambda v: v["cameras"][0].update(name="村口", azimuth=90, streams={"main": {"audio": True}, "sub": {}}))
+    edited = town(
+        lambda v: v["cameras"][0].update(name="村口", azimuth=90, streams={"main": {"audio": True}, "sub": {}})
+    )
     done = await apply(either_database, clock, edited)
     assert set(done.changed) == {"camera w-1"} and not done.conflicts
     row = await camera(either_database, "w-1")
@@ -118,7 +122,9 @@ async def test_a_conflict_is_told_and_a_person_decides(either_database: Database
     assert (await camera(either_database, "w-1")).address == "10.1.1.51"
 
 
-async def test_a_file_that_says_what_the_registry_learned_is_no_conflict(database: Database, clock: ManualClock) -> None:
+async def test_a_file_that_says_what_the_registry_learned_is_no_conflict(
+    database: Database, clock: ManualClock
+) -> None:
     await apply(database, clock, town())
     await learn(database, "w-1", address="10.1.1.99")
     assert (await apply(database, clock, town(lambda v: v["cameras"][0].update(address="10.1.1.99")))).empty
@@ -197,7 +203,9 @@ async def test_what_is_exported_changes_nothing(either_database: Database, clock
     await apply(either_database, clock, town())
     await learn(either_database, "w-1", address="10.1.1.99")
     async with either_database.session() as session:
-        await import_list.bring_in(session, [(2, {"village": "wang", "site": "杆1", "cost": "3200"})], "l", clock.now(), "test")
+        await import_list.bring_in(
+            session, [(2, {"village": "wang", "site": "杆1", "cost": "3200"})], "l", clock.now(), "test"
+        )
         await registry.keep_login(session, Vault(b"k" * 32), "camera-w-2", "minwang", "a password")
         (await session.get_one(Camera, "w-2")).credential = "camera-w-2"
     async with either_database.reading() as session:
@@ -231,12 +239,19 @@ STREAM = st.fixed_dictionaries(
     },
 )
 CAMERA = st.fixed_dictionaries(
-    {"name": st.sampled_from("甲乙丙"), "village": st.sampled_from(["v1", "v2"]), "address": ADDRESSES, "site": st.sampled_from(["桥", "路"])},
+    {
+        "name": st.sampled_from("甲乙丙"),
+        "village": st.sampled_from(["v1", "v2"]),
+        "address": ADDRESSES,
+        "site": st.sampled_from(["桥", "路"]),
+    },
     optional={
-        "azimuth": st.sampled_from([0, 90]), "cost": st.sampled_from([1.0, 2.0]), "credential": st.just("c"),
+        "azimuth": st.sampled_from([0, 90]),
+        "cost": st.sampled_from([1.0, 2.0]),
+        "credential": st.just("c"),
         "streams": st.fixed_dictionaries({}, optional={"main": STREAM, "sub": STREAM}),
     },
-)  # fmt: skip
+)
 CAMERAS = st.dictionaries(st.sampled_from([f"k-{i}" for i in range(5)]), CAMERA, max_size=5)
 
 
@@ -290,7 +305,9 @@ def test_a_field_changes_only_where_the_file_changed(
 
 @quick
 @given(INVENTORIES, INVENTORIES, INVENTORIES)
-def test_what_the_file_changed_and_the_registry_did_not_comes_in(applied: Inventory, file: Inventory, there: Inventory) -> None:
+def test_what_the_file_changed_and_the_registry_did_not_comes_in(
+    applied: Inventory, file: Inventory, there: Inventory
+) -> None:
     before, registry_ = dict(things(applied)), dict(things(there))
     result = merge(applied, file, there)
     plain = {(t, d.field) for t, ds in result.changed.items() for d in ds if not d.conflict}

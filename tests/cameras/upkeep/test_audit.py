@@ -18,7 +18,9 @@ from tests.conftest import ManualClock
 __all__ = ["village"]
 
 
-async def test_every_default_is_tried_and_nobody_is_locked_out(village: Village, clip: LoopClip, clock: ManualClock) -> None:
+async def test_every_default_is_tried_and_nobody_is_locked_out(
+    village: Village, clip: LoopClip, clock: ManualClock
+) -> None:
     """A camera that bars everybody after five wrong passwords and never forgets one is the judge."""
     crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}

@@ -95,7 +95,9 @@ async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: Loop
     for _ in range(6):
         await _care(village)
     # Changed within a minute of being good, a no by fault may be meant for the operation: it is asked about once.
-    assert crowd.members[0].guard.wrong_tries <= 1 + ("wsse_only" in quirks) and crowd.members[0].guard.times_barred == 0
+    assert (
+        crowd.members[0].guard.wrong_tries <= 1 + ("wsse_only" in quirks) and crowd.members[0].guard.times_barred == 0
+    )
     assert (await village.camera("v-1")).refused_at is not None
 
 

@@ -37,7 +37,9 @@ async def _start(village: Village, clip: LoopClip, *quirks: str, rules: dict[str
 
 
 async def _care(village: Village, *only: str, write: bool = True) -> dict[str, Result]:
-    done = await ConfigCompliance(village.database, SystemClock(), village.onboarding).run_once(only or None, write=write)
+    done = await ConfigCompliance(village.database, SystemClock(), village.onboarding).run_once(
+        only or None, write=write
+    )
     return {r.camera: r for r in done}
 
 
@@ -130,7 +132,9 @@ def test_passwords_are_long_random_and_harmless() -> None:
 async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip)
     users = crowd.members[0].guard.users
-    care = CredentialRotation(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    care = CredentialRotation(
+        village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder
+    )
     first = await care.rotate("v-1", "admin")
     assert first == NAMES[0] and set(users) == {LOGIN[0], NAMES[0]}
     secret = users[NAMES[0]][0]
@@ -148,7 +152,9 @@ async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, 
 
 async def test_an_account_that_is_only_promised_is_not_used(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "ignores_sets")
-    care = CredentialRotation(village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder)
+    care = CredentialRotation(
+        village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder
+    )
     with pytest.raises(CameraError, match="made no account"):
         await care.rotate("v-1", "admin")
     assert (await village.camera("v-1")).credential == "village" and crowd.members[0].guard.wrong_tries == 0

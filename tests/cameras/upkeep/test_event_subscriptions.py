@@ -56,9 +56,19 @@ async def _until(true: object, seconds: float = 8.0) -> None:
 
 
 QUIRKS = [
-    [], ["relative_subscription"], ["returns_at_once"], ["one_slot"], ["no_termination_time"], ["wrong_event_namespace"],
-    ["drops_pull"], ["undeclared_prefix"], ["reordered"], ["closes_silently"], ["wsse_only", "no_termination_time"], ["single_threaded"],
-]  # fmt: skip
+    [],
+    ["relative_subscription"],
+    ["returns_at_once"],
+    ["one_slot"],
+    ["no_termination_time"],
+    ["wrong_event_namespace"],
+    ["drops_pull"],
+    ["undeclared_prefix"],
+    ["reordered"],
+    ["closes_silently"],
+    ["wsse_only", "no_termination_time"],
+    ["single_threaded"],
+]
 
 
 @pytest.mark.parametrize("quirks", QUIRKS, ids=lambda q: "+".join(q) or "plain")
@@ -213,8 +223,12 @@ class _SerialCamera:
         return self.pulls.pull_seconds(20)
 
 
-@pytest.mark.parametrize(("seconds", "pull_ends", "short"), [(0.2, False, False), (0.2, True, False), (15.0, True, True)])
-async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(seconds: float, pull_ends: bool, short: bool) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "pull_ends", "short"), [(0.2, False, False), (0.2, True, False), (15.0, True, True)]
+)
+async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(
+    seconds: float, pull_ends: bool, short: bool
+) -> None:
     camera = _SerialCamera()
     waiting = await camera.pull()
     await camera.command(seconds, pull_ends=pull_ends)

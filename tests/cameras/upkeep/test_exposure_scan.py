@@ -53,12 +53,15 @@ def _context(folder: Path) -> ssl.SSLContext:
     now = datetime.datetime.now(datetime.timezone.utc)
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     made = (
-        made.serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        made.serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
     )
     pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     file = folder / "both.pem"
     file.write_bytes(
-        pem + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
@@ -126,7 +129,13 @@ MASK = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.3], [0.2, 0.4]]
 
 @pytest.mark.parametrize(
     ("quirk", "state"),
-    [("media1", "refused"), ("media2_only", "set"), ("rounds", "set"), ("no_masks", "refused"), ("ignores_sets", "ignored")],
+    [
+        ("media1", "refused"),
+        ("media2_only", "set"),
+        ("rounds", "set"),
+        ("no_masks", "refused"),
+        ("ignores_sets", "ignored"),
+    ],
 )
 async def test_masks_are_written_into_the_camera(village: Village, clip: LoopClip, quirk: str, state: str) -> None:
     crowd = await _start(village, clip, *({quirk, "media2_only"} if quirk != "media1" else ()), rules={})

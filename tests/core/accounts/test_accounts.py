@@ -20,7 +20,9 @@ async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
     return accounts
 
 
-async def sign_in(accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = "") -> OpenedSession:
+async def sign_in(
+    accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = ""
+) -> OpenedSession:
     return await SignIns(accounts._database, accounts._clock, accounts).open(name, password, source, device)
 
 
@@ -162,7 +164,9 @@ async def test_tokens_and_passwords_are_not_stored(database: Database, clock: Ma
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     async with database.reading() as session:
         stored = [
-            str(r) for table in ("user", "sign_in", "audit") for r in await session.execute(text(f'SELECT * FROM "{table}"'))
+            str(r)
+            for table in ("user", "sign_in", "audit")
+            for r in await session.execute(text(f'SELECT * FROM "{table}"'))
         ]
     assert not [r for r in stored if token in r or "correct horse" in r]
 
@@ -183,7 +187,9 @@ async def test_bad_accounts_are_refused(database: Database, clock: ManualClock) 
         await accounts.create("li", "short", Role.AUDITOR, actor="test")
     with pytest.raises(UsageError, match="log-in name"):
         await accounts.create("a b;c", "long enough indeed", Role.AUDITOR, actor="test")
-    with pytest.raises(UsageError, match="calls itself"):  # its rounds would go before everybody's, its deeds look like ours
+    with pytest.raises(
+        UsageError, match="calls itself"
+    ):  # its rounds would go before everybody's, its deeds look like ours
         await accounts.create("Schedule", "long enough indeed", Role.AUDITOR, actor="test")
 
 
@@ -209,12 +215,16 @@ async def test_a_change_ends_sessions_and_is_written_down(either_database: Datab
     identity = await accounts.resolve((await sign_in(accounts, "zhang", "correct horse")).token)
     assert identity is not None and identity.villages is None
     async with either_database.reading() as session:
-        changes = list(await session.scalars(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "user.change")))
+        changes = list(
+            await session.scalars(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "user.change"))
+        )
     assert next((r.actor, r.object, r.data["new"]) for r in changes) == ("root", "zhang", {"villages": ["wang"]})
     assert len(changes) == 3
 
 
-async def test_two_administrators_cannot_disable_each_other_at_once(either_database: Database, clock: ManualClock) -> None:
+async def test_two_administrators_cannot_disable_each_other_at_once(
+    either_database: Database, clock: ManualClock
+) -> None:
     accounts = Accounts(either_database, clock)
     for name in ("root", "second"):
         await accounts.create(name, "correct horse", Role.ADMINISTRATOR, actor="test")
@@ -230,4 +240,7 @@ async def test_a_contractor_s_company_comes_and_goes_with_the_role(database: Dat
     with pytest.raises(UsageError, match="--vendor"):
         await accounts.change("zhang", role=Role.CONTRACTOR, actor="test")
     await accounts.change("zhang", role=Role.CONTRACTOR, vendor="天目", actor="test")
-    assert await accounts.change("zhang", role=Role.VIDEO_OFFICER, actor="test") == {"role": "video_officer", "vendor": ""}
+    assert await accounts.change("zhang", role=Role.VIDEO_OFFICER, actor="test") == {
+        "role": "video_officer",
+        "vendor": "",
+    }

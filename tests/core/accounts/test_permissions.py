@@ -12,7 +12,9 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
 
-OFFICER = "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
+OFFICER = (
+    "alert.confirm alert.view api.view camera.view case.view live.view patrol.view playback.view report.view search"
+)
 EXPECTED = {
     Role.VIDEO_OFFICER: f"{OFFICER} camera.accept case.manage patrol.run ptz.control watch.propose",
     Role.INVESTIGATOR: f"{OFFICER} case.manage hold.manage ptz.control watch.propose",
@@ -48,7 +50,12 @@ def test_what_is_the_whole_town_s_needs_an_account_of_the_whole_town(role: Role)
 
 async def test_a_scope_that_the_role_cannot_have_is_refused(database: Database, clock: ManualClock) -> None:
     accounts = Accounts(database, clock)
-    for role, villages in ((Role.FUNDER, None), (Role.FUNDER, []), (Role.AUDITOR, ["wangjia"]), (Role.VIDEO_OFFICER, [])):
+    for role, villages in (
+        (Role.FUNDER, None),
+        (Role.FUNDER, []),
+        (Role.AUDITOR, ["wangjia"]),
+        (Role.VIDEO_OFFICER, []),
+    ):
         with pytest.raises(UsageError):
             await accounts.create("li", LONG, role, villages=villages, actor="test")
     await accounts.create("li", LONG, Role.FUNDER, villages=["wangjia"], actor="test")

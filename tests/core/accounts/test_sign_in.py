@@ -74,7 +74,9 @@ async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: 
     )  # another account's: no device of his
     for _ in range(5):
         await refused(signing, "leader", device=device)
-    assert isinstance(await refused(signing, "leader", RIGHT, device=device), TooManyError)  # a stolen device guesses no faster
+    assert isinstance(
+        await refused(signing, "leader", RIGHT, device=device), TooManyError
+    )  # a stolen device guesses no faster
 
 
 async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -> None:
@@ -113,7 +115,9 @@ async def test_a_refused_try_names_nobody_as_its_actor(database: Database, clock
     assert (row.actor, row.object, row.data["name"]) == ("anonymous", "sign-in", ("auditor\nroot" * 5)[:60])
 
 
-async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(database: Database, clock: ManualClock) -> None:
+async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(
+    database: Database, clock: ManualClock
+) -> None:
     signing, accounts = await station(database, clock)
     identity = await accounts.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
     assert identity is not None

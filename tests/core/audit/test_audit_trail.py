@@ -91,17 +91,20 @@ async def trail(either_database: Database, clock: ManualClock, tmp_path: Path) -
     return await Trail(either_database, clock, tmp_path).made()
 
 
-@pytest.mark.parametrize("operation", [
-    "UPDATE audit SET actor = 'li' WHERE id = 3",
-    "DELETE FROM audit WHERE id = 3",
-    "DELETE FROM audit",
-    "TRUNCATE audit",
-    "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE id = 3",
-    "REPLACE INTO audit SELECT * FROM audit WHERE id = 12",
-    "UPDATE OR REPLACE audit SET id = 5 WHERE id = 6",
-    "INSERT INTO audit SELECT * FROM audit WHERE id = 3 ON CONFLICT (id) DO UPDATE SET actor = 'li'",
-    "INSERT INTO audit SELECT 0, at, actor, action, object, reason, data, previous, hash, key_id FROM audit WHERE id = 1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "UPDATE audit SET actor = 'li' WHERE id = 3",
+        "DELETE FROM audit WHERE id = 3",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE id = 3",
+        "REPLACE INTO audit SELECT * FROM audit WHERE id = 12",
+        "UPDATE OR REPLACE audit SET id = 5 WHERE id = 6",
+        "INSERT INTO audit SELECT * FROM audit WHERE id = 3 ON CONFLICT (id) DO UPDATE SET actor = 'li'",
+        "INSERT INTO audit SELECT 0, at, actor, action, object, reason, data, previous, hash, key_id FROM audit WHERE id = 1",
+    ],
+)
 async def test_the_database_refuses_every_change(trail: Trail, operation: str) -> None:
     with pytest.raises(Exception, match=r"append-only|syntax error"):
         async with trail.database.session() as session:
@@ -129,18 +132,31 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "emptied and gone on": (refill, "row 10 is not the one that was sealed"),
     "beheaded": (lambda t: t.execute("DELETE FROM audit WHERE id < 4"), "row 4 does not follow"),
     "forged with another key": (lambda t: t.rewrite(bytes(32), 3, actor="li"), "row 3 was changed"),
-    "forged as rows without a key": (lambda t: t.rewrite(b"", 1, actor="li"), "was sealed|was not sealed|is not the one"),
-    "forged from the middle without a key": (lambda t: t.rewrite(b"", 5, actor="li"), "row 5 was not sealed with the station's key"),
+    "forged as rows without a key": (
+        lambda t: t.rewrite(b"", 1, actor="li"),
+        "was sealed|was not sealed|is not the one",
+    ),
+    "forged from the middle without a key": (
+        lambda t: t.rewrite(b"", 5, actor="li"),
+        "row 5 was not sealed with the station's key",
+    ),
     "a row at the end": (
-        lambda t: t.execute("INSERT INTO audit SELECT 13, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"),
+        lambda t: t.execute(
+            "INSERT INTO audit SELECT 13, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"
+        ),
         "row 13 was changed",
     ),
     "a row far away": (
-        lambda t: t.execute("INSERT INTO audit SELECT 90, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"),
+        lambda t: t.execute(
+            "INSERT INTO audit SELECT 90, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"
+        ),
         "row 90 follows row 12",
     ),
-    "a key that nobody knows": (lambda t: t.execute("UPDATE audit SET key_id = 'x' WHERE id = 8"), "row 8 was not sealed with"),
-}  # fmt: skip
+    "a key that nobody knows": (
+        lambda t: t.execute("UPDATE audit SET key_id = 'x' WHERE id = 8"),
+        "row 8 was not sealed with",
+    ),
+}
 
 
 FOREIGN = "UPDATE audit SET key_id = '00deadbeef000000' WHERE id <= "
@@ -157,7 +173,9 @@ async def test_rows_given_another_key_are_not_believed(trail: Trail, clock: Manu
     assert "key" in (await trail.verdict()).problem
 
 
-async def test_rows_before_a_lost_key_are_counted_by_key(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+async def test_rows_before_a_lost_key_are_counted_by_key(
+    either_database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
     """What the first row of a key tells of those before it holds for ever: an old row cannot join those of the lost key, and
     a new one neither."""
     row = AuditRow(
@@ -264,12 +282,21 @@ async def test_a_long_trail_is_verified_behind_the_answer(
     assert last.complete and last.rows == 12
 
 
-async def test_rows_of_before_the_key_stay_as_they_were(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+async def test_rows_of_before_the_key_stay_as_they_were(
+    either_database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
     previous = audit_trail.GENESIS
     async with either_database.session() as session:
         for number in (1, 2, 5, 6):  # PostgreSQL left holes
             row = AuditRow(
-                id=number, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={"n": 1}, previous=previous
+                id=number,
+                at=clock.now(),
+                actor="zhang",
+                action="a.b",
+                object="x",
+                reason="",
+                data={"n": 1},
+                previous=previous,
             )
             row.hash = previous = audit_trail.plain_digest(row)
             session.add(row)
@@ -302,7 +329,9 @@ async def test_a_key_is_made_once_and_never_by_surprise(database: Database, cloc
             await opening.key_of(database.url, tmp_path)
 
 
-async def test_a_lost_key_is_followed_by_another_and_said(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+async def test_a_lost_key_is_followed_by_another_and_said(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
     await Trail(database, clock, tmp_path).made()
     await opening.new_key(database.url, tmp_path, "command line: root", "the disk is broken")
     with pytest.raises(ConflictError):
@@ -340,7 +369,9 @@ async def test_concurrent_rows_form_one_chain(either_database: Database, clock: 
     assert (found.problem, found.rows, found.last) == ("", 16, 16)  # and no hole where it was rolled back
 
 
-async def test_odd_data_come_back_as_they_were_sealed(either_database: Database, clock: ManualClock, tmp_path: Path) -> None:
+async def test_odd_data_come_back_as_they_were_sealed(
+    either_database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
     trail = Trail(either_database, clock, tmp_path)
     odd: dict[str, Any] = {"t": (1, 2), "f": 0.1 + 0.2, "big": 2**80, "文": '字\n\\"', "n": None, "d": {3: "x", 1: "y"}}
     async with either_database.session() as session:

@@ -20,7 +20,9 @@ from core.host.ntp import STA_UNSYNC, TIME_ERROR, KernelClock
         (0, 0, 0.1, 40 * 86_400, False),  # this process is shown another time
     ],
 )
-def test_a_kept_clock(state: int, status: int, max_error: float, off: int, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_clock(
+    state: int, status: int, max_error: float, off: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = KernelClock(state, status, 0.0, max_error, int(time.time()) - off)
     monkeypatch.setattr(ntp, "kernel_clock", lambda: kernel)
     assert ntp.synchronised() is kept

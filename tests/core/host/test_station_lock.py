@@ -33,9 +33,13 @@ LEAVES_A_WORKER = HOLD + (
 @contextmanager
 def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)], cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT), "USER": "somebody"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "USER": "somebody"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield child
     finally:
@@ -120,7 +124,9 @@ def test_of_many_that_start_at_once_one_holds(tmp_path: Path) -> None:
     )
     start = time.time() + 3.0
     children = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(start)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(start)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(6)
     ]
     try:
@@ -159,7 +165,9 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
     with station_lock.hold(tmp_path, "archive verify --repair"):  # root, once
         assert (tmp_path / "station.lock").stat().st_uid == nobody  # the station can still start
     reads = HOLD + "import os, pwd; os.setuid(int(sys.argv[2]))\n"  # a checkout in /root cannot be read any more
-    reads += "print(station_lock.holder(Path(sys.argv[1])), flush=True); station_lock.acquire(Path(sys.argv[1]), 'serve')"
+    reads += (
+        "print(station_lock.holder(Path(sys.argv[1])), flush=True); station_lock.acquire(Path(sys.argv[1]), 'serve')"
+    )
     folder = Path("/tmp") / f"minwang-lock-{os.getpid()}"
     folder.mkdir(mode=0o755)
     try:

@@ -66,7 +66,13 @@ def test_stale_is_no_refusal_and_basic_has_no_nonce() -> None:
 
 @pytest.mark.parametrize(
     ("realm", "meant"),
-    [(r"IP \"Camera\"", 'IP "Camera"'), (r"IP\Camera", r"IP\Camera"), (r"a\\b", r"a\b"), ("a, b=c", "a, b=c"), ("", "")],
+    [
+        (r"IP \"Camera\"", 'IP "Camera"'),
+        (r"IP\Camera", r"IP\Camera"),
+        (r"a\\b", r"a\b"),
+        ("a, b=c", "a, b=c"),
+        ("", ""),
+    ],
 )
 def test_quoted_strings(realm: str, meant: str) -> None:
     auth = Authenticator(LOGIN)

@@ -85,7 +85,9 @@ async def test_a_process_that_dies_gives_its_places_back(tmp_path: Path) -> None
         "    async with ConnectLimiter(SystemClock(), 100, 1, Path(sys.argv[1])).attempt('rtsp://10.0.0.1/'):\n"
         "        print('held', flush=True)\n        await asyncio.sleep(60)\nasyncio.run(main())\n"
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(tmp_path / "lock"), stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path / "lock"), stdout=subprocess.PIPE
+    )
     assert process.stdout is not None and await process.stdout.readline() == b"held\n"
     budget = ConnectLimiter(SystemClock(), 100, 1, tmp_path / "lock")
     with pytest.raises(TimeoutError):

@@ -30,7 +30,9 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
         session.add(Volume(number=1, identity="x", path="/x", state="ok", total_bytes=10**14, free_bytes=free))
         session.add(Volume(number=2, identity="y", path="/y", state="failed", total_bytes=10**14, free_bytes=10**14))
         for village, quota_bytes in (("a", None), ("b", quota)):
-            session.add(Village(code=village, name=village, boundary=[], subnets=[], funding=[], quota_bytes=quota_bytes))
+            session.add(
+                Village(code=village, name=village, boundary=[], subnets=[], funding=[], quota_bytes=quota_bytes)
+            )
         await session.flush()
         for village, rate in (("a", 1), ("b", 3)):
             stream = Stream(id=f"{village}1/main", kind="main", url="rtsp://127.0.0.1/x", record=True)
@@ -42,7 +44,9 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
             usage.bytes_held = rate * days * GB
 
 
-async def told(database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS) -> dict[str, VillageForecast]:
+async def told(
+    database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS
+) -> dict[str, VillageForecast]:
     async with database.reading() as session:
         return {o.village: o for o in await outlook(session, settings, to_microseconds(clock.now()))}
 
@@ -70,7 +74,10 @@ async def test_a_village_s_quota_that_is_too_small_is_the_village_s(database: Da
     await town(database, clock, free=1000 * GB, quota=60 * GB)
     found = await told(database, clock)
     assert not found["a"].short
-    assert (found["b"].possible_days, found["b"].days_until_short) == (pytest.approx(20, rel=0.02), pytest.approx(10, rel=0.02))
+    assert (found["b"].possible_days, found["b"].days_until_short) == (
+        pytest.approx(20, rel=0.02),
+        pytest.approx(10, rel=0.02),
+    )
     assert found["b"].by_quota
 
 
@@ -79,7 +86,9 @@ async def test_where_nothing_is_written_nothing_is_known(database: Database, clo
     assert {(o.possible_days, o.short) for o in (await told(database, clock)).values()} == {(None, False)}
 
 
-async def test_the_forecast_is_a_fault_of_the_village_and_goes_with_its_cause(database: Database, clock: ManualClock) -> None:
+async def test_the_forecast_is_a_fault_of_the_village_and_goes_with_its_cause(
+    database: Database, clock: ManualClock
+) -> None:
     await town(database, clock, free=20 * GB)
     watch = CounterWatch(database, clock, PatrolSettings(), SETTINGS)
 

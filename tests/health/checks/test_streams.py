@@ -48,14 +48,28 @@ def test_keyframes_far_apart() -> None:
 def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
     now = clock.now()
     status = StreamStatus(
-        stream="c/main", worker="r", engine="native", state="recording", cause="", detail="", at=now, since=now - timedelta(hours=1),
-        last_picture=now, fps=25.0, bitrate=2e6, loss=0.0, jumps=0.0, keyframe_seconds=600.0,
-    )  # fmt: skip
+        stream="c/main",
+        worker="r",
+        engine="native",
+        state="recording",
+        cause="",
+        detail="",
+        at=now,
+        since=now - timedelta(hours=1),
+        last_picture=now,
+        fps=25.0,
+        bitrate=2e6,
+        loss=0.0,
+        jumps=0.0,
+        keyframe_seconds=600.0,
+    )
     assert checks.coded(STREAM, [], (640, 360), status)[0]["gop"] == {"seconds": 600.0}
     status.keyframe_seconds = 3.0
     assert "gop" in checks.coded(STREAM, [], (640, 360), status)[1]
     status.cause, status.fps, status.last_picture = NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
-    assert checks.findings(STREAM, status, now, None)[0] == {"gop": {"seconds": 90}}  # and neither 'no stream' nor 'low_fps'
+    assert checks.findings(STREAM, status, now, None)[0] == {
+        "gop": {"seconds": 90}
+    }  # and neither 'no stream' nor 'low_fps'
 
 
 def test_the_interval_is_counted_by_the_recorder() -> None:
@@ -80,9 +94,20 @@ def test_another_size_or_codec_than_promised() -> None:
 def test_timestamps_that_jump(clock: ManualClock) -> None:
     now = clock.now()
     status = StreamStatus(
-        stream="c/main", worker="r", engine="native", state="recording", cause="", detail="", at=now, since=now - timedelta(hours=1),
-        last_picture=now, fps=25.0, bitrate=2e6, loss=0.0, jumps=4.0,
-    )  # fmt: skip
+        stream="c/main",
+        worker="r",
+        engine="native",
+        state="recording",
+        cause="",
+        detail="",
+        at=now,
+        since=now - timedelta(hours=1),
+        last_picture=now,
+        fps=25.0,
+        bitrate=2e6,
+        loss=0.0,
+        jumps=4.0,
+    )
     assert checks.findings(STREAM, status, now, None)[0] == {"timestamps": {"jumps": 4}}
     status.jumps = 1.0
     assert checks.findings(STREAM, status, now, None)[0] == {}
@@ -115,7 +140,15 @@ async def test_index_against_disk(
     async with database.session() as session:
         session.add(Volume(number=1, identity="x", path=str(tmp_path), state="ok"))
         day = [
-            Segment("cam/main", 1, now_us - (26 - i) * 3_600_000_000, now_us - (25 - i) * 3_600_000_000, 3_600_000_000, 1000, 8)
+            Segment(
+                "cam/main",
+                1,
+                now_us - (26 - i) * 3_600_000_000,
+                now_us - (25 - i) * 3_600_000_000,
+                3_600_000_000,
+                1000,
+                8,
+            )
             for i in range(26)
         ]
         await segment_index.append(session, day)

@@ -33,7 +33,9 @@ def test_an_uplink_a_switch_and_single_cameras() -> None:
 
 
 def test_a_village_that_hangs_on_one_switch_is_the_switch() -> None:
-    children = [TopologyChild(f"a{i}", "a", "one") for i in range(12)] + [TopologyChild(f"b{i}", "a", "two") for i in range(5)]
+    children = [TopologyChild(f"a{i}", "a", "one") for i in range(12)] + [
+        TopologyChild(f"b{i}", "a", "two") for i in range(5)
+    ]
     assert down(children, {f"a{i}" for i in range(12)}) == {("switch", "a/one")}
 
 

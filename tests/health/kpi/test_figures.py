@@ -26,7 +26,9 @@ from health.tables import CameraDay, DailyFigures, Fault, Inspection, Maintenanc
 from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap, ShortHole
 
-spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8)
+spans = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: (float(min(p)), float(max(p)))), max_size=8
+)
 
 
 def _seconds(intervals: list[tuple[float, float]]) -> set[int]:
@@ -67,9 +69,20 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
 
     def fault(camera: str, family: str, begin: float, over: float | None, severity: int = 1, detail: str = "") -> Fault:
         return Fault(
-            camera=camera, village="v", family=family, state="closed" if over else "open", severity=severity, detail=detail, figures={},
-            facts={}, first_seen=hours(begin), opened_at=hours(begin + 0.1), closed_at=hours(over) if over else None, looks=1, times=1,
-        )  # fmt: skip
+            camera=camera,
+            village="v",
+            family=family,
+            state="closed" if over else "open",
+            severity=severity,
+            detail=detail,
+            figures={},
+            facts={},
+            first_seen=hours(begin),
+            opened_at=hours(begin + 0.1),
+            closed_at=hours(over) if over else None,
+            looks=1,
+            times=1,
+        )
 
     def gap(camera: str, begin: float, over: float, cause: str) -> Gap:
         return Gap(stream=f"{camera}/main", start_us=us(begin), end_us=us(over), cause=cause)
@@ -100,33 +113,54 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
         session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
         await session.flush()
         for at in (0, 3, 6, 9):  # then the patrol stood still: the last look says something for four hours
-            session.add(Inspection(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False))
+            session.add(
+                Inspection(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False)
+            )
         await session.flush()
         told = await figures.of(session, cameras, start, end)
     # c-1: 22 h in use (2 h planned), 2…4 and 10…12 and 20…21 offline, 13…14 unknown; c-2: 24 h, 10…12 offline, 13…24 unknown.
     assert told.unknown == pytest.approx((1 + 11) / 46)
     assert told.online == pytest.approx((22 - 1 - 5 + 24 - 11 - 2) / (46 - 12))
     assert told.intact == 0.0 and told.not_judged == 1 and told.clock_right == 0.5  # c-1 was not looked at: no figure
-    assert told.required_hours == 22 and told.recorded == pytest.approx(15 / 22)  # what was planned not to be is not required
+    assert told.required_hours == 22 and told.recorded == pytest.approx(
+        15 / 22
+    )  # what was planned not to be is not required
     assert told.missing_hours == {"unreachable": 4, "recorder_down": 1, "packet_loss": 1, "no_packets": 1}
     assert told.mttr_hours == pytest.approx((3 + 2) / 2) and told.mtbf_days == pytest.approx(46 / 24 / 3)
     assert told.by_cause == {"unreachable": 1, "no_stream": 1, "uplink": 2, "blurred": 1}
 
 
-async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(database: Database, clock: ManualClock) -> None:
+async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(
+    database: Database, clock: ManualClock
+) -> None:
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
         session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
-        for village, family, camera in (("v", "uplink", ""), ("w", "uplink", ""), (None, "volume", ""), ("v", "black", "c-1")):
+        for village, family, camera in (
+            ("v", "uplink", ""),
+            ("w", "uplink", ""),
+            (None, "volume", ""),
+            ("v", "black", "c-1"),
+        ):
             session.add(
                 Fault(
-                    camera=camera, village=village, family=family, state="open", severity=1, figures={}, facts={}, looks=1,
-                    first_seen=clock.now(), opened_at=clock.now(),
+                    camera=camera,
+                    village=village,
+                    family=family,
+                    state="open",
+                    severity=1,
+                    figures={},
+                    facts={},
+                    looks=1,
+                    first_seen=clock.now(),
+                    opened_at=clock.now(),
                 )
-            )  # fmt: skip
+            )
         await session.flush()
-        session.add(Inspection(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False))
+        session.add(
+            Inspection(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False)
+        )
         await session.flush()
         midnight = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         now = clock.now() + timedelta(hours=1)
@@ -161,7 +195,11 @@ async def test_the_register_of_a_past_day_is_of_the_cameras_that_were_in_use_on_
         v, w = [await figures.day(session, [scope], start, now) for scope in ("v", "w")]
         late = await figures.day(session, None, start + timedelta(days=2), now)
     # c-1 was retired since, c-2 moved to another village since, c-3 is new.
-    assert then["cameras"] == 2 and then["not_looked"] == ["c-1", "c-2"] and [f["camera"] for f in then["faults"]] == ["c-1"]
+    assert (
+        then["cameras"] == 2
+        and then["not_looked"] == ["c-1", "c-2"]
+        and [f["camera"] for f in then["faults"]] == ["c-1"]
+    )
     assert (v["not_looked"], w["not_looked"]) == (["c-1", "c-2"], [])
     assert late["not_looked"] == ["c-2", "c-3"] and late["faults"] == []
 
@@ -203,7 +241,9 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
 
 
 @pytest.mark.parametrize("first", ["noted", "typed", "withdrawn"])
-async def test_a_later_acceptance_takes_no_hours_from_the_day(first: str, database: Database, clock: ManualClock) -> None:
+async def test_a_later_acceptance_takes_no_hours_from_the_day(
+    first: str, database: Database, clock: ManualClock
+) -> None:
     """Down from 8 to 14 h, accepted anew at 15 h: the six hours count, whatever is written in the file meanwhile."""
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = bounds(date(2026, 10, 5), zone)
@@ -220,7 +260,9 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(first: str, databa
             await acceptance.confirm(session, camera, long_ago, "b")
         await append(session, hourly(to_microseconds(long_ago), to_microseconds(down)))
         await append(session, hourly(to_microseconds(up), to_microseconds(end)))
-        session.add(Gap(stream="c-1/main", start_us=to_microseconds(down), end_us=to_microseconds(up), cause="unreachable"))
+        session.add(
+            Gap(stream="c-1/main", start_us=to_microseconds(down), end_us=to_microseconds(up), cause="unreachable")
+        )
         await session.flush()
         acceptance.fill(session, camera, {"masks": "in_camera"}, anew, "a")
         assert camera.accepted_at is None
@@ -311,7 +353,9 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
     starts = [first + day * 24 * HOUR_US for day in range(391)]
     async with database.session() as session:
         session.add_all(
-            Gap(stream=f"c-{n}/main", start_us=at, end_us=at + HOUR_US, cause="no_packets") for at in starts for n in (1, 2)
+            Gap(stream=f"c-{n}/main", start_us=at, end_us=at + HOUR_US, cause="no_packets")
+            for at in starts
+            for n in (1, 2)
         )
         session.add(Gap(stream="c-1/main", start_us=to_microseconds(end) - HOUR_US, end_us=None, cause="unreachable"))
     read: list[int] = []
@@ -335,7 +379,9 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
         assert await camera_days.first_fact(session) == start - timedelta(days=390)
     event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
     event.remove(Gap, "load", count)
-    assert one.missing == {"no_packets": 3600, "unreachable": 3600, "unaccounted": 22 * 3600} and two.required == 24 * 3600
+    assert (
+        one.missing == {"no_packets": 3600, "unreachable": 3600, "unaccounted": 22 * 3600} and two.required == 24 * 3600
+    )
     assert len(read) == 3
     if sqlite:
         assert plans and all("stream=? AND end_us" in plan for plan in plans), plans
@@ -373,7 +419,9 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
         await session.flush()
         for camera in ("c-1", "c-2"):
             session.add(
-                Inspection(round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False)
+                Inspection(
+                    round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False
+                )
             )
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)
@@ -425,8 +473,16 @@ async def test_a_round_of_another_village_changes_no_acceptance(either_database:
             await session.flush()
             for name in cameras:
                 session.add(
-                    Inspection(round=patrol.id, camera=name, at=now, findings={}, untestable=[*untestable], figures={}, accepted=False)
-                )  # fmt: skip
+                    Inspection(
+                        round=patrol.id,
+                        camera=name,
+                        at=now,
+                        findings={},
+                        untestable=[*untestable],
+                        figures={},
+                        accepted=False,
+                    )
+                )
         async with either_database.reading() as session:
             lists = await checklist.of(session, (await session.scalars(select(Camera).order_by(Camera.id))).all(), now)
         return {name: next(i.state for i in items if i.name == "picture") for name, items in lists.items()}

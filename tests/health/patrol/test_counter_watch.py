@@ -77,10 +77,20 @@ async def town(database: Database, clock: ManualClock) -> Town:
         for camera in await session.scalars(select(Camera)):
             session.add(
                 StreamStatus(
-                    stream=f"{camera.id}/main", worker="r", engine="native", state="recording", cause="", detail="", at=now,
-                    since=now - timedelta(hours=1), last_picture=now, fps=25.0, bitrate=2e6, loss=0.0,
+                    stream=f"{camera.id}/main",
+                    worker="r",
+                    engine="native",
+                    state="recording",
+                    cause="",
+                    detail="",
+                    at=now,
+                    since=now - timedelta(hours=1),
+                    last_picture=now,
+                    fps=25.0,
+                    bitrate=2e6,
+                    loss=0.0,
                 )
-            )  # fmt: skip
+            )
             session.add(CameraBaseline(camera=camera.id, since=now, view=1, fps=25.0, bitrate=2e6))
     return Town(database, clock, CounterWatch(database, clock, PatrolSettings()))
 
@@ -139,7 +149,9 @@ async def test_a_patrol_that_does_not_run_is_a_fault(town: Town) -> None:
     async with town.database.session() as session:
         now = town.clock.now()
         session.add(
-            PatrolRound(asked_at=now, asked_by="x", started_at=now, finished_at=now, scope={}, cameras=1, looked=1, faulty=0)
+            PatrolRound(
+                asked_at=now, asked_by="x", started_at=now, finished_at=now, scope={}, cameras=1, looked=1, faulty=0
+            )
         )
     await town.tick(seconds=3600)
     assert await town.faults("suspect", "open") == set()
@@ -170,7 +182,9 @@ async def test_counters(town: Town, said: dict[str, Any], family: str) -> None:
 async def test_work_that_is_planned_is_left_alone(town: Town) -> None:
     now = town.clock.now()
     async with town.database.session() as session:
-        session.add(Maintenance(camera="c-3", village=None, start=now, until=now + timedelta(hours=1), reason="pole", by="x"))
+        session.add(
+            Maintenance(camera="c-3", village=None, start=now, until=now + timedelta(hours=1), reason="pole", by="x")
+        )
     for _ in range(6):
         await town.tick({"c-3"})
     assert await town.faults("suspect", "open") == set()

@@ -38,7 +38,9 @@ TOWN = """
 town: t
 villages: [{code: v, name: v}]
 cameras:
-""" + "\n".join(f'  - {{id: {c}, name: {c}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1/{c}"}}}}}}' for c in CAMERAS)
+""" + "\n".join(
+    f'  - {{id: {c}, name: {c}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1/{c}"}}}}}}' for c in CAMERAS
+)
 
 
 class Inline(DecodePool):
@@ -130,8 +132,12 @@ async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> Non
         await station.round()
     assert (await station.faults())["blurred"] == "open"
     async with station.database.reading() as session:
-        looks = (await session.scalars(select(Inspection).where(Inspection.camera == "c-1").order_by(Inspection.id))).all()
-        scenes = await session.scalar(select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1"))
+        looks = (
+            await session.scalars(select(Inspection).where(Inspection.camera == "c-1").order_by(Inspection.id))
+        ).all()
+        scenes = await session.scalar(
+            select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1")
+        )
     assert [x.accepted for x in looks[-6:]] == [False] * 6 and looks[3].accepted and scenes
 
 
@@ -180,7 +186,9 @@ async def test_a_look_is_compared_with_when_it_has_settled(station: Station) -> 
 async def test_planned_work_opens_nothing(station: Station) -> None:
     now = station.clock.now()
     async with station.database.session() as session:
-        session.add(Maintenance(village="v", camera=None, start=now, until=now + timedelta(hours=6), reason="pole", by="x"))
+        session.add(
+            Maintenance(village="v", camera=None, start=now, until=now + timedelta(hours=6), reason="pole", by="x")
+        )
     station.frames["c-1"] = black()
     for _ in range(3):
         await station.round()
@@ -230,7 +238,10 @@ async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: p
 async def test_a_round_of_some(station: Station) -> None:
     number = await station.round(scope={"cameras": ["c-2", "c-3"]})
     async with station.database.reading() as session:
-        assert sorted(await session.scalars(select(Inspection.camera).where(Inspection.round == number))) == ["c-2", "c-3"]
+        assert sorted(await session.scalars(select(Inspection.camera).where(Inspection.round == number))) == [
+            "c-2",
+            "c-3",
+        ]
 
 
 async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> None:
@@ -314,7 +325,9 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
     for i, p in enumerate(pictures):
         shift = np.array([[1, 0, 40 * (-1) ** i], [0, 1, 12 * (i % 3)]], np.float32)
         shaken.append(np.asarray(cv2.warpAffine(p, shift, (640, 360), borderMode=cv2.BORDER_REFLECT), np.uint8))
-    question = InspectionRequest(coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]])
+    question = InspectionRequest(
+        coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]]
+    )
     assert "shaking" in inspect(question).found
     still = InspectionRequest(
         coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),

@@ -91,7 +91,11 @@ async def test_each_refusal_has_its_family_and_a_credential_is_tried_once(town: 
     town.door.answers = {"v-0": CameraUnreachable("no"), "v-1": CameraRefused("no"), "v-2": StreamStalled("nothing")}
     await town.round()
     await town.round()
-    assert await town.faults() == {("v-0", "unreachable"): "open", ("v-1", "auth"): "open", ("v-2", "no_stream"): "open"}
+    assert await town.faults() == {
+        ("v-0", "unreachable"): "open",
+        ("v-1", "auth"): "open",
+        ("v-2", "no_stream"): "open",
+    }
     assert "v-1" not in town.door.asked, "a refused credential rests until a person acts"
     town.door.answers = {}
     async with town.database.session() as session:

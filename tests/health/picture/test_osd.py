@@ -30,7 +30,9 @@ def picture(
     if face is None:
         image = Image.fromarray(made)
         font = ImageFont.load_default(int(16 * tall))
-        ImageDraw.Draw(image).text((20, 12), text, fill=(255, 255, 255), font=font, stroke_width=1, stroke_fill=(0, 0, 0))
+        ImageDraw.Draw(image).text(
+            (20, 12), text, fill=(255, 255, 255), font=font, stroke_width=1, stroke_fill=(0, 0, 0)
+        )
         left, top, right, bottom = ImageDraw.Draw(image).textbbox((20, 12), text, font=font)
         made = np.array(image)
     else:

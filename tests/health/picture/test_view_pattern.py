@@ -48,14 +48,18 @@ def _told(known: tuple[np.ndarray, ViewPattern, list[Plane]], thumb: Plane) -> R
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
-def test_the_same_ground_is_recognised_in_any_light(known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int) -> None:
+def test_the_same_ground_is_recognised_in_any_light(
+    known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int
+) -> None:
     for light in (70.0, 110.0, 160.0):
         told = _told(known, look(known[0], seed, light))
         assert told.known > 0.6 and not told.hidden(0.2) and abs(told.faded) < 0.3
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
-def test_another_ground_or_the_same_one_shifted_is_not(known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int) -> None:
+def test_another_ground_or_the_same_one_shifted_is_not(
+    known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int
+) -> None:
     for other in (ground(2), np.roll(known[0], (3, 5), (0, 1))):
         told = _told(known, look(other, seed))
         assert told.known < 0.3 and told.best < 0.5
@@ -65,8 +69,11 @@ def test_another_ground_or_the_same_one_shifted_is_not(known: tuple[np.ndarray, 
 def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
     thumb = look(known[0], 77)
     part = {
-        "left": np.s_[:, : WIDTH // 2], "right": np.s_[:, WIDTH // 2 :], "top": np.s_[: HEIGHT // 2], "bottom": np.s_[HEIGHT // 2 :],
-    }[side]  # fmt: skip
+        "left": np.s_[:, : WIDTH // 2],
+        "right": np.s_[:, WIDTH // 2 :],
+        "top": np.s_[: HEIGHT // 2],
+        "bottom": np.s_[HEIGHT // 2 :],
+    }[side]
     thumb[part] = np.random.default_rng(1).normal(60, 3, thumb[part].shape).astype(np.uint8)
     told = _told(known, thumb)
     assert told.hidden(0.2) and told.best > 0.6

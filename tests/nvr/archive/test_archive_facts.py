@@ -131,7 +131,9 @@ async def test_what_could_not_be_written_waits_in_its_order_within_the_bound(
     "error",
     [
         DataError("INSERT", NO_ARGUMENTS, Exception("value too long for type character varying(20)")),
-        StatementError("bad bind", "INSERT", NO_ARGUMENTS, ValueError("a datetime without a time zone cannot be stored")),
+        StatementError(
+            "bad bind", "INSERT", NO_ARGUMENTS, ValueError("a datetime without a time zone cannot be stored")
+        ),
         OverflowError("Python int too large to convert to SQLite INTEGER"),
     ],
 )
@@ -158,7 +160,9 @@ async def test_a_fact_that_always_looks_like_an_outage_is_found_out(archive: Arc
     assert facts.written[-3:] == [0, 2, 3] and archive.dropped_facts == 1
 
 
-async def test_an_outage_costs_no_fact_however_long_it_lasts(archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_outage_costs_no_fact_however_long_it_lasts(
+    archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts = Facts()
     facts.refuses_all = outage()
     for n in range(50):
@@ -197,7 +201,9 @@ async def test_events_of_the_recorder_belong_to_a_village(archive: ArchiveDataba
     assert found == {"stream.fell_back": "east", "recorder.stalled": None}
 
 
-async def test_an_hour_of_facts_is_written_in_several_transactions(archive: ArchiveDatabase, database: Database) -> None:
+async def test_an_hour_of_facts_is_written_in_several_transactions(
+    archive: ArchiveDatabase, database: Database
+) -> None:
     for n in range(archive_module.BATCH_FACTS + 10):
         archive.opened(replace(Segment("cam/main", 1, n, n), open=True))
     archive.gap("cam/main", 0, "unreachable", "", SECOND)

@@ -72,7 +72,9 @@ def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
                 await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
             await server.stop()
             async with database.reading() as session:
-                tables = [t for t in Base.metadata.sorted_tables if t.name in ("volume", "footage", "stream_usage", "gap")]
+                tables = [
+                    t for t in Base.metadata.sorted_tables if t.name in ("volume", "footage", "stream_usage", "gap")
+                ]
                 return {t.name: [dict(r._mapping) for r in await session.execute(select(t))] for t in tables}
 
     return folder / "video", asyncio.run(make())
@@ -136,7 +138,9 @@ async def test_a_time_line_goes_on_behind_its_newest_gap(recorded: list[Segment]
     assert await last_covered(database, ["cam/main"]) == {"cam/main": CoveredUntil(end + 7_000_000, False)}
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end + 7_000_000, cause="auth_refused", detail=""))
-    assert await last_covered(database, ["cam/main"]) == {"cam/main": CoveredUntil(end + 7_000_000, True, "auth_refused")}
+    assert await last_covered(database, ["cam/main"]) == {
+        "cam/main": CoveredUntil(end + 7_000_000, True, "auth_refused")
+    }
 
 
 async def test_a_hole_before_a_long_absence_is_named_too(recorded: list[Segment], database: Database) -> None:
@@ -205,7 +209,9 @@ async def test_a_volume_that_hangs_holds_up_no_sealing(
     monkeypatch.setattr(hash_backlog, "sha256_of", hang)
 
     async def round_() -> int:
-        return await seal(database, ["cam/main"], SystemClock(), calls, lambda v, e: failed.append((v, type(e).__name__)))
+        return await seal(
+            database, ["cam/main"], SystemClock(), calls, lambda v, e: failed.append((v, type(e).__name__))
+        )
 
     assert await round_() == 1 and failed == [(bare.volume, "TimeoutError")]
     assert await round_() == 1 and len(failed) == 1  # it is not asked again before it has answered
@@ -214,13 +220,17 @@ async def test_a_volume_that_hangs_holds_up_no_sealing(
     assert await round_() == 1 and await segments_of(database) == recorded
 
 
-async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(recorded: list[Segment], database: Database) -> None:
+async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(
+    recorded: list[Segment], database: Database
+) -> None:
     path = await place_of(database, recorded[1])
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
     half = len(fragments) // 2  # how many there are is the machine's: what arrived late is a fragment of its own
     size = fragments[half].offset
     await asyncio.to_thread(os.truncate, path, size)
-    cut = replace(recorded[1], size=size, flags=segment_index.RECOVERED | segment_index.UNHASHED, sha256=segment_index.NO_HASH)
+    cut = replace(
+        recorded[1], size=size, flags=segment_index.RECOVERED | segment_index.UNHASHED, sha256=segment_index.NO_HASH
+    )
     await change(database, recorded[1], cut)
     assert await seal(database, ["cam/main"], SystemClock()) == 1
     assert (await segments_of(database))[1].frames == sum(f.samples for f in fragments[:half])
@@ -268,7 +278,12 @@ async def test_a_file_without_an_entry_is_adopted(way: str, recorded: list[Segme
     else:
         assert (await verify(database, repair=True)).adopted == [path]
     found = (await segments_of(database))[1]
-    assert (found.stream, found.frames, found.size, found.start_us) == ("cam/main", lost.frames, lost.size, lost.start_us)
+    assert (found.stream, found.frames, found.size, found.start_us) == (
+        "cam/main",
+        lost.frames,
+        lost.size,
+        lost.start_us,
+    )
     assert found.sha256 == lost.sha256
 
 
@@ -366,7 +381,9 @@ async def test_a_full_disk_loses_the_oldest_first_and_says_who_holds_too_little(
     assert said == ["retention.short"]
 
 
-async def test_a_hold_outlives_age_and_a_full_disk_until_it_expires(recorded: list[Segment], database: Database) -> None:
+async def test_a_hold_outlives_age_and_a_full_disk_until_it_expires(
+    recorded: list[Segment], database: Database
+) -> None:
     later = ManualClock(from_microseconds(recorded[-1].end_us))
     async with database.session() as session:
         hold = Hold(
@@ -427,7 +444,9 @@ async def test_playlist_marks_gaps(recorded: list[Segment], database: Database) 
     assert "#EXT-X-GAP" in text
 
 
-async def test_clip_holds_the_recorded_samples_bit_for_bit(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
+async def test_clip_holds_the_recorded_samples_bit_for_bit(
+    recorded: list[Segment], database: Database, tmp_path: Path
+) -> None:
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
     made = await asyncio.to_thread(clip.plan, gops)
@@ -441,7 +460,9 @@ async def test_clip_holds_the_recorded_samples_bit_for_bit(recorded: list[Segmen
     assert keyframe.data in await asyncio.to_thread(target.read_bytes)
 
 
-async def test_a_clip_lasts_as_long_as_the_time_it_shows(recorded: list[Segment], database: Database, tmp_path: Path) -> None:
+async def test_a_clip_lasts_as_long_as_the_time_it_shows(
+    recorded: list[Segment], database: Database, tmp_path: Path
+) -> None:
     """A gap in the range is not cut out: the picture before it stands until the next one."""
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
@@ -526,7 +547,9 @@ def test_start_time_is_in_the_name() -> None:
     assert segment_index.start_of(Path("/v/cam/main/20261121/other.mp4")) is None
 
 
-@given(st.integers(0, 2**51), st.integers(0, 900_000_000), st.integers(0, 2**31), st.none() | st.integers(-(2**62), 2**62))
+@given(
+    st.integers(0, 2**51), st.integers(0, 900_000_000), st.integers(0, 2**31), st.none() | st.integers(-(2**62), 2**62)
+)
 def test_an_entry_survives_packing(start: int, duration: int, size: int, clock: int | None) -> None:
     segment = Segment("c/main", 3, start, start + duration, duration, size, 7, 2, clock, 4, bytes(range(32)))
     assert segment_index.unpack("c/main", segment.hour, 3, segment_index.pack(segment)) == [segment]

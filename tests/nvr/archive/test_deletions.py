@@ -33,7 +33,14 @@ def volume(tmp_path: Path) -> Path:
 def recorded(count: int, volume: int = 1, begin: int = START, every: int = 60 * SECOND) -> list[Segment]:
     return [
         Segment(
-            "c/main", volume, at, at + every, every, 1000 + n, 10, sha256=hashlib.sha256(f"{volume} {at}".encode()).digest()
+            "c/main",
+            volume,
+            at,
+            at + every,
+            every,
+            1000 + n,
+            10,
+            sha256=hashlib.sha256(f"{volume} {at}".encode()).digest(),
         )
         for n, at in enumerate(range(begin, begin + count * every, every))
     ]
@@ -87,7 +94,9 @@ async def test_a_day_that_went_by_age_is_one_row_that_fits_what_was_recorded(
         assert await deletions.of_day(session, ["c/main"], day) == []
 
 
-async def test_files_that_a_disk_would_not_let_go_are_told_once(database: Database, clock: ManualClock, volume: Path) -> None:
+async def test_files_that_a_disk_would_not_let_go_are_told_once(
+    database: Database, clock: ManualClock, volume: Path
+) -> None:
     segments = recorded(3)
     await fill(database, segments, volume)
     blocked = segment_index.path_of({1: volume}, segments[1])
@@ -106,7 +115,12 @@ async def test_files_that_a_disk_would_not_let_go_are_told_once(database: Databa
 def test_what_holds_kept_longer_fits_wherever_it_lay(bounds: list[int], batch: int, last_first: bool) -> None:
     segments, (a, b, c, d) = recorded(12), sorted(bounds)
     held = [segments[a:b], segments[c:d]]
-    order = [*segments[:a], *segments[b:c], *segments[d:], *(s for part in (held[::-1] if last_first else held) for s in part)]
+    order = [
+        *segments[:a],
+        *segments[b:c],
+        *segments[d:],
+        *(s for part in (held[::-1] if last_first else held) for s in part),
+    ]
     runs: list[deletions.Run] = []
     for at in range(0, 12, batch):
         runs = deletions.extended(runs, order[at : at + batch])

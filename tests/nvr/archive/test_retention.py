@@ -49,7 +49,9 @@ async def fill(database: Database, segments: Iterable[Segment], *volumes: Path) 
         await segment_index.append(session, list(segments))
 
 
-async def hold(database: Database, clock: ManualClock, camera: str, start_us: int, end_us: int, days: float = 60) -> None:
+async def hold(
+    database: Database, clock: ManualClock, camera: str, start_us: int, end_us: int, days: float = 60
+) -> None:
     async with database.session() as session:
         now = clock.now()
         session.add(
@@ -109,7 +111,9 @@ async def test_by_age_too_it_goes_on_behind_what_is_held(
     retention = full(database, clock, min_free_bytes=0)
     for _ in range(5):
         await retention.run_once()
-    held = [s for s in hourly("c/main", old, 40) if s.end_us > old + 90 * 60 * SECOND and s.start_us < old + 20 * HOUR_US]
+    held = [
+        s for s in hourly("c/main", old, 40) if s.end_us > old + 90 * 60 * SECOND and s.start_us < old + 20 * HOUR_US
+    ]
     assert await left(database) == {"c/main": len(held) + 1}
 
 
@@ -193,7 +197,9 @@ async def test_a_step_of_the_clock_ends_no_hold(database: Database, clocks: Cloc
 async def test_what_is_being_closed_is_left_alone(database: Database, clock: ManualClock, volume: Path) -> None:
     now = now_us(clock)
     ends = [now - CLOSING_US - SECOND, now - CLOSING_US + SECOND, now - SECOND, now + SECOND, now + 365 * DAY_US]
-    await fill(database, [Segment(f"c{n}/main", 1, end - SECOND, end, SECOND, 1000, 5) for n, end in enumerate(ends)], volume)
+    await fill(
+        database, [Segment(f"c{n}/main", 1, end - SECOND, end, SECOND, 1000, 5) for n, end in enumerate(ends)], volume
+    )
     await full(database, clock).run_once()
     assert sorted(await left(database)) == ["c1/main", "c2/main", "c3/main"]
 
@@ -225,7 +231,9 @@ async def test_a_volume_that_keeps_its_files_stops_no_other(
     assert await left(database) == {"a/main": 1}
 
 
-async def test_a_volume_that_is_not_mounted_loses_no_entry(database: Database, clock: ManualClock, volume: Path) -> None:
+async def test_a_volume_that_is_not_mounted_loses_no_entry(
+    database: Database, clock: ManualClock, volume: Path
+) -> None:
     await fill(database, hourly("a/main", now_us(clock) - 40 * DAY_US, 3), volume)
     retention = full(database, clock)
     async with database.session() as session:
@@ -264,7 +272,9 @@ async def test_a_volume_that_hangs_holds_up_only_itself(
     back.set()
 
 
-@pytest.mark.parametrize(("inodes", "deleted"), [((0, 1_000_000), 12), ((9_995, 1_000_000), 5), ((40, 1000), 10), (None, 0)])
+@pytest.mark.parametrize(
+    ("inodes", "deleted"), [((0, 1_000_000), 12), ((9_995, 1_000_000), 5), ((40, 1000), 10), (None, 0)]
+)
 async def test_free_inodes_count_like_free_bytes(
     inodes: tuple[int, int] | None, deleted: int, database: Database, clock: ManualClock, volume: Path
 ) -> None:
@@ -319,7 +329,9 @@ async def clocks(database: Database, clock: ManualClock, volume: Path) -> Clocks
     segments = hourly("c/main", now_us(clock) - 30 * DAY_US, 30 * 24 - 1)
     now = now_us(clock)
     await fill(
-        database, [*segments[::24], Segment("c/main", 1, now - 60 * SECOND, now - SECOND, 59 * SECOND, 1000, 10)], volume
+        database,
+        [*segments[::24], Segment("c/main", 1, now - 60 * SECOND, now - SECOND, 59 * SECOND, 1000, 10)],
+        volume,
     )
     return Clocks(clock)
 
@@ -382,12 +394,15 @@ async def test_a_person_confirms_with_a_trail(database: Database, clocks: Clocks
     assert await retention.run_once() > 0
     async with database.reading() as session:
         trail = [
-            (a.actor, a.action) for a in await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id))
+            (a.actor, a.action)
+            for a in await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id))
         ]
     assert trail == [("system", "retention.suspended"), ("li", "retention.confirm")]
 
 
-async def test_while_the_time_is_not_known_no_hold_is_over_and_no_gap_too_old(database: Database, clocks: Clocks) -> None:
+async def test_while_the_time_is_not_known_no_hold_is_over_and_no_gap_too_old(
+    database: Database, clocks: Clocks
+) -> None:
     await hold(database, clocks.clock, "c", 0, 2**62, days=5)
     async with database.session() as session:
         session.add(Gap(stream="c/main", start_us=1, end_us=now_us(clocks.clock), cause="unreachable", detail=""))

@@ -91,9 +91,13 @@ DAMAGES: list[tuple[str, Callable[[bytes], bytes], list[int]]] = [
     ("a fragment's head", lambda d: smashed(d, offset_of(d, 4)), [0, 1, 2, 3, 6, 7, 8, 9, 10, 11]),
     ("the first fragment's head", lambda d: smashed(d, offset_of(d, 0)), list(range(3, 12))),
     ("two places", lambda d: smashed(smashed(d, offset_of(d, 2)), offset_of(d, 7)), [0, 1, 3, 4, 5, 6, 9, 10, 11]),
-    ("a sector of nothing", lambda d: d[: offset_of(d, 4)] + bytes(4096) + d[offset_of(d, 4) + 4096 :], [0, 1, 2, 3, 6, 7, 8, 9, 10, 11]),
+    (
+        "a sector of nothing",
+        lambda d: d[: offset_of(d, 4)] + bytes(4096) + d[offset_of(d, 4) + 4096 :],
+        [0, 1, 2, 3, 6, 7, 8, 9, 10, 11],
+    ),
     ("strange bytes behind it", lambda d: d[: -len(INDEX)] + b"strange!" * 40, list(range(12))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("left_open", [True, False], ids=["left open", "without an entry"])
@@ -122,7 +126,11 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
     kept = await quarantine_of(folder)
     assert kept[path.name] == damaged
     record = json.loads(kept[path.name + ".json"])
-    assert record["path"].endswith(path.name) and record["bytes"] == len(damaged) and str(segment.frames) in record["salvaged"]
+    assert (
+        record["path"].endswith(path.name)
+        and record["bytes"] == len(damaged)
+        and str(segment.frames) in record["salvaged"]
+    )
     async with database.reading() as session:
         gaps = [(g.cause, g.start_us, g.end_us) for g in await session.scalars(select(Gap).order_by(Gap.start_us))]
     missing = [n for n in range(12) if n not in left]
@@ -198,7 +206,9 @@ async def test_what_is_no_segment_file_moves_aside_with_its_record(
     assert await segments_of(database) == []
 
 
-async def test_a_name_that_is_taken_in_quarantine_costs_nothing(clip: LoopClip, database: Database, folder: Path) -> None:
+async def test_a_name_that_is_taken_in_quarantine_costs_nothing(
+    clip: LoopClip, database: Database, folder: Path
+) -> None:
     for n in range(3):
         await write(place(folder), b"broken %d" % n)
         await recover(database, ["cam/main"], NOW)
@@ -242,7 +252,9 @@ async def test_a_file_that_its_disk_does_not_give_is_left_for_the_next_time(
     assert (await recover(database, ["cam/main"], NOW)).closed == [str(path)]
 
 
-async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(clip: LoopClip, database: Database, folder: Path) -> None:
+async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(
+    clip: LoopClip, database: Database, folder: Path
+) -> None:
     path, disk = place(folder), folder.parents[2]
     await write(path, made(clip, closed=False))
     async with database.session() as session:
@@ -277,7 +289,9 @@ async def test_a_volume_that_hangs_does_not_hold_up_the_start(
 
 @given(st.integers(0, 100_000), st.integers(1, 3000), st.binary(min_size=1, max_size=64))
 @settings(max_examples=60, deadline=None)
-def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(clip: LoopClip, at: int, size: int, filler: bytes) -> None:
+def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(
+    clip: LoopClip, at: int, size: int, filler: bytes
+) -> None:
     import tempfile
 
     whole = made(clip)
@@ -299,6 +313,10 @@ def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(clip: LoopClip, 
         found = {f.time // TIMESCALE for f in outcome.fragments}
         after = max(touched, default=-1) + 1
         readable = {
-            n for n in range(SECONDS) if n not in touched and (not touched or n < min(touched) or n >= after + -after % GOP)
+            n
+            for n in range(SECONDS)
+            if n not in touched and (not touched or n < min(touched) or n >= after + -after % GOP)
         }
-        assert readable <= found or (at < offset_of(whole, 0) and not outcome.fragments)  # a head that says nothing any more
+        assert readable <= found or (
+            at < offset_of(whole, 0) and not outcome.fragments
+        )  # a head that says nothing any more

@@ -312,7 +312,9 @@ clocks = st.builds(
     fps=st.sampled_from(FPS),
     speed=st.sampled_from((0.8, 0.95, 1.0, 1.0, 1.05, 1.2)),
     seconds=st.just(40.0),
-    steps=st.lists(st.tuples(st.floats(3, 35), st.sampled_from((0.5, -0.5, 4.0, -4.0, 3600.0, -DAY))), max_size=3).map(tuple),
+    steps=st.lists(st.tuples(st.floats(3, 35), st.sampled_from((0.5, -0.5, 4.0, -4.0, 3600.0, -DAY))), max_size=3).map(
+        tuple
+    ),
     strays=st.lists(st.tuples(st.integers(20, 900), st.floats(-20, 20)), max_size=2).map(tuple),
     pauses=st.lists(st.tuples(st.floats(3, 35), st.floats(0.2, 6), st.booleans()), max_size=2).map(tuple),
     seed=st.integers(0, 2**31),
@@ -335,7 +337,10 @@ def test_recorded_and_gaps_make_up_what_elapsed(clock: CameraClock, gop: int, se
 
 
 @settings(max_examples=15, deadline=None)
-@given(clocks, st.lists(st.tuples(st.floats(0.5, 20), st.sampled_from(("unreachable", "no_packets"))), min_size=1, max_size=4))
+@given(
+    clocks,
+    st.lists(st.tuples(st.floats(0.5, 20), st.sampled_from(("unreachable", "no_packets"))), min_size=1, max_size=4),
+)
 def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[float, str]]) -> None:
     made, later = Recording(7.0), 0
     clock = replace(clock, seconds=12.0, pauses=())
@@ -412,7 +417,9 @@ def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> No
     made.counters.lost_packets += 4
     late = 50 * 3600 + 5 * 90_000
     silent = FragmentSamples(VIDEO, late, [3600] * 3, [4] * 3, [], [b"\0" * 12], True, losses={})
-    lossy = FragmentSamples(VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4})
+    lossy = FragmentSamples(
+        VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4}
+    )
     made.sink.fragment(silent, until + 5 * S + 80_000)
     made.sink.fragment(lossy, until + 8 * S + 160_000)
     assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]

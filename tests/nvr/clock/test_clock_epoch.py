@@ -96,7 +96,9 @@ def test_cameras_move_names_only_where_a_restart_or_a_known_clock_says_so_too(
     ),
     st.integers(0, 9),
 )  # fmt: skip
-def test_after_a_restart_with_the_right_clock_every_name_is_right(course: list[tuple[int, list[int]]], pause: int) -> None:
+def test_after_a_restart_with_the_right_clock_every_name_is_right(
+    course: list[tuple[int, list[int]]], pause: int
+) -> None:
     """Each boot begins by the right clock; mistakes of days in it, some of them undone, and restarts of minutes."""
     now, epoch = T, boot("0", T, 0)
     errors = dict[str, int]()  # by how much the names of a boot are wrong

@@ -149,7 +149,9 @@ def test_a_time_service_that_steps_again_proves_nothing() -> None:
         assert machine.run(540).suspended
 
 
-@pytest.mark.parametrize(("down", "suspended"), [(0, False), (REBOOT_US - MINUTE, False), (3 * HOUR, True), (6 * DAY, True)])
+@pytest.mark.parametrize(
+    ("down", "suspended"), [(0, False), (REBOOT_US - MINUTE, False), (3 * HOUR, True), (6 * DAY, True)]
+)
 def test_over_a_reboot_only_what_it_takes_is_believed(down: int, suspended: bool) -> None:
     machine = Machine()
     machine.run()
@@ -236,7 +238,10 @@ def test_a_clock_that_creeps_ages_nothing_faster() -> None:
         machine.run(60)
         machine.periods = filing_periods.needed(machine.periods, machine.state.wall_us, PROMISE.longest_us)
     assert not machine.state.suspended and len(machine.periods) <= MAX_PERIODS
-    assert abs(machine.age(filed) - 600 * MINUTE) < 20 * MINUTE and abs(machine.age(machine.true + machine.off)) < 20 * MINUTE
+    assert (
+        abs(machine.age(filed) - 600 * MINUTE) < 20 * MINUTE
+        and abs(machine.age(machine.true + machine.off)) < 20 * MINUTE
+    )
 
 
 def test_a_restored_machine_counts_no_time_that_it_did_not_run() -> None:
@@ -308,7 +313,10 @@ def test_what_was_filed_between_two_looks_far_apart_is_young_too(long: int) -> N
 
 STEP = st.one_of(st.just(0), st.integers(-(2**49), 2**49), st.integers(-8 * DAY, 8 * DAY), st.integers(-HOUR, HOUR))
 ACT = st.tuples(
-    st.sampled_from(["run", "step", "back", "reboot", "right", "person"]), st.integers(1, 9 * 86_400), STEP, st.booleans()
+    st.sampled_from(["run", "step", "back", "reboot", "right", "person"]),
+    st.integers(1, 9 * 86_400),
+    STEP,
+    st.booleans(),
 )
 
 
@@ -318,7 +326,9 @@ def test_no_footage_goes_before_its_promise_whatever_clock_and_time_service_say(
 ) -> None:
     """True age, by time that really went by, of everything that would be deleted is the promise or more."""
     machine = Machine(newest=NOW if known else None, uptime=50 * DAY)
-    filed: list[tuple[int, int, int]] = [(NOW - 60 * MINUTE, NOW - 61 * MINUTE, NOW - 60 * MINUTE)]  # truly recorded, name
+    filed: list[tuple[int, int, int]] = [
+        (NOW - 60 * MINUTE, NOW - 61 * MINUTE, NOW - 60 * MINUTE)
+    ]  # truly recorded, name
     for act, seconds, by, ntp in course:
         machine.ntp = ntp
         if act == "reboot":

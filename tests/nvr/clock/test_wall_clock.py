@@ -22,7 +22,9 @@ def check(clock: CameraClock) -> list[Placed]:
     placed = place(clock)
     assert all(a.decoded_us < b.decoded_us for a, b in pairwise(placed))
     worst = max(placed, key=lambda p: abs(p.error))
-    assert abs(worst.error) < 1.0, f"{worst.error:+.2f} s at {(worst.picture.taken_us - ORIGIN_US) / 1e6:.1f} s of {clock}"
+    assert abs(worst.error) < 1.0, (
+        f"{worst.error:+.2f} s at {(worst.picture.taken_us - ORIGIN_US) / 1e6:.1f} s of {clock}"
+    )
     return placed
 
 

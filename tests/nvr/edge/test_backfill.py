@@ -170,7 +170,9 @@ async def test_an_outage_is_fetched_from_the_card(
     assert "EXT-X-GAP" not in await asyncio.to_thread(lambda: playlist(gops, live=False))
     made = await asyncio.to_thread(clips.plan, gops)
     await asyncio.to_thread(clips.write, made, tmp_path / "whole.mp4")
-    assert int((await probe(tmp_path / "whole.mp4"))["nb_read_frames"]) == made.pictures == sum(s.frames for s in segments)
+    assert (
+        int((await probe(tmp_path / "whole.mp4"))["nb_read_frames"]) == made.pictures == sum(s.frames for s in segments)
+    )
     assert await asyncio.to_thread(first_picture, await place_of(town.database, fetched[0])) in keyframes_of(clip)
     async with town.database.reading() as session:
         (event,) = await session.scalars(select(Event).where(Event.kind == "footage.backfilled"))
@@ -273,7 +275,9 @@ async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Reco
         machine.streams["cam/main"].counters.lost_packets += 1
         await fetching
         gaps = await town.gaps()
-        assert gaps and all(g.ask_at is not None and g.ask_at > SystemClock().now() + timedelta(minutes=9) for g in gaps)
+        assert gaps and all(
+            g.ask_at is not None and g.ask_at > SystemClock().now() + timedelta(minutes=9) for g in gaps
+        )
         # As a recorder does that died meanwhile: the gap is as it was, and so is what came.
         async with town.database.session() as session:
             gaps[0].start_us = (await segments_of(town.database))[0].end_us
@@ -293,7 +297,9 @@ async def test_the_pace_is_kept(town: Town, recording: Recordings) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         fetched = await town.backfiller(machine, rate=200_000).run_once()
-        assert fetched > 30_000 and loop.time() - began >= (fetched - 20_000) * 8 / 200_000 - 1.0  # one second may be made up
+        assert (
+            fetched > 30_000 and loop.time() - began >= (fetched - 20_000) * 8 / 200_000 - 1.0
+        )  # one second may be made up
 
 
 async def test_a_gap_is_not_asked_for_while_the_stream_does_not_record(town: Town, recording: Recordings) -> None:
@@ -386,6 +392,8 @@ async def test_gaps_below_a_second_side_by_side_are_kept(town: Town) -> None:
                     ask_at=SystemClock().now() - timedelta(minutes=1),
                 )
             )  # fmt: skip
-    machine: Any = SimpleNamespace(streams={"cam/main": SimpleNamespace(spec=spec(town), state="recording")}, _archive=None)
+    machine: Any = SimpleNamespace(
+        streams={"cam/main": SimpleNamespace(spec=spec(town), state="recording")}, _archive=None
+    )
     assert await town.backfiller(machine).run_once() == 0
     assert [(g.start_us - now, g.ask_at) for g in await town.gaps()] == [(0, None), (700_000, None)]

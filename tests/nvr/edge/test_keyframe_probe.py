@@ -137,7 +137,9 @@ def test_each_sample_of_a_visit_is_looked_at_once(monkeypatch: pytest.MonkeyPatc
     """However many runs bring them; a new point changes nothing while one is completed, a keyframe ends it."""
     looked: list[bytes] = []
     judged = gradual_refresh.is_keyframe
-    monkeypatch.setattr(gradual_refresh, "is_keyframe", lambda sample, codec: looked.append(sample) or judged(sample, codec))
+    monkeypatch.setattr(
+        gradual_refresh, "is_keyframe", lambda sample, codec: looked.append(sample) or judged(sample, codec)
+    )
     point = b"\x00\x00\x00\x06\x06\x06\x02\x04\x40\x80\x00\x00\x00\x02\x41\xe0"  # 33 pictures
     picture = keyframe_probe._Picture()
     assert not picture.take([b"\x00\x00\x00\x02\x41\xe0"], "h264", key=False, broken=False)  # behind no point

@@ -90,7 +90,11 @@ async def reader(heard: Heard, script: Iterator[tuple[float, bytes | None]]) -> 
 
 
 def sent(
-    steps: list[float], *, rtp_follows: bool = True, flags: dict[int, int] | None = None, repeat: dict[int, bytes] | None = None
+    steps: list[float],
+    *,
+    rtp_follows: bool = True,
+    flags: dict[int, int] | None = None,
+    repeat: dict[int, bytes] | None = None,
 ) -> Iterator[tuple[float, bytes | None]]:
     """Pictures of the clip at the given distances (s); `rtp_follows`: the RTP time jumps with the camera's time."""
     clip, taken = pictures(), BEGIN

@@ -75,7 +75,11 @@ def test_the_source_that_the_camera_announced_is_ours() -> None:
 
 def test_packets_that_came_before_are_dropped_and_counted() -> None:
     own = sound()
-    mixed = [q for i, p in enumerate(own) for q in ([p, p] if i % 3 == 0 else [p, own[max(0, i - 4)]] if i % 10 == 5 else [p])]
+    mixed = [
+        q
+        for i, p in enumerate(own)
+        for q in ([p, p] if i % 3 == 0 else [p, own[max(0, i - 4)]] if i % 10 == 5 else [p])
+    ]
     found, samples, counters = taken(mixed)
     assert found == bytes_of(own) and samples == 160 * 100
     assert counters.duplicate_packets == len(mixed) - len(own) and counters.foreign_packets == 0

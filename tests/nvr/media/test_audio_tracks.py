@@ -41,10 +41,36 @@ def gst_camera(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
     source = tmp_path / "source.mov"
     rate = "16000" if request.param == "aac" else "8000"
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10", "-f", "lavfi", "-i", "sine=frequency=440",
-         "-t", "30", "-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-c:a", request.param, "-ar", rate, "-ac", "1", str(source)],
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=320x180:rate=10",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=frequency=440",
+            "-t",
+            "30",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "10",
+            "-c:a",
+            request.param,
+            "-ar",
+            rate,
+            "-ac",
+            "1",
+            str(source),
+        ],
         check=True,
-    )  # fmt: skip
+    )
     port = free_port()
     command = ["/usr/bin/python3", str(ROOT / "tests" / "tools" / "gst_camera.py"), str(source), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -59,10 +85,21 @@ def gst_camera(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
 def streams(path: Path) -> dict[str, dict[str, str]]:
     """Streams by codec; every sample decodes without a word."""
     done = subprocess.run(
-        ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames,duration,start_time",
-         "-of", "json", str(path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            "ffprobe",
+            "-v",
+            "error",
+            "-count_frames",
+            "-show_entries",
+            "stream=codec_name,nb_read_frames,duration,start_time",
+            "-of",
+            "json",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stderr == ""
     return {s["codec_name"]: s for s in json.loads(done.stdout)["streams"]}
 
@@ -133,10 +170,19 @@ def test_more_access_units_than_any_packet_has_are_dropped(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "size"),
-    [("sizelength=13;indexlength=3", 13), ("mode=AAC-lbr;sizelength=6;indexlength=2", 6), ("mode=AAC-lbr", 6), ("sizelength=6", 6),
-     ("", 13), ("sizelength=1;indexlength=0", 0), ("sizelength=16;indexlength=0", 0), ("sizelength=13;indexlength=2", 0),
-     ("sizelength=-1;indexlength=17", 0), ("sizelength=1", 0)],
-)  # fmt: skip
+    [
+        ("sizelength=13;indexlength=3", 13),
+        ("mode=AAC-lbr;sizelength=6;indexlength=2", 6),
+        ("mode=AAC-lbr", 6),
+        ("sizelength=6", 6),
+        ("", 13),
+        ("sizelength=1;indexlength=0", 0),
+        ("sizelength=16;indexlength=0", 0),
+        ("sizelength=13;indexlength=2", 0),
+        ("sizelength=-1;indexlength=17", 0),
+        ("sizelength=1", 0),
+    ],
+)
 def test_only_the_header_sizes_of_the_standard_are_read(stated: str, size: int) -> None:
     sdp = f"v=0\nm=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000\na=fmtp:97 {stated};config=1408\n"
     track = audio_track(sdp, "rtsp://h/")
@@ -148,4 +194,7 @@ def test_the_first_usable_sound_track_is_taken() -> None:
     track = audio_track(sdp, "rtsp://h/cam")
     assert track is not None
     assert (track.codec, track.payload_type, track.rate, track.control) == ("pcma", 8, 8000, "rtsp://h/cam/track2")
-    assert audio_track("v=0\nm=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000\na=fmtp:97 config=zz\n", "rtsp://h/") is None
+    assert (
+        audio_track("v=0\nm=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000\na=fmtp:97 config=zz\n", "rtsp://h/")
+        is None
+    )

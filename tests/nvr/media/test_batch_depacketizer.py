@@ -247,7 +247,9 @@ def test_both_ways_see_the_pictures_of_odd_cameras(rng: random.Random, codec: st
     """Cut anywhere into ticks, and nothing lost: every sample comes out whole, and once."""
     names = rng.sample([n for n in ODD if n != ("vendor5" if codec == "h264" else "vendor")], 4)
     made = [odd_stream(codec, name) for name in names]
-    results = asyncio.run(both_ways(Camera(codec), [cut(b"".join(packets), rng, rng.randrange(1, 25)) for packets, _ in made]))
+    results = asyncio.run(
+        both_ways(Camera(codec), [cut(b"".join(packets), rng, rng.randrange(1, 25)) for packets, _ in made])
+    )
     compare(results)
     for name, ((sink, counters), _), (_, wanted) in zip(names, results, made, strict=True):
         assert [p[3] for p in sink.pictures] == wanted, name
@@ -279,7 +281,9 @@ def test_another_source_and_payload_type_in_the_fast_way(codec: str) -> None:
     rng = random.Random(3)
     mixed = list(own)
     for at in sorted((rng.randrange(len(own) // 3, len(own)) for _ in range(20)), reverse=True):
-        mixed.insert(at, replace(own[at], ssrc=99, payload=b"\x65\x88" * 20) if at % 2 else replace(own[at], payload_type=112))
+        mixed.insert(
+            at, replace(own[at], ssrc=99, payload=b"\x65\x88" * 20) if at % 2 else replace(own[at], payload_type=112)
+        )
     results = asyncio.run(both_ways(Camera(codec), [cut(b"".join(p.framed() for p in mixed), rng, 12)]))
     compare(results)
     (((sink, counters), _),) = results
@@ -306,7 +310,10 @@ def test_parameter_sets_that_change_between_ticks(codec: str) -> None:
 def test_byte_streams_that_begin_late_are_found(codec: str) -> None:
     """The first keyframes were ordinary; from then on slices are joined by start codes."""
     units = encode(codec, count=60, gop=20, params="slices=3")
-    plain, joined = packetise(units[:30], codec, Style()), packetise(units[30:], codec, Style(join="all"), 1000 + 30 * STEP)
+    plain, joined = (
+        packetise(units[:30], codec, Style()),
+        packetise(units[30:], codec, Style(join="all"), 1000 + 30 * STEP),
+    )
     packets = numbered([*plain, *joined])
     chunks = [b"".join(p.framed() for p in packets[i : i + 25]) for i in range(0, len(packets), 25)]
     results = asyncio.run(both_ways(Camera(codec), [chunks]))

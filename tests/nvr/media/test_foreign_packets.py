@@ -110,7 +110,9 @@ def test_a_slow_stream_beside_a_fast_old_session() -> None:
     own = [replace(p, ts=1000 + (p.ts - 1000) // STEP * 180_000) for p in stream("h264", count=20)]
     old = stream("h264", OLD, 900_000_000)
     after = [
-        p for i in range(12) for p in (replace(q, ts=q.ts + i * 60 * STEP, seq=(q.seq + i * len(old)) & 0xFFFF) for q in old)
+        p
+        for i in range(12)
+        for p in (replace(q, ts=q.ts + i * 60 * STEP, seq=(q.seq + i * len(old)) & 0xFFFF) for q in old)
     ]
     channel = Channel("h264")
     head = [p for p in own if p.ts < 1000 + 5 * 180_000]  # heard alone before: its interval is known
@@ -119,7 +121,8 @@ def test_a_slow_stream_beside_a_fast_old_session() -> None:
 
 def test_an_old_session_without_parameter_sets_ends_nobody() -> None:
     bare = [
-        replace(p, payload=b"\x06\x05\x00\x80") if p.payload[0] & 31 in (7, 8) else p for p in stream("h264", OLD, 5, 0, 60, 7)
+        replace(p, payload=b"\x06\x05\x00\x80") if p.payload[0] & 31 in (7, 8) else p
+        for p in stream("h264", OLD, 5, 0, 60, 7)
     ]
     channel = Channel("h264")
     assert channel.take([*stream("h264", count=1)[:1], *bare, *stream("h264")[1:]]) == wanted("h264")
@@ -138,11 +141,14 @@ def test_the_source_that_the_camera_announced_is_ours(codec: str) -> None:
 @pytest.mark.parametrize(
     ("transport", "ssrc"),
     [
-        ("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=0000AAAA", 0xAAAA), ("RTP/AVP/TCP;ssrc=1a2b3c4d;interleaved=0-1;mode=play", 0x1A2B3C4D),
-        ("RTP/AVP/TCP;interleaved=0-1;SSRC = \"0x7F\"", 0x7F), ("RTP/AVP/TCP;interleaved=0-1", -1), ("RTP/AVP/TCP;ssrc=;x", -1),
+        ("RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=0000AAAA", 0xAAAA),
+        ("RTP/AVP/TCP;ssrc=1a2b3c4d;interleaved=0-1;mode=play", 0x1A2B3C4D),
+        ('RTP/AVP/TCP;interleaved=0-1;SSRC = "0x7F"', 0x7F),
+        ("RTP/AVP/TCP;interleaved=0-1", -1),
+        ("RTP/AVP/TCP;ssrc=;x", -1),
         ("RTP/AVP/TCP;ssrc=123456789a", -1),
     ],
-)  # fmt: skip
+)
 def test_the_announced_source(transport: str, ssrc: int) -> None:
     assert stated_ssrc(transport) == ssrc
 
@@ -211,7 +217,12 @@ def test_foreign_packets_anywhere_change_nothing(rng: random.Random, codec: str,
     for _ in range(foreign):
         ssrc, kind = rng.choice([(OLD, 96), (OLD, 99), (OWN, 99), (NEW, 13)])
         packet = Packet(
-            rng.randbytes(rng.randrange(1, 60)), rng.randrange(2**32), rng.random() < 0.5, rng.randrange(65536), ssrc, kind
+            rng.randbytes(rng.randrange(1, 60)),
+            rng.randrange(2**32),
+            rng.random() < 0.5,
+            rng.randrange(65536),
+            ssrc,
+            kind,
         )
         mixed.insert(rng.randrange(1, len(mixed)), packet)
     channel = Channel(codec)
@@ -241,7 +252,9 @@ def test_numbers_of_another_payload_type_never_hide_a_loss(ahead: int, every: in
 def test_losses_beside_numbers_that_are_shared_are_counted_exactly(rng: random.Random, apart: bool) -> None:
     """One sequence of numbers for both payload types; `apart`: a third one has numbers of its own."""
     own = packetise(units("h264"), "h264", Style())
-    joint = numbered([q for p in own for q in [replace(p, payload_type=112, payload=b"meta")] * (rng.random() < 0.3) + [p]])
+    joint = numbered(
+        [q for p in own for q in [replace(p, payload_type=112, payload=b"meta")] * (rng.random() < 0.3) + [p]]
+    )
     mine = [i for i, p in enumerate(joint) if p.payload_type == 96]
     gone = set(rng.sample(mine[1:-1], 5))
     mixed = [p for i, p in enumerate(joint) if i not in gone]

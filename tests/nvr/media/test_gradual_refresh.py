@@ -41,7 +41,10 @@ def gops_of(paths: list[Path]) -> list[LocatedGop]:
     found, start = list[LocatedGop](), 0
     for path in paths:
         gops = gop_index.read(path)
-        found += [LocatedGop(start + g.time_us, start + g.time_us + g.duration_us, path, g.offset, g.size, start) for g in gops]
+        found += [
+            LocatedGop(start + g.time_us, start + g.time_us + g.duration_us, path, g.offset, g.size, start)
+            for g in gops
+        ]
         start = found[-1].end_us
     return found
 
@@ -87,7 +90,9 @@ def test_the_refresh_goes_on_in_the_next_file(tmp_path: Path) -> None:
     gops = gops_of(paths)
     last = max(i for i, g in enumerate(gops) if g.path == paths[0])
     needed = 3 * GOP  # more than the file has behind it
-    rest = gradual_refresh.following([(paths[0], gops[last].offset), (paths[1], gops[last + 1].offset)], "h264", needed, 0)
+    rest = gradual_refresh.following(
+        [(paths[0], gops[last].offset), (paths[1], gops[last + 1].offset)], "h264", needed, 0
+    )
     assert rest is not None and len(rest.pictures) == needed
     assert gradual_refresh.following([(paths[0], gops[last].offset)], "h264", needed, 0) is None  # not there yet
 
@@ -96,7 +101,9 @@ def test_the_newest_point_whose_refresh_is_not_complete_is_passed_over(tmp_path:
     (path,) = files_of(refreshed(16), tmp_path, seconds=60.0)
     gops = gop_index.read(path)
     end = next(at for _, at, _, _ in fmp4.samples(path, gops[-1].offset)) + 10
-    path.write_bytes(path.read_bytes()[: gops[-1].offset + (end - gops[-1].offset) // 2])  # a file that is being written
+    path.write_bytes(
+        path.read_bytes()[: gops[-1].offset + (end - gops[-1].offset) // 2]
+    )  # a file that is being written
     found = _newest_of_all({"c/main": [(Segment("c/main", 1, 0, 0, open=True), path)]}, 0, 100 * S, 1)
     (frame,) = found["c/main"]
     assert frame.following and decode(frame).shape == (48, 64, 3)

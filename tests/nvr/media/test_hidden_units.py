@@ -35,7 +35,9 @@ def header(codec: str) -> bytes:
 @pytest.mark.parametrize("size", [200, 60_000])
 @pytest.mark.parametrize("markers", [True, False])
 @pytest.mark.parametrize("slices", [1, 3])
-def test_a_picture_behind_a_vendor_unit_is_recorded(codec: str, which: str, size: int, markers: bool, slices: int) -> None:
+def test_a_picture_behind_a_vendor_unit_is_recorded(
+    codec: str, which: str, size: int, markers: bool, slices: int
+) -> None:
     units = encode(codec, params="" if slices == 1 else "slices=4", count=30, gop=10)
     packets, count = [], 0
     for i, unit in enumerate(units):

@@ -28,7 +28,9 @@ from nvr.rtsp import sdp
 Packet = tuple[int, int, int, bytes]  # sequence, timestamp, marker, payload
 
 
-def packets(clip: LoopClip, first: int = 0, count: int | None = None, seq_shift: int = 0, ts_shift: int = 0) -> list[Packet]:
+def packets(
+    clip: LoopClip, first: int = 0, count: int | None = None, seq_shift: int = 0, ts_shift: int = 0
+) -> list[Packet]:
     found = []
     for index in range(first, first + (count or clip.frames)):
         for raw in clip.packet_slices(index, seq_shift, ts_shift):
@@ -55,9 +57,9 @@ def assemble(
 def to_file(runs: list[FragmentSamples]) -> bytes:
     data = fmp4.init_segment(runs[0].video)
     for i, run in enumerate(runs):
-        data += fmp4.moof(i + 1, run.time - runs[0].time, run.durations, run.sizes, run.key, run.offsets) + iovec.joined(
-            run.parts
-        )
+        data += fmp4.moof(
+            i + 1, run.time - runs[0].time, run.durations, run.sizes, run.key, run.offsets
+        ) + iovec.joined(run.parts)
     return data
 
 
@@ -131,7 +133,9 @@ def test_b_frames_keep_time_and_order() -> None:
     feed: list[Packet] = []
     for pts, nals in made:
         payloads = [p for nal in nals for p in packetise(nal, "h264")]
-        feed += [(len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)]
+        feed += [
+            (len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)
+        ]
     runs: list[FragmentSamples] = []
     assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
     for seq, ts, marker, payload in feed:
@@ -215,7 +219,9 @@ def test_a_file_cut_at_any_byte_gives_back_every_whole_fragment(whole_file: byte
     path.write_bytes(whole_file)
     ends = [f.offset + f.size for f in fmp4.scan(path)]
     # Every byte around each boundary, and a spread of the others.
-    cuts = {c for e in ends for c in range(max(0, e - 20), e + 20)} | set(range(900)) | set(range(0, len(whole_file), 97))
+    cuts = (
+        {c for e in ends for c in range(max(0, e - 20), e + 20)} | set(range(900)) | set(range(0, len(whole_file), 97))
+    )
     for cut in sorted(c for c in cuts if c <= len(whole_file)):
         path.write_bytes(whole_file[:cut])
         found = list(fmp4.scan(path))

@@ -49,7 +49,9 @@ def test_numbers_that_start_over_under_the_same_source(fast: bool, params: str) 
     """They fall a few behind: no packet came twice, for none had so late a timestamp."""
     made = played(number_in_gop(pictures(params)), fast)
     counters = made.recording.counters
-    assert counters.frames == COUNT and counters.damaged_units == counters.duplicate_packets == counters.lost_packets == 0
+    assert (
+        counters.frames == COUNT and counters.damaged_units == counters.duplicate_packets == counters.lost_packets == 0
+    )
     assert made.recording.archive.gaps == []
 
 

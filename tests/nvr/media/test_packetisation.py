@@ -111,7 +111,10 @@ def test_start_codes_inside_an_aggregate_split_its_units(codec: str) -> None:
     ]
 
 
-VENDOR = {"h264": [13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 29, 30, 31], "h265": [10, 15, 22, 31, 41, 47, 50, 55, 63]}
+VENDOR = {
+    "h264": [13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 29, 30, 31],
+    "h265": [10, 15, 22, 31, 41, 47, 50, 55, 63],
+}
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -139,7 +142,9 @@ def test_oversized_sei_leave_their_picture_whole(codec: str, bad: str) -> None:
     extra = sei(codec, 9_000_000) if bad == "huge" else sei(codec, 40, 4000)
     packets = packetise(pictures(codec), codec, Style())
     at = next(i for i, p in enumerate(packets) if p.ts == 1000 + 3 * STEP)
-    packets[at:at] = [Packet(p, packets[at].ts) for p in (fragments(extra, codec, 60_000) if bad == "huge" else [extra])]
+    packets[at:at] = [
+        Packet(p, packets[at].ts) for p in (fragments(extra, codec, 60_000) if bad == "huge" else [extra])
+    ]
     found, counters = recorded(numbered(packets), codec)
     assert found == expected(codec)
     assert counters.skipped_units == 1 and counters.damaged_units == 0
@@ -185,14 +190,29 @@ def test_what_loss_costs(codec: str, markers: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(CODECS), st.sampled_from(["last", "slice", "never", "sets", "every"]), st.booleans(), st.sampled_from([0, 18]),
-    st.sampled_from(["", "sets", "all"]), st.sampled_from([b"", b"\0\0\0\1"]), st.booleans(), st.sampled_from([90, 700, 60_000]),
-    st.integers(1, 40), st.booleans(),
-)  # fmt: skip
+    st.sampled_from(CODECS),
+    st.sampled_from(["last", "slice", "never", "sets", "every"]),
+    st.booleans(),
+    st.sampled_from([0, 18]),
+    st.sampled_from(["", "sets", "all"]),
+    st.sampled_from([b"", b"\0\0\0\1"]),
+    st.booleans(),
+    st.sampled_from([90, 700, 60_000]),
+    st.integers(1, 40),
+    st.booleans(),
+)
 def test_the_same_samples_come_out_of_any_packetisation(
-    codec: str, markers: str, delimiters: bool, sei_size: int, join: str, leading: bytes, aggregated: bool, size: int, every: int,
+    codec: str,
+    markers: str,
+    delimiters: bool,
+    sei_size: int,
+    join: str,
+    leading: bytes,
+    aggregated: bool,
+    size: int,
+    every: int,
     ends: bool,
-) -> None:  # fmt: skip
+) -> None:
     vendor = () if join else ((30,) if codec == "h264" else (55,))
     style = Style(markers, delimiters, sei_size, join, leading, aggregated, size, vendor, ends=ends or join == "all")
     found, counters = recorded(packetise(pictures(codec), codec, style), codec, every)

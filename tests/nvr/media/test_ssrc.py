@@ -25,7 +25,9 @@ class Listener:
         self.choice.begin(OWN)
         self.foreign = 0
 
-    def hear(self, seq: int, ts: int, size: int = 10, evidence: SourceEvidence = SourceEvidence.NOT_ASKED) -> bool | None:
+    def hear(
+        self, seq: int, ts: int, size: int = 10, evidence: SourceEvidence = SourceEvidence.NOT_ASKED
+    ) -> bool | None:
         candidate, gone = self.choice.other(NEW, seq & 0xFFFF)
         self.foreign += gone
         candidate.add(b"x" * size, seq & 0xFFFF, ts & 0xFFFFFFFF, 0)
@@ -108,7 +110,11 @@ def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
     deltas = test_foreign_packets.stream("h264", first=1, count=3)
     other = test_foreign_packets.stream("h264", test_foreign_packets.NEW, first=1, count=1)[0]
     kept = 0
-    for packet in (*deltas, other, *(replace(other, seq=i & 0xFFFF, payload=b"", payload_type=99) for i in range(200_000))):
+    for packet in (
+        *deltas,
+        other,
+        *(replace(other, seq=i & 0xFFFF, payload=b"", payload_type=99) for i in range(200_000)),
+    ):
         data = packet.framed()[4:]
         channel.receiver.packet(data, memoryview(data), 0, len(data))
         candidate = channel.receiver._sources.candidate

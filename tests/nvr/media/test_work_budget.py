@@ -49,7 +49,9 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
     if rate * cost < CPU_SHARE / 2 and rate * 2 * POLL_INTERVAL_S < 4 * READ_BYTES:
         assert waiting == 0 and budget.room == (READ_BYTES if cost * READ_BYTES <= MAX_READING_S else budget.room)
     else:
-        most = min(CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost)  # four reads a turn, however cheap they are
+        most = min(
+            CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost
+        )  # four reads a turn, however cheap they are
         assert read * cost >= most * 0.7  # and what is its share it gets
 
 
@@ -181,7 +183,9 @@ def short_pictures(_made: FedSession, last: Packet) -> bytes:
 
 def long_sei(_made: FedSession, last: Packet) -> bytes:
     sei = [Packet(b"\x06" + b"\5\0" * 100 + b"\x80", last.ts + 9, False) for _ in range(900)]
-    return b"".join(p.framed() for p in numbered([*sei, Packet(b"\x41\x9a" + bytes(99), last.ts + 9, True)], last.seq + 1))
+    return b"".join(
+        p.framed() for p in numbered([*sei, Packet(b"\x41\x9a" + bytes(99), last.ts + 9, True)], last.seq + 1)
+    )
 
 
 @pytest.mark.parametrize("flood", [rtcp_flood, sound_flood, short_pictures, long_sei])

@@ -27,9 +27,22 @@ PCMU = AudioTrack("pcmu", 0, "", 8000, 1)
 def decoded(path: Path) -> dict[str, Any]:
     """Pictures that ffmpeg decodes, their sizes and times; a complaint of the decoder fails the test."""
     done = subprocess.run(
-        ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=width,height,pts_time", "-of", "json", str(path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            "ffprobe",
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=width,height,pts_time",
+            "-of",
+            "json",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stderr == ""
     frames = json.loads(done.stdout)["frames"]
     return {
@@ -41,7 +54,9 @@ def decoded(path: Path) -> dict[str, Any]:
 def made(folder: Path, *films: tuple[int, str, tuple[int, int], AudioTrack | None]) -> list[Any]:
     """GOPs of files that begin at given seconds."""
     return [
-        g for at, codec, size, sound in films for g in film(folder, BEGIN_US + at * SECOND, pictures(codec, size), sound=sound)
+        g
+        for at, codec, size, sound in films
+        for g in film(folder, BEGIN_US + at * SECOND, pictures(codec, size), sound=sound)
     ]
 
 
@@ -154,7 +169,9 @@ def test_nothing_that_can_be_read_is_an_error_that_names_the_files(tmp_path: Pat
         clip.parts([])
 
 
-def test_a_disk_that_takes_a_part_of_each_write_gives_the_same_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_takes_a_part_of_each_write_gives_the_same_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part = clip.plan(made(tmp_path, (0, "h264", SMALL, None)))
     clip.write(part, tmp_path / "whole.mp4")
     write = os.write

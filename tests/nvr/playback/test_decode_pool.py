@@ -125,7 +125,9 @@ async def test_a_decoder_killed_while_idle_is_replaced_unnoticed(make: Callable[
         assert await pool.run(me) != process
 
 
-async def test_a_task_killed_once_from_outside_is_done_all_the_same(make: Callable[..., DecodePool], tmp_path: Path) -> None:
+async def test_a_task_killed_once_from_outside_is_done_all_the_same(
+    make: Callable[..., DecodePool], tmp_path: Path
+) -> None:
     pool = make(1)
     assert await pool.run(kill_own_process, tmp_path / "killed") == "done"
     assert pool.counters.killed == 1

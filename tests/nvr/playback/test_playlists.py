@@ -64,7 +64,9 @@ def spans(pieces: Sequence[tuple[int, int]], paths: Sequence[Path]) -> list[Loca
     return found
 
 
-_PIECES = st.lists(st.tuples(st.integers(0, 40_000), st.integers(40, 12_000), st.integers(0, 3)), min_size=1, max_size=12)
+_PIECES = st.lists(
+    st.tuples(st.integers(0, 40_000), st.integers(40, 12_000), st.integers(0, 3)), min_size=1, max_size=12
+)
 
 
 @given(_PIECES)
@@ -83,7 +85,9 @@ def test_each_entry_keeps_the_target_duration(inits: list[Path], pieces: list[tu
 
 def test_parameters_are_named_once_while_they_stay(inits: list[Path]) -> None:
     same, other = inits[0], inits[2]
-    gops = spans([(0, 2000), (0, 2000), (9000, 2000), (0, 2000), (0, 2000)], [same, inits[1], inits[5], other, inits[1]])
+    gops = spans(
+        [(0, 2000), (0, 2000), (9000, 2000), (0, 2000), (0, 2000)], [same, inits[1], inits[5], other, inits[1]]
+    )
     text = playlist(gops, live=False)
     assert re.findall(r'#EXT-X-MAP:URI="segment/(\d+)', text) == [str(gops[i].segment_us) for i in (0, 3, 4)]
     # Media time begins at 0 in every file: each is a discontinuity (and what comes back from a gap is one as well).
@@ -191,9 +195,18 @@ async def output_of(*command: str) -> tuple[int, str]:
 async def test_ffmpeg_reads_the_playlist_as_it_stands(served: str) -> None:
     """Debian's ffmpeg takes only addresses that end as media does."""
     status, out = await output_of(
-        "ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0",
+        "ffprobe",
+        "-v",
+        "error",
+        "-count_packets",
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "stream=nb_read_packets",
+        "-of",
+        "csv=p=0",
         served,
-    )  # fmt: skip
+    )
     assert status == 0 and "allowed_segment_extensions" not in out, out
     assert {int(line) for line in out.split() if line.isdigit()} == {60}, out
 

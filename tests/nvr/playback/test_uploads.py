@@ -40,9 +40,21 @@ def picture(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB") -> b
 
 @pytest.mark.parametrize(
     "content",
-    [claimed(24_000, 24_000), claimed(40_001, 1000), claimed(2**31 - 1, 2**31 - 1), claimed(4, 4), b"", b"GIF89a", b"\xff" * 5000,
-     picture("GIF"), picture("TIFF"), claimed(1000, 1000)[:-30], b"\x89PNG" + bytes(100), bytes(uploads.MOST_BYTES + 1)],
-)  # fmt: skip
+    [
+        claimed(24_000, 24_000),
+        claimed(40_001, 1000),
+        claimed(2**31 - 1, 2**31 - 1),
+        claimed(4, 4),
+        b"",
+        b"GIF89a",
+        b"\xff" * 5000,
+        picture("GIF"),
+        picture("TIFF"),
+        claimed(1000, 1000)[:-30],
+        b"\x89PNG" + bytes(100),
+        bytes(uploads.MOST_BYTES + 1),
+    ],
+)
 def test_what_is_no_picture_or_a_bomb_is_refused_before_it_is_unpacked(content: bytes) -> None:
     began = time.process_time()
     with pytest.raises(UsageError):
@@ -50,7 +62,9 @@ def test_what_is_no_picture_or_a_bomb_is_refused_before_it_is_unpacked(content: 
     assert time.process_time() - began < 0.2
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "P"), ("WEBP", "RGB"), ("BMP", "RGB"), ("JPEG", "L")])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "P"), ("WEBP", "RGB"), ("BMP", "RGB"), ("JPEG", "L")]
+)
 def test_pictures_are_read_and_made_smaller(kind: str, mode: str) -> None:
     found = uploads.read(picture(kind, (2000, 1000), mode), 1600)
     assert found.shape == (800, 1600, 3)

@@ -66,7 +66,9 @@ async def playing(request: pytest.FixtureRequest, recording: Recording) -> Async
     chosen: LoopClip = request.getfixturevalue(request.param)
     server = RtspServer([Mount("/cam", {"healthy": chosen})])
     port = await server.start("127.0.0.1", 0)
-    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native"), segment_seconds=30) as machine:
+    async with recording(
+        StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native"), segment_seconds=30
+    ) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 12)
         yield machine
     await server.stop()

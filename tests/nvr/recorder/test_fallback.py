@@ -75,7 +75,9 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
         await eventually(lambda: state.counters.frames > before + 5, 5)
         assert (state.fell_back_at is None) is (kept == "native")
     async with database.reading() as session:
-        told = [e.kind for e in await session.scalars(select(Event).where(Event.kind.like("stream.%")).order_by(Event.id))]
+        told = [
+            e.kind for e in await session.scalars(select(Event).where(Event.kind.like("stream.%")).order_by(Event.id))
+        ]
     assert told == ["stream.fell_back", "stream.native_again"][: 2 if kept == "native" else 1]
     places = [await place_of(database, s) for s in await segments_of(database)]
     for place in places:

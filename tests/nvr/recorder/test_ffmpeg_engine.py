@@ -144,7 +144,9 @@ async def test_tcp_is_declined_and_udp_is_tried(clip: LoopClip) -> None:
 
 
 async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> None:
-    answer = Answer(headers={"Session": "1", "Transport": "RTP/AVP;unicast;client_port=9000-9001;server_port=9002-9003"})
+    answer = Answer(
+        headers={"Session": "1", "Transport": "RTP/AVP;unicast;client_port=9000-9001;server_port=9002-9003"}
+    )
     engine = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     async with scripted(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
         assert isinstance(await error_of(camera.url, engine=engine), TransportDeclined)
@@ -154,15 +156,41 @@ async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> 
 def test_the_declared_transport_is_kept() -> None:
     assert declared_transport("rtsp://c/x?a=1&multicast") == ("rtsp://c/x?a=1", "multicast")
     assert b"rtsp_transport multicast\n" in script("rtsp://c/x", "multicast", "udp")
-    assert b"rtsp_transport udp\n" in script("rtsp://c/x", "udp") and b"rtsp_transport udp\n" in script("rtsp://c/x", "", "udp")
+    assert b"rtsp_transport udp\n" in script("rtsp://c/x", "udp") and b"rtsp_transport udp\n" in script(
+        "rtsp://c/x", "", "udp"
+    )
     assert b"prefer_tcp" in script("rtsp://c/x") and b"prefer_tcp" not in script("rtsp://c/x", "tcp")
 
 
 @pytest.mark.parametrize(("codec", "name", "rate"), [("pcm_alaw", "pcma", 8000), ("aac", "aac", 16000)])
-async def test_sound_is_recorded(codec: str, name: str, rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sound_is_recorded(
+    codec: str, name: str, rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film = tmp_path / "film.mkv"
-    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=2", "-f", "lavfi", "-i", "sine=duration=2",
-            "-c:v", "libx264", "-g", "10", "-bf", "0", "-c:a", codec, "-ar", str(rate), str(film)]  # fmt: skip
+    make = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=160x120:rate=10:duration=2",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=2",
+        "-c:v",
+        "libx264",
+        "-g",
+        "10",
+        "-bf",
+        "0",
+        "-c:a",
+        codec,
+        "-ar",
+        str(rate),
+        str(film),
+    ]
     await asyncio.to_thread(subprocess.run, make, check=True)
     engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     reading(f"file:{film}", monkeypatch)
@@ -175,14 +203,35 @@ async def test_sound_is_recorded(codec: str, name: str, rate: int, tmp_path: Pat
     assert seconds == pytest.approx(2.0, abs=0.2) and sum(len(r.sizes) for r in sink.runs) == 20  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("codec", "why"), [("libopus", "ffmpeg cannot keep opus"), ("vorbis", "it is neither AAC nor G.711")])
+@pytest.mark.parametrize(
+    ("codec", "why"), [("libopus", "ffmpeg cannot keep opus"), ("vorbis", "it is neither AAC nor G.711")]
+)
 async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(
     codec: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = tmp_path / "film.mkv"
     more = ["-strict", "-2", "-ac", "2"]
-    make = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10:duration=1", "-f", "lavfi", "-i", "sine=duration=1",
-            "-c:v", "libx264", "-bf", "0", "-c:a", codec, *more, str(film)]  # fmt: skip
+    make = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=160x120:rate=10:duration=1",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1",
+        "-c:v",
+        "libx264",
+        "-bf",
+        "0",
+        "-c:a",
+        codec,
+        *more,
+        str(film),
+    ]
     await asyncio.to_thread(subprocess.run, make, check=True)
     engine, sink, told = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink(), list[str]()
     reading(f"file:{film}", monkeypatch)

@@ -36,7 +36,9 @@ def sparse(clip: LoopClip, pictures: int) -> LoopClip:
     return LoopClip(clip.codec, clip.fps, [clip.units[0], *(deltas[i % len(deltas)] for i in range(pictures))])
 
 
-async def test_the_first_keyframe_is_waited_and_asked_for(clip: LoopClip, recording: Recording, database: Database) -> None:
+async def test_the_first_keyframe_is_waited_and_asked_for(
+    clip: LoopClip, recording: Recording, database: Database
+) -> None:
     film = sparse(clip, round(6 * clip.fps))
     wait = 3.0  # seconds until the next keyframe
     async with (

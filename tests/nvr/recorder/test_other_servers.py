@@ -32,11 +32,12 @@ pytestmark = pytest.mark.soak
 @functools.cache
 def _missing() -> str:
     """Why GStreamer's server cannot be started here; empty where it can."""
-    load = (
-        "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; Gst.init(None); "
-    )
+    load = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; Gst.init(None); "
     find = f"missing = [e for e in {ELEMENTS} if Gst.ElementFactory.find(e) is None]; raise SystemExit(bool(missing))"
-    if not shutil.which(PYTHON) or subprocess.run([PYTHON, "-c", load + find], capture_output=True, check=False).returncode:
+    if (
+        not shutil.which(PYTHON)
+        or subprocess.run([PYTHON, "-c", load + find], capture_output=True, check=False).returncode
+    ):
         return "gir1.2-gst-rtsp-server-1.0, python3-gi, gstreamer1.0-plugins-{base,good,bad,ugly} are not all installed"
     return ""
 
@@ -86,8 +87,14 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
         lost = [s.counters.lost_packets for s in machine.streams.values()]
     log.info(
         "%.1f Mb/s of GStreamer: %d pictures in %.1f s; lost packets %d, damaged units %d, connections %d, lost packets of the others %d",
-        rate, frames, took, c.lost_packets, c.damaged_units, state.reconnects, sum(lost) - c.lost_packets,
-    )  # fmt: skip
+        rate,
+        frames,
+        took,
+        c.lost_packets,
+        c.damaged_units,
+        state.reconnects,
+        sum(lost) - c.lost_packets,
+    )
     assert rate > 6 and c.lost_packets == c.damaged_units == 0 and state.reconnects == 0
     assert abs(frames - took * 25) < 0.05 * took * 25 + 6
     for segment in await segments_of(database):
@@ -98,7 +105,10 @@ async def test_a_camera_of_udp_alone_is_recorded(
     recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05,))
-    async with gstreamer("udp", 500) as url, recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as machine:
+    async with (
+        gstreamer("udp", 500) as url,
+        recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as machine,
+    ):
         state = machine.streams["cam/main"]
         await eventually(lambda: state.state == "recording" and state.counters.frames > 60, 30)
         assert state.engine == "ffmpeg" and state.fell_back_at is not None

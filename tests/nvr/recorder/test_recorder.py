@@ -41,7 +41,13 @@ async def rows(database: Database, table: Any, stream: str = "cam/main") -> list
 @pytest.mark.parametrize("engine", ["native", "ffmpeg"])
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 async def test_record_and_read_back(
-    engine: str, codec: str, clip: LoopClip, clip_h265: LoopClip, recording: Recording, database: Database, tmp_path: Path
+    engine: str,
+    codec: str,
+    clip: LoopClip,
+    clip_h265: LoopClip,
+    recording: Recording,
+    database: Database,
+    tmp_path: Path,
 ) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip if codec == "h264" else clip_h265}, login=LOGIN)])
     port = await server.start("127.0.0.1", 0)
@@ -184,7 +190,9 @@ async def test_a_hostile_camera_costs_itself_a_gap(
     assert await rows(database, Gap) == []
 
 
-async def test_silence_is_unreachable(recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_is_unreachable(
+    recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.5)
     async with (
         hostile(None, close=False) as port,
@@ -302,7 +310,9 @@ async def test_a_locked_database_delays_rows_and_loses_none(
     assert not any(s.open for s in segments)
 
 
-async def test_other_streams_are_not_interrupted_by_a_change(clip: LoopClip, recording: Recording, database: Database) -> None:
+async def test_other_streams_are_not_interrupted_by_a_change(
+    clip: LoopClip, recording: Recording, database: Database
+) -> None:
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(3)])
     port = await server.start("127.0.0.1", 0)
     specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}") for i in range(3)]
@@ -327,11 +337,17 @@ async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: 
         assert machine.streams["cam/main"].sink.timeline.last_cause == "schedule"
         await eventually(lambda: machine.streams["cam/main"].sink.timeline.last_cause == "unreachable")
     found = await rows(database, Gap)
-    assert [(g.cause, g.end_us is None) for g in found] == [("unreachable", False), ("schedule", False), ("unreachable", True)]
+    assert [(g.cause, g.end_us is None) for g in found] == [
+        ("unreachable", False),
+        ("schedule", False),
+        ("unreachable", True),
+    ]
     assert found[0].end_us == found[1].start_us and found[1].end_us == found[2].start_us
 
 
-async def test_restart_leaves_a_gap_called_recorder_down(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
+async def test_restart_leaves_a_gap_called_recorder_down(
+    rtsp_camera: Camera, recording: Recording, database: Database
+) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with recording(spec) as machine:
         await eventually(lambda: machine.streams["cam/main"].counters.frames >= 15)

@@ -54,7 +54,11 @@ def in_clear(requests: list[Request]) -> bool:
 async def test_ffmpeg_is_led_nowhere(clip: LoopClip, login: tuple[str, str] | None, status: str) -> None:
     """To another host, and to another service of this machine."""
     async with answering("127.0.0.2", CURIOUS) as (thief, asked):
-        for where in (f"rtsp://127.0.0.2:{thief}/x", f"http://127.0.0.1:{thief}/x", f"rtsp://{LOGIN[0]}:x@127.0.0.1:{thief}/"):
+        for where in (
+            f"rtsp://127.0.0.2:{thief}/x",
+            f"http://127.0.0.1:{thief}/x",
+            f"rtsp://{LOGIN[0]}:x@127.0.0.1:{thief}/",
+        ):
             for method in ("OPTIONS", "DESCRIBE", "SETUP"):
                 led = Answer(status, {"Location": where})
                 async with scripted(clip, lambda r, m=method, a=led: a if r.method == m else None) as camera:  # type: ignore[misc]
@@ -105,7 +109,11 @@ async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopCli
 
 async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
     """While it plays the camera refuses, asks for Basic and leads elsewhere; it is recorded on."""
-    answers = [Answer("401 No", BASIC), Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}), Answer("401 No", DIGEST)]
+    answers = [
+        Answer("401 No", BASIC),
+        Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}),
+        Answer("401 No", DIGEST),
+    ]
     plays = False
 
     def script(request: Request) -> Answer | None:
@@ -121,7 +129,9 @@ async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
 
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
     async with scripted(clip, script) as camera:
-        recording = spawn(engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
+        recording = spawn(
+            engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None)
+        )  # type: ignore[arg-type]
         await eventually(lambda: len(kept()) > 4 or recording.done(), 20)
         runs = len(sink.runs)
         await eventually(lambda: len(sink.runs) > runs + 2 or recording.done())
@@ -159,7 +169,11 @@ async def test_who_does_not_know_the_path_gets_nothing(clip: LoopClip) -> None:
     """Everybody on the machine may connect to the loopback."""
     async with scripted(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
         port = int(way.address.split(":")[2].split("/")[0])
-        for first in (f"DESCRIBE rtsp://127.0.0.1:{port}/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", "$\0\0\0", "GET / HTTP/1.1\r\n\r\n"):
+        for first in (
+            f"DESCRIBE rtsp://127.0.0.1:{port}/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+            "$\0\0\0",
+            "GET / HTTP/1.1\r\n\r\n",
+        ):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(first.encode())
             assert await reader.read() == b""
@@ -189,14 +203,21 @@ async def test_addresses_of_tracks_are_what_ffmpeg_would_make_of_the_camera_s(ur
             assert names.camera_s(name).removesuffix("/") == told.removesuffix("/")
             names.note_set_up(name + joint + "trackID=1")
             info = names.info_for_ffmpeg(f"url={told}{joint}trackID=1;seq=5;rtptime=9;geheim, url={told}2")
-            assert info.startswith(f"url={name}{joint}trackID=1;seq=5;rtptime=9,url=rtsp://127.0.0.1:") and "geheim" not in info
+            assert (
+                info.startswith(f"url={name}{joint}trackID=1;seq=5;rtptime=9,url=rtsp://127.0.0.1:")
+                and "geheim" not in info
+            )
 
 
 async def test_names_of_a_camera_s_addresses_end() -> None:
     async with relay("rtsp://h/a", None) as way:
         body = "\r\n".join(f"a=control:rtsp://h/{n}" for n in range(1000)).encode()
         told = way.addresses.description_for_ffmpeg(body)
-        assert b"rtsp://h/" not in told and told.count(b"~") == MAX_NAMED and way.addresses.base_for_ffmpeg("rtsp://h/x") == ""
+        assert (
+            b"rtsp://h/" not in told
+            and told.count(b"~") == MAX_NAMED
+            and way.addresses.base_for_ffmpeg("rtsp://h/x") == ""
+        )
         began = time.perf_counter()
         for hostile in (b"a:" * 500_000, b"://" * 300_000, b"\r\n" * 500_000, b"x" * 1_000_000, b"r://" * 250_000):
             way.addresses.description_for_ffmpeg(hostile)
@@ -230,7 +251,9 @@ async def test_ffmpeg_hears_no_password_from_an_address(
                 .replace("a=control:*", f"a=control:{url}/")
             )
             base = url.replace("rtsp://", f"rtsp://{LOGIN[0]}:{LOGIN[1]}@")
-            return Answer("200 OK", {"Content-Base": base if absolute else f"{url}/", "Content-Type": "application/sdp"}, body)
+            return Answer(
+                "200 OK", {"Content-Base": base if absolute else f"{url}/", "Content-Type": "application/sdp"}, body
+            )
         return None
 
     async with scripted(clip, script, path=path) as camera:
@@ -243,9 +266,14 @@ async def test_ffmpeg_hears_no_password_from_an_address(
 @asynccontextmanager
 async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
     """The server at `port` over TLS, with a certificate that nobody signed: host:port."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")])
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")]),
+    )
     now = datetime.now(timezone.utc)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1)).sign(key, hashes.SHA256())
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1)).sign(
+        key, hashes.SHA256()
+    )
     pem = serialization.Encoding.PEM
     file = folder / "camera.pem"
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

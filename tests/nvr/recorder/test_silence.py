@@ -21,7 +21,9 @@ STALL = 5.0
 class Camera:
     """`apart(t)`: seconds between two pictures at a time, 0: none come. `on_connecting`: so many pictures come at once, quickly."""
 
-    def __init__(self, apart: Callable[[float], float], on_connecting: int = 0, answers: bool = False, until: float = 3600.0):
+    def __init__(
+        self, apart: Callable[[float], float], on_connecting: int = 0, answers: bool = False, until: float = 3600.0
+    ):
         self.given_up: list[float] = []
         self.waited: list[float] = []
         memory, now, due = SilenceMemory(), 0.0, 0.0
@@ -109,7 +111,9 @@ def test_a_stream_that_stops_is_given_up_soon_and_again_soon_after_connecting_he
 
     assert all(w < STALL + 1 for w in run(answers=False)[0])
     signed, _ = run(answers=True)
-    assert signed[0] < 3 * STALL + 1 and all(w < STALL + 1 for w in signed[1:])  # its signs of life are not believed again
+    assert signed[0] < 3 * STALL + 1 and all(
+        w < STALL + 1 for w in signed[1:]
+    )  # its signs of life are not believed again
 
 
 def test_a_camera_that_plays_for_three_seconds_a_connection_is_not_waited_for_again_and_again() -> None:
@@ -178,7 +182,9 @@ def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(fast: bool)
 
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize(("stray", "lasts"), [(0, 15.0), (200, 5.0)])
-def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(stray: int, lasts: float, fast: bool) -> None:
+def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(
+    stray: int, lasts: float, fast: bool
+) -> None:
     made = FedSession(fast=fast)
     packets = sparse(20, 0.2)
     made.play(packets)

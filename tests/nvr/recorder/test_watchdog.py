@@ -12,7 +12,9 @@ from nvr.recorder.watchdog import FIRST_PICTURES_S, GIVE_UP_S, Patience, Watchdo
 POLL = 0.4
 
 
-def watched(arrivals: list[float], until: float, stall: float = 5.0, keyframes: tuple[float, ...] = ()) -> tuple[float, int]:
+def watched(
+    arrivals: list[float], until: float, stall: float = 5.0, keyframes: tuple[float, ...] = ()
+) -> tuple[float, int]:
     """(when it was given up, or `until`; requests for a keyframe) of a stream whose pictures arrive at these times."""
     dog, now, requests = Watchdog(0.0, stall), 0.0, 0
     while now < until:

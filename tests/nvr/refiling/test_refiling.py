@@ -189,7 +189,9 @@ async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_e
 
 async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: Filed) -> None:
     await filed.prepare(T)
-    filed.archive.gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)  # over at once, by a clock that was right
+    filed.archive.gap(
+        "cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2
+    )  # over at once, by a clock that was right
     filed.archive.gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
     refiler = refiling.Refiler(filed.archive)
     refiler.stepped(filed.step(2 * HOUR, T))
@@ -367,7 +369,9 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
 async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: int) -> None:
     """Twenty days of footage move along with a clock that somebody sets wrong; after a reboot it is right again."""
     clocks, reading = ManualClock(), [T, 10 * HOUR, 0]  # wall, uptime, boot
-    guard = RetentionClock(filed.database, clocks, 30, lambda _: ClockSnapshot(reading[0], reading[1], str(reading[2]), True))
+    guard = RetentionClock(
+        filed.database, clocks, 30, lambda _: ClockSnapshot(reading[0], reading[1], str(reading[2]), True)
+    )
     retention = Retention(filed.database, clocks, RetentionSettings(main_days=30, sub_days=30), guard)
     retention.measure_free, retention.measure_inodes = (lambda volume: 2**50), (lambda volume: None)
     await filed.prepare()
@@ -441,7 +445,14 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     async with filed.database.session() as session:
         session.add(
             RetentionClockRow(
-                id=1, boot=ours.boot, uptime_us=up[0], wall_us=again, plausible_us=again, suspicion="", steady_us=0, ntp_us=0
+                id=1,
+                boot=ours.boot,
+                uptime_us=up[0],
+                wall_us=again,
+                plausible_us=again,
+                suspicion="",
+                steady_us=0,
+                ntp_us=0,
             )
         )
     await second.look()
@@ -478,7 +489,13 @@ async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int
     """Whatever clock was the right one: what somebody holds stays held under its new name, and when it is taken back."""
     await filed.prepare(T, T + 10 * SECOND, T + 20 * SECOND)
     now = SystemClock().now()
-    held = {"camera": "cam", "owner": "li", "reason": "case 7", "created_at": now, "expires_at": now + timedelta(days=90)}
+    held = {
+        "camera": "cam",
+        "owner": "li",
+        "reason": "case 7",
+        "created_at": now,
+        "expires_at": now + timedelta(days=90),
+    }
     async with filed.database.session() as session:
         session.add(Hold(start_us=T + 8 * SECOND, end_us=T + 18 * SECOND, **held))
         session.add(Hold(start_us=T, end_us=T + 20 * SECOND, released_at=now, **held | {"reason": "over"}))
@@ -534,18 +551,31 @@ async def test_what_was_filed_before_the_clock_was_set_while_no_recorder_ran(
 H_MS = HOUR // 1000
 
 
-@pytest.mark.parametrize(("wrong", "before", "after", "moves"), [
-    (-5 * HOUR, (0, 300, -200), (0, 300, -200), True),
-    (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one that is wrong itself, and steadily so
-    (-5 * HOUR, (0, 9 * H_MS, -7 * H_MS), (0, 0, 0), False),  # they do not agree
-    (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few
-    (2 * HOUR, (-30 * 24 * H_MS,) * 3, (0, 0, 0), False),  # they tell of what no restart explains
-    (0, (-26 * 365 * 24 * H_MS,) * 3, (0, 0, 0), False),  # all had lost their time, and have it again: the station's was right
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "before", "after", "moves"),
+    [
+        (-5 * HOUR, (0, 300, -200), (0, 300, -200), True),
+        (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one that is wrong itself, and steadily so
+        (-5 * HOUR, (0, 9 * H_MS, -7 * H_MS), (0, 0, 0), False),  # they do not agree
+        (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few
+        (2 * HOUR, (-30 * 24 * H_MS,) * 3, (0, 0, 0), False),  # they tell of what no restart explains
+        (
+            0,
+            (-26 * 365 * 24 * H_MS,) * 3,
+            (0, 0, 0),
+            False,
+        ),  # all had lost their time, and have it again: the station's was right
+    ],
+)
 async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_set(
-    filed: Filed, tmp_path: Path, wrong: int, before: tuple[int | None, ...], after: tuple[int | None, ...], moves: bool,
+    filed: Filed,
+    tmp_path: Path,
+    wrong: int,
+    before: tuple[int | None, ...],
+    after: tuple[int | None, ...],
+    moves: bool,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """The cameras know by how much: their clocks went on. `wrong`: of the boot before; `before` and `after`: the cameras' own, ms."""
     up, kept = [30 * SECOND], tmp_path / "clock-0.json"
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
@@ -554,7 +584,9 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
     async def record_all(at: int, error: int, offsets: tuple[int | None, ...]) -> None:
         for number, offset in enumerate(offsets):
             stream, camera_us = f"c{number}/main", offset * 1000 - error if offset is not None else None
-            segment = Segment(stream, next(iter(volume)), at, at + 10 * SECOND, 10 * SECOND, 4, 250, clock_offset_us=camera_us)
+            segment = Segment(
+                stream, next(iter(volume)), at, at + 10 * SECOND, 10 * SECOND, 4, 250, clock_offset_us=camera_us
+            )
             await asyncio.to_thread(filed._write, segment)
             filed.archive.opened(replace(segment, open=True))
             filed.archive.closed(segment)
@@ -577,9 +609,15 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
     up[0] += 60 * SECOND
     async with filed.database.session() as session:
         row = RetentionClockRow(
-            id=1, boot=ours.boot, uptime_us=up[0], wall_us=again - 20 * SECOND + up[0], plausible_us=again, suspicion="",
-            steady_us=0, ntp_us=0,
-        )  # fmt: skip
+            id=1,
+            boot=ours.boot,
+            uptime_us=up[0],
+            wall_us=again - 20 * SECOND + up[0],
+            plausible_us=again,
+            suspicion="",
+            steady_us=0,
+            ntp_us=0,
+        )
         session.add(row)
     await second.look()
     async with filed.database.reading() as session:

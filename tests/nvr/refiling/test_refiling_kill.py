@@ -37,9 +37,20 @@ async def filed(database: Database, tmp_path: Path) -> Filed:
 
 async def killed(filed: Filed, kept: Path, moment: str, links: bool, by: int) -> None:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.nvr.refiling_child", filed.database.url, str(kept), moment, "links" if links else "copies",
-        str(T), str(by), *map(str, STARTS), cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.nvr.refiling_child",
+        filed.database.url,
+        str(kept),
+        moment,
+        "links" if links else "copies",
+        str(T),
+        str(by),
+        *map(str, STARTS),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     said, _ = await asyncio.wait_for(child.communicate(), 60)
     assert child.returncode == -signal.SIGKILL, said.decode()
 

@@ -276,7 +276,14 @@ async def brought_back(filed: Filed, kept: Path, monkeypatch: pytest.MonkeyPatch
         wall = ours.offset_us + up[0]
         session.add(
             RetentionClockRow(
-                id=1, boot=ours.boot, uptime_us=up[0], wall_us=wall, plausible_us=wall, suspicion="", steady_us=0, ntp_us=0
+                id=1,
+                boot=ours.boot,
+                uptime_us=up[0],
+                wall_us=wall,
+                plausible_us=wall,
+                suspicion="",
+                steady_us=0,
+                ntp_us=0,
             )
         )
     return second
@@ -364,7 +371,9 @@ async def test_a_look_reads_no_lists_of_files(filed: Filed, tmp_path: Path) -> N
     await refiler.begin(T + HOUR, tmp_path / "clock-0.json")
     refiler.records("clock-0/main")
     asked = list[str]()
-    event.listen(filed.database.engine.sync_engine, "before_cursor_execute", lambda _c, _cursor, said, *_: asked.append(said))
+    event.listen(
+        filed.database.engine.sync_engine, "before_cursor_execute", lambda _c, _cursor, said, *_: asked.append(said)
+    )
     await refiler.look()
     assert asked and not [s for s in asked if "clock_correction.files" in s]
     async with filed.database.reading() as session:

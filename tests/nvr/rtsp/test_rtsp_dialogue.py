@@ -18,13 +18,34 @@ from nvr.rtsp.reply_reader import Reply
 from nvr.rtsp.rtsp_dialogue import Dialogue
 
 HEADERS = st.sampled_from(
-    ["CSeq: 1", "CSeq: 2", "CSeq: x", "CSeq", "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999",
-     "Content-Length: 5, 6", "Session: a;timeout=60", "Session: ;timeout=", "Session: ", "Transport: interleaved=2-3",
-     "Transport: RTP/AVP;interleaved=999-1000", "Location: rtsp://127.0.0.1:1/x", "Location: http://", "Public: \xff\xfe",
-     'WWW-Authenticate: Digest realm="a", nonce="b"', "WWW-Authenticate: Digest", 'WWW-Authenticate: Basic realm="', ":", " : "]
-)  # fmt: skip
+    [
+        "CSeq: 1",
+        "CSeq: 2",
+        "CSeq: x",
+        "CSeq",
+        "Content-Length: 5",
+        "Content-Length: -1",
+        "Content-Length: 99999999999999",
+        "Content-Length: 5, 6",
+        "Session: a;timeout=60",
+        "Session: ;timeout=",
+        "Session: ",
+        "Transport: interleaved=2-3",
+        "Transport: RTP/AVP;interleaved=999-1000",
+        "Location: rtsp://127.0.0.1:1/x",
+        "Location: http://",
+        "Public: \xff\xfe",
+        'WWW-Authenticate: Digest realm="a", nonce="b"',
+        "WWW-Authenticate: Digest",
+        'WWW-Authenticate: Basic realm="',
+        ":",
+        " : ",
+    ]
+)
 REPLIES = st.builds(
-    lambda version, status, headers, end, body: ("\r\n".join([f"{version} {status}", *headers]) + end).encode("latin-1") + body,
+    lambda version, status, headers, end, body: (
+        ("\r\n".join([f"{version} {status}", *headers]) + end).encode("latin-1") + body
+    ),
     st.sampled_from(["RTSP/1.0", "RTSP/2.0", "HTTP/1.1", "RTSP", "ﬀ".encode().decode("latin-1")]),
     st.sampled_from(["200 OK", "401 Unauthorized", "301 Moved", "404", "551 No", "999999 ?", "", "x y", "-1 No"]),
     st.lists(HEADERS, max_size=6),

@@ -29,7 +29,9 @@ from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 BASIC = {"WWW-Authenticate": 'Basic realm="Arecont Vision"'}
 
 
-async def opened(clip: LoopClip, script: Script, login: tuple[str, str] | None = LOGIN) -> tuple[RtspSession, list[Request]]:
+async def opened(
+    clip: LoopClip, script: Script, login: tuple[str, str] | None = LOGIN
+) -> tuple[RtspSession, list[Request]]:
     async with scripted(clip, script) as camera:
         session = await open_session(camera.url, login)
         session.sock.close()
@@ -43,7 +45,11 @@ def options(answer: Answer) -> Script:
 @pytest.mark.parametrize(
     "answer",
     [Answer(s) for s in ("401 No", "403 Forbidden", "404 Not Found", "405 No", "501 Not Implemented", "551 No")]
-    + [Answer("401 Unauthorized", BASIC), Answer("403 Forbidden", BASIC, "This method is not supported."), Answer(close=True)],
+    + [
+        Answer("401 Unauthorized", BASIC),
+        Answer("403 Forbidden", BASIC, "This method is not supported."),
+        Answer(close=True),
+    ],
 )
 async def test_options_is_optional(answer: Answer, clip: LoopClip) -> None:
     session, requests = await opened(clip, options(answer))
@@ -61,7 +67,9 @@ async def test_options_refused_with_and_without_the_credential(clip: LoopClip) -
 
 
 async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: LoopClip) -> None:
-    async with scripted(clip, lambda r: Answer("401 No", {"WWW-Authenticate": 'Digest realm="x", nonce="n"'})) as camera:
+    async with scripted(
+        clip, lambda r: Answer("401 No", {"WWW-Authenticate": 'Digest realm="x", nonce="n"'})
+    ) as camera:
         with pytest.raises(CameraRefused):
             await open_session(camera.url, LOGIN)
         assert sum("authorization" in r.headers for r in camera.requests) == 1
@@ -85,7 +93,9 @@ async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
             return None
         count[0] += 1
         nonce[0] = f"nonce{count[0]}"
-        return Answer("401 No", {"WWW-Authenticate": f'Digest realm="IP Camera(C3138)", nonce="{nonce[0]}", stale="FALSE"'})
+        return Answer(
+            "401 No", {"WWW-Authenticate": f'Digest realm="IP Camera(C3138)", nonce="{nonce[0]}", stale="FALSE"'}
+        )
 
     _, requests = await opened(clip, script)
     assert [r.method for r in requests] == ["OPTIONS", "DESCRIBE", "SETUP", "SETUP", "PLAY", "PLAY"]
@@ -93,9 +103,14 @@ async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
 
 @pytest.mark.parametrize(
     ("method", "status", "error"),
-    [("DESCRIBE", "403 Forbidden", CameraRefused), ("SETUP", "403 Busy", CameraDeclined), ("PLAY", "453 No", CameraDeclined),
-     ("SETUP", "461 Unsupported Transport", TransportDeclined), ("DESCRIBE", "404 Not Found", CameraDeclined)],
-)  # fmt: skip
+    [
+        ("DESCRIBE", "403 Forbidden", CameraRefused),
+        ("SETUP", "403 Busy", CameraDeclined),
+        ("PLAY", "453 No", CameraDeclined),
+        ("SETUP", "461 Unsupported Transport", TransportDeclined),
+        ("DESCRIBE", "404 Not Found", CameraDeclined),
+    ],
+)
 async def test_refusals(method: str, status: str, error: type[CameraError], clip: LoopClip) -> None:
     with pytest.raises(CameraError) as told:
         await opened(clip, lambda r: Answer(status) if r.method == method else None)
@@ -130,12 +145,18 @@ async def test_play_goes_to_the_aggregate_address(control: str, clip: LoopClip) 
 @pytest.mark.parametrize(
     ("transport", "channels"),
     [
-        ("RTP/AVP/TCP;unicast;interleaved=4-5", (4, 5)), ("RTP/AVP/TCP; unicast; interleaved = 6 - 7", (6, 7)),
-        ("RTP/AVP/TCP;unicast;interleaved=2", (2, 3)), ("RTP/AVP/TCP;interleaved=1-0", (1, 0)), ("RTP/AVP/TCP;unicast", (0, 1)),
-        ("", (0, 1)), ("RTP/AVP/TCP;INTERLEAVED=8-9;ssrc=1", (8, 9)), ("RTP/AVP/TCP;interleaved=\"10-11\"", (10, 11)),
-        ("interleaved=999-1000", (0, 1)), ("interleaved=", (0, 1)),
+        ("RTP/AVP/TCP;unicast;interleaved=4-5", (4, 5)),
+        ("RTP/AVP/TCP; unicast; interleaved = 6 - 7", (6, 7)),
+        ("RTP/AVP/TCP;unicast;interleaved=2", (2, 3)),
+        ("RTP/AVP/TCP;interleaved=1-0", (1, 0)),
+        ("RTP/AVP/TCP;unicast", (0, 1)),
+        ("", (0, 1)),
+        ("RTP/AVP/TCP;INTERLEAVED=8-9;ssrc=1", (8, 9)),
+        ('RTP/AVP/TCP;interleaved="10-11"', (10, 11)),
+        ("interleaved=999-1000", (0, 1)),
+        ("interleaved=", (0, 1)),
     ],
-)  # fmt: skip
+)
 def test_channels(transport: str, channels: tuple[int, int]) -> None:
     assert interleaved_channels(transport, 0) == channels
 
@@ -154,7 +175,9 @@ async def test_a_declared_transport_is_not_the_native_engine_s() -> None:
 
 
 def described(control: str = "trackID=0", whole: str = "*", more: str = "") -> str:
-    return f"v=0\r\na=control:{whole}\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:{control}\r\n{more}"
+    return (
+        f"v=0\r\na=control:{whole}\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:{control}\r\n{more}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,11 +201,14 @@ def test_addresses(base: str, whole: str, control: str, aggregate: str, address:
 @pytest.mark.parametrize(
     ("headers", "base"),
     [
-        ({}, "rtsp://h/a"), ({"content-base": "rtsp://h/b/", "content-location": "rtsp://h/c"}, "rtsp://h/b/"),
-        ({"content-location": " rtsp://h/c "}, "rtsp://h/c"), ({"content-base": ""}, "rtsp://h/a"), ({"content-base": "/d/"}, "rtsp://h/d/"),
+        ({}, "rtsp://h/a"),
+        ({"content-base": "rtsp://h/b/", "content-location": "rtsp://h/c"}, "rtsp://h/b/"),
+        ({"content-location": " rtsp://h/c "}, "rtsp://h/c"),
+        ({"content-base": ""}, "rtsp://h/a"),
+        ({"content-base": "/d/"}, "rtsp://h/d/"),
         ({"content-base": "nonsense"}, "rtsp://h/a"),
     ],
-)  # fmt: skip
+)
 def test_what_addresses_are_relative_to(headers: dict[str, str], base: str) -> None:
     assert base_of(headers, "rtsp://h/a") == base
 
@@ -193,9 +219,13 @@ CONFIG = "streamtype=5;profile-level-id=15;mode=AAC-hbr;sizelength=13;indexlengt
 
 @pytest.mark.parametrize(
     ("types", "fmtp"),
-    [("97", f"a=fmtp:97 {CONFIG.format('1408')}\r\n"), ("97", f"a=fmtp:96 {CONFIG.format('1408')}\r\n"),
-     ("97 98", f"a=fmtp:97 mode=x\r\na=fmtp:98 {CONFIG.format('1408')}\r\n"), ("97", 'a=FMTP: 97 config="1408"; SizeLength=13\r\n')],
-)  # fmt: skip
+    [
+        ("97", f"a=fmtp:97 {CONFIG.format('1408')}\r\n"),
+        ("97", f"a=fmtp:96 {CONFIG.format('1408')}\r\n"),
+        ("97 98", f"a=fmtp:97 mode=x\r\na=fmtp:98 {CONFIG.format('1408')}\r\n"),
+        ("97", 'a=FMTP: 97 config="1408"; SizeLength=13\r\n'),
+    ],
+)
 def test_aac_s_configuration_wherever_it_stands(types: str, fmtp: str) -> None:
     track = audio_track(described(more=AAC.format(types=types, fmtp=fmtp)), "rtsp://h/a")
     assert track is not None and track.configuration == b"\x14\x08" and track.payload_type == 97
@@ -203,10 +233,14 @@ def test_aac_s_configuration_wherever_it_stands(types: str, fmtp: str) -> None:
 
 @pytest.mark.parametrize(
     ("more", "why"),
-    [("", "describes none"), (AAC.format(types="97", fmtp=""), "no usable configuration"),
-     (AAC.format(types="97", fmtp="a=fmtp:97 config=zz\r\n"), "no usable configuration"),
-     ("m=audio 0 RTP/AVP 98\r\na=rtpmap:98 G726-32/8000\r\n", "G726-32 cannot be recorded"), ("m=audio 0 RTP/AVP 14\r\n", "format")],
-)  # fmt: skip
+    [
+        ("", "describes none"),
+        (AAC.format(types="97", fmtp=""), "no usable configuration"),
+        (AAC.format(types="97", fmtp="a=fmtp:97 config=zz\r\n"), "no usable configuration"),
+        ("m=audio 0 RTP/AVP 98\r\na=rtpmap:98 G726-32/8000\r\n", "G726-32 cannot be recorded"),
+        ("m=audio 0 RTP/AVP 14\r\n", "format"),
+    ],
+)
 def test_the_absence_of_sound_is_explained(more: str, why: str) -> None:
     assert audio_track(described(more=more), "rtsp://h/a") is None and why in why_silent(described(more=more))
 
@@ -219,7 +253,9 @@ def test_feedback_that_is_offered() -> None:
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
 @pytest.mark.parametrize("challenge", [{}, {"WWW-Authenticate": 'Digest realm="x", nonce="n", algorithm=MD5-sess'}])
-async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challenge: dict[str, str], clip: LoopClip) -> None:
+async def test_a_401_that_nobody_could_answer_is_no_refusal(
+    method: str, challenge: dict[str, str], clip: LoopClip
+) -> None:
     """A refused credential parks a camera until a person acts; here it was never sent."""
     with pytest.raises(CameraDeclined):
         await opened(clip, lambda r: Answer("401 Unauthorized", challenge) if r.method == method else None)
@@ -227,7 +263,9 @@ async def test_a_401_that_nobody_could_answer_is_no_refusal(method: str, challen
 
 async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: LoopClip) -> None:
     with pytest.raises(RedirectRefused, match="address that is none"):
-        await opened(clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None)
+        await opened(
+            clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None
+        )
 
 
 @pytest.mark.parametrize(
@@ -242,7 +280,8 @@ async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: LoopClip)
 def test_any_sdp_is_read_or_refused(line: str) -> None:
     head = "v=0\r\nm=video 0 RTP/AVP 96 ² " + "9" * 5000 + "\r\na=rtpmap:96 H264/90000\r\n"
     track = video_track(
-        head.replace("a=rtpmap:96 H264/90000", line if "rtpmap" in line else "a=rtpmap:96 H264/90000\r\n" + line), "rtsp://c/"
+        head.replace("a=rtpmap:96 H264/90000", line if "rtpmap" in line else "a=rtpmap:96 H264/90000\r\n" + line),
+        "rtsp://c/",
     )
     assert track.codec == "h264" and track.payload_type == 96 and track.clock_rate == 90_000
 
@@ -274,10 +313,14 @@ _PLAIN = (
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("\r\n", "\r\n  "), ("m=video", "M=Video"), ("m=audio", "m=AUDIO"), ("a=rtpmap:96 H264/90000\r\n", ""), ("config=1408", "config=0x1408"),
+        ("\r\n", "\r\n  "),
+        ("m=video", "M=Video"),
+        ("m=audio", "m=AUDIO"),
+        ("a=rtpmap:96 H264/90000\r\n", ""),
+        ("config=1408", "config=0x1408"),
         ("\r\n", "\t\r\n"),
     ],
-)  # fmt: skip
+)
 def test_a_description_that_is_written_carelessly_says_the_same(old: str, new: str) -> None:
     video, audio = (f(_PLAIN.replace(old, new), "rtsp://h/") for f in (video_track, audio_track))
     assert (video, audio) == (video_track(_PLAIN, "rtsp://h/"), audio_track(_PLAIN, "rtsp://h/")) and audio is not None

@@ -30,12 +30,21 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @pytest.mark.parametrize(
     ("text", "hour", "wanted"),
-    [("", 3, True), ("event", 3, True), ("07:00-19:00", 7, True), ("07:00-19:00", 19, False),
-     ("22:00-06:00", 23, True), ("22:00-06:00", 5, True), ("22:00-06:00", 6, False), ("07:00-09:00,17:00-19:00", 18, True)],
-)  # fmt: skip
+    [
+        ("", 3, True),
+        ("event", 3, True),
+        ("07:00-19:00", 7, True),
+        ("07:00-19:00", 19, False),
+        ("22:00-06:00", 23, True),
+        ("22:00-06:00", 5, True),
+        ("22:00-06:00", 6, False),
+        ("07:00-09:00,17:00-19:00", 18, True),
+    ],
+)
 def test_hours_are_the_station_s(text: str, hour: int, wanted: bool) -> None:
     assert (
-        schedule.includes(text, datetime(2026, 11, 21, hour, 0, tzinfo=SHANGHAI).astimezone(timezone.utc), SHANGHAI) is wanted
+        schedule.includes(text, datetime(2026, 11, 21, hour, 0, tzinfo=SHANGHAI).astimezone(timezone.utc), SHANGHAI)
+        is wanted
     )
 
 
@@ -98,12 +107,24 @@ async def test_a_circle_of_redirections_ends() -> None:
 @pytest.mark.parametrize(
     "where",
     [
-        "rtsp://127.0.0.2:{thief}/", "rtsp://127.0.0.1@127.0.0.2:{thief}/", "rtsp://[::ffff:127.0.0.2]:{thief}/", "rtsp://localhost.:{thief}/",
-        "rtsp://169.254.169.254/", "rtsp://0.0.0.0:{thief}/", "rtsp://2130706434:{thief}/", "http://127.0.0.1:{thief}/", "rtsp:///x", "rtsp://[::1/x",
-        "rtsp://127.0.0.1:{thief}/\nGET /metrics HTTP/1.1\nHost: x", "rtsp://127.0.0.1:{thief}/\x0bx", "rtsp://127.0.0.1:{thief}/ x", "rtsp://127.0.0.1:99999/",
-        "rtsp://127.0.0.1:{thief}/" + "x" * 1000, "rtsp://u:p@127.0.0.1:{thief}/",
+        "rtsp://127.0.0.2:{thief}/",
+        "rtsp://127.0.0.1@127.0.0.2:{thief}/",
+        "rtsp://[::ffff:127.0.0.2]:{thief}/",
+        "rtsp://localhost.:{thief}/",
+        "rtsp://169.254.169.254/",
+        "rtsp://0.0.0.0:{thief}/",
+        "rtsp://2130706434:{thief}/",
+        "http://127.0.0.1:{thief}/",
+        "rtsp:///x",
+        "rtsp://[::1/x",
+        "rtsp://127.0.0.1:{thief}/\nGET /metrics HTTP/1.1\nHost: x",
+        "rtsp://127.0.0.1:{thief}/\x0bx",
+        "rtsp://127.0.0.1:{thief}/ x",
+        "rtsp://127.0.0.1:99999/",
+        "rtsp://127.0.0.1:{thief}/" + "x" * 1000,
+        "rtsp://u:p@127.0.0.1:{thief}/",
     ],
-)  # fmt: skip
+)
 async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[str, str] | None) -> None:
     """A hostile camera sends us to a host of its choice, to this machine, or writes lines into our next request."""
     curious = 'RTSP/1.0 401 No\r\nCSeq: {cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'

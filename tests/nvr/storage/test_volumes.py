@@ -71,7 +71,12 @@ def test_streams_spread_by_free_space_and_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 async def test_a_failing_disk_moves_its_cameras_to_the_others(
-    number: int, clip: LoopClip, recording: Recording, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int,
+    clip: LoopClip,
+    recording: Recording,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
     port = await server.start("127.0.0.1", 0)
@@ -163,7 +168,9 @@ async def test_a_file_that_was_there_before_is_never_removed(database: Database,
     assert not await asyncio.to_thread(path_of(archive.paths, own).exists)
 
 
-async def test_one_fact_that_contradicts_holds_up_no_other(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_fact_that_contradicts_holds_up_no_other(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     archive = ArchiveDatabase(database, SystemClock())
     twice = Segment("cam/main", 1, 1_000_000, 1_000_000, open=True)
     archive.opened(twice)

@@ -103,9 +103,14 @@ def truth() -> dict[int, list[tuple[float, ...]]]:
 
 @needs_models
 @needs_footage
-@pytest.mark.parametrize(("name", "recall", "precision"), [
-    ("person-vehicle-bike-2004", 0.85, 0.9), ("person-vehicle-bike-crossroad-1016", 0.8, 0.85), ("person-vehicle-bike-2000", 0.75, 0.85),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "recall", "precision"),
+    [
+        ("person-vehicle-bike-2004", 0.85, 0.9),
+        ("person-vehicle-bike-crossroad-1016", 0.8, 0.85),
+        ("person-vehicle-bike-2000", 0.75, 0.85),
+    ],
+)
 def test_packs_find_the_people_of_real_footage(zoo: ModelRegistry, name: str, recall: float, precision: float) -> None:
     """Against the ground truth of PETS S2L1 at IoU 0.4; the whole picture alone."""
     detector, boxes = load(SearchSettings(detector=name), zoo), truth()
@@ -113,7 +118,9 @@ def test_packs_find_the_people_of_real_footage(zoo: ModelRegistry, name: str, re
     for i, picture in enumerate(footage("vtest_480x360.avi", 1, 10_000), 1):
         if i not in boxes:
             continue
-        seen = [(d.x * 480, d.y * 360, d.w * 480, d.h * 360) for d in detector.detect(picture, []) if d.cls == Cls.person]
+        seen = [
+            (d.x * 480, d.y * 360, d.w * 480, d.h * 360) for d in detector.detect(picture, []) if d.cls == Cls.person
+        ]
         found, wanted = found + len(seen), wanted + len(boxes[i])
         hits += sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
     assert wanted == 73
@@ -142,7 +149,9 @@ def test_distant_people_are_found_where_they_move(zoo: ModelRegistry) -> None:
     for i in list(boxes)[:8]:
         canvas[300:660, 700:1180] = frames[i - 1]
         for moving in ([], [window]):
-            seen = [(d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080) for d in detector.detect(canvas, moving)]
+            seen = [
+                (d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080) for d in detector.detect(canvas, moving)
+            ]
             hits = sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
             alone, with_window = alone + (0 if moving else hits), with_window + (hits if moving else 0)
     assert with_window >= 2 * alone and with_window >= 0.5 * sum(len(boxes[i]) for i in list(boxes)[:8])
@@ -179,9 +188,17 @@ def test_a_drawn_plate_is_read(zoo: ModelRegistry) -> None:
 
 def _pack(decoder: str) -> Pack:
     return Pack(
-        id="x", version="1", task="detect", format="openvino", licence="x", files=[{"name": "m.xml", "bytes": 1, "sha256": "0" * 64}],
-        input={"width": 100, "height": 50}, decoder=decoder, classes={"0": "person"}, threshold=0.4,
-    )  # fmt: skip
+        id="x",
+        version="1",
+        task="detect",
+        format="openvino",
+        licence="x",
+        files=[{"name": "m.xml", "bytes": 1, "sha256": "0" * 64}],
+        input={"width": 100, "height": 50},
+        decoder=decoder,
+        classes={"0": "person"},
+        threshold=0.4,
+    )
 
 
 def test_decoders_read_their_layouts() -> None:
@@ -189,7 +206,9 @@ def test_decoders_read_their_layouts() -> None:
         [[0, 1, 0.9, 0.1, 0.2, 0.3, 0.4], [0, 0, 0.3, 0, 0, 1, 1], [-1, 0, 0.9, 0, 0, 1, 1], [0, 0, 0.9, 0, 0, 1, 1]],
         np.float32,
     )
-    assert [(r[0], round(r[1], 2)) for r in ssd({"o": rows[None, None]}, _pack("ssd"))] == [(1, 0.9)]  # ends at the first -1
+    assert [(r[0], round(r[1], 2)) for r in ssd({"o": rows[None, None]}, _pack("ssd"))] == [
+        (1, 0.9)
+    ]  # ends at the first -1
     values = np.zeros((1, 6, 3), np.float32)
     values[0, :, 1] = (50, 25, 20, 10, 0.1, 0.8)
     (found,) = yolo({"o": values}, _pack("yolo"))

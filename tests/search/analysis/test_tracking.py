@@ -20,7 +20,9 @@ START = 1_780_000_000_000
 
 
 def vector(seed: int, noise: float = 0.0, again: int = 0) -> Vector:
-    values = np.random.default_rng(seed).standard_normal(256) + noise * np.random.default_rng(1000 + again).standard_normal(256)
+    values = np.random.default_rng(seed).standard_normal(256) + noise * np.random.default_rng(
+        1000 + again
+    ).standard_normal(256)
     return np.asarray(values / np.linalg.norm(values), np.float32)
 
 
@@ -54,7 +56,9 @@ def test_two_who_pass_each_other_keep_their_names() -> None:
         looks = [look(0.1 + 0.07 * i, 0.6, 1, again=i), look(0.9 - 0.07 * i, 0.62, 2, again=50 + i)]
         tracks = tracker.update(START + 1000 * i, looks if i % 2 else looks[::-1])
         first = tracks if i % 2 else tracks[::-1]
-        assert [t.id & 511 for t in first] == [1, 0], i  # of the first picture: the second of them came first in the list
+        assert [t.id & 511 for t in first] == [1, 0], (
+            i
+        )  # of the first picture: the second of them came first in the list
     assert len(tracker.tracks) == 2
 
 
@@ -92,7 +96,9 @@ def test_a_pack_s_word_on_the_kind_counts_more() -> None:
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(
-        st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 5), st.sampled_from(list(Cls))), max_size=8),
+        st.lists(
+            st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 5), st.sampled_from(list(Cls))), max_size=8
+        ),
         max_size=12,
     )
 )

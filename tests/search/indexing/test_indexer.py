@@ -105,7 +105,9 @@ async def town(database: Database, clock: ManualClock, tmp_path: Path) -> AsyncI
     view = scene.Street(3, (640, 360))
     clip = await asyncio.to_thread(lambda: keyframes(encode([view.frame(i / 12, i) for i in range(30)], fps=1, gop=1)))
     start = to_microseconds(clock.now())
-    frames = [Keyframe("cam/main", start + 2_000_000 * (i + 1), f.codec, f.configuration, f.data) for i, f in enumerate(clip)]
+    frames = [
+        Keyframe("cam/main", start + 2_000_000 * (i + 1), f.codec, f.configuration, f.data) for i, f in enumerate(clip)
+    ]
     await asyncio.to_thread(worker.prepare, SETTINGS, tmp_path / "models")
     clock.advance(120)
     made = Town(database, clock, tmp_path / "sightings", frames)
@@ -159,7 +161,9 @@ async def test_an_analyst_ended_at_any_batch_goes_on_with_the_same_sightings(tow
     assert await asyncio.to_thread(verify.faults, town.days) == []
 
 
-async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, failed = SightingStore.write, list[str]()
 
     def write(self: SightingStore, day: str, batches: Any) -> None:
@@ -259,7 +263,13 @@ async def test_how_far_behind_is_said(town: Town) -> None:
         last = from_microseconds(newest + 90_000_000)
         session.add(
             StreamStatus(
-                stream="cam/main", worker="r-0", state="recording", engine="native", last_picture=last, at=last, since=last
+                stream="cam/main",
+                worker="r-0",
+                state="recording",
+                engine="native",
+                last_picture=last,
+                at=last,
+                since=last,
             )
         )
     async with town.database.session() as session:
@@ -318,6 +328,7 @@ def test_a_large_picture_and_a_person_of_three_pixels(tmp_path: Path) -> None:
         frames.append(picture)
     clip = keyframes(encode(frames, fps=1, gop=1))
     looked = worker.analyse(
-        worker.AnalysisState.new(1), [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)]
+        worker.AnalysisState.new(1),
+        [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)],
     )
     assert looked.counts.keyframes == 6 and looked.counts.undecodable == 0

@@ -86,7 +86,9 @@ async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
 ) -> None:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-    await asyncio.to_thread(networks_made.write_pack, tmp_path / "models" / "red-quarters@1", networks_made.red_quarters())
+    await asyncio.to_thread(
+        networks_made.write_pack, tmp_path / "models" / "red-quarters@1", networks_made.red_quarters()
+    )
     frames = await asyncio.to_thread(recorded, to_microseconds(clock.now()))
     monkeypatch.setattr(worker, "SWEEP_MS", 0)
     await asyncio.to_thread(worker.prepare, SearchSettings(), tmp_path / "models")

@@ -59,9 +59,11 @@ class Passer:
 
 # The one in red and black passes e1, and w1 twelve minutes later; the one in blue passes w1, the one in yellow w2.
 PASSERS = (
-    Passer("e1", "red", "black", False, 60), Passer("w1", "red", "black", False, 780), Passer("w1", "blue", "blue", True, 300),
+    Passer("e1", "red", "black", False, 60),
+    Passer("w1", "red", "black", False, 780),
+    Passer("w1", "blue", "blue", True, 300),
     Passer("w2", "yellow", "black", True, 120),
-)  # fmt: skip
+)
 
 
 def recorded(start_us: int, camera: str, seed: int) -> list[Keyframe]:
@@ -72,7 +74,9 @@ def recorded(start_us: int, camera: str, seed: int) -> list[Keyframe]:
         pictures.append(empty.frame(0, i))
         times.append(start_us + 2_000_000 * i)
     for passer in (p for p in PASSERS if p.camera == camera):
-        view = scene.Street(seed, SIZE, [scene.Walker(passer.jacket, passer.trousers, 0.5, 0.92, 0.0, passer.leftwards)])
+        view = scene.Street(
+            seed, SIZE, [scene.Walker(passer.jacket, passer.trousers, 0.5, 0.92, 0.0, passer.leftwards)]
+        )
         for i in range(14):
             pictures.append(view.frame(i / 14, i))
             times.append(start_us + int(passer.at * 1e6) + 1_500_000 * i)
@@ -95,7 +99,9 @@ class Station:
 
     async def say(self, phrase: str, scope: list[str] | None = None) -> list[tuple[str, Sighting]]:
         """What an officer finds with a phrase: (camera, sighting), oldest first."""
-        understood = await asyncio.to_thread(understand, phrase, self.now, SHANGHAI, {"东村": "east", "西村": "west"}, {})
+        understood = await asyncio.to_thread(
+            understand, phrase, self.now, SHANGHAI, {"东村": "east", "西村": "west"}, {}
+        )
         assert not understood.unknown
         return await self.ask(filter_of(understood.chips), scope)
 
@@ -113,7 +119,9 @@ async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Asy
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
         cameras = list(await session.scalars(select(Camera)))
     start = to_microseconds(clock.now())
-    frames = await asyncio.to_thread(lambda: [f for i, c in enumerate(("e1", "w1", "w2")) for f in recorded(start, c, i + 4)])
+    frames = await asyncio.to_thread(
+        lambda: [f for i, c in enumerate(("e1", "w1", "w2")) for f in recorded(start, c, i + 4)]
+    )
     settings = SearchSettings(detector="builtin")
     await asyncio.to_thread(worker.prepare, settings, tmp_path / "models")
     days, pool = SightingStore(tmp_path / "sightings"), Inline()
@@ -131,10 +139,18 @@ async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Asy
 
 async def test_words_find_whom_they_describe_and_nobody_else(station: Station) -> None:
     for phrase, cameras in (
-        ("红衣男子", {"e1", "w1"}), ("red top, black trousers", {"e1", "w1"}), ("红衣黑裤 西村", {"w1"}), ("blue top", {"w1"}), ("黄衣女子", {"w2"}),
-        ("yellow jacket", {"w2"}), ("绿衣男子", set()), ("purple coat", set()), ("红衣 东村", {"e1"}), ("red jacket last 30 minutes", set()),
+        ("红衣男子", {"e1", "w1"}),
+        ("red top, black trousers", {"e1", "w1"}),
+        ("红衣黑裤 西村", {"w1"}),
+        ("blue top", {"w1"}),
+        ("黄衣女子", {"w2"}),
+        ("yellow jacket", {"w2"}),
+        ("绿衣男子", set()),
+        ("purple coat", set()),
+        ("红衣 东村", {"e1"}),
+        ("red jacket last 30 minutes", set()),
         ("红衣 最近2小时", {"e1", "w1"}),
-    ):  # fmt: skip
+    ):
         found = await station.say(phrase)
         people = [(c, s) for c, s in found if s.cls in (Cls.person, Cls.rider, Cls.unknown) and s.looks > 1]
         assert {c for c, _ in people} == cameras, phrase
@@ -171,7 +187,9 @@ async def test_a_picture_finds_the_same_one_on_the_other_camera(station: Station
         others = await asyncio.to_thread(similar, station.days, vectors[here.id], here.embedder, query, 50)
         assert places[others[0].sighting.camera].camera == "w1" and others[0].sighting.upper == here.upper
         assert {places[m.sighting.camera].village for m in others} == {"west"}
-        assert {m.sighting.id for m in others} == {m.sighting.id for m in ranked if places[m.sighting.camera].village == "west"}
+        assert {m.sighting.id for m in others} == {
+            m.sighting.id for m in ranked if places[m.sighting.camera].village == "west"
+        }
 
 
 async def test_who_was_here_and_there_within_twenty_minutes(station: Station) -> None:
@@ -180,8 +198,12 @@ async def test_who_was_here_and_there_within_twenty_minutes(station: Station) ->
         profiles, places = await camera_numbers.profiles(session), await camera_numbers.places(session)
     met = await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=20 * 60_000, same=0.7))
     best = met[0]
-    assert [places[s.camera].camera for s in best.sightings] == ["e1", "w1"] and {s.upper for s in best.sightings} == {4}
-    assert await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=60_000, same=0.7)) == []
+    assert [places[s.camera].camera for s in best.sightings] == ["e1", "w1"] and {s.upper for s in best.sightings} == {
+        4
+    }
+    assert (
+        await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=60_000, same=0.7)) == []
+    )
     way = travel(*best.sightings, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
     assert way is not None and 900 < way.metres < 1050 and way.plausible  # a kilometre in twelve minutes
     assert travel(best.sightings[0], best.sightings[1], (121.5, 29.5), (121.6, 29.5)).plausible is False  # type: ignore[union-attr]
@@ -196,10 +218,21 @@ async def test_a_question_that_names_ten_thousand_cameras(station: Station) -> N
     assert await station.ask(Filter(cameras=["nobody's"])) == []
 
 
-@pytest.mark.parametrize("asked", [
-    {"area": [(0, 0), (1, 1)]}, {"area": [(0, 0), (1, 1), (0, 1), (1, 0)]}, {"cls": ["ghost"]}, {"upper": "plaid"}, {"nightly": "25:00-05:00"},
-    {"nightly": "05:00-05:00"}, {"heading": "up"}, {"start": "2026-11-21T08:00:00"}, {"attributes": ["male"]}, {"speeds": ["warp"]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"area": [(0, 0), (1, 1)]},
+        {"area": [(0, 0), (1, 1), (0, 1), (1, 0)]},
+        {"cls": ["ghost"]},
+        {"upper": "plaid"},
+        {"nightly": "25:00-05:00"},
+        {"nightly": "05:00-05:00"},
+        {"heading": "up"},
+        {"start": "2026-11-21T08:00:00"},
+        {"attributes": ["male"]},
+        {"speeds": ["warp"]},
+    ],
+)
 async def test_bad_questions_are_one_sentence(station: Station, asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         await station.ask(Filter(**asked))

@@ -69,10 +69,18 @@ def test_a_wrong_checksum_is_refused_when_added_and_when_used(tmp_path: Path) ->
         shelf.verified("detect")
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"classes": {"1": "unicorn"}}, "unicorn"), ({"files": []}, "files"), ({"id": "../../etc"}, "id"), ({"surprise": 1}, "surprise"),
-    ({"task": "faces"}, "task"), ({"outputs": {"a": ["male"]}}, "male"), ({"files": [{"name": "../x", "bytes": 1, "sha256": "0" * 64}]}, "name"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"classes": {"1": "unicorn"}}, "unicorn"),
+        ({"files": []}, "files"),
+        ({"id": "../../etc"}, "id"),
+        ({"surprise": 1}, "surprise"),
+        ({"task": "faces"}, "task"),
+        ({"outputs": {"a": ["male"]}}, "male"),
+        ({"files": [{"name": "../x", "bytes": 1, "sha256": "0" * 64}]}, "name"),
+    ],
+)
 def test_bad_definitions_are_one_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     folder = make(tmp_path / "a")
     values = json.loads((folder / FILE).read_text()) | change
@@ -95,7 +103,9 @@ def test_an_onnx_pack_runs(tmp_path: Path) -> None:
     """Mean of each channel as an embedder: the picture goes in as the definition says, RGB less its mean."""
     picture = onnx.helper.make_tensor_value_info("in", onnx.TensorProto.FLOAT, [1, 3, 8, 8])
     out = onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [1, 3, 1, 1])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("GlobalAveragePool", ["in"], ["out"])], "means", [picture], [out])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("GlobalAveragePool", ["in"], ["out"])], "means", [picture], [out]
+    )
     opset = [onnx.helper.make_opsetid("", 13)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), str(tmp_path / "m.onnx"))
     file = PackFile(name="m.onnx", bytes=(tmp_path / "m.onnx").stat().st_size, sha256=checksum(tmp_path / "m.onnx"))

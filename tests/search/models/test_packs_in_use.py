@@ -60,7 +60,8 @@ class Streams:
 
 def coded(pictures: list[Picture], start_us: int, step_us: int, stream: str) -> list[Keyframe]:
     return [
-        replace(f, stream=stream, at_us=start_us + i * step_us) for i, f in enumerate(keyframes(encode(pictures, fps=1, gop=1)))
+        replace(f, stream=stream, at_us=start_us + i * step_us)
+        for i, f in enumerate(keyframes(encode(pictures, fps=1, gop=1)))
     ]
 
 
@@ -107,7 +108,9 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
         packs = {name: n for n, name in (await camera_numbers.packs(session)).items()}
     assert {s.embedder for s in before} == {packs["means@1"]}
     await asyncio.to_thread(
-        lambda: networks_made.write_pack(shelf.folder / "means@2", networks_made.mean_colours(), rank=2, version="2", **spec)
+        lambda: networks_made.write_pack(
+            shelf.folder / "means@2", networks_made.mean_colours(), rank=2, version="2", **spec
+        )
     )
     await asyncio.to_thread(worker.prepare, settings, shelf.folder)
     new = Reembedder(database, days, Anything(), shelf, "auto")  # type: ignore[arg-type]
@@ -126,7 +129,9 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
     assert [s.id for s in after] == [s.id for s in before] and {s.embedder for s in after} == {packs["means@2"]}
     assert await asyncio.to_thread(verify.faults, days) == []
     await asyncio.to_thread(
-        lambda: networks_made.write_pack(shelf.folder / "means@3", networks_made.mean_colours(), rank=3, version="3", **spec)
+        lambda: networks_made.write_pack(
+            shelf.folder / "means@3", networks_made.mean_colours(), rank=3, version="3", **spec
+        )
     )
     assert await new.run_once() == 0  # the worker has the old pack still: its vectors are not called the new one's
     await asyncio.to_thread(worker.prepare, settings, shelf.folder)
@@ -141,7 +146,9 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
 @pytest.mark.long
 @needs_models
 @needs_footage
-async def test_the_best_picture_comes_from_the_main_stream(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+async def test_the_best_picture_comes_from_the_main_stream(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
     """The sub-stream finds the people; the main one, whose keyframes lie elsewhere in time, shows them twice as large."""
     shelf = ModelRegistry(tmp_path / "models")
     await asyncio.to_thread(shelf.add, MODELS)
@@ -166,7 +173,9 @@ async def test_the_best_picture_comes_from_the_main_stream(database: Database, c
         found = [s for s in await asyncio.to_thread(find, days, Query(), 100) if s.looks >= 5]
         sizes = []
         for s in found:
-            content = await asyncio.to_thread(thumbnails.read, days.place(ids.day_of(s.start_ms)), s.thumb, s.thumb_size)
+            content = await asyncio.to_thread(
+                thumbnails.read, days.place(ids.day_of(s.start_ms)), s.thumb, s.thumb_size
+            )
             sizes.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape[0])
         heights[name] = (len(found), float(np.median(sizes)))
         assert await asyncio.to_thread(verify.faults, days) == []

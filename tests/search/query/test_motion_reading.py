@@ -20,7 +20,9 @@ class Log:
     def __init__(self) -> None:
         self.read: list[Keyframe] = []
 
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int, *, step_us: int = 0) -> list[Keyframe]:
+    async def keyframes(
+        self, stream: str, start_us: int, end_us: int, limit: int, *, step_us: int = 0
+    ) -> list[Keyframe]:
         assert limit <= STRETCH and step_us == STEP_US
         found = [Keyframe(stream, t, "h264", b"", b"", refresh_us=3 * S) for t in range(start_us, end_us, 4 * S)][:5]
         if start_us >= 0 and end_us == 60 * S:
@@ -29,11 +31,16 @@ class Log:
 
 
 async def test_what_was_decoded_for_one_picture_is_not_read_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stretch(_pool: Any, _before: Sequence[Keyframe], frames: Sequence[Keyframe], _mask: Mask) -> MotionProgress:
+    async def stretch(
+        _pool: Any, _before: Sequence[Keyframe], frames: Sequence[Keyframe], _mask: Mask
+    ) -> MotionProgress:
         return MotionProgress(frames[-1].at_us, len(frames), [])
 
     monkeypatch.setattr(motion_search, "_stretch", stretch)
     log = Log()
-    found = [p async for p in motion_search.search(cast(ArchiveReader, log), cast(Any, None), "c/main", 0, 60 * S, mask_of([]))]
+    found = [
+        p
+        async for p in motion_search.search(cast(ArchiveReader, log), cast(Any, None), "c/main", 0, 60 * S, mask_of([]))
+    ]
     assert sum(p.keyframes for p in found) == len(log.read) > 10
     assert all(b.at_us > a.whole_us for a, b in zip(log.read, log.read[1:], strict=False))

@@ -78,9 +78,9 @@ def test_every_word_of_the_dictionary_is_a_word_of_search() -> None:
 
 @given(
     st.text(max_size=120)
-    | st.lists(st.sampled_from("红黑衣裤男子骑电瓶车往东昨晚18点到23:00每晚abc on a red the 、,。 ３０㎏"), max_size=60).map(
-        "".join
-    )
+    | st.lists(
+        st.sampled_from("红黑衣裤男子骑电瓶车往东昨晚18点到23:00每晚abc on a red the 、,。 ３０㎏"), max_size=60
+    ).map("".join)
 )
 def test_any_text_is_read_without_harm(text: str) -> None:
     found = read(text)

@@ -98,14 +98,24 @@ moments = st.none() | st.integers(START_MS - 10_000_000, START_MS + 4 * ids.DAY_
 hours = st.integers(0, 23).map(lambda h: time(h, 30))
 queries = st.builds(
     Query,
-    start_us=moments, end_us=moments, nightly=st.none() | st.tuples(hours, hours).filter(lambda p: p[0] != p[1]), zone=st.just(SHANGHAI),
+    start_us=moments,
+    end_us=moments,
+    nightly=st.none() | st.tuples(hours, hours).filter(lambda p: p[0] != p[1]),
+    zone=st.just(SHANGHAI),
     cameras=st.none() | st.frozensets(st.integers(0, 14), max_size=12),
     classes=st.lists(st.sampled_from([1, 2, 6, 10, 13]), unique=True, max_size=3).map(tuple),
-    upper=st.integers(0, 5), lower=st.integers(0, 5), infrared=st.booleans(), attributes=st.sampled_from([0, 0, 0, 1, 6]),
-    directions=st.lists(st.integers(0, 8), unique=True, max_size=4).map(tuple), speeds=st.sampled_from([(), (), (1, 2)]),
-    min_dwell_ms=st.sampled_from([0, 0, 20_000]), min_height=st.sampled_from([0.0, 0.0, 0.2]), max_height=st.sampled_from([1.0, 0.5]),
-    area=st.sampled_from([(), (), ((0.1, 0.1), (0.6, 0.2), (0.4, 0.9))]), min_score=st.sampled_from([0.0, 0.0, 0.6]),
-)  # fmt: skip
+    upper=st.integers(0, 5),
+    lower=st.integers(0, 5),
+    infrared=st.booleans(),
+    attributes=st.sampled_from([0, 0, 0, 1, 6]),
+    directions=st.lists(st.integers(0, 8), unique=True, max_size=4).map(tuple),
+    speeds=st.sampled_from([(), (), (1, 2)]),
+    min_dwell_ms=st.sampled_from([0, 0, 20_000]),
+    min_height=st.sampled_from([0.0, 0.0, 0.2]),
+    max_height=st.sampled_from([1.0, 0.5]),
+    area=st.sampled_from([(), (), ((0.1, 0.1), (0.6, 0.2), (0.4, 0.9))]),
+    min_score=st.sampled_from([0.0, 0.0, 0.6]),
+)
 
 
 @settings(deadline=None, max_examples=120)

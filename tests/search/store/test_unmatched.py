@@ -101,7 +101,9 @@ async def needed_of(database: Database, clock: ManualClock, seen: list[Sighting]
                 )
             )
         for n, verdict in ((2, "candidate"), (3, "rejected")):
-            session.add(Judgement(reason="r", sighting=seen[n].id, camera="c-1", village="v", verdict=verdict, by="x", at=now))
+            session.add(
+                Judgement(reason="r", sighting=seen[n].id, camera="c-1", village="v", verdict=verdict, by="x", at=now)
+            )
         start = seen[20].start_ms * 1000
         session.add(
             Hold(

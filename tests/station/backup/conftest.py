@@ -70,5 +70,6 @@ def _small_files(data: Path) -> None:
 async def rows_of(database: Database) -> dict[str, list[object]]:
     async with database.reading() as session:
         return {
-            t.name: sorted((tuple(r) for r in await session.execute(sa.select(t))), key=repr) for t in METADATA.sorted_tables
+            t.name: sorted((tuple(r) for r in await session.execute(sa.select(t))), key=repr)
+            for t in METADATA.sorted_tables
         }

@@ -209,7 +209,9 @@ def test_backup_and_restore_from_the_command_line(tmp_path: Path, chosen_address
         return
     lost = tmp_path / "data"
     lost.rename(tmp_path / "lost")
-    done = minwang("restore", facts["archive"], "--to", "data", "--passphrase-file", "passphrase", "--json", cwd=tmp_path)
+    done = minwang(
+        "restore", facts["archive"], "--to", "data", "--passphrase-file", "passphrase", "--json", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "restored" / "minwang.toml").read_text() == (tmp_path / "minwang.toml").read_text()
     assert "wj-01" in minwang("inventory", "export", cwd=tmp_path).stdout

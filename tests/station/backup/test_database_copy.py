@@ -66,9 +66,13 @@ async def test_everything_arrives_in_either_direction(station: Settings, databas
     assert await rows_of(new) == before
     assert await migrate.version(new) == migrate.newest()
     async with new.session() as session:
-        (nulls,) = await session.execute(sa.text("SELECT device IS NULL, acceptance IS NULL FROM camera ORDER BY id LIMIT 1"))
+        (nulls,) = await session.execute(
+            sa.text("SELECT device IS NULL, acceptance IS NULL FROM camera ORDER BY id LIMIT 1")
+        )
         assert [bool(n) for n in nulls] == [True, False]
-        assert (await session.scalar(sa.text("""SELECT CAST(villages AS TEXT) FROM "user" WHERE id = 1"""))) == '["a",  "b"]'
+        assert (
+            await session.scalar(sa.text("""SELECT CAST(villages AS TEXT) FROM "user" WHERE id = 1"""))
+        ) == '["a",  "b"]'
         row = events.append(session, SystemClock().now(), "test.after")
         await session.flush()
         assert row.id == max(r[0] for r in before["event"]) + 1  # type: ignore[index]
@@ -95,7 +99,9 @@ async def test_what_changed_meanwhile_is_found(
     await asyncio.to_thread(database_copy.copy, database.url, target)
     monkeypatch.undo()
     async with database.session() as session:
-        await session.execute(sa.text("UPDATE village SET name = 'another' WHERE code = (SELECT max(code) FROM village)"))
+        await session.execute(
+            sa.text("UPDATE village SET name = 'another' WHERE code = (SELECT max(code) FROM village)")
+        )
     with pytest.raises(ConflictError, match="table village: the row"):
         await asyncio.to_thread(database_copy.copy, database.url, target)
 

@@ -32,7 +32,8 @@ def members(tmp_path_factory: pytest.TempPathFactory, migrated_file: bytes) -> M
     (data / "note.txt").write_bytes(b"a small file")
     (data / "secret.key").write_bytes(bytes(32))
     made = backup(
-        Settings(data=DataSettings(dir=data), inventory=tmp_path / "none"), BackupRequest(tmp_path / "good.tar", PASSPHRASE)
+        Settings(data=DataSettings(dir=data), inventory=tmp_path / "none"),
+        BackupRequest(tmp_path / "good.tar", PASSPHRASE),
     )
     with tarfile.open(made.path) as tar:
         return [(m, tar.extractfile(m).read()) for m in tar.getmembers()]  # type: ignore[union-attr]
@@ -85,7 +86,9 @@ ODD: dict[str, Callable[[Members], Members]] = {
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_a_member_that_the_manifest_does_not_name(odd: Callable[[Members], Members], members: Members, tmp_path: Path) -> None:
+def test_a_member_that_the_manifest_does_not_name(
+    odd: Callable[[Members], Members], members: Members, tmp_path: Path
+) -> None:
     refused(written(tmp_path / "odd.tar", odd(members)), tmp_path, "is not what the manifest says")
 
 
@@ -99,7 +102,9 @@ def test_a_manifest_changed_with_its_files_does_not_open_the_key(members: Member
     told = manifest.parse(members[0][1])
     changed = replace(told, station="another").text()
     refused(
-        written(tmp_path / "forged.tar", [plain("manifest.json", changed), *members[1:]]), tmp_path, "the archive was changed"
+        written(tmp_path / "forged.tar", [plain("manifest.json", changed), *members[1:]]),
+        tmp_path,
+        "the archive was changed",
     )
 
 
@@ -127,7 +132,16 @@ def test_one_that_is_cut_off(members: Members, tmp_path: Path) -> None:
 )
 def test_names_that_no_backup_holds(name: str) -> None:
     told = BackupManifest(
-        "0.1", "s", "2026-01-01T00:00:00+00:00", "sqlite", "0009", {}, False, False, "/d", files=[FileEntry(name, 1, "0")]
+        "0.1",
+        "s",
+        "2026-01-01T00:00:00+00:00",
+        "sqlite",
+        "0009",
+        {},
+        False,
+        False,
+        "/d",
+        files=[FileEntry(name, 1, "0")],
     )
     with pytest.raises(BackupError, match="no backup holds"):
         manifest.parse(told.text())
@@ -135,7 +149,17 @@ def test_names_that_no_backup_holds(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"[]", b"{}", b"null", b'{"format": 1}', b'{"format": 2}', b"[" * 100_000, b"\xff", b'{"format": 1, "files": 3}'],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"format": 1}',
+        b'{"format": 2}',
+        b"[" * 100_000,
+        b"\xff",
+        b'{"format": 1, "files": 3}',
+    ],
 )
 def test_manifests_that_are_none(text: bytes) -> None:
     with pytest.raises(BackupError):
@@ -175,7 +199,11 @@ def test_sealed_files_go_nowhere_else(members: Members, tmp_path: Path) -> None:
     text = members[0][1]
     for name in ("data/../outside", "data/tls/../../outside.key", "data/note.txt"):
         seal = sealing.seal({name: b"x"}, PASSPHRASE, text)
-        refused(written(tmp_path / "s.tar", [members[0], plain("seal.json", seal), *members[2:]]), tmp_path, "no backup holds")
+        refused(
+            written(tmp_path / "s.tar", [members[0], plain("seal.json", seal), *members[2:]]),
+            tmp_path,
+            "no backup holds",
+        )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +233,9 @@ def test_a_database_that_is_another(members: Members, tmp_path: Path) -> None:
 def test_too_little_room_is_said_first(members: Members, tmp_path: Path) -> None:
     told = manifest.parse(members[0][1])
     huge = replace(told, sealed=False, files=[replace(f, size=f.size + (1 << 60)) for f in told.files]).text()
-    refused(written(tmp_path / "h.tar", [plain("manifest.json", huge), *members[2:]]), tmp_path, "are needed and not free")
+    refused(
+        written(tmp_path / "h.tar", [plain("manifest.json", huge), *members[2:]]), tmp_path, "are needed and not free"
+    )
 
 
 def test_verification_finds_what_a_disk_spoils(members: Members, tmp_path: Path) -> None:

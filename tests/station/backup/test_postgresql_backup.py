@@ -26,10 +26,17 @@ SECRET = "geheimes-Wort"
 
 
 def test_the_programs_get_the_address_by_their_environment() -> None:
-    found = programs.environment("postgresql+psycopg://us%40er:p%3Ass@db.example:5433/town?sslmode=verify-full&host=/run/pg")
+    found = programs.environment(
+        "postgresql+psycopg://us%40er:p%3Ass@db.example:5433/town?sslmode=verify-full&host=/run/pg"
+    )
     assert {k: found[k] for k in ("PGUSER", "PGPASSWORD", "PGPORT", "PGDATABASE", "PGSSLMODE", "PGHOST")} == {
-        "PGUSER": "us@er", "PGPASSWORD": "p:ss", "PGPORT": "5433", "PGDATABASE": "town", "PGSSLMODE": "verify-full", "PGHOST": "/run/pg",
-    }  # fmt: skip
+        "PGUSER": "us@er",
+        "PGPASSWORD": "p:ss",
+        "PGPORT": "5433",
+        "PGDATABASE": "town",
+        "PGSSLMODE": "verify-full",
+        "PGHOST": "/run/pg",
+    }
 
 
 async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, tmp_path: Path) -> None:
@@ -113,7 +120,9 @@ async def _migrated(url: str) -> None:
 
 def test_a_server_that_is_away_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    away = Settings(data=DataSettings(dir=tmp_path / "data", database=f"postgresql+psycopg://x:{SECRET}@/x?host={tmp_path}"))
+    away = Settings(
+        data=DataSettings(dir=tmp_path / "data", database=f"postgresql+psycopg://x:{SECRET}@/x?host={tmp_path}")
+    )
     with pytest.raises(BackupError, match="cannot be read") as caught:
         backup(away, BackupRequest(tmp_path, None))
     assert "\n" not in str(caught.value) and SECRET not in str(caught.value)

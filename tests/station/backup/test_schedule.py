@@ -129,5 +129,8 @@ async def _metrics(database: Database, settings: Settings) -> dict[str, float]:
     async with database.reading() as session:
         text = (await collect(session, settings)).decode()
     return {
-        s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples if s.name.startswith("minwang_backup")
+        s.name: s.value
+        for f in text_string_to_metric_families(text)
+        for s in f.samples
+        if s.name.startswith("minwang_backup")
     }

@@ -56,7 +56,9 @@ def test_what_it_refuses(folder: Path) -> None:
     assert minwang("cert", "--host", "a.lan").exit_code == 0
     outside = minwang("cert", "renew", "--host", "station.example")
     assert outside.exit_code == 1 and "may not sign for station.example" in outside.stderr
-    (folder / "minwang.toml").write_text("[data]\ndir = 'data'\n[web]\ncertificate = 'a.crt'\ncertificate_key = 'a.key'\n")
+    (folder / "minwang.toml").write_text(
+        "[data]\ndir = 'data'\n[web]\ncertificate = 'a.crt'\ncertificate_key = 'a.key'\n"
+    )
     given = minwang("cert")
     assert given.exit_code == 1 and "names a certificate of your own" in given.stderr
     unwritable = minwang("cert", "ca", "--export", "nowhere/ca.pem")

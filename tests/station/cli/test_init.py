@@ -52,7 +52,9 @@ def test_a_script_sets_up_a_station(folder: Path) -> None:
     assert (folder / "data" / "secret.key").stat().st_mode & 0o777 == 0o600
     assert made.inventory and inventory.load(made.inventory).cameras == []
     assert rows(folder, "SELECT name, role FROM user") == [("root", "administrator")]
-    assert rows(folder, "SELECT actor, action, object FROM audit WHERE id > 1") == [("minwang init", "user.create", "root")]
+    assert rows(folder, "SELECT actor, action, object FROM audit WHERE id > 1") == [
+        ("minwang init", "user.create", "root")
+    ]
     assert "a good password" not in done.output + (folder / "minwang.toml").read_text()
     assert "minwang serve" in done.output
 
@@ -134,7 +136,9 @@ def test_the_dialog_asks_again_until_the_answer_can_be(folder: Path) -> None:
     assert rows(folder, "SELECT name, role FROM user") == [("root", "administrator")]
 
 
-def test_another_place_is_named_by_config_and_found_from_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_place_is_named_by_config_and_found_from_elsewhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = folder / "sub" / "station.toml"
     assert run("--config", str(file), *SCRIPT).exit_code == 0
     elsewhere = folder / "elsewhere"
@@ -149,10 +153,21 @@ def test_another_place_is_named_by_config_and_found_from_elsewhere(folder: Path,
 @pytest.mark.parametrize(
     "command",
     [
-        ["serve"], ["inventory", "check"], ["inventory", "plan"], ["inventory", "export"], ["cameras", "list"], ["user", "list"],
-        ["cert"], ["index"], ["search", "--reason", "x"], ["patrol"], ["archive", "verify"], ["models", "pull", "x"], ["metrics"],
+        ["serve"],
+        ["inventory", "check"],
+        ["inventory", "plan"],
+        ["inventory", "export"],
+        ["cameras", "list"],
+        ["user", "list"],
+        ["cert"],
+        ["index"],
+        ["search", "--reason", "x"],
+        ["patrol"],
+        ["archive", "verify"],
+        ["models", "pull", "x"],
+        ["metrics"],
     ],
-)  # fmt: skip
+)
 def test_without_settings_a_sentence_and_nothing_made(folder: Path, command: list[str]) -> None:
     refused = run(*command)
     assert refused.exit_code == 2 and "minwang init" in refused.output and str(folder) in refused.output

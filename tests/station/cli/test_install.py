@@ -18,13 +18,27 @@ import pytest
 from core import settings as core_settings
 from core.errors import MinwangError, SettingsError, StorageError, UsageError
 from nvr.storage import volumes
-from station.install import archive, bundle, debs, install, manifest, packages, release, settings_file, steps, uninstall, units
+from station.install import (
+    archive,
+    bundle,
+    debs,
+    install,
+    manifest,
+    packages,
+    release,
+    settings_file,
+    steps,
+    uninstall,
+    units,
+)
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
 from station.install.settings_file import Facts
 from tests.conftest import ROOT
 
-MADE = ReleaseManifest("0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine())
+MADE = ReleaseManifest(
+    "0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine()
+)
 FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), (8080,))
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
@@ -41,7 +55,11 @@ def test_the_installer_needs_nothing_but_python() -> None:
     modules = [f"station.install.{p.stem}" for p in (ROOT / "station/install").glob("[!_]*.py")]
     code = f"import importlib; [importlib.import_module(m) for m in {modules}]; import sys; print(sorted(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-S", "-P", "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        [sys.executable, "-S", "-P", "-c", code],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "click" not in done.stdout and "pydantic" not in done.stdout
@@ -99,7 +117,9 @@ def test_a_bundle_is_checked_and_unpacked(tmp_path: Path) -> None:
         release.source_of(tmp_path / "out")
 
 
-def _entry(name: str, content: bytes = b"x", kind: bytes = tarfile.REGTYPE, target: str = "") -> tuple[tarfile.TarInfo, bytes]:
+def _entry(
+    name: str, content: bytes = b"x", kind: bytes = tarfile.REGTYPE, target: str = ""
+) -> tuple[tarfile.TarInfo, bytes]:
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.size = kind, target, len(content) if kind == tarfile.REGTYPE else 0
     return info, content
@@ -190,7 +210,9 @@ def test_the_first_settings_are_valid_and_mean_what_was_asked_for(tmp_path: Path
     path = tmp_path / "minwang.toml"
     volumes = [Path("/disk1"), Path('/disk "2"')]
     path.write_text(
-        settings_file.first(FACTS.data, volumes, host="0.0.0.0", port=443, name="西店", timezone="Asia/Shanghai", database="")
+        settings_file.first(
+            FACTS.data, volumes, host="0.0.0.0", port=443, name="西店", timezone="Asia/Shanghai", database=""
+        )
     )
     loaded = core_settings.load(path)
     assert (loaded.data.dir, loaded.volumes, loaded.web.host, loaded.web.port) == (FACTS.data, volumes, "0.0.0.0", 443)
@@ -301,7 +323,11 @@ def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
     (tmp_path / "etc/minwang").mkdir(parents=True)
     facts = Facts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), ())
     steps.execute(uninstall.plan(layout, facts, purge=False, purge_user=False), dry_run=False, yes=True)
-    assert not (tmp_path / "opt/minwang").exists() and (data / "minwang.db").exists() and (tmp_path / "etc/minwang").exists()
+    assert (
+        not (tmp_path / "opt/minwang").exists()
+        and (data / "minwang.db").exists()
+        and (tmp_path / "etc/minwang").exists()
+    )
     steps.execute(uninstall.plan(layout, facts, purge=True, purge_user=False), dry_run=False, yes=True)
     left = sorted(str(p.relative_to(data)) for p in data.rglob("*") if p.is_file())
     assert left == ["old disk/.minwang-volume.json", "old disk/cam/1.mp4", "video/cam/1.mp4"]

@@ -92,7 +92,12 @@ def trail() -> list[dict[str, Any]]:
 def test_every_change_says_who_and_why() -> None:
     add("root", "--role", "administrator")
     add("li", "--role", "video_officer", "--village", "wang")
-    for arguments in (["disable", "li"], ["enable", "li"], ["role", "li", "investigator"], ["scope", "li", "--all-villages"]):
+    for arguments in (
+        ["disable", "li"],
+        ["enable", "li"],
+        ["role", "li", "investigator"],
+        ["scope", "li", "--all-villages"],
+    ):
         assert run("user", *arguments).exit_code == 2, arguments  # without a reason
         assert run("user", *arguments, "--reason", "  ").exit_code == 2, arguments
         assert change(*arguments).exit_code == 0, arguments

@@ -40,7 +40,9 @@ async def town(database: Database) -> None:
 
 def files(folder: Path) -> set[str]:
     return {
-        str(p.relative_to(folder)) for kind in ("alerts", "candidates", "patrol", "orders") for p in (folder / kind).rglob("*")
+        str(p.relative_to(folder))
+        for kind in ("alerts", "candidates", "patrol", "orders")
+        for p in (folder / kind).rglob("*")
     }
 
 
@@ -80,7 +82,13 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
         await add(Inspection(round=patrol.id, camera="c1", at=at, picture=names[2], **look))
         for state, name in faults.items():
             over = at if state == "closed" else None
-            about: dict[str, Any] = {"family": "black", "severity": 1, "first_seen": at, "opened_at": at, "closed_at": over}
+            about: dict[str, Any] = {
+                "family": "black",
+                "severity": 1,
+                "first_seen": at,
+                "opened_at": at,
+                "closed_at": over,
+            }
             await add(Fault(state=state, picture=name, **about, **seen))
         made = await add(WorkOrder(title="t", state="closed", severity=1, **order, **seen))
         await add(WorkOrderPhoto(order=made.id, at=at, by="x", path=names[3]))
@@ -95,15 +103,27 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
     assert await care.run_once() == 6
     assert await asyncio.to_thread(files, tmp_path) == {
-        "alerts/9.jpg", "candidates/9.jpg", "patrol/9.jpg", "patrol/open-9.jpg", "patrol/closed-9.jpg", "orders/9.jpg", "patrol/open-11.jpg",
+        "alerts/9.jpg",
+        "candidates/9.jpg",
+        "patrol/9.jpg",
+        "patrol/open-9.jpg",
+        "patrol/closed-9.jpg",
+        "orders/9.jpg",
+        "patrol/open-11.jpg",
         "candidates/being-written.jpg",
-    }  # fmt: skip
+    }
     assert await asyncio.to_thread((tmp_path / "cameras/c1/sign.jpg").exists)
     assert await care.run_once() == 0
     async with database.reading() as session:
         assert sorted(await session.scalars(select(Alert.thumbnail))) == ["", "alerts/9.jpg"]
         (row,) = await session.scalars(select(AuditRow).where(AuditRow.action == "pictures.drop"))
-    assert row.data["files"] == 6 and row.data["rows"] == {"alerts": 1, "candidates": 1, "looks": 1, "faults": 1, "orders": 1}
+    assert row.data["files"] == 6 and row.data["rows"] == {
+        "alerts": 1,
+        "candidates": 1,
+        "looks": 1,
+        "faults": 1,
+        "orders": 1,
+    }
 
 
 async def test_a_hold_keeps_the_pictures_of_its_time(database: Database, clock: ManualClock, tmp_path: Path) -> None:
@@ -149,7 +169,9 @@ async def test_a_hold_is_told_of_before_it_ends_and_reviewed(database: Database,
             await holds.review(session, clock.now(), number, "li", " ", 30 * DAY)
         with pytest.raises(NotFoundError):
             await holds.review(session, clock.now(), 99, "li", "still needed", 30 * DAY)
-        assert await holds.review(session, clock.now(), number, "li", "still needed", 30 * DAY) == clock.now() + 30 * DAY
+        assert (
+            await holds.review(session, clock.now(), number, "li", "still needed", 30 * DAY) == clock.now() + 30 * DAY
+        )
     clock.advance(17 * 86_400)
     assert await told() == ["v", "v"]
     clock.advance(14 * 86_400)

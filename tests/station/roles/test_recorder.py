@@ -203,7 +203,9 @@ def test_quarantine_lasts_a_day(clock: ManualClock) -> None:
     assert not applies(began, clock.now())
 
 
-async def test_a_camera_s_event_opens_the_gate(rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path) -> None:
+async def test_a_camera_s_event_opens_the_gate(
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+) -> None:
     stream = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
     async with record(database, tmp_path / "video", stream) as machine:
         clock = SystemClock()

@@ -93,7 +93,9 @@ async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Dat
     assert socket.close_code == 4401 and message.data == 4401
 
 
-@pytest.mark.parametrize(("change", "expected"), [*ENDS, (camera_moves, 4403), (camera_retires, 4403), (other_purpose, 4409)])
+@pytest.mark.parametrize(
+    ("change", "expected"), [*ENDS, (camera_moves, 4403), (camera_retires, 4403), (other_purpose, 4409)]
+)
 async def test_a_live_socket_ends(
     change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +103,9 @@ async def test_a_live_socket_ends(
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     async with live_recorder(database):
         await state_purpose(client)
-        ticket = (await (await client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS)).json())["ticket"]
+        ticket = (await (await client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS)).json())[
+            "ticket"
+        ]
         socket = await client.ws_connect(f"/api/live/{ticket}")
         assert (await socket.receive(timeout=2)).data == b"fragment"
         async with database.session() as session:
@@ -124,9 +128,14 @@ async def test_an_account_of_some_villages_learns_of_the_town_only_that_somethin
         events.append(session, now, "alert.dispatched", village="wangjia", alert=2)
     told = [json.loads((await officer.receive(timeout=2)).data) for _ in range(4)]
     assert [(e["kind"], e["data"]) for e in told] == [
-        ("patrol.finished", {}), ("alert.raised", {"alert": 1}), ("alert.rejected", {"alert": 1}), ("alert.dispatched", {"alert": 2}),
-    ]  # fmt: skip
-    assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {"alert": 2}  # what was not sent out is not told
+        ("patrol.finished", {}),
+        ("alert.raised", {"alert": 1}),
+        ("alert.rejected", {"alert": 1}),
+        ("alert.dispatched", {"alert": 2}),
+    ]
+    assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {
+        "alert": 2
+    }  # what was not sent out is not told
     await officer.close()
     await patrol.close()
 
@@ -148,7 +157,9 @@ async def test_a_page_that_says_anything_or_pings_without_end_is_closed(
     assert await code(socket) == 1013
 
 
-async def test_the_heartbeat_goes_on_without_a_word_of_the_page(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_heartbeat_goes_on_without_a_word_of_the_page(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever answers the station's pings stays; whoever does not is gone."""
     monkeypatch.setattr(socket_revalidation, "HEARTBEAT_SECONDS", 0.1)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)

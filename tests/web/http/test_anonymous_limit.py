@@ -102,7 +102,9 @@ async def use_up(client: Client, **cookies: str) -> list[int]:
     """Ask as nobody until the address has nothing left."""
     found = []
     for _ in range(25):
-        async with client.get("/api/me", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}) as reply:
+        async with client.get(
+            "/api/me", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}
+        ) as reply:
             found.append(reply.status)
             await reply.read()
     return found
@@ -113,7 +115,10 @@ async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: 
     assert {*(await use_up(stranger))} == {401, 429}
     async with stranger.post("/api/session", json=WRONG, headers=HEADERS) as reply:
         assert reply.status == 429 and int(reply.headers["Retry-After"]) >= 1
-        assert reply.headers["X-Content-Type-Options"] == "nosniff" and "without signing in" in (await reply.json())["error"]
+        assert (
+            reply.headers["X-Content-Type-Options"] == "nosniff"
+            and "without signing in" in (await reply.json())["error"]
+        )
     for path, status in (("/api/me", 200), ("/api/cameras/none", 404), ("/login", 200), ("/api/audit", 403)):
         assert (await officer.get(path)).status in (status, 503), path  # 503: a console that is not built
     socket = await officer.ws_connect("/api/events")
@@ -191,13 +196,20 @@ async def behind_proxy(database: Database, tmp_path: Path) -> AsyncIterator[Call
 async def test_behind_a_proxy_each_client_is_a_source(
     few: None, behind_proxy: Callable[[str], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    greedy, neighbour, forging = await behind_proxy("203.0.113.5"), await behind_proxy("203.0.113.6"), await behind_proxy("")
+    greedy, neighbour, forging = (
+        await behind_proxy("203.0.113.5"),
+        await behind_proxy("203.0.113.6"),
+        await behind_proxy(""),
+    )
     assert 429 in await use_up(greedy)
     assert (await neighbour.get("/api/me")).status == 401
     monkeypatch.setattr(anonymous_limit, "PAUSE_S", 60.0)
     async with asyncio.timeout(5):  # the proxy's connections are not held
         assert (await greedy.get("/api/me")).status == 429
-    told = [(await forging.get("/api/me", headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.7"})).status for n in range(25)]
+    told = [
+        (await forging.get("/api/me", headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.7"})).status
+        for n in range(25)
+    ]
     assert told.count(401) == 20  # what the client wrote itself makes no new source
 
 
@@ -224,7 +236,9 @@ async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
     known._names = frozenset({"session old"})
     clock.advance(FRESH_FOR_UNKNOWN_S + 1)
     assert await known.first(["session new"]) == "" and asked == 2
-    assert await known.first(["session none", "session old"]) == "session old"  # the database is away: who was known stays so
+    assert (
+        await known.first(["session none", "session old"]) == "session old"
+    )  # the database is away: who was known stays so
 
 
 async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:

@@ -148,10 +148,17 @@ def nginx(folder: Path, at: Station) -> Iterator[int]:
     home.mkdir()
     site = (EXAMPLES / "nginx.conf").read_text()
     changes = {
-        "listen 80;": f"listen 127.0.0.1:{plain};", "    listen [::]:80;\n": "", "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-        "    listen [::]:443 ssl;\n": "", "station.example": "localhost", "/etc/ssl/minwang": str(home), "127.0.0.1:8080": f"127.0.0.1:{at.port}",
-    }  # fmt: skip
-    temporary = "".join(f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        "listen 80;": f"listen 127.0.0.1:{plain};",
+        "    listen [::]:80;\n": "",
+        "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "    listen [::]:443 ssl;\n": "",
+        "station.example": "localhost",
+        "/etc/ssl/minwang": str(home),
+        "127.0.0.1:8080": f"127.0.0.1:{at.port}",
+    }
+    temporary = "".join(
+        f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     config = f"daemon off;\npid {home}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{_changed(site, changes)}}}\n"
     (home / "nginx.conf").write_text(config)
     command = [program, "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
@@ -224,7 +231,12 @@ def proxy(request: pytest.FixtureRequest, folder: Path, proxied: Station) -> Ite
 async def browser(at: Station, port: int, name: str, client: str = CLIENT) -> AsyncIterator[aiohttp.ClientSession]:
     """Somebody who signed in through a proxy, as a browser would."""
     connector = aiohttp.TCPConnector(local_addr=(client, 0), ssl=at.trusting())
-    headers = {**HEADERS, "Origin": f"https://localhost:{port}", "X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6"}
+    headers = {
+        **HEADERS,
+        "Origin": f"https://localhost:{port}",
+        "X-Forwarded-For": "6.6.6.6",
+        "Forwarded": "for=6.6.6.6",
+    }
     async with aiohttp.ClientSession(f"https://localhost:{port}", connector=connector, headers=headers) as http:
         async with http.post("/api/session", json={"name": name, "password": PASSWORD}) as reply:
             assert reply.status == 200, await reply.text()
@@ -324,7 +336,9 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         store.mkdir(parents=True)
         subprocess.run([certutil, "-d", f"sql:{store}", "-N", "--empty-password"], check=True)
         authority = str(at.data / "tls" / "ca.crt")
-        subprocess.run([certutil, "-d", f"sql:{store}", "-A", "-t", "C,,", "-n", "minwang", "-i", authority], check=True)
+        subprocess.run(
+            [certutil, "-d", f"sql:{store}", "-A", "-t", "C,,", "-n", "minwang", "-i", authority], check=True
+        )
         made = p.chromium.launch(
             executable_path=chromium,
             args=[*FLAGS, "--host-resolver-rules=MAP bank.example 127.0.0.1"],
@@ -344,7 +358,9 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         page.click("[data-camera=a]")
         assert grows(page, "live", 20)
         assert page.evaluate("isSecureContext") is True and problems == []
-        assert {s.partition("?")[0].rpartition("/")[0].partition("//")[2] for s in sockets} >= {f"localhost:{at.port}/api"}
+        assert {s.partition("?")[0].rpartition("/")[0].partition("//")[2] for s in sockets} >= {
+            f"localhost:{at.port}/api"
+        }
         assert sockets and all(s.startswith("wss://") for s in sockets)
         cookies = page.context.cookies()
         assert sorted(c["name"] for c in cookies) == ["__Host-minwang_device", "__Host-minwang_session"]

@@ -36,7 +36,11 @@ def client(peer: str, *forwarded: str) -> str:
         ("127.0.0.1", ("203.0.113.5", "10.9.1.1"), "203.0.113.5"),  # two proxies of ours
         ("127.0.0.1", ("1.2.3.4", "203.0.113.5", "10.9.1.1"), "203.0.113.5"),
         ("127.0.0.1", ("unknown",), "127.0.0.1"),
-        ("127.0.0.1", ("203.0.113.5", "unknown", "10.9.1.1"), "10.9.1.1"),  # what lies left of what is not known may be made up
+        (
+            "127.0.0.1",
+            ("203.0.113.5", "unknown", "10.9.1.1"),
+            "10.9.1.1",
+        ),  # what lies left of what is not known may be made up
         ("127.0.0.1", ("10.9.1.1",), "10.9.1.1"),
         ("::ffff:127.0.0.1", ("::ffff:203.0.113.5",), "203.0.113.5"),
         ("fd00::1", ("[2001:db8::7]:4711",), "2001:db8::7"),
@@ -45,7 +49,9 @@ def client(peer: str, *forwarded: str) -> str:
         ("", ("203.0.113.5",), ""),  # a socket without addresses
     ],
 )
-def test_the_client_is_the_rightmost_who_is_no_proxy_of_ours(peer: str, forwarded: tuple[str, ...], expected: str) -> None:
+def test_the_client_is_the_rightmost_who_is_no_proxy_of_ours(
+    peer: str, forwarded: tuple[str, ...], expected: str
+) -> None:
     assert client(peer, *forwarded) == expected
 
 
@@ -107,11 +113,15 @@ async def _clients(make: SignIn) -> list[str]:
 
 
 async def test_without_a_proxy_nothing_is_believed(sign_in: SignIn, database: Database) -> None:
-    status, _, cookie = await _sign_in(sign_in, **{"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6;proto=https"})
+    status, _, cookie = await _sign_in(
+        sign_in, **{"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6;proto=https"}
+    )
     assert status == 200 and "Secure" not in cookie and "__Host-" not in cookie
     assert set(await _clients(sign_in)) == {"127.0.0.1"}
     status, sentence, _ = await _sign_in(sign_in, Origin="https://station.lan", **{"X-Forwarded-Host": "station.lan"})
-    assert status == 403 and "(https://station.lan, this is http://127.0.0.1:" in sentence and "docs/https.md" in sentence
+    assert (
+        status == 403 and "(https://station.lan, this is http://127.0.0.1:" in sentence and "docs/https.md" in sentence
+    )
 
 
 async def _wrong(client: Client, times: int, name: str = "nobody", **headers: str) -> list[int]:
@@ -192,11 +202,15 @@ async def test_behind_a_proxy_the_client_and_the_origin_are_the_true_ones(
     await sign_in(Role.AUDITOR)  # makes the account
     stranger = await sign_in(None)
     body = {"name": "auditor-all", "password": PASSWORD}
-    reply = await stranger.post("/api/session", json=body, headers={**HEADERS, "Origin": "https://station.lan", **headers})
+    reply = await stranger.post(
+        "/api/session", json=body, headers={**HEADERS, "Origin": "https://station.lan", **headers}
+    )
     assert reply.status == 200, await reply.text()
     cookie = reply.headers["Set-Cookie"]
     assert cookie.startswith("__Host-minwang_session=")
-    assert all(word in cookie for word in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/")) and "Domain" not in cookie
+    assert (
+        all(word in cookie for word in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/")) and "Domain" not in cookie
+    )
     assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
     token = cookie.partition(";")[0]
     page = await stranger.get("/api/audit", headers={"Cookie": token})

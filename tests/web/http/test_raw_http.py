@@ -44,7 +44,9 @@ RAW = {
     "te tab": request(b"POST /api/session", b"Transfer-Encoding:\tchunked", body=b"0\r\n\r\n"),
     "te space": request(b"POST /api/session", b"Transfer-Encoding : chunked", body=b"0\r\n\r\n"),
     "te identity": request(b"POST /api/session", b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
-    "te twice": request(b"POST /api/session", b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+    "te twice": request(
+        b"POST /api/session", b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"
+    ),
     "te 1.0": b"POST /api/session HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "cl twice": request(b"POST /api/session", b"Content-Length: 5", b"Content-Length: 6", body=b"12345"),
     "cl list": request(b"POST /api/session", b"Content-Length: 5, 5", body=b"12345"),
@@ -55,9 +57,13 @@ RAW = {
     "get body": request(b"GET /api/me", b"Content-Length: 5", body=b"12345"),
     "chunk neg": request(b"POST /api/session", b"Transfer-Encoding: chunked", body=b"-1\r\n\r\n"),
     "chunk big": request(b"POST /api/session", b"Transfer-Encoding: chunked", body=b"ffffffffffffffffffff\r\n\r\n"),
-    "chunk ext": request(b"POST /api/session", b"Transfer-Encoding: chunked", body=b"0;" + b"a" * 100_000 + b"\r\n\r\n"),
+    "chunk ext": request(
+        b"POST /api/session", b"Transfer-Encoding: chunked", body=b"0;" + b"a" * 100_000 + b"\r\n\r\n"
+    ),
     "chunk lf": request(b"POST /api/session", b"Transfer-Encoding: chunked", body=b"0\n\n"),
-    "trailers": request(b"POST /api/session", b"Transfer-Encoding: chunked", body=b"0\r\n" + b"a: b\r\n" * 20_000 + b"\r\n"),
+    "trailers": request(
+        b"POST /api/session", b"Transfer-Encoding: chunked", body=b"0\r\n" + b"a: b\r\n" * 20_000 + b"\r\n"
+    ),
     "obs fold": request(b"GET /api/me", b"X: a\r\n b"),
     "bare lf": b"GET /api/me HTTP/1.1\nHost: a\n\n",
     "bare cr": b"GET /api/me HTTP/1.1\r\nHost: a\r\nX: a\rY: b\r\n\r\n",
@@ -72,10 +78,15 @@ RAW = {
     "expect": request(b"POST /api/session", b"Expect: 100-continue", b"Content-Length: 2", body=b"{}"),
     "expect odd": request(b"POST /api/session", b"Expect: 200-ok", b"Content-Length: 2", body=b"{}"),
     "upgrade h2c": request(
-        b"GET /api/me", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"
+        b"GET /api/me",
+        b"Connection: Upgrade, HTTP2-Settings",
+        b"Upgrade: h2c",
+        b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
     ),
     "preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "ws no key": request(b"GET /api/events", b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"),
+    "ws no key": request(
+        b"GET /api/events", b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"
+    ),
     "override": request(b"GET /api/session", b"X-HTTP-Method-Override: DELETE"),
     "enc": request(b"POST /api/session", b"X-Minwang: 1", b"Content-Encoding: br", b"Content-Length: 2", body=b"{}"),
     "charset": request(
@@ -93,7 +104,11 @@ RAW = {
     "auth": request(b"GET /metrics", b"Authorization: Bearer \xff\xfe"),
     "auth2": request(b"GET /metrics", b"Authorization: Bearer"),
     "origin": request(
-        b"POST /api/session", b"X-Minwang: 1", b"Origin: http://127.0.0.1:" + b"9" * 3000, b"Content-Length: 2", body=b"{}"
+        b"POST /api/session",
+        b"X-Minwang: 1",
+        b"Origin: http://127.0.0.1:" + b"9" * 3000,
+        b"Content-Length: 2",
+        body=b"{}",
     ),
     "origin bytes": request(b"POST /api/session", b"X-Minwang: 1", b"Origin: \xff", b"Content-Length: 2", body=b"{}"),
     "range": request(b"GET /static/x", b"Range: bytes=" + b"0-1," * 1500),
@@ -134,9 +149,27 @@ RAW = {
 
 
 REFUSED = (  # framing of which two readers could make different requests (RFC 9112 6.3, 11.2)
-    "cl+te", "te+cl", "te obfuscated", "te space", "te identity", "te twice", "cl twice", "cl list", "cl plus", "cl neg", "cl huge", "cl underscore",
-    "chunk neg", "chunk big", "chunk lf", "bare lf", "bare cr", "nul", "obs fold", "two hosts",
-)  # fmt: skip
+    "cl+te",
+    "te+cl",
+    "te obfuscated",
+    "te space",
+    "te identity",
+    "te twice",
+    "cl twice",
+    "cl list",
+    "cl plus",
+    "cl neg",
+    "cl huge",
+    "cl underscore",
+    "chunk neg",
+    "chunk big",
+    "chunk lf",
+    "bare lf",
+    "bare cr",
+    "nul",
+    "obs fold",
+    "two hosts",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -197,7 +230,9 @@ def test_a_date_beyond_all_calendars_is_none() -> None:
         "a",
         "Thu, 01 Jan 1969 00:00:00 GMT",
     ):
-        asked = make_mocked_request("GET", "/", headers=CIMultiDict({"If-Modified-Since": text, "If-Unmodified-Since": text}))
+        asked = make_mocked_request(
+            "GET", "/", headers=CIMultiDict({"If-Modified-Since": text, "If-Unmodified-Since": text})
+        )
         found = _Judged(asked, ranged=False)
         assert found.if_modified_since is None and found.if_unmodified_since is None, text
     good = make_mocked_request("GET", "/", headers=CIMultiDict({"If-Modified-Since": "Fri, 27 Nov 2026 08:00:00 GMT"}))

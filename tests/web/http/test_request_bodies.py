@@ -22,7 +22,9 @@ async def begin(client: Client, path: str, length: int, sent: bytes) -> asyncio.
     """A request whose body does not end."""
     cookie = "; ".join(f"{c.key}={c.value}" for c in client.session.cookie_jar)
     _, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{client.server.port}\r\nX-Minwang: 1\r\nContent-Length: {length}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{client.server.port}\r\nX-Minwang: 1\r\nContent-Length: {length}\r\n"
+    )
     writer.write(f"{head}Cookie: {cookie}\r\n\r\n".encode() + sent)
     await writer.drain()
     return writer
@@ -59,7 +61,9 @@ async def test_all_files_together_are_bounded(sign_in: SignIn, monkeypatch: pyte
     assert (await client.post(SIMILAR, data=b"x", headers=HEADERS)).status == 429
 
 
-async def test_a_stranger_sends_little_and_a_person_has_a_share(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stranger_sends_little_and_a_person_has_a_share(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stranger, client = await sign_in(None), await sign_in(Role.INVESTIGATOR)
     long = {"name": "a", "password": "b" * request_bodies.LARGEST_PUBLIC}
     assert (await stranger.post("/api/session", json=long, headers=HEADERS)).status == 413

@@ -43,7 +43,10 @@ def test_a_good_certificate_with_its_chain_is_taken(tmp_path: Path) -> None:
 
 WRONG: dict[str, tuple[list[Pair], str]] = {
     "expired": ([made("old", days=(-400, -3))], "the certificate 'old' expired on 2026-11-25; renew it"),
-    "expired issuer": ([made("x", i := made("i", names=(), days=(-400, -3))), i], "the certificate 'i' expired on 2026-11-25"),
+    "expired issuer": (
+        [made("x", i := made("i", names=(), days=(-400, -3))), i],
+        "the certificate 'i' expired on 2026-11-25",
+    ),
     "not yet": ([made("new", days=(2, 300))], "is valid from 2026-11-30 12:00 UTC only; set the machine's clock right"),
     "issuer first": ([MIDDLE, GOOD], "the server's own certificate must come first"),
     "chain order": (
@@ -102,7 +105,9 @@ def test_a_key_of_another_user_is_named(tmp_path: Path) -> None:
     files = write(tmp_path, [GOOD], GOOD[1])
     os.seteuid(65534)
     try:
-        with pytest.raises(CertificateError, match=r"server.key: cannot be read by .* \(Permission denied\); give the file"):
+        with pytest.raises(
+            CertificateError, match=r"server.key: cannot be read by .* \(Permission denied\); give the file"
+        ):
             certificate.load(*files, NOW)
     finally:
         os.seteuid(0)
@@ -223,7 +228,9 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
         StorageError, match=r"server\.key: cannot be written \(Is a directory\); run this as the station's user"
     ):
         authority.issue(["b.lan"], now)
-    assert authority.server[0].read_bytes() == kept[authority.server[0]]  # the old pair's half is not mixed with a new one
+    assert (
+        authority.server[0].read_bytes() == kept[authority.server[0]]
+    )  # the old pair's half is not mixed with a new one
     assert sorted(p.name for p in authority.folder.iterdir()) == ["ca.crt", "ca.key", "server.crt", "server.key"]
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"):
@@ -235,7 +242,9 @@ def test_a_lost_key_file_is_not_replaced(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     authority.create([], now)
     (tmp_path / "secret.key").unlink()
-    with pytest.raises(CertificateError, match=r"secret\.key: the key file that opens .*ca\.key is missing; restore it"):
+    with pytest.raises(
+        CertificateError, match=r"secret\.key: the key file that opens .*ca\.key is missing; restore it"
+    ):
         authority.issue(["a.lan"], now)
     assert not (tmp_path / "secret.key").exists()
 
@@ -271,7 +280,9 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
     port, redirect = free_ports(2)
     await asyncio.to_thread(Authority(tmp_path).create, [], now)
     await asyncio.to_thread(Authority(tmp_path).issue, ["127.0.0.1", "localhost"], now)
-    settings = Settings(data=DataSettings(dir=tmp_path), web=WebSettings(port=port, redirect_port=redirect, tls=TlsMode.OWN))
+    settings = Settings(
+        data=DataSettings(dir=tmp_path), web=WebSettings(port=port, redirect_port=redirect, tls=TlsMode.OWN)
+    )
 
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text=request.scheme)
@@ -311,7 +322,9 @@ async def test_plain_http_leads_to_https_and_carries_nothing_on(console: Console
             assert "Strict-Transport-Security" not in reply.headers
         async with http.get(f"{base}//evil.example/", allow_redirects=False) as reply:
             assert reply.headers["Location"].startswith(f"{console.url}/")
-        async with http.post(f"{base}/api/session", json={"name": "a", "password": "b"}, allow_redirects=False) as reply:
+        async with http.post(
+            f"{base}/api/session", json={"name": "a", "password": "b"}, allow_redirects=False
+        ) as reply:
             assert reply.status == 403 and "Location" not in reply.headers
         async with http.get(f"{base}/", headers={"Host": "a@evil.example"}, allow_redirects=False) as reply:
             assert reply.status == 403
@@ -466,9 +479,12 @@ async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> 
 
 
 EXPOSED = (
-    ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"), ("127.0.0.1", "off", [], ""), ("::1", "proxy", [], ""),
-    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0 beside its proxy"), ("0.0.0.0", "proxy", ["10.1.1.1"], ""),
-)  # fmt: skip
+    ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"),
+    ("127.0.0.1", "off", [], ""),
+    ("::1", "proxy", [], ""),
+    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0 beside its proxy"),
+    ("0.0.0.0", "proxy", ["10.1.1.1"], ""),
+)
 
 
 @pytest.mark.parametrize(("host", "tls", "proxies", "words"), EXPOSED)

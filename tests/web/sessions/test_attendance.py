@@ -167,7 +167,12 @@ async def test_playback_that_ended_leaves_how_long_was_watched(database: Databas
     clock.advance(QUIET_S + 1)
     await log.flush()
     first, second = await rows(database, "playback.close")
-    assert (first.actor, first.object, first.reason, first.data["village"]) == ("officer", "wj-01/main", "值班巡查", "wangjia")
+    assert (first.actor, first.object, first.reason, first.data["village"]) == (
+        "officer",
+        "wj-01/main",
+        "值班巡查",
+        "wangjia",
+    )
     assert first.data["seconds"] == 100.0
     assert (first.data["start"], first.data["end"]) == ("1970-01-01T00:00:00+00:00", "1970-01-01T00:03:00+00:00")
     assert (second.reason, second.data["seconds"]) == ("案件 2026-1", 0.0)
@@ -201,7 +206,8 @@ async def test_footage_that_does_not_adjoin_is_another_viewing(database: Databas
     clock.advance(QUIET_S + 1)
     await log.flush()
     told = sorted(
-        (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"]) for r in await rows(database, "playback.close")
+        (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"])
+        for r in await rows(database, "playback.close")
     )
     assert told == [("01:00:00", "01:03:00", 40.0), ("22:00:00", "22:02:00", 10.0)]
 

@@ -46,10 +46,22 @@ EXEMPT = {
 }
 LOOKS: dict[str, tuple[Role, str, str]] = {
     "/api/sightings/{sighting}/thumbnail": (Role.VIDEO_OFFICER, "/api/sightings/{sighting}/thumbnail", "sighting.view"),
-    "/api/playback/{camera}/{kind}/index.m3u8": (Role.VIDEO_OFFICER, "/api/playback/wj-01/main/index.m3u8", "playback.open"),
+    "/api/playback/{camera}/{kind}/index.m3u8": (
+        Role.VIDEO_OFFICER,
+        "/api/playback/wj-01/main/index.m3u8",
+        "playback.open",
+    ),
     "/api/cameras/{camera}/snapshot": (Role.VIDEO_OFFICER, "/api/cameras/wj-01/snapshot", "snapshot.view"),
-    "/api/cameras/{camera}/acceptance/{part}": (Role.APPROVER, "/api/cameras/wj-01/acceptance/picture", "acceptance.view"),
-    "/api/contractor/orders/{order}/photos/{photo}": (Role.CONTRACTOR, "/api/contractor/orders/1/photos/1", "order.photo_view"),
+    "/api/cameras/{camera}/acceptance/{part}": (
+        Role.APPROVER,
+        "/api/cameras/wj-01/acceptance/picture",
+        "acceptance.view",
+    ),
+    "/api/contractor/orders/{order}/photos/{photo}": (
+        Role.CONTRACTOR,
+        "/api/contractor/orders/1/photos/1",
+        "order.photo_view",
+    ),
     "/api/contractor/orders/{order}/still": (Role.CONTRACTOR, "/api/contractor/orders/1/still", "order.still"),
     "/report/{village}": (Role.FUNDER, "/report/wangjia", "report.view"),
     "/api/alerts/{alert}/thumbnail": (Role.PATROL_OFFICER, "/api/alerts/1/thumbnail", "alert.view"),
@@ -135,7 +147,11 @@ class Town:
 
 @pytest.fixture
 async def town(
-    sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore, monkeypatch: pytest.MonkeyPatch
+    sign_in: SignIn,
+    database: Database,
+    station_settings: Settings,
+    sightings: SightingStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Town:
     folder = station_settings.data.dir
     await asyncio.to_thread(lambda: [(folder / n).write_bytes(jpeg()) for n in ("x.jpg", "x.mp4")])
@@ -152,10 +168,24 @@ async def town(
         session.add(WorkOrderPhoto(id=1, order=1, at=NOW, by="x", path="x.jpg"))
         session.add(
             Fault(
-                id=1, camera="wj-01", village="wangjia", family="black", state="open", severity=1, detail="", figures={},
-                facts={"marks": []}, first_seen=NOW, opened_at=NOW, looks=2, times=1, order=1, picture="x.jpg", reference="x.jpg",
+                id=1,
+                camera="wj-01",
+                village="wangjia",
+                family="black",
+                state="open",
+                severity=1,
+                detail="",
+                figures={},
+                facts={"marks": []},
+                first_seen=NOW,
+                opened_at=NOW,
+                looks=2,
+                times=1,
+                order=1,
+                picture="x.jpg",
+                reference="x.jpg",
             )
-        )  # fmt: skip
+        )
         session.add(Case(id=1, number="1", title="t", village="wangjia", opened_at=NOW, opened_by="x"))
         await session.flush()
         session.add(
@@ -167,10 +197,17 @@ async def town(
         await session.flush()
         session.add(
             Alert(
-                id=1, subject=1, sighting=1, camera="wj-01", village="wangjia", at_us=START, thumbnail="x.jpg", state="dispatched",
+                id=1,
+                subject=1,
+                sighting=1,
+                camera="wj-01",
+                village="wangjia",
+                at_us=START,
+                thumbnail="x.jpg",
+                state="dispatched",
                 raised_at=NOW,
             )
-        )  # fmt: skip
+        )
         number = await camera_numbers.of_camera(session, "wj-01", "wangjia")
     made = Town(sign_in, database)
     at_ms = START // 1000
@@ -277,7 +314,10 @@ async def test_a_made_up_page_key_does_not_spare_a_search_its_row(town: Town) ->
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     for body in ({"after": str(10**18)}, {"after": str(10**17)}, {"after": str(10**18), "cls": ["person"]}):
         assert (await client.post("/api/search", json=body, headers=HEADERS)).status == 200
-    assert [r.action for r in await town.rows(before)] == ["search.run", "search.run"]  # the second is a page of the first
+    assert [r.action for r in await town.rows(before)] == [
+        "search.run",
+        "search.run",
+    ]  # the second is a page of the first
 
 
 @pytest.mark.parametrize("path", NEED_A_PURPOSE)
