@@ -79,7 +79,6 @@ PAGES = (
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
-    assert api.__all__
     data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
     anonymous = AnonymousLimit(clock, known.first)
@@ -130,7 +129,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )
     app[SERVICES] = services
-    routing.install(app)
+    routing.install(app, api.ROUTES)
     for page in PAGES:
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():

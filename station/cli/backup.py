@@ -113,8 +113,7 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     from station.backup import restore as restoring
 
     # On a new machine there is no settings file yet; the archive brings one.
-    settings = settings_of(ctx, Need.NOTHING)
-    settings.data.dir = data
+    settings = settings_of(ctx, Need.NOTHING).with_values({"data.dir": data})
     with archives.opened(archive) as opened:
         sealed = opened.manifest.sealed
     passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None

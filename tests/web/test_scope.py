@@ -37,7 +37,8 @@ from search.store.sighting_store import Batch
 from search.tables import Judgement
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, Client, SignIn
-from web.framework.routing import ROUTES, Route
+from web.api import ROUTES
+from web.framework.routing import Route
 
 MINE, OTHERS = "wangjia", "xidian"
 CAMERA = {MINE: "wj-01", OTHERS: "xd-01"}

@@ -11,7 +11,9 @@ from cameras.tables import Village
 from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 
@@ -53,13 +55,13 @@ class NewPassword(BaseModel):
     reason: Reason
 
 
-@route("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
+@routes.add("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
     """The accounts whose villages lie within one's own."""
     return [_view(u) for u in await c.services.accounts.users() if _within(c, u.villages)]
 
 
-@route("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
+@routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
 async def add_account(c: Context) -> AccountView:
     """Add an account."""
     body = c.body
@@ -71,7 +73,7 @@ async def add_account(c: Context) -> AccountView:
     return _view(await _of(c, body.name))
 
 
-@route("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
+@routes.add("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
 async def change_account(c: Context) -> AccountView:
     """Change role, scope, company or name, disable or enable; its sessions end."""
     body, user = c.body, await _of(c, c.path("account"))
@@ -94,7 +96,7 @@ async def change_account(c: Context) -> AccountView:
     return _view(await _of(c, user.name))
 
 
-@route("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
+@routes.add("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
 async def set_account_password(c: Context) -> AccountView:
     """Set a new password, which has to be changed at the next sign-in; all sessions of the account end."""
     user = await _of(c, c.path("account"))

@@ -16,7 +16,9 @@ from health.faults.state_machine import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class StreamView(BaseModel):
@@ -68,7 +70,7 @@ class VillageView(BaseModel):
     cameras: list[CameraView]
 
 
-@route("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
+@routes.add("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
 async def tree(c: Context) -> list[VillageView]:
     """Villages with their cameras and what is known of them now."""
     scope, now = c.identity.villages, c.services.clock.now()
@@ -87,7 +89,7 @@ async def tree(c: Context) -> list[VillageView]:
     return [_village(v, views.get(v.code, [])) for v in villages if scope is None or v.code in scope]
 
 
-@route("GET", "/api/cameras/{camera}", Permission.CAMERA_VIEW, reply=CameraFile)
+@routes.add("GET", "/api/cameras/{camera}", Permission.CAMERA_VIEW, reply=CameraFile)
 async def camera_file(c: Context) -> CameraFile:
     """One file a camera (一机一档)."""
     async with c.services.database.reading() as session:

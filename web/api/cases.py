@@ -22,8 +22,10 @@ from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import keep, picture
+
+routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +137,7 @@ class AnswerBody(BaseModel):
     note: str = Field("", max_length=400)
 
 
-@route("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
+@routes.add("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
 async def list_cases(c: Context) -> list[CaseView]:
     """The newest cases."""
     query = select(Case).where(within(Case.village, c.identity.villages)).order_by(Case.id.desc()).limit(200)
@@ -143,7 +145,7 @@ async def list_cases(c: Context) -> list[CaseView]:
         return [_case(r) for r in await session.scalars(query)]
 
 
-@route("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
+@routes.add("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
 async def open_case(c: Context) -> CaseView:
     """Open a case of a village; without one it is of the account's only village, or of the whole town."""
     now, who, body = c.services.clock.now(), c.identity, c.body
@@ -154,7 +156,7 @@ async def open_case(c: Context) -> CaseView:
         )
 
 
-@route("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
+@routes.add("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
 async def close_case(c: Context) -> CaseView:
     """Close a case whose subjects are off the watch list; holds that name it end within 14 days unless they are renewed."""
     now, who = c.services.clock.now(), c.identity
@@ -162,7 +164,7 @@ async def close_case(c: Context) -> CaseView:
         return _case(await case_files.close(session, now, who.name, c.number("case"), c.body.reason, who.villages))
 
 
-@route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
+@routes.add("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
     await c.look("watch.list", "watch list")
@@ -172,7 +174,7 @@ async def list_watch(c: Context) -> list[SubjectView]:
     return [_subject(r, c, known_case=r.case in cases) for r in rows]
 
 
-@route("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
+@routes.add("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
 async def propose_watch(c: Context) -> SubjectView:
     """Propose a subject; a second person decides."""
     if c.body.expires_at.tzinfo is None:
@@ -198,7 +200,7 @@ async def _example(c: Context, text: str) -> proposals.SubjectExample:
     return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
-@route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
 async def decide_watch(c: Context) -> SubjectView:
     """Approve or refuse a proposed subject."""
     async with c.services.database.session() as session:
@@ -214,7 +216,7 @@ async def decide_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
 async def end_watch(c: Context) -> SubjectView:
     """Take a subject off the watch list before it expires: found, or not wanted any more."""
     now, who = c.services.clock.now(), c.identity
@@ -223,7 +225,7 @@ async def end_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
 async def renew_watch(c: Context) -> SubjectView:
     """Let a subject stay on the watch list for longer, at most 30 days from now."""
     now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
@@ -234,7 +236,7 @@ async def renew_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
+@routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
 async def look_back(c: Context) -> None:
     """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed. The request
     waits for the matcher (`look_back_waits`)."""
@@ -244,7 +246,7 @@ async def look_back(c: Context) -> None:
         )
 
 
-@route("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
+@routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
 async def seen(c: Context) -> AlertView:
     """The wanted one is on this camera now: kept with the newest picture, and the patrol officers are told at once."""
     now = c.services.clock.now()
@@ -266,7 +268,7 @@ async def seen(c: Context) -> AlertView:
         return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
 
 
-@route("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
+@routes.add("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
 async def list_alerts(c: Context) -> list[AlertView]:
     """Alerts, newest first; patrol officers see those that were sent out."""
     async with c.services.database.reading() as session:
@@ -277,7 +279,7 @@ async def list_alerts(c: Context) -> list[AlertView]:
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
-@route("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
+@routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
 async def confirm_alert(c: Context) -> None:
     """Send an alert out, or reject it."""
     async with c.services.database.session() as session:
@@ -285,7 +287,7 @@ async def confirm_alert(c: Context) -> None:
         await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
 
 
-@route("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
+@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
 async def acknowledge_alert(c: Context) -> None:
     """Take an alert: on my way."""
     async with c.services.database.session() as session:
@@ -293,7 +295,7 @@ async def acknowledge_alert(c: Context) -> None:
         await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
 
 
-@route("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
+@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
 async def answer_alert(c: Context) -> None:
     """Report what came of it."""
     async with c.services.database.session() as session:
@@ -301,7 +303,7 @@ async def answer_alert(c: Context) -> None:
         await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
 
 
-@route("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
+@routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
 async def alert_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen, on the ground of its alert; of an answered or rejected one for a stated purpose."""
     async with c.services.database.reading() as session:

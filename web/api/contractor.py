@@ -19,8 +19,10 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
 from health.picture.masked_stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import keep, picture, read
+
+routes = RouteTable()
 
 RECENT = timedelta(days=30)
 MAX_PHOTO = 8_000_000
@@ -55,7 +57,7 @@ class PhotoReply(BaseModel):
     photo: int
 
 
-@route("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
+@routes.add("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
 async def own_orders(c: Context) -> list[OwnOrder]:
     """This company's orders: those that run, and those closed within a month."""
     now = c.services.clock.now()
@@ -94,7 +96,7 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     ]
 
 
-@route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
+@routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
 async def own_step(c: Context) -> None:
     """Begun, waiting for parts, mended (the machine looks from then on), or refused with a reason."""
     async with c.services.database.session() as session:
@@ -104,7 +106,7 @@ async def own_step(c: Context) -> None:
         )
 
 
-@route("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
+@routes.add("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
 async def add_photo(c: Context) -> PhotoReply:
     """A photo of what was mended (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now = c.services.clock.now()
@@ -124,7 +126,7 @@ async def add_photo(c: Context) -> PhotoReply:
         return PhotoReply(photo=row.id)
 
 
-@route("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
 async def own_photo(c: Context) -> web.Response:
     """A photo of an own order."""
     async with c.services.database.reading() as session:
@@ -136,7 +138,7 @@ async def own_photo(c: Context) -> web.Response:
     return await picture(c.services.data_dir, photo.path)
 
 
-@route("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
 async def still(c: Context) -> web.Response:
     """The picture that shows the fault: 192 pixels wide, private areas covered. Who looked is kept."""
     now = c.services.clock.now()

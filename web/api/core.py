@@ -21,11 +21,13 @@ from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
 from web.framework import openapi
-from web.framework.routing import Context, route
+from web.framework.routing import ROUTES, Context, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession, close, opened, until_left
 from web.http.connection_limits import source_of
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
 from web.work.event_feed import FeedEvent
+
+routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ class AuditPage(BaseModel):
     sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
 
 
-@route("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
+@routes.add("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
 async def sign_in(c: Context) -> web.Response:
     """Open a session."""
     source, device = _source(c)
@@ -134,7 +136,7 @@ async def sign_in(c: Context) -> web.Response:
     return await _opened(c, opened)
 
 
-@route("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
+@routes.add("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
 async def change_password(c: Context) -> web.Response:
     """Set one's own password; all other sessions of the account end."""
     source, device = _source(c)
@@ -170,7 +172,7 @@ async def _opened(c: Context, opened: OpenedSession) -> web.Response:
     return response
 
 
-@route("DELETE", "/api/session", Permission.SIGNED_IN)
+@routes.add("DELETE", "/api/session", Permission.SIGNED_IN)
 async def sign_out(c: Context) -> web.Response:
     """End the session."""
     name = session_cookie(c.services.settings.web)
@@ -180,7 +182,7 @@ async def sign_out(c: Context) -> web.Response:
     return response
 
 
-@route("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
+@routes.add("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
 async def set_purpose(c: Context) -> Me:
     """State the purpose or case number under which this session looks at footage."""
     token = cookie_of(c.request, session_cookie(c.services.settings.web))
@@ -190,19 +192,19 @@ async def set_purpose(c: Context) -> Me:
     return await _me(c, identity)
 
 
-@route("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
+@routes.add("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
 async def me(c: Context) -> Me:
     """Who is signed in and what they may do."""
     return await _me(c, c.identity)
 
 
-@route("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
+@routes.add("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
 async def describe_api(_c: Context) -> web.Response:
     """This document."""
-    return web.json_response(openapi.document())
+    return web.json_response(openapi.document(_c.request.app[ROUTES]))
 
 
-@route("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
+@routes.add("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
 async def audit_trail(c: Context) -> AuditPage:
     """The audit trail, newest first, and whether its chain holds."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(c.query.limit)
@@ -252,7 +254,7 @@ def _entry(row: AuditRow) -> AuditEntry:
     )  # fmt: skip
 
 
-@route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
+@routes.add("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
 async def event_socket(c: Context) -> web.WebSocketResponse:
     """Events as they happen, resumed after the id given as `?after=` (the newest thousand at most)."""
     with c.services.event_sockets.one(c.session_key, c.identity.user_id):

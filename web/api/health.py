@@ -21,8 +21,10 @@ from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol.rounds import ask
 from health.picture import baseline
 from health.tables import Fault, Maintenance, PatrolRound
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import picture
+
+routes = RouteTable()
 
 MOST_DAYS = 31
 RECENT_ROUNDS = 200  # among which the newest of an account's villages is looked for
@@ -105,7 +107,7 @@ class MaintenanceView(BaseModel):
     by: str
 
 
-@route("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
+@routes.add("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
 async def patrol(c: Context) -> PatrolView:
     """The newest round and the faults, open ones or closed ones, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
@@ -131,7 +133,7 @@ async def patrol(c: Context) -> PatrolView:
     )
 
 
-@route("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
+@routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context) -> RoundView:
     """Ask for a patrol round now, of all cameras or of some."""
     scope: dict[str, Any] = {k: v for k, v in c.body.model_dump().items() if v}
@@ -148,7 +150,7 @@ async def ask_for_round(c: Context) -> RoundView:
     return _round(row, c.identity)
 
 
-@route("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
+@routes.add("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
 async def verdict(c: Context) -> Count:
     """What a person says of faults. None of it closes a fault: 'false' and 'new_view' teach what the camera looks like."""
     now, said = c.services.clock.now(), c.body.verdict
@@ -167,7 +169,7 @@ async def verdict(c: Context) -> Count:
     return Count(done=len(faults))
 
 
-@route("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
+@routes.add("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
 async def list_maintenance(c: Context) -> list[MaintenanceView]:
     """Planned work that goes on or is to come."""
     async with c.services.database.reading() as session:
@@ -178,7 +180,7 @@ async def list_maintenance(c: Context) -> list[MaintenanceView]:
     return [_maintenance(m) for m in rows if c.identity.sees_village(m.village or cameras.get(m.camera or "", ""))]
 
 
-@route("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
+@routes.add("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
 async def begin_maintenance(c: Context) -> MaintenanceView:
     """From now, for so many hours, what is seen of a camera or a village is no fault."""
     now, body = c.services.clock.now(), c.body
@@ -205,7 +207,7 @@ async def begin_maintenance(c: Context) -> MaintenanceView:
     return _maintenance(row)
 
 
-@route("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
+@routes.add("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
 async def end_maintenance(c: Context) -> Count:
     """The work is done before its time."""
     now = c.services.clock.now()
@@ -219,13 +221,13 @@ async def end_maintenance(c: Context) -> Count:
     return Count(done=1)
 
 
-@route("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault."""
     return await picture(c.services.data_dir, (await _one(c, "picture")).picture)
 
 
-@route("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera."""
     return await picture(c.services.data_dir, (await _one(c, "reference")).reference)

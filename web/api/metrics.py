@@ -23,13 +23,15 @@ from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.indexing.lag import lag
 from web.framework.counters import WebCounters
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.tls.certificate import read
+
+routes = RouteTable()
 
 SILENT = timedelta(seconds=60)  # recorders say every 4 s what they do: an older word says nothing
 
 
-@route("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
+@routes.add("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
 async def metrics(c: Context) -> web.Response:
     """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
     async with c.services.database.reading() as session:

@@ -13,9 +13,11 @@ from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
 from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
 from web.work.motion_jobs import MotionJob
+
+routes = RouteTable()
 
 
 class MotionBody(BaseModel):
@@ -43,7 +45,7 @@ class MotionView(BaseModel):
     problem: str
 
 
-@route("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
+@routes.add("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
 async def begin_motion_search(c: Context) -> MotionView:
     """What moved in a region between two times; runs on and is asked for by its number."""
     body, reason = c.body, c.purpose
@@ -82,7 +84,7 @@ async def begin_motion_search(c: Context) -> MotionView:
     return _view(job)
 
 
-@route("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
+@routes.add("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
 async def motion_search(c: Context) -> MotionView:
     """How far a motion search of this session is and what it found so far."""
     job = _mine(c)
@@ -90,7 +92,7 @@ async def motion_search(c: Context) -> MotionView:
     return _view(job)
 
 
-@route("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
+@routes.add("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
 async def end_motion_search(c: Context) -> None:
     """End a motion search."""
     await c.services.motion.end(_mine(c))

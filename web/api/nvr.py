@@ -25,11 +25,13 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.framework.socket_revalidation import NOBODY, SessionLost, SocketSession, close, opened, until_left
 from web.http.file_response import BytesResponse, FileResponse
 from web.services import MediaTicket
 from web.sessions.footage_grants import footage_is_granted
+
+routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ class SpanView(BaseModel):
     cause: str
 
 
-@route("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
+@routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
 async def live_ticket(c: Context) -> TicketReply:
     """Leave to open one live socket within 30 s; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.body.camera), c.purpose
@@ -94,7 +96,7 @@ async def live_ticket(c: Context) -> TicketReply:
     return TicketReply(ticket=c.services.tickets.issue(c.identity, stream, c.body.transcode), stream=stream)
 
 
-@route("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
+@routes.add("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
@@ -179,7 +181,7 @@ async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str |
                     await socket.send_bytes(message)
 
 
-@route(
+@routes.add(
     "GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView]
 )
 async def coverage(c: Context) -> list[SpanView]:
@@ -192,7 +194,9 @@ async def coverage(c: Context) -> list[SpanView]:
     ]
 
 
-@route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file")
+@routes.add(
+    "GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file"
+)
 async def playlist(c: Context) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
     stream, village = await _stream(c)
@@ -211,7 +215,7 @@ async def playlist(c: Context) -> web.Response:
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
-@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range), under this session's playlist of the time; needs a stated purpose."""
     stream, village = await _stream(c)
@@ -220,7 +224,7 @@ async def segment_file(c: Context) -> web.StreamResponse:
     return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"}, sending=sending)
 
 
-@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
     stream, village = await _stream(c)
@@ -271,7 +275,9 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
     c.services.looks.open_range(who.session, who.purpose, camera, start, end)
 
 
-@route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
+@routes.add(
+    "GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime]
+)
 async def strip(c: Context) -> list[datetime]:
     """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
     stream, village = await _stream(c)
@@ -282,7 +288,7 @@ async def strip(c: Context) -> list[datetime]:
     return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
-@route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
+@routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
 async def camera_snapshot(c: Context) -> web.Response:
     """JPEG of the newest keyframe, or of the one at a time; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.path("camera")), c.purpose

@@ -21,9 +21,11 @@ from core.accounts.scope import covers, within
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.onboarding_jobs import OnboardingWork, State
 from web.work.picture_files import keep, picture
+
+routes = RouteTable()
 
 MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
 MAX_PHOTO = 8_000_000
@@ -155,7 +157,7 @@ class ReasonBody(BaseModel):
     reason: str = Field(min_length=2, max_length=400)
 
 
-@route("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
+@routes.add("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
 async def overview(c: Context) -> OnboardingView:
     """Every camera's checklist, what acceptance lacks, and devices that are no camera of ours."""
     scope = _scope(c, c.query.village)
@@ -175,7 +177,7 @@ async def overview(c: Context) -> OnboardingView:
     )
 
 
-@route("POST", "/api/onboarding/survey", Permission.CAMERA_MANAGE, reply=WorkView)
+@routes.add("POST", "/api/onboarding/survey", Permission.CAMERA_MANAGE, reply=WorkView)
 async def survey(c: Context) -> WorkView:
     """Look who is out there; progress comes as events."""
     if c.identity.villages is not None:
@@ -185,7 +187,7 @@ async def survey(c: Context) -> WorkView:
     return _work_view(c, _work(c).survey())
 
 
-@route("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
+@routes.add("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
 async def identify(c: Context) -> WorkView:
     """Ask cameras who they are: the given ones, a village's, or all."""
     async with c.services.database.session() as session:
@@ -195,7 +197,9 @@ async def identify(c: Context) -> WorkView:
     return _work_view(c, _work(c).identify(chosen))
 
 
-@route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
+@routes.add(
+    "POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView
+)
 async def fill(c: Context) -> CandidateView:
     """Note what was seen on the spot; with `picture`, the camera's newest picture is kept as its field of view."""
     now, camera = c.services.clock.now(), await _visible(c)
@@ -236,7 +240,7 @@ async def _keep(c: Context, camera: Camera, what: str, jpeg: bytes) -> tuple[str
     return name, digest
 
 
-@route("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
+@routes.add("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
 async def sign(c: Context) -> CandidateView:
     """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
@@ -249,7 +253,7 @@ async def sign(c: Context) -> CandidateView:
         return await _told(session, row, now)
 
 
-@route("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
 async def acceptance_picture(c: Context) -> web.StreamResponse:
     """The field of view or the sign, for whoever is to sign second; for everybody else for a stated purpose."""
     names = {"picture": "picture", "sign": "sign_photo"}
@@ -264,7 +268,7 @@ async def acceptance_picture(c: Context) -> web.StreamResponse:
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
 
-@route("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
+@routes.add("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
 async def propose(c: Context) -> ProposeReply:
     """Sign first for many cameras at once, for another person to confirm; what lacks something is told and left."""
     now, reply = c.services.clock.now(), ProposeReply(proposed=[], lacking={})
@@ -278,7 +282,7 @@ async def propose(c: Context) -> ProposeReply:
     return reply
 
 
-@route("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
+@routes.add("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
 async def accept(c: Context) -> AcceptReply:
     """Confirm what another person proposed, for many cameras at once; what lacks something is told and left."""
     now, reply = c.services.clock.now(), AcceptReply(accepted=[], lacking={})
@@ -305,7 +309,7 @@ async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tupl
     return found
 
 
-@route("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
+@routes.add("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
 async def adopt(c: Context) -> Created:
     """Take a device that was met as a camera of a village."""
     now = c.services.clock.now()
@@ -326,7 +330,7 @@ async def adopt(c: Context) -> Created:
     return Created(id=number)
 
 
-@route("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
+@routes.add("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
 async def replace(c: Context) -> Created:
     """Say that another device hangs there now (after a repair): it is asked anew who it is."""
     now, camera = c.services.clock.now(), await _visible(c)
@@ -341,7 +345,7 @@ async def replace(c: Context) -> Created:
     return Created(id=camera.id)
 
 
-@route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
+@routes.add("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
 async def move(c: Context) -> Created:
     """Confirm that a camera hangs at another address now: where it was met, or where it was followed to by itself."""
     now, camera = c.services.clock.now(), await _visible(c)
@@ -353,7 +357,7 @@ async def move(c: Context) -> Created:
     return Created(id=camera.id)
 
 
-@route("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
+@routes.add("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
 async def camera_history(c: Context) -> list[ChangeView]:
     """What changed in a camera's file, when, by whom; the newest first."""
     camera = await _visible(c)
@@ -362,7 +366,7 @@ async def camera_history(c: Context) -> list[ChangeView]:
     return [ChangeView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@route("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
+@routes.add("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
 async def open_findings(c: Context) -> list[FindingView]:
     """Open doors, refused credentials, clones, strangers, wrong clocks; the newest first, page by page."""
     async with c.services.database.reading() as session:
@@ -370,7 +374,7 @@ async def open_findings(c: Context) -> list[FindingView]:
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@route("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
+@routes.add("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
 async def accept_finding(c: Context) -> dict[str, Any]:
     """Close a finding with a reason: it is known and accepted."""
     async with c.services.database.session() as session:

@@ -21,9 +21,11 @@ from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
 from web.api.health import visible
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
 from web.work.picture_files import picture
+
+routes = RouteTable()
 
 
 class OrderView(BaseModel):
@@ -117,7 +119,7 @@ class SignBody(BaseModel):
     no_patrol: str = Field("", max_length=400, description="Why there was no patrol on a day that is over")
 
 
-@route("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
+@routes.add("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
 async def list_orders(c: Context) -> list[OrderView]:
     """Work orders, the newest first; those that run, unless a state is named."""
     states = [c.query.state] if c.query.state else list(orders.RUNNING)
@@ -132,7 +134,7 @@ async def list_orders(c: Context) -> list[OrderView]:
         return [_order(o, c.services.clock.now()) for o in rows]
 
 
-@route("GET", "/api/orders/{order}", Permission.PATROL_VIEW, reply=OrderFile)
+@routes.add("GET", "/api/orders/{order}", Permission.PATROL_VIEW, reply=OrderFile)
 async def order_file(c: Context) -> OrderFile:
     """One order and what happened to it."""
     async with c.services.database.reading() as session:
@@ -149,7 +151,7 @@ async def order_file(c: Context) -> OrderFile:
     )
 
 
-@route("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
 async def order_photo(c: Context) -> web.Response:
     """A photo that the contractor took of what was mended, on the ground of its order; of a closed one for a stated purpose."""
     async with c.services.database.reading() as session:
@@ -162,7 +164,7 @@ async def order_photo(c: Context) -> web.Response:
     return await picture(c.services.data_dir, photo.path)
 
 
-@route("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
+@routes.add("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
 async def create_orders(c: Context) -> list[OrderView]:
     """Orders for faults: one a camera, one for an up-link with all its cameras."""
     now, zone = c.services.clock.now(), c.services.zone
@@ -173,7 +175,7 @@ async def create_orders(c: Context) -> list[OrderView]:
         return [_order(o, now) for o in made]
 
 
-@route("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
+@routes.add("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
 async def move_orders(c: Context) -> list[OrderView]:
     """A step of one or many orders: all of them or none."""
     now, body = c.services.clock.now(), c.body
@@ -198,7 +200,7 @@ async def move_orders(c: Context) -> list[OrderView]:
         return [_order(o, now) for o in moved]
 
 
-@route("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
+@routes.add("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
 async def day_register(c: Context) -> DayView:
     """The day's patrol as it was signed, or as it would be signed now."""
     view = await _day(c, c.query.day)
@@ -206,7 +208,7 @@ async def day_register(c: Context) -> DayView:
     return view
 
 
-@route("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
+@routes.add("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
 async def sign_day(c: Context) -> DayView:
     """Sign the day's register, also for a day without faults, when its patrol has finished or with the reason why there was
     none. What was signed is not changed any more."""
@@ -223,7 +225,7 @@ async def sign_day(c: Context) -> DayView:
     return await _day(c, c.body.day)
 
 
-@route("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
+@routes.add("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
 async def supplement_day(c: Context) -> DayView:
     """Sign what became known of a day after its register was signed. It refers to what was signed before."""
     now, start = _signing(c)
@@ -240,13 +242,13 @@ def _signing(c: Context) -> tuple[datetime, datetime]:
     return c.services.clock.now(), _start(c, c.body.day)
 
 
-@route("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
+@routes.add("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
 async def register_page(c: Context) -> web.Response:
     """The register as a page to print (A4)."""
     return web.Response(text=await _register(c), content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-@route("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
+@routes.add("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
 async def register_pdf(c: Context) -> web.Response:
     """The register as PDF, made of the same page."""
     content = await c.services.printer.pdf_of(await _register(c), c.identity.user_id)

@@ -11,7 +11,9 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class PresetView(BaseModel):
@@ -39,7 +41,7 @@ class KeepBody(BaseModel):
     name: str = Field(min_length=1, max_length=40)
 
 
-@route("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
+@routes.add("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
 async def ptz(c: Context) -> PtzView:
     """Who turns a camera, and its presets."""
     camera, control = await _dome(c)
@@ -52,7 +54,7 @@ async def ptz(c: Context) -> PtzView:
     )
 
 
-@route("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
+@routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
 async def move(c: Context) -> dict[str, Any]:
     """Turn with a speed; repeat it each second while the button is held."""
     camera, control = await _dome(c)
@@ -61,7 +63,7 @@ async def move(c: Context) -> dict[str, Any]:
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
+@routes.add("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
 async def stop(c: Context) -> dict[str, Any]:
     """Stop turning."""
     camera, control = await _dome(c)
@@ -70,7 +72,7 @@ async def stop(c: Context) -> dict[str, Any]:
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
+@routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
 async def goto(c: Context) -> dict[str, Any]:
     """Go to a preset."""
     camera, control = await _dome(c)
@@ -79,7 +81,7 @@ async def goto(c: Context) -> dict[str, Any]:
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
+@routes.add("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
 async def keep(c: Context) -> PresetView:
     """Remember where it looks now; a preset named 'guard' (守望) is where it returns to by itself."""
     camera, control = await _dome(c)
@@ -92,7 +94,7 @@ async def keep(c: Context) -> PresetView:
     return PresetView(token=token, name=c.body.name)
 
 
-@route("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
+@routes.add("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
 async def home(c: Context) -> dict[str, Any]:
     """Back to the guard position."""
     camera, control = await _dome(c)

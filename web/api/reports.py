@@ -16,7 +16,9 @@ from core.errors import ForbiddenError, NotFoundError
 from health.kpi import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class ReportQuery(BaseModel):
@@ -43,7 +45,7 @@ class DayFigures(BaseModel):
     figures: dict[str, Any]
 
 
-@route("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
+@routes.add("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
@@ -53,13 +55,13 @@ async def list_reports(c: Context) -> list[VillageName]:
         return [VillageName(code=v.code, name=v.name) for v in rows]
 
 
-@route("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
+@routes.add("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
 async def village_report(c: Context) -> VillageReport:
     """One village's figures of a month."""
     return await _report(c)
 
 
-@route("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
+@routes.add("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
 async def day_figures(c: Context) -> list[DayFigures]:
     """Figures of days that are over: of the town, of villages, vendors or sponsors; newest first."""
     if c.identity.villages is not None and c.query.kind != "village":
@@ -76,7 +78,7 @@ async def day_figures(c: Context) -> list[DayFigures]:
         return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
 
 
-@route("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
+@routes.add("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
 async def camera_figures(c: Context) -> DayFigures:
     """One camera's figures of the last thirty days, its faults by cause among them."""
     now = c.services.clock.now()
@@ -88,7 +90,7 @@ async def camera_figures(c: Context) -> DayFigures:
     return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 
-@route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
+@routes.add("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
 async def village_report_page(c: Context) -> web.Response:
     """The same as a page to print (A4)."""
     html = await c.services.pages.run(render, await _report(c), c.services.settings.station.name, c.query.lang)

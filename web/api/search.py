@@ -31,9 +31,11 @@ from search.store.camera_numbers import CameraPlace
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
 from web.work import picture_files
+
+routes = RouteTable()
 
 BEST_OF = 5_000  # newest sightings among which the best are told
 COUNTED = 200_000
@@ -127,7 +129,7 @@ class VocabularyReply(BaseModel):
     skipped_seconds: int = Field(description="Passed over unseen, for lack of time")
 
 
-@route("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
+@routes.add("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
 async def search_sightings(c: Context) -> SightingPage:
     """Sightings that fit, newest or best first; needs a stated purpose."""
     body, reason = c.body, c.purpose
@@ -168,7 +170,7 @@ def _key(text: str, parts: int) -> list[int]:
     return numbers_of
 
 
-@route("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
+@routes.add("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
 async def understand_words(c: Context) -> WordsReply:
     """What a phrase means, as chips and as a filter; nothing is searched."""
     scope = c.identity.villages
@@ -182,7 +184,7 @@ async def understand_words(c: Context) -> WordsReply:
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
 
-@route("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
+@routes.add("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
 async def count_sightings(c: Context) -> CountsReply:
     """How many fit, by hour (or day) and by camera."""
     reason = c.purpose
@@ -220,7 +222,7 @@ class MapReply(BaseModel):
     boundaries: dict[str, list[tuple[float, float]]] = Field(description="Village code to polygon, lon and lat")
 
 
-@route("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
+@routes.add("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
 async def search_map(c: Context) -> MapReply:
     """Where the cameras are, for drawing an area on the map."""
     scope = c.identity.villages
@@ -242,7 +244,7 @@ async def search_map(c: Context) -> MapReply:
     )
 
 
-@route("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
+@routes.add("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
 async def search_vocabulary(c: Context) -> VocabularyReply:
     """The words that a search may use, and what looks at the pictures."""
     detector = await asyncio.to_thread(c.services.detector_name)
@@ -261,7 +263,7 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
     )
 
 
-@route("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
+@routes.add("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
 async def one_sighting(c: Context) -> SightingFile:
     """A sighting with its path through the picture; needs a stated purpose."""
     sighting = await _looked_at(c)
@@ -275,7 +277,7 @@ async def one_sighting(c: Context) -> SightingFile:
     return SightingFile(**view.model_dump(), path=path, detector=packs.get(sighting.pack, ""))
 
 
-@route("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
+@routes.add("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
 async def sighting_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen, under the search or list that gave it, else with a row of its own; needs a stated purpose."""
     sighting = await _looked_at(c)
@@ -293,7 +295,7 @@ async def _looked_at(c: Context) -> Sighting:
     return sighting
 
 
-@route("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
+@routes.add("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
 async def judge_sighting(c: Context) -> SightingView:
     """Candidate or rejected, for the stated purpose; 'none' takes it back."""
     reason = c.purpose[:200]
@@ -320,7 +322,7 @@ async def judge_sighting(c: Context) -> SightingView:
     return view
 
 
-@route("GET", "/api/judgements", Permission.SEARCH, reply=SightingPage)
+@routes.add("GET", "/api/judgements", Permission.SEARCH, reply=SightingPage)
 async def candidates(c: Context) -> SightingPage:
     """The candidates of the stated purpose, newest judgement first."""
     reason, scope = c.purpose[:200], c.identity.villages

@@ -21,8 +21,10 @@ from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
+
+routes = RouteTable()
 
 MOST = 100
 
@@ -67,7 +69,7 @@ class MeetingView(BaseModel):
     likeness: float
 
 
-@route("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
+@routes.add("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
 async def search_similar(c: Context) -> SimilarReply:
     """Sightings that look like a sighting, or like what is in a box on a recorded picture."""
     body, reason = c.body, c.purpose
@@ -90,7 +92,7 @@ async def search_similar(c: Context) -> SimilarReply:
     return SimilarReply(rows=await _with_travel(c, matches, origin, by_travel=body.by_travel), same=same, embedder=name)
 
 
-@route("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
+@routes.add("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
 async def search_by_picture(c: Context) -> SimilarReply:
     """Sightings that look like what is in an uploaded picture (the request's body); the picture is not kept."""
     q, reason = c.query, c.purpose
@@ -112,7 +114,7 @@ async def search_by_picture(c: Context) -> SimilarReply:
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
 
 
-@route("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
+@routes.add("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
 async def search_together(c: Context) -> list[MeetingView]:
     """Who fits the first filter and was seen by all the others as well: near in time, or whenever."""
     body, reason = c.body, c.purpose

@@ -13,7 +13,9 @@ from health.checks import storage_forecast
 from nvr.archive import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class StationReply(BaseModel):
@@ -21,7 +23,7 @@ class StationReply(BaseModel):
     facts: list[Fact]
 
 
-@route("GET", "/api/station", Permission.STATION_VIEW, reply=StationReply)
+@routes.add("GET", "/api/station", Permission.STATION_VIEW, reply=StationReply)
 async def station_facts(c: Context) -> StationReply:
     """Disks, clock, network, database, backlog, certificate …: each with state, value and remedy; costly ones once an hour."""
     facts = await c.services.doctor.facts()
@@ -38,7 +40,7 @@ class OutlookView(BaseModel):
     by_quota: bool
 
 
-@route("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
+@routes.add("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
 async def retention_forecast(c: Context) -> list[OutlookView]:
     """How long the villages' footage can be kept at the present rate, and when it falls short of what is promised."""
     now_us = to_microseconds(c.services.clock.now())
@@ -60,7 +62,7 @@ class ClockConfirmBody(BaseModel):
     reason: str = Field(min_length=2, max_length=200, description="With what the time was compared")
 
 
-@route("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)
+@routes.add("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)
 async def retention_clock_state(c: Context) -> RetentionClockView:
     """Whether footage is deleted by age, or the station's clock has to be confirmed first."""
     async with c.services.database.reading() as session:
@@ -68,7 +70,7 @@ async def retention_clock_state(c: Context) -> RetentionClockView:
     return RetentionClockView(**asdict(found))
 
 
-@route("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
+@routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
 async def confirm_clock(c: Context) -> None:
     """The station's time was compared and is right: deletion by age goes on. Audited."""
     async with c.services.database.session() as session:

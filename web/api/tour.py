@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.patrol import review
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 DAYS = 30
 
@@ -41,7 +43,7 @@ class TourVerdictReply(BaseModel):
     fault: int | None
 
 
-@route("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
+@routes.add("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
 async def draw(c: Context) -> TourView:
     """A tour, and what the tours of the last 30 days say of the machine's misses; needs a stated purpose."""
     now, purpose = c.services.clock.now(), c.purpose
@@ -63,7 +65,7 @@ async def draw(c: Context) -> TourView:
     )  # fmt: skip
 
 
-@route("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
+@routes.add("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
 async def say(c: Context) -> TourVerdictReply:
     """One verdict."""
     async with c.services.database.session() as session:

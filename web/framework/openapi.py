@@ -9,17 +9,17 @@ from pydantic import TypeAdapter
 
 from core import __version__
 from core.accounts.permissions import GRANTS, Permission, Role
-from web.framework.routing import CSRF_HEADER, ROUTES, Route
+from web.framework.routing import CSRF_HEADER, Route
 
 _REF = "#/components/schemas/{model}"
 
 
-def document() -> dict[str, Any]:
+def document(routes: tuple[Route, ...]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     schemas: dict[str, Any] = {
         "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     }
-    for r in ROUTES:
+    for r in routes:
         paths.setdefault(r.path, {})[r.method.lower()] = _operation(r, schemas)
     return {
         "openapi": "3.1.0",

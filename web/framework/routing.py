@@ -1,6 +1,6 @@
 """The one enforcement point: a route states its permission, its input and its reply.
 
-`@route` registers a handler; `install` puts all of them into an application. Before a handler runs,
+A `RouteTable` collects the handlers of a module; `install` puts the routes into an application. Before a handler runs,
 the session is resolved, the permission checked, cross-site requests refused, query and body
 validated. A route cannot be written without a permission.
 """
@@ -149,33 +149,43 @@ class Route:
     scraped: bool = False  # also open to a monitoring system by its token (core.host.metrics_token)
 
 
-ROUTES: list[Route] = []
+class RouteTable:
+    """The routes of one API module, in the order of their definition."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        permission: Permission,
+        *,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        reply: Any = None,
+        kind: str = "json",
+        scraped: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Decorator that adds a handler. `reply` is the type of its result (for JSON). With `scraped` a monitoring
+        system's token opens the route as well; the handler then gets no identity."""
+
+        def register(handler: Handler) -> Handler:
+            summary = (handler.__doc__ or "").strip().splitlines()[0]
+            self.routes.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
+            return handler
+
+        return register
 
 
-def route(
-    method: str,
-    path: str,
-    permission: Permission,
-    *,
-    query: type[BaseModel] | None = None,
-    body: type[BaseModel] | None = None,
-    reply: Any = None,
-    kind: str = "json",
-    scraped: bool = False,
-) -> Callable[[Handler], Handler]:
-    """Register a handler. `reply` is the type of its result (for JSON); `scraped`: a monitoring system's token opens it as
-    well, and the handler gets no identity then."""
-
-    def register(handler: Handler) -> Handler:
-        summary = (handler.__doc__ or "").strip().splitlines()[0]
-        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
-        return handler
-
-    return register
+# All routes of an application, for its OpenAPI document.
+ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes", tuple)
 
 
-def install(app: web.Application) -> None:
-    for r in ROUTES:
+def install(app: web.Application, routes: tuple[Route, ...]) -> None:
+    """Add `routes` to the application, each behind its permission check and its validation."""
+    app[ROUTES] = routes
+    for r in routes:
         app.router.add_route(r.method, r.path, _enforced(r))
 
 

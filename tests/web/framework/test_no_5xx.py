@@ -15,7 +15,8 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.errors import UsageError
 from tests.web.conftest import HEADERS, Client, SignIn
 from tests.web.test_api import path_of
-from web.framework.routing import ROUTES, Route
+from web.api import ROUTES
+from web.framework.routing import Route
 from web.http import strict_input
 
 RAW = {**HEADERS, "Content-Type": "application/json"}

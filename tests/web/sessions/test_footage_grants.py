@@ -27,7 +27,7 @@ from search.store.sighting_store import Batch
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from tests.web.test_contractor import jpeg
-from web.framework.routing import ROUTES
+from web.api import ROUTES
 from web.services import SERVICES
 
 NOW = SystemClock().now()
