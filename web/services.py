@@ -90,8 +90,7 @@ class Tickets:
         return key
 
     def redeem(self, key: str, who: Identity) -> MediaTicket | None:
-        """Return the ticket and remove it; None if it is unknown, expired, or not for this person, session and purpose.
-        """
+        """Return the ticket and remove it; None if expired, unknown, or of another person, session or purpose."""
         ticket = self._open.pop(key, None)
         if ticket is None or ticket.expires < self._clock.monotonic():
             return None
@@ -100,7 +99,7 @@ class Tickets:
 
 
 class Snapshots:
-    """JPEGs of keyframes: each is decoded once, however many clients request it. The newest MAX_SNAPSHOTS are kept."""
+    """JPEGs of keyframes, each decoded once however many clients request it; the newest MAX_SNAPSHOTS are kept.""""""
 
     def __init__(self, pool: DecodePool):
         self._pool = pool

@@ -65,7 +65,7 @@ class Doctor:
                 return await self._in_a_thread(check, kept)
         except TimeoutError:
             return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
-        except Exception as e:  # a check that fails is itself a fact to report
+        except Exception as e:  # noqa: BLE001  # a check that fails is itself a fact to report
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
             return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
 
@@ -85,7 +85,7 @@ class Doctor:
             result, error = None, None
             try:
                 result = check.look(self._site)
-            except Exception as e:  # passed to the waiting coroutine
+            except Exception as e:  # noqa: BLE001  # passed to the waiting coroutine
                 error = e
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, result, error)  # type: ignore[arg-type]

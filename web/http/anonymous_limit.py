@@ -73,8 +73,7 @@ class AnonymousLimit:
     """
 
     def __init__(self, clock: Clock, known: Callable[[list[str]], Awaitable[str]]):
-        """`known`: returns the first of the given names that belongs to a session, device or token, or an empty string.
-        """
+        """`known`: returns the first of the names that belongs to a session, device or token, or an empty string."""
         self._clock = clock
         self._known = known
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
