@@ -99,7 +99,7 @@ class Tickets:
 
 
 class Snapshots:
-    """JPEGs of keyframes, each decoded once however many clients request it; the newest MAX_SNAPSHOTS are kept.""""""
+    """JPEGs of keyframes, each decoded once however many clients request it; the newest MAX_SNAPSHOTS are kept."""
 
     def __init__(self, pool: DecodePool):
         self._pool = pool
@@ -123,8 +123,7 @@ class Snapshots:
 
 @dataclass
 class Services:
-    """The objects that handlers share. One instance per controller process, stored under `SERVICES` in the application.
-    """
+    """The objects that handlers share: one instance per controller, in the application under `SERVICES`."""
 
     settings: Settings
     database: Database

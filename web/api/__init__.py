@@ -1,4 +1,4 @@
-"""One module a room; importing this package registers all routes."""
+"""The HTTP API: one module per area. Importing this package registers all routes."""
 
 from web.api import (
     accounts,
