@@ -1,6 +1,7 @@
 """Routes for accounts: list, add, change, set passwords.
 
-An administrator of some villages sees and changes only accounts of those villages.
+Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.OF_THE_TOWN). The scope checks here
+(`_within`, `_check_scope`) are a second safeguard.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class NewPassword(BaseModel):
 
 @route("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
-    """List the accounts whose villages all lie within the administrator's own."""
+    """List the accounts."""
     return [_view(u) for u in await c.services.accounts.users() if _within(c, u.villages)]
 
 
@@ -130,9 +131,7 @@ def _within(c: Context, villages: list[str] | None) -> bool:
 
 
 async def _check_scope(c: Context, villages: list[str] | None) -> None:
-    """Raise ForbiddenError for villages beyond the administrator's own, UsageError for an unknown village or an empty
-    list.
-    """
+    """Raise ForbiddenError for villages beyond the own scope, UsageError for an unknown village or an empty list."""
     if not _within(c, villages):
         raise ForbiddenError("an administrator of some villages gives accounts of those villages only")
     if villages is None:
