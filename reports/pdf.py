@@ -1,5 +1,6 @@
-"""Renders a page to PDF from the HTML that the browser prints. The text stays searchable: WeasyPrint embeds code
-points.
+"""Renders a page to PDF, from the HTML that the browser prints.
+
+The text stays searchable, because WeasyPrint embeds code points.
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ SENT = ("dispatched", "acked", "answered")  # the states in which patrol officer
 async def get(
     session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None
 ) -> Alert:
-    """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also for one outside the
-    scope.
-    """
+    """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
     query = select(Alert).where(Alert.id == number, within(Alert.village, villages))
     if states is not None:
         query = query.where(Alert.state.in_(states))

@@ -163,8 +163,9 @@ async def approve(
 async def end_subject(
     session: AsyncSession, at: datetime, actor: str, subject: int, reason: str, scope: Villages = None
 ) -> WatchSubject:
-    """Take a subject off the list: nothing matches it any more, and its alerts cannot be dispatched. Withdraws a
-    proposal.
+    """Take a subject off the watch list, or withdraw a proposal.
+
+    Nothing matches it any more, and its alerts cannot be dispatched.
 
     Raises NotFoundError, ForbiddenError beyond the scope, ConflictError if it is off the list already.
     """
@@ -424,9 +425,7 @@ class Matcher:
         return True
 
     def _keep_picture(self, sighting: Sighting, subject: int) -> str:
-        """Copy the sighting's picture; return its path below the data folder, empty if it could not be written.
-        Blocking.
-        """
+        """Copy the sighting's picture; return its path below the data folder, empty if it fails. Blocking."""
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
             content = thumbnails.read(

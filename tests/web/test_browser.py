@@ -68,7 +68,7 @@ def sign_in(browser: Browser, town: str, name: str, width: int = 1440, height: i
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.problems = problems  # type: ignore[attr-defined]
-  # WALLS reads the playlists' addresses from there
+    # WALLS reads the playlists' addresses from there.
     page.add_init_script("performance.setResourceTimingBufferSize(10000)")
     page.goto(f"{town}/login")
     page.fill("[name=name]", name)
@@ -369,7 +369,8 @@ def test_the_timeline_shows_gaps_with_their_cause(browser: Browser, town: str) -
 
 
 # The player uses XMLHttpRequest; requests that this script makes with fetch are not counted as the player's.
-WALLS = """async () => {
+WALLS = (
+    """async () => {
   const walls = [];
   for (const video of document.querySelectorAll('[data-lane] video')) {
     const stream = video.closest('[data-lane]').dataset.stream;
@@ -380,9 +381,11 @@ WALLS = """async () => {
     if (address) walls.push([stream, video.currentTime, video.readyState, video.playbackRate, address]);
   }
   const texts = {};
-  for (const [, , , , address] of walls) texts[address] = (window.playlists[address] ??= await (await fetch(address)).text());
+  for (const [, , , , address] of walls) texts[address] = """
+    """(window.playlists[address] ??= await (await fetch(address)).text());
   return walls.map(([stream, time, ready, rate, address]) => [stream, time, ready, rate, texts[address]]);
-}"""  # noqa: E501
+}"""
+)
 
 
 def wall_of(playlist: str, position: float) -> float:

@@ -1,7 +1,7 @@
 """Routes for accounts: list, add, change, set passwords.
 
-Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.OF_THE_TOWN). The scope checks here
-(`_within`, `_check_scope`) are a second safeguard.
+Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.OF_THE_TOWN). The scope checks
+here (`_within`, `_check_scope`) are a second safeguard.
 """
 
 from __future__ import annotations

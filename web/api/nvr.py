@@ -312,8 +312,7 @@ async def camera_snapshot(c: Context) -> web.Response:
 
 
 def may_play_back(c: Context, start: datetime, now: datetime) -> None:
-    """Check R-VIEW-1 and R-VIEW-3: playback needs a purpose, and footage older than a day another role than video
-    officer.
+    """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
 
     Raises PurposeNeeded, ForbiddenError.
     """

@@ -338,9 +338,7 @@ async def candidates(c: Context) -> SightingPage:
 
 
 async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
-    """Return the query, limited to the person's villages. Raises NotFoundError if the filter names a village outside
-    them.
-    """
+    """Return the query, limited to the person's villages. Raises NotFoundError for a village outside them."""
     scope = c.identity.villages
     if scope is not None and any(v not in scope for v in body.villages):
         raise NotFoundError("there is no such village")

@@ -1,6 +1,4 @@
-"""Checks of the data: database, recorders, search, registry, models, certificate and backup, and how far each is
-behind.
-"""
+"""Checks of the data: database, recorders, search, registry, models, certificate and backup."""
 
 from __future__ import annotations
 

@@ -94,9 +94,7 @@ def _date(request: web.BaseRequest, name: str) -> datetime | None:
 
 
 def _is_range(text: str) -> bool:
-    """Return whether the header states exactly one valid range. Several ranges are valid but may be ignored (RFC 9110
-    14.2).
-    """
+    """Return whether the header states exactly one valid range; several may be ignored (RFC 9110 14.2)."""
     found = _SINGLE.fullmatch(text.strip())
     return found is not None and not (found[2] and int(found[1]) > int(found[2]))
 

@@ -56,9 +56,7 @@ def resolve(peer: str, headers: Sequence[Hop], trusted: Sequence[Network]) -> tu
 
 
 def parse(text: str) -> Address | None:
-    """Return an IP address written with or without brackets, port and zone; None if invalid. IPv4-mapped IPv6 becomes
-    IPv4.
-    """
+    """Return an IP address given with or without brackets, port and zone; IPv4-mapped IPv6 as IPv4; None if invalid."""
     bare = text.strip().strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
@@ -83,9 +81,7 @@ def hops(request: web.Request, header: str) -> list[Hop]:
 
 
 def middleware(settings: WebSettings) -> Middleware:
-    """Return the middleware that sets `remote`, `scheme` and `host` of a request to the client's, and the audit
-    address.
-    """
+    """Return the middleware that sets `remote`, `scheme`, `host` and the audit address to the client's."""
     trusted = settings.proxies
 
     @web.middleware
@@ -125,9 +121,7 @@ def _forwarded(element: str) -> Hop:
 
 
 def _list(request: web.Request, name: str) -> list[str]:
-    """Return the newest MAX_HOPS elements, oldest first. A client may send a million elements before the proxies append
-    theirs.
-    """
+    """Return the newest MAX_HOPS elements, oldest first: a client may send a million before the proxies add theirs."""
     newest = ",".join(request.headers.getall(name, ())).rsplit(",", 2 * MAX_HOPS)[-2 * MAX_HOPS :]
     return [v.strip() for v in newest if v.strip()][-MAX_HOPS:]
 

@@ -38,8 +38,9 @@ class Budget:
         self.total = 0
 
     async def read(self, request: web.Request, who: str, most: int) -> bytes:
-        """Return a whole body. Raises UsageError, TooManyError, TooSlowError; HTTPRequestEntityTooLarge beyond `most`
-        bytes.
+        """Return a whole body.
+
+        Raises UsageError, TooManyError, TooSlowError; HTTPRequestEntityTooLarge beyond `most` bytes.
         """
         content, size = bytearray(), 0
         try:

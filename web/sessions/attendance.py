@@ -140,9 +140,7 @@ class PlaybackLog:
         self._viewings: dict[Key, list[_Viewing]] = {}
 
     def note(self, who: Identity, village: str, segment: Segment) -> _Viewing:
-        """Record that a part of a segment is fetched. If it does not adjoin the fetched footage, it starts another
-        viewing.
-        """
+        """Record that a part of a segment is fetched; if it adjoins no running viewing, it starts another."""
         now = self._clock.monotonic()
         there = self._viewings.setdefault((who.session, who.purpose, segment.stream), [])
         viewing = next((v for v in there if v.adjoins(segment)), None)
@@ -172,9 +170,7 @@ class PlaybackLog:
             await self.flush()
 
     async def close(self) -> None:
-        """Write all viewings when the station stops. Never raises, and takes CLOSE_S at most: it must not delay
-        shutdown.
-        """
+        """Write all viewings when the station stops; never raises and takes at most CLOSE_S, so that shutdown goes on."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self.flush(everything=True)

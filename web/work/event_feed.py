@@ -89,9 +89,7 @@ class EventFeed:
                 self._changed.notify_all()
 
     async def follow(self, after: int | None) -> AsyncGenerator[FeedEvent, None]:
-        """Yield every event after a position (None: from now on), forever. Raises TooManyError for a listener that is
-        too slow.
-        """
+        """Yield every event after a position (None: from now on), forever. Raises TooManyError if too slow."""
         position = self.position if after is None else after
         if position > self.position:
             # A page that was open before the database was restored from a backup is ahead of it: it must not wait until

@@ -1,6 +1,4 @@
-"""Runs long onboarding work for the console: one job at a time, progress as events; it may stop at any time without
-loss.
-"""
+"""Runs long onboarding work for the console, one job at a time, with progress events; stopping it loses nothing."""
 
 from __future__ import annotations
 
