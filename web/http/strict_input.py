@@ -82,7 +82,7 @@ def check(value: object, name: str = "the body") -> None:
 
 
 def check_text(text: str, name: str) -> None:
-    """Raise UsageError for a text that is too long, no valid Unicode, or holds control characters or direction marks."""
+    """Raise UsageError for a text that is too long, no valid Unicode, or has control characters or direction marks."""
     if len(text) > MAX_TEXT:
         raise UsageError(f"{name}: a text has at most {MAX_TEXT} characters")
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):

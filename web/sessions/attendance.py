@@ -170,7 +170,7 @@ class PlaybackLog:
             await self.flush()
 
     async def close(self) -> None:
-        """Write all viewings when the station stops; never raises and takes at most CLOSE_S, so that shutdown goes on."""
+        """Write all viewings when the station stops; never raises, takes at most CLOSE_S: shutdown must go on."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self.flush(everything=True)
