@@ -1,4 +1,8 @@
-"""The controller's HTTP server: API, console, printed pages."""
+"""Builds the aiohttp application of the controller: API, console and printed pages.
+
+`build` takes settings, database, accounts and clock and returns the application. It creates the shared `Services`; the
+application closes them on cleanup. `web.http.listener` serves the result.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ from web.work.printer import Printer
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
-# Addresses of the console's own pages: each is answered with index.html.
+# The console's own pages; each path is answered with index.html.
 PAGES = (
     "/",
     "/login",
@@ -171,7 +175,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.uploads.close()
     await services.printer.close()
     await asyncio.to_thread(services.days.close)
-    await services.playback_log.close()  # last: the database may be gone
+    await services.playback_log.close()  # last: the database may be unreachable
 
 
 async def _close_sockets(app: web.Application) -> None:

@@ -1,4 +1,7 @@
-"""A contractor's own work orders: what to mend by when, photos, and a small masked still. No video, no other camera."""
+"""Routes for a contractor's own work orders: what to repair by when, photos, and a small masked still.
+
+A contractor gets no video and no other camera.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ routes = RouteTable()
 
 RECENT = timedelta(days=30)
 MAX_PHOTO = 8_000_000
-MOST_PHOTOS = 20  # of an order
+MOST_PHOTOS = 20  # per order
 
 
 class OwnOrder(BaseModel):
@@ -59,7 +62,7 @@ class PhotoReply(BaseModel):
 
 @routes.add("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
 async def own_orders(c: Context) -> list[OwnOrder]:
-    """This company's orders: those that run, and those closed within a month."""
+    """This company's orders: open ones, and those closed within 30 days."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         rows = (await session.scalars(_mine(c, now).order_by(WorkOrder.mend_by).limit(500))).all()
@@ -98,7 +101,10 @@ async def own_orders(c: Context) -> list[OwnOrder]:
 
 @routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
 async def own_step(c: Context) -> None:
-    """Begun, waiting for parts, mended (the machine looks from then on), or refused with a reason."""
+    """Move an own order: work begun, waiting for parts, repaired, or refused with a reason.
+
+    After "verifying", the station's own inspections decide whether the fault is gone.
+    """
     async with c.services.database.session() as session:
         order = await _own(session, c)
         await orders.move(
@@ -108,7 +114,7 @@ async def own_step(c: Context) -> None:
 
 @routes.add("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
 async def add_photo(c: Context) -> PhotoReply:
-    """A photo of what was mended (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
+    """Add a photo of the repair (a JPEG or PNG as the body); it is re-encoded without its metadata."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         order = await _own(session, c)
@@ -140,7 +146,7 @@ async def own_photo(c: Context) -> web.Response:
 
 @routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
 async def still(c: Context) -> web.Response:
-    """The picture that shows the fault: 192 pixels wide, private areas covered. Who looked is kept."""
+    """The picture that shows the fault: 192 pixels wide, private areas covered. Every view leaves an audit row."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
         order = await _own(session, c)
@@ -173,7 +179,7 @@ def _company(c: Context) -> str:
 
 
 def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
-    """What the company sees at all, with pictures and photos: for a month after an order is closed, then no longer."""
+    """Select the orders that the company sees: open ones, and closed ones for 30 days."""
     recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
     return select(WorkOrder).where(
         WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent

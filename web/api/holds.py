@@ -1,4 +1,4 @@
-"""Holds: footage that retention does not remove, for a case or another reason (R-RET-2)."""
+"""Routes for holds: footage that retention does not delete, for a case or another reason (R-RET-2)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def list_holds(c: Context) -> list[HoldView]:
 
 @routes.add("POST", "/api/holds", Permission.HOLD_MANAGE, body=HoldBody, reply=HoldView)
 async def add_hold(c: Context) -> HoldView:
-    """Hold what a camera recorded, whatever retention says."""
+    """Hold a camera's footage: retention does not delete it."""
     now, body, scope = c.services.clock.now(), c.body, c.identity.villages
     async with c.services.database.session() as session:
         number = await case_files.hold(
@@ -97,7 +97,7 @@ async def add_hold(c: Context) -> HoldView:
 
 @routes.add("POST", "/api/holds/{hold}/renew", Permission.HOLD_MANAGE, body=RenewHoldBody, reply=HoldView)
 async def renew_hold(c: Context) -> HoldView:
-    """A person looked whether a hold is still needed, and lets it last from now."""
+    """Renew a hold after a review; it lasts the given number of days from now."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
         await case_files.hold_of(session, number, c.identity.villages)
@@ -107,7 +107,7 @@ async def renew_hold(c: Context) -> HoldView:
 
 @routes.add("POST", "/api/holds/{hold}/release", Permission.HOLD_MANAGE, body=ReleaseHoldBody, reply=HoldView)
 async def release_hold(c: Context) -> HoldView:
-    """End a hold; retention goes on with its footage."""
+    """Release a hold; retention applies to its footage again."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
         await case_files.hold_of(session, number, c.identity.villages)

@@ -1,4 +1,4 @@
-"""Reports for those who paid: figures, and the same as a printed page."""
+"""Routes for the reports for funders: figures as JSON, and a printed page."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def village_report(c: Context) -> VillageReport:
 
 @routes.add("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
 async def day_figures(c: Context) -> list[DayFigures]:
-    """Figures of days that are over: of the town, of villages, vendors or sponsors; newest first."""
+    """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
     if c.identity.villages is not None and c.query.kind != "village":
         raise ForbiddenError("an account of some villages reads its villages' figures")
     query = select(DailyFigures).where(DailyFigures.kind == c.query.kind)
@@ -80,7 +80,7 @@ async def day_figures(c: Context) -> list[DayFigures]:
 
 @routes.add("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
 async def camera_figures(c: Context) -> DayFigures:
-    """One camera's figures of the last thirty days, its faults by cause among them."""
+    """One camera's figures of the last thirty days, with its faults by cause."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, c.path("camera"))
@@ -92,7 +92,7 @@ async def camera_figures(c: Context) -> DayFigures:
 
 @routes.add("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
 async def village_report_page(c: Context) -> web.Response:
-    """The same as a page to print (A4)."""
+    """One village's report as a page to print (A4)."""
     html = await c.services.pages.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 

@@ -1,4 +1,4 @@
-"""Search over sightings: words, filters, pages, counts, and what an officer thinks of what was found."""
+"""Routes for searching sightings: phrases, filters, pages, counts, and an officer's judgements of results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from web.work import picture_files
 
 routes = RouteTable()
 
-BEST_OF = 5_000  # newest sightings among which the best are told
+BEST_OF = 5_000  # the best are chosen among this many newest sightings
 COUNTED = 200_000
 
 
@@ -131,11 +131,11 @@ class VocabularyReply(BaseModel):
 
 @routes.add("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
 async def search_sightings(c: Context) -> SightingPage:
-    """Sightings that fit, newest or best first; needs a stated purpose."""
+    """Sightings that match, newest or best first; needs a stated purpose."""
     body, reason = c.body, c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, body)
-        # A later page belongs to the row of its search; a page key that was made up does not spare the row.
+        # A later page belongs to the audit row of its search; an invented page key does not avoid the row.
         same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
         if body.after is None or not c.services.looks.is_open(c.identity.session, reason, same):
             await record(session, c, "search.run", body, reason)
@@ -158,7 +158,7 @@ def _page(c: Context, query: Query, body: SearchBody) -> tuple[list[Sighting], s
 
 
 def _rank(s: Sighting) -> int:
-    """How well it was seen: surely, and for long."""
+    """Return how well an object was seen: detection score times number of observations (20 at most)."""
     return s.score * min(s.looks, 20)
 
 
@@ -172,7 +172,7 @@ def _key(text: str, parts: int) -> list[int]:
 
 @routes.add("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
 async def understand_words(c: Context) -> WordsReply:
-    """What a phrase means, as chips and as a filter; nothing is searched."""
+    """The chips and the filter that a phrase means; searches nothing."""
     scope = c.identity.villages
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
@@ -186,7 +186,7 @@ async def understand_words(c: Context) -> WordsReply:
 
 @routes.add("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
 async def count_sightings(c: Context) -> CountsReply:
-    """How many fit, by hour (or day) and by camera."""
+    """Numbers of matching sightings, by hour (or day) and by camera."""
     reason = c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, c.body)
@@ -224,7 +224,7 @@ class MapReply(BaseModel):
 
 @routes.add("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
 async def search_map(c: Context) -> MapReply:
-    """Where the cameras are, for drawing an area on the map."""
+    """Positions of the cameras, for drawing an area on the map."""
     scope = c.identity.villages
     async with c.services.database.reading() as session:
         cameras = [k for k in await session.scalars(select(Camera)) if scope is None or k.village in scope]
@@ -246,7 +246,7 @@ async def search_map(c: Context) -> MapReply:
 
 @routes.add("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
 async def search_vocabulary(c: Context) -> VocabularyReply:
-    """The words that a search may use, and what looks at the pictures."""
+    """The vocabulary of the search, and the detector that analyses the pictures."""
     detector = await asyncio.to_thread(c.services.detector_name)
     async with c.services.database.reading() as session:
         behind = await lag(session)
@@ -279,7 +279,10 @@ async def one_sighting(c: Context) -> SightingFile:
 
 @routes.add("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
 async def sighting_thumbnail(c: Context) -> web.Response:
-    """JPEG of what was seen, under the search or list that gave it, else with a row of its own; needs a stated purpose."""
+    """JPEG of a sighting; needs a stated purpose.
+
+    The view belongs to the row of the search or list that returned the sighting, or gets a row of its own.
+    """
     sighting = await _looked_at(c)
     body = await asyncio.to_thread(picture_of, c, sighting)
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
@@ -297,7 +300,7 @@ async def _looked_at(c: Context) -> Sighting:
 
 @routes.add("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
 async def judge_sighting(c: Context) -> SightingView:
-    """Candidate or rejected, for the stated purpose; 'none' takes it back."""
+    """Mark a sighting as candidate or rejected for the stated purpose; 'none' removes the mark."""
     reason = c.purpose[:200]
     sighting, place = await seen(c, c.path("sighting"))
     verdict, now = c.body.verdict, c.services.clock.now()
@@ -337,7 +340,7 @@ async def candidates(c: Context) -> SightingPage:
 
 
 async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
-    """The question within the person's villages. Raises NotFoundError where a village outside them is named."""
+    """Return the query, limited to the person's villages. Raises NotFoundError for a village outside them."""
     scope = c.identity.villages
     if scope is not None and any(v not in scope for v in body.villages):
         raise NotFoundError("there is no such village")
@@ -345,7 +348,7 @@ async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
 
 
 async def record(session: AsyncSession, c: Context, action: str, body: BaseModel, reason: str, **more: str) -> None:
-    """The audit row of a search: what was asked, by whom, why."""
+    """Write the audit row of a search: the filter, the person, the reason."""
     asked = body.model_dump(mode="json", exclude_defaults=True, exclude={"limit"})
     if len(asked.get("cameras", ())) > 50:
         asked["cameras"] = [*asked["cameras"][:50], f"and {len(asked['cameras']) - 50} more"]
@@ -364,13 +367,13 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
 
 
 def sighting_number(text: str) -> int | None:
-    """The number of a sighting, 63 bits; None for what is none, or lies in no year of a station."""
+    """Return a sighting's number (63 bits); None if the text is not one, or its time is out of range."""
     number = whole(text, 19)
     return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
 
 
 async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
-    """A sighting within the person's villages. Raises NotFoundError."""
+    """Return a sighting within the person's villages, and its camera's place. Raises NotFoundError."""
     number = sighting_number(text)
     sighting = None if number is None else await asyncio.to_thread(c.services.days.get, number)
     if sighting is None:
@@ -383,7 +386,7 @@ async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
 
 
 def picture_of(c: Context, sighting: Sighting) -> bytes:
-    """Not for the loop. Raises NotFoundError."""
+    """Return the JPEG of a sighting. Blocking; call it from a thread. Raises NotFoundError."""
     try:
         return thumbnails.read(
             c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
@@ -393,12 +396,11 @@ def picture_of(c: Context, sighting: Sighting) -> bytes:
 
 
 async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
-    """As the console shows them, with the verdict of the stated purpose."""
+    """Return sightings as the console shows them, with the verdict under the stated purpose; grants their pictures."""
     if not rows:
         return []
-    c.services.looks.open(
-        c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows)
-    )  # every list has left its row
+    # The caller has written an audit row for this list.
+    c.services.looks.open(c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows))
     async with c.services.database.reading() as session:
         known = await camera_numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(

@@ -1,4 +1,4 @@
-"""Facts about the station itself, for its administrators (web.doctor)."""
+"""Routes for the state of the station itself, for its administrators (web.doctor)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class StationReply(BaseModel):
 
 @routes.add("GET", "/api/station", Permission.STATION_VIEW, reply=StationReply)
 async def station_facts(c: Context) -> StationReply:
-    """Disks, clock, network, database, backlog, certificate …: each with state, value and remedy; costly ones once an hour."""
+    """Checks of disks, clock, network, database, backlog, certificate …: each with state, value and remedy.
+
+    Costly checks run at most once an hour.
+    """
     facts = await c.services.doctor.facts()
     return StationReply(state=worst(facts), facts=facts)
 
@@ -42,7 +45,7 @@ class OutlookView(BaseModel):
 
 @routes.add("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
 async def retention_forecast(c: Context) -> list[OutlookView]:
-    """How long the villages' footage can be kept at the present rate, and when it falls short of what is promised."""
+    """How long footage can be kept at the present rate, by village, and when it falls short of the requirement."""
     now_us = to_microseconds(c.services.clock.now())
     async with c.services.database.reading() as session:
         found = await storage_forecast.outlook(session, c.services.settings.retention, now_us)
@@ -64,7 +67,7 @@ class ClockConfirmBody(BaseModel):
 
 @routes.add("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)
 async def retention_clock_state(c: Context) -> RetentionClockView:
-    """Whether footage is deleted by age, or the station's clock has to be confirmed first."""
+    """Whether footage is deleted by age, or the station's clock must be confirmed first."""
     async with c.services.database.reading() as session:
         found = await retention_clock.report(session)
     return RetentionClockView(**asdict(found))
@@ -72,6 +75,6 @@ async def retention_clock_state(c: Context) -> RetentionClockView:
 
 @routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
 async def confirm_clock(c: Context) -> None:
-    """The station's time was compared and is right: deletion by age goes on. Audited."""
+    """Confirm that the station's clock was compared and is right; deletion by age resumes. Audited."""
     async with c.services.database.session() as session:
         await retention_clock.confirm(session, c.services.clock.now(), c.identity.name, c.body.reason)

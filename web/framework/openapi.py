@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the routes."""
+"""Generates the OpenAPI 3.1 document from the registered routes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
     }
 
 
-# web.framework.routing refuses what a foreign page could have sent.
+# web.framework.routing refuses a request that a page of another site could have sent.
 _OWN_SITE = {
     "name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string"},
     "description": "Any value, for example 1: a foreign page cannot set this header; without it the answer is 403",
