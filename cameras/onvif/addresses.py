@@ -38,8 +38,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
 def service_url(address: str) -> str:
-    """Return the device service URL of a camera given as host, host:port, either of these with a path, or a whole URL.
-    """
+    """Return the device service URL of a camera given as host or host:port, with or without a path, or as a URL."""
     if address.startswith(("http://", "https://")):
         return address
     return f"http://{address}" if "/" in address else f"http://{address}{DEFAULT_PATH}"

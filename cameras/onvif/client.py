@@ -91,7 +91,8 @@ class _Shared:
         self.asked_at = float("-inf")  # when the last request other than a pull was sent
         self.pulls = 0  # incremented when a pull starts and when it ends: odd while a pull is pending
         self.is_suspect = False  # a request failed during a pull; if that pull is answered, the camera is serial
-        self.serial_until = float("-inf")  # until then the camera counts as serial (answers nothing during a pull); then it is tested again
+        # monotonic time until which the camera counts as serial (it answers nothing during a pull)
+        self.serial_until = float("-inf")
 
 
 class SoapClient:
@@ -301,9 +302,7 @@ class SoapClient:
         return node
 
     def _parsed(self, status: int, content: bytes) -> Node:
-        """Return the Body's first child; if the web server sent a page instead of an envelope, raise an error with the
-        status.
-        """
+        """Return the Body's first child. Raises an error with the HTTP status if the web server sent a page instead."""
         try:
             return parse(content)
         except ProtocolError as e:

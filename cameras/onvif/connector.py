@@ -38,9 +38,7 @@ _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
-    """Like asyncio.timeout, but restarts when a connection slot is granted. Raises TimeoutError and
-    ConnectLimitReached.
-    """
+    """Like asyncio.timeout, but restarts when a slot is granted. Raises TimeoutError and ConnectLimitReached."""
     async with asyncio.timeout(seconds) as timer:
         limit = _Limit(seconds, timer)
         token = _limit.set(limit)
