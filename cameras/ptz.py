@@ -74,8 +74,7 @@ class PtzControl:
         return (held.holder, left) if held is not None and left > 0 else None
 
     def take(self, camera: Camera, who: str) -> bool:
-        """Take or renew the lease; return whether it is already in the audit trail (`written`). Raises ConflictError.
-        """
+        """Take or renew the lease; return whether it is already in the audit trail. Raises ConflictError."""
         return self._take(camera, who).written
 
     def written(self, camera: str, who: str) -> None:
@@ -85,7 +84,9 @@ class PtzControl:
             held.written = True
 
     async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
-        """Move with a speed from -1 to 1 on each axis until stopped. Raises ConflictError, UsageError or CameraError.
+        """Move with a speed from -1 to 1 on each axis until stopped.
+
+        Raises ConflictError, UsageError or CameraError.
         """
         if self._closed:
             raise ConflictError("the station is shutting down")

@@ -24,8 +24,8 @@ async def open_vault(database: Database, path: Path) -> Vault:
     """Open the key file; create one if nothing is sealed. Raises SecretError if the key file is missing or unusable."""
     if not await asyncio.to_thread(path.exists) and (names := [name for name, _ in await _sealed(database)]):
         raise SecretError(
-            f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) cannot be opened "
-            "without it; restore the key file from the backup"
+            f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) "
+            "cannot be opened without it; restore the key file from the backup"
         )
     return await asyncio.to_thread(Vault.open_or_create, path)
 

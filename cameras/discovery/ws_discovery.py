@@ -215,8 +215,9 @@ async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collecti
 async def sweep(
     subnets: Iterable[str], wait: float = 2.0, port: int = PORT, known: Collection[str] = ()
 ) -> list[DiscoveredDevice]:
-    """Probe every address of the subnets by unicast, because multicast does not cross routers. Limited like
-    `multicast`.
+    """Probe every address of the subnets by unicast, because multicast does not cross routers.
+
+    Limited like `multicast`.
 
     Raises UsageError for a subnet that is malformed or holds more than 4,096 addresses.
     """
@@ -285,8 +286,7 @@ class _Announcements(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT) -> AsyncIterator[None]:
-    """Listen for Hello and Bye messages on the given interfaces; `heard` is called with the message name and the
-    device.
+    """Listen for Hello and Bye messages on the given interfaces; `heard` gets the message name and the device.
 
     A Bye carries no service address: its device is identified by its endpoint.
     """

@@ -80,8 +80,9 @@ async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> Devi
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:
-    """Check that an account limited to some villages uses only credentials of the village's cameras. Raises
-    NotFoundError.
+    """Check that an account limited to some villages uses only credentials of the village's cameras.
+
+    Raises NotFoundError.
     """
     if name is None or villages is None:
         return

@@ -128,8 +128,9 @@ class Onboarding:
     async def _identify_elsewhere(
         self, client: SoapClient, camera: Camera, missing: ServiceNotFound
     ) -> DeviceInformation:
-        """Identify the camera at another address of its service and store that address. Raises `missing` if none
-        answers.
+        """Identify the camera at another address of its service and store that address.
+
+        Raises `missing` if none answers.
         """
         for told in await self._told_addresses(camera):
             try:

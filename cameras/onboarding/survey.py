@@ -90,7 +90,9 @@ class Survey:
         self._discovery_port = discovery_port
 
     async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> Report:
-        """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; store the result.
+        """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets.
+
+        Stores the devices that answered, and scans the ports of cameras that did not answer.
         """
         async with self._database.reading() as session:
             villages = (await session.scalars(select(Village))).all()
@@ -112,7 +114,7 @@ class Survey:
         return report
 
     async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
-        """Scan the TCP ports of cameras that did not answer discovery and were never identified; return open ports by
+        """Scan the TCP ports of cameras that never answered ONVIF and did not answer discovery; return open ports by
         camera.
 
         A camera that speaks ONVIF on another port gets the new address.

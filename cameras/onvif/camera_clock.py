@@ -132,9 +132,11 @@ async def set_time(client: SoapClient, url: str, clock: Clock, told: CameraTime)
 
 def _set_body(now: datetime, zone: str) -> str:
     return (
-        f'<SetSystemDateAndTime xmlns="{DEVICE}"><DateTimeType>Manual</DateTimeType><DaylightSavings>false</DaylightSavings>'
+        f'<SetSystemDateAndTime xmlns="{DEVICE}"><DateTimeType>Manual</DateTimeType>'
+        "<DaylightSavings>false</DaylightSavings>"
         f'<TimeZone><TZ xmlns="{SCHEMA}">{escape(zone)}</TZ></TimeZone><UTCDateTime>'
-        f'<Time xmlns="{SCHEMA}"><Hour>{now.hour}</Hour><Minute>{now.minute}</Minute><Second>{now.second}</Second></Time>'
+        f'<Time xmlns="{SCHEMA}"><Hour>{now.hour}</Hour><Minute>{now.minute}</Minute>'
+        f"<Second>{now.second}</Second></Time>"
         f'<Date xmlns="{SCHEMA}"><Year>{now.year}</Year><Month>{now.month}</Month><Day>{now.day}</Day></Date>'
         "</UTCDateTime></SetSystemDateAndTime>"
     )

@@ -40,8 +40,9 @@ def redacted(raw: bytes) -> bytes:
 
 
 class Capture:
-    """Listener for SoapClient that writes DIR/<host>/<number>-<Operation>.<kind>.xml; kind is Request, Response or
-    Error-<status>.
+    """Listener for SoapClient that writes DIR/<host>/<number>-<Operation>.<kind>.xml.
+
+    kind is Request, Response or Error-<status>.
     """
 
     def __init__(self, folder: Path):

@@ -36,7 +36,7 @@ MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 _CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # `time_limit` enforces the total time
-STEERED_SECONDS = 30.0  # pulls stay short for this time after the last other request; equals a dome's lease (cameras.ptz)
+STEERED_SECONDS = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
 SHORT_PULL_SECONDS = 2.0
 LONGEST_PULL_SECONDS = 25.0
 SERIAL_SECONDS = 3600.0
@@ -340,7 +340,7 @@ class SoapClient:
         operation = _OPERATION.search(body)
         name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
         if addressed := _WSA_ACTION.search(self._header):
-            action = addressed.group(1)  # the HTTP action parameter equals wsa:Action (WS-Addressing 1.0 SOAP Binding, 4.2)
+            action = addressed.group(1)  # HTTP action equals wsa:Action (WS-Addressing 1.0 SOAP Binding, 4.2)
         # The camera may have closed a keep-alive connection silently: repeat requests that change nothing once.
         for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
             try:

@@ -161,7 +161,9 @@ class AnswerReader:
 
 
 class _Chunks:
-    """Decodes a chunked body (RFC 9112, 7.1). A body that is announced as chunked but is not passes through unchanged.
+    """Decodes a chunked body (RFC 9112, 7.1).
+
+    A body that is announced as chunked but is not passes through unchanged.
     """
 
     def __init__(self) -> None:

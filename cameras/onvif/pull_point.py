@@ -104,8 +104,8 @@ class PullPoint:
     async def _subscribe(cls, client: SoapClient, events_url: str) -> PullPoint:
         reply = await client.call(
             events_url,
-            f'<CreatePullPointSubscription xmlns="{EVENTS}"><InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime>'
-            "</CreatePullPointSubscription>",
+            f'<CreatePullPointSubscription xmlns="{EVENTS}">'
+            f"<InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime></CreatePullPointSubscription>",
         )
         told = reply.text("SubscriptionReference/Address")
         if not told:
@@ -118,7 +118,10 @@ class PullPoint:
         A pull is never cancelled early: the camera would send the next event to the closed connection.
         """
         seconds = self._client.pull_seconds(seconds)
-        body = f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout><MessageLimit>{LIMIT}</MessageLimit></PullMessages>'
+        body = (
+            f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout>'
+            f"<MessageLimit>{LIMIT}</MessageLimit></PullMessages>"
+        )
         header = self._header(f"{EVENTS}/PullPointSubscription/PullMessagesRequest")
         return read(await self._client.wait_for_events(self._address, body, seconds=seconds + 10, header=header))
 

@@ -23,8 +23,9 @@ Polygon = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """Video encoder settings; `bitrate` in bits per second, `gop` in pictures. None: not reported, or not to be
-    changed.
+    """Video encoder settings; `bitrate` in bits per second, `gop` in pictures.
+
+    None: not reported, or not to be changed.
     """
 
     codec: str | None = None
@@ -77,7 +78,8 @@ class CameraSettings:
         await self._client.call(
             self._services[DEVICE],
             f'<SetNetworkProtocols xmlns="{DEVICE}"><NetworkProtocols><Name xmlns="{SCHEMA}">{escape(service)}</Name>'
-            f'<Enabled xmlns="{SCHEMA}">false</Enabled><Port xmlns="{SCHEMA}">{port}</Port></NetworkProtocols></SetNetworkProtocols>',
+            f'<Enabled xmlns="{SCHEMA}">false</Enabled><Port xmlns="{SCHEMA}">{port}</Port>'
+            "</NetworkProtocols></SetNetworkProtocols>",
         )
 
     async def encoders(self) -> dict[str, EncoderSettings]:
@@ -118,8 +120,9 @@ class CameraSettings:
         raise problem or ProtocolError("the camera tells no encoder settings")
 
     async def texts(self) -> dict[str, str]:
-        """Return OSD texts by token; 'DateAndTime' stands for the clock, whatever its type on a make (Pelco:
-        DeviceNameDateTime).
+        """Return OSD texts by token.
+
+        'DateAndTime' stands for the clock, whatever its type on a make (Pelco: DeviceNameDateTime).
         """
         reply = await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
         found: dict[str, str] = {}
@@ -145,10 +148,10 @@ class CameraSettings:
         await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
 
     async def masks(self, source: str) -> dict[str, Polygon]:
-        """Return the privacy masks of a video source by token: corners as fractions of the picture, from its upper
-        left.
+        """Return the privacy masks of a video source by token.
 
-        Raises as SoapClient.call, and ProtocolError if the camera has no media2 service: media1 has no masks.
+        Corners are fractions of the picture, from its upper left. Raises as SoapClient.call, and ProtocolError if the
+        camera has no media2 service: media1 has no masks.
         """
         if MEDIA2 not in self._services:
             raise ProtocolError("the camera has no media2 service: masks are drawn on its own page")
@@ -162,8 +165,9 @@ class CameraSettings:
         return found
 
     async def set_masks(self, source: str, wanted: Sequence[Polygon]) -> None:
-        """Replace all masks of a source. New masks are created before the old ones are deleted: the picture is never
-        unmasked.
+        """Replace all masks of a source.
+
+        New masks are created before the old ones are deleted: the picture is never unmasked.
         """
         old = list(await self.masks(source))
         for polygon in wanted:
@@ -198,8 +202,9 @@ def _settings(node: Node, service: str) -> EncoderSettings:
 
 
 def _configuration1(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
-    """Return media1's structure with all mandatory elements; values that we do not manage stay as the camera reported
-    them.
+    """Return media1's structure with all mandatory elements.
+
+    Values that we do not manage stay as the camera reported them.
     """
     found: dict[str, object] = {
         "token": token,
@@ -231,10 +236,12 @@ def _body2(node: Node, token: str, v: EncoderSettings) -> str:
     attributes = f" GovLength={quoteattr(str(v.gop or 50))}" + (f" Profile={quoteattr(profile)}" if profile else "")
     return (
         f'<SetVideoEncoderConfiguration xmlns="{MEDIA2}"><Configuration token={quoteattr(token)}{attributes}>'
-        f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name><UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
-        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding><Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width>'
-        f"<Height>{v.height}</Height></Resolution>"
+        f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name>'
+        f'<UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
+        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding>'
+        f'<Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width><Height>{v.height}</Height></Resolution>'
         f'<RateControl xmlns="{SCHEMA}" ConstantBitRate="false"><FrameRateLimit>{v.fps or 25:g}</FrameRateLimit>'
         f"<BitrateLimit>{round((v.bitrate or 2_000_000) / 1000)}</BitrateLimit></RateControl>"
-        f'<Quality xmlns="{SCHEMA}">{node.number("Quality") or 1:g}</Quality></Configuration></SetVideoEncoderConfiguration>'
+        f'<Quality xmlns="{SCHEMA}">{node.number("Quality") or 1:g}</Quality>'
+        "</Configuration></SetVideoEncoderConfiguration>"
     )

@@ -135,7 +135,9 @@ def is_complete(body: bytes | bytearray, since: int = 0) -> bool:
 
 
 def parse(body: bytes) -> Node:
-    """Return the first child of an envelope's Body. Raises ProtocolError for anything that is not SOAP or is cut short.
+    """Return the first child of an envelope's Body.
+
+    Raises ProtocolError for anything that is not SOAP or is cut short.
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = decoded(body).encode()
