@@ -114,8 +114,7 @@ class Survey:
         return report
 
     async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
-        """Scan the TCP ports of cameras that never answered ONVIF and did not answer discovery; return open ports by
-        camera.
+        """Scan the ports of cameras that have answered neither ONVIF nor discovery; return open ports by camera.
 
         A camera that speaks ONVIF on another port gets the new address.
         """

@@ -309,9 +309,9 @@ async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) 
 
 
 async def check_villages(session: AsyncSession, codes: Sequence[str], villages: Villages) -> None:
-    """Check that the villages exist within `villages` (None: all).
+    """Check that the villages exist and lie within `villages` (None: all).
 
-    Raises NotFoundError, which does not tell the two cases apart.
+    Raises NotFoundError with the same message for an unknown village and one outside `villages`.
     """
     known = set(
         await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages)))
@@ -323,7 +323,7 @@ async def check_villages(session: AsyncSession, codes: Sequence[str], villages: 
 def watched_stream(camera: Camera) -> Stream | None:
     """Return the stream that patrol and search read: the sub-stream if it is recorded, else the recorded main stream.
 
-    Decoding a sub-stream's keyframes costs a fifth.
+    Decoding a sub-stream's keyframes costs a fifth of decoding the main stream's.
     """
     recorded = {s.kind: s for s in camera.streams if s.record and s.url}
     return recorded.get("sub") or recorded.get("main")

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds before the next attempt, by failures in a row
 POLL_SECONDS = 60.0
 FAILURES_BEFORE_POLLING = 2
-SILENT_AFTER = 6  # failures in a row that become a finding: about 15 minutes
+SILENT_AFTER = 6  # failures in a row that become a finding: about 26 minutes with these delays
 SELDOM = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
 RECORDING_ON_EVENT = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
 # Kinds whose findings the camera itself opens and closes.
