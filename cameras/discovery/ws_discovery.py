@@ -70,7 +70,8 @@ def probe_message(types: str, message_id: str = "") -> bytes:
         f"<a:MessageID>uuid:{message_id or uuid.uuid4()}</a:MessageID>"
         "<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>"
         '<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header>'
-        f'<s:Body><d:Probe xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">{types}</d:Probe></s:Body></s:Envelope>'
+        f'<s:Body><d:Probe xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">{types}</d:Probe></s:Body>'
+        "</s:Envelope>"
     ).encode()
 
 

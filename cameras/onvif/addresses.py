@@ -21,7 +21,8 @@ MAX_URL = 400  # characters; the size of the columns Stream.url, Stream.snapshot
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
 USER_NAMES = r"(?:login|user|usr|account)_?(?:name|user|use|id)?"
 PASSWORD_NAMES = (  # bounded repetition: the text comes from an untrusted device
-    r"(?:[a-z]{0,12}(?:passw[a-z]{0,6}|pwd|pswd|psw|mima)|(?:user|usr|login|admin)?_?(?:passcode|passphrase|pass|pas|pw|secret))\d?"
+    r"(?:[a-z]{0,12}(?:passw[a-z]{0,6}|pwd|pswd|psw|mima)"
+    r"|(?:user|usr|login|admin)?_?(?:passcode|passphrase|pass|pas|pw|secret))\d?"
 )
 _USER = re.compile(rf"(?<![a-z])({USER_NAMES})={_VALUE}", re.IGNORECASE)
 _PASSWORD = re.compile(rf"(?<![a-z])({PASSWORD_NAMES})={_VALUE}", re.IGNORECASE)

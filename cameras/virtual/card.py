@@ -117,8 +117,10 @@ class CardService:
 
     def _recordings(self, _: Node) -> str:
         item = (
-            f"<t:RecordingItem><tt:RecordingToken>{TOKEN}</tt:RecordingToken><tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
-            "<tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks></t:RecordingItem>"
+            f"<t:RecordingItem><tt:RecordingToken>{TOKEN}</tt:RecordingToken>"
+            "<tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
+            "<tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks>"
+            "</t:RecordingItem>"
         )
         return f"<t:GetRecordingsResponse>{'' if self.empty() else item}</t:GetRecordingsResponse>"
 

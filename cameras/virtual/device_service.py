@@ -133,7 +133,8 @@ class DeviceService:
         return (
             f"<t:GetDeviceInformationResponse><t:Manufacturer>{escape(d.manufacturer)}</t:Manufacturer>"
             f"<t:Model>{escape(d.model)}</t:Model><t:FirmwareVersion>{escape(d.firmware)}</t:FirmwareVersion>"
-            f"<t:SerialNumber>{d.shown_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId></t:GetDeviceInformationResponse>"
+            f"<t:SerialNumber>{d.shown_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId>"
+            "</t:GetDeviceInformationResponse>"
         )
 
     def _capabilities(self, _: Node) -> str:
@@ -178,12 +179,14 @@ class DeviceService:
         hardware = "" if "no_mac" in self.device.quirks else f"<tt:HwAddress>{self.device.mac}</tt:HwAddress>"
         return (
             '<t:GetNetworkInterfacesResponse><t:NetworkInterfaces token="eth0"><tt:Enabled>true</tt:Enabled><tt:Info>'
-            f"<tt:Name>eth0</tt:Name>{hardware}<tt:MTU>1500</tt:MTU></tt:Info></t:NetworkInterfaces></t:GetNetworkInterfacesResponse>"
+            f"<tt:Name>eth0</tt:Name>{hardware}<tt:MTU>1500</tt:MTU></tt:Info></t:NetworkInterfaces>"
+            "</t:GetNetworkInterfacesResponse>"
         )
 
     def _protocols(self, _: Node) -> str:
         items = (
-            f"<t:NetworkProtocols><tt:Name>{name}</tt:Name><tt:Enabled>{str(on).lower()}</tt:Enabled><tt:Port>{port}</tt:Port></t:NetworkProtocols>"
+            f"<t:NetworkProtocols><tt:Name>{name}</tt:Name><tt:Enabled>{str(on).lower()}</tt:Enabled>"
+            f"<tt:Port>{port}</tt:Port></t:NetworkProtocols>"
             for name, (on, port) in self.device.protocols.items()
         )
         return f"<t:GetNetworkProtocolsResponse>{''.join(items)}</t:GetNetworkProtocolsResponse>"

@@ -82,7 +82,8 @@ class MediaService:
             f"<tt:Encoding>{codec}</tt:Encoding>"
             f"<tt:Resolution><tt:Width>{e.width}</tt:Width><tt:Height>{e.height}</tt:Height></tt:Resolution>"
             f"<tt:Quality>4</tt:Quality><tt:RateControl><tt:FrameRateLimit>{e.fps}</tt:FrameRateLimit>"
-            f"<tt:EncodingInterval>1</tt:EncodingInterval><tt:BitrateLimit>{e.bitrate}</tt:BitrateLimit></tt:RateControl>"
+            "<tt:EncodingInterval>1</tt:EncodingInterval>"
+            f"<tt:BitrateLimit>{e.bitrate}</tt:BitrateLimit></tt:RateControl>"
             f"<tt:H264><tt:GovLength>{e.gop}</tt:GovLength><tt:H264Profile>Main</tt:H264Profile></tt:H264>"
             "<tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type><tt:IPv4Address>224.1.0.0</tt:IPv4Address></tt:Address>"
             "<tt:Port>0</tt:Port><tt:TTL>1</tt:TTL><tt:AutoStart>false</tt:AutoStart></tt:Multicast>"
@@ -185,7 +186,8 @@ class MediaService:
                 return f"<t:{operation}Response><t:Uri>{uri}</t:Uri></t:{operation}Response>"
             return (
                 f"<t:{operation}Response><t:MediaUri><tt:Uri>{uri}</tt:Uri>"
-                "<tt:InvalidAfterConnect>false</tt:InvalidAfterConnect><tt:InvalidAfterReboot>false</tt:InvalidAfterReboot><tt:Timeout>PT0S</tt:Timeout></t:MediaUri>"
+                "<tt:InvalidAfterConnect>false</tt:InvalidAfterConnect>"
+                "<tt:InvalidAfterReboot>false</tt:InvalidAfterReboot><tt:Timeout>PT0S</tt:Timeout></t:MediaUri>"
                 f"</t:{operation}Response>"
             )
 

@@ -194,7 +194,8 @@ class OnvifService:
     def _reply(self, body: str, namespace: str) -> web.Response:
         return self._spoken(
             '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
-            f'<s:Body xmlns:t="{namespace}" xmlns:tt="{SCHEMA}" xmlns:tns1="http://www.onvif.org/ver10/topics">{body}</s:Body></s:Envelope>'
+            f'<s:Body xmlns:t="{namespace}" xmlns:tt="{SCHEMA}" xmlns:tns1="http://www.onvif.org/ver10/topics">'
+            f"{body}</s:Body></s:Envelope>"
         )
 
     def _spoken(self, text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -65,7 +65,8 @@ class PtzService:
     def _configurations(self, _: Node) -> str:
         return (
             '<t:GetConfigurationsResponse><t:PTZConfiguration token="ptz"><tt:Name>ptz</tt:Name>'
-            "<tt:UseCount>2</tt:UseCount><tt:NodeToken>node</tt:NodeToken></t:PTZConfiguration></t:GetConfigurationsResponse>"
+            "<tt:UseCount>2</tt:UseCount><tt:NodeToken>node</tt:NodeToken></t:PTZConfiguration>"
+            "</t:GetConfigurationsResponse>"
         )
 
     def _status(self, _: Node) -> str:
