@@ -59,6 +59,11 @@ class _Held:
 
 
 class PtzControl:
+    """PTZ control of all domes: leases, movements and presets.
+
+    Owns the timers that stop a dome and return it to its guard position.
+    """
+
     def __init__(self, clock: Clock, onboarding: Onboarding, guard_seconds: float = GUARD_SECONDS):
         self._clock = clock
         self._onboarding = onboarding

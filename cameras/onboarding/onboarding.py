@@ -50,6 +50,8 @@ class OnboardingResult:
 
 
 class Onboarding:
+    """Identifies cameras and stores the results; owns the shared SOAP client of each camera."""
+
     def __init__(
         self,
         database: Database,
@@ -250,6 +252,10 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIden
 
 
 def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
+    """Return the index of cameras that devices are matched with.
+
+    A camera with an unreadable record is indexed by its UUID only.
+    """
     return CameraIndex(
         KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras
     )

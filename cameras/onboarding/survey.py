@@ -58,6 +58,8 @@ class SurveyedDevice:
 
 @dataclass(slots=True)
 class Report:
+    """The devices that a survey found, and the open ports of the cameras that it did not find."""
+
     met: list[SurveyedDevice] = field(default_factory=list)
     silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that did not answer
 
@@ -81,6 +83,8 @@ class _RegistrySnapshot:
 
 
 class Survey:
+    """Runs surveys. Writes devices, findings, and the addresses of cameras that moved."""
+
     def __init__(
         self, database: Database, clock: Clock, onboarding: Onboarding, discovery_port: int = ws_discovery.PORT
     ):

@@ -208,6 +208,7 @@ def filled(url: str, login: tuple[str, str] | None) -> str:
 
 @lru_cache(4096)
 def bracket(host: str) -> str:
+    """Return a host for use in a URL: an IPv6 address in brackets, any other host unchanged."""
     try:
         return f"[{host}]" if ipaddress.ip_address(host.partition("%")[0]).version == 6 else host
     except ValueError:

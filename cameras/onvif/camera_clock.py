@@ -40,6 +40,7 @@ class CameraTime:
 
 
 def is_zone_mistake(offset: float) -> bool:
+    """Return whether an offset in seconds is a multiple of half an hour, up to 24 hours, to the minute."""
     steps = round(offset / ZONE_STEP)
     return 0 < abs(steps) <= 48 and abs(offset - steps * ZONE_STEP) <= ZONE_TOLERANCE
 

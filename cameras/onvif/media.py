@@ -41,6 +41,7 @@ class Profile:
 
     @property
     def complete(self) -> bool:
+        """Whether codec, width and stream address are known."""
         return None not in (self.codec, self.width, self.stream_url)
 
 

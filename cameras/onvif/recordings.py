@@ -30,6 +30,7 @@ class Recording:
     end: datetime | None = None
 
     def touches(self, start: datetime, end: datetime) -> bool:
+        """Return whether the recording may overlap [start, end); an unknown time always does."""
         return (self.start is None or self.start < end) and (self.end is None or self.end > start)
 
 

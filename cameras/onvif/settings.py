@@ -47,6 +47,7 @@ class EncoderSettings:
         return found
 
     def with_wishes(self, wanted: EncoderSettings) -> EncoderSettings:
+        """Return these settings with every value that `wanted` states."""
         names = ("codec", "width", "height", "fps", "bitrate", "gop")
         return replace(self, **{n: v for n in names if (v := getattr(wanted, n)) is not None})
 
@@ -75,6 +76,7 @@ class CameraSettings:
         return enabled_protocols(reply)
 
     async def shut(self, service: str, port: int) -> None:
+        """Disable a network protocol. Raises as SoapClient.call."""
         await self._client.call(
             self._services[DEVICE],
             f'<SetNetworkProtocols xmlns="{DEVICE}"><NetworkProtocols><Name xmlns="{SCHEMA}">{escape(service)}</Name>'

@@ -49,10 +49,15 @@ class Node:
                 yield Node(child)
 
     def get(self, path: str) -> Node | None:
+        """Return the first descendant on a path, or None."""
         found = _first(self._element, path.split("/"))
         return Node(found) if found is not None else None
 
     def text(self, path: str = "") -> str | None:
+        """Return the stripped text of the first descendant on a path; None if it is empty.
+
+        An empty path means this element.
+        """
         element = _first(self._element, path.split("/")) if path else self._element
         if element is None or element.text is None:
             return None
@@ -71,6 +76,7 @@ class Node:
         return told if math.isfinite(told) else None
 
     def attribute(self, name: str) -> str | None:
+        """Return an attribute by local name, or None."""
         for key, value in self._element.attrib.items():
             if str(key).rpartition("}")[2] == name:
                 return str(value)

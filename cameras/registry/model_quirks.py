@@ -24,6 +24,7 @@ def key(camera: Camera) -> Key:
 async def note(
     session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = ""
 ) -> None:
+    """Store that a model refused, ignored or rounded a setting; nothing is stored if the model is unknown."""
     manufacturer, model, firmware = key(camera)
     if not model:
         return

@@ -102,6 +102,7 @@ def _camera_values(entry: CameraEntry) -> dict[str, Any]:
 
 
 def entry_of(camera: Camera) -> CameraEntry:
+    """Return the inventory entry of a camera's row; stream addresses learned over ONVIF are omitted."""
     streams = {
         s.kind: {"url": s.url if s.from_inventory else None, **{key: getattr(s, key) for key in _STREAM_KEYS}}
         for s in camera.streams
@@ -121,12 +122,14 @@ def set_retired(session: AsyncSession, camera: Camera, at: datetime, actor: str,
 
 
 def new_row(kind: str, key: str, fields: dict[str, Any]) -> Base:
+    """Create the row of a policy, village or credential."""
     if kind == "policy":
         return Policy(name=key, rules=rules_of(PolicyEntry(name=key, **fields)))
     return Village(code=key, **fields) if kind == "village" else Credential(name=key, **fields)
 
 
 async def update_row(session: AsyncSession, kind: str, key: str, values: dict[str, Any]) -> None:
+    """Set fields of the row of a policy, village or credential."""
     if not values:
         return
     if kind == "policy":

@@ -51,6 +51,8 @@ class ClockReading:
 
 @dataclass(slots=True)
 class ClockRound:
+    """Result of one run: number of cameras asked, and the ids of silent, corrected and still wrong ones."""
+
     asked: int = 0
     silent: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
@@ -58,6 +60,8 @@ class ClockRound:
 
 
 class ClockSync:
+    """Reads and corrects the clocks of all cameras; stores clock samples and findings."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock

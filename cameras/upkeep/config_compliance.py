@@ -52,6 +52,8 @@ class SettingResult:
 
 @dataclass(slots=True)
 class Result:
+    """Results for the settings of one camera. `problem` is an error message if the camera failed before the end."""
+
     camera: str
     deeds: list[SettingResult] = field(default_factory=list)
     problem: str = ""
@@ -72,6 +74,8 @@ class _Setting:
 
 
 class ConfigCompliance:
+    """Applies the policies of the registry to the cameras; stores findings and model quirks."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock

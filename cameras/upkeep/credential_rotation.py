@@ -75,6 +75,8 @@ def password(length: int = LENGTH, signs: str = SIGNS) -> str:
 
 
 class CredentialRotation:
+    """Creates and rotates the station's own accounts on cameras."""
+
     def __init__(
         self,
         database: Database,

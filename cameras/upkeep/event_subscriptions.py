@@ -47,6 +47,8 @@ class _Followed:
 
 
 class EventSubscriptions:
+    """Keeps one event subscription task per camera and stores what the cameras report."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
