@@ -108,7 +108,8 @@ PATTERNS = [
         ("nightly", rf"{_EVERY}{_GAP}(?:{_RANGE}|(?P<part>{_PART}))?"),
         (
             "recent",
-            rf"(?:最近|过去|近|the last|last|the past|past)\s*(?:(?P<n>{_N}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?(?:以来|之内|内|里)?",
+            rf"(?:最近|过去|近|the last|last|the past|past)\s*(?:(?P<n>{_N}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?"
+            r"(?:以来|之内|内|里)?",
         ),
         ("dwell", rf"(?:{_STAYS})\s*(?:了|for)?\s*{_OVER}\s*{_AMOUNT}(?:以上)?"),
         ("loiter", r"徘徊|逗留|滞留|loitering|loiters|lingering|lingers"),
