@@ -108,7 +108,6 @@ def _possible(streams: Sequence[_Stream], room: float) -> float | None:
 
 
 def _until(streams: Sequence[_Stream], left: float) -> float:
-    """Return the days until the space left is used up by the streams that do not yet hold all their promised footage.
-    """
+    """Return the days until the space left is used up by streams that do not yet hold all promised footage."""
     growing = sum(s.rate for s in streams if s.held < s.rate * s.days)
     return max(0.0, left) / growing if growing else 0.0

@@ -28,8 +28,7 @@ FAMILIES = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss"
 
 
 def figures(status: StreamStatus | None) -> dict[str, float]:
-    """Return the stream's figures: frames per second, bits per second, share of lost packets. Empty without a status.
-    """
+    """Return the stream's frames per second, bits per second, share of lost packets. Empty without a status."""
     if status is None:
         return {}
     return {"fps": round(status.fps, 2), "bitrate": round(status.bitrate), "loss": round(status.loss, 5)}

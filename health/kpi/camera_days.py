@@ -25,9 +25,7 @@ from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
 CHUNK = 50  # cameras per query
-OFFLINE_CAUSES = frozenset(
-    {"unreachable", "auth_refused", "no_packets", "protocol_error"}
-)  # the camera sent nothing
+OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
 LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which an inspection proves that an unrecorded camera was online
 FRESH_US = 15 * SECOND  # a stream with a newer picture than this is being recorded now

@@ -57,8 +57,7 @@ class Probes:
         self._with_digest: set[str] = set()  # cameras whose registry row says that their RTSP server offered Digest
 
     async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[ProbeResult]]:
-        """Start probes of all given cameras that are not recorded and have an address; return the tasks by camera id.
-        """
+        """Start probes of cameras that are not recorded and have an address; return the tasks by camera id."""
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
             wanting = await own_account.wanting(session)

@@ -12,11 +12,7 @@ from health.picture.judgement import WEATHER
 from health.tables import CameraBaseline, Inspection
 
 SHARE, LEAST, SECONDS, REFRESH = 0.3, 4, 5400.0, 20.0
-LASTS = (
-    # seconds. Snow that fell on all cameras may still lie before one when its neighbours have learned it or see nothing
-    # at night.
-    43200.0
-)
+LASTS = 43200.0  # seconds; snow may last on one camera after its neighbours have learned it or see nothing at night
 
 
 class SharedWeather:
@@ -38,8 +34,7 @@ def lasts(sight: CameraBaseline | None, now: datetime) -> bool:
 
 
 async def _shared(session: AsyncSession, now: datetime) -> set[str]:
-    """Return the villages in which a share of at least SHARE of the cameras, and at least LEAST, showed weather lately.
-    """
+    """Return villages with at least LEAST cameras of which a share of SHARE or more showed weather lately."""
     since = now - timedelta(seconds=SECONDS)
     newest: dict[str, tuple[str, bool]] = {}
     query = select(Inspection.camera, Camera.village, Inspection.findings, Inspection.figures).join(

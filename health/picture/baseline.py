@@ -144,8 +144,7 @@ async def learn(session: AsyncSession, fault: Fault) -> None:
 
 
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
-    """Delete the features of old inspections that no comparison needs; keep the inspections. Returns the number pruned.
-    """
+    """Delete the features of old inspections that no comparison needs, not the inspections; return their number."""
     done = await session.execute(
         update(Inspection)
         .where(

@@ -92,8 +92,7 @@ async def sign(
 
 
 async def audit_head(session: AsyncSession) -> dict[str, Any]:
-    """Return length and last hash of the audit trail. They are signed and printed, so a later truncation is detected.
-    """
+    """Return length and last hash of the audit trail; signed and printed, they reveal a later truncation."""
     rows, last = await verification.head(session)
     return {"rows": rows, "hash": last}
 

@@ -18,7 +18,9 @@ LOOK_ANYWAY = 8  # one in so many quiet GOPs is analysed, for learning
 
 @dataclass(slots=True)
 class GopSizeGate:
-    """Size ratios (bytes beside the keyframe / bytes of the keyframe) of one camera's GOPs with and without an event.
+    """Size ratios of one camera's GOPs with and without an event.
+
+    The ratio is (bytes beside the keyframe) / (bytes of the keyframe).
     """
 
     active: list[float] = field(default_factory=list)

@@ -38,8 +38,7 @@ class MotionGate:
     looks: int = 0
 
     def look(self, luma: Plane) -> list[Region] | None:
-        """Return regions with motion in shares of the picture; None if everything changed or too little is known yet.
-        """
+        """Return regions with motion in shares of the picture; None if everything changed or too little is known."""
         small = shrunk(luma).astype(np.float32)
         difference = cv2.absdiff(small, self.mean)
         limit = np.maximum(FLOOR, SIGMAS * self.noise)

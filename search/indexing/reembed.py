@@ -112,8 +112,7 @@ class Reembedder:
         done: list[tuple[Sighting, Vector]],
         lost: list[Sighting],
     ) -> None:
-        """Write the vectors, read them back, then write the rows. Raises StorageError if the vectors read back differ.
-        """
+        """Write the vectors, read them back, then write the rows. Raises StorageError if they differ."""
         folder = self._days.place(day)
         if done:
             values = np.stack([v for _, v in done])

@@ -168,9 +168,7 @@ async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> N
                 async for chunk in reply.content.iter_chunked(CHUNK):
                     size += len(chunk)
                     if size > file.bytes:
-                        raise DetectorError(
-                            f"{file.source}: sends more than the {file.bytes} bytes that were expected"
-                        )
+                        raise DetectorError(f"{file.source}: sends more than the {file.bytes} bytes that were expected")
                     digest.update(chunk)
                     await asyncio.to_thread(f.write, chunk)
     except (aiohttp.ClientError, TimeoutError) as e:

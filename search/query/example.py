@@ -69,8 +69,7 @@ def _described(picture: Picture, box: Box | None) -> AppearanceExample:
 
 
 def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
-    """Return the object that fills the drawn box, otherwise the box itself as a person or a vehicle. Raises UsageError.
-    """
+    """Return the object that fills the drawn box, or else the box as a person or vehicle. Raises UsageError."""
     x, y, w, h = box
     if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
         raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")

@@ -44,8 +44,7 @@ Condition = sa.ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query; None or empty does not restrict. Times are µs UTC, [start, end); codes are those of search.vocabulary.
-    """
+    """A query; None or empty does not restrict. Times are µs UTC, [start, end); codes as in search.vocabulary."""
 
     start_us: int | None = None
     end_us: int | None = None
@@ -294,8 +293,7 @@ def _enters(sighting: Sighting, polygon: Polygon) -> bool:
 
 
 def spans_of(query: Query, day: str) -> Iterator[TimeRange]:
-    """Return the query's time ranges within a UTC day. `nightly` follows the station's zone, also across clock changes.
-    """
+    """Return the query's time ranges within a UTC day; `nightly` follows the zone across clock changes."""
     start = ids.day_start(day)
     whole = TimeRange(
         max(start, query.start_us // 1000) if query.start_us is not None else start,

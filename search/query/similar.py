@@ -81,7 +81,9 @@ def _of_day(
 
 
 def _places(day: str, shard: VectorShard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
-    """Return the places in the shard that match the query; None: all. `asked`: None if cameras and times are all of it.
+    """Return the places in the shard that match the query; None: all.
+
+    `asked`: None if the query restricts only cameras and times.
     """
     spans = list(asking.spans_of(query, day))
     start = ids.day_start(day)

@@ -29,8 +29,7 @@ async def places(session: AsyncSession) -> dict[int, CameraPlace]:
 
 
 async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
-    """Return the camera's number in its present village; assign one if it has none. Raises StorageError beyond 4,096.
-    """
+    """Return the camera's number in its village; assign one if it has none. Raises StorageError beyond 4,096."""
     found = await session.scalar(select(SeenBy.number).where(SeenBy.camera == camera, SeenBy.village == village))
     if found is not None:
         return found

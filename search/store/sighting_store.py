@@ -49,8 +49,7 @@ class PreparedStatement:
     positions: list[str]
 
     def run(self, day: str, **bound: Any) -> Sequence[Any]:
-        """Return the rows of a day; `bound` replaces values of the statement. Empty if the day was deleted meanwhile.
-        """
+        """Return the rows of a day; `bound` replaces values of the statement. Empty if the day was deleted."""
         values = self.values | bound
         return self.days.text(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
 

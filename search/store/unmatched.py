@@ -94,8 +94,7 @@ class UnmatchedErasure:
         return gone, False
 
     def _erase_rest(self, day: str) -> None:
-        """Erase entries that no row refers to: earlier pictures of a sighting, their vectors, vectors of a former pack.
-        """
+        """Erase entries that no row refers to: replaced pictures and their vectors, vectors of a former pack."""
         folder = self._days.place(day)
         sizes = {p: p.stat().st_size for p in [folder / thumbnails.NAME, *vectors.shards(folder)] if p.exists()}
         query = sa.select(_c.embedder, _c.vector, _c.thumb, _c.thumb_size).where(sa.or_(_c.thumb >= 0, _c.vector >= 0))

@@ -38,7 +38,9 @@ def windows(moving: Sequence[Region], picture: tuple[int, int], network: tuple[i
 
 
 def tiles(picture: tuple[int, int], network: tuple[int, int], overlap: float = 0.15) -> list[Pixels]:
-    """Return overlapping windows that cover the picture, each up to twice the network's size; none if it is not larger.
+    """Return overlapping windows that cover the picture, each up to twice the network's size.
+
+    Returns none if the picture is not larger than the network's input by more than 25 %.
     """
     if picture[0] <= network[0] * 1.25 and picture[1] <= network[1] * 1.25:
         return []

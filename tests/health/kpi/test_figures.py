@@ -123,9 +123,7 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
     assert told.unknown == pytest.approx((1 + 11) / 46)
     assert told.online == pytest.approx((22 - 1 - 5 + 24 - 11 - 2) / (46 - 12))
     assert told.intact == 0.0 and told.not_judged == 1 and told.clock_right == 0.5  # c-1 was not inspected: no figure
-    assert told.required_hours == 22 and told.recorded == pytest.approx(
-        15 / 22
-    )  # planned work is not required
+    assert told.required_hours == 22 and told.recorded == pytest.approx(15 / 22)  # planned work is not required
     assert told.missing_hours == {"unreachable": 4, "recorder_down": 1, "packet_loss": 1, "no_packets": 1}
     assert told.mttr_hours == pytest.approx((3 + 2) / 2) and told.mtbf_days == pytest.approx(46 / 24 / 3)
     assert told.by_cause == {"unreachable": 1, "no_stream": 1, "uplink": 2, "blurred": 1}

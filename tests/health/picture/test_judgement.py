@@ -1,5 +1,4 @@
-"""Pictures judged against the camera's own history: faults are found in their family, healthy pictures are not flagged.
-"""
+"""Pictures judged against the camera's history: faults are found, healthy pictures are not flagged."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ def test_two_who_pass_each_other_keep_their_names() -> None:
         looks = [look(0.1 + 0.07 * i, 0.6, 1, again=i), look(0.9 - 0.07 * i, 0.62, 2, again=50 + i)]
         tracks = tracker.update(START + 1000 * i, looks if i % 2 else looks[::-1])
         first = tracks if i % 2 else tracks[::-1]
-        assert [t.id & 511 for t in first] == [1, 0], (
-            i
-        )  # in the first picture the second person was first in the list
+        assert [t.id & 511 for t in first] == [1, 0], i  # in the first picture the second person was first in the list
     assert len(tracker.tracks) == 2
 
 

@@ -1,5 +1,4 @@
-"""The indexer over recorded keyframes: resumed, killed, run again, delayed, and given keyframes that crash its workers.
-"""
+"""The indexer over recorded keyframes: resumed, killed, run again, delayed, given keyframes that crash workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The keyframes read by a motion search: at most one per second, thinned before reading, and no refresh period twice.
+"""The keyframes read by a motion search: at most one per second, and no refresh period twice.
+
+The reader thins them before reading.
 """
 
 from __future__ import annotations
