@@ -46,8 +46,7 @@ class SoundPlacement:
         return max(segment.sound_end, (placed + self._lead() - segment.base) * rate // TIMESCALE)
 
     def _lead(self) -> int:
-        """Return how much later than its arrival says the audio was captured, by both tracks' sender reports (90 kHz).
-        """
+        """Return how much later than it arrived the audio was captured, by both tracks' sender reports (90 kHz)."""
         pictures, sound = self._pictures.offset_us, self._clock.offset_us
         if pictures is None or sound is None:
             return 0

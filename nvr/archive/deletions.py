@@ -114,8 +114,7 @@ def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
 
 
 def _next(digest: str, s: Segment) -> str:
-    """Return the SHA-256 of the digest so far and the file's stream, start, end (µs UTC), size and SHA-256, in ASCII.
-    """
+    """Return the SHA-256 of the digest so far and the file's stream, start, end (µs UTC), size, SHA-256, in ASCII."""
     line = f"{digest} {s.stream} {s.start_us} {s.end_us} {s.size} {s.sha256.hex()}\n"
     return hashlib.sha256(line.encode("ascii")).hexdigest()
 
@@ -129,8 +128,14 @@ def compare(runs: Sequence[Run], recorded: Sequence[Segment], still_there: Colle
     for run in reversed(runs):  # a later run lies within the time of an earlier one
         mine = [s for s in left if s.volume == run["volume"] and run["first"] <= s.start_us <= run["last"]]
         if len(mine) != run["files"]:
-            return f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, and {len(mine)} were recorded"
+            return (
+                f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, "
+                f"and {len(mine)} were recorded"
+            )
         if extended([], mine)[0]["digest"] != run["digest"]:
-            return f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on are not those that were recorded"
+            return (
+                f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on "
+                "are not those that were recorded"
+            )
         left = [s for s in left if s not in mine]
     return f"{len(left)} files that were recorded are neither there nor among those that were deleted" if left else ""

@@ -1,5 +1,4 @@
-"""Queries on gaps that do not read all that are kept (400 days of them): each is a seek in the index on stream and end.
-"""
+"""Queries on gaps that do not read all stored gaps (400 days): each is a seek in the index on stream and end."""
 
 from __future__ import annotations
 

@@ -338,8 +338,7 @@ async def _known(database: Database, stream: str, since_hour: int) -> set[tuple[
 async def _is_moving(
     database: Database, volumes: dict[int, Path], unknown: Segment, moves: list[PendingMoves], since_hour: int
 ) -> bool:
-    """Return whether the file belongs to a pending clock correction, which named it so or has registered it meanwhile.
-    """
+    """Return whether a pending clock correction gave the file this name, or has registered it meanwhile."""
     if not any(m.sources(unknown.start_us) for m in moves):
         return False
     try:
@@ -411,8 +410,7 @@ def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iter
 
 
 async def _ends_to_be(session: AsyncSession, stream: str, moves: dict[int, int]) -> list[int]:
-    """Return where the stream's newest files and gaps end after all pending moves (`moves`: start of file → shift, µs).
-    """
+    """Return where the stream's newest files and gaps end after all pending moves (start of file → shift, µs)."""
     since = min([start + min(by, 0) for start, by in moves.items()], default=0)
     files = await segment_index.between(session, [stream], since, 2**62)
     gap = await session.scalar(select(func.max(Gap.end_us)).where(Gap.stream == stream))

@@ -112,8 +112,7 @@ def _read(path: Path) -> _Content:
 
 
 def _next_fragment(data: mmap.mmap, at: int) -> int | None:
-    """Return the offset of the next plausible `moof` box (ISO/IEC 14496-12 8.8.4: its first box is `mfhd`, 16 bytes).
-    """
+    """Return the offset of the next likely `moof` box (ISO/IEC 14496-12 8.8.4; its first box is `mfhd`, 16 bytes)."""
     while (found := data.find(b"moof", at)) >= 0:
         if found >= 4 and data[found + 4 : found + 12] == b"\0\0\0\x10mfhd":
             return found - 4

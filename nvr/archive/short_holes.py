@@ -47,7 +47,8 @@ class HourCounts:
 
 _ADD = text(
     "INSERT INTO short_hole (stream, hour, holes, us) VALUES (:stream, :hour, :holes, :us) "
-    "ON CONFLICT (stream, hour) DO UPDATE SET holes = short_hole.holes + excluded.holes, us = short_hole.us + excluded.us"
+    "ON CONFLICT (stream, hour) DO UPDATE SET "
+    "holes = short_hole.holes + excluded.holes, us = short_hole.us + excluded.us"
 )
 
 

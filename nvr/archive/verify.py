@@ -206,8 +206,7 @@ def _cut_back(result: _Stream, segment: Segment, path: Path, repair: bool) -> No
 
 
 def _take_in(findings: Findings, result: _Stream, segment: Segment, path: Path, volume: Path, repair: bool) -> None:
-    """Handle a file without an entry: adopt it if its name and content are those of a segment, otherwise quarantine it.
-    """
+    """Adopt a file without an entry if its name and content are those of a segment, otherwise quarantine it."""
     start = segment_index.start_of(path)
     readable = start is not None and next(iter(gop_index.read(path)), None) is not None
     if readable and repair and start is not None:

@@ -29,8 +29,7 @@ class ForeignVolumeError(OSError):
 
 
 def station_number(data: Path) -> int:
-    """Return the station's number: equal for every path to its data folder, different for other folders and machines.
-    """
+    """Return the station's number: one for all paths to its data folder, different for other folders and machines."""
     found = data.stat()
     text = f"{socket.gethostname()}:{found.st_dev}:{found.st_ino}"
     return _FIRST + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (_LAST - _FIRST)
