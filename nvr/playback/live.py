@@ -29,7 +29,7 @@ from nvr.media.depacketizer import FragmentSamples
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.recorder import Recorder
 
-QUEUE_FRAGMENTS = 50  # ten seconds
+QUEUE_FRAGMENTS = 50  # 20 s of fragments of 0.4 s (core.settings, fragment_seconds)
 TOKEN_HEADER = "X-Node-Token"
 _Message = str | bytes
 
