@@ -17,7 +17,7 @@ class FiledNames:
     """File names of one stream. A name is the start of its file, µs UTC."""
 
     def __init__(self) -> None:
-        self.since_us = 0  # since when the clock is set as it is
+        self.since_us = 0  # since when the clock has its current setting, µs UTC
         self._names = array("q")  # of the first files since then
         self._more = False  # there are more files than `_names` holds
         self._after: list[list[int]] = []  # for each of the newest clock changes, the files since it

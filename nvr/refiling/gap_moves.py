@@ -21,10 +21,10 @@ async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int
         moved = update(Gap).where(Gap.stream == step.stream, Gap.id < last, within)
         if column is Gap.start_us:
             moved = moved.where(Gap.id >= first)
-        else:  # also gaps of before that ended in this range
+        else:  # also earlier gaps that ended in this range
             moved = moved.where(or_(Gap.id >= first, Gap.start_us < step.since_us))
         await session.execute(moved.values({column.key: column + step.by_us}))
-    # The clock that ran behind could not end a gap that began before: that gap was closed with a duration of 0.
+    # A clock that runs behind cannot end an earlier gap: such a gap was closed with a duration of 0.
     if step.files:
         begins = step.files[0] + step.by_us
         newest = await session.scalar(
