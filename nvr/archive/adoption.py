@@ -1,7 +1,8 @@
-"""Taking in footage that a restored index does not know: files that were recorded after the backup was made.
+"""Adopts recordings that a restored index does not know: files that were recorded after the backup was made.
 
-The disks of recordings are no part of a backup; they come through most disasters that the database does not. Start-up
-recovery (nvr.archive.recovery) looks at the last two days of what is recorded now; here all streams are looked at since the backup.
+A backup does not include the recording disks, which survive most disasters that destroy the database. Start-up recovery
+(nvr.archive.recovery) checks the last two days of the streams recorded now; this module checks all streams since the
+backup.
 """
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ from nvr.tables import Volume
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 200  # entries of one transaction
+AT_ONCE = 200  # entries per transaction
 
 
 @dataclass(slots=True)
 class AdoptionResult:
-    """`files` were taken in, `broken` hold no picture that can be read (they lie in quarantine), `missing` disks carry not what they carried."""
+    """Result of an adoption.
+
+    `files` were adopted. `broken` have no readable picture (they are in quarantine) or their disk cannot read them
+    (they stay in place). `missing` are paths that do not hold their volume.
+    """
 
     files: int = 0
     broken: int = 0
@@ -41,9 +46,9 @@ class AdoptionResult:
 
 
 async def adopt(database: Database, since: datetime, now: datetime) -> AdoptionResult:
-    """Give every file that is younger than `since` and has no entry one. Nothing may record meanwhile.
+    """Create an entry for every file younger than `since` that has none. Nothing may record meanwhile.
 
-    Hashes are left to `archive verify --repair`: reading days of a town's footage takes days.
+    Hashes are left to `archive verify --repair`: reading days of a town's recordings takes days.
     """
     done = AdoptionResult()
     async with database.reading() as session:
@@ -62,7 +67,7 @@ async def adopt(database: Database, since: datetime, now: datetime) -> AdoptionR
 
 
 def _days(since: datetime, now: datetime) -> Iterator[str]:
-    """UTC days in which a file that is younger than `since` may have begun."""
+    """Yield the UTC days in which a file younger than `since` may have begun."""
     day = since - timedelta(microseconds=LONGEST_US)
     while day.date() <= now.date():
         yield f"{day:%Y%m%d}"
@@ -98,6 +103,6 @@ def _completed(stream: str, files: list[tuple[int, int, Path]]) -> list[Segment]
 def _whole(segment: Segment, path: Path) -> Segment | None:
     try:
         return complete(segment, path, hashing=False)
-    except OSError as e:  # its disk does not give it: it is left as it is
+    except OSError as e:  # its disk cannot read it: it is left unchanged
         log.error("%s cannot be taken in: %s", path, e.strerror or e)
         return None

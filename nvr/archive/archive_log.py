@@ -1,8 +1,8 @@
-"""The archive's facts on their way to the database, and the questions asked of it.
+"""Writes the archive's facts to the database, and answers queries on them.
 
-`ArchiveDatabase` collects facts in the recorder's event loop without waiting and writes them in one
-transaction a second. While the database is locked they wait (bounded); footage is never touched by
-that: what has no entry yet is adopted at the next start.
+`ArchiveDatabase` collects facts in the recorder's event loop without blocking and writes them in one transaction per
+second. They wait in a bounded queue while the database is locked. This never affects recordings: a file without an
+entry is adopted at the next start.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 MAX_WAITING = 200_000
-BATCH_FACTS = 5_000  # of one transaction
-UNLINK_SECONDS = 5.0  # a volume that has not answered for so long hangs
-LONGEST_FLUSH_SECONDS = 20.0  # a locked database is given up after 15
+BATCH_FACTS = 5_000  # facts per transaction
+UNLINK_SECONDS = 5.0  # a volume that does not answer for this long hangs
+LONGEST_FLUSH_SECONDS = 20.0  # the wait for a locked database ends after 15 s
 MAX_EMPTY_FILES = 10_000
-REFUSALS_BEFORE_SINGLES = 10  # flushes in a row: then the facts are tried one by one
-MAX_TRIES_WITHOUT_SUCCESS = 20  # facts, one by one: then it is the database, not the facts
-FIRST_ASK = timedelta(seconds=30)  # after a gap, for what the camera's card has of it: the camera has just come back
+REFUSALS_BEFORE_SINGLES = 10  # consecutive flushes; after them, the facts are tried one by one
+MAX_TRIES_WITHOUT_SUCCESS = 20  # facts tried one by one; if none succeeds, the database is at fault
+FIRST_ASK = timedelta(seconds=30)  # after a gap, before the camera's storage is queried: the camera has just come back
 
 
 class ArchiveDatabase:
-    """An ArchiveLog that writes rows. `run` must be running; `drain` empties it at the end."""
+    """An ArchiveLog that writes rows. `run` must be running; `drain` empties the queue at the end."""
 
     def __init__(self, database: Database, clock: Clock):
         self.database = database
         self._clock = clock
         self._waiting = FactQueue(MAX_WAITING)
         self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
-        self.paths: dict[int, Path] = {}  # of the volumes
+        self.paths: dict[int, Path] = {}  # of the volumes, by number
         self._refused_facts = 0
         self._calls = DiskCalls(UNLINK_SECONDS)
-        self._refusals = 0  # flushes in a row in which the database refused
+        self._refusals = 0  # consecutive flushes that the database refused
         self._writing = asyncio.Lock()
         self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.archive.hash_backlog)
         self.unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
@@ -96,7 +96,7 @@ class ArchiveDatabase:
         self._put(write)
 
     def write(self, rows: Write) -> None:
-        """Queue rows that must come behind the facts told before."""
+        """Queue rows that must be written after the facts queued so far."""
         self._put(rows)
 
     def _put(self, fact: Fact) -> None:
@@ -104,7 +104,7 @@ class ArchiveDatabase:
 
     @property
     def dropped_facts(self) -> int:
-        """Facts that did not fit into the queue, or that the database never takes."""
+        """The number of facts that did not fit into the queue or that the database always refuses."""
         return self._waiting.dropped + self._refused_facts
 
     async def run(self) -> None:
@@ -113,10 +113,10 @@ class ArchiveDatabase:
             await self.flush()
 
     async def flush(self) -> bool:
-        """Write what waits; False where the database refused and it waits on.
+        """Write the queued facts. Return False if the database refused them: they stay queued.
 
-        Once begun it goes to its end although its task is cancelled: a transaction that was committed unnoticed would be
-        written twice.
+        A flush that has begun runs to its end although its task is cancelled: a transaction whose commit went unnoticed
+        would be written twice.
         """
         work = spawn(self._flush_all(), "archive flush")
         try:
@@ -134,7 +134,10 @@ class ArchiveDatabase:
             return True
 
     async def _flush(self) -> bool:
-        """One transaction. What it writes has left the queue: facts that come meanwhile cannot push it out."""
+        """Write one transaction.
+
+        Its facts leave the queue first, so that facts that arrive meanwhile cannot displace them.
+        """
         batch = self._waiting.take(BATCH_FACTS)
         left: Sequence[Fact] = batch
         try:
@@ -146,17 +149,17 @@ class ArchiveDatabase:
         return not left
 
     async def _written(self, batch: Sequence[Fact]) -> Sequence[Fact]:
-        """Write facts; returns those that wait for the database."""
+        """Write facts; return those that must wait for the database."""
         try:
             await self._write(batch)
         except DatabaseUnreachable:
-            return batch  # the database has said so itself (core.database)
+            return batch  # core.database has logged it
         except (StorageError, OperationalError, InterfaceError) as e:
             self._refusals += 1
             log.warning("archive rows wait for the database: %s", e)
             if self._refusals < REFUSALS_BEFORE_SINGLES:
                 return batch
-        except Exception as e:  # noqa: BLE001  # whatever the driver does not take: a contradiction, a value out of range
+        except Exception as e:  # noqa: BLE001  # any refusal by the driver: a contradiction, a value out of range
             log.error("a fact contradicts the archive: %s", _first_line(e))
         else:
             self._refusals = 0
@@ -164,7 +167,7 @@ class ArchiveDatabase:
         return await self._one_by_one(batch)
 
     async def _one_by_one(self, batch: Sequence[Fact]) -> Sequence[Fact]:
-        """One fact that the database refuses must not hold up the others for ever; returns those that wait on."""
+        """Write facts one by one, so that a refused fact does not block the others; return those that must wait."""
         refused: list[Fact] = []
         for at, fact in enumerate(batch):
             try:
@@ -174,7 +177,7 @@ class ArchiveDatabase:
             except (StorageError, OperationalError, InterfaceError):
                 refused.append(fact)
                 if len(refused) == at + 1 >= MAX_TRIES_WITHOUT_SUCCESS:
-                    return batch  # it takes nothing at all: none of these facts is to blame
+                    return batch  # it accepts nothing: none of these facts is to blame
             except Exception as e:  # noqa: BLE001
                 self._drop(fact, e)
         if len(refused) == len(batch):
@@ -198,7 +201,7 @@ class ArchiveDatabase:
                     await write(session)
 
     async def _store(self, session: AsyncSession, segments: Sequence[Segment]) -> None:
-        """Three statements for all segments of the last second, however many."""
+        """Store all segments of the last second with four statements, and one more per empty file."""
         opened = [
             {"stream": s.stream, "start_us": s.start_us, "volume": s.volume, "flags": s.flags}
             for s in segments
@@ -212,7 +215,10 @@ class ArchiveDatabase:
                 await segment_index.forget_open(session, segment.stream, segment.start_us)
 
     async def _unlink_empty_files(self) -> None:
-        """Unlink files in which nothing was written; one that its disk keeps is tried again with the next ones."""
+        """Unlink files in which nothing was written.
+
+        A file that its disk does not remove is tried again with the next ones.
+        """
         waiting = [s for s in self._empty_files if s.size >= 0 and s.volume in self.paths]
         self._empty_files.clear()
         if not waiting:
@@ -236,7 +242,7 @@ class ArchiveDatabase:
 
 
 def _is_empty(segment: Segment) -> bool:
-    """A file in which nothing was written: its name may still be there."""
+    """Return whether nothing was written to the file. Its name may still exist."""
     return not segment.open and not segment.frames
 
 
@@ -245,7 +251,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _remove(files: Sequence[tuple[Segment, Path]]) -> list[tuple[Segment, OSError]]:
-    """Blocking. Returns what could not be unlinked, and why."""
+    """Unlink files. Return those that could not be unlinked, with the errors. Blocking."""
     failed = []
     for segment, path in files:
         try:
@@ -256,13 +262,13 @@ def _remove(files: Sequence[tuple[Segment, Path]]) -> list[tuple[Segment, OSErro
 
 
 async def village_of(session: AsyncSession, camera: str | None) -> str | None:
-    """Who may hear of a camera's event is decided by its village."""
+    """Return the camera's village, which decides who may see its events; None without a camera."""
     return await session.scalar(select(Camera.village).where(Camera.id == camera)) if camera else None
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineSpan:
-    """A stretch of the time line, µs UTC."""
+    """A span of the timeline, µs UTC."""
 
     start_us: int
     end_us: int
@@ -272,7 +278,7 @@ class TimelineSpan:
 async def gaps_between(
     session: AsyncSession, stream: str, start_us: int, end_us: int, now_us: int
 ) -> list[TimelineSpan]:
-    """Gaps that touch [start, end), cut to it; one that goes on ends now."""
+    """Return gaps that touch [start, end), clipped to it; an open gap ends at `now_us`."""
     rows = sorted(await gaps.touching(session, [stream], start_us, end_us), key=lambda g: g.start_us)
     spans = (
         TimelineSpan(max(g.start_us, start_us), min(g.end_us if g.end_us is not None else now_us, end_us), g.cause)

@@ -1,4 +1,4 @@
-"""Where the sound of a stream lies beside its pictures: both are placed by their arrival, and by their sender reports."""
+"""Placement of a stream's audio relative to its video: both are placed by arrival time and RTCP sender reports."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nvr.media.audio import AudioRun
 from nvr.media.fmp4 import TIMESCALE
 from nvr.rtsp.sdp import AudioTrack
 
-MAX_LEAD = 6 * TIMESCALE // 10  # sender reports may move sound against the pictures by no more
+MAX_LEAD = 6 * TIMESCALE // 10  # 90 kHz; sender reports may shift audio against video by at most this
 
 
 class SoundPlacement:
-    """Of one stream; `pictures` is the clock of its pictures."""
+    """Placement for one stream; `pictures` is the clock of its video."""
 
     def __init__(self, pictures: WallClock):
         self._pictures = pictures
@@ -21,20 +21,23 @@ class SoundPlacement:
         self.track: AudioTrack | None = None
 
     def begin_session(self, track: AudioTrack | None) -> None:
-        """A new connection: times start over."""
+        """Start a new connection: times start over."""
         self._clock.restart()
         self.track = track
 
     def report(self, camera_us: int, sound_time: int | None) -> None:
-        """The camera says that its clock read `camera_us` at this time of its sound, in units of its rate."""
+        """Take a sender report: the camera's clock read `camera_us` at `sound_time`, in units of the sampling rate."""
         if self.track is not None and sound_time is not None:
             self._clock.report(camera_us, sound_time * TIMESCALE // self.track.rate)
 
     def place(self, run: AudioRun, track: AudioTrack, arrival_us: int, segment: Writing | None) -> int | None:
-        """When the run begins in the file, in units of its rate; None where it belongs to no file. Its durations may change."""
+        """Return when the run begins in the file, in units of the sampling rate; None if it belongs to no file.
+
+        The durations of the run may change.
+        """
         rate, length = track.rate, sum(run.durations)
         ticks = length * TIMESCALE // rate
-        # What had arrived is the end of the run: it is placed like a picture behind it.
+        # The arrival time belongs to the end of the run: it is placed like a picture that follows the run.
         placed, (lasts, _) = self._clock.place(run.time * TIMESCALE // rate, [ticks, 1], arrival_us)
         if segment is None or segment.sound is not track or not segment.fragments:
             return None
@@ -43,7 +46,7 @@ class SoundPlacement:
         return max(segment.sound_end, (placed + self._lead() - segment.base) * rate // TIMESCALE)
 
     def _lead(self) -> int:
-        """By both tracks' sender reports: how much later the sound was taken than its arrival says (90 kHz)."""
+        """Return how much later than it arrived the audio was captured, by both tracks' sender reports (90 kHz)."""
         pictures, sound = self._pictures.offset_us, self._clock.offset_us
         if pictures is None or sound is None:
             return 0

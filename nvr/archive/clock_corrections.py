@@ -1,10 +1,12 @@
-"""Which files still have to move after the station's clock was set: rows, so that a killed recorder's successor goes on.
+"""Corrections that are pending after the station's clock was set: rows that say which files still have to move.
 
-A row is made in the transaction that moves the stream's gaps, gets rid of names in the transactions that move files, and goes with
-the last one. A recorder whose correction was taken over by another one (a stream that changed its worker) hears so and stops.
+A row allows the successor of a killed recorder to continue. It is created in the transaction that moves the stream's
+gaps, loses names in the transactions that move files, and is deleted with the last one. A recorder whose correction
+another one took over (a stream changed its worker) gets CorrectionTakenOver and stops.
 
-Nothing here removes a name: another recorder may be telling of it at this moment, and then it is the only one that stays. Second names
-that a crash left are no other footage (`is_second_name`), and who goes on with the correction takes them (nvr.refiling.file_moves).
+Nothing here removes a file name: another recorder may be registering it at this moment, and then it is the only one
+that stays. Second names that a crash left are no separate recordings (`is_second_name`); the recorder that continues
+the correction uses them (nvr.refiling.file_moves).
 """
 
 from __future__ import annotations
@@ -23,16 +25,16 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.timeline import ClockStep
 from nvr.tables import ClockCorrection
 
-SHIFTS = 5  # µs by which a new name that is taken already gives way, and one
+SHIFTS = 5  # a new name that is taken is shifted by 1 µs per try; by 0 to 4 µs it is recognised
 
 
 class CorrectionTakenOver(StorageError):
-    """Another recorder has the correction."""
+    """Another recorder has taken over the correction."""
 
 
 @dataclass(slots=True, eq=False)
 class Correction:
-    """Of one stream. `row` is None until it is stored; `resumed`: another run of the recorder began it."""
+    """A correction of one stream. `row` is None until it is stored; `resumed`: another run of the recorder began it."""
 
     step: ClockStep
     row: int | None = None
@@ -61,12 +63,15 @@ async def is_waiting(session: AsyncSession, stream: str) -> bool:
 
 
 async def is_done(session: AsyncSession, correction: Correction) -> bool:
-    """Its row was there and is gone."""
+    """Return whether its row was stored and is gone."""
     return correction.row is not None and await session.get(ClockCorrection, correction.row) is None
 
 
 async def load(session: AsyncSession, worker: str, before: Correction | None = None) -> list[Correction]:
-    """The worker's, in the order in which they are done; those of its stream that come `before` one."""
+    """Return the worker's corrections in the order in which they are done.
+
+    With `before`, return only those of its stream that precede it.
+    """
     query = select(ClockCorrection).where(ClockCorrection.worker == worker).order_by(ClockCorrection.id)
     if before is not None:
         query = query.where(ClockCorrection.stream == before.step.stream, ClockCorrection.id < (before.row or 0))
@@ -79,14 +84,17 @@ async def load(session: AsyncSession, worker: str, before: Correction | None = N
 
 
 async def any_of(session: AsyncSession, worker: str) -> bool:
-    """Whether the worker has some."""
+    """Return whether the worker has corrections."""
     return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.worker == worker).limit(1)) is not None
 
 
 async def current(session: AsyncSession, correction: Correction) -> Correction:
-    """As its row says now: a stop or an error may have come behind a transaction that was committed all the same."""
+    """Return the correction as its row is now.
+
+    A stop or an error may have followed a transaction that was committed.
+    """
     row = await session.get(ClockCorrection, correction.row) if correction.row is not None else None
-    if row is None or not (row.protected or correction.resumed):  # until then it is not known which files move
+    if row is None or not (row.protected or correction.resumed):  # before that, it is not known which files move
         return correction
     return replace(
         correction, step=replace(correction.step, files=tuple(row.files)), protected=row.protected, resumed=True
@@ -94,14 +102,14 @@ async def current(session: AsyncSession, correction: Correction) -> Correction:
 
 
 async def stretches(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:
-    """(stream, since, until) of all that wait of these streams, whoever does them."""
+    """Return (stream, since, until) of all pending corrections of these streams, whichever worker does them."""
     c = ClockCorrection
     rows = await session.execute(select(c.stream, c.since_us, c.until_us).where(c.stream.in_(streams)))
     return {(stream, since, until) for stream, since, until in rows}
 
 
 async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
-    """Of streams with corrections: by how much (µs) the files that begin then are going to move."""
+    """Return the pending moves of the streams that have corrections: start of a file → shift, µs."""
     found = dict[str, dict[int, int]]()
     query = select(ClockCorrection).where(ClockCorrection.stream.in_(streams)).order_by(ClockCorrection.id)
     for row in await session.scalars(query):
@@ -110,26 +118,26 @@ async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, 
 
 
 async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
-    """Rows of these streams that are other workers'."""
+    """Return the ids of these streams' rows that belong to other workers."""
     others = ClockCorrection.worker != worker
     return set(await session.scalars(select(ClockCorrection.id).where(others, ClockCorrection.stream.in_(streams))))
 
 
 async def take_over(session: AsyncSession, worker: str, streams: Collection[str]) -> list[Correction]:
-    """Corrections of these streams that other workers left; they are this one's from now on."""
+    """Assign corrections of these streams that other workers left to this one, and return them."""
     found = await left_to(session, worker, streams)
     await session.execute(update(ClockCorrection).where(ClockCorrection.id.in_(found)).values(worker=worker))
     return [c for c in await load(session, worker) if c.row in found]
 
 
 async def keep(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
-    """These are to move. Raises TakenOver."""
+    """Store the files that are to move. Raises CorrectionTakenOver."""
     if (row := await _own(session, worker, correction)) is not None:
         row.files, row.protected = sorted(files), True
 
 
 async def moved(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
-    """These have their new names with this transaction. Raises TakenOver."""
+    """Remove the files that get their new names in this transaction from the row. Raises CorrectionTakenOver."""
     if (row := await _own(session, worker, correction)) is not None:
         row.files = sorted(set(row.files) - set(files))
 
@@ -139,7 +147,7 @@ async def forget(session: AsyncSession, correction: Correction) -> None:
 
 
 async def _own(session: AsyncSession, worker: str, correction: Correction) -> ClockCorrection | None:
-    if correction.row is None:  # the database refused it: then it is done as long as this recorder lives
+    if correction.row is None:  # the database refused the row: the correction lasts only as long as this recorder
         return None
     row = await session.get(ClockCorrection, correction.row, with_for_update=True, populate_existing=True)
     if row is None or row.worker != worker:
@@ -155,7 +163,7 @@ class PendingMoves:
     files: frozenset[int]
 
     def sources(self, start_us: int) -> list[int]:
-        """Starts of the files of which this may be the second name."""
+        """Return the starts of the files of which this may be the second name."""
         return [s for shift in range(SHIFTS) if (s := start_us - self.by_us - shift) in self.files]
 
 
@@ -165,15 +173,17 @@ async def moves(session: AsyncSession, stream: str) -> list[PendingMoves]:
 
 
 def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection[PendingMoves]) -> bool:
-    """Blocking. The file without an entry is one of these that has its new name already, or a copy: it is told of, or taken again,
-    when the correction goes on. Raises OSError."""
+    """Return whether the file without an entry is a second name, or a copy, of one of these files.
+
+    It is registered, or used again, when the correction continues. Blocking; raises OSError.
+    """
     path = segment_index.path_of(volumes, segment)
     sources = (s for m in given for s in m.sources(segment.start_us))
     return any(same(segment_index.path_of(volumes, replace(segment, start_us=s)), path) for s in sources)
 
 
 def same(first: Path, second: Path) -> bool:
-    """Blocking. Two names of one file, or a whole copy. Raises OSError."""
+    """Return whether these are two names of one file, or one is a whole copy. Blocking; raises OSError."""
     try:
         return second.samefile(first) or filecmp.cmp(first, second, shallow=False)
     except FileNotFoundError:

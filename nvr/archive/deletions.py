@@ -1,9 +1,9 @@
-"""What retention deleted stays told: a row a stream and day with number, bytes and a digest over the SHA-256 of each file (R-RET-2).
+"""Log of what retention deleted: per stream and day, the count, bytes and a digest of the files' SHA-256 (R-RET-2).
 
-A file's SHA-256 is made while it is written and stands in its entry (nvr.archive.segment_index), in earlier copies of the database, in exported
-bundles. The digest goes on from file to file in the order of time, so a day is a row of constant size; a file that goes later
-than a newer one of its volume (a hold was on it) begins a run of its own. With the entries of before, digests are computed anew
-and compared: `compare`.
+A file's SHA-256 is computed while it is written and is stored in its entry (nvr.archive.segment_index), in earlier
+copies of the database and in exported bundles. The digest continues from file to file in order of time, so that the row
+of a day has constant size. A file that is deleted later than a newer one of its volume (it was held) begins a run of
+its own. From the earlier entries, the digests can be recomputed and compared: `compare`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ from nvr.archive.segment_index import NO_HASH, Segment, unpack
 from nvr.tables import FootageDeletion
 
 KEPT_DAYS = 1100  # three years, as long as the audit trail
-MAX_RUNS = 64  # of a day; beyond, files go into the last one in the order in which they were deleted
-JOINT_US = 2_000_000  # between a file and the next one
-Run = dict[
-    str, Any
-]  # volume; first, last: starts of files, until: the last one's end, µs UTC; files; unhashed: of these without a hash; digest
+MAX_RUNS = 64  # per day; beyond this, files are added to the last run in the order of their deletion
+JOINT_US = 2_000_000  # largest distance between a file and the next one
+# volume; first, last: starts of files; until: end of the last one (µs UTC); files; unhashed: files without hash; digest
+Run = dict[str, Any]
 
 
 async def note(session: AsyncSession, now: datetime, gone: Sequence[Segment]) -> None:
-    """Segments of one stream are being deleted: in the transaction that flags them."""
+    """Record segments of one stream that are being deleted, in the transaction that flags them."""
     by_day: dict[str, list[Segment]] = {}
     for segment in gone:
         by_day.setdefault(day_of(segment.start_us), []).append(segment)
@@ -48,7 +47,7 @@ async def note(session: AsyncSession, now: datetime, gone: Sequence[Segment]) ->
 
 
 async def forget(session: AsyncSession, now_us: int) -> None:
-    """Drop the rows of days more than KEPT_DAYS ago."""
+    """Delete the rows of days more than KEPT_DAYS ago."""
     await session.execute(delete(FootageDeletion).where(FootageDeletion.day < day_of(now_us - KEPT_DAYS * DAY_US)))
 
 
@@ -58,7 +57,10 @@ async def of_day(session: AsyncSession, streams: Collection[str], day: str) -> l
 
 
 def entries_of_copy(path: str, stream: str, day: str) -> list[Segment]:
-    """Blocking. Segments of a stream that began on a day, as an earlier copy of the SQLite database has them. Raises UsageError."""
+    """Return the segments of a stream that began on a day, from an earlier copy of the SQLite database.
+
+    Blocking; raises UsageError.
+    """
     hour = int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=timezone.utc).timestamp()) // 3600
     query = "SELECT hour, volume, entries FROM footage WHERE stream = ? AND hour BETWEEN ? AND ? ORDER BY hour, volume"
     try:
@@ -76,7 +78,7 @@ def day_of(start_us: int) -> str:
 
 
 def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
-    """The runs with these files added."""
+    """Return the runs with these files added."""
     found = [dict(run) for run in runs]
     for s in sorted(gone, key=lambda s: s.start_us):
         run = _continued(found, s)
@@ -99,7 +101,7 @@ def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
 
 
 def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
-    """The run that goes on with a file: the last one before it, unless files of another run may lie between the two."""
+    """Return the run that a file continues: the last one before it, unless another run may have files in between."""
     ours = [run for run in runs if run["volume"] == s.volume]
     before = max((run for run in ours if run["last"] < s.start_us), key=lambda run: run["last"], default=None)
     if before is not None:
@@ -112,20 +114,28 @@ def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
 
 
 def _next(digest: str, s: Segment) -> str:
-    """SHA-256 of the digest so far and of stream, start, end (µs UTC), size and SHA-256 of the file, in ASCII."""
+    """Return the SHA-256 of the digest so far and the file's stream, start, end (µs UTC), size, SHA-256, in ASCII."""
     line = f"{digest} {s.stream} {s.start_us} {s.end_us} {s.size} {s.sha256.hex()}\n"
     return hashlib.sha256(line.encode("ascii")).hexdigest()
 
 
 def compare(runs: Sequence[Run], recorded: Sequence[Segment], still_there: Collection[int] = ()) -> str:
-    """Whether the deleted files are those that were `recorded` in one stream (entries of before, of that day), as a sentence;
-    empty: they are. `still_there`: starts of those that were not deleted yet."""
+    """Return how the deleted files differ from those `recorded` in one stream; empty if they do not.
+
+    `recorded`: earlier entries of that day. `still_there`: starts of the files that were not deleted yet.
+    """
     left = [s for s in recorded if s.start_us not in still_there]
-    for run in reversed(runs):  # a later run lies inside an earlier one's time
+    for run in reversed(runs):  # a later run lies within the time of an earlier one
         mine = [s for s in left if s.volume == run["volume"] and run["first"] <= s.start_us <= run["last"]]
         if len(mine) != run["files"]:
-            return f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, and {len(mine)} were recorded"
+            return (
+                f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, "
+                f"and {len(mine)} were recorded"
+            )
         if extended([], mine)[0]["digest"] != run["digest"]:
-            return f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on are not those that were recorded"
+            return (
+                f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on "
+                "are not those that were recorded"
+            )
         left = [s for s in left if s not in mine]
     return f"{len(left)} files that were recorded are neither there nor among those that were deleted" if left else ""

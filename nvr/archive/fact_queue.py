@@ -1,7 +1,7 @@
-"""The queue between a recorder and the database: bounded, in order, and constant time per fact.
+"""The queue of facts between a recorder and the database: bounded, in order, and constant time per fact.
 
-While the database is locked or slow, facts wait here. When the queue is full, the oldest entries of files are dropped first,
-because recovery adopts files without an entry at the next start; nobody else knows about gaps and events.
+Facts wait here while the database is locked or slow. When the queue is full, the oldest entries of files are dropped
+first, because recovery adopts files without an entry at the next start; gaps and events exist nowhere else.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ Fact = Segment | Write
 
 
 class FactQueue:
-    """`dropped`: facts that did not fit, since the start."""
+    """`dropped` counts the facts that did not fit since the start."""
 
     def __init__(self, limit: int):
         self.limit = limit
         self._files: deque[tuple[int, Fact]] = deque()
         self._others: deque[tuple[int, Fact]] = deque()
-        self._first, self._next = (
-            0,
-            0,
-        )  # sequence numbers: of the next fact that is put back, and of the next that is put
+        # Sequence numbers: the lowest of the facts that were put back, and the next for a new fact.
+        self._first, self._next = 0, 0
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -40,11 +38,11 @@ class FactQueue:
         self._drop_oldest()
 
     def take(self, most: int) -> list[Fact]:
-        """Remove and return the oldest facts, in order."""
+        """Remove and return up to `most` of the oldest facts, in order."""
         return [self._pop_oldest() for _ in range(min(most, len(self)))]
 
     def put_back(self, facts: Iterable[Fact]) -> None:
-        """Return facts that `take` gave and that could not be written: they are the oldest again."""
+        """Return facts that `take` removed and that could not be written to the front of the queue."""
         for fact in reversed(list(facts)):
             self._first -= 1
             (self._files if isinstance(fact, Segment) else self._others).appendleft((self._first, fact))

@@ -1,4 +1,7 @@
-"""Which names a stream gave its files since the station's clock runs as it does: should that clock have been wrong, they move."""
+"""The file names that a stream has assigned since the last change of the station's clock.
+
+If that clock was wrong, they change.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,20 @@ from array import array
 from nvr.archive.timeline import ClockStep
 
 MAX_REFILED = 400  # names of a stream's first files that are remembered; the archive knows the others
-MAX_STEPS = 4  # of which corrections may still wait
+MAX_STEPS = 4  # newest clock changes whose corrections may still be pending
 
 
 class FiledNames:
-    """Of one stream. Names are the files' starts, µs UTC."""
+    """File names of one stream. A name is the start of its file, µs UTC."""
 
     def __init__(self) -> None:
-        self.since_us = 0  # since when the clock runs as it does
+        self.since_us = 0  # since when the clock has its current setting, µs UTC
         self._names = array("q")  # of the first files since then
-        self._more = False  # there are more
-        self._after: list[list[int]] = []  # for each of the newest steps, the files since
+        self._more = False  # there are more files than `_names` holds
+        self._after: list[list[int]] = []  # for each of the newest clock changes, the files since it
 
     def add(self, start: int) -> None:
-        """A file was named by the clock as it is."""
+        """Record a file that the current clock named."""
         for after in self._after:
             if len(after) < MAX_REFILED:
                 after.append(start)
@@ -30,13 +33,16 @@ class FiledNames:
             self._more = True
 
     def step(self, stream: str, by_us: int, until_us: int | None) -> ClockStep | None:
-        """The clock was set by so much when the stream was covered until `until_us`; returns what has to move, None: nothing."""
+        """Apply a clock change of `by_us` at which the stream was covered until `until_us`.
+
+        Return what must be moved; None: nothing.
+        """
         since, names, found = min(self.since_us, *self._names[:1]), tuple(self._names), None
         if until_us is not None:
             since = min(since, until_us)
             self._after = [*self._after[-MAX_STEPS:], []]
             found = ClockStep(stream, since, until_us, by_us, names, self._more, self._after[-1])
-        # What was moved moves again with the next step: this one may have been the mistake.
+        # Files that were moved move again at the next change, because this one may have been the error.
         self._names = array("q", (start + by_us for start in names))
         self.since_us = since + by_us
         return found

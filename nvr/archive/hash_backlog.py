@@ -1,5 +1,8 @@
-"""Files that went unhashed get their SHA-256 in quieter times: the processor fell behind, or the disk refused
-their end; those are completed as after a crash."""
+"""Hashes files that were closed without a SHA-256, at quieter times.
+
+Either the CPU fell behind, or the disk refused the end of the file. Files of the second kind are completed as after a
+crash.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from nvr.storage.volumes import remedy
 from nvr.tables import Footage
 
 LOOK_BACK_HOURS = 26
-AT_ONCE = 50  # files in one round
+AT_ONCE = 50  # files per round
 SEAL_SECONDS = 120.0  # for one file: a disk that takes longer hangs
 log = logging.getLogger(__name__)
 
@@ -34,9 +37,10 @@ async def seal(
     calls: DiskCalls | None = None,
     failed: Callable[[int, OSError], object] = lambda _volume, _error: None,
 ) -> int:
-    """Hash some unhashed files of the last day; returns how many waited, `AT_ONCE` at most. The oldest are looked after by `archive verify`.
+    """Hash some unhashed files of the last day; return how many were waiting, `AT_ONCE` at most.
 
-    A volume that does not answer within the limit of `calls` is left for this round, and `failed` hears of it.
+    `archive verify` hashes older files. A volume that does not answer within the limit of `calls` is skipped for this
+    round, and `failed` is called.
     """
     calls = calls or DiskCalls(SEAL_SECONDS)
     wanted = set(streams)
@@ -72,16 +76,14 @@ def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[S
 
 
 def _sealed(segment: Segment, path: Path) -> Segment | None:
-    """The entry with its hash; None where the file is gone, or its disk still takes nothing."""
+    """Return the entry with its hash; None if the file is gone or its disk still refuses writes."""
     try:
         if gop_index.is_closed(path):
-            flags, size = (
-                segment.flags & ~segment_index.UNHASHED,
-                path.stat().st_size,
-            )  # an earlier try may have completed it
+            # An earlier try may have completed the file.
+            flags, size = segment.flags & ~segment_index.UNHASHED, path.stat().st_size
             return replace(segment, flags=flags, size=size, sha256=sha256_of(path))
         whole = complete(segment, path)
-        # It ends where its gap begins, though a part of its last GOP lies behind.
+        # Keep the end at which its gap begins, although a part of its last GOP lies after it.
         return replace(whole, end_us=segment.end_us, lost=segment.lost) if whole is not None else None
     except OSError:
         return None

@@ -1,4 +1,7 @@
-"""Holds: footage that retention must not remove (R-RET-2). Made and ended with an audit row in the same transaction."""
+"""Holds: recordings that retention must not remove (R-RET-2).
+
+Every change writes an audit row in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ from nvr.tables import Footage, Hold
 log = logging.getLogger(__name__)
 
 WARNED_BEFORE = timedelta(days=14)
-CLOSED_CASE = timedelta(days=14)  # for which a hold goes on after its case was closed
-MAX_ROWS_SUMMED = 10_000  # of footage, for the size of the holds of a page: about 400 camera-days
-MOST_PLACES = 8  # of one hold, when clocks moved what it protects; beyond, what lies between is held as well
+CLOSED_CASE = timedelta(days=14)  # a hold lasts this long after its case was closed
+MAX_ROWS_SUMMED = 10_000  # rows of footage summed for the hold sizes of one page: about 400 camera-days
+MOST_PLACES = 8  # ranges of one hold after clock corrections; more are merged, and the time between is held too
 
 
 async def add(
@@ -43,10 +46,11 @@ async def add(
     lasts: timedelta,
     case: int | None = None,
 ) -> int:
-    """Hold a camera's footage of [start, end); returns the hold's number. `case`: the one that needs it, which the caller checked.
+    """Hold a camera's recordings of [start, end) and return the hold's number.
 
-    Raises NotFoundError, UsageError."""
-    if await session.get(Camera, camera, with_for_update=True) is None:  # waits for what is being deleted of it
+    `case`: the case that needs it; the caller has checked it. Raises NotFoundError, UsageError.
+    """
+    if await session.get(Camera, camera, with_for_update=True) is None:  # waits for a concurrent deletion
         raise NotFoundError(f"there is no camera '{camera}'")
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
@@ -82,7 +86,7 @@ async def add(
 
 
 async def release(session: AsyncSession, now: datetime, number: int, actor: str, reason: str) -> None:
-    """End a hold. Raises NotFoundError, ConflictError where it has ended."""
+    """End a hold. Raises NotFoundError; ConflictError if it has ended already."""
     hold = await session.get(Hold, number)
     if hold is None:
         raise NotFoundError(f"there is no hold {number}")
@@ -95,9 +99,9 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
 async def review(
     session: AsyncSession, now: datetime, number: int, actor: str, reason: str, lasts: timedelta
 ) -> datetime:
-    """A person looked whether a hold is still needed, and lets it last from now; returns its new end.
+    """Extend a hold that a person has reviewed and still needs: it lasts `lasts` from now. Return its new end.
 
-    Raises NotFoundError, UsageError, ConflictError where it has ended.
+    Raises NotFoundError, UsageError; ConflictError if it has ended already.
     """
     hold = await session.get(Hold, number)
     if hold is None:
@@ -115,8 +119,11 @@ async def review(
 
 
 async def follow(session: AsyncSession, now: datetime, camera: str, since_us: int, until_us: int, by_us: int) -> None:
-    """Footage of [since, until) gets names `by_us` later: what holds protect of it stays held. Where it was stays held, too: the
-    new names may be the mistake, and other streams have yet to move."""
+    """Extend the holds on recordings of [since, until), whose names change by `by_us`.
+
+    The new range is held as well. The old range stays held, because the new names may be the error and other streams
+    have not moved yet.
+    """
     await session.get(Camera, camera, with_for_update=True)
     ours = (await session.scalars(select(Hold).where(Hold.camera == camera, Hold.released_at.is_(None)))).all()
     for hold in [h for h in ours if h.start_us < until_us and h.end_us > since_us]:
@@ -156,8 +163,10 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
 
 
 async def case_closed(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
-    """The case is closed: its holds end CLOSED_CASE from now at the latest, unless a person reviews them; each is told. Returns
-    how many."""
+    """Limit the holds of a closed case: they end CLOSED_CASE from now at the latest, unless a person reviews them.
+
+    Announce each hold. Return their number.
+    """
     ours = select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera)
     in_force = (Hold.case == case, Hold.released_at.is_(None), Hold.expires_at > now)
     found = (await session.execute(ours.where(*in_force).order_by(Hold.id))).all()
@@ -188,7 +197,10 @@ async def page(
     before: int | None = None,
     limit: int = 50,
 ) -> list[tuple[Hold, Camera]]:
-    """Holds of cameras in a scope, newest first, in force or (`ended`) not any more; `before`: number of the last one seen."""
+    """Return holds of cameras in a scope, newest first: those in force, or (`ended`) those that ended.
+
+    `before`: number of the last hold on the previous page.
+    """
     over = Hold.released_at.is_not(None) | (Hold.expires_at <= now)
     query = select(Hold, Camera).join(Camera, Camera.id == Hold.camera).where(within(Camera.village, villages))
     query = query.where(over if ended else ~over)
@@ -198,7 +210,7 @@ async def page(
 
 
 async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int | None]:
-    """Bytes of the footage that each hold protects now; None for those beyond MAX_ROWS_SUMMED rows of footage."""
+    """Return the bytes that each hold protects now; None for those beyond MAX_ROWS_SUMMED rows of footage."""
     found: dict[int, int | None] = {}
     rows_left = MAX_ROWS_SUMMED
     for hold in held_by:
@@ -214,13 +226,16 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
 
 
 def _bytes(rows: Sequence[Any], hold: Hold) -> int:
-    """Blocking."""
+    """Return the bytes that a hold protects in these rows. Blocking."""
     entries = (s for row in rows for s in segment_index.unpack(*row))
     return sum(s.size for s in entries if s.start_us < hold.end_us and s.end_us > hold.start_us)
 
 
 async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
-    """Tell, once, of holds that end within WARNED_BEFORE: the footage goes with them. Returns of how many."""
+    """Announce, once, the holds that end within WARNED_BEFORE. Return their number.
+
+    The recordings are deleted when their hold ends.
+    """
     ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNED_BEFORE)
     found = (await session.execute(
         select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera).where(ending, Hold.told_at.is_(None))
@@ -235,7 +250,7 @@ def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more
     log.warning(
         "hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason
     )
-    if hold.case is None:  # else whoever sees the camera may not see the case
+    if hold.case is None:  # otherwise a person who sees the camera could see the case
         more["reason"] = hold.reason
     events.append(
         session,
@@ -251,9 +266,10 @@ def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more
 
 
 async def protecting(session: AsyncSession, trust: ClockTrust, camera: str | None = None) -> Sequence[Hold]:
-    """Holds that deletion respects, of all cameras or of one, whose row stays locked: no hold is made until the session ends.
+    """Return the holds that deletion must respect, of all cameras or of one.
 
-    While the time is not known no hold is over; a step of the clock ends none, either.
+    The row of that camera stays locked, so that no hold is added until the session ends. No hold counts as over while
+    the time is not trusted; a clock step does not end one either.
     """
     query = select(Hold).where(Hold.released_at.is_(None))
     if camera is not None:
@@ -268,13 +284,16 @@ def _is_over(hold: Hold, trust: ClockTrust) -> bool:
 
 
 async def active_holds(session: AsyncSession, now: datetime | None) -> Sequence[Hold]:
-    """Holds in force; `now` None: the time is not known, and none that was not released is over."""
+    """Return the holds in force.
+
+    `now` None: the time is not known, and every hold that was not released is in force.
+    """
     in_force = select(Hold).where(Hold.released_at.is_(None))
     return (await session.scalars(in_force if now is None else in_force.where(Hold.expires_at > now))).all()
 
 
 def not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
-    """Conditions that leave out rows of which every segment is held: their hour lies inside a hold."""
+    """Return conditions that exclude rows of which every segment is held: their hour is inside a hold."""
     covered = []
     for h in holds:
         first, last = -(-h.start_us // HOUR_US), h.end_us // HOUR_US - 1  # whole hours inside

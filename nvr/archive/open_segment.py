@@ -24,16 +24,16 @@ class Writing:
     lost_before: int
     origin: int = 0  # placed time of the sink's first picture; viewers count from it
     sound: AudioTrack | None = None
-    sound_end: int = 0  # units of the sound's rate
+    sound_end: int = 0  # in units of the audio's sampling rate
     frames: int = 0
     fragments: int = 0
     newest: int = 0  # placed time of its last picture
     end: int = 0  # placed time, 90 kHz
-    failed: bool = False  # the disk refused it while it was open: its gap runs
+    failed: bool = False  # the disk refused a write while the file was open: its gap has begun
     gops: list[gop_index.Gop] = field(default_factory=list)
 
 
 def written_us(segment: Writing) -> int:
-    """What the disk has taken of it, up to its last whole GOP."""
+    """Return the media time (µs) that the disk has accepted, up to the last whole GOP."""
     done = [g for g in segment.gops if g.offset + g.size <= segment.file.written]
     return done[-1].time_us + done[-1].duration_us if done else 0

@@ -1,7 +1,6 @@
-"""Readers of the log: coverage, GOPs and keyframes of recorded streams, the open segment included.
+"""Read access to the archive: coverage, GOPs and keyframes of recorded streams, the open segment included.
 
-Nothing here decodes. File reads run in threads; a file that vanished meanwhile (retention) is
-simply passed over.
+Nothing here decodes. Threads read the files; a file that retention removed meanwhile is skipped.
 """
 
 from __future__ import annotations
@@ -25,27 +24,27 @@ from nvr.archive.segment_index import Segment
 from nvr.media import fmp4, gop_index, gradual_refresh
 from nvr.media.gop_index import Gop
 
-MAX_PARTIAL = 3  # GOPs at the live edge whose refresh may not be complete …
-PARTIAL_US = 1_000_000  # … so far apart at least
-MAX_READ = 48_000_000  # bytes that one question reads of a stream for its keyframes and what makes them whole
-JOINED_US = 100_000  # between two files that go on with each other
+MAX_PARTIAL = 3  # further tries for GOPs at the live edge whose refresh may be incomplete …
+PARTIAL_US = 1_000_000  # … at least this far apart
+MAX_READ = 48_000_000  # bytes that one request reads of a stream for its keyframes and their refresh
+JOINED_US = 100_000  # largest distance between two consecutive files
 
 
 @dataclass(frozen=True, slots=True)
 class LocatedGop:
-    """A GOP on the time line. Times µs UTC."""
+    """A GOP on the timeline. Times in µs UTC."""
 
     start_us: int
     end_us: int
     path: Path
     offset: int
     size: int
-    segment_us: int  # start of its segment: with the stream, the segment's name
+    segment_us: int  # start of its segment, which with the stream identifies the segment
 
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """A coded keyframe with all that a decoder needs."""
+    """A coded keyframe with everything that a decoder needs."""
 
     stream: str
     at_us: int
@@ -53,20 +52,20 @@ class Keyframe:
     configuration: bytes  # avcC or hvcC record
     data: bytes  # NAL units with 4-byte lengths
     gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
-    # Of a stream with gradual refresh: the coded pictures behind it until the picture is whole (nvr.media.gradual_refresh). `at_us` is the time
-    # of the first.
+    # With gradual refresh: the coded pictures that follow until the picture is complete (nvr.media.gradual_refresh).
+    # `at_us` is the time of the first picture.
     following: tuple[bytes, ...] = ()
     refresh_us: int = 0  # from the first to the last of these pictures
-    unusable: str = ""  # why no picture comes of it
+    unusable: str = ""  # why it yields no picture; empty: it is usable
 
     @property
     def whole_us(self) -> int:
-        """From when on the picture is whole, µs UTC."""
+        """The time from which the picture is complete, µs UTC."""
         return self.at_us + self.refresh_us
 
 
 class ArchiveReader:
-    """`run`: in whose threads files are read."""
+    """Reads the archive. `run` runs file reads in threads."""
 
     def __init__(self, database: Database, clock: Clock, run: RunInThread = asyncio.to_thread):
         self._database = database
@@ -74,7 +73,7 @@ class ArchiveReader:
         self._clock = clock
 
     async def segments(self, stream: str, start_us: int, end_us: int) -> list[tuple[Segment, Path]]:
-        """Segments that touch [start, end), oldest first, with the places of their files."""
+        """Return the segments that touch [start, end), oldest first, with the paths of their files."""
         async with self._database.reading() as session:
             return await self._located(session, [stream], start_us, end_us)
 
@@ -86,7 +85,7 @@ class ArchiveReader:
         return [(s, segment_index.path_of(volumes, s)) for s in found if s.volume in volumes]
 
     async def coverage(self, stream: str, start_us: int, end_us: int) -> list[TimelineSpan]:
-        """Recorded spans and gaps with cause in [start, end), in order of time."""
+        """Return recorded spans and gaps with their causes in [start, end), in order of time."""
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
             closed = (await segment_index.spans(session, [stream], start_us, end_us))[stream]
@@ -106,26 +105,28 @@ class ArchiveReader:
         return sorted(spans + gaps, key=lambda s: s.start_us)
 
     async def gops(self, stream: str, start_us: int, end_us: int, limit: int = 5000) -> list[LocatedGop]:
-        """GOPs that touch [start, end), oldest first."""
+        """Return the GOPs that touch [start, end), oldest first."""
         rows = await self.segments(stream, start_us, end_us)
         return await self._run(_all_gops, rows, start_us, end_us, limit)
 
     async def keyframes(
         self, stream: str, start_us: int, end_us: int, limit: int = 50, *, step_us: int = 0
     ) -> list[Keyframe]:
-        """Keyframes with start <= time < end, oldest first, at least `step_us` apart; fewer than there are where they are large, or
-        where the refresh of one lasts until behind others."""
+        """Return keyframes with start <= time < end, oldest first, at least `step_us` apart.
+
+        There are fewer than recorded if they are large, or if the refresh of one overlaps others.
+        """
         gops = [g for g in await self.gops(stream, start_us, end_us) if start_us <= g.start_us < end_us]
         return await self._run(partial(_read_keyframes, stream, gops, limit, step_us=step_us))
 
     async def latest_keyframes(self, stream: str, seconds: float, limit: int = 12) -> list[Keyframe]:
-        """The newest keyframes of the last `seconds`, oldest first."""
+        """Return the newest keyframes of the last `seconds`, oldest first."""
         return (await self.newest_keyframes([stream], seconds, limit)).get(stream, [])
 
     async def newest_keyframes(
         self, streams: Sequence[str], seconds: float, limit: int = 12
     ) -> dict[str, list[Keyframe]]:
-        """As `latest_keyframes`, of many streams with one question to the database. Streams without any are left out."""
+        """As `latest_keyframes`, for many streams with one database query. Streams without keyframes are left out."""
         now_us = to_microseconds(self._clock.now())
         start_us, end_us = now_us - int(seconds * 1e6), now_us + 60_000_000
         async with self._database.reading() as session:
@@ -136,13 +137,13 @@ class ArchiveReader:
         return await self._run(_newest_of_all, rows, start_us, end_us, limit)
 
     async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
-        """The keyframe of the GOP that holds `at_us`."""
+        """Return the keyframe of the GOP that contains `at_us`; None if there is none."""
         gops = await self.gops(stream, at_us, at_us + 1)
         frames = await self._run(_read_keyframes, stream, gops, 1)
         return frames[0] if frames else None
 
     async def newest_end(self, stream: str) -> int | None:
-        """Wall time at which the newest segment ends; None where nothing is recorded."""
+        """Return the wall time at which the newest segment ends; None if nothing is recorded."""
         async with self._database.reading() as session:
             segment = await segment_index.newest(session, stream)
             volumes = await segment_index.volume_paths(session)
@@ -160,7 +161,7 @@ def _open_end(segment: Segment, path: Path) -> int:
 def _gops_of(segment: Segment, path: Path) -> list[Gop]:
     try:
         return gop_index.read(path, segment.media_us)
-    except OSError:  # gone, or its disk does not give it (nvr.playback.clip.unreadable tells)
+    except OSError:  # removed, or its disk cannot read it (nvr.playback.clip.unreadable reports it)
         return []
 
 
@@ -204,7 +205,10 @@ def _locate(segment: Segment, path: Path, gops: Sequence[Gop]) -> list[LocatedGo
 
 
 def _read_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int, *, step_us: int = 0) -> list[Keyframe]:
-    """The oldest. No picture is part of two refreshes: a point within the one before is passed over."""
+    """Return the oldest keyframes.
+
+    No picture belongs to two refreshes: a start point within the previous refresh is skipped.
+    """
     files, frames, tries, free_us = _Files(stream, gops), list[Keyframe](), 0, -1
     for i, gop in enumerate(gops):
         if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
@@ -219,9 +223,9 @@ def _read_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int, *, step
 
 
 def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> list[Keyframe]:
-    """The newest, oldest first; the same holds."""
+    """Return the newest keyframes, oldest first. As above, no picture belongs to two refreshes."""
     files, frames, tries = _Files(stream, gops), list[Keyframe](), 0
-    until_us, last_us = 2**62, 0  # so far a refresh may reach; how long the last one took
+    until_us, last_us = 2**62, 0  # limit for the end of a refresh; duration of the last refresh
     for i in range(len(gops) - 1, -1, -1):
         if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
             break
@@ -229,7 +233,7 @@ def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> li
             continue
         tries += 1
         frame = files.keyframe(i)
-        if frame is None:  # it is not whole yet: nor is one just before it
+        if frame is None:  # incomplete, and so is one just before it
             until_us = min(until_us, gops[i].start_us - PARTIAL_US) if not frames else until_us
             continue
         last_us = frame.refresh_us
@@ -240,7 +244,7 @@ def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> li
 
 
 class _Files:
-    """Keyframes of the GOPs of one stream. Blocking."""
+    """Reads the keyframes of one stream's GOPs. Blocking."""
 
     def __init__(self, stream: str, gops: Sequence[LocatedGop]):
         self.allowance = gradual_refresh.Allowance(MAX_READ)
@@ -248,7 +252,7 @@ class _Files:
         self._configurations: dict[Path, tuple[str, bytes]] = {}
 
     def keyframe(self, i: int) -> Keyframe | None:
-        """The one that begins GOP `i`; None where it cannot be read, or is not whole yet."""
+        """Return the keyframe that begins GOP `i`; None if it cannot be read or is not complete yet."""
         gop = self._gops[i]
         try:
             if gop.path not in self._configurations:
@@ -267,7 +271,10 @@ class _Files:
             return None
 
     def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
-        """A GOP's first picture, which is no keyframe, with what a decoder needs behind it. Raises OSError."""
+        """Return a GOP's first picture, which is no keyframe, with the pictures after it that a decoder needs.
+
+        Return None if they are not complete yet. Raises OSError.
+        """
         gop = self._gops[i]
         needed, period = (
             gradual_refresh.pictures_needed(frame.data, frame.codec),
@@ -282,7 +289,7 @@ class _Files:
         return replace(frame, following=tuple(found.pictures), refresh_us=media_to_us(found.lasts))
 
     def _places(self, i: int) -> Iterator[gradual_refresh.Place]:
-        """Where GOP `i` begins, and each later file that goes on with the one before."""
+        """Yield where GOP `i` begins, and each later file that continues the previous one."""
         path, file_end = self._gops[i].path, self._gops[i].end_us
         yield path, self._gops[i].offset
         for k in range(i + 1, len(self._gops)):

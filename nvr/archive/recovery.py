@@ -1,14 +1,14 @@
-"""What a recorder does before it records: bring its streams' files and index together after a crash.
+"""Start-up recovery: makes the files and the index of a recorder's streams consistent after a crash, before it records.
 
-- a file that was being written is cut back to its last whole fragment, gets its index and its hash, and an entry;
-- a removal that was under way is finished;
-- a file of the last two days without an entry (the database was locked, or lost) is adopted;
-- of a damaged file what can be read is salvaged; it, and what is no segment file, moves to the volume's quarantine: nothing
-  is deleted, and a file that its disk does not give is left for the next time;
-- a volume that is away keeps its entries, and is looked at when it is back (`recover_volume`);
-- a hole in the time line of the last hours, of which nobody could tell, becomes a gap.
+- A file that was being written is truncated after its last whole fragment and gets its index, its hash and an entry.
+- An interrupted deletion is finished.
+- A file of the last two days without an entry (the database was locked, or lost) is adopted.
+- The readable parts of a damaged file are salvaged. The original, and files that are no segment files, move to the
+  volume's quarantine. Nothing is deleted, and a file that its disk cannot read is left for the next time.
+- An absent volume keeps its entries and is checked when it returns (`recover_volume`).
+- A hole in the timeline of the last hours that nobody could report becomes a gap.
 
-It looks only at what a crash can have touched, so a station with a month of footage starts in seconds.
+Recovery looks only at what a crash can have affected, so that a station with a month of recordings starts in seconds.
 `archive verify` (nvr.archive.verify) compares everything.
 """
 
@@ -44,22 +44,22 @@ from nvr.tables import FILLABLE, Footage, Gap, OpenSegment, StreamUsage, Volume
 log = logging.getLogger(__name__)
 
 LOOK_BACK_DAYS = 2
-MOUNT_SECONDS = 10.0  # a volume that has not answered for so long is taken for away
+MOUNT_SECONDS = 10.0  # a volume that does not answer for this long counts as absent
 HOLES_US = 6 * HOUR_US
 
 
 @dataclass(slots=True)
 class RecoveryReport:
-    """What start-up recovery found and mended; lists hold paths."""
+    """What start-up recovery found and repaired; lists hold paths."""
 
     closed: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
-    quarantined: list[str] = field(default_factory=list)  # where they lay
-    unreadable: list[str] = field(default_factory=list)  # their disk does not give them; left as they are
-    waiting: int = 0  # files left open on volumes that are away
-    holes: int = 0  # of the time line, now gaps
+    quarantined: list[str] = field(default_factory=list)  # original paths
+    unreadable: list[str] = field(default_factory=list)  # their disk cannot read them; left unchanged
+    waiting: int = 0  # files left open on absent volumes
+    holes: int = 0  # in the timeline, now gaps
 
     @property
     def clean(self) -> bool:
@@ -70,7 +70,7 @@ class RecoveryReport:
 
 
 async def recover(database: Database, streams: Iterable[str], now: datetime) -> RecoveryReport:
-    """Mend the streams' archive. Nothing may record them meanwhile."""
+    """Repair the streams' archive. Nothing may record them meanwhile."""
     wanted = set(streams)
     found = RecoveryReport()
     volumes = await mounted(database)
@@ -80,7 +80,7 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
     for number in halves:
         try:
             await finish_deletion(database, volumes, number, found)
-        except OSError as e:  # its volume refuses: the entries stay flagged, retention tries again
+        except OSError as e:  # its volume refuses: the entries stay flagged, retention retries
             log.error("a removal cannot be finished: %s", e)
     for row in open_rows:
         if row.volume in volumes:
@@ -90,7 +90,7 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
     await _adopt_recent(database, volumes, wanted, now, found)
     async with database.reading() as session:
         moving = await clock_corrections.waiting(session, wanted)
-    for stream in sorted(wanted - moving.keys()):  # of the others some files are not yet where they belong
+    for stream in sorted(wanted - moving.keys()):  # the others have files that are not at their final place yet
         found.holes += await _name_holes(database, stream, to_microseconds(now))
     return found
 
@@ -98,7 +98,7 @@ async def recover(database: Database, streams: Iterable[str], now: datetime) -> 
 async def recover_volume(
     database: Database, streams: Iterable[str], number: int, before_us: int, now: datetime
 ) -> RecoveryReport:
-    """A volume is back: close what was left open on it by a recorder that began files before `before_us`."""
+    """Close the files on a returned volume that an earlier recorder left open: those that began before `before_us`."""
     found, volumes, wanted = RecoveryReport(), await mounted(database), set(streams)
     async with database.reading() as session:
         rows = await session.scalars(
@@ -111,7 +111,7 @@ async def recover_volume(
 
 
 async def mounted(database: Database) -> dict[int, Path]:
-    """Paths of the volumes that are there and answer: of another no missing file may be taken for a lost one."""
+    """Return the paths of the volumes that are present and answer. Files of other volumes must not count as lost."""
     calls, there = DiskCalls(MOUNT_SECONDS), dict[int, Path]()
     async with database.reading() as session:
         rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
@@ -129,7 +129,10 @@ def _left_open(row: OpenSegment) -> Segment:
 
 
 async def _name_holes(database: Database, stream: str, now_us: int) -> int:
-    """What a recorder that was killed took with it: the end of a gap, or a whole one (killed twice in a row)."""
+    """Add gaps that a killed recorder could not report: the end of a gap, or a whole gap (killed twice in a row).
+
+    Return the number of added gaps.
+    """
     async with database.session() as session:
         await _end_overtaken(session, stream, now_us)
         end = await _end_of(session, stream)
@@ -157,7 +160,7 @@ async def _end_overtaken(session: AsyncSession, stream: str, now_us: int) -> Non
 
 
 async def _end_of(session: AsyncSession, stream: str) -> int | None:
-    """End of a stream's newest file."""
+    """Return the end of a stream's newest file; None if it has none."""
     hour = await session.scalar(select(func.max(Footage.hour)).where(Footage.stream == stream))
     if hour is None:
         return None
@@ -193,7 +196,7 @@ def _note_unreadable(found: RecoveryReport, path: Path, error: OSError) -> None:
 
 
 async def _store(session: AsyncSession, stream: str, done: CompletedFile) -> None:
-    """The entry of a completed file, and a gap for each place of it that was damaged."""
+    """Store the entry of a completed file, and a gap for each damaged range of it."""
     if done.segment is None:
         return
     await segment_index.append(session, [done.segment])
@@ -205,8 +208,10 @@ async def _store(session: AsyncSession, stream: str, done: CompletedFile) -> Non
 
 @dataclass(frozen=True, slots=True)
 class CompletedFile:
-    """What became of a file: its entry (None: it holds no picture that can be read), the quarantined original, and the
-    stretches that were damaged in it, µs UTC."""
+    """What became of a file: its entry, the quarantined original, and the damaged ranges, µs UTC.
+
+    `segment` is None if the file has no readable picture.
+    """
 
     segment: Segment | None = None
     quarantined: Path | None = None
@@ -214,7 +219,10 @@ class CompletedFile:
 
 
 def complete(segment: Segment, path: Path, *, hashing: bool = True) -> Segment | None:
-    """The entry of a file whose writer died, made whole (`completed`); None where it holds no picture, or is not there."""
+    """Complete a file whose writer died (`completed`) and return its entry.
+
+    Return None if the file has no readable picture or does not exist.
+    """
     try:
         return completed(segment, path, hashing=hashing).segment
     except FileNotFoundError:
@@ -222,7 +230,7 @@ def complete(segment: Segment, path: Path, *, hashing: bool = True) -> Segment |
 
 
 def completed(segment: Segment, path: Path, *, hashing: bool = True, now: datetime | None = None) -> CompletedFile:
-    """Make a file whole (nvr.archive.salvage) and hash it, or leave that for later. Raises OSError."""
+    """Complete a file (nvr.archive.salvage) and hash it, or leave hashing for later. Raises OSError."""
     outcome = salvage.complete(path, now)
     if not outcome.fragments:
         return CompletedFile(quarantined=outcome.quarantined)
@@ -234,7 +242,7 @@ def completed(segment: Segment, path: Path, *, hashing: bool = True, now: dateti
     if not hashing:
         flags |= segment_index.UNHASHED
     end = segment.start_us + media
-    if now is not None:  # how long the newest picture lasts is a guess: until now at most
+    if now is not None:  # the duration of the newest picture is a guess: until now at most
         end = max(segment.start_us + media_to_us(last.time) + 1, min(end, to_microseconds(now)))
     whole = Segment(
         segment.stream, segment.volume, segment.start_us, end, media, path.stat().st_size,
@@ -257,9 +265,9 @@ async def finish_deletion(
     found: RecoveryReport | None = None,
     run: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread,
 ) -> list[Segment]:
-    """Unlink the files of a row's flagged entries, then drop the entries; returns them. `run` runs what blocks.
+    """Unlink the files of a row's flagged entries, then drop the entries; return them. `run` runs the blocking calls.
 
-    Raises OSError where the volume refuses: the entries stay flagged, and it is tried again.
+    Raises OSError if the volume refuses: the entries stay flagged for a retry.
     """
     async with database.reading() as session:
         row = await session.get(Footage, number)
@@ -273,7 +281,7 @@ async def finish_deletion(
         row = await segment_index.locked(session, number)
         if row is not None:
             entries = segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
-            gone = {s.start_us for s in going}  # others may have been flagged since
+            gone = {s.start_us for s in going}  # other entries may have been flagged since
             await segment_index.rewrite(
                 session, row, [s for s in entries if not (s.flags & segment_index.DELETING and s.start_us in gone)]
             )
@@ -291,7 +299,7 @@ def _unlink(paths: Iterable[Path]) -> None:
         try:
             folder.rmdir()
         except OSError:
-            continue  # other files lie there
+            continue  # other files are in it
 
 
 async def _adopt_recent(
@@ -305,9 +313,8 @@ async def _adopt_recent(
         if not files:
             continue
         async with database.reading() as session:
-            moves = await clock_corrections.moves(
-                session, stream
-            )  # before the entries: another recorder may go on with them
+            # Read this before the entries, because another recorder may continue the corrections.
+            moves = await clock_corrections.moves(session, stream)
         hours = to_microseconds(since) // HOUR_US - 24
         known = await _known(database, stream, hours)
         for volume, start, path in files:
@@ -320,7 +327,7 @@ async def _adopt_recent(
 
 
 async def _known(database: Database, stream: str, since_hour: int) -> set[tuple[int, int]]:
-    """(volume, start) of files with entries, also of those that are to go, and of open ones."""
+    """Return (volume, start) of files that have entries, including flagged ones, or are open."""
     async with database.reading() as session:
         opened = await segment_index.still_open(session, [stream], 2**62)
         rows = await session.scalars(select(Footage).where(Footage.stream == stream, Footage.hour >= since_hour))
@@ -331,7 +338,7 @@ async def _known(database: Database, stream: str, since_hour: int) -> set[tuple[
 async def _is_moving(
     database: Database, volumes: dict[int, Path], unknown: Segment, moves: list[PendingMoves], since_hour: int
 ) -> bool:
-    """The file is no other footage: a correction that waits gave it this name, or has told of it meanwhile."""
+    """Return whether a pending clock correction gave the file this name, or has registered it meanwhile."""
     if not any(m.sources(unknown.start_us) for m in moves):
         return False
     try:
@@ -344,7 +351,7 @@ async def _is_moving(
 
 
 def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str]) -> None:
-    """Blocking."""
+    """Finish interrupted salvages. Blocking."""
     for volume in volumes.values():
         for day in days:
             try:
@@ -357,7 +364,7 @@ def _finish_salvages(volumes: dict[int, Path], stream: str, days: Iterable[str])
 async def _adopt(
     database: Database, volume: Path, unknown: Segment, path: Path, now: datetime, found: RecoveryReport
 ) -> None:
-    """Give a file an entry; what is no segment file goes to quarantine."""
+    """Give a file an entry; quarantine it if it is no segment file."""
     try:
         if not unknown.start_us:
             why = "its name is not one of a segment file"
@@ -365,7 +372,7 @@ async def _adopt(
             found.quarantined.append(str(path))
             return
         done = await asyncio.to_thread(completed, unknown, path, now=now)
-    except FileNotFoundError:  # it was a part of a file that was salvaged anew
+    except FileNotFoundError:  # it was a part file that a repeated salvage replaced
         return
     except OSError as e:
         _note_unreadable(found, path, e)
@@ -379,12 +386,15 @@ async def _adopt(
 
 
 def files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int, Path]]:
-    """(volume, start, path) of a stream's segment files of some days. Blocking."""
+    """Yield (volume, start, path) of a stream's segment files of some days. Blocking."""
     return ((v, start, path) for v, start, path in all_files_of(volumes, stream, days) if start is not None)
 
 
 def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iterator[tuple[int, int | None, Path]]:
-    """The same with files of other names, whose start is None. Blocking; what cannot be listed is passed over."""
+    """As `files_of`, including files of other names, whose start is None.
+
+    Blocking; folders that cannot be listed are skipped.
+    """
     for number, volume in volumes.items():
         for day in days:
             try:
@@ -400,7 +410,7 @@ def all_files_of(volumes: dict[int, Path], stream: str, days: list[str]) -> Iter
 
 
 async def _ends_to_be(session: AsyncSession, stream: str, moves: dict[int, int]) -> list[int]:
-    """Where the stream's newest files and gaps end when all have their right names; `moves`: by how much which files do."""
+    """Return where the stream's newest files and gaps end after all pending moves (start of file → shift, µs)."""
     since = min([start + min(by, 0) for start, by in moves.items()], default=0)
     files = await segment_index.between(session, [stream], since, 2**62)
     gap = await session.scalar(select(func.max(Gap.end_us)).where(Gap.stream == stream))
@@ -408,7 +418,7 @@ async def _ends_to_be(session: AsyncSession, stream: str, moves: dict[int, int])
 
 
 async def last_covered(database: Database, streams: Iterable[str]) -> dict[str, CoveredUntil]:
-    """Where the time line of each stream with footage or an open gap ended."""
+    """Return where the timeline of each stream with recordings or an open gap ended."""
     wanted = set(streams)
     ends, opened = defaultdict[str, list[int]](list), defaultdict[str, list[tuple[int, str]]](list)
     async with database.reading() as session:

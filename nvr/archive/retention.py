@@ -1,8 +1,8 @@
-"""Retention: by age for each camera, by a village's quota, and the oldest footage first where a disk runs full.
+"""Retention: deletes by age per camera, by a village's quota, and the oldest recordings first when a disk runs full.
 
-Deleting: entries flagged, files unlinked, entries dropped; each step may be the last before a crash
-(nvr.archive.recovery finishes it). What went is remembered as a gap with the cause 'retention'. Footage under a
-hold stays whatever happens. What had to go before its time is a fact of its own (`shortfall`) and an event.
+A deletion flags entries, unlinks files, then drops the entries. A crash may follow each step (nvr.archive.recovery
+finishes it). The deleted time is kept as a gap with the cause 'retention'. Recordings under a hold are never deleted.
+What is deleted before its promised time is stored (`shortfall`) and announced as an event.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from nvr.tables import Footage, Gap, Hold, Shortfall, StreamUsage, Volume
 log = logging.getLogger(__name__)
 
 GAPS_KEPT_US = 400 * DAY_US
-MAX_ROWS = 500  # a pass: the rest goes in the next one
-MAX_FILES_BY_AGE = 30_000  # a pass
+MAX_ROWS = 500  # per pass: the rest is deleted in the next one
+MAX_FILES_BY_AGE = 30_000  # per pass
 MIN_FREE_INODES = 10_000  # or a twentieth of all
-CALL_SECONDS = 30.0  # a volume that has not answered for so long hangs
-CLOSING_US = 60_000_000  # a file closed this recently is left alone where room is made
+CALL_SECONDS = 30.0  # a volume that does not answer for this long hangs
+CLOSING_US = 60_000_000  # a file closed this recently is skipped when space is freed
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """What is promised for a stream."""
+    """The retention promised for a stream."""
 
     days: float
     village: str
@@ -56,7 +56,7 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is to become free."""
+    """How much is to become free."""
 
     bytes: int
     files: int
@@ -70,12 +70,12 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What holds for one pass over the archive."""
+    """Data that holds for one pass over the archive."""
 
     trust: ClockTrust
     rules: dict[str, RetentionRule]
     holds: Sequence[Hold]
-    volumes: dict[int, Path]  # those that are there and answer
+    volumes: dict[int, Path]  # those that are present and answer
 
     @property
     def now_us(self) -> int:
@@ -86,8 +86,11 @@ class _Pass:
 
 
 class Retention:
-    """`measure_free(path)` tells the free bytes of a volume, `measure_inodes(path)` (free, all) of its inodes or None; parameters
-    so that tests can fill a disk."""
+    """Deletes recordings in passes.
+
+    `measure_free(path)` returns the free bytes of a volume, `measure_inodes(path)` (free, all) of its inodes or None;
+    tests replace them to fill a disk.
+    """
 
     def __init__(
         self, database: Database, clock: Clock, settings: RetentionSettings, guard: RetentionClock | None = None
@@ -96,16 +99,15 @@ class Retention:
         self._clock = clock
         self._settings = settings
         self.guard = guard or RetentionClock(database, clock, settings.main_days)
-        self.guard.shortest_days = min(
-            self.guard.shortest_days, settings.main_days, settings.sub_days
-        )  # until the first pass
+        # Valid until the first pass.
+        self.guard.shortest_days = min(self.guard.shortest_days, settings.main_days, settings.sub_days)
         self.measure_free = _free_bytes
         self.measure_inodes = _inodes
         self._calls = DiskCalls(CALL_SECONDS)
-        self._refusing: dict[int, str] = {}  # volumes that do not let their files go, and what they said
+        self._refusing: dict[int, str] = {}  # volumes that refuse to delete their files, with the last error
 
     async def run_once(self) -> int:
-        """Delete what is too old, then what must go for a quota or for lack of space; returns the number of files."""
+        """Delete what is too old, then what exceeds a quota or the space. Return the number of files."""
         async with self._database.reading() as session:
             rules = await self._rules(session)
             rows = (await session.scalars(select(Volume))).all()
@@ -124,7 +126,10 @@ class Retention:
         return deleted
 
     async def _is_there(self, row: Volume) -> bool:
-        """The volume is mounted and answers: of another, or of none, no missing file may be taken for a deleted one."""
+        """Return whether the volume is mounted and answers.
+
+        On another volume, or on none, a missing file must not count as a deleted one.
+        """
         try:
             return await self._calls.run(row.number, partial(is_mounted, row))
         except OSError as e:
@@ -155,7 +160,10 @@ class Retention:
         return deleted
 
     async def _by_age(self, stream: str, limit_us: int, going: _Pass) -> int:
-        """Remove the stream's segments that ended before the limit, of so many hours as one pass takes."""
+        """Delete the stream's segments that ended before the limit, for as many hours as one pass takes.
+
+        Return the number of files.
+        """
 
         days_us = going.trust.wall_us - limit_us
 
@@ -175,7 +183,7 @@ class Retention:
         return deleted
 
     async def _unprotected(self, condition: ColumnElement[bool], going: _Pass) -> AsyncIterator[Sequence[Any]]:
-        """Pages of (id, hour, stream) that fit the condition, oldest first; rows that a hold covers wholly are passed over."""
+        """Yield pages of (id, hour, stream) that match the condition, oldest first, without wholly held rows."""
         place = tuple_(Footage.hour, Footage.stream, Footage.id)
         columns = select(Footage.id, Footage.hour, Footage.stream).where(
             condition, Footage.volume.in_(list(going.volumes))
@@ -208,7 +216,7 @@ class Retention:
 
     async def _make_room(self, number: int, going: _Pass) -> int:
         path = going.volumes.get(number)
-        if path is None:  # it refused meanwhile
+        if path is None:  # it refused earlier in this pass
             return 0
         try:
             wanted = await self._calls.run(number, partial(self._missing, path))
@@ -226,13 +234,13 @@ class Retention:
         return deleted
 
     def _missing(self, path: Path) -> _Wanted:
-        """Blocking. Bytes and inodes that a volume lacks."""
+        """Return the bytes and inodes that a volume lacks. Blocking."""
         found = self.measure_inodes(path)
         inodes = min(MIN_FREE_INODES, found[1] // 20) - found[0] if found else 0
         return _Wanted(self._settings.min_free_bytes - self.measure_free(path), inodes)
 
     async def _free(self, condition: ColumnElement[bool], wanted: _Wanted, reason: str, going: _Pass) -> int:
-        """Remove the oldest footage that fits the condition until so much is free; the count of files."""
+        """Delete the oldest recordings that match the condition until enough is free. Return the number of files."""
         gone: list[Segment] = []
         order = phases(going.trust.periods)
         for phase in order:
@@ -261,7 +269,7 @@ class Retention:
     async def _free_hour(
         self, numbers: Sequence[int], wanted: _Wanted, going: _Pass, may_go: Callable[[Segment], bool]
     ) -> list[Segment]:
-        """Within an hour the oldest segments of every stream go before newer ones of any."""
+        """Delete the oldest segments of one hour, in order of time over all streams, until enough is free."""
         candidates = sorted((s.start_us, s.stream, number, s) for number, s in await self._segments(numbers))
         chosen: dict[int, set[int]] = defaultdict(set)
         freed = files = 0
@@ -279,15 +287,16 @@ class Retention:
             return [(r.id, s) for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries)]
 
     async def _delete(self, number: int, going: _Pass, goes: Callable[[Segment], bool]) -> list[Segment]:
-        """Remove the segments of a row for which `goes` is true and that nobody holds; returns them. A volume that refuses is
-        left for this pass."""
+        """Delete the segments of a row for which `goes` is true and that no hold protects; return them.
+
+        A volume that refuses is skipped for the rest of this pass.
+        """
         async with self._database.session() as session:
             row = await segment_index.locked(session, number)
             if row is None or row.volume not in going.volumes:
                 return []
-            holds = await protecting(
-                session, going.trust, StreamId(row.stream).camera
-            )  # also those made since the pass began
+            # Read them again, for holds that were made since the pass began.
+            holds = await protecting(session, going.trust, StreamId(row.stream).camera)
             volume, entries = row.volume, segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
             marked = [
                 segment_index.flagged(s, segment_index.DELETING) if goes(s) and not held(holds, s) else s
@@ -312,14 +321,14 @@ class Retention:
         return gone
 
     def _refuse(self, number: int, path: Path, error: OSError) -> None:
-        """Say once what a volume answers; its files are tried again in every pass."""
+        """Log the error of a volume once; its files are tried again in every pass."""
         said = error.strerror or str(error)
         if self._refusing.get(number) != said:
             self._refusing[number] = said
             log.error("%s: footage cannot be deleted (%s); %s", path, said, remedy(error))
 
     async def _note_shortfalls(self, gone: Sequence[Segment], reason: str, going: _Pass) -> None:
-        """'Camera X holds 22 days, 30 required': one row a stream and day, one event at the first."""
+        """Store 'camera X holds 22 days, 30 required': one row per stream and day, with one event at the first."""
         newest: dict[str, int] = {}
         for s in gone:
             newest[s.stream] = max(newest.get(s.stream, 0), s.end_us)
@@ -349,7 +358,10 @@ def _is_of(phase: Phase, trust: ClockTrust, segment: Segment) -> bool:
 
 
 def promised_days(profile: Mapping[str, Any], settings: RetentionSettings) -> float:
-    """Days for which a camera's main stream is kept: less than the law's 30 only where its legal class is stated (R-RET-1)."""
+    """Return the days for which a camera's main stream is kept (R-RET-1).
+
+    Fewer than the 30 that the law requires only if the camera's legal class is stated.
+    """
     days = float(profile.get("retention_days") or settings.main_days)
     return days if profile.get("legal_class") else max(days, LEGAL_DAYS)
 
@@ -381,17 +393,20 @@ async def _remember(session: AsyncSession, segment: Segment) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How long a village's footage will be kept at the present rate."""
+    """How long a village's recordings can be kept at the present rate."""
 
     village: str
     bytes_held: int
     bytes_per_day: float
-    days_possible: float | None  # its share of all volumes divided by its rate
+    days_possible: float | None  # its share of all volumes divided by its rate; the same for all villages
     days_until_full: float | None  # None: nothing is being written
 
 
 async def forecast(session: AsyncSession, rates: dict[str, float]) -> list[Forecast]:
-    """Per village, from the present rates of its streams (bits a second). A disk is shared in proportion to rate."""
+    """Return the forecast per village from the present rates of its streams (bits a second).
+
+    Disks are shared in proportion to rate.
+    """
     village_of = {c.id: c.village for c in await session.scalars(select(Camera))}
     total_rate = sum(rates.values()) / 8 * 86_400
     volumes = (await session.scalars(select(Volume))).all()
@@ -422,6 +437,6 @@ def _free_bytes(volume: Path) -> int:
 
 
 def _inodes(volume: Path) -> tuple[int, int] | None:
-    """(free, all); None where the file system has no fixed number of them."""
+    """Return (free, all) inodes; None if the file system has no fixed number of them."""
     found = os.statvfs(volume)
     return (found.f_favail, found.f_files) if found.f_files else None

@@ -1,6 +1,6 @@
-"""The guard before every deletion by age: reads the clocks, judges them (nvr.clock.plausibility), keeps the judgement.
+"""The check before every deletion by age: reads the clocks, judges them (nvr.clock.plausibility), stores the judgement.
 
-All is in one row of the database: whoever deletes asks `look`, on whichever process, and a restart forgets nothing.
+The state is one row of the database: every process that deletes calls `look` first, and a restart loses nothing.
 """
 
 from __future__ import annotations
@@ -48,20 +48,22 @@ _BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime"
 
 @dataclass(frozen=True, slots=True)
 class ClockTrust:
-    """What a look found. Where `suspended` nothing may be deleted because of its age, and no hold is over."""
+    """Result of a clock check. If `suspended`, nothing may be deleted because of its age, and no hold is over."""
 
-    now_us: int  # believed time
-    wall_us: int  # what the clock says, and recorders file by
+    now_us: int  # time that is believed
+    wall_us: int  # time of the wall clock, by which recorders name files
     suspended: bool
     periods: tuple[Period, ...] = BEGINNING
 
     def age_us(self, start_us: int, end_us: int) -> int:
-        """How long ago what is filed in [start, end) was recorded to its end; at most what the wall clock says, and at most what
-        the monotonic clock has counted."""
+        """Return how long ago the recording of what is named in [start, end) ended, µs.
+
+        The age is at most what the wall clock says, and at most what the monotonic clock has counted.
+        """
         return self.wall_us - end_us - max(0, filing_periods.later_us(self.periods, start_us, end_us, self.wall_us))
 
     def most_age_us(self, start_us: int, end_us: int) -> int:
-        """The most of it that any footage of [start, end) can have."""
+        """Return the greatest age that anything named in [start, end) can have, µs."""
         return (
             self.wall_us
             - start_us
@@ -73,13 +75,13 @@ class ClockTrust:
 
 
 def read_machine(clock: Clock) -> ClockSnapshot:
-    """Blocking."""
+    """Read the clocks of the machine. Blocking."""
     uptime = int(float(_UPTIME.read_text().split()[0]) * SECOND)
     return ClockSnapshot(to_microseconds(clock.now()), uptime, _BOOT_ID.read_text().strip()[:40], ntp.synchronised())
 
 
 def read_clock(clock: Clock) -> ClockSnapshot:
-    """Of a clock that is not the machine's own, and has run for ever."""
+    """Read a clock that is not the machine's own; it counts as running for ever."""
     return ClockSnapshot(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
 
 
@@ -91,14 +93,16 @@ class RetentionClock:
         promise_days: float,
         read: Callable[[Clock], ClockSnapshot] | None = None,
     ):
-        """`promise_days`: how long footage is promised at most, and until told otherwise at least. `read` reads the clocks; a
-        parameter for tests."""
+        """`promise_days`: the longest promised retention and, until it is set, also the shortest.
+
+        `read` reads the clocks; a parameter for tests.
+        """
         self._database, self._clock = database, clock
         self.promise_days = self.shortest_days = promise_days
         self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
 
     async def look(self) -> ClockTrust:
-        """Read the clocks, keep and tell what changed."""
+        """Read the clocks, store the judgement, and announce changes."""
         reading = await asyncio.to_thread(self._read, self._clock)
         promise = RetentionPromise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
         async with self._database.session() as session:
@@ -142,7 +146,7 @@ class RetentionClock:
 
 
 def _following(periods: Sequence[Period], found: ClockJudgement) -> tuple[Period, ...]:
-    """The periods after a look."""
+    """Return the filing periods after a check."""
     if found.move is not None:
         periods = filing_periods.moved(periods, found.move, suspended=found.change == "suspended")
     return filing_periods.proved(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
@@ -155,10 +159,13 @@ async def _periods(session: AsyncSession) -> tuple[Period, ...]:
 
 
 async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
-    """Footage that is named in [since, until] gets names `by_us` later; whatever clock they follow, it grows no older by that."""
+    """Adapt the filing periods to recordings named in [since, until] whose names change by `by_us`.
+
+    Whatever clock they follow, the new names must not make them older.
+    """
     row = await session.get(RetentionClockRow, ROW, with_for_update=True)
     known = await _periods(session)
-    wall_us = row.wall_us if row is not None else filing_periods.OPEN  # nobody has looked yet
+    wall_us = row.wall_us if row is not None else filing_periods.OPEN  # no check has been made yet
     await _store(session, known, filing_periods.refiled(known, since_us, until_us, by_us, wall_us))
 
 
@@ -182,7 +189,7 @@ def _values(state: ClockState) -> dict[str, int | str]:
 
 
 async def _newest_end(session: AsyncSession) -> int | None:
-    """End of the newest footage, µs UTC."""
+    """Return the end of the newest recording, µs UTC; None if there is none."""
     hour = await session.scalar(select(func.max(Footage.hour)))
     if hour is None:
         return None
@@ -191,7 +198,7 @@ async def _newest_end(session: AsyncSession) -> int | None:
 
 
 def describe(state: ClockState) -> str:
-    """Why it is suspended, for a person."""
+    """Return, for a person, why deletion is suspended."""
     direction = "ahead of" if state.ahead_us > 0 else "behind"
     return (
         f"the station's clock says {from_microseconds(max(state.wall_us, 0)):%Y-%m-%d %H:%M} UTC and is "
@@ -208,11 +215,11 @@ def _span(us: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClockReport:
-    """What a person is told."""
+    """State of the check, for display."""
 
     suspended: bool
     suspended_at: datetime | None
-    clock: datetime | None  # at the last look
+    clock: datetime | None  # at the last check
     plausible: datetime | None
     sentence: str
     remedy: str
@@ -231,7 +238,10 @@ async def report(session: AsyncSession) -> ClockReport:
 
 
 async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str) -> None:
-    """A person has compared the time and it is right: deletion by age goes on. Raises ConflictError, UsageError."""
+    """Resume deletion by age after a person has compared the time and found it right.
+
+    Raises ConflictError, UsageError.
+    """
     row = await session.get(RetentionClockRow, ROW, with_for_update=True)
     if row is None or not row.suspicion:
         raise ConflictError("deletion by age is not suspended; there is nothing to confirm")

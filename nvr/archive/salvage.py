@@ -1,9 +1,9 @@
-"""Completing a segment file whose writer died, and salvaging what is readable of a damaged one. Blocking.
+"""Completes segment files whose writer died, and salvages the readable parts of damaged ones. Blocking.
 
-A file that only lacks its end is cut back to its last whole fragment and gets its index. Of a damaged one (bytes that are
-no box, a broken head, pages that a power cut left empty) the readable fragments go into a new file, from the next keyframe
-on behind each damaged place; the damaged file itself moves to the quarantine of its volume (nvr.storage.volume_quarantine). A file
-without a readable fragment moves there whole. Nothing is deleted.
+A file that only lacks its end is truncated after its last whole fragment and gets its index. Of a damaged file (bytes
+that are no box, a destroyed header, pages that a power failure left empty) the readable fragments are copied to a new
+file; after each damaged place the copy resumes at the next keyframe. The damaged file moves to the quarantine of its
+volume (nvr.storage.volume_quarantine). A file without a readable fragment moves there whole. Nothing is deleted.
 """
 
 from __future__ import annotations
@@ -23,27 +23,30 @@ from nvr.media import fmp4, gop_index, moov
 from nvr.media.fmp4 import TIMESCALE, Fragment
 from nvr.storage import volume_quarantine
 
-PART = ".part"  # of what is salvaged of a damaged file
-COPY = ".copy"  # of a file that gets another name where there are no hard links (nvr.refiling.refiling)
-HOLE = TIMESCALE  # a shorter one between two salvaged pictures is jitter
-HEAD_BYTES = 65_536  # the init segment lies within
+PART = ".part"  # suffix of the file with the readable parts of a damaged one
+COPY = ".copy"  # suffix of a copy that gets a new name where there are no hard links (nvr.refiling.file_moves)
+HOLE = TIMESCALE  # 90 kHz; a shorter one between two salvaged pictures is jitter
+HEAD_BYTES = 65_536  # the init segment is within the first bytes
 TORN_BYTES = 32_000_000  # no fragment is longer
 _BOXES = (b"moof", b"mdat", b"mfra", b"free", b"ftyp", b"moov")
 
 
 @dataclass(slots=True)
 class SalvageResult:
-    """What became of a file. `fragments` are those of the file that now lies at its path; empty: it holds no picture."""
+    """What became of a file.
+
+    `fragments` are those of the file that is now at its path; empty: it has no readable picture.
+    """
 
     fragments: list[Fragment] = field(default_factory=list)
     quarantined: Path | None = None
     why: str = ""
-    holes: list[tuple[int, int]] = field(default_factory=list)  # media time, 90 kHz: what was damaged
+    holes: list[tuple[int, int]] = field(default_factory=list)  # damaged ranges, media time, 90 kHz
 
 
 @dataclass(slots=True)
 class _Content:
-    """What a file holds: its head (whole, or made anew of its decoder configuration) and runs of whole fragments."""
+    """What a file holds: its header (whole, or rebuilt from its decoder configuration) and runs of whole fragments."""
 
     head: bytes
     head_is_whole: bool
@@ -52,7 +55,7 @@ class _Content:
 
 
 def complete(path: Path, now: datetime | None = None) -> SalvageResult:
-    """Make the file whole. Raises FileNotFoundError, and OSError where its disk does not give it."""
+    """Complete or salvage a file. Raises FileNotFoundError, and OSError if its disk cannot read it."""
     finish_interrupted(path)
     content = _read(path)
     if not content.runs or not content.head:
@@ -72,7 +75,10 @@ def complete(path: Path, now: datetime | None = None) -> SalvageResult:
 
 
 def finish_interrupted(path: Path) -> bool:
-    """Name what was salvaged of a file, where the process died between moving the file away and that; False where it did not."""
+    """Rename the salvaged part to `path` if the process died after it quarantined the original.
+
+    Return whether it did.
+    """
     part = path.with_name(path.name + PART)
     if os.path.lexists(path) or not os.path.lexists(part) or not _was_salvaged(path):
         return False
@@ -81,7 +87,7 @@ def finish_interrupted(path: Path) -> bool:
 
 
 def _was_salvaged(path: Path) -> bool:
-    """A file of that name lies in quarantine, and its record says that parts of it were salvaged."""
+    """Return whether a file of that name is in quarantine and its record says that parts of it were salvaged."""
     record = volume_quarantine.record_of(path.parents[3], path)
     return record is not None and bool(record.salvaged)
 
@@ -106,7 +112,7 @@ def _read(path: Path) -> _Content:
 
 
 def _next_fragment(data: mmap.mmap, at: int) -> int | None:
-    """Where the next `moof` box begins that looks like one (ISO/IEC 14496-12 8.8.4: its first box is `mfhd`, 16 bytes)."""
+    """Return the offset of the next likely `moof` box (ISO/IEC 14496-12 8.8.4; its first box is `mfhd`, 16 bytes)."""
     while (found := data.find(b"moof", at)) >= 0:
         if found >= 4 and data[found + 4 : found + 12] == b"\0\0\0\x10mfhd":
             return found - 4
@@ -115,13 +121,13 @@ def _next_fragment(data: mmap.mmap, at: int) -> int | None:
 
 
 def _from_keyframe(run: list[Fragment]) -> list[Fragment]:
-    """Behind a damaged place nothing can be shown before the next keyframe."""
+    """Return the run from its first keyframe on. After a damaged place, earlier pictures cannot be decoded."""
     first = next((i for i, f in enumerate(run) if f.key), len(run))
     return run[first:]
 
 
 def _rebuilt_head(path: Path) -> bytes:
-    """An init segment made of the decoder configuration that the destroyed one still holds; empty where it does not."""
+    """Return an init segment built from the decoder configuration in the destroyed one; empty if it has none."""
     with path.open("rb") as f:
         head = f.read(HEAD_BYTES)
     try:
@@ -131,8 +137,10 @@ def _rebuilt_head(path: Path) -> bytes:
 
 
 def _is_torn(path: Path, at: int) -> bool:
-    """What lies behind the last whole fragment is its index, or what a writer leaves that is killed: a part of a fragment,
-    or empty pages."""
+    """Return whether the file ends as expected after its last whole fragment.
+
+    The rest is the file's index, or what a killed writer leaves: a part of a fragment, or empty pages.
+    """
     with path.open("rb") as f:
         f.seek(at)
         rest = f.read(TORN_BYTES + 1)
@@ -153,7 +161,7 @@ def _salvaged(path: Path, content: _Content, now: datetime | None) -> SalvageRes
     try:
         fragments = _copied(path, part, content)
     except BaseException:
-        part.unlink(missing_ok=True)  # on a full disk every start would leave another one
+        part.unlink(missing_ok=True)  # on a full disk, every start would leave another part file
         raise
     count = sum(f.samples for f in fragments)
     outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
@@ -178,7 +186,7 @@ def _copied(path: Path, part: Path, content: _Content) -> list[Fragment]:
 
 
 def _pieces(content: _Content) -> Iterator[tuple[int, int]]:
-    """(offset, size) of what is copied: with a head made anew, which knows no sound, the pictures alone."""
+    """Yield (offset, size) of what is copied. A rebuilt header describes no audio, so only the pictures are copied."""
     for run in content.runs:
         if content.head_is_whole:
             yield run[0].offset, run[-1].offset + run[-1].size - run[0].offset

@@ -1,9 +1,9 @@
-"""The index of closed segment files: packed entries, an hour of a stream a row.
+"""The index of closed segment files: packed entries, one row per stream and hour.
 
-A town's month is 100 million files. As rows of their own they would need tens of gigabytes and, on
-PostgreSQL, a random page each; packed, an hour of a stream is one row of less than 4 kB, and a camera's day
-is 24 neighbouring rows. An entry is appended in the database by one upsert, without reading the row.
-Paths are not stored: they follow from volume, stream and start (`path_of`). docs/design/archive.md.
+A town's month is 100 million files. As separate rows they would need tens of gigabytes and, on PostgreSQL, a random
+page each; packed, an hour of a stream is one row of less than 4 kB, and a camera's day is 24 neighbouring rows. One
+upsert appends an entry in the database without reading the row. Paths are not stored: they follow from volume, stream
+and start (`path_of`). See docs/design/archive.md.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Segment:
     start_us: int
     end_us: int
     media_us: int = 0  # by the camera's clock
-    size: int = 0  # -1: the file could not even be made
+    size: int = 0  # -1: the file could not be created
     frames: int = 0
     lost: int = 0
     clock_offset_us: int | None = None
@@ -71,13 +71,13 @@ def unpack(stream: str, hour: int, volume: int, entries: bytes) -> list[Segment]
 
 
 def name_of(start_us: int) -> str:
-    """<day>/<time>.mp4 of a segment that starts then."""
+    """Return <day>/<time>.mp4 of a segment that starts at `start_us`."""
     moment = datetime.fromtimestamp(start_us // SECOND, timezone.utc)
     return f"{moment:%Y%m%d}/{moment:%H%M%S}-{start_us % SECOND:06d}.mp4"
 
 
 def start_of(path: Path) -> int | None:
-    """The start in a segment file's name; None where it is no such name."""
+    """Return the start given by a segment file's name; None if it is not such a name."""
     try:
         moment = datetime.strptime(f"{path.parent.name} {path.stem[:6]}", "%Y%m%d %H%M%S").replace(tzinfo=timezone.utc)
         fraction = path.stem[7:]
@@ -102,17 +102,19 @@ _APPEND = {
 
 
 async def append(session: AsyncSession, segments: Sequence[Segment]) -> None:
-    """Add entries of closed segments; each one's open row goes in the same transaction."""
+    """Add entries of closed segments and remove their open rows in the same transaction."""
     if not segments:
         return
     dialect = session.get_bind().dialect.name
     statement = text(
-        "INSERT INTO footage (stream, hour, volume, deleting, entries) VALUES (:stream, :hour, :volume, false, :entries) "
+        "INSERT INTO footage (stream, hour, volume, deleting, entries) "
+        "VALUES (:stream, :hour, :volume, false, :entries) "
         f"ON CONFLICT (stream, hour, volume) DO UPDATE SET entries = {_APPEND[dialect]}"
     )
     usage = text(
         "INSERT INTO stream_usage (stream, bytes_held, files) VALUES (:stream, :size, 1) "
-        "ON CONFLICT (stream) DO UPDATE SET bytes_held = stream_usage.bytes_held + :size, files = stream_usage.files + 1"
+        "ON CONFLICT (stream) DO UPDATE SET "
+        "bytes_held = stream_usage.bytes_held + :size, files = stream_usage.files + 1"
     )
     opened = text("DELETE FROM open_segment WHERE stream = :stream AND start_us = :start_us")
     rows = [
@@ -132,7 +134,7 @@ async def append(session: AsyncSession, segments: Sequence[Segment]) -> None:
 
 
 async def rewrite(session: AsyncSession, row: Footage, segments: Sequence[Segment]) -> None:
-    """Give a row (read with `locked` in this transaction) other entries; without any it goes."""
+    """Replace the entries of a row that `locked` read in this transaction; delete the row if there are none."""
     before = unpack(row.stream, row.hour, row.volume, row.entries)
     held = sum(s.size for s in segments) - sum(s.size for s in before)
     await session.execute(
@@ -148,14 +150,14 @@ async def rewrite(session: AsyncSession, row: Footage, segments: Sequence[Segmen
 
 
 async def locked(session: AsyncSession, number: int) -> Footage | None:
-    """A row for rewriting: nobody appends to it meanwhile (SQLite: the transaction writes, so it is alone)."""
+    """Return a row locked for rewriting: nobody can append to it (SQLite: a transaction that writes is alone)."""
     query = select(Footage).where(Footage.id == number).with_for_update().execution_options(populate_existing=True)
     row: Footage | None = await session.scalar(query)
     return row
 
 
 async def between(session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int) -> list[Segment]:
-    """Segments of the streams that touch [start, end), open ones included, by stream and time."""
+    """Return the segments of the streams that touch [start, end), open ones included, by stream and time."""
     wanted = list(streams)
     found: dict[tuple[str, int], Segment] = {}
     for stream, hour, volume, entries in await _rows(session, wanted, start_us, end_us):
@@ -170,7 +172,7 @@ async def between(session: AsyncSession, streams: Iterable[str], start_us: int, 
 async def _rows(
     session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int
 ) -> Result[str, int, int, bytes]:
-    """(stream, hour, volume, entries) of the rows that can hold a segment in [start, end)."""
+    """Return (stream, hour, volume, entries) of the rows that can hold a segment in [start, end)."""
     hours = Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
     columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
     return await session.execute(columns.where(Footage.stream.in_(streams), hours))
@@ -179,9 +181,9 @@ async def _rows(
 async def spans(
     session: AsyncSession, streams: Iterable[str], start_us: int, end_us: int
 ) -> dict[str, list[tuple[int, int]]]:
-    """(start, end) of the closed segments of each stream that touch [start, end), in order.
+    """Return (start, end) of the closed segments of each stream that touch [start, end), in order.
 
-    The question behind every time line: a day of nine cameras is 13,000 entries, so no object is made of one.
+    Every timeline uses this query: a day of nine cameras is 13,000 entries, so no object is created per entry.
     """
     found: dict[str, list[tuple[int, int]]] = {stream: [] for stream in streams}
     for stream, hour, _, entries in await _rows(session, list(found), start_us, end_us):
@@ -197,7 +199,7 @@ async def spans(
 
 
 def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tuple[int, int]]:
-    """Neighbouring (start, end), in order, as one where no more than `joint_us` lies between."""
+    """Merge neighbouring (start, end) pairs, given in order, if at most `joint_us` lies between them."""
     whole: list[tuple[int, int]] = []
     if not pairs:
         return whole
@@ -213,7 +215,7 @@ def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tup
 
 
 async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
-    """The streams' segments that are being written and began before `end_us`."""
+    """Return the streams' segments that are being written and began before `end_us`."""
     query = select(OpenSegment).where(OpenSegment.stream.in_(streams), OpenSegment.start_us < end_us)
     return [
         Segment(o.stream, o.volume, o.start_us, o.start_us, flags=o.flags, open=True)
@@ -232,15 +234,16 @@ async def newest(session: AsyncSession, stream: str) -> Segment | None:
 
 
 async def oldest(session: AsyncSession) -> dict[str, int]:
-    """Start of each stream's oldest footage, to the hour, µs UTC: one index seek a stream."""
+    """Return the start of each stream's oldest recording, to the hour, µs UTC: one index seek per stream."""
     query = text(
-        "SELECT u.stream, (SELECT MIN(f.hour) FROM footage f WHERE f.stream = u.stream) FROM stream_usage u WHERE u.files > 0"
+        "SELECT u.stream, (SELECT MIN(f.hour) FROM footage f WHERE f.stream = u.stream) "
+        "FROM stream_usage u WHERE u.files > 0"
     )
     return {stream: hour * HOUR_US for stream, hour in await session.execute(query) if hour is not None}
 
 
 async def first_start(session: AsyncSession) -> int | None:
-    """Start of the oldest footage of all, to the hour, µs UTC."""
+    """Return the start of the oldest recording of all, µs UTC; to the hour for closed segments."""
     starts = [*(await oldest(session)).values()]
     open_start = await session.scalar(select(OpenSegment.start_us).order_by(OpenSegment.start_us).limit(1))
     if open_start is not None:

@@ -1,9 +1,8 @@
-"""From fragments to segment files and archive facts: the one place where footage meets the disk.
+"""Writes fragments to segment files and reports them to the archive log: the only place that writes recordings to disk.
 
-A SegmentSink belongs to one stream. Whatever engine reads the camera hands it `FragmentSamples` runs of
-pictures; their media time becomes wall time (nvr.clock.wall_clock), they are cut into files of about
-`segment_seconds` at keyframes, gaps are noted (nvr.archive.timeline), and every fragment is offered to live
-viewers. Facts go to an ArchiveLog.
+A SegmentSink belongs to one stream. The engine that reads the camera hands it `FragmentSamples` runs of pictures. The
+sink converts their media time to wall time (nvr.clock.wall_clock), cuts them into files of about `segment_seconds` at
+keyframes, records gaps (nvr.archive.timeline), and offers every fragment to live viewers. Facts go to an ArchiveLog.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from nvr.storage.volumes import Disk, VolumeSet
 log = logging.getLogger(__name__)
 
 GAP_MIN = us_to_media(GAP_MIN_US)
-PAUSE_US = 700_000  # without pictures: the next run may be late
+PAUSE_US = 700_000  # after this long without pictures, the next run may be late
 DISK_PAUSE_US = 10_000_000
-ODD_RATE = 50_000  # ppm; a camera's clock that is wrong by more is told
-SLEW_US = 50_000  # correction by the station's clock between two files
+ODD_RATE = 50_000  # ppm; a larger error of a camera's clock is logged
+SLEW_US = 50_000  # largest correction by the station's clock between two files
 
 LiveTap = Callable[[FragmentSamples, Writing, bytes], None]
 
@@ -54,7 +53,7 @@ class SegmentSink:
         self._volumes = volumes
         self._archive = archive
         self._counters = counters
-        # Rotation is staggered: cameras that started together do not all change files together.
+        # Stagger rotation: cameras that started at the same time must not all change files at the same time.
         self._seconds = segment_seconds
         self._first_seconds = segment_seconds * (0.5 + zlib.crc32(stream.encode()) % 1000 / 2000)
         self._in_loop = in_loop
@@ -64,25 +63,25 @@ class SegmentSink:
         self.timeline = Timeline(stream, archive)
         self.clock = clock or WallClock()
         self._station: StationClock | None = None
-        self._step_us = 0  # by which the station's clock was set; the next file begins with it
+        self._step_us = 0  # pending change of the station's clock; the next file begins with it
         self._stepped: Callable[[ClockStep], None] | None = None
         self._filed = FiledNames()
         self._cadence = Cadence()
         self._origin: int | None = None
         self._told_rate = False
-        self._held: tuple[FragmentSamples, int] | None = None  # a run of which only the next one says where it lies
+        self._held: tuple[FragmentSamples, int] | None = None  # a run whose time only the next run determines
         self._arrival_us = 0
         self._lost_until = 0  # lost packets, up to the newest run
         self._last_start = 0  # µs UTC, of the newest file
-        self._blocked_until_us = 0  # after a disk error nothing is written before this
+        self._blocked_until_us = 0  # after a disk error, nothing is written before this time
         self._disk: Disk | None = None
         self._sound = SoundPlacement(self.clock)
         self.segments_made = 0
-        self.recorded = 0  # 90 kHz, of pictures handed to a file
+        self.recorded = 0  # 90 kHz; duration of the pictures handed to a file
 
     @property
     def covered_until(self) -> int | None:
-        """Wall time, µs."""
+        """Wall time until which the stream is covered, µs UTC."""
         return self.timeline.covered_until
 
     @property
@@ -90,51 +89,57 @@ class SegmentSink:
         return self.timeline.in_gap
 
     def follow(self, station: StationClock, stepped: Callable[[ClockStep], None]) -> None:
-        """Keep to the station's clock; `stepped` hears when the stream went over to a clock that was set."""
+        """Follow the station's clock; `stepped` is called when the stream has adopted a change of it."""
         self._station, self._stepped = station, stepped
         self._filed.since_us = station.read() + station.correction_us
         self.clock.correction_us = station.correction_us
 
     def take_over(self, old: SegmentSink) -> None:
-        """Go on where another sink of the stream ended; what a wrong clock filed there is this one's to correct."""
+        """Continue where another sink of the stream ended.
+
+        This sink corrects the files that a wrong clock named there.
+        """
         old.end_session()
         self.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
         self._filed, self._last_start = old._filed, old._last_start
 
     def rest(self) -> None:
-        """The stream is not recorded for a while."""
+        """Stop for a while in which the stream is not recorded."""
         self.end_session()
         self.live = None
 
     def wall_us(self, steady_us: int) -> int:
-        """Wall time of a moment of the station's steady time."""
+        """Return the wall time of an instant of the station's steady time."""
         return steady_us + self.clock.correction_us
 
     def start_gap(self, cause: str, detail: str, now_us: int) -> None:
-        """Recording stopped for a reason; the gap runs from the last covered instant. What comes next begins a new file."""
+        """Start a gap because recording stopped; it runs from the last covered instant.
+
+        The next run begins a new file.
+        """
         self._release()
         self._close(slew=False)
         self.timeline.start_gap(cause, detail, now_us)
 
     def begin_session(self, sound: AudioTrack | None = None) -> None:
-        """A new connection: times start over, so does the file."""
+        """Start a new connection: media times start over, and a new file begins."""
         self.end_session()
-        if self._station is not None:  # slewed since the last file
+        if self._station is not None:  # it may have slewed since the last file
             self.clock.correction_us = self._station.correction_us
         self.clock.restart()
         self._cadence = Cadence()
         self._sound.begin_session(sound)
 
     def sender_report(self, camera_us: int, stream_time: int, arrival_us: int) -> None:
-        """The camera says that its clock read `camera_us` at `stream_time` (90 kHz)."""
+        """Take a sender report: the camera's clock read `camera_us` at `stream_time` (90 kHz)."""
         self.clock.report(camera_us, stream_time)
 
     def audio_report(self, camera_us: int, sound_time: int | None) -> None:
-        """The same of the sound, in units of its rate."""
+        """Take a sender report of the audio; `sound_time` is in units of its sampling rate."""
         self._sound.report(camera_us, sound_time)
 
     def clock_stepped(self, by_us: int) -> None:
-        """The station's clock was set: the next file begins by the new one."""
+        """Register a change of the station's clock: the next file begins by the new time."""
         self._step_us += by_us
         if self.segment is None:
             self._take_step()
@@ -151,12 +156,12 @@ class SegmentSink:
             self._stepped(step)
 
     def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
-        """Take a run of pictures that had all arrived at `arrival_us` (µs of the station's steady time)."""
+        """Take a run of pictures that had all arrived by `arrival_us` (µs of the station's steady time)."""
         paused, self._arrival_us = arrival_us - self._arrival_us > PAUSE_US, arrival_us
         if self._held is not None:
             self._release((_newest(run), arrival_us))
         elif paused and self.clock.is_in_doubt(run.time, run.durations, arrival_us):
-            run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer do not live so long
+            run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer do not live that long
             self._held = (run, arrival_us)
             return
         self._place(run, arrival_us)
@@ -171,7 +176,7 @@ class SegmentSink:
         self._place(run, arrival_us)
 
     def _place(self, run: FragmentSamples, arrival_us: int) -> None:
-        """From media time to the station's, and into a file."""
+        """Convert a run from media time to the station's time and write it to a file."""
         if run.broken:
             self._close(slew=False)
             self.clock.restart()
@@ -195,14 +200,16 @@ class SegmentSink:
         self._write(segment, run)
 
     def _join(self, segment: Writing, run: FragmentSamples) -> int:
-        """Let what was written last until the run begins, but for pictures that are missing; returns how much of
-        them is missing before the run."""
+        """Extend the last written picture to the start of the run, except over missing pictures.
+
+        Return the duration of the pictures that are missing directly before the run, 90 kHz.
+        """
         before = 0
         for i, missing in self._cadence.missing(run.time - segment.newest, run.durations):
             until = run.time + sum(run.durations[:i])
             if i == 0:
                 before = missing
-            if i or missing < GAP_MIN or not run.key:  # else the gap between two files is told when the next one begins
+            if i or missing < GAP_MIN or not run.key:  # otherwise the next file reports the gap between two files
                 start, end = self.clock.wall(until - missing), self.clock.wall(until)
                 self.timeline.hole(start, end, self._cause_of_hole(run, i), fillable=False)
         segment.end = max(segment.newest + 1, run.time - before if before >= GAP_MIN else run.time)
@@ -234,7 +241,7 @@ class SegmentSink:
         self.timeline.cover(self.clock.wall(segment.end))
 
     def audio(self, run: audio.AudioRun, track: AudioTrack, arrival_us: int) -> None:
-        """Take sound; it is placed by its arrival as pictures are."""
+        """Take audio, which is placed by its arrival like pictures."""
         segment = self.segment
         time = self._sound.place(run, track, arrival_us, segment)
         if segment is None or time is None:
@@ -259,7 +266,8 @@ class SegmentSink:
                 "disk_full" if states == {"full"} else "disk_error", "no disk can be used", self.clock.wall(run.time)
             )
             return None
-        start = self.timeline.begin(max(self.clock.wall(run.time), self._last_start + 1))  # two files need two names
+        # Two files need different names.
+        start = self.timeline.begin(max(self.clock.wall(run.time), self._last_start + 1))
         by = us_to_media_up(start - self.clock.wall(run.time))
         if by:
             self.clock.move(by)
@@ -293,13 +301,15 @@ class SegmentSink:
         return self.segment
 
     def _cause_of_hole(self, run: FragmentSamples, before: int) -> str:
-        """Why pictures are missing before picture `before` of the run: were packets lost there? Where the engine cannot tell the
-        place, what was lost since the run before it counts."""
+        """Return why pictures are missing before picture `before` of the run: whether packets were lost there.
+
+        If the engine cannot tell the position, the losses since the previous run count.
+        """
         lost = run.losses.get(before, 0) if run.losses is not None else self._counters.lost_packets - self._lost_until
         return "packet_loss" if lost > 0 else "no_packets"
 
     def end_session(self) -> None:
-        """The connection ended: close the file; what was recorded stays recorded."""
+        """Close the file because the connection ended; recorded data is kept."""
         self._release()
         segment = self.segment
         if segment is not None and self._station is not None:  # a sparse stream's last picture lasts until now at most
@@ -309,7 +319,7 @@ class SegmentSink:
         self._take_step()
 
     def _close(self, *, slew: bool) -> int:
-        """Close the file; returns by how much (90 kHz) what follows is placed later than before."""
+        """Close the file. Return by how much (90 kHz) the following pictures are placed later than before."""
         segment, self.segment = self.segment, None
         if segment is None:
             return 0
@@ -326,7 +336,7 @@ class SegmentSink:
         return by
 
     def _slew(self) -> int:
-        """Between two files small errors are drawn right: the camera's clock, and ours against the station's steady time."""
+        """Correct small errors between two files: of the camera's clock, and of the wall clock against steady time."""
         if abs(self.clock.ppm - PPM) > ODD_RATE and not self._told_rate:
             self._told_rate = True
             percent = (PPM / self.clock.ppm - 1) * 100
@@ -342,10 +352,10 @@ class SegmentSink:
         media = media_to_us(segment.end - segment.base)
         frames = segment.frames
         flags = segment_index.AUDIO if segment.sound is not None else 0
-        if file.error is not None:  # cut back: what was written of it counts
+        if file.error is not None:  # truncated: only what was written counts
             media = written_us(segment)
             told, end_us = end_us, segment.start_us + media
-            if not segment.failed and told - end_us > JITTER_US:  # it had been closed before the disk refused its end
+            if not segment.failed and told - end_us > JITTER_US:  # the file was closed before the disk refused its end
                 self._archive.gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
             frames = frames if media else 0
             flags |= segment_index.RECOVERED
@@ -383,14 +393,14 @@ class SegmentSink:
         self._stop("disk_error", "the disk does not keep up", self.clock.wall(segment.end))
 
     def _stop(self, cause: str, detail: str, covered_until: int) -> None:
-        """The file cannot go on; up to `covered_until` it is good."""
+        """Close a file that cannot continue and start a gap; the file is good up to `covered_until`."""
         self._close(slew=False)
         self.timeline.cover(covered_until)
         self.timeline.start_gap(cause, detail, covered_until)
 
 
 def _newest(run: FragmentSamples) -> int:
-    """Media time of a run's last picture."""
+    """Return the media time of a run's last picture."""
     return run.time + sum(run.durations) - run.durations[-1]
 
 

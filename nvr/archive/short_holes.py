@@ -1,4 +1,7 @@
-"""Holes below a second, which are no gaps: counted by hour from the recorder's counters, so that a day and a month can tell them."""
+"""Holes shorter than a second, which are no gaps: counts per hour, taken from the recorder's counters.
+
+Reports by day and by month use them.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ Count = tuple[int, int]  # holes, µs
 
 
 class HourCounts:
-    """Of one recorder: what its time lines counted since they were last stored. A time line that is replaced begins at none."""
+    """Counts of one recorder's timelines since they were last stored.
+
+    A timeline that replaces another one starts at zero.
+    """
 
     def __init__(self) -> None:
         self._stored: dict[str, tuple[Timeline, Count]] = {}
         self._written: dict[str, tuple[Timeline, Count]] = {}
 
     async def write(self, session: AsyncSession, now: datetime, timelines: Mapping[str, Timeline]) -> None:
-        """Add what is new to the running hour; `stored` behind the commit."""
+        """Add the new counts to the current hour; call `stored` after the commit."""
         self._written = {s: (t, (t.short_holes, t.short_holes_us)) for s, t in timelines.items()}
         hour, rows = to_microseconds(now) // HOUR_US, []
         for stream, (timeline, (holes, us)) in self._written.items():
@@ -41,12 +47,16 @@ class HourCounts:
 
 _ADD = text(
     "INSERT INTO short_hole (stream, hour, holes, us) VALUES (:stream, :hour, :holes, :us) "
-    "ON CONFLICT (stream, hour) DO UPDATE SET holes = short_hole.holes + excluded.holes, us = short_hole.us + excluded.us"
+    "ON CONFLICT (stream, hour) DO UPDATE SET "
+    "holes = short_hole.holes + excluded.holes, us = short_hole.us + excluded.us"
 )
 
 
 async def between(session: AsyncSession, streams: Collection[str], start_us: int, end_us: int) -> dict[str, Count]:
-    """By stream, of the whole hours from the one of `start_us` to the one of `end_us`; streams without any are left out."""
+    """Return the counts by stream of the whole hours from `start_us` to `end_us`.
+
+    Streams without holes are left out.
+    """
     hours = ShortHole.hour.between(start_us // HOUR_US, (end_us - 1) // HOUR_US)
     columns = select(ShortHole.stream, func.sum(ShortHole.holes), func.sum(ShortHole.us))
     query = columns.where(ShortHole.stream.in_(streams), hours).group_by(ShortHole.stream)

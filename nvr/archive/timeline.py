@@ -1,4 +1,4 @@
-"""The time line of one stream: what is covered, and gaps with their causes. Wall time in µs UTC.
+"""The timeline of one stream: what is covered, and gaps with their causes. Wall time in µs UTC.
 
 Every instant since recording began is covered by a file or lies in a gap: covered + gaps = elapsed. Holes shorter than
 `GAP_MIN_US` are covered by the file they lie in, and counted.
@@ -13,11 +13,11 @@ from typing import NamedTuple, Protocol
 from core.units import MEDIA_CLOCK
 from nvr.archive.segment_index import Segment
 
-GAP_MIN_US = 1_000_000  # a shorter hole is counted, not told
-OVERLAP_MAX_US = 2_000_000  # of a new file with what is covered; more comes from a clock that was wrong
+GAP_MIN_US = 1_000_000  # a shorter hole is counted, not stored as a gap
+OVERLAP_MAX_US = 2_000_000  # overlap of a new file with covered time; a larger one comes from a wrong clock
 JITTER_US = 50_000  # between two files: no hole
-_JITTER = MEDIA_CLOCK // 4  # a pause between pictures that no stream's rhythm has to explain
-_SPARSE = 10 * MEDIA_CLOCK  # the longest distance that pictures of an unknown rhythm may have
+_JITTER = MEDIA_CLOCK // 4  # 90 kHz; a shorter distance between pictures is no hole in any stream
+_SPARSE = 10 * MEDIA_CLOCK  # 90 kHz; the longest distance between pictures while their usual distance is unknown
 
 
 class ArchiveLog(Protocol):
@@ -26,42 +26,47 @@ class ArchiveLog(Protocol):
     def opened(self, segment: Segment) -> None: ...
 
     def closed(self, segment: Segment) -> None:
-        """The file is complete on its volume, or (no frames) holds nothing and goes."""
+        """Report that the file is complete on its volume, or (no frames) holds nothing and is to be removed."""
 
     def gap(
         self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
     ) -> None:
-        """A gap begins, or, with its end, is over. `fillable`: there is room for what the camera's card has of it."""
+        """Report that a gap begins, or, with its end, is over.
+
+        `fillable`: recordings from the camera's storage may fill it.
+        """
 
     def gap_ended(self, stream: str, end_us: int) -> None:
-        """The stream's open gap, if any, ends."""
+        """Report that the stream's open gap, if any, ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockStep:
-    """A stream goes over to the station's clock, which was set."""
+    """A change of the station's clock, as adopted by one stream."""
 
     stream: str
     since_us: int  # from here …
-    until_us: int  # … to here its footage is filed by the old clock
+    until_us: int  # … to here the old clock named its recordings
     by_us: int  # by which the clock was set
-    files: tuple[int, ...] | None  # starts of its files in between; None: nobody knows them
-    more: bool = False  # there are more than these
-    after: list[int] = field(
-        default_factory=list, compare=False
-    )  # starts of files by the new clock, as they come; at most 400
+    files: tuple[int, ...] | None  # starts of its files in between; None: unknown
+    more: bool = False  # there are more files than these
+    # Starts of files that the new clock named, added as they come; at most 400.
+    after: list[int] = field(default_factory=list, compare=False)
 
 
 class CoveredUntil(NamedTuple):
-    """Where a stream's time line ended when its recorder did."""
+    """Where a stream's timeline ended when its recorder stopped."""
 
-    until_us: int  # end of its newest file or gap, or where the open gap begins
+    until_us: int  # end of its newest file or gap, or start of the open gap
     in_gap: bool
     cause: str = "no_packets"
 
 
 def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> CoveredUntil | None:
-    """By the ends of its files and gaps, and by (start, cause) of the gaps that are open; None where it has none of either."""
+    """Return where a timeline ended, from the ends of its files and gaps and the (start, cause) of its open gaps.
+
+    Return None if it has none of these.
+    """
     if open_gaps:
         start, cause = max(open_gaps)
         return CoveredUntil(start, True, cause)
@@ -69,8 +74,10 @@ def covered(ends: Sequence[int], open_gaps: Sequence[tuple[int, str]]) -> Covere
 
 
 def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
-    """When an open gap that began at `start_us` really ended: files (start, end) begin behind it, and the fact of its end was
-    lost with a recorder that was killed. None: it goes on."""
+    """Return when an open gap that began at `start_us` ended, if files (start, end) begin after it.
+
+    A recorder that was killed did not report the end. Return None if the gap continues.
+    """
     ends = [max(begin, start_us) for begin, end in files if end > start_us and begin >= start_us - OVERLAP_MAX_US]
     return min(ends, default=None)
 
@@ -78,11 +85,14 @@ def overtaken(start_us: int, files: Sequence[tuple[int, int]]) -> int | None:
 def holes(
     files: Sequence[tuple[int, int]], gaps: Sequence[tuple[int, int]], mended: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """What lies between the first and the last (start, end), in none of them, and nobody told: the fact was lost with a
-    recorder that was killed. Holes below a second were counted by it, except beside the files that recovery has `mended` (their
-    starts): they end with their last whole fragment, and what was told before them may be lost, too."""
+    """Return the time between the first and the last (start, end) that lies in no file or gap.
+
+    A recorder that was killed did not report it. Holes below a second are left out, because the recorder counted them,
+    except beside files that recovery has `mended` (their starts): these end with their last whole fragment, and a
+    report from before them may be lost as well.
+    """
     found, at, torn = list[tuple[int, int]](), None, set(mended)
-    is_torn = False  # what ends at `at` is mended
+    is_torn = False  # the range that ends at `at` is a mended file
     for start, end, of_file in sorted([*((a, b, True) for a, b in files), *((a, b, False) for a, b in gaps)]):
         is_mended = of_file and start in torn
         if at is not None and start - at > (JITTER_US if is_torn or is_mended else GAP_MIN_US):
@@ -96,7 +106,7 @@ class Timeline:
     def __init__(self, stream: str, archive: ArchiveLog):
         self._stream = stream
         self._archive = archive
-        self.covered_until: int | None = None  # or where the open gap begins
+        self.covered_until: int | None = None  # or start of the open gap
         self.in_gap = False
         self.last_cause = "no_packets"
         self._gap_start = 0
@@ -104,25 +114,27 @@ class Timeline:
         self.short_holes_us = 0
 
     def resume(self, covered_until: int | None, in_gap: bool, last_cause: str = "no_packets") -> None:
-        """Go on where another time line of the stream ended."""
+        """Continue where another timeline of the stream ended."""
         self.covered_until, self.in_gap, self.last_cause = covered_until, in_gap, last_cause
 
     def go_on(self, covered: CoveredUntil, now_us: int) -> None:
-        """Go on where an earlier recorder ended."""
+        """Continue where an earlier recorder ended."""
         if covered.in_gap:
             self.resume(*covered)
             return
-        until = min(covered.until_us, now_us)  # a clock that was ahead may have filed footage in the future
+        until = min(covered.until_us, now_us)  # a clock that was ahead may have named files in the future
         self.resume(until, False)
         self.start_gap("recorder_down", "", until)
 
     def begin(self, start: int) -> int:
-        """Footage begins at `start`, or where this returns: not before what is covered. Ends the open gap, or tells
-        the one since the last file."""
+        """Begin recording at `start`, or at the end of what is covered; return the actual start.
+
+        End the open gap, or report the one since the last file. An overlap of more than OVERLAP_MAX_US is kept.
+        """
         covered = self.covered_until
         self._gap_start = covered if covered is not None else start
         if covered is not None and start < covered:
-            if covered - start > OVERLAP_MAX_US:  # filed by a clock that was ahead: that is no reason to be wrong now
+            if covered - start > OVERLAP_MAX_US:  # named by a clock that was ahead: no reason to use a wrong time now
                 covered = self.covered_until = start
             start = covered
         if self.in_gap:
@@ -133,11 +145,11 @@ class Timeline:
         return start
 
     def cover(self, until: int) -> None:
-        """There is footage up to `until`."""
+        """Record that there are pictures up to `until`."""
         self.covered_until = until
 
     def hole(self, start: int, end: int, cause: str, *, fillable: bool) -> None:
-        """Pictures are missing between `start` and `end`."""
+        """Report that pictures are missing between `start` and `end`; count holes that are no gaps."""
         if end - start >= GAP_MIN_US:
             self._archive.gap(self._stream, start, cause, "", end, fillable=fillable)
         else:
@@ -145,7 +157,7 @@ class Timeline:
             self.short_holes_us += end - start
 
     def start_gap(self, cause: str, detail: str, now_us: int) -> None:
-        """Recording stopped for a reason; the gap runs from the last covered instant."""
+        """Start a gap because recording stopped; it runs from the last covered instant."""
         if self.in_gap and cause == self.last_cause:
             return
         start = self.covered_until if self.covered_until is not None else now_us
@@ -156,13 +168,13 @@ class Timeline:
         self._archive.gap(self._stream, start, cause, detail[:200])
 
     def shift(self, by_us: int) -> None:
-        """The station's clock was set: what is behind lies elsewhere now."""
+        """Move the covered time because the station's clock was set."""
         if self.covered_until is not None:
             self.covered_until += by_us
 
 
 class Cadence:
-    """The usual distance of a stream's pictures, by which a hole is told from a slow stream. In 1/90,000 s."""
+    """The usual distance between a stream's pictures, which separates a hole from a slow stream. In 1/90,000 s."""
 
     __slots__ = ("_known",)
 
@@ -170,8 +182,10 @@ class Cadence:
         self._known: list[int] = []
 
     def missing(self, first: int, durations: list[int]) -> list[tuple[int, int]]:
-        """Holes of a run whose first picture comes `first` behind the one before it: (which picture lies behind the
-        hole, its length). The last of `durations` is a guess."""
+        """Return the holes of a run as (index of the picture after the hole, length).
+
+        The first picture comes `first` after the one before it. The last of `durations` is a guess.
+        """
         holes: list[tuple[int, int]] = []
         if first > _JITTER or (len(durations) > 1 and max(durations[:-1]) > _JITTER):
             usual = self._usual()
@@ -189,7 +203,7 @@ class Cadence:
             self._known = [*self._known[-5:], first, *durations[:-1]][-5:]
 
     def _usual(self) -> int:
-        """0: unknown."""
+        """Return the median of the known distances; 0: unknown."""
         return sorted(self._known)[len(self._known) // 2] if self._known else 0
 
 

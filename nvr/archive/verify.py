@@ -1,11 +1,11 @@
-"""`archive verify`: a file-system check of the archive, in both directions.
+"""`archive verify`: checks the index against the files and the files against the index.
 
-Stream by stream (so that memory does not grow with the archive): every entry has its file with the right size
-and structure (it begins as a segment and ends with its index), every file has its entry. With `hash` every
-file is read and its SHA-256 compared. With `repair` what is wrong is mended: entries without a file go and
-leave a gap, files without an entry are adopted or put in quarantine, torn files are cut back, hashes that
-were left out are made. What is not as it was recorded (hash or size) is reported and never 'mended' silently:
-its entry is marked, so that nobody takes it for evidence.
+It works stream by stream, so that memory does not grow with the archive. Every entry must have a file of the right size
+and structure (it begins as a segment and ends with its index); every file must have an entry. With `hash`, every file
+is read and its SHA-256 compared. With `repair`, errors are fixed: entries without a file are removed and leave a gap,
+files without an entry are adopted or quarantined, truncated files are cut back, missing hashes are computed. A file
+with a different hash is only reported. A file of a different size is reported and never repaired silently: its new
+entry has the flag RECOVERED, so that nobody uses it as evidence.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ QUARANTINE = volume_quarantine.FOLDER
 
 @dataclass(slots=True)
 class Findings:
-    """What was found (and, with repair, mended); lists hold paths."""
+    """What was found (and, with repair, repaired); lists hold paths."""
 
     rows: int = 0
     files: int = 0
@@ -59,7 +59,7 @@ class Findings:
 
 @dataclass(slots=True)
 class _Stream:
-    """What inspection of one stream leaves to be changed."""
+    """Changes that the inspection of one stream requires."""
 
     gone: list[Segment] = field(default_factory=list)
     changed: list[Segment] = field(default_factory=list)
@@ -69,9 +69,9 @@ class _Stream:
 async def verify(
     database: Database, *, repair: bool = False, hash_files: bool = False, recording: bool = False
 ) -> Findings:
-    """Compare index and files. `repair` only while nothing records; with `recording` open files are left alone."""
+    """Compare index and files. `repair` only while nothing records; with `recording`, open files are skipped."""
     findings = Findings(repaired=repair)
-    volumes = await mounted(database)  # of a volume that is away nothing is missing
+    volumes = await mounted(database)  # files of an absent volume do not count as missing
     async with database.reading() as session:
         open_rows = (await session.scalars(select(OpenSegment))).all()
         streams = set(await session.scalars(select(StreamUsage.stream))) | {o.stream for o in open_rows}
@@ -111,7 +111,7 @@ async def _entries(database: Database, stream: str) -> list[Segment]:
 
 
 def streams_on(volume: Path) -> Iterator[str]:
-    """<camera>/<kind> folders of a volume."""
+    """Yield the <camera>/<kind> folders of a volume."""
     for camera in _folders(volume):
         if camera.name != QUARANTINE:
             for kind in _folders(Path(camera.path)):
@@ -135,7 +135,7 @@ def _inspect(
     hash_files: bool,
     recording: bool,
 ) -> _Stream:
-    """All file work of one stream, in a thread of its own."""
+    """Do all file work of one stream. Blocking; runs in its own thread."""
     result = _Stream()
     files = {number: _listing(volume / stream) for number, volume in volumes.items()}
     findings.rows += len(entries)
@@ -168,7 +168,7 @@ def _inspect(
 
 
 def _listing(folder: Path) -> dict[str, int]:
-    """<day>/<name> → size of every file below a stream's folder."""
+    """Return <day>/<name> → size of every segment file below a stream's folder."""
     found: dict[str, int] = {}
     for day in _folders(folder):
         for entry in os.scandir(day.path):
@@ -183,7 +183,7 @@ def _check(
     if size != segment.size:
         findings.wrong_size.append(str(path))
         _cut_back(result, segment, path, repair)
-    elif segment.flags & segment_index.UNHASHED:  # the disk failed under it, or hashing was left out under load
+    elif segment.flags & segment_index.UNHASHED:  # the disk failed during writing, or hashing was skipped under load
         findings.unhashed += 1
         _cut_back(result, segment, path, repair)
     elif not gop_index.is_closed(path):
@@ -206,12 +206,12 @@ def _cut_back(result: _Stream, segment: Segment, path: Path, repair: bool) -> No
 
 
 def _take_in(findings: Findings, result: _Stream, segment: Segment, path: Path, volume: Path, repair: bool) -> None:
-    """A file that the index does not know: adopted where its name and content are ours, else put in quarantine."""
+    """Adopt a file without an entry if its name and content are those of a segment, otherwise quarantine it."""
     start = segment_index.start_of(path)
     readable = start is not None and next(iter(gop_index.read(path)), None) is not None
     if readable and repair and start is not None:
         wanted = volume / segment.stream / segment_index.name_of(start)
-        if wanted != path:  # an older version named it to the millisecond
+        if wanted != path:  # an older version used names in milliseconds
             path.rename(wanted)
         adopted = complete(replace(segment, start_us=start, end_us=start), wanted)
         if adopted is not None:

@@ -1,1 +1,1 @@
-"""Footage on the cameras' own storage (ONVIF Profile G): replay, backfill of gaps, single keyframes."""
+"""Recordings on the cameras' own storage (ONVIF Profile G): replay, backfill of gaps, single keyframes."""

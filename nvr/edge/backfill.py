@@ -1,8 +1,8 @@
-"""Backfill: what we could not record is fetched from the camera's own card once the camera is back.
+"""Backfill: fetches what could not be recorded from the camera's own storage once the camera is back.
 
-A gap that ended with a cause of which the camera knows nothing (its link was down, our disk was full …)
-carries the time at which to ask for it (`Gap.ask_at`). Few cameras are asked at once, at a bounded rate, and the
-live stream comes first: at its first lost packet the fetching stops and is tried again later, slower.
+A gap that ended, with a cause that did not affect the camera itself (its link was down, the station's disk was full …),
+carries the time at which to ask for it (`Gap.ask_at`). Few cameras are read at a time, at a bounded rate, and the live
+stream has priority: at its first lost packet the transfer stops and is tried again later, slower.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from nvr.tables import Gap
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(minutes=10)
-GIVE_UP = timedelta(days=7)  # a card's ring has come round
+GIVE_UP = timedelta(days=7)  # after this, the camera has overwritten it
 AT_ONCE = 2  # cameras, in different subnets
-LONGEST_US = 1800 * SECOND  # fetched in one turn, so that others get theirs
-LOOKED_AT = 200  # due gaps, the oldest, of which jobs are chosen
-LEAST_US = SECOND  # what is shorter is not asked for; it stays a gap
-PICTURE_US = SECOND // 4  # between what was fetched and what was recorded: no hole
-MARGIN_US = 6 * SECOND  # asked for before the gap: the keyframe lies there
+LONGEST_US = 1800 * SECOND  # fetched per turn, so that other cameras get theirs
+LOOKED_AT = 200  # oldest due gaps from which jobs are chosen
+LEAST_US = SECOND  # shorter ranges are not requested; they stay gaps
+PICTURE_US = SECOND // 4  # between fetched and recorded pictures: no hole
+MARGIN_US = 6 * SECOND  # requested before the gap, because the keyframe is there
 SLOWEST = 1_000_000  # bits a second
 STORE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillJob:
-    """A gap whose time has come. Times in µs UTC of our clock."""
+    """A gap that is due. Times in µs UTC of the station's clock."""
 
     gap: int
     camera: str
@@ -71,7 +71,7 @@ class BackfillJob:
 
 @dataclass(slots=True)
 class Backfiller:
-    """One a recorder. `soap` makes the ONVIF client of a camera."""
+    """One per recorder. `soap` makes the ONVIF client of a camera."""
 
     database: Database
     recorder: Recorder
@@ -83,7 +83,7 @@ class Backfiller:
     _rates: dict[str, float] = field(default_factory=dict)
 
     async def run_once(self) -> int:
-        """Fetch what is due; returns the bytes that came."""
+        """Fetch what is due; return the bytes received."""
         chosen: dict[str, BackfillJob] = {}
         for job in await self._due():
             chosen.setdefault(job.subnet, job)
@@ -91,7 +91,7 @@ class Backfiller:
         return sum(fetched)
 
     async def _due(self) -> list[BackfillJob]:
-        """Gaps to ask for now, of streams that record steadily, the oldest first: cards overwrite the oldest."""
+        """Return jobs for due gaps of streams that record steadily, oldest first: cameras overwrite the oldest."""
         now = self.clock.now()
         steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
         async with self.database.session() as session:
@@ -121,7 +121,7 @@ class Backfiller:
                 try:
                     subnet = subnet_of(service_url(camera.address))
                     login = await registry.stream_login(session, self.vault, camera)
-                except TROUBLE as e:  # its card waits; the others are read
+                except TROUBLE as e:  # its storage waits; the others are read
                     log.warning("%s: its card cannot be asked: %s", gap.stream, why(e))
                     gap.ask_at = now + ASK_AGAIN
                     continue
@@ -131,14 +131,14 @@ class Backfiller:
             return jobs
 
     async def _one(self, job: BackfillJob) -> int:
-        """Fetch one gap's stretch; whatever happens is written into the gap."""
+        """Fetch the range of one gap. The outcome, whatever it is, is stored in the gap."""
         again: timedelta | None = None
         fetched = 0
         try:
             whole, fetched = await self._fetch(job)
             again = None if whole else ASK_AGAIN
         except CameraRefused as e:
-            log.warning("%s: its card may not be read: %s", job.stream, e)  # never twice: cameras lock out
+            log.warning("%s: its card may not be read: %s", job.stream, e)  # never retried: cameras lock out
         except CameraError as e:
             log.info("%s: its card cannot be read now: %s", job.stream, e)
             again = ASK_AGAIN
@@ -146,14 +146,14 @@ class Backfiller:
         return fetched
 
     async def _fetch(self, job: BackfillJob) -> tuple[bool, int]:
-        """(whether all that the card has was fetched, bytes). Raises CameraError."""
+        """Return (whether everything that the camera has was fetched, bytes). Raises CameraError."""
         client, url = self.soap(job.login), service_url(job.address)
         told = (await camera_time(client, url, self.clock)).offset or 0.0
         client.clock_offset = told
         card = await EdgeStorage.of(client, url)
         if card is None:
             return True, 0
-        offset_us = self._offset(job.stream, int(told * 1e6) + SECOND // 2)  # ONVIF cuts the second's fraction off
+        offset_us = self._offset(job.stream, int(told * 1e6) + SECOND // 2)  # ONVIF truncates the second's fraction
         start, end = (from_microseconds(t + offset_us) for t in (job.start_us, job.end_us))
         for recording in await card.recordings():
             if recording.touches(start, end):
@@ -161,7 +161,10 @@ class Backfiller:
         return True, 0
 
     def _offset(self, stream: str, told_us: int) -> int:
-        """Camera's clock minus ours: its sender reports know the milliseconds that ONVIF leaves out."""
+        """Return the camera's clock minus the station's, µs.
+
+        Sender reports have the milliseconds that ONVIF leaves out.
+        """
         state = self.recorder.streams.get(stream)
         fine = state.sink.clock.offset_us if state is not None else None
         return fine if fine is not None and abs(fine - told_us) < 2 * SECOND else told_us
@@ -190,14 +193,14 @@ class Backfiller:
         return whole, filling.bytes
 
     async def _stored(self, filling: GapFill) -> None:
-        """Wait until the writers have closed the files; a disk that hangs is not waited for."""
+        """Wait until the writers have closed the files, but at most STORE_SECONDS, because a disk may hang."""
         until = self.clock.monotonic() + STORE_SECONDS
         while not filling.stored and self.clock.monotonic() < until:
             self.recorder.volumes.submit()
             await self.clock.sleep(0.05)
 
     async def _settle(self, job: BackfillJob, again: timedelta | None) -> None:
-        """Make the gap what is still missing of it, behind the entries of what came."""
+        """Replace the gap by what is still missing of it, after the entries of the fetched files."""
 
         async def write(session: AsyncSession) -> None:
             gap = await session.get(Gap, job.gap)
@@ -206,7 +209,7 @@ class Backfiller:
             now = self.clock.now()
             pieces = await _still_missing(session, gap)
             for start, end in _split(pieces, job.end_us):
-                # What lies behind this turn's stretch has not been asked for.
+                # What lies after this turn's range has not been requested.
                 ask = now if start > job.end_us - LEAST_US else now + again if again else None
                 ask = ask if end - start >= LEAST_US else None
                 session.add(
@@ -224,14 +227,14 @@ class Backfiller:
 
 
 async def _still_missing(session: AsyncSession, gap: Gap) -> list[tuple[int, int]]:
-    """What of a gap is in no file: a recorder that died while it fetched has left some of it."""
+    """Return the parts of a gap that are in no file. A recorder that died during a fetch may have stored some of it."""
     end = gap.end_us if gap.end_us is not None else gap.start_us
     found = await segment_index.spans(session, [gap.stream], gap.start_us, end)
     return missing(gap.start_us, end, segment_index.joined(found[gap.stream], PICTURE_US))
 
 
 class _Undisturbed:
-    """Whether the live stream is as well as when the fetching began."""
+    """Whether the live stream is as healthy as when the fetch began."""
 
     def __init__(self, state: StreamState):
         self._state = state
@@ -242,7 +245,11 @@ class _Undisturbed:
 
 
 def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What of [start, end) lies in none of the spans (in order). Short pieces count: those of neighbouring gaps add up."""
+    """Return the parts of [start, end) that lie in none of the spans (given in order).
+
+    Parts too short to be fetched are included, because those of neighbouring gaps add up; holes up to PICTURE_US are
+    not.
+    """
     pieces, at = list[tuple[int, int]](), start_us
     for begin, until in [*covered, (end_us, end_us)]:
         if begin - at > PICTURE_US:
@@ -252,17 +259,17 @@ def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[
 
 
 def _split(pieces: list[tuple[int, int]], at: int) -> list[tuple[int, int]]:
-    """The same pieces, the one that holds `at` as two where both are worth it."""
+    """Return the same parts, with the one that contains `at` split there if both halves are long enough to fetch."""
     halves = (([(a, at), (at, b)] if min(at - a, b - at) >= LEAST_US else [(a, b)]) for a, b in pieces)
     return [piece for pair in halves for piece in pair]
 
 
 def _moment(us: int) -> str:
-    """ISO 8601 basic, as RTSP's Range wants it."""
+    """Format a time as ISO 8601 basic, as RTSP's Range header requires (RFC 2326, 3.7)."""
     return from_microseconds(us).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
 
 
 async def cameras_being_read(session: AsyncSession, now: datetime) -> set[str]:
-    """Cameras whose card is being asked, or soon will be: their clocks must stay as they are."""
+    """Return the cameras whose storage is read now or soon: their clocks must not be set."""
     streams = await session.scalars(select(Gap.stream).where(Gap.ask_at <= now + timedelta(minutes=10)).distinct())
     return {StreamId(s).camera for s in streams}

@@ -1,8 +1,8 @@
-"""Fetched pictures become segment files that fit their gap exactly.
+"""Writes fetched pictures to segment files that fit their gap exactly.
 
-A stretch begins with the keyframe before the gap, without which its first pictures could not be shown. The
-pictures before the gap are kept, bit for bit, and squeezed into its first moment, half a millisecond each,
-so that no instant is shown twice; what lies behind the gap is left out.
+A range begins with the keyframe before the gap, without which its first pictures could not be shown. The pictures
+before the gap are kept, bit for bit, but last only half a millisecond each, at the start of the gap, so that no instant
+is shown twice. What lies after the gap is left out.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from nvr.media import iovec
 from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.storage.volumes import VolumeSet
 
-SQUEEZED = 45  # 1/90,000 s that a picture before the gap lasts; ffmpeg calls less a fault of the time stamps
-MAX_HELD = 16_000_000  # bytes of the GOP before the gap
+SQUEEZED = 45  # 90 kHz; duration of a picture before the gap; ffmpeg reports shorter ones as time stamp errors
+MAX_HELD = 16_000_000  # bytes kept of the GOP before the gap
 
 
 class _Backfilled:
-    """An ArchiveLog that marks segments, counts those still open, and keeps gaps to itself."""
+    """An ArchiveLog that flags segments as backfilled, counts those still open, and does not report gaps."""
 
     def __init__(self, archive: ArchiveLog):
         self._archive = archive
@@ -50,8 +50,10 @@ class _Backfilled:
 
 
 class GapFill:
-    """Writes what lies in [start, end), µs UTC of our clock, to the archive. `offset_us`: the camera's clock
-    minus ours."""
+    """Writes what lies in [start, end), µs UTC of the station's clock, to the archive.
+
+    `offset_us`: the camera's clock minus the station's.
+    """
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class GapFill:
         self._placed = self._start - SQUEEZED  # the last picture's time
 
     def take(self, run: FragmentSamples, camera_us: int) -> bool:
-        """A run whose first picture the camera took at `camera_us`; False when the end is reached."""
+        """Take a run whose first picture the camera took at `camera_us`. Return False when the end is reached."""
         begin = us_to_media(camera_us - self._offset_us)
         times = list(accumulate(run.durations, initial=begin))
         wanted = sum(t < self._end for t in times[:-1])
@@ -93,7 +95,7 @@ class GapFill:
         return wanted == len(times) - 1
 
     def cut(self) -> None:
-        """The camera's recording has a hole here."""
+        """Handle a hole in the camera's recording."""
         self._held = []
         self._sink.end_session()
 
@@ -118,7 +120,7 @@ class GapFill:
 
     @property
     def stored(self) -> bool:
-        """Every file is closed and handed to the archive."""
+        """Whether every file is closed and reported to the archive."""
         return self._log.open == 0
 
     @property
@@ -127,7 +129,7 @@ class GapFill:
 
 
 def _first(run: FragmentSamples, count: int) -> FragmentSamples:
-    """The first pictures of a run."""
+    """Return the first `count` pictures of a run."""
     sizes = run.sizes[:count]
     data = iovec.joined(run.parts)[: sum(sizes)]
     return replace(run, durations=run.durations[:count], sizes=sizes, offsets=run.offsets[:count], parts=[data])

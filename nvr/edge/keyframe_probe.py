@@ -1,7 +1,7 @@
-"""One keyframe of a camera that nobody records: a short connection, within the budget of connections.
+"""Reads one keyframe of a camera that is not recorded, over a short connection that the connection limiter allows.
 
-In goes an address, out comes the first keyframe, as if it had been read from a file; the camera is left at once. Whoever
-calls owns the retries.
+Input is an address, output the first keyframe, as if it had been read from a file; the connection ends at once. The
+caller owns the retries.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.interleaved import packets
 
 CHUNK = 65_536
-MOST_BYTES = 24_000_000  # no camera needs so many before its first keyframe
+MOST_BYTES = 24_000_000  # no camera needs more before its first keyframe
 LEAVE_SECONDS = 0.5
-POINT_SECONDS = 3.0  # without a keyframe, after which a recovery point will do (nvr.media.gradual_refresh)
-PAUSE_SECONDS = 0.5  # nothing for this long: the keyframe that came is whole
+POINT_SECONDS = 3.0  # after this long without a keyframe, a recovery point is accepted (nvr.media.gradual_refresh)
+PAUSE_SECONDS = 0.5  # after this long without data, the received keyframe is complete
 
 
 class KeyframeProbe:
-    """At most `at_once` cameras are visited at a time; `answer` seconds until it plays, `seconds` for the whole of a visit."""
+    """Probes at most `at_once` cameras at a time.
+
+    `answer`: seconds until the camera plays; `seconds`: for the whole probe.
+    """
 
     def __init__(
         self, clock: Clock, budget: ConnectLimiter, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
@@ -42,7 +45,10 @@ class KeyframeProbe:
         self._answer, self._seconds = answer, seconds
 
     async def keyframe(self, stream: str, url: str, login: tuple[str, str] | None) -> Keyframe:
-        """Raises CameraError; CameraUnreachable where it did not answer in time, StreamStalled where no keyframe came."""
+        """Return the first keyframe.
+
+        Raises CameraError: CameraUnreachable if the camera does not answer in time, StreamStalled if no keyframe comes.
+        """
         async with self._slots, self._budget.attempt(url):
             answered = False
             try:
@@ -78,7 +84,7 @@ class KeyframeProbe:
                     return Keyframe(stream, at, video.codec, video.configuration(), picture.first, following=rest)
             found.clear()
             data = await _receive(session)
-            if not data:  # what came is whole: the next picture is far
+            if not data:  # what came is complete: the next picture is far off
                 assembler.settle()
                 continue
             came += len(data)
@@ -93,19 +99,22 @@ def _samples_of(run: FragmentSamples) -> list[bytes]:
 
 
 class _Picture:
-    """The picture on which decoding begins, and those behind it until it is whole. Each sample is looked at once."""
+    """The picture at which decoding begins, and those after it until it is complete. Each sample is inspected once."""
 
     def __init__(self) -> None:
         self.first = b""
         self._refresh: gradual_refresh.Refresh | None = None
-        self._count = 0  # pictures behind the first one
+        self._count = 0  # pictures after the first one
 
     @property
     def following(self) -> list[bytes]:
         return self._refresh.pictures if self._refresh is not None else []
 
     def take(self, samples: list[bytes], codec: str, *, key: bool, broken: bool) -> bool:
-        """The next ones came (`key`: from a keyframe or recovery point on); returns whether it is whole. Raises ProtocolError."""
+        """Take the next samples (`key`: from a keyframe or recovery point on). Return whether the picture is complete.
+
+        Raises ProtocolError.
+        """
         if key and gradual_refresh.is_keyframe(samples[0], codec):
             self.first, self._refresh = samples[0], None
             return True
@@ -114,9 +123,8 @@ class _Picture:
         if key and self._refresh is None:
             needed, self._count = gradual_refresh.pictures_needed(samples[0], codec), 0
             self.first, samples = samples[0], samples[1:]
-            self._refresh = (
-                gradual_refresh.Refresh(codec, needed, 0) if needed is not None else None
-            )  # else nobody knows when it is whole
+            # Where `needed` is None, nobody knows when the picture is complete.
+            self._refresh = gradual_refresh.Refresh(codec, needed, 0) if needed is not None else None
         if self._refresh is None:
             return False
         for sample in samples:
@@ -128,7 +136,7 @@ class _Picture:
 
 
 async def _receive(session: RtspSession) -> bytes:
-    """What came; empty where nothing comes for a while. Raises CameraUnreachable."""
+    """Return received data; empty if nothing comes for PAUSE_SECONDS. Raises CameraUnreachable."""
     try:
         async with asyncio.timeout(PAUSE_SECONDS):
             data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
@@ -142,7 +150,7 @@ async def _receive(session: RtspSession) -> bytes:
 
 
 async def _leave(session: RtspSession) -> None:
-    """A camera has few sessions to give: this one is given back, if it listens."""
+    """Send TEARDOWN, because a camera has few sessions, and close the socket."""
     try:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):

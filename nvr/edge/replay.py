@@ -1,9 +1,9 @@
-"""Reading a stretch of a camera's own recording over RTSP (ONVIF Streaming Specification, section 6).
+"""Reads a range of a camera's own recording over RTSP (ONVIF Streaming Specification, section 6).
 
-The camera sends as fast as it is read, so the reader sets the pace. The true time of a picture is in an
-RTP header extension (0xABAC), by the camera's clock. A hole in the recording shows as a jump of that time: alone, or together
-with the RTP time (then it is told from the usual distance of pictures, or by the extension's D bit). A replay has no end
-mark: it is over when no pictures come, whatever sender reports and keep-alive answers go on coming.
+The camera sends as fast as the reader reads, so the reader sets the pace. An RTP header extension (0xABAC) carries the
+true time of a picture, by the camera's clock. A hole in the recording shows as a jump of that time: alone, or together
+with the RTP time (then the usual distance between pictures, or the extension's D bit, reveals it). A replay has no end
+mark: it is over when no pictures come, even if sender reports and keep-alive answers still come.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from nvr.rtsp.interleaved import packets
 log = logging.getLogger(__name__)
 
 CHUNK = 16_384
-FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes before
+FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes earlier
 QUIET_SECONDS = 6.0  # without pictures: the end of a replay
-MAX_PICTURE = 4_000_000  # bytes, of which one may be on its way for longer than that
-PAUSE_SECONDS = 0.5  # nothing for this long: what is complete may be stored
-JUMP_US = 300_000  # by which time and RTP time may differ
-HOLE_US = 1_000_000  # between two pictures, where they usually follow each other faster
-USUAL_STEPS = 16  # pictures of which the usual distance is learnt
+MAX_PICTURE = 4_000_000  # bytes; a picture of this size may be in transit for longer than that
+PAUSE_SECONDS = 0.5  # after this long without data, complete pictures may be stored
+JUMP_US = 300_000  # largest difference between the extension's time and RTP time
+HOLE_US = 1_000_000  # between two pictures, if they usually follow each other faster
+USUAL_STEPS = 16  # pictures from which the usual distance is learned
 _EXTENSION = 0xABAC
 _CLEAN_POINT, _DISCONTINUITY = 0x80, 0x20  # bits C and D of the extension
 
@@ -44,8 +44,11 @@ Take = Callable[[FragmentSamples, int], bool]
 
 
 class CardReader:
-    """One replay. `take` gets runs of pictures with the time of their first in µs UTC by the camera's clock and
-    tells whether it wants more; `cut` hears of breaks in the recording."""
+    """One replay.
+
+    `take` gets runs of pictures with the time of their first picture in µs UTC by the camera's clock, and returns
+    whether it wants more. `cut` is called at breaks in the recording.
+    """
 
     def __init__(self, session: RtspSession, take: Take, cut: Callable[[], None], clock: Clock):
         self._session = session
@@ -53,11 +56,10 @@ class CardReader:
         self._cut = cut
         self._clock = clock
         self._buffer = bytearray()
-        self._reference: tuple[int, int] | None = (
-            None  # RTP timestamp of the newest picture and when the camera took it, µs
-        )
+        # RTP timestamp of the newest picture, and when the camera took it, µs.
+        self._reference: tuple[int, int] | None = None
         self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
-        self._is_coarse = True  # the camera has told whole seconds only
+        self._is_coarse = True  # so far, the camera has sent whole seconds only
         self._wanted = True
         self.counters = StreamCounters()
         track = session.track
@@ -65,9 +67,9 @@ class CardReader:
         self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
-        """Read to the end; False where `go_on` said to leave off. Raises CameraError."""
+        """Read to the end. Return False if `go_on` stopped it. Raises CameraError."""
         session, clock = self._session, self._clock
-        # The kernel must not fetch ahead of the pace: what it holds the camera's up-link has already carried.
+        # The kernel must not read ahead of the pace: the camera's uplink has already carried what the kernel holds.
         session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK)
         self._buffer += session.early
         self._parse()
@@ -98,7 +100,7 @@ class CardReader:
         return True
 
     async def _receive(self) -> bytes | None:
-        """What came; empty at the end of the connection, None where nothing comes now."""
+        """Return received data; empty at the end of the connection, None if nothing comes for PAUSE_SECONDS."""
         try:
             async with asyncio.timeout(PAUSE_SECONDS):
                 return await asyncio.get_running_loop().sock_recv(self._session.sock, CHUNK)
@@ -141,12 +143,12 @@ class CardReader:
 
     @staticmethod
     def _within_second(told: int, expected: int) -> int:
-        """Where in the second that the camera tells a picture was taken: where RTP time puts it, if that is near."""
+        """Return the time within the second that the camera sent: where RTP time puts it, if that is near."""
         near = told - JUMP_US <= expected <= told + SECOND + JUMP_US
         return min(max(expected, told), told + SECOND - 1) if near else told
 
     def _is_break(self, before: int, was: int, ts: int, taken: int, flags: int) -> bool:
-        """Something is missing in the camera's recording before this packet."""
+        """Return whether something is missing in the camera's recording before this packet."""
         if abs(taken - self._expected(before, was, ts)) > JUMP_US + (SECOND if self._is_coarse else 0):
             return True
         if ts == before:
@@ -161,7 +163,7 @@ class CardReader:
         return False
 
     def _expected(self, before: int, taken: int, ts: int) -> int:
-        """When a picture with this RTP timestamp was taken, if the recording has no break since `before`."""
+        """Return when a picture with this RTP timestamp was taken, if the recording has no break since `before`."""
         return (
             taken
             + (((ts - before + 0x80000000) & 0xFFFFFFFF) - 0x80000000) * 1_000_000 // self._session.track.clock_rate
@@ -173,16 +175,16 @@ class CardReader:
 
 @dataclass(slots=True)
 class _Silence:
-    """How long no picture has come. Times in seconds (monotonic)."""
+    """Detects that no picture has come for too long. Times in seconds (monotonic)."""
 
     picture_at: float
-    longest_picture: float  # seconds that a large picture is on its way at the pace of reading
+    longest_picture: float  # seconds that a large picture is in transit at the pace of reading
     packet_at: float = 0.0
     _packets: int = 0
     _pictures: int = 0
 
     def note(self, now: float, packets: int, pictures: int) -> None:
-        """Counts so far, of the video track alone."""
+        """Take the counts so far, of the video track only."""
         if packets != self._packets:
             self.packet_at, self._packets = now, packets
         if pictures != self._pictures:
@@ -196,7 +198,7 @@ class _Silence:
 
 
 def _extension(packet: bytes) -> tuple[int, int] | None:
-    """(µs UTC by the camera's clock, flags) from the replay extension; None where the packet has none."""
+    """Parse the replay extension. Return (µs UTC by the camera's clock, flags); None if the packet has none."""
     at = 12 + 4 * (packet[0] & 15)
     if not packet[0] & 0x10 or len(packet) < at + 16:
         return None

@@ -1,1 +1,1 @@
-"""What leaves the archive: live viewing, HLS, clips, bundles, decoded pictures."""
+"""Output of the archive: live viewing, HLS, clips, bundles, decoded pictures."""

@@ -1,6 +1,6 @@
-"""Several cameras' clips of one range as a zip, with a manifest that says what is in it and what is missing.
+"""Writes several cameras' clips of one range as a zip, with a manifest of what is in it and what is missing.
 
-For looking at together; it is no evidence package (that one is sealed and approved). Clips are stored, not
+It is for viewing the clips together; it is no evidence package (that one is sealed and approved). Clips are stored, not
 compressed: video does not get smaller.
 """
 
@@ -25,7 +25,11 @@ MANIFEST = "manifest.json"
 async def write(
     reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path
 ) -> dict[str, Any]:
-    """Write the zip; returns its manifest. Raises NotFoundError where none of the streams has anything in the range."""
+    """Write the zip; return its manifest.
+
+    Raises NotFoundError if none of the streams has anything in the range, StorageError if it has, but none of it is
+    readable.
+    """
     entries: list[dict[str, Any]] = []
     partial = target.with_name(target.name + ".part")
     try:
@@ -48,7 +52,7 @@ async def write(
                 new = not any(e["file"] for e in entries)
                 try:
                     added, more = await asyncio.to_thread(_add, partial, target.parent, name, gops, new=new)
-                except StorageError:  # none of it: told like the rest
+                except StorageError:  # none of it is readable: listed like the rest
                     added, more = {}, [_unreadable(u) for u in clip.whole_files(gops)]
                 entry |= added
                 entry["unreadable"] += more
@@ -72,8 +76,10 @@ async def write(
 def _add(
     archive: Path, folder: Path, name: str, gops: Sequence[Any], *, new: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Make a stream's clip beside the archive and put it in; returns its first file's entry with `further_files` (another codec
-    or sound), and what could not be read."""
+    """Write a stream's clip beside the archive and add it.
+
+    Return its first file's entry with `further_files` (another codec or audio), and what could not be read.
+    """
     found: list[dict[str, Any]] = []
     made = clip.parts(gops)
     for part, inner in zip(made, clip.names(Path(name), len(made)), strict=True):

@@ -1,11 +1,11 @@
 """Clips: any range of a stream as standard MP4, its samples bit for bit as recorded.
 
-The sample tables come from the fragments' heads; the samples themselves are copied from file to file by the
-kernel (`copy_file_range`), never through Python, so a clip is written about as fast as the disk reads. The
-`moov` stands in front (faststart). A gap inside the range lasts as long as it lasted: the picture before it is
-shown until the next one. Parameters that change inside the range (size, profile …) are further sample descriptions of the
-same track; another codec or other sound begins another file. What is recorded and cannot be read is told (`Unreadable`).
-Layouts: ISO/IEC 14496-12.
+The sample tables come from the fragments' headers. The kernel copies the samples from file to file (`copy_file_range`;
+between different kinds of file systems they are read and written), so a clip is written about as fast as the disk
+reads. The `moov` comes first (faststart). A gap inside the range keeps its duration: the picture before it is shown
+until the next one. Parameters that change inside the range (size, profile …) are further sample descriptions of the
+same track; another codec or audio format begins another file. What is recorded and cannot be read is reported
+(`UnreadableRange`). Layouts: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from nvr.media.fmp4 import TIMESCALE, box, full_box
 VIDEO = 1
 COPY = 64 << 20
 MAX_MOOF = 1_000_000
-MANY_FILES = 5  # named in an error
-MAX_GOPS = 200_000  # of one clip
+MANY_FILES = 5  # listed in an error
+MAX_GOPS = 200_000  # per clip
 ROUNDING_US = 10_000
 
 
@@ -38,20 +38,19 @@ ROUNDING_US = 10_000
 class _Track:
     """Sample table of one track."""
 
-    times: list[int] = field(default_factory=list)  # in the order of decoding, track's time scale
+    times: list[int] = field(default_factory=list)  # in decoding order, in the track's time scale
     durations: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)  # shown minus decoded
-    keys: list[int] = field(default_factory=list)  # 1-based numbers
-    chunks: list[tuple[int, int, int]] = field(
-        default_factory=list
-    )  # (place in the mdat, samples, description's index)
+    offsets: list[int] = field(default_factory=list)  # composition time minus decoding time
+    keys: list[int] = field(default_factory=list)  # 1-based sample numbers
+    # (offset in the mdat, samples, index of the sample description)
+    chunks: list[tuple[int, int, int]] = field(default_factory=list)
     descriptions: list[bytes] = field(default_factory=list)  # sample entries: boxes of the `stsd`
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Bytes of a recorded file that become part of the mdat."""
+    """A range of bytes of a recorded file that becomes part of the mdat."""
 
     path: Path
     offset: int
@@ -60,7 +59,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRange:
-    """A stretch (µs UTC) that is recorded and could not be read, wholly or in part."""
+    """A range (µs UTC) that is recorded and could not be read, completely or in part."""
 
     start_us: int
     end_us: int
@@ -69,7 +68,7 @@ class UnreadableRange:
 
 @dataclass(slots=True)
 class Clip:
-    """What is to be written; nothing has been written yet."""
+    """The plan of one file; nothing has been written yet."""
 
     init: bytes  # of the first file that has all tracks
     tracks: dict[int, _Track]
@@ -91,16 +90,16 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """What decides whether two files go into one clip."""
+    """What decides whether two files fit into one clip."""
 
     init: bytes
     codec: bytes  # avc1, hvc1
-    picture: bytes  # the video's sample entry
-    sound: bytes  # the sound's; empty: there is none
+    picture: bytes  # sample entry of the video
+    sound: bytes  # sample entry of the audio; empty: there is none
 
     @classmethod
     def of(cls, path: Path) -> _Format | None:
-        """None where the file's head cannot be read."""
+        """Read the format of a file; None if its header cannot be read."""
         try:
             init = fmp4.read_init(path)
             entries = _sample_entries(init)
@@ -114,7 +113,7 @@ class _Format:
 
 
 def plan(gops: Sequence[LocatedGop]) -> Clip:
-    """As `parts`, of a range that makes one file. Raises ConflictError where it makes several."""
+    """As `parts`, for a range that makes one file. Raises ConflictError if it makes several."""
     found = parts(gops)
     if len(found) > 1:
         raise ConflictError(f"the range makes {len(found)} files, because codec or sound change in it")
@@ -122,9 +121,10 @@ def plan(gops: Sequence[LocatedGop]) -> Clip:
 
 
 def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
-    """Read the heads of the fragments in the GOPs (in order, of one stream): one clip, or several where codec or sound change.
+    """Read the headers of the fragments in the GOPs (in order, of one stream).
 
-    Raises NotFoundError where nothing is recorded, StorageError where nothing of it can be read.
+    Return one clip, or several if codec or audio change. Raises NotFoundError if nothing is recorded, StorageError if
+    nothing of it can be read.
     """
     found: list[Clip] = []
     unreadable: list[UnreadableRange] = []
@@ -153,7 +153,7 @@ def parts(gops: Sequence[LocatedGop]) -> list[Clip]:
 
 
 def whole_files(gops: Sequence[LocatedGop]) -> list[UnreadableRange]:
-    """All that GOPs (in order) lie in, file by file."""
+    """Return the ranges of all files in which the GOPs (in order) lie, one per file."""
     files = [list(group) for _, group in groupby(gops, key=lambda g: g.path)]
     return [UnreadableRange(of_file[0].start_us, of_file[-1].end_us, of_file[0].path) for of_file in files]
 
@@ -161,8 +161,10 @@ def whole_files(gops: Sequence[LocatedGop]) -> list[UnreadableRange]:
 async def unreadable(
     reader: ArchiveReader, stream: str, start_us: int, end_us: int, gops: Sequence[LocatedGop]
 ) -> list[UnreadableRange]:
-    """Files that are recorded in [start, end) and of which not one GOP is among `gops` (missing, or damaged from the start), and
-    what lies behind the limit on GOPs."""
+    """Return what is recorded in [start, end) and of which not one GOP is among `gops`, one range per file.
+
+    Such a file is missing, damaged from its start, or beyond the limit on GOPs.
+    """
     read = {g.path for g in gops}
     files = await reader.segments(stream, start_us, end_us)
     found = [
@@ -174,14 +176,17 @@ async def unreadable(
 
 
 def _cannot_be_read(lost: Sequence[UnreadableRange]) -> str:
-    """Footage exists, and its disk does not give it: which files, what to do."""
+    """Return the error for recordings that their disk cannot read: which files, and what to do."""
     files = list(dict.fromkeys(str(u.path) for u in lost))
     more = f" and {len(files) - MANY_FILES} more" if len(files) > MANY_FILES else ""
-    return f"footage is recorded in this range and cannot be read: {', '.join(files[:MANY_FILES])}{more}; run 'minwang archive verify'"
+    return (
+        f"footage is recorded in this range and cannot be read: {', '.join(files[:MANY_FILES])}{more}; "
+        "run 'minwang archive verify'"
+    )
 
 
 def refuse(lost: Sequence[UnreadableRange], nothing: str) -> NoReturn:
-    """Raises StorageError where footage is recorded (`lost`) and cannot be read, else NotFoundError."""
+    """Raise StorageError if recordings (`lost`) exist and cannot be read, otherwise NotFoundError."""
     raise StorageError(_cannot_be_read(lost)) if lost else NotFoundError(nothing)
 
 
@@ -195,7 +200,7 @@ def _describe(clip: Clip, told: _Format) -> None:
 
 
 def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop], description: int) -> list[UnreadableRange]:
-    """Add what can be read of a file; returns the GOPs of which something cannot."""
+    """Add what can be read of a file; return the GOPs of which something cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -212,8 +217,8 @@ def _add_file(clip: Clip, path: Path, gops: Sequence[LocatedGop], description: i
 
 
 def _add_gop(clip: Clip, descriptor: int, path: Path, gop: LocatedGop, rate: int, description: int) -> bool:
-    """False where a part of it cannot be read."""
-    shift: int | None = None  # 90 kHz: media time counts from the file's beginning, the clip's by the wall clock
+    """Add a GOP. Return False if a part of it cannot be read."""
+    shift: int | None = None  # 90 kHz: media time counts from the file's beginning, clip time by the wall clock
     read = 0
     for track, fragment, moof, size in _fragments(descriptor, gop):
         parsed = fmp4.parse_moof(moof)
@@ -234,13 +239,13 @@ def _add_gop(clip: Clip, descriptor: int, path: Path, gop: LocatedGop, rate: int
 
 
 def _rate(init: bytes) -> int:
-    """Time scale of the sound track: its `mdhd` is the second one."""
+    """Return the time scale of the audio track: its `mdhd` is the second one."""
     at = init.find(b"mdhd", init.find(b"mdhd") + 4)
     return int.from_bytes(init[at + 16 : at + 20], "big") if at > 0 else TIMESCALE
 
 
 def _fragments(descriptor: int, gop: LocatedGop) -> Iterator[tuple[int, int, bytes, int]]:
-    """(track, place, moof, bytes with its mdat) of every whole fragment of a GOP."""
+    """Yield (track, offset, moof, bytes with its mdat) of every whole fragment of a GOP."""
     position, end = gop.offset, min(gop.offset + gop.size, os.fstat(descriptor).st_size)
     while position + 16 <= end:
         size, kind = struct.unpack(">I4s", os.pread(descriptor, 8, position))
@@ -271,14 +276,14 @@ def _add_samples(clip: Clip, track_number: int, time: int, samples: Sequence[fmp
 
 
 def _finish_times(clip: Clip) -> None:
-    """A sample lasts until the next one begins."""
+    """Set the durations so that a sample lasts until the next one begins."""
     for track in clip.tracks.values():
         for i in range(len(track.times) - 1):
             track.durations[i] = track.times[i + 1] - track.times[i]
 
 
 def head(clip: Clip) -> bytes:
-    """`ftyp`, `moov` and the header of the `mdat`, for a file in which the samples follow at once."""
+    """Return `ftyp`, `moov` and the header of the `mdat`, for a file in which the samples follow directly."""
     ftyp = box(b"ftyp", b"isom", struct.pack(">I", 0x200), b"isomiso2avc1mp41")
     large = clip.size + 16 > 0xFFFFFFFF
     mdat = struct.pack(">I4sQ", 1, b"mdat", clip.size + 16) if large else struct.pack(">I4s", clip.size + 8, b"mdat")
@@ -287,7 +292,7 @@ def head(clip: Clip) -> bytes:
 
 
 def _moov(clip: Clip, start: int) -> bytes:
-    """The init segment's `moov`, its empty sample tables filled and `mvex` left out."""
+    """Return the init segment's `moov` with its sample tables filled and without `mvex`."""
     moov = clip.init[clip.init.find(b"moov") - 4 :]
     boxes, number = list[bytes](), 0
     for kind, body in _boxes(moov[8:]):
@@ -314,7 +319,7 @@ def _trak(body: bytes, track: _Track, start: int, number: int) -> bytes:
     minf = box(b"minf", box(header, information[header]), box(b"dinf", information[b"dinf"]), stbl)
     mdia = box(b"mdia", box(b"mdhd", mdhd), box(b"hdlr", media[b"hdlr"]), minf)
     first = track.times[0] + (track.offsets[0] if track.offsets else 0)
-    # An edit list starts the track where its first picture is shown (and sound where it began).
+    # An edit list starts the video where its first picture is shown, and the audio where it began.
     pieces = (
         [struct.pack(">IiI", track.times[0] * TIMESCALE // rate, -1, 0x10000)]
         if number == AUDIO and track.times[0]
@@ -332,7 +337,7 @@ def _stsd(descriptions: Sequence[bytes]) -> bytes:
 
 
 def _sample_entries(init: bytes) -> tuple[bytes, bytes]:
-    """The first sample entry of the pictures and of the sound (empty: there is none)."""
+    """Return the first sample entry of the video and of the audio (empty: there is none)."""
     moov = init[init.find(b"moov") + 4 :]
     found: list[bytes] = []
     for kind, body in _boxes(moov):
@@ -344,7 +349,7 @@ def _sample_entries(init: bytes) -> tuple[bytes, bytes]:
 
 
 def _told(entry: bytes) -> str:
-    """A video sample entry in words."""
+    """Describe a video sample entry, like 'h264 1920x1080'."""
     width, height = struct.unpack_from(">HH", entry, 32)
     return f"{'h264' if entry[4:8] == b'avc1' else 'h265'} {width}x{height}"
 
@@ -376,12 +381,12 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def names(target: Path, count: int) -> list[Path]:
-    """Of a clip's files: the target, then target-2 …"""
+    """Return the names of a clip's files: the target, then target-2 …"""
     return [target if i == 1 else target.with_stem(f"{target.stem}-{i}") for i in range(1, count + 1)]
 
 
 def write(clip: Clip, target: Path) -> int:
-    """Write the clip; returns its size in bytes. An unfinished file never stands under the target's name."""
+    """Write the clip; return its size in bytes. An unfinished file never has the target's name."""
     partial = target.with_name(target.name + ".part")
     out = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
@@ -394,7 +399,7 @@ def write(clip: Clip, target: Path) -> int:
             finally:
                 os.close(source)
         size = os.lseek(out, 0, os.SEEK_CUR)
-        os.fsync(out)  # a file server tells only now that its disk is full
+        os.fsync(out)  # a file server may report only now that its disk is full
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -408,7 +413,7 @@ def _copy(source: int, out: int, offset: int, size: int) -> None:
     while size:
         try:
             done = os.copy_file_range(source, out, min(size, COPY), offset)
-        except OSError:  # another kind of file system
+        except OSError:  # between different kinds of file systems
             done = os.write(out, os.pread(source, min(size, 1 << 20), offset))
         if done == 0:
             raise NotFoundError("the recording ended while it was copied; ask again")

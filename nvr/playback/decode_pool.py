@@ -1,16 +1,16 @@
 """A pool of disposable processes for work on untrusted pictures.
 
-Each worker is a `pebble.ProcessPool` of one process and is given one task at a time, so that whatever happens to a
-process concerns its own task alone:
+Each worker is a `pebble.ProcessPool` of one process and gets one task at a time, so that whatever happens to a process
+affects only its own task:
 
 - it crashes or takes too long: that task fails with ProtocolError, the process is replaced;
-- it is killed from outside (SIGKILL, as the kernel does when memory runs out): the task is tried once more, because
-  the kernel picks a victim, not a culprit;
-- it dies idle or while starting: the task goes to a new process and nobody notices.
+- it is killed from outside (SIGKILL, as the kernel does when memory runs out): the task is tried once more, because the
+  kernel picks a victim, not a culprit;
+- it dies idle or while starting: the task goes to a new process, and the caller does not notice.
 
-One pool of many processes would not do: its workers share one pipe and one lock, and a worker killed while it
-reads a task leaves both unusable for the others. Nor does a pipe outlive its process: one that ended over a task may
-have left half an answer in it, behind which nothing is understood any more.
+One pool of many processes would not work: its workers share one pipe and one lock, and a worker killed while it reads a
+task leaves both unusable for the others. A pipe is not reused after its process either: a process that ended during a
+task may have left half an answer in it, after which nothing can be parsed.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 TASKS_PER_WORKER = 500
-# A task that no process took within this time, beside its own: its worker is given up. Loading a model takes seconds.
+# A worker is given up if no process takes a task within this time plus the task's own limit. Loading a model takes
+# seconds.
 START_SECONDS = 60.0
-MAX_STARTS = 10  # processes that may die before they took the task
+MAX_STARTS = 10  # processes that may die before they take the task
 MAX_KILLS = 2  # kills from outside before the task itself is suspected
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One process at a time, made when it is first needed."""
+    """One process at a time, started when it is first needed."""
 
     pool: ProcessPool | None = None
 
 
 @dataclass(slots=True)
 class PoolCounters:
-    """What happened to the processes since the pool was made."""
+    """What happened to the processes since the pool was created."""
 
     tasks: int = 0
     crashed: int = 0
@@ -76,7 +77,7 @@ class DecodePool:
     ):
         self._timeout = timeout
         self._initializer, self._initargs = initializer, initargs
-        # The worker used last is used next: the others stay cold and small.
+        # Reuse the most recent worker: the others stay idle and small.
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._workers = [_Worker() for _ in range(workers)]
         for worker in self._workers:
@@ -87,8 +88,8 @@ class DecodePool:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a module-level function in a worker.
 
-        Raises ProtocolError where it crashes or takes too long, DetectorError where no process comes up, and whatever
-        the function raises. A caller that is cancelled leaves the task to end by itself.
+        Raises ProtocolError if it crashes or takes too long, DetectorError if no process starts, and whatever the
+        function raises. If the caller is cancelled, the task runs to its end.
         """
         worker = await self._idle.get()
         job = spawn(self._occupy(worker, function, args, kwargs))
@@ -100,7 +101,7 @@ class DecodePool:
     def _end_job(self, job: asyncio.Task[Any]) -> None:
         self._jobs.discard(job)
         if not job.cancelled():
-            job.exception()  # its caller may be gone
+            job.exception()  # retrieved here, because its caller may be gone
 
     async def _occupy(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         self.counters.tasks += 1
@@ -122,40 +123,47 @@ class DecodePool:
         try:
             future = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await asyncio.wait({starting})  # the thread cannot be stopped; what it starts must be known to `close`
+            await asyncio.wait({starting})  # the thread cannot be stopped; `close` must know what it starts
             raise
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout + START_SECONDS)
-        except TimeoutError as e:  # pebble's own, or nothing took the task
+        except TimeoutError as e:  # from pebble, or no process took the task
             if future.done() and not future.cancelled() and e.args[:1] != ("Task timeout",):
-                raise  # the function's own
+                raise  # from the function itself
             await self._discard(worker)
             self.counters.timed_out += 1
             raise ProtocolError(f"the picture kept its decoder busy for more than {self._timeout:g} s") from e
 
     def _schedule(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Blocking: starts the process where there is none. Raises BrokenProcessPool where it died while idle."""
+        """Schedule the task; start the process if there is none. Blocking.
+
+        Raises BrokenProcessPool if it died while idle.
+        """
         if worker.pool is None:
             worker.pool = ProcessPool(
                 1, TASKS_PER_WORKER, self._initializer, self._initargs, multiprocessing.get_context("spawn")
             )
         try:
             return worker.pool.schedule(function, args, kwargs, self._timeout)
-        except RuntimeError as e:  # what pebble raises for a pool that is not running any more
+        except RuntimeError as e:  # pebble raises this for a pool that no longer runs
             raise BrokenProcessPool(str(e)) from e
 
     async def _replace_dead(self, worker: _Worker, attempts: _Attempts, error: BaseException) -> None:
-        """The process died before it took the task: make a new one, or give up after some."""
+        """Replace a process that died before it took the task, or give up after MAX_STARTS."""
         self.counters.died_idle += 1
         await self._discard(worker)
         attempts.starts += 1
         if attempts.starts >= MAX_STARTS:
             raise DetectorError(
-                f"{attempts.starts} decoding processes ended before they took their task; the lines above and `dmesg` say why"
+                f"{attempts.starts} decoding processes ended before they took their task; "
+                "the lines above and `dmesg` say why"
             ) from error
 
     def _count_death(self, attempts: _Attempts, error: ProcessExpired) -> None:
-        """The process died over the task. Returns where the task is tried once more."""
+        """Count a process that died during the task.
+
+        Return if the task is to be tried once more, otherwise raise ProtocolError.
+        """
         if error.exitcode == -signal.SIGKILL:
             self.counters.killed += 1
             attempts.kills += 1
@@ -171,20 +179,20 @@ class DecodePool:
             await asyncio.to_thread(_end, pool)
 
     async def close(self) -> None:
-        """End all processes; the tasks under way are cancelled."""
+        """End all processes and cancel the running tasks."""
         jobs = list(self._jobs)
         for job in jobs:
             job.cancel()
         if jobs:
-            await asyncio.wait(jobs)  # what they failed of was told to who asked for it
+            await asyncio.wait(jobs)  # their callers got the errors
         await run_all(*(self._discard(w) for w in self._workers))
 
     def processes(self) -> list[int]:
-        """Ids of the processes that are there now."""
+        """Return the ids of the processes that exist now."""
         return [pid for w in self._workers if w.pool is not None for pid in w.pool._pool_manager.worker_manager.workers]
 
 
 def _end(pool: ProcessPool) -> None:
-    """Blocking. A stopped pool ends its process with SIGTERM, then SIGKILL after 3 s."""
+    """Stop a pool. Blocking: a stopped pool ends its process with SIGTERM, then SIGKILL after 3 s."""
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join()

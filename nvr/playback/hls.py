@@ -1,8 +1,10 @@
-"""Playback: HLS over the segment files themselves (RFC 8216: EXT-X-MAP, EXT-X-BYTERANGE,
-EXT-X-PROGRAM-DATE-TIME, EXT-X-GAP). Nothing is copied or remuxed for it, with two exceptions:
+"""Playback: HLS over the segment files themselves.
 
-- above 4× only keyframes are sent (`keyframes`), each shown until the next one: one small answer a file;
-- sound that browsers do not play (G.711) is taken out on the way (`pictures`).
+The playlists use EXT-X-MAP, EXT-X-BYTERANGE and EXT-X-PROGRAM-DATE-TIME (RFC 8216), and EXT-X-GAP (draft
+pantos-hls-rfc8216bis). Nothing is copied or remuxed for them, with two exceptions:
+
+- above 4× only keyframes are sent (`keyframes`), each shown until the next one: one small response per file;
+- audio that browsers do not play (G.711) is removed from the response (`pictures`).
 """
 
 from __future__ import annotations
@@ -29,22 +31,23 @@ _KEYFRAMES = re.compile(r"keyframes(?:-([0-9]{1,18}))?\.m4s")
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A media segment of the playlist. Times µs UTC."""
+    """A media segment of the playlist. Times in µs UTC."""
 
     start: int
     end: int
     address: str
     byte_range: str  # empty: the whole resource
     file: Path
-    parameters: bytes  # the init segment's bytes: equal ones need no EXT-X-MAP of their own
+    parameters: bytes  # bytes of the init segment; entries with equal ones share one EXT-X-MAP
     map: str  # attributes of EXT-X-MAP
 
 
 def playlist(gops: Sequence[LocatedGop], *, live: bool, keyframes: bool = False) -> str:
-    """HLS playlist of GOPs in order; a file is called by its segment's start. `live` leaves the list open.
+    """Return the HLS playlist of GOPs, given in order. The address of a file contains its segment's start.
 
-    Media time begins at 0 in every file, hence a discontinuity before each; the init segment is named again only where
-    the parameters change. Addresses end in .mp4 or .m4s: ffmpeg refuses others (`allowed_segment_extensions`).
+    `live` leaves the list open. Media time begins at 0 in every file, so a discontinuity precedes each; EXT-X-MAP is
+    repeated only where the parameters change. Addresses end in .mp4 or .m4s: ffmpeg refuses others
+    (`allowed_segment_extensions`).
     """
     entries = list(_files(gops) if keyframes else _ranges(gops))
     longest = max((e.end - e.start for e in entries), default=2_000_000)
@@ -71,7 +74,7 @@ def _media(entry: _Entry) -> list[str]:
 
 
 def _joint(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
-    """What stands between two entries: a gap, a discontinuity, new parameters."""
+    """Return the lines between two entries: a gap, a discontinuity, new parameters."""
     if last is None:
         return [f"#EXT-X-MAP:{entry.map}", _moment(entry.start)]
     gap = entry.start - last.end > GAP_US
@@ -85,16 +88,16 @@ def _joint(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
 
 
 def _gap(length_us: int, target: int) -> list[str]:
-    """A gap as equal pieces, none longer than the target duration (RFC 8216 4.3.3.1)."""
+    """Return a gap as equal parts, none longer than the target duration (RFC 8216 4.3.3.1)."""
     count = -(-length_us // (target * 1_000_000))
     return ["#EXT-X-GAP", f"#EXTINF:{length_us / count / 1e6:.3f},", "gap.mp4"] * count
 
 
 def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
-    """Every GOP as a byte range of its file, or, where a file has sound that browsers refuse, without it.
+    """Yield every GOP as a byte range of its file, or, if the file has audio that browsers refuse, without that audio.
 
-    Files without sound are addressed as those beside them are: ffmpeg hangs where byte ranges and whole resources follow each
-    other on one connection (its range stays in force, seen with 5.1).
+    Files without audio are addressed like those beside them: ffmpeg hangs if byte ranges and whole resources follow
+    each other on one connection (its range stays in force, seen with 5.1).
     """
     files = [(path, list(group), _init(path)) for path, group in groupby(gops, key=lambda g: g.path)]
     any_foreign = any(fmp4.has_foreign_sound(init) for _, _, init in files)
@@ -118,7 +121,10 @@ def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
 
 
 def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
-    """Every file's keyframes as one entry, from the file's beginning (its media time counts from there) to the range's last one."""
+    """Yield the keyframes of every file as one entry.
+
+    It lasts from the beginning of the file, where its media time begins, to the last one of the range.
+    """
     for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         name = f"segment/{of_file[0].segment_us}"
@@ -130,7 +136,7 @@ def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
 
 
 def _init(path: Path) -> bytes:
-    """A file's init segment; empty where it has gone meanwhile or is damaged: then the playlist has a gap there."""
+    """Return a file's init segment; empty if the file is gone or damaged: then the playlist has a gap there."""
     try:
         return fmp4.read_init(path)
     except OSError:
@@ -142,10 +148,10 @@ def _moment(us: int) -> str:
 
 
 def part(path: Path, media_us: int, name: str) -> bytes:
-    """A part of a file that is not a plain byte range: 'init.mp4', 'keyframes.m4s' ('keyframes-<offset>.m4s': up to the GOP that
-    begins there), or '<offset>-<size>.m4s' without sound.
+    """Return a part of a file that is not a plain byte range.
 
-    Raises NotFoundError where there is no such part.
+    `name` is 'init.mp4', 'keyframes.m4s' ('keyframes-<offset>.m4s': up to the GOP that begins there), or
+    '<offset>-<size>.m4s' without audio. Raises NotFoundError for other names and for sizes above fmp4.MAX_GOP.
     """
     if name == "init.mp4":
         return fmp4.without_sound(fmp4.read_init(path))
@@ -159,7 +165,7 @@ def part(path: Path, media_us: int, name: str) -> bytes:
 
 
 def pictures(path: Path, offset: int, size: int) -> bytes:
-    """The video fragments in a range of a file."""
+    """Return the video fragments in a range of a file."""
     with path.open("rb") as f:
         f.seek(offset)
         data = f.read(size)
@@ -177,7 +183,7 @@ def pictures(path: Path, offset: int, size: int) -> bytes:
 
 
 def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
-    """Every keyframe of a file as a fragment of its own that lasts as long as its GOP."""
+    """Return every keyframe of a file as a fragment of its own that lasts as long as its GOP."""
     parts: list[bytes] = []
     with path.open("rb") as f:
         for number, gop in enumerate(gops, 1):
@@ -191,7 +197,7 @@ def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
 
 
 def strip_times(gops: Sequence[LocatedGop], count: int) -> list[int]:
-    """Times (µs UTC) of at most `count` keyframes spread evenly over the GOPs, for a strip of thumbnails."""
+    """Return the times (µs UTC) of at most `count` keyframes, spread evenly over the GOPs, for a thumbnail strip."""
     if len(gops) <= count:
         return [g.start_us for g in gops]
     step = (gops[-1].end_us - gops[0].start_us) / count

@@ -1,11 +1,11 @@
-"""Live viewing: every fragment, as the recorder makes it, to each viewer's bounded queue.
+"""Live viewing: sends every fragment, as the recorder makes it, to each viewer's bounded queue.
 
-A viewer begins with the newest GOP, read from the open segment file, so the first picture does not
-wait for a keyframe. A viewer too slow for its queue loses fragments up to the next keyframe; the
-loss is counted and hurts nobody else.
+A viewer begins with the newest GOP, read from the open segment file, so that the first picture does not wait for a
+keyframe. A viewer that is too slow for its queue loses fragments up to the next keyframe; the loss is counted and
+affects no other viewer.
 
-Messages: a text `{"codecs", "width", "height", "start"}` with `start` in seconds of the session's
-time line, then the init segment, then fragments (`moof` + `mdat`); again at each new file.
+Messages: a text `{"codecs", "width", "height", "start", "wall"}` with `start` in seconds of the session's timeline and
+`wall` in seconds since the epoch, then the init segment, then fragments (`moof` + `mdat`); again at each new file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from nvr.media.depacketizer import FragmentSamples
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.recorder import Recorder
 
-QUEUE_FRAGMENTS = 50  # ten seconds
+QUEUE_FRAGMENTS = 50  # 20 s of fragments of 0.4 s (core.settings, fragment_seconds)
 TOKEN_HEADER = "X-Node-Token"
 _Message = str | bytes
 
@@ -42,13 +42,13 @@ class Viewer:
     dropped: int = 0
 
     def end(self) -> None:
-        """The stream is no longer recorded: what waits is dropped, and the socket closes."""
+        """End the viewer because the stream is no longer recorded: drop queued messages and close the socket."""
         while not self.queue.empty():
             self.queue.get_nowait()
         self.queue.put_nowait(None)
 
     def offer(self, run: FragmentSamples, segment: Writing, head: bytes) -> None:
-        """Queue a fragment, or drop it where the viewer is too slow."""
+        """Queue a fragment, or drop it if the viewer is too slow."""
         if self.waiting_for_key and not run.key:
             self.dropped += 1
             return
@@ -78,7 +78,7 @@ def announcement(segment: Writing) -> tuple[str, bytes]:
 
 
 class LiveHub:
-    """Fans the recorder's fragments out to viewers; also the recorder's small HTTP server."""
+    """Distributes the recorder's fragments to viewers; also the recorder's small HTTP server."""
 
     def __init__(self, recorder: Recorder, token: str):
         self._recorder = recorder
@@ -92,9 +92,8 @@ class LiveHub:
         return app
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        given = request.headers.get(TOKEN_HEADER, "").encode(
-            "utf-8", "replace"
-        )  # text with other than ASCII raises TypeError
+        # As bytes, because text that is not ASCII raises TypeError.
+        given = request.headers.get(TOKEN_HEADER, "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._token.encode()):
             raise web.HTTPForbidden
         stream = f"{request.match_info['camera']}/{request.match_info['kind']}"
@@ -107,7 +106,7 @@ class LiveHub:
             # A handler that only sends would never see the close frame.
             await first_of(self._send_all(socket, stream, viewer), _until_closed(socket))
         except (ConnectionError, TimeoutError):
-            pass  # the viewer left
+            pass  # the viewer disconnected
         finally:
             self._leave(stream, viewer)
         return socket
@@ -140,7 +139,7 @@ class LiveHub:
             viewer.offer(run, segment, head)
 
     async def _newest_gop(self, stream: str, viewer: Viewer) -> list[_Message]:
-        """What of the present GOP went to disk before the viewer's first fragment."""
+        """Return what was written of the current GOP before the viewer's first fragment."""
         state = self._recorder.streams.get(stream)
         segment = state.sink.segment if state is not None else None
         if segment is None or not segment.gops:
@@ -179,7 +178,7 @@ async def _send(socket: web.WebSocketResponse, message: _Message) -> None:
 
 
 def node_token(data_dir: Path) -> str:
-    """The secret that the station's processes show each other; made at first start, mode 600."""
+    """Return the secret that the station's processes present to each other; created at first start, mode 600."""
     path = data_dir / "node.token"
     if not path.exists():
         create_private(path, secrets.token_hex(32).encode())

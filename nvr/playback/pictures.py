@@ -1,4 +1,4 @@
-"""Decoding single keyframes with PyAV. Only disposable workers call this: odd data can crash libav."""
+"""Decodes single keyframes with PyAV. Only disposable workers call this, because malformed data can crash libav."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Picture = npt.NDArray[np.uint8]
 
 
 def decoded(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
-    """The picture as the decoder gives it; of gradual refresh the first that is whole. `quick` leaves the deblocking out: nobody
-    looks at it, a program does.
+    """Return the picture as the decoder gives it; with gradual refresh, the first complete one.
 
-    Raises ProtocolError where it does not decode.
+    `quick` skips the deblocking filter, for pictures that only a program analyses. Raises ProtocolError if it does not
+    decode.
     """
     if frame.unusable:
         raise ProtocolError(frame.unusable)
     codec: Any = av.CodecContext.create("hevc" if frame.codec == "h265" else "h264", "r")
     codec.extradata = frame.configuration
     codec.thread_count = 1
-    if not is_keyframe(frame.data, frame.codec):  # when it is whole is known better here than in libav
+    if not is_keyframe(frame.data, frame.codec):  # gradual_refresh knows better than libav when it is complete
         codec.flags |= Flags.output_corrupt
-    if quick and not frame.following:  # what others are predicted from must be right
+    if quick and not frame.following:  # reference pictures must be exact
         codec.options = {"skip_loop_filter": "all"}
     try:
         picture = _last(codec, [frame.data, *frame.following])
@@ -43,7 +43,7 @@ def decoded(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
 
 
 def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
-    """The last picture in the order in which they are shown. Raises av.FFmpegError."""
+    """Return the last picture in display order. Raises av.FFmpegError."""
     picture = None
     for packet in [*map(av.Packet, samples), None]:
         picture = next(iter(codec.decode(packet)[-1:]), picture)
@@ -51,7 +51,7 @@ def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
 
 
 def decode(frame: Keyframe, width: int | None = None) -> Picture:
-    """The picture as H×W×3 BGR, scaled to `width` where given. Raises ProtocolError where it does not decode."""
+    """Return the picture as H×W×3 BGR, scaled down to `width` if given. Raises ProtocolError if it does not decode."""
     picture = decoded(frame)
     if width is not None and width < picture.width:
         height = round(picture.height * width / picture.width / 2) * 2
@@ -60,6 +60,6 @@ def decode(frame: Keyframe, width: int | None = None) -> Picture:
 
 
 def snapshot(frame: Keyframe, width: int) -> bytes:
-    """The keyframe as JPEG, at most `width` wide."""
+    """Return the keyframe as JPEG, at most `width` wide."""
     _, jpeg = cv2.imencode(".jpg", decode(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
     return jpeg.tobytes()

@@ -1,8 +1,8 @@
-"""Live H.265 for browsers that cannot play it: one ffmpeg a watched stream, capped in number.
+"""Transcodes live H.265 for browsers that cannot play it: one ffmpeg per watched stream, limited in number.
 
-It is the last resort (the H.264 sub-stream is offered first). ffmpeg reads the recorder's own fragments from
-its standard input, so the camera notices nothing, and all viewers of a stream share one process, which ends
-with the last of them.
+It is the last resort (the H.264 sub-stream is offered first). ffmpeg reads the recorder's own fragments from its
+standard input, so that the camera is not affected. All viewers of a stream share one process, which ends with the last
+of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 WIDTH = 960
 QUEUE = 50
 _TFDT = struct.Struct(">Q")
-_TFDT_AT = 60  # of the media time in a fragment's head as nvr.media.fmp4 writes it
+_TFDT_AT = 60  # offset of the media time in a fragment's header as nvr.media.fmp4 writes it
 Message = str | bytes
 
 
@@ -61,7 +61,7 @@ class _Viewer:
     dropped: int = 0
 
     def offer(self, message: Message, *, key: bool) -> None:
-        """Queue a fragment; a viewer too slow goes on at the next keyframe."""
+        """Queue a fragment; a viewer that is too slow continues at the next keyframe."""
         if not self.started and not key:
             self.dropped += 1
             return
@@ -74,7 +74,7 @@ class _Viewer:
 
 
 class Transcoder:
-    """One stream's ffmpeg and its viewers."""
+    """The ffmpeg process of one stream, and its viewers."""
 
     def __init__(self, source: AsyncIterator[Message]):
         self._source = source
@@ -83,7 +83,7 @@ class Transcoder:
         self.task = spawn(self._run(), "transcoder")
 
     async def watch(self) -> AsyncIterator[Message]:
-        """What a viewer is to be sent: announcement, init segment, fragments from a keyframe on."""
+        """Yield a viewer's messages: announcement, init segment, fragments from a keyframe on."""
         viewer = _Viewer()
         self._viewers.add(viewer)
         try:
@@ -118,7 +118,7 @@ class Transcoder:
                 viewer.queue.put_nowait(None)
 
     async def _feed(self, stdin: asyncio.StreamWriter) -> None:
-        """Files follow each other; for ffmpeg they are one, with one head and times that run on."""
+        """Write the source to ffmpeg. Consecutive files become one, with one header and continuous times."""
         base, known = 0, b""
         with contextlib.suppress(ConnectionError):
             async for message in self._source:
@@ -158,7 +158,7 @@ class Transcoder:
 
 
 def _moved(data: bytes, base: int) -> bytes:
-    """Fragments (one or several) with `base` added to their times."""
+    """Return the fragments (one or several) with `base` added to their times."""
     moved, position = bytearray(data), 0
     while position + 8 <= len(moved):
         size, kind = struct.unpack_from(">I4s", moved, position)
@@ -172,17 +172,17 @@ def _moved(data: bytes, base: int) -> bytes:
 
 
 class Transcoders:
-    """At most one a processor core at once."""
+    """Starts and limits transcoders: at most one per CPU core at a time."""
 
     def __init__(self, limit: int | None = None):
         self._limit = limit or os.cpu_count() or 1
         self._running: dict[str, Transcoder] = {}
-        self._owners: dict[str, int | None] = {}  # by stream: who started it
+        self._owners: dict[str, int | None] = {}  # by stream: the person who started it
 
     def of(self, stream: str, source: AsyncIterator[Message], person: int | None = None) -> Transcoder:
-        """The stream's transcoder; `source` gives the recorder's messages where it has to be started.
+        """Return the stream's transcoder; `source` yields the recorder's messages if it has to be started.
 
-        Raises ConflictError where all are taken, or where one person has all but one of them.
+        Raises ConflictError if all are taken, or if one person has all but one of them.
         """
         self._running = {k: t for k, t in self._running.items() if not t.task.done()}
         if stream not in self._running:

@@ -1,4 +1,4 @@
-"""Pictures that somebody sends: size and format are read before anything is unpacked. Only disposable workers unpack them."""
+"""Reads uploaded pictures: checks size and format before it decodes anything. Only disposable workers decode them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_PIXELS = 40_000_000
 MOST_BYTES = 12_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 LEAST_SIDE = 8
-MEMORY_BYTES = 1_000_000_000  # that unpacking may take: 40 million pixels with four channels, three times
+MEMORY_BYTES = 1_000_000_000  # that decoding may use: 40 million pixels with four channels, three times
 
 
 def limit_memory() -> None:
-    """Of the worker that calls this: what unpacks to more is refused by the kernel, and fails there (RLIMIT_AS)."""
+    """Limit the memory of the worker that calls this: decoding that needs more fails there (RLIMIT_AS)."""
     with open("/proc/self/statm", encoding="ascii") as f:
         now = int(f.read().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -29,7 +29,10 @@ def limit_memory() -> None:
 
 
 def read(content: bytes, largest: int) -> Picture:
-    """The picture as BGR, its longer side at most `largest`. Raises UsageError for what is none, or too large."""
+    """Return the picture as BGR, its longer side at most `largest`.
+
+    Raises UsageError if it is no picture or too large.
+    """
     if len(content) > MOST_BYTES:
         raise UsageError(
             f"the picture has {len(content) / 1e6:.1f} MB, at most {MOST_BYTES / 1e6:.0f} are read; make it smaller"
@@ -39,7 +42,8 @@ def read(content: bytes, largest: int) -> Picture:
             width, height = image.size
             if width * height > MOST_PIXELS or min(width, height) < LEAST_SIDE:
                 raise UsageError(
-                    f"a picture of {width} × {height} cannot be used; send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
+                    f"a picture of {width} × {height} cannot be used; "
+                    f"send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
                 )
             image.draft("RGB", (largest, largest))
             drawn = image.convert("RGB")
@@ -55,6 +59,6 @@ def read(content: bytes, largest: int) -> Picture:
 
 
 def reencoded(content: bytes, largest: int, quality: int = 85) -> bytes:
-    """A picture that somebody sent, drawn anew as JPEG without metadata. Raises UsageError."""
+    """Return an uploaded picture, re-encoded as JPEG without metadata. Raises UsageError."""
     _, jpeg = cv2.imencode(".jpg", read(content, largest), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return jpeg.tobytes()

@@ -1,1 +1,1 @@
-"""Refiling: moves footage that a wrong clock filed, after the clock was corrected."""
+"""Refiling: renames recordings that a wrong clock named, after the clock was corrected."""

@@ -1,10 +1,10 @@
-"""By how much was the station's clock wrong in an earlier boot, by what the cameras' clocks said then and say now?
+"""Estimates how wrong the station's clock was in an earlier boot, from the cameras' clocks then and now.
 
-Nothing of the station measures how long a machine was off: where a clock was wrong from the start of the machine and nobody set it
-before the next start, only others know. Cameras keep their time meanwhile, and each file says how far its camera's clock was from
-the station's (sender reports). What several cameras say alike moves names only where a restart of the machine explains the rest of the
-time between the two boots, or another clock that the boot had says the same (`clock_epoch.correction`): cameras of one make may all
-have lost their time, or follow somebody.
+The station does not measure how long a machine was off: if a clock was wrong from the start of the machine and nobody
+set it before the next start, only other clocks can tell. Cameras keep their time meanwhile, and each file says how far
+its camera's clock was from the station's (sender reports). What several cameras agree on moves names only if a restart
+of the machine explains the rest of the time between the two boots, or if another clock of that boot says the same
+(`clock_epoch.correction`): cameras of one make may all have lost their time, or follow a wrong source.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from nvr.clock.plausibility import STEP_US
 from nvr.tables import Footage
 
 LEAST_CAMERAS = 3
-ALIKE_US = SECOND  # so far may they be from their median
-MAX_STREAMS = 200  # that are asked
+ALIKE_US = SECOND  # largest distance from their median
+MAX_STREAMS = 200  # streams examined
 
 
 async def error_of(session: AsyncSession, old: Epoch, new: Epoch, now_us: int) -> int | None:
-    """By how much (µs) the names of `old` must move for the cameras to be right; None where too few say so, or nothing moves."""
+    """Return by how much (µs) the names of `old` must move for the cameras to be right.
+
+    Return None if too few cameras agree, or if nothing moves.
+    """
     said = dict[str, int]()
     for stream in old.streams[:MAX_STREAMS]:
         camera = StreamId(stream).camera
@@ -42,7 +45,10 @@ async def error_of(session: AsyncSession, old: Epoch, new: Epoch, now_us: int) -
 
 
 def agreed(errors: Sequence[int]) -> int | None:
-    """What more than half of the cameras, and LEAST_CAMERAS, say within ALIKE_US."""
+    """Return the error that more than half of the cameras, and at least LEAST_CAMERAS, report within ALIKE_US.
+
+    Return None if there is none, or if it is at most STEP_US.
+    """
     if not errors:
         return None
     found = median_low(errors)
@@ -52,7 +58,7 @@ def agreed(errors: Sequence[int]) -> int | None:
 
 
 async def _offset(session: AsyncSession, stream: str, epoch: Epoch, later: Epoch | None, until_us: int) -> int | None:
-    """The camera's clock minus the station's, by the newest file of the epoch that says so."""
+    """Return the camera's clock minus the station's, from the newest file of the epoch that has it."""
     hours = Footage.hour.between(max(epoch.since_us, until_us - 24 * HOUR_US) // HOUR_US, until_us // HOUR_US)
     rows = await session.scalars(select(Footage).where(Footage.stream == stream, hours).order_by(Footage.hour.desc()))
     for row in rows:

@@ -1,10 +1,10 @@
-"""Files that a wrong clock named get their right names and entries.
+"""Gives files that a wrong clock named their right names and entries.
 
-A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → old name goes, old entry
-goes. Each step may be the last before a crash, a stop or an error: recovery finishes the deletion, and second names that nobody
-told of stay for the next try, which takes them. Nobody removes them: that may be too late, when another recorder has told of them.
-Where the file system has no hard links (CIFS, exFAT, FAT) the second name is a copy, made whole before it has its name, and files
-go one after another, so that there need be room for one.
+A file is moved as: second name (hard link) → one transaction (new entry, old one flagged) → the old name is removed,
+the old entry is removed. A crash, a stop or an error may follow each step: recovery finishes the deletion, and second
+names that were not registered stay for the next try, which uses them. Nobody removes them: another recorder may have
+registered them meanwhile. On file systems without hard links (CIFS, exFAT, FAT) the second name is a copy, completed
+before it gets that name, and files move one after another, so that space for one is enough.
 """
 
 from __future__ import annotations
@@ -35,22 +35,25 @@ from nvr.tables import Footage
 log = logging.getLogger(__name__)
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-CALLS = DiskCalls(120.0)  # a volume that hangs holds up nobody's end
-BATCH = 200  # files of a stream that are moved in one transaction
+CALLS = DiskCalls(120.0)  # a volume that hangs does not delay the end of the process
+BATCH = 200  # files of a stream that move in one transaction
 _Name = Callable[[Path, Path], object]
 _Told = Callable[[AsyncSession, set[int]], Awaitable[object]]
 
 
 def batches(step: ClockStep) -> Iterator[ClockStep]:
-    """The step for a few files at a time, in the order in which none gets the name of one that has yet to move."""
+    """Yield the step in batches, in an order in which no file gets the name of one that has yet to move."""
     files = sorted(step.files or (), reverse=step.by_us > 0)
     for at in range(0, len(files), BATCH):
         yield replace(step, files=tuple(files[at : at + BATCH]))
 
 
 async def refile(database: Database, step: ClockStep, told: _Told | None = None) -> int:
-    """Give the stream's files of the wrong clock their right times; returns how many were moved. `told` hears which, in the same
-    transaction. Raises OSError; StorageError, and what `told` does: then no file of this batch has moved."""
+    """Give the stream's files of the wrong clock their right times; return how many moved.
+
+    `told` is called with the moved files, in the same transaction. Raises OSError, StorageError and what `told` raises;
+    after the latter two, no file of this batch has moved, or, without hard links, none from the failed one on.
+    """
     starts = set(step.files or ())
     async with database.reading() as session:
         volumes = await segment_index.volume_paths(session)
@@ -64,14 +67,14 @@ async def refile(database: Database, step: ClockStep, told: _Told | None = None)
             if s.start_us in starts
         ]
     going = [(number, s) for number, s in found if not s.flags & segment_index.DELETING]
-    for number in {number for number, s in found if s.flags & segment_index.DELETING}:  # told of before a stop
+    for number in {number for number, s in found if s.flags & segment_index.DELETING}:  # registered before a stop
         await _unlink_old(database, volumes, number)
     try:
         await _move(database, volumes, going, step.by_us, os.link, told)
     except OSError as e:
         if e.errno not in NO_LINKS:
             raise
-        going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each leaves its name to the next
+        going.sort(key=lambda one: one[1].start_us, reverse=step.by_us > 0)  # each frees its name for the next
         for one in going:
             await _move(database, volumes, [one], step.by_us, _copy, told)
     return len(going)
@@ -92,7 +95,7 @@ async def _move(
     try:
         moved = await CALLS.run(on, partial(_named, volumes, segments, by_us, name, known, given_up))
     except BaseException:
-        given_up.set()  # it need not go on: the next try does
+        given_up.set()  # the thread may stop: the next try continues
         raise
     async with database.session() as session:
         await _exchange(session, going, moved)
@@ -102,7 +105,7 @@ async def _move(
         await CALLS.run(on, partial(_name_lost, volumes, segments, moved, name))
         for number in {number for number, _ in going}:
             await _unlink_old(database, volumes, number)
-    except OSError as e:  # they have moved: nobody may try that again, with copies or without
+    except OSError as e:  # they have moved: no retry, with or without copies
         log.error("old names of %s stay until retention comes by: %s", segments[0].stream if segments else "", e)
 
 
@@ -111,7 +114,7 @@ async def _unlink_old(database: Database, volumes: dict[int, Path], number: int)
 
 
 async def _known(session: AsyncSession, segments: Sequence[Segment], by_us: int) -> set[tuple[int, int]]:
-    """(volume, start) of files of the stream that have entries, or are open, about where these go."""
+    """Return (volume, start) of the files near the new names that have entries or are open."""
     streams = {s.stream for s in segments}
     hours = _hours({s.start_us + by_us + shift for s in segments for shift in range(SHIFTS)})
     rows = await session.scalars(select(Footage).where(Footage.stream.in_(streams), Footage.hour.in_(hours)))
@@ -120,7 +123,7 @@ async def _known(session: AsyncSession, segments: Sequence[Segment], by_us: int)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Blocking. `target` is there whole, or not at all."""
+    """Copy a file. `target` exists completely or not at all. Blocking."""
     copy = target.with_name(target.name + salvage.COPY)
     try:
         shutil.copyfile(source, copy)
@@ -153,7 +156,7 @@ def _named(
     known: Collection[tuple[int, int]],
     given_up: threading.Event,
 ) -> list[Segment]:
-    """Blocking. A second name for each file, where it does not have one already; returns them as they will be."""
+    """Give each file a second name if it has none yet; return the segments as they will be. Blocking."""
     moved, taken = list[Segment](), set(known)
     for segment in segments:
         old, new = segment_index.path_of(volumes, segment), _moved(segment, by_us)
@@ -161,7 +164,7 @@ def _named(
         if begun is None:
             while (new.volume, new.start_us) in taken or segment_index.path_of(
                 volumes, new
-            ).exists():  # another one that moves itself
+            ).exists():  # the name of another file that is to move
                 new = replace(new, start_us=new.start_us + 1)
             path = segment_index.path_of(volumes, new)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +177,7 @@ def _named(
 
 
 def _begun(volumes: dict[int, Path], old: Path, new: Segment, known: Collection[tuple[int, int]]) -> Segment | None:
-    """Blocking. What a try before this one named, and could not tell of."""
+    """Return the segment that an earlier try named but did not register; None if there is none. Blocking."""
     for shift in range(SHIFTS):
         maybe = replace(new, start_us=new.start_us + shift)
         if (maybe.volume, maybe.start_us) not in known and same(old, segment_index.path_of(volumes, maybe)):
@@ -183,7 +186,10 @@ def _begun(volumes: dict[int, Path], old: Path, new: Segment, known: Collection[
 
 
 def _name_lost(volumes: dict[int, Path], segments: Sequence[Segment], moved: Sequence[Segment], name: _Name) -> None:
-    """Blocking. The old names go now: whoever removed a new one meanwhile would have removed the footage."""
+    """Restore new names that were removed meanwhile: the old names are removed next, and with them the data.
+
+    Blocking.
+    """
     for segment, new in zip(segments, moved, strict=True):
         old, path = segment_index.path_of(volumes, segment), segment_index.path_of(volumes, new)
         if not path.exists() and old.exists():
@@ -192,7 +198,7 @@ def _name_lost(volumes: dict[int, Path], segments: Sequence[Segment], moved: Seq
 
 
 async def _exchange(session: AsyncSession, going: Sequence[tuple[int, Segment]], moved: Sequence[Segment]) -> None:
-    """The old entries are flagged and the new ones there, or neither."""
+    """Flag the old entries and add the new ones, in one transaction."""
     for number in {number for number, _ in going}:
         row = await segment_index.locked(session, number)
         if row is not None:

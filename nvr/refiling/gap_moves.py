@@ -1,4 +1,4 @@
-"""Gaps that a wrong clock filed get their right times; a restart of the machine that it hid becomes one."""
+"""Moves gaps that a wrong clock recorded to their right times; a restart of the machine that it hid becomes a gap."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ HOLE_US = 1200 * SECOND
 
 
 async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int = 2**62) -> None:
-    """Of the gaps from `first` on, and before `last`."""
+    """Move the gaps with ids from `first` on and before `last`."""
     for column in (Gap.start_us, Gap.end_us):
         within = column.between(step.since_us, step.until_us)
         moved = update(Gap).where(Gap.stream == step.stream, Gap.id < last, within)
         if column is Gap.start_us:
             moved = moved.where(Gap.id >= first)
-        else:  # one of before that ended in this stretch, too
+        else:  # also earlier gaps that ended in this range
             moved = moved.where(or_(Gap.id >= first, Gap.start_us < step.since_us))
         await session.execute(moved.values({column.key: column + step.by_us}))
-    if step.files:  # a gap that began before the clock ran behind could not end then
+    # A clock that runs behind cannot end an earlier gap: such a gap was closed with a duration of 0.
+    if step.files:
         begins = step.files[0] + step.by_us
         newest = await session.scalar(
             select(func.max(Gap.start_us)).where(Gap.stream == step.stream, Gap.start_us < begins)
@@ -35,7 +36,10 @@ async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int
 
 
 async def name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
-    """The restart of the machine, which the wrong clock hid or made longer. The step's files have their old names yet."""
+    """Add the gap of the machine's restart, which the wrong clock hid or made longer.
+
+    The step's files still have their old names.
+    """
     since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
     stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
     stray = stray.where(

@@ -1,12 +1,12 @@
-"""What was filed by a wrong clock, after the station's clock was set: moved to where it belongs, or marked.
+"""Corrects recordings that a wrong clock named, after the station's clock was set: moves them, or marks the time.
 
 A station without a battery for its clock starts in the past, or an hour ahead, and a time service sets it right minutes
-later. What the recorder has filed until then, in this run and in earlier ones by the same clock (nvr.clock.clock_epoch), is known, and
-by how much its times are wrong: its files get their right names and entries, its gaps their right times, so that nothing
-overlaps what comes. A stream remembers its first files by name; the others are those of entries made since the clock runs as it
-does.
+later. What the recorder named until then, in this run and in earlier ones by the same clock (nvr.clock.clock_epoch), is
+known, and by how much its times are wrong. Its files get their right names and entries and its gaps their right times,
+so that nothing overlaps what comes. A stream remembers its first files by name; the others have entries that were made
+since the clock is set as it is.
 
-Files are moved by nvr.refiling.file_moves, gaps by nvr.refiling.gap_moves.
+nvr.refiling.file_moves moves the files, nvr.refiling.gap_moves the gaps.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ from nvr.tables import Footage, Gap, RetentionClockRow
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30
-ROWS_HOURS = 26  # around its beginning an epoch knows its own entries from older ones of the same row
-MAX_ROWS = 200_000  # that are known so; of more the mistakes of a wrong clock stay
-CLOSING_SECONDS = 60  # so long may it take until a file has its entry
+ROWS_HOURS = 26  # around its start; an epoch counts older entries of these hours' rows, to tell them from its own
+MAX_ROWS = 200_000  # that are counted so; what a wrong clock named in more rows stays where it is
+CLOSING_SECONDS = 60  # longest wait for a file's entry
 
 
 class Refiler:
-    """Corrects streams one after another. `stepped` queues a stream, `run` must be running."""
+    """Corrects streams one after another. `stepped` queues a stream; `run` must be running."""
 
     def __init__(self, archive: ArchiveDatabase):
         self._database = archive.database
         self._archive = archive
         self._waiting: asyncio.Queue[Correction] = asyncio.Queue()
-        self._worker = ""  # whose corrections these are
+        self._worker = ""  # owner of the corrections
         self._epoch: Epoch | None = None
         self._kept_in: Path | None = None
         self._first_offset_us = 0  # of the epoch, when this run began
         self._began_us = 0  # wall time at which this run began, by its first clock
-        self._stepped_us: Counter[str] = Counter()  # by which streams went over to other clocks since
+        self._stepped_us: Counter[str] = Counter()  # sum of the clock changes that each stream has adopted since
         self._moving = asyncio.Lock()
-        self._held = set[tuple[str, int, int]]()  # cameras whose holds have followed, to which clock, by how much
+        self._held = set[tuple[str, int, int]]()  # (camera, sum of clock changes, change) for which holds were extended
         self._recorded = set[str]()  # streams of this run
         self.moved = 0
 
     async def begin(self, wall_us: int, kept_in: Path | None = None) -> None:
-        """A run of the recorder begins. `kept_in` says whether earlier ones filed by the same clock."""
+        """Begin a run of the recorder. The file `kept_in` says whether earlier runs used the same clock."""
         async with self._database.reading() as session:
             row, gap = [await session.scalar(select(func.max(t.id))) or 0 for t in (Footage, Gap)]
         epoch = await asyncio.to_thread(clock_epoch.present, wall_us, row + 1, gap + 1)
@@ -76,12 +76,12 @@ class Refiler:
         self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, epoch.offset_us
         self._worker = kept_in.stem if kept_in is not None else ""
         async with self._database.reading() as session:
-            for left in await clock_corrections.load(session, self._worker):  # by a run that was killed
+            for left in await clock_corrections.load(session, self._worker):  # left by a run that was killed
                 self._waiting.put_nowait(left)
         await self._keep()
 
     async def _rows_around(self, wall_us: int, streams: Sequence[str]) -> dict[int, int]:
-        """How many entries the rows have to which this epoch adds its own."""
+        """Return how many entries the rows have to which this epoch adds its own."""
         now = wall_us // HOUR_US
         query = select(Footage.id, func.length(Footage.entries)).where(
             Footage.hour.between(now - ROWS_HOURS, now + ROWS_HOURS)
@@ -94,7 +94,7 @@ class Refiler:
         return self._epoch.offset_us + clock_epoch.since_boot() if self._epoch is not None else 0
 
     async def _note_rows(self, session: AsyncSession, since_us: int) -> None:
-        """How many entries rows have of the hours from `since_us` on, in which nothing of this epoch is filed yet."""
+        """Record how many entries the rows of the hours from `since_us` on have, before this epoch adds any there."""
         epoch, until = self._epoch, self._wall_us() // HOUR_US + ROWS_HOURS
         if epoch is None:
             return
@@ -108,23 +108,23 @@ class Refiler:
                 epoch.rows.setdefault(row, length // segment_index.ENTRY_BYTES)
 
     def records(self, stream: str) -> None:
-        """This run files for the stream."""
+        """Register a stream that this run records."""
         self._recorded.add(stream)
         if self._epoch is not None and stream not in self._epoch.streams:
             self._epoch.streams = (*self._epoch.streams, stream)
 
     async def watch(self) -> None:
-        """Look whether the clock is proved meanwhile."""
+        """Check at intervals whether the clock is confirmed meanwhile, and store the epoch."""
         while True:
             for _ in range(clock_epoch.KEPT_EVERY_S // LOOK_SECONDS):
                 await asyncio.sleep(LOOK_SECONDS)
                 await self.look()
-            async with self._database.reading() as session:  # hours to which the clock comes next
+            async with self._database.reading() as session:  # hours that the clock reaches next
                 await self._note_rows(session, self._wall_us() + 2 * HOUR_US)
             await self._keep()
 
     async def look(self) -> None:
-        """Where retention believes the clock, what earlier boots and clocks filed gets its right times."""
+        """Once retention believes the clock, correct what earlier boots and clocks named."""
         async with self._database.reading() as session:
             left = await clock_corrections.left_to(session, self._worker, self._recorded)
             waits = await clock_corrections.any_of(session, self._worker)
@@ -160,7 +160,7 @@ class Refiler:
             return await camera_witness.error_of(session, old, newest, self._wall_us())
 
     async def _forget(self, stream: str) -> None:
-        """The stream is done: a recorder that is killed now must not move its gaps again."""
+        """Remove a finished stream from the oldest epoch, so that a killed recorder does not move its gaps again."""
         if self._epoch is not None:
             left = tuple(s for s in self._epoch.past[0].streams if s != stream)
             self._epoch = replace(self._epoch, past=(replace(self._epoch.past[0], streams=left), *self._epoch.past[1:]))
@@ -174,7 +174,10 @@ class Refiler:
         return abs(row.wall_us - row.uptime_us - epoch.offset_us) <= STEP_US
 
     async def _bring_back(self, stream: str, old: Epoch, later: Epoch, by_us: int) -> bool:
-        """False where nothing has moved, and it is to be tried again. What its row says the next recorder does, if need be."""
+        """Move what an earlier epoch named for a stream. Return False if nothing has moved and it must be tried again.
+
+        Once its row is stored, the next recorder continues the correction if necessary.
+        """
         since, until = _stretch(old)
         try:
             async with self._moving:
@@ -195,7 +198,7 @@ class Refiler:
         return True
 
     async def _forget_stored(self, epoch: Epoch) -> Epoch:
-        """The epoch without the streams of which a recorder stored the correction, and was killed before it forgot them."""
+        """Return the epoch without the streams whose stored correction a killed recorder did not get to remove."""
         streams = {s for old in epoch.past for s in old.streams}
         if not streams:
             return epoch
@@ -217,22 +220,27 @@ class Refiler:
             log.warning("since when the clock runs as it does cannot be kept in %s: %s", self._kept_in, e.strerror)
 
     def clock_stepped(self, by_us: int, followed: Collection[str] | None = None) -> None:
-        """The station's clock was set; the streams of this run follow at their next keyframes (`stepped`), those of earlier runs,
-        which are not among them, at once."""
+        """Handle a change of the station's clock.
+
+        Streams of this run follow at their next keyframes (`stepped`); streams of earlier runs, which are not in
+        `followed`, follow at once.
+        """
         if self._epoch is None:
             return
         self._held.clear()
         old, self._epoch = self._epoch, clock_epoch.stepped(self._epoch, by_us)
         since = self._epoch.since_us
-        self._archive.write(
-            lambda session: self._note_rows(session, since)
-        )  # before anything is filed there, or moves there
+        # Before this epoch adds or moves anything there.
+        self._archive.write(lambda session: self._note_rows(session, since))
         for stream in old.streams if followed is not None else ():
             if stream not in (followed or ()):
                 self.stepped(ClockStep(stream, old.since_us, old.offset_us + clock_epoch.since_boot(), by_us, (), True))
 
     def stepped(self, step: ClockStep) -> None:
-        """The stream went over to a clock that was set; all its facts by the old one were told before this."""
+        """Queue the correction of a stream that adopted a change of the clock.
+
+        The stream has reported all its facts by the old clock before.
+        """
         if step.files is None:
             if step.by_us > 0:
                 self._archive.gap(
@@ -258,8 +266,12 @@ class Refiler:
             self._waiting.put_nowait(correction)
 
     async def _store(self, session: AsyncSession, correction: Correction) -> None:
-        """All files by the old clock have their entries, or are open, and none by the new one has. Where an earlier correction waits
-        the names are not what the archive says yet: those that the stream remembers are."""
+        """Store a correction with the files that it concerns.
+
+        All files by the old clock have their entries, or are open, and none by the new one has. While an earlier
+        correction of the stream is pending, the archive's names are not final: then only the names that the stream
+        remembers are used.
+        """
         step = correction.step
         files = set(step.files or ())
         if not await clock_corrections.is_waiting(session, step.stream):
@@ -269,14 +281,14 @@ class Refiler:
         await clock_corrections.store(session, self._worker, correction, files - set(step.after))
 
     def _with_earlier(self, step: ClockStep) -> ClockStep:
-        """The step, with what earlier runs of the recorder filed by the same clock."""
+        """Return the step, extended over what earlier runs of the recorder named by the same clock."""
         stepped, epoch = self._stepped_us[step.stream], self._epoch
         self._stepped_us[step.stream] += step.by_us
         if epoch is None:
             return step
-        # The epoch has the newest step in it already, and others that the stream follows later.
+        # The epoch already includes the newest step, and others that the stream adopts later.
         since = epoch.since_us - (epoch.offset_us - self._first_offset_us) + stepped
-        if since + SECOND > self._began_us + stepped:  # the clock was set, or the machine started, with this run
+        if since + SECOND > self._began_us + stepped:  # the clock was set, or the machine started, in this run
             return step
         return replace(step, since_us=min(step.since_us, since), more=True)
 
@@ -290,17 +302,17 @@ class Refiler:
                 raise
 
     async def finish(self) -> None:
-        """What still waits, when nothing records any more."""
+        """Do what is still queued, when nothing records any more."""
         while not self._waiting.empty():
             await self._correct(self._waiting.get_nowait(), 1)
         await self._keep()
 
     async def _correct(self, correction: Correction, patience: int) -> None:
-        """With those of the stream that could not be done before: names are what each leaves to the next."""
+        """Do a correction after the stream's earlier ones that failed: each starts from the names of the one before."""
         await self._keep()
         await self._archive.flush()
         async with self._database.reading() as session:
-            if await clock_corrections.is_done(session, correction):  # before another one of its stream
+            if await clock_corrections.is_done(session, correction):  # it was done before another one of its stream
                 return
             before = (
                 await clock_corrections.load(session, self._worker, correction) if correction.row is not None else []
@@ -324,7 +336,8 @@ class Refiler:
                 await self._move(step, correction)
         except (OSError, StorageError) as e:
             log.error(
-                "%s: footage of a wrong clock keeps its names until the recorder starts again (from %s to %s µs, wrong by %s µs): %s",
+                "%s: footage of a wrong clock keeps its names until the recorder starts again "
+                "(from %s to %s µs, wrong by %s µs): %s",
                 step.stream,
                 step.since_us,
                 step.until_us,
@@ -345,8 +358,10 @@ class Refiler:
         await clock_corrections.moved(session, self._worker, correction, files)
 
     async def _protect(self, step: ClockStep, correction: Correction) -> None:
-        """Before a file has its new name: nobody must take it for older than it is, should the clock be the wrong one, or for
-        footage that nobody holds."""
+        """Store what must hold before a file gets its new name.
+
+        Nobody may take the file for older than it is, should the new clock be the wrong one, or for one without a hold.
+        """
         async with self._database.session() as session:
             await clock_corrections.keep(session, self._worker, correction, step.files or ())
             if step.files:
@@ -355,7 +370,7 @@ class Refiler:
                 await self._hold(session, step, since, until + segment_index.LONGEST_US)
 
     async def _hold(self, session: AsyncSession, step: ClockStep, since_us: int, until_us: int) -> None:
-        """Once for all streams of a camera, and for all that it filed by the clock."""
+        """Extend the holds, once for all streams of a camera and for everything that it named by the clock."""
         camera = StreamId(step.stream).camera
         follows = (camera, self._stepped_us[step.stream], step.by_us)
         if follows in self._held:
@@ -366,8 +381,11 @@ class Refiler:
         self._held.add(follows)
 
     async def _named(self, step: ClockStep, epoch: Epoch | None, later: Epoch | None = None) -> ClockStep:
-        """The step with the names of all its files: those that the stream does not remember are of entries made since the epoch
-        began, and before the later one; what a card gave lies in gaps of the old clock, and moves as they do."""
+        """Return the step with the names of all its files.
+
+        Those that the stream does not remember have entries made since the epoch began and before the later one.
+        Recordings from the camera's storage lie in gaps of the old clock, and move with them.
+        """
         async with self._database.reading() as session:
             named = await self._names(session, step, epoch, later)
         return replace(step, files=tuple(sorted(named - set(step.after) | set(step.files or ()))))
@@ -404,5 +422,5 @@ class Refiler:
 
 
 def _stretch(old: Epoch) -> tuple[int, int]:
-    """Of what an earlier clock filed, a little more; it also says which one."""
+    """Return the time range of what an earlier clock named, slightly extended. It also identifies the correction."""
     return old.since_us - SECOND, old.end_us + 2 * clock_epoch.KEPT_EVERY_S * SECOND

@@ -1,7 +1,8 @@
-"""Disks that took no file of one stream, and take those of others: its folder is not the station's, or something else lies there.
+"""Disks that refused a file of one stream but accept files of other streams.
 
-The stream records elsewhere for a while, where there is another disk; where there is none, the one that refused it longest ago
-is tried. Times are seconds of a monotonic clock.
+This happens when the stream's folder does not belong to the station's user, or when something else occupies its name.
+The stream records to another disk for a while if there is one; otherwise it tries the disk that refused it longest ago.
+Times are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ AVOID_SECONDS = 600.0
 
 
 class AvoidedDisks:
-    """Of all streams of a recorder: at most one entry a stream and disk."""
+    """Refusals of all streams of a recorder: at most one entry per stream and disk."""
 
     def __init__(self) -> None:
         self._until: dict[tuple[str, int], float] = {}
@@ -19,7 +20,7 @@ class AvoidedDisks:
         self._until[stream, disk] = now + AVOID_SECONDS
 
     def until(self, stream: str, disk: int, now: float) -> float:
-        """When the disk is tried again; 0: it may be tried."""
+        """Return the time at which the disk may be tried again; 0 if it may be tried now."""
         if not self._until:
             return 0.0
         until = self._until.get((stream, disk), 0.0)

@@ -1,7 +1,7 @@
-"""Blocking calls on volumes, each with a limit: a network file system that stalls holds up its own volume only.
+"""Blocking calls on volumes with a time limit: a network file system that stalls delays only calls on its own volume.
 
-A thread that hangs in the kernel cannot be ended; nobody waits for it, and until it is back the same volume is not asked
-again. The threads are daemons, so that a process can end all the same.
+A thread that hangs in the kernel cannot be stopped. Nobody waits for it, and no further call goes to the same volume
+until it returns. The threads are daemons, so that the process can exit nevertheless.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ class DiskCalls:
         self._busy: set[Hashable] = set()
 
     def hangs(self, volume: Hashable) -> bool:
-        """A call of before has not come back yet."""
+        """Return whether an earlier call on the volume has not returned yet."""
         return volume in self._busy
 
     async def run(self, volume: Hashable, function: Callable[[], T], limit_s: float | None = None) -> T:
-        """The function's result, from a thread. Raises what it raises, and TimeoutError (an OSError) where it hangs."""
+        """Run the function in a thread and return its result.
+
+        Raises what the function raises, TimeoutError (an OSError) if it hangs, and OSError if no thread can be started.
+        """
         limit = limit_s or self._limit_s
         if self.hangs(volume):
             raise TimeoutError(f"{volume} still does not answer")
@@ -45,7 +48,7 @@ class DiskCalls:
             result, error = None, None
             try:
                 result = function()
-            except Exception as e:  # noqa: BLE001  # told to who waits
+            except Exception as e:  # noqa: BLE001  # reported to the caller
                 error = e
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, result, error)
@@ -53,7 +56,7 @@ class DiskCalls:
         self._busy.add(volume)
         try:
             threading.Thread(target=work, name=f"disk call {volume}", daemon=True).start()
-        except RuntimeError as e:  # the process may have no more threads: that is not the volume's fault
+        except RuntimeError as e:  # the process may have reached its thread limit: not the volume's fault
             self._busy.discard(volume)
             raise OSError(errno.EAGAIN, "no thread for a call of the disk") from e
         try:

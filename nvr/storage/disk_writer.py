@@ -1,10 +1,10 @@
-"""The writer thread: all file writing of a recorder, so that a slow disk never stops the reading.
+"""The writer thread: does all file writing of a recorder, so that a slow disk never stops reception.
 
-One writer a volume: a failing disk stops no other. The event loop submits one batch of operations per
-tick. A write that fails is cut back to the last good length, the owner is told once, and its further
-writes to that file are dropped and counted. What is written is hashed (SHA-256) while it is still in
-the processor's cache; where the disk or the processor falls behind, hashing is left for later
-(nvr.archive.recovery), writing is not. A second thread flushes to the platter every `sync_interval`.
+Each volume has one writer, so that a failing disk does not stop the others. The event loop submits one batch of
+operations per poll. If a write fails, the writer truncates the file to its last good length, reports the error to the
+owner once, and drops and counts further writes to that file. Data is hashed (SHA-256) while it is still in the CPU
+cache; when the disk or the CPU falls behind, hashing is left for later (nvr.archive.hash_backlog) and writing
+continues. A second thread flushes the file system every `sync_interval` seconds.
 """
 
 from __future__ import annotations
@@ -27,37 +27,40 @@ from nvr.media.iovec import Part
 
 log = logging.getLogger(__name__)
 
-MIN_BACKLOG = 256_000_000  # bytes that may wait for one disk in one recorder, on the smallest machine
-BACKLOG_SHARE = 0.1  # of the memory, for what waits for all disks in all recorders
-HASH_BACKLOG = 48_000_000  # with more than this waiting, files go unhashed
+MIN_BACKLOG = 256_000_000  # bytes that may be queued for one disk in one recorder, on the smallest machine
+BACKLOG_SHARE = 0.1  # of the memory, for the queues of all disks in all recorders
+HASH_BACKLOG = 48_000_000  # bytes; above this backlog, files are not hashed
 STOP_SECONDS = 30.0
 SCRATCH = 256 * 1024
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def backlog_limit(memory: int, writers: int) -> int:
-    """Bytes that may wait for one of `writers`. A town of 1,000 streams of 2 Mb/s brings 256 MB a second, and the kernel lets
-    who writes much wait for seconds: a tenth of 24 GB bridges ten of them."""
+    """Return how many bytes may be queued for one of `writers`.
+
+    1,000 streams of 2 Mb/s produce 256 MB/s, and the kernel can block a process that writes much for seconds: a tenth
+    of 24 GB covers ten seconds.
+    """
     return max(MIN_BACKLOG, int(memory * BACKLOG_SHARE) // max(1, writers))
 
 
 @dataclass(slots=True, eq=False)
 class SegmentFile:
-    """A file being written. `size` counts what was submitted, `written` what the disk has taken."""
+    """A file being written. `size` counts submitted bytes, `written` counts bytes that the disk accepted."""
 
     path: Path
     failed: Callable[[OSError], Any]  # called in the writer thread, once
     size: int = 0
     written: int = 0
     descriptor: int = -1
-    made: bool = False  # by us: what was there before is not ours to remove
+    made: bool = False  # created by this writer, which must not remove a file that existed before
     error: OSError | None = None
     closed: Callable[[], Any] | None = None
     hasher: Any = None
 
     @property
     def sha256(self) -> bytes | None:
-        """Of the whole file once it is closed; None where hashing was left out."""
+        """Return the SHA-256 of the whole file once it is closed; None if hashing was skipped or the file failed."""
         return self.hasher.digest() if self.hasher is not None and self.error is None else None
 
 
@@ -66,11 +69,14 @@ class _Batch:
     appends: list[tuple[SegmentFile, Sequence[Part], int]] = field(default_factory=list)
     bytes: int = 0
     submitted: float = 0.0
-    done: Callable[[], None] | None = None  # nothing in the batch is needed any more
+    done: Callable[[], None] | None = None  # called when the data of the batch is no longer needed
 
 
 class Writer:
-    """`append` and `close` only collect; `submit` hands over."""
+    """Writes the files of one volume.
+
+    `append` and `close` only collect operations; `submit` hands them to the thread.
+    """
 
     def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True, max_backlog: int = MIN_BACKLOG):
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
@@ -84,7 +90,7 @@ class Writer:
         self._max_backlog = max_backlog
         self._folder = Path()
         self._scratch = memoryview(bytearray(SCRATCH))
-        self._working_since: float | None = None  # when the batch in hand was submitted
+        self._working_since: float | None = None  # when the batch being written was submitted (monotonic); None: idle
         self._flush_error: OSError | None = None
         self.dropped_bytes = 0
         self.unhashed_files = 0
@@ -92,13 +98,16 @@ class Writer:
         self._syncer = threading.Thread(target=self._sync_for_ever, name="sync", daemon=True)
 
     def start(self, folder: Path) -> None:
-        """`folder` lies on the volume: its file system is flushed."""
+        """Start both threads. `folder` is on the volume whose file system is flushed."""
         self._folder = folder
         self._thread.start()
         self._syncer.start()
 
     def append(self, file: SegmentFile, *parts: Part, size: int) -> bool:
-        """Queue `size` bytes for a file; False where the disk is so far behind that they are dropped."""
+        """Queue `size` bytes for a file.
+
+        Return False if the file failed or the backlog is too large: the bytes are dropped.
+        """
         if file.error is not None or self._backlog > self._max_backlog:
             self.dropped_bytes += size
             return False
@@ -108,12 +117,12 @@ class Writer:
         return True
 
     def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
-        """Close after everything queued is written; `closed` is called in the writer thread."""
+        """Close the file after all queued data is written; `closed` is called in the writer thread."""
         file.closed = closed
         self._batch.appends.append((file, (), 0))
 
     def submit(self, done: Callable[[], None] | None = None) -> None:
-        """Hand the collected batch, if any, to the thread; `done` is called there when it is written."""
+        """Hand the collected batch, if any, to the thread; `done` is called there when the batch is written."""
         if not self._batch.appends:
             return
         self._batch.done = done
@@ -125,16 +134,16 @@ class Writer:
 
     @property
     def pending(self) -> bool:
-        """Something was collected and not yet submitted."""
+        """Whether operations were collected and not yet submitted."""
         return bool(self._batch.appends)
 
     def lag(self) -> float:
-        """Seconds since what the disk is taking now was handed over."""
+        """Return the seconds since the batch that is being written was submitted; 0 if idle."""
         since = self._working_since
         return time.monotonic() - since if since is not None else 0.0
 
     def stop(self) -> None:
-        """Write out what is queued and end both threads; a disk that hangs is left alone."""
+        """Write what is queued and end both threads. A disk that hangs is abandoned after STOP_SECONDS."""
         self.submit()
         self._queue.put(None)
         self._thread.join(STOP_SECONDS)
@@ -171,7 +180,7 @@ class Writer:
                 self._open.add(file)
                 file.hasher = hashlib.sha256() if self._hashing else None
             done = iovec.write(file.descriptor, parts)
-            if done != size:  # a disk that fills up takes a part
+            if done != size:  # a disk that fills up accepts only a part
                 rest = iovec.joined(parts)[done:]
                 while rest:
                     rest = rest[os.write(file.descriptor, rest) :]
@@ -183,7 +192,7 @@ class Writer:
             file.failed(e)
 
     def _hash(self, file: SegmentFile, size: int) -> None:
-        """Hash what was just written, in one piece: hashing a thousand small ones would keep the GIL."""
+        """Read back and hash the bytes just written, in large blocks: hashing many small parts would hold the GIL."""
         if file.hasher is None:
             return
         if self._backlog > HASH_BACKLOG:
@@ -220,7 +229,7 @@ class Writer:
                 self._flush_error = error
 
     def take_flush_error(self) -> OSError | None:
-        """Why the last flush failed; once."""
+        """Return why the last flush failed, once; None if none failed since the last call."""
         error, self._flush_error = self._flush_error, None
         return error
 
@@ -229,7 +238,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sync_file_system(folder: Path) -> OSError | None:
-    """Flush the file system that holds `folder`: one call for all files of a volume (syncfs(2)); returns why it failed."""
+    """Flush the file system that holds `folder` with one call for all files of a volume (syncfs(2)).
+
+    Return the error, if any.
+    """
     started = time.monotonic()
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,5 +1,8 @@
-"""Rendezvous hashing: everybody who knows the candidates comes to the same choice, and when one candidate goes
-or comes, only its own keys move (Thaler and Ravishankar, 1998; the weights after Mosberger)."""
+"""Rendezvous hashing (Thaler and Ravishankar, 1998; weights after Mosberger).
+
+All processes that know the candidates make the same choice, and when a candidate is added or removed, only its own keys
+move.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ import math
 
 
 def score(key: str, candidate: str, weight: float = 1.0) -> float:
-    """The candidate with the highest score has the key; its share of all keys is in proportion to its weight."""
+    """Return the candidate's score for the key.
+
+    The candidate with the highest score gets the key; its share of all keys is proportional to `weight`.
+    """
     digest = hashlib.blake2b(f"{key}@{candidate}".encode(), digest_size=8).digest()
     draw = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
     return -weight / math.log(draw)

@@ -1,9 +1,10 @@
-"""One station per volume: all processes of a station share its lock, another station's are refused.
+"""One station per volume: all processes of a station share the volume's lock; processes of another station are refused.
 
-`.minwang-volume.lock` on the volume is locked by byte ranges (core.host.file_locks). A station's number, made of its machine and its data
-folder, is the byte that each of its processes holds shared; a lock on any other byte is another station's. Byte 0 is held for the
-moment of looking and taking, so that of two that start at once one sees the other. The file's text only names the holder.
-Blocking.
+`.minwang-volume.lock` on the volume is locked by byte ranges (core.host.file_locks). A station has a number, derived
+from its machine and its data folder; each of its processes holds a shared lock on the byte at that offset. A lock on
+any other byte belongs to another station. A process holds byte 0 briefly while it checks for such locks and takes its
+own, so that of two stations that start at the same time, one sees the other. The text in the file only names the
+holder. All functions block.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ class ForeignVolumeError(OSError):
 
 
 def station_number(data: Path) -> int:
-    """The same for every path to the data folder, another for every other folder and machine."""
+    """Return the station's number: one for all paths to its data folder, different for other folders and machines."""
     found = data.stat()
     text = f"{socket.gethostname()}:{found.st_dev}:{found.st_ino}"
     return _FIRST + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (_LAST - _FIRST)
 
 
 def take(volume: Path, data: Path) -> int:
-    """Hold the volume for the station of this data folder until the returned descriptor is closed.
+    """Lock the volume for the station of this data folder until the returned descriptor is closed.
 
-    Raises ForeignVolumeError where another station holds it, OSError where it cannot be written.
+    Raises ForeignVolumeError if another station holds it, OSError if it cannot be written.
     """
     number = station_number(data)
     descriptor = os.open(volume / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
@@ -56,7 +57,7 @@ def take(volume: Path, data: Path) -> int:
 
 
 def foreign(volume: Path, data: Path) -> str:
-    """Why the volume is another station's; empty where it is not."""
+    """Return why the volume belongs to another station; empty if it does not."""
     try:
         descriptor = os.open(volume / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,7 +1,10 @@
-"""Quarantine on a volume: what recovery cannot read or does not know is moved aside there, never deleted.
+"""Quarantine folder of a volume: recovery moves files there that it cannot read or does not recognise.
 
-`quarantine/` lies on the same volume, so that moving is a rename and costs no room. Beside each file lies a record
-(`<name>.json`): when it was moved, where it lay, why, its size and what of it was salvaged. A person removes it.
+It never deletes them.
+
+`quarantine/` is on the same volume, so that a move is a rename and needs no space. Each file has a record beside it
+(`<name>.json`): time of the move, original path, reason, size, and what was salvaged from it. A person removes the
+files.
 """
 
 from __future__ import annotations
@@ -18,23 +21,24 @@ RECORD = ".json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Why a file lies in quarantine."""
+    """Why a file is in quarantine."""
 
     at: str  # ISO 8601, UTC
-    path: str  # below the volume, where it lay
+    path: str  # original path, relative to the volume
     why: str
     bytes: int
-    salvaged: str = ""  # what readable parts of it became; empty: nothing
+    salvaged: str = ""  # what its readable parts became; empty: nothing was salvaged
 
 
 def move(volume: Path, path: Path, why: str, now: datetime, salvaged: str = "") -> Path:
-    """Move a file of the volume into its quarantine; returns its new place. Blocking; raises OSError."""
+    """Move a file of the volume into its quarantine and return the new path. Blocking; raises OSError."""
     relative = path.relative_to(volume)
     target = _free_name(volume / FOLDER / relative, str(relative))
     target.parent.mkdir(parents=True, exist_ok=True)
     size = path.stat().st_size
     record = Record(now.isoformat(timespec="seconds"), str(relative), why, size, salvaged)
-    # The record first: a file without one would say nothing, a record without a file says what was about to happen.
+    # Write the record first: a file without a record is unexplained, but a record without a file describes the intended
+    # move.
     target.with_name(target.name + RECORD).write_text(
         json.dumps(asdict(record), ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -43,7 +47,7 @@ def move(volume: Path, path: Path, why: str, now: datetime, salvaged: str = "") 
 
 
 def record_of(volume: Path, path: Path) -> Record | None:
-    """The first record of a file that lay at `path`; None where there is none. Blocking."""
+    """Return the first quarantine record of a file that was at `path`; None if there is none. Blocking."""
     relative = path.relative_to(volume)
     record = volume / FOLDER / relative
     try:
@@ -53,7 +57,10 @@ def record_of(volume: Path, path: Path) -> Record | None:
 
 
 def _is_of_another(record: Path, relative: str) -> bool:
-    """A record stands there, and not of this file: one of it was left by a process that died before it moved the file."""
+    """Return whether the record belongs to another file.
+
+    A record of the same file remains if a process died before it moved the file.
+    """
     try:
         return bool(json.loads(record.read_text(encoding="utf-8"))["path"] != relative)
     except FileNotFoundError:
@@ -63,7 +70,7 @@ def _is_of_another(record: Path, relative: str) -> bool:
 
 
 def _free_name(wanted: Path, relative: str) -> Path:
-    """The name, or one with a number where it is taken."""
+    """Return `wanted`, or the name with a number appended if it is taken."""
     name, number = wanted, 1
     while os.path.lexists(name) or _is_of_another(name.with_name(name.name + RECORD), relative):
         number += 1
@@ -72,7 +79,7 @@ def _free_name(wanted: Path, relative: str) -> Path:
 
 
 def content(volume: Path) -> tuple[int, int]:
-    """(files, bytes) in a volume's quarantine, without the records. Blocking."""
+    """Return (files, bytes) of a volume's quarantine, without the records. Blocking."""
     files = size = 0
     for folder, _, names in os.walk(volume / FOLDER):
         for name in names:

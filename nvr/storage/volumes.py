@@ -1,9 +1,9 @@
-"""Volumes: the disks that recordings lie on, each marked with a file that says which one it is.
+"""Volumes: the disks that hold recordings, each identified by a file on it.
 
-`prepare` compares the configured folders with the database and the identity files: a disk that is not
-mounted, or another one in its place, is refused, because recording into an empty mount point would fill
-the system disk and hide last month's footage. `VolumeSet` belongs to a recorder: it chooses where a
-stream's next file goes, and takes a disk out of use as soon as it fails, is full or falls behind.
+`prepare` compares the configured folders with the database and the identity files. It refuses a disk that is not
+mounted and a different disk in its place, because recording into an empty mount point would fill the system disk and
+hide last month's recordings. `VolumeSet` belongs to a recorder: it chooses the disk for a stream's next file and takes
+a disk out of use as soon as it fails, is full or falls behind.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ log = logging.getLogger(__name__)
 
 IDENTITY = ".minwang-volume.json"
 PROBE = ".minwang-probe"
-LAG_SECONDS = 5.0  # the disk has not taken what was handed over so long ago: it is slow
+LAG_SECONDS = 5.0  # a disk that has not written a batch for this long is slow
 RETRY_SECONDS = 10.0
-MIN_FREE_INODES = 1000  # or a twentieth of all, before a full volume is used again
-LOOK_SECONDS = 5.0  # a volume whose file system does not answer for so long is slow
-START_SECONDS = 15.0  # the same at the start
-FLUSH_FAULT_SECONDS = 3600.0  # a failed flush is told for so long
-# A folder or file that is in the way or not the station's: of one camera, or of all.
+MIN_FREE_INODES = 1000  # or a twentieth of all, before a volume that was full is used again
+LOOK_SECONDS = 5.0  # a volume whose file system does not answer for this long is slow
+START_SECONDS = 15.0  # the same at start-up
+FLUSH_FAULT_SECONDS = 3600.0  # a failed flush is reported for this long
+# Errors of a path: an obstacle at the name or missing permission, for one camera or for all.
 NAME_ERRORS = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
 
 
@@ -66,25 +66,25 @@ class Disk:
     since: float = 0.0
     lock: int | None = None  # descriptor (nvr.storage.volume_lock)
     flush_failed_at: float = float("-inf")
-    is_doubted: bool = False  # a file could not be made: is it the disk, or what lies at its name?
+    is_doubted: bool = False  # a file could not be created; a probe decides whether the disk or the path is the cause
 
     @property
     def usable(self) -> bool:
         return self.state == "ok"
 
     def has_room(self, min_free: int) -> bool:
-        """Bytes and inodes enough to begin again after it was full."""
+        """Return whether a volume that was full has enough free bytes and inodes to be used again."""
         inodes = self.free_inodes is None or self.free_inodes >= min(MIN_FREE_INODES, self.inodes // 20)
         return inodes and self.free >= min(min_free, self.total // 20)
 
 
 async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
-    """The rows of the configured volumes, new ones marked. Raises StorageError where none can be used."""
+    """Return the rows of the configured volumes; mark new volumes. Raises StorageError if none can be used."""
     rows: list[Volume] = []
     refusals: list[str] = []
     async with database.session() as session:
         known = {v.identity: v for v in await session.scalars(select(Volume))}
-        # Inside the transaction: another recorder may be marking the same new disks.
+        # Inside the transaction, because another recorder may mark the same new disks.
         found = [(p.absolute(), *await _looked(p.absolute())) for p in paths]
         by_path = {v.path: v for v in known.values()}
         highest = await session.scalar(select(func.max(Volume.number))) or 0
@@ -114,7 +114,7 @@ async def prepare(database: Database, paths: Sequence[Path]) -> list[Volume]:
 
 
 def check_ours(rows: Iterable[Volume], data: Path, *, every: bool = False) -> None:
-    """Raises StationBusyError where another station holds all of the usable volumes, or `every`: any of them. Blocking."""
+    """Raise StationBusyError if another station holds all usable volumes, or, with `every`, any of them. Blocking."""
     usable = [Path(r.path) for r in rows if r.state == "ok"]
     refused = [why for path in usable if (why := volume_lock.foreign(path, data))]
     if refused and (every or len(refused) == len(usable)):
@@ -122,7 +122,7 @@ def check_ours(rows: Iterable[Volume], data: Path, *, every: bool = False) -> No
 
 
 async def _looked(path: Path) -> tuple[str, str]:
-    """The same, of a path that may hang."""
+    """As `_look`, for a path that may hang."""
     try:
         return await DiskCalls(START_SECONDS).run(path, partial(_look, path))
     except TimeoutError as e:
@@ -130,7 +130,7 @@ async def _looked(path: Path) -> tuple[str, str]:
 
 
 def _look(path: Path) -> tuple[str, str]:
-    """(identity on the disk, why it cannot be used); makes the folder where its parent is there."""
+    """Create the folder if necessary and return (identity on the disk, why it cannot be used)."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         return identity_of(path), ""
@@ -139,7 +139,7 @@ def _look(path: Path) -> tuple[str, str]:
 
 
 def identity_of(path: Path) -> str:
-    """The identity in a folder; empty where it carries none."""
+    """Return the identity stored in a folder; empty if there is none."""
     try:
         return str(json.loads((path / IDENTITY).read_text())["identity"])
     except (FileNotFoundError, ValueError, KeyError):
@@ -147,14 +147,14 @@ def identity_of(path: Path) -> str:
 
 
 def is_mounted(row: Volume) -> bool:
-    """What lies at the volume's path is the volume. Blocking; raises OSError where it does not answer."""
+    """Return whether the disk at the volume's path is the volume. Blocking; raises OSError if it does not answer."""
     path = Path(row.path)
     found = identity_of(path)
     if found:
         return found == row.identity
     status = os.statvfs(path)
     size = status.f_blocks * status.f_frsize
-    return row.state != "missing" and row.total_bytes in (0, size)  # its file is gone, and nothing else says so
+    return row.state != "missing" and row.total_bytes in (0, size)  # its identity file is gone, nothing else differs
 
 
 def _mark(path: Path) -> str:
@@ -173,13 +173,13 @@ def _mark(path: Path) -> str:
 
 @dataclass(slots=True)
 class VolumeSet:
-    """The volumes of one recorder. `watch` must run; `on_change` hears of every change of state."""
+    """The volumes of one recorder. `watch` must run; `on_change` is called on every change of state."""
 
     disks: list[Disk]
     clock: Clock
     min_free: int = 0
     on_change: Callable[[Disk], None] = lambda _: None
-    data: Path | None = None  # the station's data folder: its volumes are locked for it
+    data: Path | None = None  # the station's data folder, for which the volumes are locked
     on_flush_failed: Callable[[Disk], None] = lambda _: None
     _by_number: dict[int, Disk] = field(default_factory=dict)
     _calls: DiskCalls = field(default_factory=lambda: DiskCalls(LOOK_SECONDS))
@@ -197,7 +197,10 @@ class VolumeSet:
         data: Path | None = None,
         max_backlog: int = MIN_BACKLOG,
     ) -> VolumeSet:
-        """`max_backlog`: bytes that may wait for each disk (nvr.storage.disk_writer.backlog_limit)."""
+        """Create the set.
+
+        `max_backlog`: bytes that may be queued for each disk (nvr.storage.disk_writer.backlog_limit).
+        """
         disks = [
             Disk(
                 r.number,
@@ -225,27 +228,27 @@ class VolumeSet:
                     self._change(disk, "failed", str(e))
 
     def _lock(self, disk: Disk) -> None:
-        """Raises OSError where another station holds the volume."""
+        """Lock the volume. Raises OSError if another station holds it."""
         if self.data is not None and disk.lock is None:
             try:
                 disk.lock = volume_lock.take(disk.path, self.data)
-            except StorageError as e:  # footage comes first
+            except StorageError as e:  # recording has priority over the lock
                 log.warning("%s: another station could record there, too: %s", disk.path, e)
 
     def _unlock(self, disk: Disk) -> None:
-        """An open file would keep a failed disk from being unmounted."""
+        """Release the lock: an open file would prevent a failed disk from being unmounted."""
         if disk.lock is not None:
             os.close(disk.lock)
             disk.lock = None
 
     def submit(self, pool: ArenaPool | None = None, arenas: Sequence[Arena] = ()) -> None:
-        """Hand what was collected to the writers; the arenas are released when all of it is written."""
+        """Submit the collected operations to the writers. The arenas are released when all of them are written."""
         if pool is None:
             for disk in self.disks:
                 disk.writer.submit()
             return
         done = partial(pool.release, arenas)
-        pool.hold(arenas)  # until all batches are handed over
+        pool.hold(arenas)  # until all batches are submitted
         for disk in self.disks:
             if disk.writer.pending:
                 pool.hold(arenas)
@@ -258,10 +261,10 @@ class VolumeSet:
             self._unlock(disk)
 
     def place(self, stream: str, before: Disk | None) -> Disk | None:
-        """Where the stream's next file goes: where the last one went, else by weighted rendezvous hashing.
+        """Return the disk for the stream's next file: that of the last file, otherwise by weighted rendezvous hashing.
 
-        The weight is free space, so that disks fill evenly; each worker comes to the same answer without asking the others. A disk
-        that took no file of this stream lately is the last choice. None: no disk can be used.
+        The weight is free space, so that disks fill evenly. Each worker computes the same result without asking the
+        others. A disk that recently refused a file of this stream is the last choice. None: no disk can be used.
         """
         if before is not None and before.usable and not self._avoided(stream, before):
             return before
@@ -272,15 +275,18 @@ class VolumeSet:
         return max(free, key=lambda d: score(stream, d.identity, max(d.free, d.total // 100, 1)), default=None)
 
     def has_place(self, stream: str) -> bool:
-        """There is a usable disk that has not refused this stream's files."""
+        """Return whether there is a usable disk that has not recently refused a file of this stream."""
         return any(d.usable and not self._avoided(stream, d) for d in self.disks)
 
     def _avoided(self, stream: str, disk: Disk) -> float:
         return self._avoid.until(stream, disk.number, self.clock.monotonic())
 
     def report(self, disk: Disk, error: OSError, *, opening: str = "") -> None:
-        """A write failed: the disk is out of use until a probe succeeds. `opening`: a file of this stream could not be made; where
-        what lies at its name may be the reason, a probe decides whether it is the disk's, and the stream goes to another one."""
+        """Handle a failed write: the disk is out of use until a probe succeeds.
+
+        `opening`: the stream whose file could not be created. If an obstacle at its path may be the reason, a probe
+        decides whether the disk has failed, and the stream uses another disk.
+        """
         if opening and error.errno in NAME_ERRORS:
             disk.is_doubted = True
             self._avoid.note(opening, disk.number, self.clock.monotonic())
@@ -288,7 +294,7 @@ class VolumeSet:
         self._change(disk, "full" if error.errno in FULL else "failed", error.strerror or str(error))
 
     def hangs(self, disk: Disk, what: str) -> None:
-        """Another call on it has not come back: the disk is slow until it answers."""
+        """Mark the disk as slow because another call on it has not returned, until it answers."""
         self._leave(disk, "slow", what)
 
     def _change(self, disk: Disk, state: str, detail: str) -> None:
@@ -306,7 +312,7 @@ class VolumeSet:
             await run_all(*(self._look_at(disk) for disk in self.disks))
 
     async def _look_at(self, disk: Disk) -> None:
-        """Each volume by itself: one that hangs holds up no look at another."""
+        """Check one volume, independently of the others, so that one that hangs does not delay them."""
         if disk.usable and disk.writer.lag() > LAG_SECONDS:
             self._change(disk, "slow", f"has not taken what was handed over {disk.writer.lag():.0f} s ago")
         elif not disk.usable and self.clock.monotonic() - disk.since > RETRY_SECONDS:
@@ -322,7 +328,7 @@ class VolumeSet:
                 self._leave(disk, "slow", "its file system does not answer")
 
     async def _prove(self, disk: Disk) -> None:
-        """Whether it takes a file."""
+        """Check whether the disk accepts a file."""
         disk.is_doubted = False
         try:
             await self._calls.run(disk.number, partial(probe, disk))
@@ -334,7 +340,7 @@ class VolumeSet:
             self._change(disk, state, why)
 
     def _note_flushes(self, disk: Disk) -> None:
-        """A failed flush may have cost what was written before: say so, and go on elsewhere where there is another disk."""
+        """Handle a failed flush: data written before may be lost. Report it, and use another disk if there is one."""
         error = disk.writer.take_flush_error()
         if error is not None:
             why = f"flushing failed: {error.strerror or error}; what was written in the last seconds may be lost"
@@ -363,7 +369,7 @@ class VolumeSet:
             self._change(disk, "ok", "")
 
     def measure(self) -> None:
-        """Free space, and whether the disks are still the same (blocking)."""
+        """Measure free space and check that the disks are still the same. Blocking."""
         for disk in self.disks:
             self._take(disk, _measured(disk.path))
 
@@ -378,7 +384,7 @@ _Measured = tuple[int, int, int, int | None]
 
 
 def _measured(path: Path) -> _Measured | None:
-    """(bytes, free bytes, inodes, free inodes) of a volume; None where it is not there. Blocking."""
+    """Return (bytes, free bytes, inodes, free inodes) of a volume; None if it is not there. Blocking."""
     try:
         status = os.statvfs(path)
         if not (path / IDENTITY).exists():
@@ -390,7 +396,7 @@ def _measured(path: Path) -> _Measured | None:
 
 
 def remedy(error: OSError) -> str:
-    """What a person can do about an error of a volume."""
+    """Return what a person can do about an error of a volume."""
     if isinstance(error, TimeoutError):
         return "look whether its disk or its file server still works (dmesg, mount)"
     return _REMEDIES.get(
@@ -399,7 +405,7 @@ def remedy(error: OSError) -> str:
 
 
 def remedy_of(state: str, detail: str) -> str:
-    """The same for a volume's stored state, whose detail carries the kernel's words."""
+    """As `remedy`, for a volume's stored state, whose detail contains the kernel's error text."""
     for number, text in _REMEDIES.items():
         if os.strerror(number) in detail:
             return text
@@ -408,12 +414,13 @@ def remedy_of(state: str, detail: str) -> str:
 
 _STATES = {
     "full": "make room: remove what is not the station's, lower retention.main_days, or add a volume",
-    "slow": "look whether its disk or its file server still works (dmesg, mount), or spread the cameras over more disks",
+    "slow": "look whether its disk or its file server still works (dmesg, mount), "
+    "or spread the cameras over more disks",
     "missing": "mount its disk; its footage is kept in the index until it is back",
 }
 _REMEDIES = {
-    errno.EROFS: "the kernel has mounted it read-only, mostly after an error: look into dmesg, check the file system (fsck), "
-    "mount it writable again",
+    errno.EROFS: "the kernel has mounted it read-only, mostly after an error: look into dmesg, "
+    "check the file system (fsck), mount it writable again",
     errno.EIO: "the disk fails: look into dmesg and at smartctl, copy what is needed, replace it",
     errno.ENOSPC: "make room: remove what is not the station's, lower retention.main_days, or add a volume",
     errno.EDQUOT: "raise the quota of the station's user on it",
@@ -439,7 +446,7 @@ def probe(disk: Disk) -> None:
 
 
 async def store_state(session: AsyncSession, clock: Clock, disks: Iterable[Disk]) -> None:
-    """Write what a recorder sees of its volumes into their rows."""
+    """Store the state of a recorder's volumes in their rows."""
     for d in disks:
         values = {
             "state": d.state,

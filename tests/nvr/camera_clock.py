@@ -1,4 +1,4 @@
-"""A camera's clock and a network, as integers: what a recorder hears of pictures that were taken at known times."""
+"""A camera's clock and a network, on integers: what a recorder receives of pictures that were taken at known times."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class CameraClock:
-    """`steps`: (second, by how many seconds the clock is set); `strays`: (picture, by how much its timestamp alone is
-    wrong); `pauses`: (second, how long no picture is made, whether the clock stands meanwhile); `delays`: (second, how
-    long nothing comes through, how many times real time the backlog then comes)."""
+    """A simulated camera.
+
+    `steps`: (second, by how many seconds the clock is set). `strays`: (picture, by how much only its timestamp is
+    wrong). `pauses`: (second, how long no picture is made, whether the clock stops meanwhile). `delays`: (second, how
+    long nothing arrives, how many times faster than real time the backlog then arrives).
+    """
 
     fps: float = 25.0
     speed: float = 1.0
     seconds: float = 40.0
     rate: int = 90_000  # of the timestamps
     stated: int = 90_000
-    reordered: int = 0  # B-frames between two others
+    reordered: int = 0  # B-frames between two other pictures
     steps: tuple[tuple[float, float], ...] = ()
     strays: tuple[tuple[int, float], ...] = ()
     pauses: tuple[tuple[float, float, bool], ...] = ()
@@ -44,7 +47,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Placed:
-    """A picture where the recorder files it. `decoded_us` orders the file."""
+    """A picture with the time that the recorder gives it. `decoded_us` orders the file."""
 
     picture: Picture
     shown_us: int
@@ -52,12 +55,12 @@ class Placed:
 
     @property
     def error(self) -> float:
-        """Seconds by which it is filed too late."""
+        """Seconds by which its time is too late."""
         return (self.shown_us - self.picture.taken_us) / 1e6
 
 
 def _order(count: int, reordered: int) -> list[int]:
-    """Pictures in the order of decoding."""
+    """Return the indices of the pictures in decoding order."""
     if not reordered:
         return list(range(count))
     order, at = [0], 1
@@ -68,7 +71,7 @@ def _order(count: int, reordered: int) -> list[int]:
 
 
 def pictures(clock: CameraClock) -> Iterator[Picture]:
-    """In the order of decoding and receiving."""
+    """Yield the pictures in the order of decoding and of arrival."""
     dice, last = random.Random(clock.seed), 0.0
     for number, index in enumerate(_order(int(clock.seconds * clock.fps), clock.reordered)):
         sent = number / clock.fps
@@ -87,7 +90,7 @@ def pictures(clock: CameraClock) -> Iterator[Picture]:
 
 
 def ticks(clock: CameraClock) -> Iterator[tuple[int, list[Picture]]]:
-    """(time of reading, what had come since the last one)."""
+    """Yield (time of a poll, pictures that arrived since the previous one)."""
     dice, now, waiting = random.Random(clock.seed), ORIGIN_US, list[Picture]()
     for picture in pictures(clock):
         while picture.received_us > now:
@@ -126,7 +129,7 @@ def runs(clock: CameraClock, times: PictureTimes) -> Iterator[Run]:
 
 
 def place(clock: CameraClock, wall: WallClock | None = None) -> list[Placed]:
-    """Every picture of the camera where the recorder would file it, as nvr.archive.segment_writer does."""
+    """Return every picture of the camera with the time that nvr.archive.segment_writer would give it."""
     wall, found, held = wall or WallClock(), list[Placed](), list[Run]()
     for run in runs(clock, PictureTimes(clock.stated)):
         if held:

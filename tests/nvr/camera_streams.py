@@ -1,4 +1,7 @@
-"""Coded pictures and the many ways in which cameras put the same pictures into RTP packets. Bytes and integers only."""
+"""Coded pictures, and the different ways in which cameras packetise the same pictures into RTP.
+
+Bytes and integers only.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ Unit = list[bytes]  # NAL units of a picture, parameter sets first
 def encode(
     codec: str, size: str = "128x96", count: int = 12, gop: int = 5, params: str = "", source: str = "testsrc2"
 ) -> list[Unit]:
-    """Pictures by x264 or x265, one list of NAL units each; parameter sets before every keyframe, no delimiters."""
+    """Return pictures encoded by x264 or x265, one list of NAL units each.
+
+    Parameter sets precede every keyframe; access unit delimiters are removed.
+    """
     library = "libx264" if codec == "h264" else "libx265"
     fixed = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:aud=1:repeat-headers=1"
     fixed += "" if codec == "h264" else ":log-level=none:pools=1"
@@ -60,7 +66,7 @@ def encode(
 
 
 def sample(unit: Unit, codec: str) -> bytes:
-    """What a file holds of a picture: its NAL units without parameter sets, with lengths."""
+    """Return the sample that a file stores for a picture: length-prefixed NAL units without parameter sets."""
     kept = [
         n
         for n in unit
@@ -78,7 +84,7 @@ def slices_of(unit: Unit, codec: str) -> list[bytes]:
 
 
 def slices_in(data: bytes, codec: str) -> bytes:
-    """A sample without its SEI."""
+    """Return a sample without its SEI."""
     found, at = [], 0
     while at < len(data):
         end = at + 4 + int.from_bytes(data[at : at + 4], "big")
@@ -96,7 +102,7 @@ def delimiter(codec: str) -> bytes:
 
 
 def sei(codec: str, size: int = 20, stated: int | None = None) -> bytes:
-    """User data of `size` bytes; `stated`: what its header says."""
+    """Return an SEI with `size` bytes of user data; `stated` is the size in its header."""
     stated = size if stated is None else stated
     return (
         (b"\x06" if codec == "h264" else b"\x4e\x01")
@@ -109,14 +115,14 @@ def sei(codec: str, size: int = 20, stated: int | None = None) -> bytes:
 
 
 def vendor_unit(codec: str, kind: int, size: int = 40) -> bytes:
-    """A NAL unit of an unknown type, with bytes that look like a start code and a slice."""
+    """Return a NAL unit of an unknown type, with bytes that look like a start code and a slice."""
     header = bytes([0x60 | kind]) if codec == "h264" else bytes([kind << 1, 1])
     return header + b"\0\0\1" + (b"\x65" if codec == "h264" else b"\x26\x01") + b"\x88" * size
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One RTP packet; `seq` is given when the packets are numbered."""
+    """One RTP packet; `numbered` assigns `seq`."""
 
     payload: bytes
     ts: int
@@ -143,7 +149,7 @@ def numbered(packets: Iterable[Packet], first: int = 65_000) -> list[Packet]:
 
 
 def fragments(nal: bytes, codec: str, size: int) -> list[bytes]:
-    """FU-A or FU payloads."""
+    """Return FU-A (H.264) or FU (H.265) payloads."""
     header = 1 if codec == "h264" else 2
     body = nal[header:]
     kind = nal_type(nal, codec)
@@ -158,7 +164,7 @@ def fragments(nal: bytes, codec: str, size: int) -> list[bytes]:
 
 
 def aggregate(nals: list[bytes], codec: str) -> bytes:
-    """STAP-A or AP."""
+    """Return a STAP-A (H.264) or AP (H.265) payload."""
     return (b"\x78" if codec == "h264" else b"\x60\x01") + b"".join(len(n).to_bytes(2, "big") + n for n in nals)
 
 
@@ -168,19 +174,19 @@ class Style:
 
     markers: str = "last"  # last, slice, never, sets, every
     delimiters: bool = False
-    sei: int = 0  # bytes of an SEI before each picture, 0: none
-    join: str = ""  # start codes between the units of one NAL unit: '' none, 'sets' with the slices behind them, 'all'
+    sei: int = 0  # bytes of an SEI before each picture; 0: none
+    join: str = ""  # NAL units joined by start codes: '' none, 'sets' parameter sets with the slices, 'all'
     leading: bytes = b""  # before each joined unit
     aggregate: bool = False
-    size: int = 300  # of fragments
-    vendor: tuple[int, ...] = ()  # types of units between the slices
+    size: int = 300  # bytes per fragment
+    vendor: tuple[int, ...] = ()  # types of NAL units between the slices
     stamp: str = "picture"  # 'sets_before': parameter sets and SEI have the timestamp of the picture before
-    ends: bool = True  # fragments' end bit
-    trailing: int = 0  # bytes of an SEI behind each picture, which then has the marker; 0: none
+    ends: bool = True  # set the end bit of the last fragment
+    trailing: int = 0  # bytes of an SEI after each picture, which then carries the marker; 0: none
 
 
 def packetise(units: list[Unit], codec: str, style: Style, first_ts: int = 1000) -> list[Packet]:
-    """All packets of the pictures, numbered."""
+    """Return all packets of the pictures, numbered."""
     found: list[Packet] = []
     for number, unit in enumerate(units):
         found += _picture(unit, codec, style, first_ts + number * STEP)
@@ -220,7 +226,7 @@ def _packets(nal: bytes, codec: str, style: Style, ts: int, marker: bool) -> lis
 def assemble(
     packets: list[Packet], codec: str, sets: list[bytes] | None = None, every: int = 7
 ) -> tuple[list[FragmentSamples], StreamCounters]:
-    """The packets through the packet-by-packet way, flushed now and then as ticks do."""
+    """Run the packets through the packet-by-packet depacketizer, flushed at intervals as a poll loop does."""
     runs: list[FragmentSamples] = []
     counters = StreamCounters()
     assembler = Depacketizer(codec, sets or [], counters, runs.append)
@@ -234,7 +240,7 @@ def assemble(
 
 
 def samples(runs: list[FragmentSamples]) -> list[bytes]:
-    """The samples of all fragments, in order."""
+    """Return the samples of all fragments, in order."""
     found = []
     for run in runs:
         data, at = iovec.joined(run.parts), 0
@@ -246,7 +252,7 @@ def samples(runs: list[FragmentSamples]) -> list[bytes]:
 
 
 def files(runs: list[FragmentSamples]) -> list[bytes]:
-    """Files as the recorder cuts them: at keyframes where the format changes."""
+    """Return files as the recorder cuts them: at keyframes where the format changes."""
     made: list[tuple[FragmentSamples, bytes]] = []
     for i, run in enumerate(runs):
         if not made or run.broken or (run.key and run.video != made[-1][0].video):
@@ -260,7 +266,7 @@ def files(runs: list[FragmentSamples]) -> list[bytes]:
 
 
 def decoded(file: bytes) -> tuple[list[str], str]:
-    """(hash of each picture that ffmpeg decodes from a file, what it complains of)."""
+    """Return (hash of each picture that ffmpeg decodes from a file, its error output)."""
     command = ["ffmpeg", "-v", "error", "-i", "pipe:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
     done = subprocess.run(command, input=file, capture_output=True, check=False)
     lines = [line for line in done.stdout.decode().splitlines() if line and not line.startswith("#")]
@@ -268,7 +274,7 @@ def decoded(file: bytes) -> tuple[list[str], str]:
 
 
 def reference(units: list[Unit], codec: str) -> list[str]:
-    """Hash of each picture as ffmpeg decodes the encoder's own stream."""
+    """Return the hash of each picture as ffmpeg decodes the encoder's own stream."""
     data = b"".join(b"\0\0\0\1" + n for unit in units for n in unit)
     form = "h264" if codec == "h264" else "hevc"
     command = ["ffmpeg", "-v", "error", "-f", form, "-i", "pipe:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]

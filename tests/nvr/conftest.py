@@ -30,7 +30,7 @@ async def record(
     clock: Clock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Recorder]:
-    """Record until the block ends."""
+    """Record the streams until the block ends."""
     settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
     clock = clock or SystemClock()
     archive = ArchiveDatabase(database, clock)
@@ -47,7 +47,7 @@ async def record(
 
 @pytest.fixture
 def recording(database: Database, tmp_path: Path) -> Recording:
-    """`async with recording(spec, …) as recorder:` records until the block ends."""
+    """Return a context manager: `async with recording(spec, …) as recorder:` records until the block ends."""
 
     def started(*specs: StreamSpec, volumes: Any = None, **changes: Any) -> AbstractAsyncContextManager[Recorder]:
         return record(database, volumes or tmp_path / "video", *specs, **changes)
@@ -56,7 +56,7 @@ def recording(database: Database, tmp_path: Path) -> Recording:
 
 
 async def segments_of(database: Database, stream: str = "cam/main") -> list[Segment]:
-    """All segments of a stream, oldest first."""
+    """Return all segments of a stream, oldest first."""
     async with database.reading() as session:
         return await between(session, [stream], 0, 2**62)
 
@@ -67,14 +67,14 @@ async def place_of(database: Database, segment: Segment) -> Path:
 
 
 async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait for something that another task brings about."""
+    """Wait until `true()` is true; another task makes it so."""
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.05)
 
 
 async def probe(path: Path, *, decode: bool = True) -> dict[str, Any]:
-    """What ffprobe says of a file; a warning fails the test (unless `decode` is off)."""
+    """Return ffprobe's description of a file; a warning fails the test (unless `decode` is off)."""
     count = ["-v", "warning", "-count_frames"] if decode else ["-v", "fatal", "-count_packets"]
     entries = "stream=codec_name,nb_read_frames,nb_read_packets,width,height"
     process = await asyncio.create_subprocess_exec(

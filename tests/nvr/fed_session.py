@@ -1,4 +1,4 @@
-"""A native session without a camera: its bytes are handed to it tick by tick, and it records into memory."""
+"""A native session without a camera: the test feeds it bytes poll by poll, and it records into memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARENA = Arena(mmap.mmap(-1, 4 << 20))
 
 
 class Outgoing:
-    """The half of a socket that is written to, with a large buffer."""
+    """The sending half of a socket, with a large buffer."""
 
     sent: bytearray
 
@@ -40,7 +40,7 @@ class Outgoing:
 
 @dataclass
 class Wire(Outgoing):
-    """What the camera sent and was sent."""
+    """The bytes that the camera sent and received."""
 
     incoming: bytearray = field(default_factory=bytearray)
     sent: bytearray = field(default_factory=bytearray)
@@ -55,14 +55,17 @@ class Wire(Outgoing):
 
 
 def written(pool: ArenaPool, arenas: list[Arena]) -> None:
-    """Stands for the writers of what a ticker collected."""
+    """Release the arenas, in place of the writers."""
     pool.hold(arenas)
     pool.release(arenas)
 
 
 class FedSession:
-    """One session of a stream; give several of them one `recording` and, as the engine does, one `memory`. `fast`: a ticker reads
-    it, whole pictures by nvr.media.batch_depacketizer; otherwise it is read packet by packet."""
+    """One session of a stream.
+
+    Several sessions can share one `recording` and, as the engine does, one `memory`. `fast`: a poll loop reads the
+    session, and nvr.media.batch_depacketizer handles whole pictures; otherwise it is read packet by packet.
+    """
 
     def __init__(
         self,
@@ -99,7 +102,7 @@ class FedSession:
         return NativeSession(rtsp, sink, counters, stall_seconds=stall, fragment_ticks=1, now=self.now, **more)
 
     def tick(self, data: bytes = b"") -> None:
-        """One tick later `data` has come. Raises CameraError where the session ends."""
+        """Let `data` arrive by the next poll. Raises CameraError if the session ends."""
         self.wire.incoming += data
         self.now += POLL_INTERVAL_S
         tick_us = ORIGIN_US + round(self.now * 1_000_000)
@@ -114,7 +117,7 @@ class FedSession:
         self.session.finish_tick(self.now)
 
     def play(self, packets: list[Packet], seconds: float = 0.0) -> None:
-        """Packets arrive when their timestamps say, the first one now; then silence until `seconds` are over."""
+        """Let packets arrive at their timestamps, the first one now, then silence until `seconds` have passed."""
         until, began, first = self.now + seconds, self.now, packets[0].ts if packets else 0
         at = 0
         while at < len(packets) or self.now < until - POLL_INTERVAL_S / 2:
@@ -125,7 +128,7 @@ class FedSession:
             self.tick(bytes(data))
 
     def ended_after(self, seconds: float) -> float | None:
-        """Silence: after how long the session ends, None where it lasts."""
+        """Return after how many seconds of silence the session ends; None if it continues."""
         began = self.now
         while self.now - began < seconds:
             try:

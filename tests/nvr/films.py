@@ -22,7 +22,7 @@ PCMA = AudioTrack("pcma", 8, "", 8000, 1)
 
 @functools.lru_cache
 def pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> LoopClip:
-    """Twenty pictures at ten a second, two GOPs."""
+    """Return twenty pictures at ten a second, in two GOPs."""
     return street_clip(codec=codec, seconds=2.0, fps=10.0, size=size)
 
 
@@ -39,7 +39,7 @@ def film(
     sound_bytes: int = 8000,
     count: int = 20,
 ) -> list[LocatedGop]:
-    """A segment file of `count` pictures of a clip that starts at `start_us`; returns its GOPs."""
+    """Write a segment file that starts at `start_us` with `count` pictures of a clip; return its GOPs."""
     path = folder / segment_index.name_of(start_us)
     path.parent.mkdir(parents=True, exist_ok=True)
     data = bytearray(fmp4.init_segment(video_format(clip), sound))

@@ -1,4 +1,4 @@
-"""GStreamer's RTSP server with live H.264, as a program of its own: the system's Python has the bindings, ours has not.
+"""GStreamer's RTSP server with live H.264, as a separate program: only the system's Python has the bindings.
 
     /usr/bin/python3 gst_server.py tcp|udp KILOBITS
 

@@ -1,4 +1,4 @@
-"""A recorder that moves files after the clock was set, in a process of its own, and is killed at a given moment."""
+"""A separate process with a recorder that moves files after the clock was set and is killed at a given moment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def die() -> None:
 
 
 async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: int, files: list[int]) -> None:
-    """Three files a transaction; it dies in the second."""
+    """Move three files per transaction; the process is killed in the second transaction."""
     file_moves.BATCH = 3
     calls = dict.fromkeys(("named", "exchanged", "unlinked"), 0)
 
@@ -43,7 +43,7 @@ async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: i
 
     async def exchanged(*given: Any) -> None:
         await exchange(*given)
-        count("exchanged")  # and never commits
+        count("exchanged")  # the transaction never commits
 
     async def finished(*given: Any, **more: Any) -> object:
         count("unlinked")

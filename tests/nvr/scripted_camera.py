@@ -1,4 +1,4 @@
-"""A virtual camera whose answers a test writes: the RTSP server of cameras.virtual with some requests answered otherwise."""
+"""A virtual camera whose responses a test scripts: the RTSP server of cameras.virtual with some requests overridden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
 
 @dataclass
 class Request:
-    """What the camera was asked."""
+    """A request that the camera received."""
 
     method: str
     url: str
@@ -22,7 +22,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What it answers; `close`: it hangs up instead; without a status it says nothing."""
+    """The camera's response. `close`: it closes the connection instead; an empty status: it does not respond."""
 
     status: str = "200 OK"
     headers: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Answer:
     close: bool = False
 
 
-Script = Callable[[Request], Answer | None]  # None: as every virtual camera does
+Script = Callable[[Request], Answer | None]  # None: respond as every virtual camera does
 
 
 @dataclass
@@ -38,14 +38,14 @@ class ScriptedCamera:
     url: str
     requests: list[Request]
     server: RtspServer
-    rtcp: list[bytes]  # interleaved frames that it was sent
+    rtcp: list[bytes]  # interleaved frames that the camera received
 
     @property
     def methods(self) -> list[str]:
         return [r.method for r in self.requests]
 
     def send(self, data: bytes) -> None:
-        """To everybody who is connected."""
+        """Send data to every connected client."""
         for player in self.server.players:
             player._send(data)
 
@@ -61,8 +61,11 @@ async def scripted(
     sends: bool = True,
     skip: int = 0,
 ) -> AsyncIterator[ScriptedCamera]:
-    """Serve the clip. `sdp` rewrites its description, media goes over the `channel` (`sends`: at all) and begins `skip`
-    pictures behind a keyframe."""
+    """Serve the clip.
+
+    `sdp` rewrites its description. Media is sent on `channel` (only if `sends`) and begins `skip` pictures after a
+    keyframe.
+    """
     seen: list[Request] = []
     heard: list[bytes] = []
 
@@ -124,7 +127,7 @@ async def scripted(
 
 
 def on_channel(data: bytes, channel: int) -> bytes:
-    """Interleaved frames on other channels: RTP on `channel`, RTCP on the one beside it."""
+    """Return interleaved frames on other channels: RTP on `channel`, RTCP on the next one."""
     out, at = bytearray(data), 0
     while at + 4 <= len(out):
         out[at + 1] = channel + out[at + 1] if channel != 255 else 1 - out[at + 1]

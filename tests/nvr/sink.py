@@ -1,4 +1,4 @@
-"""A SegmentSink with a disk that lives in memory and an archive that remembers: integers for time, no threads, no files."""
+"""A SegmentSink with a disk and an archive in memory: integers for time, no threads, no files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VIDEO = VideoFormat("h264", (SPS, bytes.fromhex("68ce3c80")), 320, 180)
 
 
 class MemoryWriter:
-    """Writes at once."""
+    """A writer that stores data immediately."""
 
     def __init__(self) -> None:
         self.files: dict[Path, bytearray] = {}
@@ -113,7 +113,7 @@ class Recording:
         )
 
     def feed(self, clock: CameraClock, gop: int = 25, later_us: int = 0) -> None:
-        """All pictures of a camera, in one session, received `later_us` after they were in its own test time."""
+        """Feed all pictures of a camera in one session; they arrive `later_us` later than in the camera's own time."""
         self.sink.begin_session()
         number = 0
         for run in runs(clock, PictureTimes(clock.stated)):
@@ -124,7 +124,7 @@ class Recording:
     def pictures(
         self, count: int, first_us: int = ORIGIN_US, step_us: int = 40_000, gop: int = 25, time: int = 0
     ) -> int:
-        """`count` single pictures that arrive `step_us` apart; returns when the next one would."""
+        """Feed `count` single pictures that arrive `step_us` apart; return when the next one would arrive."""
         for i in range(count):
             at = time + i * step_us * 9 // 100
             self.sink.fragment(single(at, key=i % gop == 0, step=step_us * 9 // 100), first_us + i * step_us)
@@ -132,7 +132,7 @@ class Recording:
 
     @property
     def recorded(self) -> float:
-        """Seconds that files cover, without what gaps say is missing from within them."""
+        """Seconds that files cover, minus the gaps inside files."""
         covered = sum(s.end_us - s.start_us for s in self.archive.segments)
         return (covered - sum(g.end_us - g.start_us for g in self.archive.gaps if g.end_us and not g.fillable)) / 1e6
 
@@ -146,7 +146,7 @@ def single(time: int, *, key: bool, step: int = 3600) -> FragmentSamples:
 
 
 def split(run: Run, number: int, gop: int) -> list[FragmentSamples]:
-    """The run as an assembler emits it: a new one at every keyframe."""
+    """Return the run as the depacketizer emits it: a new one at every keyframe."""
     found: list[FragmentSamples] = []
     for i, (time, shown, duration) in enumerate(zip(run.times, run.shown, run.durations, strict=True)):
         key = (number + i) % gop == 0

@@ -1,4 +1,7 @@
-"""Which engine has a stream: after what it goes over, what it keeps, and when it looks again. Seconds of a made-up clock."""
+"""The choice of a stream's engine: when it changes, what it keeps, and when it tries again.
+
+Seconds of a simulated clock.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from nvr.engine_choice import FFMPEG, NATIVE, NATIVE_AGAIN_S, EngineChoice
 
 
 class Camera:
-    """How each engine fares: seconds until it fails, and seconds recorded of them."""
+    """The result of each engine: seconds until it fails, and seconds recorded of them."""
 
     def __init__(self, native: tuple[float, float], ffmpeg: tuple[float, float], error: CameraError | None = None):
         self.fares = {NATIVE: native, FFMPEG: ffmpeg}
@@ -30,7 +33,7 @@ class Camera:
         self.now = 0.0
 
     def sessions(self, count: int, **can: bool) -> list[str]:
-        """Engines of the next sessions."""
+        """Return the engines of the next sessions."""
         seen = []
         for _ in range(count):
             engine = self.choice.choose(self.now, **can)
@@ -69,7 +72,7 @@ def test_whichever_records_more_is_kept() -> None:
 def test_long_sessions_with_long_holes_between_them() -> None:
     assert Camera((60, 40), (1e4, 1e4)).sessions(5) == [NATIVE] * 4 + [FFMPEG]
     assert Camera((60, 59), (1e4, 1e4)).sessions(12) == [NATIVE] * 12
-    assert Camera((600, 400), (1e4, 1e4)).sessions(12) == [NATIVE] * 12  # seldom
+    assert Camera((600, 400), (1e4, 1e4)).sessions(12) == [NATIVE] * 12  # too rare
 
 
 def test_a_session_of_ffmpeg_that_records_less_is_told_while_it_runs() -> None:
@@ -82,12 +85,12 @@ def test_a_session_of_ffmpeg_that_records_less_is_told_while_it_runs() -> None:
 
 
 def test_the_pauses_between_short_sessions_count() -> None:
-    """A second of each three: ffmpeg's six tenths are more, though each session alone was recorded nearly in full."""
+    """Native records one second in three; ffmpeg's six tenths are more, although native sessions are nearly full."""
     camera = Camera((1, 0.9), (120, 72))
     camera.sessions(2)
     assert camera.choice.choose(camera.now) == FFMPEG and not camera.choice.is_worse(120.0, 72.0)
     apart = Camera((1, 0.9), (120, 72), ConnectionLost("x"))
-    for _ in range(3):  # that it was not reachable in between is no engine's failure
+    for _ in range(3):  # that the camera was unreachable in between is no engine's failure
         apart.sessions(1)
         apart.choice.ended(apart.now + 3000, NATIVE, CameraUnreachable("x"), 5, 0)
         apart.now += 3010

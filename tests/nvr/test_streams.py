@@ -1,4 +1,4 @@
-"""Wanted and observed streams: what was observed tears nothing down, and what died comes back with its gap."""
+"""Desired and observed streams: observed state restarts nothing, and a stream that died restarts with a gap."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, Recording, eventually
 
 Camera = tuple[Mount, str]
-NOWHERE = "rtsp://127.0.0.1:1/cam"  # refused at once
+NOWHERE = "rtsp://127.0.0.1:1/cam"  # refuses connections
 
 
 async def causes(database: Database) -> list[str]:
@@ -126,7 +126,7 @@ async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
         await eventually(lambda: state.counters.frames >= 5)
     assert await causes(database) == ["station_fault"]
     for record in caplog.get_records("call"):
-        record.exc_info = None  # the failure is what this is about
+        record.exc_info = None  # this failure is what the test is about
 
 
 async def test_a_stream_whose_task_is_gone_is_started_again(
@@ -185,7 +185,7 @@ class Failing:
 
 
 async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(recording: Recording) -> None:
-    """ffmpeg calls a connection that is closed at once "invalid data"."""
+    """ffmpeg reports a connection that is closed at once as "invalid data"."""
     async with recording() as machine:
         closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
         machine.engines.native, machine.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Facts on their way to the archive: a disk or a database that refuses ends nothing and loses nothing that it need not."""
+"""Facts on their way to the archive: a refusing disk or database stops nothing and loses no fact needlessly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_ARGUMENTS: Any = {}
 
 
 class Facts:
-    """Numbered facts; `written` are those whose transaction was not refused."""
+    """Numbered facts. `written` are those whose transaction was not refused."""
 
     def __init__(self) -> None:
         self.written: list[int] = []
@@ -49,7 +49,7 @@ class Facts:
 
 
 def outage() -> OperationalError:
-    """Of a statement, not of the server: PostgreSQL's io_error."""
+    """Return a failure of a statement, not of the server: PostgreSQL's io_error."""
     error = Exception("disk I/O error")
     error.sqlstate = "58030"  # type: ignore[attr-defined]
     return OperationalError("INSERT", NO_ARGUMENTS, error)
@@ -91,7 +91,7 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
     archive.gap("cam/main", 0, "unreachable", "", SECOND)
     await eventually(lambda: path in unlinked)
     running.cancel()
-    assert not await asyncio.to_thread(path.exists)  # tried again as soon as its disk takes it
+    assert not await asyncio.to_thread(path.exists)  # it is retried as soon as its disk allows
 
 
 async def test_facts_that_come_during_a_flush_push_out_none_that_is_being_written(
@@ -104,7 +104,7 @@ async def test_facts_that_come_during_a_flush_push_out_none_that_is_being_writte
         archive.write(facts.make(n))
     flushing = asyncio.create_task(archive.flush())
     await asyncio.sleep(0.05)
-    for n in range(5, 13):  # three more than can wait
+    for n in range(5, 13):  # three more than the queue can hold
         archive.write(facts.make(n))
     facts.go.set()
     assert await flushing

@@ -53,13 +53,13 @@ from tests.nvr.conftest import eventually, place_of, probe, record, segments_of
 
 @pytest.fixture
 def database(either_database: Database) -> Database:
-    """The archive is kept on both."""
+    """The archive runs on SQLite and on PostgreSQL."""
     return either_database
 
 
 @pytest.fixture(scope="module")
 def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
-    """Three short segments of cam/main: (folder of the volume, rows of the archive)."""
+    """Return three short segments of cam/main: (folder of the volume, rows of the archive)."""
     folder = tmp_path_factory.mktemp("made")
     clip = street_clip()
 
@@ -84,7 +84,7 @@ def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
 async def recorded(
     footage_made_once: tuple[Path, dict[str, list[dict[str, Any]]]], database: Database, tmp_path: Path
 ) -> list[Segment]:
-    """The same footage in a database and a folder of the test's own."""
+    """Copy the same recordings to a database and a folder of the test's own."""
     folder, tables = footage_made_once
     await asyncio.to_thread(shutil.copytree, folder, tmp_path / "video")
     async with database.session() as session:
@@ -96,7 +96,7 @@ async def recorded(
 
 
 async def change(database: Database, segment: Segment, changed: Segment | None) -> None:
-    """Give a segment's entry other values, or take it away."""
+    """Replace a segment's entry, or remove it."""
     async with database.session() as session:
         for number in await session.scalars(select(Footage.id)):
             row = await segment_index.locked(session, number)
@@ -107,7 +107,7 @@ async def change(database: Database, segment: Segment, changed: Segment | None) 
 
 
 async def reopen(database: Database, segment: Segment) -> None:
-    """As a crash leaves it: an open row, no entry."""
+    """Put the segment into the state that a crash leaves: an open row, no entry."""
     await change(database, segment, None)
     async with database.session() as session:
         session.add(OpenSegment(stream=segment.stream, start_us=segment.start_us, volume=segment.volume))
@@ -214,7 +214,7 @@ async def test_a_volume_that_hangs_holds_up_no_sealing(
         )
 
     assert await round_() == 1 and failed == [(bare.volume, "TimeoutError")]
-    assert await round_() == 1 and len(failed) == 1  # it is not asked again before it has answered
+    assert await round_() == 1 and len(failed) == 1  # it gets no further call before it has answered
     back.set()
     await eventually(lambda: not calls.hangs(bare.volume))
     assert await round_() == 1 and await segments_of(database) == recorded
@@ -225,7 +225,7 @@ async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(
 ) -> None:
     path = await place_of(database, recorded[1])
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
-    half = len(fragments) // 2  # how many there are is the machine's: what arrived late is a fragment of its own
+    half = len(fragments) // 2  # the number of fragments varies: data that arrived late is a fragment of its own
     size = fragments[half].offset
     await asyncio.to_thread(os.truncate, path, size)
     cut = replace(
@@ -254,7 +254,7 @@ async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
     path = await place_of(database, recorded[0])
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
     half = len(fragments) // 2
-    # Within a fragment, however small: a fixed number of bytes would leave a small one whole.
+    # Cut inside a fragment, however small: a fixed number of bytes could leave a small one whole.
     await asyncio.to_thread(os.truncate, path, fragments[half].offset + fragments[half].size - 1)
     await reopen(database, recorded[0])
     if way == "start":
@@ -300,7 +300,7 @@ async def test_a_strange_file_goes_to_quarantine_and_is_not_deleted(
 
 
 async def test_a_file_of_an_older_version_is_taken_in(recorded: list[Segment], database: Database) -> None:
-    """Version 0001 named files to the millisecond and kept no index in them."""
+    """Version 0001 used names in milliseconds and wrote no index."""
     old = await place_of(database, recorded[0])
     await change(database, recorded[0], None)
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(old)))
@@ -455,7 +455,7 @@ async def test_clip_holds_the_recorded_samples_bit_for_bit(
     assert int((await probe(target))["nb_read_frames"]) == made.pictures
     assert size == (await asyncio.to_thread(target.stat)).st_size
     data = await asyncio.to_thread(target.read_bytes)
-    assert data.find(b"moov") < data.find(b"mdat")  # faststart: a browser can begin at once
+    assert data.find(b"moov") < data.find(b"mdat")  # faststart: a browser can start at once
     keyframe = (await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us))[1]
     assert keyframe.data in await asyncio.to_thread(target.read_bytes)
 
@@ -463,7 +463,7 @@ async def test_clip_holds_the_recorded_samples_bit_for_bit(
 async def test_a_clip_lasts_as_long_as_the_time_it_shows(
     recorded: list[Segment], database: Database, tmp_path: Path
 ) -> None:
-    """A gap in the range is not cut out: the picture before it stands until the next one."""
+    """A gap in the range is not cut out: the picture before it is shown until the next one."""
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
     without = [gops[0], *gops[-1:]]

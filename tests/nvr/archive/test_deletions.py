@@ -1,4 +1,4 @@
-"""What retention deleted stays told with its hashes, and is compared with what was recorded."""
+"""What retention deleted is kept with its hashes and compared with what was recorded."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def told(database: Database, day: str) -> deletions.FootageDeletion:
 async def test_a_day_that_went_by_age_is_one_row_that_fits_what_was_recorded(
     either_database: Database, clock: ManualClock, volume: Path
 ) -> None:
-    """A hold on an hour of it is released later; the row is as small as before, and a changed file is told."""
+    """A hold on one hour of it is released later; the row stays as small as before, and a changed file is reported."""
     database = either_database
     segments = recorded(24 * 60)
     await fill(database, segments, volume)
@@ -100,7 +100,7 @@ async def test_files_that_a_disk_would_not_let_go_are_told_once(
     segments = recorded(3)
     await fill(database, segments, volume)
     blocked = segment_index.path_of({1: volume}, segments[1])
-    await asyncio.to_thread(blocked.mkdir, parents=True)  # cannot be unlinked
+    await asyncio.to_thread(blocked.mkdir, parents=True)  # a folder cannot be unlinked
     retention = Retention(database, clock, RetentionSettings(min_free_bytes=1))
     retention.measure_free, retention.measure_inodes = lambda _: 2**40, lambda _: None
     for _ in range(2):

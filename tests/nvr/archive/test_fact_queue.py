@@ -1,4 +1,4 @@
-"""The queue of facts: order, what goes first where it is full, and cost per fact however full it is."""
+"""The queue of facts: order, what is dropped first when it is full, and cost per fact at any fill level."""
 
 from __future__ import annotations
 
@@ -66,16 +66,19 @@ def test_order_and_count_hold_whatever_happens(steps: list[tuple[str, int]]) -> 
     assert numbers == sorted(numbers)
 
 
-keep: list[Fact] = []  # so that no two facts of one example share an id
+keep: list[Fact] = []  # so that no two facts of one example have the same id
 
 
 def test_a_full_queue_without_files_costs_no_more_per_fact() -> None:
-    """Gaps of a slow disk once filled the queue: each further fact searched 200,000 for a file, and the event loop did nothing else."""
+    """A full queue once cost a search through 200,000 facts for each further one, which blocked the event loop.
+
+    Gaps of a slow disk had filled it, and each further fact searched for a file to drop.
+    """
     queue, fact = FactQueue(200_000), other()
     for _ in range(200_000):
         queue.put(fact)
     began = time.process_time()
     for _ in range(5_000):
         queue.put(fact)
-    assert time.process_time() - began < 1.0  # milliseconds; a search through the queue takes minutes
+    assert time.process_time() - began < 1.0  # it takes milliseconds; a search through the queue takes minutes
     assert queue.dropped == 5_000

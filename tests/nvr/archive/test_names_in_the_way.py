@@ -1,4 +1,4 @@
-"""What lies where one camera's folder belongs takes no disk away from the others."""
+"""An obstacle at the path of one camera's folder does not take the disk away from the other cameras."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_name_in_the_way_costs_one_camera(
         told, (disk,) = machine.volumes.on_change, machine.volumes.disks
         machine.volumes.on_change = lambda d: (changes.append(d.state), told(d))
         await eventually(lambda: machine.streams["other/main"].sink.in_gap)
-        await asyncio.sleep(2.5)  # the disk is proved meanwhile
+        await asyncio.sleep(2.5)  # the disk is probed meanwhile
         assert disk.usable and not disk.is_doubted
     assert changes == [] and await segments_of(database, "other/main") == []
     ours = await segments_of(database)
@@ -58,7 +58,7 @@ async def test_a_name_in_the_way_costs_one_camera(
 async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
     rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same word, of the whole disk: a probe fails as well."""
+    """The same error for the whole disk: the probe fails as well."""
     opened = os.open
 
     def refuses(path: Any, flags: int, *more: Any, **named: Any) -> int:
@@ -79,7 +79,7 @@ async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
 async def test_a_name_in_the_way_sends_the_camera_to_another_disk(
     put: Any, rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
 ) -> None:
-    """The first disk takes files, and not this camera's; the second one does at once, and keeps the camera."""
+    """The first disk accepts files, but not this camera's; the second accepts them at once and keeps the camera."""
     folders = [tmp_path / "a", tmp_path / "b"]
     async with record(database, folders) as machine:
         chosen = machine.volumes.place("cam/main", None)
@@ -103,12 +103,12 @@ def test_a_disk_that_refused_a_camera_is_tried_last_and_later_again() -> None:
     volumes.report(first, refused, opening="c/main")
     second = volumes.place("c/main", first)
     assert second is not first and second is not None and volumes.place("c/main", second) is second
-    assert any(volumes.place(f"c{i}/main", first) is first for i in range(2))  # of other cameras nothing is known
+    assert any(volumes.place(f"c{i}/main", first) is first for i in range(2))  # nothing is known about other cameras
     second.state = "failed"
     assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")
     second.state = "ok"
     clock.advance(1.0)
     volumes.report(second, refused, opening="c/main")
-    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")  # refused longest ago
+    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")  # it refused longest ago
     clock.advance(AVOID_SECONDS)
     assert volumes.has_place("c/main") and volumes.place("c/main", second) is second

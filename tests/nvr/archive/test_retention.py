@@ -1,4 +1,4 @@
-"""Retention where holds, disks and clocks stand in its way. Rows only; what it does to files is in test_archive."""
+"""Retention limited by holds, disks and clocks. Database rows only; test_archive_log tests what it does to files."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_by_age_too_it_goes_on_behind_what_is_held(
     monkeypatch.setattr(retention_module, "MAX_ROWS", 5)
     old = now_us(clock) - 40 * DAY_US
     await fill(database, [*hourly("c/main", old, 40), *hourly("c/main", now_us(clock) - HOUR_US, 1)], volume)
-    await hold(database, clock, "c", old + 90 * 60 * SECOND, old + 20 * HOUR_US)  # parts of hours, too
+    await hold(database, clock, "c", old + 90 * 60 * SECOND, old + 20 * HOUR_US)  # includes parts of hours
     retention = full(database, clock, min_free_bytes=0)
     for _ in range(5):
         await retention.run_once()
@@ -122,7 +122,7 @@ async def test_held_rows_are_not_read_again(database: Database, clock: ManualClo
     await fill(database, [*hourly("held/main", old, 200), *hourly("free/main", old + DAY_US, 100)], volume)
     await hold(database, clock, "held", old - HOUR_US, old + 300 * HOUR_US)
     retention = full(database, clock)
-    await retention.guard.look()  # the first look reads what is newest
+    await retention.guard.look()  # the first check reads the newest segment
     read: list[str] = []
 
     def count(row: Footage, _context: Any) -> None:
@@ -178,7 +178,7 @@ async def test_a_hold_made_during_a_pass_is_seen_by_it(
 
 
 async def test_a_step_of_the_clock_ends_no_hold(database: Database, clocks: Clocks) -> None:
-    """Proved by a time service, too: the hold was promised for days, not until a date of a clock that jumps."""
+    """Even if a time service confirms the step: a hold lasts a number of days, not until the date of some clock."""
     await of(database, clocks).run_once()
     await hold(database, clocks.clock, "c", 0, 2**62, days=5)
     clocks.off_us, clocks.ntp = 2 * DAY_US, True
@@ -188,7 +188,7 @@ async def test_a_step_of_the_clock_ends_no_hold(database: Database, clocks: Cloc
     assert await kinds(database) == ["retention.suspended", "retention.resumed"]
     tight = of(database, clocks)
     tight.measure_free = lambda _: -10_000
-    clocks.clock.advance(4 * 86_400)  # by its date it is over
+    clocks.clock.advance(4 * 86_400)  # by its date the hold is over
     assert await tight.run_once() == 0
     clocks.clock.advance(86_400)
     assert await tight.run_once() > 0
@@ -227,7 +227,7 @@ async def test_a_volume_that_keeps_its_files_stops_no_other(
     await retention.run_once()
     assert caplog.text.count("footage cannot be deleted") == 1 and os.strerror(number) in caplog.text
     monkeypatch.setattr(Path, "unlink", real)
-    assert await retention.run_once() == 3  # as soon as it lets them go
+    assert await retention.run_once() == 3  # as soon as the disk lets the files go
     assert await left(database) == {"a/main": 1}
 
 
@@ -238,7 +238,7 @@ async def test_a_volume_that_is_not_mounted_loses_no_entry(
     retention = full(database, clock)
     async with database.session() as session:
         row = await session.get_one(Volume, 1)
-        row.total_bytes = 12_345  # another size than what lies at its path now
+        row.total_bytes = 12_345  # differs from the file system at its path
     assert await retention.run_once() == 0
     async with database.session() as session:
         row = await session.get_one(Volume, 1)
@@ -313,7 +313,7 @@ async def test_a_call_that_hangs_is_not_made_twice() -> None:
 
 
 class Clocks:
-    """A wall clock that can be set, an uptime that cannot."""
+    """A wall clock that can be set, and an uptime that cannot."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock, self.off_us, self.boot, self.ntp = clock, 0, "boot", False
@@ -325,7 +325,7 @@ class Clocks:
 
 @pytest.fixture
 async def clocks(database: Database, clock: ManualClock, volume: Path) -> Clocks:
-    """Beside a station with 30 days of footage."""
+    """Return the clocks of a station with 30 days of recordings."""
     segments = hourly("c/main", now_us(clock) - 30 * DAY_US, 30 * 24 - 1)
     now = now_us(clock)
     await fill(
@@ -364,7 +364,7 @@ async def test_a_step_of_the_clock_deletes_nothing(days: float, database: Databa
     assert await of(database, clocks).run_once() == 0
     assert await kinds(database) == ["retention.suspended", "retention.resumed"]
     clocks.clock.advance(2 * 86_400)
-    assert await of(database, clocks).run_once() > 0  # time goes on, and so does retention
+    assert await of(database, clocks).run_once() > 0  # time continues, and so does retention
 
 
 async def test_a_step_over_a_restart_is_a_step(database: Database, clocks: Clocks) -> None:
@@ -408,7 +408,7 @@ async def test_while_the_time_is_not_known_no_hold_is_over_and_no_gap_too_old(
         session.add(Gap(stream="c/main", start_us=1, end_us=now_us(clocks.clock), cause="unreachable", detail=""))
     await of(database, clocks).run_once()
     clocks.off_us = 900 * DAY_US
-    clocks.clock = ManualClock(clocks.clock.now() + timedelta(days=900))  # what the rest of the station sees
+    clocks.clock = ManualClock(clocks.clock.now() + timedelta(days=900))  # the time that the rest of the station sees
     clocks.off_us = 0
     clocks.boot = "another"
     tight = of(database, clocks)
@@ -494,7 +494,7 @@ async def test_before_the_first_look_nothing_is_promised(database: Database) -> 
 async def test_while_the_clock_is_behind_what_it_files_is_not_taken_for_the_oldest(
     database: Database, clock: ManualClock, volume: Path
 ) -> None:
-    """A full disk frees the oldest: after a start without a clock that would be today's footage."""
+    """A full disk frees the oldest recordings; after a start without a clock, those would be today's."""
     await fill(database, hourly("old/main", now_us(clock) - 3 * HOUR_US, 3), volume)
     clocks = Clocks(clock)
     await of(database, clocks).run_once()
@@ -508,4 +508,4 @@ async def test_while_the_clock_is_behind_what_it_files_is_not_taken_for_the_olde
     tight = of(database, clocks)
     tight.measure_free = lambda _: -2_500
     assert await tight.run_once() == 3 and await left(database) == {"new/main": 1}
-    assert await tight.run_once() == 1  # better than none
+    assert await tight.run_once() == 1  # better than nothing

@@ -30,11 +30,11 @@ from tests.nvr.conftest import segments_of
 
 START = 1_795_000_000 * SECOND
 NOW = from_microseconds(START + 600 * SECOND)
-PICTURES, SECONDS, GOP = 10, 12, 3  # a fragment a second of ten pictures, a keyframe every third one
+PICTURES, SECONDS, GOP = 10, 12, 3  # a fragment per second with ten pictures, every third one with a keyframe
 
 
 def made(clip: LoopClip, *, closed: bool = True) -> bytes:
-    """A segment file."""
+    """Return a segment file."""
     data = bytearray(fmp4.init_segment(VideoFormat.from_sets("h264", clip.parameter_sets)))
     content = random.Random(7)
     for n in range(SECONDS):
@@ -49,7 +49,7 @@ INDEX = gop_index.box([gop_index.Gop(0, SECONDS * SECOND, 0, 0)])
 
 @pytest.fixture
 async def folder(database: Database, tmp_path: Path) -> Path:
-    """The day's folder of a stream on a volume."""
+    """Return the folder of a stream's day on a volume."""
     await prepare(database, [tmp_path / "disk"])
     found = tmp_path / "disk" / "cam" / "main" / segment_index.name_of(START).partition("/")[0]
     await asyncio.to_thread(found.mkdir, parents=True)
@@ -65,7 +65,7 @@ async def write(path: Path, data: bytes) -> None:
 
 
 async def quarantine_of(folder: Path) -> dict[str, bytes]:
-    """Files and records in the volume's quarantine, by name."""
+    """Return files and records in the volume's quarantine, by name."""
 
     def read() -> dict[str, bytes]:
         return {p.name: p.read_bytes() for p in (folder.parents[2] / "quarantine").rglob("*") if p.is_file()}
@@ -74,7 +74,7 @@ async def quarantine_of(folder: Path) -> dict[str, bytes]:
 
 
 def offset_of(data: bytes, fragment: int) -> int:
-    """Where the fragment begins."""
+    """Return the offset at which the fragment begins."""
     at = -1
     for _ in range(fragment + 1):
         at = data.index(b"moof", at + 1)
@@ -86,7 +86,7 @@ def smashed(data: bytes, at: int, size: int = 64) -> bytes:
 
 
 DAMAGES: list[tuple[str, Callable[[bytes], bytes], list[int]]] = [
-    # what happens, how, and which of the twelve fragments are left
+    # what is damaged, how, and which of the twelve fragments remain
     ("the head", lambda d: smashed(d, 0), list(range(12))),
     ("a fragment's head", lambda d: smashed(d, offset_of(d, 4)), [0, 1, 2, 3, 6, 7, 8, 9, 10, 11]),
     ("the first fragment's head", lambda d: smashed(d, offset_of(d, 0)), list(range(3, 12))),
@@ -146,7 +146,7 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
 async def test_a_crash_while_salvaging_loses_nothing(
     dies_at: str, opened: bool, clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before or after any of its steps, the next start ends where an undisturbed one would."""
+    """Wherever the process is killed, the next start ends with the same result as an undisturbed one."""
     whole = made(clip)
     damaged = smashed(whole, offset_of(whole, 4))
     await write(place(folder), damaged)
@@ -187,7 +187,7 @@ async def test_a_crash_while_salvaging_loses_nothing(
         ("", b"nothing that we know"),
         ("", bytes(5000)),
         ("", random.Random(3).randbytes(20_000)),
-        ("", None),  # a head, and no picture
+        ("", None),  # a header without a picture
         ("holiday.mp4", b"not ours"),
         ("notes.txt", b"do not delete"),
         ("083005-00.mp4.part", b"half"),
@@ -317,6 +317,5 @@ def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(
             for n in range(SECONDS)
             if n not in touched and (not touched or n < min(touched) or n >= after + -after % GOP)
         }
-        assert readable <= found or (
-            at < offset_of(whole, 0) and not outcome.fragments
-        )  # a head that says nothing any more
+        # A header may be unreadable.
+        assert readable <= found or (at < offset_of(whole, 0) and not outcome.fragments)

@@ -127,7 +127,7 @@ def test_a_run_that_may_be_late_waits_for_the_next_one() -> None:
     made = Recording()
     until = made.pictures(50)
     frames = made.sink.segment.frames if made.sink.segment else 0
-    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)  # the camera's clock stood, or the picture is late
+    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)  # the camera's clock stopped, or the picture is late
     assert made.sink.segment is not None and made.sink.segment.frames == frames
     made.sink.fragment(single(51 * 3600, key=False), until + 3 * S + 40_000)
     made.sink.end_session()
@@ -164,7 +164,7 @@ def test_a_disk_that_refuses_is_left_alone_for_a_while() -> None:
     assert made.sink.segment is None and made.archive.gaps[0].start_us == ORIGIN_US + 50 * 40_000
     made.volumes.place_ = made.volumes.disks[0]
     until = made.pictures(25, until, time=50 * 3600)
-    assert made.sink.segment is None  # nothing is tried for ten seconds
+    assert made.sink.segment is None  # no write is tried for ten seconds
     made.pictures(25, until + 10 * S, time=75 * 3600 + 10 * 90_000)
     assert made.sink.segment is not None and made.archive.gaps[0].cause == "disk_error"
 
@@ -187,7 +187,7 @@ def test_viewers_count_from_the_first_picture_over_all_files() -> None:
     assert starts[0] == 0 and starts == sorted(starts) and starts[-1] == pytest.approx(10, abs=0.1)
 
 
-# the station's own clock
+# The station's own clock.
 
 
 @pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
@@ -196,13 +196,13 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     made.sink._stepped = told.append
     until = made.pictures(60)
     made.sink.clock_stepped(by)
-    assert made.sink.segment is not None  # its pictures stay in one file, up to the next keyframe
+    assert made.sink.segment is not None  # its pictures stay in one file until the next keyframe
     made.pictures(50, until, time=60 * 3600)
     made.sink.end_session()
     first, second = made.archive.segments
     assert second.start_us == first.end_us + by
     assert told == [ClockStep("cam/main", 0, first.end_us, by, (first.start_us,))]
-    assert made.archive.gaps == []  # no time went by
+    assert made.archive.gaps == []  # no time passed
 
 
 def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypat
 
 @pytest.mark.parametrize("by", [86_400 * S, -86_400 * S])
 def test_a_clock_that_is_set_wrong_and_right_again_leaves_every_file_where_it_belongs(by: int) -> None:
-    """The first step moves what was filed before it, too: the second has to bring that back."""
+    """The first step also moves what was named before it: the second step has to move that back."""
     made, told = Recording(segment_seconds=60), list[ClockStep]()
     made.sink._stepped = told.append
     until = made.pictures(50)
@@ -251,13 +251,13 @@ def test_a_clock_that_is_set_between_two_sessions() -> None:
     assert second.start_us == pytest.approx(first.end_us - 3600 * S + 4 * S, abs=50_000)
 
 
-# sound
+# Audio.
 
 TRACK = AudioTrack("pcma", 8, "", 8000, 1)
 
 
 def sound_times(made: Recording) -> list[int]:
-    """Where each run of sound lies in the files, in samples."""
+    """Return the position of each run of audio in the files, in samples."""
     (body,) = made.volumes.disks[0].writer.files.values()
     found, at = [], bytes(body).find(b"\0\0\0\x10tfhd\0\x02\0\0\0\0\0\x02")
     while at >= 0:
@@ -268,7 +268,7 @@ def sound_times(made: Recording) -> list[int]:
 
 def play(made: Recording, seconds: int, sound_rate: float = 1.0, report: int | None = None) -> None:
     made.sink.begin_session(TRACK)
-    if report is not None:  # live555 sends it before the first packet of sound
+    if report is not None:  # live555 sends it before the first audio packet
         made.sink.audio_report(ORIGIN_US, report)
     for i in range(seconds * 25):
         at = ORIGIN_US + i * 40_000
@@ -304,7 +304,7 @@ def test_sender_reports_of_both_tracks_move_sound_by_a_little_only() -> None:
         assert sound_times(made)[-1] - 32_000 == pytest.approx(moved, abs=400)
 
 
-# accounting
+# Accounting.
 
 FPS = (0.2, 1.0, 5.0, 25.0, 60.0)
 clocks = st.builds(
@@ -358,7 +358,7 @@ def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[fl
 
 
 class Stopped:
-    """A station's clock that shows one moment."""
+    """A station clock that shows one instant."""
 
     correction_us = 0
 
@@ -389,7 +389,7 @@ def test_a_camera_whose_clock_runs_wrong_is_told_once(caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_loss_explains_the_hole_in_which_it_happened_and_no_later_silence(known: bool) -> None:
-    """A lost packet that cost no time, then five seconds of silence in the same file, then a loss that did cost time."""
+    """A lost packet that cost no time, five seconds of silence in the same file, then a loss that did cost time."""
     made = Recording(segment_seconds=600)
 
     def play(count: int, first: int, later: int, lost: dict[int, int]) -> None:
@@ -411,7 +411,7 @@ def test_a_loss_explains_the_hole_in_which_it_happened_and_no_later_silence(know
 
 
 def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> None:
-    """The fast path counts a tick's loss before any of its runs is filed."""
+    """The batch depacketizer counts the losses of a poll before any of its runs is written."""
     made = Recording(segment_seconds=600)
     until = made.pictures(50)
     made.counters.lost_packets += 4

@@ -1,4 +1,4 @@
-"""Holes below a second are kept by hour."""
+"""Holes below a second are counted per hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nvr.archive.timeline import ArchiveLog, Timeline
 
 
 class NoLog:
-    """Nothing here is long enough to be a gap."""
+    """A log that fails the test: nothing here is long enough to be a gap."""
 
     def gap(self, *args: object, **more: object) -> None:
         raise AssertionError(args)
@@ -31,7 +31,7 @@ def miss(line: Timeline, times: int = 1) -> None:
 
 
 async def test_each_hole_is_counted_once_in_its_hour(either_database: Database, clock: ManualClock) -> None:
-    """Also where a commit fails, a time line is replaced, and another recorder goes on with the stream."""
+    """Also when a commit fails, a timeline is replaced, or another recorder continues the stream."""
     database, counts, line = either_database, HourCounts(), timeline()
     clock.advance((HOUR_US - to_microseconds(clock.now()) % HOUR_US) / 1e6)
     start = to_microseconds(clock.now())

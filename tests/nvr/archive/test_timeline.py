@@ -1,4 +1,4 @@
-"""The time line of gaps and coverage, on integers."""
+"""The timeline of gaps and coverage, on integers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_missing_pictures_are_missed_by_the_streams_own_rhythm(fps: float) -> No
         cadence.missing(step, [step])
     hole = 3 * step + TICKS // 2
     assert cadence.missing(step + hole, [step]) == [(0, hole)]
-    assert cadence.missing(step, [step]) == []  # and the rhythm is as before
+    assert cadence.missing(step, [step]) == []  # the usual distance is unchanged
 
 
 def test_holes_within_a_run() -> None:

@@ -1,4 +1,4 @@
-"""Backfill: gaps are filled from the cameras' own cards, exactly and without disturbing anything."""
+"""Backfill: gaps are filled from the cameras' own storage, exactly and without affecting the live streams."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ class Town:
             return list(await session.scalars(select(Gap).order_by(Gap.start_us)))
 
     async def due_now(self) -> None:
-        """The half minute after a gap is over."""
+        """Let the half minute after a gap pass."""
         async with self.database.session() as session:
             await session.execute(
                 update(Gap).where(Gap.ask_at.is_not(None)).values(ask_at=SystemClock().now() - timedelta(seconds=1))
             )
 
     async def outage(self, machine: Recorder, fault: str = "dead", seconds: float = 1.5) -> None:
-        """Record, lose the camera, find it again."""
+        """Record, lose the camera, and find it again."""
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 12)
         self.mount.faults.add(fault)
@@ -134,7 +134,7 @@ def first_picture(path: Path) -> bytes:
 
 
 def keyframes_of(clip: LoopClip) -> list[bytes]:
-    """The clip's keyframes as they must lie in a file: NAL units behind their lengths, without parameter sets."""
+    """Return the clip's keyframes as a file must hold them: NAL units with length prefixes, without parameter sets."""
     found = list[bytes]()
     for unit in (clip.units[k] for k in clip.keyframes):
         found.append(b"".join(len(n).to_bytes(4, "big") + n for n in unit if n[0] & 31 not in (7, 8)))
@@ -182,7 +182,7 @@ async def test_an_outage_is_fetched_from_the_card(
 async def test_a_hole_in_the_card_s_own_recording_stays_a_gap(
     town: Town, recording: Recordings, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Time and RTP time jump together there: what the card does not have is not filed as recorded."""
+    """Time and RTP time jump together there: what the camera's storage does not have does not count as recorded."""
     hole: list[float] = []  # UTC seconds
     skipped: set[int] = set()
     whole = card.pictures
@@ -206,7 +206,7 @@ async def test_a_hole_in_the_card_s_own_recording_stays_a_gap(
         (left,) = await town.gaps()
     assert left.end_us is not None and left.ask_at is None and left.cause == "unreachable"
     assert (left.end_us - left.start_us) / 1e6 == pytest.approx(len(skipped) / clip.fps, abs=0.15)
-    # ONVIF tells the camera's clock in whole seconds.
+    # ONVIF gives the camera's clock in whole seconds.
     assert left.start_us / 1e6 == pytest.approx(hole[0], abs=0.75)
 
 
@@ -255,7 +255,7 @@ async def test_a_camera_that_cannot_be_asked_is_asked_later(town: Town, recordin
     async with recording(spec(town)) as machine:
         await town.outage(machine, seconds=0.5)
         await town.due_now()
-        town.device.faults.add("dead")  # ONVIF alone
+        town.device.faults.add("dead")  # ONVIF only
         await town.backfiller(machine).run_once()
         (gap,) = await town.gaps()
         assert gap.ask_at is not None and gap.ask_at > SystemClock().now() + timedelta(minutes=9)
@@ -265,7 +265,7 @@ async def test_a_camera_that_cannot_be_asked_is_asked_later(town: Town, recordin
 
 
 async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Recordings) -> None:
-    """A lossy live stream stops the fetching; what came is kept, the rest is asked for later, slower."""
+    """A lossy live stream stops the transfer; what arrived is kept, the rest is fetched later, slower."""
     async with recording(spec(town)) as machine:
         await town.outage(machine, seconds=3.0)
         await town.due_now()
@@ -278,7 +278,7 @@ async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Reco
         assert gaps and all(
             g.ask_at is not None and g.ask_at > SystemClock().now() + timedelta(minutes=9) for g in gaps
         )
-        # As a recorder does that died meanwhile: the gap is as it was, and so is what came.
+        # As with a recorder that died meanwhile: the gap is unchanged, and so are the stored files.
         async with town.database.session() as session:
             gaps[0].start_us = (await segments_of(town.database))[0].end_us
             await session.merge(gaps[0])
@@ -299,7 +299,7 @@ async def test_the_pace_is_kept(town: Town, recording: Recordings) -> None:
         fetched = await town.backfiller(machine, rate=200_000).run_once()
         assert (
             fetched > 30_000 and loop.time() - began >= (fetched - 20_000) * 8 / 200_000 - 1.0
-        )  # one second may be made up
+        )  # it may catch up one second
 
 
 async def test_a_gap_is_not_asked_for_while_the_stream_does_not_record(town: Town, recording: Recordings) -> None:
@@ -319,7 +319,7 @@ async def test_recordings_are_found_with_and_without_search(town: Town) -> None:
     assert card is not None
     (found,) = await card.recordings()
     assert found.token == "card-main" and found.start is not None and found.end is not None
-    del town.onvif._operations["EndSearch"]  # a no to the end of a search says nothing of what it found
+    del town.onvif._operations["EndSearch"]  # an error at the end of a search does not affect its results
     assert [(r.token, r.start) for r in await card.recordings()] == [(found.token, found.start)]
     del card._services["http://www.onvif.org/ver10/search/wsdl"]
     assert await card.recordings() == [Recording("card-main")]
@@ -335,7 +335,8 @@ gi.require_version("Gst", "1.0")
 from gi.repository import Gst
 Gst.init(None)
 player = Gst.parse_launch(
-    "rtspsrc name=source onvif-mode=true onvif-rate-control=false protocols=tcp ! rtph264depay ! h264parse ! fakesink num-buffers=10"
+    "rtspsrc name=source onvif-mode=true onvif-rate-control=false protocols=tcp ! rtph264depay ! h264parse \
+! fakesink num-buffers=10"
 )
 source = player.get_by_name("source")
 for name, value in zip(("location", "user-id", "user-pw"), sys.stdin.read().split()):
@@ -348,7 +349,7 @@ sys.exit("silence" if message is None else 0 if message.type == Gst.MessageType.
 
 
 async def test_gstreamer_plays_the_virtual_card(town: Town) -> None:
-    """An independent ONVIF client understands the replay that we test ourselves with."""
+    """An independent ONVIF client understands the replay that these tests use."""
     gi = ["/usr/bin/python3", "-c", "import gi; gi.require_version('Gst', '1.0')"]
     if (await asyncio.to_thread(subprocess.run, gi, capture_output=True, check=False)).returncode != 0:
         pytest.skip("GStreamer is not installed; ./minwang test names the packages")
@@ -382,7 +383,7 @@ def test_what_is_left_of_neighbouring_gaps_adds_up_and_is_not_dropped() -> None:
 
 
 async def test_gaps_below_a_second_side_by_side_are_kept(town: Town) -> None:
-    """A stream whose trouble changes its cause twice leaves short gaps: no card is asked for them, and no one forgets them."""
+    """A stream whose trouble changes its cause twice leaves short gaps: they are not fetched, but kept."""
     now = to_microseconds(SystemClock().now()) - 100 * SECOND
     async with town.database.session() as session:
         for at in (0, 700_000):

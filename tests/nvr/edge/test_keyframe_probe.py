@@ -1,4 +1,4 @@
-"""One keyframe of a camera that nobody records: it comes, or the camera says why not, and soon."""
+"""The keyframe of a camera that is not recorded: it arrives, or the camera's error is raised soon."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_what_is_not_taken_stays() -> None:
 
 
 async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gradual refresh: from a recovery point on, over as many pictures as it says."""
+    """Gradual refresh: the picture is complete after the number of pictures that the recovery point states."""
     monkeypatch.setattr(keyframe_probe, "POINT_SECONDS", 0.2)
     ours, cameras = socket.socketpair()
     for end in (ours, cameras):
@@ -134,7 +134,7 @@ async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pyt
 
 
 def test_each_sample_of_a_visit_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many runs bring them; a new point changes nothing while one is completed, a keyframe ends it."""
+    """Independent of the number of runs; a further recovery point changes nothing, a keyframe ends the refresh."""
     looked: list[bytes] = []
     judged = gradual_refresh.is_keyframe
     monkeypatch.setattr(
@@ -142,7 +142,7 @@ def test_each_sample_of_a_visit_is_looked_at_once(monkeypatch: pytest.MonkeyPatc
     )
     point = b"\x00\x00\x00\x06\x06\x06\x02\x04\x40\x80\x00\x00\x00\x02\x41\xe0"  # 33 pictures
     picture = keyframe_probe._Picture()
-    assert not picture.take([b"\x00\x00\x00\x02\x41\xe0"], "h264", key=False, broken=False)  # behind no point
+    assert not picture.take([b"\x00\x00\x00\x02\x41\xe0"], "h264", key=False, broken=False)  # before any recovery point
     answers = [picture.take([point + bytes([0, 0, 0, 1, i])], "h264", key=True, broken=False) for i in range(40)]
     assert answers.index(True) == 33 and len(picture.following) == 33 and len(looked) <= 2 * 40
     key = b"\x00\x00\x00\x02\x65\x80"

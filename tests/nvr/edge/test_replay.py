@@ -1,4 +1,4 @@
-"""Replays of a camera's card: holes in its recording, and when a replay is over. No sockets: bytes are fed."""
+"""Replays of a camera's storage: holes in its recording, and the end of a replay. No sockets: the test feeds bytes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ANSWER = b"RTSP/1.0 200 OK\r\nCSeq: 7\r\n\r\n"
 
 
 class QuickClock(ManualClock):
-    """Sleeping takes no time."""
+    """A clock on which sleeping takes no time."""
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
@@ -37,7 +37,7 @@ class QuickClock(ManualClock):
 
 @dataclass
 class Heard:
-    """What a reader gave: (µs, pictures) of each run, None for each cut."""
+    """What a reader delivered: (µs, pictures) of each run, None for each cut."""
 
     runs: list[tuple[int, int] | None] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Heard:
 
     @property
     def stretches(self) -> list[int]:
-        """Pictures between the cuts."""
+        """The number of pictures between the cuts."""
         found = [0]
         for run in self.runs:
             if run is None:
@@ -61,7 +61,7 @@ class Heard:
 
 
 class FedReader(CardReader):
-    """Reads what a script of (seconds, bytes) says instead of a socket; nothing behind its end."""
+    """Reads a script of (seconds, bytes) instead of a socket; the connection ends after the script."""
 
     script: Iterator[tuple[float, bytes | None]]
 
@@ -96,7 +96,7 @@ def sent(
     flags: dict[int, int] | None = None,
     repeat: dict[int, bytes] | None = None,
 ) -> Iterator[tuple[float, bytes | None]]:
-    """Pictures of the clip at the given distances (s); `rtp_follows`: the RTP time jumps with the camera's time."""
+    """Yield pictures of the clip at the given distances (s). `rtp_follows`: RTP time jumps with the camera's time."""
     clip, taken = pictures(), BEGIN
     for i, step in enumerate(steps):
         taken += step
@@ -136,7 +136,7 @@ async def test_the_d_bit_tells_a_hole_that_is_short() -> None:
     short = [*STEADY, 0.8, *STEADY[1:]]
     assert (await replayed(sent(short))).stretches == [20]
     assert (await replayed(sent(short, flags={10: _BREAK}))).stretches == [10, 10]
-    # A camera that sets it always, or before its first picture, has no hole.
+    # A camera that always sets the bit, or sets it before its first picture, has no hole.
     assert (await replayed(sent([0.1] * 20, flags=dict.fromkeys(range(20), _BREAK)))).stretches == [20]
 
 
@@ -180,7 +180,7 @@ def trickle(data: bytes | None, every: float, count: int) -> Iterator[tuple[floa
 
 
 def parameter_sets(count: int) -> Iterator[tuple[float, bytes | None]]:
-    """RTP of the video track that never makes a picture."""
+    """Yield RTP packets of the video track that never complete a picture."""
     nal = pictures().parameter_sets[0]
     for i in range(count):
         header = (
@@ -216,7 +216,7 @@ async def test_a_replay_ends_by_its_silence_of_pictures(noise: str) -> None:
 
 
 async def test_a_large_picture_on_a_slow_line_is_waited_for() -> None:
-    """At the slowest pace a keyframe takes longer than the silence that ends a replay."""
+    """At the slowest pace, a keyframe takes longer than the silence that ends a replay."""
     clip = pictures(size=(640, 480))
     packets = [_marked(p, BEGIN, _KEY, 7) for i in range(2) for p in clip.packet_slices(i, 0, 0)]
     assert len(packets) > 8

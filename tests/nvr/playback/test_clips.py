@@ -1,4 +1,4 @@
-"""Clips over changes of format, gaps and damage: every picture that can be read, and a word on what cannot."""
+"""Clips over changes of format, gaps and damage: every readable picture, and a report of what cannot be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PCMU = AudioTrack("pcmu", 0, "", 8000, 1)
 
 
 def decoded(path: Path) -> dict[str, Any]:
-    """Pictures that ffmpeg decodes, their sizes and times; a complaint of the decoder fails the test."""
+    """Return the pictures that ffmpeg decodes, with sizes and times; an error of the decoder fails the test."""
     done = subprocess.run(
         [
             "ffprobe",
@@ -52,7 +52,7 @@ def decoded(path: Path) -> dict[str, Any]:
 
 
 def made(folder: Path, *films: tuple[int, str, tuple[int, int], AudioTrack | None]) -> list[Any]:
-    """GOPs of files that begin at given seconds."""
+    """Return the GOPs of files that begin at the given seconds."""
     return [
         g
         for at, codec, size, sound in films
@@ -68,7 +68,7 @@ def test_a_change_of_size_loses_no_picture(tmp_path: Path) -> None:
     clip.write(part, tmp_path / "clip.mp4")
     found = decoded(tmp_path / "clip.mp4")
     assert (part.pictures, found["count"], found["sizes"]) == (80, 80, [SMALL, LARGE, SMALL, TALL])
-    # The gap of 24 s lasts as long as it lasted.
+    # The gap of 24 s keeps its duration.
     assert found["times"] == pytest.approx([t + i / 10 for t in (0, 2, 4, 30) for i in range(20)], abs=0.002)
     assert part.formats == ["h264 64x48", "h264 96x64", "h264 48x80"] and part.unreadable == []
     assert part.end_us == gops[-1].end_us
@@ -101,7 +101,7 @@ def test_sound_that_comes_later_is_taken_and_other_sound_is_another_file(tmp_pat
     first, second = clip.parts(gops)
     assert [sum(p.tracks[2].sizes) for p in (first, second)] == [8000, 8000]
     assert (first.pictures, second.pictures) == (60, 20)
-    assert first.tracks[2].times[0] == 2 * 8000  # where it lay
+    assert first.tracks[2].times[0] == 2 * 8000  # at its original position
     clip.write(first, tmp_path / "clip.mp4")
     assert decoded(tmp_path / "clip.mp4")["count"] == 60
 

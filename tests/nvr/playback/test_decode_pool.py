@@ -1,4 +1,4 @@
-"""Work on untrusted pictures: whatever happens to a decoding process, nobody else notices."""
+"""Work on untrusted pictures: whatever happens to a decoding process affects no other task."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def me() -> int:
 
 
 def work(seconds: float, number: int, payload: bytes = b"") -> tuple[int, int, bytes]:
-    """Busy for a while; answers with the process, its argument and as much as it was given."""
+    """Work for a while; return the process id, the number and the payload."""
     time.sleep(seconds)
     return os.getpid(), number, payload
 
 
 def kill_own_process(marker: Path) -> str:
-    """Dies by SIGKILL the first time, as if the kernel had been short of memory."""
+    """Kill this process with SIGKILL the first time, as the kernel does when memory is short."""
     if not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -48,7 +48,7 @@ def kill_own_process(marker: Path) -> str:
 
 
 def killed_while_it_answers(marker: Path) -> bytes:
-    """The first time it dies with a part of its answer in the pipe."""
+    """The first time, kill this process while a part of its answer is in the pipe."""
     if not marker.exists():
         marker.touch()
         threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -98,7 +98,7 @@ async def test_a_picture_that_crashes_or_holds_its_decoder_harms_nobody(make: Ca
 
 async def test_the_time_of_a_task_begins_when_a_process_takes_it(make: Callable[..., DecodePool]) -> None:
     pool = make(1, timeout=2.0)
-    answers = await asyncio.gather(*(pool.run(work, 0.8, i) for i in range(4)))  # the last waits for 2.4 s
+    answers = await asyncio.gather(*(pool.run(work, 0.8, i) for i in range(4)))  # the last one waits for 2.4 s
     assert [a[1] for a in answers] == [0, 1, 2, 3]
 
 
@@ -131,13 +131,13 @@ async def test_a_task_killed_once_from_outside_is_done_all_the_same(
     pool = make(1)
     assert await pool.run(kill_own_process, tmp_path / "killed") == "done"
     assert pool.counters.killed == 1
-    with pytest.raises(ProtocolError, match="crashed"):  # twice is once too often: the picture eats the memory
+    with pytest.raises(ProtocolError, match="crashed"):  # twice is too often: the picture uses up the memory
         await pool.run(always_killed)
     assert await pool.run(fine) == 42
 
 
 async def test_large_tasks_to_processes_that_die_do_not_block_the_pool(make: Callable[..., DecodePool]) -> None:
-    """The write of a task larger than a pipe blocks where its reader dies; Python 3.11.2 never came back from that."""
+    """Writing a task larger than the pipe blocks if its reader dies; Python 3.11.2 never returned from it."""
     pool = make(1, initializer=start_slowly)
     payload = bytes(3_000_000)
     for delay in (0.05, 0.15, 0.35):
@@ -185,7 +185,7 @@ async def test_closing_ends_every_process(make: Callable[..., DecodePool]) -> No
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
-    assert await pool.run(fine) == 42  # closed pools start anew where they are used again
+    assert await pool.run(fine) == 42  # closed pools start again when they are used
 
 
 async def test_half_an_answer_spoils_no_later_one(make: Callable[..., DecodePool], tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ async def test_half_an_answer_spoils_no_later_one(make: Callable[..., DecodePool
 @pytest.mark.long
 @pytest.mark.parametrize("wanted", [25, pytest.param(100, marks=pytest.mark.soak)])
 async def test_kills_cost_no_other_task(make: Callable[..., DecodePool], wanted: int) -> None:
-    """SIGKILL of processes that are idle, busy or just starting, at random moments, while tasks come all the time."""
+    """SIGKILL of processes that are idle, busy or starting, at random moments, under a constant load of tasks."""
     pool = make(2, initializer=start_slowly)
     rng, kills, ended = random.Random(1), 0, asyncio.Event()
     outcomes = {"done": 0, "killed twice": 0}
@@ -217,11 +217,11 @@ async def test_kills_cost_no_other_task(make: Callable[..., DecodePool], wanted:
             except ProtocolError:
                 outcomes["killed twice"] += 1
             if rng.random() < 0.3:
-                await asyncio.sleep(0.2)  # lets the processes be idle
+                await asyncio.sleep(0.2)  # let the processes become idle
 
     began = time.monotonic()
     await pool.run(work, 0.0, 0, b"")
-    start = time.monotonic() - began  # on a busy machine seconds: whoever is killed faster than he starts never works
+    start = time.monotonic() - began  # seconds on a busy machine: a process killed faster than it starts never works
     asking = [asyncio.ensure_future(ask()) for _ in range(2)]
     deadline = time.monotonic() + 150
     while kills < wanted and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""HLS playlists against RFC 8216, read by parsers and players that we did not write."""
+"""HLS playlists against RFC 8216, read by independent parsers and players."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ CONSOLE = ROOT / "web" / "console"
 
 @pytest.fixture(scope="module")
 def inits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Files of which the first two and the last have the same parameters, the third and fourth others; the fifth has sound
-    that browsers refuse."""
+    """Return files with different parameters.
+
+    The first two and the last have the same parameters, the third and fourth others; the fifth has audio that browsers
+    refuse.
+    """
     folder = tmp_path_factory.mktemp("inits")
     made = [
         film(folder, BEGIN_US + i * 10_000_000, pictures(size=size))
@@ -43,7 +46,7 @@ def inits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def read_by_players(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """What hls-parser and hls.js say of playlists."""
+    """Return what hls-parser and hls.js read from the playlists."""
     if not (shutil.which("node") and (CONSOLE / "node_modules" / "hls-parser").is_dir()):
         pytest.skip("node or the console's packages are missing; run 'npm ci' in web/console")
     done = subprocess.run(
@@ -55,7 +58,7 @@ def read_by_players(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def spans(pieces: Sequence[tuple[int, int]], paths: Sequence[Path]) -> list[LocatedGop]:
-    """GOPs of (pause before, length) in ms, each in a file of its own."""
+    """Return GOPs from (pause before, length) in ms, each in a file of its own."""
     found, at = list[LocatedGop](), BEGIN_US
     for (pause, length), path in zip(pieces, paths, strict=True):
         at += pause * 1000
@@ -77,7 +80,7 @@ def test_each_entry_keeps_the_target_duration(inits: list[Path], pieces: list[tu
     (target,) = map(int, re.findall(r"#EXT-X-TARGETDURATION:(\d+)", text))
     lengths = [float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text)]
     assert all(math.floor(x + 0.5) <= target for x in lengths)
-    # What was not recorded is in the playlist as a gap, to a second for each joint.
+    # The playlist contains what was not recorded as a gap, to within a second per joint.
     assert sum(lengths) * 1e6 == pytest.approx(gops[-1].end_us - gops[0].start_us, abs=1_000_000 * len(pieces))
     addresses = [line for line in text.splitlines() if not line.startswith("#")]
     assert all(a.endswith((".mp4", ".m4s")) for a in addresses + re.findall(r'URI="([^"]+)"', text))
@@ -90,7 +93,7 @@ def test_parameters_are_named_once_while_they_stay(inits: list[Path]) -> None:
     )
     text = playlist(gops, live=False)
     assert re.findall(r'#EXT-X-MAP:URI="segment/(\d+)', text) == [str(gops[i].segment_us) for i in (0, 3, 4)]
-    # Media time begins at 0 in every file: each is a discontinuity (and what comes back from a gap is one as well).
+    # Media time begins at 0 in every file: each file is a discontinuity (and so is the end of a gap).
     assert text.count("#EXT-X-DISCONTINUITY") == 5
 
 
@@ -104,12 +107,12 @@ def test_players_read_what_was_recorded_and_what_was_not(inits: list[Path]) -> N
         assert [round(f["start"]) for f in recorded] == [pytest.approx(g.start_us / 1000, abs=1) for g in gops]
         missing = sum(f["duration"] for f in found["fragments"] if f["gap"])
         assert missing == pytest.approx(7.321 + 3600 + 1.001, abs=0.5)
-        assert [f["cc"] for f in recorded] == sorted({f["cc"] for f in recorded})  # a joint each
+        assert [f["cc"] for f in recorded] == sorted({f["cc"] for f in recorded})  # one discontinuity per file
         assert len({f["init"] for f in recorded}) == found["maps"] == 4
 
 
 def test_keyframes_of_a_file_are_placed_where_its_media_time_begins(inits: list[Path]) -> None:
-    """A range that begins inside a file: the file's keyframes come from its beginning all the same."""
+    """A range that begins inside a file: the file's keyframes start at its beginning nevertheless."""
     begun = spans([(0, 10_000)], inits[:1])[0]
     asked = [replace(begun, start_us=begun.start_us + 4_000_000)]
     text = playlist(asked, live=False, keyframes=True)
@@ -118,7 +121,7 @@ def test_keyframes_of_a_file_are_placed_where_its_media_time_begins(inits: list[
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (1, 4)])
 def test_a_keyframe_playlist_lasts_as_long_as_what_it_gives(first: int, last: int, tmp_path: Path) -> None:
-    """Also where the range ends inside a file."""
+    """Also if the range ends inside a file."""
     gops = [g for i in range(2) for g in film(tmp_path, BEGIN_US + i * 2_000_000, pictures())]
     text = playlist(gops[first:last], live=False, keyframes=True)
     told = [float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text)]
@@ -148,7 +151,7 @@ def test_a_file_that_has_gone_is_a_gap(tmp_path: Path, keyframes: bool) -> None:
     ids=["plain", "sound that browsers refuse", "sound in one"],
 )
 async def served(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """Address of a playlist over three files, the last behind a gap and with another size."""
+    """Yield the address of a playlist over three files, the last one after a gap and with another size."""
     starts = [BEGIN_US, BEGIN_US + 2_000_000, BEGIN_US + 9_500_000]
 
     def made() -> list[LocatedGop]:
@@ -193,7 +196,7 @@ async def output_of(*command: str) -> tuple[int, str]:
 
 
 async def test_ffmpeg_reads_the_playlist_as_it_stands(served: str) -> None:
-    """Debian's ffmpeg takes only addresses that end as media does."""
+    """Debian's ffmpeg accepts only addresses with a media file's extension."""
     status, out = await output_of(
         "ffprobe",
         "-v",

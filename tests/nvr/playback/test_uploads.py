@@ -1,4 +1,4 @@
-"""Pictures that people send."""
+"""Uploaded pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from search.analysis.detectors.ultralytics_yolo import pack_of
 
 
 def claimed(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is so large."""
+    """Return a PNG of a few bytes whose header states this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -98,7 +98,7 @@ async def test_one_person_leaves_a_converter_for_others() -> None:
     transcoders = Transcoders(2)
     try:
         first = transcoders.of("a/main", nothing(), 1)
-        assert transcoders.of("a/main", nothing(), 2) is first  # watched together
+        assert transcoders.of("a/main", nothing(), 2) is first  # they share it
         with pytest.raises(ConflictError, match="for you"):
             transcoders.of("b/main", nothing(), 1)
         transcoders.of("b/main", nothing(), 2)

@@ -1,4 +1,4 @@
-"""Watching: the recorder's live hub, transcoding for browsers without H.265, slow viewers."""
+"""Live viewing: the recorder's live hub, transcoding for browsers without H.265, slow viewers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKEN = "secret"
 
 
 async def messages(recorder: Recorder, stream: str) -> AsyncIterator[str | bytes]:
-    """What a viewer of the recorder's hub receives."""
+    """Yield what a viewer of the recorder's hub receives."""
     server = TestServer(LiveHub(recorder, TOKEN).application())
     await server.start_server()
     try:
@@ -41,7 +41,7 @@ async def messages(recorder: Recorder, stream: str) -> AsyncIterator[str | bytes
 
 
 async def take(source: AsyncIterator[str | bytes], fragments: int) -> tuple[dict[str, object], bytes]:
-    """The announcement, and the init segment with some fragments behind it."""
+    """Return the announcement, and the init segment with some fragments."""
     facts: dict[str, object] = {}
     data, count = b"", 0
     async for message in source:
@@ -62,7 +62,7 @@ def decoded(data: bytes) -> list[tuple[str, int]]:
 
 @pytest.fixture
 async def playing(request: pytest.FixtureRequest, recording: Recording) -> AsyncIterator[Recorder]:
-    """A recorder with the stream cam/main of the clip that the test names."""
+    """Return a recorder with the stream cam/main of the clip that the test names."""
     chosen: LoopClip = request.getfixturevalue(request.param)
     server = RtspServer([Mount("/cam", {"healthy": chosen})])
     port = await server.start("127.0.0.1", 0)
@@ -83,7 +83,7 @@ async def test_the_first_picture_comes_from_the_newest_keyframe(playing: Recorde
     await source.aclose()  # type: ignore[attr-defined]
     assert str(facts["codecs"]).startswith("avc1.")
     assert decoded(data)[0] == ("h264", 320)
-    assert first < 1.0  # the figure itself is measured in bench/viewers.py
+    assert first < 1.0  # bench/viewers.py measures the actual figure
     await eventually(lambda: playing.streams["cam/main"].sink.live is None)
 
 
@@ -127,7 +127,7 @@ def test_a_slow_viewer_skips_to_the_next_keyframe_and_counts() -> None:
     while not viewer.queue.empty():
         viewer.queue.get_nowait()
     offer(False)
-    assert viewer.queue.empty()  # a delta picture without its GOP is of no use
+    assert viewer.queue.empty()  # an inter picture without its GOP is useless
     offer(True)
     assert viewer.queue.qsize() == 1 and viewer.dropped == 12
 

@@ -1,4 +1,4 @@
-"""The station's own clock is set: what it filed wrongly is corrected, crash or not, and nothing overlaps."""
+"""The station's own clock is set: wrongly named recordings are corrected, crash or not, and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DAY = 24 * HOUR
 
 
 class SteppedClock(SystemClock):
-    """A clock that somebody sets."""
+    """A clock that a test sets."""
 
     def __init__(self, ahead: float = 0.0):
         self.ahead = timedelta(seconds=ahead)
@@ -152,7 +152,7 @@ async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
 
 
 async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: Filed) -> None:
-    """Its times are the gap's, of the same wrong clock. What fills a gap of before stays."""
+    """Its times are those of the gap, by the same wrong clock. What fills an earlier gap stays."""
     await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND)
     async with filed.database.session() as session:
         for number in await session.scalars(select(Footage.id)):
@@ -171,7 +171,7 @@ async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: F
 async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: Filed) -> None:
     await filed.prepare(T + 5 * SECOND)
     archive = filed.archive
-    archive.gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began by a clock that was right
+    archive.gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began under a clock that was right
     archive.gap("cam/main", T + 15 * SECOND, "unreachable", "", T + 20 * SECOND)
     archive.gap("cam/main", T + 30 * SECOND, "unreachable", "")
     refiler = refiling.Refiler(archive)
@@ -189,9 +189,8 @@ async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_e
 
 async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: Filed) -> None:
     await filed.prepare(T)
-    filed.archive.gap(
-        "cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2
-    )  # over at once, by a clock that was right
+    # Closed at once, by a clock that was right.
+    filed.archive.gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)
     filed.archive.gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
     refiler = refiling.Refiler(filed.archive)
     refiler.stepped(filed.step(2 * HOUR, T))
@@ -288,7 +287,7 @@ async def test_a_recorder_whose_clock_is_set_right(
 async def test_a_stream_that_is_off_when_the_clock_is_set_right_is_corrected_too(
     rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
 ) -> None:
-    """Its schedule has ended; it has it again later. What lies between is a gap of the right clock."""
+    """Its schedule has ended and begins again later. The time between is a gap by the right clock."""
     ours = SteppedClock(3600.0)
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     began = to_microseconds(SystemClock().now())
@@ -312,9 +311,9 @@ async def test_a_stream_that_is_off_when_the_clock_is_set_right_is_corrected_too
 async def test_more_files_than_a_stream_remembers_move_in_batches(
     filed: Filed, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None is moved twice, though their new names lie among the old ones; what is filed by the new clock stays."""
+    """No file moves twice, although new names lie among old ones; what the new clock named stays."""
     monkeypatch.setattr(file_moves, "BATCH", 3)
-    before = T - 40 * SECOND  # of an earlier hour of the archive: an entry made before
+    before = T - 40 * SECOND  # in an earlier hour of the archive: an entry made before
     await filed.prepare(before - HOUR)
     refiler = refiling.Refiler(filed.archive)
     await refiler.begin(T - 100)
@@ -332,10 +331,13 @@ async def test_more_files_than_a_stream_remembers_move_in_batches(
 
 
 async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: Filed, tmp_path: Path) -> None:
-    """The recorder is restarted before the clock is set; what a right clock filed before both, in the same stretch, stays."""
+    """The recorder is restarted before the clock is set.
+
+    What a right clock named before both, in the same time range, stays.
+    """
     kept = tmp_path / "clock-0.json"
     right = T - 400 * 24 * HOUR
-    await filed.prepare(right, T + 2 * HOUR)  # by a clock that was right, or by another boot's: entries made before
+    await filed.prepare(right, T + 2 * HOUR)  # by a clock that was right, or in another boot: entries made before
     filed.archive.gap("cam/main", T + 2 * HOUR, "unreachable", "", T + 2 * HOUR + SECOND)
     await filed.archive.flush()
     first = refiling.Refiler(filed.archive)
@@ -346,9 +348,8 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
     second = refiling.Refiler(filed.archive)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
     assert ours is not None and ours.since_us == T
-    await asyncio.to_thread(
-        clock_epoch.save, kept, replace(ours, offset_us=ours.offset_us + 30 * SECOND)
-    )  # half a minute passed
+    # Half a minute passed.
+    await asyncio.to_thread(clock_epoch.save, kept, replace(ours, offset_us=ours.offset_us + 30 * SECOND))
     await second.begin(T + 30 * SECOND, kept)
     await filed.prepare(T + 30 * SECOND)
     by = 300 * 24 * HOUR
@@ -367,7 +368,7 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
 
 @pytest.mark.parametrize("by", [-400 * DAY, 400 * DAY])
 async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: int) -> None:
-    """Twenty days of footage move along with a clock that somebody sets wrong; after a reboot it is right again."""
+    """Twenty days of recordings move with a clock that somebody sets wrong; after a reboot the clock is right again."""
     clocks, reading = ManualClock(), [T, 10 * HOUR, 0]  # wall, uptime, boot
     guard = RetentionClock(
         filed.database, clocks, 30, lambda _: ClockSnapshot(reading[0], reading[1], str(reading[2]), True)
@@ -414,8 +415,10 @@ async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path:
 async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     filed: Filed, tmp_path: Path, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All that the boot before filed, and moved along, lies where it was recorded as soon as the clock is believed; what others
-    filed in the same hours stays. The restart is a gap."""
+    """Everything that the previous boot named, and moved, returns to its recording time once the clock is believed.
+
+    What others named in the same hours stays. The restart is a gap.
+    """
     up, kept, began = [30 * SECOND], tmp_path / "clock-0.json", T + 600 * SECOND
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
     others = [began - 10 * SECOND, *([began + by - 10 * SECOND] if abs(by) > DAY else [])]
@@ -437,11 +440,11 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     up[0], again = 20 * SECOND, began + 340 * SECOND
     second = refiling.Refiler(filed.archive)
     await second.begin(again, kept)
-    if by < 0:  # else its time line found itself in the future, and went on from now
+    if by < 0:  # otherwise its timeline was in the future and continued from now
         filed.archive.gap("cam/main", began + 40 * SECOND + by, "recorder_down", "", again)
     await filed.prepare(again)
     await second.look()
-    assert second.moved == 0  # nobody has proved the clock yet
+    assert second.moved == 0  # nobody has confirmed the clock yet
     async with filed.database.session() as session:
         session.add(
             RetentionClockRow(
@@ -486,7 +489,7 @@ async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(filed
 
 @pytest.mark.parametrize("by", [-400 * DAY, -5 * SECOND, 8 * HOUR])
 async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int) -> None:
-    """Whatever clock was the right one: what somebody holds stays held under its new name, and when it is taken back."""
+    """Whichever clock was right: held recordings stay held under their new names, and when the change is undone."""
     await filed.prepare(T, T + 10 * SECOND, T + 20 * SECOND)
     now = SystemClock().now()
     held = {
@@ -555,16 +558,12 @@ H_MS = HOUR // 1000
     ("wrong", "before", "after", "moves"),
     [
         (-5 * HOUR, (0, 300, -200), (0, 300, -200), True),
-        (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one that is wrong itself, and steadily so
+        (3 * DAY, (0, 9 * H_MS, -200), (0, 9 * H_MS, -200), True),  # one camera is wrong itself, steadily
         (-5 * HOUR, (0, 9 * H_MS, -7 * H_MS), (0, 0, 0), False),  # they do not agree
-        (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few
-        (2 * HOUR, (-30 * 24 * H_MS,) * 3, (0, 0, 0), False),  # they tell of what no restart explains
-        (
-            0,
-            (-26 * 365 * 24 * H_MS,) * 3,
-            (0, 0, 0),
-            False,
-        ),  # all had lost their time, and have it again: the station's was right
+        (-5 * HOUR, (0, 300, None), (0, 300, None), False),  # too few cameras
+        (2 * HOUR, (-30 * 24 * H_MS,) * 3, (0, 0, 0), False),  # no restart explains what they report
+        # All cameras had lost their time and have it again: the station's was right.
+        (0, (-26 * 365 * 24 * H_MS,) * 3, (0, 0, 0), False),
     ],
 )
 async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_set(
@@ -576,7 +575,10 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
     moves: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The cameras know by how much: their clocks went on. `wrong`: of the boot before; `before` and `after`: the cameras' own, ms."""
+    """The cameras know the error, because their clocks continued.
+
+    `wrong`: error of the previous boot; `before` and `after`: the cameras' own errors, ms.
+    """
     up, kept = [30 * SECOND], tmp_path / "clock-0.json"
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
     volume = (await filed.prepare()).archive.paths

@@ -1,4 +1,4 @@
-"""A recorder is killed while it moves what a wrong clock filed: the next one goes on where it was."""
+"""A recorder is killed while it moves wrongly named recordings: the next one continues."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ async def test_a_kill_while_files_move(filed: Filed, tmp_path: Path, moment: str
 async def test_two_corrections_follow_each_other_over_a_start(
     filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first fails (its disk is read-only), the second undoes it: neither moves alone, and together they move nothing."""
+    """The first correction fails (its disk is read-only), the second undoes it.
+
+    Neither moves files alone, and together they move nothing.
+    """
     kept = tmp_path / "clock-0.json"
     await filed.prepare(*STARTS)
     first = refiling.Refiler(filed.archive)
@@ -126,11 +129,11 @@ async def test_a_stream_that_changed_its_recorder_is_corrected_once(filed: Filed
     await other.look()
     first = refiling.Refiler(filed.archive)
     first._worker = "clock-0"
-    await first._correct(replace_row(ours), 1)  # which had begun before
+    await first._correct(replace_row(ours), 1)  # it had begun before
     assert first.moved == 0 and [s.start_us for s in await segments_of(filed.database)] == STARTS
     await other.finish()
     assert other.moved == len(STARTS) and await corrections(filed.database) == []
-    assert len(await filed.names()) == len(STARTS)  # it took the second names of the first one
+    assert len(await filed.names()) == len(STARTS)  # it used the second names of the first one
 
 
 def replace_row(correction: Correction) -> Correction:
@@ -138,7 +141,7 @@ def replace_row(correction: Correction) -> Correction:
 
 
 async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
-    """What has no entry yet, and is no second name, is adopted, or goes to quarantine as here; a second name stays."""
+    """A file without an entry that is no second name is adopted, or, as here, quarantined; a second name stays."""
     await filed.prepare(*STARTS[:2])
     async with filed.database.session() as session:
         step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS[:2]))
@@ -156,7 +159,7 @@ async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
 
 
 async def test_gaps_of_the_boot_before_are_moved_back_once(filed: Filed, tmp_path: Path) -> None:
-    """A recorder that is killed among many streams goes on with the next one."""
+    """A recorder that is killed among many streams continues with the next one."""
     refiler = refiling.Refiler(filed.archive)
     kept = tmp_path / "clock-0.json"
     await refiler.begin(T, kept)

@@ -1,4 +1,4 @@
-"""A recorder is stopped, or meets another one, while it moves what a wrong clock filed: each file stays, and once."""
+"""A recorder is stopped, or meets another one, while it moves wrongly named recordings: each file is kept, once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOW = from_microseconds(T + HOUR) + timedelta(minutes=5)
 
 @pytest.fixture
 async def filed(database: Database, tmp_path: Path) -> Filed:
-    """Each file has bytes of its own."""
+    """Return files with different bytes."""
     filed = await Filed(database, tmp_path / "video").prepare(*STARTS)
     for segment in filed.segments:
         path = path_of(filed.archive.paths, segment)
@@ -44,7 +44,7 @@ async def filed(database: Database, tmp_path: Path) -> Filed:
 
 
 async def whole(filed: Filed, starts: Sequence[int]) -> None:
-    """These files are there, with entries and their own bytes, and no others."""
+    """Assert that exactly these files exist, with entries and their own bytes."""
     found = await segments_of(filed.database)
     assert [s.start_us for s in found] == list(starts)
     paths = [path_of(filed.archive.paths, s) for s in found]
@@ -56,7 +56,7 @@ async def whole(filed: Filed, starts: Sequence[int]) -> None:
 async def test_another_recorder_recovers_the_stream_meanwhile(
     filed: Filed, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number of recorders changed: both begin at once."""
+    """The number of recorders changed: both begin at the same time."""
     other, calls = Database(filed.database.url), [0]
 
     async def recover() -> None:
@@ -79,7 +79,7 @@ async def test_another_recorder_recovers_the_stream_meanwhile(
         monkeypatch.setattr(file_moves, "_exchange", linked)
     elif moment == "told":
         monkeypatch.setattr(recovery, "finish_deletion", told)
-    else:  # it has read what there is, and acts when the first one has told
+    else:  # it has read the state, and acts after the first one has registered the names
         reading, goes_on = asyncio.Event(), asyncio.Event()
         recovering: asyncio.Task[None] | None = None
 
@@ -123,7 +123,7 @@ async def test_another_recorder_recovers_the_stream_meanwhile(
 async def test_a_correction_that_changes_hands_while_files_have_two_names(
     filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first recorder hears of it when the other one has told of the same names."""
+    """The first recorder learns of it after the other one has registered the same names."""
     async with filed.database.session() as session:
         step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS))
         await clock_corrections.store(session, "clock-0", Correction(step), STARTS)
@@ -225,7 +225,7 @@ async def test_a_database_that_is_locked_and_a_second_step(
 async def test_a_stop_amid_the_files_that_an_epoch_knows_moves_none_twice(
     filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What has moved lies within the stretch that moves, by entries of this epoch."""
+    """What has moved lies within the range that moves, by entries of this epoch."""
     monkeypatch.setattr(file_moves, "BATCH", 3)
     first = refiling.Refiler(filed.archive)
     await first.begin(T, tmp_path / "clock-0.json")
@@ -254,7 +254,7 @@ async def test_a_stop_amid_the_files_that_an_epoch_knows_moves_none_twice(
 
 
 async def brought_back(filed: Filed, kept: Path, monkeypatch: pytest.MonkeyPatch) -> refiling.Refiler:
-    """A recorder whose clock, which retention believes, says that what the one before it filed must move by BACK."""
+    """Return a recorder with a believed clock, by which the files of the previous recorder must move by BACK."""
     up = [HOUR]
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
     monkeypatch.setattr(file_moves, "BATCH", 3)
@@ -296,7 +296,7 @@ BACK = -65 * SECOND
 async def test_a_stop_or_an_error_while_an_earlier_clock_is_taken_back(
     filed: Filed, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next recorder goes on: files and gaps move, each once."""
+    """The next recorder continues: files and gaps move, each once."""
     kept = tmp_path / "clock-0.json"
     second = await brought_back(filed, kept, monkeypatch)
     reached, refile = asyncio.Event(), file_moves.refile
@@ -362,7 +362,7 @@ async def test_a_database_that_is_locked_while_an_earlier_clock_is_taken_back(
 
 
 async def test_a_look_reads_no_lists_of_files(filed: Filed, tmp_path: Path) -> None:
-    """A month of 500 streams is millions of starts; it looks every half minute, beside the poll loop."""
+    """A month of 500 streams is millions of starts, and the check runs every half minute beside the poll loop."""
     async with filed.database.session() as session:
         for worker in ("clock-0", "clock-1"):
             step = ClockStep(f"{worker}/main", T, T + 80 * SECOND, HOUR, ())
@@ -383,7 +383,7 @@ async def test_a_look_reads_no_lists_of_files(filed: Filed, tmp_path: Path) -> N
 
 
 async def test_old_names_that_their_disk_keeps(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files have their new names and entries once; the old ones go with the next removal."""
+    """Files have their new names and entries once; the old names go with the next removal."""
 
     def refuses(*_: Any) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")

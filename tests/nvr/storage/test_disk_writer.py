@@ -1,4 +1,4 @@
-"""How much may wait for a disk."""
+"""How many bytes may be queued for a disk."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def line(child: subprocess.Popen[str]) -> str:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A volume and two data folders."""
+    """Return a volume and two data folders."""
     made = tmp_path / "disk", tmp_path / "a", tmp_path / "b"
     for folder in made:
         folder.mkdir()
@@ -53,7 +53,7 @@ def test_a_station_s_processes_share_and_another_s_are_refused(folders: tuple[Pa
         with pytest.raises(ForeignVolumeError, match=f"{volume} is in use by the station of {mine} on .*; end that"):
             volume_lock.take(volume, other)
         assert str(mine) in volume_lock.foreign(volume, other) and volume_lock.foreign(volume, mine) == ""
-        for worker in workers[:2]:  # one that stays holds it
+        for worker in workers[:2]:  # one remaining process is enough to hold it
             worker.kill()
             worker.wait()
         assert volume_lock.foreign(volume, other)

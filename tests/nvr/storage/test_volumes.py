@@ -1,4 +1,4 @@
-"""Several disks: identity, placement, and one that fails under the recorder."""
+"""Several disks: identity, placement, and one that fails while the recorder runs."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
 
 
 async def test_a_file_that_was_there_before_is_never_removed(database: Database, tmp_path: Path) -> None:
-    """The place of a file that could not be made may be another's; an empty file of our own goes."""
+    """A file that could not be created may be somebody else's; an empty file of the recorder is removed."""
     archive = ArchiveDatabase(database, SystemClock())
     archive.paths = {1: tmp_path}
     other, own = (Segment("c/main", 1, start, start, size=size) for start, size in ((SECOND, -1), (2 * SECOND, 0)))
@@ -186,7 +186,7 @@ async def test_one_fact_that_contradicts_holds_up_no_other(
 
 
 class Hardware:
-    """A volume set on plain folders, looked at once a call."""
+    """A volume set on plain folders, checked once per call."""
 
     def __init__(self, folders: list[Path], clock: ManualClock) -> None:
         disks = [Disk(n, f, f"id{n}", Writer()) for n, f in enumerate(folders, 1)]
@@ -219,8 +219,8 @@ async def test_a_failed_flush_is_a_fault_and_another_disk_goes_on(
     disk.writer._flush_error = OSError(errno.EIO, os.strerror(errno.EIO))
     await hardware.look()
     assert hardware.flushes == [disk.detail] and "Input/output error" in disk.detail
-    assert disk.usable is (not others)  # the only disk goes on: what it takes may well be there
-    await hardware.look(11)  # it takes a probe
+    assert disk.usable is (not others)  # the only disk continues: what it accepts may well be stored
+    await hardware.look(11)  # it passes a probe
     assert disk.usable and len(hardware.flushes) == 1
 
 
@@ -247,7 +247,7 @@ async def test_a_volume_that_hangs_is_slow_and_the_others_are_looked_at(
     hardware.set._calls = DiskCalls(0.05)
     await hardware.look()
     assert (one.state, two.state) == ("slow", "ok") and two.total > 0
-    await hardware.look(11)  # it is not asked again while it hangs
+    await hardware.look(11)  # it gets no further call while it hangs
     assert one.state == "slow"
     back.set()
     await asyncio.sleep(0.05)
