@@ -1,6 +1,6 @@
-"""Asks the console of this container for its sign-in page, on the address that its settings name.
+"""Request the console's sign-in page at the address in the settings of this container.
 
-Exit status 0 where it answers with 200, else 1 and a line that says why.
+Exit status 0 if the console answers 200 or 429, else 1 with the reason on standard error.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def main() -> int:
     host = EVERYWHERE.get(web.host, f"[{web.host}]" if ":" in web.host else web.host)
     scheme, context = "http", None
     if web.tls == "own":
-        # The certificate names the station, not this address; who answers here is this container in any case.
+        # The certificate names the station, not the loopback address; the server here is always this container.
         scheme, context = "https", ssl._create_unverified_context()
     try:
         with urllib.request.urlopen(f"{scheme}://{host}:{web.port}/login", timeout=TIMEOUT_S, context=context) as reply:
             return 0 if reply.status == 200 else _unhealthy(f"the console answers with status {reply.status}")
     except urllib.error.HTTPError as e:
-        # 429: the console lives, and somebody at this address asks too much (web.http.anonymous_limit).
+        # 429: the console works, but a client at this address exceeded its limit (web.http.anonymous_limit).
         return 0 if e.code == TOO_MANY else _unhealthy(f"the console answers with status {e.code}")
     except OSError as e:
         return _unhealthy(f"the console does not answer at {host}:{web.port}: {e}")

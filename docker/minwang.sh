@@ -1,3 +1,3 @@
 #!/bin/sh
-# The program of the image: nothing is installed or built at start.
+# The command of the image. It installs and builds nothing at start.
 PYTHONPATH=/opt/minwang exec /opt/minwang/.venv/bin/python -m station "$@"
