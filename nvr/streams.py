@@ -1,5 +1,4 @@
-"""A stream as it is wanted (`StreamSpec`), as it was observed (`StreamFacts`) and as it is in a recorder
-(`StreamState`).
+"""A stream as wanted (`StreamSpec`), as observed before (`StreamFacts`) and as it is in a recorder (`StreamState`).
 
 The three must not be mixed: if observed facts were part of the specification, an observation would look like a changed
 specification, and the recorder would restart a stream that it has just repaired.

@@ -161,7 +161,7 @@ class Depacketizer:
         return True
 
     def _is_newest(self, ts: int) -> bool:
-        """Return whether the timestamp is later than all received ones, with B-frames by more than the reorder depth."""
+        """Return whether the timestamp is later than all others, with B-frames by more than the reorder depth."""
         reach = MAX_REORDER * self.times.interval if self.times.reordered else 0
         came = [t for t in (self._newest_ts, self.times.ts) if t >= 0]
         return all(reach < ((ts - t) & 0xFFFFFFFF) < 0x80000000 for t in came)

@@ -82,7 +82,7 @@ class Dialogue(ReplyReader):
         return reply
 
     def judge_refusal(self, method: str, reply: Reply) -> None:
-        """Raise RtspRedirect or ClearPasswordWanted, or CameraDeclined for a 401 that does not refuse the credential."""
+        """Raise RtspRedirect or ClearPasswordWanted; raise CameraDeclined for a 401 that refuses no credential."""
         raise_redirected(reply)
         if reply.status == 401 and self.auth.wants_clear:
             raise ClearPasswordWanted(CLEAR)
