@@ -254,7 +254,7 @@ class WallClock:
         return steps
 
     def _spread(self, steps: list[int], lag: int) -> list[int]:
-        """Distribute the lag over the pictures whose timestamps do not advance because the clock (or ffmpeg) stopped."""
+        """Distribute the lag over pictures whose timestamps do not advance because the clock (or ffmpeg) stopped."""
         self._pressed, self._catching = True, 0
         share = lag // _standing(steps)
         return [step + share if step < STANDING else step for step in steps]

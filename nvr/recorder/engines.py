@@ -136,7 +136,7 @@ class Engines:
         return engine
 
     def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
-        """Return a station fault, including the camera's error, if only ffmpeg could record the stream and is missing."""
+        """Return a station fault that includes the camera's error if ffmpeg is needed and missing; else `error`."""
         now = self._clock.monotonic()
         if state.engine == FFMPEG and isinstance(error, StationFault):
             self._ffmpeg_missing = (now, str(error))

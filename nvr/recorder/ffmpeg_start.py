@@ -34,9 +34,7 @@ class StartBuffer:
         return []
 
     def release(self) -> list[tuple[FragmentSamples, int]]:
-        """Return the held runs: the newest with its real arrival, the others with the arrival implied by their
-        distance.
-        """
+        """Return the held runs: the newest with its real arrival, the others with the arrival that follows from it."""
         held, self._held, self.is_live = self._held, [], True
         if not held:
             return []

@@ -223,9 +223,7 @@ class NativeSession:
             self._counters.foreign_packets += 1
 
     def _swap_channels(self, second: int) -> None:
-        """Swap RTP and RTCP channels before the first packet if the camera uses them in reverse, which RTP packets
-        show.
-        """
+        """Swap RTP and RTCP channels before the first packet if the camera uses them in reverse, as RTP packets show."""
         if second & 0x7F == self._rtsp.track.payload_type:
             self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
 
@@ -316,7 +314,7 @@ class NativeSession:
             self.socket.fit(REPORT_SECONDS)
 
     def _tell_waiting(self, now: float) -> None:
-        """Begin a gap while pictures arrive that cannot be recorded before a keyframe (the first, or after a lost one)."""
+        """Begin a gap while pictures arrive that cannot be recorded before a keyframe: the first, or after a loss."""
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
             lost = self._assembler.keyframe_was_lost
             self._sink.start_gap(

@@ -55,8 +55,9 @@ class DesiredStreams:
 
 
 def shard(camera: str, workers: int) -> int:
-    """Return the recorder of a camera by rendezvous hashing: a changed number of workers moves as few cameras as
-    possible.
+    """Return a camera's recorder by rendezvous hashing.
+
+    A changed number of workers moves as few cameras as possible.
     """
     return max(range(workers), key=lambda w: score(camera, f"worker {w}"))
 
