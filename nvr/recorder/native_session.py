@@ -223,7 +223,7 @@ class NativeSession:
             self._counters.foreign_packets += 1
 
     def _swap_channels(self, second: int) -> None:
-        """Swap RTP and RTCP channels before the first packet if the camera uses them in reverse, as RTP packets show."""
+        """Swap RTP and RTCP channels before the first packet if RTP packets show that they are reversed."""
         if second & 0x7F == self._rtsp.track.payload_type:
             self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
 

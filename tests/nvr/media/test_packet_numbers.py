@@ -1,6 +1,4 @@
-"""Cameras whose sequence numbers restart, are meaningless, or count the packets of all tracks
-(nvr.media.packet_numbers).
-"""
+"""Cameras whose sequence numbers restart, are meaningless, or are shared by all tracks (nvr.media.packet_numbers)."""
 
 from __future__ import annotations
 

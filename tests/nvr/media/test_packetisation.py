@@ -1,4 +1,4 @@
-"""However a camera packetises its pictures, the same samples result (nvr.media.picture_builder, nvr.media.rtp_payload)."""
+"""Any packetisation of the pictures yields the same samples (nvr.media.picture_builder, nvr.media.rtp_payload)."""
 
 from __future__ import annotations
 

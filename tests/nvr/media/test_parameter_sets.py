@@ -112,7 +112,10 @@ def test_a_picture_parameter_set_that_changes_inside_a_gop() -> None:
     assert len(files(runs)) == 1
 
 
-SDP = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\n"
+SDP = (
+    "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    "a=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\n"
+)
 
 
 def encoded(*nals: bytes) -> str:

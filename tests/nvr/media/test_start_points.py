@@ -1,6 +1,4 @@
-"""Streams without keyframes are recorded from their recovery points, after waiting for a keyframe
-(nvr.media.start_points).
-"""
+"""Streams without keyframes are recorded from recovery points, after waiting for a keyframe."""
 
 from __future__ import annotations
 
