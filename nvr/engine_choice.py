@@ -44,7 +44,7 @@ class Sessions:
         return share(sum(s[2] for s in self.ended), sum(s[1] for s in self.ended))
 
     def poor(self, now: float) -> bool:
-        """Return whether sessions often end and leave much unrecorded although each lasts for some time."""
+        """Return whether recent sessions end often and leave much unrecorded."""
         lately = [s for s in self.ended if now - s[0] <= POOR_WINDOW_S]
         return len(lately) >= POOR_SESSIONS and self.share() < POOR_SHARE
 

@@ -55,7 +55,7 @@ class StreamSpec:
 class StreamFacts:
     """What this or another recorder observed of a stream before."""
 
-    refused: bool = False  # the camera refused the credential, and nobody has changed it since
+    refused: bool = False  # the camera refused the credential, and no person has acted since
     quarantined: bool = False  # its recorder crashed twice while processing it
     fell_back_at: datetime | None = None  # ffmpeg took over because the native engine could not record it
     has_digest: bool = False  # its camera offered Digest at least once

@@ -10,8 +10,8 @@ clock has counted since. If the wall clock deviates from it by more than a minut
 - the clock has run evenly for as long as footage is promised: footage from before the step is then too old by any
   clock.
 
-Across a reboot nothing counts; the wall clock may then be up to ten minutes ahead, more must be proved. Whatever is
-believed, footage is never older than the monotonic clock says (nvr.clock.filing_periods).
+Across a reboot nothing is counted; the wall clock may then be ahead by the uptime plus ten minutes, more must be
+proved. Whatever is believed, footage is never older than the monotonic clock says (nvr.clock.filing_periods).
 """
 
 from __future__ import annotations

@@ -81,10 +81,7 @@ class _Rate:
 
 
 class WallClock:
-    """Wall clock of one track of one session.
-
-    `ticks` of media time are in 1/`rate` s, everything else in 1/90,000 s unless it says µs.
-    """
+    """Wall clock of one track of one session. Times are in 1/90,000 s unless the name says µs."""
 
     __slots__ = (
         "_arrival",

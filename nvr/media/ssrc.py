@@ -4,8 +4,8 @@ The first source is ours until another one proves to be: the camera announced it
 pictures can be decoded while none of ours could be (`SourceEvidence`), or ours has fallen silent. Silence is measured
 by the other source's timestamps: at least `silence` (see `SourceChoice.has_taken_over`) and at least MIN_TIMESTAMPS
 timestamps, during which ours sends nothing. What the other source sends meanwhile is kept, within bounds, and handed
-over with the decision. When the bounds are reached first, it becomes the source if it sends usable media while ours is
-silent, and is given up otherwise. A source whose sequence numbers jump starts over as a new candidate.
+over with the decision. When the bounds are reached first, it becomes the source if it sends media while ours is silent,
+and is given up otherwise. A source whose sequence numbers jump starts over as a new candidate.
 """
 
 from __future__ import annotations

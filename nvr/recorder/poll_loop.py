@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.2
 BATCH_CAMERAS = 256  # most cameras in one batch
-SPREAD_BELOW = 25  # cameras per tick in a small recorder, whose cameras are spread over the ticks
+SPREAD_BELOW = 25  # group size in a recorder of at most twice as many cameras: one group per tick
 ARENA_BYTES = 32 * 1024 * 1024
 MAX_READS = 4  # reads per tick of a socket that always fills its buffer
 _SEVERAL = crash_marker.tag(crash_marker.MANY_STREAMS)

@@ -2,7 +2,7 @@
 
 `want` sets the desired state; another call with another set starts, stops or restarts only what differs. Reconnects use
 back-off delays with jitter (nvr.rtsp.storm_guard) and a common connection limit (core.network.connect_limiter); a
-refused credential is not retried until a person acts.
+refused credential is not retried until a person acts or the stream's specification changes.
 """
 
 from __future__ import annotations
