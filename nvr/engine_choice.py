@@ -50,6 +50,7 @@ class Sessions:
 
 
 def share(recorded: float, elapsed: float) -> float:
+    """Return the recorded share of the elapsed time, at most 1."""
     return min(1.0, recorded / max(elapsed, 1e-3))
 
 

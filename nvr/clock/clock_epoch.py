@@ -127,6 +127,7 @@ def _is_restart(off_us: int, restarts: int) -> bool:
 
 
 def since_boot() -> int:
+    """Return the time since boot in µs, including suspend."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 

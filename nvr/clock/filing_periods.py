@@ -28,6 +28,8 @@ AHEAD_US = DAY_US  # names up to this far ahead of the wall clock may belong to 
 
 @dataclass(frozen=True, slots=True)
 class Period:
+    """A range of file times, and how much later its footage lies by the current clock."""
+
     start_us: int
     end_us: int  # OPEN: the current period
     later_us: int = 0

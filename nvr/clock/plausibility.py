@@ -89,6 +89,8 @@ class ClockMove:
 
 @dataclass(frozen=True, slots=True)
 class ClockJudgement:
+    """The state after a reading, what changed, and how the clock moved."""
+
     state: ClockState
     change: str = ""  # what has just happened: suspended, returned, ntp, time, person; empty: no change
     move: ClockMove | None = None

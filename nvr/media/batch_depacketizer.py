@@ -353,6 +353,7 @@ class _Packets:
             setattr(self, name, getattr(self, name)[rows])
 
     def deliver(self) -> None:
+        """Set `used` of every region, and pass its pictures and the positions of its other frames on."""
         for i, region in enumerate(self._regions):
             region.used = -1 if self._bad[i] else region.begin
         if len(self.at):

@@ -11,6 +11,8 @@ MAX_BOX = 32_000_000
 
 
 class BoxReader:
+    """Reads the boxes of an MP4 stream one after another."""
+
     def __init__(self, reader: asyncio.StreamReader):
         self._reader = reader
 

@@ -34,6 +34,7 @@ class ForeignNumbers:
         self._apart.clear()
 
     def note(self, seq: int, payload_type: int, expected: int) -> None:
+        """Record that a packet of `payload_type` used the number `seq` while the stream's next number is `expected`."""
         if (seq - expected) & 0xFFFF >= MAX_AHEAD:
             self._apart[payload_type] = 0
         elif len(self._since) < MAX_AHEAD:

@@ -50,6 +50,7 @@ class PacketNumbers:
         self.pending = True
 
     def in_order(self) -> None:
+        """Record a packet with the expected number."""
         self.strange = 0
         self._foreign.in_order()
         if self.ignored:

@@ -60,6 +60,7 @@ class Candidate:
         return self._seq < 0 or -MAX_DUPLICATE <= _signed(seq - self._seq, 16) <= MAX_MISSING
 
     def add(self, payload: bytes, seq: int, ts: int, marker: int) -> None:
+        """Append a packet of the candidate."""
         if not self.timestamps:
             self._first_ts = ts
         self.timestamps += ts != self._last_ts

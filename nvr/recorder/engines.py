@@ -26,6 +26,8 @@ FFMPEG_AGAIN_SECONDS = 600.0  # if ffmpeg was not installed, look for it again a
 
 
 class Engine(Protocol):
+    """A way to record streams: the native engine or ffmpeg."""
+
     name: str
     ask_keyframe: Callable[[str], object]
 
@@ -42,6 +44,8 @@ class Engine(Protocol):
 
 
 class Engines:
+    """The engines of one recorder; ffmpeg's is created on first use."""
+
     def __init__(
         self,
         settings: RecorderSettings,

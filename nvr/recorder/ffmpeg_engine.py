@@ -108,6 +108,8 @@ class _Learnt:
 
 
 class FfmpegEngine:
+    """Records streams with one ffmpeg process each."""
+
     name = "ffmpeg"
 
     def __init__(

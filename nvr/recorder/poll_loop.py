@@ -53,6 +53,7 @@ class PollLoop:
         self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
+        """Add a session, and choose in which tick it is read."""
         # Batching many cameras saves CPU; with few cameras, spreading them over the ticks lowers peak memory.
         self._sessions.add(session)
         count = len(self._sessions)
@@ -65,6 +66,7 @@ class PollLoop:
         self._sessions.discard(session)
 
     async def run(self) -> None:
+        """Run a tick every POLL_INTERVAL_S until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:

@@ -36,6 +36,7 @@ class EventSink(SegmentSink):
         self._bytes = 0
 
     def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
+        """Write the run during an event, else put it into the buffer."""
         if arrival_us < self._until_us:
             while self._memory:
                 super().fragment(*self._memory.popleft())

@@ -41,6 +41,8 @@ STEADY_SECONDS = 30  # a session that recorded for longer resets the back-off
 
 
 class Recorder:
+    """Records the wanted streams of one process."""
+
     def __init__(
         self,
         settings: RecorderSettings,

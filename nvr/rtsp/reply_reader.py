@@ -27,6 +27,8 @@ _BEGINS = re.compile(
 
 @dataclass(slots=True)
 class Reply:
+    """A parsed reply; header names are lower case. Status 0 is a request from the camera."""
+
     status: int
     headers: dict[str, str]
     challenges: list[str]

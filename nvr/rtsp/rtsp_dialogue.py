@@ -45,6 +45,8 @@ USER_AGENT = "Minwang"
 
 
 class RtspRedirect(Exception):
+    """The camera redirects to `url`."""
+
     def __init__(self, url: str):
         self.url = url
 
@@ -221,6 +223,10 @@ def _canonical(host: str) -> str:
 
 
 async def connect(url: str) -> socket.socket:
+    """Connect to the host and port of an RTSP address; return a non-blocking socket.
+
+    Raises CameraUnreachable, and ProtocolError where the address is invalid.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 554

@@ -29,6 +29,8 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
+    """A video track as the SDP describes it."""
+
     codec: str
     payload_type: int
     control: str  # absolute address for SETUP
@@ -40,6 +42,8 @@ class VideoTrack:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
+    """An audio track as the SDP describes it."""
+
     codec: str  # 'aac', 'pcma' or 'pcmu'
     payload_type: int
     control: str
