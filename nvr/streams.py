@@ -1,7 +1,7 @@
-"""A stream as it is wanted, as it was observed, and as it is while a recorder runs.
+"""A stream as wanted (`StreamSpec`), as observed before (`StreamFacts`) and as it is in a recorder (`StreamState`).
 
-The three never mix: what was observed must not look like another wish, or a recorder would tear down what it has just
-mended.
+The three must not be mixed: if observed facts were part of the specification, an observation would look like a changed
+specification, and the recorder would restart a stream that it has just repaired.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from nvr.engine_choice import EngineChoice
 from nvr.media.depacketizer import StreamCounters
 from nvr.rtsp import server_memory
 
-NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, and none that can be the first
+NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, but none at which a recording can begin
 PACKET_LOSS = "packet_loss"  # gap cause
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """A stream that is wanted; nothing observed belongs here."""
+    """A wanted stream; contains nothing observed."""
 
     id: str  # <camera>/<kind>
     url: str
     login: tuple[str, str] | None = None
     engine: str = "auto"
     audio: bool = False
-    on_event: bool = False  # kept only around events (`Recorder.trigger`)
+    on_event: bool = False  # recorded only around events (`Recorder.trigger`)
 
     def __repr__(self) -> str:  # the login must not reach a log
         return f"StreamSpec({self.id})"
 
     def check(self) -> None:
-        """Raises StationFault for an address that nobody can connect to."""
+        """Raise StationFault if the address is invalid."""
         try:
             parts = urlsplit(self.url)
             host, _ = parts.hostname, parts.port
@@ -53,12 +53,12 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What was observed of a stream before, by this recorder or by others."""
+    """What this or another recorder observed of a stream before."""
 
     refused: bool = False  # the camera refused the credential, and no person has acted since
-    quarantined: bool = False  # it killed its recorder twice
-    fell_back_at: datetime | None = None  # ffmpeg has it because the native engine could not
-    has_digest: bool = False  # its camera offered Digest once
+    quarantined: bool = False  # its recorder crashed twice while processing it
+    fell_back_at: datetime | None = None  # ffmpeg took over because the native engine could not record it
+    has_digest: bool = False  # its camera offered Digest at least once
 
 
 NOTHING_KNOWN = StreamFacts()
@@ -66,7 +66,7 @@ NOTHING_KNOWN = StreamFacts()
 
 @dataclass(slots=True, eq=False)
 class StreamState:
-    """What is known of one stream while the recorder runs."""
+    """State of one stream while the recorder runs."""
 
     spec: StreamSpec
     sink: SegmentSink
@@ -79,15 +79,15 @@ class StreamState:
     since: float = 0.0
     reconnects: int = -1
     failures: int = 0
-    keyframe_wanted_at: float = float("-inf")  # monotonic: when its camera was asked for one last
-    missing: str = ""  # what its recording lacks: sound
-    choice: EngineChoice | None = None  # where the engine is `auto`
-    native_said: str = ""  # why the native engine failed last
-    native_error: CameraError | None = None  # the same, over what ffmpeg tried since
+    keyframe_wanted_at: float = float("-inf")  # monotonic time of the last keyframe request
+    missing: str = ""  # what the recording lacks (audio), and why
+    choice: EngineChoice | None = None  # if the engine is `auto`
+    native_said: str = ""  # last error text of the native engine; cleared by an ffmpeg session
+    native_error: CameraError | None = None  # last error of the native engine; kept during ffmpeg sessions
     fell_back_at: datetime | None = None
-    refused: CameraRefused | None = None  # nobody tries again until a person acts
+    refused: CameraRefused | None = None  # not retried until a person acts
     quarantined: ProtocolError | None = None
-    facts: StreamFacts = NOTHING_KNOWN  # as they were told last
+    facts: StreamFacts = NOTHING_KNOWN  # as of the last `hear`
     news: asyncio.Event = field(default_factory=asyncio.Event)  # a person acted, or the quarantine is over
 
     @property
@@ -95,7 +95,7 @@ class StreamState:
         return self.task is not None and not self.task.done()
 
     def hear(self, facts: StreamFacts) -> None:
-        """Take what others observed. A refusal or quarantine that is over there is over here; the rest ends no session."""
+        """Apply new facts. A refusal or quarantine that ended there ends here; the other facts end no session."""
         before, self.facts = self.facts, facts
         if facts.refused and self.refused is None:
             self.refused = CameraRefused("the camera refused the credential")
@@ -109,5 +109,5 @@ class StreamState:
             self.news.set()
         if facts.has_digest:
             server_memory.remember_digest(self.spec.url)
-        elif before.has_digest:  # a person says that another device hangs there
+        elif before.has_digest:  # a person stated that another device uses this address now
             server_memory.forget_digest(self.spec.url)

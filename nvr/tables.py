@@ -1,7 +1,6 @@
 """Tables of the archive: volumes, footage, holds, gaps, and the recorder's view of each stream.
 
-Times on the time line are integer microseconds since 1970 UTC: the archive compares and adds them
-by the million.
+Times of recordings are integer microseconds since 1970 UTC, because the archive compares and adds them by the million.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ GAP_CAUSES = (
     "station_fault", "recorder_down", "disk_full", "disk_error", "schedule", "retention",
     "clock_step",
 )  # fmt: skip
-# Of these the camera's own card may know nothing.
+# Gaps with these causes may be filled from the camera's SD card.
 FILLABLE = (
     "unreachable",
     "no_packets",
@@ -65,7 +64,7 @@ class Footage(Base):
     __table_args__ = (
         Index(None, "stream", "hour", "volume", unique=True),
         Index(None, "volume", "hour"),
-        # Partial on PostgreSQL too (migrations); to say so here would load its dialect, 3 MB, into every recorder.
+        # Partial on PostgreSQL too (see migrations); declaring it here would load that dialect, 3 MB per recorder.
         Index(None, "deleting", sqlite_where=text("deleting")),
         {"comment": "Closed segment files, an hour of a stream a row (docs/design/archive.md)"},
     )
@@ -126,7 +125,8 @@ class FootageDeletion(Base):
     __tablename__ = "footage_deletion"
     __table_args__ = (
         {
-            "comment": "Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256"
+            "comment": "Footage that retention deleted, a row a stream and day: how much, "
+            "and a digest over the files' SHA-256"
         },
     )
 

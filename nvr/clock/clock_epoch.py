@@ -1,9 +1,10 @@
-"""By which clock did the station file what, over restarts of the recorder and of the machine?
+"""Determine which clock named which files, across restarts of the recorder and of the machine.
 
-A recorder that is restarted before a time service has set the clock must correct what its predecessor filed as well. Wall time
-minus the time since boot stays the same while nobody sets the clock; so a small file of each recorder says when that began, and
-from which entries of the database on its files and gaps are. Over a restart of the machine the file says how the names of before
-were moved along with the clock: where that was a mistake, a clock that is right tells (`correction`). Times are µs.
+A recorder that restarts before a time service has set the clock must also correct what its predecessor filed. Wall time
+minus the time since boot is constant while nobody sets the clock. Each recorder therefore keeps a small file that says
+when that stretch (the epoch) began, and which database rows of its segments and gaps are newer. Across a reboot the
+file says how earlier names were moved along with the clock; if that was a mistake, a correct clock reveals it
+(`correction`). Times are µs.
 """
 
 from __future__ import annotations
@@ -19,30 +20,32 @@ from typing import Any
 from core.clock import SECOND
 from nvr.clock.plausibility import REBOOT_US, STEP_US
 
-SAME_US = SECOND  # a smaller difference is no setting of the clock
-KEPT_EVERY_S = 300
-PAUSE_US = REBOOT_US + KEPT_EVERY_S * SECOND  # what a restart of the machine takes at most, as far as the file knows
-MOST = 8  # clocks of one boot, and boots, that are remembered
+SAME_US = SECOND  # a smaller difference means that the clock was not set
+KEPT_EVERY_S = 300  # interval at which the file is rewritten
+PAUSE_US = REBOOT_US + KEPT_EVERY_S * SECOND  # longest reboot, plus the age of the file
+MOST = 8  # remembered clocks of one boot, and remembered epochs
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(slots=True)
 class Epoch:
-    """A stretch of an even clock within one boot of the machine. What was filed since moves along when the clock is set."""
+    """A period of an even clock within one boot of the machine.
+
+    What was filed in it moves along when the clock is set.
+    """
 
     boot: str
     offset_us: int  # wall time minus time since boot
     since_us: int  # wall time at which it began, by this clock
-    first_row: int  # entries of footage from here on were made since
-    first_gap: int  # and gaps
-    seen_us: int = 0  # time since boot when this was kept last
-    proved: bool = False  # the clock was believed by retention
-    others: tuple[int, ...] = ()  # by how much its names would have to move for the other clocks that it had
-    streams: tuple[str, ...] = ()  # that were recorded
-    rows: dict[int, int] = field(
-        default_factory=dict
-    )  # how many entries older rows had, of the hours around its beginning
-    past: tuple[Epoch, ...] = ()  # of before, of which it is not known yet whether their names are right
+    first_row: int  # rows of footage from this id on are newer than the beginning
+    first_gap: int  # the same for gaps
+    seen_us: int = 0  # time since boot when this was saved last
+    proved: bool = False  # retention found the clock plausible
+    others: tuple[int, ...] = ()  # by how much its names would have to move for each of its former clocks
+    streams: tuple[str, ...] = ()  # streams recorded in it
+    # Entries that older rows, of the hours around the beginning, had at the beginning.
+    rows: dict[int, int] = field(default_factory=dict)
+    past: tuple[Epoch, ...] = ()  # earlier epochs whose names are not proved yet
 
     def continues(self, later: Epoch) -> bool:
         return (
@@ -52,17 +55,17 @@ class Epoch:
         )
 
     def filed(self, row: int, place: int) -> bool:
-        """The entry at this place of a row was made since."""
+        """Return whether the entry at this place of a row was filed in this epoch."""
         return row >= self.first_row or place >= self.rows.get(row, place + 1)
 
     @property
     def end_us(self) -> int:
-        """Wall time by its clock, when it was seen last."""
+        """Wall time by its clock when it was saved last."""
         return self.offset_us + self.seen_us
 
 
 def stepped(epoch: Epoch, by_us: int) -> Epoch:
-    """The clock was set, and all names move along."""
+    """Return the epoch after the clock was set; its names move along."""
     others = [o - by_us for o in (*epoch.others, 0) if abs(o - by_us) >= SAME_US]
     return replace(
         epoch,
@@ -74,7 +77,7 @@ def stepped(epoch: Epoch, by_us: int) -> Epoch:
 
 
 def following(before: Epoch, epoch: Epoch) -> Epoch:
-    """`epoch`, which begins now and is not the one before."""
+    """Return `epoch`, which begins now and is not `before`, with `before` in its past."""
     others = (
         before.others
         if before.boot != epoch.boot and not before.proved and _is_restart(*_off(before, epoch, ()))
@@ -84,12 +87,15 @@ def following(before: Epoch, epoch: Epoch) -> Epoch:
 
 
 def correction(old: Epoch, later: Sequence[Epoch], said: int | None = None) -> int:
-    """By how much the names of `old` must move. `later`: what came then; the clock of the newest is right.
+    """Return by how much the names of `old` must move.
 
-    Of the same boot that is known. Over a restart of the machine its names are right where a restart explains the time between,
-    those of another clock that it had where only they do so. A clock that had come further than the right one is never right.
-    What others have `said` of its error (cameras: nvr.refiling.camera_witness) counts only where a restart, or another clock that it had,
-    says so as well: they may all be wrong alike.
+    `later` are the following epochs; the clock of the newest is right.
+
+    Within one boot the difference is known. Across a reboot its names are right if a reboot explains the time in
+    between; otherwise the names of one of its former clocks are right if only they fit. A clock that was ahead of the
+    right one is never right. `said` is the error according to other clocks (cameras: nvr.refiling.camera_witness); it
+    counts only if a reboot, or one of its former clocks, confirms it, because the other clocks may all have the same
+    error.
     """
     newest = later[-1]
     if old.boot == newest.boot:
@@ -111,7 +117,7 @@ def correction(old: Epoch, later: Sequence[Epoch], said: int | None = None) -> i
 
 
 def _off(old: Epoch, new: Epoch, between: Sequence[Epoch]) -> tuple[int, int]:
-    """For how long the machine did not run from `old` to the boot of `new`, by the clocks of both; and its restarts."""
+    """Return (time that the machine did not run between `old` and the boot of `new`, by both clocks; reboots)."""
     ran = {e.boot: e.seen_us for e in between if e.boot not in (old.boot, new.boot)}
     return new.offset_us - old.end_us - sum(ran.values()), len(ran) + 1
 
@@ -121,17 +127,18 @@ def _is_restart(off_us: int, restarts: int) -> bool:
 
 
 def since_boot() -> int:
+    """Return the time since boot in µs, including suspend."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 def present(wall_us: int, first_row: int, first_gap: int) -> Epoch:
-    """Blocking. The epoch that would begin now."""
+    """Return the epoch that would begin now. Blocking."""
     up = since_boot()
     return Epoch(_BOOT_ID.read_text().strip(), wall_us - up, wall_us, first_row, first_gap, up)
 
 
 def load(path: Path) -> Epoch | None:
-    """Blocking. What the recorder before this one left; None where there is nothing that can be read."""
+    """Return the epoch that the previous recorder saved; None where it is missing or unreadable. Blocking."""
     try:
         return _epoch(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
@@ -155,7 +162,7 @@ def _epoch(said: dict[str, Any]) -> Epoch:
 
 
 def save(path: Path, epoch: Epoch) -> None:
-    """Blocking. Raises OSError."""
+    """Save the epoch by replacing the file. Blocking. Raises OSError."""
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(asdict(epoch)))
     os.replace(draft, path)

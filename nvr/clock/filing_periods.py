@@ -1,13 +1,14 @@
-"""How old is footage really, when the clock that named its files was set since?
+"""Determine how old footage really is if the clock that named its files was set since.
 
-Pure arithmetic on integers (µs), no I/O. A *period* is a stretch of file times [start, end) that the station filed while its
-wall clock ran evenly. `later_us` says how much later than that, by the monotonic clock, its footage lies on the time line of
-the clock as it is now: a step of the clock moves every period before it, and names that the recorder corrects (nvr.refiling.refiling) take
-what was counted along (`refiled`). So age is at most what the wall clock says and at
-most what the monotonic clock has counted, whoever set the clock, however often, and whatever was believed about it.
+Pure arithmetic on integers (µs), no I/O. A *period* is a range of file times [start, end) that the station filed while
+its wall clock ran evenly. `later_us` says how much later than its names the footage lies on the time line of the
+current clock, by the monotonic clock: a step of the clock moves every earlier period, and when the recorder corrects
+names (nvr.refiling.refiling) the counted offset is kept (`refiled`). The age is therefore at most what the wall clock
+says and at most what the monotonic clock has counted, whoever set the clock, however often, and whatever was believed
+about it.
 
-Time for which the machine was off is not counted: nothing was recorded meanwhile, and no clock proves how long it was. A
-person's word does (`confirmed`): what was filed before the machine's start is then as old as its name says.
+Time during which the machine was off is not counted: nothing was recorded, and no clock proves how long it was. A
+person's confirmation does (`confirmed`): what was filed before the boot is then as old as its name says.
 """
 
 from __future__ import annotations
@@ -18,33 +19,35 @@ from dataclasses import dataclass, replace
 from core.clock import DAY_US, SECOND
 from nvr.clock.plausibility import STEP_US, ClockMove
 
-BETWEEN_LOOKS_US = 120 * SECOND  # between two looks, as planned with some margin; a look may come later
-OLD_NAMES_US = 900 * SECOND  # so long a recorder may go on by the old clock: until the next keyframe
+BETWEEN_LOOKS_US = 120 * SECOND  # planned interval between two clock readings, with margin; a reading may be late
+OLD_NAMES_US = 900 * SECOND  # a recorder may continue with the old clock for this long, until the next keyframe
 MAX_PERIODS = 60
-OPEN = 2**62  # end of the present period
-AHEAD_US = DAY_US  # so far ahead of the wall clock a name may be of the present period
+OPEN = 2**62  # end of the current period
+AHEAD_US = DAY_US  # names up to this far ahead of the wall clock may belong to the current period
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
+    """A range of file times, and how much later its footage lies by the current clock."""
+
     start_us: int
-    end_us: int  # OPEN: it goes on
+    end_us: int  # OPEN: the current period
     later_us: int = 0
-    doubted: bool = False  # of before a step that nobody has proved yet
+    doubted: bool = False  # filed before a clock step that is not proved yet
 
 
 BEGINNING = (Period(0, OPEN),)
 
 
 def moved(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -> tuple[Period, ...]:
-    """The periods at the next reading. `suspended`: since this one the clock is doubted."""
+    """Return the periods at the next reading. `suspended`: the clock is doubted from this reading on."""
     periods = [replace(p, later_us=p.later_us + move.by_us) for p in periods or BEGINNING]
     if all(abs(p.later_us) <= STEP_US for p in periods if p.end_us == OPEN):
         return tuple(periods)
     margin = max(move.progress_us, BETWEEN_LOOKS_US)
     end = move.from_us + margin + OLD_NAMES_US
     closed = [replace(p, end_us=max(end, p.start_us + 1)) if p.end_us == OPEN else p for p in periods]
-    if suspended:  # the start of the machine by the clock before; names of other clocks lie elsewhere on its time line
+    if suspended:  # boot time by the previous clock; names of other clocks lie elsewhere on its time line
         began = move.began_us if move.began_us < move.from_us else None
         closed = [
             part for p in closed for part in _split(p, OPEN if began is None else began - (p.later_us - move.by_us))
@@ -53,8 +56,10 @@ def moved(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -> tup
 
 
 def refiled(periods: Sequence[Period], since_us: int, until_us: int, by_us: int, wall_us: int) -> tuple[Period, ...]:
-    """The periods when what is named in [since, until] gets names `by_us` later: it stays as old as it was. `wall_us`: at the
-    last reading, which may have been before the clock was set."""
+    """Return the periods after names in [since, until] were moved `by_us` later; the footage's age does not change.
+
+    `wall_us`: wall time at the last reading, which may have been before the clock was set.
+    """
     until = until_us + OLD_NAMES_US
     fitting = [p for p in periods if since_us < _end(p, wall_us) and until >= p.start_us]
     old = fitting or [replace(period_of(periods, since_us, until_us, wall_us), start_us=since_us, end_us=until)]
@@ -66,17 +71,17 @@ def refiled(periods: Sequence[Period], since_us: int, until_us: int, by_us: int,
 
 
 def _with_refiled(periods: list[Period], new: Period) -> list[Period]:
-    """Streams are refiled one after another, and their stretches are nearly the same."""
+    """Add a refiled period, merged with a similar one: streams are refiled one by one, with nearly the same ranges."""
     for i, p in enumerate(periods):
         same = abs(p.later_us - new.later_us) <= SECOND and p.doubted == new.doubted and p.end_us != OPEN
         if same and p.start_us <= new.end_us + OLD_NAMES_US and new.start_us <= p.end_us + OLD_NAMES_US:
             return [*periods[:i], _merged(p, new), *periods[i + 1 :]]
     at = next((i for i, p in enumerate(periods) if p.end_us == OPEN), len(periods))
-    return [*periods[:at], new, *periods[at:]]  # it was recorded before the present period
+    return [*periods[:at], new, *periods[at:]]  # it was recorded before the current period
 
 
 def _split(period: Period, at_us: int) -> list[Period]:
-    """What was filed before the machine's start may be right; what was filed since shares its clock."""
+    """Split at the boot: what was filed before it may be right, what was filed after it shares its clock."""
     if period.end_us <= at_us:
         return [replace(period, doubted=True)]
     if period.start_us >= at_us:
@@ -85,45 +90,48 @@ def _split(period: Period, at_us: int) -> list[Period]:
 
 
 def proved(periods: Sequence[Period]) -> tuple[Period, ...]:
-    """Deletion by age goes on without a person's word: what was counted stays."""
+    """Return the periods after deletion by age resumed without a person's confirmation: the counted offsets stay."""
     return tuple(replace(p, doubted=False) for p in periods)
 
 
 def confirmed(periods: Sequence[Period], ahead_us: int) -> tuple[Period, ...]:
-    """A person says that the wall clock, `ahead_us` before the plausible time, is right, and so are the names of before."""
+    """Return the periods after a person confirmed the wall clock, which is `ahead_us` ahead of the plausible time.
+
+    Names from before the step are then right as well.
+    """
     return tuple(replace(p, later_us=p.later_us - ahead_us, doubted=False) if p.doubted else p for p in periods)
 
 
 def needed(periods: Sequence[Period], wall_us: int, longest_us: int) -> tuple[Period, ...]:
-    """Without those of which all is older than twice the longest promise by any clock; and few."""
+    """Return at most MAX_PERIODS periods, without those entirely older than twice the longest promise by any clock."""
     return _few([p for p in periods if p.end_us == OPEN or p.end_us + max(0, p.later_us) > wall_us - 2 * longest_us])
 
 
 def _few(periods: Sequence[Period]) -> tuple[Period, ...]:
     kept = list(periods)
-    while len(kept) > MAX_PERIODS:  # a clock that creeps without end
+    while len(kept) > MAX_PERIODS:  # a clock that is set again and again by small amounts
         at = min(range(len(kept) - 2), key=lambda i: abs(kept[i + 1].later_us - kept[i].later_us))
         kept[at : at + 2] = [_merged(kept[at], kept[at + 1])]
     return tuple(kept)
 
 
 def _merged(a: Period, b: Period) -> Period:
-    """As young as the younger of both."""
+    """Return both periods as one, as young as the younger one."""
     start, end = min(a.start_us, b.start_us), max(a.end_us, b.end_us)
     return Period(start, end, max(a.later_us, b.later_us), a.doubted and b.doubted)
 
 
 def period_of(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int) -> Period:
-    """In which period footage of [start, end) was recorded; the latest in true time where several have such names."""
+    """Return the period in which footage of [start, end) was recorded; the latest in true time where several match."""
     fitting = [p for p in periods if start_us < _end(p, wall_us) and end_us >= p.start_us]
     if fitting:
         return max(fitting, key=lambda p: p.later_us)
-    above = [p for p in periods if p.start_us > end_us]  # refiled by the recorder: it has the next period's clock
+    above = [p for p in periods if p.start_us > end_us]  # refiled by the recorder, so it has the next period's clock
     return min(above, key=lambda p: p.start_us) if above else BEGINNING[0]
 
 
 def later_us(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int) -> int:
-    """How much later than its name says footage of [start, end) was recorded, as seen from the clock now."""
+    """Return how much later than its name says footage of [start, end) was recorded, seen from the current clock."""
     return period_of(periods, start_us, end_us, wall_us).later_us
 
 
@@ -132,22 +140,22 @@ def _end(period: Period, wall_us: int) -> int:
 
 
 def least_later_us(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int) -> int:
-    """The least of it for any footage in [start, end)."""
+    """Return the smallest `later_us` of any footage in [start, end)."""
     edges = [edge for p in periods for edge in (p.start_us, _end(p, wall_us), p.start_us + 1, _end(p, wall_us) + 1)]
     return min(later_us(periods, at, at, wall_us) for at in (start_us, *(e for e in edges if start_us < e < end_us)))
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Periods in a row that tell the same time within a day: within them names are in the order of recording."""
+    """Consecutive periods whose `later_us` agree within a day; within them names are in the order of recording."""
 
     periods: tuple[Period, ...]
-    from_us: int  # names of it lie in [from, until)
+    from_us: int  # its names lie in [from, until)
     until_us: int
 
 
 def phases(periods: Sequence[Period]) -> list[Phase]:
-    """All periods in the order in which they were recorded."""
+    """Return all periods, grouped, in the order in which they were recorded."""
     groups: list[list[Period]] = []
     for period in periods:
         if groups and abs(period.later_us - groups[-1][0].later_us) < DAY_US:
@@ -159,7 +167,6 @@ def phases(periods: Sequence[Period]) -> list[Phase]:
 
 def _phase(group: Sequence[Period], periods: Sequence[Period]) -> Phase:
     first = min(p.start_us for p in group)
-    below = max(
-        (p.end_us for p in periods if p.end_us <= first), default=0
-    )  # names between two periods belong to the later one
+    # Names between two periods belong to the later one.
+    below = max((p.end_us for p in periods if p.end_us <= first), default=0)
     return Phase(tuple(group), min(below, first), max(p.end_us for p in group))

@@ -1,16 +1,17 @@
-"""Is the station's wall clock plausible enough to delete footage by age?
+"""Decide whether the station's wall clock is plausible enough to delete footage by age.
 
-Pure arithmetic on integers (µs), no I/O. The *plausible time* is the wall time that was believed last plus what the
-monotonic clock has counted since. Where the wall clock leaves it by more than a minute, deletion by age is suspended until
+Pure arithmetic on integers (µs), no I/O. The *plausible time* is the last plausible wall time plus what the monotonic
+clock has counted since. If the wall clock deviates from it by more than a minute, deletion by age is suspended until
 
-- the wall clock comes back to it (the step is undone),
-- a time service has kept the kernel's clock, without another step, for ten minutes, and the step was shorter than the shortest
-  promise: of a greater one the service may be the cause,
+- the wall clock returns to it (the step is undone),
+- a time service has kept the kernel's clock for ten minutes without another step, and the step was shorter than the
+  shortest promise (the service itself may be the cause of a larger one),
 - a person confirms the time (`nvr.archive.retention_clock.confirm`), or
-- it has run evenly for as long as footage is promised: what was recorded before the step is then too old by any clock.
+- the clock has run evenly for as long as footage is promised: footage from before the step is then too old by any
+  clock.
 
-Over a reboot nothing counts; the wall clock may then be ahead by ten minutes, and what lies beyond is to be proved.
-Whatever is believed, footage is never older than the monotonic clock says (nvr.clock.filing_periods).
+Across a reboot nothing is counted; the wall clock may then be ahead by the uptime plus ten minutes, more must be
+proved. Whatever is believed, footage is never older than the monotonic clock says (nvr.clock.filing_periods).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from enum import StrEnum
 from core.clock import SECOND
 
 STEP_US = 60 * SECOND
-REBOOT_US = 600 * SECOND  # what a reboot takes, at most
+REBOOT_US = 600 * SECOND  # longest reboot
 NTP_PROOF_US = 600 * SECOND
-PROGRAM_US = 1_767_225_600 * SECOND  # 2026-01-01: a clock that says an earlier time than the program's is wrong
+PROGRAM_US = 1_767_225_600 * SECOND  # 2026-01-01: a clock with a time before the program's release is wrong
 
 
 class Suspicion(StrEnum):
@@ -37,14 +38,14 @@ class ClockSnapshot:
     """The clocks at one moment."""
 
     wall_us: int  # since 1970
-    uptime_us: int  # since the machine's start; counts evenly
-    boot: str  # names this start of the machine
-    ntp: bool | None = None  # a time service keeps the wall clock; None: not known
+    uptime_us: int  # since boot; monotonic
+    boot: str  # identifies this boot
+    ntp: bool | None = None  # a time service keeps the wall clock; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPromise:
-    """How long footage is promised to be kept, µs."""
+    """How long footage must be kept, µs."""
 
     longest_us: int
     shortest_us: int
@@ -52,15 +53,15 @@ class RetentionPromise:
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """What is known at the last reading. While suspended `plausible_us` goes on by the monotonic clock alone."""
+    """State after the last reading. While suspended, `plausible_us` advances by the monotonic clock alone."""
 
     boot: str
     uptime_us: int
     wall_us: int
     plausible_us: int
     suspicion: Suspicion = Suspicion.NONE
-    steady_us: int = 0  # without another step since the last one
-    ntp_us: int = 0  # of it kept by a time service
+    steady_us: int = 0  # time since the last step
+    ntp_us: int = 0  # the part of it during which a time service kept the clock
 
     @property
     def suspended(self) -> bool:
@@ -74,12 +75,12 @@ class ClockState:
 
 @dataclass(frozen=True, slots=True)
 class ClockMove:
-    """What the wall clock did between two readings, measured by the monotonic clock."""
+    """Change of the wall clock between two readings, compared with the monotonic clock."""
 
-    from_us: int  # wall time at the reading before
+    from_us: int  # wall time at the previous reading
     to_us: int  # … and at this one
-    progress_us: int  # by the monotonic clock; 0 over a reboot, where it is not known
-    began_us: int  # by the clock before, when the machine started; `from_us` over a reboot
+    progress_us: int  # by the monotonic clock; 0 across a reboot, where it is unknown
+    began_us: int  # boot time by the previous clock; `from_us` across a reboot
 
     @property
     def by_us(self) -> int:
@@ -88,13 +89,18 @@ class ClockMove:
 
 @dataclass(frozen=True, slots=True)
 class ClockJudgement:
+    """The state after a reading, what changed, and how the clock moved."""
+
     state: ClockState
-    change: str = ""  # suspended, returned, ntp, time, person: what has just happened; empty: nothing new
+    change: str = ""  # what has just happened: suspended, returned, ntp, time, person; empty: no change
     move: ClockMove | None = None
 
 
 def first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
-    """The first reading ever; `newest_us`: end of the newest footage. The machine has run since before it, or has not."""
+    """Judge the first reading ever. `newest_us`: end of the newest footage; None: there is none.
+
+    The clock is plausible if it agrees with that within a minute back and the uptime plus a reboot ahead.
+    """
     state = ClockState(reading.boot, reading.uptime_us, reading.wall_us, reading.wall_us)
     if newest_us is None:
         return ClockJudgement(state)
@@ -105,7 +111,7 @@ def first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
 
 
 def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise) -> ClockJudgement:
-    """The next reading."""
+    """Judge the next reading."""
     same_boot = reading.boot == before.boot and reading.uptime_us >= before.uptime_us
     progress = reading.uptime_us - before.uptime_us if same_boot else 0
     began = before.wall_us - before.uptime_us if same_boot else before.wall_us
@@ -129,7 +135,7 @@ def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise)
 
 
 def confirmed(state: ClockState) -> ClockState:
-    """A person says that the wall clock was right at the last reading."""
+    """Return the state after a person confirmed the wall clock of the last reading."""
     return _believed(state)
 
 

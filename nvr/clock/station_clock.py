@@ -1,7 +1,7 @@
-"""The station's own clock: steady time that no setting of the clock disturbs, and what is to be added to make it wall time.
+"""The station's clock: steady time, which ignores changes of the wall clock, and the correction to wall time.
 
-Arrival is measured in steady time: microseconds that look like wall time and begin with it, but go on evenly when
-somebody, or NTP, sets the clock.
+Arrival times are steady time: microseconds that start at the wall time but advance evenly when a person or NTP sets the
+clock.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from collections.abc import Callable
 
 from core.clock import SECOND, Clock, to_microseconds
 
-STEP_US = SECOND // 2  # a larger difference is a step; a smaller one NTP's slewing
+STEP_US = SECOND // 2  # a larger difference is a step, a smaller one slewing by NTP
 
 
 class StationClock:
-    """`read` gives steady time. `on_step` hears of each step of wall time, µs."""
+    """Provides steady time with `read`, and calls `on_step` with each step of the wall time in µs."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._origin_us = to_microseconds(clock.now()) - round(clock.monotonic() * SECOND)
         self.correction_us = 0  # wall time minus steady time
-        self._settled_us = 0  # the same, as of the last step
-        self.since_us = to_microseconds(clock.now())  # wall time of the last step, or of the beginning
+        self._settled_us = 0  # the same at the last step, following slewing since
+        self.since_us = to_microseconds(clock.now())  # wall time of the last step, or of the start
         self.on_step: Callable[[int], None] | None = None
 
     def read(self) -> int:
-        """Steady time, µs."""
+        """Return steady time in µs; detect steps of the wall clock."""
         steady = self._origin_us + round(self._clock.monotonic() * SECOND)
         self.correction_us = to_microseconds(self._clock.now()) - steady
         by = self.correction_us - self._settled_us
@@ -34,6 +34,6 @@ class StationClock:
             if self.on_step is not None:
                 self.on_step(by)
             self.since_us = steady + self.correction_us
-        elif abs(by) > STEP_US // 10:  # slewed: what is compared with follows
+        elif abs(by) > STEP_US // 10:  # slewing: let the reference follow, or it would add up to a step
             self._settled_us += by // 10
         return steady

@@ -1,17 +1,18 @@
-"""From media time to wall time: when was a picture, or a run of sound, taken?
+"""Map media time to wall time: when was a picture, or a run of audio, captured?
 
-Media time counts as the camera's clock does, which may run slow or fast, jump, stand still or be stated at a wrong
-rate. What is sure is that nothing arrives before it was taken. So media time is laid on the station's time of arrival:
-the least delayed picture of late lies at its arrival, the others keep their distance from it.
+Media time follows the camera's clock, which may run slow or fast, jump, stop or have a wrong nominal rate. The only
+certainty is that nothing arrives before it was captured. Media time is therefore placed on the station's time of
+arrival: the least delayed of the recent pictures is placed at its arrival, the others keep their distance from it.
 
-- A clock that is right is followed tick by tick; small errors are drawn right between two files (`slew`).
-- A clock that runs slow or fast is measured (`_Rate`), and durations are stretched or shortened.
-- A step forward is taken out of the picture before which it shows: the stream would run ahead of its arrival.
-- Behind its arrival a stream lies because it was delayed, and then it catches up, faster than time itself; or because
-  the camera's clock stood still, and then it is placed at its arrival and a hole is left.
+- A correct clock is followed tick by tick; small errors are corrected between two files (`slew`).
+- The rate of a slow or fast clock is measured (`_Rate`), and durations are stretched or shortened.
+- A forward step is removed before the picture at which it appears: otherwise the stream would run ahead of its arrival.
+- A stream falls behind its arrival either because it was delayed, and then it catches up faster than real time; or
+  because the camera's clock stopped, and then it is placed at its arrival and a gap remains.
 
-Placed times are in 1/90,000 s of the station's steady time (nvr.clock.station_clock); they never run backwards. The camera's
-sender reports (RFC 3550 6.4.1) may draw a right clock by no more than `MAX_DELAY`: they lie too often.
+Placed times are in units of 1/90,000 s of the station's steady time (nvr.clock.station_clock) and never decrease. The
+camera's sender reports (RFC 3550 6.4.1) may correct a correct clock by at most `MAX_DELAY`, because they are often
+wrong.
 """
 
 from __future__ import annotations
@@ -20,28 +21,29 @@ from itertools import accumulate, pairwise
 
 from core.units import MEDIA_CLOCK, media_to_us, us_to_media
 
+# Times below are in 90 kHz units. The lag of a picture is its arrival minus its placed time.
 MAX_SLEW = MEDIA_CLOCK // 20  # correction between two files
-AHEAD = 35 * MEDIA_CLOCK // 100  # before its arrival: that cannot be
-BEHIND = 75 * MEDIA_CLOCK // 100  # after its arrival: not by the network's usual delay
-GROWTH = 3 * MEDIA_CLOCK // 10  # of the lag from one run to the next
-STANDING = MEDIA_CLOCK // 1000  # distance of pictures whose timestamps do not go on
-TOLERANCE = MEDIA_CLOCK // 4  # of the least delayed picture of a second
-SETTLED = MEDIA_CLOCK // 20
-PAUSE = 7 * MEDIA_CLOCK // 10  # without anything: then what comes may be late
-SPARSE = PAUSE  # between two arrivals: then each picture's own arrival says more than any measure of many
+AHEAD = 35 * MEDIA_CLOCK // 100  # a placed time further before the arrival is impossible
+BEHIND = 75 * MEDIA_CLOCK // 100  # a larger lag exceeds the usual delay of the network
+GROWTH = 3 * MEDIA_CLOCK // 10  # usual limit for the growth of the lag from one run to the next
+STANDING = MEDIA_CLOCK // 1000  # pictures closer than this have a stopped clock
+TOLERANCE = MEDIA_CLOCK // 4  # accepted error of the least delayed picture of a window
+SETTLED = MEDIA_CLOCK // 20  # … while a correction is in progress
+PAUSE = 7 * MEDIA_CLOCK // 10  # after a pause this long, the next data may be late
+SPARSE = PAUSE  # between two arrivals; from here on each picture's own arrival is more exact than a statistic
 SPARSE_AHEAD, SPARSE_BEHIND = MEDIA_CLOCK // 2, 6 * MEDIA_CLOCK // 10
-BACKLOG = 6 * MEDIA_CLOCK // 10  # media at once that prove a delay
-CATCHING_UP = 10 * MEDIA_CLOCK  # a delay is over by then
-MAX_DELAY = 3 * MEDIA_CLOCK // 10  # of the network, by the camera's sender reports
+BACKLOG = 6 * MEDIA_CLOCK // 10  # media that arrives at once and proves a delay
+CATCHING_UP = 10 * MEDIA_CLOCK  # longest time to catch up after a delay
+MAX_DELAY = 3 * MEDIA_CLOCK // 10  # largest delay of the network that sender reports may state
 REPORTS_AGREE_US = 50_000
-GOOD_RATE = 3_000  # ppm; a clock nearer to the right rate than that is right
+GOOD_RATE = 3_000  # ppm; a clock with a smaller rate error counts as correct
 WINDOW = MEDIA_CLOCK
 WINDOWS = 8
 PPM = 1_000_000
 
 
 class _Rate:
-    """How fast media time runs: its lower envelope of arrival, a point a second."""
+    """Measures how fast media time runs: the lower envelope of arrival over media time, with one point per window."""
 
     __slots__ = ("_best", "_until", "points")
 
@@ -50,13 +52,13 @@ class _Rate:
         self.restart()
 
     def restart(self) -> None:
-        """What was measured before is of another time line."""
+        """Discard the measurements, because they belong to another time line."""
         self.points.clear()
         self._until: int | None = None
         self._best: tuple[int, int] | None = None
 
     def observe(self, media: int, arrival: int) -> bool:
-        """True where a window ends with this picture; then `points` has one more."""
+        """Record a picture; return True where a window ends with it and `points` has a new point."""
         if self._until is None:
             self._until = arrival + WINDOW
         if self._best is None or arrival - media <= self._best[1] - self._best[0]:
@@ -69,7 +71,7 @@ class _Rate:
 
     @property
     def ppm(self) -> int | None:
-        """Station's time by media time, in millionths; None before it is known."""
+        """Station time per media time in ppm; None before it is known."""
         if len(self.points) < 3:
             return None
         (media, arrival), (last_media, last_arrival) = self.points[0], self.points[-1]
@@ -79,7 +81,7 @@ class _Rate:
 
 
 class WallClock:
-    """One track of one session. `ticks` of media time are in 1/`rate` s, everything else in 1/90,000 s unless it says µs."""
+    """Wall clock of one track of one session. Times are in 1/90,000 s unless the name says µs."""
 
     __slots__ = (
         "_arrival",
@@ -104,20 +106,20 @@ class WallClock:
     def __init__(self) -> None:
         self.offset_us: int | None = None  # the camera's clock minus ours
         self.correction_us = 0  # wall time minus steady time
-        self.jumps = 0  # how often the stream was placed anew
+        self.jumps = 0  # how often the time line was broken
         self._rate = _Rate()
         self.restart()
 
     def restart(self) -> None:
-        """A new session: media times start over."""
-        self.shift: int | None = None  # placed minus media time, of the newest picture
-        self._ppm = PPM  # of the camera's clock, where it is not right
-        self._pace = PPM  # by which durations are multiplied now
+        """Start a new session, whose media times are unrelated to the previous ones."""
+        self.shift: int | None = None  # placed minus media time of the newest picture
+        self._ppm = PPM  # measured rate of the camera's clock; PPM where it is correct
+        self._pace = PPM  # current factor of durations, ppm
         self._media = self._placed = self._arrival = self._lag = 0  # of the newest picture
         self._distances = (0, 0)  # between the newest pictures; 0: unknown
         self._usual_wait = 0  # between two arrivals
-        self._catching = 0  # arrival until which a delay may last; 0: none
-        self._pressed = False  # runs had to be fitted to their arrival since the clock was looked at last
+        self._catching = 0  # arrival until which the stream may catch up after a delay; 0: no delay
+        self._pressed = False  # a run was fitted to its arrival since the last `_settle`
         self._best: int | None = None  # smallest lag since the last slew
         self._reports: list[int] = []
         self._rate.restart()
@@ -125,9 +127,9 @@ class WallClock:
     # placing
 
     def place(self, time: int, durations: list[int], arrival_us: int) -> tuple[int, list[int]]:
-        """Lay a run of pictures on the station's time: (place of the first, durations).
+        """Place a run of pictures on the station's time; return (place of the first, durations).
 
-        `time` is the first one's media time, the last of `durations` is a guess. All had arrived at `arrival_us`.
+        `time` is the media time of the first one; the last of `durations` is a guess. All had arrived at `arrival_us`.
         """
         arrival = us_to_media(arrival_us)
         media = time + sum(durations) - durations[-1]
@@ -144,8 +146,10 @@ class WallClock:
         return self._pace == PPM and -AHEAD <= lag <= BEHIND and not self._catching and lag - self._lag < GROWTH
 
     def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
-        """The run came after a pause and lies behind its arrival: only the next one (`resolve`) shows whether it was
-        delayed, or whether the camera's clock stood still meanwhile."""
+        """Return whether the run came after a pause and lies behind its arrival.
+
+        Only the next run (`resolve`) shows whether it was delayed or the camera's clock stopped during the pause.
+        """
         arrival = us_to_media(arrival_us)
         media = time + sum(durations) - durations[-1]
         if self.shift is None or self._catching or self._is_ordinary(lag := arrival - media - self.shift):
@@ -155,14 +159,17 @@ class WallClock:
         return sudden and self._was_paused(arrival) and backlog < BACKLOG and self._usual_wait < SPARSE
 
     def resolve(self, doubtful: tuple[int, int], following: tuple[int, int]) -> None:
-        """(media time of its newest picture, arrival in µs) of the run in doubt and of the one behind it."""
+        """Decide about a run in doubt.
+
+        Arguments: (media time of the newest picture, arrival in µs) of the run in doubt and of the next one.
+        """
         (media, arrival), (next_media, next_arrival) = doubtful, following
         waited = us_to_media(next_arrival - arrival)
         if self._paced(next_media - media) >= waited + waited // 8:
             self._catching = us_to_media(arrival) + CATCHING_UP
 
     def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:
-        """The first run: its newest picture lies at its arrival. A step of the clock in it is none of time."""
+        """Place the first run: its newest picture lies at its arrival. A step of the clock inside it is removed."""
         if len(durations) > 1 and max(durations[:-1]) > MEDIA_CLOCK:
             usual = sorted(durations)[len(durations) // 2] if len(durations) > 3 else MEDIA_CLOCK // 8
             durations = [d if d < max(MEDIA_CLOCK, 8 * usual) else min(usual, MEDIA_CLOCK) for d in durations]
@@ -171,7 +178,7 @@ class WallClock:
         return start, durations
 
     def _note(self, media: int, placed: tuple[int, list[int]], arrival: int) -> None:
-        """Remember the newest picture, and look at the clock's rate once a second."""
+        """Store the newest picture, and check the clock's rate once per window."""
         start, durations = placed
         newest = start + sum(durations) - durations[-1]
         wait = arrival - self._arrival
@@ -189,7 +196,11 @@ class WallClock:
             self._settle()
 
     def _place_odd(self, time: int, durations: list[int], arrival: int) -> tuple[int, list[int]]:
-        """Distances from the newest picture placed before: of the run's first picture, then from picture to picture."""
+        """Place a run that is out of the ordinary.
+
+        `steps` are the distances from the newest picture placed before to the run's first, then from picture to
+        picture.
+        """
         steps = [self._paced(step) for step in (time - self._media, *durations[:-1])]
         lag = arrival - self._placed - sum(steps)
         if (self._usual_wait or arrival - self._arrival) >= SPARSE:
@@ -201,14 +212,16 @@ class WallClock:
         elif lag > BEHIND or self._catching:
             steps = self._behind(steps, lag, arrival)
         places = list(accumulate(steps, initial=self._placed))[1:]
-        for i, place in enumerate(places):  # no two pictures at one instant
+        for i, place in enumerate(places):  # placed times must increase
             places[i] = max(place, (places[i - 1] if i else self._placed) + 1)
         last = max(1, self._paced(durations[-1]))
         return places[0], [*(b - a for a, b in pairwise(places)), last]
 
     def _sparse(self, steps: list[int], lag: int, arrival: int) -> list[int]:
-        """Pictures a second or more apart keep their distance, or lie at their arrival. Many that come at once were collected since
-        the ones before: the first are as old as the pause is long."""
+        """Place pictures that are about a second or more apart: keep their distance, or place them at their arrival.
+
+        Many pictures that arrive at once were collected since the previous ones: the first may be as old as the pause.
+        """
         self._catching, self._pace = 0, PPM
         collected = min(self._usual_wait or arrival - self._arrival, CATCHING_UP) if sum(steps[1:]) >= BACKLOG else 0
         if -SPARSE_AHEAD <= lag <= max(SPARSE_BEHIND, collected):
@@ -222,7 +235,7 @@ class WallClock:
         return ticks if self._pace == PPM else ticks * self._pace // PPM
 
     def _without_steps(self, steps: list[int], lag: int, arrival: int) -> list[int]:
-        """The run would end after it arrived: take steps of the clock out of it, else press it together."""
+        """Correct a run that would end after it arrived: remove steps of the clock from it, otherwise compress it."""
         usual = sorted(steps)[len(steps) // 2] if len(steps) > 2 else min(self._distances)
         paused = self._was_paused(arrival)
         while lag < -AHEAD:
@@ -238,17 +251,17 @@ class WallClock:
         return steps
 
     def _spread(self, steps: list[int], lag: int) -> list[int]:
-        """The clock stands, or ffmpeg holds it: time goes by between the pictures whose timestamps do not go on."""
+        """Distribute the lag over pictures whose timestamps do not advance because the clock (or ffmpeg) stopped."""
         self._pressed, self._catching = True, 0
         share = lag // _standing(steps)
         return [step + share if step < STANDING else step for step in steps]
 
     def _was_paused(self, arrival: int) -> bool:
-        """Nothing came for longer than usual."""
+        """Return whether nothing arrived for longer than usual."""
         return arrival - self._arrival > max(PAUSE, 5 * self._usual_wait // 2)
 
     def _behind(self, steps: list[int], lag: int, arrival: int) -> list[int]:
-        """The run arrived late: is it delayed, did the camera's clock stand, or does it run slow?"""
+        """Correct a run that arrived late: it is delayed, or the camera's clock stopped, or it runs slow."""
         if lag <= BEHIND:
             self._catching = 0
             return steps
@@ -266,7 +279,7 @@ class WallClock:
         return _fitted(steps, arrival - self._placed)
 
     def _at_arrival(self, steps: list[int], lag: int) -> list[int]:
-        """Leave a hole before the run: nothing came."""
+        """Leave a gap before the run: nothing was sent during that time."""
         self._new_line()
         return [steps[0] + lag, *steps[1:]]
 
@@ -276,7 +289,7 @@ class WallClock:
         self._rate.restart()
 
     def _settle(self) -> None:
-        """Choose the pace of the next second: the clock's own rate, and what is needed to be right again."""
+        """Choose the pace of the next window: the clock's own rate, plus what removes the remaining error."""
         known = self._rate.ppm
         media, arrival = self._rate.points[-1]
         error = arrival - self._line(media)
@@ -294,15 +307,15 @@ class WallClock:
 
     @property
     def ppm(self) -> int:
-        """How long a second of the camera's clock lasts, µs."""
+        """Length of a second of the camera's clock, µs."""
         return self._ppm
 
     def _line(self, media: int) -> int:
-        """Where a picture of a moment ago lies."""
+        """Return the placed time of a recent picture."""
         return self._placed - self._paced(self._media - media)
 
     def move(self, by: int) -> None:
-        """Everything from the newest run on lies `by` later."""
+        """Move everything from the newest run on `by` later."""
         assert self.shift is not None
         self.shift += by
         self._placed += by
@@ -310,11 +323,14 @@ class WallClock:
     # wall time
 
     def wall(self, placed: int) -> int:
-        """µs UTC of a placed time."""
+        """Convert a placed time to µs UTC."""
         return media_to_us(placed) + self.correction_us
 
     def slew(self) -> int:
-        """Between two files, draw a clock that is right towards arrival, or the camera's own time; returns by how much."""
+        """Correct a correct clock towards arrival, or the camera's own time; return by how much.
+
+        Called between two files.
+        """
         if self.shift is None or self._best is None or self._pace != PPM or self._catching:
             return 0
         wanted = self._best
@@ -329,7 +345,7 @@ class WallClock:
     # sender reports
 
     def report(self, camera_us: int, time: int) -> None:
-        """The camera says that its clock read `camera_us` at media time `time`."""
+        """Process a sender report: the camera's clock read `camera_us` at media time `time`."""
         if self.shift is None:
             return
         self.offset_us = camera_us - self.wall(self._placed + self._paced(time - self._media))
@@ -337,7 +353,7 @@ class WallClock:
 
     @property
     def _trusted(self) -> int | None:
-        """How much later (90 kHz) the camera's clock says that its pictures were taken; None where it is not to be believed."""
+        """How much later (90 kHz) the camera's clock says its pictures were captured; None where it is not trusted."""
         if len(self._reports) < 3 or max(self._reports) - min(self._reports) > REPORTS_AGREE_US:
             return None
         by = us_to_media(self._reports[-1])
@@ -345,7 +361,7 @@ class WallClock:
 
 
 class KnownTimes(WallClock):
-    """Media time is already the station's: pictures fetched from a camera's card."""
+    """Wall clock for media time that is already the station's: pictures fetched from a camera's SD card."""
 
     def place(self, time: int, durations: list[int], arrival_us: int) -> tuple[int, list[int]]:
         self.shift = self.shift or 0
@@ -359,12 +375,12 @@ class KnownTimes(WallClock):
 
 
 def _standing(steps: list[int]) -> int:
-    """How many pictures have hardly a later timestamp than the one before."""
+    """Return how many pictures have hardly a later timestamp than the previous one."""
     return sum(step < STANDING for step in steps)
 
 
 def _fitted(steps: list[int], room: int) -> list[int]:
-    """Distances in proportion that add up to `room`."""
+    """Scale the distances so that they add up to `room`."""
     total = sum(steps)
     if total <= 0:
         return [room // len(steps)] * len(steps)

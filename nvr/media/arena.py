@@ -1,4 +1,4 @@
-"""Arenas: memory that what many cameras sent is read into, as Python, NumPy and the kernel see it."""
+"""Arenas: shared read buffers for the data of many cameras, visible to Python, NumPy and the kernel."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from nvr.media.iovec import address_of
 
-HEAD = 20  # bytes of an interleaved frame that are looked at
+HEAD = 20  # bytes of an interleaved frame that the batch depacketizer inspects
 
 
 class Arena:
-    """Bytes as Python and as NumPy see them, and how many batches of writing still need them."""
+    """A buffer, its Python and NumPy views, and the number of pending write batches that refer to it."""
 
     def __init__(self, buffer: Any):
         self.users = 0
@@ -24,17 +24,17 @@ class Arena:
         self.view = memoryview(buffer)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
         self.base = address_of(buffer)
-        # heads[p] are the HEAD bytes from p on; the last positions have none.
+        # heads[p] is a view of the HEAD bytes that begin at p; the last HEAD - 1 positions have no row.
         size = len(self.bytes) - HEAD + 1
         self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, HEAD), (1, 1), writeable=False)
         self.words: npt.NDArray[np.uint32] = np.ndarray((size,), ">u4", buffer, strides=(1,))
 
 
 class ArenaPool:
-    """Arenas in anonymous memory, of which untouched pages cost nothing.
+    """Arenas in anonymous memory; pages that were never written use no physical memory.
 
-    `take` for reading, `hold` once for each batch of writing that refers to it, `release` when that is done
-    (any thread).
+    Call `take` to get a buffer to read into, `hold` once for each write batch that refers to it, and `release` when
+    that batch is written. Thread-safe.
     """
 
     def __init__(self, size: int):

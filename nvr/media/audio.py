@@ -1,7 +1,8 @@
-"""Audio access units: G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr and AAC-lbr), and their place in fragmented MP4.
+"""Audio depacketizer for G.711 (RFC 3551) and AAC (RFC 3640, AAC-hbr and AAC-lbr), and audio boxes of fragmented MP4.
 
-Sound is recorded only where a camera's entry asks for it. It lies in fragments of its own (track 2)
-between the video fragments of the same file, so that the video can be taken out by boxes alone.
+Input are RTP payloads in order, output are runs of samples with their times. Audio is recorded only for cameras whose
+registry entry enables it. It is stored in fragments of its own (track 2) between the video fragments of the same file,
+so that removing whole boxes is enough to extract the video.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from dataclasses import dataclass
 
 from nvr.rtsp.sdp import AudioTrack
 
-AAC_FRAME = 1024  # samples
-MAX_WAITING = 1_000_000  # bytes between two flushes
-MAX_UNITS = 64  # access units of a packet: 4 s at 16 kHz
+AAC_FRAME = 1024  # samples per frame
+MAX_WAITING = 1_000_000  # bytes buffered between two flushes
+MAX_UNITS = 64  # access units in one packet: 4 s at 16 kHz
 MAX_STEP_SECONDS = 10
 TRACK = 2
 
 
 @dataclass(slots=True)
 class AudioRun:
-    """Consecutive sound. `time` in units of the track's rate, unwrapped; sizes in bytes, durations in samples."""
+    """Consecutive audio samples.
+
+    `time` is unwrapped, in units of the track's rate; sizes in bytes, durations in samples.
+    """
 
     time: int
     sizes: list[int]
@@ -29,18 +33,18 @@ class AudioRun:
 
 
 class AudioAssembler:
-    """One audio track of one session."""
+    """Depacketizer of one audio track of one session."""
 
     def __init__(self, track: AudioTrack):
         self.track = track
         self.frames = 0
         self._ts = -1
         self._time = 0
-        self._end = 0  # of what came last
+        self._end = 0  # end time of the newest samples
         self._run: AudioRun | None = None
 
     def push(self, payload: memoryview, ts: int) -> None:
-        """One RTP payload; what cannot be read is dropped."""
+        """Process one RTP payload; drop it if it cannot be parsed."""
         self._advance(ts)
         if self.track.codec == "aac":
             self._aac(payload)
@@ -48,18 +52,28 @@ class AudioAssembler:
             self._add(payload, len(payload) // self.track.channels)
 
     def _advance(self, ts: int) -> None:
-        """Sound is in order: a timestamp that goes back, or far away, says that the camera's clock was set."""
+        """Update the time from an RTP timestamp.
+
+        Audio has no reordering: a timestamp that goes back or steps more than MAX_STEP_SECONDS means that the camera's
+        clock was set. The samples then continue at the end of the previous ones.
+        """
         if self._ts >= 0:
             delta = ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
             self._time = self._time + delta if 0 <= delta <= MAX_STEP_SECONDS * self.track.rate else self._end
         self._ts = ts
 
     def restart(self) -> None:
-        """Another source: its first timestamp has nothing to do with those before; its sound follows what came last."""
+        """Start over for another source.
+
+        Its timestamps are unrelated to the previous ones, so its samples continue at the end of the previous samples.
+        """
         self._time, self._ts = self._end, -1
 
     def _aac(self, payload: memoryview) -> None:
-        """Access units behind their headers (RFC 3640, 3.2.1): of each its size, in 13 of 16 bits or in 6 of 8."""
+        """Parse the AU headers (RFC 3640, 3.2.1) and add the access units.
+
+        A header holds the AU size in 13 of 16 bits (AAC-hbr) or in 6 of 8 bits (AAC-lbr).
+        """
         if len(payload) < 2:
             return
         bits, width = payload[0] << 8 | payload[1], self.track.header_bytes
@@ -75,7 +89,7 @@ class AudioAssembler:
             at += size
 
     def _add(self, data: memoryview, duration: int, behind: int = 0) -> None:
-        """Samples that begin `behind` the packet's timestamp."""
+        """Append samples that begin `behind` samples after the packet's timestamp."""
         if self._run is None:
             self._run = AudioRun(self._time + behind, [], [], bytearray())
         self._end = self._time + behind + duration
@@ -88,17 +102,17 @@ class AudioAssembler:
         self.frames += 1
 
     def take(self) -> AudioRun | None:
-        """What came since the last call."""
+        """Return the samples received since the last call; None if there are none."""
         run, self._run = self._run, None
         return run
 
     def unwrapped(self, ts: int) -> int | None:
-        """Time of an RTP timestamp near the present one, in units of the rate; None before the first packet."""
+        """Return the time of an RTP timestamp near the current one, in units of the rate; None before any packet."""
         return self._time + ((ts - self._ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000 if self._ts >= 0 else None
 
 
 def sample_entry(track: AudioTrack) -> bytes:
-    """`mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
+    """Return the sample entry: `mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
     kind = {"aac": b"mp4a", "pcma": b"alaw", "pcmu": b"ulaw"}[track.codec]
     body = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
     if track.codec == "aac":
@@ -118,7 +132,7 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 
 def moof(sequence: int, time: int, run: AudioRun) -> bytes:
-    """`moof` for a run of sound at `time` of the track; ends with the mdat's own header."""
+    """Return the `moof` of an audio run at `time` of the track, followed by the `mdat` header."""
     trun = 20 + 8 * len(run.sizes)
     traf = 8 + 16 + 20 + trun
     size = 8 + 16 + traf

@@ -1,7 +1,8 @@
-"""RTP packets of a sound track: which belong to it (RFC 3550 5.1), as nvr.media.rtp does for pictures.
+"""Receive the RTP packets of an audio track (RFC 3550 5.1), as nvr.media.rtp does for video.
 
-An old session's packets (another SSRC) are foreign while the known source goes on sending; when it has fallen silent the
-other is the source (nvr.media.ssrc), and numbers and timestamps start over. A packet that came before is dropped.
+Packets go in, their payloads go to the track's `AudioAssembler`. Packets with another SSRC, e.g. of an old session, are
+foreign while the known source keeps sending; when the known source falls silent, the other one becomes the source
+(nvr.media.ssrc), and sequence numbers and timestamps start over. Duplicate packets are dropped.
 """
 
 from __future__ import annotations
@@ -16,28 +17,33 @@ from nvr.media.packet_numbers import MAX_DUPLICATE
 from nvr.media.rtp import payload_bounds
 from nvr.media.ssrc import SourceBounds, SourceChoice
 
-MIN_SILENCE_S = 1  # of the old source, before the new one is believed
-BOUNDS = SourceBounds(timestamps=2000, packets=2000, bytes=1_000_000)  # of the new one: sound of a second is less
+MIN_SILENCE_S = 1  # the old source must be silent for this long before the new one takes over
+# Buffered from a candidate source; one second of audio stays below all three limits.
+BOUNDS = SourceBounds(timestamps=2000, packets=2000, bytes=1_000_000)
 _HEADER = struct.Struct(">BBHII")
 
 
 class SoundReceiver:
-    """Hands the packets of one track to its assembler."""
+    """Passes the packets of one audio track to its assembler."""
 
     def __init__(self, assembler: AudioAssembler, counters: StreamCounters, stated: int = -1):
-        """`stated`: the SSRC that the camera announced for the sound; -1: none."""
+        """`stated` is the SSRC that the camera announced for the audio; -1 if it announced none."""
         self._assembler = assembler
         self._counters = counters
         self._sources = SourceChoice(BOUNDS, stated)
-        self._next = -1  # sequence number
+        self._next = -1  # expected sequence number; -1: none yet
 
     @property
     def ssrc(self) -> int:
-        """Of the source; -1: nothing came yet."""
+        """SSRC of the current source; -1 before the first packet."""
         return self._sources.ssrc
 
     def report(self, buffer: Any, at: int, end: int) -> tuple[int, int | None]:
-        """Of a sender report of the sound: (the camera's wall time in µs UTC, the time in units of the rate); 0: it says nothing."""
+        """Parse a sender report of the audio track.
+
+        Return (the camera's wall time in µs UTC, audio time in units of the rate); the wall time is 0 where the report
+        states none or belongs to another source.
+        """
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
         if buffer[at + 1] != rtcp.SENDER_REPORT or end - at < 20 or (self.ssrc >= 0 and ssrc != self.ssrc):
             return 0, None
@@ -45,7 +51,7 @@ class SoundReceiver:
         return camera_us, self._assembler.unwrapped(ts)
 
     def packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
-        """One packet on the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
+        """Process one packet of the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
         first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
         if first & 0xC0 != 0x80 or second & 0x7F != self._assembler.track.payload_type:
             self._counters.foreign_packets += 1

@@ -1,16 +1,15 @@
-"""Taking apart what many cameras sent since the last tick, all at once, with NumPy.
+"""Depacketize the RTP data that many cameras sent since the last poll in one batch, with NumPy.
 
-Interpreting RTP packets one by one in Python costs three times as much as everything else in a
-recorder. So what many cameras sent lies in one arena; their packets' headers are gathered into columns,
-and the checks are comparisons of columns. Nothing is copied: the pictures are slices of the arena, told by a
-table from which the kernel writes them (nvr.media.iovec); the NAL units' lengths are written over the RTP headers
-in front of them. An arena is used again when all its pictures are written (`ArenaPool`).
+Parsing RTP packets one by one in Python costs three times as much CPU as everything else in a recorder. The data of
+many cameras therefore lies in one arena; this module gathers the packet headers into columns and validates them with
+column comparisons. It copies no payload: pictures are slices of the arena, described by a table from which the kernel
+writes them (nvr.media.iovec), and the length of each NAL unit overwrites the RTP header in front of it. An arena is
+reused when all its pictures are written (`ArenaPool`).
 
-Only the ordinary is understood here: plain RTP headers of one source, no loss, single NAL units and fragmented
-ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, whole pictures that end with the marker and
-of which the first slice, and no other, says that it is the first.
-A camera with anything else in its bytes is left untouched for the packet-by-packet way (nvr.media.depacketizer),
-which understands everything.
+The batch path handles only the ordinary case: plain RTP headers of one source, no loss, single NAL units and fragmented
+ones (RFC 6184 FU-A, RFC 7798 FU), known parameter sets, and whole pictures that end with the marker and in which only
+the first slice is flagged as first. A camera that sent anything else is left untouched for the packet-by-packet path
+(nvr.media.depacketizer), which handles every case.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ from nvr.media.work_budget import lockstep_shares
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_MOST_FRAMES = 1024  # of a region; ordinary ones fill it with a few hundred
-_MOST_LOOKS = 128  # of a region: what is looked at one by one
-_MOST_CODES = 64  # of a region: start codes that stand in no slice
-_LEAST = 8  # bytes of an interleaved frame: an empty RTCP report; a delimiter in a packet of its own has 14
-_SCANNED = 262_144  # bytes of all regions that are searched for start codes inside slices, taking turns
-_turns = itertools.count()
-_MAX_DELIMITER = 4  # bytes; in a longer one something else hides
+_MOST_FRAMES = 1024  # interleaved frames per region; ordinary cameras fill a region with a few hundred
+_MOST_LOOKS = 128  # packets per region that are inspected one by one in Python
+_MOST_CODES = 64  # start codes per region outside slices
+_LEAST = 8  # bytes of payload in an interleaved frame: an empty RTCP report; a delimiter in its own packet has 14
+_SCANNED = 262_144  # bytes of all regions together that one batch searches for start codes inside slices
+_turns = itertools.count()  # rotates which region the search begins with
+_MAX_DELIMITER = 4  # bytes; a longer delimiter contains something else
 _COLUMNS = (
     "at",
     "lane",
@@ -62,7 +61,7 @@ _COLUMNS = (
 
 @dataclass(slots=True)
 class Region:
-    """One camera's bytes in the arena and where its media are to be found."""
+    """One camera's data in the arena, and the description of its video track."""
 
     assembler: Depacketizer
     begin: int
@@ -71,13 +70,13 @@ class Region:
     payload_type: int
     h265: bool
     ssrc: int
-    seconds: float = 0.0  # set by `depacketize`: of CPU, its part of what all took together
-    used: int = 0  # set by `depacketize`: where the camera's unread bytes begin
-    others: list[int] = field(default_factory=list)  # frames on other channels: sound, reports
-    between: list[tuple[int, int]] = field(default_factory=list)  # where those of them behind `used` begin and end
+    seconds: float = 0.0  # set by `depacketize`: CPU time, this camera's share of the batch
+    used: int = 0  # set by `depacketize`: position of the first unprocessed byte
+    others: list[int] = field(default_factory=list)  # positions of frames on other channels: audio, RTCP
+    between: list[tuple[int, int]] = field(default_factory=list)  # (begin, end) of those of them after `used`
 
     def unread(self, view: memoryview) -> bytes:
-        """What is to be read again with what comes next: a picture that is not complete, and a frame that is not."""
+        """Return the bytes to process again with the next data: the incomplete picture and the incomplete frame."""
         if not self.between:
             return bytes(view[self.used : self.end])
         begins = [self.used, *(following for _, following in self.between)]
@@ -86,11 +85,11 @@ class Region:
 
 
 def depacketize(arena: Arena, regions: list[Region]) -> None:
-    """Hand the whole pictures in each region to its assembler; sets `used`, `others`, `between` and `seconds`.
+    """Pass the complete pictures of each region to its assembler; set `used`, `others`, `between` and `seconds`.
 
-    `used` is -1 where nothing was taken because the region needs the other way; bytes from `used` on belong
-    to a picture that is not complete, but for the frames `between`. Nothing but a picture waits for what comes next:
-    sound goes on, and a BYE counts, where pictures are rare or have ended.
+    `used` is -1 where nothing was processed because the region needs the packet-by-packet path. Bytes from `used` on
+    belong to an incomplete picture, except the frames in `between`. Only video waits for more data: audio and BYE
+    packets are delivered at once, also where pictures are rare or have ended.
     """
     began = cpu_time()
     packets = _Packets(arena, regions)
@@ -99,29 +98,29 @@ def depacketize(arena: Arena, regions: list[Region]) -> None:
     packets.classify()
     packets.judge()
     packets.deliver()
-    # Frames are found in lock-step: whoever has more than the others pays alone for the steps that it alone needs.
+    # Frames are found in lock step: a region with more frames than the others pays alone for its additional steps.
     costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (cpu_time() - found)
     for region, cost in zip(regions, costs.tolist(), strict=True):
         region.seconds = cost
 
 
 class _Packets:
-    """Columns, one row a packet, the packets of a region together and in order."""
+    """Columns with one row per packet; the packets of a region are adjacent and in order."""
 
     def __init__(self, arena: Arena, regions: list[Region]):
         self._arena = arena
         self._regions = regions
-        self._bad = np.zeros(len(regions), bool)  # regions for the other way
+        self._bad = np.zeros(len(regions), bool)  # regions for the packet-by-packet path
         self.at, self.lane = self._find()
         self.head = arena.heads[self.at]
         size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
         self.following = self.at + 4 + size
 
     def _find(self) -> tuple[Ints, npt.NDArray[np.int16]]:
-        """Every whole interleaved frame: where it begins, and of which region.
+        """Return (position, region index) of every complete interleaved frame.
 
-        A frame's place depends on the length of the one before, so regions go in lock-step: the first frame
-        of each, then the second of each …
+        The position of a frame depends on the length of the one before it. The regions therefore advance in lock step:
+        the first frame of each, then the second of each, and so on.
         """
         words = self._arena.words
         position = np.array([r.begin for r in self._regions], np.int64)
@@ -129,7 +128,7 @@ class _Packets:
         active = np.arange(len(self._regions), dtype=np.int16)
         places, lanes = list[Ints](), list[npt.NDArray[np.int16]]()
         while active.size:
-            if len(places) == _MOST_FRAMES:  # tiny ones: whoever sends them is read on its own account
+            if len(places) == _MOST_FRAMES:  # tiny frames: parse this camera alone, and charge it alone
                 self._bad[active] = True
                 break
             word = words[position].astype(np.int64)
@@ -138,7 +137,7 @@ class _Packets:
             framed = (word >> 24 == 0x24) & (size >= _LEAST)
             whole = framed & (following <= ends)
             if not whole.all():
-                # The end of what was received, a frame that goes on in the next tick, or out of step?
+                # No `$` although enough data follows: framing is lost. Otherwise the frame continues in the next poll.
                 self._bad[active[~framed & (position + HEAD <= ends)]] = True
                 active, position, ends, following = active[whole], position[whole], ends[whole], following[whole]
             places.append(position)
@@ -149,7 +148,7 @@ class _Packets:
         return place[order], lane[order]
 
     def classify(self) -> None:
-        """Keep the video packets; remember where the others lie."""
+        """Keep the video packets; store the positions of the other frames."""
         regions, lane, head = self._regions, self.lane, self.head
         channel = np.array([r.channel for r in regions], np.uint8)[lane]
         kind = np.array([r.payload_type for r in regions], np.uint8)[lane]
@@ -164,7 +163,7 @@ class _Packets:
             lane[~video],
         )
         self._newest_video = np.full(len(regions), -1)
-        self._newest_video[lane[video]] = self.at[video]  # of equal indices the last assignment stays
+        self._newest_video[lane[video]] = self.at[video]  # for equal indices the last assignment wins
         self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
         self._header_fields()
 
@@ -185,14 +184,14 @@ class _Packets:
         self.ends: Bools = single | (self.fu & (flags & 0x40 != 0))
         self.nal = np.where(self.fu, np.where(h265, flags & 63, flags & 31), indicator)
         self.code = code = nal_columns.CODES[table + self.nal]
-        # The forbidden bit; H.265: another layer, no temporal id.
+        # forbidden_zero_bit; H.265: nuh_layer_id other than 0, nuh_temporal_id_plus1 of 0.
         other_layer = h265 & ((first & 1 != 0) | (second & 0xF8 != 0) | (second & 7 == 0))
         self.odd: Bools = (form == 0) | (code == nal_columns.ODD) | (first >= 0x80) | other_layer
         self.skip = np.where(self.fu, np.where(h265, 19, 18), 16)
         self.kept: Bools = nal_columns.KEPT[code]
 
     def judge(self) -> None:
-        """Find the regions in which something is out of the ordinary, and cut off unfinished pictures."""
+        """Mark the regions that contain anything out of the ordinary, and cut off unfinished pictures."""
         lane, count = self.lane, len(self.lane)
         first = np.ones(count, bool)
         first[1:] = lane[1:] != lane[:-1]
@@ -206,7 +205,7 @@ class _Packets:
         previous_ts[where] = [a.rtp_time for a in assemblers]
         ended[where] = marked[where] = True
         self.step = step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-        picture: Ints = np.cumsum(marked, dtype=np.int64)  # counted on through all regions
+        picture: Ints = np.cumsum(marked, dtype=np.int64)  # number of the picture, counted across all regions
         odd = (
             self.odd
             | (self.seq != expected)
@@ -225,7 +224,7 @@ class _Packets:
         self._keep(~self._bad[self.lane])
 
     def _judge_slices(self, odd: Bools, picture: Ints) -> None:
-        """The first slice of each picture, and no other, says that it is one; no picture is without."""
+        """Require that each picture has a slice, and that its first slice, and no other, is flagged as first."""
         slices = np.flatnonzero(self.starts & ((self.code == nal_columns.SLICE) | (self.code == nal_columns.KEY_SLICE)))
         of, key = picture[slices], self.code[slices] == nal_columns.KEY_SLICE
         at = 17 + self.h265[slices] + self.fu[slices]
@@ -241,7 +240,7 @@ class _Packets:
         odd[ends] |= np.bincount(of, minlength=int(picture[-1]) + 1 if len(picture) else 1)[picture[ends]] == 0
 
     def _judge_small_units(self, odd: Bools) -> None:
-        """Delimiters and SEI: nothing else hides in them."""
+        """Require that delimiters and SEI contain nothing else."""
         small = np.flatnonzero(
             (self.code == nal_columns.SEI) | (self.code == nal_columns.SET) | (self.code == nal_columns.DROPPED)
         )
@@ -251,7 +250,7 @@ class _Packets:
         odd[small] |= (code == nal_columns.DROPPED) & ~filler & (size > _MAX_DELIMITER)
 
     def _judge_contents(self) -> None:
-        """Parameter sets and SEI, and the parameter sets that keyframes use: few enough to be looked at one by one."""
+        """Check parameter sets, SEI and the PPS ids of keyframes; they are few enough to be inspected one by one."""
         view = self._arena.view
         sets = np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane])
         looks = np.concatenate((sets, self._long_sei(), np.flatnonzero(self.key_head)))
@@ -269,8 +268,12 @@ class _Packets:
                 self._bad[self.lane[i]] = True
 
     def _search_start_codes(self, turn: int) -> None:
-        """A camera that sends byte streams shows it in its first pictures, which go the other way; should one begin
-        later, it is found within a while, at once where there are few cameras."""
+        """Search slices for Annex B start codes, within a byte limit per batch.
+
+        A camera that sends byte streams normally shows it in its first pictures, which take the packet-by-packet path.
+        A camera that begins later is found after a while, because `turn` rotates the first region; with few cameras it
+        is found at once.
+        """
         count, left = len(self._regions), _SCANNED
         for k in range(count):
             i = (turn + k) % count
@@ -293,12 +296,13 @@ class _Packets:
             inside = row >= 0 and self.at[row] + self.skip[row] <= found <= self.following[row] - 3
             if inside and self.code[row] in (nal_columns.SLICE, nal_columns.KEY_SLICE):
                 return True
-            left -= row < 0 or found >= self.at[row] + 16  # in each header, where a camera's SSRC is 1
+            # Start codes inside RTP headers do not count: with an SSRC of 1 every header contains one.
+            left -= row < 0 or found >= self.at[row] + 16
             found = self._arena.buffer.find(START_CODE, found + 1, region.end)
         return bool(found >= 0)
 
     def _long_sei(self) -> Ints:
-        """SEI that are not plainly one message with a size of one byte."""
+        """Return the rows of SEI that are not simply one message with a one-byte size."""
         sei = np.flatnonzero((self.code == nal_columns.SEI) & self.starts & ~self._bad[self.lane])
         if not len(sei):
             return sei
@@ -315,10 +319,9 @@ class _Packets:
         return long
 
     def _unit(self, i: int, most: int = 1 << 30) -> bytes:
-        """The NAL unit that begins with packet i, as far as it has come: its header, and of each packet `most` bytes."""
-        header = bytes(
-            (int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),)
-        )  # only the type matters here
+        """Return the received part of the NAL unit that begins with packet i: header, up to `most` bytes per packet."""
+        # Only the type in the header matters here.
+        header = bytes((int(self.nal[i]) << 1, 1) if self.h265[i] else (int(self.nal[i]),))
         skip = 0 if self.fu[i] else len(header)
         pieces = [header]
         while True:
@@ -329,18 +332,18 @@ class _Packets:
             i += 1
 
     def _pps_of(self, i: int) -> int:
-        """The picture parameter set of the slice that begins with packet i; -1 where its head is cut short."""
+        """Return the PPS id of the slice that begins with packet i; -1 where its header is truncated."""
         try:
             return slice_pps_id(self._unit(i, 32), "h265" if self.h265[i] else "h264")
         except ProtocolError:
             return -1
 
     def _drop_unfinished(self) -> None:
-        """Only packets up to the last marker of a good region stay."""
+        """Keep only the packets up to the last marker of each good region."""
         lane, count = self.lane, len(self.lane)
         last_marker = np.full(len(self._regions), -1)
         marked = np.flatnonzero(self.marker)
-        last_marker[lane[marked]] = marked  # of equal indices the last assignment stays
+        last_marker[lane[marked]] = marked  # for equal indices the last assignment wins
         self._keep(~self._bad[lane] & (np.arange(count) <= last_marker[lane]))
 
     def _keep(self, rows: Bools) -> None:
@@ -350,6 +353,7 @@ class _Packets:
             setattr(self, name, getattr(self, name)[rows])
 
     def deliver(self) -> None:
+        """Set `used` of every region, and pass its pictures and the positions of its other frames on."""
         for i, region in enumerate(self._regions):
             region.used = -1 if self._bad[i] else region.begin
         if len(self.at):
@@ -359,7 +363,10 @@ class _Packets:
         self._assign_others()
 
     def _assign_others(self) -> None:
-        """Behind the pictures that were taken, too: only a picture that is half received stays unread."""
+        """Assign the non-video frames to their regions, including those after the last complete picture.
+
+        Only a half received picture stays unread.
+        """
         newest_video = self._newest_video.tolist()
         columns = (self._others_at.tolist(), self._others_following.tolist(), self._others_lane.tolist())
         for at, following, lane in zip(*columns, strict=True):
@@ -377,7 +384,7 @@ class _Packets:
         payload = self.following - self.at - self.skip
         header = np.where(self.fu & self.starts, np.where(self.h265, 2, 1), 0)
         self._write_lengths(payload + header)
-        # Where a packet's slice begins: at the length written before the NAL unit, or at its payload.
+        # A packet's slice begins at the length written before the NAL unit, or at the packet's payload.
         begin = self.at + np.where(self.starts, np.where(self.fu, 13, 12), self.skip)
         share = np.where(self.kept, self.following - begin, 0)
         picture_at = np.flatnonzero(np.concatenate(([True], self.marker[:-1])))
@@ -399,12 +406,12 @@ class _Packets:
             columns.give(self._arena, self._regions[lane], edges[i], edges[i + 1])
 
     def _write_lengths(self, sizes: Ints) -> None:
-        """Write each NAL unit's length (and rebuilt header) over the RTP header before its first payload byte."""
+        """Write the length (and rebuilt header) of each NAL unit over the RTP header before its first payload byte."""
         data = self._arena.bytes
         at = np.flatnonzero(self.starts)
         lengths = np.add.reduceat(sizes, at)
         fu, position = self.fu[at], self.at[at]
-        # The indicator's first byte and the type in the FU header make the NAL unit's own header.
+        # The FU indicator and the type in the FU header give the NAL unit header (RFC 6184 5.8, RFC 7798 4.4.3).
         indicator, nal, h265 = data[position + 16], self.nal[at], self.h265[at]
         second = data[position + 17]
         old, new = fu & ~h265, fu & h265
@@ -420,18 +427,18 @@ class _Packets:
 class _Columns:
     """Slices of payload, and pictures as Python lists."""
 
-    table: IoVecTable  # of the slices
-    slice_at: list[int]  # of each picture, its first slice; one more at the end
-    packet_at: list[int]  # of each picture, its first packet; one more at the end
-    seq: list[int]  # of each picture, its last packet's
-    stop: list[int]  # of each picture, where its last packet ends
+    table: IoVecTable  # addresses and lengths of the slices
+    slice_at: list[int]  # first slice of each picture; one more at the end
+    packet_at: list[int]  # first packet of each picture; one more at the end
+    seq: list[int]  # sequence number of the last packet of each picture
+    stop: list[int]  # end position of the last packet of each picture
     ts: list[int]
-    steps: list[int]  # from the timestamp of the picture before
+    steps: list[int]  # difference to the timestamp of the previous picture
     sizes: list[int]
     keys: list[bool]
 
     def give(self, arena: Arena, region: Region, first: int, last: int) -> None:
-        """Hand pictures first … last-1 of a region to its assembler, from keyframe to keyframe."""
+        """Pass pictures first … last-1 of a region to its assembler, in runs that each begin at a keyframe."""
         start = first
         while start < last:
             stop = last

@@ -1,4 +1,4 @@
-"""Reading the bits of an RBSP: fixed widths and Exp-Golomb codes (ITU-T H.264 7.2 and 9.1, the same in H.265)."""
+"""Bit reader for an RBSP: fixed-width fields and Exp-Golomb codes (ITU-T H.264 7.2 and 9.1, the same in H.265)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from core.errors import ProtocolError
 
 
 def unescaped(data: bytes) -> bytes:
-    """Without the emulation prevention bytes (00 00 03 stands for 00 00)."""
+    """Return the data without emulation prevention bytes (00 00 03 becomes 00 00)."""
     return data.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
 class BitReader:
-    """The bits of a NAL unit behind its first `skip` bytes. Every method raises ProtocolError at the end of the data."""
+    """Reads the bits of a NAL unit after its first `skip` bytes.
+
+    Every method raises ProtocolError at the end of the data.
+    """
 
     def __init__(self, nal: bytes, skip: int):
         data = unescaped(nal[skip:])
@@ -19,14 +22,14 @@ class BitReader:
         self._left = len(data) * 8
 
     def read(self, count: int) -> int:
-        """An unsigned number of `count` bits."""
+        """Return an unsigned number of `count` bits."""
         if count > self._left:
             raise ProtocolError("a parameter set or slice header is cut short")
         self._left -= count
         return (self._value >> self._left) & ((1 << count) - 1)
 
     def unsigned(self) -> int:
-        """ue(v)"""
+        """Return an unsigned Exp-Golomb code, ue(v)."""
         zeros = 0
         while not self.read(1):
             zeros += 1
@@ -35,6 +38,6 @@ class BitReader:
         return (1 << zeros) - 1 + self.read(zeros)
 
     def signed(self) -> int:
-        """se(v)"""
+        """Return a signed Exp-Golomb code, se(v)."""
         value = self.unsigned()
         return (value + 1) // 2 if value & 1 else -(value // 2)

@@ -1,4 +1,4 @@
-"""MP4 boxes from a pipe."""
+"""Read MP4 boxes from a pipe."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ MAX_BOX = 32_000_000
 
 
 class BoxReader:
+    """Reads the boxes of an MP4 stream one after another."""
+
     def __init__(self, reader: asyncio.StreamReader):
         self._reader = reader
 
     async def next(self) -> tuple[bytes, bytes]:
-        """(kind, body) of the next box. Raises ProtocolError, asyncio.IncompleteReadError at the end."""
+        """Return (type, body) of the next box.
+
+        Raises ProtocolError if the data is not MP4, asyncio.IncompleteReadError at the end of the stream.
+        """
         header = await self._reader.readexactly(8)
         size, kind = struct.unpack(">I4s", header)
         if not 8 <= size <= MAX_BOX:

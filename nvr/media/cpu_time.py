@@ -1,7 +1,7 @@
-"""CPU time of the calling thread without the pauses of Python's cyclic collector.
+"""CPU time of the calling thread without the pauses of Python's cyclic garbage collector.
 
-A full collection in a recorder of a thousand streams takes a few tenths of a second and strikes whichever camera is being read
-at that moment; that camera's packets did not cause it.
+A full collection in a recorder of a thousand streams takes a few tenths of a second and interrupts whichever camera is
+being processed at that moment. That camera's packets did not cause the cost, so it must not be charged for it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _collector = threading.local()
 
 
 def cpu_time() -> float:
-    """Seconds. Only differences between two calls in one thread mean something."""
+    """Return CPU seconds of this thread. Only differences between two calls in one thread are meaningful."""
     return thread_time() - getattr(_collector, "seconds", 0.0)
 
 
 def _note(phase: str, _info: dict[str, Any]) -> None:
-    """Called by the collector, in the thread that it interrupts, when it starts and when it stops."""
+    """Measure one collection. The collector calls this in the interrupted thread, at the start and at the end."""
     if phase == "start":
         _collector.began = thread_time()
     elif (began := getattr(_collector, "began", None)) is not None:

@@ -1,13 +1,13 @@
-"""From RTP packets to fragments of access units: H.264 and H.265.
+"""Convert RTP packets to fragments of access units: H.264 and H.265.
 
-    payloads ─ nvr.media.rtp_payload ─▶ NAL units ─ nvr.media.picture_builder ─▶ pictures ─ Depacketizer ─▶ `FragmentSamples`
+    payloads ─ rtp_payload ─▶ NAL units ─ picture_builder ─▶ pictures ─ Depacketizer ─▶ `FragmentSamples`
 
-Payloads are kept as the parts of the fragment's `mdat`, NAL units with 4-byte lengths. Parameter sets are kept aside
-(nvr.media.parameter_set_store: they belong to the file's head), access unit delimiters are dropped. A picture that
-lost a packet is dropped whole; a lost keyframe drops everything up to the next one.
+Payloads become the parts of the fragment's `mdat`: NAL units with 4-byte lengths. Parameter sets are stored separately
+(nvr.media.parameter_set_store) because they belong to the file's head; access unit delimiters are dropped. A picture
+that lost a packet is dropped whole; a lost keyframe drops everything up to the next keyframe.
 
-`push` understands every packet. What most cameras send most of the time, nvr.media.batch_depacketizer takes apart for many
-cameras at once and hands over as whole pictures (`extend`).
+`push` handles every packet. For the ordinary data of most cameras, nvr.media.batch_depacketizer parses the packets of
+many cameras together and passes complete pictures to `extend`.
 """
 
 from __future__ import annotations
@@ -26,51 +26,50 @@ from nvr.media.picture_builder import Picture, PictureBuilder
 from nvr.media.picture_times import MAX_REORDER, PictureTimes
 from nvr.media.rtp_payload import PayloadParser
 
-SILENT_FLUSHES = 1  # without a byte, after which a picture counts as complete whose newest packet has the marker
-MAX_KEYS_WITHOUT_SETS = 3  # keyframes whose parameter sets nobody sent
-UNMARKED_FLUSHES = 2  # … or has not
+# A picture counts as complete after more than this many flushes without data …
+SILENT_FLUSHES = 1  # … if its newest packet has the marker
+MAX_KEYS_WITHOUT_SETS = 3  # keyframes in a row whose parameter sets were never received
+UNMARKED_FLUSHES = 2  # … if its newest packet has no marker
 
 
 @dataclass(slots=True)
 class StreamCounters:
-    """What a stream has brought, counted since the recorder started."""
+    """Counters of a stream since the recorder started."""
 
     packets: int = 0
     bytes: int = 0
     frames: int = 0
     keyframes: int = 0  # pictures that began a GOP …
-    start_points: int = 0  # … and those of them that are no keyframes (nvr.media.start_points)
+    start_points: int = 0  # … and how many of them are not keyframes (nvr.media.start_points)
     lost_packets: int = 0
     damaged_units: int = 0
     timestamp_jumps: int = 0
-    foreign_packets: int = 0  # of another SSRC, payload type or channel: ignored
-    skipped_units: int = 0  # NAL units that no decoder needs, or that are none
-    held_back: int = (
-        0  # readings put off because the stream takes more than its share of the CPU (nvr.media.work_budget)
-    )
-    duplicate_packets: int = 0  # that had come before, or came too late: dropped
-    unordered_packets: int = 0  # with any number, of a camera whose numbers mean nothing (nvr.media.packet_numbers)
+    foreign_packets: int = 0  # ignored: another SSRC, payload type or channel
+    skipped_units: int = 0  # NAL units that are invalid or that no decoder needs
+    held_back: int = 0  # reads postponed because the stream exceeds its CPU share (nvr.media.work_budget)
+    duplicate_packets: int = 0  # dropped: received before, or too late
+    unordered_packets: int = 0  # received while the camera's sequence numbers are ignored (nvr.media.packet_numbers)
 
 
 @dataclass(slots=True)
 class FragmentSamples:
-    """A run of access units that becomes one fragment. Times in 90 kHz, counted on without wrapping."""
+    """Consecutive access units that become one fragment. Times are in 90 kHz units, unwrapped."""
 
     video: VideoFormat
-    time: int  # of the first picture, in the order of decoding
+    time: int  # decoding time of the first picture
     durations: list[int]
     sizes: list[int]  # bytes of each picture
-    offsets: list[int]  # shown minus decoded; empty: all 0
-    parts: list[Part]  # the pictures' bytes, in order; `IoVec`s are good until they are written
+    offsets: list[int]  # composition offsets: presentation minus decoding time; empty: all 0
+    parts: list[Part]  # the pictures' bytes, in order; an `IoVec` is valid until it is written
     key: bool  # begins with a keyframe
-    broken: bool = False  # the timestamps jumped before it: no continuity with what went before
-    losses: dict[int, int] | None = None  # packets that were lost before picture i; None: the engine cannot tell
+    broken: bool = False  # the timestamps jumped before it: not continuous with the previous fragment
+    losses: dict[int, int] | None = None  # packets lost before picture i; None: the engine does not know
 
 
 @dataclass(slots=True)
 class _Pending:
     times: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)  # shown minus decoded
+    offsets: list[int] = field(default_factory=list)  # presentation minus decoding time
     sizes: list[int] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     key: bool = False
@@ -79,7 +78,7 @@ class _Pending:
 
 
 class Depacketizer:
-    """One track of one session. `emit` is called with each finished fragment."""
+    """Depacketizer of one video track of one session. It calls `emit` with each finished fragment."""
 
     def __init__(
         self,
@@ -96,23 +95,23 @@ class Depacketizer:
         self.times = PictureTimes(clock_rate)
         self.next_seq = -1
         self.units = 0  # complete pictures in this session
-        self._unusable = 0  # pictures of which slices came, and that were not kept
-        self._keys_without_sets = 0  # in a row
+        self._unusable = 0  # pictures of which slices were received, but which were dropped
+        self._keys_without_sets = 0  # keyframes in a row
         self._video: VideoFormat | None = None  # of the GOP being received
         self._pending = _Pending()
         self._numbers = PacketNumbers()
-        self._newest_ts = -1  # RTP timestamp of the newest packet that came this way
+        self._newest_ts = -1  # RTP timestamp of the newest packet passed to `push`
         self._silent = 0  # flushes since the newest packet
-        self._ready = False  # what `between_pictures` found, until something else than `extend` happens
+        self._ready = False  # cached result of `between_pictures`; any call other than `extend` resets it
         self._wait_key = True
         self._broken = False
-        self._lost = 0  # packets since the newest picture that was kept
+        self._lost = 0  # packets lost since the newest picture that was kept
         self._restarted = False  # another source took over: its first keyframe begins a new file
 
     # packets
 
     def push(self, buffer: memoryview, start: int, end: int, seq: int, ts: int, marker: int) -> None:
-        """One RTP payload, buffer[start:end]."""
+        """Process one RTP payload, buffer[start:end]."""
         if seq != self.next_seq:
             if not self._follows(seq, ts):
                 return
@@ -140,13 +139,13 @@ class Depacketizer:
             depacketizer.skipped = builder.skipped = 0
 
     def skip_number(self, seq: int, payload_type: int = -1) -> None:
-        """A packet of another payload type used this sequence number under our SSRC."""
+        """Record that a packet of another payload type used this sequence number under our SSRC."""
         if self.next_seq >= 0:
             self._numbers.note_foreign(seq, payload_type, self.next_seq)
             self._ready = False
 
     def _follows(self, seq: int, ts: int) -> bool:
-        """Another sequence number than the expected one: note what is missing; False where the packet came before."""
+        """Handle an unexpected sequence number: count the missing packets; return False for a duplicate packet."""
         if self.next_seq < 0:
             return True
         missing = self._numbers.judge(self.next_seq, seq, newer=self._is_newest(ts))
@@ -162,21 +161,23 @@ class Depacketizer:
         return True
 
     def _is_newest(self, ts: int) -> bool:
-        """No packet came yet with so late a timestamp; of B-frames the newest are not the latest."""
+        """Return whether the timestamp is later than all others, with B-frames by more than the reorder depth."""
         reach = MAX_REORDER * self.times.interval if self.times.reordered else 0
         came = [t for t in (self._newest_ts, self.times.ts) if t >= 0]
         return all(reach < ((ts - t) & 0xFFFFFFFF) < 0x80000000 for t in came)
 
     def _interrupt(self, missing: int) -> None:
-        """Packets are missing here; 0: the numbers do not go on, and nobody knows how many."""
+        """Record that `missing` packets are missing here; 0: the numbering is discontinuous, the count unknown."""
         piece = self._depacketizer.interrupt()
         if piece is not None:
             self._builder.orphan(*piece, unknown=self._depacketizer.joins_units)
         self._builder.interrupt(missing)
 
     def restart_sequence(self, *, same_pictures: bool) -> None:
-        """Another source takes over (another SSRC): numbers and timestamps start over. With `same_pictures` its pictures go on
-        from those before, else they wait for a keyframe."""
+        """Start over for another source (another SSRC) with unrelated sequence numbers and timestamps.
+
+        With `same_pictures` its pictures continue the previous ones; otherwise the stream waits for a keyframe.
+        """
         self._ready = False
         self._depacketizer.interrupt()
         self._builder.restart()
@@ -189,14 +190,14 @@ class Depacketizer:
     # pictures
 
     def _picture(self, picture: Picture) -> None:
-        """A picture is complete, or damaged."""
+        """Process a picture that is complete or damaged."""
         self._advance(picture.ts)
         self._lost += picture.lost
         if picture.key and not picture.damaged:
             self._note_sets(picture)
         if picture.damaged or (picture.key and picture.video is None):
             self.counters.damaged_units += 1
-            # A delta picture that we miss garbles a few pictures; a missing keyframe garbles the GOP.
+            # A missing delta picture corrupts a few pictures; a missing keyframe corrupts the whole GOP.
             self._wait_key = self._wait_key or picture.key
         elif picture.slices and (picture.key or not self._wait_key):
             if picture.key:
@@ -209,7 +210,7 @@ class Depacketizer:
 
     def _note_sets(self, picture: Picture) -> None:
         self._keys_without_sets = 0 if picture.video is not None else self._keys_without_sets + 1
-        if self._keys_without_sets == MAX_KEYS_WITHOUT_SETS:  # a new connection brings a new SDP, or the other engine
+        if self._keys_without_sets == MAX_KEYS_WITHOUT_SETS:  # reconnecting yields a new SDP, or the other engine
             raise ProtocolError(self.waits_for)
 
     def _advance(self, ts: int) -> None:
@@ -238,7 +239,7 @@ class Depacketizer:
         self.counters.frames += 1
 
     def _note_loss(self, pending: _Pending) -> None:
-        """What was lost since the picture before the newest one lies between the two."""
+        """Attribute the packets lost since the previous picture to the gap before the newest one."""
         if self._lost:
             pending.losses[len(pending.times) - 1] = self._lost
             self._lost = 0
@@ -262,8 +263,11 @@ class Depacketizer:
         self._emit(fragment)
 
     def flush_ready(self, *, waiting: bool = False) -> None:
-        """Emit the pictures that are complete; the one being received stays. The last one's duration is
-        taken to be that of the one before: the next fragment says its own time. `waiting`: the next packet has begun."""
+        """Emit the complete pictures; the one being received stays.
+
+        The duration of the last picture is assumed to equal that of the previous one; the next fragment states its own
+        time. `waiting`: part of the next packet was received, so the stream is not silent.
+        """
         self._silent = 0 if waiting else self._silent + 1
         self._count_skipped()
         if self._builder.markers.trusted:
@@ -273,20 +277,20 @@ class Depacketizer:
         self._flush_until(self.times.end)
 
     def settle(self) -> None:
-        """Nothing came for a while: the picture that was received is complete, unless a NAL unit is half there."""
+        """After a period without data, treat the received picture as complete unless a NAL unit is half received."""
         self._end_unit()
         if self._is_between_units:
             self._builder.close()
 
     def _end_unit(self) -> None:
-        """Of a camera that does not mark the ends of its NAL units, what has come of one is all of it."""
+        """Treat the received part of a NAL unit as complete if the camera does not mark the ends of its NAL units."""
         if not self._depacketizer.marks_ends:
             for nal, ts in self._depacketizer.finish():
                 self._builder.unit(nal, ts)
             self._count_skipped()
 
     def flush(self) -> None:
-        """Emit what is complete; the picture being received is given up unless all of it seems to be there."""
+        """Emit the complete pictures; discard the one being received unless it appears to be complete."""
         self._end_unit()
         if self._is_between_units and (self._is_marked or not self._builder.markers.trusted):
             self._builder.close()
@@ -303,7 +307,10 @@ class Depacketizer:
 
     @property
     def between_pictures(self) -> bool:
-        """Nothing is half received, lost, waited for or odd: the next packet begins a picture as nvr.media.batch_depacketizer understands them."""
+        """True if the next packet begins a picture that nvr.media.batch_depacketizer can handle.
+
+        Nothing may be half received, lost, awaited or out of the ordinary.
+        """
         if self._ready:
             return True
         builder = self._builder
@@ -322,18 +329,18 @@ class Depacketizer:
         return self._ready
 
     def accept(self, start_points: int) -> None:
-        """Which pictures may begin a recording beside keyframes (nvr.media.start_points)."""
+        """Set which pictures may begin a recording besides keyframes (nvr.media.start_points)."""
         if start_points != self._builder.start_points:
             self._builder.start_points, self._ready = start_points, False
 
     @property
     def ignores_numbers(self) -> bool:
-        """The packets' numbers mean nothing: what is lost is not known."""
+        """True while the sequence numbers are ignored; packet loss is then unknown."""
         return self._numbers.ignored
 
     @property
     def seen(self) -> int:
-        """Pictures of which slices came in this session, kept or not."""
+        """Number of pictures of which slices were received in this session, whether they were kept or not."""
         return self.units + self._unusable
 
     @property
@@ -342,12 +349,12 @@ class Depacketizer:
 
     @property
     def keyframe_was_lost(self) -> bool:
-        """A keyframe is waited for because packets of the one before it are missing."""
+        """True while waiting for a keyframe because packets of the previous one are missing."""
         return self._wait_key and self.units > 0 and self._lost > 0 and not self._keys_without_sets
 
     @property
     def waits_for(self) -> str:
-        """What a stream lacks of which pictures arrive and none can be recorded."""
+        """Why no picture can be recorded although pictures arrive."""
         if self._keys_without_sets:
             return "keyframes arrive, and neither the stream nor the SDP has the parameter sets that they name"
         if self.keyframe_was_lost:
@@ -355,7 +362,10 @@ class Depacketizer:
         return "pictures arrive, and no keyframe among them yet"
 
     def is_aligned(self) -> bool:
-        """The newest packet had the marker: with it everything is complete, and nvr.media.batch_depacketizer may go on behind it."""
+        """Close the picture if the newest packet has the marker.
+
+        Return whether nvr.media.batch_depacketizer may continue with the next packet.
+        """
         if self._builder.markers.trusted:
             self._close_marked()
         return self.between_pictures
@@ -370,12 +380,12 @@ class Depacketizer:
             self._builder.close(more=True)
 
     def knows_set(self, nal: bytes) -> bool:
-        """The parameter set is in force, unchanged."""
+        """Return whether this parameter set is in force, unchanged."""
         return self._builder.sets.knows(nal)
 
     @property
     def pps_id(self) -> int:
-        """Picture parameter set of the newest keyframe."""
+        """PPS id of the newest keyframe."""
         return self._builder.pps_id
 
     @property
@@ -393,9 +403,12 @@ class Depacketizer:
         packets: int,
         next_seq: int,
     ) -> None:
-        """Whole pictures in order: their RTP timestamps, each one's distance from the one before it, their sizes,
-        whether the first is a keyframe (no other is), and their bytes. Only while `between_pictures`; no timestamp
-        may jump."""
+        """Append complete pictures in order. Only valid while `between_pictures`; no timestamp may jump.
+
+        `times` are their RTP timestamps, `steps` the difference of each to the previous one, `sizes` their sizes in
+        bytes, `key` whether the first is a keyframe (no other is), and `pieces` their bytes. `packets` is the number of
+        packets, `next_seq` the sequence number expected after them.
+        """
         if key:
             self._advance(times[0])
             self._start_gop(self._video)
@@ -414,7 +427,7 @@ class Depacketizer:
         self.counters.packets += packets
 
     def _extend_in_order(self, last_ts: int, steps: list[int], sizes: list[int]) -> None:
-        """Take pictures whose timestamps grow."""
+        """Append pictures whose timestamps increase."""
         pending = self._pending
         if not pending.times:
             pending.key, pending.video = False, self._video
@@ -427,5 +440,5 @@ class Depacketizer:
         self.counters.frames += len(steps)
 
     def unwrapped(self, ts: int) -> int:
-        """Time of an RTP timestamp near the present one (for sender reports), 90 kHz."""
+        """Return the time of an RTP timestamp near the current one in 90 kHz units, for sender reports."""
         return self.times.unwrapped(ts)

@@ -1,8 +1,8 @@
-"""Fragmented MP4 (CMAF style) with one video track: building it, and finding one's way in it.
+"""Write and parse fragmented MP4 (CMAF style) with one video track and an optional audio track.
 
-A segment file is `ftyp moov (moof mdat)*`. Media time is 90 kHz and begins at 0 in every file. The
-reader walks the boxes and stops at the first torn one, so a file cut at any byte gives back every
-complete fragment before the cut. Box layouts: ISO/IEC 14496-12, sample entries: 14496-15.
+A segment file is `ftyp moov (moof mdat)*`. Media time is in 90 kHz units and begins at 0 in every file. The reader
+walks the boxes and stops at the first truncated one, so a file cut at any byte still yields every complete fragment
+before the cut. Box layouts: ISO/IEC 14496-12, sample entries: 14496-15.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_GOP = 1_000_000_000  # bytes; ten minutes at 13 Mb/s
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Place and time of one fragment in a file; offset and size cover moof and mdat."""
+    """Position and time of one fragment in a file; offset and size cover moof and mdat."""
 
     offset: int
     size: int
@@ -42,7 +42,7 @@ class Fragment:
 
 
 class Sample(NamedTuple):
-    """One access unit as a fragment describes it; durations and offsets in the track's time scale."""
+    """One access unit as described by a fragment; duration and offset in the track's time scale."""
 
     size: int
     duration: int
@@ -63,7 +63,7 @@ _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 def init_segment(video: VideoFormat, sound: AudioTrack | None = None) -> bytes:
-    """`ftyp` and `moov`: track 1 for the pictures, track 2 for sound where there is some."""
+    """Return `ftyp` and `moov`: track 1 for video, track 2 for audio if there is any."""
     mvhd = full_box(
         b"mvhd",
         0,
@@ -120,10 +120,10 @@ _MOOF_HEAD = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIi")
 def moof(
     sequence: int, time: int, durations: Sequence[int], sizes: Sequence[int], key: bool, offsets: Sequence[int] = ()
 ) -> bytes:
-    """`moof` for pictures whose bytes follow in the `mdat`; ends with the mdat's own header.
+    """Return the `moof` of pictures whose bytes follow in the `mdat`, followed by the `mdat` header.
 
-    `time` is the media time of the first picture, `durations` and composition `offsets` (empty: all 0) are in
-    90 kHz units, `sizes` in bytes. With `key` the first picture is a keyframe; no other is.
+    `time` is the media time of the first picture, `durations` and composition `offsets` (empty: all 0) are in 90 kHz
+    units, `sizes` in bytes. With `key` the first picture is a keyframe; no other is.
     """
     count = len(sizes)
     flags = [DELTA_FLAGS] * count
@@ -150,7 +150,10 @@ def moof(
 
 
 def scan(path: Path, start: int = 0) -> Iterator[Fragment]:
-    """Complete video fragments of a file from byte `start` (a fragment's or the file's beginning)."""
+    """Yield the complete video fragments of a file from byte `start` (the beginning of a fragment or of the file).
+
+    Blocking. Raises OSError.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         yield from _scan(descriptor, start, os.fstat(descriptor).st_size)
@@ -193,7 +196,10 @@ def _scan(descriptor: int, position: int, end: int) -> Iterator[Fragment]:
 
 
 def samples(path: Path, start: int) -> Iterator[tuple[int, int, int, int]]:
-    """(media time, offset, size, duration) of each video sample of a file from byte `start` on. Blocking. Raises OSError."""
+    """Yield (media time, offset, size, duration) of each video sample of a file from byte `start`.
+
+    Blocking. Raises OSError.
+    """
     with path.open("rb") as f:
         for fragment in scan(path, start):
             f.seek(fragment.offset)
@@ -205,13 +211,13 @@ def samples(path: Path, start: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def track_of(moof: bytes) -> int:
-    """Track of a fragment (ours hold one each); 1 where it cannot be read."""
+    """Return the track id of a fragment (ours contain one track each); 1 where it is unreadable."""
     at = moof.find(b"tfhd", 0, 200)
     return int.from_bytes(moof[at + 8 : at + 12], "big") if at > 0 else 1
 
 
 def parse_moof(data: bytes) -> tuple[int, list[Sample], int] | None:
-    """(media time, samples, offset of the first sample from the moof's start); None where it is unreadable."""
+    """Return (media time, samples, offset of the first sample from the start of the moof); None if unreadable."""
     time, samples, data_offset = 0, list[Sample](), 0
     default_duration = default_size = default_flags = 0
     try:
@@ -231,7 +237,7 @@ def parse_moof(data: bytes) -> tuple[int, list[Sample], int] | None:
 
 
 def children(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, begin and end of the body) of the boxes in data[position:end]; stops at a torn one."""
+    """Yield (type, begin, end) of the body of each box in data[position:end]; stop at a truncated one."""
     while position + 8 <= end:
         size, kind = struct.unpack_from(">I4s", data, position)
         if size < 8 or position + size > end:
@@ -277,7 +283,7 @@ def _read_trun(data: bytes, s: int, e: int, duration: int, size: int, flags: int
 
 
 def read_init(path: Path) -> bytes:
-    """`ftyp` and `moov` of a file; empty where the file is cut before their end."""
+    """Return `ftyp` and `moov` of a file; empty where the file ends before them."""
     with path.open("rb") as f:
         head = f.read(65536)
     position = 0
@@ -292,12 +298,12 @@ def read_init(path: Path) -> bytes:
 
 
 def has_foreign_sound(init: bytes) -> bool:
-    """There is a sound track that browsers do not play (G.711)."""
+    """Return whether there is an audio track that browsers cannot play (G.711)."""
     return b"alaw" in init or b"ulaw" in init
 
 
 def without_sound(init: bytes) -> bytes:
-    """The init segment without its sound track."""
+    """Return the init segment without its audio track."""
     at = init.find(b"moov") - 4
     if at < 0 or b"soun" not in init:
         return init
@@ -308,7 +314,7 @@ def without_sound(init: bytes) -> bytes:
 
 
 def codec_configuration(init: bytes) -> tuple[str, bytes]:
-    """('h264' or 'h265', the decoder configuration record) of an init segment; ('', b'') where there is none."""
+    """Return ('h264' or 'h265', decoder configuration record) of an init segment; ('', b'') where there is none."""
     for kind, codec in ((b"avcC", "h264"), (b"hvcC", "h265")):
         at = init.find(kind)
         if at >= 4:
@@ -318,7 +324,7 @@ def codec_configuration(init: bytes) -> tuple[str, bytes]:
 
 
 def codec_string(init: bytes) -> str:
-    """RFC 6381 codecs parameter, e.g. 'avc1.64001f' or 'hvc1.1.6.L93.B0'."""
+    """Return the RFC 6381 codecs parameter, e.g. 'avc1.64001f' or 'hvc1.1.6.L93.B0'."""
     codec, record = codec_configuration(init)
     if codec == "h264":
         return "avc1." + record[1:4].hex()

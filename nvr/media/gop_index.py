@@ -1,6 +1,6 @@
-"""The index of a segment's GOPs, kept in the file itself as an `mfra` box (ISO/IEC 14496-12 8.8.9) at its end.
+"""Index of a segment's GOPs, stored at the end of the file as an `mfra` box (ISO/IEC 14496-12 8.8.9).
 
-A reader finds it from the last 16 bytes (`mfro`); a file cut short has none, and its fragments are walked.
+A reader finds it from the last 16 bytes (`mfro`). A truncated file has no index; its fragments are scanned instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_INDEX = 1_000_000
 
 @dataclass(slots=True)
 class Gop:
-    """A GOP's place in its file and time from the file's beginning."""
+    """Position of a GOP in its file, and its time from the beginning of the file."""
 
     time_us: int
     duration_us: int
@@ -33,7 +33,7 @@ class Gop:
 
 
 def box(gops: Sequence[Gop]) -> bytes:
-    """The `mfra` box that closes a file."""
+    """Return the `mfra` box that closes a file."""
     size = _OVERHEAD + _TFRA_ENTRY.size * len(gops)
     entries = b"".join(_TFRA_ENTRY.pack(us_to_media(g.time_us), g.offset, 1, 1, 1) for g in gops)
     tfra = _TFRA_HEAD.pack(_TFRA_HEAD.size + len(entries), b"tfra", 1 << 24, 1, 0, len(gops)) + entries
@@ -41,7 +41,7 @@ def box(gops: Sequence[Gop]) -> bytes:
 
 
 def read(path: Path, media_us: int = 0) -> list[Gop]:
-    """GOPs of a file; `media_us` is its duration where that is known. Raises FileNotFoundError."""
+    """Return the GOPs of a file; `media_us` is its duration if known. Raises FileNotFoundError."""
     if media_us:
         entries, end = _entries(path)
         if entries:
@@ -54,7 +54,7 @@ def read(path: Path, media_us: int = 0) -> list[Gop]:
 
 
 def _entries(path: Path) -> tuple[list[tuple[int, int]], int]:
-    """((media time, offset) of each GOP, where the index begins); empty where the file ends without one."""
+    """Return ((media time, offset) of each GOP, position of the index); no GOPs where the file has no index."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         end = os.fstat(descriptor).st_size
@@ -74,7 +74,7 @@ def _entries(path: Path) -> tuple[list[tuple[int, int]], int]:
 
 
 def is_closed(path: Path) -> bool:
-    """The file begins as a segment does and ends with its index: it was closed in order."""
+    """Return whether the file begins like a segment and ends with its index, i.e. was closed properly."""
     with path.open("rb") as f:
         if f.read(8)[4:] != b"ftyp":
             return False
@@ -83,7 +83,7 @@ def is_closed(path: Path) -> bool:
 
 
 def from_fragments(fragments: Iterable[Fragment]) -> Iterator[Gop]:
-    """GOPs of consecutive fragments; each begins at a fragment that opens with a keyframe."""
+    """Yield the GOPs of consecutive fragments; each begins at a fragment that opens with a keyframe."""
     start: Fragment | None = None
     last: Fragment | None = None
     for fragment in fragments:

@@ -1,8 +1,9 @@
-"""Streams with gradual refresh: which pictures a decoder needs until its picture is whole.
+"""Streams with gradual decoder refresh: find which pictures a decoder needs until its output is complete.
 
-A recovery point is no whole picture: the encoder repairs the picture stripe by stripe over the pictures that follow, and says over
-how many (recovery_frame_cnt, H.264 D.2.8: reference pictures; recovery_poc_cnt, H.265 D.3.8). Where it says nothing, one intra
-picture is whole by itself, and anything else takes until the next such point: the refresh period.
+A picture at a recovery point is incomplete: the encoder refreshes the image region by region over the following
+pictures, and states over how many (recovery_frame_cnt, H.264 D.2.8: reference pictures; recovery_poc_cnt, H.265 D.3.8).
+Where it states nothing, a picture with only intra slices is complete by itself, and any other needs the pictures up to
+the next such point: the refresh period.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from core.errors import ProtocolError
 from nvr.media import fmp4
 from nvr.media.nal_units import NalRole, is_intra_slice, is_key_type, is_sei, nal_type, recovery_count, role_of
 
-MAX_PICTURES = 300  # that are decoded for one
-MAX_TIME = 12 * fmp4.TIMESCALE  # that they last
-MAX_BYTES = 24_000_000
-MAX_UNITS = 4096  # NAL units of a picture that are looked at; slices of the largest picture are fewer
+MAX_PICTURES = 300  # decoded to obtain one complete image
+MAX_TIME = 12 * fmp4.TIMESCALE  # their total duration, 90 kHz
+MAX_BYTES = 24_000_000  # their total size
+MAX_UNITS = 4096  # NAL units of a picture that are parsed; the largest picture has fewer slices
 
-Place = tuple[Path, int]  # a file, and where in it a GOP begins
+Place = tuple[Path, int]  # a file, and the offset in it where a GOP begins
 
 
 def units(sample: bytes) -> Iterator[bytes]:
-    """NAL units of a sample, with lengths of 4 bytes; what is cut short is left out, and what comes behind MAX_UNITS."""
+    """Yield the NAL units of a sample (4-byte lengths); omit a truncated one, and those after MAX_UNITS."""
     at = 0
     for _ in range(MAX_UNITS):
         if at + 5 > len(sample):
@@ -44,7 +45,7 @@ def is_keyframe(sample: bytes, codec: str) -> bool:
 
 
 def pictures_needed(sample: bytes, codec: str) -> int | None:
-    """How many reference pictures behind this one make it whole; None: as many as there are up to the next point."""
+    """Return how many reference pictures after this one complete the image; None: all up to the next point."""
     for nal in units(sample):
         if is_sei(nal, codec) and (count := recovery_count(nal, codec)) is not None:
             return count
@@ -53,24 +54,29 @@ def pictures_needed(sample: bytes, codec: str) -> int | None:
 
 @dataclass(slots=True)
 class Allowance:
-    """Bytes that may still be read; below 0 where the last reading took more."""
+    """Bytes that may still be read; negative if the last read exceeded it."""
 
     left: int
 
 
 class Refresh:
-    """What a decoder needs behind one point, picture by picture. `needed` as `pictures_needed` says; `period`: of 90 kHz, until the
-    next such point."""
+    """Collects the pictures that a decoder needs after one recovery point.
+
+    `needed` is the result of `pictures_needed`, `period` the time to the next such point in 90 kHz units.
+    """
 
     def __init__(self, codec: str, needed: int | None, period: int):
         self._codec, self._needed, self._period = codec, needed, period
         self._size = 0
         self.pictures: list[bytes] = []
-        self.lasts = 0  # 90 kHz, from the point to the last of them
+        self.lasts = 0  # time from the recovery point to the last picture, 90 kHz
         self.is_whole = needed == 0
 
     def add(self, time: int, sample: bytes) -> None:
-        """The next picture, `time` (90 kHz) behind the point. Raises ProtocolError where it takes more than anybody decodes."""
+        """Add the next picture, `time` (90 kHz) after the point.
+
+        Raises ProtocolError where the refresh exceeds the limits.
+        """
         if self._needed is None and time >= self._period:
             self.is_whole = True
             return
@@ -86,13 +92,15 @@ class Refresh:
 def following(
     places: Iterable[Place], codec: str, needed: int | None, period: int, allowance: Allowance | None = None
 ) -> Refresh | None:
-    """Blocking. The refresh behind the first sample of the first place; None where it is not complete (yet). What is read is taken
-    from the allowance. Raises OSError; ProtocolError as `Refresh.add`."""
+    """Return the refresh after the first sample of the first place; None where it is not complete (yet).
+
+    Blocking. Bytes read are subtracted from the allowance. Raises OSError, and ProtocolError like `Refresh.add`.
+    """
     return behind(_samples(places, allowance or Allowance(MAX_BYTES)), codec, needed, period)
 
 
 def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int) -> Refresh | None:
-    """The same of (time, sample), the first of which is the point."""
+    """Return the refresh of (time, sample) pairs, the first being the recovery point; None where it is incomplete."""
     refresh, begin = Refresh(codec, needed, period), -1
     for time, sample in samples:
         if begin < 0:
@@ -105,7 +113,7 @@ def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None,
 
 
 def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[int, bytes]]:
-    """(time since the first place began, bytes), through all places."""
+    """Yield (time since the beginning of the first place, bytes) of the samples in all places."""
     before = 0
     for path, offset in places:
         base, end = None, before
@@ -120,14 +128,14 @@ def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[in
 
 
 def _is_reference(sample: bytes, codec: str) -> bool:
-    """H.264: nal_ref_idc of its slices. H.265 counts every picture."""
+    """Return whether other pictures refer to this one: nal_ref_idc of an H.264 slice; always true for H.265."""
     slices = (nal for nal in units(sample) if role_of(nal, codec) is NalRole.SLICE)
     first = next(slices, None)
     return first is not None and (codec != "h264" or first[0] & 0x60 > 0)
 
 
 def _is_intra(sample: bytes, codec: str) -> bool:
-    """All its slices are intra; of H.265 nobody looks."""
+    """Return whether all slices of an H.264 picture are intra; False for H.265, which is not parsed."""
     if codec != "h264":
         return False
     try:

@@ -1,7 +1,8 @@
-"""What stands behind a start code inside a vendor's NAL unit: a picture that a packetizer joined to it, or the vendor's own bytes.
+"""Examine what follows a start code inside a vendor-specific NAL unit.
 
-Vendors' units may hold raw bytes that look like a start code and a slice. So what is found there is held back until the packets
-around it have shown whether the picture comes on its own; and it has to fit the stream, by more than its type.
+It is either a picture that a packetizer appended to the unit, or raw vendor data that only looks like a start code and
+a slice. The picture builder therefore holds such units back until the surrounding packets show whether the picture
+arrives separately. This module checks that the units fit the stream by more than their type.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from nvr.media.parameter_set_store import ParameterSetStore
 
 
 def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes) -> bool:
-    """The units are one picture of the stream, or its beginning. `newest`: the first slice of the picture before, empty: none."""
+    """Return whether the units are one picture of the stream, or its beginning.
+
+    `newest` is the first slice of the previous picture; empty: none.
+    """
     sets = [n for n in units if role_of(n, codec) is NalRole.PARAMETER_SET]
     slices = [n for n in units if role_of(n, codec) is NalRole.SLICE]
     if not slices or not is_first_slice(slices[0], codec) or any(is_first_slice(n, codec) for n in slices[1:]):
@@ -41,7 +45,7 @@ def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes
 
 
 def _goes_on(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) -> bool:
-    """By the fields of its header the slice may follow the picture before. Raises ProtocolError."""
+    """Return whether, by its header fields, the slice may follow the previous picture. Raises ProtocolError."""
     if codec == "h265":
         if not newest or slice_pps_id(nal, codec) != slice_pps_id(newest, codec) or nal[1] != newest[1]:
             return False
@@ -57,7 +61,7 @@ def _goes_on(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) ->
 
 
 def _frame_num(nal: bytes, store: ParameterSetStore) -> tuple[int, int]:
-    """(frame_num, its bits) of an H.264 slice (7.3.3). Raises ProtocolError."""
+    """Return (frame_num, its width in bits) of an H.264 slice (7.3.3). Raises ProtocolError."""
     if slice_type(nal) > 9:
         raise ProtocolError("no slice type")
     sps = store.h264_sps(slice_pps_id(nal, "h264"))

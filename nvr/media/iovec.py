@@ -1,8 +1,8 @@
-"""Bytes that lie in many places, and writing them with one system call.
+"""Scatter/gather output: write bytes from many memory locations with one system call.
 
-A tick of a few hundred cameras is ten thousand packets. A Python object for each, and another for the kernel,
-would cost more than the writing; so what lies in an arena is told by a table of addresses and lengths, which is
-what writev(2) wants (`struct iovec`).
+One poll of a few hundred cameras yields ten thousand packets. One Python object per packet, and another one for the
+kernel, would cost more than the write itself. Slices of an arena are therefore described by a table of addresses and
+lengths in the layout that writev(2) expects (`struct iovec`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-IOV_MAX = 1024  # IOV_MAX
+IOV_MAX = 1024  # Linux limit of entries per writev(2) call
 IoVecTable = npt.NDArray[np.uint64]  # n × 2: address, length
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -25,7 +25,7 @@ _writev.restype = ctypes.c_ssize_t
 
 
 class IoVec:
-    """Slices of a buffer, by their addresses. Good for as long as the buffer keeps its bytes."""
+    """Slices of a buffer, given by their addresses. Valid for as long as the buffer's content is unchanged."""
 
     __slots__ = ("_base", "_buffer", "table")
 
@@ -43,18 +43,18 @@ Part = bytes | bytearray | memoryview | IoVec
 
 
 def address_of(buffer: Any) -> int:
-    """Where a buffer's first byte lies in memory."""
+    """Return the memory address of a buffer's first byte."""
     at: int = np.frombuffer(buffer, np.uint8).__array_interface__["data"][0]
     return at
 
 
 def joined(parts: Sequence[Part]) -> bytes:
-    """A copy of all bytes in order."""
+    """Return a copy of all bytes in order."""
     return b"".join(p.joined() if isinstance(p, IoVec) else p for p in parts)
 
 
 def write(descriptor: int, parts: Sequence[Part]) -> int:
-    """Write the parts in order; returns how many bytes the file took. Raises OSError."""
+    """Write the parts in order; return how many bytes were written, which may be fewer than all. Raises OSError."""
     table = _table(parts)
     at, done = table.__array_interface__["data"][0], 0
     for first in range(0, len(table), IOV_MAX):

@@ -1,4 +1,4 @@
-"""Whether a camera's RTP marker ends its pictures, learned from pictures that were delimited without it."""
+"""Learn whether a camera's RTP marker ends its pictures, from pictures that were delimited without it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ MAX_NEEDED = 64  # keyframes
 
 
 class MarkerTrust:
-    """Trusted after a keyframe and one more picture that ended with the marker and had none before; lost with the first
-    picture that did not. Each loss doubles how many keyframes it takes to win it back: a camera that marks every
-    slice has keyframes of several slices between pictures of one."""
+    """Decides whether the marker is trusted.
+
+    It is trusted after a keyframe and one more picture that ended with the marker and had none before, and no longer
+    trusted after the first picture that did not. Each such loss doubles how many keyframes are needed to regain trust:
+    a camera that marks every slice may send keyframes of several slices between pictures of one slice.
+    """
 
     __slots__ = ("_keys", "_needed", "_pictures", "trusted")
 
@@ -19,7 +22,7 @@ class MarkerTrust:
         self._pictures = 0
 
     def picture(self, *, ended: bool, key: bool) -> None:
-        """A picture is complete; `ended`: its last packet, and no other, had the marker."""
+        """Record a complete picture; `ended`: its last packet, and no other, had the marker."""
         if not ended:
             if self.trusted or self._pictures == 0:
                 self._needed = min(2 * self._needed, MAX_NEEDED)

@@ -1,4 +1,7 @@
-"""The tracks that ffmpeg describes in its `moov`, in our own terms. Box layouts: ISO/IEC 14496-12 and 14496-15; QuickTime's `mov`."""
+"""Convert the track descriptions in ffmpeg's `moov` to `VideoFormat` and `AudioTrack`.
+
+Box layouts: ISO/IEC 14496-12 and 14496-15, and QuickTime's `mov`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _G711 = {b"alaw": "pcma", b"ulaw": "pcmu"}
 
 
 def video_format(moov: bytes) -> VideoFormat:
-    """Raises ProtocolError where the video is neither H.264 nor H.265."""
+    """Return the video format. Raises ProtocolError where the video is neither H.264 nor H.265."""
     codec, record = codec_configuration(moov)
     if not codec:
         raise ProtocolError("the stream is neither H.264 nor H.265")
@@ -21,7 +24,7 @@ def video_format(moov: bytes) -> VideoFormat:
 
 
 def sound_track(moov: bytes) -> AudioTrack | None:
-    """The sound track in the body of a `moov`; None where there is none that we record."""
+    """Return the audio track in the body of a `moov`; None where there is none that we record."""
     for kind, start, end in children(moov, 0, len(moov)):
         if kind == b"trak" and moov.find(b"soun", start, end) >= 0:
             return _sound(moov[start:end])
@@ -29,10 +32,8 @@ def sound_track(moov: bytes) -> AudioTrack | None:
 
 
 def _sound(trak: bytes) -> AudioTrack | None:
-    entry, clock = (
-        trak.find(b"stsd") + 20,
-        trak.find(b"mdhd") + 4,
-    )  # size and kind of the first entry lie before `entry`
+    # `entry` is the body of the first sample entry, after its size and type.
+    entry, clock = trak.find(b"stsd") + 20, trak.find(b"mdhd") + 4
     if entry < 20 or clock < 4 or len(trak) < entry + 28:
         return None
     kind, channels = trak[entry - 4 : entry], int.from_bytes(trak[entry + 16 : entry + 18], "big")
@@ -44,14 +45,14 @@ def _sound(trak: bytes) -> AudioTrack | None:
 
 
 def _specific_config(trak: bytes) -> bytes:
-    """AudioSpecificConfig: descriptor 5 within 4 within 3 of `esds` (ISO/IEC 14496-1, 7.2.6); empty where it is not AAC."""
+    """Return the AudioSpecificConfig: descriptor 5 in 4 in 3 of `esds` (ISO/IEC 14496-1, 7.2.6); empty if not AAC."""
     at = trak.find(b"esds") + 8
     if at < 8:
         return b""
     try:
         at = _enter(trak, at, 3)[0] + 3
         at, _ = _enter(trak, at, 4)
-        if trak[at] != 0x40:  # ISO/IEC 14496-3
+        if trak[at] != 0x40:  # objectTypeIndication: audio ISO/IEC 14496-3
             return b""
         at, size = _enter(trak, at + 13, 5)
     except (IndexError, ValueError):
@@ -60,7 +61,10 @@ def _specific_config(trak: bytes) -> bytes:
 
 
 def _enter(data: bytes, at: int, tag: int) -> tuple[int, int]:
-    """(begin, size) of the body of the descriptor that begins at `at`. Raises ValueError where it is another."""
+    """Return (begin, size) of the body of the descriptor that begins at `at`.
+
+    Raises ValueError if it has another tag.
+    """
     if data[at] != tag:
         raise ValueError("another descriptor")
     size = 0
@@ -72,7 +76,10 @@ def _enter(data: bytes, at: int, tag: int) -> tuple[int, int]:
 
 
 def sets_of_record(codec: str, record: bytes) -> list[bytes]:
-    """Parameter sets in an AVC or HEVC decoder configuration record. Raises ProtocolError where it is cut."""
+    """Return the parameter sets in an AVC or HEVC decoder configuration record.
+
+    Raises ProtocolError if it is truncated.
+    """
     try:
         sets = _avc_sets(record) if codec == "h264" else _hevc_sets(record)
     except (IndexError, struct.error) as e:

@@ -1,7 +1,7 @@
-"""NAL units of H.264 and H.265: what each type is for, start codes inside, and the first fields of a slice header.
+"""NAL units of H.264 and H.265: role of each type, embedded start codes, and the first fields of a slice header.
 
-Everything here is a pure function over bytes. Types: ITU-T H.264 table 7-1, H.265 table 7-1. Types that are unspecified,
-reserved, of an extension layer or a vendor's own are SKIP: decoders pass over them, and so do we.
+All functions are pure functions of bytes. Types: ITU-T H.264 table 7-1, H.265 table 7-1. Types that are unspecified,
+reserved, of an extension layer or vendor-specific are SKIP: decoders ignore them, and so does the recorder.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from core.errors import ProtocolError
 from nvr.media.bits import BitReader, unescaped
 
 START_CODE = b"\0\0\1"
-MAX_SEI = 16_384  # bytes; a larger SEI message is no picture data and is skipped
+MAX_SEI = 16_384  # bytes; a larger SEI is not needed for decoding and is skipped
 RECOVERY_POINT = 6  # SEI payload type
 HEADER_SIZE = {"h264": 1, "h265": 2}
-MAX_PIECES = 1024  # NAL units in what was sent as one
-MAX_MESSAGES = 64  # of one SEI; encoders write a handful
-_TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # of 255 in a message's type and size: what states more is no message
-_MAX_FALSE_CODES = 16  # start codes looked at inside one SEI …
-_MAX_LOOKS = 512  # … and in all that was sent as one unit: behind them an SEI ends at the first
+MAX_PIECES = 1024  # NAL units sent as one
+MAX_MESSAGES = 64  # messages in one SEI; encoders write a handful
+_TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # bytes of 255 in a valid message's type and size; more is invalid
+_MAX_FALSE_CODES = 16  # start codes that may be examined inside one SEI …
+_MAX_LOOKS = 512  # … and inside one sent unit; beyond that, the first start code ends an SEI
 
 
 class NalRole(Enum):
-    """What a NAL unit is to a recorder."""
+    """Role of a NAL unit for the recorder."""
 
     SLICE = auto()
-    PARTITION = auto()  # H.264 data partitions B and C: belong to the slice before them
+    PARTITION = auto()  # H.264 data partitions B and C: belong to the preceding slice
     PARAMETER_SET = auto()
-    SEI = auto()  # belongs to the slices that follow
-    TRAILER = auto()  # suffix SEI, end of sequence, end of stream: belongs to the slices before it
+    SEI = auto()  # belongs to the following slices
+    TRAILER = auto()  # suffix SEI, end of sequence, end of stream: belongs to the preceding slices
     DELIMITER = auto()
     FILLER = auto()
     SKIP = auto()
@@ -73,33 +73,37 @@ def nal_type(nal: bytes | memoryview, codec: str) -> int:
 
 
 def role_of(nal: bytes, codec: str) -> NalRole:
-    """Role of a NAL unit with at least one byte."""
+    """Return the role of a NAL unit with at least one byte."""
     header = HEADER_SIZE[codec]
-    if len(nal) < header or nal[0] & 0x80:  # the forbidden bit
+    if len(nal) < header or nal[0] & 0x80:  # forbidden_zero_bit
         return NalRole.SKIP
-    if codec == "h265" and (nal[0] & 1 or nal[1] & 0xF8 or not nal[1] & 7):  # another layer; no temporal id
+    # nuh_layer_id other than 0; nuh_temporal_id_plus1 of 0 (H.265 7.4.2.2)
+    if codec == "h265" and (nal[0] & 1 or nal[1] & 0xF8 or not nal[1] & 7):
         return NalRole.SKIP
     role = _ROLES[codec][nal_type(nal, codec)]
     return NalRole.SKIP if role is NalRole.SLICE and len(nal) <= header else role
 
 
 def role_of_type(kind: int, codec: str) -> NalRole:
-    """Role of a NAL unit type alone."""
+    """Return the role of a NAL unit type alone."""
     return _ROLES[codec][kind]
 
 
 def is_key_type(kind: int, codec: str) -> bool:
-    """Slices of this type make a picture at which decoding can begin (IDR; H.265: BLA, IDR and CRA)."""
+    """Return whether slices of this type form a picture at which decoding can begin (IDR; H.265: BLA, IDR and CRA)."""
     return kind == 5 if codec == "h264" else 16 <= kind <= 21
 
 
 def is_first_slice(nal: bytes, codec: str) -> bool:
-    """A slice that begins a picture: first_mb_in_slice is 0 (Exp-Golomb: one bit 1); first_slice_segment_in_pic_flag."""
+    """Return whether a slice begins a picture.
+
+    H.264: first_mb_in_slice is 0 (Exp-Golomb: one bit 1); H.265: first_slice_segment_in_pic_flag.
+    """
     return bool(nal[HEADER_SIZE[codec]] & 0x80)
 
 
 def hidden(nal: bytes, codec: str) -> list[bytes]:
-    """What stands behind the first start code in a unit that is skipped, as if it were units (nvr.media.hidden_units)."""
+    """Return the NAL units after the first start code inside a unit that is skipped (nvr.media.hidden_units)."""
     at = nal.find(START_CODE)
     return (
         [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not NalRole.SKIP]
@@ -109,16 +113,16 @@ def hidden(nal: bytes, codec: str) -> list[bytes]:
 
 
 def split(nal: bytes, codec: str) -> list[bytes]:
-    """The NAL units in what was sent as one: cut at start codes, without the zeros before them.
+    """Return the NAL units that were sent as one unit: cut at start codes, without trailing zeros.
 
-    An encoder's own output never contains a start code inside a NAL unit (emulation prevention), so a start code means
-    that the packetizer was handed a byte stream (Annex B). SEI and vendors' units may hold raw bytes that
-    look like one: those are not cut.
+    An encoder never emits a start code inside a NAL unit (emulation prevention), so a start code means that the
+    packetizer was given a byte stream (Annex B). SEI and vendor-specific units may contain raw bytes that look like a
+    start code: those are not cut.
     """
     if START_CODE not in nal:
         return [nal]
     pieces, at, looks = list[bytes](), 0, iter(range(_MAX_LOOKS))
-    while at < len(nal) and len(pieces) < MAX_PIECES:  # the rest is no picture of any camera
+    while at < len(nal) and len(pieces) < MAX_PIECES:  # no camera's picture has more; ignore the rest
         end = _end_of_unit(nal, at, codec, looks)
         piece = nal[at:end].rstrip(b"\0")
         if piece:
@@ -128,7 +132,7 @@ def split(nal: bytes, codec: str) -> list[bytes]:
 
 
 def _end_of_unit(nal: bytes, at: int, codec: str, looks: Iterator[int]) -> int:
-    """Where the unit that begins at `at` ends: the index of a start code, or of the end."""
+    """Return the end of the unit that begins at `at`: the index of a start code, or of the end of the data."""
     end = nal.find(START_CODE, at)
     if end < 0:
         return len(nal)
@@ -141,13 +145,13 @@ def _end_of_unit(nal: bytes, at: int, codec: str, looks: Iterator[int]) -> int:
 
 
 def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int]) -> int:
-    """The start code behind the last message; bytes inside a message are its payload, whatever they look like."""
+    """Return the index of the start code after the last message; start codes inside a message are its payload."""
     begin, message, count = at + HEADER_SIZE[codec], 0, 0
     for _ in islice(looks, _MAX_FALSE_CODES):
-        if end - at > MAX_SEI:  # skipped as it is
+        if end - at > MAX_SEI:  # too large, so it is skipped anyway
             return end
         missing, message, count = _sei_missing(unescaped(nal[begin:end]), message, count)
-        if missing <= 0 or missing > len(nal) - end:  # complete; or a size that is wrong anyhow
+        if missing <= 0 or missing > len(nal) - end:  # complete, or the stated size is invalid
             return end
         end = nal.find(START_CODE, end + max(missing, len(START_CODE)))
         if end < 0:
@@ -156,8 +160,12 @@ def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int])
 
 
 def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, int]:
-    """Of an SEI's messages, on from number `count`, which begins at `at`: (bytes that they state beyond the end, where the first
-    that is not whole begins, its number). 0 bytes: all is there; -1: more messages than any encoder writes."""
+    """Check the messages of an SEI, starting with message number `count`, which begins at `at`.
+
+    Return (number of bytes that the messages state beyond the end of the data, position of the first incomplete
+    message, its number). The number of bytes is 0 where all messages are complete, -1 where there are more than
+    MAX_MESSAGES.
+    """
     last = len(data.rstrip(b"\0")) - 1
     while at < last or (at == last and data[at] != 0x80):
         if count == MAX_MESSAGES:
@@ -173,12 +181,15 @@ def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, in
 
 
 def has_recovery_point(nal: bytes, codec: str) -> bool:
-    """An SEI that says that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
+    """Return whether an SEI states that decoding may begin here (payload type 6: H.264 D.1.8, H.265 D.2.8)."""
     return _recovery_point(nal, codec) is not None
 
 
 def recovery_count(nal: bytes, codec: str) -> int | None:
-    """After how many pictures an SEI's recovery point is whole (recovery_frame_cnt, recovery_poc_cnt); None where it has none."""
+    """Return the number of pictures after which the image at an SEI's recovery point is complete.
+
+    This is recovery_frame_cnt (H.264) or recovery_poc_cnt (H.265); None where the SEI has no recovery point.
+    """
     payload = _recovery_point(nal, codec)
     if payload is None:
         return None
@@ -190,7 +201,7 @@ def recovery_count(nal: bytes, codec: str) -> int | None:
 
 
 def _recovery_point(nal: bytes, codec: str) -> bytes | None:
-    """The payload of the message, without emulation prevention."""
+    """Return the payload of the recovery point message without emulation prevention; None where there is none."""
     data, at = unescaped(nal[HEADER_SIZE[codec] :]), 0
     for _ in range(MAX_MESSAGES):
         if at + 2 >= len(data):
@@ -204,20 +215,23 @@ def _recovery_point(nal: bytes, codec: str) -> bytes | None:
 
 
 def is_intra_slice(nal: bytes) -> bool:
-    """An H.264 slice without references: slice_type is I (7.4.3). Raises ProtocolError."""
+    """Return whether an H.264 slice is an I slice (slice_type, 7.4.3). Raises ProtocolError."""
     return slice_type(nal) % 5 == 2
 
 
 def slice_type(nal: bytes) -> int:
-    """slice_type of an H.264 slice. Raises ProtocolError."""
+    """Return the slice_type of an H.264 slice. Raises ProtocolError."""
     bits = BitReader(nal[:16], 1)
     bits.unsigned()  # first_mb_in_slice
     return bits.unsigned()
 
 
 def _sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
-    """(value, where the next begins): at `most` bytes of 255 and a last one that add up; beyond the end where there are more or it
-    is cut short."""
+    """Return (value, end position) of a payloadType or payloadSize: bytes of 255 and a last byte, summed (7.3.2.3.1).
+
+    The end position is after the end of the data where there are more than `most` bytes of 255, or the number is
+    truncated.
+    """
     value, stop = 0, min(len(data), at + most + 1)
     while at < stop and data[at] == 255:
         value, at = value + 255, at + 1
@@ -229,14 +243,14 @@ def is_sei(nal: bytes, codec: str) -> bool:
 
 
 def is_sound_sei(nal: bytes, codec: str) -> bool:
-    """The SEI's messages fit into it (H.264 7.3.2.3.1), and it is not oversized."""
+    """Return whether the SEI is not oversized and contains its messages completely (H.264 7.3.2.3.1)."""
     return len(nal) <= MAX_SEI and _sei_missing(unescaped(nal[HEADER_SIZE[codec] :]))[0] == 0
 
 
 def slice_pps_id(nal: bytes, codec: str) -> int:
-    """pic_parameter_set_id of a slice. Raises ProtocolError where the header is cut short.
+    """Return pic_parameter_set_id of a slice. Raises ProtocolError if the header is truncated.
 
-    H.264 7.3.3; H.265 7.3.6.1 (of a first slice segment only: others have an address before it).
+    H.264 7.3.3; H.265 7.3.6.1 (first slice segments only: others have an address before it).
     """
     bits = BitReader(nal[: 32 + HEADER_SIZE[codec]], HEADER_SIZE[codec])
     if codec == "h264":
@@ -250,12 +264,12 @@ def slice_pps_id(nal: bytes, codec: str) -> int:
 
 
 def first_macroblock(nal: bytes) -> int:
-    """first_mb_in_slice of an H.264 slice. Raises ProtocolError."""
+    """Return first_mb_in_slice of an H.264 slice. Raises ProtocolError."""
     return BitReader(nal[:16], 1).unsigned()
 
 
 def frame_num_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, BitReader]:
-    """(frame_num, what stands behind it) of an H.264 slice (7.3.3). Raises ProtocolError."""
+    """Return (frame_num, reader positioned after it) of an H.264 slice (7.3.3). Raises ProtocolError."""
     bits = BitReader(nal[:48], 1)
     for _ in range(3):
         bits.unsigned()
@@ -265,9 +279,9 @@ def frame_num_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tupl
 
 
 def field_of(nal: bytes, frame_num_bits: int, separate_planes: bool) -> tuple[int, int] | None:
-    """(frame_num, bottom_field_flag) of an H.264 slice of a field; None where it codes a frame. Raises ProtocolError.
+    """Return (frame_num, bottom_field_flag) of an H.264 field slice; None for a frame. Raises ProtocolError.
 
-    For streams whose SPS allows fields (frame_mbs_only_flag 0).
+    Only for streams whose SPS allows fields (frame_mbs_only_flag 0).
     """
     frame_num, bits = frame_num_of(nal, frame_num_bits, separate_planes)
     return (frame_num, bits.read(1)) if bits.read(1) else None

@@ -1,8 +1,8 @@
-"""The parameter sets of one stream by their real ids, and the format that a keyframe's slice header makes active.
+"""Store a stream's parameter sets by id, and build the format that a keyframe's slice header activates.
 
-Sets come from the SDP and in-band; what comes later wins, and with a changed SPS the PPS that were made for the old one leave the
-format unless a slice uses them. Ids are Exp-Golomb codes (H.264 7.3.2.1 and 7.3.2.2, H.265 7.3.2.1 to 7.3.2.3): a PPS names its SPS, an H.265 SPS its
-VPS, and a slice its PPS.
+Sets come from the SDP and in-band; a later set replaces an earlier one. When an SPS changes, the PPS that were received
+before are left out of the format unless a slice uses them. Ids are Exp-Golomb codes (H.264 7.3.2.1 and 7.3.2.2, H.265
+7.3.2.1 to 7.3.2.3): a PPS refers to its SPS, an H.265 SPS to its VPS, and a slice to its PPS.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nvr.media.bits import BitReader
 from nvr.media.nal_units import NalRole, nal_type, role_of, split
 from nvr.media.parameter_sets import H264Sps, VideoFormat, read_h264_sps, read_h265_sps
 
-MAX_SET = 16_384  # bytes; longer is no parameter set
+MAX_SET = 16_384  # bytes; anything longer is not a parameter set
 MAX_PICTURE_PARAMETER_SETS = 128  # an avcC counts them in one byte; no camera uses more than a few
 
 
@@ -28,7 +28,7 @@ class _Set:
 
 
 def _identify(nal: bytes, codec: str) -> _Set:
-    """Raises ProtocolError where it is no parameter set that can be used."""
+    """Parse a parameter set. Raises ProtocolError where it is not a usable one."""
     if role_of(nal, codec) is not NalRole.PARAMETER_SET or len(nal) > MAX_SET:
         raise ProtocolError("not a parameter set")
     kind = nal_type(nal, codec)
@@ -55,21 +55,21 @@ def _checked(made: _Set, ids: int) -> _Set:
 
 
 class ParameterSetStore:
-    """`version` counts the changes of content."""
+    """Parameter sets of one stream. `version` counts the changes of content."""
 
     def __init__(self, codec: str, described: list[bytes]):
-        """`described`: what the SDP says; anything that is no parameter set is ignored."""
+        """`described` are the sets from the SDP; anything that is not a parameter set is ignored."""
         self._codec = codec
         self._sets: dict[tuple[str, int], _Set] = {}
         self._known: set[bytes] = set()
-        self._stale: set[int] = set()  # ids of PPS that came before the SPS that they name changed
+        self._stale: set[int] = set()  # ids of PPS received before their SPS changed
         self.version = 0
         for text in described:
             for nal in split(text, codec):
                 self.add(nal)
 
     def add(self, nal: bytes) -> bool | None:
-        """True where it is new or has changed, False where it is known; None: not a parameter set."""
+        """Add a set; return True where it is new or changed, False where it is known, None where it is invalid."""
         nal = nal.rstrip(b"\0")
         if nal in self._known:
             return False
@@ -103,11 +103,11 @@ class ParameterSetStore:
         return sum(k == kind for k, _ in self._sets)
 
     def knows(self, nal: bytes) -> bool:
-        """The set is in force, unchanged."""
+        """Return whether the set is in force, unchanged."""
         return nal in self._known or nal.rstrip(b"\0") in self._known
 
     def format(self, pps_id: int) -> VideoFormat | None:
-        """The format of a keyframe whose slices use this PPS; None while a set that it needs is missing."""
+        """Return the format of a keyframe whose slices use this PPS; None while a required set is missing."""
         sps = self._sps(pps_id)
         if sps is None:
             return None
@@ -126,6 +126,6 @@ class ParameterSetStore:
         return self._sets.get(("sps", pps.refers_to)) if pps else None
 
     def h264_sps(self, pps_id: int) -> H264Sps | None:
-        """The SPS that an H.264 slice with this PPS uses."""
+        """Return the SPS of an H.264 slice with this PPS; None while it is missing."""
         sps = self._sps(pps_id)
         return sps.h264 if sps else None

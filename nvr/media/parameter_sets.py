@@ -26,7 +26,7 @@ class VideoFormat:
 
     @classmethod
     def from_sets(cls, codec: str, sets: list[bytes]) -> VideoFormat:
-        """Raises ProtocolError where a set is missing or unreadable."""
+        """Return the format of these sets in any order. Raises ProtocolError where a set is missing or unreadable."""
         ordered = sorted(sets, key=lambda n: nal_type(n, codec))
         wanted = [7, 8] if codec == "h264" else [32, 33, 34]
         if sorted({nal_type(n, codec) for n in ordered}) != wanted:
@@ -38,7 +38,7 @@ class VideoFormat:
         return cls(codec, tuple(ordered), found.width, found.height)
 
     def configuration(self) -> bytes:
-        """AVCDecoderConfigurationRecord or HEVCDecoderConfigurationRecord, NAL lengths of 4 bytes."""
+        """Return the AVCDecoderConfigurationRecord or HEVCDecoderConfigurationRecord, with 4-byte NAL lengths."""
         return _avcc(self.sets) if self.codec == "h264" else _hvcc(self.sets)
 
 
@@ -81,18 +81,18 @@ def _hvcc(sets: tuple[bytes, ...]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class H264Sps:
-    """What the recorder needs to know of an H.264 SPS; sizes in pixels."""
+    """The fields of an H.264 SPS that the recorder needs; sizes in pixels."""
 
     id: int
     width: int
     height: int
     frame_num_bits: int
     separate_planes: bool
-    frames_only: bool  # no picture is a single field
+    frames_only: bool  # frame_mbs_only_flag: no picture is a single field
 
 
 def read_h264_sps(sps: bytes) -> H264Sps:
-    """Raises ProtocolError where it is damaged."""
+    """Parse an SPS. Raises ProtocolError where it is damaged."""
     bits = BitReader(sps, 4)
     number = bits.unsigned()
     chroma, separate = _h264_chroma(bits, sps[1])
@@ -115,7 +115,7 @@ def read_h264_sps(sps: bytes) -> H264Sps:
 
 
 def _h264_chroma(bits: BitReader, profile: int) -> tuple[int, bool]:
-    """(chroma_format_idc, separate_colour_plane_flag); reads up to the scaling lists."""
+    """Return (chroma_format_idc, separate_colour_plane_flag); reads up to and including the scaling lists."""
     chroma, separate = 1, False
     if profile in _HIGH_PROFILES:
         chroma = bits.unsigned()
@@ -154,16 +154,16 @@ def _skip_scaling_lists(bits: BitReader, lists: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class H265Sps:
-    """What the recorder needs to know of an H.265 SPS; sizes in pixels."""
+    """The fields of an H.265 SPS that the recorder needs; sizes in pixels."""
 
     id: int
-    vps: int  # id
+    vps: int  # id of its VPS
     width: int
     height: int
 
 
 def read_h265_sps(sps: bytes) -> H265Sps:
-    """Raises ProtocolError where it is damaged."""
+    """Parse an SPS. Raises ProtocolError where it is damaged."""
     bits = BitReader(sps, 2)
     vps = bits.read(4)
     layers = bits.read(3)

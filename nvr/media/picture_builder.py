@@ -1,8 +1,9 @@
-"""NAL units to pictures: H.264 (7.4.1.2.3 and 7.4.1.2.4) and H.265 (7.4.2.4.4), as cameras really send them.
+"""Group NAL units into pictures: H.264 (7.4.1.2.3 and 7.4.1.2.4) and H.265 (7.4.2.4.4), also of non-conforming cameras.
 
-A picture is delimited by its timestamp and its slices' headers: the first slice says that it is one. Access unit
-delimiters and the RTP marker are hints: the marker of a camera that was proved to end its pictures with it completes a
-picture (nvr.media.marker_trust), of any other a picture is complete when the next one begins. What has no slice is no picture.
+A picture is delimited by its timestamp and by its slice headers: the first slice is flagged as first. Access unit
+delimiters and the RTP marker are hints. If a camera has proved to end its pictures with the marker, the marker
+completes a picture (nvr.media.marker_trust); otherwise a picture is complete when the next one begins. Units without a
+slice form no picture.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp_payload import MAX_UNIT
 from nvr.media.start_points import ANY, NONE
 
-MAX_HELD = 64  # SEI, or changed PPS, that wait for their picture
+MAX_HELD = 64  # SEI, or changed PPS, held until their picture begins
 
 
 @dataclass(slots=True)
 class Picture:
-    """One access unit; its bytes are NAL units with lengths of 4 bytes."""
+    """One access unit; its bytes are NAL units with 4-byte lengths."""
 
     ts: int  # RTP timestamp
     key: bool = False
-    start: bool = False  # no keyframe, and decoding may begin with it (nvr.media.start_points)
+    start: bool = False  # not a keyframe, but decoding may begin with it (nvr.media.start_points) …
     by_intra: bool = False  # … because all its slices are intra
     video: VideoFormat | None = None  # of a keyframe; None: its parameter sets are missing
     parts: list[Part] = field(default_factory=list)
@@ -50,17 +51,17 @@ class Picture:
     slices: int = 0
     damaged: bool = False
     first_slice: bytes = b""
-    has_first: bool = False  # its first slice has come
-    highest: int = 0  # first_mb_in_slice of its slices (H.264)
+    has_first: bool = False  # its first slice was received
+    highest: int = 0  # highest first_mb_in_slice of its slices (H.264)
     second_field: bool = False
-    changed_pps: tuple[bytes, ...] = ()  # that came before it
+    changed_pps: tuple[bytes, ...] = ()  # PPS that changed before it
     marked: bool = False  # its newest packet had the marker
-    mark_inside: bool = False  # an earlier one had it
-    lost: int = 0  # packets that are missing from it, or between it and the picture before
+    mark_inside: bool = False  # an earlier packet had the marker
+    lost: int = 0  # packets missing inside it, or between it and the previous picture
     near_loss: bool = False  # packets are missing around it: its marker proves nothing
 
     def add(self, nal: bytes) -> None:
-        """Raises ProtocolError where the picture becomes larger than any camera's."""
+        """Append a NAL unit. Raises ProtocolError where the picture exceeds MAX_UNIT bytes."""
         self.parts += (len(nal).to_bytes(4, "big"), nal)
         self.size += len(nal) + 4
         if self.size > MAX_UNIT:
@@ -68,7 +69,7 @@ class Picture:
 
 
 class PictureBuilder:
-    """One track of one session. `done` is called with every picture, damaged ones included."""
+    """Picture builder of one track of one session. It calls `done` with every picture, damaged ones included."""
 
     def __init__(self, codec: str, sets: ParameterSetStore, done: Callable[[Picture], None]):
         self._codec = codec
@@ -77,35 +78,32 @@ class PictureBuilder:
         self.markers = MarkerTrust()
         self.open: Picture | None = None
         self.lost = False  # packets are missing since the newest slice
-        self._missing = 0  # so many, since the newest whole picture
-        self.skipped = 0  # units that were of no use, counted on
+        self._missing = 0  # packets missing that are not yet attributed to a picture
+        self.skipped = 0  # useless units since the caller last reset it
         self.pps_id = -1  # of the newest keyframe
-        self.sets_version = -1  # of the parameter sets when it came
-        self._prefix: list[tuple[bytes, int]] = []  # SEI before the slices that they belong to
-        self._prefix_size = 0  # bytes of them
-        self._delimited = False  # a delimiter came since the newest slice
-        self._changed_pps: list[bytes] = []  # since the newest whole picture: they go into the next one
+        self.sets_version = -1  # version of the parameter sets at the newest keyframe
+        self._prefix: list[tuple[bytes, int]] = []  # SEI that precede their slices
+        self._prefix_size = 0  # bytes of `_prefix`
+        self._delimited = False  # a delimiter was received since the newest slice
+        self._changed_pps: list[bytes] = []  # since the newest complete picture; they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
         self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.media.hidden_units)
-        self._contested = -1  # timestamp under which two such finds claimed to be the picture
-        self._newest_slice = b""  # first slice of the newest picture that was whole
+        self._contested = -1  # timestamp for which two vendor's units contained a picture
+        self._newest_slice = b""  # head of the first slice of the newest undamaged picture
         self._newest = (-1, b"")  # timestamp and first slice of that picture
-        self.start_points = NONE  # which pictures count as keyframes
-        self._sps_before = self._sps_before_last = (
-            False  # an SPS came before the picture that begins, before the newest one
-        )
-        self._any_order = False  # the camera sends the slices of a picture in any order (H.264 Baseline)
+        self.start_points = NONE  # which pictures besides keyframes may begin a recording
+        # An SPS precedes the picture that begins; one preceded the newest picture.
+        self._sps_before = self._sps_before_last = False
+        self._any_order = False  # the camera uses arbitrary slice order (H.264 Baseline)
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is held back or missing: the next unit begins a picture."""
+        """True if nothing is held back or missing, so that the next unit begins a picture."""
         return self.open is None and not self.lost and not self._prefix and not self._changed_pps and not self._doubtful
 
-    # what comes
-
     def unit(self, nal: bytes, ts: int) -> None:
-        """A NAL unit and the RTP timestamp that it came with."""
+        """Process a NAL unit and the RTP timestamp of its first packet."""
         role, picture = role_of(nal, self._codec), self.open
         if role is NalRole.SLICE:
             self._slice(nal, ts)
@@ -122,14 +120,18 @@ class PictureBuilder:
             self._delimited = True
 
     def doubt(self, units: list[tuple[bytes, int]]) -> None:
-        """These may be units of a picture, or a vendor's bytes: what comes next under their timestamp says which."""
+        """Hold units that are either units of a picture or a vendor's bytes.
+
+        The next units with their timestamp show which. A picture that arrives separately, or a loss, speaks against
+        them.
+        """
         ts = units[0][1]
-        if self._doubtful and self._doubtful[0][1] == ts:  # one of the two is no picture: neither is believed
+        if self._doubtful and self._doubtful[0][1] == ts:  # at most one can be the picture: use neither
             self._doubtful, self._contested = [], ts
         self._settle_doubt()
         picture = self.open
         if self.lost or ts == self._contested or (picture is not None and picture.ts == ts and picture.slices):
-            return  # the picture comes on its own; or what is missing of it might be what speaks against them
+            return  # the picture arrives separately, or it may have arrived in the lost packets
         before = (
             picture.first_slice[:64]
             if picture is not None and picture.slices and not picture.damaged
@@ -139,7 +141,10 @@ class PictureBuilder:
             self._doubtful = units
 
     def _settle_doubt(self, nal: bytes = b"", ts: int = -1) -> None:
-        """`nal`: a slice that comes now; without one nothing more comes under the timestamp of what is in doubt."""
+        """Use or drop the held units.
+
+        `nal` is a slice that has just arrived; without one, no more units arrive with the timestamp of the held ones.
+        """
         if not self._doubtful:
             return
         units, self._doubtful = self._doubtful, []
@@ -149,7 +154,7 @@ class PictureBuilder:
             self.unit(unit, of)
 
     def mark(self, ts: int, *, inside_unit: bool) -> None:
-        """The newest packet had the marker; `inside_unit`: a NAL unit goes on behind it."""
+        """Record that the newest packet had the marker; `inside_unit`: a NAL unit continues after it."""
         if not inside_unit:
             self._settle_doubt()
         picture = self.open
@@ -158,7 +163,7 @@ class PictureBuilder:
             picture.mark_inside |= inside_unit
 
     def interrupt(self, missing: int) -> None:
-        """`missing` packets are missing here: from the open picture, or from the head of the one that comes, or both."""
+        """Record that `missing` packets are missing: from the open picture, the beginning of the next one, or both."""
         picture = self.open
         self._missing += missing
         if picture is not None:
@@ -169,7 +174,7 @@ class PictureBuilder:
         self.lost = True
 
     def orphan(self, kind: int, ts: int, *, unknown: bool) -> None:
-        """A NAL unit of type `kind` of which a piece is missing; `unknown`: in a unit of any type there may be slices."""
+        """Record a NAL unit of type `kind` that is incomplete; `unknown`: a unit of any type may contain slices."""
         is_slice = role_of_type(kind, self._codec) in (NalRole.SLICE, NalRole.PARTITION)
         if not is_slice and not unknown:
             return
@@ -180,9 +185,9 @@ class PictureBuilder:
         picture.key |= is_key_type(kind, self._codec) or not is_slice
 
     def close(self, *, more: bool = False) -> None:
-        """The open picture is complete, or has to be given up; SEI that came behind it under its timestamp are its own.
+        """Finish the open picture, complete or not; SEI that followed its slices with its timestamp belong to it.
 
-        `more`: packets of the next one may be here already, and others of it on their way.
+        `more`: packets of the next picture may already have been received, and others may follow.
         """
         if not more:
             self._settle_doubt()
@@ -191,7 +196,7 @@ class PictureBuilder:
         self._finish()
 
     def give_up(self) -> None:
-        """Nothing more comes of the open picture."""
+        """Drop the open picture."""
         self.open = None
         self._doubtful = []
         self._prefix.clear()
@@ -217,7 +222,7 @@ class PictureBuilder:
         return self._sets_inside or (bool(picture.changed_pps) and not picture.key)
 
     def restart(self) -> None:
-        """Another source takes over: the open picture is over, what came for the next one is not for it."""
+        """Finish the open picture because another source takes over, and drop what was held for the next one."""
         if self.open is not None:
             self.open.near_loss = True
         self.close()
@@ -242,7 +247,7 @@ class PictureBuilder:
             self._new_sps = True
             self._changed_pps.clear()
         elif change and not self._new_sps:
-            if len(self._changed_pps) >= MAX_HELD:  # no whole picture has used them for long
+            if len(self._changed_pps) >= MAX_HELD:  # no complete picture has used them for a long time
                 del self._changed_pps[0]
             self._changed_pps.append(nal)
         self._sps_before |= nal_type(nal, self._codec) in (7, 33)
@@ -284,19 +289,19 @@ class PictureBuilder:
         self.lost = self._delimited = False
 
     def _came_before(self, picture: Picture | None, nal: bytes, ts: int, *, first: bool) -> bool:
-        """The slice is sent twice, in packets of its own."""
+        """Return whether the slice is a repetition, sent again in packets of its own."""
         if picture is None or picture.ts != ts:
             return first and (ts, nal) == self._newest
         return bool(picture.parts) and nal == (picture.first_slice if first else picture.parts[-1])
 
     def _judge_start(self, picture: Picture, nal: bytes) -> None:
-        """No keyframe: may decoding begin with it?"""
+        """Decide whether decoding may begin with a picture that is not a keyframe."""
         picture.start = any(has_recovery_point(sei, self._codec) for sei, _ in self._prefix)
         if self.start_points < ANY or picture.start:
             return
         if self._codec == "h264":
             picture.start = picture.by_intra = _is_intra(nal)
-        else:  # encoders repeat them where a refresh begins
+        else:  # encoders repeat parameter sets where a refresh begins
             picture.start = self._sps_before and not self._sps_before_last
 
     def _note_order(self, picture: Picture, nal: bytes) -> None:
@@ -308,15 +313,15 @@ class PictureBuilder:
     def _begins_picture(self, picture: Picture, nal: bytes, ts: int, *, first: bool) -> bool:
         if ts == picture.ts:
             if self._codec == "h264" and not picture.has_first and picture.slices:
-                return False  # slices in any order: the timestamp decides
+                return False  # arbitrary slice order: only the timestamp delimits pictures
             return first and not self._is_second_field(picture, nal)
         if self._any_order or first or self.lost or self._delimited or not picture.slices:
             return True
-        # A camera that stamps every packet with the time of sending: the slice goes on where the one before it ended.
+        # Some cameras give every packet the time of sending: then the slice continues after the previous one.
         return self._codec == "h264" and _macroblock(nal) <= picture.highest
 
     def _is_second_field(self, picture: Picture, nal: bytes) -> bool:
-        """Two fields of one frame under one timestamp are one sample."""
+        """Return whether the slice is the second field of a frame; both fields with one timestamp are one sample."""
         if self._codec != "h264" or not picture.first_slice or picture.second_field:
             return False
         try:
@@ -330,7 +335,7 @@ class PictureBuilder:
         return picture.second_field
 
     def _keep_trailing_sei(self, picture: Picture) -> None:
-        """SEI behind the slices of a picture, under its timestamp, stay with it."""
+        """Add SEI that followed the picture's slices with its timestamp to the picture."""
         if picture.slices:
             for sei, of in self._prefix:
                 if of == picture.ts:
@@ -344,7 +349,7 @@ class PictureBuilder:
         return picture
 
     def _provide_sets(self, picture: Picture, nal: bytes) -> None:
-        """The first slice of a picture came: what it needs of parameter sets."""
+        """Provide the parameter sets that a picture needs when its first slice arrives."""
         picture.changed_pps = tuple(self._changed_pps)
         if picture.key or picture.start:
             self._new_sps = False
@@ -361,7 +366,7 @@ class PictureBuilder:
             return
         self.sets_version = self.sets.version
         if self._sets_inside and picture.video is not None:
-            # A decoder that comes from the GOP before must get back what the file's head says.
+            # A decoder that continues from the previous GOP must return to the parameter sets of the file's head.
             for parameter_set in picture.video.sets:
                 picture.add(parameter_set)
 

@@ -1,9 +1,9 @@
-"""Places of pictures on a stream's own time line, from RTP timestamps: 90 kHz, counted on without wrapping.
+"""Compute the media times of pictures from RTP timestamps: 90 kHz, unwrapped.
 
-A timestamp may go on, go back because the camera sends B-frames, or jump because the camera's clock was set, restarted
-or misread once. B-frames are told by their pattern: a B-frame falls into a hole that an earlier picture left open. Every
-other step back, and every step of more than `MAX_JUMP`, is a jump: the picture follows the one before it at the usual
-distance, and arrival says how much time really went by (nvr.clock.wall_clock).
+A timestamp may advance, go back because the camera sends B-frames, or jump because the camera's clock was set,
+restarted or misread once. B-frames are recognised by their pattern: a B-frame falls into a gap that earlier pictures
+left open. Any other step back, and any step of more than `MAX_JUMP`, is a jump: the picture follows the previous one at
+the usual distance, and the arrival time shows how much time really passed (nvr.clock.wall_clock).
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from itertools import accumulate, pairwise
 
 from core.units import MEDIA_CLOCK
 
-MAX_JUMP = 10 * MEDIA_CLOCK  # a larger step of the timestamp says nothing about the time that went by
-MAX_REORDER = 16  # pictures between which B-frames are shown (the largest DPB of H.264 and H.265)
-MAX_HOLE = MEDIA_CLOCK  # that B-frames fill
-FIRST_HOLE = MEDIA_CLOCK // 2  # for B-frames while the usual distance of pictures is unknown
-LEARNING = 64  # pictures after which a stream without B-frames is believed to have none
+MAX_JUMP = 10 * MEDIA_CLOCK  # a larger timestamp step says nothing about the elapsed time
+MAX_REORDER = 16  # pictures, the reorder depth: the largest DPB of H.264 and H.265
+MAX_HOLE = MEDIA_CLOCK  # largest gap that B-frames fill
+FIRST_HOLE = MEDIA_CLOCK // 2  # the same while the usual distance of pictures is unknown
+LEARNING = 64  # pictures after which a stream without B-frames is assumed to have none
 
 
 class PictureTimes:
-    """`shown` is when the newest picture is shown, `time` its place in the order of decoding.
+    """Media times of one stream's pictures.
 
-    Both are the same until B-frames are seen; then decoding times step on evenly, as far behind the newest time shown
-    as reordering needs. `rate` is the clock rate that the camera states for its timestamps.
+    `shown` is the presentation time of the newest picture, `time` its decoding time.
+
+    Both are equal until B-frames appear; then decoding times advance evenly, as far behind the newest presentation time
+    as reordering requires. `rate` is the clock rate that the camera states for its timestamps.
     """
 
     __slots__ = (
@@ -50,24 +52,21 @@ class PictureTimes:
         self.ts = -1  # RTP timestamp of the newest picture
         self.time = 0
         self.shown = 0
-        self.reordered = False  # B-frames were seen
-        self.step = (
-            MEDIA_CLOCK // 25
-        )  # of the newest picture that was kept, from the one kept before it; at most a second
-        self._usual = self._before = (
-            MEDIA_CLOCK // 25
-        )  # between pictures: the less of the two newest distances, and the newest
+        self.reordered = False  # the stream contains B-frames
+        self.step = MEDIA_CLOCK // 25  # between the two newest pictures that were kept; at most a second
+        # Distance of pictures: the smaller of the two newest distances, and the newest one.
+        self._usual = self._before = MEDIA_CLOCK // 25
         self._last = 0  # `time` of the newest picture that was kept
         self._last_shown = -1  # `shown` of the newest picture that was kept
         self._newest = 0  # the latest `shown`
-        self._depth = 0  # by how much a B-frame was shown before the newest
-        self._recent: list[int] = []  # `shown` of the newest pictures, in the order of decoding
-        self._seen = 0
-        self._reordered_at = 0  # how many pictures had been seen before the newest B-frame
-        self._shift = 0  # by which the newest picture, and no other yet, was moved
+        self._depth = 0  # largest distance of a B-frame's `shown` to the latest one
+        self._recent: list[int] = []  # `shown` of the newest pictures, in decoding order
+        self._seen = 0  # pictures processed
+        self._reordered_at = 0  # `_seen` at the newest B-frame
+        self._shift = 0  # by which the newest picture was moved, if its timestamp jumped
 
     def advance(self, ts: int) -> bool:
-        """A picture with this RTP timestamp begins; False where the timestamp jumped."""
+        """Begin a picture with this RTP timestamp; return False where the timestamp jumped."""
         if self.ts < 0:
             self.ts = ts
             self._place(self.shown)
@@ -89,7 +88,7 @@ class PictureTimes:
         return True
 
     def _undone(self, wanted: int) -> int:
-        """`wanted`, or where it lies if the picture before it, which was moved, had a stray timestamp."""
+        """Return `wanted` without the correction of the previous picture, if only that one had a stray timestamp."""
         shift, self._shift = self._shift, 0
         back = wanted - shift
         if shift and self._newest < back <= self._newest + 3 * self._usual:
@@ -99,13 +98,11 @@ class PictureTimes:
         return wanted
 
     def _is_plausible(self, shown: int) -> bool:
-        """A picture shown then may follow the newest one."""
+        """Return whether a picture with this presentation time may follow the newest one."""
         if shown < self.shown:
             return self._is_reordered(shown)
         limit = MAX_JUMP
-        if (
-            self.reordered
-        ):  # the next picture that others refer to is a few ahead; decoding times would not follow farther
+        if self.reordered:  # the next reference picture is a few pictures ahead; decoding times cannot follow farther
             limit = max(MEDIA_CLOCK // 3, 2 * (self._depth + 2 * self._period()))
         return shown <= max(self._newest, self.shown) + limit
 
@@ -122,27 +119,27 @@ class PictureTimes:
             self.time = max(self.time + 1, shown)
 
     def _place_reordered(self) -> None:
-        """Decoding times step on evenly, and stay with the times of showing."""
+        """Advance the decoding time evenly, and keep it close to the presentation time."""
         period = self._period()
         self.time = max(self.time + 1, min(self.time + period, self._newest - self._depth))
         if abs(self.shown - self.time) > max(MEDIA_CLOCK // 3, 2 * self._depth + 4 * period):
             self.shown = self._newest = self.time
             self._recent = [self.shown]
-        if self._seen - self._reordered_at > LEARNING:  # a stray timestamp, or a setting, that is over
+        if self._seen - self._reordered_at > LEARNING:  # a past stray timestamp, or the encoder's setting changed
             self.reordered, self._depth = False, 0
 
     def _period(self) -> int:
-        """Usual distance of pictures in the order of showing."""
+        """Return the usual distance of pictures in presentation order: the median of recent ones."""
         shown = sorted(self._recent)
         steps = sorted(b - a for a, b in pairwise(shown))
         return max(1, steps[len(steps) // 2]) if steps else self._usual
 
     def _is_reordered(self, shown: int) -> bool:
-        """The picture falls into a hole that those before it left open, as B-frames do."""
+        """Return whether the picture falls into a gap that earlier pictures left open, as B-frames do."""
         recent = self._recent
         lower = max((s for s in recent if s < shown), default=None)
         upper = min(s for s in recent if s >= shown)
-        if lower is None:  # B-frames that follow the very first keyframe are shown before it
+        if lower is None:  # B-frames after the very first keyframe are presented before it
             return self._seen <= MAX_REORDER and self._newest - shown <= FIRST_HOLE
         if upper == shown:
             return False
@@ -161,23 +158,27 @@ class PictureTimes:
         return 3 * period <= 2 * hole <= 2 * MAX_REORDER * period
 
     def _delta(self, ts: int) -> int:
-        """90 kHz since the newest picture."""
+        """Return the time since the newest picture in 90 kHz units."""
         return self._scaled(((ts - self.ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
 
     def _scaled(self, ticks: int) -> int:
         return ticks if self._rate == MEDIA_CLOCK else round(ticks * MEDIA_CLOCK / self._rate)
 
     def relearn(self) -> None:
-        """The camera's encoder was set anew: it may send B-frames from now on."""
+        """Look for B-frames again because the camera's encoder was reconfigured."""
         self._seen, self._reordered_at = min(self._seen, MAX_REORDER + 1), 0
 
     def restart(self) -> None:
-        """The next timestamp has nothing to do with those before: its picture follows the newest one."""
+        """Start over: the next timestamp is unrelated to the previous ones; its picture follows the newest one."""
         self.shown = self._newest = max(self._newest, self.time) + self._usual
         self._recent, self._seen, self._reordered_at, self._shift, self.ts = [], 1, 0, 0, -1
 
     def keep(self) -> bool:
-        """The newest picture becomes a sample; True where it is shown at the same moment as the one before: the clock stands."""
+        """Make the newest picture a sample.
+
+        Return True where it has the same presentation time as the previous sample, i.e. the camera's clock stands
+        still.
+        """
         stands, self._last_shown = self.shown == self._last_shown, self.shown
         if self.time > self._last:
             self.step = min(self.time - self._last, MEDIA_CLOCK)
@@ -191,11 +192,11 @@ class PictureTimes:
 
     @property
     def end(self) -> int:
-        """Where the newest sample ends, if it lasts as long as the one before."""
+        """End of the newest sample, assuming that it lasts as long as the previous one."""
         return self._last + self.step
 
     def in_order(self, last_ts: int, steps: list[int]) -> list[int]:
-        """Places of pictures of which all are kept and each is later than the one before by steps[i] > 0."""
+        """Return the times of pictures that are all kept, each later than the previous one by steps[i] > 0."""
         if self._shift or self._rate != MEDIA_CLOCK:
             return self._in_order(last_ts, steps)
         placed = list(accumulate(steps, initial=max(self.shown, self.time)))
@@ -211,7 +212,7 @@ class PictureTimes:
         return placed
 
     def _in_order(self, last_ts: int, steps: list[int]) -> list[int]:
-        """The same, one by one."""
+        """Do the same picture by picture."""
         stamps = list(accumulate(steps, initial=last_ts - sum(steps)))[1:]
         placed = []
         for ts in stamps:
@@ -221,5 +222,5 @@ class PictureTimes:
         return placed
 
     def unwrapped(self, ts: int) -> int:
-        """Time of an RTP timestamp near the present one (for sender reports)."""
+        """Return the time of an RTP timestamp near the current one, for sender reports."""
         return self.shown + self._delta(ts) if self.ts >= 0 else self.shown

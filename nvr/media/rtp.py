@@ -1,9 +1,9 @@
-"""RTP packets of one track: which belong to it, and where their payload lies (RFC 3550 5.1).
+"""Receive the RTP packets of one video track: select the track's packets and locate their payload (RFC 3550 5.1).
 
-What comes on the track's channel need not be the track's: an old session may still be sending (another SSRC), and cameras put
-metadata under a payload type of their own beside the pictures. Such packets are ignored and counted as foreign. A
-camera that really changes its SSRC falls silent under the old one: what came under the new one meanwhile is kept and used
-(nvr.media.ssrc).
+Packets on the track's channel need not belong to the track: an old session may still be sending (another SSRC), and
+some cameras send metadata with a payload type of its own on the same channel. Such packets are ignored and counted as
+foreign. A camera that really changes its SSRC stops sending with the old one: what arrived with the new one meanwhile
+is kept and used (nvr.media.ssrc).
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from nvr.rtsp.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
 
-LEAST = 12  # bytes of a packet
-MIN_SILENCE = MEDIA_CLOCK  # 90 kHz; of the old source, before the new one is believed
-SILENT_INTERVALS = 3  # … and so many of the old one's picture intervals
-BOUNDS = SourceBounds(
-    timestamps=64, packets=50_000, bytes=8_000_000
-)  # by then the old source is gone, whatever the timestamps say
-_CHANNELS = 128  # how other channels are told from payload types
+LEAST = 12  # minimum bytes of a packet
+MIN_SILENCE = MEDIA_CLOCK  # 90 kHz units that the old source must be silent before the new one takes over …
+SILENT_INTERVALS = 3  # … and at least this many of the old source's picture intervals
+# With this much from the new source, the old one is gone whatever the timestamps say.
+BOUNDS = SourceBounds(timestamps=64, packets=50_000, bytes=8_000_000)
+_CHANNELS = 128  # added to a channel number to distinguish it from a payload type
 _HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
 
 
 def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
-    """Where the payload of an RTP packet lies: behind CSRCs and extension, before the padding."""
+    """Return (begin, end) of the payload of an RTP packet: after CSRCs and extension, before the padding."""
     first = buffer[start]
     at = start + 12 + 4 * (first & 15)
     if first & 0x10 and at + 4 <= end:
@@ -43,12 +42,12 @@ def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
 
 
 def probe_of(track: VideoTrack) -> Callable[[], Depacketizer]:
-    """Makes assemblers that only tell whether packets make pictures."""
+    """Return a factory of assemblers that only test whether packets form pictures."""
     return lambda: Depacketizer(track.codec, track.parameter_sets, StreamCounters(), lambda _: None)
 
 
 class Probe:
-    """Tells whether another source's packets make pictures, while none of ours did: which gives a keyframe first?"""
+    """Tests whether another source's packets form pictures while ours have not yet: the first with a keyframe wins."""
 
     def __init__(self, assembler: Depacketizer):
         self._assembler = assembler
@@ -59,7 +58,7 @@ class Probe:
             return
         try:
             self._assembler.push(memoryview(payload), 0, len(payload), seq, ts, marker)
-        except ProtocolError:  # a stranger's bytes end nobody's session
+        except ProtocolError:  # data of a foreign source must not end this session
             self._hopeless = True
 
     def skip(self, seq: int, payload_type: int) -> None:
@@ -73,8 +72,11 @@ class Probe:
 
 
 class RtpReceiver:
-    """Hands the packets of one track to its assembler. `probe` makes assemblers whose pictures nobody wants; `stated` is the
-    SSRC that the camera announced, -1: none."""
+    """Passes the packets of one track to its assembler.
+
+    `probe` creates assemblers for other sources, whose pictures are discarded. `stated` is the SSRC that the camera
+    announced; -1: none.
+    """
 
     def __init__(self, assembler: Depacketizer, payload_type: int, probe: Callable[[], Depacketizer], stated: int = -1):
         self._assembler = assembler
@@ -83,19 +85,19 @@ class RtpReceiver:
         self._make_probe = probe
         self._sources = SourceChoice(BOUNDS, stated)
         self._probe: Probe | None = None  # of the candidate
-        self.ssrc = -1  # of the source; -1: nothing came yet
+        self.ssrc = -1  # of the current source; -1: no packet yet
 
     @property
     def has_rival(self) -> bool:
-        """Another source is being watched: every packet matters."""
+        """True while another source is being observed, so that every packet must pass through `packet`."""
         return self._sources.candidate is not None
 
     def is_foreign(self, ssrc: int) -> bool:
-        """Packets of this source were ignored: so are its reports."""
+        """Return whether packets of this source were ignored; its reports are then ignored as well."""
         return ssrc in self._sources.foreign
 
     def packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
-        """One packet on the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
+        """Process one packet of the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
         first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
         start, stop = (at + 12, end) if first == 0x80 else payload_bounds(buffer, at, end)
         if ssrc != self.ssrc or second & 0x7F != self._payload_type or first & 0xC0 != 0x80:
@@ -113,7 +115,7 @@ class RtpReceiver:
         self._assembler.push(view, start, stop, seq, ts, second & 0x80)
 
     def other_channel(self, seq: int, channel: int) -> None:
-        """A packet on another channel has this number: some cameras count the packets of all tracks together."""
+        """Record a sequence number used on another channel: some cameras number the packets of all tracks together."""
         if self.ssrc >= 0:
             self._assembler.skip_number(seq, _CHANNELS + channel)
 
@@ -125,7 +127,7 @@ class RtpReceiver:
                 self._counters.foreign_packets += self._sources.give_up()
             elif self._probe is not None:
                 self._probe.skip(seq, payload_type)
-        if ssrc == self.ssrc:  # it may use the same sequence of numbers: then nothing is missing
+        if ssrc == self.ssrc:  # it may share our sequence of numbers: then the number is not missing
             self._assembler.skip_number(seq, payload_type)
 
     def _other_source(self, ssrc: int, payload: bytes, seq: int, ts: int, marker: int) -> None:
@@ -150,7 +152,7 @@ class RtpReceiver:
         return found if found is SourceEvidence.HOPELESS or not self._assembler.units else SourceEvidence.NOT_ASKED
 
     def _switch(self, candidate: Candidate) -> None:
-        """The candidate is the source from now on; what it sent meanwhile is used."""
+        """Make the candidate the source, and process what it has sent meanwhile."""
         log.info("a stream's source changed from SSRC %08x to %08x", self.ssrc, candidate.ssrc)
         another = self._sources.switch(candidate)
         self.ssrc, self._probe = candidate.ssrc, None

@@ -1,7 +1,9 @@
-"""RTP payloads to NAL units: H.264 (RFC 6184: single, STAP-A, STAP-B, FU-A, FU-B) and H.265 (RFC 7798: single, AP, FU).
+"""Convert RTP payloads to NAL units.
 
-What a camera does beyond the standards is put right here: byte streams with start codes inside are split, units of no
-use to a decoder are skipped and counted, a fragmented unit without an end mark ends where the next one begins.
+Formats: H.264 (RFC 6184: single, STAP-A, STAP-B, FU-A, FU-B) and H.265 (RFC 7798: single, AP, FU).
+
+It also corrects what cameras do beyond the standards: byte streams with start codes inside are split, units that no
+decoder needs are skipped and counted, and a fragmented unit without an end mark ends where the next one begins.
 """
 
 from __future__ import annotations
@@ -9,58 +11,56 @@ from __future__ import annotations
 from core.errors import ProtocolError
 from nvr.media.nal_units import MAX_SEI, START_CODE, NalRole, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
 
-MAX_HIDDEN = 2_000_000  # bytes of a vendor's unit in which a picture may hide
+MAX_HIDDEN = 2_000_000  # bytes of a vendor-specific unit that is searched for a picture
 MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
 Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
 
 _STAP_A, _STAP_B, _FU_A, _FU_B = 24, 25, 28, 29
 _AP, _FU5 = 48, 49
 _SMALL = (NalRole.SEI, NalRole.TRAILER, NalRole.FILLER)
-_NONE: list[Unit] = []  # what most packets complete; nobody changes it
+_NONE: list[Unit] = []  # result of most packets; must not be modified
 
 
 class PayloadParser:
-    """One track. Payloads come in order; `interrupt` says that packets are missing before the next one."""
+    """Parser of one track. Payloads must be in order; `interrupt` says that packets are missing before the next one."""
 
     def __init__(self, codec: str):
         self._codec = codec
         self._h265 = codec == "h265"
-        self.skipped = 0  # NAL units skipped, counted on
-        self.hidden: list[Unit] = []  # found in them: nobody knows yet whether they are units
-        self.joins_units = False  # units were sent as a byte stream: in any there may be slices
-        self.has_start_codes = False  # … and behind slices
+        self.skipped = 0  # NAL units skipped since the caller last reset it
+        self.hidden: list[Unit] = []  # possible units found inside skipped ones
+        self.joins_units = False  # units were sent as a byte stream: a unit of any type may contain slices
+        self.has_start_codes = False  # … also after a slice
         self.marks_ends = False  # the camera sets the end bit of fragments
-        self.orphan: tuple[int, int] | None = (
-            None  # type and timestamp of a unit in the last payload of which a piece is missing
-        )
+        # Type and timestamp of an incomplete unit found by the last payload.
+        self.orphan: tuple[int, int] | None = None
         self._kind = -1  # type of the unit being received in fragments; -1: none
         self._ts = 0
         self._parts: list[bytes] = []
         self._size = 0
         self._discard = False
         self._limit = 0  # bytes of the unit being received in fragments
-        # Of a fragment: what it is called, and where its flags lie behind the payload's first byte.
+        # How to recognise a fragment: mask and type in the payload's first byte, and offset of its flags.
         self._mask, self._fragment_type, self._flags_at = (0x7E, _FU5 << 1, 2) if codec == "h265" else (31, _FU_A, 1)
 
     @property
     def kind(self) -> int:
-        """Type of the NAL unit being received in fragments; -1: none is."""
+        """Type of the NAL unit being received in fragments; -1: none."""
         return self._kind
 
     def interrupt(self) -> tuple[int, int] | None:
-        """Give up what is half received; returns its NAL unit type and timestamp, None where there was none."""
+        """Discard the half received unit; return its NAL unit type and timestamp, None where there was none."""
         kind, self._kind = self._kind, -1
         self._parts = []
         return (kind, self._ts) if kind >= 0 else None
 
     def take(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
-        """The NAL units that are complete with this payload, buffer[start:end] with start < end."""
+        """Return the NAL units that are complete with this payload, buffer[start:end] with start < end."""
         self.orphan = None
         if self._kind >= 0 and buffer[start] & self._mask == self._fragment_type:
             body = start + self._flags_at + 1
-            if (
-                body < end and not buffer[body - 1] & 0xC0 and self._size + end - body <= self._limit
-            ):  # most packets: a middle piece
+            # Most packets are a middle fragment: no start or end bit.
+            if body < end and not buffer[body - 1] & 0xC0 and self._size + end - body <= self._limit:
                 self._size += end - body
                 self._parts.append(bytes(buffer[body:end]))
                 return _NONE
@@ -115,7 +115,7 @@ class PayloadParser:
         if self._discard:
             return
         if self._size > self._limit == MAX_SEI and START_CODE in b"".join(self._parts):
-            self._limit = MAX_UNIT  # a byte stream that begins with an SEI: its picture comes behind it
+            self._limit = MAX_UNIT  # a byte stream that begins with an SEI: its picture follows
         if self._size <= self._limit:
             self._parts.append(bytes(body))
         elif self._limit == MAX_UNIT:
@@ -124,7 +124,7 @@ class PayloadParser:
             self._discard, self._parts, self._limit = True, [], 0
 
     def _ended(self) -> list[Unit]:
-        """Another unit begins: the one being received is complete, unless this camera marks the ends of its units."""
+        """Another unit begins: return the one being received as complete, unless this camera sets end bits."""
         if self._kind < 0:
             return []
         if self.marks_ends:
@@ -133,7 +133,7 @@ class PayloadParser:
         return self.finish()
 
     def finish(self) -> list[Unit]:
-        """The unit being received in fragments is complete."""
+        """Return the unit being received in fragments, which is complete."""
         if self._kind < 0:
             return []
         discarded, nal, self._kind = self._discard, b"".join(self._parts), -1
@@ -165,7 +165,7 @@ class PayloadParser:
             size = buffer[at] << 8 | buffer[at + 1]
             if size == 0 or at + 2 + size > end:
                 if any(buffer[at:end]):  # zeros are padding
-                    self.orphan = 1, ts  # of something: what there was of slices is not known
+                    self.orphan = 1, ts  # the rest may have contained slices
                     self.skipped += 1
                 break
             units += self._whole(bytes(buffer[at + 2 : at + 2 + size]), ts)

@@ -1,23 +1,23 @@
-"""Streams without keyframes (IDR, IRAP): when a picture of another kind may begin a recording.
+"""Streams without keyframes (IDR, IRAP): decide when a picture of another kind may begin a recording.
 
-Encoders with gradual refresh, or with intra pictures that are no IDR, send keyframes on connecting at most, or never. A recovery
-point SEI (H.264 D.1.8, H.265 D.2.8) says where decoding may begin all the same; where a stream has none of these either, an
-intra picture, or one behind repeated parameter sets, is the best that there is. A keyframe is waited for and asked for
-first: if one comes, nothing of this happens. Times are seconds of a monotonic clock.
+Encoders with gradual refresh, or with intra pictures that are not IDR, send keyframes at most on connecting, or never.
+A recovery point SEI (H.264 D.1.8, H.265 D.2.8) still states where decoding may begin. Where a stream has none of these
+either, an intra picture, or a picture after repeated parameter sets, is the best available. The recorder first waits
+for a keyframe and requests one; none of this applies if one arrives. Times are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-NO_IDR = "the stream has no keyframes (IDR): its files begin at recovery points"  # what its status says
-NONE, RECOVERY, ANY = range(3)  # what may begin a recording beside keyframes
-PATIENCE_S = 10.0  # without a keyframe, though one was asked for
-KNOWN_PATIENCE_S = 3.0  # … of a stream that gave none in its last session either
-ANY_AFTER = 2  # times the patience
-FAR_S = 120.0  # a stream that is recorded had no keyframe for so long: its files have to be cut somewhere
-TRIAL_S, TRIAL_PAUSE_S = 60.0, 600.0  # so long it is looked for recovery points, and not
-NEAR_S = 60.0  # keyframes so close to each other need no others beside them
+NO_IDR = "the stream has no keyframes (IDR): its files begin at recovery points"  # shown in its status
+NONE, RECOVERY, ANY = range(3)  # what may begin a recording besides keyframes
+PATIENCE_S = 10.0  # time without a keyframe, although one was requested, before recovery points are used
+KNOWN_PATIENCE_S = 3.0  # the same for a stream that used recovery points before
+ANY_AFTER = 2  # multiple of the patience after which any start point is used
+FAR_S = 120.0  # a recorded stream without a keyframe for this long: its files must be cut somewhere
+TRIAL_S, TRIAL_PAUSE_S = 60.0, 600.0  # duration of a search for recovery points, and pause between two searches
+NEAR_S = 60.0  # keyframes this close together need no other start points
 
 
 class StartPointCounters(Protocol):
@@ -26,20 +26,23 @@ class StartPointCounters(Protocol):
 
 
 class StartPoints:
-    """Of one session."""
+    """Start points of one session."""
 
     def __init__(self, now: float, counters: StartPointCounters):
-        """`counters`: the stream's, over all sessions."""
+        """`counters` are the stream's, over all sessions."""
         self._counters = counters
         self._began = counters.keyframes, counters.start_points
         self._patience = KNOWN_PATIENCE_S if counters.start_points else PATIENCE_S
         self._keyframes = self._points = 0
-        self._keyframe_at = self._begun_at = now  # the newest keyframe, the newest picture that began a GOP
+        self._keyframe_at = self._begun_at = now  # time of the newest keyframe, and of the newest GOP start
         self._trial_from = now
         self.wanted = NONE
 
     def observe(self, now: float, waited: float) -> int:
-        """What is wanted now. `waited`: seconds without any picture that can be the first, 0: the stream is recorded."""
+        """Return which start points are wanted now.
+
+        `waited`: seconds without any picture that can be the first; 0: the stream is being recorded.
+        """
         points = self._counters.start_points - self._began[1]
         keyframes = self._counters.keyframes - self._began[0] - points
         if keyframes != self._keyframes:

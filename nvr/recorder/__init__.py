@@ -1,1 +1,1 @@
-"""The recorder: engines, their poll loop, watchdogs, and the reconciliation of wanted and observed streams."""
+"""The recorder: engines, poll loop, watchdogs, and the reconciliation of desired and observed streams."""

@@ -1,8 +1,8 @@
-"""What a recorder is at, in a small file that outlives it.
+"""Crash marker: a small file that records which stream's data the recorder is processing, and survives its crash.
 
-A camera's bytes must not be able to end the recorder. Should they do it all the same (a fault in a library, a
-loop without end), the next recorder reads here whose bytes they were. The file is mapped into memory: saying
-what one is at costs a copy of a few bytes, and the kernel keeps them when the process is gone.
+A camera's data must not be able to end the recorder. If it does (a fault in a library, an endless loop), the next
+recorder reads from this file whose data it was. The file is mapped into memory: an update costs a copy of a few bytes,
+and the kernel keeps them when the process is gone.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ SIZE = 128
 _NAME_AT = 8
 _NAME_SIZE = SIZE - _NAME_AT
 _TIME = struct.Struct("<d")
-MANY_STREAMS = "*"  # the bytes of many cameras at once
+MANY_STREAMS = "*"  # data of many cameras in one batch
 _NOBODY = bytes(_NAME_SIZE)
 
 
 def path_of(data: Path, index: int) -> Path:
-    """Of recorder `index` of the station whose data lie there."""
+    """Return the marker path of recorder `index`; `data` is the station's data folder."""
     return data.absolute() / f"recorder-{index}.box"
 
 
 def tag(stream: str) -> bytes:
-    """A stream's name as `CrashMarker.at` wants it."""
+    """Return a stream's name in the form that `CrashMarker.at` expects."""
     return stream.encode()[:_NAME_SIZE].ljust(_NAME_SIZE, b"\0")
 
 
 class CrashMarker:
-    """Opened by the recorder; `left` is whose bytes its predecessor died over: a stream, MANY_STREAMS, or empty."""
+    """Opened by the recorder. `left` is the stream that its predecessor crashed on, MANY_STREAMS, or empty."""
 
     def __init__(self, path: Path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -51,12 +51,12 @@ class CrashMarker:
         self.idle()
 
     def at(self, name: bytes) -> None:
-        """From now on the bytes of this stream (its `tag`) are read."""
+        """Record that the data of this stream (its `tag`) is processed from now on."""
         self._map[_NAME_AT:] = name
 
     @types.coroutine
     def during(self, name: bytes, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-        """Await `work`; whenever it runs, the bytes of this stream are read."""
+        """Await `work`; mark this stream whenever `work` runs."""
         step, given = work.send, None
         while True:
             self.at(name)
@@ -69,17 +69,17 @@ class CrashMarker:
                 self._map[_NAME_AT:] = _NOBODY
             try:
                 step, given = work.send, (yield awaited)
-            except BaseException as e:  # noqa: BLE001  # a cancellation, or what it waited for failed: `work` hears of it
+            except BaseException as e:  # noqa: BLE001  # a cancellation or a failed future: pass it to `work`
                 step, given = work.throw, e
 
     def idle(self) -> None:
-        """A tick is over, and the recorder lives."""
+        """Record the end of a tick: no stream is being processed, and the recorder is alive."""
         self._map[_NAME_AT:] = _NOBODY
         self._map[:_NAME_AT] = _TIME.pack(time.monotonic())
 
 
 def silent_seconds(path: Path) -> float | None:
-    """Seconds since the recorder last ended a tick; None where it never began one."""
+    """Return the seconds since the recorder last ended a tick; None where it never began one."""
     try:
         beat: float = _TIME.unpack(path.read_bytes()[:_NAME_AT])[0]
     except (OSError, struct.error):

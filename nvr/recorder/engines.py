@@ -1,4 +1,4 @@
-"""The engines of a recorder: which of them records a stream (nvr.engine_choice), what a failure of each means, what is told of it."""
+"""The engines of a recorder: select a stream's engine (nvr.engine_choice), interpret failures, report changes."""
 
 from __future__ import annotations
 
@@ -22,23 +22,30 @@ from nvr.streams import StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
 
-FFMPEG_AGAIN_SECONDS = 600.0  # it was not installed: then it is looked for again
+FFMPEG_AGAIN_SECONDS = 600.0  # if ffmpeg was not installed, look for it again after this time
 
 
 class Engine(Protocol):
+    """A way to record streams: the native engine or ffmpeg."""
+
     name: str
     ask_keyframe: Callable[[str], object]
 
     def way(self, stream: str) -> str:
-        """How the stream's media comes, for its status; empty: over TCP."""
+        """Return how the stream's media is transported, for its status; empty: over TCP."""
 
     async def record(
         self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
-        """Record until the stream ends. `connected` is called once it plays, with what is missing (sound), empty if nothing."""
+        """Record until the stream ends.
+
+        `connected` is called once it plays, with what is missing (audio), empty if nothing.
+        """
 
 
 class Engines:
+    """The engines of one recorder; ffmpeg's is created on first use."""
+
     def __init__(
         self,
         settings: RecorderSettings,
@@ -48,7 +55,7 @@ class Engines:
         clock: Clock,
         ask_keyframe: Callable[[str], object],
     ):
-        """`ask_keyframe` hears which stream waits for a keyframe."""
+        """`ask_keyframe` is called with each stream that waits for a keyframe."""
         self._settings = settings
         self._ticker = ticker
         self._volumes = volumes
@@ -57,11 +64,14 @@ class Engines:
         self._ask_keyframe = ask_keyframe
         self.native: Engine = NativeEngine(ticker, settings.fragment_seconds, settings.stall_seconds)
         self.native.ask_keyframe = ask_keyframe
-        self.ffmpeg: Engine | None = None  # not needed yet
-        self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # when it was tried last, what was said
+        self.ffmpeg: Engine | None = None  # created on first use
+        self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # time and error of the last failed start
 
     def choose(self, state: StreamState, *, calm: bool) -> Engine:
-        """The engine of the stream's next session. `calm`: trouble is the camera's own, not everybody's."""
+        """Return the engine of the stream's next session.
+
+        `calm`: failures are the camera's own, not those of most streams.
+        """
         engine = self._named(self._choice(state, calm))
         state.engine = engine.name
         return engine
@@ -69,19 +79,21 @@ class Engines:
     def ended(
         self, state: StreamState, error: CameraError, began: float, recorded: int, *, connected: bool
     ) -> CameraError:
-        """A session ended with `error`. It began at `began` (monotonic), when `recorded` (90 kHz) had been recorded. Returns what
-        the stream's gap is to say."""
+        """Record that a session ended with `error`; return the error to show in the stream's gap.
+
+        It began at `began` (monotonic), when `recorded` (90 kHz) had been recorded.
+        """
         now = self._clock.monotonic()
         if state.choice is not None:
             state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
         if state.engine == NATIVE:
             state.native_error = error
         elif state.native_error is not None and type(error) is ProtocolError and not connected:
-            error = state.native_error  # of a camera that does not even answer ffmpeg says less
+            error = state.native_error  # ffmpeg did not connect: the native engine's error is more exact
         return self._without_ffmpeg(state, error)
 
     def follow(self, state: StreamState, choice: EngineChoice) -> None:
-        """Tell and keep which engine has the stream."""
+        """Store and announce which engine has the stream."""
         on_ffmpeg = choice.engine == FFMPEG
         if on_ffmpeg is (state.fell_back_at is not None):
             return
@@ -104,9 +116,8 @@ class Engines:
         if name == NATIVE:
             return self.native
         if self.ffmpeg is None:
-            from nvr.recorder.ffmpeg_engine import (
-                FfmpegEngine,  # with its command builder 8 MB, which most recorders never need
-            )
+            # Its command builder takes 8 MB of memory, which most recorders never need.
+            from nvr.recorder.ffmpeg_engine import FfmpegEngine
 
             seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
             self.ffmpeg = FfmpegEngine(self._ticker.station, seconds, stall, self._volumes.submit)
@@ -129,7 +140,7 @@ class Engines:
         return engine
 
     def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
-        """Where only ffmpeg could record the stream and is missing, that is the station's fault; what the camera said is kept."""
+        """Return a station fault that includes the camera's error if ffmpeg is needed and missing; else `error`."""
         now = self._clock.monotonic()
         if state.engine == FFMPEG and isinstance(error, StationFault):
             self._ffmpeg_missing = (now, str(error))
@@ -144,6 +155,6 @@ class Engines:
         return error
 
     def _missing_ffmpeg(self) -> str:
-        """Why ffmpeg cannot be started; empty where it can, or was not tried for a while."""
+        """Return why ffmpeg cannot be started; empty where it can, or was not tried recently."""
         at, why = self._ffmpeg_missing
         return why if self._clock.monotonic() - at < FFMPEG_AGAIN_SECONDS else ""

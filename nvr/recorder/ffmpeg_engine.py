@@ -1,12 +1,12 @@
-"""The ffmpeg engine: one `ffmpeg -c copy` process a camera, for what the native engine does not speak.
+"""The ffmpeg engine: one `ffmpeg -c copy` process per camera, for what the native engine does not support.
 
-ffmpeg writes fragmented MP4 to a pipe; its fragments are taken apart here and go through the same
-sink, so that the files on disk are of one format. ffmpeg speaks to a relay of ours on the loopback (nvr.recorder.rtsp_relay) and learns
-neither the camera's address nor its password; the relay's secret path reaches it on its standard input as an ffconcat script:
-never on the command line, where every process could read it.
+ffmpeg writes fragmented MP4 to a pipe. This module parses the fragments and passes them to the same sink as the native
+engine, so that all files on disk have one format. ffmpeg connects to a relay on the loopback interface
+(nvr.recorder.rtsp_relay) and learns neither the camera's address nor its password. The relay's secret path is passed on
+standard input as an ffconcat script, never on the command line, which every process could read.
 
-Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`); where it names none, TCP, and UDP once the camera
-declines TCP or gives no picture over it.
+Transport: the one that the address names (`?udp`, `?tcp`, `?multicast`); otherwise TCP, and UDP after the camera
+declines TCP or sends no picture over it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ FIRST_PICTURE_SECONDS = 20.0
 _NO_OPTIONS = (
     "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
 )
-LAST_WORDS_SECONDS = 5.0  # for ffmpeg to end once its output has
-PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that would lead elsewhere
+LAST_WORDS_SECONDS = 5.0  # for ffmpeg to exit after the end of its output
+PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that could connect to another service
 _NO_TUNNEL = (
     "its address asks for RTSP in HTTP, in which ffmpeg would follow redirections and log in by itself; "
     "name another transport or none in its address"
@@ -66,12 +66,12 @@ _NO_TUNNEL = (
 
 
 def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
-    """The ffmpeg command; the source comes on standard input."""
-    # Generic options stand before the input: `concat` hands them on to nothing, the script carries RTSP's own.
+    """Return the ffmpeg command; the source is passed on standard input."""
+    # Options before the input apply to `concat`, which passes none on; the script contains the RTSP options.
     source = ffmpeg.input("pipe:0", format="concat", safe=0, protocol_whitelist=PROTOCOLS)
     tracks = [source["v:0"], source["a:0?"]] if sound else [source["v:0"]]
-    # `mov` holds G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe come, too:
-    # they show that the camera lives.
+    # `mov` supports G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe are
+    # output as well, because they show that the camera is alive.
     output = ffmpeg.output(
         *tracks,
         "pipe:1",
@@ -88,8 +88,10 @@ def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
 
 
 def script(address: str, declared: str = "", transport: str = "") -> bytes:
-    """The ffconcat script: the relay's address, and how the media shall come: as `declared`, else by `transport` (empty: TCP, where
-    declined UDP)."""
+    """Return the ffconcat script: the relay's address and the transport.
+
+    The transport is `declared`, otherwise `transport`; with neither, TCP, and UDP if TCP is declined.
+    """
     options = [f"rtsp_transport {declared or transport or 'udp+tcp'}", "timeout 5000000"]
     if not declared and not transport:
         options.append("rtsp_flags prefer_tcp")
@@ -98,14 +100,16 @@ def script(address: str, declared: str = "", transport: str = "") -> bytes:
 
 @dataclass(slots=True)
 class _Learnt:
-    """What earlier connections taught of a stream."""
+    """What earlier connections showed about a stream."""
 
-    transport: str = ""  # 'udp': TCP gave nothing
-    silent: str = ""  # why its sound cannot be recorded
-    way: str = ""  # by which its media comes, for a person
+    transport: str = ""  # 'udp': no media arrived over TCP
+    silent: str = ""  # why its audio cannot be recorded
+    way: str = ""  # how its media is transported, as text for a person
 
 
 class FfmpegEngine:
+    """Records streams with one ffmpeg process each."""
+
     name = "ffmpeg"
 
     def __init__(
@@ -117,12 +121,12 @@ class FfmpegEngine:
         self._after_fragment = after_fragment
         self._learnt: dict[str, _Learnt] = {}
         self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
-        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
 
     async def record(
         self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
-        """Raises CameraError when the stream ends, for whatever reason."""
+        """Record until the stream ends. Always ends by raising CameraError."""
         learnt = self._learnt.setdefault(spec.id, _Learnt())
         url, declared = declared_transport(spec.url)
         if declared == "http":
@@ -141,11 +145,11 @@ class FfmpegEngine:
         raise error
 
     def way(self, stream: str) -> str:
-        """How the stream's media comes, for its status; empty: over TCP."""
+        """Return how the stream's media is transported, for its status; empty: over TCP."""
         return self._learnt[stream].way if stream in self._learnt else ""
 
     def begins(self, spec: StreamSpec, errors: FfmpegErrors) -> None:
-        """It plays: what ffmpeg was refused before tells which way it took."""
+        """Record that the stream plays: what ffmpeg was refused before shows which transport it uses."""
         learnt, declared = self._learnt[spec.id], declared_transport(spec.url)[1]
         declined = errors.declined_transport or errors.refused == ("SETUP", 461)
         is_udp = declared in ("udp", "multicast") or (not declared and (learnt.transport == "udp" or declined))
@@ -184,14 +188,14 @@ class _Session:
         self._video: VideoFormat | None = None
         self._sound: AudioTrack | None = None
         self._start = StartBuffer()
-        self._early_sound: list[AudioRun] = []  # that came before pictures could be placed
+        self._early_sound: list[AudioRun] = []  # received before pictures could be placed
         self.errors = FfmpegErrors()
         self.pictures = 0
         self._watchdog: Watchdog | None = None  # once ffmpeg has opened the stream
-        self._waits = True  # for the first keyframe
+        self._waits = True  # waiting for the first keyframe
 
     async def run(self, arguments: list[str], source: bytes, way: Relay) -> CameraError:
-        """Record until ffmpeg ends; returns why it did."""
+        """Record until ffmpeg ends; return why it did."""
         process = await _start(arguments)
         assert process.stdin and process.stdout and process.stderr
         draining = spawn(self.errors.drain(process.stderr))
@@ -216,7 +220,7 @@ class _Session:
     async def _judge(self) -> CameraError:
         error = self.errors.reason(with_login=self._spec.login is not None)
         method, status = self.errors.refused or ("", self.errors.returned)
-        if self._video is not None and status:  # in the middle of a stream: a keep-alive, and no word on the credential
+        if self._video is not None and status:  # a keep-alive during the stream: says nothing about the credential
             return CameraDeclined(f"{method or 'a request'} was answered with {status}")
         if urlsplit(self._spec.url).scheme != "rtsp":
             return error
@@ -229,7 +233,10 @@ class _Session:
         return error
 
     async def _confirmed(self, error: CameraError, method: str, status: int) -> CameraError:
-        """ffmpeg gives up where a camera changes its nonce, does not know OPTIONS or is silent at it: our own dialogue judges."""
+        """Check the error with our own RTSP dialogue.
+
+        ffmpeg gives up where a camera changes its nonce, does not support OPTIONS, or does not reply to it.
+        """
         url = declared_transport(self._spec.url)[0]
         try:
             await check_credential(url, self._spec.login)
@@ -249,7 +256,7 @@ class _Session:
         return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
 
     async def _copy(self, boxes: BoxReader) -> None:
-        """Raises IncompleteReadError at the end of ffmpeg's output, StreamStalled, ProtocolError."""
+        """Process ffmpeg's output. Raises IncompleteReadError at its end, StreamStalled, ProtocolError."""
         moof = b""
         while True:
             patience = self._watchdog.patience_seconds if self._watchdog else FIRST_PICTURE_SECONDS
@@ -269,7 +276,7 @@ class _Session:
                 moof = b""
 
     async def _next(self, boxes: BoxReader) -> tuple[bytes, bytes]:
-        """The next box that is not sound: sound alone does not prove that the camera gives pictures."""
+        """Return the next box that is not audio, because audio alone does not prove that the camera sends pictures."""
         while True:
             kind, body = await boxes.next()
             if kind != b"moof" or track_of(b"\0" * 8 + body) != TRACK:
@@ -309,7 +316,7 @@ class _Session:
         self._hand_on(self._start.take(run, self._engine.now_us()))
 
     def _watch(self) -> None:
-        """Raises StreamStalled where no keyframe comes for too long."""
+        """Request a keyframe where one is needed. Raises StreamStalled where none arrives for too long."""
         assert self._watchdog is not None
         now = asyncio.get_running_loop().time()
         if self._watchdog.check(now, self.pictures, waits=self._waits):
@@ -338,7 +345,7 @@ class _Session:
 
 
 def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:
-    """Another way may bring the pictures: the camera answers, and nothing came this way."""
+    """Return whether another transport may work: the camera answers, but no picture arrived over this one."""
     return isinstance(error, (ProtocolError, StreamStalled)) or bool(errors.refused and errors.refused[0] == "SETUP")
 
 

@@ -1,9 +1,9 @@
-"""What ffmpeg writes to its standard error: read to the end, and parsed by its own formats.
+"""Parse ffmpeg's standard error, line by line in ffmpeg's own formats.
 
-Addresses, pointers and cameras' reason phrases may hold any number, so nothing is searched for: a status counts only in
-a line that ffmpeg's RTSP or HTTP code wrote itself (libavformat/rtsp.c, http.c), else where a line ends in the words of
-libavutil/error.c ("Server returned 401 Unauthorized …"; ffmpeg 5.1 to 7 put different words before them); a system error
-only at a line's end.
+Addresses, pointers and cameras' reason phrases may contain any number, so the text is not searched for numbers. A
+status counts only in a line that ffmpeg's RTSP or HTTP code wrote itself (libavformat/rtsp.c, http.c), or where a line
+ends in the words of libavutil/error.c ("Server returned 401 Unauthorized …"; ffmpeg 5.1 to 7 put different words before
+them). A system error counts only at the end of a line.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from core.errors import CameraError, CameraUnreachable, ConnectionLost, Protocol
 from core.logs import redact
 from nvr.rtsp import status_codes
 
-MAX_LINES = 40  # the newest
-MAX_LINE = 2000  # characters kept of one
+MAX_LINES = 40  # newest lines kept
+MAX_LINE = 2000  # characters kept of a line
 _CHUNK = 65_536
-_INPUT = r"in#\d+(?:/[\w,]+)?"  # as which ffmpeg's program speaks of an input
+_INPUT = r"in#\d+(?:/[\w,]+)?"  # name of an input in messages of the ffmpeg program
 _FROM = r"^\[(?:%s) @ (?:0x)?[0-9a-f]+\] "
 _RTSP = re.compile(_FROM % f"rtsp|sdp|{_INPUT}" + r"method ([A-Z_]+) failed: (\d{3})(?!\d)")
 _HTTP = re.compile(_FROM % "https?" + r"HTTP error (\d{3})(?!\d)")
-# What the program says last: of the status alone, for the method is not told.
+# The program's last message: it has the status without the method.
 _RETURNED = re.compile(
-    r"(?:^|: )Server returned (?:(400) Bad Request|(401) Unauthorized|(403) Forbidden|(404) Not Found|(429) Too Many Requests"
+    r"(?:^|: )Server returned (?:(400) Bad Request|(401) Unauthorized|(403) Forbidden|(404) Not Found"
+    r"|(429) Too Many Requests"
     r"|(4)XX Client Error, but not one of 40\{[0-9,]+\}|(5)XX Server Error reply)(?: \([a-z ]+\))?\Z"
 )
 _STATUS_ALONE = re.compile(r"(4\d\d|5\d\d) [A-Z][A-Za-z -]{2,40}\Z")
@@ -49,18 +50,18 @@ _NO_NAME = re.compile(_FROM % "tcp|udp|tls" + r"Failed to resolve hostname ")
 
 @dataclass(slots=True)
 class FfmpegErrors:
-    """Follows one process's standard error for as long as it lives."""
+    """Collects one process's standard error during its lifetime."""
 
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_LINES))
     refused: tuple[str, int] | None = None  # method and status of the newest refusal
-    returned: int = 0  # status of which the method is not told; 4 and 5: any such
+    returned: int = 0  # status whose method is unknown; 4 and 5: any 4xx or 5xx
     declined_transport: bool = False
-    unresolved: bool = False  # the host's name has no address
-    silent_codec: str = ""  # a sound codec that the container does not hold
+    unresolved: bool = False  # the host name has no address
+    silent_codec: str = ""  # an audio codec that the container does not support
     _rest: bytes = b""
 
     async def drain(self, reader: asyncio.StreamReader) -> None:
-        """Read to the end: a full pipe would stop ffmpeg."""
+        """Read to the end, because a full pipe would stop ffmpeg."""
         while data := await reader.read(_CHUNK):
             self.feed(data)
         self.feed(b"\n")
@@ -91,7 +92,7 @@ class FfmpegErrors:
             self.silent_codec = self.silent_codec or "its format"
 
     def reason(self, *, with_login: bool) -> CameraError:
-        """Why ffmpeg ended."""
+        """Return why ffmpeg ended."""
         if self.refused is not None:
             return status_codes.judge(*self.refused, with_login=with_login)
         if self.declined_transport:

@@ -1,4 +1,7 @@
-"""The first pictures that ffmpeg hands on: it read them while it looked at the stream, and gives them seconds late, at once."""
+"""Hold back ffmpeg's first pictures until their arrival times are known.
+
+ffmpeg reads them while it analyses the stream, and outputs them seconds later, all at once.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ MAX_HELD_BYTES = 32_000_000
 
 
 class StartBuffer:
-    """Holds the first runs until they come as fast as they were taken; then their arrival is known."""
+    """Holds the first runs until runs arrive at the rate at which they were captured."""
 
     def __init__(self) -> None:
         self._held: list[tuple[FragmentSamples, int]] = []
         self.is_live = False
 
     def take(self, run: FragmentSamples, arrival_us: int) -> list[tuple[FragmentSamples, int]]:
-        """(run, its arrival in µs) of every run that may be recorded now."""
+        """Add a run; return (run, its arrival in µs) of every run that may be recorded now."""
         if self.is_live:
             return [(run, arrival_us)]
         before = self._held[-1] if self._held else None
@@ -31,7 +34,7 @@ class StartBuffer:
         return []
 
     def release(self) -> list[tuple[FragmentSamples, int]]:
-        """What is held; the newest came last, the others before it by their distance."""
+        """Return the held runs: the newest with its real arrival, the others with the arrival that follows from it."""
         held, self._held, self.is_live = self._held, [], True
         if not held:
             return []

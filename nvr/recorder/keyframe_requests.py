@@ -1,9 +1,9 @@
-"""Asking cameras for a keyframe over ONVIF (SetSynchronizationPoint), where a stream waits for one.
+"""Request keyframes from cameras over ONVIF (SetSynchronizationPoint) where a stream waits for one.
 
-The recorder says which stream waits (`want`), every ten seconds while it does; `run_once` asks their cameras. A camera that
-refuses the credential or has no media service is left alone for an hour, or until its address or credential changes, or a person
-acts (a wrong password is not to be repeated, but a camera that starts up refuses as well); whatever else fails is tried at
-the next wish.
+The recorder calls `want` for each waiting stream, every ten seconds while it waits; `run_once` sends the requests. A
+camera that refuses the credential or has no media service is not asked for an hour, or until its address or credential
+changes, or a person acts: a wrong password must not be repeated, but a camera that is starting refuses as well. After
+any other failure the next `want` retries.
 """
 
 from __future__ import annotations
@@ -30,36 +30,33 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # cameras in one round
+AT_ONCE = 8  # cameras per round
 MAX_PROFILES = 8
 LEFT_ALONE_SECONDS = 3600.0
 
-Known = (
-    tuple[str | None, str | None, str | None, bool] | None
-)  # address, credential, its sealed password, refused; None: no camera
+# Address, credential, its encrypted password, refused; None: the camera does not exist.
+Known = tuple[str | None, str | None, str | None, bool] | None
 
 
 @dataclass(slots=True)
 class KeyframeRequests:
-    """One a recorder. `soap` makes the ONVIF client of a camera."""
+    """Keyframe requests of one recorder. `soap` creates the ONVIF client of a camera."""
 
     database: Database
     clock: Clock
     vault: Vault
     soap: Callable[[tuple[str, str] | None], SoapClient]
-    _wanted: dict[str, None] = field(default_factory=dict)  # cameras, in the order in which they were wanted
-    _never: set[str] = field(default_factory=set)  # left alone
-    _left: dict[str, tuple[float, Known]] = field(
-        default_factory=dict
-    )  # … since when (monotonic), and what was known of them
+    _wanted: dict[str, None] = field(default_factory=dict)  # cameras to ask, oldest request first
+    _never: set[str] = field(default_factory=set)  # cameras not to be asked for now …
+    _left: dict[str, tuple[float, Known]] = field(default_factory=dict)  # … since when (monotonic), and their data then
     _clients: dict[str, tuple[SoapClient, list[tuple[str, str, str]]]] = field(default_factory=dict)
 
     def want(self, stream: str) -> None:
-        """The stream waits for a keyframe."""
+        """Record that the stream waits for a keyframe."""
         self._wanted.setdefault(StreamId(stream).camera)
 
     async def run_once(self) -> None:
-        """Ask the cameras whose streams wait, those that wait longest first; one that does not answer holds up no other."""
+        """Ask the cameras of waiting streams, concurrently, the longest waiting first."""
         cameras = list(self._wanted)[:AT_ONCE]
         for camera in cameras:
             del self._wanted[camera]
@@ -112,13 +109,13 @@ class KeyframeRequests:
                 )
             except CameraRefused:
                 raise
-            except CameraError as e:  # one profile of several that declines
+            except CameraError as e:  # one of several profiles may decline
                 answered = e
         if answered is not None:
             raise answered
 
     async def _meet(self, camera: str) -> bool:
-        """Learn the camera's media profiles; False where it has none, or no way to it is known."""
+        """Read the camera's media profiles; return False where it has none, or cannot be reached."""
         async with self.database.reading() as session:
             row = await session.get(Camera, camera)
             if row is None or row.address is None or row.refused_at is not None:

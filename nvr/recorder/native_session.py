@@ -1,4 +1,4 @@
-"""A playing camera between two ticks of the native engine (nvr.recorder.poll_loop): its bytes become pictures, sound and reports."""
+"""A playing camera of the native engine (nvr.recorder.poll_loop): converts its data to video, audio and reports."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from nvr.streams import NO_KEYFRAME, PACKET_LOSS
 log = logging.getLogger(__name__)
 
 MAX_LEFTOVER = READ_BYTES - 65_536
-LOST_BEFORE_DOUBT = 16  # packets of a session, before it is looked whether other channels used their numbers
-MAX_HALF = READ_BYTES // 2  # bytes of a picture that wait for its end
+LOST_BEFORE_DOUBT = 16  # lost packets of a session, after which numbers used on other channels are considered
+MAX_HALF = READ_BYTES // 2  # bytes of an incomplete picture that may wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 
 
 class NativeSession:
-    """A playing camera between two ticks."""
+    """State of a playing camera between two ticks."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class NativeSession:
         self._rtsp = rtsp
         self._sink = sink
         self._counters = counters
-        self.tick_us = self.arrival_us = 0  # now, and when bytes came last
+        self.tick_us = self.arrival_us = 0  # time of this tick, and of the last one with data
         self._leftover = b""
         self.socket = CameraSocket(rtsp.sock, rtsp.early)
         track = rtsp.track
@@ -75,11 +75,11 @@ class NativeSession:
         self.budget = budget or WorkBudget(now)
         self._lost_before = counters.lost_packets
         self._told_numbers = False
-        self._is_held = False  # more lies in its socket
+        self._is_held = False  # not read because of its CPU budget: its socket may hold more data
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
         self.tag = crash_marker.tag(sink.stream)
-        self.phase = 0  # at which of the ticks of a fragment it is read; set by the poll loop
+        self.phase = 0  # in which tick of a fragment it is read; set by the poll loop
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
         self._channel = rtsp.rtp_channel
@@ -90,16 +90,19 @@ class NativeSession:
         self._sink.fragment(run, self.arrival_us)
 
     def receive(self, view: memoryview, at: int, room: int) -> int:
-        """Read what has come into view[at : at + room], behind what was left; returns the end. Raises CameraUnreachable."""
+        """Read received data into view[at : at + room], after the data left over; return the end.
+
+        Raises CameraUnreachable.
+        """
         view[at : at + (kept := len(self._leftover))] = self._leftover
         size = self.socket.receive(view[at + kept : at + room])
-        self._leftover = b""  # it lies in the view, and is read once
+        self._leftover = b""  # it is in the view now, and must be parsed only once
         self.arrival_us = self.tick_us if size else self.arrival_us
         self._counters.bytes += size
         return at + kept + size
 
     def may_read(self, now: float) -> bool:
-        """Reading it takes no more than its share; False is counted."""
+        """Return whether the CPU budget allows a read; count it if not."""
         self._is_held = not self.budget.is_open(now)
         if not self._is_held:
             return True
@@ -110,11 +113,11 @@ class NativeSession:
 
     @property
     def room(self) -> int:
-        """Bytes that may be read at once, with what was left."""
+        """Bytes to read at once, including the data left over."""
         return min(READ_BYTES, len(self._leftover) + self.budget.room)
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
-        """Read packet by packet up to where nvr.media.batch_depacketizer can go on; returns where that is."""
+        """Parse packet by packet until nvr.media.batch_depacketizer can continue; return that position."""
         return self._parse(arena.buffer, arena.view, begin, end, align=True)
 
     @property
@@ -122,14 +125,17 @@ class NativeSession:
         return self._assembler.between_pictures
 
     def region(self, begin: int, end: int) -> Region | None:
-        """The bytes as a region for nvr.media.batch_depacketizer; None where they must be read packet by packet."""
+        """Return the data as a region for the batch depacketizer; None where it must be parsed packet by packet."""
         if not self.is_aligned or self._receiver.has_rival or end - begin < 20:
             return None
         t, source = self._rtsp.track, self._receiver.ssrc
         return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
 
     def taken(self, arena: Arena, region: Region) -> None:
-        """nvr.media.batch_depacketizer has taken the pictures: keep the rest, read sound and reports. Raises StreamStalled for a BYE."""
+        """Keep the data that nvr.media.batch_depacketizer left, and process audio and RTCP.
+
+        Raises StreamStalled for a BYE.
+        """
         self._leftover = region.unread(arena.view)
         for at in region.others:
             length = arena.buffer[at + 2] << 8 | arena.buffer[at + 3]
@@ -138,19 +144,28 @@ class NativeSession:
             self._read_on(bytearray(self._leftover))
 
     def _read_on(self, half: bytearray) -> None:
-        """A picture that may be larger than what is read at once: packet by packet, its bytes need not wait for its end."""
+        """Parse packet by packet, because the picture may be larger than one read.
+
+        Its data then need not be kept until its end.
+        """
         self._leftover = bytes(half[self._parse(half, memoryview(half), 0, len(half)) :])
 
     def parse(self, arena: Arena, begin: int, end: int) -> None:
-        """Read the bytes packet by packet."""
+        """Parse the data packet by packet."""
         self._leftover = bytes(arena.view[self._parse(arena.buffer, arena.view, begin, end) : end])
 
     def due(self, tick: int) -> bool:
-        """Whoever watches gets every tick's pictures at once; the disk is content with fewer, longer fragments."""
+        """Return whether to read in this tick.
+
+        With a live viewer every tick; otherwise once per fragment, because fewer, longer writes suit the disk.
+        """
         return (tick + self.phase) % self._fragment_ticks == 0 or self._sink.live is not None
 
     def finish_tick(self, now: float) -> None:
-        """Hand on what was read (its bytes are good for this tick only) and watch for a stall. Raises CameraError."""
+        """Emit what was parsed (its buffers are valid for this tick only), and check for a stall.
+
+        Raises CameraError.
+        """
         if len(self._leftover) > MAX_LEFTOVER:
             raise ProtocolError("the camera sends bytes that are no media")
         self._assembler.flush_ready(waiting=bool(self._leftover) or self._is_held)
@@ -158,7 +173,10 @@ class NativeSession:
         self._watch(now)
 
     def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
-        """Take the whole interleaved frames (`align`: up to where nvr.media.batch_depacketizer can go on); returns where the rest begins."""
+        """Parse the complete interleaved frames; return the position of the rest.
+
+        `align`: stop where nvr.media.batch_depacketizer can continue.
+        """
         packet, unpack = self._receiver.packet, _FRAME.unpack_from
         heads = message_text.Heads(buffer, end)
         while position + 12 <= end:
@@ -171,7 +189,7 @@ class NativeSession:
                 continue
             following = position + 4 + length
             if following > end:
-                if length == 0 or (on > 15 and on not in self._rtsp.channels):  # not a frame: we are out of step
+                if length == 0 or (on > 15 and on not in self._rtsp.channels):  # not a frame: the framing is lost
                     position += 1
                     continue
                 break
@@ -185,7 +203,7 @@ class NativeSession:
         return position
 
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
-        """Sound, and the sender reports of both tracks; what comes on any further channel is counted."""
+        """Process audio, and the sender reports of both tracks; count packets on other channels."""
         sound = self._sound
         if end - at < rtp.LEAST and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             return
@@ -205,12 +223,12 @@ class NativeSession:
             self._counters.foreign_packets += 1
 
     def _swap_channels(self, second: int) -> None:
-        """Before the first packet: a camera may number the pair the other way round. Only RTP tells."""
+        """Swap RTP and RTCP channels before the first packet if RTP packets show that they are reversed."""
         if second & 0x7F == self._rtsp.track.payload_type:
             self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
 
     def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
-        """Each packet of a compound one (RFC 3550, 6.1)."""
+        """Process each packet of a compound RTCP packet (RFC 3550, 6.1)."""
         for _ in range(rtcp.MAX_COMPOUND):
             if at + rtcp.LEAST > end:
                 return
@@ -222,7 +240,7 @@ class NativeSession:
             at += size
 
     def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
-        """The BYE names the source of our pictures."""
+        """Return whether the BYE names the source of our pictures."""
         own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
@@ -236,7 +254,7 @@ class NativeSession:
             self._sink.audio(run, self._audio.track, self.arrival_us)
 
     def _foreign(self, buffer: Any, position: int, end: int, heads: message_text.Heads) -> int:
-        """Skip an RTSP reply, or resynchronise; -1 where more bytes are needed."""
+        """Skip an RTSP reply, or resynchronise; return the new position, -1 where more data is needed."""
         if buffer[position : position + 5] == b"RTSP/":
             message = heads.after_message(position, MAX_BODY)
             if message is not None:
@@ -249,7 +267,7 @@ class NativeSession:
         return found if found >= 0 else end - 1
 
     def _hear_keepalive(self, head: bytes) -> None:
-        """The answer to a keep-alive. A refused one is sent again where another nonce or another method may help."""
+        """Process the reply to a keep-alive. Send it again where another nonce or another method may help."""
         status = head[9:12]
         if status == b"401":
             if self._rtsp.auth.challenge([v for k, v in message_text.fields(head)[1] if k == "www-authenticate"]):
@@ -263,10 +281,8 @@ class NativeSession:
 
     def _sender_report(self, buffer: Any, at: int) -> None:
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
-        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (
-            -1,
-            ssrc,
-        ):  # an old session's clock is not this one's
+        # The report may be of an old session, whose clock is unrelated.
+        if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):
             return
         self._ssrc = ssrc
         if self._reception.agrees(int.from_bytes(buffer[at + 20 : at + 24], "big")):
@@ -276,7 +292,10 @@ class NativeSession:
             self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
 
     def _watch(self, now: float) -> None:
-        """Pictures prove that a stream lives; a keyframe is asked for where they cannot be recorded without. Raises StreamStalled."""
+        """Check that pictures arrive, and request keyframes, keep-alives and reports that are due.
+
+        Raises StreamStalled.
+        """
         assembler, self._now = self._assembler, now
         if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
             self._request_keyframe()
@@ -295,7 +314,7 @@ class NativeSession:
             self.socket.fit(REPORT_SECONDS)
 
     def _tell_waiting(self, now: float) -> None:
-        """Pictures arrive and cannot be recorded before a keyframe, the first one or one behind a lost one: a gap with this cause."""
+        """Begin a gap while pictures arrive that cannot be recorded before a keyframe: the first, or after a loss."""
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
             lost = self._assembler.keyframe_was_lost
             self._sink.start_gap(
@@ -303,7 +322,7 @@ class NativeSession:
             )
 
     def _request_keyframe(self) -> None:
-        """By RTCP where the camera offers it, and by whoever can reach it otherwise (ONVIF)."""
+        """Request a keyframe by RTCP where the camera offers it, and by other means (ONVIF)."""
         source = self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc
         if offers := self._rtsp.track.feedback:
             self._fir_number = (self._fir_number + 1) & 255
@@ -314,7 +333,7 @@ class NativeSession:
         self.socket.send(struct.pack(">cBH", b"$", self._rtsp.rtcp_channel, len(packet)) + packet)
 
     def close(self) -> None:
-        """Store what is complete, say goodbye, release the socket."""
+        """Store what is complete, send TEARDOWN, close the socket."""
         rest = bytearray(self._leftover + self.socket.unread())
         with contextlib.suppress(MinwangError):  # the session is over anyway
             self._parse(rest, memoryview(rest), 0, len(rest))

@@ -1,7 +1,8 @@
-"""The native engine: one tick empties every camera's socket and parses what came.
+"""The native engine: each tick reads the sockets that are due and parses the received data.
 
-A session is set up in asyncio (nvr.rtsp.client); from then on its socket belongs to the poll loop, which reads all sockets of the worker
-into one reused buffer five times a second. Wake-ups, not parsing, are what recording costs (docs/design/recorder.md).
+A session is set up in asyncio (nvr.rtsp.client); from then on its socket belongs to the poll loop, which reads all
+sockets of the process into reused buffers five times a second. Wake-ups, not parsing, are the main cost of recording
+(docs/design/recorder.md).
 """
 
 from __future__ import annotations
@@ -31,28 +32,29 @@ from nvr.streams import StreamSpec
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.2
-BATCH_CAMERAS = 256  # cameras taken apart at once, at most
-SPREAD_BELOW = 25  # a small recorder's cameras are spread over the ticks by so many
+BATCH_CAMERAS = 256  # most cameras in one batch
+SPREAD_BELOW = 25  # group size in a recorder of at most twice as many cameras: one group per tick
 ARENA_BYTES = 32 * 1024 * 1024
-MAX_READS = 4  # how often a socket that fills its room is read again in one tick
+MAX_READS = 4  # reads per tick of a socket that always fills its buffer
 _SEVERAL = crash_marker.tag(crash_marker.MANY_STREAMS)
 
 
 class PollLoop:
-    """Runs all native sessions of a worker."""
+    """Runs all native sessions of a process."""
 
     def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
         self.station = StationClock(clock)
-        self.box: CrashMarker | None = None  # hears whose bytes are being read
-        self.careful = False  # every camera's bytes alone: somebody's killed the last recorder
-        self._submit = submit  # hands what was collected to the writers, who release the arenas
+        self.box: CrashMarker | None = None  # records whose data is being parsed
+        self.careful = False  # parse each camera alone, because a batch crashed the last recorder
+        self._submit = submit  # passes the collected data to the writers, which release the arenas
         self._sessions: set[NativeSession] = set()
         self._pool = ArenaPool(ARENA_BYTES)
         self._ticks = 0
         self.late_ticks = 0
 
     def add(self, session: NativeSession) -> None:
-        # Taken apart together many are cheaper; of a few, spread over the ticks, fewer bytes lie in memory at once.
+        """Add a session, and choose in which tick it is read."""
+        # Batching many cameras saves CPU; with few cameras, spreading them over the ticks lowers peak memory.
         self._sessions.add(session)
         count = len(self._sessions)
         session.phase = (count - 1) // (SPREAD_BELOW if count <= 2 * SPREAD_BELOW else BATCH_CAMERAS)
@@ -64,6 +66,7 @@ class PollLoop:
         self._sessions.discard(session)
 
     async def run(self) -> None:
+        """Run a tick every POLL_INTERVAL_S until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
@@ -75,11 +78,11 @@ class PollLoop:
             await asyncio.sleep(due - ended)
 
     def tick(self, now: float, arrival_us: int) -> None:
-        """Empty the sockets that are due and hand on what came."""
+        """Read the sockets that are due and process the data."""
         self._ticks += 1
         due = [s for s in self._sessions if s.due(self._ticks)]
         for session in self._sessions:
-            if session.socket.reading:  # more often than it is polled
+            if session.socket.reading:  # its schedule is more frequent than the polls
                 session.socket.drain()
         waiting, used = due, list[Arena]()
         for _ in range(MAX_READS):
@@ -99,7 +102,7 @@ class PollLoop:
     def _read(
         self, arena: Arena, queue: list[NativeSession], arrival_us: int
     ) -> tuple[list[NativeSession], list[NativeSession]]:
-        """Read as many sockets as the arena holds; returns the sessions not yet read, and those that had more to say."""
+        """Read as many sockets as fit into the arena; return (unread sessions, sessions that filled their buffer)."""
         at = 0
         read: list[tuple[NativeSession, int, int]] = []
         full: list[NativeSession] = []
@@ -159,7 +162,7 @@ class PollLoop:
         return end if at is None else int(at)
 
     def _one_by_one(self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int) -> Any:
-        """Read packet by packet, on the camera's own account."""
+        """Parse packet by packet, and charge the CPU time to this camera."""
         began = cpu_time()
         try:
             return self._guarded(session, step, arena, begin, end)
@@ -167,7 +170,7 @@ class PollLoop:
             session.budget.spent(cpu_time() - began, end - begin)
 
     def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
-        """One camera's bytes may end its own session, never another's. Returns what `step` does, None where it failed."""
+        """Call `step`; a failure ends this session only. Return its result, None where it failed."""
         if self.box is not None:
             self.box.at(session.tag)
         try:
@@ -194,18 +197,18 @@ class NativeEngine:
         self._ticker = ticker
         self._fragment_ticks = max(1, round(fragment_seconds / POLL_INTERVAL_S))
         self._stall_seconds = stall_seconds
-        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
         self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
         self._budgets: WeakKeyDictionary[SegmentSink, WorkBudget] = WeakKeyDictionary()
 
     def way(self, _stream: str) -> str:
-        """Its media comes over TCP always."""
+        """Return an empty text: media is always transported over TCP."""
         return ""
 
     async def record(
         self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
-        """Raises CameraError when the stream ends, for whatever reason."""
+        """Record until the stream ends. Always ends by raising CameraError."""
         opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box
         rtsp = await (opening if box is None else box.during(crash_marker.tag(sink.stream), opening))
         connected(rtsp.silent)

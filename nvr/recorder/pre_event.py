@@ -1,7 +1,7 @@
-"""Recording on events: pictures pass through a bounded memory, and go to disk only around an event.
+"""Recording on events: runs of pictures pass through a bounded buffer and are written only around an event.
 
-The camera is connected all the time, so that what happened before the event is there (the pre-roll). The
-memory holds whole GOPs; its oldest ones go when it is longer than the pre-roll or larger than its bound.
+The camera is connected all the time, so that the time before the event (the pre-roll) is available. The buffer holds
+whole GOPs; the oldest are dropped when it is longer than the pre-roll or larger than its limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_BYTES = 16_000_000
 
 
 class EventSink(SegmentSink):
-    """A SegmentSink with a gate in front. `trigger` opens it."""
+    """A SegmentSink that records only after `trigger`."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -27,7 +27,7 @@ class EventSink(SegmentSink):
         self._until_us = 0
 
     def trigger(self, until_us: int) -> None:
-        """Keep from the pre-roll up to `until_us`."""
+        """Record from the pre-roll up to `until_us`."""
         self._until_us = max(self._until_us, until_us)
 
     def rest(self) -> None:
@@ -36,6 +36,7 @@ class EventSink(SegmentSink):
         self._bytes = 0
 
     def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
+        """Write the run during an event, else put it into the buffer."""
         if arrival_us < self._until_us:
             while self._memory:
                 super().fragment(*self._memory.popleft())
@@ -43,20 +44,20 @@ class EventSink(SegmentSink):
             super().fragment(run, arrival_us)
             return
         if self.segment is not None:
-            if not run.key:  # the GOP is kept whole
+            if not run.key:  # record the GOP completely
                 super().fragment(run, arrival_us)
                 return
             self.end_session()
             self.start_gap("schedule", "between events", self.wall_us(arrival_us))
-        elif self.in_gap and self.timeline.last_cause != "schedule":  # what the gap began with is over
+        elif self.in_gap and self.timeline.last_cause != "schedule":  # the original cause of the gap has ended
             self.start_gap("schedule", "between events", self.wall_us(arrival_us))
-        run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer do not live so long
+        run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer are reused before that
         self._memory.append((run, arrival_us))
         self._bytes += sum(run.sizes)
         self._forget(arrival_us)
 
     def _forget(self, now_us: int) -> None:
-        """Drop the oldest GOP while the next one begins early enough, or the memory is too large."""
+        """Drop the oldest GOPs while the next one begins early enough for the pre-roll, or the buffer is too large."""
         while self._memory:
             second = next((i for i, (run, _) in enumerate(self._memory) if i and run.key), None)
             if second is None:

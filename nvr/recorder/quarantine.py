@@ -1,4 +1,4 @@
-"""Streams that killed their recorder: after the second time one is left alone for a day, and reported."""
+"""Quarantine of streams that crashed their recorder: after the second crash a stream is not recorded for a day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LASTS = timedelta(days=1)
 
 
 async def record_crash(session: AsyncSession, stream: str, now: datetime) -> bool:
-    """A recorder died over the stream. True where it is in quarantine now."""
+    """Record that a recorder crashed on the stream; return whether it is in quarantine now."""
     row = await session.get(StreamStatus, stream)
     if row is None:
         row = StreamStatus(stream=stream, worker="", state="connecting", engine="", at=now, since=now, strikes=0)
@@ -32,7 +32,7 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
 
 
 async def reset_crashes(session: AsyncSession, streams: list[str]) -> None:
-    """The recorder ended as it should: what happened before is forgotten, except for those in quarantine."""
+    """Reset the crash counts after a recorder ended normally, except for streams in quarantine."""
     await session.execute(
         update(StreamStatus)
         .where(StreamStatus.stream.in_(streams), StreamStatus.quarantined_at.is_(None), StreamStatus.strikes > 0)
@@ -41,5 +41,5 @@ async def reset_crashes(session: AsyncSession, streams: list[str]) -> None:
 
 
 def applies(quarantined_at: datetime | None, now: datetime) -> bool:
-    """A day later it gets another chance; one more death puts it back."""
+    """Return whether the quarantine is in force. It ends after a day; one more crash renews it."""
     return quarantined_at is not None and now - quarantined_at < LASTS

@@ -1,4 +1,4 @@
-"""Desired against observed: the recorder's wanted streams from the database, its state back into it."""
+"""Reconciliation: read the desired streams from the database, write the observed state back."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ from nvr.tables import StreamStatus, Worker
 log = logging.getLogger(__name__)
 
 JUMP_SECONDS = 300.0
-KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a stream that waits for a keyframe asks so often
+KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a waiting stream repeats its request within this time
 
 
 @dataclass(slots=True)
 class DesiredStreams:
-    """The streams wanted now, and, apart from that, what was observed of each."""
+    """The streams wanted now, and separately what was observed of each."""
 
     specs: list[StreamSpec]
     facts: dict[str, StreamFacts]
@@ -55,7 +55,10 @@ class DesiredStreams:
 
 
 def shard(camera: str, workers: int) -> int:
-    """Rendezvous hashing: another number of workers moves as few cameras as can be."""
+    """Return a camera's recorder by rendezvous hashing.
+
+    A changed number of workers moves as few cameras as possible.
+    """
     return max(range(workers), key=lambda w: score(camera, f"worker {w}"))
 
 
@@ -69,7 +72,7 @@ async def desired(
     worker: int = 0,
     workers: int = 1,
 ) -> DesiredStreams:
-    """What recorder `worker` of `workers` has to record at `now`."""
+    """Return what recorder `worker` of `workers` must record at `now`."""
     known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
     before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
     logins: dict[str | None, tuple[str, str] | None] = {}
@@ -85,7 +88,7 @@ async def desired(
         if camera.credential not in logins:
             try:
                 logins[camera.credential] = await registry.login(session, vault, camera.credential)
-            except SecretError as e:  # its cameras wait for the password; the others are recorded
+            except SecretError as e:  # only the cameras with this credential wait for the password
                 log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
                 logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
         for stream in camera.streams:
@@ -111,7 +114,7 @@ async def desired(
 
 
 def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
-    """By its schedule; a stream whose schedule cannot be read is recorded always, and ends nobody else's recording."""
+    """Return whether the stream's schedule includes `now`; an invalid schedule counts as always."""
     try:
         return schedule.includes(stream.schedule, now, zone)
     except ValueError as e:
@@ -124,7 +127,7 @@ def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
 
 
 async def recorders_alive(database: Database, clock: Clock) -> bool:
-    """A recorder wrote its state within the last quarter of a minute."""
+    """Return whether a recorder wrote its state within the last 15 seconds."""
     async with database.reading() as session:
         query = select(Worker.name).where(
             Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15)
@@ -133,7 +136,7 @@ async def recorders_alive(database: Database, clock: Clock) -> bool:
 
 
 async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
-    """Bits a second of each stream that is to be recorded and is, as observed within the last minute."""
+    """Return bits per second of each stream that is enabled and recording, as observed within the last minute."""
     query = (
         select(StreamStatus.stream, StreamStatus.bitrate)
         .join(Stream, Stream.id == StreamStatus.stream)
@@ -144,20 +147,20 @@ async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
 
 
 async def note_digest(session: AsyncSession, cameras: Collection[str], now: datetime) -> None:
-    """Keep that the cameras' RTSP servers offered Digest; when they first did stays."""
+    """Store that the cameras' RTSP servers offered Digest; an earlier time stays."""
     if cameras:
         first = update(Camera).where(Camera.id.in_(sorted(cameras)), Camera.rtsp_digest_at.is_(None))
         await session.execute(first.values(rtsp_digest_at=now))
 
 
 class KeyframeIntervals:
-    """How far apart each stream's keyframes are, from counters that are looked at every few seconds."""
+    """Keyframe interval of each stream, from counters that are read every few seconds."""
 
     def __init__(self) -> None:
-        self._before: dict[str, tuple[int, float, float | None]] = {}  # keyframes, since when, the interval before
+        self._before: dict[str, tuple[int, float, float | None]] = {}  # keyframes, since when, previous interval
 
     def observe(self, state: StreamState, now: float) -> float | None:
-        """Seconds between the newest keyframes, or since the newest where that is longer; None where nothing is known."""
+        """Return the seconds between the newest keyframes, or since the newest if that is longer; None if unknown."""
         count = state.counters.keyframes
         known, at, interval = self._before.get(state.spec.id, (count, now, None))
         if state.state != "recording":
@@ -171,14 +174,14 @@ class KeyframeIntervals:
 
 @dataclass(frozen=True, slots=True)
 class CameraUpdates:
-    """Streams of which something was written into their cameras' files."""
+    """Streams whose camera rows were updated."""
 
     refused: set[StreamState]
     with_digest: set[StreamState]
 
 
 class StatusWriter:
-    """Writes each stream's observed state, with rates since the last time."""
+    """Writes each stream's observed state, with rates since the last write."""
 
     def __init__(self, recorder: Recorder, clock: Clock, worker: str):
         self._recorder = recorder
@@ -191,14 +194,14 @@ class StatusWriter:
         self._holes = HourCounts()
 
     async def write(self, session: AsyncSession, url: str, pid: int) -> CameraUpdates:
-        """Returns what it wrote of cameras; give it to `stored` behind the commit."""
+        """Write the state; return the changes to cameras, which must be passed to `stored` after the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
         told = await self._tell(session, now)
         rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
         for row in rows:
-            if row["stream"] not in self._written:  # another worker may have had it before
+            if row["stream"] not in self._written:  # its row may be missing, or another worker's
                 await session.merge(StreamStatus(**row))
                 self._written.add(row["stream"])
         if rows:
@@ -207,7 +210,7 @@ class StatusWriter:
         return told
 
     async def _tell(self, session: AsyncSession, now: datetime) -> CameraUpdates:
-        """Refusals and offers of Digest, once: behind that a person may have acted, and nobody must undo it."""
+        """Write refusals and offers of Digest once. Afterwards a person may have acted, which must not be undone."""
         streams = list(self._recorder.streams.values())
         told = CameraUpdates(
             {s for s in streams if s.refused is not None and not s.facts.refused},
@@ -223,7 +226,7 @@ class StatusWriter:
         return told
 
     def stored(self, told: CameraUpdates) -> None:
-        """What `write` returned is committed."""
+        """Mark the changes that `write` returned as committed."""
         self._holes.stored()
         for state in told.refused:
             state.facts = replace(state.facts, refused=True)
@@ -236,7 +239,7 @@ class StatusWriter:
         seconds = max(monotonic - before_at, 1e-3)
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
         self._before[state.spec.id] = (monotonic, replace(c))
-        # Fades: a jump in a minute is told for as long as it takes to be believed.
+        # Exponential decay with a time constant of JUMP_SECONDS: repeated jumps add up, a single one fades.
         self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(
             -seconds / JUMP_SECONDS
         ) + max(0, c.timestamp_jumps - before.timestamp_jumps)
@@ -283,7 +286,7 @@ class StatusWriter:
 
 
 def notes(now: StreamCounters, before: StreamCounters) -> list[str]:
-    """What the status of a stream that is recorded says beside."""
+    """Return the remarks for the status of a stream that is recording."""
     found = {
         NO_IDR: now.start_points > before.start_points,
         HELD_BACK: now.held_back > before.held_back,

@@ -1,8 +1,8 @@
-"""The recorder: a set of wanted streams, each kept recording by its own small task.
+"""The recorder: a set of wanted streams, each recorded by its own task.
 
-`want` is the desired state; calling it again with another set starts, stops or restarts only what
-differs. Reconnects follow a ladder with jitter under one connection budget (nvr.rtsp.storm_guard); a refused
-credential is not tried again until the stream's description changes.
+`want` sets the desired state; another call with another set starts, stops or restarts only what differs. Reconnects use
+back-off delays with jitter (nvr.rtsp.storm_guard) and a common connection limit (core.network.connect_limiter); a
+refused credential is not retried until a person acts or the stream's specification changes.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
 
-RECONNECT_DELAYS_S = (1, 2, 5, 10, 30, 60)  # seconds before the next attempt
-STEADY_SECONDS = 30  # recording this long starts the ladder anew
+RECONNECT_DELAYS_S = (1, 2, 5, 10, 30, 60)  # before the next attempt, by the number of failures
+STEADY_SECONDS = 30  # a session that recorded for longer resets the back-off
 
 
 class Recorder:
+    """Records the wanted streams of one process."""
+
     def __init__(
         self,
         settings: RecorderSettings,
@@ -49,7 +51,7 @@ class Recorder:
         clock: Clock,
         budget: ConnectLimiter | None = None,
     ):
-        """`budget`: that of all processes of the station; without it connections are counted here alone."""
+        """`budget` is shared by all processes of the station; without it this process counts its connections alone."""
         self._settings = settings
         self.volumes = volumes
         self._archive = archive
@@ -61,19 +63,18 @@ class Recorder:
         self.ticker = PollLoop(clock, volumes.submit)
         self.ticker.station.on_step = self._clock_stepped
         self._refiler = Refiler(archive)
-        self.clock_kept_in: Path | None = None  # since when the station's clock runs as it does
+        self.clock_kept_in: Path | None = None  # file with the current clock epoch (nvr.clock.clock_epoch)
         self.budget = budget or ConnectLimiter(clock, settings.connect_rate, settings.connects_per_subnet)
         self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
         self.guard = ReconnectStormGuard(clock)
         self.engines = Engines(settings, self.ticker, volumes, archive, clock, self._keyframe_wanted)
-        self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # hears which stream waits for one
+        self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
         self.streams: dict[str, StreamState] = {}
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
-        self._left: dict[
-            str, StreamState
-        ] = {}  # recorded by this run and not wanted any more: the clock may have been wrong
+        # Streams that this process recorded and that are no longer wanted: a clock step still corrects their files.
+        self._left: dict[str, StreamState] = {}
         self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
@@ -92,16 +93,16 @@ class Recorder:
         self.tasks.run_forever("watching for the proof of the clock", self._refiler.watch)
 
     async def stop(self) -> None:
-        """End every stream, write out everything, store the last facts."""
+        """End every stream, write all buffered data, and store the pending database facts."""
         await end(*(s.task for s in self.streams.values()))
         await self.tasks.close()
         await asyncio.to_thread(self.volumes.stop)
-        await asyncio.sleep(0)  # facts that the writer threads handed over
+        await asyncio.sleep(0)  # run the callbacks that the writer threads scheduled
         await self._archive.drain()
         await self._refiler.finish()
 
     def _clock_stepped(self, by_us: int) -> None:
-        """The station's clock was set: streams go over to it at their next keyframe."""
+        """Handle a step of the station's clock: streams use the new clock from their next keyframe on."""
         log.warning(
             "the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND
         )
@@ -126,7 +127,7 @@ class Recorder:
         )
 
     def trigger(self, camera: str, until_us: int) -> None:
-        """An event: keep the camera's on-event streams from their pre-roll up to `until_us`."""
+        """Record the camera's on-event streams from their pre-roll up to `until_us`."""
         for kind in ("main", "sub"):
             state = self.streams.get(f"{camera}/{kind}")
             if state is not None and isinstance(state.sink, EventSink):
@@ -138,9 +139,9 @@ class Recorder:
         covered: Mapping[str, CoveredUntil] | None = None,
         facts: Mapping[str, StreamFacts] | None = None,
     ) -> None:
-        """Make these the recorded streams: what is wanted otherwise than before, and what died, is started again.
+        """Make these the recorded streams: start new ones, restart changed and dead ones, stop the others.
 
-        `covered` says where each one's archive ended (nvr.archive.recovery); `facts` what was observed of it before.
+        `covered` says where each stream's archive ended (nvr.archive.recovery), `facts` what was observed of it before.
         """
         async with self._wanting:
             await self._want({s.id: s for s in specs}, covered or {}, facts or {})
@@ -173,7 +174,10 @@ class Recorder:
             self.stream_removed(state.spec.id)
 
     def tap(self, stream: str, tap: LiveTap | None) -> bool:
-        """Hand the stream's fragments to `tap` as they are made, over all restarts, until it is removed."""
+        """Pass the stream's fragments to `tap` as they are created, across restarts; None removes the tap.
+
+        Return False where the stream is not recorded.
+        """
         state = self.streams.get(stream)
         if state is None:
             return False
@@ -191,9 +195,12 @@ class Recorder:
         before: tuple[StreamState, tuple[str, str]] | None,
         facts: StreamFacts,
     ) -> None:
-        """`before`: the stream as it was, and cause and detail of the gap until it records again."""
+        """Start a stream.
+
+        `before`: its previous state, and cause and detail of the gap until it records again.
+        """
         if before is not None and before[0].spec.on_event == spec.on_event:
-            sink, counters = before[0].sink, before[0].counters  # its time line goes on where it was
+            sink, counters = before[0].sink, before[0].counters  # continue its time line
         else:
             counters = StreamCounters()
             sink = self._sink(spec, counters)
@@ -223,7 +230,7 @@ class Recorder:
             sink.start_gap(*why, to_microseconds(self._clock.now()))
 
     def _stream_failed(self, state: StreamState, error: Exception) -> None:
-        """The stream's own task failed, and is started again: a fault of ours, with a gap."""
+        """Begin a gap because the stream's own task failed, which is a fault of the recorder; the task is restarted."""
         state.sink.start_gap("station_fault", _OF_OURS, to_microseconds(self._clock.now()))
         self._enter(state, "waiting", "station_fault", _OF_OURS)
 
@@ -246,14 +253,14 @@ class Recorder:
             await self.guard.wait(_subnet(state.spec), self._pause(state))
 
     async def _wait_for_news(self, state: StreamState, barred: CameraError) -> None:
-        """Until a person acts, or the quarantine is over; a changed description restarts the task as well."""
+        """Wait until a person acts or the quarantine ends; a changed specification restarts the task as well."""
         state.news.clear()
         state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
         self._enter(state, "quarantined" if barred is state.quarantined else "refused", barred.cause, str(barred))
         await state.news.wait()
 
     async def _record_once(self, state: StreamState) -> CameraError:
-        """Connect and record until it fails; returns why."""
+        """Connect and record until it fails; return why."""
         try:
             state.spec.check()
         except StationFault as e:
@@ -292,13 +299,16 @@ class Recorder:
         return self.engines.ended(state, error, *began, connected=connected.done())
 
     async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:
-        """Until the session fails; raises what it raises. One of ffmpeg ends where the native engine recorded more."""
+        """Wait until the session fails, and raise its error.
+
+        End an ffmpeg session if the native engine recorded more.
+        """
         choice, (at, recorded) = state.choice, began
         if choice is not None and state.engine == FFMPEG:
             try:
                 await asyncio.wait((recording,), timeout=TRIAL_S)
             except asyncio.CancelledError:
-                await end(recording)  # what it holds is written before the volumes close
+                await end(recording)  # its buffered data must be written before the volumes close
                 raise
             elapsed = self._clock.monotonic() - at
             if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
@@ -309,7 +319,7 @@ class Recorder:
         await recording
 
     def _tell_missing(self, state: StreamState, missing: str) -> None:
-        """Sound that was asked for and is not there: told once, and again when the reason changes."""
+        """Report that requested audio is missing: once, and again when the reason changes."""
         before, state.missing = state.missing, missing
         if missing and missing != before:
             log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
@@ -335,12 +345,12 @@ def _settle(connected: asyncio.Future[str], missing: str) -> None:
 
 
 _OF_OURS = (
-    "the recorder itself failed; its log holds the details"  # never what the exception says: it may hold an address
+    "the recorder itself failed; its log holds the details"  # not the exception's text: it may contain an address
 )
 
 
 def _subnet(spec: StreamSpec) -> str:
-    """Empty where the address is not valid."""
+    """Return the subnet of the stream's host; empty where the address is invalid."""
     try:
         return subnet_of(spec.url)
     except ValueError:

@@ -1,36 +1,39 @@
-"""What ffmpeg calls a camera's addresses: names below its relay's secret path, never the camera's own words.
+"""Translate a camera's RTSP addresses to names below its relay's secret path, and back, for ffmpeg.
 
-A camera tells absolute addresses in Content-Base, RTP-Info and its description, and some carry the password. ffmpeg only ever puts
-"/" and a track's name behind them (rtsp.c of libavformat), so that a name which stands for the beginning is enough.
+A camera states absolute addresses in Content-Base, RTP-Info and its SDP, and some contain the password. ffmpeg only
+appends "/" and a track's name to them (libavformat/rtsp.c), so a name that stands for the beginning is sufficient.
 """
 
 from __future__ import annotations
 
 import re
 
-MAX_NAMED = 200  # addresses of a camera that get a name: as many as descriptions have media, several times
+MAX_NAMED = 200  # addresses of a camera that get a name; several times the number of media in an SDP
 _ABSOLUTE = re.compile(r"[A-Za-z]{1,8}://")
 _IN_TEXT = re.compile(rb"[A-Za-z]{1,8}://[^\r\n]*")
-_TRACK = re.compile(r"/?|/[\w.=-]{1,40}/?")  # behind the stream's address: a name that may be told
+_TRACK = re.compile(r"/?|/[\w.=-]{1,40}/?")  # after the stream's address: a track name without a secret
 _NAMED = re.compile(r"~(\d{1,4})")
 _INFO = re.compile(r"(?:^|[;, ])(url|seq|rtptime)=([^;, ]*)|(,)")
 
 
 class RelayAddresses:
-    """Of one camera. `base`: the relay's address, with its secret path; `stream`: the camera's, which a redirection replaces."""
+    """Addresses of one camera.
+
+    `base` is the relay's address with its secret path; `stream` is the camera's, which a redirect replaces.
+    """
 
     def __init__(self, base: str, stream: str):
         self._base = base
         self.stream = stream
         self._named: list[str] = []
-        self._set_up: dict[str, str] = {}  # the camera's address of a track: ffmpeg's
+        self._set_up: dict[str, str] = {}  # ffmpeg's address of each track, by the camera's
 
     def below(self, url: str) -> str | None:
-        """What stands behind the secret path; None: it is not below it."""
+        """Return the part after the secret path; None where the address is not below it."""
         return url.removeprefix(self._base) if url.startswith(self._base) else None
 
     def camera_s(self, url: str) -> str:
-        """What ffmpeg calls so, in the camera's own words."""
+        """Return the camera's address for an address used by ffmpeg."""
         rest = self.below(url)
         if rest is None:
             return url
@@ -39,7 +42,7 @@ class RelayAddresses:
         return self.stream.removesuffix("/") + rest if rest else self.stream
 
     def ffmpeg_s(self, url: str) -> str:
-        """The name of an address that the camera told; empty where it told too many."""
+        """Return the name for a camera's address; empty where the camera stated too many."""
         root = self.stream.removesuffix("/")
         if url.startswith(root) and _TRACK.fullmatch(url, len(root)):
             return self._base + url[len(root) :]
@@ -51,16 +54,16 @@ class RelayAddresses:
         return f"{self._base}~{self._named.index(begin)}{url[len(begin) :]}"
 
     def note_set_up(self, url: str) -> None:
-        """ffmpeg asked for a track by this name: RTP-Info must say the same."""
+        """Record the name with which ffmpeg set up a track: RTP-Info must use the same one."""
         if len(self._set_up) < MAX_NAMED:
             self._set_up[self.camera_s(url)] = url
 
     def base_for_ffmpeg(self, told: str) -> str:
-        """Of a Content-Base; empty where it is none."""
+        """Translate a Content-Base; empty where it is not an absolute address."""
         return self.ffmpeg_s(told) if _ABSOLUTE.match(told) else ""
 
     def info_for_ffmpeg(self, told: str) -> str:
-        """An RTP-Info of which only addresses, numbers and times are left."""
+        """Translate an RTP-Info; only addresses, sequence numbers and times remain."""
         tracks: list[list[str]] = [[]]
         for field, value, comma in _INFO.findall(told):
             if comma:

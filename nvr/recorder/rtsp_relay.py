@@ -1,13 +1,14 @@
-"""A relay on the loopback between ffmpeg and one camera: ffmpeg learns neither the stream's address nor a password.
+"""A relay on the loopback interface between ffmpeg and one camera: ffmpeg learns neither the address nor a password.
 
-By itself ffmpeg follows a redirection to any host and answers whatever authentication it is asked for. So its requests are asked
-here (nvr.rtsp.rtsp_dialogue), which logs in as the camera's file allows and follows redirections on the camera's own host only. What
-ffmpeg hears is written here: replies of which only the fields that it needs are left, and whole interleaved frames; nothing that
-two readers could read differently. Addresses that the camera tells become names of the relay (nvr.recorder.relay_addresses). RTSP over TLS
-ends here as well. Media over UDP comes to ffmpeg from the camera itself, whose IP address it learns then.
+On its own, ffmpeg follows a redirect to any host and answers any authentication. The relay therefore sends its requests
+(nvr.rtsp.rtsp_dialogue), logs in as the camera's entry allows, and follows redirects on the camera's own host only. It
+writes the replies for ffmpeg itself: only the fields that ffmpeg needs, and complete interleaved frames, so that relay
+and ffmpeg cannot interpret the data differently. The camera's addresses become names of the relay
+(nvr.recorder.relay_addresses). RTSP over TLS ends here as well. Media over UDP reaches ffmpeg directly from the camera,
+whose IP address it then learns.
 
-A relay serves the program that knows its secret path, one connection after the other, and ends with its block. `error` says why
-it gave the camera up, which explains more than ffmpeg's words about it.
+A relay serves the program that knows its secret path, one connection after the other, until its context ends. `error`
+says why it gave up the camera, which is more exact than ffmpeg's message about it.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from nvr.rtsp.reply_reader import MAX_BODY, Reply
 from nvr.rtsp.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, RtspRedirect, address_with, followed
 from nvr.rtsp.status_codes import judge
 
-FIRST_REQUEST_S = 5.0  # for who connects to show that it is ffmpeg
-MAX_HEAD = 8192  # bytes of a message beside media
-MAX_PENDING = 16  # requests beside media that the camera has not answered
+FIRST_REQUEST_S = 5.0  # for a client to prove with the secret path that it is ffmpeg
+MAX_HEAD = 8192  # bytes of a message between media
+MAX_PENDING = 16  # unanswered requests while media flows
 CHUNK = 262_144
-_OPTIONAL = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")  # their 401 is no word on the credential
-_FIELDS = {  # of a reply that ffmpeg hears
+_OPTIONAL = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")  # their 401 says nothing about the credential
+_FIELDS = {  # fields of a reply that are passed to ffmpeg
     "session": "Session",
     "transport": "Transport",
     "content-base": "Content-Base",
@@ -46,7 +47,7 @@ _FIELDS = {  # of a reply that ffmpeg hears
     "rtp-info": "RTP-Info",
     "public": "Public",
 }
-_OURS = ("cseq", "authorization")  # fields of ffmpeg's requests that are written anew
+_OURS = ("cseq", "authorization")  # fields of ffmpeg's requests that the relay writes itself
 _NEXT = re.compile(rb"\$|RTSP/")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -61,11 +62,11 @@ class _Request:
 
 
 class _FfmpegGone(Exception):
-    """It closed its connection, or was no ffmpeg."""
+    """The client closed its connection, or is not ffmpeg."""
 
 
 class _Requests:
-    """What ffmpeg sends: requests without a body, and interleaved frames."""
+    """Reads what ffmpeg sends: requests without a body, and interleaved frames."""
 
     def __init__(self, sock: socket.socket):
         self._sock = sock
@@ -73,11 +74,11 @@ class _Requests:
         self._again: _Request | None = None
 
     def put_back(self, request: _Request) -> None:
-        """It is the next once more: it was not answered yet."""
+        """Make the request the next one again, because it was not answered yet."""
         self._again = request
 
     async def next(self) -> _Request | bytes:
-        """The next request or frame. Raises _FfmpegGone."""
+        """Return the next request or frame. Raises _FfmpegGone."""
         if self._again is not None:
             request, self._again = self._again, None
             return request
@@ -116,7 +117,7 @@ class _Requests:
 
 
 class Relay:
-    """To one camera. Raises nothing by itself: `error` tells."""
+    """Relay to one camera. Raises nothing itself; failures are in `error`."""
 
     def __init__(self, url: str, login: tuple[str, str] | None, listener: socket.socket):
         self._first = url
@@ -129,11 +130,11 @@ class Relay:
 
     @property
     def address(self) -> str:
-        """For ffmpeg. It ends as the camera's does: names of tracks are put behind it."""
+        """Address for ffmpeg. It ends in a slash if the camera's does, because ffmpeg appends track names to it."""
         return self._base + ("/" if self.addresses.stream.endswith("/") else "")
 
     async def serve(self) -> None:
-        """Until it is cancelled, or the camera gives cause to end."""
+        """Serve clients until cancelled, or until the camera gives a reason to end."""
         while self.error is None:
             client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
             client.setblocking(False)
@@ -162,7 +163,10 @@ class Relay:
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
     async def _converse(self, line: _Line, requests: _Requests) -> None:
-        """Raises CameraError, _FfmpegGone; Redirected, and the request that was redirected is then the next."""
+        """Relay requests, then media.
+
+        Raises CameraError, _FfmpegGone; RtspRedirect, and the redirected request is then the next one.
+        """
         try:
             while not line.plays:
                 request = await requests.next()
@@ -184,20 +188,20 @@ class Relay:
 
 
 class _Line:
-    """One connection of ffmpeg's through to the camera."""
+    """One connection of ffmpeg to the camera."""
 
     def __init__(self, relay: Relay, sock: socket.socket, client: socket.socket, login: tuple[str, str] | None):
         self._relay = relay
         self._sock = sock
         self._client = client
         self._loop = asyncio.get_running_loop()
-        self._pending: dict[str, _Request] = {}  # beside media, by our CSeq
+        self._pending: dict[str, _Request] = {}  # sent while media flows, by our CSeq
         self._session = self._play_url = ""
         self.dialogue = Dialogue(sock, login, has_digest=relay.has_digest())
         self.plays = False
 
     async def ask(self, request: _Request) -> None:
-        """Before media flows: one request, one reply. Raises CameraError, Redirected."""
+        """Before media flows, relay one request and its reply. Raises CameraError, RtspRedirect."""
         url = self._relay.addresses.camera_s(request.url)
         reply = await self.dialogue.relayed(request.method, url, dict(request.headers))
         self._judge(request.method, reply)
@@ -208,7 +212,7 @@ class _Line:
         await self._tell(request, reply)
 
     def _judge(self, method: str, reply: Reply) -> None:
-        """What ffmpeg must not decide. Raises CameraError, Redirected."""
+        """Handle replies that ffmpeg must not interpret. Raises CameraError, RtspRedirect."""
         if method in _OPTIONAL and reply.status == 401 and not self.dialogue.auth.wants_clear:
             return
         self.dialogue.judge_refusal(method, reply)
@@ -236,7 +240,10 @@ class _Line:
         await self._to_ffmpeg("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _transport(self, told: str) -> str:
-        """Media over UDP comes from the camera: there ffmpeg sends its reports, whatever source is told."""
+        """Rewrite a Transport field: UDP media comes from the camera, so ffmpeg must send its reports there.
+
+        Whatever source the camera states is replaced by its address.
+        """
         if "interleaved" in told.lower():
             return re.sub(r";\s*(source|destination)\s*=[^;,]*", "", told, flags=re.IGNORECASE)
         peer = self._sock.getpeername() if self._sock.family != socket.AF_UNIX else ()
@@ -255,13 +262,16 @@ class _Line:
             raise ConnectionLost(f"connection lost: {reason(e)}") from e
 
     async def copy(self, requests: _Requests) -> None:
-        """Both ways, while media flows, until either side ends. Raises CameraError where the camera did."""
+        """Copy in both directions while media flows, until either side ends.
+
+        Raises CameraError where the camera did.
+        """
         errors: list[CameraError] = []
 
         async def copying(work: Coroutine[Any, Any, None]) -> None:
             try:
                 await work
-            except CameraError as e:  # both ways may fail at once
+            except CameraError as e:  # both directions may fail at once
                 errors.append(e)
             except _FfmpegGone:
                 pass
@@ -271,7 +281,7 @@ class _Line:
             raise errors[0]
 
     async def _copy_to_camera(self, requests: _Requests) -> None:
-        """Reports and keep-alives. Raises CameraError, _FfmpegGone."""
+        """Copy reports and keep-alives. Raises CameraError, _FfmpegGone."""
         while True:
             sent = await requests.next()
             await (self._send(sent) if isinstance(sent, _Request) else self._to_camera(sent))
@@ -285,7 +295,7 @@ class _Line:
         await self._to_camera(data)
 
     async def _copy_from_camera(self) -> None:
-        """Media, and replies beside it. Raises CameraError, _FfmpegGone."""
+        """Copy media, and the replies in between. Raises CameraError, _FfmpegGone."""
         buffer = self.dialogue.early + self.dialogue.buffer
         while True:
             if size := _frames(buffer):
@@ -302,7 +312,7 @@ class _Line:
             buffer += data
 
     async def _beside_media(self, buffer: bytearray) -> bool:
-        """Take a reply, or bytes that are neither reply nor frame, off the buffer's beginning; False: more is to come."""
+        """Remove a reply, or unknown bytes, from the beginning of the buffer; return False where it is incomplete."""
         if not buffer.startswith(b"RTSP/"):
             if b"RTSP/".startswith(bytes(buffer[:5])):
                 return False
@@ -340,14 +350,14 @@ class _Line:
         await self._tell(request, reply if reply.status < 300 else Reply(reply.status, {}, [], b""))
 
     def leave(self) -> None:
-        """A camera has few sessions to give: this one is given back, if it listens."""
+        """Send TEARDOWN, because a camera supports few sessions."""
         if self._play_url and self._session:
             with contextlib.suppress(OSError):
                 self._sock.send(self.dialogue.compose("TEARDOWN", self._play_url, {"Session": self._session}))
 
 
 def _frames(buffer: bytearray) -> int:
-    """Bytes of whole interleaved frames at the buffer's beginning."""
+    """Return the size of the complete interleaved frames at the beginning of the buffer."""
     at, size = 0, len(buffer)
     while at + 4 <= size and buffer[at] == ord("$"):
         following = at + 4 + int.from_bytes(buffer[at + 2 : at + 4], "big")
@@ -359,7 +369,7 @@ def _frames(buffer: bytearray) -> int:
 
 @asynccontextmanager
 async def relay(url: str, login: tuple[str, str] | None) -> AsyncIterator[Relay]:
-    """A relay for the block, to a camera's stream. Raises ClearPasswordWanted."""
+    """Provide a relay to a camera's stream for the `async with` block. Raises ClearPasswordWanted."""
     url = address_with(url, login)
     with socket.create_server(("127.0.0.1", 0), backlog=2) as listener:
         listener.setblocking(False)

@@ -1,4 +1,4 @@
-"""When a stream is recorded: always, in hours of the day, or around events."""
+"""Recording schedule of a stream: always, at certain hours of the day, or around events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ON_EVENT = "event"
 
 
 def hours(text: str) -> list[tuple[time, time]]:
-    """'07:00-19:00,22:00-02:00' as pairs of local times. Raises ValueError where it is no such text."""
+    """Parse '07:00-19:00,22:00-02:00' into pairs of local times. Raises ValueError where the text is invalid."""
     pairs = []
     for part in text.split(","):
         start, dash, end = part.strip().partition("-")
@@ -20,7 +20,10 @@ def hours(text: str) -> list[tuple[time, time]]:
 
 
 def includes(schedule: str, now: datetime, zone: ZoneInfo) -> bool:
-    """The schedule asks for a connection now. A span whose end is not after its start goes over midnight."""
+    """Return whether the schedule requires a connection now.
+
+    A range whose end is not after its start extends over midnight. Raises ValueError where the schedule is invalid.
+    """
     if schedule in ("", ON_EVENT):
         return True
     local = now.astimezone(zone).time()

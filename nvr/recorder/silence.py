@@ -1,12 +1,12 @@
-"""How long a stream may be silent: what separates a dead one from one whose pictures have become sparse.
+"""Stall timeout: distinguish a dead stream from one whose pictures have become sparse.
 
-Cameras fall from many pictures a second to one in ten seconds or rarer (night mode, smart codecs), and a new connection brings
-them no sooner; others really stop, and a new connection mends them. What tells the two apart:
+Cameras drop from many pictures a second to one in ten seconds or fewer (night mode, smart codecs), and reconnecting
+does not speed them up; others really stop, and reconnecting repairs them. The two are distinguished by:
 
 - the rhythm of the session: a sparse stream has shown its intervals;
-- signs of life during the silence: sender reports that go on without packets having gone astray, an answered request;
-- what was learned before (`SilenceMemory`, over all sessions of a stream): silences that ended by themselves, and whether
-  connecting anew brought anything better.
+- signs of life during the silence: sender reports that continue without lost packets, a reply to a request;
+- what was learned before (`SilenceMemory`, over all sessions of a stream): silences that ended by themselves, and
+  whether reconnecting improved anything.
 
 Times are seconds of a monotonic clock.
 """
@@ -17,35 +17,37 @@ from dataclasses import dataclass
 
 from core.errors import StreamStalled
 
-MAX_INTERVAL_S = 60.0  # between two pictures; what is sparser is no live stream
-PATIENCE_INTERVALS = 2.5  # so many of its picture intervals may a stream be silent
-FIRST_PICTURES_S = 15.0  # until two pictures have told the interval, at most
-INTERVAL_DECAY = 0.9  # a longer interval is forgotten within a few pictures
-SIGNED = 3.0  # … and so many times `stall_seconds` while the session shows that it lives
-LEARNED = (0.0, 18.0, 30.0)  # … and so many times after no, one, two fruitless connections in a row
-BLIND = (3.0, 6.0, 18.0)  # … but in a session that brought no picture yet: after no, one, two such sessions in a row
-NATURAL = 1.5  # … and so many times the longest silence that ended by itself, twice in a row
-HELPED_S = 10.0  # pictures came so long as quickly as before: connecting anew had helped
-BURST = 3  # arrivals: connecting anew had brought something
+MAX_INTERVAL_S = 60.0  # between two pictures; a sparser stream is not supported
+# A stream may be silent for the largest of the following limits.
+PATIENCE_INTERVALS = 2.5  # × its picture interval
+FIRST_PICTURES_S = 15.0  # maximum until two pictures have shown the interval
+INTERVAL_DECAY = 0.9  # per picture: a longer interval is forgotten within a few pictures
+SIGNED = 3.0  # × `stall_seconds` while the session shows signs of life
+LEARNED = (0.0, 18.0, 30.0)  # × `stall_seconds` after 0, 1, 2 reconnects in a row that improved nothing
+BLIND = (3.0, 6.0, 18.0)  # upper limit of LEARNED in a session without pictures, after 0, 1, 2 such sessions in a row
+NATURAL = 1.5  # × the longest silence that ended by itself, twice in a row
+HELPED_S = 10.0  # pictures arrived frequently for this long: the reconnect has helped
+BURST = 3  # arrivals in a session that prove that the reconnect yielded pictures
 
 
 @dataclass(slots=True)
 class SilenceMemory:
-    """What the silences of a stream taught. One a stream, handed from session to session."""
+    """What was learned from the silences of a stream; passed from session to session."""
 
-    fruitless: int = 0  # connections in a row that were given up for silence, and that brought nothing better
-    natural: float = 0.0  # seconds; the longest silence that repeated itself: the stream's own rhythm
-    signs_mislead: bool = False  # a session that seemed to live was mended by connecting anew
-    waiting_is_vain: bool = False  # connecting anew brings pictures, waiting brings none
-    seen: bool = False  # pictures came in some session
+    fruitless: int = 0  # sessions in a row that were given up for silence without any improvement
+    natural: float = 0.0  # seconds; the longest silence that occurred twice in a row: the stream's own rhythm
+    signs_mislead: bool = False  # a session with signs of life was repaired by a reconnect
+    waiting_is_vain: bool = False  # reconnecting yields pictures, waiting does not
+    seen: bool = False  # pictures arrived in some session
     signed: bool = False  # the last session showed signs of life when it was given up
     blind: int = 0  # sessions in a row that were given up without a picture
 
     def floor(self, stall: float, arrivals: int) -> float:
-        """Seconds that are waited in any case, in a session in which pictures came at so many moments.
+        """Return the minimum timeout in seconds for a session in which pictures arrived at `arrivals` moments.
 
-        Without one it is not known whether the stream is sparse, or does not run (a camera that has been started answers before
-        it has pictures, and not every one begins to send them later): then the time grows from session to session.
+        Before the first picture it is unknown whether the stream is sparse or does not run (a camera that is booting
+        replies before it has pictures, and not every camera begins to send them later). The timeout then grows from
+        session to session.
         """
         learned = LEARNED[self.fruitless]
         if not arrivals:
@@ -53,7 +55,7 @@ class SilenceMemory:
         return max(learned * stall, min(NATURAL * self.natural, NATURAL * MAX_INTERVAL_S))
 
     def given_up(self, arrivals: int, *, signed: bool) -> None:
-        """A session ended for its silence; pictures had arrived in it at so many moments."""
+        """Record that a session was ended for its silence, after pictures had arrived at `arrivals` moments."""
         self.seen = self.seen or arrivals > 0
         self.signed = signed
         self.blind = 0 if arrivals else min(self.blind + 1, len(BLIND) - 1)
@@ -63,18 +65,18 @@ class SilenceMemory:
             self.fruitless = min(self.fruitless + 1, len(LEARNED) - 1)
 
     def helped(self) -> None:
-        """The session before was dead indeed: this one is quick."""
+        """Record that the previous session was really dead: this one delivers pictures frequently."""
         self.signs_mislead = self.signs_mislead or self.signed
         self.fruitless, self.signed = 0, False
 
     def ended_by_itself(self, seconds: float) -> None:
-        """Two silences in a row were at least so long, and pictures came again."""
+        """Record that two silences in a row lasted at least `seconds` and ended with new pictures."""
         self.natural = max(self.natural, seconds)
         self.waiting_is_vain = self.signs_mislead = False
 
 
 class StallTimeout:
-    """Of one session. `stall_seconds` are waited at least, longer where the stream is sparse."""
+    """Stall timeout of one session: at least `stall_seconds`, longer where the stream is sparse."""
 
     def __init__(self, now: float, stall_seconds: float, memory: SilenceMemory | None = None):
         self._stall = stall_seconds
@@ -82,13 +84,13 @@ class StallTimeout:
         self._last = now
         self._arrivals = 0
         self._interval = 0.0
-        self._newest = 0.0  # interval
+        self._newest = 0.0  # newest interval
         self._quick_since: float | None = None
         self._sign = float("-inf")
         self._asked = float("-inf")
 
     def arrived(self, now: float) -> None:
-        """Pictures came."""
+        """Record that pictures arrived."""
         if self._arrivals:
             interval = now - self._last
             self._interval = max(interval, self._interval * INTERVAL_DECAY)
@@ -101,7 +103,7 @@ class StallTimeout:
         self._memory.seen = True
 
     def _judge_connecting(self, now: float) -> None:
-        """Was it right to give up the session before this one?"""
+        """Decide whether giving up the previous session was right."""
         if not self._memory.fruitless:
             return
         if self._quick_since is None or self._newest > self._stall / 2:
@@ -110,12 +112,12 @@ class StallTimeout:
             self._memory.helped()
 
     def sign(self, now: float) -> None:
-        """The camera shows that the session lives, though no picture comes."""
+        """Record a sign of life of the session without a picture."""
         self._sign = now
 
     @property
     def seconds(self) -> float:
-        """So long may it be silent without a sign of life."""
+        """Timeout without a sign of life."""
         usual = PATIENCE_INTERVALS * self._interval if self._arrivals > 1 else min(FIRST_PICTURES_S, 3 * self._stall)
         return max(self._stall, min(MAX_INTERVAL_S, usual), self._memory.floor(self._stall, self._arrivals))
 
@@ -126,19 +128,19 @@ class StallTimeout:
         return now - self._sign <= self._stall and self._sign > self._last and not self._memory.signs_mislead
 
     def wants_sign(self, now: float) -> bool:
-        """The silence becomes long: ask the camera for a sign of life now."""
+        """Return whether to provoke a sign of life now, because the silence is becoming long."""
         if now - self._last < self.seconds / 2 or now - self._asked < self._stall / 2:
             return False
         self._asked = now
         return True
 
     def check(self, now: float) -> None:
-        """Raises StreamStalled where the silence is too long."""
+        """Raise StreamStalled if the silence is too long."""
         limit = self._limit(now)
         if now - self._last > limit:
             self.give_up(now)
             raise StreamStalled(f"no picture for {limit:.0f} s" if limit >= 1 else "no picture for 1 s")
 
     def give_up(self, now: float) -> None:
-        """The session ends for its silence."""
+        """Record that the session ends for its silence."""
         self._memory.given_up(self._arrivals, signed=self._is_signed(now))

@@ -1,4 +1,4 @@
-"""What a stream's recorder said of it last, and for how long that is believed: a dead recorder's words are no news."""
+"""The last status that a recorder wrote of a stream, and how long it is valid: a dead recorder's status is outdated."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from sqlalchemy import ColumnElement
 
 from nvr.tables import StreamStatus
 
-FRESH = timedelta(seconds=60)  # recorders say every 4 s how their streams are
+FRESH = timedelta(seconds=60)  # recorders write the status every 4 s
 UNKNOWN = "unknown"
 
 
 def is_fresh(now: datetime) -> ColumnElement[bool]:
-    """Condition: the row says how the stream is now."""
+    """Return the SQL condition that a row is recent."""
     return StreamStatus.at > now - FRESH
 
 
 def state_of(status: StreamStatus | None, now: datetime) -> str:
-    """connecting, recording …; `unknown` where nobody has said so lately."""
+    """Return the state (connecting, recording …); `unknown` where no recent status exists."""
     return status.state if status is not None and now - status.at < FRESH else UNKNOWN

@@ -1,7 +1,7 @@
-"""Whether a stream lives, judged by the pictures that come, and whether it waits for a keyframe.
+"""Watchdog of a session: detects stalls by the arrival of pictures, and decides when to request a keyframe.
 
-A stream lives as long as its pictures arrive, keyframe or not: reconnecting does not bring a keyframe sooner, and loses what
-comes meanwhile. How long a silence may be says nvr.recorder.silence. Times are seconds of a monotonic clock.
+A stream is alive as long as pictures arrive, keyframes or not: reconnecting does not yield a keyframe sooner, and loses
+the pictures in between. nvr.recorder.silence sets the timeout. Times are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,24 +11,27 @@ from nvr.recorder.silence import FIRST_PICTURES_S as FIRST_PICTURES_S
 from nvr.recorder.silence import SilenceMemory
 from nvr.recorder.silence import StallTimeout as Patience
 
-FIRST_REQUEST_S = 2.0  # without a keyframe: then the camera is asked for one
+FIRST_REQUEST_S = 2.0  # time without a keyframe before the first request
 REQUEST_AGAIN_S = 10.0
-GIVE_UP_S = 900.0  # nothing is recorded without a keyframe: then a new connection costs nothing
+GIVE_UP_S = 900.0  # without a keyframe nothing is recorded, so a reconnect loses nothing
 
 
 class Watchdog:
-    """Of one session: sees how many pictures came, and whether they wait for a keyframe."""
+    """Watchdog of one session."""
 
     def __init__(self, now: float, stall_seconds: float, silences: SilenceMemory | None = None):
-        """`silences`: what earlier sessions of the stream taught."""
+        """`silences`: what earlier sessions of the stream showed."""
         self._patience = Patience(now, stall_seconds, silences)
         self._pictures = 0
         self._waiting_since: float | None = now
         self._request_due = now + FIRST_REQUEST_S
 
     def check(self, now: float, pictures: int, *, waits: bool) -> bool:
-        """`pictures`: so many have come in this session, complete or not, recorded or not. True where the camera is to be asked
-        for a keyframe now. Raises StreamStalled."""
+        """Return True where a keyframe should be requested now. Raises StreamStalled.
+
+        `pictures`: number of pictures received in this session, complete or not, recorded or not. `waits`: the stream
+        waits for a keyframe.
+        """
         if pictures != self._pictures:
             self._pictures = pictures
             self._patience.arrived(now)
@@ -46,22 +49,22 @@ class Watchdog:
         return True
 
     def sign(self, now: float) -> None:
-        """The camera shows that the session lives: a sender report, an answered request."""
+        """Record a sign of life: a sender report, or a reply to a request."""
         self._patience.sign(now)
 
     def wants_sign(self, now: float) -> bool:
-        """Ask the camera for one now."""
+        """Return whether to provoke a sign of life now."""
         return self._patience.wants_sign(now)
 
     def give_up(self, now: float) -> None:
-        """Somebody else saw that the silence is too long."""
+        """Record that the caller found the silence too long."""
         self._patience.give_up(now)
 
     @property
     def patience_seconds(self) -> float:
-        """So long the stream may be silent."""
+        """Timeout without pictures, s."""
         return self._patience.seconds
 
     def waited(self, now: float) -> float:
-        """Seconds since a keyframe has been waited for; 0 where none is."""
+        """Return the seconds spent waiting for a keyframe; 0 while not waiting."""
         return now - self._waiting_since if self._waiting_since is not None else 0.0

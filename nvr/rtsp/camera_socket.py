@@ -1,9 +1,10 @@
-"""The socket of a playing camera: how often it is emptied, and how much the kernel keeps meanwhile.
+"""The socket of a playing camera: when it is read, and how large its kernel buffer is.
 
-A recorder empties its sockets a few times a second. What comes in between must find room in the kernel, which grants no more
-than `net.core.rmem_max` (212,992 bytes on Debian): a server that drops packets when the socket is full loses pictures
-then. So the room that was granted is compared with what comes, and a stream that does not fit is read more often: at
-every tick, or as it arrives. Those bytes wait here for the stream's next poll.
+A recorder reads its sockets a few times a second. Data that arrives in between must fit into the kernel's receive
+buffer, which is limited to `net.core.rmem_max` (212,992 bytes on Debian). If the buffer is full, a camera that drops
+packets when its socket blocks loses pictures. The granted buffer size is therefore compared with the received data, and
+a stream that does not fit is read more often: at every tick of the poll loop, or on arrival. These bytes wait here for
+the stream's next poll.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from core.network.error_text import reason
 
 log = logging.getLogger(__name__)
 
-FIRST_BUFFER = 1_048_576  # bytes asked for until the stream's rate is known
+FIRST_BUFFER = 1_048_576  # bytes of receive buffer requested until the stream's bit rate is known
 MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
-BUFFER_SECONDS = 3.0  # of the stream that the socket should hold
-TOO_FULL = 0.7  # share of the granted room that may come between two readings
-FITS_TICKS, FITS_POLLS = 0.5, 0.3  # share that may come in a tick, for going back to fewer readings
-REST_SECONDS = 0.002  # between two readings of a stream that is read as it arrives
-MAX_WAITING = 8_000_000  # bytes kept between two polls
-MAX_UNSENT = 16_384  # bytes of requests that the camera does not take
+BUFFER_SECONDS = 3.0  # of the stream that the receive buffer should hold
+TOO_FULL = 0.7  # share of the granted buffer; if more arrives between two reads, read more often
+FITS_TICKS, FITS_POLLS = 0.5, 0.3  # share of the granted buffer; if less arrives in a tick, read less often
+REST_SECONDS = 0.002  # pause between two reads of a stream that is read on arrival
+MAX_WAITING = 8_000_000  # bytes held between two polls
+MAX_UNSENT = 16_384  # bytes of requests that the camera has not accepted yet
 CHUNK = 262_144
 
 
 class ReadSchedule(IntEnum):
-    """How often a socket is emptied."""
+    """When a socket is read."""
 
     EVERY_POLL = 0
     EVERY_TICK = 1
@@ -38,7 +39,7 @@ class ReadSchedule(IntEnum):
 
 
 class CameraSocket:
-    """Owned by one session; everything happens in the event loop. The socket does not block."""
+    """A non-blocking socket, owned by one session. All methods run in the event loop."""
 
     def __init__(self, sock: socket.socket, early: bytes = b""):
         self._sock = sock
@@ -47,16 +48,19 @@ class CameraSocket:
         self._error: ConnectionLost | None = None
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
-        self._since_tick = self._peak = 0  # bytes since the last tick or poll, and the most of them in this window
+        self._since_tick = self._peak = 0  # bytes since the last tick or poll, and their maximum in this window
         self.received = 0  # bytes
         self.granted = granted(sock)
         self.reading = ReadSchedule.EVERY_POLL
         if self.granted < FIRST_BUFFER:
             _tell_once(self.granted)
-            self._read(ReadSchedule.ON_ARRIVAL)  # until its rate is known
+            self._read(ReadSchedule.ON_ARRIVAL)  # until its bit rate is known
 
     def receive(self, view: memoryview) -> int:
-        """Put what has come into the view; returns the bytes. Raises ConnectionLost once everything was handed over."""
+        """Copy received data into the view; return the number of bytes.
+
+        Raises ConnectionLost if the connection ended and all its data was delivered.
+        """
         if self._unsent:
             self._send_on()
         size = min(len(view), len(self._waiting))
@@ -71,7 +75,7 @@ class CameraSocket:
         return size
 
     def drain(self) -> None:
-        """At a tick that is no poll of this stream: take what has come, where that is needed."""
+        """Read the received data if the schedule requires it; called at ticks at which this stream is not polled."""
         if self.reading is ReadSchedule.EVERY_POLL:
             return
         self._keep()
@@ -110,7 +114,7 @@ class CameraSocket:
         return 0
 
     def fit(self, seconds: float) -> None:
-        """At the end of a window of so many seconds: ask the kernel for room, and choose how often to read."""
+        """Request a suitable kernel buffer and choose the read schedule; called at the end of a window of `seconds`."""
         wanted = int(self.received / seconds * BUFFER_SECONDS)
         ask(self._sock, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
         self.granted = granted(self._sock)
@@ -143,7 +147,11 @@ class CameraSocket:
             self._resting = None
 
     def send(self, data: bytes) -> None:
-        """Send a whole message, now or with the next readings. One that finds no room even here is left out: the watchdog decides."""
+        """Send a complete message, now or during the next reads.
+
+        A message that exceeds MAX_UNSENT is dropped: if the camera accepts nothing any more, the watchdog ends the
+        session.
+        """
         if len(self._unsent) + len(data) <= MAX_UNSENT:
             self._unsent += data
             self._send_on()
@@ -151,17 +159,20 @@ class CameraSocket:
             log.debug("a request could not be sent; the watchdog decides")
 
     def _send_on(self) -> None:
-        """A full socket takes a part: the rest must follow, for the camera reads frame behind frame."""
+        """Send pending requests.
+
+        After a partial send the rest must follow, because the camera parses the bytes in order.
+        """
         try:
             while self._unsent:
                 del self._unsent[: self._sock.send(self._unsent)]
         except BlockingIOError:
             pass
-        except OSError:  # reading tells why
+        except OSError:  # the next read reports the reason
             self._unsent.clear()
 
     def unread(self) -> bytes:
-        """What was taken from the kernel, and by nobody from here."""
+        """Return and clear the bytes that were read from the kernel but not delivered."""
         rest, self._waiting = bytes(self._waiting), bytearray()
         return rest
 
@@ -171,7 +182,11 @@ class CameraSocket:
 
 
 def next_reading(reading: ReadSchedule, peak: int, room: int) -> ReadSchedule:
-    """How to read on, where `peak` bytes came at most between two readings (on arrival: in a tick) and there is `room`."""
+    """Return the next read schedule.
+
+    `peak` is the largest number of bytes between two reads (with ON_ARRIVAL: in a tick), `room` the granted buffer
+    size.
+    """
     if reading is ReadSchedule.EVERY_POLL:
         return ReadSchedule.EVERY_TICK if peak > TOO_FULL * room else reading
     if peak > TOO_FULL * room:
@@ -182,12 +197,15 @@ def next_reading(reading: ReadSchedule, peak: int, room: int) -> ReadSchedule:
 
 
 def ask(sock: socket.socket, size: int) -> None:
-    """Ask for room for so many bytes. Before connecting: TCP agrees on the window's scale then."""
+    """Request a receive buffer. Call it before connecting, because TCP negotiates the window scale then."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(size, MAX_BUFFER))
 
 
 def granted(sock: socket.socket) -> int:
-    """Bytes that the kernel keeps: it doubles what it is asked for and tells the double (socket(7))."""
+    """Return the granted receive buffer in bytes.
+
+    The kernel doubles the requested value and reports the doubled one (socket(7)).
+    """
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
@@ -198,8 +216,8 @@ def _tell_once(size: int) -> None:
     if size not in _told:
         _told.add(size)
         log.warning(
-            "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, which costs CPU; "
-            "set net.core.rmem_max to %d (docs/operations.md)",
+            "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, "
+            "which costs CPU; set net.core.rmem_max to %d (docs/operations.md)",
             size,
             MAX_BUFFER,
         )

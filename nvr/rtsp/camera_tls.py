@@ -1,6 +1,7 @@
-"""A socket to a camera's RTSP server, also where it speaks TLS (rtsps).
+"""A socket to a camera's RTSP server, also for RTSP over TLS (rtsps).
 
-TLS ends in a pair of sockets, so that whoever reads knows nothing of it. Certificates are not checked: nobody signs cameras'.
+TLS ends in a socket pair, so that the reader uses a plain socket in both cases. Certificates are not verified, because
+cameras' certificates are self-signed.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from core.tasks import end, first_of, spawn
 from nvr.rtsp.rtsp_dialogue import CONNECT_SECONDS, connect
 
 CHUNK = 262_144
-LEAVE_SECONDS = 0.5  # for the last words (a TEARDOWN) to reach a camera that is left
+LEAVE_SECONDS = 0.5  # for the last message (TEARDOWN) to reach the camera when closing
 
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[socket.socket]:
-    """A socket to the camera; for rtsps one end of a pair whose other end speaks TLS with it. Raises CameraUnreachable."""
+    """Connect and yield a socket; for rtsps one end of a pair whose other end speaks TLS with the camera.
+
+    Raises CameraUnreachable, and ProtocolError where the address is invalid or TLS fails.
+    """
     if not url.startswith("rtsps://"):
         sock = await connect(url)
         try:
@@ -59,7 +63,7 @@ async def connected(url: str) -> AsyncIterator[socket.socket]:
 async def _code(
     tls: tuple[asyncio.StreamReader, asyncio.StreamWriter], plain: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ) -> None:
-    """Until one side ends; then the other hears so, behind what was sent before."""
+    """Copy data in both directions until one side ends; then close both after the data sent before."""
     try:
         await first_of(_pump(tls[0], plain[1]), _pump(plain[0], tls[1]))
     finally:
@@ -68,7 +72,10 @@ async def _code(
 
 
 async def _open_tls(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Cameras' certificates are signed by nobody, and their TLS is old. Raises CameraUnreachable, ProtocolError."""
+    """Open a TLS connection without verification and with old TLS versions, which cameras use.
+
+    Raises CameraUnreachable, ProtocolError.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -88,7 +95,7 @@ async def _open_tls(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until one side ends."""
+    """Copy data until one side ends."""
     with contextlib.suppress(OSError):
         while data := await reader.read(CHUNK):
             writer.write(data)

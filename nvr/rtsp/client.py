@@ -1,11 +1,11 @@
 """RTSP 1.0 client, TCP-interleaved: from an address to a playing socket.
 
-`open_session` does OPTIONS, DESCRIBE, SETUP, PLAY with a deadline on every step and hands over the
-raw socket; reading RTP from it is the native engine's affair. Interleaved frames that arrive before
-the PLAY reply are kept. OPTIONS is optional: whatever it is answered with, the dialogue goes on,
-and a camera that hangs up or is silent at it is asked without it. Requests and replies are nvr.rtsp.rtsp_dialogue's. One
-refused credential raises CameraRefused and is not tried again. A redirection is followed up to three times, on the same host
-only: a camera does not choose with whom we speak.
+`open_session` does OPTIONS, DESCRIBE, SETUP and PLAY with a deadline on every step and returns the raw socket; the
+native engine reads RTP from it. Interleaved frames that arrive before the PLAY reply are kept. OPTIONS is optional: the
+dialogue continues whatever the reply is, and if a camera closes the connection or does not reply to OPTIONS, the client
+connects again without it. nvr.rtsp.rtsp_dialogue sends requests and reads replies. A refused credential raises
+CameraRefused and is not retried. Redirects are followed up to three times, on the same host only, so that a camera
+cannot direct the recorder to another host.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from nvr.rtsp.transports import interleaved, interleaved_channels, native_url, s
 
 @dataclass(slots=True)
 class RtspSession:
-    """A playing session. `early` holds bytes that came after the PLAY reply."""
+    """A playing session. `early` holds the bytes that arrived before or with the PLAY reply."""
 
     sock: socket.socket
     url: str
     track: VideoTrack
     session_id: str
-    timeout: int  # seconds after which the camera forgets us
-    keepalive: str  # method to send
+    timeout: int  # seconds after which the camera ends the session
+    keepalive: str  # method of keep-alive requests
     rtp_channel: int
     early: bytes
     auth: Authenticator
@@ -51,17 +51,17 @@ class RtspSession:
     audio_channel: int = -1
     rtcp_channel: int = 1
     audio_rtcp_channel: int = -1
-    audio_ssrc: int = -1  # announced for the sound; -1: none
-    ssrc: int = -1  # announced for the pictures; -1: none
-    silent: str = ""  # why there is no sound, where it was asked for
+    audio_ssrc: int = -1  # announced for audio; -1: none
+    ssrc: int = -1  # announced for video; -1: none
+    silent: str = ""  # why there is no audio although it was requested
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Of the interleaved frames; -1 where there is no sound."""
+        """Interleaved channels (video RTP, video RTCP, audio RTP, audio RTCP); -1 where there is no audio."""
         return self.rtp_channel, self.rtcp_channel, self.audio_channel, self.audio_rtcp_channel
 
     def request(self, method: str) -> bytes:
-        """A request to send on the playing socket (keep-alive, TEARDOWN)."""
+        """Return a request to send on the playing socket (keep-alive, TEARDOWN)."""
         self.cseq += 1
         headers = [f"CSeq: {self.cseq}", f"Session: {self.session_id}", f"User-Agent: {USER_AGENT}"]
         authorization = self.auth.header(method, self.url)
@@ -72,7 +72,7 @@ class RtspSession:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A stretch of a camera's own recording (ONVIF Profile G, Streaming Specification 6)."""
+    """A time range of a camera's own recording (ONVIF Profile G, Streaming Specification 6)."""
 
     start: str  # ISO 8601 basic, UTC: 20261121T080000.000Z
     end: str
@@ -88,11 +88,11 @@ async def open_session(
 ) -> RtspSession:
     """Connect, authenticate, and start playing the first video track (with `audio`, the first audio track too).
 
-    `replay` asks for a stretch of the camera's own recording, as fast as it can send it. `remembered_as`: the address under which
-    is remembered that the camera offered Digest, where that is not `url`. Raises CameraUnreachable, CameraRefused or ProtocolError;
-    the socket is closed then.
+    `replay` requests a time range of the camera's own recording, as fast as it can send it. `remembered_as` is the
+    address under which it is remembered that the camera offered Digest, if it differs from `url`. Raises
+    CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
-    # Only here, and not in what a redirection names: a password that the camera keeps in its address.
+    # Insert a password into the configured address only, never into an address from a redirect.
     first = url = address_with(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
         try:
@@ -103,7 +103,10 @@ async def open_session(
 
 
 async def check_credential(url: str, login: tuple[str, str] | None) -> None:
-    """Set a session up and leave it at once. Raises CameraRefused where the camera refuses the credential, else as `open_session`."""
+    """Set up a session and close it at once.
+
+    Raises CameraRefused if the camera refuses the credential, otherwise the errors of `open_session`.
+    """
     session = await open_session(url, login)
     try:
         with contextlib.suppress(OSError):
@@ -115,9 +118,11 @@ async def check_credential(url: str, login: tuple[str, str] | None) -> None:
 async def _play(
     url: str, remembered_as: str, login: tuple[str, str] | None, audio: bool, replay: Replay | None
 ) -> RtspSession:
-    """One connection, or two where the camera hangs up or is silent at OPTIONS; which cameras do is remembered.
+    """Open one connection, or a second one without OPTIONS if the camera closes the first or does not reply to OPTIONS.
 
-    `remembered_as`: the camera's own address, before any redirection: what it offered there counts wherever it leads."""
+    Which cameras need this is remembered. `remembered_as` is the camera's own address before any redirect: that it
+    offered Digest there counts wherever it redirects.
+    """
     for with_options in (False,) if server_memory.is_asked_without_options(url) else (True, False):
         sock = await connect(url)
         dialogue = Dialogue(sock, login, has_digest=server_memory.offered_digest(remembered_as))
@@ -183,7 +188,10 @@ async def _negotiate(
 async def _set_up_sound(
     dialogue: Dialogue, sdp: str, base: str, session: dict[str, str]
 ) -> tuple[AudioTrack | None, tuple[int, int, int], str]:
-    """(the track, its channels and SSRC, why there is none). The pictures are what counts: a camera may describe sound and not give it."""
+    """Return (audio track, its RTP and RTCP channels and SSRC, why there is none).
+
+    Errors do not end the session: video matters more, and some cameras describe audio that they do not send.
+    """
     sound = audio_track(sdp, base)
     if sound is None:
         return None, (-1, -1, -1), f"no sound is recorded: {why_silent(sdp)}"
@@ -196,6 +204,6 @@ async def _set_up_sound(
 
 
 def _keepalive(allowed: str) -> str:
-    """The method that keeps the session alive: one that the camera names; GET_PARAMETER where it names none (RFC 2326, 10.8)."""
+    """Return the keep-alive method: one that the camera lists; GET_PARAMETER if it lists none (RFC 2326, 10.8)."""
     named = re.findall(r"\w+", allowed.upper())
     return next((m for m in ("GET_PARAMETER", "SET_PARAMETER") if m in named), "OPTIONS" if named else "GET_PARAMETER")

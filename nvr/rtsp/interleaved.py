@@ -1,4 +1,4 @@
-"""RTP over the RTSP connection (RFC 2326, 10.12), packet by packet: for whoever reads one camera and not hundreds."""
+"""Parse interleaved RTP (RFC 2326, 10.12) packet by packet, for readers of a single camera."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ MAX_WAITING = 4 * 1024 * 1024
 
 
 def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Take every whole frame out of the buffer: (channel, packet). What is not whole stays; leaving off early is allowed.
+    """Remove every complete frame from the buffer and yield (channel, packet). Incomplete data stays.
 
-    Replies to keep-alives between them are passed over. Raises ProtocolError where the stream is out of step or a frame does not end.
+    Replies to keep-alives in between are skipped. The iteration may be stopped at any frame. Raises ProtocolError where
+    the framing is lost or a frame does not end.
     """
     at = 0
     try:

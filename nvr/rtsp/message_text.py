@@ -1,7 +1,7 @@
-"""RTSP messages as cameras write them: heads that end in bare line feeds, and descriptions (SDP) that are counted wrongly.
+r"""RTSP messages as cameras write them: heads that end in bare line feeds, and SDP with a wrong Content-Length.
 
-A stated Content-Length is right in a reply of the protocol; of an SDP it may be too short (characters counted instead of
-bytes, or `\\n` for each `\\r\\n`), too long or missing. Everything here is linear in the bytes that came.
+In other replies the stated Content-Length is right; that of an SDP may be too short (characters counted instead of
+bytes, or `\\n` for each `\\r\\n`), too long or missing. All functions take time linear in the received bytes.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from core.numbers import whole
 MAX_HEAD = 65_536
 MAX_FIELDS = 200
 MAX_LINE = 2048  # bytes of a line in a head; cameras send about 200
-HEAD_END_BYTES = 4  # of it, at most
+HEAD_END_BYTES = 4  # longest match of _HEAD_END
 _HEAD_END = re.compile(rb"\n\r{0,2}\n")
 _STATUS_LINE = re.compile(rb"RTSP/\d\.\d[ \t]{1,3}\d{3}")
-STATUS_LINE_BYTES = 14  # of it, at most
-_FRAME = re.compile(rb"\$[\x00-\x08\x0b\x0c\x0e\x0f]")  # an interleaved frame's beginning: no text holds that
+STATUS_LINE_BYTES = 14  # longest match of _STATUS_LINE
+_FRAME = re.compile(rb"\$[\x00-\x08\x0b\x0c\x0e\x0f]")  # beginning of an interleaved frame; no text contains it
 _REQUEST = re.compile(rb"[A-Z_]{3,20} \S{1,500} \Z")
 
 
 def head_end(buffer: Any, begin: int, end: int) -> tuple[int, int] | None:
-    """(where the head that begins at `begin` ends, where what follows it begins); None: it is not whole."""
+    """Return (end of the head that begins at `begin`, beginning of what follows); None where the head is incomplete."""
     found = _HEAD_END.search(buffer, begin, end)
     return (found.start(), found.end()) if found else None
 
 
 def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """The first line of a head, and its fields with their names in lower case. Raises ProtocolError for a head that no camera
-    means."""
+    """Return the first line of a head, and its fields with lower-case names.
+
+    Raises ProtocolError for an oversized head.
+    """
     if (count := head.count(b"\n")) > MAX_FIELDS:
         raise ProtocolError(f"the camera sends {count} header lines at once; at most {MAX_FIELDS} are read")
     first, *lines = (line.strip("\r") for line in head.decode("utf-8", "replace").split("\n"))
@@ -41,24 +43,26 @@ def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
 
 
 def body_size(named: list[tuple[str, str]], most: int) -> int:
-    """Bytes of the body, by Content-Length; 0 where it is missing, unreadable or above `most`."""
+    """Return the Content-Length; 0 where it is missing, unreadable or above `most`."""
     told = dict(named).get("content-length", "")
     size = whole(told, 7) or 0
     return size if size <= most else 0
 
 
 class Heads:
-    """Messages in buffer[:end], looked for from front to back: no byte is searched twice for the end of a head."""
+    """Messages in buffer[:end], searched from front to back; no byte is searched twice for the end of a head."""
 
     __slots__ = ("_buffer", "_end", "_searched")
 
     def __init__(self, buffer: Any, end: int):
         self._buffer, self._end = buffer, end
-        self._searched = 0  # so far no head ends that is still to come
+        self._searched = 0  # no head that begins later ends before this position
 
     def after_message(self, begin: int, most: int) -> tuple[bytes, int] | None:
-        """(head, where what follows head and body begins, which may be behind the end) of the message at `begin`; None: its head
-        is not whole."""
+        """Return (head, position after head and body) of the message at `begin`; None where its head is incomplete.
+
+        The position may be after the end of the buffer.
+        """
         buffer, stop = self._buffer, min(self._end, begin + MAX_HEAD)
         found = head_end(buffer, max(begin, self._searched), stop)
         if found is None:
@@ -68,25 +72,28 @@ class Heads:
 
 
 def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
-    """As `Heads.after_message`, of one message."""
+    """Like `Heads.after_message`, for one message."""
     return Heads(buffer, end).after_message(begin, most)
 
 
 def _after_head(buffer: Any, head: bytes, at: int, end: int, most: int) -> tuple[bytes, int] | None:
     if buffer[at : min(at + 2, end)] == b"$" and body_size(fields(head)[1], most):
-        return None  # a frame, or a body that begins like one: its next byte says which
-    has_body = not _FRAME.match(buffer, at, end)  # a length may be stated for a body that is not there
+        return None  # a frame, or a body that begins like one: the next byte decides
+    has_body = not _FRAME.match(buffer, at, end)  # some cameras state a length although there is no body
     return head, at + (body_size(fields(head)[1], most) if has_body else 0)
 
 
 def next_status_line(buffer: Any) -> int:
-    """Where a reply begins; -1: nowhere yet, and the last STATUS_LINE_BYTES bytes may be its beginning."""
+    """Return the position of the next reply.
+
+    -1: none yet; the last STATUS_LINE_BYTES bytes may be its beginning.
+    """
     found = _STATUS_LINE.search(buffer)
     return found.start() if found else -1
 
 
 def text_end(buffer: bytes | bytearray) -> int:
-    """Where a description ends: at the next message or interleaved frame, else where the bytes end."""
+    """Return the end of an SDP: the next message or interleaved frame, otherwise the end of the bytes."""
     frame = _FRAME.search(buffer)
     end = frame.start() if frame else len(buffer)
     at = buffer.find(b"RTSP/", 0, end)

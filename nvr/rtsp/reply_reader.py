@@ -1,4 +1,7 @@
-"""Reads an RTSP camera's replies from a socket, tolerant of what cameras write (nvr.rtsp.message_text), bounded, and linear in what came."""
+"""Read a camera's RTSP replies from a socket, in bounded memory and in time linear in the received bytes.
+
+It tolerates the deviations that cameras show (nvr.rtsp.message_text).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from nvr.rtsp.message_text import MAX_HEAD
 
 MAX_BODY = 262_144
 MAX_EARLY = 4_000_000  # bytes of media before a reply
-QUIET_SECONDS = 0.4  # of silence that end a description whose stated length is missing or may be too short
-SHORT_BODY_SECONDS = 2.5  # of silence after which a description is shorter than it states
+QUIET_SECONDS = 0.4  # silence that ends an SDP whose stated length is missing or may be too short
+SHORT_BODY_SECONDS = 2.5  # silence that ends an SDP that is shorter than its stated length
 
-# What a reply begins with, or a request of the camera's own; as far as it is there.
+# Beginning of a reply, or of a request from the camera, possibly truncated.
 _BEGINS = re.compile(
     rb"RTSP/|(?:R|RT|RTS|RTSP)\Z|[A-Z_]{1,20}(?:\Z| [^\r\n ]{0,500}(?:\Z| (?:RTSP/1\.\d|R?T?S?P?/?1?\.?\Z)))"
 )
@@ -24,6 +27,8 @@ _BEGINS = re.compile(
 
 @dataclass(slots=True)
 class Reply:
+    """A parsed reply; header names are lower case. Status 0 is a request from the camera."""
+
     status: int
     headers: dict[str, str]
     challenges: list[str]
@@ -31,24 +36,23 @@ class Reply:
 
 
 class ConnectionClosed(ConnectionLost):
-    """In order, not by a reset."""
+    """The camera closed the connection in order, not by a reset."""
 
 
 class ReplyReader:
-    """Interleaved frames between replies are put by in `early`. Whoever reads sets the deadline."""
+    """Reads replies; interleaved frames between them are stored in `early`. The caller sets the deadline."""
 
     def __init__(self, sock: socket.socket):
         self.sock = sock
         self.buffer = bytearray()
         self.early = bytearray()
-        self._searched = self._awaited = (
-            0  # bytes of the buffer without an end of a head; of a message whose body is to come
-        )
-        self._described = False  # what follows may be more of the description than was stated
-        self._skipped = -1  # bytes of it that were passed over; -1: a message begins here
+        # Bytes of the buffer without the end of a head; size of a message whose body is incomplete.
+        self._searched = self._awaited = 0
+        self._described = False  # an SDP was read, and may be longer than stated
+        self._skipped = -1  # bytes of it that were skipped; -1: a message begins here
 
     async def _whole_description(self, reply: Reply) -> bytes:
-        """The SDP of a reply to DESCRIBE, to its end whatever length is stated. Raises ConnectionLost."""
+        """Return the complete SDP of a reply to DESCRIBE, whatever length is stated. Raises ConnectionLost."""
         self._described = True
         body, stated = reply.body, "content-length" in reply.headers
         while len(body) <= MAX_BODY:
@@ -65,7 +69,7 @@ class ReplyReader:
         return body
 
     async def _more(self, seconds: float | None) -> bool:
-        """False where nothing came for so long. Raises ConnectionLost."""
+        """Receive more data; return False where none arrives within `seconds`. Raises ConnectionLost."""
         try:
             async with asyncio.timeout(seconds):
                 await self._receive()
@@ -102,7 +106,10 @@ class ReplyReader:
         self.buffer += data
 
     def _parse(self, *, cut_short: bool = False) -> Reply | None:
-        """The reply at the buffer's beginning; None: more is to come. `cut_short`: of its body nothing is."""
+        """Return the reply at the beginning of the buffer; None where it is incomplete.
+
+        `cut_short`: the rest of its body will not arrive.
+        """
         if len(self.buffer) < self._awaited and not cut_short:
             return None
         if self._skipped < 0:
@@ -117,7 +124,7 @@ class ReplyReader:
             return None
         first, named = message_text.fields(bytes(self.buffer[: found[0]]))
         headers = dict(named)
-        asks = not first.startswith("RTSP/")  # a request of the camera's own (RFC 2326, 10): nothing depends on it
+        asks = not first.startswith("RTSP/")  # a request from the camera (RFC 2326, 10), which is ignored
         try:
             length = int(headers.get("content-length", "0"))
             status = 0 if asks else int(first.split()[1])
@@ -135,7 +142,7 @@ class ReplyReader:
         return Reply(status, headers, [v for k, v in named if k == "www-authenticate"], body)
 
     def _at_message(self) -> None:
-        """A message begins here, behind empty lines; else the rest of a description is to be passed over. Raises ProtocolError."""
+        """Remove empty lines before a message; otherwise begin to skip the rest of an SDP. Raises ProtocolError."""
         if self.buffer[:1].isspace():
             del self.buffer[: len(self.buffer) - len(self.buffer.lstrip(b"\r\n"))]
         if not self.buffer or _BEGINS.match(self.buffer):
@@ -145,7 +152,7 @@ class ReplyReader:
         self._skipped = 0
 
     def _skip_text(self) -> bool:
-        """Pass over what is no reply; True where one begins. Raises ProtocolError where none does for long."""
+        """Skip data that is not a reply; return True where one begins. Raises ProtocolError after MAX_BODY bytes."""
         at = message_text.next_status_line(self.buffer)
         drop = at if at >= 0 else max(0, len(self.buffer) - message_text.STATUS_LINE_BYTES)
         del self.buffer[:drop]

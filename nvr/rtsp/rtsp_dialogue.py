@@ -1,7 +1,7 @@
-"""An RTSP dialogue with one camera: requests and their replies, challenges answered, redirections judged.
+"""RTSP dialogue with one camera: send requests, read replies, answer challenges, check redirects.
 
-What all engines keep to stands here: one refused credential is not tried again, a password is sent in clear only where the
-camera's file allows it and never to a camera that offered Digest once, and a redirection leads to the same host only.
+This module holds the rules for all engines: a refused credential is not retried; a password is sent in clear only if
+the camera's entry allows it, and never to a camera that once offered Digest; a redirect may lead to the same host only.
 """
 
 from __future__ import annotations
@@ -31,20 +31,22 @@ from nvr.rtsp.status_codes import judge
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 8.0
-OPTIONS_SECONDS = 4.0  # then a camera is asked without OPTIONS
+OPTIONS_SECONDS = 4.0  # without a reply for this long, the client continues without OPTIONS
 MAX_REDIRECTS = 3
 CLEAR = (
-    "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera and knows nothing "
-    "better, 'allow_clear_password: true' in its file allows that"
+    "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera "
+    "and knows nothing better, 'allow_clear_password: true' in its file allows that"
 )
 MAX_URL = 1000  # characters
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
-MAX_CHALLENGES = 3  # to one request: the first, a new nonce, one that grew old meanwhile
+MAX_CHALLENGES = 3  # per request: the first, a new nonce, a nonce that became stale meanwhile
 USER_AGENT = "Minwang"
 
 
 class RtspRedirect(Exception):
+    """The camera redirects to `url`."""
+
     def __init__(self, url: str):
         self.url = url
 
@@ -64,13 +66,16 @@ class Dialogue(ReplyReader):
 
     @property
     def hung_up_at_options(self) -> bool:
-        """A closed connection says nothing of what was asked after OPTIONS: that alone may be what the camera does not bear."""
+        """True if OPTIONS may be the reason that the camera closed the connection."""
         return self.cseq == 1 or (self._options_declined and self.cseq == 2)
 
     async def request(self, method: str, url: str, extra: dict[str, str] | None = None) -> Reply:
-        """Raises CameraRefused, CameraDeclined, CameraUnreachable, ProtocolError."""
+        """Send a request, answer challenges and return the reply.
+
+        Raises CameraRefused, CameraDeclined, CameraUnreachable, ProtocolError, RtspRedirect.
+        """
         reply = await self._authenticated(method, url, extra)
-        if reply.status == 551 and extra and "Require" in extra:  # does what is required, but does not know the word
+        if reply.status == 551 and extra and "Require" in extra:  # the camera may support it but reject Require
             del extra["Require"]
             reply = await self._authenticated(method, url, extra)
         self.judge_refusal(method, reply)
@@ -79,12 +84,12 @@ class Dialogue(ReplyReader):
         return reply
 
     def judge_refusal(self, method: str, reply: Reply) -> None:
-        """Raises Redirected, ClearPasswordWanted; CameraDeclined for a 401 that is no refusal."""
+        """Raise RtspRedirect or ClearPasswordWanted; raise CameraDeclined for a 401 that refuses no credential."""
         raise_redirected(reply)
         if reply.status == 401 and self.auth.wants_clear:
             raise ClearPasswordWanted(CLEAR)
         if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
-            # Nothing was refused: the camera asked for nothing that we can answer. Another engine may.
+            # The credential was not refused: we support no method that the camera offers. Another engine may.
             raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
 
     async def _authenticated(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
@@ -98,9 +103,10 @@ class Dialogue(ReplyReader):
         return reply
 
     async def options(self, url: str) -> str:
-        """The methods that the camera names, empty where it names none. Its 401 is no refusal: the next request answers it.
+        """Return the methods that the camera lists, empty where it lists none.
 
-        Raises CameraUnreachable, ProtocolError.
+        A 401 does not count as a refusal: the next request answers its challenge. Raises CameraUnreachable,
+        ProtocolError, RtspRedirect.
         """
         reply = await self._once("OPTIONS", url, None, min(OPTIONS_SECONDS, REPLY_SECONDS))
         if reply.status == 401:
@@ -110,14 +116,15 @@ class Dialogue(ReplyReader):
         return reply.headers.get("public", "") if reply.status == 200 else ""
 
     async def describe(self, url: str) -> tuple[dict[str, str], str]:
-        """Headers and SDP, which is read to its end whatever length is stated. Raises as `request`."""
+        """Return headers and SDP; the SDP is complete whatever length is stated. Raises the errors of `request`."""
         reply = await self.request("DESCRIBE", url, {"Accept": "application/sdp"})
         return reply.headers, (await self._description(reply)).decode("utf-8", "replace")
 
     async def relayed(self, method: str, url: str, extra: dict[str, str]) -> Reply:
-        """The reply to another program's request, whatever its status: challenges are answered here, a description is whole.
+        """Send another program's request and return the reply, whatever its status.
 
-        Raises CameraUnreachable, ProtocolError."""
+        Challenges are answered here, and an SDP is complete. Raises CameraUnreachable, ProtocolError.
+        """
         reply = await self._authenticated(method, url, extra)
         if method == "DESCRIBE" and reply.status == 200:
             reply.body = await self._description(reply)
@@ -129,8 +136,8 @@ class Dialogue(ReplyReader):
                 return await self._whole_description(reply)
 
     def compose(self, method: str, url: str, extra: dict[str, str] | None = None) -> bytes:
-        """The next request, with the answer to the camera's last challenge. Raises ProtocolError."""
-        if _CONTROL.search(url):  # it would become lines of the request
+        """Return the next request, with the answer to the camera's last challenge. Raises ProtocolError."""
+        if _CONTROL.search(url):  # line breaks would inject header lines into the request
             raise ProtocolError(f"an unreadable address: {url[:80]!r}")
         self.cseq += 1
         headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
@@ -163,21 +170,27 @@ class Dialogue(ReplyReader):
 
 
 def raise_redirected(reply: Reply) -> None:
-    """Raises Redirected for a reply that sends us elsewhere."""
+    """Raise RtspRedirect if the reply is a redirect."""
     if reply.status in (301, 302, 303, 305, 307) and "://" in reply.headers.get("location", ""):
         raise RtspRedirect(reply.headers["location"])
 
 
 def address_with(url: str, login: tuple[str, str] | None) -> str:
-    """The address to connect to, with the password where it belongs into it. Raises ClearPasswordWanted where it may not."""
+    """Return the address to connect to, with the password if the address contains a placeholder for it.
+
+    Raises ClearPasswordWanted where the camera's entry does not allow that.
+    """
     if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
         raise ClearPasswordWanted(CLEAR)
     return filled(url, login)
 
 
 def followed(url: str, first: str) -> str:
-    """Where a redirection leads, if it may. Raises RedirectRefused: no other host, not even this machine itself; no signs that
-    would become lines of a request; no user and password."""
+    """Return the target of a redirect.
+
+    Raises RedirectRefused for any other host (the recorder's own host too), for characters that would inject header
+    lines, and for a user or password in the address.
+    """
     shown = ascii(url[:80])
     if len(url) > MAX_URL or _UNPRINTABLE.search(url):
         raise RedirectRefused(f"the camera redirects to an address that is none: {shown}")
@@ -193,13 +206,14 @@ def followed(url: str, first: str) -> str:
         or _canonical(host) != _canonical(here.hostname or "")
     ):
         raise RedirectRefused(
-            f"the camera redirects to another place ({shown}), which is not followed; give the stream's address in the inventory"
+            f"the camera redirects to another place ({shown}), which is not followed; "
+            "give the stream's address in the inventory"
         )
     return url
 
 
 def _canonical(host: str) -> str:
-    """IP addresses in one form; IPv4 written as IPv6 is IPv4."""
+    """Return a host in canonical form; an IPv4 address mapped to IPv6 becomes IPv4."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -209,6 +223,10 @@ def _canonical(host: str) -> str:
 
 
 async def connect(url: str) -> socket.socket:
+    """Connect to the host and port of an RTSP address; return a non-blocking socket.
+
+    Raises CameraUnreachable, and ProtocolError where the address is invalid.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 554

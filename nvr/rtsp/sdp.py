@@ -1,4 +1,4 @@
-"""The tracks in an SDP answer that we can record: RFC 8866, RFC 6184, RFC 7798, RFC 3640, RFC 3551."""
+"""Parse an SDP into the tracks that can be recorded: RFC 8866, RFC 6184, RFC 7798, RFC 3640, RFC 3551."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from core.errors import ProtocolError
 from core.numbers import whole
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
-AU_HEADERS = {13: 16, 6: 8}  # bits, by those of the size: AAC-hbr and AAC-lbr (RFC 3640, 3.3)
+AU_HEADERS = {13: 16, 6: 8}  # bits of an AU header by bits of its size field: AAC-hbr, AAC-lbr (RFC 3640, 3.3)
 G711 = {"PCMU": "pcmu", "PCMA": "pcma"}
 MAX_SDP = 16_384  # characters; cameras send 500 to 2,000
-MAX_FORMATS = 64  # of all media; RTP knows 128 payload types, cameras offer one a medium
+MAX_FORMATS = 64  # of all media; RTP has 128 payload types, cameras offer one per medium
 STATIC_AUDIO = {"0": "PCMU/8000", "8": "PCMA/8000"}  # payload types that need no rtpmap (RFC 3551)
 
 
 @dataclass(slots=True)
 class _Section:
-    """One medium (the first: the session) and its attributes by name."""
+    """One medium (the first section: the session) and its attributes by name."""
 
     media: list[str]  # words of its m= line: kind, port, transport, formats
     attributes: dict[str, list[str]] = field(default_factory=dict)
@@ -29,33 +29,37 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
+    """A video track as the SDP describes it."""
+
     codec: str
     payload_type: int
     control: str  # absolute address for SETUP
     parameter_sets: list[bytes]
     fps: float | None
-    clock_rate: int = 90_000  # that the camera states; RFC 6184 and RFC 7798 know no other
-    feedback: frozenset[str] = frozenset()  # ways to ask for a keyframe: 'pli' (RFC 4585), 'fir' (RFC 5104)
+    clock_rate: int = 90_000  # as stated by the camera; RFC 6184 and RFC 7798 allow no other
+    feedback: frozenset[str] = frozenset()  # keyframe requests that it supports: 'pli' (RFC 4585), 'fir' (RFC 5104)
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
+    """An audio track as the SDP describes it."""
+
     codec: str  # 'aac', 'pcma' or 'pcmu'
     payload_type: int
     control: str
-    rate: int  # RTP clock and samples a second
+    rate: int  # RTP clock rate and sample rate, Hz
     channels: int
     configuration: bytes = b""  # AudioSpecificConfig of AAC
-    size_bits: int = 13  # of an AU header (RFC 3640): 13 of 16, or 6 of 8
+    size_bits: int = 13  # of the size field in an AU header (RFC 3640): 13 of 16, or 6 of 8
 
     @property
     def header_bytes(self) -> int:
-        """Of an AU header."""
+        """Bytes of an AU header."""
         return AU_HEADERS[self.size_bits] // 8
 
 
 def video_track(sdp: str, base: str) -> VideoTrack:
-    """The first video track that we can record. Raises ProtocolError where there is none."""
+    """Return the first video track that we can record. Raises ProtocolError where there is none."""
     sections = _sections(sdp)
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "video"):
@@ -73,7 +77,7 @@ def video_track(sdp: str, base: str) -> VideoTrack:
 
 
 def _codec_of(fields: dict[str, str]) -> str | None:
-    """By the format parameters, where no rtpmap names it: these are one codec's own (RFC 6184 8.1, RFC 7798 7.1)."""
+    """Return the codec by its format parameters, for SDP without rtpmap (RFC 6184 8.1, RFC 7798 7.1)."""
     if "sprop-vps" in fields:
         return "h265"
     return "h264" if {"packetization-mode", "sprop-parameter-sets"} & fields.keys() else None
@@ -86,7 +90,7 @@ def _clock_rate(stated: str) -> int:
 
 
 def audio_track(sdp: str, base: str) -> AudioTrack | None:
-    """The first audio track that we can record: AAC (mpeg4-generic) or G.711."""
+    """Return the first audio track that we can record: AAC (mpeg4-generic) or G.711."""
     sections = _sections(sdp)
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "audio"):
@@ -104,7 +108,7 @@ def audio_track(sdp: str, base: str) -> AudioTrack | None:
 
 
 def why_silent(sdp: str) -> str:
-    """Why `audio_track` finds nothing, for a person."""
+    """Return why `audio_track` finds no track, as text for a person."""
     names = [_sound_format(section, payload_type)[0] for section, payload_type in _offers(_sections(sdp), "audio")]
     if not names:
         return "the camera describes none"
@@ -117,12 +121,12 @@ def why_silent(sdp: str) -> str:
 
 
 def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
-    """(name, clock rate, channels); rate 0 where it is not stated."""
+    """Return (name, clock rate, channels); rate 0 where it is not stated."""
     rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
     name, _, rest = rtpmap.partition("/")
     rate, _, channels = rest.partition("/")
     rate, channels = rate.strip(), channels.strip()
-    if not rate and payload_type in STATIC_AUDIO:  # its rate is fixed
+    if not rate and payload_type in STATIC_AUDIO:  # static payload types have a fixed rate
         rate = STATIC_AUDIO[payload_type].partition("/")[2]
     return name.strip(), _number(rate), int(channels) if channels in ("1", "2") else 1
 
@@ -140,14 +144,14 @@ def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, cha
 
 
 def _feedback(section: _Section, payload_type: str) -> frozenset[str]:
-    """What `a=rtcp-fb` offers for asking for a keyframe, of this payload type or of all ('*')."""
+    """Return the keyframe requests that `a=rtcp-fb` offers for this payload type or for all ('*')."""
     words = [_values(section, "rtcp-fb", wanted) for wanted in (payload_type, "*")]
     offers = {" ".join(value.lower().split()[:2]) for values in words for value in values}
     return frozenset(name for name, offer in (("pli", "nack pli"), ("fir", "ccm fir")) if offer in offers)
 
 
 def aggregate_control(sdp: str, base: str) -> str:
-    """The address of the whole presentation, for PLAY, TEARDOWN and keep-alive (RFC 2326, C.1.1)."""
+    """Return the address of the whole presentation, for PLAY, TEARDOWN and keep-alive (RFC 2326, C.1.1)."""
     return _aggregate(_sections(sdp), base)
 
 
@@ -160,15 +164,18 @@ def _control(section: _Section, aggregate: str) -> str:
 
 
 def _offers(sections: list[_Section], kind: str) -> Iterator[tuple[_Section, str]]:
-    """(section, payload type) of each format offered for a kind of media."""
+    """Yield (section, payload type) of each format offered for a kind of media."""
     for section in sections[1:]:
         if section.media[:1] == [kind]:
             yield from ((section, word) for word in section.media[3:] if word == "0" or 0 < _number(word) < 128)
 
 
 def _fields(section: _Section, payload_type: str, needed: str = "") -> dict[str, str]:
-    """Format parameters of a payload type. Cameras write them under another one as well: then those count that belong to no
-    payload type of this section, or (with `needed`) the first that hold it."""
+    """Return the format parameters of a payload type.
+
+    Some cameras write them under another payload type. Then use those with a payload type that the section does not
+    offer, or (with `needed`) the first that contain the needed parameter.
+    """
     own = _values(section, "fmtp", payload_type)
     offered = section.media[3:]
     lines = [v.split(None, 1) for v in _values(section, "fmtp")]
@@ -183,7 +190,10 @@ def _pairs(fmtp: str) -> dict[str, str]:
 
 
 def _sections(sdp: str) -> list[_Section]:
-    """Raises ProtocolError for more than a camera can mean: what follows is in proportion to formats times attributes."""
+    """Parse the lines of an SDP into sections.
+
+    Raises ProtocolError for an oversized SDP: later work is proportional to the number of formats times attributes.
+    """
     if len(sdp) > MAX_SDP:
         raise ProtocolError(f"the camera describes its streams in {len(sdp)} characters; at most {MAX_SDP} are read")
     sections = [_Section([])]
@@ -206,7 +216,7 @@ def _attribute(section: _Section, name: str, payload_type: str | None = None) ->
 
 
 def _values(section: _Section, name: str, payload_type: str | None = None) -> list[str]:
-    """Values of an attribute, in order; with a payload type those that begin with it, without it."""
+    """Return the values of an attribute in order; with a payload type, only its own, without the payload type."""
     found = []
     for value in section.attributes.get(name, ()):
         first, *rest = (value.split(None, 1) or [""]) if payload_type is not None else ("", value)
@@ -216,8 +226,11 @@ def _values(section: _Section, name: str, payload_type: str | None = None) -> li
 
 
 def _join(base: str, control: str) -> str:
-    """RFC 2326 C.1.1 as cameras practise it: `*` or nothing is the base itself, a relative address is appended to the whole
-    base (its query too) after a slash, `?…` is the base with another query, `/…` is a path of the host."""
+    """Resolve a control address like RFC 2326 C.1.1 as cameras implement it.
+
+    `*` or nothing is the base itself; a relative address is appended to the whole base (including its query) after a
+    slash; `?…` replaces the base's query; `/…` is a path of the host.
+    """
     if control in ("", "*"):
         return base
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", control):
@@ -231,7 +244,7 @@ def _join(base: str, control: str) -> str:
 
 
 def base_of(headers: dict[str, str], url: str) -> str:
-    """What relative addresses in the SDP are relative to: Content-Base, Content-Location, the request's address."""
+    """Return the base of relative addresses in the SDP: Content-Base, Content-Location or the request's address."""
     told = headers.get("content-base") or headers.get("content-location") or ""
     told = told.strip().strip('<>"')
     if "://" in told:
@@ -244,13 +257,13 @@ def _sets(fields: dict[str, str]) -> list[bytes]:
     texts = [t for name in names for t in fields.get(name, "").split(",") if t]
     sets = []
     for text in texts:
-        with contextlib.suppress(ValueError):  # they come in-band as well
+        with contextlib.suppress(ValueError):  # the sets are usually sent in-band as well
             sets.append(base64.b64decode(text + "=" * (-len(text) % 4)))
     return [s for s in sets if s]
 
 
 def _number(text: str) -> int:
-    """Of a few ASCII digits; 0 for anything else, as a camera may write it."""
+    """Parse up to 7 ASCII digits; return 0 for anything else."""
     return whole(text, 7) or 0
 
 

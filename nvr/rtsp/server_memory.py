@@ -1,7 +1,7 @@
-"""What this process knows of cameras' RTSP servers, by host and port of their streams' addresses.
+"""What this process remembers about cameras' RTSP servers, by host and port of their streams' addresses.
 
-That a camera offered Digest is kept in its file as well (nvr.recorder.reconcile, health.patrol.probes), because a restart must not make it
-forgotten; that one bears no OPTIONS is learned again.
+That a camera offered Digest is also stored in the database (nvr.recorder.reconcile, health.patrol.probes), because it
+must survive a restart. That a camera does not accept OPTIONS is learned again.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 MAX_REMEMBERED = 4096
 
 _without_options: set[str] = set()
-_with_digest: set[str] = set()  # nobody there is told the password any more
+_with_digest: set[str] = set()  # these servers never get a password in clear
 
 
 def is_asked_without_options(url: str) -> bool:
-    """The camera gave its stream only to who did not ask OPTIONS."""
+    """Return whether the camera played its stream only for a client that did not send OPTIONS."""
     return _authority(url) in _without_options
 
 
@@ -22,7 +22,7 @@ def remember_without_options(url: str) -> None:
 
 
 def offered_digest(url: str) -> bool:
-    """The camera at the address offered Digest, to this process or, where `remember_digest` was told so, to one before."""
+    """Return whether the camera offered Digest, to this process or, via `remember_digest`, to an earlier one."""
     return _authority(url) in _with_digest
 
 
@@ -31,7 +31,7 @@ def remember_digest(url: str) -> None:
 
 
 def forget_digest(url: str) -> None:
-    """A person says that another device hangs there now."""
+    """Forget the server because a person stated that another device uses its address now."""
     _with_digest.discard(_authority(url))
 
 

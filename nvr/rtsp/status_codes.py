@@ -1,7 +1,7 @@
-"""What an RTSP or HTTP status means for us: one judgement for every engine.
+"""Meaning of RTSP and HTTP status codes for a stream; all engines use the same rules.
 
-Only a request that carries media descriptions can prove or refuse a credential. OPTIONS is optional (RFC 2326, 10.1):
-cameras answer it with anything, whatever the credential is worth.
+Only a request that returns a media description can prove or refuse a credential. OPTIONS is optional (RFC 2326, 10.1):
+cameras reply with any status, whether the credential is valid or not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ NO_LOGIN = "the camera wants a user and password"
 
 
 def judge(method: str, status: int, *, with_login: bool) -> CameraError:
-    """The error that a refusing status (not 2xx) of a request means.
+    """Return the error for a failing status (not 2xx) of a request.
 
     401 counts as a refusal of the credential only where the caller has answered the challenge as far as
     `core.network.authenticator` allows.
@@ -30,7 +30,7 @@ def judge(method: str, status: int, *, with_login: bool) -> CameraError:
 
 
 def judge_alone(status: int, *, with_login: bool) -> CameraError:
-    """As `judge`, of a status whose request is not known; 4 and 5 stand for any such status."""
+    """Return the error for a status whose request is unknown; 4 and 5 stand for any 4xx and 5xx status."""
     if status < 10:
         return CameraDeclined(f"the camera answered with a {status}xx status")
     error = judge("DESCRIBE", status, with_login=with_login)

@@ -1,8 +1,10 @@
-"""Who may connect when: the guard against storms. The budget of connection attempts is core.network.connect_limiter.
+"""Reconnect-storm guard: decides when failed streams may connect again.
 
-A camera is never hammered, and neither is a village's up-link. When most cameras fail within seconds of each other the cause is ours
-or the network's: that is one event, not hundreds, and nobody hurries. When the first camera of a subnet
-answers again, those that wait in the same subnet need not wait out their ladder.
+(core.network.connect_limiter limits the number of concurrent attempts.)
+
+It protects cameras and the up-link of a village from bursts of connections. When most cameras fail within seconds, the
+cause is the station or the network: this is reported as one event, and reconnects slow down. When the first camera of a
+subnet answers again, the waiting streams of the same subnet skip the rest of their back-off.
 """
 
 from __future__ import annotations
@@ -15,24 +17,24 @@ from core.clock import Clock
 from core.tasks import first_of
 
 WINDOW_SECONDS = 5.0
-FAILED_SHARE = 0.5  # of the streams that recorded
-MIN_FAILED = 8  # fewer failures are single cameras' trouble
-CALM_SECONDS = 5.0  # shortest pause while everything is down
-HURRY_SECONDS = 2.0  # spread of those who hear that a neighbour answered
+FAILED_SHARE = 0.5  # of the streams that were recording
+MIN_FAILED = 8  # fewer failures are faults of single cameras
+CALM_SECONDS = 5.0  # shortest pause while most streams are down
+HURRY_SECONDS = 2.0  # reconnects after a neighbour answered are spread over this time
 
 
 class ReconnectStormGuard:
-    """Sees failures and answers of all streams of a recorder."""
+    """Observes the failures and successes of all streams of a recorder."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._failures: deque[tuple[float, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self.systemic = False
-        self.size = 0  # streams that failed together
+        self.size = 0  # streams that failed at the same time
 
     def failed(self, stream: str, still_recording: int) -> bool:
-        """A stream failed. True where this shows, for the first time, that most of them do."""
+        """Record a failed stream. Return True once, when most streams have failed."""
         now = self._clock.monotonic()
         self._failures.append((now, stream))
         while self._failures and now - self._failures[0][0] > WINDOW_SECONDS:
@@ -45,13 +47,16 @@ class ReconnectStormGuard:
         return True
 
     def answered(self, subnet: str) -> None:
-        """A camera of the subnet is there again: its neighbours may try soon."""
+        """Record that a camera of the subnet answered; waiting streams of the subnet may reconnect soon."""
         self.systemic = False
         for event in self._waiting[subnet]:
             event.set()
 
     async def wait(self, subnet: str, seconds: float) -> None:
-        """Wait before the next attempt, at most `seconds`; shorter where a neighbour answers meanwhile."""
+        """Wait `seconds` before the next attempt; shorter if a camera of the same subnet answers meanwhile.
+
+        While most streams are down it waits at least CALM_SECONDS ± 20 %.
+        """
         if self.systemic:
             seconds = max(seconds, CALM_SECONDS * random.uniform(0.8, 1.2))
         news = asyncio.Event()

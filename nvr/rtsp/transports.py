@@ -1,4 +1,4 @@
-"""How media comes from a camera: what its address declares, what we ask for in SETUP, what it answers (RFC 2326, 12.39)."""
+"""RTP transport of a stream: declared in its address, requested in SETUP, stated in the reply (RFC 2326, 12.39)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 from core.errors import TransportDeclined
 
-TRANSPORTS = ("tcp", "udp", "multicast", "http")  # words in an address's query (ffmpeg's)
+TRANSPORTS = ("tcp", "udp", "multicast", "http")  # keywords in an address's query, named as in ffmpeg
 
 
 def declared_transport(url: str) -> tuple[str, str]:
-    """(the address without the word, the word) where the address's query names a transport (`?udp`); else (the address, '')."""
+    """Return (address without the keyword, keyword) if the query names a transport (`?udp`), else (address, '')."""
     base, separator, query = url.partition("?")
     words = query.split("&") if separator else []
     named = [w for w in words if w.lower() in TRANSPORTS]
@@ -21,7 +21,7 @@ def declared_transport(url: str) -> tuple[str, str]:
 
 
 def native_url(url: str) -> str:
-    """The address without a declared transport. Raises TransportDeclined where it is none that this client speaks."""
+    """Return the address without a declared transport. Raises TransportDeclined if this client does not support it."""
     address, transport = declared_transport(url)
     if transport not in ("", "tcp"):
         raise TransportDeclined(f"its address asks for {transport}, which the native engine does not speak")
@@ -33,15 +33,15 @@ def interleaved(channel: int) -> str:
 
 
 def stated_ssrc(transport: str) -> int:
-    """SSRC that a SETUP's answer announces (RFC 2326, 12.39), -1 where it does not. Cameras may err."""
+    """Return the SSRC that a SETUP reply announces (RFC 2326, 12.39), -1 where it announces none. It may be wrong."""
     found = re.search(r"ssrc\s*=\s*\"?(?:0x)?([0-9a-f]{1,8})\b", transport, re.IGNORECASE)
     return int(found.group(1), 16) if found else -1
 
 
 def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
-    """(RTP channel, RTCP channel) of a SETUP's answer: those that the camera chose, else those asked for.
+    """Return (RTP channel, RTCP channel) of a SETUP reply: those chosen by the camera, else the requested ones.
 
-    One number is the RTP channel. Raises TransportDeclined where the camera answers with UDP.
+    A single number is the RTP channel. Raises TransportDeclined where the camera replies with UDP.
     """
     chosen = re.search(r"interleaved\s*=\s*\"?([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", transport, re.IGNORECASE)
     if chosen is None:

@@ -1,4 +1,4 @@
-"""By which clock the station filed, over restarts of the machine: a mistake that a restart undoes is taken back."""
+"""Which clock named which files, across reboots: a mistake that a reboot undoes is corrected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEPS = [HOUR, 8 * HOUR, DAY, 400 * DAY]
 
 
 def boot(name: str, start: int, ran: int = 20 * DAY) -> Epoch:
-    """The machine started at `start` by its clock, and ran so long."""
+    """A boot at `start` by its clock, after which the machine ran for `ran`."""
     return Epoch(name, start, start, 1, 1, ran)
 
 
@@ -39,7 +39,7 @@ def test_a_clock_that_was_set_right_stays_right_over_a_restart(by: int) -> None:
 def test_a_clock_that_was_believed_is_doubted_only_where_it_cannot_be_right() -> None:
     a = stepped(boot("a", T + HOUR), -HOUR)
     a.proved = True
-    off_an_hour = following(a, boot("b", T + 20 * DAY + HOUR + 5 * MINUTE))  # as if the first clock had been right
+    off_an_hour = following(a, boot("b", T + 20 * DAY + HOUR + 5 * MINUTE))  # as if the first clock was right
     assert correction(off_an_hour.past[0], [off_an_hour]) == 0
     wrong = stepped(boot("a", T), 6 * DAY)
     wrong.proved = True
@@ -48,13 +48,13 @@ def test_a_clock_that_was_believed_is_doubted_only_where_it_cannot_be_right() ->
 
 
 def test_a_wrong_clock_that_goes_on_over_a_restart_is_taken_back_with_the_next_one() -> None:
-    """The machine keeps the mistake; the clock of the boot after it is right."""
+    """The machine keeps the mistake across one reboot; the clock of the next boot is right."""
     a = stepped(boot("a", T), 400 * DAY)
     b = following(a, boot("b", T + 420 * DAY + 5 * MINUTE, HOUR))
     assert correction(b.past[0], [b]) == 0 and b.others == (-400 * DAY,)
     c = following(b, boot("c", T + 20 * DAY + HOUR + 10 * MINUTE))
     assert [correction(old, [*c.past[i + 1 :], c]) for i, old in enumerate(c.past)] == [-400 * DAY, -400 * DAY]
-    undone = stepped(b, -400 * DAY)  # or it is set right in that boot
+    undone = stepped(b, -400 * DAY)  # or it is corrected in that boot
     assert correction(undone.past[0], [undone]) == -400 * DAY
 
 
@@ -67,12 +67,12 @@ def test_a_clock_that_was_set_while_no_recorder_ran() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "others", "said", "moves"), [
-    (2 * HOUR, (), -2 * HOUR, -2 * HOUR),  # a restart explains the rest
+    (2 * HOUR, (), -2 * HOUR, -2 * HOUR),  # a reboot explains the rest
     (2 * HOUR, (), -2 * HOUR - 10 * MINUTE, -2 * HOUR - 10 * MINUTE),
     (2 * HOUR, (), -30 * DAY, 0),
     (2 * HOUR, (-5 * HOUR, -3 * HOUR), -30 * DAY, -3 * HOUR),  # as without cameras
-    (2 * HOUR, (-5 * HOUR, -3 * HOUR), -5 * HOUR + SECOND, -5 * HOUR),  # of two clocks they name one
-    (2 * HOUR, (-2 * HOUR,), -2 * HOUR - 10 * MINUTE, -2 * HOUR),  # what the station knows goes before
+    (2 * HOUR, (-5 * HOUR, -3 * HOUR), -5 * HOUR + SECOND, -5 * HOUR),  # they confirm one of two clocks
+    (2 * HOUR, (-2 * HOUR,), -2 * HOUR - 10 * MINUTE, -2 * HOUR),  # the station's own knowledge takes precedence
     (-5 * HOUR, (), 5 * HOUR, 5 * HOUR),
     (-5 * HOUR, (), -30 * DAY, 0),
     (-5 * HOUR, (-30 * DAY,), -30 * DAY, 0),
@@ -99,7 +99,7 @@ def test_cameras_move_names_only_where_a_restart_or_a_known_clock_says_so_too(
 def test_after_a_restart_with_the_right_clock_every_name_is_right(
     course: list[tuple[int, list[int]]], pause: int
 ) -> None:
-    """Each boot begins by the right clock; mistakes of days in it, some of them undone, and restarts of minutes."""
+    """Each boot begins with the right clock; then mistakes of days, some undone, and reboots of minutes."""
     now, epoch = T, boot("0", T, 0)
     errors = dict[str, int]()  # by how much the names of a boot are wrong
     for n, (days, mistakes) in enumerate(course):

@@ -1,4 +1,4 @@
-"""Clocks that step, by integers: deletion by age waits until somebody or something proves the time."""
+"""Clock steps, with integers: deletion by age waits until a person or a measurement proves the time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEPS = [2 * MINUTE, HOUR, DAY, 40 * DAY, 3650 * DAY]
 
 
 class Machine:
-    """True time goes on by `run`; the wall clock is off by `off`."""
+    """True time advances with `run`; the wall clock is wrong by `off`."""
 
     def __init__(self, *, newest: int | None = NOW, uptime: int = HOUR) -> None:
         self.true, self.uptime, self.off, self.boot, self.ntp = NOW, uptime, 0, 1, False
@@ -69,7 +69,7 @@ class Machine:
         return ClockTrust(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
 
     def age(self, filed: int) -> int:
-        """Of a minute of footage that was filed up to then."""
+        """Age of a minute of footage whose name ends at `filed`."""
         return self.trust.age_us(filed - MINUTE, filed)
 
 
@@ -77,7 +77,7 @@ def test_an_even_clock_is_believed_for_ever() -> None:
     machine = Machine()
     machine.run(60, 5000)
     for _ in range(500):
-        machine.off += SECOND // 2  # a bad crystal, or small corrections
+        machine.off += SECOND // 2  # an inaccurate crystal, or small corrections
         machine.run(60)
     assert not machine.state.suspended and machine.said == []
 
@@ -126,7 +126,7 @@ def test_a_time_service_is_not_believed_when_it_moves_the_clock_by_a_promise_or_
 
 
 def test_what_a_wrong_time_service_was_believed_makes_nothing_older() -> None:
-    """Again and again by less than a promise: the age that counts is the monotonic clock's."""
+    """Repeated steps by less than a promise: the age counts by the monotonic clock."""
     machine = Machine(uptime=100 * DAY)
     machine.run()
     machine.ntp = True
@@ -188,8 +188,10 @@ def test_an_undone_step_back_leaves_young_what_was_filed_meanwhile() -> None:
 
 
 def test_a_first_start_in_1970_is_young_as_soon_as_the_clock_is_right() -> None:
-    """Nothing is known before: the wrong time is believed, until it steps and proves wrong. A time service is believed,
-    however far it moves a clock that said an earlier time than the program's."""
+    """Nothing is known before: the wrong time is believed until it steps and is proved wrong.
+
+    A time service is believed, however far it moves a clock that stated a time before the program's release.
+    """
     machine = Machine(newest=None)
     machine.off = -NOW
     machine._take(first(machine.reading(), None))
@@ -245,7 +247,7 @@ def test_a_clock_that_creeps_ages_nothing_faster() -> None:
 
 
 def test_a_restored_machine_counts_no_time_that_it_did_not_run() -> None:
-    """A snapshot or another machine: its uptime says nothing about the time since the look before."""
+    """A snapshot or another machine: its uptime says nothing about the time since the previous reading."""
     machine = Machine(uptime=HOUR)
     machine.run()
     machine.uptime, machine.boot = 90 * DAY, 7
@@ -265,7 +267,7 @@ def test_a_station_that_was_off_has_misfiled_nothing() -> None:
 def test_a_restart_of_the_station_alone_changes_nothing() -> None:
     machine = Machine()
     machine.run()
-    machine.run(2 * 86_400)  # nobody looked for two days, and the machine ran on
+    machine.run(2 * 86_400)  # no reading for two days, while the machine ran
     assert not machine.state.suspended
 
 
@@ -286,7 +288,7 @@ def test_the_first_look_knows_the_newest_footage_only(newest: int | None, uptime
 
 @given(st.lists(st.tuples(st.integers(0, 3600), st.integers(-(2**45), 2**45), st.booleans()), max_size=30))
 def test_nothing_becomes_old_by_a_step(course: list[tuple[int, int, bool]]) -> None:
-    """Without proof the believed time never runs ahead of the true time that passed, plus what a look may overlook."""
+    """Without proof the believed time never exceeds the elapsed true time plus what a reading may overlook."""
     machine, overlooked = Machine(), 0
     for seconds, step, reboots in course:
         machine.off += step if abs(step) > STEP_US else 0
@@ -298,11 +300,11 @@ def test_nothing_becomes_old_by_a_step(course: list[tuple[int, int, bool]]) -> N
 
 @pytest.mark.parametrize("long", [2 * MINUTE, 30 * MINUTE, 3 * HOUR])
 def test_what_was_filed_between_two_looks_far_apart_is_young_too(long: int) -> None:
-    """A long pass or a stopped controller puts a look off; recorders file on meanwhile."""
+    """A long pass or a stopped controller delays a reading, while recorders continue to file."""
     machine = Machine()
     machine.run(looks=3)
     machine.off = -60 * DAY
-    stepped = machine.true + machine.off  # by the wrong clock, at once after the last look
+    stepped = machine.true + machine.off  # by the wrong clock, directly after the last reading
     machine.run(long / SECOND)
     wrong_end = machine.true + machine.off
     machine.off = 0
@@ -324,18 +326,17 @@ ACT = st.tuples(
 def test_no_footage_goes_before_its_promise_whatever_clock_and_time_service_say(
     course: list[tuple[str, int, int, bool]], known: bool
 ) -> None:
-    """True age, by time that really went by, of everything that would be deleted is the promise or more."""
+    """The true age of all footage that would be deleted is at least the promise."""
     machine = Machine(newest=NOW if known else None, uptime=50 * DAY)
-    filed: list[tuple[int, int, int]] = [
-        (NOW - 60 * MINUTE, NOW - 61 * MINUTE, NOW - 60 * MINUTE)
-    ]  # truly recorded, name
+    # True time of recording, and begin and end of the name.
+    filed: list[tuple[int, int, int]] = [(NOW - 60 * MINUTE, NOW - 61 * MINUTE, NOW - 60 * MINUTE)]
     for act, seconds, by, ntp in course:
         machine.ntp = ntp
         if act == "reboot":
             machine.reboot(seconds * SECOND, max(by, -machine.true))
         elif act in ("step", "back", "right"):
             machine.off = {"step": machine.off + by, "back": -machine.true, "right": 0}[act]
-        machine.off = max(machine.off, -machine.true)  # nobody can set it before 1970
+        machine.off = max(machine.off, -machine.true)  # it cannot be set before 1970
         for _ in range(12 if ntp else 1):
             machine.run(min(seconds, 86_400) if not ntp else 60)
             end = machine.true + machine.off
@@ -351,11 +352,13 @@ def test_no_footage_goes_before_its_promise_whatever_clock_and_time_service_say(
 def test_no_footage_goes_before_its_promise_though_the_recorder_moves_it_along_with_every_clock(
     course: list[tuple[tuple[str, int, int, bool], str]], known: bool
 ) -> None:
-    """A recorder gives what it filed since the machine's start the times of each new clock, before or after a look; a reboot
-    with another clock leaves them as they are."""
+    """A recorder renames what it filed since the boot by each new clock, before or after a reading.
+
+    A reboot with another clock leaves the names unchanged.
+    """
     machine = Machine(newest=NOW if known else None, uptime=50 * DAY)
-    kept: list[tuple[int, int]] = [(NOW - 60 * MINUTE, NOW - 60 * MINUTE)]  # truly recorded, end of its name
-    ours: list[tuple[int, int]] = []  # since the machine's start
+    kept: list[tuple[int, int]] = [(NOW - 60 * MINUTE, NOW - 60 * MINUTE)]  # true time of recording, end of the name
+    ours: list[tuple[int, int]] = []  # filed since the boot
 
     def moved(by: int) -> None:
         if ours:
@@ -405,7 +408,7 @@ def test_what_moved_along_with_a_mistake_that_a_reboot_undoes_stays_as_young_as_
 
 
 def test_a_person_s_word_for_a_clock_moves_nothing_that_was_recorded_since_the_machine_s_start() -> None:
-    """Its names of that clock do not make it footage of before."""
+    """Names by that clock do not make it footage from before the boot."""
     machine = Machine(uptime=HOUR)
     machine.run(DAY / SECOND, 20)
     first = NOW + DAY

@@ -1,4 +1,4 @@
-"""From media time to wall time, on integers: whatever a camera's clock does, its pictures lie where they were received."""
+"""Media time to wall time, with integers: whatever a camera's clock does, pictures lie where they were received."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = (0.5, -0.5, 1.0, -1.0, 4.0, -4.0, 12.0, -12.0, 3600.0, -3600.0, DAY, -DA
 
 
 def check(clock: CameraClock) -> list[Placed]:
-    """Within a second of being taken, in order, nothing lost."""
+    """Placed within a second of being captured, in order, nothing lost."""
     placed = place(clock)
     assert all(a.decoded_us < b.decoded_us for a, b in pairwise(placed))
     worst = max(placed, key=lambda p: abs(p.error))
@@ -50,7 +50,7 @@ def test_clocks_that_run_slow_or_fast(fps: float, speed: float) -> None:
 @pytest.mark.parametrize("fps", FPS)
 def test_a_step_of_the_clock_moves_no_picture(fps: float, by: float) -> None:
     placed = check(CameraClock(fps, seconds=seconds(fps), steps=((20.0, by),)))
-    # No hole is invented where nothing was missing.
+    # No gap appears where nothing is missing.
     assert max(b.decoded_us - a.decoded_us for a, b in pairwise(placed)) < 700_000 + 1_000_000 / fps
 
 
@@ -120,11 +120,11 @@ def test_every_mixture_stays_within_a_second_of_receiving(clock: CameraClock) ->
 
 def test_small_errors_are_drawn_right_between_files() -> None:
     wall = WallClock()
-    late = 20_000  # µs; the first run came late, those behind it did not
+    late = 20_000  # µs; only the first run arrived late
     for i in range(100):
         wall.place(i * 3600, [3600], ORIGIN_US + i * 40_000 + (late if i == 0 else 0))
     assert wall.slew() == -late * 9 // 100
-    assert wall.slew() == 0  # nothing new is known
+    assert wall.slew() == 0  # no new measurement
 
 
 def reported(*offsets: float) -> WallClock:
@@ -144,7 +144,7 @@ def test_sender_reports_draw_a_right_clock_by_the_networks_delay() -> None:
 def test_sender_reports_that_lie_move_nothing(lies: tuple[float, ...]) -> None:
     wall = reported(*lies)
     assert wall.slew() == 0
-    assert wall.offset_us == pytest.approx(lies[-1] * 1e6, abs=100)  # they are told all the same
+    assert wall.offset_us == pytest.approx(lies[-1] * 1e6, abs=100)  # they are reported nevertheless
 
 
 def test_a_report_before_the_first_picture_says_nothing() -> None:
@@ -169,7 +169,7 @@ def test_a_slow_clock_is_measured() -> None:
 
 
 def test_timestamps_that_stand_for_a_while() -> None:
-    """ffmpeg, too, holds them where they went back, until they are where they were."""
+    """ffmpeg also holds timestamps that went back until they have caught up."""
     wall, placed = WallClock(), list[int]()
     for i in range(40):
         media = 36_000 * min(i, 15) + (10 * (i - 15) if i > 15 else 0)

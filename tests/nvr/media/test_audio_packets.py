@@ -1,4 +1,4 @@
-"""Which packets on the sound's channel are the sound (nvr.media.audio_packets)."""
+"""Which packets on the audio channel belong to the audio track (nvr.media.audio_packets)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN, OLD, NEW = 0x1111, 0xAAAA, 0xFFFF0001
 def sound(
     count: int = 100, ssrc: int = OWN, first_ts: int = 4_000_000_000, first_seq: int = 65_500, mark: int = 0
 ) -> list[Packet]:
-    """G.711, 20 ms a packet, each with bytes of its own."""
+    """G.711, 20 ms a packet, each with different bytes."""
     return numbered(
         (
             Packet(bytes([mark, i & 255]) * 80, (first_ts + 160 * i) & 0xFFFFFFFF, ssrc=ssrc, payload_type=8, channel=2)
@@ -33,7 +33,7 @@ def sound(
 
 
 def taken(packets: list[Packet], stated: int = -1) -> tuple[bytes, int, StreamCounters]:
-    """(the sound, its samples, counters)."""
+    """(the audio bytes, the number of samples, counters)."""
     counters, assembler = StreamCounters(), AudioAssembler(TRACK)
     receiver = SoundReceiver(assembler, counters, stated)
     found, samples = bytearray(), 0
@@ -117,7 +117,7 @@ def test_foreign_packets_and_duplicates_anywhere_change_nothing(rng: random.Rand
 
 
 def test_a_session_records_the_sound_of_its_own_source_only() -> None:
-    """With pictures, by way of the ticks: what an old session sends lies in no file."""
+    """With video, through the ticks: the packets of an old session are in no file."""
     pictures = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
     own, old = sound(100, first_ts=0), sound(100, OLD, 90, 7, 200)
     made = FedSession(audio=TRACK)
@@ -135,7 +135,7 @@ def test_a_session_records_the_sound_of_its_own_source_only() -> None:
 
 
 def test_foreign_sound_is_kept_in_few_bytes() -> None:
-    """Large packets under one timestamp; the own source's sound is taken behind them, and a new one's."""
+    """Large packets with one timestamp; the audio of our source, and of a new one, is recorded after them."""
     counters = StreamCounters()
     receiver = SoundReceiver(AudioAssembler(TRACK), counters)
     foreign = numbered((Packet(b"x" * 60_000, 5, ssrc=OLD, payload_type=8) for _ in range(200)), 7)

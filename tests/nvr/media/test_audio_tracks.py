@@ -1,4 +1,4 @@
-"""Sound: from a server that we did not write into files that players we did not write can read."""
+"""Audio from a third-party RTSP server, recorded to files that third-party players can read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @pytest.fixture(params=["aac", "pcm_alaw"])
 def gst_camera(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """(codec, address) of GStreamer's server with a picture and a tone."""
+    """(codec, address) of GStreamer's RTSP server with video and a tone."""
     probe = ["/usr/bin/python3", "-c", "import gi; gi.require_version('GstRtspServer', '1.0')"]
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         pytest.skip("GStreamer's RTSP server is not installed; ./minwang test names the packages")
@@ -83,7 +83,7 @@ def gst_camera(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple
 
 
 def streams(path: Path) -> dict[str, dict[str, str]]:
-    """Streams by codec; every sample decodes without a word."""
+    """The streams of a file by codec; every sample decodes without an error message."""
     done = subprocess.run(
         [
             "ffprobe",
@@ -122,7 +122,7 @@ async def test_sound_is_recorded_where_it_is_asked_for(
     whole = await asyncio.to_thread(streams, tmp_path / "clip.mp4")
     assert set(whole) == {"h264", codec}
     assert float(whole[codec]["duration"]) == pytest.approx(float(whole["h264"]["duration"]), abs=1.0)
-    # What a browser is given never has a track that it refuses.
+    # A browser never gets a track that it cannot play.
     silent = await asyncio.to_thread(hls.part, path, segments[0].media_us, "init.mp4")
     assert b"soun" not in silent and fmp4.codec_string(silent).startswith("avc1.")
     pictures = await asyncio.to_thread(hls.pictures, path, gops[0].offset, gops[0].size)

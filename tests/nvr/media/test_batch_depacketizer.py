@@ -1,4 +1,4 @@
-"""nvr.media.batch_depacketizer against the packet-by-packet way: the same pictures, whatever is thrown at both."""
+"""The batch depacketizer against the packet-by-packet path: both yield the same pictures for any data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ARENA = Arena(mmap.mmap(-1, 8 << 20))
 
 
 class Socket(Outgoing):
-    """Gives out prepared chunks, one a call, like a socket that is read once a tick."""
+    """Returns prepared chunks, one per call, like a socket that is read once per tick."""
 
     def __init__(self, chunks: list[bytes]):
         self._chunks = chunks[::-1]
@@ -51,7 +51,7 @@ class Socket(Outgoing):
 
 
 class Sink:
-    """Takes fragments apart again, so that both ways can be compared picture by picture."""
+    """Splits fragments into pictures, so that both paths can be compared picture by picture."""
 
     def __init__(self) -> None:
         self.stream = "cam/main"
@@ -59,7 +59,7 @@ class Sink:
         self.pictures: list[tuple[int, int, bool, bytes]] = []
         self.formats: list[VideoFormat] = []
         self.reports: list[tuple[int, int]] = []
-        self.losses: list[tuple[int, int]] = []  # (before which picture, packets)
+        self.losses: list[tuple[int, int]] = []  # (index of the picture after the loss, packets)
 
     def fragment(self, run: FragmentSamples, _: int) -> None:
         data, at, time = iovec.joined(run.parts), 0, run.time
@@ -80,7 +80,7 @@ class Sink:
 
 
 class Coded(Protocol):
-    """What a session knows of the stream before it comes."""
+    """What a session knows of the stream beforehand."""
 
     codec: str
     parameter_sets: list[bytes]
@@ -95,7 +95,7 @@ def session(coded: Coded, chunks: list[bytes]) -> tuple[NativeSession, Sink, Str
 
 
 def written(pool: ArenaPool, arenas: list[Arena]) -> None:
-    """Stands for the writers: all is written, and what lies in the arenas is overwritten at once."""
+    """Stands for the writers: everything is written, and the arenas are overwritten at once."""
     for arena in arenas:
         arena.view[: 1 << 20] = b"\xee" * (1 << 20)
     pool.hold(arenas)
@@ -103,7 +103,7 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
 
 
 async def both_ways(clip: Coded, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
-    """Feed every stream's chunks to a ticker (bulk where possible) and to the packet-by-packet way."""
+    """Pass every stream's chunks to a poll loop (in batches where possible) and to the packet-by-packet path."""
     ticker = PollLoop(ManualClock(), written)
     fast = [session(clip, chunks) for chunks in streams]
     slow = [session(clip, chunks) for chunks in streams]
@@ -160,7 +160,7 @@ async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.Fi
         patch.setattr("nvr.recorder.poll_loop.depacketize", counted)
         results = await both_ways(clip, streams)
     compare(results)
-    assert sum(taken) == 3 * (len(streams[0]) - 1)  # all but the first tick, before a keyframe was seen
+    assert sum(taken) == 3 * (len(streams[0]) - 1)  # all but the first tick, which has no keyframe before it
     assert len(results[0][0][0].pictures) == 3 * len(streams[0])
 
 
@@ -170,7 +170,7 @@ REPORT = struct.pack(">cBH", b"$", 1, 28) + struct.pack(">BBHIIIIII", 0x80, 200,
 @settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_both_ways_see_the_same_pictures(clip: LoopClip, clip_h265: LoopClip, rng: random.Random) -> None:
-    """Chunks cut anywhere, packets lost, doubled, swapped, damaged; reports, replies and noise between them."""
+    """Chunks cut anywhere, packets lost, duplicated, swapped or damaged; reports, replies and noise between them."""
     chosen = rng.choice([clip, clip_h265])
     streams = []
     for _ in range(rng.randrange(1, 5)):
@@ -230,7 +230,7 @@ FAST = ("slices", "sei_behind", "delimiters_and_sei", "long_sei", "vendor", "ven
 
 
 def odd_stream(codec: str, name: str) -> tuple[list[bytes], list[bytes]]:
-    """(framed packets, the samples that they hold) of a camera that packetises in a way of its own."""
+    """(framed packets, the samples that they contain) of a camera with an unusual packetisation."""
     units = encode(codec, count=60, gop=20, params="slices=3")
     style = ODD[name]
     framed = [p.framed() for p in packetise(units, codec, style)]
@@ -244,7 +244,7 @@ def odd_stream(codec: str, name: str) -> tuple[list[bytes], list[bytes]]:
 @settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(["h264", "h265"]))
 def test_both_ways_see_the_pictures_of_odd_cameras(rng: random.Random, codec: str) -> None:
-    """Cut anywhere into ticks, and nothing lost: every sample comes out whole, and once."""
+    """Cut anywhere into ticks, without loss: every sample is complete and occurs once."""
     names = rng.sample([n for n in ODD if n != ("vendor5" if codec == "h264" else "vendor")], 4)
     made = [odd_stream(codec, name) for name in names]
     results = asyncio.run(
@@ -293,7 +293,7 @@ def test_another_source_and_payload_type_in_the_fast_way(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_parameter_sets_that_change_between_ticks(codec: str) -> None:
-    """Sizes and ids change in the fast way, too: the format is that of the slices."""
+    """Sizes and ids change in the batch path as well: the format is that of the slices."""
     kinds = [encode(codec, size, count=20, gop=10) for size in ("128x96", "96x64", "128x96")]
     kinds += [encode("h264", "128x96", count=20, gop=10, params="sps-id=2")] if codec == "h264" else []
     packets = b"".join(p.framed() for p in packetise([u for part in kinds for u in part], codec, Style()))
@@ -308,7 +308,7 @@ def test_parameter_sets_that_change_between_ticks(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_byte_streams_that_begin_late_are_found(codec: str) -> None:
-    """The first keyframes were ordinary; from then on slices are joined by start codes."""
+    """The first keyframes are ordinary; then slices are joined by start codes."""
     units = encode(codec, count=60, gop=20, params="slices=3")
     plain, joined = (
         packetise(units[:30], codec, Style()),

@@ -1,4 +1,4 @@
-"""A collection of Python's garbage collector is on no camera's account."""
+"""Collections of Python's garbage collector are charged to no camera."""
 
 from __future__ import annotations
 

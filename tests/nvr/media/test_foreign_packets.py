@@ -1,4 +1,4 @@
-"""Packets that are not the stream's: other sources, payload types and channels are counted and harm nothing (nvr.media.rtp)."""
+"""Packets of other sources, payload types and channels are counted and do no harm (nvr.media.rtp)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stream(
 
 
 class Channel:
-    """What comes on the stream's channel, through the receiver."""
+    """The packets on the stream's channel, passed through the receiver."""
 
     def __init__(self, codec: str, stated: int = -1) -> None:
         self.counters = StreamCounters()
@@ -52,7 +52,7 @@ class Channel:
 
 
 def by_time(*streams: list[Packet]) -> list[Packet]:
-    """Interleaved as they would come, a picture at a time."""
+    """Interleave the streams in the order of arrival, a picture at a time."""
     order = [(p.ts - s[0].ts, k, i, p) for k, s in enumerate(streams) for i, p in enumerate(s)]
     return [p for *_, p in sorted(order, key=lambda x: x[:3])]
 
@@ -72,7 +72,7 @@ def test_an_old_session_that_goes_on_sending(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_an_old_session_that_was_heard_first(codec: str) -> None:
-    """Its pictures cannot be decoded before its next keyframe: the source that gives one first is ours."""
+    """Its pictures cannot be decoded before its next keyframe: the first source with a keyframe becomes ours."""
     old, own = stream(codec, OLD, 5, 10, 10, 7), stream(codec)
     channel = Channel(codec)
     assert channel.take([*old[:3], *by_time(own, old[3:])]) == wanted(codec)
@@ -88,7 +88,7 @@ def test_packets_of_noise_that_were_heard_first() -> None:
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("at", [20, 33])
 def test_a_new_source_restarts_the_sequence(codec: str, at: int) -> None:
-    """At a keyframe and inside a GOP; other numbers, other timestamps: nothing is lost, nothing counts as loss."""
+    """At a keyframe and inside a GOP, with other numbers and timestamps: no picture is lost, no loss is counted."""
     before, after = stream(codec, count=at), stream(codec, NEW, 3_000_000_000, at, first_seq=123)
     channel = Channel(codec)
     assert channel.take([*before, *after]) == wanted(codec)
@@ -106,7 +106,7 @@ def test_sources_that_change_again_and_again(codec: str) -> None:
 
 
 def test_a_slow_stream_beside_a_fast_old_session() -> None:
-    """One picture in two seconds is no silence."""
+    """One picture in two seconds is not silence."""
     own = [replace(p, ts=1000 + (p.ts - 1000) // STEP * 180_000) for p in stream("h264", count=20)]
     old = stream("h264", OLD, 900_000_000)
     after = [
@@ -115,7 +115,7 @@ def test_a_slow_stream_beside_a_fast_old_session() -> None:
         for p in (replace(q, ts=q.ts + i * 60 * STEP, seq=(q.seq + i * len(old)) & 0xFFFF) for q in old)
     ]
     channel = Channel("h264")
-    head = [p for p in own if p.ts < 1000 + 5 * 180_000]  # heard alone before: its interval is known
+    head = [p for p in own if p.ts < 1000 + 5 * 180_000]  # received alone before, so its interval is known
     assert channel.take([*head, *by_time(own[len(head) :], after)]) == wanted("h264")[:20]
 
 
@@ -130,7 +130,7 @@ def test_an_old_session_without_parameter_sets_ends_nobody() -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_source_that_the_camera_announced_is_ours(codec: str) -> None:
-    """An old session of another stream was heard first, from a keyframe on."""
+    """An old session of another stream was received first, starting at a keyframe."""
     old, own = stream(codec, OLD, 5, 20, 30, 7), stream(codec)
     channel = Channel(codec, stated=OWN)
     found = channel.take([*old[:30], *by_time(own, old[30:])])
@@ -154,7 +154,7 @@ def test_the_announced_source(transport: str, ssrc: int) -> None:
 
 
 def test_another_stream_that_takes_over_waits_for_its_keyframe() -> None:
-    """It had sent beside the first: its pictures do not go on from the first one's."""
+    """It sent in parallel with the first one: its pictures do not continue the first one's."""
     first, second = stream("h264", count=20), stream("h264", NEW, 900_000, 10, 50, 9)
     channel = Channel("h264")
     found = channel.take(by_time(first, second))
@@ -178,7 +178,7 @@ def test_another_payload_type_is_foreign_and_no_loss(codec: str, kind: str) -> N
             mixed.append(OTHER[kind](i, p))
             count += 1
         mixed.append(p)
-    if kind == "same_numbers":  # one sequence for both
+    if kind == "same_numbers":  # both payload types share one sequence
         mixed = numbered(mixed)
     channel = Channel(codec)
     assert channel.take(mixed) == wanted(codec)
@@ -189,7 +189,7 @@ def test_another_payload_type_is_foreign_and_no_loss(codec: str, kind: str) -> N
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_new_source_with_metadata_between_its_packets(codec: str) -> None:
-    """Both payload types of the new source use one sequence of numbers, also before it is believed."""
+    """Both payload types of the new source share one sequence of numbers, also before it takes over."""
     own, parts = packetise(units(codec), codec, Style()), []
     for ssrc, first_ts, packets in ((OWN, 0, own), (NEW, 77_000_000, own)):
         mixed = [q for p in packets for q in (p, replace(p, payload_type=112, payload=b"meta", marker=False))]
@@ -234,7 +234,7 @@ def test_foreign_packets_anywhere_change_nothing(rng: random.Random, codec: str,
 @pytest.mark.parametrize("ahead", [0, 1, 5, 700, -3, 30_000])
 @pytest.mark.parametrize("every", [1, 2, 7])
 def test_numbers_of_another_payload_type_never_hide_a_loss(ahead: int, every: int) -> None:
-    """Numbered apart, at whatever distance, as fast as the stream or slower: packets of the stream that are missing are lost."""
+    """A separate numbering at any distance, as fast as the stream or slower: missing packets of the stream are lost."""
     own = stream("h264")
     gone = {i for i, p in enumerate(own) if i % 37 == 20 and i < len(own) - 1}
     mixed: list[Packet] = []
@@ -250,7 +250,7 @@ def test_numbers_of_another_payload_type_never_hide_a_loss(ahead: int, every: in
 @settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_losses_beside_numbers_that_are_shared_are_counted_exactly(rng: random.Random, apart: bool) -> None:
-    """One sequence of numbers for both payload types; `apart`: a third one has numbers of its own."""
+    """Both payload types share one sequence of numbers; `apart`: a third one has its own."""
     own = packetise(units("h264"), "h264", Style())
     joint = numbered(
         [q for p in own for q in [replace(p, payload_type=112, payload=b"meta")] * (rng.random() < 0.3) + [p]]
@@ -268,9 +268,9 @@ def test_losses_beside_numbers_that_are_shared_are_counted_exactly(rng: random.R
 
 def test_a_payload_type_that_was_taken_for_numbered_apart_is_believed_again() -> None:
     numbers = ForeignNumbers()
-    numbers.note(30_000, 107, 10)  # far: apart
+    numbers.note(30_000, 107, 10)  # far away: numbered separately
     found = []
-    for at in range(10, 30, 2):  # from now on they share one sequence
+    for at in range(10, 30, 2):  # from now on it shares the stream's sequence
         numbers.note(at, 107, at)
         found.append(numbers.explain(at, 1))
     assert found == [0, 0] + [1] * 8

@@ -1,4 +1,4 @@
-"""Pictures of streams with gradual refresh: decoded over the refresh, and whole (nvr.media.gradual_refresh)."""
+"""Pictures of streams with gradual refresh are decoded over the refresh, and complete (nvr.media.gradual_refresh)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ S = 1_000_000
 
 
 def files_of(units: list[Unit], folder: Path, codec: str = "h264", seconds: float = 4.0) -> list[Path]:
-    """As a recorder leaves them."""
+    """Return files as a recorder writes them."""
     made = FedSession(codec)
     made.recording.sink._seconds = made.recording.sink._first_seconds = seconds
     made.play(packetise(units, codec, Style()))
@@ -50,7 +50,7 @@ def gops_of(paths: list[Path]) -> list[LocatedGop]:
 
 
 def pictures_of(paths: list[Path]) -> list[Picture]:
-    """Everything, decoded from the first file on as one stream, as the camera meant it behind its first refresh."""
+    """Decode everything from the first file on as one stream, correct after its first refresh."""
     samples, record = list[bytes](), b""
     for path in paths:
         _, record = fmp4.codec_configuration(fmp4.read_init(path))
@@ -70,15 +70,15 @@ def are_apart(frames: list[Keyframe]) -> bool:
 
 @pytest.mark.parametrize(("more", "needed"), [("", 18), (":bframes=2:b-adapt=0", 20)])
 def test_each_recovery_point_gives_a_whole_picture(more: str, needed: int, tmp_path: Path) -> None:
-    """Bit for bit what a decoder shows that began long before. Of pictures that nothing is predicted from none is counted."""
+    """Bit for bit the output of a decoder that began long before. Non-reference pictures are not counted."""
     units = encode("h264", "320x192", 22 * 25, GOP, f"intra-refresh=1{more}")
     paths = files_of([sets_of(units[0], "h264") + units[1], *units[2:]], tmp_path)
     assert len(paths) >= 2
     gops, whole = gops_of(paths), pictures_of(paths)
     frames = _read_keyframes("c/main", gops, len(gops))
-    assert (len(gops) - 2) // (2 if more else 1) <= len(frames) <= len(gops)  # the last may have too few behind it
-    assert are_apart(frames)  # with B-frames a refresh lasts until behind the next point
-    for frame in frames[1:]:  # what lies before the first refresh is whole for nobody
+    assert (len(gops) - 2) // (2 if more else 1) <= len(frames) <= len(gops)  # the last may have too few after it
+    assert are_apart(frames)  # with B-frames a refresh extends beyond the next point
+    for frame in frames[1:]:  # pictures before the first refresh are complete in no decoder
         first = round(frame.at_us * 25 / S)
         assert gradual_refresh.pictures_needed(frame.data, "h264") == needed <= len(frame.following) <= 2 * GOP
         picture = decode(frame)
@@ -89,7 +89,7 @@ def test_the_refresh_goes_on_in_the_next_file(tmp_path: Path) -> None:
     paths = files_of(refreshed(), tmp_path)
     gops = gops_of(paths)
     last = max(i for i, g in enumerate(gops) if g.path == paths[0])
-    needed = 3 * GOP  # more than the file has behind it
+    needed = 3 * GOP  # more than the rest of the file
     rest = gradual_refresh.following(
         [(paths[0], gops[last].offset), (paths[1], gops[last + 1].offset)], "h264", needed, 0
     )
@@ -101,9 +101,8 @@ def test_the_newest_point_whose_refresh_is_not_complete_is_passed_over(tmp_path:
     (path,) = files_of(refreshed(16), tmp_path, seconds=60.0)
     gops = gop_index.read(path)
     end = next(at for _, at, _, _ in fmp4.samples(path, gops[-1].offset)) + 10
-    path.write_bytes(
-        path.read_bytes()[: gops[-1].offset + (end - gops[-1].offset) // 2]
-    )  # a file that is being written
+    # A file that is being written.
+    path.write_bytes(path.read_bytes()[: gops[-1].offset + (end - gops[-1].offset) // 2])
     found = _newest_of_all({"c/main": [(Segment("c/main", 1, 0, 0, open=True), path)]}, 0, 100 * S, 1)
     (frame,) = found["c/main"]
     assert frame.following and decode(frame).shape == (48, 64, 3)
@@ -111,7 +110,7 @@ def test_the_newest_point_whose_refresh_is_not_complete_is_passed_over(tmp_path:
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_pictures_that_nothing_announces(codec: str, tmp_path: Path) -> None:
-    """H.264: an intra picture that is no IDR is whole alone. H.265: a refresh takes until the next one."""
+    """H.264: an intra picture that is not IDR is complete alone. H.265: a refresh extends to the next one."""
     params = "bframes=1:b-adapt=0:open-gop=1" if codec == "h264" else "intra-refresh=1"
     units = [[n for n in u if n[:1] != b"\x06"] for u in encode(codec, "64x48", 26 * 25, GOP, params)]
     units = [sets_of(units[0], codec) + units[1], *units[2:]]
@@ -124,7 +123,7 @@ def test_pictures_that_nothing_announces(codec: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_become_whole_is_unusable_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The encoder states a refresh that lasts longer than anybody decodes: bounded, and an error of that picture."""
+    """The encoder states a refresh longer than the limit: the work is bounded, and only that picture is unusable."""
     paths = files_of(refreshed(16), tmp_path, seconds=60.0)
     gops = gops_of(paths)
     with pytest.raises(ProtocolError, match="refresh"):

@@ -1,4 +1,4 @@
-"""A start code inside a vendor's NAL unit: the picture behind it is taken, the vendor's own bytes are not (nvr.media.hidden_units)."""
+"""A start code inside a vendor's NAL unit: a picture after it is recorded, the vendor's own bytes are not."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_picture_behind_a_vendor_unit_is_recorded(
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_a_picture_of_which_the_rest_comes_on_its_own(codec: str) -> None:
-    """The first slice behind the vendor's unit, the others in packets of their own."""
+    """The first slice follows the vendor's unit, the others have packets of their own."""
     units = encode(codec, params="slices=4", count=20)
     packets = []
     for i, unit in enumerate(units):
@@ -70,7 +70,7 @@ def test_a_picture_of_which_the_rest_comes_on_its_own(codec: str) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(["h264", "h265"]), st.booleans(), st.booleans())
 def test_a_vendors_own_bytes_are_never_a_picture(rng: random.Random, codec: str, alone: bool, copies: bool) -> None:
-    """Before, between and behind the slices, or under a timestamp of their own; also copies of other pictures."""
+    """Before, between and after the slices, or with their own timestamp; also copies of other pictures."""
     units = encode(codec, params="slices=4")
     packets = []
     for i, unit in enumerate(units):

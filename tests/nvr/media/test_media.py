@@ -118,7 +118,7 @@ def test_a_lost_keyframe_costs_its_gop(clip: LoopClip) -> None:
 
 
 def test_b_frames_keep_time_and_order() -> None:
-    """Timestamps that go back are B-frames: nothing is lost, time runs at its own pace, pictures show in order."""
+    """Timestamps that go back are B-frames: nothing is lost, time advances normally, pictures are output in order."""
     made = []
     with av.open("/dev/null", "w", format="h264") as container:
         stream = container.add_stream(
@@ -158,7 +158,7 @@ def test_a_timestamp_jump_loses_no_picture(clip: LoopClip) -> None:
     runs, counters = assemble(clip, feed[: len(feed)])
     assert counters.timestamp_jumps == 1 and counters.frames == 10 + clip.frames
     assert not any(r.broken for r in runs)
-    assert max(max(r.durations) for r in runs) <= 90_000 // 10  # it follows the picture before it
+    assert max(max(r.durations) for r in runs) <= 90_000 // 10  # it follows the previous picture
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,7 +184,7 @@ def test_reordered_torn_and_random_packets_never_crash(clip: LoopClip, rng: rand
     try:
         runs, counters = assemble(clip, feed)
     except MinwangError:
-        return  # said so: this camera alone pays
+        return  # reported: only this camera's session ends
     assert sum(len(r.sizes) for r in runs) == counters.frames
     for run in runs:
         assert sum(run.sizes) == len(iovec.joined(run.parts))
@@ -218,7 +218,7 @@ def test_a_file_cut_at_any_byte_gives_back_every_whole_fragment(whole_file: byte
     path = tmp_path / "a.mp4"
     path.write_bytes(whole_file)
     ends = [f.offset + f.size for f in fmp4.scan(path)]
-    # Every byte around each boundary, and a spread of the others.
+    # Every byte around each boundary, and a sample of the others.
     cuts = (
         {c for e in ends for c in range(max(0, e - 20), e + 20)} | set(range(900)) | set(range(0, len(whole_file), 97))
     )
@@ -268,7 +268,7 @@ def test_picture_size_from_parameter_sets(size: tuple[int, int], codec: str) -> 
 @given(st.binary(min_size=1, max_size=60))
 def test_random_parameter_sets_are_refused_or_read(data: bytes) -> None:
     for codec, first in (("h264", (0x67, 0x68)), ("h265", (0x40, 0x42, 0x44))):
-        with contextlib.suppress(ProtocolError):  # a cut parameter set must be said, not crash
+        with contextlib.suppress(ProtocolError):  # a truncated parameter set must be reported, not crash
             VideoFormat.from_sets(codec, [bytes([f]) + data for f in first])
 
 
@@ -318,7 +318,7 @@ def test_a_clock_that_stands_is_counted_and_loses_no_picture(clip: LoopClip) -> 
 
 
 def test_parameter_sets_marked_as_pictures_are_no_jump(clip: LoopClip) -> None:
-    """Some cameras mark the packets of the parameter sets as the end of a picture."""
+    """Some cameras set the marker on packets of parameter sets."""
     feed = packets(clip, 0, 5)
     sets, (first, ts, _, _) = clip.parameter_sets, feed[0]
     marked = [(first - len(sets) + i & 0xFFFF, ts, 0x80, nal) for i, nal in enumerate(sets)]

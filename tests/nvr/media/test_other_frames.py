@@ -1,4 +1,4 @@
-"""What comes beside the pictures and behind the last whole one, in the fast way as packet by packet: it waits for no picture."""
+"""Frames of other channels, in the batch path as packet by packet: they do not wait for a picture."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def frame(channel: int, body: bytes) -> bytes:
 
 
 def sound(number: int) -> bytes:
-    """20 ms of it."""
+    """An audio packet of 20 ms."""
     size = SOUND.rate // 50
     return frame(2, struct.pack(">BBHII", 0x80, 8, number & 0xFFFF, number * size & 0xFFFFFFFF, 99) + b"\xd5" * size)
 
 
 def halves(packet: Packet) -> list[Packet]:
-    """A slice in two fragments (FU-A)."""
+    """Return a slice in two fragments (FU-A)."""
     indicator, kind, at = packet.payload[0] & 0xE0 | 28, packet.payload[0] & 31, len(packet.payload) // 2
     first, last = bytes((indicator, 0x80 | kind)), bytes((indicator, 0x40 | kind))
     pieces = [(first + packet.payload[1:at], False), (last + packet.payload[at:], True)]
@@ -59,13 +59,13 @@ def test_a_bye_ends_the_session_at_once(form: str, channel: int, half: bool, fas
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("half", [False, True])
 def test_sound_goes_on_where_no_picture_comes(fast: bool, half: bool) -> None:
-    """Longer than what may wait of a stream, in bytes; a picture whose first half came goes on in the end."""
+    """More audio than the leftover buffer could hold; a half received picture is completed at the end."""
     made = FedSession(fast=fast, audio=SOUND, stall=20.0)
     begin, end = halves(PACKETS[-1])
     made.play(PACKETS[:-1])
     for tick in range(48):
         data = b"".join(sound(tick * 10 + i) for i in range(10))
-        made.tick(data[:-100] if tick == 0 else b"")  # a packet of sound goes on in the next tick
+        made.tick(data[:-100] if tick == 0 else b"")  # an audio packet continues in the next tick
         made.tick((data[-100:] if tick == 0 else data) + (begin.framed() if half and tick == 3 else b""))
         assert len(made.session._leftover) < 5000
     made.tick((b"" if half else begin.framed()) + sound(480) + end.framed())

@@ -1,4 +1,4 @@
-"""Cameras whose sequence numbers restart, mean nothing, or count the packets of all tracks (nvr.media.packet_numbers)."""
+"""Cameras whose sequence numbers restart, are meaningless, or are shared by all tracks (nvr.media.packet_numbers)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def played(packets: list[Packet], fast: bool, audio: AudioTrack | None = None) -
 
 
 def number_in_gop(packets: list[Packet]) -> list[Packet]:
-    """Counted anew at every keyframe, as an encoder does that is started again for each."""
+    """Restart the numbers at every keyframe, like an encoder that is restarted for each GOP."""
     found, number, gop = list[Packet](), 0, -1
     for p in packets:
         if (p.ts - 1000) // STEP // GOP != gop:
@@ -46,7 +46,7 @@ def number_in_gop(packets: list[Packet]) -> list[Packet]:
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("params", ["", "bframes=2:b-adapt=0"])
 def test_numbers_that_start_over_under_the_same_source(fast: bool, params: str) -> None:
-    """They fall a few behind: no packet came twice, for none had so late a timestamp."""
+    """The numbers fall back by a few, but no packet is a duplicate, because its timestamp is newer than all others."""
     made = played(number_in_gop(pictures(params)), fast)
     counters = made.recording.counters
     assert (
@@ -66,14 +66,14 @@ STRANGE: dict[str, Callable[[int], int]] = {
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("kind", STRANGE)
 def test_numbers_that_never_follow_each_other_are_not_looked_at(kind: str, fast: bool) -> None:
-    """The stream is recorded from the second keyframe behind MAX_STRANGE packets on."""
+    """The stream is recorded from the second keyframe after MAX_STRANGE packets."""
     made = played([replace(p, seq=STRANGE[kind](i)) for i, p in enumerate(pictures())], fast)
     assert made.recording.counters.frames >= COUNT - 2 * GOP
     assert sum(s.frames for s in made.recording.archive.segments) == made.recording.counters.frames
 
 
 def test_loss_is_no_strange_number() -> None:
-    """Half of all packets are missing, at random places: those that came in order prove that numbers mean something."""
+    """Half of all packets are missing at random places; the packets in order prove that the numbers are meaningful."""
     numbers = PacketNumbers()
     expected = 0
     for i in range(1000):
@@ -113,7 +113,7 @@ def test_numbers_that_follow_each_other_again_are_looked_at() -> None:
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("copies", [0, 2])
 def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, fast: bool) -> None:
-    """One is lost, or comes twice, now and then; whole batches in order lie between: each is judged, and counted."""
+    """Now and then one packet is lost or duplicated, with whole batches in order in between: each one is counted."""
     count = (MAX_STRANGE + 10) * 5
     sent = packetise(encode("h264", "64x48", count, 5 * count), "h264", Style(size=60_000))
     odd = {i for i, p in enumerate(sent) if p.marker and (p.ts - 1000) // STEP % 5 == 3}
@@ -125,7 +125,7 @@ def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, fast: bool) -
 
 
 def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
-    """A packet that comes twice between two batches, which hand over whole pictures without any packet in order between."""
+    """A duplicate arrives between two batches, which pass whole pictures on without calling `in_order`."""
     made = FedSession(fast=True)
     made.play(pictures(), 2.0)
     assembler = made.session._assembler
@@ -133,7 +133,7 @@ def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
     nothing = IoVec(memoryview(b""), 0, np.zeros((0, 2), np.uint64))
     for _ in range(2 * MAX_STRANGE):
         seq, ts = assembler.next_seq, assembler.rtp_time
-        assert not assembler._follows((seq - 1) & 0xFFFF, ts)  # it came before
+        assert not assembler._follows((seq - 1) & 0xFFFF, ts)  # a duplicate
         assembler.extend([ts + STEP], [STEP], [4], False, nothing, 1, (seq + 1) & 0xFFFF)
     assert made.recording.counters.duplicate_packets == 2 * MAX_STRANGE
     assert made.recording.counters.unordered_packets == 0
@@ -151,7 +151,7 @@ def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytes
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("one_source", [False, True])
 def test_one_count_for_the_packets_of_pictures_and_sound(fast: bool, one_source: bool) -> None:
-    """Nothing is missing where the sound had the number; at most the first GOP is given for finding out."""
+    """Nothing is missing where an audio packet had the number; finding this out costs at most the first GOP."""
     track = AudioTrack("pcma", 8, "", 8000, 1)
     own, voice = pictures(), sound(300, first_ts=0)
     both = [((p.ts - 1000) / 90_000, p) for p in own] + [((p.ts & 0xFFFFFFFF) / 8000, p) for p in voice]

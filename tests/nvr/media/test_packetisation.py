@@ -1,4 +1,4 @@
-"""Whatever way a camera puts its pictures into packets, the same samples come out (nvr.media.picture_builder, nvr.media.rtp_payload)."""
+"""Any packetisation of the pictures yields the same samples (nvr.media.picture_builder, nvr.media.rtp_payload)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ VENDOR = {
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("fragmented", [False, True])
 def test_vendor_units_are_skipped_and_counted(codec: str, fragmented: bool) -> None:
-    """Alone, and as the type inside fragments (types that are forms of payloads only there)."""
+    """Alone, and as the type inside fragments; types that are payload forms occur only there."""
     packets, count = [], 0
     for i, unit in enumerate(pictures(codec)):
         ts = 1000 + i * STEP
@@ -176,10 +176,10 @@ def test_a_packet_sent_twice_harms_nothing(codec: str) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("markers", ["last", "slice", "never"])
 def test_what_loss_costs(codec: str, markers: str) -> None:
-    """Any one packet lost: the pictures around it at most, or the GOP of a keyframe; nothing damaged is kept."""
+    """One lost packet costs at most the pictures around it, or the GOP of a keyframe; no damaged picture is kept."""
     packets = packetise(pictures(codec), codec, Style(markers))
     good = [slices_in(data, codec) for data in expected(codec)]
-    for lost in range(0, len(packets) - 1, 3):  # nobody misses the very last one
+    for lost in range(0, len(packets) - 1, 3):  # the loss of the very last packet cannot be detected
         found, counters = recorded([*packets[:lost], *packets[lost + 1 :]], codec)
         kept = [slices_in(data, codec) for data in found]
         assert set(kept) <= set(good) and len(kept) == len(set(kept))
@@ -223,7 +223,7 @@ def test_the_same_samples_come_out_of_any_packetisation(
 
 @pytest.mark.parametrize(("markers", "silent"), [("last", 2), ("never", 3)])
 def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(markers: str, silent: int) -> None:
-    """Of sparse pictures nobody waits for the next; while its next packet comes, slowly, no picture is complete."""
+    """A sparse picture does not wait for the next one; while its next packet arrives slowly, it is not complete."""
     packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
     runs: list[FragmentSamples] = []
     assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
@@ -262,7 +262,7 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
 
 
 def test_what_waits_for_a_picture_is_bounded() -> None:
-    """Changed PPS that no whole picture uses, and SEI without end: neither memory nor time grows with them."""
+    """Changed PPS that no complete picture uses, and endless SEI: memory and time stay bounded."""
     sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
     assembler = Depacketizer("h264", sets, StreamCounters(), lambda _: None)
     builder = assembler._builder

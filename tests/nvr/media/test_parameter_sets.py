@@ -1,4 +1,4 @@
-"""Parameter sets by their real ids: every file decodes on its own, whatever the camera changes and how often."""
+"""Parameter sets by id: every file decodes on its own, whatever the camera changes and how often."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.nvr.camera_streams import (
     slices_of,
 )
 
-VARIANTS = {  # size, encoder's options, picture
+VARIANTS = {  # size, encoder options, picture source
     "h264": {
         "day": ("128x96", "", "testsrc2"),
         "night": ("128x96", "cabac=1:8x8dct=0:ref=2", "testsrc"),
@@ -60,7 +60,7 @@ def variant(codec: str, name: str) -> list[Unit]:
 
 @cache
 def wanted(codec: str, name: str) -> tuple[list[str], str]:
-    """What ffmpeg decodes of a variant alone, without complaint."""
+    """What ffmpeg decodes of a variant alone, and no error message."""
     return reference(variant(codec, name), codec), ""
 
 
@@ -86,7 +86,7 @@ def test_every_file_decodes_on_its_own_after_any_change(codec: str, names: list[
 
 
 def test_two_sets_that_take_turns_without_being_sent_again() -> None:
-    """Day and night under their own ids, both known from the start: only the slices say which one they use."""
+    """Day and night sets have their own ids and are known from the start: only the slices say which one is used."""
     first, second = variant("h264", "day"), variant("h264", "same_size_other_ids")
     bare = [[[n for n in unit if n not in sets_of(unit, "h264")] for unit in part] for part in (first, second)]
     parts = [bare[i % 2] for i in range(3)]
@@ -98,7 +98,7 @@ def test_two_sets_that_take_turns_without_being_sent_again() -> None:
 
 
 def test_a_picture_parameter_set_that_changes_inside_a_gop() -> None:
-    """The head of a file cannot say it: it goes into the sample, and the next keyframe takes it back."""
+    """The file's head cannot contain it: it goes into the sample, and the next keyframe restores the original set."""
     first, second = variant("h264", "cavlc"), variant("h264", "cavlc")
     changed = sets("cabac")[1]
     units = [list(unit) for unit in (*first, *second)]
@@ -112,7 +112,10 @@ def test_a_picture_parameter_set_that_changes_inside_a_gop() -> None:
     assert len(files(runs)) == 1
 
 
-SDP = "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\n"
+SDP = (
+    "v=0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    "a=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\n"
+)
 
 
 def encoded(*nals: bytes) -> str:

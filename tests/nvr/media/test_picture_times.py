@@ -1,4 +1,4 @@
-"""RTP timestamps to places on a stream's own time line."""
+"""RTP timestamps to times on a stream's own time line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_step_is_no_b_frame(by: int) -> None:
 
 
 def test_half_a_second_back_between_two_pictures_is_no_b_frame() -> None:
-    """At 5 a second, the new times lie between the old ones."""
+    """At 5 pictures a second, the new times lie between the old ones."""
     times = PictureTimes()
     advance(times, *(1000 + i * 18_000 for i in range(20)))
     assert advance(times, 1000 + 20 * 18_000 - 45_000) == [False]

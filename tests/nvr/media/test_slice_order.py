@@ -1,4 +1,4 @@
-"""Slices of a picture in any order (H.264 Baseline, ASO): the timestamp says what belongs together, one picture is one sample."""
+"""Arbitrary slice order (H.264 Baseline, ASO): the timestamp delimits pictures, and one picture is one sample."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_picture_that_lost_a_slice_is_no_sample_in_any_order(gone: int) -> Non
 
 
 def test_a_picture_without_its_first_slice_is_no_sample() -> None:
-    """Nothing is missing by the numbers: the camera never sent it."""
+    """No packet is missing: the camera never sent the first slice."""
     units = encode("h264", params="slices=4")
     bare = [u if i != 6 else [n for n in u if n is not slices_of(u, "h264")[0]] for i, u in enumerate(units)]
     runs, counters = assemble(packets_of(bare, "last"), "h264")

@@ -1,4 +1,4 @@
-"""When another source has taken over (nvr.media.ssrc): one rule, for pictures and for sound."""
+"""Source selection by SSRC (nvr.media.ssrc): one rule for video and audio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOUNDS = SourceBounds(timestamps=50, packets=100, bytes=10_000)
 
 
 class Listener:
-    """Ours has been heard; what comes from others is judged."""
+    """Packets of our source were received; packets of another source are judged."""
 
     def __init__(self, stated: int = -1, bounds: SourceBounds = BOUNDS) -> None:
         self.choice = SourceChoice(bounds, stated)
@@ -38,7 +38,7 @@ class Listener:
 
 
 def first(found: Sequence[bool | None]) -> int:
-    """Which packet decided."""
+    """Index of the packet that decided."""
     return next(i for i, one in enumerate(found) if one is not None)
 
 
@@ -58,7 +58,7 @@ def test_a_packet_of_ours_ends_it() -> None:
     assert [heard.hear(i, 160 * i) for i in range(49, 98)] == [None] * 49
     assert heard.hear(99, 160 * 99) is True
     candidate = heard.choice.candidate
-    assert candidate is not None and heard.choice.switch(candidate)  # it had sent beside ours: another stream
+    assert candidate is not None and heard.choice.switch(candidate)  # it sent in parallel with ours: another stream
 
 
 def test_two_timestamps_however_far_apart_are_no_source() -> None:
@@ -78,7 +78,7 @@ def test_what_jumps_is_no_source_and_what_comes_twice_is_one() -> None:
 
 @pytest.mark.parametrize(("ts", "taken"), [(0, False), (1, True)])
 def test_where_the_bounds_are_reached_a_source_sends_something(ts: int, taken: bool) -> None:
-    """Garbage under one timestamp is given up; small steps are a source whose clock stands nearly still."""
+    """Garbage with one timestamp is given up; small steps are a source whose clock nearly stands still."""
     heard = Listener()
     found = [heard.hear(i, ts * i, size=500) for i in range(30)]
     assert found[first(found)] is taken and first(found) == 20
@@ -100,12 +100,12 @@ def test_the_announced_source_is_believed_once() -> None:
     heard.choice.switch(heard.choice.candidate)
     heard.choice.switch(heard.choice.other(OWN, 5)[0])
     assert heard.hear(2, 160) is None
-    ours = Listener(stated=OWN)  # announced, and heard first
+    ours = Listener(stated=OWN)  # announced, and received first
     assert ours.hear(1, 0) is None
 
 
 def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
-    """Ours never gives a picture that can be used, and so does not end the other source either."""
+    """Our source never sends a usable picture, and therefore does not end the other source either."""
     channel = test_foreign_packets.Channel("h264")
     deltas = test_foreign_packets.stream("h264", first=1, count=3)
     other = test_foreign_packets.stream("h264", test_foreign_packets.NEW, first=1, count=1)[0]
@@ -121,12 +121,12 @@ def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
         kept = max(kept, len(candidate.packets) if candidate is not None else 0)
     assert 1 < kept <= rtp.BOUNDS.packets + 1 and not channel.receiver.has_rival
     assert channel.counters.foreign_packets == 200_001
-    assert channel.take(test_foreign_packets.stream("h264"))  # and the stream is recorded
+    assert channel.take(test_foreign_packets.stream("h264"))  # afterwards the stream is recorded
 
 
 @pytest.mark.parametrize("copies", [1, 2])
 def test_pictures_and_sound_follow_a_source_alike(copies: int) -> None:
-    """Each packet of the new source may come twice."""
+    """Each packet of the new source may be sent twice."""
 
     def repeated(packets: list[Packet]) -> list[Packet]:
         return [p for p in packets for _ in range(copies)]

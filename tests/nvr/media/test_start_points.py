@@ -1,4 +1,4 @@
-"""Streams without keyframes: recorded from their recovery points, after a keyframe was waited for (nvr.media.start_points)."""
+"""Streams without keyframes are recorded from recovery points, after waiting for a keyframe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GOP = 25
 
 
 def refreshed(seconds: int = 22, first: int = 1) -> list[Unit]:
-    """Pictures of an encoder with gradual refresh, a second a cycle, without its first, which is its only IDR."""
+    """Pictures of an encoder with gradual refresh, one cycle a second, without the first one, its only IDR."""
     units = encode("h264", "64x48", (seconds + 1) * 25, GOP, "intra-refresh=1")
     return [sets_of(units[0], "h264") + units[first], *units[first + 1 :]]
 
@@ -43,13 +43,13 @@ def test_a_stream_with_recovery_points_only_is_recorded_and_decodes() -> None:
         pictures, complaint = decoded(file)
         assert complaint == ""
         frames = made.recording.archive.segments[number].frames
-        assert frames - GOP <= len(pictures) <= frames  # what comes before the refresh is complete is not shown
+        assert frames - GOP <= len(pictures) <= frames  # pictures before the end of the refresh are not output
     pictures, _ = decoded(files[-1])
     assert pictures[-GOP:] == wanted[-GOP:]
 
 
 def test_a_keyframe_that_comes_in_time_changes_nothing() -> None:
-    """The camera answers the request for a keyframe within the patience; the stream has recovery points, too."""
+    """The camera answers the keyframe request within the patience; the stream has recovery points as well."""
     units = refreshed(8)
     asked = encode("h264", "64x48", 75, GOP, "intra-refresh=1")
     made = FedSession()
@@ -62,7 +62,7 @@ def test_a_keyframe_that_comes_in_time_changes_nothing() -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_intra_pictures_and_repeated_sets_are_the_last_resort(codec: str) -> None:
-    """H.264: intra pictures that are no IDR, without a word. H.265: a refresh that only repeated sets announce."""
+    """H.264: unannounced intra pictures that are not IDR. H.265: a refresh announced only by repeated sets."""
     params = "bframes=1:b-adapt=0:open-gop=1" if codec == "h264" else "intra-refresh=1"
     units = [[n for n in u if n[:1] != b"\x06"] for u in encode(codec, "64x48", 26 * 25, GOP, params)]
     units = [sets_of(units[0], codec) + units[1], *units[2:]]
@@ -86,7 +86,7 @@ def test_the_next_session_of_such_a_stream_begins_sooner() -> None:
 
 
 def test_a_file_of_a_stream_whose_only_keyframe_is_its_first_is_cut_all_the_same() -> None:
-    """Integers for time: after two minutes recovery points are looked for, for a minute; then not for ten."""
+    """With integers for time: after two minutes recovery points are searched for a minute, then not for ten."""
     counters = StreamCounters()
     watch = StartPoints(0.0, counters)
     counters.keyframes = 1

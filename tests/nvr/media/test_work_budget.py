@@ -1,4 +1,4 @@
-"""One camera's bytes never take the time of the others (nvr.media.work_budget)."""
+"""One camera's data never takes the CPU time of the others (nvr.media.work_budget)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.nvr.fed_session import ARENA, FedSession, written
 @settings(max_examples=60, deadline=None)
 @given(st.floats(1e-9, 1e-5), st.integers(10_000, 20_000_000))
 def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float, rate: int) -> None:
-    """Seconds of a made-up clock; `rate` bytes a second come, each costs `cost` seconds."""
+    """Simulated time: `rate` bytes a second arrive, each costs `cost` seconds."""
     budget, now, spent, waiting, read, longest = WorkBudget(0.0), 0.0, 0.0, 0, 0, 0.0
     for _ in range(500):
         now += 2 * POLL_INTERVAL_S
@@ -49,14 +49,13 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
     if rate * cost < CPU_SHARE / 2 and rate * 2 * POLL_INTERVAL_S < 4 * READ_BYTES:
         assert waiting == 0 and budget.room == (READ_BYTES if cost * READ_BYTES <= MAX_READING_S else budget.room)
     else:
-        most = min(
-            CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost
-        )  # four reads a turn, however cheap they are
-        assert read * cost >= most * 0.7  # and what is its share it gets
+        # At most four reads per round, even if they are cheap.
+        most = min(CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost)
+        assert read * cost >= most * 0.7  # it gets its share
 
 
 def test_an_ordinary_stream_is_never_held_back() -> None:
-    """A busy one on a slow machine: 16 Mb/s, 10 µs a packet."""
+    """A busy stream on a slow machine: 16 Mb/s, 10 µs a packet."""
     budget = WorkBudget(0.0)
     for i in range(1000):
         assert budget.is_open(i * 2 * POLL_INTERVAL_S) and budget.room == min(READ_BYTES, FIRST_READ_BYTES << i)
@@ -66,7 +65,7 @@ def test_an_ordinary_stream_is_never_held_back() -> None:
 def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every byte of the hostile one costs 2 µs, as slices of four bytes do; the time is made up."""
+    """Every byte of the hostile camera costs 2 µs of simulated time, as slices of four bytes do."""
     used = {"hostile": 0.0, "good": 0.0}
     monkeypatch.setattr(poll_loop, "cpu_time", lambda: sum(used.values()))
     packets = packetise(encode("h264", "64x48", 100, 25), "h264", Style())
@@ -104,7 +103,7 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
 
 
 def test_tiny_packets_do_not_hold_up_the_fast_way() -> None:
-    """The regions go in lock-step: one with thousands of frames leaves, the others stay."""
+    """The regions go in lock step: a region with thousands of frames leaves the batch, the others stay."""
     packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
     good, hostile = FedSession(), FedSession()
     for made in (good, hostile):
@@ -136,7 +135,7 @@ def test_steps_that_only_one_camera_needs_are_its_own(frames: list[int]) -> None
 
 
 def test_a_thousand_tiny_frames_among_many_cameras_are_paid_by_who_sends_them() -> None:
-    """It has a small part of the frames and causes most of the steps: three quarters of the time in which frames are found."""
+    """It has few of the frames but causes most of the steps: three quarters of the time for finding frames."""
     packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
     made = [FedSession() for _ in range(41)]
     for one in made:
@@ -156,7 +155,7 @@ def test_a_thousand_tiny_frames_among_many_cameras_are_paid_by_who_sends_them() 
     took = time.thread_time() - began
     cost = [r.seconds for r in regions]
     assert 0.5 * took < sum(cost) <= took
-    assert cost[-1] > 0.3 * took and cost[-1] > 10 * max(cost[:-1])  # by its frames it would have been a fifth
+    assert cost[-1] > 0.3 * took and cost[-1] > 10 * max(cost[:-1])  # by its frames it would be a fifth
 
 
 def flooded(packets: list[Packet], audio: AudioTrack | None = None) -> FedSession:
@@ -190,7 +189,7 @@ def long_sei(_made: FedSession, last: Packet) -> bytes:
 
 @pytest.mark.parametrize("flood", [rtcp_flood, sound_flood, short_pictures, long_sei])
 def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[FedSession, Packet], bytes]) -> None:
-    """Good pictures at first, then a second of what costs much."""
+    """Good pictures first, then a second of expensive data."""
     packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
     made = flooded(packets, AudioTrack("pcma", 8, "", 8000, 1))
     assert made.recording.counters.frames >= 49
@@ -203,7 +202,7 @@ def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[F
 
 
 def test_a_new_session_does_not_forget_what_the_stream_costs() -> None:
-    """The first reading is small, whatever lies there; a session that begins anew begins where the last one ended."""
+    """The first read is small, whatever the socket holds; a new session continues where the last one ended."""
     budget = WorkBudget(0.0)
     first = FedSession(budget=budget)
     assert first.session.room == FIRST_READ_BYTES

@@ -1,5 +1,8 @@
-"""Recorded + gaps = elapsed, over the lives of a recorder: reconnections, kills with facts that were not written yet, restarts,
-steps of the station's clock. Integers, no threads, no files, no database."""
+"""Recorded time plus gaps equals elapsed time over the lives of a recorder.
+
+Includes reconnects, kills with facts that were not written yet, restarts, and steps of the station's clock. Integers;
+no threads, no files, no database.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ FRAGMENT_US = 400_000
 
 @dataclass
 class Facts:
-    """The archive's rows, and the facts on their way to them."""
+    """The archive's rows, and the facts waiting to become rows."""
 
     segments: dict[int, Segment] = field(default_factory=dict)
     gaps: list[GapFact] = field(default_factory=list)
@@ -60,7 +63,7 @@ class Facts:
         self.waiting.append(end)
 
     def stepped(self, step: ClockStep) -> None:
-        """As nvr.refiling.refiling does it."""
+        """Do what nvr.refiling.refiling does."""
 
         def move() -> None:
             for gap in self.gaps:
@@ -89,7 +92,7 @@ class Station:
         self.correction_us = 0
         self.step, self.gop = round(S / fps), gop
         self.rows = Facts()
-        self.written: dict[int, list[int]] = {}  # files on disk: where they end, fragment by fragment
+        self.written: dict[int, list[int]] = {}  # files on disk by start: end time of each fragment
         self.playing = False
         self.start()
 
@@ -101,7 +104,7 @@ class Station:
         return self.now + self.correction_us
 
     def start(self) -> None:
-        """A new recorder, behind recovery."""
+        """Start a new recorder after recovery."""
         spans = [(s.start_us, s.end_us) for s in self.rows.segments.values()]
         told = covered(
             [e for _, e in spans] + [g.end_us for g in self.rows.gaps if g.end_us is not None],
@@ -122,7 +125,7 @@ class Station:
         self.written.setdefault(of.start_us, []).append(end)
 
     def recover(self) -> None:
-        """By the rules of nvr.archive.recovery."""
+        """Recover by the rules of nvr.archive.recovery."""
         mended = []
         for start, ends in self.written.items():
             if start not in self.rows.segments and ends:
@@ -159,7 +162,7 @@ class Station:
         self.now += ms * 1000
 
     def kill(self, told: int, lost: int, down_ms: int) -> None:
-        """`told` of the facts that wait were written, the last `lost` fragments were not."""
+        """Kill the recorder: only `told` of the waiting facts were written, the last `lost` fragments were not."""
         self.rows.flush(told)
         self.rows.waiting.clear()
         newest = max(self.written, default=None)
@@ -183,7 +186,7 @@ class Station:
         self.sink.clock_stepped(by_us)
 
     def finish(self) -> tuple[float, float]:
-        """Seconds that are nowhere, and seconds that are told twice."""
+        """Return (seconds in no segment or gap, seconds counted twice)."""
         self.sink.end_session()
         if not self.sink.in_gap:
             self.sink.start_gap("unreachable", "", self.wall)
@@ -308,7 +311,7 @@ def test_between_events_a_stream_that_came_back_is_not_called_unreachable() -> N
 
 
 async def test_the_ffmpeg_engine_tells_gaps_in_wall_time() -> None:
-    """Behind a step of the station's clock its steady time is another."""
+    """After a step of the station's clock, steady time and wall time differ."""
     made = Recording()
     made.sink.clock.correction_us = 86_400 * S
     made.sink.start_gap("unreachable", "", ORIGIN_US + 86_400 * S)

@@ -1,4 +1,4 @@
-"""`engine: auto` against a camera that refuses the native engine what it gives ffmpeg."""
+"""`engine: auto` with a camera that refuses the native engine but serves ffmpeg."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
         await eventually(lambda: state.counters.frames > 5, 15)
         assert state.engine == "ffmpeg" and state.fell_back_at is not None
     segments = await segments_of(database)
-    assert segments and not any(s.open for s in segments)  # stopped in the middle of ffmpeg's trial
+    assert segments and not any(s.open for s in segments)  # stopped during ffmpeg's trial
     async with database.reading() as session:
         told = [e.data for e in await session.scalars(select(Event).where(Event.kind == "stream.fell_back"))]
     assert len(told) == 1 and "SETUP was answered with 500" in told[0]["why"] and told[0]["native_percent"] == 0
@@ -48,7 +48,7 @@ SSRC = 0x4D574E47  # of the virtual cameras
 async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
     seconds: float, kept: str, clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The camera ends each of the native engine's sessions after so long; ffmpeg needs a while to begin."""
+    """The camera ends each of the native engine's sessions after `seconds`; ffmpeg needs a while to begin."""
     monkeypatch.setattr(recorder, "RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))
     monkeypatch.setattr(recorder, "TRIAL_S", 1.2 if kept == "native" else 4.0)
     goodbye = b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, SSRC)

@@ -1,4 +1,4 @@
-"""The ffmpeg engine against cameras that refuse, decline and speak: each refusal is judged as the native engine judges it."""
+"""The ffmpeg engine against cameras that refuse or decline requests; it judges refusals like the native engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
 
 
 class Sink:
-    """Takes what the engine hands on; nothing is written."""
+    """Stores what the engine passes on; nothing is written."""
 
     def __init__(self) -> None:
         self.runs: list[object] = []
@@ -61,7 +61,7 @@ async def error_of(url: str, login: tuple[str, str] | None = LOGIN, engine: Ffmp
 
 
 async def recorded(url: str, login: tuple[str, str] | None = LOGIN) -> None:
-    """Until some pictures are there."""
+    """Record until some pictures have arrived."""
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
     recording = spawn(engine.record(StreamSpec("c/main", url, login), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
     await eventually(lambda: sink.runs or recording.done(), 15)
@@ -70,7 +70,7 @@ async def recorded(url: str, login: tuple[str, str] | None = LOGIN) -> None:
 
 
 def reading(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ffmpeg reads there instead of from a camera."""
+    """Make ffmpeg read from this address instead of from a camera."""
 
     @asynccontextmanager
     async def relay(_url: str, _login: object) -> AsyncIterator[SimpleNamespace]:
@@ -119,7 +119,7 @@ async def test_options_that_ffmpeg_cannot_do_without_is_told(status: str, said: 
 
 
 async def test_a_nonce_for_each_request_bars_nobody(clip: LoopClip) -> None:
-    """By itself ffmpeg gives up over it."""
+    """ffmpeg on its own gives up on such cameras."""
     nonces = iter(f"n{i}" for i in range(100))
     valid = [""]
 
@@ -245,9 +245,12 @@ def test_no_secret_is_on_the_command_line() -> None:
 
 
 async def test_a_flood_of_words_does_not_stop_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """More than a pipe holds, before and after the refusal."""
+    """More output than a pipe holds, before the refusal."""
     noisy = tmp_path / "ffmpeg"
-    text = '#!/bin/sh\nyes "[rtsp @ 0x1] noise" | head -c 300000 >&2\necho "[rtsp @ 0x1] method DESCRIBE failed: 404 No" >&2\n'
+    text = (
+        '#!/bin/sh\nyes "[rtsp @ 0x1] noise" | head -c 300000 >&2\n'
+        'echo "[rtsp @ 0x1] method DESCRIBE failed: 404 No" >&2\n'
+    )
     await asyncio.to_thread(noisy.write_text, text)
     await asyncio.to_thread(noisy.chmod, 0o755)
     monkeypatch.setattr("nvr.recorder.ffmpeg_engine.command", lambda *_, **__: [str(noisy)])
@@ -257,7 +260,7 @@ async def test_a_flood_of_words_does_not_stop_ffmpeg(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.soak
 async def test_a_first_keyframe_is_waited_for(clip: LoopClip, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures without one show that the camera lives; nothing is recorded before it, and everything behind it."""
+    """Pictures before a keyframe show that the camera is alive; recording begins at the first keyframe."""
     monkeypatch.setattr("nvr.recorder.ffmpeg_engine.FIRST_PICTURE_SECONDS", 7.0)
     film = sparse(clip, round(12 * clip.fps))
     engine, sink, asked = FfmpegEngine(StationClock(SystemClock()), 0.4, 1.0, lambda: None), Sink(), list[str]()

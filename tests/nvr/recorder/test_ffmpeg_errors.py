@@ -1,4 +1,4 @@
-"""ffmpeg's last words: what it says is parsed, what merely looks like it is not."""
+"""ffmpeg's standard error: its own messages are parsed, text that only looks like them is not."""
 
 from __future__ import annotations
 
@@ -61,13 +61,14 @@ SAID = [
     ("", ConnectionLost),
     (OPEN + "pipe:0: Invalid data found when processing input\n", ProtocolError),
     ("[h264 @ 0x1] error while decoding MB 401 403\npipe:0: Invalid data found when processing input\n", ProtocolError),
-    # Where the method is not told: 5.1, and 6.1 to 7.
+    # Messages without the method: ffmpeg 5.1, and 6.1 to 7.
     ("pipe:0: Server returned 401 Unauthorized (authorization failed)\n", CameraRefused),
     ("Server returned 401 Unauthorized\n", CameraRefused),
     ("401 Unauthorized\n", CameraRefused),
     ("rtsp://10.0.0.1/a: Server returned 403 Forbidden (access denied)\n", CameraRefused),
     (
-        "[in#0 @ 0x5f] Error opening input: Server returned 401 Unauthorized (authorization failed)\nError opening input file pipe:0.\n"
+        "[in#0 @ 0x5f] Error opening input: Server returned 401 Unauthorized (authorization failed)\n"
+        "Error opening input file pipe:0.\n"
         "Error opening input files: Server returned 401 Unauthorized (authorization failed)\n",
         CameraRefused,
     ),
@@ -79,7 +80,7 @@ SAID = [
     ("Error opening input files: Server returned 4XX Client Error, but not one of 40{0,1,3,4}\n", CameraDeclined),
     ("pipe:0: Server returned 5XX Server Error reply\n", CameraDeclined),
     ("Error opening input files: Server returned 429 Too Many Requests\n", CameraDeclined),
-    # The same words elsewhere mean nothing.
+    # The same words in other places mean nothing.
     (
         "[concat @ 0x5] Impossible to open 'rtsp://10.0.0.1/: Server returned 401 Unauthorized'\npipe:0: End of file\n",
         ConnectionLost,

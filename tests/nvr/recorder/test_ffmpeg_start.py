@@ -1,4 +1,4 @@
-"""What ffmpeg read while it probed is recorded when it was taken, not when ffmpeg gave it."""
+"""Pictures that ffmpeg read during its analysis are recorded at their capture time, not at their output time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras whose keyframes are far apart: waited for, asked for, recorded in full behind the first, never reconnected."""
+"""Long keyframe intervals: wait for a keyframe, request it, record everything after it, never reconnect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OFFERS = "a=rtcp-fb:96 nack pli\r\na=control:trackID=0"
 
 
 def sparse(clip: LoopClip, pictures: int) -> LoopClip:
-    """The clip's first keyframe, and so many pictures that are none."""
+    """The clip's first keyframe, followed by `pictures` pictures that are not keyframes."""
     deltas = [u for i, u in enumerate(clip.units) if i not in clip.keyframes]
     return LoopClip(clip.codec, clip.fps, [clip.units[0], *(deltas[i % len(deltas)] for i in range(pictures))])
 
@@ -97,7 +97,7 @@ async def test_cameras_are_asked_over_onvif(password: str, clip: LoopClip, datab
 
 
 class Asked(KeyframeRequests):
-    """Says whom it asks, and refuses in the camera's stead."""
+    """Records which cameras are asked, and answers in place of the camera."""
 
     def __init__(self, database: Database, clock: ManualClock) -> None:
         super().__init__(database, clock, cast(Any, None), cast(Any, None))
@@ -132,7 +132,7 @@ async def test_a_camera_that_refused_once_is_asked_again_when_something_changed(
     requests.answer = CameraRefused("the camera refused the credential")
     assert await rounds() == 1  # a wrong password is not repeated
     clock.advance(3601)
-    assert await rounds() == 1  # it may have been starting up
+    assert await rounds() == 1  # it may have been booting
     async with database.session() as session:
         (await session.get_one(Credential, "c")).sealed = "new"
     requests.answer = None

@@ -1,4 +1,4 @@
-"""A keyframe is lost in the middle of a session: what cannot be decoded is told while it lasts, and counted afterwards."""
+"""A keyframe is lost during a session: the undecodable time is shown as a gap at once, and counted afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where ffmpeg is not installed, the station says so and does not blame the camera."""
+"""Where ffmpeg is not installed, the station reports its own fault and does not blame the camera."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_what_the_camera_said_is_kept(recording: Recording, database: Data
         assert "ffmpeg is missing" in state.detail and "does not speak RTSP" in state.detail
         failures = state.failures
         await eventually(lambda: state.failures > failures and state.state == "waiting", 20)
-        assert state.engine == "native"  # a camera that was mended is recorded without ffmpeg
+        assert state.engine == "native"  # a repaired camera is recorded without ffmpeg
         assert "ffmpeg is missing" in state.detail and "does not speak RTSP" in state.detail
     gaps = await rows(database, Gap)
     assert [g.cause for g in gaps] == ["protocol_error", "station_fault"]

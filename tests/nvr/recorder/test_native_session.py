@@ -1,4 +1,4 @@
-"""The native engine against odd but honest cameras: channels, BYE, keep-alive."""
+"""The native engine against unusual but honest cameras: channels, BYE, keep-alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.nvr.conftest import Recording, eventually, segments_of
 from tests.nvr.fed_session import FedSession
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
 
-SSRC = 0x4D574E47  # of the virtual cameras
+SSRC = 0x4D574E47  # used by the virtual cameras
 
 
 def setup_with(transport: str) -> Script:
@@ -33,7 +33,7 @@ def setup_with(transport: str) -> Script:
     ],
 )
 async def test_media_on_whatever_channel(transport: str, channel: int, clip: LoopClip, recording: Recording) -> None:
-    """255: the pair is told the other way round, and the camera sends RTP on the first and RTCP on the second all the same."""
+    """255: the reply states the channels in reverse, but the camera sends RTP on the first and RTCP on the second."""
     async with (
         scripted(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
@@ -57,7 +57,7 @@ async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recordi
     ):
         state = machine.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5)
-        camera.send(bye(SSRC + 1))  # an old session's
+        camera.send(bye(SSRC + 1))  # of an old session
         camera.send(report_and_bye(SSRC + 2))
         await asyncio.sleep(0.6)
         assert state.state == "recording" and state.reconnects == 0
@@ -68,7 +68,7 @@ async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recordi
 
 
 async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, recording: Recording) -> None:
-    """Another method where the camera knows not this one; another nonce where it grew old."""
+    """With another method where the camera does not support the first one."""
 
     def script(request: Request) -> Answer | None:
         if request.method == "SETUP":
@@ -87,7 +87,7 @@ async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, re
 
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 8])
 def test_pictures_that_come_in_bursts_fill_the_time_between(period: int) -> None:
-    """A link, or a camera behind another recorder, that delivers every few seconds what it collected: no gap, no time lost."""
+    """A link or an upstream recorder delivers collected data every few seconds: no gap, no lost time."""
     packets = packetise(encode("h264", "64x48", 500, 25), "h264", Style())
     made = FedSession(stall=60.0)
     for tick in range(1, 5 * 20 + 1):

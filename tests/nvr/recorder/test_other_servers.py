@@ -1,4 +1,4 @@
-"""RTSP servers that nobody here wrote: GStreamer's, over TCP with capped buffers, and over UDP alone."""
+"""Third-party RTSP servers: GStreamer's, over TCP with limited buffers, and over UDP only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ pytestmark = pytest.mark.soak
 @functools.cache
 def _missing() -> str:
     """Why GStreamer's server cannot be started here; empty where it can."""
-    load = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; Gst.init(None); "
+    load = (
+        "import gi; gi.require_version('GstRtspServer', '1.0'); "
+        "from gi.repository import GstRtspServer, Gst; Gst.init(None); "
+    )
     find = f"missing = [e for e in {ELEMENTS} if Gst.ElementFactory.find(e) is None]; raise SystemExit(bool(missing))"
     if (
         not shutil.which(PYTHON)
@@ -44,7 +47,7 @@ def _missing() -> str:
 
 @asynccontextmanager
 async def gstreamer(transport: str, kilobits: int) -> AsyncIterator[str]:
-    """Its address."""
+    """The server's address."""
     if why := await asyncio.to_thread(_missing):
         pytest.skip(why)
     process = await asyncio.create_subprocess_exec(
@@ -86,7 +89,8 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
         rate = c.bytes * 8 / 1e6 / (time.monotonic() - state.since)
         lost = [s.counters.lost_packets for s in machine.streams.values()]
     log.info(
-        "%.1f Mb/s of GStreamer: %d pictures in %.1f s; lost packets %d, damaged units %d, connections %d, lost packets of the others %d",
+        "%.1f Mb/s of GStreamer: %d pictures in %.1f s; lost packets %d, damaged units %d, connections %d, "
+        "lost packets of the others %d",
         rate,
         frames,
         took,

@@ -1,4 +1,4 @@
-"""Recording from real RTSP servers on loopback, by both engines; hostile and failing cameras, disks, databases."""
+"""Recording from real RTSP servers on loopback by both engines; hostile and failing cameras, disks, databases."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_record_and_read_back(
     assert len(segments) >= 2
     assert all(not s.open and s.sha256 != NO_HASH for s in segments)
     for before, after in itertools.pairwise(segments):
-        assert before.end_us == after.start_us  # no seam on the time line
+        assert before.end_us == after.start_us  # the time line is continuous
     for segment in segments:
         seen = await probe(await place_of(database, segment))
         assert seen["codec_name"] == {"h264": "h264", "h265": "hevc"}[codec]
@@ -106,7 +106,7 @@ async def test_a_refused_credential_is_tried_once(clip: LoopClip, recording: Rec
         async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN)) as machine:
             await eventually(lambda: machine.streams["cam/main"].state == "refused")
             await asyncio.sleep(2.5)
-            # A person sets another credential: only then it is tried again.
+            # It is retried only after a person sets another credential.
             mount.faults.clear()
             await machine.want([StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, "native")])
             await eventually(lambda: machine.streams["cam/main"].state == "recording")
@@ -139,12 +139,12 @@ def test_digest_sha256_answers_the_rfc_example() -> None:
         patch.setattr("core.network.authenticator.secrets.token_hex", lambda _: cnonce)
         header = auth.header("GET", "/dir/index.html")
     assert 'response="753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"' in header
-    assert not auth.challenge(offers)  # the same credential again makes no sense
+    assert not auth.challenge(offers)  # the same credential is not sent twice
 
 
 @asynccontextmanager
 async def hostile(answer: bytes | None, *, close: bool) -> AsyncIterator[int]:
-    """A server that gives every connection the same odd answer; its port."""
+    """A server that gives every connection the same odd answer; yields its port."""
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -257,7 +257,7 @@ async def test_packet_loss_is_counted_and_files_stay_good(
         await eventually(lambda: state.counters.frames > frames + 20)
     assert sum(s.lost for s in await segments_of(database)) > 0
     for segment in await segments_of(database):
-        # Pictures that refer to a lost one may not decode; each one that arrived is in the file.
+        # Pictures that refer to a lost one may not decode; each received one is in the file.
         assert int((await probe(await place_of(database, segment), decode=False))["nb_read_packets"]) == segment.frames
 
 
@@ -269,7 +269,7 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
 
     def writev(descriptor: int, parts: Any) -> int:
         if full:
-            os.write(descriptor, iovec.joined(parts)[:100])  # a disk that fills up takes a part
+            os.write(descriptor, iovec.joined(parts)[:100])  # a disk that fills up writes a part
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, parts)
 
@@ -279,7 +279,7 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
         await eventually(lambda: state.counters.frames >= 25)
         full = True
         await eventually(lambda: state.sink.in_gap)
-        assert state.state == "recording"  # the camera is not to blame and stays connected
+        assert state.state == "recording"  # the camera is not at fault and stays connected
         full = False
         monkeypatch.setattr(state.sink, "_blocked_until_us", 0)
         await eventually(lambda: not state.sink.in_gap, 20)
@@ -328,7 +328,7 @@ async def test_other_streams_are_not_interrupted_by_a_change(
 
 
 async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: Recording, database: Database) -> None:
-    """By a schedule a stream comes and goes every day."""
+    """A schedule starts and stops a stream every day."""
     spec = StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native")
     async with recording(spec) as machine:
         await eventually(lambda: machine.streams["cam/main"].sink.in_gap)

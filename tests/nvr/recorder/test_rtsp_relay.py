@@ -1,4 +1,4 @@
-"""ffmpeg behind its relay: cameras that lead elsewhere, ask for the password in clear, or write replies with two meanings."""
+"""ffmpeg's relay: cameras that redirect elsewhere, request the password in clear, or send ambiguous replies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CURIOUS = 'RTSP/1.0 401 No\r\nCSeq: {cseq}\r\nWWW-Authenticate: Basic realm="x"\
 
 
 def in_clear(requests: list[Request]) -> bool:
-    """Somebody was told the password, as it is or in base64."""
+    """Whether any request contains the password, as it is or in base64."""
     told = [f"{r.url} {r.headers}" for r in requests]
     return any("Basic" in t or LOGIN[1] in t for t in told)
 
@@ -52,7 +52,7 @@ def in_clear(requests: list[Request]) -> bool:
 @pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
 @pytest.mark.parametrize("status", ["301 Moved", "302 Moved", "303 See", "307 Moved"])
 async def test_ffmpeg_is_led_nowhere(clip: LoopClip, login: tuple[str, str] | None, status: str) -> None:
-    """To another host, and to another service of this machine."""
+    """Redirects to another host, and to another service of this machine."""
     async with answering("127.0.0.2", CURIOUS) as (thief, asked):
         for where in (
             f"rtsp://127.0.0.2:{thief}/x",
@@ -73,7 +73,7 @@ async def test_a_redirection_on_the_same_host_is_followed(rtsp_camera: tuple[Mou
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
 async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: LoopClip, method: str) -> None:
-    """OPTIONS is answered here, the description lies on another port of the camera."""
+    """OPTIONS is answered here, the description is on another port of the camera."""
     async with scripted(clip, lambda r: None) as there:
         led = Answer("302 Moved", {"Location": there.url})
         async with scripted(clip, lambda r: led if r.method == method else None) as here:
@@ -83,7 +83,7 @@ async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip:
 
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
 async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: LoopClip, method: str) -> None:
-    """Our question before ffmpeg's saw Digest; ffmpeg by itself answered to Basic."""
+    """Our dialogue saw Digest first; ffmpeg on its own would answer to Basic."""
     asked: list[str] = []
 
     def script(request: Request) -> Answer | None:
@@ -108,7 +108,7 @@ async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopCli
 
 
 async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
-    """While it plays the camera refuses, asks for Basic and leads elsewhere; it is recorded on."""
+    """While playing, the camera refuses, requests Basic and redirects; it is still recorded."""
     answers = [
         Answer("401 No", BASIC),
         Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}),
@@ -145,7 +145,7 @@ HIDDEN = "RTSP/1.0 302 Moved\r\nCSeq: 3\r\nLocation: rtsp://127.0.0.2:{}/x\r\n\r
 
 @pytest.mark.parametrize("place", ["body", "frame", "behind", "field"])
 async def test_a_redirection_in_another_reply_is_none(clip: LoopClip, place: str) -> None:
-    """What one reader takes for a description or a frame is a reply for another."""
+    """Text inside a body or frame that another parser could take for a reply."""
     async with answering("127.0.0.2", CURIOUS) as (thief, asked):
         hidden = HIDDEN.format(thief)
         frame = (b"$\x09" + len(hidden).to_bytes(2, "big")).decode("latin-1") + hidden
@@ -166,7 +166,7 @@ async def test_a_redirection_in_another_reply_is_none(clip: LoopClip, place: str
 
 
 async def test_who_does_not_know_the_path_gets_nothing(clip: LoopClip) -> None:
-    """Everybody on the machine may connect to the loopback."""
+    """Every process on the machine may connect to the loopback interface."""
     async with scripted(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
         port = int(way.address.split(":")[2].split("/")[0])
         for first in (
@@ -191,10 +191,10 @@ async def test_addresses_of_tracks_are_what_ffmpeg_would_make_of_the_camera_s(ur
     async with relay(url, None) as way:
         names = way.addresses
         assert names.camera_s(way.address) == url
-        joint = "" if url.endswith("/") else "/"  # rtsp.c of libavformat puts one between
+        joint = "" if url.endswith("/") else "/"  # libavformat/rtsp.c inserts one
         assert names.camera_s(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
         assert names.camera_s("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
-        # What the camera tells comes back as it was told, whatever ffmpeg puts behind it.
+        # A camera's address is restored exactly, whatever ffmpeg appends to it.
         for told in (url, f"{url}/", "rtsp://u:geheim@h/a/", "rtsp://h/b?password=geheim", f"{url}&password=geheim"):
             name = names.ffmpeg_s(told)
             joint = "" if told.endswith("/") else "/"
@@ -229,7 +229,7 @@ async def test_names_of_a_camera_s_addresses_end() -> None:
 async def test_ffmpeg_hears_no_password_from_an_address(
     clip: LoopClip, monkeypatch: pytest.MonkeyPatch, *, absolute: bool
 ) -> None:
-    """The password lies in the stream's address, and the camera repeats that wherever it can."""
+    """The password is in the stream's address, which the camera repeats wherever it can."""
     heard = bytearray()
     to_ffmpeg = rtsp_relay._Line._to_ffmpeg
 
@@ -265,7 +265,7 @@ async def test_ffmpeg_hears_no_password_from_an_address(
 
 @asynccontextmanager
 async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
-    """The server at `port` over TLS, with a certificate that nobody signed: host:port."""
+    """The server at `port` over TLS, with a self-signed certificate: host:port."""
     key, name = (
         ec.generate_private_key(ec.SECP256R1()),
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")]),
@@ -321,7 +321,7 @@ async def test_over_tls_as_well(clip: LoopClip, tmp_path: Path) -> None:
 
 
 class UdpPlayer(Player):
-    """Sends its media over UDP, and nothing else. `where`: to which it sends."""
+    """Sends its media over UDP only. `where`: the address to which it sends."""
 
     where: tuple[str, int] | None = None
 
@@ -358,7 +358,7 @@ async def test_media_over_udp_comes_to_ffmpeg_from_the_camera(clip: LoopClip) ->
 
 
 async def test_a_camera_that_closes_inside_tls_is_gone(tmp_path: Path) -> None:
-    """What it sent before is read first."""
+    """Data sent before the close is read first."""
 
     async def bye(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"last words")
@@ -374,7 +374,7 @@ async def test_a_camera_that_closes_inside_tls_is_gone(tmp_path: Path) -> None:
 
 
 async def test_last_words_reach_a_camera_inside_tls(tmp_path: Path) -> None:
-    """TEARDOWN is written just before the connection is left; a camera that sends on does not hold us for long."""
+    """TEARDOWN is written just before closing; a camera that keeps sending delays the close only briefly."""
     heard, closed = bytearray(), asyncio.Event()
 
     async def talks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Dead streams and sparse ones, over many sessions: seconds of a made-up clock (nvr.recorder.silence)."""
+"""Dead and sparse streams over many sessions: seconds of simulated time (nvr.recorder.silence)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ STALL = 5.0
 
 
 class Camera:
-    """`apart(t)`: seconds between two pictures at a time, 0: none come. `on_connecting`: so many pictures come at once, quickly."""
+    """A simulated camera.
+
+    `apart(t)`: seconds between two pictures at time t, 0: no pictures. `on_connecting`: number of pictures that arrive
+    quickly after connecting.
+    """
 
     def __init__(
         self, apart: Callable[[float], float], on_connecting: int = 0, answers: bool = False, until: float = 3600.0
@@ -55,7 +59,7 @@ def falls(to: float, at: float = 100.0, back: float = 1e9) -> Callable[[float], 
 @pytest.mark.parametrize("on_connecting", [0, 1, 2])
 @pytest.mark.parametrize("answers", [False, True])
 def test_a_stream_that_becomes_sparse_is_given_up_once_at_most(to: float, on_connecting: int, answers: bool) -> None:
-    """… and three times where connecting brings no picture sooner and they are 45 s apart: until one comes it may be a dead one."""
+    """Three times if connecting yields no early picture and they are 45 s apart: it may be dead until one arrives."""
     made = Camera(falls(to), on_connecting, answers)
     assert len(made.given_up) <= (0 if answers and to < 14 else 1 if on_connecting or to < 45 else 3)
 
@@ -67,7 +71,7 @@ def test_what_one_night_taught_is_known_the_next(to: float) -> None:
 
 
 def waited_for(sessions: list[float]) -> list[int]:
-    """Seconds of silence after which each session is given up; so long pictures come in it."""
+    """Seconds of silence after which each session is given up; `sessions`: how long pictures arrive in each."""
     memory, now, waited = SilenceMemory(), 0.0, []
     for seconds in sessions:
         dog, began, came = Watchdog(now, STALL, memory), now, 0
@@ -83,7 +87,7 @@ def waited_for(sessions: list[float]) -> list[int]:
 
 
 def test_a_camera_that_plays_nothing_after_a_power_cut_is_tried_anew_soon() -> None:
-    """It answers before its encoder runs, and this session never brings a picture: nobody waits 90 s for that."""
+    """It replies before its encoder runs, and this session never yields a picture: the timeout must not be 90 s."""
     waited = waited_for([3600.0, 0.0, 0.0, 0.0, 0.0])
     assert waited[1] <= 16 and waited[2] <= 31 and all(w <= 91 for w in waited)
 
@@ -93,7 +97,7 @@ def test_after_a_picture_a_new_connection_is_waited_for_as_before() -> None:
 
 
 def test_a_stream_that_stops_is_given_up_soon_and_again_soon_after_connecting_helped() -> None:
-    """Each session dies after a minute: connecting anew is what helps, every time."""
+    """Each session dies after a minute, and each reconnect helps."""
 
     def run(answers: bool) -> tuple[list[float], int]:
         memory, now, waited = SilenceMemory(), 0.0, []
@@ -111,9 +115,8 @@ def test_a_stream_that_stops_is_given_up_soon_and_again_soon_after_connecting_he
 
     assert all(w < STALL + 1 for w in run(answers=False)[0])
     signed, _ = run(answers=True)
-    assert signed[0] < 3 * STALL + 1 and all(
-        w < STALL + 1 for w in signed[1:]
-    )  # its signs of life are not believed again
+    # Afterwards its signs of life are ignored.
+    assert signed[0] < 3 * STALL + 1 and all(w < STALL + 1 for w in signed[1:])
 
 
 def test_a_camera_that_plays_for_three_seconds_a_connection_is_not_waited_for_again_and_again() -> None:

@@ -1,4 +1,4 @@
-"""What is believed of a stream: nothing that a dead recorder said, nothing of streams that nobody wants any more."""
+"""Which status of a stream is valid: not that of a dead recorder, nor of streams that are no longer wanted."""
 
 from __future__ import annotations
 

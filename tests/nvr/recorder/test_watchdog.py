@@ -1,4 +1,4 @@
-"""When a stream is given up, and when its camera is asked for a keyframe: seconds of a made-up clock."""
+"""When a stream is given up, and when its camera is asked for a keyframe: seconds of simulated time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLL = 0.4
 def watched(
     arrivals: list[float], until: float, stall: float = 5.0, keyframes: tuple[float, ...] = ()
 ) -> tuple[float, int]:
-    """(when it was given up, or `until`; requests for a keyframe) of a stream whose pictures arrive at these times."""
+    """(time when it was given up, or `until`; keyframe requests) of a stream whose pictures arrive at these times."""
     dog, now, requests = Watchdog(0.0, stall), 0.0, 0
     while now < until:
         now += POLL
@@ -64,7 +64,7 @@ def test_a_keyframe_is_asked_for_while_none_comes() -> None:
     assert watched(pictures, 99.0, keyframes=(1.5,))[1] == 0
     assert watched(pictures, 99.0, keyframes=(40.0,))[1] == 4
     assert watched(pictures, 99.0)[1] == 10
-    assert watched([], 14.0)[1] == 0  # whoever sends nothing is not asked
+    assert watched([], 14.0)[1] == 0  # a camera that sends nothing is not asked
 
 
 def test_a_stream_without_any_keyframe_is_tried_anew_after_a_quarter_of_an_hour() -> None:

@@ -1,4 +1,4 @@
-"""Receive buffers that the kernel caps: such streams are read more often, and lose nothing."""
+"""Receive buffers limited by the kernel: such streams are read more often, and lose nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKET = bytes(1400)
 
 @pytest.fixture
 def _capped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where net.core.rmem_max is small."""
+    """As on a system with a small net.core.rmem_max."""
     monkeypatch.setattr(camera_socket, "MAX_BUFFER", CAP)
     monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)
     monkeypatch.setattr(camera_socket, "_told", set())
@@ -30,7 +30,7 @@ def _capped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
-    """(ours, the camera's): TCP on loopback, the camera's with little room of its own."""
+    """(our socket, the camera's): TCP on loopback, the camera's with a small send buffer."""
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
@@ -50,7 +50,7 @@ async def connected() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
 
 
 async def bursts(theirs: socket.socket, count: int, size: int) -> int:
-    """Send bursts at 40 Mb/s, a packet that finds no room is dropped, as live555 does; returns the packets dropped."""
+    """Send bursts at 40 Mb/s and return the packets dropped; like live555, drop a packet when the socket is full."""
     dropped = 0
     for _ in range(count):
         for k in range(size // len(PACKET)):
@@ -65,7 +65,7 @@ async def bursts(theirs: socket.socket, count: int, size: int) -> int:
 
 
 async def record(reading: ReadSchedule | None, size: int) -> tuple[int, int, ReadSchedule]:
-    """(packets dropped, bytes that came, how it is read at the end) of five bursts, polled every 0.4 s."""
+    """(packets dropped, bytes received, final read schedule) of five bursts, polled every 0.4 s."""
     async with connected() as (ours, theirs):
         sock = CameraSocket(ours)
         if reading is not None:
@@ -90,10 +90,9 @@ async def record(reading: ReadSchedule | None, size: int) -> tuple[int, int, Rea
 async def test_a_capped_buffer_loses_nothing_when_it_is_read_as_it_fills(caplog: pytest.LogCaptureFixture) -> None:
     lost, _, _ = await record(ReadSchedule.EVERY_POLL, 700_000)
     kept, came, last = await record(None, 700_000)
-    assert lost > 100  # the fault that this is about
-    assert (
-        kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is ReadSchedule.ON_ARRIVAL
-    )  # a busy machine loses some
+    assert lost > 100  # the fault under test
+    # A busy machine loses some.
+    assert kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is ReadSchedule.ON_ARRIVAL
     told = [r.getMessage() for r in caplog.records if "net.core.rmem_max" in r.getMessage()]
     assert len(told) == 1 and f"grants {CAP} bytes" in told[0]
 
@@ -127,7 +126,7 @@ async def test_the_kernel_s_grant_is_what_counts() -> None:
 
 @given(st.sampled_from(ReadSchedule), st.integers(0, 1_000_000), st.integers(10_000, 1_000_000))
 def test_readings_settle(reading: ReadSchedule, peak: int, room: int) -> None:
-    """The same stream read the same way ends in one of the ways, not in a circle."""
+    """The same stream settles on one schedule instead of alternating."""
     seen = list[ReadSchedule]()
     for _ in range(6):
         reading = next_reading(reading, peak, room)
@@ -140,7 +139,7 @@ def test_readings_settle(reading: ReadSchedule, peak: int, room: int) -> None:
 
 
 async def test_a_message_is_sent_whole_or_not_at_all() -> None:
-    """A camera that does not read for a while: its socket takes parts, and what follows must not begin in the middle."""
+    """After a pause in which the camera reads nothing, partial sends are completed before the next message."""
     async with connected() as (ours, theirs):
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

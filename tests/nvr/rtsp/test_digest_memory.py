@@ -1,4 +1,4 @@
-"""That a camera's RTSP server offered Digest is kept in its file: neither a restart nor a redirection makes it forgotten."""
+"""That a camera's RTSP server offered Digest is stored and survives restarts and redirects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def nothing_known() -> Iterator[None]:
 
 
 async def registered(database: Database, url: str, *, record: bool = True) -> None:
-    """A camera whose file allows that it is told the password in clear."""
+    """Register a camera whose entry allows a password in clear."""
     async with database.session() as session:
         session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
         session.add(Credential(name="c", username=LOGIN[0], sealed=VAULT.seal(LOGIN[1], "credential:c")))
@@ -53,7 +53,7 @@ async def wanted(database: Database) -> DesiredStreams:
 
 
 async def act(database: Database, **values: object) -> None:
-    """A person acts on the camera's file."""
+    """A person edits the camera's entry."""
     async with database.session() as session:
         await session.execute(update(Camera).values(refused_at=None, **values))
 
@@ -80,7 +80,7 @@ async def test_a_restart_does_not_forget_it(database: Database, recording: Recor
         state = machine.streams["cam/main"]
         await eventually(lambda: "in clear" in state.detail)
         assert asked and b"Basic" not in b"".join(asked)
-        await act(database, rtsp_digest_at=None)  # another device hangs there now, says a person
+        await act(database, rtsp_digest_at=None)  # a person states that another device is there now
         found = await wanted(database)
         await machine.want(found.specs, facts=found.facts)
         await eventually(lambda: b"Authorization: Basic" in b"".join(asked))
@@ -113,7 +113,7 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
 
 
 async def test_a_redirection_does_not_make_it_forgotten() -> None:
-    """The camera spoke Digest, and sends us to another port of its own where Basic is asked for."""
+    """The camera offered Digest, and redirects to another of its ports, which requests Basic."""
     clear = ClearLogin(LOGIN)
     async with answering("127.0.0.1", DIGEST) as (port, _):
         url = f"rtsp://127.0.0.1:{port}/x"
@@ -126,6 +126,6 @@ async def test_a_redirection_does_not_make_it_forgotten() -> None:
         with pytest.raises(ClearPasswordWanted):
             await client.open_session(url, clear)
         assert asked
-        with pytest.raises(ClearPasswordWanted):  # its card's address is another one
+        with pytest.raises(ClearPasswordWanted):  # the address of its SD card recordings differs
             await client.open_session(f"rtsp://127.0.0.1:{other}/card", clear, remembered_as=url)
     assert b"Basic" not in b"".join(asked)

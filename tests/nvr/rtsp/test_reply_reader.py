@@ -1,4 +1,4 @@
-"""What cameras do to RTSP's text: bare line feeds, descriptions counted wrongly, silence at OPTIONS."""
+"""RTSP text as cameras write it: bare line feeds, SDP with a wrong length, no reply to OPTIONS."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nvr.rtsp import interleaved, message_text, reply_reader, rtsp_dialogue
 from nvr.rtsp.client import RtspSession, open_session
 
 SDP = (
-    "v=0\r\ns=村口\r\na=control:*\r\nm=audio 0 RTP/AVP 0\r\na=control:track2\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
-    "a=control:track1\r\n"
+    "v=0\r\ns=村口\r\na=control:*\r\nm=audio 0 RTP/AVP 0\r\na=control:track2\r\n"
+    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n"
 ).encode()
-Answers = dict[str, bytes | None]  # to each method; None: nothing
+Answers = dict[str, bytes | None]  # reply by method; None: no reply
 
 
 def reply(cseq: str, *fields: str, body: bytes = b"") -> bytes:
@@ -39,7 +39,7 @@ def answers(description: Callable[[str], bytes]) -> Callable[[str, str], bytes |
 
 @asynccontextmanager
 async def camera(answer: Callable[[str, str], bytes | None]) -> AsyncIterator[tuple[str, list[str]]]:
-    """(its address, the methods that it was asked). A zero byte in an answer is a pause."""
+    """(address, methods requested). A zero byte in an answer is a pause."""
     asked, talking = list[str](), set[asyncio.Task[None]]()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -108,7 +108,7 @@ async def test_every_head_may_end_in_bare_line_feeds() -> None:
 
 
 async def test_what_follows_a_description_late_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest comes after it was waited for, with the next reply."""
+    """The rest arrives after the timeout, with the next reply."""
     monkeypatch.setattr(reply_reader, "QUIET_SECONDS", 0.05)
     usual = answers(sized(len(SDP) - 1, SDP[:-1]))
     session, _ = await opened(lambda m, cseq: (b"ck1\r\n" if m == "SETUP" else b"") + (usual(m, cseq) or b""))
@@ -133,7 +133,7 @@ async def test_a_camera_silent_at_everything_is_left_soon(monkeypatch: pytest.Mo
         for _ in range(2):
             with pytest.raises(ConnectionLost, match="no answer to DESCRIBE"):
                 await open_session(url, None)
-        assert asked == ["OPTIONS", "DESCRIBE"] * 2  # nothing was learnt from that
+        assert asked == ["OPTIONS", "DESCRIBE"] * 2  # nothing was remembered
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"\r\n\r\n", b"\n\n", b"\r\n\n", b"\n\r\n"]), st.binary(max_size=9))
@@ -147,7 +147,7 @@ def test_the_head_s_end_is_the_first_empty_line(before: bytes, end: bytes, behin
 
 @pytest.mark.parametrize("length", ["", "Content-Length: 5\n", "Content-Length: 400\r\n"])
 def test_replies_between_frames_in_bare_line_feeds(length: str) -> None:
-    """A length may be stated for a body that is not there."""
+    """A length may be stated although there is no body."""
     body = b"ab=cd" if "5" in length else b""
     frame = b"$\0\0\3abc"
     buffer = bytearray(frame + b"RTSP/1.0 200 OK\nCSeq: 1\n" + length.encode() + b"\n" + body + frame)
@@ -155,7 +155,7 @@ def test_replies_between_frames_in_bare_line_feeds(length: str) -> None:
 
 
 def test_reading_is_linear() -> None:
-    """A head and a body that come byte by byte."""
+    """A head and a body that arrive byte by byte."""
     took = []
     for size in (20_000, 60_000):
         data = (

@@ -1,4 +1,4 @@
-"""The RTSP dialogue with cameras that answer anything: it ends in a reply or in a CameraError, soon."""
+"""The RTSP dialogue with arbitrary replies soon ends in a session or in a CameraError."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ TALK = st.lists(st.one_of(REPLIES, FRAMES, st.binary(max_size=80)), min_size=1, 
 
 
 async def converse(pieces: list[bytes], login: tuple[str, str] | None) -> None:
-    """Answer every request with the next piece, whatever it is; then close."""
+    """Answer every request with the next piece, whatever it is; then close the connection."""
     left = list(pieces)
     answering: set[asyncio.Task[None]] = set()
 
@@ -99,7 +99,7 @@ def test_any_answers_end_in_a_session_or_a_camera_error(pieces: list[bytes], wit
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(REPLIES, FRAMES), min_size=1, max_size=4), st.lists(st.integers(1, 30), max_size=20))
 def test_a_reply_is_the_same_however_it_is_torn(pieces: list[bytes], cuts: list[int]) -> None:
-    """The parser sees the same, whether bytes come at once or in pieces."""
+    """The parser yields the same result for bytes that arrive at once or in pieces."""
     data = b"".join(pieces)
     torn, at = list[bytes](), 0
     for size in cuts:
@@ -110,7 +110,7 @@ def test_a_reply_is_the_same_however_it_is_torn(pieces: list[bytes], cuts: list[
 
 
 def _read(pieces: list[bytes]) -> tuple[list[Reply], bytes, str]:
-    """(replies, interleaved bytes put by, how it ended)."""
+    """(replies, interleaved bytes stored, name of the final error)."""
 
     async def feed(end: socket.socket) -> None:
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""What cameras answer to OPTIONS, DESCRIBE, SETUP and PLAY, and what they are asked in return."""
+"""Replies of cameras to OPTIONS, DESCRIBE, SETUP and PLAY, and the requests that follow."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: LoopCli
 
 
 async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
-    """No stale, a new nonce for each request; the answers are checked."""
+    """Each nonce is valid once, without `stale`; the responses are verified."""
     nonce, count = [""], [0]
 
     def right(request: Request) -> bool:
@@ -256,7 +256,7 @@ def test_feedback_that_is_offered() -> None:
 async def test_a_401_that_nobody_could_answer_is_no_refusal(
     method: str, challenge: dict[str, str], clip: LoopClip
 ) -> None:
-    """A refused credential parks a camera until a person acts; here it was never sent."""
+    """A refused credential suspends a camera until a person acts; here the credential was never sent."""
     with pytest.raises(CameraDeclined):
         await opened(clip, lambda r: Answer("401 Unauthorized", challenge) if r.method == method else None)
 
@@ -306,7 +306,8 @@ def test_what_a_camera_asks_in_between_is_passed_over() -> None:
 _PLAIN = (
     "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
     "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==\r\na=control:t1\r\n"
-    "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;config=1408\r\n"
+    "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\n"
+    "a=fmtp:97 mode=AAC-hbr;sizelength=13;indexlength=3;config=1408\r\n"
 )
 
 

@@ -1,4 +1,4 @@
-"""Who connects when: schedules, events with pre-roll, redirections, the guard against storms, the way back to native."""
+"""When streams connect: schedules, events with pre-roll, redirects, the reconnect-storm guard, worker changes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_on_event_the_pre_roll_is_there(rtsp_camera: Camera, recording: Re
 
 @asynccontextmanager
 async def answering(host: str, answer: str, port: int = 0) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A server that gives every request the same answer ({cseq} and {port} filled in): (port, requests seen)."""
+    """A server that gives every request the same answer ({cseq} and {port} filled in): (port, requests received)."""
     seen: list[bytes] = []
     writers: list[asyncio.StreamWriter] = []
 
@@ -126,12 +126,12 @@ async def test_a_circle_of_redirections_ends() -> None:
     ],
 )
 async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[str, str] | None) -> None:
-    """A hostile camera sends us to a host of its choice, to this machine, or writes lines into our next request."""
+    """A hostile camera redirects to a host of its choice or to this machine, or injects lines into our next request."""
     curious = 'RTSP/1.0 401 No\r\nCSeq: {cseq}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'
     async with answering("127.0.0.2", curious) as (thief, asked):
         leads = where.format(thief=thief)
         async with answering("127.0.0.1", MOVED.format(leads)) as (port, _):
-            # A head ends its line at a bare LF: what is left of that address is one.
+            # A header line ends at a bare LF; the rest of that address is valid.
             with pytest.raises(CameraError if "\n" in where else RedirectRefused):
                 await client.open_session(f"rtsp://127.0.0.1:{port}/x", login)
     assert not asked
@@ -145,7 +145,7 @@ def test_no_other_engine_follows_a_redirection_or_tells_a_password() -> None:
     "offer", ['Basic realm="x"', 'Basic realm="a, Digest b"', 'BASIC realm=x, Digest realm="b", algorithm=MD4']
 )
 async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) -> None:
-    """A relay in a camera's place asks for Basic."""
+    """A relay in place of a camera requests Basic."""
     curious = f"RTSP/1.0 401 No\r\nCSeq: {{cseq}}\r\nWWW-Authenticate: {offer}\r\n\r\n"
     async with answering("127.0.0.1", curious) as (port, asked):
         url = f"rtsp://127.0.0.1:{port}/x"
@@ -161,7 +161,7 @@ async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) ->
 
 
 async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
-    """Also where the file allows Basic: what spoke Digest before and asks for Basic now is somebody else."""
+    """Also where the camera's entry allows Basic: a server that changes from Digest to Basic is another one."""
     challenge = "RTSP/1.0 401 No\r\nCSeq: {{cseq}}\r\nWWW-Authenticate: {}\r\n\r\n"
     clear = ClearLogin(LOGIN)
     async with answering("127.0.0.1", challenge.format('Digest realm="x", nonce="n"')) as (port, _):
@@ -176,15 +176,15 @@ async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
 async def test_most_cameras_at_once_is_one_event_and_nobody_hurries() -> None:
     clock = ManualClock()
     guard = ReconnectStormGuard(clock)
-    assert not any(guard.failed(f"c{i}", 100) for i in range(20))  # one in six: their own trouble
+    assert not any(guard.failed(f"c{i}", 100) for i in range(20))  # one in six: faults of single cameras
     clock.advance(60)
     told = [guard.failed(f"c{i}", 100 - i) for i in range(90)]
     assert told.count(True) == 1 and guard.systemic and guard.size == 90
     waiting = asyncio.create_task(guard.wait("10.0.0.0/24", 1.0))
-    for _ in range(300):  # three seconds of the clock
+    for _ in range(300):  # three seconds of simulated time
         await asyncio.sleep(0)
         clock.advance(0.01)
-    assert not waiting.done()  # its ladder said 1 s
+    assert not waiting.done()  # although its back-off is 1 s
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
