@@ -90,8 +90,7 @@ class Database:
     """An engine and its sessions; one instance per process."""
 
     def __init__(self, url: str, audit_key: bytes | None = None):
-        """`audit_key` seals rows of the audit trail (core.audit.audit_trail); without it no row can be written there.
-        """
+        """`audit_key` seals rows of the audit trail (core.audit.audit_trail); without it none can be written."""
         self.url = url
         self.audit_key = audit_key
         self.engine = _engine(url)
@@ -138,9 +137,7 @@ class Database:
 
 
 async def _to_the_end(ending: Coroutine[Any, Any, None]) -> None:
-    """Finish a commit or rollback even if the task is cancelled: an interrupted rollback would cost the pool its
-    connection.
-    """
+    """Finish a commit or rollback even if the task is cancelled: otherwise the pool would lose its connection."""
     task = spawn(ending)
     try:
         await asyncio.shield(task)
@@ -166,9 +163,7 @@ def _engine(url: str) -> AsyncEngine:
 
 
 async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file its thread has just
-    opened.
-    """
+    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file that its thread opened."""
     connection = aiosqlite.connect(*args, **options)
     connection._thread.daemon = True  # the process does not wait for open connections when it ends
 

@@ -63,8 +63,7 @@ def place(url: str) -> str:
 
 
 def as_sentence(error: SQLAlchemyError, url: str) -> StorageError:
-    """Return the error to raise in place of the driver's: DatabaseUnreachable if waiting may help, else StorageError.
-    """
+    """Return the error to raise instead of the driver's: DatabaseUnreachable if waiting may help, else StorageError."""
     told = redact(_last_line(error))
     if url.startswith("sqlite"):
         return _of_sqlite(told, place(url))

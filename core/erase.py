@@ -18,8 +18,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
-    """Overwrite [start, end) of each span, in bytes; ignores what lies beyond the end of the file. Blocking. Raises
-    OSError.
+    """Overwrite [start, end) of each span, in bytes; ignores what lies beyond the end of the file.
+
+    Blocking. Raises OSError.
     """
     descriptor = os.open(path, os.O_RDWR)
     try:

@@ -419,8 +419,8 @@ def check_scope(role: Role, villages: list[str] | None) -> None:
 
 
 def _villages(user: User) -> tuple[str, ...] | None:
-    """Return the account's scope. An account that must name villages and names none (made by an older release) sees
-    none.
+    """Return the account's scope; none for an account that must name villages but names none (made by an older
+    release).
     """
     if user.villages is None:
         return () if user.role in NEEDS_VILLAGES else None

@@ -20,8 +20,9 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Return whether the password matches the stored hash; None (no such account) takes the same time and returns
-    False.
+    """Return whether the password matches the stored hash.
+
+    None (no such account) never matches and takes the same time.
     """
     try:
         return _hasher.verify(stored or _NOBODY, password) and stored is not None

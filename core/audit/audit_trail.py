@@ -58,7 +58,8 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "postgresql": (
         "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
-        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION "
+        "audit_refuse()",
         "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
     ),
 }
@@ -72,7 +73,8 @@ INSERT_GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "postgresql": (
         "CREATE FUNCTION audit_at_the_end() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END IF; "
+        "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END "
+        "IF; "
         "RETURN NEW; END $$",
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_at_the_end()",
     ),

@@ -30,7 +30,8 @@ async def key_of(database_url: str, data_dir: Path) -> bytes:
         await database.close()
     if keyed:
         raise StorageError(
-            f"{data_dir / audit_key.NAME} is missing, with which the audit trail is sealed; restore it from the backup, or begin "
+            f"{data_dir / audit_key.NAME} is missing, with which the audit trail is sealed; restore it from the "
+            f"backup, or begin "
             "a new key, under which the rows there are cannot be verified any more: minwang audit new-key --reason …"
         )
     return await asyncio.to_thread(audit_key.make, data_dir)

@@ -145,15 +145,19 @@ async def _misfit(session: AsyncSession, seal: Seal) -> str:
     if seal.first is not None:
         key_id = await session.scalar(select(AuditRow.key_id).where(AuditRow.id == seal.first))
         if key_id not in ("", seal.key_id):
-            return f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were changed"
+            return (
+                f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were "
+                f"changed"
+            )
     rows = await session.scalar(select(func.count()).where(AuditRow.id <= seal.last)) or 0
     return "" if rows == seal.rows else f"{rows} rows are left of the {seal.rows} that were sealed on {seal.at}"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """How far the chain is verified. `unkeyed` rows were written before there was a key, `foreign` rows with a lost
-    key.
+    """How far the chain is verified.
+
+    `unkeyed` rows were written before there was a key, `foreign` rows are sealed with a lost key.
     """
 
     last: int = 0
@@ -240,9 +244,7 @@ def _unvouched(state: ChainState, row: Any) -> str:
 
 
 class Verifier:
-    """Verifies the trail incrementally from where the last run ended; `from_start` begins again. One instance per
-    process.
-    """
+    """Verifies the trail incrementally from where the last run ended; one instance per process."""
 
     def __init__(self, database: Database, data_dir: Path):
         self._database = database
@@ -283,8 +285,8 @@ class Verifier:
         return await self._judged(complete=True)
 
     async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
-        """Return the state after the row with which a person sealed the trail again because of this break; else `state`
-        itself.
+        """Return the state after the row in which a person sealed the trail again because of this break; without one,
+        `state`.
         """
         query = (
             select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
@@ -323,9 +325,7 @@ class Verifier:
         )  # fmt: skip
 
     async def _changed(self, session: AsyncSession) -> str:
-        """Return a problem if the last verified row was changed or removed: a cheap check between two full
-        verifications.
-        """
+        """Return a problem if the last verified row was changed or removed: a cheap check between full verifications."""
         if not self._state.last:
             return ""
         found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))
@@ -346,7 +346,9 @@ async def _unguarded(session: AsyncSession) -> str:
     dialect = session.get_bind().dialect.name
     query = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
-        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'",
+        "postgresql": (
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'"
+        ),
     }[dialect]
     missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
     return (
