@@ -163,7 +163,7 @@ def _engine(url: str) -> AsyncEngine:
 
 
 async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file that its thread opened."""
+    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file it just opened."""
     connection = aiosqlite.connect(*args, **options)
     connection._thread.daemon = True  # the process does not wait for open connections when it ends
 

@@ -161,7 +161,5 @@ def _tell(loop: asyncio.AbstractEventLoop, release: Callable[[int], None], asker
 
 
 def set_file_threads() -> None:
-    """Give asyncio.to_thread FILE_THREADS threads: a slow disk could occupy all of the default (number of cores plus
-    4).
-    """
+    """Give asyncio.to_thread FILE_THREADS threads: a slow disk could occupy all of the default (CPU cores + 4)."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(FILE_THREADS, "files"))

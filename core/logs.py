@@ -82,7 +82,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 class _BadRequests(logging.Filter):
-    """Drop what aiohttp logs about requests that are not HTTP: the sender gets a 400, and anybody can send thousands."""
+    """Drop what aiohttp logs about requests that are not HTTP: the sender gets a 400; anybody can send thousands."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None

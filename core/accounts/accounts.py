@@ -419,9 +419,7 @@ def check_scope(role: Role, villages: list[str] | None) -> None:
 
 
 def _villages(user: User) -> tuple[str, ...] | None:
-    """Return the account's scope; none for an account that must name villages but names none (made by an older
-    release).
-    """
+    """Return the account's scope; empty if it must name villages but names none (made by an older release)."""
     if user.villages is None:
         return () if user.role in NEEDS_VILLAGES else None
     return tuple(user.villages)

@@ -285,9 +285,7 @@ class Verifier:
         return await self._judged(complete=True)
 
     async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
-        """Return the state after the row in which a person sealed the trail again because of this break; without one,
-        `state`.
-        """
+        """Return the state after the row where a person sealed the trail again because of this break; else `state`."""
         query = (
             select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
         )
@@ -325,7 +323,7 @@ class Verifier:
         )  # fmt: skip
 
     async def _changed(self, session: AsyncSession) -> str:
-        """Return a problem if the last verified row was changed or removed: a cheap check between full verifications."""
+        """Return a problem if the last verified row was changed or removed: a cheap check between full runs."""
         if not self._state.last:
             return ""
         found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))

@@ -89,9 +89,7 @@ def hold(folder: Path, command: str, remedy: str = "") -> Iterator[StationLock]:
 
 
 def acquire(folder: Path, command: str, remedy: str = "") -> StationLock:
-    """Take the lock as `hold` does, until `release`, or until this process and all inheritors of the descriptor have
-    ended.
-    """
+    """Take the lock as `hold` does, until `release` or until all holders of the descriptor have ended."""
     folder = folder.absolute()
     make_folder(folder)
     descriptor = _open(folder / LOCK_FILE)

@@ -32,9 +32,7 @@ def check(host: str, port: int, setting: str) -> None:
 
 
 def refusal(host: str, port: int, setting: str, error: OSError) -> StorageError:
-    """Return the error to raise. `setting` is the key of the port (web.port); the address is `host` in the same
-    section.
-    """
+    """Return the error to raise. `setting` is the port's key (web.port); the address is `host` in the same section."""
     address = f"{setting.partition('.')[0]}.host"
     if isinstance(error, socket.gaierror):
         return StorageError(
