@@ -40,7 +40,8 @@ async def finish(settings: Settings, database: Database, clock: Clock) -> Adopti
         ) from e
     for path in done.missing:
         log.error(
-            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not taken in",
+            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not "
+            "taken in",
             path,
         )
     log.info("restored from the backup of %s: %d newer files of footage taken in", created.isoformat(), done.files)

@@ -262,7 +262,8 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
             kept = f"{r['days_possible']:.1f}" if r["days_possible"] is not None else "?"
             full = f"{r['days_until_full']:.1f}" if r["days_until_full"] is not None else "?"
             lines.append(
-                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a day; "
+                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a "
+                f"day; "
                 f"the disks keep {kept} days, first full in {full} days"
             )
         return "\n".join(lines) or "nothing is recorded yet"

@@ -72,8 +72,10 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
         return sealing.read_passphrase(file)
     if not sys.stdin.isatty():
         raise UsageError(
-            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or say "
-            "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept elsewhere"
+            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or "
+            "say "
+            "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept "
+            "elsewhere"
         )
     return sealing.checked(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm), "the terminal")
 
@@ -90,7 +92,8 @@ def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
     ]
     if not facts["sealed"]:
         lines.append(
-            f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered again."
+            f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered "
+            f"again."
         )
     lines += [f"left out: {name}" for name in facts["left_out"]]
     if facts["models"]:
@@ -152,7 +155,8 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
 def _restored(facts: dict[str, Any]) -> list[str]:
     adopted = facts["adopted"]
     later = (
-        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is newer."
+        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is "
+        "newer."
         if facts["with_key"]
         else "Footage that is newer is taken in by the first start with the keys."
     )
@@ -163,7 +167,8 @@ def _restored(facts: dict[str, Any]) -> list[str]:
             []
             if facts["with_key"]
             else [
-                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode 600, before "
+                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode "
+                "600, before "
                 "the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
             ]
         ),

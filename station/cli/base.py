@@ -105,7 +105,8 @@ def settings_of(ctx: click.Context, need: Need = Need.STATION) -> Settings:
         return settings
     where = f"{Path.cwd()} has no minwang.toml and there is none in /etc/minwang"
     raise SettingsError(
-        f"no settings: {where}; run 'minwang init' to set up a station, name its file with --config, or set MINWANG_DATA__DIR"
+        f"no settings: {where}; run 'minwang init' to set up a station, name its file with --config, or set "
+        f"MINWANG_DATA__DIR"
     )
 
 

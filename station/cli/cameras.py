@@ -127,9 +127,7 @@ def cameras_identify(
 @as_json
 @click.pass_context
 def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_output: bool) -> None:
-    """Show each camera's checklist: reachable, credential, identity, streams, picture, clock, configuration,
-    acceptance.
-    """
+    """Show each camera's checklist: reachable, credential, identity, streams, picture, clock, settings, acceptance."""
     from cameras.registry import registry
     from core.clock import SystemClock
     from health.checks import checklist

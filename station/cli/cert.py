@@ -107,7 +107,8 @@ async def _key(settings: Settings) -> None:
 def _authority(settings: Settings) -> Authority:
     if settings.web.certificate is not None:
         raise ConflictError(
-            f"web.certificate names a certificate of your own ({settings.web.certificate}), which the station cannot issue; "
+            f"web.certificate names a certificate of your own ({settings.web.certificate}), which the station cannot "
+            f"issue; "
             "remove web.certificate and web.certificate_key from the settings first"
         )
     return Authority(settings.data.dir)

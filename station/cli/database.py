@@ -123,7 +123,8 @@ def copy(ctx: click.Context, target: str, json_output: bool) -> None:
         facts,
         json_output,
         lambda: (
-            f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set data.database"
+            f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set "
+            f"data.database"
         ),
     )
 

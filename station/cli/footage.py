@@ -142,7 +142,8 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
         lines += [f"not understood: {', '.join(facts['unknown'])}"] if facts["unknown"] else []
         lines += [
-            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} {r['direction']}"
+            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} "
+            f"{r['direction']}"
             for r in facts["rows"]
         ]
         return "\n".join(lines if facts["rows"] else [*lines, "nothing found"])

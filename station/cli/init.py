@@ -178,7 +178,7 @@ def _written(target: Path, answers: Answers, *, force: bool) -> Settings:
 
 
 def _administrator(settings: Settings, name: str | None, password: str | None, *, ask: bool) -> None:
-    """The first administrator; where there is one already, nothing is asked."""
+    """Create the first administrator; asks nothing if there is one already."""
     there = run(first_start.administrators(settings))
     if name in there or (there and name is None):
         click.echo(f"administrator already there: {', '.join(there)}")
@@ -201,7 +201,7 @@ def _ask_password() -> str:
         try:
             accounts.check_password(password)
         except UsageError as e:
-            click.echo(f"Error: {e}")  # click's own check would not say why, because the input is hidden
+            click.echo(f"Error: {e}")  # click's own check would not show the reason, because the input is hidden
         else:
             return password
 

@@ -1,4 +1,4 @@
-"""`/usr/local/bin/minwang`: the program as the station's own user, with the station's settings."""
+"""`/usr/local/bin/minwang`: runs the program as the station's own user with the station's settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ esac
 case " $* " in *" --help "* | *" -h "* | *" --version "* | " version ") exec "$python" -m station "$@" ;; esac
 [ -r {settings} ] || {{ echo "minwang: {settings} cannot be read by you; run it with sudo" >&2; exit 1; }}
 exec "$python" -m station --config {settings} "$@"
-"""
+"""  # noqa: E501
 
 
 def text(layout: Layout) -> str:
