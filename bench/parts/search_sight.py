@@ -94,9 +94,8 @@ def _scored(
             continue
         began = time.process_time()
         moving = gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
-        sweep = (
-            moving is None and i - swept >= 40
-        )  # as search.analysis.pipeline: every four seconds while the gate does not know what moved
+        # As search.analysis.pipeline: every four seconds while the gate does not know what moved.
+        sweep = moving is None and i - swept >= 40
         swept = i if sweep else swept
         seen = models.detector.detect(picture, moving or [], sweep=sweep)
         cpu += time.process_time() - began if i in boxes else 0
@@ -221,9 +220,7 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
 def _indexed(
     frames: Sequence[Keyframe], days: SightingStore, batch: int = 12
 ) -> tuple[float, AnalysisCounts, int, list[Track]]:
-    """Return the CPU seconds of analysing and storing as the indexer does: state through a pipe, rows into a day's
-    file.
-    """
+    """Return the CPU seconds of analysing and storing as the indexer does: state through a pipe, rows to a day's file."""
     memory, counts, tracks, looks = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):
@@ -273,7 +270,7 @@ def _missed(made: Village) -> list[Figure]:
 
 
 def against_everything(footage: Path, quick: bool) -> list[Figure]:
-    """Compare with one detector on the same clips: every picture decoded and analysed, and a keyframe per two seconds."""
+    """Compare on the same clips with one detector: every picture decoded and analysed, and one keyframe per 2 s."""
     cpu_full = cpu_ours = 0.0
     long = found = 0
     clips = (

@@ -355,9 +355,7 @@ def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
 
 
 def identities(folder: Path, count: int) -> list[Figure]:
-    """Measure the recall of an identity among `count` full vectors (20 each, cosine about .68), with and without
-    filter.
-    """
+    """Measure the recall of an identity among `count` full vectors (20 each, cosine about .68), also with a filter."""
     place, rng = folder / "identities", np.random.default_rng(7)
     shutil.rmtree(place, ignore_errors=True)
     days, people = SightingStore(place), count // 20

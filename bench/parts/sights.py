@@ -90,9 +90,8 @@ class Camera:
     pattern: ViewPattern | None = None
     tracks: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
-    doubted: dict[str, list[tuple[float, bytes, float]]] = field(
-        default_factory=dict
-    )  # inspections of a suspicion that is not decided yet
+    # Inspections of a suspicion that is not decided yet, by family.
+    doubted: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)
     lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather
@@ -151,7 +150,7 @@ def _put(fault: tuple[str, int, int], made: places.Image) -> places.Image:
 
 
 def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
-    """Return whether the fault changes the picture by at least 3 grey levels (RMS); grey asphalt has no colour to lose."""
+    """Return whether the fault changes the picture by at least 3 grey levels (RMS); grey asphalt has no colour."""
     with_it, without = (picture(camera, now, Weather(0.5), f).astype(np.float32) for f in ((name, severity, 1), None))
     return float(np.sqrt(np.mean((with_it - without) ** 2))) >= 3.0
 
@@ -192,9 +191,8 @@ def step(
             camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
         if step_made == "opened":
             opened.append(name)
-        if (
-            step_made == "dismissed"
-        ):  # it was nothing: the view belongs to the camera's normal views, unless another family still suspects it
+        if step_made == "dismissed":
+            # It was nothing: the view belongs to the camera's normal views, unless another family still suspects it.
             doubted = camera.doubted.pop(name, [])
             others = any(t.state in state_machine.LIVE_STATES for n, t in camera.tracks.items() if n != name)
             camera.looks += [] if others else doubted
@@ -243,7 +241,7 @@ def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera
 
 
 def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outcome:
-    """Run hourly inspections of cameras without faults, and the extra ones after a suspicion; what all see is weather."""
+    """Run hourly inspections of cameras without faults, and extra ones after a suspicion; what all see is weather."""
     result = Outcome()
     for tick in range((days + warm) * 144):
         now = tick / 144
