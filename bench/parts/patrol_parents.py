@@ -59,7 +59,7 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
 
 
 async def cut(c: Context) -> tuple[float, float, int]:
-    """Cut an up-link; returns (seconds until its fault opens, seconds from its return until it closes, faults opened)."""
+    """Cut an up-link; returns (seconds until its fault opens, seconds from return until it closes, faults opened)."""
     database = Database(f"sqlite+aiosqlite:///{c.folder / 'parents.db'}", bytes(32))
     await upgrade(database)
     clock = ManualClock(SystemClock().now())

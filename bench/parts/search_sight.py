@@ -220,7 +220,7 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
 def _indexed(
     frames: Sequence[Keyframe], days: SightingStore, batch: int = 12
 ) -> tuple[float, AnalysisCounts, int, list[Track]]:
-    """Return the CPU seconds of analysing and storing as the indexer does: state through a pipe, rows to a day's file."""
+    """Return the CPU seconds of analysing and storing as the indexer does: state by pipe, rows to a day's file."""
     memory, counts, tracks, looks = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):

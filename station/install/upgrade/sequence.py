@@ -40,9 +40,7 @@ class Upgrader:
         self.go_on(state)
 
     def resume(self, state: UpgradeState) -> bool:
-        """Continue after an interruption: forward if the link was switched (returns True), else back to the old
-        release.
-        """
+        """Continue after an interruption. Returns True: went forward, as the link was switched; False: went back."""
         self.say(f"an upgrade from {state.source} to {state.target} was interrupted (stage: {state.stage})")
         if state.stage is UpgradeStage.RETURNING:
             self._return(state)
