@@ -234,7 +234,7 @@ class SearchSettings(Section):
 
     @property
     def processes(self) -> int:
-        """How many look at keyframes at once."""
+        """Number of processes that analyse keyframes."""
         return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 

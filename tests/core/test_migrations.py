@@ -96,7 +96,7 @@ class Station:
         return self._columns
 
     def schema(self) -> dict[str, Any]:
-        """Return what must be equal in two schemas: columns, keys, indexes, checks, triggers; unordered, no comments."""
+        """Return what must be equal in two schemas: columns, keys, indexes, checks, triggers; no order, no comments."""
         look = sa.inspect(self.engine)
         triggers = {
             "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
