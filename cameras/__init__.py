@@ -1,1 +1,1 @@
-"""Cameras: registry and inventory, ONVIF, discovery; virtual cameras for demo, tests and load runs."""
+"""Cameras: registry and inventory, ONVIF, discovery, and virtual cameras for demos, tests and load runs."""

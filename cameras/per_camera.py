@@ -1,8 +1,8 @@
-"""Work over many cameras, in which one camera's trouble is its own.
+"""Error isolation for work over many cameras: one camera's error does not stop the others.
 
-A row that the database refuses, an address that is none, a credential that was sealed with another key, an answer that fits no
-column: the camera's file says so (`problem`), the log too, and the others have their turn. What is everybody's trouble (the
-database does not answer) is raised.
+Examples are a row that the database rejects, an invalid address, a credential sealed with another key, or a reply that
+does not fit a column. The error is stored in the camera's record (`problem`) and logged, and the work goes on with the
+next camera. Errors that affect all cameras (the database does not answer) are raised.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from core.logs import redact
 
 log = logging.getLogger(__name__)
 
-_SHAPES = (TypeError, LookupError, AttributeError)  # JSON of another shape than the station writes
+_SHAPES = (TypeError, LookupError, AttributeError)  # JSON with an unexpected structure
 TROUBLE = (CameraError, SecretError, UsageError, NotFoundError, ConflictError, NoResultFound, *UNFIT, *_SHAPES)
-MAX_PROBLEM = 200  # characters of Camera.problem
+MAX_PROBLEM = 200  # characters; the size of the column Camera.problem
 
 
 def why(error: BaseException) -> str:
-    """One of TROUBLE as a sentence that any database keeps."""
+    """Return the message of one of TROUBLE, in characters that any database can store."""
     if isinstance(error, MinwangError):
         return for_people(str(error), MAX_PROBLEM)
     told = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
@@ -37,7 +37,7 @@ def why(error: BaseException) -> str:
 
 @asynccontextmanager
 async def own_trouble(database: Database, camera: str) -> AsyncIterator[None]:
-    """A camera's turn: what is its own trouble ends the turn and is kept in its file."""
+    """Run the block for one camera; store an error of TROUBLE in the camera's record and continue."""
     try:
         yield
     except TROUBLE as e:
@@ -45,8 +45,8 @@ async def own_trouble(database: Database, camera: str) -> AsyncIterator[None]:
 
 
 async def note(database: Database, camera: str, error: BaseException) -> None:
-    """Tell why a camera could not be cared for, in the log and, where its row can still be written, in its file."""
-    # Where to look in the code counts only where the file has another shape than the code believes.
+    """Log why a camera could not be processed and, if its row can still be written, store it there."""
+    # A traceback helps only if the record has a structure that the code does not expect.
     log.warning("%s: %s", camera, why(error), exc_info=isinstance(error, _SHAPES))
     try:
         async with database.session() as session:

@@ -1,7 +1,7 @@
-"""Turning domes: one officer at a time, never longer than somebody holds the button, and back to the guard position.
+"""Pan, tilt and zoom: one operator at a time, and back to the guard position when nobody operates the camera.
 
-A lease of half a minute is renewed by every command; who comes meanwhile is told who has it. A move that is not
-renewed within a second and a half is stopped by us: a browser that dies must not leave a dome turning.
+An operator holds a lease of 30 s, which every command renews; other operators are told who holds it. The station stops
+a move that is not renewed within 1.5 s, so a browser that crashes does not leave a dome turning.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from core.tasks import BackgroundTasks, run_all
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30.0
-HOLD_SECONDS = 1.5  # a move that is not renewed is stopped
-GUARD_SECONDS = 120.0  # after the last command the dome goes home
-CLOSE_SECONDS = 3.0  # for stopping what turns when the console ends
+HOLD_SECONDS = 1.5  # a move that is not renewed for this time is stopped
+GUARD_SECONDS = 120.0  # after the last command the dome returns to its guard position
+CLOSE_SECONDS = 3.0  # for stopping moving domes when the console ends
 GUARD_NAMES = ("guard", "守望", "看守位", "home")
 
 
@@ -48,17 +48,22 @@ class Preset:
 
 @dataclass(slots=True)
 class _Held:
-    """A dome that somebody has turned."""
+    """State of a dome that somebody operates or has operated."""
 
     camera: Camera
     holder: str
     until: float  # monotonic
     moving: bool = False
-    written: bool = False  # in the audit trail, since it was taken
+    written: bool = False  # the current lease is recorded in the audit trail
     timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class PtzControl:
+    """PTZ control of all domes: leases, movements and presets.
+
+    Owns the timers that stop a dome and return it to its guard position.
+    """
+
     def __init__(self, clock: Clock, onboarding: Onboarding, guard_seconds: float = GUARD_SECONDS):
         self._clock = clock
         self._onboarding = onboarding
@@ -68,23 +73,26 @@ class PtzControl:
         self._timers = BackgroundTasks(clock)
 
     def holder(self, camera: str) -> tuple[str, float] | None:
-        """Who turns it, and for how many seconds more; None: nobody."""
+        """Return the operator and the remaining seconds of the lease, or None."""
         held = self._held.get(camera)
         left = held.until - self._clock.monotonic() if held is not None else 0.0
         return (held.holder, left) if held is not None and left > 0 else None
 
     def take(self, camera: Camera, who: str) -> bool:
-        """Take it, or keep it; whether that is written down already (`written`). Raises ConflictError."""
+        """Take or renew the lease; return whether it is already in the audit trail. Raises ConflictError."""
         return self._take(camera, who).written
 
     def written(self, camera: str, who: str) -> None:
-        """The taking of it is in the audit trail."""
+        """Record that the current lease is in the audit trail."""
         held = self._held.get(camera)
         if held is not None and held.holder == who:
             held.written = True
 
     async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
-        """Turn with a speed from -1 to 1 in each direction until stopped. Raises ConflictError, UsageError, CameraError."""
+        """Move with a speed from -1 to 1 on each axis until stopped.
+
+        Raises ConflictError, UsageError or CameraError.
+        """
         if self._closed:
             raise ConflictError("the station is shutting down")
         if not all(-1 <= v <= 1 for v in (pan, tilt, zoom)):
@@ -95,7 +103,7 @@ class PtzControl:
         try:
             await self._ask(camera, "ContinuousMove", Velocity=velocity)
         except CameraUnreachable:
-            raise  # it may turn all the same: the answer was lost
+            raise  # only the answer was lost: the dome may be moving
         except CameraError:
             held.moving = False
             raise
@@ -114,7 +122,7 @@ class PtzControl:
         return [Preset(token, (name or token)[:60]) for token, name in found if token]
 
     async def goto(self, camera: Camera, who: str, preset: str) -> None:
-        """Go to a preset. Raises NotFoundError where the camera does not know it."""
+        """Move to a preset. Raises NotFoundError if the camera does not have it."""
         self._take(camera, who)
         try:
             await self._ask(camera, "GotoPreset", PresetToken=preset)
@@ -126,7 +134,7 @@ class PtzControl:
             raise
 
     async def keep(self, camera: Camera, who: str, name: str) -> str:
-        """Remember where it looks now as a preset; returns its token."""
+        """Store the current position as a preset; return its token."""
         self._take(camera, who)
         reply = await self._ask(camera, "SetPreset", PresetName=name)
         return reply.text("PresetToken") or ""
@@ -136,7 +144,10 @@ class PtzControl:
         await self._go_home(camera)
 
     async def close(self) -> None:
-        """Stop whatever still turns, within CLOSE_SECONDS: nobody is left to do it later. No command is taken afterwards."""
+        """Stop everything that still moves, within CLOSE_SECONDS, and accept no further move.
+
+        No other task would stop the domes later.
+        """
         self._closed = True
         await self._timers.close()
         turning = [held for held in self._held.values() if held.moving]
@@ -175,7 +186,7 @@ class PtzControl:
             await self._onboarding.refused(camera.id)
             raise
         except CameraError as e:
-            # Not for a preset that it does not know: that is no fault of its motors.
+            # An unknown preset is not a motor fault.
             if operation not in ("GotoPreset", "SetPreset"):
                 await self._onboarding.told(camera, "ptz_failed", operation=operation, said=str(e)[:120])
             raise
@@ -187,7 +198,7 @@ class PtzControl:
         held.moving = False
 
     async def _return(self, camera: Camera) -> None:
-        """Back to the guard position, when nobody has turned it for a while."""
+        """Return to the guard position after nobody has operated the dome for a while."""
         held = self._held.pop(camera.id, None)
         if held is not None:
             self._cancel(held, "stop")

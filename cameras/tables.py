@@ -1,4 +1,4 @@
-"""Tables of the registry (一机一档): villages, cameras, their streams, credentials by name."""
+"""Tables of the registry (一机一档): villages, cameras, their streams, and credentials by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from core.database import Base
 from core.events import BigId
 
-LEGAL_DAYS = 30.0  # for which the footage of public places is kept at least (Decree 799; R-RET-1)
+LEGAL_DAYS = 30.0  # days for which footage of public places must at least be kept (Decree 799; R-RET-1)
 
 
 class Village(Base):
@@ -223,5 +223,5 @@ class ClockSample(Base):
 
 
 def profile_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """The part of an inventory entry that is kept as JSON."""
+    """Return the part of an inventory entry that is stored as JSON."""
     return {k: v for k, v in entry.items() if k not in ("id", "name", "village", "address", "credential", "streams")}

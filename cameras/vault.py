@@ -1,7 +1,7 @@
-"""The station's vault: the key file, and what must fit to it.
+"""Open the station's vault and check that its key file matches the sealed passwords.
 
-A new key is made only where nothing was sealed yet. Where sealed passwords are in the database and their key is not there, a
-new key would make them unreadable for ever without a word; the user is told to restore it instead.
+A new key is created only if nothing is sealed yet. If the database holds sealed passwords and the key file is missing,
+a new key would make them unreadable; the user gets an error that asks to restore the key file.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ log = logging.getLogger(__name__)
 
 
 async def open_vault(database: Database, path: Path) -> Vault:
-    """Open the key file; make one where nothing is sealed. Raises SecretError where it is lost or cannot be used."""
+    """Open the key file; create one if nothing is sealed. Raises SecretError if the key file is missing or unusable."""
     if not await asyncio.to_thread(path.exists) and (names := [name for name, _ in await _sealed(database)]):
         raise SecretError(
-            f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) cannot be opened "
-            "without it; restore the key file from the backup"
+            f"{path}: the key file is missing, and {len(names)} sealed camera passwords ({_some(names)}) "
+            "cannot be opened without it; restore the key file from the backup"
         )
     return await asyncio.to_thread(Vault.open_or_create, path)
 
 
 async def check_vault(database: Database, vault: Vault, path: Path) -> None:
-    """Whether the key opens what is sealed. Raises SecretError where it opens none of it; some that it does not open are
-    logged: their cameras are not recorded, the others are."""
+    """Check that the key opens the sealed passwords. Raises SecretError if it opens none of them.
+
+    Passwords that it does not open are logged; only their cameras are not recorded.
+    """
     sealed = await _sealed(database)
     foreign = [name for name, text in sealed if not await asyncio.to_thread(_opens, vault, name, text)]
     if foreign and len(foreign) == len(sealed):

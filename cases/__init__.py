@@ -1,1 +1,1 @@
-"""Cases, watch lists (布控), alerts and their way to the patrol officer."""
+"""Cases, watch lists (布控), alerts, and their dispatch to patrol officers."""

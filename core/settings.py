@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import zoneinfo
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -292,6 +293,20 @@ class Settings(BaseSettings):
     def source(self) -> SettingsFile:
         """The file and line, or the variable, of each key."""
         return self._source
+
+    def with_values(self, values: Mapping[str, object]) -> Settings:
+        """Return a copy with other values; keys read like "data.dir". Raises SettingsError for a value that is not allowed."""
+        copy = self.model_copy(deep=True)
+        for key, value in values.items():
+            name, field = key.split(".")
+            section = getattr(copy, name)
+            try:
+                checked = type(section).model_validate({**section.model_dump(), field: value})
+            except ValidationError as e:
+                errors = ({**err, "loc": (name, *err["loc"])} for err in e.errors())
+                raise SettingsError("\n".join(_sentence(err, copy._source) for err in errors)) from e
+            setattr(copy, name, checked)
+        return copy
 
     @property
     def configured(self) -> bool:

@@ -1,1 +1,1 @@
-"""Patrol (巡检): which feeds are faulty and why; faults opened and closed on evidence."""
+"""Patrol (巡检): detect faulty feeds and their causes; open and close faults on evidence."""

@@ -1,9 +1,9 @@
-"""Work orders (工单): who is to mend what by when, and whether it really is mended.
+"""Work orders (工单): who repairs what by when, and whether the repair is verified.
 
-    new → assigned → working ⇄ parts → verifying → closed        (refused, merged beside)
+    new → assigned → working ⇄ parts → verifying → closed        (also refused, merged)
 
-A fault closes on evidence, an order by the machine: what is said to be mended is watched for two hours, and either its
-faults are over by then, or it is opened again. Deadlines count working hours.
+Faults close on evidence, and the system closes orders: it watches a reported repair for two hours, then closes the
+order if its faults are closed, or reopens it. Deadlines count working hours.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ STEPS: Mapping[str, frozenset[str]] = {
 }
 RUNNING = (NEW, ASSIGNED, WORKING, PARTS, VERIFYING, REFUSED)
 VERIFY = timedelta(hours=2)
-# Working hours to respond and to mend, by severity.
+# Working hours to respond and to repair, by severity.
 TERMS = {1: (2.0, 8.0), 2: (4.0, 16.0), 3: (8.0, 56.0), 4: (40.0, 176.0)}
 OPENS, CLOSES, WORKDAYS = time(8), time(18), frozenset(range(6))  # Monday to Saturday
-REMINDERS = (0.5, 0.8, 1.0)  # of the time to mend: warn, warn, escalate
+REMINDERS = (0.5, 0.8, 1.0)  # shares of the time to repair: warn, warn, escalate
 
 
 def deadline(start: datetime, hours: float, zone: tzinfo) -> datetime:
-    """`start` plus working hours, local time; the answer in UTC terms of `start`."""
+    """Return `start` plus working hours in the local time of `zone`; the result has the time zone of `start`."""
     at, left = start.astimezone(zone), timedelta(hours=hours)
     while True:
         opens, closes = (datetime.combine(at.date(), t, zone) for t in (OPENS, CLOSES))
@@ -59,7 +59,7 @@ def deadline(start: datetime, hours: float, zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What is written on a new order; empty fields come from the camera's file."""
+    """Fields entered for a new order. An empty vendor is taken from the camera's inventory file."""
 
     vendor: str = ""
     assignee: str = ""
@@ -74,8 +74,10 @@ async def create(
     zone: tzinfo,
     wish: OrderRequest = OrderRequest(),
 ) -> list[WorkOrder]:
-    """One order a camera, one for a parent (an up-link with its 93 cameras is one order). Faults that have one already
-    keep it. Raises UsageError where none of them needs an order."""
+    """Create one order per camera and one per parent (an up-link with its 93 cameras is one order).
+
+    Faults that already have an order keep it. Raises UsageError if no fault is open and without an order.
+    """
     wanted: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
         if fault.order is None and fault.state in (OPEN, RECOVERING):
@@ -137,8 +139,11 @@ async def move(
     into: int | None = None,
     villages: Villages = None,
 ) -> WorkOrder:
-    """A step of an order. `villages`: the scope of whoever takes it, which must have the order and the one that it is merged
-    `into`. Raises NotFoundError, UsageError, ConflictError for a step that there is not."""
+    """Move an order to another state.
+
+    `villages` is the scope of the caller; it must include the order and the order that it is merged `into`. Raises
+    NotFoundError; UsageError for missing or wrong input; ConflictError for a transition that STEPS does not allow.
+    """
     order = await session.scalar(select(WorkOrder).where(WorkOrder.id == number, within(WorkOrder.village, villages)))
     if order is None:
         raise NotFoundError(f"there is no work order {number}")
@@ -146,7 +151,8 @@ async def move(
         raise UsageError(f"'{state}' is no state of a work order; there are {', '.join(STEPS)}")
     if state not in STEPS[order.state]:
         raise ConflictError(
-            f"order {number} is {order.state}; from there it can become {', '.join(sorted(STEPS[order.state])) or 'nothing'}"
+            f"order {number} is {order.state}; "
+            f"from there it can become {', '.join(sorted(STEPS[order.state])) or 'nothing'}"
         )
     if state == DONE:
         raise ConflictError("an order is closed by the machine, after what was mended has been watched")
@@ -169,7 +175,10 @@ async def move(
 
 
 async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:
-    """The faults and their pictures go to the other order, and so to its company: it must be the same one."""
+    """Move the order's faults and their pictures to the other order.
+
+    Both orders must belong to the same company, because the pictures go to it. A company may be missing on the first.
+    """
     query = select(WorkOrder).where(WorkOrder.id == into, within(WorkOrder.village, villages))
     other = await session.scalar(query) if into else None
     if other is None or other.id == order.id or other.state in (DONE, MERGED):
@@ -189,7 +198,7 @@ async def _note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, 
 
 
 async def care(session: AsyncSession, now: datetime) -> list[WorkOrder]:
-    """What the machine does by itself: verify what is said to be mended, remind of what is late. Orders that changed."""
+    """Verify reported repairs and send reminders for late orders. Returns the orders that changed."""
     changed = []
     for order in await session.scalars(select(WorkOrder).where(WorkOrder.state.in_(RUNNING))):
         if order.state == VERIFYING:
@@ -202,7 +211,10 @@ async def care(session: AsyncSession, now: datetime) -> list[WorkOrder]:
 
 
 async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Fault], now: datetime) -> bool:
-    """Mended is what has shown nothing for two hours; what shows again before that was not."""
+    """Close the order if its faults stayed closed for two hours after the repair; reopen it if a fault is found again.
+
+    Also reopens an order whose faults are still open after twice that time. Returns whether the order changed.
+    """
     mended = order.mended_at or now
     open_still = [f for f in faults if f.state not in (CLOSED, DISMISSED)]
     seen_again = [
@@ -220,7 +232,7 @@ async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Faul
 
 
 async def _remind(session: AsyncSession, order: WorkOrder, now: datetime) -> bool:
-    """Warn, warn, escalate: each once."""
+    """Record the next reminder if it is due: warn, warn, escalate, each once. Returns whether the order changed."""
     term = (order.mend_by - order.created_at).total_seconds()
     spent = (now - order.created_at).total_seconds() / term if term > 0 else 1.0
     due = sum(spent >= r for r in REMINDERS)

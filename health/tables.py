@@ -1,4 +1,4 @@
-"""Tables of patrol: rounds, looks, what a camera usually looks like, faults, maintenance."""
+"""Tables of patrol: rounds, inspections, camera baselines, faults, work orders, daily figures, registers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Accounting: coverage, uptime, completeness, faults and money for those who paid. Figures, never pictures."""
+"""Reports for funders: coverage, uptime, completeness, faults and money. They contain figures, never pictures."""

@@ -1,7 +1,8 @@
-"""The figures of a village's report, and its printed form.
+"""The figures of a village's monthly report, and its printed form.
 
-Every rate states its set and its denominator and comes from health.kpi.figures (formulae: docs/health.md, Figures). The report of a
-month that is over is made once and stored with its digest: a paper can be compared with it for ever.
+Every rate names its set and its denominator and comes from health.kpi.figures (formulae: docs/health.md, Figures). The
+report of a complete month is made once and stored with its digest, so that a printed copy can be compared with it
+later.
 """
 
 from __future__ import annotations
@@ -39,25 +40,25 @@ from reports.tables import StoredReport
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 _PAGE = _TEMPLATES.get_template("village.html")
 CAUSES = {
-    "unreachable": "不可达", "auth_refused": "认证被拒", "no_packets": "无码流", "no_keyframe": "无关键帧", "packet_loss": "丢包",
-    "protocol_error": "协议错误", "station_fault": "本站故障", "recorder_down": "录像程序中断", "disk_full": "磁盘已满",
-    "disk_error": "磁盘故障", "clock_step": "时钟跳变", "unaccounted": "原因不明",
+    "unreachable": "不可达", "auth_refused": "认证被拒", "no_packets": "无码流", "no_keyframe": "无关键帧",
+    "packet_loss": "丢包", "protocol_error": "协议错误", "station_fault": "本站故障", "recorder_down": "录像程序中断",
+    "disk_full": "磁盘已满", "disk_error": "磁盘故障", "clock_step": "时钟跳变", "unaccounted": "原因不明",
 }  # fmt: skip
-AT_THE_END = timedelta(seconds=1)  # of a month: cameras that were in use then are counted
-MONTHS_BACK = 13  # whose reports are made, where they are missing
-_PASSING = ("digest", "generated_at", "online_now")  # of the moment, not of the month: not part of the digest
+AT_THE_END = timedelta(seconds=1)  # cameras that were in use in the last second of a month are counted
+MONTHS_BACK = 13  # reports of this many past months are made if they are missing
+_PASSING = ("digest", "generated_at", "online_now")  # values of the moment, not of the month: not part of the digest
 
 
 @dataclass(frozen=True, slots=True)
 class VillageReport:
-    """One village, one month. Rates 0…1, None where nothing was required or known; money in yuan."""
+    """The report of one village for one month. Rates 0…1, None if nothing was required or known; money in yuan."""
 
     village: str
     name: str
     month: str
     generated_at: str
-    final: bool  # the month is over and its days were written: stored, and never made again
-    until: str  # last day that counts; the running one counts up to generated_at
+    final: bool  # the month is over and its daily figures are written: stored and never made again
+    until: str  # last day that counts; the running day counts up to generated_at
     population: int | None
     area_km2: float | None
     cameras: int
@@ -65,7 +66,7 @@ class VillageReport:
     cameras_government: int
     density_per_km2: float | None
     density_set: str
-    online_now: int | None  # None: the month is over, or no recorder says anything
+    online_now: int | None  # None: the month is over, or no recorder reports
     online_rate: float | None
     intact_rate: float | None
     completeness: float | None
@@ -85,19 +86,19 @@ class VillageReport:
     repairs: list[Repair]
     repair_cost: float
     repair_cost_warranty: float
-    short_holes: int | None = None  # below a second, which are no gaps; None: nobody counted, or a report of before
+    short_holes: int | None = None  # shorter than a second, which are not gaps; None: not counted (older reports)
     short_hole_seconds: float | None = None
-    digest: str | None = None  # SHA-256 of the figures, of a final report only
+    digest: str | None = None  # SHA-256 of the figures; final reports only
 
 
 def digest_of(report: VillageReport) -> str:
-    """SHA-256 of what stays of a report, printed so that a paper can be compared with what is stored."""
+    """Return the SHA-256 of the report's lasting figures. It is printed, to compare a paper with the stored report."""
     stable = {k: v for k, v in asdict(report).items() if k not in _PASSING}
     return hashlib.sha256(json.dumps(stable, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """First instant of a month 'YYYY-MM' and of the next one, in the station's zone. Raises UsageError."""
+    """Return the first instant of a month 'YYYY-MM' and of the next, in the station's zone. Raises UsageError."""
     try:
         start = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
         if not 2000 <= start.year <= 2100:
@@ -108,14 +109,20 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 class Reports:
+    """Makes, stores and returns the villages' monthly reports."""
+
     def __init__(self, database: Database, clock: Clock, zone: str):
         self._database = database
         self._clock = clock
         self._zone = zone
 
     async def village(self, code: str, month: str | None = None) -> VillageReport:
-        """`month`: None is the running one. Raises NotFoundError for an unknown village, UsageError for a malformed month."""
-        zone = await asyncio.to_thread(ZoneInfo, self._zone)  # the first time it reads a file
+        """Return the report of a month; None is the running one.
+
+        Stored reports are returned as they were made. Raises NotFoundError for an unknown village, UsageError for a
+        malformed month.
+        """
+        zone = await asyncio.to_thread(ZoneInfo, self._zone)  # the first call reads a file
         now = self._clock.now()
         month = month or f"{now.astimezone(zone):%Y-%m}"
         start, end = month_bounds(month, zone)
@@ -131,7 +138,7 @@ class Reports:
         return await self._stored(report, now) if final else report
 
     async def keep_months(self) -> int:
-        """Make the reports of the last months that are over and have none; returns how many."""
+        """Make the missing reports of the last MONTHS_BACK months; return how many."""
         zone = await asyncio.to_thread(ZoneInfo, self._zone)
         made, end = 0, self._clock.now().astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         for _ in range(MONTHS_BACK):
@@ -158,7 +165,7 @@ class Reports:
                         made_at=now,
                     )
                 )
-        except IntegrityError:  # somebody else's request was faster: that one counts
+        except IntegrityError:  # another request was faster: its report counts
             async with self._database.reading() as session:
                 return _restored(await session.get_one(StoredReport, (report.village, report.month)))
         return report
@@ -177,11 +184,10 @@ async def _made(
     assert zone is not None
     until = min(end, max(now, start))
     last = (until - timedelta(microseconds=1)).astimezone(zone).date()
-    every = await periods_in_use.between(
-        session, start, until, [village.code]
-    )  # rates and money are of the same cameras' village
+    # Rates and money cover the same cameras of the village.
+    every = await periods_in_use.between(session, start, until, [village.code])
     cameras = await periods_in_use.between(session, until - AT_THE_END, until, [village.code])
-    # A camera that hangs elsewhere since brings no outages of there.
+    # A camera that was moved to another village does not bring that village's outages into this report.
     faults = [
         f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code
     ]
@@ -218,7 +224,7 @@ def _coverage(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
 
 def _rates(told: Figures) -> dict[str, Any]:
     def rounded(share: float | None) -> float | None:
-        """Down: 99.996 % is not 100 %."""
+        """Round down: 99.996 % is not 100 %."""
         return None if share is None else math.floor(share * 10_000 + 1e-6) / 10_000
 
     return {
@@ -237,7 +243,10 @@ def _rates(told: Figures) -> dict[str, Any]:
 
 
 def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> dict[str, Any]:
-    """As they stood at the end; an up-link's outage is named by the village or switch that was cut off."""
+    """Return the faults as they stood at the end of the month.
+
+    An up-link's outage is named by the village or switch that was cut off.
+    """
     ends = [f.closed_at if f.closed_at is not None and f.closed_at < until else None for f in faults]
     return {
         "open_faults": [
@@ -296,7 +305,7 @@ def _percent(share: float | None) -> str:
 
 
 async def _online_now(session: AsyncSession, cameras: Sequence[str], now: datetime) -> int | None:
-    """Cameras whose main stream is to be recorded, and is by what its recorder says now; None where no recorder says anything."""
+    """Return how many cameras have a main stream that is being recorded now; None if no recorder reports."""
     query = (
         select(StreamStatus.state, func.count(StreamStatus.stream))
         .join(Stream, Stream.id == StreamStatus.stream)

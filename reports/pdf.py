@@ -1,4 +1,7 @@
-"""A page as PDF, through the same HTML that the browser prints. Text stays searchable (WeasyPrint embeds the fonts' own code points)."""
+"""Renders a page to PDF, from the HTML that the browser prints.
+
+The text stays searchable, because WeasyPrint embeds code points.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ from core.errors import StorageError
 
 
 def made(html: str) -> bytes:
-    """A4 PDF of a page that loads nothing from anywhere. Not for the loop: a second or two. Raises StorageError where the
-    system's text library is missing."""
+    """Return an A4 PDF of a page; the page may load no other resource.
+
+    Blocking, one to two seconds; call it from a thread. Raises StorageError if Pango or every font is missing.
+    """
     try:
-        from weasyprint import HTML  # with Pango: only who wants a PDF needs it
+        from weasyprint import HTML  # needs Pango, which is required for PDF only
     except OSError as e:
         raise StorageError(
-            "PDF needs Pango; install it (apt-get install libpango-1.0-0 libpangoft2-1.0-0), or print the page from the browser"
+            "PDF needs Pango; install it (apt-get install libpango-1.0-0 libpangoft2-1.0-0), "
+            "or print the page from the browser"
         ) from e
     if not _has_fonts():
         raise StorageError("PDF needs fonts and none is installed; install them (apt-get install fonts-noto-cjk)")
@@ -21,7 +27,7 @@ def made(html: str) -> bytes:
 
 
 def _has_fonts() -> bool:
-    """Pango ends the process where there is no font at all (seen with Pango 1.50: a segmentation fault)."""
+    """Return whether any font is installed. Without one, Pango crashes the process (segmentation fault, Pango 1.50)."""
     from weasyprint.text.ffi import ffi, fontconfig
 
     found = ffi.gc(fontconfig.FcInitLoadConfigAndFonts(), fontconfig.FcConfigDestroy)

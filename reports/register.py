@@ -17,7 +17,10 @@ _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"
 
 
 def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
-    """`day`: figures of health.kpi.figures.day with day, signed_by, signed_at, digest, supplements."""
+    """Return the day's register as HTML.
+
+    `day`: the figures of health.kpi.figures.day with day, signed_by, signed_at, digest and supplements.
+    """
 
     def percent(value: float | None) -> str:
         return "—" if value is None else f"{math.floor(10_000 * value + 1e-6) / 100:.2f} %"
@@ -27,7 +30,7 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
         return f"{at.astimezone(zone):%m-%d %H:%M}" if at else ""
 
     def short_holes(figures: Mapping[str, Any]) -> str:
-        """Registers of before have none: nobody counted them."""
+        """Return the text of the short gaps; older registers did not count them."""
         holes, seconds = figures.get("short_holes"), figures.get("short_hole_seconds")
         return "—" if holes is None else f"{holes} 处 {seconds or 0:.1f} 秒"
 

@@ -1,4 +1,4 @@
-"""What was mended in a village and what it cost, from work orders."""
+"""The repairs in a village and their costs, from work orders."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from health.tables import WorkOrder, WorkOrderNote
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A work order that came to its end. `cost`: yuan, None where none was stated."""
+    """A finished work order. `cost`: yuan, None if none was stated."""
 
     order: int
-    camera: str  # empty: of several
+    camera: str  # empty: several cameras
     title: str
-    day: str  # local
+    day: str  # local date
     cost: float | None
-    warranty: bool  # the maker pays
+    warranty: bool  # the manufacturer pays
 
 
 async def repairs(session: AsyncSession, village: str, start: datetime, end: datetime) -> list[Repair]:
-    """Orders that were closed in [start, end), and those merged into others that had cost something by then."""
+    """Return the orders that were closed in [start, end), and those merged into others then that have a cost."""
     merged = (
         select(func.max(WorkOrderNote.at))
         .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == MERGED)

@@ -1,4 +1,4 @@
-"""Tables of reports: those of months that are over, as they were printed."""
+"""Tables of reports: the monthly reports of complete months, as they were printed."""
 
 from __future__ import annotations
 

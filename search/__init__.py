@@ -1,1 +1,1 @@
-"""Search: objects seen by the cameras, indexed from keyframes, found by time, place, class and colour."""
+"""Search: index objects from keyframes; find sightings by time, place, class, colour and similarity."""

@@ -1,4 +1,4 @@
-"""Tables of search in the station's database; the sightings themselves are in search.store."""
+"""Tables of search in the station's database. The sightings themselves are in search.store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class SeenBy(Base):
     __table_args__ = (
         UniqueConstraint("camera", "village"),
         {
-            "comment": "Short numbers of cameras: a camera that moves to another village gets a new one, its past stays where it was"
+            "comment": "Short numbers of cameras: a camera that moves to another village gets a new one, "
+            "its past stays where it was"
         },
     )
 
@@ -35,7 +36,7 @@ class SearchPack(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True, comment="id@version")
 
 
-STRIKES = 2  # crashes in a row that put a stream aside
+STRIKES = 2  # consecutive crashes after which a stream is quarantined
 
 
 class IndexState(Base):

@@ -1,8 +1,8 @@
-"""The words of search and the numbers by which they are stored. Numbers are for ever: add, never renumber.
+"""The search vocabulary and its stored codes. Codes are permanent: add, never renumber.
 
-Classes bear the names of GA/T 1400 (person, motor vehicle, non-motor vehicle and their kinds) and GB/T 44297 where
-those have one. What a detector cannot tell more exactly stays general (`vehicle`, `two_wheeler`); a question for the
-exact kind finds the general one too, and the result says which it is.
+Classes have the names of GA/T 1400 (person, motor vehicle, non-motor vehicle and their kinds) and of GB/T 44297 where
+these define one. A class that a detector cannot specify stays general (`vehicle`, `two_wheeler`); a query for the
+specific class includes the general one, and the result shows which it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _T = TypeVar("_T")
 
 
 class Cls(IntEnum):
-    unknown = 0  # something moved
+    """Classes of objects."""
+
+    unknown = 0  # a moving object without a class
     person = 1  # on foot
     rider = 2  # a person on a two-wheeler
     bicycle = 3
@@ -74,7 +76,7 @@ COLOURS = tuple(c.name for c in Colour if c)
 
 
 class Tone(IntEnum):
-    """All that an infra-red picture says about clothes."""
+    """Tones of clothes, the only clothing information of an infra-red picture."""
 
     none = 0
     dark = 1
@@ -83,7 +85,7 @@ class Tone(IntEnum):
 
 
 class Direction(IntEnum):
-    """In the picture; where it is on the map follows from the camera's azimuth."""
+    """Directions in the picture; the direction on the map follows from the camera's azimuth."""
 
     still = 0
     right = 1
@@ -97,7 +99,7 @@ class Direction(IntEnum):
 
 
 class Speed(IntEnum):
-    """In heights of the thing itself a second: a person walks about one, rides three."""
+    """Speed in heights of the object per second: a person walks about one, rides about three."""
 
     still = 0
     slow = 1
@@ -106,7 +108,7 @@ class Speed(IntEnum):
 
 
 class Attribute(IntFlag):
-    """What a pack said of a person or vehicle. Sex, age and origin are not among them."""
+    """Attributes of a person or vehicle that a pack detects. Sex, age and origin are not among them."""
 
     hat = 1
     bag = 2
@@ -119,18 +121,18 @@ class Attribute(IntFlag):
 
 
 def classes(asked: Iterable[str]) -> tuple[int, ...]:
-    """The numbers of all classes that the words mean. Raises UsageError for a word that is none."""
+    """Return the codes of all classes that the words include. Raises UsageError for an unknown word."""
     found = {int(c) for word in asked for c in _of(ASKED, word, "class")}
     return tuple(sorted(found))
 
 
 def colour(word: str) -> int:
-    """Raises UsageError."""
+    """Return the code of a colour. Raises UsageError."""
     return int(_of({c: Colour[c] for c in COLOURS}, word, "colour"))
 
 
 def attributes(words: Iterable[str]) -> int:
-    """Raises UsageError."""
+    """Return the mask of the attributes. Raises UsageError."""
     mask = 0
     for word in words:
         mask |= int(_of({a.name or "": a for a in Attribute}, word, "attribute"))
@@ -138,12 +140,12 @@ def attributes(words: Iterable[str]) -> int:
 
 
 def direction(word: str) -> int:
-    """Raises UsageError."""
+    """Return the code of a direction. Raises UsageError."""
     return int(_of({d.name: d for d in Direction}, word, "direction"))
 
 
 def speed(word: str) -> int:
-    """Raises UsageError."""
+    """Return the code of a speed. Raises UsageError."""
     return int(_of({s.name: s for s in Speed}, word, "speed"))
 
 

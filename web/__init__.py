@@ -1,1 +1,1 @@
-"""The face: HTTP API, console, phone page, funders' pages."""
+"""The web interface: HTTP API, console, phone page, and the pages for funders."""

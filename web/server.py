@@ -1,4 +1,8 @@
-"""The controller's HTTP server: API, console, printed pages."""
+"""Builds the aiohttp application of the controller: API, console and printed pages.
+
+`build` takes settings, database, accounts and clock and returns the application. It creates the shared `Services`; the
+application closes them on cleanup. `web.http.listener` serves the result.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ from web.work.printer import Printer
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
-# Addresses of the console's own pages: each is answered with index.html.
+# The console's own pages; each path is answered with index.html.
 PAGES = (
     "/",
     "/login",
@@ -79,7 +83,6 @@ PAGES = (
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
-    assert api.__all__
     data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
     anonymous = AnonymousLimit(clock, known.first)
@@ -130,7 +133,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )
     app[SERVICES] = services
-    routing.install(app)
+    routing.install(app, api.ROUTES)
     for page in PAGES:
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():
@@ -172,7 +175,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await services.uploads.close()
     await services.printer.close()
     await asyncio.to_thread(services.days.close)
-    await services.playback_log.close()  # last: the database may be gone
+    await services.playback_log.close()  # last: the database may be unreachable
 
 
 async def _close_sockets(app: web.Application) -> None:

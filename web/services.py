@@ -1,4 +1,4 @@
-"""What the handlers work with, made once by the controller process."""
+"""The services that HTTP handlers use. The controller process creates them once (`web.server.build`)."""
 
 from __future__ import annotations
 
@@ -53,26 +53,35 @@ MAX_SNAPSHOTS = 500
 
 @dataclass(frozen=True, slots=True)
 class MediaTicket:
-    """Single-use leave to open one media socket: of one stream, for the person, session and purpose that asked for it."""
+    """Single-use ticket to open one media socket.
+
+    Bound to one stream and to the person, session and purpose that it was issued for.
+    """
 
     user_id: int
     session: str
     purpose: str
     stream: str  # <camera>/<kind>
-    expires: float  # monotonic
+    expires: float  # monotonic seconds
     transcode: bool = False
 
 
 class Tickets:
+    """Media tickets that are issued and not yet redeemed, in memory only. Each is valid for TICKET_SECONDS.
+
+    One person holds at most MAX_TICKETS_PERSON, all persons together MAX_TICKETS; beyond that the oldest are dropped.
+    """
+
     def __init__(self, clock: Clock):
         self._clock = clock
         self._open: dict[str, MediaTicket] = {}
 
     def issue(self, who: Identity, stream: str, transcode: bool = False) -> str:
+        """Return the key of a new ticket for `stream`."""
         now, user_id = self._clock.monotonic(), who.user_id
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
         mine = [k for k, t in self._open.items() if t.user_id == user_id]
-        for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PERSON)]:  # of one person never others'
+        for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PERSON)]:  # drops this person's oldest only
             del self._open[old]
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
@@ -81,7 +90,7 @@ class Tickets:
         return key
 
     def redeem(self, key: str, who: Identity) -> MediaTicket | None:
-        """The ticket, if it opens something for this person in this session for its present purpose; once."""
+        """Return the ticket and remove it; None if expired, unknown, or of another person, session or purpose."""
         ticket = self._open.pop(key, None)
         if ticket is None or ticket.expires < self._clock.monotonic():
             return None
@@ -90,14 +99,14 @@ class Tickets:
 
 
 class Snapshots:
-    """JPEGs of keyframes: each is decoded once, however many look at it."""
+    """JPEGs of keyframes, each decoded once however many clients request it; the newest MAX_SNAPSHOTS are kept."""
 
     def __init__(self, pool: DecodePool):
         self._pool = pool
         self._kept: OrderedDict[tuple[str, int, int], asyncio.Task[bytes]] = OrderedDict()
 
     async def of(self, frame: Keyframe, width: int) -> bytes:
-        """Raises ProtocolError where the keyframe does not decode."""
+        """Return `frame` as JPEG, `width` pixels wide. Raises ProtocolError if the keyframe cannot be decoded."""
         key = (frame.stream, frame.at_us, width)
         if key not in self._kept:
             self._kept[key] = task = spawn(self._pool.run(snapshot, frame, width), "snapshot")
@@ -107,13 +116,15 @@ class Snapshots:
         return await asyncio.shield(self._kept[key])
 
     def _forget_failure(self, key: tuple[str, int, int], task: asyncio.Task[bytes]) -> None:
-        """Whatever it failed of is over perhaps when it is asked for again."""
+        """Drop a failed or cancelled decode from the cache, so that the next request tries again."""
         if (task.cancelled() or task.exception() is not None) and self._kept.get(key) is task:
             del self._kept[key]
 
 
 @dataclass
 class Services:
+    """The objects that handlers share: one instance per controller, in the application under `SERVICES`."""
+
     settings: Settings
     database: Database
     clock: Clock
@@ -127,20 +138,20 @@ class Services:
     transcoders: Transcoders
     node_token: str
     data_dir: Path
-    zone: ZoneInfo  # of the station
+    zone: ZoneInfo  # the station's time zone
     days: SightingStore
     shelf: ModelRegistry
     bodies: Budget
     uploads: Uploads
     printer: Printer
-    looker: DecodePool  # with the search models loaded, for example pictures
+    looker: DecodePool  # loads the search models; analyses example pictures
     motion: MotionJobs
-    doctor: Doctor  # of the station itself
+    doctor: Doctor  # checks of the station itself
     sign_ins: SignInLimit
     anonymous: AnonymousLimit
-    searching: FairExecutor  # questions to the index of sightings
-    footage: FairExecutor  # reads of segment files and their indexes
-    pages: FairExecutor  # printed pages before they are a PDF
+    searching: FairExecutor  # search queries on the sighting store
+    footage: FairExecutor  # reads of segment files and of their indexes
+    pages: FairExecutor  # renders printed pages to HTML before they become PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
     sign_in: SignIns
@@ -155,7 +166,7 @@ class Services:
     sockets: set[web.WebSocketResponse] = field(default_factory=set)
 
     def detector_name(self) -> str:
-        """Id and version of what looks at the pictures. Not for the loop."""
+        """Return id and version of the detector that analyses the pictures. Blocking; call it from a thread."""
         return detector_name(self.settings.search, self.shelf)
 
 

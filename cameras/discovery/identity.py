@@ -1,7 +1,7 @@
-"""Who is this device? A vote of UUID, serial number and MAC address, because each of them lies now and then.
+"""Identify a device by a weighted vote of UUID, serial number and MAC address, because each of them can be wrong.
 
-Clones share UUID and serial number; firmware updates change the UUID; some cameras tell no MAC. A trait that
-several known cameras share tells nothing. A MAC that differs outvotes what agrees.
+Clones share UUID and serial number, firmware updates change the UUID, some cameras report no MAC address. An identifier
+that several known cameras share does not count. A different MAC address outweighs a matching UUID or serial number.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _WEIGHTS = {"mac": 3, "uuid": 2, "serial": 2}
-_AGAINST = {"mac": -4, "uuid": -1, "serial": -2}  # an update may change the UUID
+_AGAINST = {"mac": -4, "uuid": -1, "serial": -2}  # a firmware update may change the UUID
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentifiers:
-    """What a device tells of itself; empty where it does not."""
+    """Identifiers that a device reports; empty where it reports none."""
 
     uuid: str = ""
-    serial: str = ""  # with the manufacturer: makers count from 1
+    serial: str = ""  # prefixed with the manufacturer: each one numbers from 1
     macs: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
@@ -37,11 +37,11 @@ class KnownCamera:
 
 @dataclass(frozen=True, slots=True)
 class IdentityMatch:
-    """What a device is taken for.
+    """The result of matching a device with the registry.
 
-    known: the camera, where it should be. first: the address of a camera that nobody has asked yet. moved: the
-    camera at another address. replaced: another device at a camera's address. clone: it claims what others claim
-    too, and cannot be told from them. new: nobody knows it.
+    known: the camera, at its registered address. first: a device at the address of a camera without known identifiers.
+    moved: the camera at another address. replaced: another device at a camera's address. clone: the device reports
+    identifiers of several cameras and cannot be assigned to one. new: no known camera.
     """
 
     kind: str
@@ -49,7 +49,7 @@ class IdentityMatch:
 
 
 class CameraIndex:
-    """The known cameras, indexed for the vote."""
+    """The known cameras, indexed by address and identifier."""
 
     def __init__(self, cameras: Iterable[KnownCamera]):
         self._cameras = list(cameras)
@@ -61,7 +61,7 @@ class CameraIndex:
                 self._by_trait.setdefault(trait, []).append(camera)
 
     def judge(self, address: str, seen: DeviceIdentifiers) -> IdentityMatch:
-        """Take a device that answered at an address for somebody."""
+        """Match a device that answered at an address."""
         here = self._at.get(address)
         if here is not None and not here.traits:
             return IdentityMatch("first", here.id)
@@ -98,6 +98,6 @@ def _each(traits: DeviceIdentifiers) -> list[tuple[str, str]]:
 
 
 def _shared(all_traits: Sequence[DeviceIdentifiers]) -> set[tuple[str, str]]:
-    """Traits that more than one camera claims."""
+    """Return the identifiers that more than one camera reports."""
     counts = Counter(t for traits in all_traits for t in _each(traits))
     return {t for t, n in counts.items() if n > 1}

@@ -1,6 +1,6 @@
-"""TCP ports of addresses where a camera should be and nobody answered discovery: what is there instead?
+"""TCP port scan of addresses at which a camera should be but did not answer discovery.
 
-Connections are opened and closed, nothing is sent, at a bounded rate.
+Connections are opened and closed without sending data, at a limited rate.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-# Web, RTSP, and the ONVIF ports that makes were seen to use.
+# HTTP, RTSP, and ONVIF ports used by different makes.
 CANDIDATES = (80, 554, 8000, 2020, 8899, 8080, 888, 5000, 6688, 34567)
-RATE = 200.0  # connections a second
+RATE = 200.0  # connections per second
 TIMEOUT = 2.0
 AT_ONCE = 200
 
@@ -18,7 +18,7 @@ AT_ONCE = 200
 async def open_ports(
     hosts: Iterable[str], ports: Iterable[int] = CANDIDATES, rate: float = RATE
 ) -> dict[str, list[int]]:
-    """Open ports by host; hosts without any are left out."""
+    """Return open ports by host; hosts without open ports are omitted."""
     wanted = [(h, p) for p in ports for h in hosts]
     found: dict[str, list[int]] = {}
     slots = asyncio.Semaphore(AT_ONCE)
@@ -27,7 +27,7 @@ async def open_ports(
         try:
             async with asyncio.timeout(TIMEOUT):
                 _, writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError, ValueError, OverflowError):  # the last two: no name or port at all
+        except (OSError, TimeoutError, ValueError, OverflowError):  # the last two: an invalid host name or port
             return
         finally:
             slots.release()

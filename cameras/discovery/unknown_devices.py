@@ -1,7 +1,7 @@
-"""Devices that were met and are no cameras where they were met: how many of them are remembered, and for how long.
+"""Retention of discovered devices that are not cameras at their own addresses: how many are kept, and for how long.
 
-Anybody on the cameras' network invents thousands. Who answers the hourly look is seen anew each time and stays; of the others
-the newest stay, and none for ever.
+Anybody on the cameras' network can invent thousands of devices. A device that answers the hourly discovery is renewed
+each time and stays; of the others the newest are kept, for a limited time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from cameras.tables import DeviceSeen
 
 log = logging.getLogger(__name__)
 
-OURS = ("known", "first")  # verdicts of cameras at their own addresses
-KEEP = timedelta(days=30)  # since a stranger was seen last
+OURS = ("known", "first")  # identity matches of cameras at their own addresses
+KEEP = timedelta(days=30)  # since a stranger last answered
 MAX_STRANGERS = 5000
 AT_ONCE = 500
 
 
 async def forget(session: AsyncSession, now: datetime) -> int:
-    """Remove strangers not seen for 30 days, beyond 20 of a host and 5,000 in all, with their findings; returns how many."""
+    """Delete strangers and their findings; return how many.
+
+    Deletes those not seen for 30 days, those beyond 20 per host, and those beyond 5,000 in all.
+    """
     query = (
         select(DeviceSeen)
         .where(DeviceSeen.verdict.not_in(OURS))

@@ -1,7 +1,7 @@
-"""WS-Discovery: multicast on every interface, and unicast sweeps of the villages' subnets.
+"""WS-Discovery: multicast probes on every interface, and unicast sweeps of the villages' subnets.
 
-Datagrams in, `Found` out. Probes are sent with three type variants, twice; answers are read by
-local name and one camera is told from another by its endpoint reference.
+Datagrams come in, DiscoveredDevice objects go out. A multicast probe is sent with three variants of Types, twice.
+Answers are read by local name; the endpoint reference distinguishes cameras.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 GROUP, PORT = "239.255.255.250", 3702
 MAX_SWEEP = 4096
-MAX_ADDRESS, MAX_ENDPOINT = 120, 80  # characters of Camera.address, Camera.endpoint
-# Devices that answer a look: of a host (a recorder may have a port for each of its channels), of all together. Anybody on
-# the cameras' network answers with thousands, from addresses that he invents; the cameras of the registry come in all the same.
+MAX_ADDRESS, MAX_ENDPOINT = 120, 80  # characters; the sizes of the columns Camera.address and Camera.endpoint
+# Limits for devices that answer: per host (a recorder may have one port per channel), and in all. Anybody on the
+# cameras' network can answer with thousands of devices from invented addresses; cameras of the registry do not count.
 MAX_OF_HOST, MAX_DEVICES = 20, 5000
 _TYPES = (
     '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>',
@@ -44,20 +44,20 @@ _TYPES = (
 class DiscoveredDevice:
     """A device that answered."""
 
-    endpoint: str  # UUID, or the address where it gave none
-    address: str  # host:port of its device service, the host being the one that answered
+    endpoint: str  # UUID, or the address if it reported none
+    address: str  # host:port of its device service, with the host that answered
     url: str
     name: str
     hardware: str
-    is_proven: bool = False  # it answered a question that was sent to its address alone
+    is_proven: bool = False  # it answered a probe that was sent to its address alone
 
     @property
     def known_as(self) -> str:
-        """Its address for the registry: with the path of its service where that is not the usual one."""
+        """Return its address for the registry: with the path of its service if that is not the default one."""
         try:
             address = address_of(self.url)
         except ValueError:
-            return self.address  # what it told is no address
+            return self.address  # the reported URL is invalid
         return address if len(address) <= MAX_ADDRESS else self.address
 
 
@@ -70,12 +70,13 @@ def probe_message(types: str, message_id: str = "") -> bytes:
         f"<a:MessageID>uuid:{message_id or uuid.uuid4()}</a:MessageID>"
         "<a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>"
         '<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header>'
-        f'<s:Body><d:Probe xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">{types}</d:Probe></s:Body></s:Envelope>'
+        f'<s:Body><d:Probe xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">{types}</d:Probe></s:Body>'
+        "</s:Envelope>"
     ).encode()
 
 
 def read_answer(datagram: bytes, source: str) -> list[DiscoveredDevice]:
-    """Devices in a ProbeMatches datagram; an unreadable one gives an empty list."""
+    """Return the devices in a ProbeMatches datagram; an unreadable datagram gives an empty list."""
     try:
         body = parse(datagram)
     except ProtocolError:
@@ -85,7 +86,7 @@ def read_answer(datagram: bytes, source: str) -> list[DiscoveredDevice]:
 
 
 def read_match(match: Node, source: str) -> DiscoveredDevice | None:
-    """The device of a match or Hello that came from `source`; None where it tells no address of a service."""
+    """Return the device of a ProbeMatch or Hello that came from `source`, or None without a service address."""
     told = [p for u in (match.text("XAddrs") or "").split() if (p := _service(u)) is not None]
     if not told:
         return None
@@ -110,13 +111,13 @@ def read_match(match: Node, source: str) -> DiscoveredDevice | None:
 def _service(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-    except ValueError:  # 'http://[x/y': whoever sends it must not end the reading
+    except ValueError:  # a malformed URL must not end the parsing
         return None
     return parts if parts.scheme in ("http", "https") else None
 
 
 def _endpoint(node: Node) -> str:
-    """UUID of an endpoint reference; it comes as urn:uuid:… and as uuid:… Empty for what is too long to be one."""
+    """Return the UUID of an endpoint reference, written as urn:uuid:… or uuid:…; '' if it is too long."""
     told = re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
     return told if len(told) <= MAX_ENDPOINT and told.isprintable() else ""
 
@@ -127,7 +128,7 @@ def _scope(scopes: list[str], kind: str) -> str:
 
 
 def interfaces() -> list[str]:
-    """IPv4 addresses of the interfaces that are up."""
+    """Return the IPv4 addresses of the interfaces that are up."""
     up = psutil.net_if_stats()
     return [
         a.address
@@ -139,15 +140,16 @@ def interfaces() -> list[str]:
 
 
 class _Collector(asyncio.DatagramProtocol):
-    """Devices that answer, bounded; `known`: host:port of cameras that come in however many others answered.
+    """Collects the devices that answer, in limited number.
 
-    Anybody on the network can send a datagram in a camera's name, and reads what is sent to the group. That a device is at its
-    address shows only in an answer that tells the number of a question which went to that address alone.
+    `known` holds host:port of the registry's cameras, which are collected however many others answered. Anybody on the
+    network can send a datagram in a camera's name and can read multicast probes. Only an answer to a probe that went to
+    the device's address alone, with the message ID of that probe, proves that the device is there.
     """
 
     def __init__(self, known: Collection[str] = ()):
         self._known = known
-        self._asked: dict[str, list[bytes]] = {}  # numbers of questions by address
+        self._asked: dict[str, list[bytes]] = {}  # message IDs of the probes sent to each address
         self._found: dict[str, DiscoveredDevice] = {}
         self._of_host: Counter[str] = Counter()
         self._refused = 0
@@ -162,7 +164,7 @@ class _Collector(asyncio.DatagramProtocol):
         return list(self._found.values())
 
     def probe(self, types: str, host: str) -> bytes:
-        """A question for one address."""
+        """Return a probe for one address."""
         number = str(uuid.uuid4())
         self._asked.setdefault(host, []).append(number.encode())
         return probe_message(types, number)
@@ -176,14 +178,14 @@ class _Collector(asyncio.DatagramProtocol):
 
     def _take(self, device: DiscoveredDevice, host: str) -> None:
         known = host_port(device.address) in self._known
-        # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a camera
-        # of ours is one device, whatever else is told of it.
+        # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a
+        # known camera is one device, whatever endpoint an answer reports.
         key = host_port(device.address) if known else f"{device.endpoint} {device.address}"
         if (before := self._found.get(key)) is not None:
             if device.is_proven and not before.is_proven:
                 self._found[key] = device
             return
-        host = f"{host} asked" if device.is_proven else host  # who speaks in its name takes none of its places
+        host = f"{host} asked" if device.is_proven else host  # unproven answers in its name do not use up its limit
         if not known:
             if self._of_host[host] >= MAX_OF_HOST or self._of_host.total() >= MAX_DEVICES:
                 self._refused += 1
@@ -193,8 +195,10 @@ class _Collector(asyncio.DatagramProtocol):
 
 
 async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collection[str] = ()) -> list[DiscoveredDevice]:
-    """Probe the group from each interface address; returns what answered within `wait` seconds, at most 20 devices of a host and
-    5,000 in all beside those at the `known` addresses (host:port)."""
+    """Probe the group from each interface address; return the devices that answered within `wait` seconds.
+
+    At most 20 devices per host and 5,000 in all, besides those at the `known` addresses (host:port).
+    """
     found = _Collector(known)
     transports = [await _open(found, address) for address in addresses]
     try:
@@ -212,7 +216,9 @@ async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collecti
 async def sweep(
     subnets: Iterable[str], wait: float = 2.0, port: int = PORT, known: Collection[str] = ()
 ) -> list[DiscoveredDevice]:
-    """Probe every address of the subnets by unicast: multicast does not cross routers. Bounded like `multicast`.
+    """Probe every address of the subnets by unicast, because multicast does not cross routers.
+
+    Limited like `multicast`.
 
     Raises UsageError for a subnet that is malformed or holds more than 4,096 addresses.
     """
@@ -240,7 +246,7 @@ async def sweep(
 
 
 async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[DiscoveredDevice]:
-    """Probe single addresses by unicast; who does not answer, and what is no IPv4 address, is left out."""
+    """Probe single addresses by unicast. Hosts that do not answer or are not IPv4 addresses are omitted."""
     addresses = []
     for host in hosts:
         with contextlib.suppress(ValueError):
@@ -251,7 +257,7 @@ async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list
 async def _open(found: _Collector, address: str) -> asyncio.DatagramTransport:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
-    # Probes to empty addresses of a connected subnet wait for ARP in this buffer.
+    # Probes to unused addresses of a connected subnet wait for ARP in this buffer.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_000_000)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
     if address != "0.0.0.0":
@@ -281,9 +287,9 @@ class _Announcements(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT) -> AsyncIterator[None]:
-    """Listen for cameras that say Hello and Bye on the given interfaces; `heard` gets the word and the device.
+    """Listen for Hello and Bye messages on the given interfaces; `heard` gets the message name and the device.
 
-    A Bye carries no address of the service: its device is known by its endpoint.
+    A Bye carries no service address: its device is identified by its endpoint.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
@@ -291,7 +297,7 @@ async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT
     sock.bind((GROUP, port))
     for address in addresses:
         membership = socket.inet_aton(GROUP) + socket.inet_aton(address)
-        with contextlib.suppress(OSError):  # an interface without multicast, or two addresses of one
+        with contextlib.suppress(OSError):  # an interface without multicast, or a second address of one
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Announcements(heard), sock=sock)
     try:

@@ -1,4 +1,4 @@
-"""Which device that was met may be taken as a camera, by whom, and with which credential."""
+"""Rules for turning a discovered device into a camera: which device, by whom, and with which credential."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from core.accounts.scope import Villages, within
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
 
-ADOPTABLE = ("new", "clone", "replaced")  # verdicts: anything else is a camera of ours
+ADOPTABLE = ("new", "clone", "replaced")  # identity matches; any other device is a known camera
 
 
 async def device(session: AsyncSession, address: str, villages: Villages) -> DeviceSeen:
-    """A device that was met in the subnets of `villages` (None: anywhere) and is no camera of ours.
+    """Return a device discovered in the subnets of `villages` (None: anywhere) that is not a known camera.
 
-    Raises NotFoundError, alike for one that was not met, is in another village's subnet or is a camera; ConflictError where
-    a camera of these villages has its address.
+    Raises NotFoundError if it was not discovered, lies in another village's subnet or is a camera (the message does not
+    tell which); ConflictError if a camera of these villages has its address.
     """
     query = select(DeviceSeen).where(
         DeviceSeen.address == address, DeviceSeen.verdict.in_(ADOPTABLE), within(DeviceSeen.village, villages)
@@ -42,9 +42,12 @@ async def device(session: AsyncSession, address: str, villages: Villages) -> Dev
 async def confirm_move(
     session: AsyncSession, camera: Camera, address: str, villages: Villages, at: datetime, actor: str, reason: str
 ) -> None:
-    """A person says that the camera hangs at another address now: it is looked for there from now on, and where it was followed
-    there by itself, the finding is over. `address`: host:port, or as the finding tells it. Raises NotFoundError where no device
-    that is taken for this camera was met there; ConflictError where the person does not see that subnet."""
+    """Record that a person confirmed a camera's new address.
+
+    The camera uses the new address from now on; if the station already followed the move, only the finding is closed.
+    `address` is host:port, or as in the finding. Raises NotFoundError if no device that matches this camera was
+    discovered there; ConflictError if the person may not see that subnet.
+    """
     if not await _is_followed(session, camera, address):
         device = await _moved_to(session, camera, address)
         if villages is not None and device.village not in villages:
@@ -62,7 +65,7 @@ async def confirm_move(
 
 
 async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:
-    """The station follows the camera there already, and waits for a person's word."""
+    """Return whether the station already uses that address and waits for a person's confirmation."""
     query = select(Finding).where(Finding.kind == "moved", Finding.camera == camera.id, Finding.closed_at.is_(None))
     told = [f.detail for f in await session.scalars(query)]
     return host_port(address) == host_port(camera.address or "") and any(d.get("followed") for d in told)
@@ -77,7 +80,10 @@ async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> Devi
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:
-    """An account of some villages uses the credentials that cameras of the village use already. Raises NotFoundError."""
+    """Check that an account limited to some villages uses only credentials of the village's cameras.
+
+    Raises NotFoundError.
+    """
     if name is None or villages is None:
         return
     query = select(Camera.id).where(Camera.credential == name, Camera.village == village, Camera.retired.is_(False))

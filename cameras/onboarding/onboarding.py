@@ -1,7 +1,7 @@
-"""From an address to a camera that can be recorded: ask it over ONVIF, keep what it said, note what changed.
+"""Identify cameras over ONVIF: read their identity and streams, store them, and record what changed.
 
-Each camera is one piece of work: what is known of one is kept whatever happens to the others, so that long work may
-be broken off at any time. A camera whose credential was refused is left alone until a person acts.
+Each camera is stored in its own transaction, so a long run can be cancelled at any time without losing the finished
+cameras. A camera whose credential was refused is not contacted again until a person acts.
 """
 
 from __future__ import annotations
@@ -37,19 +37,21 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
-MAX_TOLD = 64  # services, protocols, MAC addresses that are kept of a camera
+MAX_TOLD = 64  # most services, protocols and MAC addresses stored per camera
 Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class OnboardingResult:
-    """What onboarding brought: camera ids, and why the others failed."""
+    """Ids of the identified cameras, and the error message of each failed one."""
 
     identified: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 class Onboarding:
+    """Identifies cameras and stores the results; owns the shared SOAP client of each camera."""
+
     def __init__(
         self,
         database: Database,
@@ -66,12 +68,11 @@ class Onboarding:
         self._listener = listener
         self._clients: dict[str, SoapClient] = {}
         self._holes = holes
-        self.identified: Callable[[str], Awaitable[None]] | None = (
-            None  # hears whose identity is kept, before it is used
-        )
+        # Called with the camera id after its identity is stored and before the camera is used.
+        self.identified: Callable[[str], Awaitable[None]] | None = None
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> OnboardingResult:
-        """Identify cameras, at most 50 at once; `progress` hears after each how many of how many are done."""
+        """Identify cameras, at most 50 at once; `progress` is called after each with the number done and the total."""
         outcome = OnboardingResult()
         slots = asyncio.Semaphore(AT_ONCE)
         wanted = [c for c in cameras if c.address and c.refused_at is None]
@@ -81,7 +82,7 @@ class Onboarding:
                 try:
                     await self.identify(camera)
                     outcome.identified.append(camera.id)
-                except TROUBLE as e:  # one camera's word must not end the others' turn
+                except TROUBLE as e:  # one camera's failure must not end the others' turn
                     outcome.failed[camera.id] = why(e)
                     await per_camera.note(self._database, camera.id, e)
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
@@ -90,10 +91,10 @@ class Onboarding:
         return outcome
 
     async def client(self, camera: Camera, *, alone: bool = False) -> SoapClient:
-        """The client of a camera: one for all who ask it, so that one request is in flight and nonces are kept.
+        """Return a camera's client, shared by all callers so that one request is in flight and nonces are reused.
 
-        Without credential where it was refused: that rests until a person acts. `alone` gives a client that knows
-        nothing of the others, for a device that may be another.
+        The client has no credential if the camera refused it; that lasts until a person acts. `alone` returns a
+        separate client, for a device that may not be the camera.
         """
         login = None
         if camera.refused_at is None:
@@ -110,7 +111,7 @@ class Onboarding:
         return client
 
     async def identify(self, camera: Camera) -> DeviceInformation:
-        """Ask one camera and store its identity and streams. Raises CameraError."""
+        """Query one camera and store its identity and streams. Raises CameraError."""
         assert camera.address is not None
         client = await self.client(camera)
         try:
@@ -129,7 +130,10 @@ class Onboarding:
     async def _identify_elsewhere(
         self, client: SoapClient, camera: Camera, missing: ServiceNotFound
     ) -> DeviceInformation:
-        """Its service is not where it was: it is followed to where it answers. Raises `missing` where it does so nowhere."""
+        """Identify the camera at another address of its service and store that address.
+
+        Raises `missing` if none answers.
+        """
         for told in await self._told_addresses(camera):
             try:
                 found = await identify(client, service_url(told), self._clock)
@@ -140,8 +144,11 @@ class Onboarding:
         raise missing
 
     async def _told_addresses(self, camera: Camera) -> list[str]:
-        """Where else on the same host the camera's service may be: where discovery says it is (asked now where it has not been
-        met yet), and at the usual path, because anybody can tell a path for it."""
+        """Return other addresses of the service on the same host.
+
+        The first candidate comes from discovery (probed now if the device was not discovered before). The default path
+        is always included, because anybody on the network can announce a path.
+        """
         known = camera.address or ""
         async with self._database.reading() as session:
             seen = await session.get(DeviceSeen, host_port(known)) or await session.get(
@@ -156,14 +163,14 @@ class Onboarding:
         return [a for a in dict.fromkeys(told) if service_url(a) != service_url(known)]
 
     async def _follow(self, camera: Camera, address: str) -> None:
-        """Its service is elsewhere: remember where."""
+        """Store the new address of the camera's service."""
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
             history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
             row.address = address
 
     async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
-        """Open a finding of a camera, or close it."""
+        """Open a finding about a camera, or close it."""
         async with self._database.session() as session:
             about = findings.FindingSubject.of(camera)
             if gone:
@@ -172,7 +179,7 @@ class Onboarding:
                 await findings.tell(session, self._clock.now(), kind, about, **detail)
 
     async def refused(self, number: str) -> None:
-        """Nobody uses the credential on this camera any more until a person acts."""
+        """Record a refused credential: it is not used on this camera again until a person acts."""
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
@@ -182,7 +189,7 @@ class Onboarding:
                 await findings.tell(
                     session, now, "credential_refused", findings.FindingSubject.of(row), credential=row.credential
                 )
-        # What it knew rests with it: until now who asked was refused without a word sent.
+        # Drop the shared client: until now, it refused further calls without sending anything.
         self._clients.pop(number, None)
 
     async def _keep(self, number: str, found: DeviceInformation) -> None:
@@ -220,7 +227,7 @@ class Onboarding:
         events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
 
     async def _keep_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
-        """A password that the camera writes into its addresses goes into the vault, and nowhere else."""
+        """Seal a password that the camera writes into its addresses in the vault."""
         if found.embedded_login is None or row.credential is not None:
             return
         user, password = found.embedded_login
@@ -232,12 +239,12 @@ class Onboarding:
 
 
 def serial_of(manufacturer: str, serial: str) -> str:
-    """A serial number as a trait: with its manufacturer, because each counts from one."""
+    """Return a serial number prefixed with its manufacturer, because each manufacturer numbers from one."""
     return f"{manufacturer} {serial}" if serial else ""
 
 
 def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIdentifiers:
-    """Of a camera as the registry knows it."""
+    """Return the identifiers of a camera in the registry."""
     if not device:
         return DeviceIdentifiers(uuid=endpoint or "")
     serial = serial_of(device.get("manufacturer", ""), device.get("serial") or "")
@@ -245,6 +252,10 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIden
 
 
 def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
+    """Return the index of cameras that devices are matched with.
+
+    A camera with an unreadable record is indexed by its UUID only.
+    """
     return CameraIndex(
         KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras
     )
@@ -253,16 +264,17 @@ def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
 def _known_traits(camera: Camera) -> DeviceIdentifiers:
     try:
         return traits_of(camera.device, camera.endpoint)
-    except TROUBLE as e:  # of one file; the others are still told apart
+    except TROUBLE as e:  # one unreadable record; the others are still matched
         log.warning("%s: %s", camera.id, why(e))
         return DeviceIdentifiers(uuid=camera.endpoint or "")
 
 
 def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
-    """Main: the largest picture that we can record; sub: the smallest of the others of the same channel, H.264 preferred.
+    """Choose the main and sub profiles.
 
-    A recorder or encoder has several channels, each another camera's picture. Of equal pictures the first told is taken:
-    channel 1.
+    Main: the largest picture in a codec that we can record; sub: the smallest of the others of the same channel, H.264
+    preferred. A recorder or encoder has several channels, each with another camera's picture. Among equal pictures the
+    first reported one counts: channel 1.
     """
     usable = [p for p in profiles if p.stream_url and (p.codec or "H264") in ("H264", "H265")]
     if not usable:
@@ -274,7 +286,7 @@ def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
     return {"main": main} | ({"sub": sub} if sub else {})
 
 
-# Dahua's channel=2&subtype=1, Hikvision's /Channels/201
+# Dahua writes channel=2&subtype=1, Hikvision /Channels/201.
 _CHANNEL = re.compile(r"\bchannel[=_](\d+)|/channels/(\d+)\d\d\b", re.IGNORECASE)
 
 
@@ -283,7 +295,7 @@ def _pixels(profile: Profile) -> int:
 
 
 def _same_channel(one: Profile, other: Profile) -> bool:
-    """Profiles of one video source; a source that is not told may be any."""
+    """Return whether two profiles show the same video source; an unknown source matches any."""
     if one.source and other.source:
         return one.source == other.source
     if one.source_configuration and other.source_configuration:
@@ -311,13 +323,13 @@ def _facts(found: DeviceInformation) -> dict[str, Any]:
 
 
 def _bounded(told: dict[str, Any]) -> dict[str, Any]:
-    """Services or protocols of a camera's file: as many and as long as a camera can mean."""
+    """Limit the number and length of a camera's services or protocols."""
     fitting = {k: v for k, v in told.items() if len(k) <= MAX_URL and len(str(v)) <= MAX_URL}
     return dict(list(fitting.items())[:MAX_TOLD])
 
 
 def _of_main(found: DeviceInformation) -> list[Profile]:
-    """Profiles of the main stream's channel: where texts are placed and what is turned belongs to the same camera."""
+    """Return the profiles of the main stream's channel: OSD and PTZ must belong to the same channel."""
     main = chosen(found.profiles).get("main")
     return [p for p in found.profiles if main is None or _same_channel(p, main)]
 

@@ -1,9 +1,10 @@
-"""A look at who is out there: what discovery met, matched with the registry.
+"""Survey of the network: match the devices that discovery found with the registry.
 
-Devices at a camera's address are that camera unless they say otherwise. A camera that answers from another address is followed
-there by itself only inside its village's subnets, while its old address is silent, and after it has proved over HTTP Digest
-who it is: a relay that took its place could not be told from it otherwise. It is a finding until a person confirms it; any
-other move is one that a person confirms first (cameras.onboarding.adoption.confirm_move). Clones and strangers become findings.
+A device at a camera's address is that camera unless its identifiers differ. The station follows a camera to another
+address by itself only inside the subnets of its village, while the old address is silent, and after the camera
+authenticated over HTTP Digest: with a weaker method a relay in its place could not be distinguished from it. The move
+stays a finding until a person confirms it; any other move needs a person's confirmation first
+(cameras.onboarding.adoption.confirm_move). Clones and strangers become findings.
 """
 
 from __future__ import annotations
@@ -40,25 +41,27 @@ log = logging.getLogger(__name__)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 ASK_SECONDS = 1.0
 SILENT = "no answer to discovery"
-NO_WEB = (554, 34567)  # RTSP and a maker's own protocol: nobody speaks SOAP there
+NO_WEB = (554, 34567)  # RTSP and a proprietary protocol: no SOAP service there
 TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
 
 
 @dataclass(slots=True)
 class SurveyedDevice:
-    """A device and whom it was taken for."""
+    """A device and its identity match."""
 
     found: DiscoveredDevice
     verdict: IdentityMatch
     village: str | None = None
-    followed: bool = False  # a camera that moved: its address was changed
-    why: str = ""  # it was not followed
+    followed: bool = False  # the camera moved and its address was changed
+    why: str = ""  # why the move was not followed
 
 
 @dataclass(slots=True)
 class Report:
+    """The devices that a survey found, and the open ports of the cameras that it did not find."""
+
     met: list[SurveyedDevice] = field(default_factory=list)
-    silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that answered nothing
+    silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that did not answer
 
     @property
     def counts(self) -> dict[str, int]:
@@ -70,16 +73,18 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _RegistrySnapshot:
-    """What devices are matched with: the registry as it is at the beginning of a look."""
+    """The registry at the beginning of a survey, against which devices are matched."""
 
     cameras: dict[str, Camera]
     roll: CameraIndex
-    at: dict[str, Camera]  # by host:port; the first of two at one address
-    networks: Sequence[tuple[Network, str]]  # subnets and whose they are
-    answered: Collection[str]  # host:port of everything that answered
+    at: dict[str, Camera]  # by host:port; of two cameras at one address the first
+    networks: Sequence[tuple[Network, str]]  # subnets and their village codes
+    answered: Collection[str]  # host:port of every device that answered
 
 
 class Survey:
+    """Runs surveys. Writes devices, findings, and the addresses of cameras that moved."""
+
     def __init__(
         self, database: Database, clock: Clock, onboarding: Onboarding, discovery_port: int = ws_discovery.PORT
     ):
@@ -89,7 +94,10 @@ class Survey:
         self._discovery_port = discovery_port
 
     async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> Report:
-        """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets; keep what was met."""
+        """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets.
+
+        Stores the devices that answered, and scans the ports of cameras that did not answer.
+        """
         async with self._database.reading() as session:
             villages = (await session.scalars(select(Village))).all()
             known = await session.scalars(
@@ -110,9 +118,9 @@ class Survey:
         return report
 
     async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
-        """Cameras that did not answer discovery: which TCP ports are open at their addresses?
+        """Scan the ports of cameras that have answered neither ONVIF nor discovery; return open ports by camera.
 
-        One that nobody has asked yet and that speaks ONVIF on another port is looked for there from now on.
+        A camera that speaks ONVIF on another port gets the new address.
         """
         async with self._database.reading() as session:
             cameras = (
@@ -156,7 +164,7 @@ class Survey:
         return None
 
     async def keep(self, devices: Sequence[DiscoveredDevice]) -> Report:
-        """Match devices with the registry and write down the outcome."""
+        """Match devices with the registry and store the outcome."""
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
@@ -168,18 +176,22 @@ class Survey:
             {host_port(d.address) for d in devices},
         )
         report = Report()
-        in_order = sorted(devices, key=lambda d: d.is_proven)  # of two words about one address the proven one counts
+        # if two answers concern one address, the proven one counts
+        in_order = sorted(devices, key=lambda d: d.is_proven)
         once = list({host_port(d.address): d for d in in_order}.values())
         for device in await self._proven(once, book.at):
             try:
                 await self._meet(report, device, book)
-            except TROUBLE as e:  # what one device tells must not keep the others from being met
+            except TROUBLE as e:  # one device's answer must not stop the others
                 log.warning("%s: %s", device.address, why_not(e))
         return report
 
     async def _proven(self, devices: Sequence[DiscoveredDevice], at: Mapping[str, Camera]) -> list[DiscoveredDevice]:
-        """What says at a camera's address that it is another than the camera was is asked there itself: anybody can say Hello in its
-        name, and would give it an identity so. Who does not answer has none."""
+        """Probe the devices that claim another endpoint at a camera's address.
+
+        Anybody can send a Hello in a camera's name and would assign it an identity that way. A device that does not
+        answer the probe keeps its address but no endpoint.
+        """
         doubtful = {
             host_port(d.address): d
             for d in devices
@@ -200,11 +212,11 @@ class Survey:
         return [(nameless | there)[p] if (p := host_port(d.address)) in doubtful else d for d in devices]
 
     async def _meet(self, report: Report, device: DiscoveredDevice, book: _RegistrySnapshot) -> None:
-        """Judge one device, ask it where it must prove itself, and keep what came of it."""
+        """Match one device, request its identity if it must prove it, and store the outcome."""
         here = book.at.get(host_port(device.address))
         seen = DeviceIdentifiers(uuid=device.endpoint if device.endpoint != device.address else "")
         if here is not None and here.endpoint in (None, seen.uuid):
-            # The UUID is told to everybody; that it agrees with the address is all that is asked here.
+            # The UUID is public: here it only has to agree with the address.
             verdict = IdentityMatch("known" if here.device else "first", here.id)
         else:
             verdict = book.roll.judge(host_port(device.address), seen)
@@ -212,7 +224,7 @@ class Survey:
         if verdict.kind == "moved" and verdict.camera is not None:
             camera = book.cameras[verdict.camera]
             why = await self._why_not_followed(camera, village, book.answered)
-            if not why:  # else it is not even asked: the credential stays where it belongs
+            if not why:  # otherwise the credential is not sent there
                 identity, verdict = await self._proved(camera, device)
         followed = verdict.kind == "moved" and not why
         report.met.append(met := SurveyedDevice(device, verdict, village, followed, why))
@@ -220,7 +232,7 @@ class Survey:
         await self._write(met, identity, answers)
 
     async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
-        """Why a person must confirm that the camera moved; empty: it may prove itself."""
+        """Return why a person must confirm the move; empty: the camera may prove its identity."""
         if village != camera.village:
             return "outside_subnets"
         if camera.auth_mode != "digest":
@@ -231,7 +243,7 @@ class Survey:
         return ""
 
     async def _proved(self, camera: Camera, device: DiscoveredDevice) -> tuple[DeviceInformation | None, IdentityMatch]:
-        """Is it really the camera? Asked with its own credential, once; a device that refuses it is somebody else."""
+        """Identify the device with the camera's own credential, once; a device that refuses it is not the camera."""
         client = await self._onboarding.client(camera, alone=True)
         try:
             found = await identify(client, device.url, self._clock)
@@ -299,9 +311,12 @@ class Survey:
             await self._tell(session, met, camera)
 
     async def _answers_there(self, camera: Camera | None, met: SurveyedDevice) -> bool:
-        """Whether a camera that nobody has identified yet answers at the path that discovery tells, where it is not the usual one
-        and no person gave one. The path is told by whoever sends a datagram; of a camera that was identified another one is
-        looked for when it does not answer at its own (cameras.onboarding.onboarding)."""
+        """Return whether a camera not yet identified answers at the path that discovery reports.
+
+        Only checked if that path is not the default one and no person configured a path. Anybody can announce a path by
+        datagram; for an identified camera, another path is tried only when its own stops answering
+        (cameras.onboarding.onboarding).
+        """
         device, known = met.found, (camera.address or "") if camera is not None else ""
         if (
             camera is None
@@ -320,7 +335,7 @@ class Survey:
         return True
 
     async def _tell(self, session: AsyncSession, met: SurveyedDevice, camera: Camera | None) -> None:
-        """Clones and strangers are findings of their address, another device at a camera's address is one of the camera."""
+        """Open and close findings: clones and strangers by address, another device at a camera's address by camera."""
         now, device = self._clock.now(), met.found
         stranger = findings.FindingSubject(None, device.address, met.village)
         telling = {"new": "unknown_device", "clone": "clone"}.get(met.verdict.kind)
@@ -340,7 +355,7 @@ class Survey:
 
 
 def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:
-    """Subnets and the code of the village whose they are; one that is none is told in the log."""
+    """Return subnets with the code of their village; log invalid ones."""
     found: list[tuple[Network, str]] = []
     for village in villages:
         try:
@@ -353,16 +368,16 @@ def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:
 
 
 def _place(camera: Camera) -> tuple[str, int]:
-    """Host and port of its ONVIF service. Raises ValueError, UsageError."""
+    """Return host and port of the camera's ONVIF service. Raises ValueError or UsageError."""
     url = service_url(camera.address or "")
     host = host_of(url)
-    if urlsplit(url).port == 0 or not host:  # a connection to no host goes to this machine
+    if urlsplit(url).port == 0 or not host:  # an empty host would connect to this machine
         raise UsageError("its address names no host and port; correct it in the inventory")
     return host, int(host_port(camera.address or "").rpartition(":")[2])
 
 
 def village_of(address: str, networks: Sequence[tuple[Network, str]]) -> str | None:
-    """The village in whose subnet an address lies; the narrowest where several hold it."""
+    """Return the village whose subnet contains an address; the narrowest subnet counts."""
     try:
         host = ipaddress.ip_address(address.rpartition(":")[0].strip("[]") or address)
     except ValueError:

@@ -1,1 +1,1 @@
-"""ONVIF client: SOAP over a shared HTTP session, the services, and the repair of what cameras send."""
+"""ONVIF client: SOAP over a shared HTTP session, the ONVIF services, and tolerant parsing of malformed replies."""

@@ -1,7 +1,8 @@
-"""Addresses that a camera gives, repaired: here and nowhere else.
+"""Repair the addresses that a camera reports; no other module does this.
 
-Cameras tell old hosts, 0.0.0.0, relative paths, port 80 for RTSP, two ports, passwords. The host that answered us
-always stands in for the one that is told: a camera cannot send us to the station's own services or to anybody else.
+Cameras report outdated hosts, 0.0.0.0, relative paths, port 80 for RTSP, two ports, and passwords in the URL. The host
+that answered us always replaces the reported host, so a camera cannot redirect the station to the station's own
+services or to a third party.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 DEFAULT_PATH = "/onvif/device_service"
 RTSP_PORT = 554
-MAX_URL = 400  # characters of an address that is kept: Stream.url, Stream.snapshot_url, DeviceSeen.url
-# Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x
-# A value may hold '_' itself: it ends where the next name begins.
+MAX_URL = 400  # characters; the size of the columns Stream.url, Stream.snapshot_url and DeviceSeen.url
+# Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x. A value
+# may contain '_': it ends where the next name begins.
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
 USER_NAMES = r"(?:login|user|usr|account)_?(?:name|user|use|id)?"
-PASSWORD_NAMES = (  # bounded: the text is a stranger's
-    r"(?:[a-z]{0,12}(?:passw[a-z]{0,6}|pwd|pswd|psw|mima)|(?:user|usr|login|admin)?_?(?:passcode|passphrase|pass|pas|pw|secret))\d?"
+PASSWORD_NAMES = (  # bounded repetition: the text comes from an untrusted device
+    r"(?:[a-z]{0,12}(?:passw[a-z]{0,6}|pwd|pswd|psw|mima)"
+    r"|(?:user|usr|login|admin)?_?(?:passcode|passphrase|pass|pas|pw|secret))\d?"
 )
 _USER = re.compile(rf"(?<![a-z])({USER_NAMES})={_VALUE}", re.IGNORECASE)
 _PASSWORD = re.compile(rf"(?<![a-z])({PASSWORD_NAMES})={_VALUE}", re.IGNORECASE)
-# u= and p= are a login where both stand and nothing else is one; alone, p= is a profile or a page.
+# u= and p= are a login only where both occur and there is no other password parameter; a lone p= is a profile or a
+# page.
 _SHORT_USER = re.compile(rf"(?<=[?&;])(u)={_VALUE}", re.IGNORECASE)
 _SHORT_PASSWORD = re.compile(rf"(?<=[?&;])(p)={_VALUE}", re.IGNORECASE)
-OWN_PASSWORD = 8  # characters: a shorter one may stand in an address by chance
-# base64 of user:password, and session tokens. Short tokens are names of profiles.
+OWN_PASSWORD = 8  # characters; a shorter password may occur in an address by chance
+# base64 of user:password, and session tokens. Tokens shorter than 20 characters are profile names.
 _BASIC = re.compile(rf"(?<![a-z])(authbasic|auth|authorization)={_VALUE}", re.IGNORECASE)
 _TOKEN = re.compile(r"(?<![a-z])((?:access_?)?token|session_?id)=([^&/?;]{20,})", re.IGNORECASE)
 _HOST = re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*|[A-Za-z0-9._-]+")
@@ -36,19 +39,21 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
 def service_url(address: str) -> str:
-    """The device service of a camera known as host, host:port, either with a path, or as a whole URL."""
+    """Return the device service URL of a camera given as host or host:port, with or without a path, or as a URL."""
     if address.startswith(("http://", "https://")):
         return address
     return f"http://{address}" if "/" in address else f"http://{address}{DEFAULT_PATH}"
 
 
 def address_of(url: str) -> str:
-    """How a camera with this device service is known: host[:port], with its path where that is not the usual one; an https
-    address as a whole. Raises ValueError for what is no such address."""
+    """Return the registry's form of a device service URL: host[:port], plus the path if it is not the default one.
+
+    An https address stays a whole URL. Raises ValueError for an invalid address.
+    """
     if "://" in url and not url.startswith(("http://", "https://")):
         raise ValueError("the ONVIF service is spoken to over http or https")
     parts = urlsplit(service_url(url))
-    told = f":{parts.port}" if parts.port else ""  # raises ValueError where it is no number
+    told = f":{parts.port}" if parts.port else ""  # raises ValueError for an invalid port
     host = parts.hostname or ""
     if not _HOST.fullmatch(host) or parts.username is not None or parts.fragment or _UNSAFE.search(url):
         raise ValueError("an address is a host, host:port or the URL of the ONVIF service, without user and password")
@@ -60,8 +65,10 @@ def address_of(url: str) -> str:
 
 
 def host_port(address: str) -> str:
-    """host:port of a camera's address in any of its forms, also where the port is left out. What is no address stays as it is:
-    nothing that answers is there, and many are compared at once."""
+    """Return host:port of a camera address in any of its forms, with the default port filled in.
+
+    Returns an invalid address unchanged: callers compare many addresses at once, and no device answers there.
+    """
     try:
         parts = urlsplit(service_url(address))
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -75,10 +82,10 @@ def host_of(url: str) -> str:
 
 
 def repair_http(found: str, device_url: str) -> str:
-    """Keep scheme, port, path and query of an address that the camera gave, on the host that answered us."""
+    """Return a reported address with its scheme, port, path and query, but on the host that answered us."""
     found = _UNSAFE.sub("", found.strip())
     known = urlsplit(device_url)
-    if "://" not in found:  # relative, and 'host/path' without a scheme cannot be told from it
+    if "://" not in found:  # a relative path; 'host/path' without a scheme looks the same
         return urlunsplit((known.scheme, known.netloc, "/" + found.lstrip("/"), "", ""))
     scheme, _, rest = found.partition("://")
     scheme = scheme.lower() if scheme.lower() in ("http", "https") else known.scheme
@@ -88,13 +95,15 @@ def repair_http(found: str, device_url: str) -> str:
 
 
 def repair_snapshot(found: str, device_url: str) -> str:
-    """As `repair_http`, without credentials."""
+    """Repair an address like `repair_http` and replace credentials with placeholders."""
     return cleaned(repair_http(found, device_url))
 
 
 def cleaned(url: str) -> str:
-    """Without what a camera wrote of credentials into path and query: `{user}`, `{password}` and `{basic}` stand for a login
-    that `filled` puts in again; session tokens go."""
+    """Replace credentials in path and query with placeholders and remove the values of session tokens.
+
+    The placeholders are `{user}`, `{password}` and `{basic}`; `filled` replaces them with a login.
+    """
     user, password = _names(url)
     if password.search(url):
         url = password.sub(r"\1={password}", user.sub(r"\1={user}", url))
@@ -102,14 +111,14 @@ def cleaned(url: str) -> str:
 
 
 def _names(url: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """How this address writes user and password."""
+    """Return the patterns for the names of the user and password parameters in this address."""
     if not _PASSWORD.search(url) and _SHORT_USER.search(url) and _SHORT_PASSWORD.search(url):
         return _SHORT_USER, _SHORT_PASSWORD
     return _USER, _PASSWORD
 
 
 def without_own(url: str, login: tuple[str, str] | None) -> str:
-    """Without our own password, under whatever name or place of the path a camera writes it."""
+    """Replace our own password in the path and query, under whatever name the camera writes it, with a placeholder."""
     if login is None or len(login[1]) < OWN_PASSWORD:
         return url
     head, slash, path = url.partition("://")[2].partition("/")
@@ -119,15 +128,18 @@ def without_own(url: str, login: tuple[str, str] | None) -> str:
 
 
 def with_port_of(url: str, device_url: str) -> str:
-    """The same service on the port (and scheme) of the device service: a told port that nobody listens on."""
+    """Return the same path on the scheme, host and port of the device service.
+
+    Used where nobody listens on the port that the camera reports.
+    """
     parts, known = urlsplit(url), urlsplit(device_url)
     return urlunsplit((known.scheme, known.netloc, parts.path, parts.query, ""))
 
 
 def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
-    """RTSP address on the host that answered, without credentials.
+    """Return an RTSP address on the host that answered us, without credentials.
 
-    Port 80 and two ports become `port` (as GetNetworkProtocols tells it), else 554.
+    A missing port, port 80 and two ports become `port` (from GetNetworkProtocols), else 554.
     """
     found = _UNSAFE.sub("", found.strip())
     scheme, separator, rest = found.partition("://")
@@ -146,8 +158,11 @@ def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
 
 
 def login_in(url: str) -> tuple[str, str] | None:
-    """User and password that a camera wrote into an address: user:password@host, or in path and query. None for what no camera
-    takes: users of more than 60 characters or with a NUL, passwords of more than 200 bytes."""
+    """Return user and password from an address: user:password@host, or parameters of path and query.
+
+    Returns None for logins that no camera accepts: a user name of more than 60 characters or with a NUL, or a password
+    of more than 200 bytes.
+    """
     found = _login_in(url)
     if found is None or len(found[0]) > 60 or "\0" in found[0] or len(found[1].encode()) > 200:
         return None
@@ -177,12 +192,12 @@ def _of_basic(text: str) -> tuple[str, str] | None:
 
 
 def wants_password(url: str) -> bool:
-    """The camera keeps the password in its address."""
+    """Return whether the address contains a placeholder for a password."""
     return "{password}" in url or "{basic}" in url
 
 
 def filled(url: str, login: tuple[str, str] | None) -> str:
-    """The address to connect to: `{user}`, `{password}` and `{basic}`, left by `cleaned`, are put in."""
+    """Return the address to connect to: replace the placeholders of `cleaned` with the login."""
     if not wants_password(url):
         return url
     user, password = login or ("", "")
@@ -193,6 +208,7 @@ def filled(url: str, login: tuple[str, str] | None) -> str:
 
 @lru_cache(4096)
 def bracket(host: str) -> str:
+    """Return a host for use in a URL: an IPv6 address in brackets, any other host unchanged."""
     try:
         return f"[{host}]" if ipaddress.ip_address(host.partition("%")[0]).version == 6 else host
     except ValueError:
@@ -200,7 +216,7 @@ def bracket(host: str) -> str:
 
 
 def _split_authority(rest: str) -> tuple[str, str, str]:
-    """'host:80/a?b' to 'host:80', '/', 'a?b'; an address may go on with '?' at once."""
+    """Split 'host:80/a?b' into 'host:80', '/' and 'a?b'; the query may follow the authority directly."""
     found = re.search(r"[/?]", rest)
     if found is None:
         return rest, "", ""
@@ -209,7 +225,7 @@ def _split_authority(rest: str) -> tuple[str, str, str]:
 
 
 def _port(authority: str) -> int | None:
-    """The last of the ports in it; None where there is none that can be one."""
+    """Return the last port of an authority, or None if there is no valid one."""
     found = re.search(r":(\d{1,5})$", authority)
     number = int(found.group(1)) if found else 0
     return number if 0 < number < 65536 else None

@@ -1,7 +1,8 @@
-"""A camera's clock: read, judged, set, and read back.
+"""Read, assess and set a camera's clock.
 
-Cameras tell local time as UTC, tell only local time, tell 00:61:16, forget the date without power, and reset their
-zone when the time is set. What they tell is read without credentials first, because the WS-UsernameToken needs it.
+Cameras report local time as UTC, report only local time, report 00:61:16, lose the date without power, and reset their
+time zone when the time is set. The time is first requested without credentials, because WS-UsernameToken needs the
+camera's time.
 """
 
 from __future__ import annotations
@@ -17,34 +18,35 @@ from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError
 from core.numbers import whole
 
-ZONE_STEP = 1800.0  # zones lie whole half-hours apart
-ZONE_TOLERANCE = 60.0  # a clock that is off by a zone and this much is still off by a zone
-CHINA = "CST-8"  # POSIX: west is positive
-CHINA_NAMES = (CHINA, "UTC-8", "GMT-08:00")  # what makes were seen to accept
+ZONE_STEP = 1800.0  # seconds; time zone offsets are multiples of half an hour
+ZONE_TOLERANCE = 60.0  # seconds; an error within this distance of a multiple of ZONE_STEP is a wrong time zone
+CHINA = "CST-8"  # POSIX: west of UTC is positive
+CHINA_NAMES = (CHINA, "UTC-8", "GMT-08:00")  # spellings that different makes accept
 
 
 @dataclass(frozen=True, slots=True)
 class CameraTime:
-    """What a camera tells of its clock. Offsets are camera minus ours, in seconds."""
+    """The clock state that a camera reports. Offsets are the camera's clock minus ours, in seconds."""
 
-    offset: float | None  # None where it tells no time that can be read
+    offset: float | None  # None if the camera reports no readable time
     kind: str = ""  # Manual or NTP
-    zone: str = ""  # as it writes it
+    zone: str = ""  # in the camera's own spelling
     daylight: bool = False
 
     @property
     def zone_mistake(self) -> bool:
-        """The clock is right and its zone wrong: off by whole half-hours, to the minute."""
+        """Return whether the clock is off by a multiple of half an hour, to the minute: only its time zone is wrong."""
         return self.offset is not None and is_zone_mistake(self.offset)
 
 
 def is_zone_mistake(offset: float) -> bool:
+    """Return whether an offset in seconds is a multiple of half an hour, up to 24 hours, to the minute."""
     steps = round(offset / ZONE_STEP)
     return 0 < abs(steps) <= 48 and abs(offset - steps * ZONE_STEP) <= ZONE_TOLERANCE
 
 
 async def camera_time(client: SoapClient, url: str, clock: Clock) -> CameraTime:
-    """Ask for the time, without credentials first; a camera that refuses that is asked with them."""
+    """Request the camera's time, first without credentials; if the camera refuses that, with credentials."""
     body = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
     before = clock.now()
     try:
@@ -56,7 +58,7 @@ async def camera_time(client: SoapClient, url: str, clock: Clock) -> CameraTime:
 
 
 def read_time(reply: Node, now: datetime) -> CameraTime:
-    """The reply's clock against `now`."""
+    """Compare the clock of a GetSystemDateAndTime reply with `now`."""
     node = reply.get("SystemDateAndTime") or reply
     zone = node.text("TimeZone/TZ") or ""
     told = node.get("UTCDateTime")
@@ -72,7 +74,7 @@ def read_time(reply: Node, now: datetime) -> CameraTime:
 
 
 def read_datetime(node: Node) -> datetime | None:
-    """An ONVIF DateTime; None where a part is missing or out of range (00:61:16 exists)."""
+    """Parse an ONVIF DateTime; return None if a part is missing or out of range (cameras send 00:61:16)."""
     parts = [node.number(p) for p in ("Date/Year", "Date/Month", "Date/Day", "Time/Hour", "Time/Minute", "Time/Second")]
     if any(p is None for p in parts):
         return None
@@ -84,9 +86,10 @@ def read_datetime(node: Node) -> datetime | None:
 
 
 def zone_offset(text: str) -> timedelta | None:
-    """Offset from UTC of a zone as cameras write it: CST-8, UTC-8, GMT+08:00, +08:00, UTC8; None where it cannot be told.
+    """Return the UTC offset of a time zone as cameras write it: CST-8, UTC-8, GMT+08:00, +08:00, UTC8; None if unknown.
 
-    POSIX counts west as positive; ISO writes east as positive and no name before the sign.
+    POSIX notation has a name before the sign and counts west as positive; ISO 8601 has no name and counts east as
+    positive.
     """
     name, sign, digits = _zone_parts(text)
     if not sign and not digits:
@@ -110,10 +113,10 @@ def _zone_parts(text: str) -> tuple[str, str, str]:
 
 
 async def set_time(client: SoapClient, url: str, clock: Clock, told: CameraTime) -> CameraTime:
-    """Set the camera's clock to ours and its zone to China's; returns what it tells afterwards.
+    """Set the camera's clock to ours and its time zone to China's; return the time that it reports afterwards.
 
-    The camera's own word for the zone is sent back where it already means UTC+8: some refuse every other. Raises
-    CameraError; ProtocolError where the camera takes no way of writing the zone.
+    If the camera's own spelling of the zone already means UTC+8, it is sent first: some cameras refuse every other
+    spelling. Raises CameraError; ProtocolError if the camera accepts no spelling of the zone.
     """
     own = [told.zone] if zone_offset(told.zone) == timedelta(hours=8) else []
     problem: ProtocolError | None = None
@@ -130,16 +133,18 @@ async def set_time(client: SoapClient, url: str, clock: Clock, told: CameraTime)
 
 def _set_body(now: datetime, zone: str) -> str:
     return (
-        f'<SetSystemDateAndTime xmlns="{DEVICE}"><DateTimeType>Manual</DateTimeType><DaylightSavings>false</DaylightSavings>'
+        f'<SetSystemDateAndTime xmlns="{DEVICE}"><DateTimeType>Manual</DateTimeType>'
+        "<DaylightSavings>false</DaylightSavings>"
         f'<TimeZone><TZ xmlns="{SCHEMA}">{escape(zone)}</TZ></TimeZone><UTCDateTime>'
-        f'<Time xmlns="{SCHEMA}"><Hour>{now.hour}</Hour><Minute>{now.minute}</Minute><Second>{now.second}</Second></Time>'
+        f'<Time xmlns="{SCHEMA}"><Hour>{now.hour}</Hour><Minute>{now.minute}</Minute>'
+        f"<Second>{now.second}</Second></Time>"
         f'<Date xmlns="{SCHEMA}"><Year>{now.year}</Year><Month>{now.month}</Month><Day>{now.day}</Day></Date>'
         "</UTCDateTime></SetSystemDateAndTime>"
     )
 
 
 async def set_ntp(client: SoapClient, url: str, server: str) -> bool:
-    """Point the camera at our time server; True where it says afterwards that it is."""
+    """Configure our time server on the camera; return whether the camera then reports it."""
     kind = "IPv4" if server.replace(".", "").isdigit() else "DNS"
     address = f"{'IPv4Address' if kind == 'IPv4' else 'DNSname'}"
     await client.call(
@@ -151,7 +156,7 @@ async def set_ntp(client: SoapClient, url: str, server: str) -> bool:
 
 
 async def ntp_servers(client: SoapClient, url: str) -> list[str]:
-    """The time servers it names, by hand or by DHCP."""
+    """Return the time servers that the camera reports, configured manually or by DHCP."""
     reply = await client.call(url, f'<GetNTP xmlns="{DEVICE}"/>')
     node = reply.get("NTPInformation") or reply
     names = ("IPv4Address", "IPv6Address", "DNSname")

@@ -1,7 +1,7 @@
-"""`--capture DIR`: every raw exchange with a camera as files, so that a new make becomes a test case.
+"""`--capture DIR`: store every raw exchange with a camera as files, so that a new make becomes a test case.
 
-Passwords, password digests and addresses with credentials are taken out before anything is written. A thread of its
-own writes; where it falls behind, exchanges are dropped and counted.
+Passwords, password digests and credentials in addresses are removed before anything is written. A separate thread
+writes the files; when it falls behind, exchanges are dropped and counted.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ _OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)"
 
 
 def redacted(raw: bytes) -> bytes:
-    """Without user names, passwords, digests and nonces."""
+    """Remove user names, passwords, digests and nonces from a message."""
     raw = _USER_INFO.sub(b"://", _ELEMENTS.sub(rb"\1***\3", raw))
     return _QUERY.sub(rb"\1\2***", raw) if b"=" in raw else raw
 
 
 class Capture:
-    """A listener for SoapClient that writes DIR/<host>/<number>-<Operation>.{Request,Response}.xml."""
+    """Listener for SoapClient that writes DIR/<host>/<number>-<Operation>.<kind>.xml.
+
+    kind is Request, Response or Error-<status>.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder

@@ -1,9 +1,9 @@
-"""One camera's SOAP dialogue over a shared aiohttp session.
+"""SOAP requests to one camera over a shared aiohttp session.
 
-One request at a time goes to a camera, beside a long one that waits for events (`companion`); bodies are capped, every
-call has a deadline, no redirection is followed.
-Authentication: HTTP Digest where the camera offers it, else WS-UsernameToken with a skew-corrected time; the mode
-that worked is remembered. One refusal raises CameraRefused, and this client sends the credential no more.
+A client sends one request at a time; its `companion` can hold a long event pull beside it. Bodies are limited in size,
+every call has a deadline, redirects are not followed. Authentication is HTTP Digest where the camera offers it, else
+WS-UsernameToken with a timestamp corrected for the camera's clock; the mode that worked is remembered. The first
+refusal raises CameraRefused, and the client does not send the credential again.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from core.network.error_text import reason
 MAX_BODY = 1_000_000
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
-_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # `time_limit` keeps the rest
-STEERED_SECONDS = 30.0  # after its last question: as long as a dome's lease
+_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # `time_limit` enforces the total time
+STEERED_SECONDS = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
 SHORT_PULL_SECONDS = 2.0
 LONGEST_PULL_SECONDS = 25.0
 SERIAL_SECONDS = 3600.0
-PROVEN_SECONDS = 60.0  # for so long a credential that was good is taken for good
+PROVEN_SECONDS = 60.0  # how long a credential counts as valid after the camera accepted it
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
-_PROBE = "GetDeviceInformation"  # every account may ask it
+_PROBE = "GetDeviceInformation"  # every account may call it
 MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
 _WSA_ACTION = re.compile(r"<Action xmlns=[^>]*>([^<]*)</Action>")
@@ -51,49 +51,52 @@ _SECEXT = f"{_WSSE}-wssecurity-secext-1.0.xsd"
 _UTILITY = f"{_WSSE}-wssecurity-utility-1.0.xsd"
 _DIGEST_TYPE = f"{_WSSE}-username-token-profile-1.0#PasswordDigest"
 
-# Hears url, request, status and reply of every exchange (cameras.onvif.capture).
+# Called with url, request, status and reply of every exchange (cameras.onvif.capture).
 Listener = Callable[[str, bytes, int, bytes], None]
 
 
 def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
-    """The session for talking to cameras: cookies of one camera are never another's, proxies are ignored. Each new
-    connection takes a place in the `budget`."""
+    """Create the HTTP session for all cameras: it keeps no cookies and ignores proxies.
+
+    Each new connection takes a slot of `budget`.
+    """
     return aiohttp.ClientSession(
         connector=BudgetedConnector(budget),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept"),
-        auto_decompress=False,  # a small body that unpacks to a gigabyte is an attack
+        auto_decompress=False,  # a small compressed body could expand to a gigabyte
     )
 
 
 class _Deaf(CameraUnreachable):
-    """Nobody listens on that port."""
+    """The TCP connection to that port failed."""
 
 
 class ServiceNotFound(ProtocolError):
-    """The web server answers, and has no ONVIF service at that path."""
+    """The web server answers but has no ONVIF service at that path."""
 
 
 class _Malformed(ProtocolError):
-    """The answer breaks HTTP: wrong lengths, bytes behind it, an early end."""
+    """The answer violates HTTP: wrong length, bytes after the end, or an early end."""
 
 
 class _Shared:
-    """What a client and its companion know of their camera together. Times are monotonic seconds."""
+    """State that a client and its companion share about their camera. Times are monotonic seconds."""
 
     __slots__ = ("asked_at", "is_suspect", "line", "pulls", "refused", "serial_until")
 
     def __init__(self) -> None:
-        self.line = asyncio.Lock()  # held while a pull waits
+        self.line = asyncio.Lock()  # held during a pull
         self.refused = False
-        self.asked_at = float("-inf")  # the last question beside the pulls
-        self.pulls = 0  # that were sent and answered, each counted twice: odd while one waits
-        self.is_suspect = False  # a question failed while the pull waits: if that one is answered, the camera is serial
-        self.serial_until = float("-inf")  # the camera answers nothing while a pull waits; looked at anew after a while
+        self.asked_at = float("-inf")  # when the last request other than a pull was sent
+        self.pulls = 0  # incremented when a pull starts and when it ends: odd while a pull is pending
+        self.is_suspect = False  # a request failed during a pull; if that pull is answered, the camera is serial
+        # monotonic time until which the camera counts as serial (it answers nothing during a pull)
+        self.serial_until = float("-inf")
 
 
 class SoapClient:
-    """Talks to one camera. `mode` is the remembered way of authentication, None where it is not known yet."""
+    """Client for one camera. `mode` is the remembered authentication mode, None if it is not known yet."""
 
     def __init__(
         self,
@@ -110,16 +113,16 @@ class SoapClient:
         self._auth = Authenticator(login, basic=False)
         self._listener = listener
         self._urls: dict[str, URL] = {}
-        self._deaf: set[str] = set()  # host:port at which nobody listens, while the device service answers
+        self._deaf: set[str] = set()  # host:port values that refuse connections while the device service answers
         self._one_at_a_time = asyncio.Lock()
         self._header = ""
         self._path = ""  # of the last request
-        self._lenient = False  # its web server counts wrongly (lenient_http)
-        self._accepted_at: float | None = None  # when the credential was last good for something (monotonic)
+        self._lenient = False  # the web server violates HTTP framing: use lenient_http
+        self._accepted_at: float | None = None  # when the camera last accepted the credential (monotonic)
         self._shared = _Shared()
         self._is_companion = False
-        self._waited = 0.0  # seconds that the running call waited for places in the budget
-        self.probe_url = ""  # the device service, where a credential can be proven; set by the caller
+        self._waited = 0.0  # seconds that the current call has waited for connection slots
+        self.probe_url = ""  # URL of the device service, used to check the credential; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
 
@@ -128,8 +131,11 @@ class SoapClient:
         return self._login
 
     def companion(self) -> SoapClient:
-        """A second line to the same camera for questions that wait long (events): they hold up no other, and no other breaks
-        them off, for a camera gives what happens next to a connection that has gone. A refusal counts for both."""
+        """Return a second client for the same camera, for requests that wait long (event pulls).
+
+        The two clients do not block each other, and no other request interrupts a pull: a camera sends the next event
+        to the connection that has gone. A credential refusal applies to both.
+        """
         made = SoapClient(self._http, self._clock, self._login, mode=self.mode, listener=self._listener)
         made.probe_url, made.clock_offset, made._lenient, made._shared = (
             self.probe_url, self.clock_offset, self._lenient, self._shared,
@@ -139,7 +145,7 @@ class SoapClient:
 
     @property
     def refused(self) -> bool:
-        """The camera refused the credential: it is not sent again."""
+        """Whether the camera refused the credential; it is then not sent again."""
         return self._shared.refused
 
     @refused.setter
@@ -147,7 +153,7 @@ class SoapClient:
         self._shared.refused = value
 
     def pull_seconds(self, usual: float) -> float:
-        """For how long a pull may wait: short while somebody steers the camera, or where it answers nothing beside a pull."""
+        """Return how long a pull may wait: short while somebody operates the camera, or if the camera is serial."""
         now, shared = self._clock.monotonic(), self._shared
         short = now - shared.asked_at < STEERED_SECONDS or now < shared.serial_until
         return min(usual, SHORT_PULL_SECONDS) if short else usual
@@ -155,9 +161,9 @@ class SoapClient:
     async def call(
         self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
     ) -> Node:
-        """Send a request, return the reply element inside the Body. `header` stands beside our own in the envelope.
+        """Send a request and return the reply element inside the Body. `header` is added to the SOAP header.
 
-        Raises CameraUnreachable, CameraRefused (the credential), NotPermitted (this operation), SoapFault or
+        Raises CameraUnreachable, CameraRefused (credential refused), NotPermitted (operation not allowed), SoapFault or
         ProtocolError.
         """
         async with self._one_at_a_time:
@@ -183,14 +189,18 @@ class SoapClient:
             return await self._between_pulls(url, body, authenticate, seconds, header)
         took = self._clock.monotonic() - began - self._waited
         if pulls % 2 and shared.pulls != pulls and took > SHORT_PULL_SECONDS:
-            self._is_serial()  # slow, and over only when the pull was
+            self._is_serial()  # slow, and finished only after the pull had finished
         return answer
 
     def _is_serial(self) -> None:
         self._shared.serial_until = self._clock.monotonic() + SERIAL_SECONDS
 
     async def _between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
-        """Of a camera that answers one question at a time. A command may not come late: it is given up."""
+        """Send a request to a serial camera between two pulls.
+
+        A read (Get…) waits for the longest pull, a command for two short pulls only: a late command is worse than none.
+        Raises CameraUnreachable when that wait expires.
+        """
         wait = LONGEST_PULL_SECONDS if body.startswith("<Get") else 2 * SHORT_PULL_SECONDS
         try:
             async with asyncio.timeout(wait):
@@ -205,7 +215,7 @@ class SoapClient:
             self._shared.line.release()
 
     async def wait_for_events(self, url: str, body: str, *, seconds: float, header: str) -> Node:
-        """As `call`, of a companion, for a request that the camera answers when something happens."""
+        """Like `call`, on a companion, for a request that the camera answers when an event occurs."""
         shared = self._shared
         async with shared.line, self._one_at_a_time:
             shared.pulls += 1
@@ -222,7 +232,7 @@ class SoapClient:
         self._header = header
         if not authenticate:
             return self._read(*await self._post(url, body, "none", seconds), sent=False)
-        # Some operations are open to everybody: that one went without a login says nothing of the next.
+        # Some operations need no login: success without one says nothing about the next operation.
         if self.mode is None or (self.mode == "none" and self._login is not None):
             return await self._negotiate(url, body, seconds)
         stale = self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > PROVEN_SECONDS
@@ -234,8 +244,12 @@ class SoapClient:
         return self._read(*answer, sent=self.mode != "none")
 
     async def _prove(self, body: str) -> None:
-        """Is the credential still good? An operation may be forbidden to a good one: only a no to a question that
-        every account may ask tells. Asked before, where it was proven long ago, and after a no."""
+        """Check that the camera still accepts the credential; raise CameraRefused if not.
+
+        A valid account may lack the permission for an operation, so only a refusal of GetDeviceInformation, which every
+        account may call, counts. Called before a request if the last proof is older than PROVEN_SECONDS, and after a
+        refusal.
+        """
         if self.mode == "none" or _PROBE in body:
             return
         if not self.probe_url:
@@ -268,7 +282,7 @@ class SoapClient:
 
     async def _authenticated(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         status, content, offered = await self._post(url, body, mode, seconds)
-        # A nonce of long ago, or the first one of a remembered mode: neither is a refusal.
+        # A 401 for an expired nonce, or for the first request in a remembered mode, is not a refusal.
         if status == 401 and mode == "digest" and self._auth.challenge(offered):
             return await self._post(url, body, mode, seconds)
         return status, content, offered
@@ -288,7 +302,7 @@ class SoapClient:
         return node
 
     def _parsed(self, status: int, content: bytes) -> Node:
-        """The Body's first child; a page of the web server instead of an envelope is told by its status."""
+        """Return the Body's first child. Raises an error with the HTTP status if the web server sent a page instead."""
         try:
             return parse(content)
         except ProtocolError as e:
@@ -303,7 +317,7 @@ class SoapClient:
             raise ProtocolError(f"{told} instead of a SOAP envelope") from e
 
     def reachable(self, url: str) -> str:
-        """The address at which a told one was really found: makes tell ports on which nobody listens."""
+        """Return the address that works for a reported one: some makes report ports on which nobody listens."""
         if not self._deaf or self._url(url).authority not in self._deaf:
             return url
         return with_port_of(url, self.probe_url)
@@ -326,14 +340,14 @@ class SoapClient:
         operation = _OPERATION.search(body)
         name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
         if addressed := _WSA_ACTION.search(self._header):
-            action = addressed.group(1)  # WS-Addressing 1.0 SOAP binding, 4.2: HTTP says the same
-        # A keep-alive connection may have been closed silently: what changes nothing is asked once more.
+            action = addressed.group(1)  # HTTP action equals wsa:Action (WS-Addressing 1.0 SOAP Binding, 4.2)
+        # The camera may have closed a keep-alive connection silently: repeat requests that change nothing once.
         for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
             try:
                 return await self._post_once(url, body, action, mode, seconds)
             except aiohttp.ClientConnectorError as e:
                 raise _Deaf(f"no ONVIF answer: {reason(e)}") from e
-            except _Malformed:  # from now on it is read otherwise
+            except _Malformed:  # the next attempt uses the lenient reader
                 if last:
                     raise
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
@@ -379,7 +393,7 @@ class SoapClient:
                 "the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again"
             ) from e
         if soap.has_begun(content) and not soap.is_complete(content):
-            self._lenient = True  # the stated length is too short
+            self._lenient = True  # Content-Length is too short
             raise _Malformed("the camera's answer is cut short; ask again")
         return status, content, offered
 
@@ -391,7 +405,7 @@ class SoapClient:
         return await lenient_http.post(self._url(url), request, headers, seconds, CONNECT_SECONDS, MAX_BODY, place)
 
     def _url(self, url: str) -> URL:
-        """Parsed once; addresses are a camera's, so they are few."""
+        """Parse a URL, cached: a client uses only the few addresses of its camera."""
         known = self._urls.get(url)
         if known is None:
             if len(self._urls) > 32:

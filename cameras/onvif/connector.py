@@ -1,6 +1,6 @@
-"""Connections to cameras' web servers, within the station's budget of connection attempts.
+"""Connector for cameras' web servers that respects the station's budget of concurrent connection attempts.
 
-A call's time limit is the camera's to keep: it does not run while the call waits for a place in the budget.
+A call's time limit measures the camera: it does not run while the call waits for a slot of the budget.
 """
 
 from __future__ import annotations
@@ -17,21 +17,20 @@ import aiohttp
 from core.errors import CameraUnreachable
 from core.network.connect_limiter import ConnectLimiter, person_waits
 
-PLACE_SECONDS = 60.0  # that a place is waited for
-PERSON_SECONDS = (
-    8.0  # the same, where a person waits: a dome that turns long after the button was pressed is worse than none
-)
+PLACE_SECONDS = 60.0  # longest wait for a slot
+# Longest wait for a slot when a person waits: a dome must not turn long after the button was pressed.
+PERSON_SECONDS = 8.0
 
 
 class ConnectLimitReached(CameraUnreachable):
-    """The station did not come to connect: it says nothing of the camera."""
+    """The station had no free connection slot; this says nothing about the camera."""
 
 
 @dataclass(slots=True)
 class _Limit:
     seconds: float
     timer: asyncio.Timeout
-    waited: float = 0.0  # seconds, for places
+    waited: float = 0.0  # seconds spent waiting for slots
 
 
 _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
@@ -39,7 +38,7 @@ _limit: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
-    """As asyncio.timeout; begins anew where a place is given inside. Raises TimeoutError, ConnectLimitReached."""
+    """Like asyncio.timeout, but restarts when a slot is granted. Raises TimeoutError and ConnectLimitReached."""
     async with asyncio.timeout(seconds) as timer:
         limit = _Limit(seconds, timer)
         token = _limit.set(limit)
@@ -50,7 +49,7 @@ async def time_limit(seconds: float) -> AsyncIterator[_Limit]:
 
 
 class BudgetedConnector(aiohttp.TCPConnector):
-    """Waits for a place before it connects; a connection that is kept alive needs none."""
+    """Takes a slot of the budget before it connects; a reused keep-alive connection needs none."""
 
     def __init__(self, budget: ConnectLimiter | None):
         super().__init__(limit=0, ttl_dns_cache=60, keepalive_timeout=2)
@@ -62,7 +61,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
 
     @asynccontextmanager
     async def place(self, url: str) -> AsyncIterator[None]:
-        """For a connection that is made otherwise. Raises ConnectLimitReached."""
+        """Hold a slot for a connection that another module opens (lenient_http). Raises ConnectLimitReached."""
         if self._budget is None:
             yield
             return

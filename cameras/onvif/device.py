@@ -1,7 +1,7 @@
-"""What we ask a camera over ONVIF: clock, identity, services, network, and by `media` its streams.
+"""ONVIF device service: clock, identity, services and network of a camera, and its streams through `media`.
 
-`identify` is the whole first conversation. Cameras claim services they lack and lack services they have: what
-GetServices and GetCapabilities tell is united, and 'advertised' means 'maybe'.
+`identify` is the complete first inspection. Cameras announce services they lack and lack services they announce, so the
+results of GetServices and GetCapabilities are merged, and an announced service may still be missing.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from core.errors import CameraError, CameraRefused, ProtocolError
 
 @dataclass(slots=True)
 class DeviceInformation:
-    """All that the first conversation brought."""
+    """Everything that `identify` learned."""
 
     manufacturer: str = ""
     model: str = ""
     firmware: str = ""
     serial: str = ""
     hardware: str = ""
-    macs: list[str] = field(default_factory=list)  # small letters with colons
+    macs: list[str] = field(default_factory=list)  # lower case with colons
     scopes: list[str] = field(default_factory=list)
-    services: dict[str, str] = field(default_factory=dict)  # repaired addresses by namespace
+    services: dict[str, str] = field(default_factory=dict)  # repaired addresses by XML namespace
     protocols: dict[str, int] = field(default_factory=dict)  # enabled network protocols and their ports
     time: CameraTime | None = None
     clock_offset: float | None = None  # camera minus ours, seconds
     profiles: list[Profile] = field(default_factory=list)
-    mode: str = ""  # how it was asked: none (it lets everybody in), digest, wsse
-    embedded_login: tuple[str, str] | None = None  # written into one of its stream addresses
-    notes: list[str] = field(default_factory=list)  # what it refused or told wrongly
+    mode: str = ""  # authentication mode: none (no login needed), digest, wsse
+    embedded_login: tuple[str, str] | None = None  # found in one of its stream addresses
+    notes: list[str] = field(default_factory=list)  # requests that failed and addresses that had to be replaced
 
     def scope(self, kind: str) -> str:
-        """A scope's value: name, hardware, location …; empty where it is not told."""
+        """Return a scope's value (name, hardware, location …), or an empty string if the camera reports none."""
         return scope_value(self.scopes, kind)
 
 
@@ -53,10 +53,10 @@ def scope_value(scopes: Sequence[str], kind: str) -> str:
 
 
 async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool = True) -> DeviceInformation:
-    """Ask a camera who it is and where its streams are; `thorough` also network, scopes and snapshot addresses.
+    """Read a camera's identity and streams; with `thorough` also network, scopes and snapshot addresses.
 
-    Raises CameraUnreachable, CameraRefused or ProtocolError. The clock's offset is measured first, because
-    WS-UsernameToken depends on it.
+    The clock offset is measured first, because WS-UsernameToken depends on it. Raises CameraUnreachable, CameraRefused
+    or ProtocolError.
     """
     found = DeviceInformation()
     client.probe_url = url
@@ -78,11 +78,10 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
 
 
 async def services(client: SoapClient, url: str, *, union: bool = True) -> dict[str, str]:
-    """Addresses of the services by namespace: the union of GetServices and GetCapabilities.
+    """Return service addresses by namespace: the union of GetServices and GetCapabilities.
 
-    Without `union` the second is asked only where the first told no media service.
-
-    Raises CameraUnreachable or CameraRefused; a camera that answers neither gets the device service alone.
+    Without `union`, GetCapabilities is called only if GetServices reported no media service. If the camera answers
+    neither, the result holds the device service alone. Raises CameraUnreachable or CameraRefused.
     """
     found: dict[str, str] = {DEVICE: url}
     for body, read in (
@@ -113,7 +112,7 @@ def _of_capabilities(reply: Node) -> dict[str, str]:
 
 
 async def _network(client: SoapClient, url: str, found: DeviceInformation) -> None:
-    """MAC addresses, scopes and protocols: each worth having, none worth failing for."""
+    """Read MAC addresses, scopes and protocols; a failure other than CameraRefused only adds a note."""
     for operation in ("GetNetworkInterfaces", "GetScopes", "GetNetworkProtocols"):
         try:
             reply = await client.call(url, f'<{operation} xmlns="{DEVICE}"/>')
@@ -132,7 +131,7 @@ async def _network(client: SoapClient, url: str, found: DeviceInformation) -> No
 
 
 def enabled_protocols(reply: Node) -> dict[str, int]:
-    """Ports of the enabled protocols by name, of a GetNetworkProtocols reply."""
+    """Return port by name of the enabled protocols in a GetNetworkProtocols reply."""
     found: dict[str, int] = {}
     for node in reply.all("NetworkProtocols"):
         port = node.number("Port")
@@ -142,18 +141,18 @@ def enabled_protocols(reply: Node) -> dict[str, int]:
 
 
 def mac(text: str) -> str:
-    """'DE-AC-34…', 'deac.34…' and the like as small letters with colons; empty for what is none."""
+    """Normalise 'DE-AC-34…', 'deac.34…' and the like to lower case with colons; return '' for an invalid address."""
     digits = re.sub(r"[^0-9a-f]", "", text.lower())
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and int(digits, 16) else ""
 
 
 async def _streams(client: SoapClient, url: str, found: DeviceInformation, *, thorough: bool) -> None:
-    """Profiles of media2 and media1, merged by token; the newer service knows H.265."""
+    """Read the profiles of media2 and media1 and merge them by token; only media2 can express H.265."""
     asked = media.MediaContext(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
     profiles: dict[str, Profile] = {}
     failures: list[str] = []
     if MEDIA not in found.services and MEDIA2 not in found.services:
-        found.services[MEDIA] = url  # neither told: some answer everything on one address
+        found.services[MEDIA] = url  # no media service reported: some cameras serve everything at one address
     for namespace, read in ((MEDIA2, media.profiles2), (MEDIA, media.profiles1)):
         address = found.services.get(namespace)
         if address is None or (profiles and all(p.complete for p in profiles.values())):

@@ -1,4 +1,4 @@
-"""The body of a camera's HTTP answer, as far as it is needed: to the end of its SOAP envelope."""
+"""Read a camera's HTTP response body up to the end of its SOAP envelope."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import aiohttp
 from cameras.onvif import soap
 from core.errors import ProtocolError
 
-REST_SECONDS = 0.2  # that bytes behind an envelope are waited for
+REST_SECONDS = 0.2  # longest wait for bytes after the envelope
 
 
 async def read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, up to the end of its envelope: a stated length may be too long. Raises ProtocolError where it is larger than
-    `limit` bytes."""
+    """Read the body up to the end of its envelope, because Content-Length may be too large.
+
+    Raises ProtocolError if the body is larger than `limit` bytes.
+    """
     content = bytearray()
     try:
         async for chunk in reply.content.iter_any():
@@ -33,7 +35,7 @@ async def read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 async def _pass_over_rest(reply: aiohttp.ClientResponse, limit: int) -> None:
-    """What follows the envelope; a connection on which something is still missing is not used again."""
+    """Discard bytes after the envelope; close a connection whose body is still incomplete, so that it is not reused."""
     passed = 0
     with contextlib.suppress(TimeoutError, aiohttp.ClientPayloadError):
         async with asyncio.timeout(REST_SECONDS):

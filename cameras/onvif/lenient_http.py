@@ -1,8 +1,9 @@
-"""One HTTP exchange with a server that counts wrongly.
+"""One HTTP exchange with a server that violates HTTP framing.
 
-Cameras' web servers send a Content-Length that is too long or too short, both a length and chunks, bytes behind the
-answer, or close before the end. An HTTP library rightly refuses these; here the body is read until its SOAP envelope is
-complete. Slower than the shared session (a connection for each request), so only cameras that need it are asked this way.
+Cameras' web servers send a Content-Length that is too long or too short, both a length and chunks, bytes after the
+response, or close early. An HTTP library rightly refuses these; this module reads the body until its SOAP envelope is
+complete. It opens a connection for each request, which is slower than the shared session, so only cameras that need it
+use it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from core.network.error_text import reason
 
 CHUNK = 65_536
 MAX_HEAD = 65_536
-MAX_SIZE_LINE = 1000  # bytes of the line before a chunk
-QUIET_SECONDS = 1.0  # silence behind the stated length that ends an answer without an envelope
+MAX_SIZE_LINE = 1000  # bytes of a chunk-size line
+QUIET_SECONDS = 1.0  # silence after the stated length that ends a response without an envelope
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
 _INTERIM = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+1\d\d")
@@ -39,9 +40,9 @@ async def post(
     limit: int,
     place: AbstractAsyncContextManager[object],
 ) -> tuple[int, bytes, list[str]]:
-    """Status, body and WWW-Authenticate headers. `place`: held while connecting (core.network.connect_limiter).
+    """Send a POST request; return status, body and WWW-Authenticate headers.
 
-    Raises CameraUnreachable or ProtocolError.
+    `place` is held while connecting (core.network.connect_limiter). Raises CameraUnreachable or ProtocolError.
     """
     try:
         async with time_limit(seconds):
@@ -87,7 +88,7 @@ async def _answer(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes,
 
 
 class HttpAnswer:
-    """An HTTP answer, whole enough to be used."""
+    """An HTTP response that is complete enough to use."""
 
     __slots__ = ("body", "challenges", "status")
 
@@ -96,21 +97,21 @@ class HttpAnswer:
 
 
 class AnswerReader:
-    """Takes an answer as it comes; each byte is looked at once. At most `limit` bytes of body are kept."""
+    """Incremental parser for a response; it scans each byte once and keeps at most `limit` bytes of body."""
 
     def __init__(self, limit: int = 1_000_000):
         self._limit = limit
-        self._head = bytearray()  # until it is whole
-        self._searched = 0  # bytes of the head, then of the body, in which no end was found
+        self._head = bytearray()  # until the head is complete
+        self._searched = 0  # bytes of the head, then of the body, already searched for an end
         self._status = 0
         self._fields: list[tuple[str, str]] | None = None
         self._chunks: _Chunks | None = None
         self._body = bytearray()
-        self._has_begun = self._is_complete = False  # the envelope
-        self._came = 0  # bytes behind the head
+        self._has_begun = self._is_complete = False  # state of the SOAP envelope
+        self._came = 0  # bytes received after the head
 
     def feed(self, data: bytes) -> None:
-        """Raises ProtocolError where it is no HTTP, or too large."""
+        """Add received bytes. Raises ProtocolError if they are not HTTP or the body is too large."""
         if self._fields is None:
             self._head += data
             data = self._after_head()
@@ -126,7 +127,7 @@ class AnswerReader:
         self._searched = len(self._body)
 
     def found(self, *, ended: bool) -> HttpAnswer | None:
-        """The answer; None where more is to be waited for. `ended`: nothing more will come."""
+        """Return the response, or None if more data is needed. `ended`: the connection has ended."""
         if self._fields is None:
             return None
         if not ended and not self._is_complete and not (self.is_due and not self._has_begun):
@@ -137,12 +138,12 @@ class AnswerReader:
 
     @property
     def is_due(self) -> bool:
-        """As many bytes of the body as the head states have come. An envelope goes on to its end all the same."""
+        """Whether as many body bytes as Content-Length states have arrived. An envelope is still read to its end."""
         told = _field(self._fields or [], "content-length")
         return told.isascii() and told.isdigit() and len(told) < 16 and self._came >= int(told)
 
     def _after_head(self) -> bytes:
-        """What follows the head; 100 Continue and the like, and what was left behind by another answer, are passed over."""
+        """Return the bytes after the head; skip 1xx responses and leftovers of an earlier response."""
         while (start := self._head.find(b"HTTP/")) >= 0:
             end = _HEAD_END.search(self._head, max(start, self._searched - 3))
             if end is None:
@@ -160,16 +161,19 @@ class AnswerReader:
 
 
 class _Chunks:
-    """Takes a chunked body apart (RFC 9112, 7.1). One that is told to be chunked and is not goes through as it is."""
+    """Decodes a chunked body (RFC 9112, 7.1).
+
+    A body that is announced as chunked but is not passes through unchanged.
+    """
 
     def __init__(self) -> None:
-        self._rest = bytearray()  # a line with a size, as far as it has come
-        self._left = 0  # bytes of the chunk to come
+        self._rest = bytearray()  # an incomplete chunk-size line
+        self._left = 0  # bytes of the current chunk not yet received
         self._count = 0
         self._is_over = self._is_plain = False
 
     def feed(self, data: bytes, body: bytearray) -> None:
-        """Append the content to `body`."""
+        """Append the decoded content to `body`."""
         if self._is_plain:
             body += data
             return
@@ -189,7 +193,11 @@ class _Chunks:
             self._is_over = self._left == 0
 
     def _no_size(self, data: bytes, body: bytearray) -> None:
-        """A line that is not whole, or none."""
+        """Handle data that does not start with a complete chunk-size line.
+
+        An incomplete line is kept for the next call. Otherwise the body ends here, or is not chunked at all if no chunk
+        came before.
+        """
         line = data.lstrip() if self._count else data
         if b"\n" not in line.lstrip() and len(line) < MAX_SIZE_LINE and _SIZE_BEGINS.fullmatch(line):
             self._rest += line
@@ -200,21 +208,21 @@ class _Chunks:
             body += data
 
     def end(self, body: bytearray) -> None:
-        """Nothing more will come."""
+        """Finish at the end of the connection: without any chunk, the kept bytes are content."""
         if not self._count and self._rest:
             body += self._rest
             self._rest.clear()
 
 
 def answer_in(data: bytes, *, ended: bool) -> HttpAnswer | None:
-    """The answer in what has come; None where more is to be waited for. `ended`: nothing more will come."""
+    """Return the response in `data`, or None if more data is needed. `ended`: the connection has ended."""
     reader = AnswerReader()
     reader.feed(data)
     return reader.found(ended=ended)
 
 
 def is_due(data: bytes) -> bool:
-    """As many bytes of the body as the head states have come."""
+    """Return whether `data` holds as many body bytes as the head states."""
     reader = AnswerReader()
     reader.feed(data)
     return reader.is_due

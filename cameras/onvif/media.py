@@ -1,7 +1,7 @@
-"""A camera's streams as its media services tell them: media1 (ver10) and media2 (ver20), read alike.
+"""Read a camera's streams from its media services: media1 (ver10) and media2 (ver20).
 
-media1 cannot say H.265 and leaves the encoder out where one is used; media2 is missing or broken on older makes.
-Both are read and merged by profile token.
+media1 cannot express H.265 and omits the encoder where H.265 is used; media2 is missing or broken on older makes. Both
+are read and merged by profile token.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from core.errors import ProtocolError
 from core.numbers import whole
 
 MAX_TOKEN = 200  # characters; ONVIF allows 64
-MAX_PROFILES = 64  # recorders tell three for each of 12 or 16 channels
+MAX_PROFILES = 64  # recorders report three for each of 12 or 16 channels
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A media profile with what it promises; rates in frames a second and bits a second, `gop` in pictures."""
+    """A media profile with its configured values; rates in frames and bits per second, `gop` in pictures."""
 
     token: str
     name: str
@@ -36,27 +36,28 @@ class Profile:
     gop: int | None = None
     encoder: str | None = None  # token of its video encoder configuration
     source: str | None = None  # token of its video source
-    source_configuration: str | None = None  # token by which texts in the picture are placed
+    source_configuration: str | None = None  # token of the video source configuration, needed to place OSD texts
     ptz: str | None = None  # token of its PTZ configuration
 
     @property
     def complete(self) -> bool:
+        """Whether codec, width and stream address are known."""
         return None not in (self.codec, self.width, self.stream_url)
 
 
 @dataclass(slots=True)
 class MediaContext:
-    """What the readers need beside the service's address."""
+    """What the media readers need beside the service's address."""
 
     device_url: str
     rtsp_port: int | None = None
     snapshots: bool = True
     embedded_login: tuple[str, str] | None = None
-    login: tuple[str, str] | None = None  # that we ask it with
-    notes: list[str] = field(default_factory=list)  # of what it told and is not believed
+    login: tuple[str, str] | None = None  # the login that we use for the camera
+    notes: list[str] = field(default_factory=list)  # reported values that were ignored
 
     def fitting(self, address: str, profile: Profile) -> str | None:
-        """The address without our own password; None, with a note, for one that is longer than can be kept."""
+        """Return the address without our own password; for one longer than MAX_URL return None and add a note."""
         address = without_own(address, self.login)
         if len(address) <= MAX_URL:
             return address
@@ -67,7 +68,7 @@ class MediaContext:
 
 
 async def profiles1(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
-    """Profiles of media1. Raises CameraError."""
+    """Return the profiles of media1. Raises CameraError."""
     reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA}"/>')
     setup = (
         f'<StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
@@ -82,10 +83,10 @@ async def profiles1(client: SoapClient, asked: MediaContext, url: str) -> list[P
 
 
 async def profiles2(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
-    """Profiles of media2. Raises CameraError."""
+    """Return the profiles of media2. Raises CameraError."""
     try:
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"><Type>All</Type></GetProfiles>')
-    except ProtocolError:  # some know no types
+    except ProtocolError:  # some cameras do not support the Type element
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"/>')
     return [
         await _with_addresses(
@@ -97,7 +98,7 @@ async def profiles2(client: SoapClient, asked: MediaContext, url: str) -> list[P
 
 
 def _told(reply: Node) -> list[Node]:
-    """Profiles with a token, each once, and not more than a camera can mean."""
+    """Return the profiles that have a token, each once, at most MAX_PROFILES."""
     found: dict[str, Node] = {}
     for node in reply.all("Profiles"):
         token = node.attribute("token")
@@ -115,7 +116,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
         codec=_codec(encoder.text("Encoding")) if encoder else None,
         width=_whole(encoder, "Resolution/Width"),
         height=_whole(encoder, "Resolution/Height"),
-        fps=(encoder.number("RateControl/FrameRateLimit") if encoder else None) or None,  # 0: no limit is told
+        fps=(encoder.number("RateControl/FrameRateLimit") if encoder else None) or None,  # 0 means no limit
         bitrate=_kilobits(encoder),
         gop=_gop(encoder),
         encoder=encoder.attribute("token") if encoder else None,
@@ -143,7 +144,7 @@ async def _with_addresses(
 
 
 async def _uri(client: SoapClient, url: str, body: str) -> str | None:
-    """None where the camera has none: a profile without a stream of its own, or no snapshots."""
+    """Request an address; return None if the camera has none (a profile without a stream, or no snapshots)."""
     try:
         reply = await client.call(url, body)
     except ProtocolError:
@@ -152,13 +153,13 @@ async def _uri(client: SoapClient, url: str, body: str) -> str | None:
 
 
 def merged(first: Profile, second: Profile) -> Profile:
-    """What the first leaves out, the second tells."""
+    """Merge two profiles: values that the first lacks come from the second."""
     pairs = ((f.name, getattr(first, f.name), getattr(second, f.name)) for f in fields(Profile))
     return Profile(**{name: a if a is not None else b for name, a, b in pairs})
 
 
 def _codec(text: str | None) -> str | None:
-    """'H.265', 'hevc' and the like as H264, H265, JPEG …"""
+    """Normalise 'H.265', 'hevc' and the like to H264, H265, JPEG …"""
     plain = (text or "").upper().replace(".", "").replace("-", "")[:10]
     return {"HEVC": "H265", "AVC": "H264", "MJPEG": "JPEG"}.get(plain, plain) or None
 
@@ -180,4 +181,4 @@ def _whole(node: Node | None, path: str) -> int | None:
 
 def _kilobits(encoder: Node | None) -> int | None:
     limit = encoder.number("RateControl/BitrateLimit") if encoder else None
-    return int(limit * 1000) if limit and 0 < limit < 2e6 else None  # what a column of 32 bits takes
+    return int(limit * 1000) if limit and 0 < limit < 2e6 else None  # bits per second must fit a 32-bit column

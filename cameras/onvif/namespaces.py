@@ -14,7 +14,7 @@ SEARCH = "http://www.onvif.org/ver10/search/wsdl"
 REPLAY = "http://www.onvif.org/ver10/replay/wsdl"
 SCHEMA = "http://www.onvif.org/ver10/schema"
 
-# What GetCapabilities calls them (children of Capabilities, and of its Extension).
+# Element names in GetCapabilities replies (children of Capabilities and of its Extension).
 CAPABILITY = {
     "Device": DEVICE, "Media": MEDIA, "Events": EVENTS, "PTZ": PTZ, "Imaging": IMAGING, "Analytics": ANALYTICS,
     "Recording": RECORDING, "Search": SEARCH, "Replay": REPLAY, "Media2": MEDIA2,

@@ -1,7 +1,8 @@
-"""Events of a camera by PullPoint, with everything that real cameras do to it.
+"""Receive a camera's events by PullPoint subscription.
 
-Relative addresses, ports where nobody listens, one slot only, no word on when it ends, answers at once although
-nothing happened, connections cut in the middle of a pull: the loop stays polite in all of these.
+The loop tolerates what real cameras do: relative addresses, ports on which nobody listens, only one subscription slot,
+no termination time, immediate answers without an event, connections closed during a pull. It never sends pulls faster
+than one per second.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from core.tasks import spawn
 
 LIFE_SECONDS = 120
 PULL_SECONDS = 20
-AT_LEAST = 1.0  # seconds between two pulls, whatever the camera does
-CUTS = 3  # pulls in a row that were cut off: the subscription is made anew
+AT_LEAST = 1.0  # minimum seconds between two pulls
+CUTS = 3  # interrupted pulls in a row after which `follow` gives up
 LIMIT = 50
-CLOSE_SECONDS = 5  # for giving a slot back; after that it ends by itself
+CLOSE_SECONDS = 5  # for unsubscribing; after that the subscription expires by itself
 _WSNT = "http://docs.oasis-open.org/wsn/b-2"
 _WSA = "http://www.w3.org/2005/08/addressing"
-_BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # where the actions of WS-BaseNotification live (its WSDL)
+_BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # namespace of the WS-BaseNotification WSDL, prefix of its actions
 
-# By what a topic ends with or holds; the first that fits.
+# Our event kind by a part of the topic; the first match counts.
 TOPICS = (
     ("MotionAlarm", "motion"),
     ("CellMotionDetector/Motion", "motion"),
@@ -52,17 +53,17 @@ _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something that a camera told: a kind of ours, whether it is so now, and where in the camera."""
+    """An event from a camera: our event kind, whether it is active now, and its source inside the camera."""
 
     kind: str
     state: bool
     source: str
     topic: str
-    first: bool  # told because we have just subscribed, not because it changed
+    first: bool  # initial state sent after subscribing (PropertyOperation Initialized), not a change
 
 
 def read(reply: Node) -> list[Notification]:
-    """The notifications of a PullMessages reply that we know the topic of."""
+    """Return the notifications of a PullMessages reply whose topic we know."""
     found = []
     for node in reply.all("NotificationMessage"):
         topic = node.text("Topic") or ""
@@ -80,7 +81,7 @@ def read(reply: Node) -> list[Notification]:
 
 
 class PullPoint:
-    """One subscription."""
+    """One PullPoint subscription."""
 
     def __init__(self, client: SoapClient, address: str):
         self._client = client
@@ -88,12 +89,12 @@ class PullPoint:
 
     @classmethod
     async def open(cls, client: SoapClient, events_url: str) -> PullPoint:
-        """Subscribe. Raises CameraError; ProtocolError where the camera has no slot left or no such service."""
+        """Subscribe. Raises CameraError; ProtocolError if the camera has no free slot or no event service."""
         subscribing = spawn(cls._subscribe(client, events_url))
         try:
             return await asyncio.shield(subscribing)
         except asyncio.CancelledError:
-            # The camera may have subscribed us already; only its answer says what there is to give back.
+            # The camera may already have created the subscription; only its answer holds the address to unsubscribe.
             with contextlib.suppress(CameraError, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await (await subscribing).close()
@@ -103,8 +104,8 @@ class PullPoint:
     async def _subscribe(cls, client: SoapClient, events_url: str) -> PullPoint:
         reply = await client.call(
             events_url,
-            f'<CreatePullPointSubscription xmlns="{EVENTS}"><InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime>'
-            "</CreatePullPointSubscription>",
+            f'<CreatePullPointSubscription xmlns="{EVENTS}">'
+            f"<InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime></CreatePullPointSubscription>",
         )
         told = reply.text("SubscriptionReference/Address")
         if not told:
@@ -112,10 +113,15 @@ class PullPoint:
         return cls(client, repair_http(told, events_url))
 
     async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
-        """Wait for news, at most `seconds`. A pull is never broken off: the camera would give what happens next to the
-        connection that has gone. Raises CameraError."""
+        """Wait at most `seconds` for events. Raises CameraError.
+
+        A pull is never cancelled early: the camera would send the next event to the closed connection.
+        """
         seconds = self._client.pull_seconds(seconds)
-        body = f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout><MessageLimit>{LIMIT}</MessageLimit></PullMessages>'
+        body = (
+            f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout>'
+            f"<MessageLimit>{LIMIT}</MessageLimit></PullMessages>"
+        )
         header = self._header(f"{EVENTS}/PullPointSubscription/PullMessagesRequest")
         return read(await self._client.wait_for_events(self._address, body, seconds=seconds + 10, header=header))
 
@@ -123,7 +129,7 @@ class PullPoint:
         await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{LIFE_SECONDS}S</TerminationTime></Renew>')
 
     async def close(self) -> None:
-        """Give the slot back: cameras have few."""
+        """Unsubscribe: cameras have few slots."""
         await self._call(f'<Unsubscribe xmlns="{_WSNT}"/>')
 
     async def _call(self, body: str) -> Node:
@@ -132,7 +138,7 @@ class PullPoint:
         return await self._client.call(self._address, body, header=header)
 
     def _header(self, action: str) -> str:
-        """WS-Addressing 1.0: what expects an answer has a MessageID (3.3)."""
+        """Return the WS-Addressing 1.0 headers; a request that expects a reply needs a MessageID (section 3.3)."""
         return (
             f'<Action xmlns="{_WSA}">{action}</Action>'
             f'<MessageID xmlns="{_WSA}">urn:uuid:{uuid.uuid4()}</MessageID>'
@@ -143,21 +149,22 @@ class PullPoint:
 async def follow(
     client: SoapClient, events_url: str, clock: Clock, tell: Callable[[list[Notification]], Awaitable[None]]
 ) -> None:
-    """Subscribe and tell what comes, until cancelled or the camera fails. Raises CameraError.
+    """Subscribe and pass events to `tell` until cancelled. Raises CameraError when the camera fails.
 
-    A camera that cuts pulls off is subscribed to anew; one that answers at once is asked once a second.
+    Raises CameraUnreachable after CUTS interrupted pulls in a row; the caller subscribes again. A camera that answers
+    at once is polled once a second.
     """
     point = await PullPoint.open(client, events_url)
     renewed, cuts = clock.monotonic(), 0
     try:
-        await tell([])  # it listens, also where nothing happens
+        await tell([])  # reports the working subscription even if no event occurs
         while True:
             began = clock.monotonic()
             if began - renewed > LIFE_SECONDS / 3:
                 renewed = began
                 try:
                     await point.renew()
-                except ProtocolError:  # some know no Renew: a new subscription is as good
+                except ProtocolError:  # some cameras do not support Renew: subscribe again instead
                     point = await _again(client, events_url, point)
             try:
                 news = await point.pull()
@@ -184,4 +191,4 @@ async def _close(point: PullPoint) -> None:
         async with asyncio.timeout(CLOSE_SECONDS):
             await point.close()
     except (CameraError, TimeoutError):
-        pass  # it ends by itself
+        pass  # the subscription expires by itself

@@ -1,7 +1,7 @@
-"""What a camera keeps on its own card (ONVIF Profile G): which recordings, and where they are played.
+"""Edge storage of a camera (ONVIF Profile G): which recordings it holds and their replay addresses.
 
-Cheap cameras claim more than they do, so nothing here believes a profile: services are looked for, and
-whatever answers is used. A camera without search tells its recordings without their times.
+Cheap cameras announce more than they support, so this module ignores announced profiles: it tries each service and uses
+whatever answers. A camera without a search service lists its recordings without times.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ MAX_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording on the card, in the camera's clock; a time that the camera does not tell is None."""
+    """A recording on the card; times are in the camera's clock, None if the camera does not report them."""
 
     token: str
     start: datetime | None = None
     end: datetime | None = None
 
     def touches(self, start: datetime, end: datetime) -> bool:
+        """Return whether the recording may overlap [start, end); an unknown time always does."""
         return (self.start is None or self.start < end) and (self.end is None or self.end > start)
 
 
@@ -43,17 +44,20 @@ class EdgeStorage:
 
     @classmethod
     async def of(cls, client: SoapClient, device_url: str) -> EdgeStorage | None:
-        """None where the camera offers no replay. Raises CameraUnreachable, CameraRefused, ProtocolError."""
+        """Return the edge storage, or None if the camera has no replay service.
+
+        Raises CameraUnreachable, CameraRefused or ProtocolError.
+        """
         told = await services(client, device_url)
         return cls(client, device_url, told) if REPLAY in told else None
 
     async def recordings(self) -> list[Recording]:
-        """Recordings with pictures. Raises CameraError."""
+        """Return the recordings that contain video. Raises CameraError."""
         if SEARCH in self._services:
             try:
                 return await self._searched()
             except ProtocolError:
-                pass  # a search that is offered and does not work: the plain list may
+                pass  # the announced search does not work: try GetRecordings
         if RECORDING not in self._services:
             return []
         reply = await self._client.call(self._services[RECORDING], f'<GetRecordings xmlns="{RECORDING}"/>')
@@ -78,7 +82,7 @@ class EdgeStorage:
             found += [r for n in page.all("ResultList/RecordingInformation") if (r := _recording(n)) is not None]
             if page.text("ResultList/SearchState") == "Completed":
                 break
-        # The search is over anyway, or ends by its keep-alive time: a no to its end says nothing of what it found.
+        # The search is finished, or expires with its keep-alive time: a failed EndSearch does not affect the results.
         with suppress(ProtocolError, CameraUnreachable):
             await self._client.call(
                 address, f'<EndSearch xmlns="{SEARCH}"><SearchToken>{escape(token)}</SearchToken></EndSearch>'
@@ -86,7 +90,7 @@ class EdgeStorage:
         return found
 
     async def replay_url(self, recording: Recording) -> str:
-        """RTSP address of a recording, without credentials. Raises CameraError."""
+        """Return the RTSP address of a recording, without credentials. Raises CameraError."""
         reply = await self._client.call(
             self._services[REPLAY],
             f'<GetReplayUri xmlns="{REPLAY}"><StreamSetup><Stream xmlns="{SCHEMA}">RTP-Unicast</Stream>'
@@ -100,7 +104,7 @@ class EdgeStorage:
 
 
 def _has_pictures(node: Node, tracks: str, kind: str) -> bool:
-    """A recording whose tracks are not told may have pictures."""
+    """Return whether a recording has a video track; True if the camera reports no tracks."""
     kinds = [t.text(kind) for t in node.all(tracks)]
     return not kinds or "Video" in kinds
 

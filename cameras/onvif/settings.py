@@ -1,7 +1,7 @@
-"""Settings of a camera that the station cares for: read, written, read back.
+"""Read and write the camera settings that the station manages.
 
-A Set that is answered with success says nothing: what is read afterwards counts. media1 and media2 differ in how an
-encoder is written; a camera is written to by the service that told its encoder.
+A success reply to a Set proves nothing: callers read the setting again, and that value counts. media1 and media2 write
+encoders differently; the service that reported an encoder is also used to write it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Polygon = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """A video encoder; `bitrate` in bits a second, `gop` in pictures. None: not told, or not to be changed."""
+    """Video encoder settings; `bitrate` in bits per second, `gop` in pictures.
+
+    None: not reported, or not to be changed.
+    """
 
     codec: str | None = None
     width: int | None = None
@@ -33,7 +36,7 @@ class EncoderSettings:
     gop: int | None = None
 
     def differs(self, wanted: EncoderSettings) -> list[str]:
-        """Fields in which this is not what is wanted: to 2 %, because cameras round."""
+        """Return the names of fields that differ from `wanted` by more than 2 % (cameras round)."""
         found = []
         for name in ("codec", "width", "height", "fps", "bitrate", "gop"):
             mine, theirs = getattr(self, name), getattr(wanted, name)
@@ -44,12 +47,13 @@ class EncoderSettings:
         return found
 
     def with_wishes(self, wanted: EncoderSettings) -> EncoderSettings:
+        """Return these settings with every value that `wanted` states."""
         names = ("codec", "width", "height", "fps", "bitrate", "gop")
         return replace(self, **{n: v for n in names if (v := getattr(wanted, n)) is not None})
 
 
 class CameraSettings:
-    """The settings of one camera. `services` are its addresses by namespace."""
+    """The settings of one camera. `services` holds its service addresses by namespace."""
 
     def __init__(self, client: SoapClient, services: dict[str, str]):
         self._client = client
@@ -65,26 +69,28 @@ class CameraSettings:
         await self._client.call(self._services[DEVICE], body)
 
     async def open_services(self) -> dict[str, int]:
-        """Enabled network protocols and their ports. Raises ProtocolError where the camera tells none: nothing is known then."""
+        """Return the enabled network protocols and their ports. Raises ProtocolError if the camera reports none."""
         reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
         if reply.get("NetworkProtocols") is None:
             raise ProtocolError("the camera tells no network protocols")
         return enabled_protocols(reply)
 
     async def shut(self, service: str, port: int) -> None:
+        """Disable a network protocol. Raises as SoapClient.call."""
         await self._client.call(
             self._services[DEVICE],
             f'<SetNetworkProtocols xmlns="{DEVICE}"><NetworkProtocols><Name xmlns="{SCHEMA}">{escape(service)}</Name>'
-            f'<Enabled xmlns="{SCHEMA}">false</Enabled><Port xmlns="{SCHEMA}">{port}</Port></NetworkProtocols></SetNetworkProtocols>',
+            f'<Enabled xmlns="{SCHEMA}">false</Enabled><Port xmlns="{SCHEMA}">{port}</Port>'
+            "</NetworkProtocols></SetNetworkProtocols>",
         )
 
     async def encoders(self) -> dict[str, EncoderSettings]:
-        """Encoder settings by configuration token. Raises ProtocolError where the camera tells none."""
+        """Return encoder settings by configuration token. Raises ProtocolError if the camera reports none."""
         service, reply = await self._encoder_reply()
         return {token: _settings(n, service) for n in reply.all("Configurations") if (token := n.attribute("token"))}
 
     async def set_encoder(self, token: str, wanted: EncoderSettings) -> None:
-        """Write an encoder. Raises NotFoundError where there is no such configuration, else as SoapClient.call."""
+        """Write an encoder configuration. Raises NotFoundError for an unknown token, else as SoapClient.call."""
         service, reply = await self._encoder_reply()
         node = next((n for n in reply.all("Configurations") if n.attribute("token") == token), None)
         if node is None:
@@ -116,7 +122,10 @@ class CameraSettings:
         raise problem or ProtocolError("the camera tells no encoder settings")
 
     async def texts(self) -> dict[str, str]:
-        """Texts in the picture by token; 'DateAndTime' for the clock, whatever a make calls it (Pelco: DeviceNameDateTime)."""
+        """Return OSD texts by token.
+
+        'DateAndTime' stands for the clock, whatever its type on a make (Pelco: DeviceNameDateTime).
+        """
         reply = await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, "GetOSDs")
         found: dict[str, str] = {}
         for node in reply.all("OSDs"):
@@ -126,7 +135,7 @@ class CameraSettings:
         return found
 
     async def set_text(self, source: str, text: str, token: str = "") -> None:
-        """Write a text into the picture's upper left corner; 'DateAndTime' shows the clock at the right."""
+        """Write an OSD text at the upper left; 'DateAndTime' shows the clock at the upper right."""
         clock = text == "DateAndTime"
         osd = {
             "token": token,
@@ -141,8 +150,11 @@ class CameraSettings:
         await wsdl_requests.call(self._client, self._services[MEDIA], MEDIA, operation, OSD=osd)
 
     async def masks(self, source: str) -> dict[str, Polygon]:
-        """Privacy masks of a video source by token: corners in shares of the picture, from its upper left. Raises as SoapClient.call, and
-        ProtocolError where the camera has no media2, which alone knows masks."""
+        """Return the privacy masks of a video source by token.
+
+        Corners are fractions of the picture, from its upper left. Raises as SoapClient.call, and ProtocolError if the
+        camera has no media2 service: media1 has no masks.
+        """
         if MEDIA2 not in self._services:
             raise ProtocolError("the camera has no media2 service: masks are drawn on its own page")
         body = f'<GetMasks xmlns="{MEDIA2}"><ConfigurationToken>{escape(source)}</ConfigurationToken></GetMasks>'
@@ -155,7 +167,10 @@ class CameraSettings:
         return found
 
     async def set_masks(self, source: str, wanted: Sequence[Polygon]) -> None:
-        """Write all masks of a source. The new ones are there before the old ones go: no moment is without."""
+        """Replace all masks of a source.
+
+        New masks are created before the old ones are deleted: the picture is never unmasked.
+        """
         old = list(await self.masks(source))
         for polygon in wanted:
             points = "".join(f'<Point xmlns="{SCHEMA}" x="{2 * x - 1:.4f}" y="{1 - 2 * y:.4f}"/>' for x, y in polygon)
@@ -182,14 +197,17 @@ def _settings(node: Node, service: str) -> EncoderSettings:
         codec=(node.text("Encoding") or "").upper().replace(".", "") or None,
         width=int(width) if width else None,
         height=int(height) if height else None,
-        fps=node.number("RateControl/FrameRateLimit") or None,  # 0: no limit
+        fps=node.number("RateControl/FrameRateLimit") or None,  # 0 means no limit
         bitrate=round(rate * 1000) if rate else None,
         gop=whole(gop or "", 9),
     )
 
 
 def _configuration1(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
-    """media1's structure, everything obligatory in it; what we do not care for as the camera told it."""
+    """Return media1's structure with all mandatory elements.
+
+    Values that we do not manage stay as the camera reported them.
+    """
     found: dict[str, object] = {
         "token": token,
         "Name": node.text("Name") or token,
@@ -220,10 +238,12 @@ def _body2(node: Node, token: str, v: EncoderSettings) -> str:
     attributes = f" GovLength={quoteattr(str(v.gop or 50))}" + (f" Profile={quoteattr(profile)}" if profile else "")
     return (
         f'<SetVideoEncoderConfiguration xmlns="{MEDIA2}"><Configuration token={quoteattr(token)}{attributes}>'
-        f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name><UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
-        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding><Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width>'
-        f"<Height>{v.height}</Height></Resolution>"
+        f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name>'
+        f'<UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
+        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding>'
+        f'<Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width><Height>{v.height}</Height></Resolution>'
         f'<RateControl xmlns="{SCHEMA}" ConstantBitRate="false"><FrameRateLimit>{v.fps or 25:g}</FrameRateLimit>'
         f"<BitrateLimit>{round((v.bitrate or 2_000_000) / 1000)}</BitrateLimit></RateControl>"
-        f'<Quality xmlns="{SCHEMA}">{node.number("Quality") or 1:g}</Quality></Configuration></SetVideoEncoderConfiguration>'
+        f'<Quality xmlns="{SCHEMA}">{node.number("Quality") or 1:g}</Quality>'
+        "</Configuration></SetVideoEncoderConfiguration>"
     )

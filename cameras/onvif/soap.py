@@ -1,7 +1,7 @@
-"""Reading and writing SOAP envelopes the way cameras really send them.
+"""Parse and write SOAP envelopes as real cameras send them. Pure functions without I/O.
 
-Wrong namespaces, children in any order, GBK, BOM, SOAP 1.1, undeclared prefixes, bare '&', HTML pages, multipart
-bodies: elements are therefore read by local name, and no entity is expanded. Nothing here does input or output.
+Cameras send wrong namespaces, children in any order, GBK, a BOM, SOAP 1.1, undeclared prefixes, bare '&', HTML pages
+and multipart bodies. Elements are therefore found by local name, and no entity is expanded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _BEGIN = re.compile(rb"<(?:[\w.-]+:)?Envelope\b")
 _END = re.compile(rb"</(?:[\w.-]+:)?Envelope\s*>")
 _CLOSING = re.compile(rb"</(?:[\w.-]+:)?\Z")
-MAX_ELEMENTS = 30_000  # opening and closing tags, and as many entities: the parser works for milliseconds on these
+MAX_ELEMENTS = 30_000  # limit of tags (opening and closing) and of entities; parsing this many takes milliseconds
 _REFUSALS = ("NotAuthorized", "NotAuthorised", "FailedAuthentication", "InvalidSecurity", "SenderNotAuthorized")
 
 
 class Node:
-    """A read-only view of an element that finds children by local name, whatever their namespace."""
+    """Read-only view of an element that finds children by local name in any namespace."""
 
     __slots__ = ("_element",)
 
@@ -40,7 +40,7 @@ class Node:
         return local_name(self._element)
 
     def all(self, path: str) -> Iterator[Node]:
-        """Every descendant on a path like 'Profiles/VideoEncoderConfiguration'."""
+        """Yield every descendant on a path like 'Profiles/VideoEncoderConfiguration'."""
         head, _, rest = path.partition("/")
         for child in self._element.iterchildren("{*}" + head):
             if rest:
@@ -49,21 +49,26 @@ class Node:
                 yield Node(child)
 
     def get(self, path: str) -> Node | None:
+        """Return the first descendant on a path, or None."""
         found = _first(self._element, path.split("/"))
         return Node(found) if found is not None else None
 
     def text(self, path: str = "") -> str | None:
+        """Return the stripped text of the first descendant on a path; None if it is empty.
+
+        An empty path means this element.
+        """
         element = _first(self._element, path.split("/")) if path else self._element
         if element is None or element.text is None:
             return None
         return element.text.strip() or None
 
     def words(self, path: str, limit: int = 80) -> str:
-        """A text meant for people: without control characters and those that turn the reading direction, capped."""
+        """Return a text for display: without control and bidirectional characters, at most `limit` characters."""
         return for_people(self.text(path) or "", limit)
 
     def number(self, path: str) -> float | None:
-        """A finite number; None for what is none."""
+        """Return a finite number, or None."""
         try:
             told = float(self.text(path) or "")
         except ValueError:
@@ -71,6 +76,7 @@ class Node:
         return told if math.isfinite(told) else None
 
     def attribute(self, name: str) -> str | None:
+        """Return an attribute by local name, or None."""
         for key, value in self._element.attrib.items():
             if str(key).rpartition("}")[2] == name:
                 return str(value)
@@ -78,7 +84,7 @@ class Node:
 
 
 def for_people(text: str, limit: int = 80) -> str:
-    """A told text without control characters and those that turn the reading direction, at most `limit` characters."""
+    """Return a text for display: without control and bidirectional characters, at most `limit` characters."""
     if text.isascii() and text.isprintable():
         return text[:limit].strip()
     return "".join(c for c in text[: limit * 4] if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))[
@@ -91,7 +97,7 @@ def local_name(element: etree._Element) -> str:
 
 
 def _first(element: etree._Element, path: list[str]) -> etree._Element | None:
-    """The first descendant on a path; a branch that leads nowhere is left for the next."""
+    """Return the first descendant on a path; if a branch lacks the rest of the path, try the next one."""
     for child in element.iterchildren("{*}" + path[0]):
         found = _first(child, path[1:]) if len(path) > 1 else child
         if found is not None:
@@ -100,16 +106,16 @@ def _first(element: etree._Element, path: list[str]) -> etree._Element | None:
 
 
 def _without_undeclared_prefixes(root: etree._Element) -> None:
-    """Undeclared prefixes survive recovery as part of the name."""
+    """Remove undeclared prefixes, which lxml's recovery mode keeps as part of the name."""
     for element in root.iter(etree.Element):
         name = str(element.tag)
         if ":" in name.rpartition("}")[2]:
-            with suppress(ValueError):  # what follows the colon may be no name at all
+            with suppress(ValueError):  # the text after the colon may not be a valid name
                 element.tag = name.rpartition(":")[2]
 
 
 def decoded(body: bytes) -> str:
-    """Text of a body: UTF-8, also where a name was cut in the middle of a character, else UTF-16 by its mark, else GB 18030."""
+    """Decode a body: UTF-8 (also if a text was cut within a character), UTF-16 with a BOM, else GB 18030."""
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return body.decode("utf-16", "replace")
     try:
@@ -122,20 +128,26 @@ def decoded(body: bytes) -> str:
 
 
 def has_begun(body: bytes | bytearray, since: int = 0) -> bool:
-    """The opening tag of an envelope is there; `since`: bytes that were looked at before."""
+    """Return whether the opening tag of an envelope occurs; the first `since` bytes were searched before."""
     return _BEGIN.search(body, max(0, since - 64)) is not None
 
 
 def is_complete(body: bytes | bytearray, since: int = 0) -> bool:
-    """The closing tag of an envelope is there; `since`: bytes that were looked at before. Never true of UTF-16."""
+    """Return whether the closing tag of an envelope occurs; the first `since` bytes were searched before.
+
+    Never true for UTF-16.
+    """
     return _END.search(body, max(0, since - 64)) is not None
 
 
 def parse(body: bytes) -> Node:
-    """Envelope bytes to its Body's first child. Raises ProtocolError for anything that is not SOAP, or is cut short."""
+    """Return the first child of an envelope's Body.
+
+    Raises ProtocolError for anything that is not SOAP or is cut short.
+    """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = decoded(body).encode()
-    # What stands around the envelope is a declaration, or the other parts of a multipart body.
+    # Text around the envelope is an XML declaration or the other parts of a multipart body.
     begin, end = _BEGIN.search(body), body.rfind(b"Envelope")
     if begin is None or end <= begin.end() or not _CLOSING.search(body, begin.end(), end):
         start = _DECLARATION.sub("", decoded(body[:200])).strip()[:60]
@@ -173,11 +185,11 @@ class SoapFault(ProtocolError):
 
 
 class NotPermitted(SoapFault):
-    """The camera knows the account and does not let it do this."""
+    """The camera accepts the account but does not allow it this operation."""
 
 
 def fault_of(node: Node) -> tuple[str, tuple[str, ...]]:
-    """Reason and codes of a Fault element, SOAP 1.2 or 1.1."""
+    """Return reason and codes of a Fault element, SOAP 1.2 or 1.1."""
     reason = node.text("Reason/Text") or node.text("faultstring") or "no reason given"
     codes: list[str] = []
     code = node.get("Code")
@@ -191,7 +203,10 @@ def fault_of(node: Node) -> tuple[str, tuple[str, ...]]:
 
 
 def is_refusal(status: int, content: bytes) -> bool:
-    """Refusals come with 401, 400, 500 or even 200: the fault's subcode decides, not the status."""
+    """Return whether a reply refuses the credential.
+
+    Refusals come with 401, 403, 400, 500 or even 200; for the last three the fault's subcode decides.
+    """
     if status in (401, 403):
         return True
     if b"Fault" not in content:
@@ -214,5 +229,5 @@ def envelope(body: str, header: str = "") -> bytes:
 
 
 def password_digest(nonce: bytes, created: str, password: str) -> str:
-    """WS-Security UsernameToken profile 1.0: Base64(SHA-1(nonce + created + password))."""
+    """Return the WS-Security UsernameToken Profile 1.0 digest: Base64(SHA-1(nonce + created + password))."""
     return base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()

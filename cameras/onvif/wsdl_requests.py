@@ -1,9 +1,9 @@
-"""The long tail of ONVIF operations: requests written by zeep from the WSDL documents, sent by our own client.
+"""Rarely used ONVIF requests: zeep writes them from the WSDL documents, our own client sends them.
 
-zeep (through onvif-zeep-async, the maintained descendant of onvif-zeep) knows the order and types of every element,
-so it writes what is rarely asked: PTZ, OSD, users, encoder settings. It does not read: where a camera's reply differs
-from the schema zeep silently leaves fields out. The documents are parsed once a process, at their first use, in a
-thread: 0.4 s and 25 MB.
+zeep (through onvif-zeep-async, the maintained successor of onvif-zeep) knows the order and type of every element, so it
+writes requests for PTZ, OSD, users and encoder settings. It does not read replies: where a reply differs from the
+schema, zeep silently omits fields. The documents are parsed once per process, at first use, in a thread: 0.4 s and 25
+MB.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cameras.onvif.client import TOTAL_SECONDS, SoapClient
 from cameras.onvif.namespaces import DEVICE, EVENTS, IMAGING, MEDIA, PTZ, SCHEMA
 from cameras.onvif.soap import Node
 
-# Document and port type of each service.
+# WSDL document and binding of each service.
 _DOCUMENTS = {
     DEVICE: ("devicemgmt.wsdl", "DeviceBinding"),
     MEDIA: ("media.wsdl", "MediaBinding"),
@@ -34,19 +34,21 @@ _lock = threading.Lock()
 async def call(
     client: SoapClient, url: str, namespace: str, operation: str, *, seconds: float = TOTAL_SECONDS, **arguments: Any
 ) -> Node:
-    """Write a request by the schema, send it, return the reply. Raises as SoapClient.call does; a TypeError or
-    zeep's ValidationError where the arguments do not fit the schema is our own mistake."""
+    """Write a request from the schema, send it and return the reply.
+
+    Raises as SoapClient.call. A TypeError or zeep's ValidationError means that our arguments do not fit the schema.
+    """
     body = await asyncio.to_thread(request, namespace, operation, **arguments)
     return await client.call(url, body, seconds=seconds)
 
 
 def request(namespace: str, operation: str, **arguments: Any) -> str:
-    """The body element of a request."""
+    """Return the body element of a request as XML text."""
     document = _document(namespace)
     with _lock:  # zeep's documents resolve types lazily
         envelope = document.create_message(_service(namespace), operation, **arguments)
     body = next(c for c in envelope if etree.QName(c).localname == "Body")
-    # The service's namespace without a prefix, as cheap cameras want it.
+    # Cheap cameras need the service's namespace as the default namespace, without a prefix.
     element = etree.Element(body[0].tag, nsmap={None: namespace, "tt": SCHEMA})  # type: ignore[dict-item]
     element.extend(list(body[0]))
     etree.cleanup_namespaces(element)

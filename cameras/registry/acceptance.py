@@ -1,8 +1,9 @@
-"""Acceptance of a camera (R-MASK-2): what two persons must have seen before it counts as one of the town's.
+"""Acceptance of a camera (R-MASK-2): what two persons must have checked before the camera counts as accepted.
 
-One account signs for what was checked (`propose`), another one confirms exactly that (`confirm`); whatever is changed in between
-is proposed anew. Cameras that were accepted before there were two signatures keep the two names that were typed then.
-The technical list (health.checks.checklist) says whether it works; this says whether it may hang there.
+One account signs the checked facts (`propose`), another account confirms exactly these facts (`confirm`). If a fact
+changes in between, it must be proposed again. Cameras accepted before there were two signatures keep the two names that
+were typed then. The technical checklist (health.checks.checklist) says whether the camera works; the acceptance says
+whether it may hang there.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, UsageError
 
 MASKS = ("none_needed", "in_camera")
-# Places where none may hang (Decree 799, article 8); each is ticked: it is not there and does not look in.
+# Places where no camera may be installed (Decree 799, article 8). Ticking a place states that the camera neither hangs
+# there nor shows it.
 PROHIBITED = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
 SIGNED = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
-OF_DEVICE = ("masks", "picture", "picture_sha256", "picture_by")  # what is seen through the device that hangs there
+OF_DEVICE = ("masks", "picture", "picture_sha256", "picture_by")  # facts that depend on the device installed there
 
 
 def missing(camera: Camera) -> list[str]:
-    """What is still to be done before somebody can sign: words of ours, in the order in which it is done."""
+    """Return the codes of the facts still missing before somebody can sign, in the order of collection."""
     facts: Mapping[str, Any] = camera.acceptance or {}
     gaps = [
         ("places", set(facts.get("places") or []) != set(PROHIBITED)),
@@ -42,7 +44,7 @@ def missing(camera: Camera) -> list[str]:
 
 
 def check(facts: Mapping[str, Any]) -> None:
-    """Raises UsageError for a value that there is not."""
+    """Raise UsageError for an unknown value."""
     if unknown := set(facts.get("places") or []) - set(PROHIBITED):
         raise UsageError(f"places are {', '.join(PROHIBITED)}; there is no {sorted(unknown)[0]}")
     if facts.get("masks") is not None and facts["masks"] not in MASKS:
@@ -50,7 +52,7 @@ def check(facts: Mapping[str, Any]) -> None:
 
 
 def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
-    """Note what was checked. Raises UsageError for a value that there is not."""
+    """Store checked facts. Raises UsageError for an unknown value."""
     check(facts)
     old, before = camera.acceptance or {}, signed_facts(camera)
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
@@ -60,7 +62,7 @@ def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: da
 
 
 def signed_facts(camera: Camera) -> dict[str, Any]:
-    """What a signature stands for."""
+    """Return the facts that a signature covers."""
     facts: Mapping[str, Any] = camera.acceptance or {}
     profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
     return {name: facts.get(name) for name in SIGNED} | profile
@@ -69,14 +71,16 @@ def signed_facts(camera: Camera) -> dict[str, Any]:
 def withdraw_if_changed(
     session: AsyncSession, camera: Camera, before: Mapping[str, Any], at: datetime, actor: str
 ) -> None:
-    """Whatever is changed after the signatures is signed anew. `before`: the `signed_facts` of before the change. Everything that
-    writes one of them calls this."""
+    """Withdraw the acceptance if a signed fact changed. `before`: the `signed_facts` before the change.
+
+    Every function that writes a signed fact calls this.
+    """
     if signed_facts(camera) != before:
         _withdraw(session, camera, at, actor)
 
 
 def forget_device(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
-    """Another device hangs there: what the former one showed is looked at and signed anew."""
+    """Remove the facts that depend on the device, after it was replaced; they must be checked and signed again."""
     old = camera.acceptance or {}
     new = {name: value for name, value in old.items() if name not in OF_DEVICE}
     if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
@@ -91,24 +95,27 @@ def _withdraw(session: AsyncSession, camera: Camera, at: datetime, actor: str) -
 
 
 async def newest(session: AsyncSession, cameras: Sequence[str]) -> dict[str, Acceptance]:
-    """The last acceptance that was proposed of each camera, by its id."""
+    """Return the last proposed acceptance of each camera, by camera id."""
     last = select(func.max(Acceptance.id)).where(Acceptance.camera.in_(cameras)).group_by(Acceptance.camera)
     return {a.camera: a for a in await session.scalars(select(Acceptance).where(Acceptance.id.in_(last)))}
 
 
 def is_current(found: Acceptance | None, camera: Camera) -> bool:
-    """Whether what was signed is what the camera's file says now."""
+    """Return whether the signed facts equal the camera's current facts."""
     return found is not None and found.facts == signed_facts(camera)
 
 
 def is_waiting(found: Acceptance | None, camera: Camera) -> bool:
-    """Whether a first signature under what the file says now waits for the second."""
+    """Return whether a first signature under the current facts waits for the second."""
     return found is not None and found.confirmed_at is None and camera.accepted_at is None and is_current(found, camera)
 
 
 def is_second(found: Acceptance | None, camera: Camera, actor: str) -> bool:
-    """Whether this person may look at the pictures in order to sign second: never who proposed it or took the picture."""
-    taken_by = (camera.acceptance or {}).get("picture_by")  # unknown of pictures of before it was noted
+    """Return whether this person may view the pictures in order to sign second.
+
+    The proposer and the person who took the picture may not.
+    """
+    taken_by = (camera.acceptance or {}).get("picture_by")  # unknown for pictures taken before this was recorded
     return (
         found is not None
         and is_waiting(found, camera)
@@ -118,7 +125,7 @@ def is_second(found: Acceptance | None, camera: Camera, actor: str) -> bool:
 
 
 def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:
-    """The two accounts that signed; of a camera accepted before there were signatures, the names that were typed."""
+    """Return the two accounts that signed, or the names typed before there were signatures."""
     if camera.accepted_at is None:
         return []
     if found is not None and found.confirmed_by is not None:
@@ -127,7 +134,7 @@ def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:
 
 
 async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
-    """Sign first. Raises ConflictError naming what is missing."""
+    """Sign first. Raises ConflictError that names the missing facts."""
     if lacks := missing(camera):
         raise ConflictError(f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing")
     there = (await newest(session, [camera.id])).get(camera.id)
@@ -144,12 +151,12 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
 
 
 async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
-    """Sign second. Raises ConflictError where nobody proposed what the file says now, ForbiddenError for who proposed it."""
+    """Sign second. Raises ConflictError if nobody proposed the current facts, ForbiddenError for the proposer."""
     if camera.accepted_at is not None:
         return
     row = (await newest(session, [camera.id])).get(camera.id)
     if row is not None:
-        await session.refresh(row, with_for_update=True)  # two who confirm at once
+        await session.refresh(row, with_for_update=True)  # two persons may confirm at once
     if row is None or not is_waiting(row, camera):
         raise ConflictError(f"nobody has proposed to accept {camera.id} as its file is now; propose it first")
     if row.proposed_by == actor:
@@ -171,19 +178,22 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
 
 
 async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str, datetime]:
-    """When each of some cameras was accepted for the first time; those that never were are left out. A later acceptance, of a
-    changed file, says nothing about since when a camera is in use."""
+    """Return when each camera was accepted for the first time; cameras never accepted are omitted.
+
+    A later acceptance, after a change, does not tell since when a camera is in use.
+    """
     found = {c.id: c.accepted_at for c in cameras if c.accepted_at is not None}
     query = select(CameraChange).where(
         CameraChange.camera.in_([c.id for c in cameras]), CameraChange.field == "accepted_at"
     )
     for change in await session.scalars(query.order_by(CameraChange.id.desc())):
-        found[change.camera] = datetime.fromisoformat(str(change.old or change.new))  # the first change is read last
+        # changes are read newest first, so the first one wins
+        found[change.camera] = datetime.fromisoformat(str(change.old or change.new))
     return found
 
 
 def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
-    """Why this person cannot confirm it now: words of ours."""
+    """Return the codes of the reasons why this person cannot confirm now."""
     if camera.accepted_at is not None:
         return []
     if found is None or not is_waiting(found, camera):

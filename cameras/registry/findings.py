@@ -1,6 +1,6 @@
-"""Findings: what is wrong with a camera's safety or identity, open until it is gone or a person accepts it.
+"""Findings: problems with a camera's security or identity, open until they are gone or a person accepts them.
 
-A finding is told once, however often it is seen; it closes by itself when it is seen no more.
+A finding is announced once, however often it is detected; it closes by itself when it is no longer detected.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class FindingSubject:
-    """Whom a finding concerns: a camera, or (camera None) a stranger by its address."""
+    """The subject of a finding: a camera, or (camera None) an unknown device by its address."""
 
     camera: str | None
     address: str
@@ -60,7 +60,7 @@ class FindingSubject:
 
 
 async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSubject, **detail: Any) -> Finding:
-    """Open a finding, or bring an open one up to date. Raises ValueError for a kind that the console has no word for."""
+    """Open a finding, or update the details of an open one. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"'{kind}' is not among the kinds of findings")
     row = await _open(session, kind, about)
@@ -77,7 +77,7 @@ async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSub
 
 
 async def gone(session: AsyncSession, at: datetime, kinds: Sequence[str], about: FindingSubject) -> None:
-    """What is seen no more is closed."""
+    """Close the open findings of these kinds."""
     for kind in kinds:
         row = await _open(session, kind, about)
         if row is not None:
@@ -92,7 +92,10 @@ def _announce(session: AsyncSession, at: datetime, event: str, row: Finding) -> 
 async def accept(
     session: AsyncSession, number: int, at: datetime, actor: str, reason: str, villages: Villages = None
 ) -> Finding:
-    """A person closes a finding of his villages (None: of any). Raises NotFoundError."""
+    """Close a finding because a person accepts it.
+
+    Raises NotFoundError if it is not open or lies outside `villages` (None: all).
+    """
     query = select(Finding).where(Finding.id == number, Finding.closed_at.is_(None), within(Finding.village, villages))
     row: Finding | None = await session.scalar(query)
     if row is None:
@@ -105,7 +108,7 @@ async def accept(
 
 
 async def is_accepted(session: AsyncSession, kind: str, about: FindingSubject, **detail: Any) -> bool:
-    """A person has closed the camera's newest finding of this kind, and it said the same."""
+    """Return whether a person closed the subject's newest finding of this kind, with the same details."""
     query = select(Finding).where(Finding.kind == kind, Finding.camera == about.camera).order_by(Finding.id.desc())
     last = await session.scalar(query.limit(1))
     return last is not None and last.closed_by not in (None, "system") and last.detail == detail
@@ -114,7 +117,7 @@ async def is_accepted(session: AsyncSession, kind: str, about: FindingSubject, *
 async def open_ones(
     session: AsyncSession, villages: Villages = None, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[Finding]:
-    """Open findings within a scope of villages (None: all), the newest first; `before`: an id."""
+    """Return open findings of some villages (None: all), newest first; `before`: an id."""
     query = (
         select(Finding)
         .where(Finding.closed_at.is_(None), within(Finding.village, villages))
@@ -127,7 +130,7 @@ async def open_ones(
 
 async def _open(session: AsyncSession, kind: str, about: FindingSubject) -> Finding | None:
     query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None))
-    # A camera's finding goes along when it moves; a stranger is known by its address alone.
+    # A camera's finding stays with the camera when its address changes; an unknown device has only its address.
     if about.camera is not None:
         query = query.where(Finding.camera == about.camera)
     else:

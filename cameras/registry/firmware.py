@@ -1,4 +1,4 @@
-"""Firmware with known holes: a list that is data, ours and the station's."""
+"""Firmware versions with known vulnerabilities: a list shipped with the product and the station's own list."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from core.errors import SettingsError
 
 OURS = Path(__file__).parent / "firmware.yaml"
-NAME = "firmware.yaml"  # in the data folder: the station's own
+NAME = "firmware.yaml"  # the station's own list, in the data folder
 
 
 class KnownVulnerability(BaseModel):
-    """One known hole. With `build_before` and `below` both have to fit."""
+    """One known vulnerability. If both `build_before` and `below` are given, both must match."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +47,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def load(data_dir: Path | None = None) -> list[KnownVulnerability]:
-    """Our list and the station's. Raises SettingsError where the station's cannot be read."""
+    """Return our list and the station's. Raises SettingsError if the station's list cannot be read."""
     holes = TypeAdapter(list[KnownVulnerability]).validate_python(yaml.safe_load(OURS.read_text(encoding="utf-8")))
     path = data_dir / NAME if data_dir is not None else None
     if path is not None and path.is_file():

@@ -1,4 +1,4 @@
-"""The history of a camera's file: every change, when, by whom."""
+"""The history of a camera's record: every change, when, and by whom."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def note_all(
     new: Mapping[str, Any],
     prefix: str = "",
 ) -> bool:
-    """Add every field that differs; True where one does."""
+    """Add every field that differs; return whether one does."""
     changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
     for key in changed:
         note(session, camera, at, actor, f"{prefix}{key}", old.get(key), new.get(key))
@@ -36,7 +36,7 @@ def note_all(
 
 
 async def of(session: AsyncSession, camera: str, limit: int = 200, before: int | None = None) -> Iterable[CameraChange]:
-    """A camera's changes, the newest first, paged by id."""
+    """Return a camera's changes, newest first, paged by id."""
     query = select(CameraChange).where(CameraChange.camera == camera).order_by(CameraChange.id.desc()).limit(limit)
     if before is not None:
         query = query.where(CameraChange.id < before)

@@ -1,7 +1,8 @@
-"""The list of cameras that were ordered: CSV or XLSX from the village or the contractor, brought into the registry.
+"""Import a list of ordered cameras (CSV or XLSX from the village or the contractor) into the registry.
 
-Columns are told by their heading, Chinese or English. Every bad line is named at once and nothing is taken over
-then. A camera that the registry has already (same address, or same village and site) is left as it is.
+Columns are recognised by their heading, Chinese or English. If a line is invalid, the error names every invalid line
+and nothing is imported. A camera that the registry already has (same address, or same village and site) stays
+unchanged.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ HEADINGS = {
     "installed": ("installed", "安装日期"),
 }
 MAX_ROWS = 20_000
-MAX_FILE = 10_000_000  # bytes of a CSV file
+MAX_FILE = 10_000_000  # maximum size of a CSV file, bytes
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class ImportResult:
 
 
 def read(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line, values by field) of a CSV (UTF-8 or GB 18030) or XLSX file. Raises InventoryError."""
+    """Return (line number, values by field) of a CSV (UTF-8 or GB 18030) or XLSX file. Raises InventoryError."""
     try:
         lines = workbook.rows(path, MAX_ROWS + 2) if path.suffix.lower() in (".xlsx", ".xlsm") else _csv(path)
         rows = list(itertools.islice(lines, MAX_ROWS + 2))
@@ -70,7 +71,8 @@ def read(path: Path) -> list[tuple[int, dict[str, str]]]:
     if "village" not in columns or not {"site", "address"} & set(columns):
         raise InventoryError(
             [
-                f"{path}:1: the first line must name the columns, among them village (村) and site (点位) or address (地址)"
+                f"{path}:1: the first line must name the columns, among them village (村) "
+                "and site (点位) or address (地址)"
             ]
         )
     if len(rows) > MAX_ROWS + 1:
@@ -96,7 +98,7 @@ def _csv(path: Path) -> Iterator[list[str]]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = raw.decode("gb18030", "replace")  # as Excel saves it in China
+        text = raw.decode("gb18030", "replace")  # the encoding in which Excel saves CSV in China
     try:
         for row in csv.reader(io.StringIO(text, newline="")):
             yield row[: workbook.MAX_COLUMNS]
@@ -107,13 +109,16 @@ def _csv(path: Path) -> Iterator[list[str]]:
 async def bring_in(
     session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
 ) -> ImportResult:
-    """Add what the registry does not have. Raises InventoryError with every problem; then nothing is added."""
+    """Add the cameras that the registry does not have.
+
+    Raises InventoryError with every problem and then adds nothing.
+    """
     villages = {v.code: v for v in await session.scalars(select(Village))}
     codes = {v.name: v.code for v in villages.values()} | {c: c for c in villages}
     credentials = set(await session.scalars(select(Credential.name)))
     cameras = (await session.scalars(select(Camera))).all()
     book = _ExistingCameras(cameras)
-    users: dict[str, set[str]] = {}  # villages by credential
+    users: dict[str, set[str]] = {}  # villages that use each credential
     for camera in cameras:
         if camera.credential and not camera.retired:
             users.setdefault(camera.credential, set()).add(camera.village)
@@ -122,7 +127,8 @@ async def bring_in(
         village = codes.get(values.get("village", ""))
         if village is None:
             problems.append(
-                f"{name}:{line}: there is no village '{values.get('village', '')}'; use the code or name of the inventory"
+                f"{name}:{line}: there is no village '{values.get('village', '')}'; "
+                "use the code or name of the inventory"
             )
             continue
         if values.get("credential") and values["credential"] not in credentials:
@@ -160,14 +166,23 @@ async def bring_in(
 
 
 def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:
-    """Why a line may not name its credential: a list is a contractor's word, and whoever is at its address would be told it."""
+    """Return why a line may not name its credential; empty: it may.
+
+    A list comes from a contractor, and the device at the listed address would receive the credential.
+    """
     credential, address = values.get("credential", ""), values.get("address", "")
     if not credential:
         return ""
     if users.get(credential) and village.code not in users[credential]:
-        return f"the credential '{credential}' is used in other villages only; give a camera of {village.code} it in the inventory first"
+        return (
+            f"the credential '{credential}' is used in other villages only; "
+            f"give a camera of {village.code} it in the inventory first"
+        )
     if not village.subnets:
-        return f"{village.code} has no subnets, so nothing bounds where a credential is told; add them to the inventory first"
+        return (
+            f"{village.code} has no subnets, so nothing bounds where a credential is told; "
+            "add them to the inventory first"
+        )
     if not address:
         return ""
     try:
@@ -175,18 +190,21 @@ def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]
     except ValueError:
         return f"'{address}' is no IP address; a line that names a credential needs one of the village's subnets"
     if not any(host in ipaddress.ip_network(s, strict=False) for s in village.subnets):
-        return f"{address} lies outside the subnets of {village.code} ({', '.join(village.subnets)}); a line that names a credential must not"
+        return (
+            f"{address} lies outside the subnets of {village.code} ({', '.join(village.subnets)}); "
+            "a line that names a credential must not"
+        )
     return ""
 
 
 def _site(camera: Camera) -> str:
-    """Empty where its file tells none that can be read."""
+    """Return the camera's site; empty if its record has none that can be read."""
     site = camera.profile.get("site") if isinstance(camera.profile, dict) else None
     return site if isinstance(site, str) else ""
 
 
 class _ExistingCameras:
-    """What is there already, and the next free number of each village."""
+    """The cameras already registered or read from the list, and the next free id of each village."""
 
     def __init__(self, cameras: Sequence[Camera]):
         self._ids = {c.id for c in cameras}

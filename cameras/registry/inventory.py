@@ -1,8 +1,7 @@
 """`inventory.yaml`: the town's villages and cameras, written by people and kept in version control.
 
-`load` gives a validated Inventory or raises InventoryError with one sentence (file, line, remedy)
-for every problem at once. Passwords never stand in the file: a camera names a credential, the
-password lies in the vault.
+`load` returns a validated Inventory or raises InventoryError with one message (file, line, remedy) for each problem,
+all at once. The file contains no passwords: a camera names a credential, whose password is sealed in the vault.
 """
 
 from __future__ import annotations
@@ -74,7 +73,8 @@ class VillageEntry(Strict):
             return points
         if len(points) < 3:
             raise ValueError(f"a boundary needs at least 3 points, this one has {len(points)}")
-        from shapely.geometry import Polygon  # with numpy it weighs 25 MB, and recorders read inventories too
+        # imported here: with numpy it takes 25 MB, and recorders read inventories too
+        from shapely.geometry import Polygon
 
         if not Polygon(points).is_valid:
             raise ValueError("the boundary crosses itself; list its corners in order, going round once")
@@ -82,7 +82,7 @@ class VillageEntry(Strict):
 
     @property
     def area(self) -> float | None:
-        """Square kilometres, stated or computed; None where neither is possible."""
+        """Area in square kilometres, stated or computed from the boundary; None if neither is known."""
         return self.area_km2 or (area_km2(self.boundary) if self.boundary else None)
 
 
@@ -134,7 +134,7 @@ class EncoderPolicy(Strict):
 
 
 class PolicyEntry(Strict):
-    """How the cameras of a class are to be set. What is left out is not touched."""
+    """Required settings for the cameras of a class. Omitted settings are not changed."""
 
     name: Identifier
     enforce: bool = Field(True, description="False: what differs is told, nothing is written")
@@ -162,7 +162,8 @@ class CameraEntry(Strict):
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
     allow_clear_password: bool = Field(
         False,
-        description="Its streams may be told the password as it is (Basic, in addresses), where it knows nothing better",
+        description="Its streams may be told the password as it is (Basic, in addresses), "
+        "where it knows nothing better",
     )
     own_account: bool | None = Field(
         None, description="It gets an account of the station's own before its first use; else as its village says"
@@ -201,7 +202,8 @@ class CameraEntry(Strict):
     )
     marks: dict[Literal["time", "name"], Place] = Field(
         default_factory=dict,
-        description="Where the time and the name are burnt into the picture: x, y, width, height in shares of it, with little around",
+        description="Where the time and the name are burnt into the picture: "
+        "x, y, width, height in shares of it, with little around",
     )
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
@@ -234,7 +236,7 @@ class Inventory(Strict):
 
 
 def load(path: Path) -> Inventory:
-    """Read and check an inventory file. Raises InventoryError listing every problem found."""
+    """Read and check an inventory file. Raises InventoryError that lists every problem found."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as e:
@@ -245,14 +247,18 @@ def load(path: Path) -> Inventory:
 
 
 def parse(text: str, name: str = "inventory.yaml") -> Inventory:
-    """As `load`, of a text; `name` stands in the sentences."""
+    """Like `load`, for a text; `name` is the file name in the messages."""
     with uncollected():
         return _parse(text, name)
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """A town's file makes half a million objects that all stay: the collector would walk them over and over (60 % of the time)."""
+    """Disable the garbage collector while an inventory is parsed.
+
+    A town's file creates half a million objects that all stay alive; the collector would traverse them repeatedly (60 %
+    of the parse time).
+    """
     was = gc.isenabled()
     gc.disable()
     try:
@@ -286,7 +292,7 @@ def _parse(text: str, name: str) -> Inventory:
 
 
 def dump(inventory: Inventory) -> str:
-    """The inventory as YAML text that `parse` reads back to the same thing."""
+    """Return the inventory as YAML text; `parse` restores the same inventory from it."""
     values = inventory.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(values, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)
 
@@ -298,7 +304,7 @@ HEADER = """\
 
 
 def header(path: Path | None) -> str:
-    """The comments at the top of a file, or what stands at the top of a new one."""
+    """Return the comment lines at the top of a file, or the default ones for a new file."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path else []
     except (OSError, UnicodeDecodeError):
@@ -320,7 +326,8 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
         if camera.village not in villages:
             yield (
                 ("cameras", i, "village"),
-                f"camera '{camera.id}': there is no village '{camera.village}'; add it under villages or correct the code",
+                f"camera '{camera.id}': there is no village '{camera.village}'; "
+                "add it under villages or correct the code",
             )
         if camera.credential and camera.credential not in credentials:
             yield (
@@ -337,17 +344,18 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
         if camera.address is None and camera.streams.main.url is None and not camera.site:
             yield (
                 ("cameras", i),
-                f"camera '{camera.id}': give an address (for ONVIF), streams.main.url, or the site of one that is ordered",
+                f"camera '{camera.id}': give an address (for ONVIF), streams.main.url, "
+                "or the site of one that is ordered",
             )
 
 
 def kept_too_short(camera: str, days: float | None, legal_class: str | None) -> str:
-    """The sentence for a camera whose footage is to go before the law's 30 days without a stated class; empty: it is not."""
+    """Return an error message if footage would be deleted before the legal 30 days without a stated class, else ''."""
     if days is None or days >= LEGAL_DAYS or legal_class:
         return ""
     return (
-        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_DAYS:g} that public places keep; state its legal_class "
-        f"(docs/cameras.md), or give {LEGAL_DAYS:g} days or more"
+        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_DAYS:g} that public places keep; "
+        f"state its legal_class (docs/cameras.md), or give {LEGAL_DAYS:g} days or more"
     )
 
 
@@ -363,15 +371,16 @@ def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[L
 
 
 class _Values:
-    """Nodes to values in one walk, which also sees keys that stand twice: a town has half a million nodes."""
+    """Converts YAML nodes to values and finds duplicate keys in one pass, because a town has half a million nodes."""
 
     def __init__(self, loader: yaml.CSafeLoader):
         self._loader = loader
-        self._made: dict[yaml.Node, Any] = {}  # of nodes with an anchor, told of by several aliases
+        # values of nodes already converted: several aliases may refer to one anchor
+        self._made: dict[yaml.Node, Any] = {}
         self._twice: list[tuple[int, str]] = []
 
     def of(self, root: yaml.Node) -> tuple[Any, list[tuple[int, str]]]:
-        """(value, [(line, key that stands twice)]). Raises yaml.MarkedYAMLError."""
+        """Return (value, [(line, duplicate key)]). Raises yaml.MarkedYAMLError."""
         return self._value(root), self._twice
 
     def _value(self, node: yaml.Node) -> Any:
@@ -382,7 +391,7 @@ class _Values:
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
         found: list[Any] = []
-        self._made[node] = found  # before it is filled: an alias may stand within its own anchor
+        self._made[node] = found  # stored before it is filled: an alias may occur inside its own anchor
         found.extend(self._value(n) for n in node.value)
         return found
 
@@ -395,13 +404,13 @@ class _Values:
                 self._twice.append((key.start_mark.line + 1, key.value))
             found[key.value] = self._value(value)
         if len(own) < len(node.value):
-            self._loader.flatten_mapping(node)  # `<<`: what it brings stands before our own
+            self._loader.flatten_mapping(node)  # merge key `<<`: the merged entries come first
             found.update((k.value, self._value(v)) for k, v in node.value)
         return found
 
 
 def _line(root: yaml.Node, loc: Sequence[str | int]) -> int:
-    """1-based line of the innermost node on the path that exists."""
+    """Return the 1-based line of the innermost existing node on the path."""
     node, line = root, root.start_mark.line
     for step in loc:
         child = _child(node, step)

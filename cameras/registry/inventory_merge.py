@@ -1,9 +1,8 @@
-"""What an inventory file changes: a three-way merge between the file as it was last applied, the file now, and the registry.
+"""Three-way merge of an inventory file: the file as it was last applied, the file now, and the registry.
 
-A field of the registry changes only where the file changed since it was last applied. Where the file changed and the
-registry holds something else by then (an address that was followed, a credential that was rotated), that is a conflict,
-which a person decides. What the file does not say counts as its default. Pure functions; `cameras.registry.registry` reads and
-writes the database.
+A registry field changes only where the file changed since it was last applied. If the registry holds a different value
+by then (a followed address, a rotated credential), that is a conflict, which a person resolves. A field missing from
+the file counts as its default. Pure functions; `cameras.registry.registry` reads and writes the database.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 from cameras.registry.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, StreamEntry, VillageEntry
 
 KINDS: Final = ("main", "sub")
-SUB_STREAM: Final = "streams.sub"  # whether there is one
+SUB_STREAM: Final = "streams.sub"  # whether the camera has a sub-stream
 Fields = dict[str, Any]
 Thing = tuple[str, str]  # ("camera", its id), ("village", its code), ("policy" or "credential", its name)
 
@@ -29,12 +28,12 @@ class _NotSaid:
 
 
 NOT_SAID: Final = _NotSaid()
-"""In place of a required field's value where the file did not have the thing yet."""
+"""Stands for a required field of an entry that the last applied file did not contain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field in which file and registry differ because the file changed."""
+    """A field whose file value changed and differs from the registry."""
 
     field: str
     applied: Any
@@ -43,22 +42,20 @@ class Difference:
 
     @property
     def conflict(self) -> bool:
-        """The registry changed too."""
+        """Whether the registry changed too."""
         return bool(self.registry != self.applied)
 
 
 @dataclass(slots=True)
 class Merge:
-    """What applying the file would do."""
+    """What applying the file would change."""
 
     added: list[Thing] = field(default_factory=list)
     changed: dict[Thing, list[Difference]] = field(default_factory=dict)
-    restored: list[str] = field(default_factory=list)  # retired cameras that the file has again
-    retired: list[str] = field(default_factory=list)  # cameras that the file had and has no more
-    not_in_file: list[str] = field(
-        default_factory=list
-    )  # cameras of the registry that never were in the file: they stay
-    kept_retired: list[str] = field(default_factory=list)  # in the file, and retired by hand since it was applied
+    restored: list[str] = field(default_factory=list)  # retired cameras that are new in the file again
+    retired: list[str] = field(default_factory=list)  # cameras that were removed from the file
+    not_in_file: list[str] = field(default_factory=list)  # registry cameras that never were in the file: they stay
+    kept_retired: list[str] = field(default_factory=list)  # in the file, but retired manually since it was applied
 
     @property
     def conflicts(self) -> dict[Thing, list[Difference]]:
@@ -73,7 +70,10 @@ class Merge:
 def merge(
     applied: Inventory | None, file: Inventory, registry: Inventory, retired: frozenset[str] = frozenset()
 ) -> Merge:
-    """`applied`: the file as it was last applied, None where none was. `registry` holds retired cameras as well."""
+    """Compute the merge.
+
+    `applied`: the file as it was last applied, None if none was; `registry` includes retired cameras.
+    """
     wanted, there = dict(things(file)), dict(things(registry))
     before = wanted if applied is file else dict(things(applied)) if applied else {}
     result = Merge()
@@ -97,14 +97,14 @@ def merge(
 def _differences(applied: Mapping[str, Any], file: Fields, registry: Fields) -> Iterator[Difference]:
     for name, value in file.items():
         if name == SUB_STREAM:
-            if value and not registry[name]:  # a camera may have one that the file does not name; none is taken away
+            if value and not registry[name]:  # a sub-stream that the file does not name stays
                 yield Difference(name, False, True, False)
         elif value != applied[name] and value != registry[name]:
             yield Difference(name, applied[name], value, registry[name])
 
 
 def things(inventory: Inventory) -> Iterator[tuple[Thing, Fields]]:
-    """Everything in an inventory, each as plain fields."""
+    """Yield every entry of an inventory with its fields."""
     for credential in inventory.credentials:
         yield ("credential", credential.name), {"username": credential.username}
     for policy in inventory.policies:
@@ -120,7 +120,7 @@ def village_fields(entry: VillageEntry) -> Fields:
 
 
 def camera_fields(entry: CameraEntry) -> Fields:
-    """A camera's fields; those of its streams as 'streams.main.url' and so on."""
+    """Return a camera's fields; stream fields are named 'streams.main.url' and so on."""
     fields = entry.model_dump(mode="json", exclude={"id", "streams"}) | {SUB_STREAM: entry.streams.sub is not None}
     for kind in KINDS:
         stream: StreamEntry = getattr(entry.streams, kind) or StreamEntry()
@@ -136,7 +136,7 @@ _MODELS: Mapping[str, tuple[type[BaseModel], str]] = {
 
 @cache
 def defaults(kind: str) -> Mapping[str, Any]:
-    """The fields of a thing of which the file says nothing."""
+    """Return the fields of an entry for which the file states nothing."""
     model, key = _MODELS[kind]
     blank = model.model_construct()
     plain = blank.model_dump(mode="json", warnings=False)

@@ -1,6 +1,6 @@
-"""What a model of a firmware does not take, remembered so that nobody tries it on each of its cameras again.
+"""Settings that a model with a firmware does not accept, stored so that they are not tried on each of its cameras.
 
-A new firmware is a new model: it is tried again.
+A new firmware counts as a new model and is tried again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Key = tuple[str, str, str]
 
 
 def key(camera: Camera) -> Key:
-    """Manufacturer, model and firmware; empty strings of a camera that nobody has asked."""
+    """Return manufacturer, model and firmware; empty strings if the camera was never identified."""
     device = camera.device or {}
     return tuple(str(device.get(k) or "")[:60] for k in ("manufacturer", "model", "firmware"))  # type: ignore[return-value]
 
@@ -24,6 +24,7 @@ def key(camera: Camera) -> Key:
 async def note(
     session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = ""
 ) -> None:
+    """Store that a model refused, ignored or rounded a setting; nothing is stored if the model is unknown."""
     manufacturer, model, firmware = key(camera)
     if not model:
         return
@@ -41,7 +42,7 @@ async def note(
 
 
 async def with_setting(session: AsyncSession, setting: str) -> set[Key]:
-    """Models that refused or ignored a setting."""
+    """Return the models that refused or ignored a setting."""
     rows = await session.execute(
         select(ModelNote.manufacturer, ModelNote.model, ModelNote.firmware).where(
             ModelNote.setting == setting, ModelNote.outcome.in_(("refused", "ignored"))

@@ -1,6 +1,7 @@
-"""Which cameras the registry had in use in a stretch of the past, and in which village: read from the history of their files.
+"""Which cameras were in use in a past period, and in which village, derived from the history of their records.
 
-The registry alone tells the present only: a camera retired since was in use then, one registered since was not.
+The registry alone describes only the present: a camera retired since was in use then, a camera registered since was
+not.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from cameras.tables import Camera, CameraChange
 from core.accounts.scope import Villages
 from core.clock import to_microseconds
 
-REGISTERED = ("inventory", "expected", "adopted")  # first change of a file, by the way on which the camera came
-MAX_ASKED = 500  # ids in a query
+REGISTERED = ("inventory", "expected", "adopted")  # field of a record's first change, by how the camera was added
+MAX_ASKED = 500  # ids per query
 
 
 async def between(
     session: AsyncSession, start: datetime, end: datetime, villages: Villages = None, also: Collection[str] = ()
 ) -> list[Camera]:
-    """Cameras that were in use at some moment of [start, end), within a scope (None: the whole town) by the village in which
-    each was at its end. `also`: ids that are known to have been in use, whatever their files say."""
+    """Return the cameras in use at some time in [start, end), limited to villages (None: all) by the village at `end`.
+
+    `also`: ids of cameras known to have been in use, whatever their history says.
+    """
     rows = list(await session.scalars(select(Camera).order_by(Camera.village, Camera.id)))
     begin, finish = to_microseconds(start), to_microseconds(end)
     unused = await unused_spans(session, rows, finish)
@@ -40,7 +43,10 @@ async def between(
 async def unused_spans(
     session: AsyncSession, cameras: Sequence[Camera], finish: int
 ) -> dict[str, list[tuple[int, int]]]:
-    """Stretches (µs UTC, in order) in which cameras were retired, up to `finish`; cameras without any are left out."""
+    """Return the periods (µs since the epoch, in order) in which cameras were retired, up to `finish`.
+
+    Cameras that were never retired are omitted.
+    """
     found: dict[str, list[tuple[int, int]]] = {}
     since: dict[str, int] = {}
     ids = [c.id for c in cameras]
@@ -69,7 +75,7 @@ async def _registered_after(session: AsyncSession, end: datetime) -> set[str]:
 
 
 async def _villages_at(session: AsyncSession, end: datetime) -> dict[str, str]:
-    """Villages at `end` of the cameras whose village was changed since."""
+    """Return the villages at `end` of the cameras whose village changed later."""
     query = (
         select(CameraChange)
         .where(CameraChange.field == "village", CameraChange.at >= end)

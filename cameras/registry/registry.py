@@ -1,8 +1,9 @@
-"""The registry: the station's truth about villages and cameras, in the database.
+"""The registry: the station's authoritative record of villages and cameras, in the database.
 
-`plan` says what an inventory file changes, `apply` brings that in, in one transaction, `export` writes an inventory back.
-The registry belongs to the station: what it learned is changed by a file only where the file itself changed since it was
-last applied (cameras.registry.inventory_merge). A camera that leaves the file is retired, never deleted: its footage and history stay.
+`plan` computes what an inventory file changes, `apply` makes these changes in one transaction, `export` returns an
+inventory. An inventory file changes a registry value only where the file itself changed since it was last applied
+(cameras.registry.inventory_merge), so values that the station learned are kept. A camera removed from the file is
+retired, never deleted: its footage and history stay.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 
-MOST_RETIRED = 0.05  # share of the cameras that may go without a second word
+MOST_RETIRED = 0.05  # largest fraction of the cameras that `apply` retires without `really`
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """What `apply` would change, in words, and what stays."""
+    """What `apply` would change, as text, and what stays."""
 
     merge: Merge
     last: InventoryApplied | None
@@ -60,7 +61,7 @@ class RegistryPlan:
 
     @property
     def changed(self) -> dict[str, list[str]]:
-        """Thing → 'field: registry → file'."""
+        """'kind key' → 'field: registry value → file value'."""
         found = {
             " ".join(thing): [f"{d.field}: {d.registry!r} → {d.file!r}" for d in differences]
             for thing, differences in self.merge.changed.items()
@@ -75,7 +76,7 @@ class RegistryPlan:
 
     @property
     def conflicts(self) -> dict[str, list[str]]:
-        """Thing → 'field: file F, registry R, last applied A'."""
+        """'kind key' → 'field: file F, registry R, last applied A'."""
         return {
             " ".join(thing): [
                 f"{d.field}: file {d.file!r}, registry {d.registry!r}, last applied {d.applied!r}" for d in differences
@@ -85,14 +86,14 @@ class RegistryPlan:
 
 
 class ConflictPreference(StrEnum):
-    """Who is right about a field that both the file and the registry changed."""
+    """Whose value counts for a field that both the file and the registry changed."""
 
     FILE = "file"
     REGISTRY = "registry"
 
 
 async def plan(session: AsyncSession, inventory: Inventory) -> RegistryPlan:
-    """What `apply` would change. See cameras.registry.inventory_merge for the rules."""
+    """Compute what `apply` would change. See cameras.registry.inventory_merge for the rules."""
     with uncollected():
         last = await last_applied(session)
         rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
@@ -107,12 +108,12 @@ async def last_applied(session: AsyncSession) -> InventoryApplied | None:
 
 
 async def is_empty(session: AsyncSession) -> bool:
-    """Whether the registry holds no village and no camera, retired ones included."""
+    """Return whether the registry holds no village and no camera, including retired ones."""
     return not any([await session.scalar(select(table).limit(1)) for table in (Village.code, Camera.id)])
 
 
 def digest(inventory: Inventory) -> str:
-    """SHA-256 of what an inventory says; comments, order of keys and defaults written out do not count."""
+    """Return the SHA-256 of an inventory's content; comments, key order and explicit defaults do not matter."""
     return hashlib.sha256(json.dumps(_content(inventory), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -130,10 +131,10 @@ async def apply(
     prefer: ConflictPreference | None = None,
     really: bool = False,
 ) -> RegistryPlan:
-    """Bring into the registry what the file changed since it was last applied, and keep the file as the one applied now.
+    """Apply to the registry what the file changed since it was last applied; store the file as the last applied one.
 
-    Raises ConflictError where file and registry both changed a field and `prefer` does not say who is right, and where more
-    than 5 % of the cameras would be retired, unless `really`. Returns what changed.
+    Returns the changes. Raises ConflictError if file and registry both changed a field and `prefer` is not given, and
+    if more than 5 % of the cameras would be retired, unless `really`.
     """
     changes = await plan(session, inventory)
     rows = {c.id: c for c in await session.scalars(select(Camera))}
@@ -159,8 +160,9 @@ def _refuse(changes: RegistryPlan, in_use: int, prefer: ConflictPreference | Non
     conflicts = [f"{thing}: {what}" for thing, those in changes.conflicts.items() for what in those]
     if conflicts and prefer is None:
         raise ConflictError(
-            f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, the first: "
-            f"{conflicts[0]}; 'inventory plan' lists them; say who is right with --prefer file or --prefer registry"
+            f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, "
+            f"the first: {conflicts[0]}; 'inventory plan' lists them; "
+            "say who is right with --prefer file or --prefer registry"
         )
     if len(changes.retired) > MOST_RETIRED * in_use and not really:
         raise ConflictError(
@@ -176,7 +178,7 @@ def _accepted(differences: list[Difference], prefer: ConflictPreference | None) 
 async def _write_others(
     session: AsyncSession, inventory: Inventory, merge: Merge, prefer: ConflictPreference | None
 ) -> None:
-    """Credentials, policies and villages: what is new, and the accepted fields of what is there."""
+    """Write credentials, policies and villages: new ones, and the accepted fields of existing ones."""
     wanted = dict(things(inventory))
     for (kind, key), fields in wanted.items():
         if kind == "camera":
@@ -192,7 +194,7 @@ async def _write_others(
 async def _note_applied(
     session: AsyncSession, inventory: Inventory, changes: RegistryPlan, at: datetime, actor: str, file: str
 ) -> None:
-    """Keep the file as the one applied last; an unchanged one leaves no trace."""
+    """Store the file as the last applied one; an unchanged file without changes is not recorded."""
     now = digest(inventory)
     if changes.last is None or changes.last.digest != now:
         await session.execute(delete(InventoryApplied))
@@ -209,7 +211,10 @@ async def _note_applied(
 async def retire(
     session: AsyncSession, numbers: Sequence[str], at: datetime, actor: str, *, retired: bool
 ) -> list[str]:
-    """Take cameras out of use by hand, or back into it; returns those that changed. Raises NotFoundError for an unknown one."""
+    """Retire or restore cameras manually; return the ids of those that changed.
+
+    Raises NotFoundError for unknown ids.
+    """
     rows = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(numbers)))}
     if missing := [n for n in numbers if n not in rows]:
         raise NotFoundError(f"there is no camera {', '.join(missing)}; 'cameras list' shows those in use")
@@ -221,7 +226,7 @@ async def retire(
 
 
 async def export(session: AsyncSession, town: str) -> Inventory:
-    """The registry as an inventory, without retired cameras."""
+    """Return the registry as an inventory, without retired cameras."""
     query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.id)
     return await _as_inventory(session, town, await session.scalars(query))
 
@@ -246,20 +251,20 @@ async def _as_inventory(session: AsyncSession, town: str, cameras: Iterable[Came
 
 
 async def set_password(session: AsyncSession, vault: Vault, name: str, password: str, at: datetime, actor: str) -> None:
-    """Seal a credential's password; cameras that had refused it may be tried again."""
+    """Seal a credential's password; cameras that refused it are tried again. Raises NotFoundError."""
     row = await session.get(Credential, name)
     if row is None:
         raise NotFoundError(f"there is no credential '{name}'; add it to the inventory and apply that first")
     row.sealed = vault.seal(password, f"credential:{name}")
     for camera in await session.scalars(select(Camera).where(Camera.credential == name)):
         if camera.refused_at is not None:
-            camera.problem = None  # it was the refusal
+            camera.problem = None  # the problem was the refused credential
         camera.refused_at, camera.auth_mode = None, None
     await audit_trail.record(session, at, actor, "credential.set", name)
 
 
 async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:
-    """Seal user and password under a credential's name, new or not."""
+    """Seal user and password under a credential's name; create the credential if needed."""
     row = await session.get(Credential, name)
     if row is None:
         row = Credential(name=name, username=user)
@@ -269,20 +274,20 @@ async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, 
 
 
 async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
-    """As `login`, of a camera, for its streams: a ClearLogin where its file allows that it is sent as it is."""
+    """Like `login`, for a camera's streams: a ClearLogin if the camera's record allows a plain-text password."""
     found = await login(session, vault, camera.credential)
     return ClearLogin(found) if found is not None and allows_clear(camera) else found
 
 
 def allows_clear(camera: Camera) -> bool:
-    """Its file allows that its streams are told the password as it is: true, and nothing that only looks like it."""
+    """Return whether the camera's record allows a plain-text password on its streams: only the value `true` does."""
     return isinstance(camera.profile, dict) and camera.profile.get("allow_clear_password") is True
 
 
 async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[str, str] | None:
-    """User and password of a credential; None where the camera names none or it has no password yet.
+    """Return user and password of a credential; None if `name` is None, unknown, or has no password yet.
 
-    `MINWANG_CREDENTIAL_<NAME>` in the environment stands in for the vault (foreground recording).
+    `MINWANG_CREDENTIAL_<NAME>` in the environment overrides the vault (foreground recording).
     """
     if name is None:
         return None
@@ -296,7 +301,7 @@ async def login(session: AsyncSession, vault: Vault, name: str | None) -> tuple[
 
 
 async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) -> list[Camera]:
-    """Cameras in use, within a scope of villages (None: all)."""
+    """Return the cameras in use, limited to villages (None: all)."""
     query = select(Camera).where(Camera.retired.is_(False)).order_by(Camera.village, Camera.id)
     if villages is not None:
         query = query.where(Camera.village.in_(villages))
@@ -304,7 +309,10 @@ async def cameras(session: AsyncSession, villages: Sequence[str] | None = None) 
 
 
 async def check_villages(session: AsyncSession, codes: Sequence[str], villages: Villages) -> None:
-    """Raises NotFoundError, alike for a village that the town does not have and one outside a scope (None: the whole town)."""
+    """Check that the villages exist and lie within `villages` (None: all).
+
+    Raises NotFoundError with the same message for an unknown village and one outside `villages`.
+    """
     known = set(
         await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages)))
     )
@@ -313,16 +321,16 @@ async def check_villages(session: AsyncSession, codes: Sequence[str], villages: 
 
 
 def watched_stream(camera: Camera) -> Stream | None:
-    """The stream that patrol and search read: the sub-stream where it is recorded, else the main stream.
+    """Return the stream that patrol and search read: the sub-stream if it is recorded, else the recorded main stream.
 
-    A sub-stream's keyframes cost a fifth to decode.
+    Decoding a sub-stream's keyframes costs a fifth of decoding the main stream's.
     """
     recorded = {s.kind: s for s in camera.streams if s.record and s.url}
     return recorded.get("sub") or recorded.get("main")
 
 
 def visited_stream(camera: Camera) -> Stream | None:
-    """The stream that patrol visits where nothing of the camera is recorded: the sub-stream where there is one."""
+    """Return the stream that patrol probes if no stream of the camera is recorded: the sub-stream if there is one."""
     if watched_stream(camera) is not None:
         return None
     there = {s.kind: s for s in camera.streams if s.url}
@@ -330,12 +338,12 @@ def visited_stream(camera: Camera) -> Stream | None:
 
 
 def free_id(taken: Collection[str], village: str) -> str:
-    """The next number of a village: wangjia-001, wangjia-002 …"""
+    """Return the next free id of a village: wangjia-001, wangjia-002 …"""
     return next(n for i in range(1, 100_000) if (n := f"{village}-{i:03d}") not in taken)
 
 
 async def add_met(session: AsyncSession, village: str, name: str, address: str, credential: str | None) -> Camera:
-    """A camera that was met, not ordered. Raises NotFoundError for a village or credential that there is not."""
+    """Add a camera that discovery found. Raises NotFoundError for an unknown village or credential."""
     if await session.get(Village, village) is None:
         raise NotFoundError(f"there is no village '{village}'")
     if credential is not None and await session.get(Credential, credential) is None:
@@ -346,7 +354,7 @@ async def add_met(session: AsyncSession, village: str, name: str, address: str, 
 
 
 def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any], at: datetime, actor: str) -> None:
-    """Set some of a camera's fields as the inventory knows them. Raises UsageError for a value that it would refuse."""
+    """Set inventory fields of a camera. Raises UsageError for a value that the inventory would reject."""
     try:
         profile = profile_of(entry_of(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
         entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})

@@ -1,4 +1,4 @@
-"""Rows of the registry from entries of an inventory, and back."""
+"""Convert inventory entries to rows of the registry and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STREAM_KEYS = ("engine", "record", "schedule", "audio")
 
 
 async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
-    """A camera that the registry does not have yet."""
+    """Add a camera that the registry does not have yet."""
     camera = Camera(id=entry.id, **_camera_values(entry))
     session.add(camera)
     camera.streams = []
@@ -29,7 +29,7 @@ async def add_camera(session: AsyncSession, entry: CameraEntry) -> Camera:
 def change_camera(
     session: AsyncSession, camera: Camera, differences: list[Difference], at: datetime, actor: str
 ) -> None:
-    """Set single fields, and no other: what the station learned of the rest stays."""
+    """Set single fields; values that the station learned for other fields stay."""
     streams, profile, before = (
         {s.kind: s for s in camera.streams},
         dict(camera.profile),
@@ -44,7 +44,7 @@ def change_camera(
             _set_stream(camera, streams, section, key, change.file)
         elif change.field in _COLUMNS:
             setattr(camera, change.field, change.file)
-            if change.field == "credential":  # an account of our own is made anew
+            if change.field == "credential":  # the station's own account must be created again
                 camera.account_state = camera.account_problem = None
         elif change.file is None:
             profile.pop(change.field, None)
@@ -68,7 +68,8 @@ def _stream(camera: Camera, streams: dict[str, Stream], kind: str) -> Stream:
 def _set_stream(camera: Camera, streams: dict[str, Stream], kind: str, key: str, value: Any) -> None:
     row = _stream(camera, streams, kind)
     if key == "url":
-        row.url, row.from_inventory = value or row.url, value is not None  # without one ONVIF tells it again
+        # without a URL in the file, ONVIF sets it again
+        row.url, row.from_inventory = value or row.url, value is not None
     else:
         setattr(row, key, value)
 
@@ -101,6 +102,7 @@ def _camera_values(entry: CameraEntry) -> dict[str, Any]:
 
 
 def entry_of(camera: Camera) -> CameraEntry:
+    """Return the inventory entry of a camera's row; stream addresses learned over ONVIF are omitted."""
     streams = {
         s.kind: {"url": s.url if s.from_inventory else None, **{key: getattr(s, key) for key in _STREAM_KEYS}}
         for s in camera.streams
@@ -114,18 +116,20 @@ def entry_of(camera: Camera) -> CameraEntry:
 
 
 def set_retired(session: AsyncSession, camera: Camera, at: datetime, actor: str, *, retired: bool) -> None:
-    """Take a camera out of use, or back into it; its footage and history stay."""
+    """Retire a camera or restore it; its footage and history stay."""
     history.note(session, camera.id, at, actor, "retired", camera.retired, retired)
     camera.retired = retired
 
 
 def new_row(kind: str, key: str, fields: dict[str, Any]) -> Base:
+    """Create the row of a policy, village or credential."""
     if kind == "policy":
         return Policy(name=key, rules=rules_of(PolicyEntry(name=key, **fields)))
     return Village(code=key, **fields) if kind == "village" else Credential(name=key, **fields)
 
 
 async def update_row(session: AsyncSession, kind: str, key: str, values: dict[str, Any]) -> None:
+    """Set fields of the row of a policy, village or credential."""
     if not values:
         return
     if kind == "policy":

@@ -1,4 +1,7 @@
-"""The first sheet of an XLSX workbook as rows of text, bounded while it is read: a few kilobytes can unpack to gigabytes."""
+"""Read the first sheet of an XLSX workbook as rows of text.
+
+Size limits apply while reading, because a few kilobytes can decompress to gigabytes.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from typing import Any
 
 from core.errors import InventoryError
 
-MAX_FILE = 10_000_000  # bytes of the file
-MAX_PART = {"xl/worksheets/": 40_000_000, "xl/sharedStrings.xml": 40_000_000}  # bytes unpacked, each; of all others:
+MAX_FILE = 10_000_000  # maximum size of the file, bytes
+MAX_PART = {"xl/worksheets/": 40_000_000, "xl/sharedStrings.xml": 40_000_000}  # maximum decompressed size, bytes
 MAX_OTHER_PART = 4_000_000
 MAX_PARTS = 500
-MAX_TAGS, MAX_ROW_TAGS = 3_000_000, 20_000  # of a part; in a row: 16,384 columns is what Excel knows
+MAX_TAGS, MAX_ROW_TAGS = 3_000_000, 20_000  # XML tags per part, and per row (Excel has 16,384 columns)
 MAX_COLUMNS = 64
 _CHUNK = 1 << 16
 _BROKEN = (
@@ -35,7 +38,7 @@ _BROKEN = (
 
 
 def rows(path: Path, most: int) -> Iterator[list[str]]:
-    """At most `most` rows. Raises InventoryError for what is no workbook, or one that no list of cameras can be; OSError."""
+    """Yield at most `most` rows. Raises InventoryError if the file is not a workbook or is too large; OSError."""
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -43,7 +46,7 @@ def rows(path: Path, most: int) -> Iterator[list[str]]:
         try:
             _check_size(path)
             book = load_workbook(file, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, SyntaxError, zlib.error) as e:  # both XML readers' errors are SyntaxErrors
+        except (zipfile.BadZipFile, SyntaxError, zlib.error) as e:  # the errors of both XML parsers are SyntaxErrors
             raise InventoryError([f"{path}: the file is damaged; save it again as .xlsx or .csv"]) from e
         except (InvalidFileException, *_BROKEN) as e:
             raise InventoryError([f"{path}: not an XLSX file; save it as .xlsx or .csv"]) from e
@@ -57,7 +60,7 @@ def rows(path: Path, most: int) -> Iterator[list[str]]:
 
 
 def _check_size(path: Path) -> None:
-    """Every part, as it unpacks. Raises InventoryError, BadZipFile."""
+    """Check the decompressed size of every part. Raises InventoryError and BadZipFile."""
     too_large = InventoryError(
         [f"{path}: the workbook is too large for a list of cameras; save the list alone, as .xlsx or .csv"]
     )
@@ -74,7 +77,7 @@ def _check_size(path: Path) -> None:
 
 
 def _tags_fit(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Elements cost a hundred times their bytes: they are counted, and those of each row."""
+    """Count XML tags in total and per row: parsed elements take a hundred times their bytes."""
     tags = in_row = 0
     with archive.open(part) as content:
         while chunk := content.read(_CHUNK):

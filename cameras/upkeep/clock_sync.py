@@ -1,8 +1,9 @@
-"""The hourly look at every camera: does it answer, and what time does it think it is?
+"""Hourly check of every camera: whether it answers, and its clock.
 
-One question without credentials a camera. A clock that is off by more than two seconds is set, by whole half-hours
-its zone with it, and asked again: what a camera says after a Set counts, not that it said yes. A camera whose card is
-being read is left alone: its recordings are found by its clock. What a model does not take is remembered.
+Each camera gets one request, without credentials if it allows that. A clock with an error of more than 2 s is set,
+together with its time zone, and read again: the value read afterwards counts, not the success reply. Clocks of cameras
+whose card is being read are not changed, because recordings are found by the camera's clock. A model that does not
+accept the setting is remembered.
 """
 
 from __future__ import annotations
@@ -31,25 +32,27 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 TOLERATED = 2.0  # seconds
-NOTEWORTHY = 0.5  # a change of the error that is written down
-ALARMING = 60.0
+NOTEWORTHY = 0.5  # seconds; smallest change of the error that is stored
+ALARMING = 60.0  # seconds; larger errors become a finding
 SETTING = "clock"
 
 
 @dataclass(slots=True)
 class ClockReading:
-    """What one camera said. `problem` is a sentence where it did not."""
+    """The reading of one camera. `problem` is an error message if it did not answer."""
 
     camera: str
     told: CameraTime | None = None
-    after: CameraTime | None = None  # asked again after it was set
+    after: CameraTime | None = None  # read again after the clock was set
     problem: str = ""
     refused: bool = False
-    outcome: str = ""  # of the setting, for model_notes: refused, ignored
+    outcome: str = ""  # result of the Set, for model_quirks: refused, ignored
 
 
 @dataclass(slots=True)
 class ClockRound:
+    """Result of one run: number of cameras asked, and the ids of silent, corrected and still wrong ones."""
+
     asked: int = 0
     silent: list[str] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
@@ -57,13 +60,15 @@ class ClockRound:
 
 
 class ClockSync:
+    """Reads and corrects the clocks of all cameras; stores clock samples and findings."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
 
     async def run_once(self, busy: Collection[str] = ()) -> ClockRound:
-        """Ask every camera; `busy` are the cameras whose clock must not be touched now."""
+        """Read every camera's clock; `busy` are the cameras whose clock must not be changed now."""
         async with self._database.reading() as session:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
@@ -92,7 +97,7 @@ class ClockSync:
         try:
             url = service_url(camera.address or "")
             client = await self._onboarding.client(camera)
-            # A camera that wants to be asked by name is asked so by its remembered mode; else no credential goes along.
+            # camera_time sends the credential only to cameras that refuse the request without it.
             look.told = await camera_time(client, url, self._clock)
             offset = look.told.offset
             may_set = may_set and camera.device is not None and model_quirks.key(camera) not in stubborn
@@ -109,7 +114,7 @@ class ClockSync:
         client.clock_offset = look.told.offset or 0.0
         try:
             look.after = await set_time(client, url, self._clock, look.told)
-        except ProtocolError as e:  # its own no; that it went silent says nothing of its model
+        except ProtocolError as e:  # a refusal; a timeout would say nothing about the model
             look.outcome = "refused"
             log.info("%s does not take a time: %s", look.camera, e)
             return
@@ -117,7 +122,7 @@ class ClockSync:
             look.outcome = "ignored"
 
     async def _keep(self, looks: Sequence[ClockReading]) -> None:
-        """All in one transaction: an hour's looks are one piece of news. Where a camera's cannot be kept, each in its own."""
+        """Store all readings in one transaction; if that fails, each reading in its own transaction."""
         try:
             async with self._database.session() as session:
                 rows = {c.id: c for c in await session.scalars(select(Camera))}
@@ -149,7 +154,7 @@ class ClockSync:
             ("clock_wrong", not zone and error is not None and abs(error) > ALARMING),
         ):
             if there:
-                # Whole seconds: a finding is not rewritten because a clock trembles.
+                # Whole seconds, so that small clock jitter does not rewrite the finding.
                 await findings.tell(
                     session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone)
                 )

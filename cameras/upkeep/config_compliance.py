@@ -1,7 +1,7 @@
-"""Cameras are set by their class's policy, and looked after: daily, what has drifted is told or put right.
+"""Daily check of cameras against the policy of their class: differences are reported or corrected.
 
-Each setting is read, compared, written where it differs, and read again. What a model refuses or ignores is
-remembered for that model and firmware and not tried on its other cameras; a value that it rounds is taken.
+Each setting is read, compared, written if it differs, and read again. A setting that a model refuses or ignores is
+stored for that model and firmware and not tried on its other cameras; a value that the model rounds is accepted.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ UNSUPPORTED = "unsupported"
 
 @dataclass(frozen=True, slots=True)
 class SettingResult:
-    """What became of one setting. known: the model rounds it, and to this value; unsupported: the model refuses or ignores it,
-    which was known and is not tried again. The camera still differs from its policy then."""
+    """Result for one setting.
+
+    known: the model rounds the setting to this value, which is accepted. unsupported: the model is known to refuse or
+    ignore the setting, so it is not tried; the camera still differs from its policy.
+    """
 
     setting: str
     state: str
@@ -49,6 +52,8 @@ class SettingResult:
 
 @dataclass(slots=True)
 class Result:
+    """Results for the settings of one camera. `problem` is an error message if the camera failed before the end."""
+
     camera: str
     deeds: list[SettingResult] = field(default_factory=list)
     problem: str = ""
@@ -60,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """`good` judges what was read, `write` is given it; both `read` and `write` may raise CameraError."""
+    """One setting: `good` tests the value read, `write` receives it; `read` and `write` may raise CameraError."""
 
     name: str
     read: Callable[[], Awaitable[Any]]
@@ -69,13 +74,15 @@ class _Setting:
 
 
 class ConfigCompliance:
+    """Applies the policies of the registry to the cameras; stores findings and model quirks."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
 
     async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[Result]:
-        """Look at every camera that has a policy (or the given ones); `write` False only tells what differs."""
+        """Check every camera that has a policy (or only the given ones); with `write` False only report differences."""
         async with self._database.reading() as session:
             query = select(Camera).where(
                 Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None)
@@ -138,7 +145,7 @@ class ConfigCompliance:
 
 
 def _entry(policy: Policy) -> PolicyEntry | None:
-    """A policy's rules; None where they are none: its cameras are left as they are."""
+    """Return a policy's rules, or None if they are invalid; the cameras then stay unchanged."""
     try:
         return PolicyEntry(name=policy.name, **policy.rules)
     except (ValueError, TypeError) as e:
@@ -156,7 +163,7 @@ async def _note(session: AsyncSession, camera: Camera, deed: SettingResult, now:
 
 
 async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> SettingResult:
-    """One setting. Raises CameraUnreachable and CameraRefused; what the camera says no to is its answer."""
+    """Check and write one setting. Raises CameraUnreachable and CameraRefused; other errors are part of the result."""
     try:
         was = await setting.read()
     except (CameraRefused, CameraUnreachable):
@@ -219,13 +226,13 @@ def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Settin
     async def write(_: Any) -> None:
         await s.set_masks(source, wanted)
 
-    # Cameras with rectangles only round a polygon up: what must be hidden is hidden, that is what counts.
+    # Cameras that support only rectangles enlarge a polygon; it counts that the required area is hidden.
     return _Setting("masks", lambda: s.masks(source), lambda now: hidden(wanted, list(now.values())), write)
 
 
 def hidden(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
-    """Whether the masks hide all that is to be hidden, to 2 % of it."""
-    from shapely import Polygon as Shape  # with numpy it weighs 25 MB, and recorders read inventories too
+    """Return whether the masks hide at least 98 % of each wanted polygon."""
+    from shapely import Polygon as Shape  # imported here: with numpy it takes 25 MB, and recorders read inventories too
     from shapely import unary_union
 
     there = unary_union([Shape(m).buffer(0) for m in masks if len(m) > 2])

@@ -1,10 +1,11 @@
-"""An account of our own on each camera: a long random password that nobody knows, sealed in the vault, changed in turn.
+"""Create the station's own account on each camera: a long random password, sealed in the vault, rotated regularly.
 
-A new account is made beside the one in use, tried over ONVIF and RTSP, and only then used. Two names take turns: the one before
-stays good until the next turn gives it another password, so no moment is without a good one, whatever breaks in between.
+A new account is created beside the one in use, tested over ONVIF and RTSP, and only then used. Two names alternate: the
+previous account stays valid until the next rotation gives it a new password, so one valid account exists at any time,
+whatever fails in between.
 
-Where the inventory says so (cameras.onboarding.own_account), a camera has its first one before it is used; one that takes none is used with
-the account that it was delivered with, and its checklist says why.
+Where the inventory requires it (cameras.onboarding.own_account), a camera gets its first own account before it is used.
+A camera that accepts none is used with the account that it was delivered with, and its checklist says why.
 """
 
 from __future__ import annotations
@@ -49,21 +50,22 @@ from core.secrets import Vault
 
 log = logging.getLogger(__name__)
 
-NAMES = ("minwang-a", "minwang-b")  # in turn
+NAMES = ("minwang-a", "minwang-b")  # used alternately
 LENGTH = 16
-MOST = 200  # a day: one bad firmware must not cost a town its cameras in one night
-# Cheap firmware breaks on & < > " % : @ / and the like.
+MOST = 200  # cameras per day: a faulty firmware must not cost a town its cameras in one night
+# Cheap firmware fails on & < > " % : @ / and similar characters.
 PLAIN = string.ascii_letters + string.digits
 SIGNS = "-_."
 SHORT_LENGTH = 12
-# In turn, where a camera refuses a password: some insist on a sign, some take none, some take no more than 12 characters (71 bits).
+# (length, special characters), tried in this order until the camera accepts a password: some require a special
+# character, some accept none, some accept at most 12 characters (71 bits).
 SHAPES = ((LENGTH, SIGNS), (LENGTH, ""), (SHORT_LENGTH, SIGNS), (SHORT_LENGTH, ""))
 
 TryStream = Callable[[str, tuple[str, str]], Awaitable[None]]
 
 
 def password(length: int = LENGTH, signs: str = SIGNS) -> str:
-    """With at least one of each kind of character: some firmware insists."""
+    """Return a random password with at least one character of each kind, which some firmware requires."""
     while True:
         made = "".join(secrets.choice(PLAIN + signs) for _ in range(length))
         kinds = (str.islower, str.isupper, str.isdigit)
@@ -73,6 +75,8 @@ def password(length: int = LENGTH, signs: str = SIGNS) -> str:
 
 
 class CredentialRotation:
+    """Creates and rotates the station's own accounts on cameras."""
+
     def __init__(
         self,
         database: Database,
@@ -83,8 +87,11 @@ class CredentialRotation:
         folder: Path,
         try_stream: TryStream | None = None,
     ):
-        """`folder`: the data folder, in which all processes claim cameras (cameras.upkeep.rotation_claims). `try_stream` plays a stream
-        with a login and leaves: raises CameraRefused where the RTSP server does not know it."""
+        """`folder`: the data folder, where all processes claim cameras (cameras.upkeep.rotation_claims).
+
+        `try_stream` opens a stream with a login and closes it; it raises CameraRefused if the RTSP server refuses the
+        login.
+        """
         self._database = database
         self._folder = folder
         self._try_stream = try_stream
@@ -94,7 +101,10 @@ class CredentialRotation:
         self._http = http
 
     async def first(self, number: str) -> None:
-        """Give a camera its first account of ours, where that is wanted and was not tried. Why it takes none stands in its file."""
+        """Give a camera its first own account if that is required and was not tried.
+
+        A failure is stored in its record.
+        """
         if await self._waits(number):
             await self._try_first(number)
 
@@ -104,7 +114,7 @@ class CredentialRotation:
         return bool(camera and camera.device and camera.refused_at is None and own_account.waits(camera, villages))
 
     async def first_ones(self, most: int = MOST) -> None:
-        """The same for all cameras that were identified, also for those that were in use before it was wanted."""
+        """Like `first`, for all identified cameras, including those in use before an own account was required."""
         async with self._database.reading() as session:
             villages = await own_account.wanting(session)
             query = select(Camera).where(
@@ -120,7 +130,7 @@ class CredentialRotation:
     async def _try_first(self, number: str) -> None:
         try:
             async with claim(self._folder, number):
-                if await self._waits(number):  # nobody was faster
+                if await self._waits(number):  # another process may have been faster
                     await self._rotate(number, history.SYSTEM)
         except AccountClaimed:
             return
@@ -128,15 +138,15 @@ class CredentialRotation:
             log.warning("%s has no account of our own: %s", number, why(e))
             async with self._database.session() as session:
                 row = await session.get_one(Camera, number)
-                # Refused: a person acts first, and it is tried then. Of another state: somebody gave it one meanwhile.
+                # A refused credential needs a person first; the account is tried after that. If the state has changed,
+                # another process gave the camera an account meanwhile.
                 if row.refused_at is None and row.account_state is None:
                     row.account_state, row.account_problem = AccountState.FAILED, why(e)
 
     async def run_once(self, most: int = MOST) -> list[str]:
-        """Rotate cameras whose policy asks for it and whose turn has come, and try again what took no first account; names of those
-        that have a new account.
+        """Rotate accounts that are due by policy and retry failed first accounts; return the ids of changed cameras.
 
-        A camera that fails keeps its account and has its turn again the next time.
+        A camera that fails keeps its account and is tried again in the next run.
         """
         done = []
         for number in (await self._due())[:most]:
@@ -149,7 +159,7 @@ class CredentialRotation:
         return done
 
     async def _due(self) -> list[str]:
-        """Those that never had one first, then those whose last turn is longest ago."""
+        """Return the due cameras: first those without a rotation so far, then by age of the last rotation."""
         now = self._clock.now()
         async with self._database.reading() as session:
             days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _days(p)) is not None}
@@ -167,13 +177,16 @@ class CredentialRotation:
         return sorted(failed | turn, key=lambda c: (c in last, last.get(c, now), c))
 
     async def rotate(self, number: str, actor: str) -> str:
-        """Give a camera a new account of ours; returns its name. Raises NotFoundError, ConflictError, CameraError; the
-        one in use stays in use then. AccountClaimed: somebody else is at it."""
+        """Give a camera a new own account; return its name.
+
+        Raises NotFoundError, ConflictError or CameraError, and the account in use stays. Raises AccountClaimed if
+        another process is rotating this camera.
+        """
         async with claim(self._folder, number):
             return await self._rotate(number, actor)
 
     async def _rotate(self, number: str, actor: str) -> str:
-        """With the camera claimed."""
+        """Rotate; the caller holds the camera's claim."""
         async with self._database.reading() as session:
             camera = await session.get(Camera, number)
             login = await registry.login(session, self._vault, camera.credential) if camera else None
@@ -193,7 +206,10 @@ class CredentialRotation:
         return name
 
     async def _make(self, client: SoapClient, url: str, name: str) -> str:
-        """Create the account, or give the one of two turns ago a new password, which is returned; believed when it is listed."""
+        """Create the account, or give the one of two rotations ago a new password; return the password.
+
+        Raises CameraError if the camera does not list the account afterwards.
+        """
         operation, secret = "SetUser" if name in await users(client, url) else "CreateUsers", ""
         for length, signs in SHAPES:
             secret = password(length, signs)
@@ -209,8 +225,10 @@ class CredentialRotation:
         return secret
 
     async def _try(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
-        """One use of the new account for each of the camera's doors, before anything relies on it. One that is not let in is taken
-        away again."""
+        """Use the new account once over ONVIF and RTSP before anything relies on it.
+
+        Delete it again if it is refused.
+        """
         client = SoapClient(
             self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None
         )
@@ -219,7 +237,7 @@ class CredentialRotation:
             await users(client, url)
             await self._play(camera, login)
         except CameraRefused as e:
-            # The account in use is still good: this refusal is the new one's, and it is not tried again.
+            # The account in use is still valid: only the new account was refused, and it is not tried again.
             if not await self._is_in_use(camera.id, login[0]):
                 with contextlib.suppress(CameraError):
                     await wsdl_requests.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
@@ -228,18 +246,25 @@ class CredentialRotation:
             ) from e
 
     async def _is_in_use(self, number: str, name: str) -> bool:
-        """The camera's credential has that name by now: whoever stored it tried it, and taking it away would lock us out."""
+        """Return whether the camera's credential already has that user name.
+
+        Another process then tested and stored it, and deleting the account would lock us out.
+        """
         async with self._database.reading() as session:
             camera = await session.get_one(Camera, number)
             used = await session.get(Credential, camera.credential) if camera.credential else None
         return used is not None and used.username == name
 
     async def _play(self, camera: Camera, login: tuple[str, str]) -> None:
-        """Raises CameraRefused where its RTSP server does not know the account; CameraUnreachable where that cannot be asked."""
+        """Open the main stream with the account.
+
+        Raises CameraRefused if the RTSP server refuses it, CameraUnreachable if it cannot be asked.
+        """
         address = next((s.url for s in camera.streams if s.kind == "main"), None)
         if self._try_stream is None or address is None:
             return
-        with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):  # it asked for something else
+        # the failure has another cause than the account
+        with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):
             await self._try_stream(address, ClearLogin(login) if registry.allows_clear(camera) else login)
 
     async def _use(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
@@ -254,7 +279,7 @@ class CredentialRotation:
 
 
 def _days(policy: Policy) -> timedelta | None:
-    """How long an account of ours is kept by a policy; None where it asks for none."""
+    """Return how long a policy keeps an own account; None if it requires none."""
     days = policy.rules.get("account_days") if isinstance(policy.rules, dict) else None
     if not days:
         return None
@@ -266,12 +291,12 @@ def _days(policy: Policy) -> timedelta | None:
 
 
 def _policy_of(camera: Camera) -> str:
-    """Its policy's name; empty where it has none."""
+    """Return the name of the camera's policy; empty if it has none."""
     name = camera.profile.get("policy") if isinstance(camera.profile, dict) else None
     return name if isinstance(name, str) else ""
 
 
 async def users(client: SoapClient, url: str) -> dict[str, str]:
-    """Level by name. Raises CameraError."""
+    """Return the user level by name. Raises CameraError."""
     reply = await client.call(url, f'<GetUsers xmlns="{DEVICE}"/>')
     return {name: n.text("UserLevel") or "" for n in reply.all("User") if (name := n.text("Username"))}

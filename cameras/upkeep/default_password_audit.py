@@ -1,7 +1,7 @@
-"""Do cameras still take their maker's passwords? Asked so slowly that none can be locked out by it.
+"""Check whether cameras still accept default passwords, so slowly that no camera locks its accounts.
 
-One password a camera a week, and only of a camera that takes the station's own credential, which is used right after:
-makes that count wrong tries count from nothing again then. A camera that refuses ours is left alone.
+One password per camera and week, and only on cameras that accept the station's own credential, which is used right
+afterwards: makes that count failed logins reset the counter then. A camera that refuses our credential is skipped.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from core.errors import CameraError, CameraRefused
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(days=7)
-A_RUN = 40  # cameras an hour: 2,252 in less than three days
-# What makers print on the box or write into the manual.
+A_RUN = 40  # cameras per hourly run: 2,252 cameras in less than three days
+# Defaults that manufacturers print on the box or in the manual.
 DEFAULTS = (
     ("admin", "admin"),
     ("admin", "12345"),
@@ -60,7 +60,7 @@ class DefaultPasswordAudit:
         self._http = http
 
     async def run_once(self, limit: int = A_RUN) -> PasswordAuditResult:
-        """Try the next password on the cameras whose turn it is, one after the other."""
+        """Try the next password on the cameras that are due, one after the other."""
         now, result = self._clock.now(), PasswordAuditResult()
         async with self._database.reading() as session:
             query = (
@@ -87,14 +87,14 @@ class DefaultPasswordAudit:
         return result
 
     async def _one(self, camera: Camera) -> bool | None:
-        """Whether it takes the next password; None where it was left alone."""
+        """Return whether the camera accepts the next password; None if it was skipped."""
         url = service_url(camera.address or "")
         ours = await self._onboarding.client(camera)
         login = DEFAULTS[camera.audited % len(DEFAULTS)]
         if ours.login is None or ours.login == login:
             return None
         try:
-            await ours.call(url, _QUESTION)  # refused, or silent: not its day
+            await ours.call(url, _QUESTION)  # skip a camera that refuses or does not answer
             taken = await self._takes(camera, url, login)
             await ours.call(url, _QUESTION)
         except CameraRefused:
@@ -119,7 +119,7 @@ class DefaultPasswordAudit:
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
             row.audited_at = now
-            if taken:  # the same one is tried next time: the finding closes when it is shut
+            if taken:  # the same password is tried next time, so the finding closes once it is changed
                 await findings.tell(session, now, "default_password", findings.FindingSubject.of(row), user=user)
                 return
             row.audited += 1

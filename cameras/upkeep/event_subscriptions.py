@@ -1,8 +1,8 @@
-"""Follows what the cameras themselves report: motion, tampering, failing cards.
+"""Receive the events that cameras report: motion, tampering, failing cards.
 
-One task a camera, reconciled every minute with the registry. A camera without a slot for us is polled: subscribed to
-for a second once a minute. What comes becomes event rows (motion at most one row in a while: a street moves all day)
-and findings of the camera's health.
+One task per camera, reconciled with the registry every minute. A camera without a free subscription slot is polled:
+once a minute with a subscription of one second. Events become event rows (motion at most one row per interval, because
+a street moves all day) and findings about the camera.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from core.tasks import BackgroundTasks, end
 
 log = logging.getLogger(__name__)
 
-PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds after each failure in a row
+PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds before the next attempt, by failures in a row
 POLL_SECONDS = 60.0
 FAILURES_BEFORE_POLLING = 2
-SILENT_AFTER = 6  # failures in a row, from which it is a finding: about a quarter of an hour
-SELDOM = {"motion": 300.0}  # seconds between two rows of a kind from one camera
-RECORDING_ON_EVENT = {"motion": 20.0}  # where motion opens the recorder's gate (it stays open for 30 s)
-# Told by the camera itself, closed by it too.
+SILENT_AFTER = 6  # failures in a row that become a finding: about 26 minutes with these delays
+SELDOM = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
+RECORDING_ON_EVENT = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
+# Kinds whose findings the camera itself opens and closes.
 LASTING = ("storage_failure", "disk_full", "tamper", "video_loss")
 
 
@@ -47,6 +47,8 @@ class _Followed:
 
 
 class EventSubscriptions:
+    """Keeps one event subscription task per camera and stores what the cameras report."""
+
     def __init__(self, database: Database, clock: Clock, onboarding: Onboarding):
         self._database = database
         self._clock = clock
@@ -55,7 +57,7 @@ class EventSubscriptions:
         self._tasks = BackgroundTasks(clock)
 
     async def reconcile(self) -> None:
-        """Follow the cameras of the registry that have an event service, and no others."""
+        """Subscribe to exactly the registry's cameras that have an event service."""
         async with self._database.reading() as session:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None)))
@@ -71,7 +73,7 @@ class EventSubscriptions:
                 self._followed[number] = _Followed(_key(camera), task)
 
     async def close(self) -> None:
-        """Give every subscription back."""
+        """End all subscriptions."""
         self._followed = {}
         await self._tasks.close()
 
@@ -121,7 +123,7 @@ class EventSubscriptions:
     async def _poll(
         self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
     ) -> None:
-        """For cameras that keep no subscription: one of a second, once a minute."""
+        """Poll a camera that keeps no subscription: subscribe for one second, once a minute."""
         while True:
             point = await PullPoint.open(client, address)
             try:
@@ -170,7 +172,7 @@ def _key(camera: Camera) -> tuple[str, str | None]:
 
 
 def _address(camera: Camera) -> str:
-    """Of its event service; empty where it has none, or its file tells none that can be read."""
+    """Return the address of the camera's event service; empty if there is none in its record."""
     services = camera.device.get("services") if isinstance(camera.device, dict) else None
     found = services.get(EVENTS) if isinstance(services, dict) else None
     return found if isinstance(found, str) else ""

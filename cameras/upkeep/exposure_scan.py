@@ -1,7 +1,7 @@
-"""What a camera leaves open to its network, looked at from outside once a day: Telnet, UPnP, and the certificate it shows.
+"""Daily scan of what a camera exposes to its network: Telnet, UPnP, and its TLS certificate.
 
-What a camera says of its own services (GetNetworkProtocols) leaves out the very doors that worms come through. Nothing
-is logged in to: a port is opened and closed, UPnP is asked who it is, a TLS handshake is begun.
+A camera's own list of services (GetNetworkProtocols) omits exactly the ports that worms use. The scan does not log in
+anywhere: it opens and closes ports, sends a UPnP search, and starts a TLS handshake.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-TELNET = (23, 2323, 9527)  # the last is a maker's debugging shell
+TELNET = (23, 2323, 9527)  # the last is a manufacturer's debug shell
 TLS = 443
 UPNP = 1900
 AT_ONCE = 50
@@ -40,7 +40,7 @@ QUESTION = (
 
 @dataclass(slots=True)
 class ExposedServices:
-    """Of one host. certificate: SHA-256 of what it shows, None where it speaks no TLS."""
+    """Scan result of one host. certificate: its SHA-256, None without TLS."""
 
     telnet: list[int] = field(default_factory=list)
     upnp: bool = False
@@ -56,7 +56,7 @@ class ExposureScan:
         self._telnet, self._tls, self._upnp = telnet, tls, upnp
 
     async def run_once(self) -> dict[str, ExposedServices]:
-        """Look at every camera with an address; what was seen by camera."""
+        """Scan every camera with an address; return the results by camera."""
         async with self._database.reading() as session:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
@@ -80,8 +80,8 @@ class ExposureScan:
         return seen
 
     async def _look(self, host: str, there: Sequence[int]) -> ExposedServices:
-        """At one host, of which these TCP ports are open. Raises UsageError where an address names none."""
-        if not host:  # a connection to no host goes to this machine
+        """Scan one host, of which the TCP ports `there` are open. Raises UsageError if the host is empty."""
+        if not host:  # an empty host would connect to this machine
             raise UsageError("its address names no host; correct it in the inventory")
         return ExposedServices(
             telnet=[p for p in there if p in self._telnet],
@@ -98,16 +98,16 @@ class ExposureScan:
                 await findings.gone(session, now, [kind], about)
         if seen.certificate is not None and seen.certificate != camera.certificate:
             history.note(session, camera.id, now, history.SYSTEM, "certificate", camera.certificate, seen.certificate)
-            if camera.certificate is not None:  # stays open until a person says that it is right
+            if camera.certificate is not None:  # stays open until a person accepts it
                 change = {"was": camera.certificate, "is": seen.certificate}
                 await findings.tell(session, now, "certificate_changed", about, **change)
             camera.certificate = seen.certificate
 
 
 async def certificate_of(host: str, port: int = TLS) -> str | None:
-    """SHA-256 (hexadecimal) of the certificate that a host shows; None where there is no TLS."""
+    """Return the SHA-256 (hexadecimal) of a host's TLS certificate; None without TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # A camera signs for itself: what counts is that it is the same one as before.
+    # Cameras use self-signed certificates: it only matters whether the certificate is the same as before.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -121,7 +121,7 @@ async def certificate_of(host: str, port: int = TLS) -> str | None:
 
 
 async def answers_upnp(host: str, port: int = UPNP) -> bool:
-    """Whether a host tells strangers about itself over UPnP."""
+    """Return whether a host answers a UPnP search."""
     answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     class Listener(asyncio.DatagramProtocol):

@@ -1,4 +1,4 @@
-"""What falls due about a camera's papers: the filing with the county, the warranty, the contract of its maintainer."""
+"""Reminders of due dates: filing with the county, end of warranty, end of the maintenance contract."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 FILING_DAYS = 30  # after the start of use (Decree 799, article 14)
 AHEAD = timedelta(days=10)
-ENDS_AHEAD = timedelta(days=60)  # to have a defect mended while the maker still pays
+ENDS_AHEAD = timedelta(days=60)  # so that defects are repaired under warranty
 KINDS = ("filing_due", "warranty_ends", "contract_ends")
 
 
 def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
-    """(kind, day) of what is due or was missed, by an inventory entry."""
+    """Yield (kind, date) of what is due or overdue in an inventory entry."""
     since = _day(profile, "in_use_since")
     if since is not None and not profile.get("filing_no"):
         last = since + timedelta(days=FILING_DAYS)
@@ -32,7 +32,7 @@ def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
             yield "filing_due", last
     for kind, key in (("warranty_ends", "warranty_until"), ("contract_ends", "contract_until")):
         end = _day(profile, key)
-        # A warranty that is over is a fact, not a task; a contract that is over leaves nobody to mend.
+        # An expired warranty needs no action; an expired contract leaves nobody to do repairs.
         if end is not None and end - ENDS_AHEAD <= today and (kind == "contract_ends" or today <= end):
             yield kind, end
 
@@ -43,7 +43,7 @@ def _day(profile: dict[str, object], key: str) -> date | None:
 
 
 async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
-    """Open and close the reminders of every camera; how many are open now."""
+    """Open and close the reminders of every camera; return how many are open now."""
     now = clock.now()
     today = now.astimezone(zone).date()
     wanted: set[tuple[str, str]] = set()
@@ -51,7 +51,7 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
         for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
             try:
                 found = list(due(camera.profile, today))
-            except TROUBLE as e:  # of one file; what the others' papers say is told
+            except TROUBLE as e:  # one unreadable record; the others are still processed
                 log.warning("%s: its papers cannot be read: %s", camera.id, why(e))
                 continue
             for kind, day in found:

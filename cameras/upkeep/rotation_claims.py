@@ -1,6 +1,7 @@
-"""One turn of account care a camera at a time, whichever process takes it (controller, recorder, command line).
+"""Locks that let one process at a time (controller, recorder, command line) change a camera's accounts.
 
-A claim is a kernel lock in a file of the data folder (core.network.shared_slots): it ends with its holder, however that ends.
+A claim is a kernel lock in a file of the data folder (core.network.shared_slots): it ends when its process ends, in
+whatever way.
 """
 
 from __future__ import annotations
@@ -17,17 +18,16 @@ FILE_NAME = "accounts.lock"  # in the data folder
 
 
 class AccountClaimed(ConflictError):
-    """Somebody gives this camera an account at the moment: that turn decides, and nothing is wrong."""
+    """Another process is changing this camera's account; this is not an error."""
 
 
 @asynccontextmanager
 async def claim(folder: Path, camera: str) -> AsyncIterator[None]:
-    """Hold a camera's accounts for the block. Raises AccountClaimed; ConflictError where the folder takes no locks."""
+    """Hold a camera's claim for the block. Raises AccountClaimed; ConflictError if the folder has no file locks."""
     byte = SharedLocks.slots_of(camera, 1).start
     try:
-        locks = await asyncio.to_thread(
-            SharedLocks, folder / FILE_NAME
-        )  # anew: who comes later must find the same file
+        # Open the file each time, so that later processes lock the same file.
+        locks = await asyncio.to_thread(SharedLocks, folder / FILE_NAME)
         taken = locks.lock(byte)
     except OSError as e:
         raise ConflictError(f"{folder / FILE_NAME} cannot be locked ({e.strerror}); mend the data folder") from e

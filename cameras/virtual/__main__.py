@@ -1,11 +1,11 @@
 """`minwang virtual`: virtual cameras for demos and load runs, in the foreground.
 
-    --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: a load farm without ONVIF
+    --streams N      N streams of one clip at rtsp://127.0.0.1:PORT/cam0 …: RTSP only, without ONVIF
     --town FILE      a JSON list of {name, host, seed, variants, codec, dome}: full cameras with ONVIF and discovery
-    --inventory FILE a full camera for each one of an inventory that has a loopback address, like the demo town's
+    --inventory FILE a full camera for each camera of an inventory with a loopback address, like the demo town's
     --crowd N        N cameras of many makes with ONVIF and discovery, from address --first on; they share a clip
 
-Prints one line 'ready …' once everything listens.
+Prints one line 'ready …' when all servers listen.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from cameras.virtual.makes import MAKES
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.town import CameraPlan, VirtualTown
 
-PASSWORD = "minwang-2026"  # of virtual cameras, where MINWANG_VIRTUAL_PASSWORD says no other
+PASSWORD = "minwang-2026"  # of virtual cameras, unless MINWANG_VIRTUAL_PASSWORD is set
 
 
 def load_clip(codec: str, bitrate: int, size: tuple[int, int], fps: float, seconds: float) -> LoopClip:
-    """A busy synthetic clip whose coded size is close to `bitrate`."""
+    """Encode a synthetic clip with much detail, whose bit rate is close to `bitrate`."""
     random = np.random.default_rng(7)
     small = random.integers(60, 190, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
     base: Frame = np.kron(small, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
-    # Sensor noise keeps the encoder busy: without it the stream stays far below the rate asked for.
+    # Sensor noise: without it the stream stays far below the requested bit rate.
     noise = [random.integers(0, 24, base.shape, dtype=np.uint8) for _ in range(7)]
     frames = (np.roll(base, i * 4, axis=1) + noise[i % len(noise)] for i in range(int(fps * seconds)))
     return encode(frames, codec=codec, fps=fps, gop=int(fps * 2), bitrate=bitrate)
@@ -80,7 +80,7 @@ async def serve_town(args: argparse.Namespace) -> None:
 
 
 def _of_inventory(file: Path) -> list[dict[str, Any]]:
-    """Raises InventoryError; SystemExit where no camera has a loopback address."""
+    """Return one entry per camera with a loopback address. Raises InventoryError; SystemExit if there is none."""
     hosts = {c.id: (c.address or "").partition(":")[0] for c in inventory.load(file).cameras}
     entries = [{"name": n, "host": h, "seed": i + 1} for i, (n, h) in enumerate(hosts.items()) if h.startswith("127.")]
     if not entries:
@@ -108,7 +108,7 @@ async def _until_stopped() -> None:
 
 
 def _die_with_parent() -> None:
-    """SIGTERM from the kernel when the demo or bench that started us is gone (prctl PR_SET_PDEATHSIG)."""
+    """Ask the kernel for SIGTERM when the demo or benchmark that started this process ends (prctl PR_SET_PDEATHSIG)."""
     if os.environ.get("MINWANG_DIE_WITH_PARENT"):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 

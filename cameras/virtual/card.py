@@ -1,8 +1,8 @@
-"""The virtual camera's card: a recording of everything since the camera was switched on (ONVIF Profile G).
+"""Edge storage of a virtual camera: one recording of everything since the camera was switched on (ONVIF Profile G).
 
-Its pictures are those that the live stream showed, whether or not anybody could reach the camera then.
-Replay follows the ONVIF Streaming Specification, section 6: `Range: clock=`, `Rate-Control`, and the time
-of every picture in an RTP header extension (0xABAC).
+The recording holds the pictures of the live stream, whether or not anybody could reach the camera then. Replay follows
+the ONVIF Streaming Specification, section 6: `Range: clock=`, `Rate-Control`, and the time of every picture in an RTP
+header extension (0xABAC).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cameras.onvif.soap import Node
 from cameras.virtual.clip import LoopClip
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
-TOKEN = "card-main"  # of its one recording
-_KEY, _BREAK = 0x80, 0x20  # flags of the extension: a keyframe, a discontinuity
+TOKEN = "card-main"  # of the only recording
+_KEY, _BREAK = 0x80, 0x20  # flags of the header extension: keyframe, discontinuity
 Send = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class ReplayRange:
-    """What a player asked for: UTC seconds by the camera's clock, and whether in real time."""
+    """The range that a player requested, in UTC seconds of the camera's clock, and whether to send it in real time."""
 
     start: float
     end: float
@@ -36,7 +36,7 @@ class ReplayRange:
 
     @classmethod
     def parse(cls, headers: dict[str, str]) -> ReplayRange | None:
-        """From the headers of PLAY; None where the range is not one of absolute times."""
+        """Parse the headers of PLAY; return None if the range has no absolute times."""
         found = re.match(r"clock=(\d{8}T\d{6}(?:\.\d+)?)Z-(?:(\d{8}T\d{6}(?:\.\d+)?)Z)?", headers.get("range", ""))
         if found is None:
             return None
@@ -53,9 +53,9 @@ def _seconds(text: str) -> float:
 def pictures(
     clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float
 ) -> Iterator[tuple[int, float]]:
-    """(index, UTC seconds by the camera's clock) of the pictures on the card, from the keyframe before the start.
+    """Yield (index, UTC seconds of the camera's clock) of the recorded pictures, from the keyframe before the start.
 
-    `switched_on` is true time; picture 0 of the endless loop was taken then.
+    `switched_on` is the true time at which picture 0 of the endless loop was taken.
     """
     first = max(0, int((stretch.start - clock_error - switched_on) * clip.fps))
     number, frame = divmod(first, clip.frames)
@@ -71,7 +71,7 @@ def pictures(
 async def play(
     clip: LoopClip, stretch: ReplayRange, switched_on: float, clock_error: float, cseq: int, send: Send
 ) -> None:
-    """Send a stretch of the card; `send` waits where the receiver is slow."""
+    """Send a range of the recording; `send` waits if the receiver is slow."""
     first = True
     for index, taken in pictures(clip, stretch, switched_on, clock_error):
         flags = (_KEY if index % clip.frames in clip.keyframes else 0) | (_BREAK if first else 0)
@@ -82,7 +82,7 @@ async def play(
 
 
 def _marked(framed: memoryview, taken: float, flags: int, cseq: int) -> bytes:
-    """An interleaved RTP packet with the replay extension."""
+    """Return an interleaved RTP packet with the replay extension."""
     seconds = int(taken)
     extension = struct.pack(
         ">HHIIBBH", 0xABAC, 3, (seconds + NTP_EPOCH) & 0xFFFFFFFF, int((taken - seconds) * 2**32), flags, cseq & 0xFF, 0
@@ -95,9 +95,9 @@ def _marked(framed: memoryview, taken: float, flags: int, cseq: int) -> bytes:
 
 @dataclass(slots=True)
 class CardService:
-    """The ONVIF services of the card. `now` is the camera's clock; `empty` tells whether the card is."""
+    """ONVIF services of the card. `now` returns the camera's clock; `empty` returns whether the card is empty."""
 
-    path: str  # of the stream that the card records
+    path: str  # path of the recorded stream
     rtsp_port: int
     switched_on: float  # true time
     now: Callable[[], datetime]
@@ -117,8 +117,10 @@ class CardService:
 
     def _recordings(self, _: Node) -> str:
         item = (
-            f"<t:RecordingItem><tt:RecordingToken>{TOKEN}</tt:RecordingToken><tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
-            "<tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks></t:RecordingItem>"
+            f"<t:RecordingItem><tt:RecordingToken>{TOKEN}</tt:RecordingToken>"
+            "<tt:Tracks><tt:Track><tt:TrackToken>v</tt:TrackToken>"
+            "<tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks>"
+            "</t:RecordingItem>"
         )
         return f"<t:GetRecordingsResponse>{'' if self.empty() else item}</t:GetRecordingsResponse>"
 

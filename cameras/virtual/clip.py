@@ -1,8 +1,8 @@
-"""Clips: coded pictures in a loop, packetised to RTP once and shared by every stream that plays them.
+"""Clips: encoded pictures in a loop, packetised to RTP once and shared by every stream that plays them.
 
-All RTP packets of one pass through the loop lie ready in one buffer, already framed for
-TCP-interleaved RTSP. For each further pass only sequence numbers and timestamps are rewritten, in
-bulk; sending a picture is then one slice of memory, whatever the number of cameras.
+All RTP packets of one pass through the loop are stored in one buffer, already framed for TCP-interleaved RTSP. For each
+further pass only sequence numbers and timestamps are rewritten, in bulk. Sending a picture is then one slice of memory,
+whatever the number of cameras.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ Frame = npt.NDArray[np.uint8]
 class LoopClip:
     """A loop of access units of one codec.
 
-    `units` are lists of NAL units without start codes; the first must be a keyframe.
+    `units` are lists of NAL units without start codes; the first unit must be a keyframe. Raises ValueError if it is
+    not.
     """
 
     def __init__(self, codec: str, fps: float, units: list[list[bytes]]):
@@ -71,7 +72,7 @@ class LoopClip:
         self._frame_of = np.array(frame_of, dtype=np.int64)
 
     def snapshot(self) -> bytes:
-        """The first picture as JPEG."""
+        """Return the first picture as JPEG."""
         codec: Any = av.CodecContext.create("h264" if self.codec == "h264" else "hevc", "r")
         data = b"".join(b"\x00\x00\x00\x01" + nal for nal in self.units[0])
         picture = [*codec.decode(av.Packet(data)), *codec.decode(None)][0]
@@ -79,25 +80,25 @@ class LoopClip:
         return jpeg.tobytes()
 
     def timestamp(self, index: int) -> int:
-        """RTP timestamp (90 kHz, 32 bit) of the picture number `index`, counted on through all passes."""
+        """Return the RTP timestamp (90 kHz, 32 bit) of picture `index`, counted through all passes."""
         return (index * self._ticks_per_frame) & 0xFFFFFFFF
 
     def interleaved(self, index: int, count: int, seq_shift: int = 0, ts_shift: int = 0) -> memoryview:
-        """Bytes of up to `count` pictures from `index` on, cut at the end of the loop's pass."""
+        """Return the bytes of up to `count` pictures from `index` on, limited to one pass of the loop."""
         number, frame = divmod(index, self.frames)
         stop = min(frame + count, self.frames)
         buffer = self._pass(number, seq_shift, ts_shift)
         return buffer[self.offsets[self.first_packet[frame]] : self.offsets[self.first_packet[stop]]]
 
     def packet_slices(self, index: int, seq_shift: int, ts_shift: int) -> list[memoryview]:
-        """The single packets of one picture (for cameras that lose some)."""
+        """Return the single packets of one picture (for cameras that lose packets)."""
         number, frame = divmod(index, self.frames)
         buffer = self._pass(number, seq_shift, ts_shift)
         span = range(self.first_packet[frame], self.first_packet[frame + 1])
         return [buffer[self.offsets[p] : self.offsets[p + 1]] for p in span]
 
     def sequence(self, index: int) -> int:
-        """Sequence number of the first packet of picture `index`."""
+        """Return the sequence number of the first packet of picture `index`."""
         number, frame = divmod(index, self.frames)
         return (number * self.packets + self.first_packet[frame]) & 0xFFFF
 
@@ -120,7 +121,7 @@ class LoopClip:
 
 
 def packetise(nal: bytes, codec: str) -> list[bytes]:
-    """RTP payloads of one NAL unit: RFC 6184 FU-A or RFC 7798 FU where it does not fit."""
+    """Return the RTP payloads of one NAL unit; larger ones as FU-A (RFC 6184, 5.8) or FU (RFC 7798, 4.4.3)."""
     if len(nal) <= MTU_PAYLOAD:
         return [nal]
     if codec == "h264":
@@ -138,7 +139,7 @@ def packetise(nal: bytes, codec: str) -> list[bytes]:
 
 
 def split_annexb(data: bytes) -> list[bytes]:
-    """NAL units of an Annex B byte stream."""
+    """Return the NAL units of an Annex B byte stream."""
     pieces = data.replace(b"\x00\x00\x00\x01", b"\x00\x00\x01").split(b"\x00\x00\x01")
     return [p for p in pieces if p]
 
@@ -152,7 +153,10 @@ def encode(
     bitrate: int | None = None,
     crf: int = 27,
 ) -> LoopClip:
-    """Encode BGR pictures (H×W×3, uint8, all of one size) to a clip without B-frames."""
+    """Encode BGR pictures (H×W×3, uint8, all of one size) to a clip without B-frames.
+
+    Raises ValueError without pictures.
+    """
     context: VideoStream | None = None
     units: list[list[bytes]] = []
     with av.open("/dev/null", "w", format="h264" if codec == "h264" else "hevc") as container:
@@ -195,7 +199,7 @@ def _encoder(
 
 
 def read_frames(path: str, size: tuple[int, int], fps: float, seconds: float) -> list[Frame]:
-    """Pictures of a video file, resampled to `fps` and `size` (width, height), at most `seconds` of them."""
+    """Decode a video file, resampled to `fps` and `size` (width, height); return at most `seconds` of pictures."""
     pictures: list[Frame] = []
     with av.open(path) as container:
         source = container.streams.video[0]

@@ -1,6 +1,6 @@
-"""A whole town of virtual cameras of many makes on one event loop, each with an address of its own (127.x.y.z).
+"""Many virtual cameras of many makes on one event loop, each with its own loopback address (127.x.y.z).
 
-They share one clip; what differs is who they are and how they behave.
+They share one clip; they differ in identity and behaviour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def device_of(
     login: tuple[str, str],
     ports: tuple[int, int] = (8899, 8554),
 ) -> Device:
-    """One camera of a make; `ports` are those of its services and of RTSP."""
+    """Create one camera of a make; `ports` are those of its HTTP services and of RTSP."""
     mounts = {
         p: Mount(f"/v{number}/{p}", {"healthy": clip}, phase=number * 0.37 % 9, login=login, host=host) for p in SIZES
     }
@@ -47,13 +47,13 @@ def devices(
     ports: tuple[int, int] = (8899, 8554),
     makes: Sequence[VirtualMake] = MAKES,
 ) -> list[Device]:
-    """`count` cameras of the makes in turn, at addresses from `first` on."""
+    """Create `count` cameras of the makes in turn, at consecutive addresses from `first` on."""
     start = ipaddress.ip_address(first)
     return [device_of(i, makes[i % len(makes)], clip, str(start + i), login, ports) for i in range(count)]
 
 
 class Crowd:
-    """Runs devices until stopped; all of one crowd listen on the same ports of their own addresses."""
+    """Runs devices until stopped; all devices listen on the same ports of their own addresses."""
 
     def __init__(self, members: Sequence[Device]):
         self.members = list(members)
@@ -74,7 +74,7 @@ class Crowd:
             self.discovery = await DiscoveryAnswer.start(self.members, port=discovery_port)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.transport is None:  # gone before it was heard
+        if request.transport is None:  # the client disconnected before the request was handled
             return web.Response(status=503)
         return await self.services[request.transport.get_extra_info("sockname")[0]].handle(request)
 

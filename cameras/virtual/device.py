@@ -1,4 +1,4 @@
-"""A virtual camera's identity, settings and quirks: what its services tell and what they change."""
+"""A virtual camera's identity, settings and quirks, which its services report and change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from cameras.virtual.guard import AccessControl
 from cameras.virtual.rtsp_server import Mount
 
-# By family of the research on real makes; each was seen on a camera that somebody sold.
+# Quirks by family, from research on real makes; each was seen on a camera on the market.
 QUIRKS = {
     "old_host": "addresses that it tells name the host it once had",
     "dead_port": "its media service is told on a port where nobody listens",
@@ -81,7 +81,7 @@ QUIRKS = {
 
 @dataclass(slots=True)
 class Encoder:
-    """A video encoder's settings; `bitrate` in kilobits a second, `gop` in pictures."""
+    """Settings of a video encoder; `bitrate` in kilobits per second, `gop` in pictures."""
 
     codec: str
     width: int
@@ -93,13 +93,13 @@ class Encoder:
 
 @dataclass(slots=True)
 class Ptz:
-    """Where a dome looks: pan and tilt in degrees, zoom as a factor."""
+    """Position of a dome: pan and tilt in degrees, zoom as a factor."""
 
     pan: float = 0.0
     tilt: float = 0.0
     zoom: float = 1.0
     speed: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    moved_at: float = 0.0  # since when with that speed (monotonic)
+    moved_at: float = 0.0  # start of the movement with that speed
     stops_at: float = 0.0
     presets: dict[str, tuple[str, float, float, float]] = field(default_factory=dict)
     home: tuple[float, float, float] = (0.0, 0.0, 1.0)
@@ -120,11 +120,11 @@ class Device:
     manufacturer: str = "Minwang"
     model: str = "Virtual-1"
     firmware: str = "1.0"
-    card: bool = True  # it has a card and offers Profile G
-    dome: bool = False  # it pans, tilts and zooms
+    card: bool = True  # has a card and offers Profile G
+    dome: bool = False  # pans, tilts and zooms
     quirks: frozenset[str] = frozenset()
     faults: set[str] = field(default_factory=set)
-    clock_shift: float = 0.0  # its clock minus the true time, seconds, beside what 'clock_wrong' adds
+    clock_shift: float = 0.0  # its clock minus the true time, seconds; 'clock_wrong' is added to it
     zone: str = "CST-8"
     clock_kind: str = "Manual"
     ntp: list[str] = field(default_factory=list)
@@ -132,10 +132,10 @@ class Device:
     discoverable: bool = True
     protocols: dict[str, tuple[bool, int]] = field(default_factory=dict)
     encoders: dict[str, Encoder] = field(default_factory=dict)
-    masks: dict[str, str] = field(default_factory=dict)  # corners as they were written, by token
-    osd: dict[str, str] = field(default_factory=dict)  # text by token; 'time' shows the time
+    masks: dict[str, str] = field(default_factory=dict)  # polygon points as they were written, by token
+    osd: dict[str, str] = field(default_factory=dict)  # OSD text by token; 'time' shows the time
     ptz: Ptz = field(default_factory=Ptz)
-    keyframe_requests: list[str] = field(default_factory=list)  # profiles for which one was asked
+    keyframe_requests: list[str] = field(default_factory=list)  # profile tokens for which a keyframe was requested
     guard: AccessControl = field(init=False)
 
     def __post_init__(self) -> None:
@@ -173,7 +173,7 @@ class Device:
 
     @property
     def mac(self) -> str:
-        """Locally administered, from the serial number."""
+        """Locally administered MAC address, derived from the serial number."""
         digits = f"02{int(self.serial, 16) & 0xFFFFFFFFFF:010x}"
         return ("-" if "dashed_mac" in self.quirks else ":").join(digits[i : i + 2] for i in range(0, 12, 2))
 
@@ -183,7 +183,7 @@ class Device:
 
     @property
     def service(self) -> str:
-        """Address of the device service as discovery tells it."""
+        """Address of the device service as announced by discovery."""
         path = "service" if "odd_path" in self.quirks else "device_service"
         return f"http://{self.host}:{self.http_port}/onvif/{path}"
 
@@ -197,6 +197,6 @@ class Device:
         self.guard.refusing = "wrong_password" in self.faults
 
     def now(self) -> datetime:
-        """Its clock, as UTC."""
+        """Return its clock as UTC."""
         wrong = next(iter(self.mounts.values())).clock_offset if self.mounts else 0.0
         return datetime.now(timezone.utc) + timedelta(seconds=wrong + self.clock_shift)

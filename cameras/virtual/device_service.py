@@ -1,4 +1,4 @@
-"""The virtual camera's device service: who it is, its clock, network and accounts."""
+"""Device service of a virtual camera: identity, clock, network and accounts."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ PATHS = {
 
 
 class OperationRefused(Exception):
-    """The operation ends in a fault with this subcode."""
+    """The operation fails with a fault of this subcode."""
 
 
 def offered(device: Device) -> dict[str, str]:
-    """Addresses of the services that it tells, by namespace."""
+    """Return the addresses of the announced services by namespace."""
     namespaces = [DEVICE]
     if "media2_only" not in device.quirks:
         namespaces.append(MEDIA)
@@ -89,7 +89,7 @@ class DeviceService:
         return {name: (DEVICE, method) for name, method in methods.items()}
 
     def time(self) -> str:
-        """The reply to GetSystemDateAndTime."""
+        """Return the reply to GetSystemDateAndTime."""
         d = self.device
         zone = zone_offset(d.zone) or timedelta(hours=8)
         utc = d.now() + (zone if "local_as_utc" in d.quirks else timedelta())
@@ -107,7 +107,10 @@ class DeviceService:
 
     def _moment(self, name: str, n: datetime) -> str:
         minute = 61 if "overflow_time" in self.device.quirks else n.minute
-        time = f"<tt:Time><tt:Hour>{n.hour}</tt:Hour><tt:Minute>{minute}</tt:Minute><tt:Second>{n.second}</tt:Second></tt:Time>"
+        time = (
+            f"<tt:Time><tt:Hour>{n.hour}</tt:Hour><tt:Minute>{minute}</tt:Minute>"
+            f"<tt:Second>{n.second}</tt:Second></tt:Time>"
+        )
         date = f"<tt:Date><tt:Year>{n.year}</tt:Year><tt:Month>{n.month}</tt:Month><tt:Day>{n.day}</tt:Day></tt:Date>"
         return f"<tt:{name}>{date + time if 'date_before_time' in self.device.quirks else time + date}</tt:{name}>"
 
@@ -130,7 +133,8 @@ class DeviceService:
         return (
             f"<t:GetDeviceInformationResponse><t:Manufacturer>{escape(d.manufacturer)}</t:Manufacturer>"
             f"<t:Model>{escape(d.model)}</t:Model><t:FirmwareVersion>{escape(d.firmware)}</t:FirmwareVersion>"
-            f"<t:SerialNumber>{d.shown_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId></t:GetDeviceInformationResponse>"
+            f"<t:SerialNumber>{d.shown_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId>"
+            "</t:GetDeviceInformationResponse>"
         )
 
     def _capabilities(self, _: Node) -> str:
@@ -145,12 +149,15 @@ class DeviceService:
             f"<tt:{names[n]}><tt:XAddr>{a}</tt:XAddr></tt:{names[n]}>" for n, a in addresses.items() if n in _EXTENSION
         ]
         more = f"<tt:Extension>{''.join(extension)}</tt:Extension>" if extension else ""
-        return f"<t:GetCapabilitiesResponse><t:Capabilities>{''.join(inner)}{more}</t:Capabilities></t:GetCapabilitiesResponse>"
+        return (
+            f"<t:GetCapabilitiesResponse><t:Capabilities>{''.join(inner)}{more}</t:Capabilities>"
+            "</t:GetCapabilitiesResponse>"
+        )
 
     def _services(self, _: Node) -> str:
         told = list(offered(self.device).items())
         if "few_services" in self.device.quirks:
-            told = told[:1] + told[2:3]  # not even media
+            told = told[:1] + told[2:3]  # without the media service
         return "".join(
             ["<t:GetServicesResponse>"]
             + [
@@ -172,12 +179,14 @@ class DeviceService:
         hardware = "" if "no_mac" in self.device.quirks else f"<tt:HwAddress>{self.device.mac}</tt:HwAddress>"
         return (
             '<t:GetNetworkInterfacesResponse><t:NetworkInterfaces token="eth0"><tt:Enabled>true</tt:Enabled><tt:Info>'
-            f"<tt:Name>eth0</tt:Name>{hardware}<tt:MTU>1500</tt:MTU></tt:Info></t:NetworkInterfaces></t:GetNetworkInterfacesResponse>"
+            f"<tt:Name>eth0</tt:Name>{hardware}<tt:MTU>1500</tt:MTU></tt:Info></t:NetworkInterfaces>"
+            "</t:GetNetworkInterfacesResponse>"
         )
 
     def _protocols(self, _: Node) -> str:
         items = (
-            f"<t:NetworkProtocols><tt:Name>{name}</tt:Name><tt:Enabled>{str(on).lower()}</tt:Enabled><tt:Port>{port}</tt:Port></t:NetworkProtocols>"
+            f"<t:NetworkProtocols><tt:Name>{name}</tt:Name><tt:Enabled>{str(on).lower()}</tt:Enabled>"
+            f"<tt:Port>{port}</tt:Port></t:NetworkProtocols>"
             for name, (on, port) in self.device.protocols.items()
         )
         return f"<t:GetNetworkProtocolsResponse>{''.join(items)}</t:GetNetworkProtocolsResponse>"
@@ -210,7 +219,10 @@ class DeviceService:
             f"<tt:NTPManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{a}</tt:IPv4Address></tt:NTPManual>"
             for a in self.device.ntp
         )
-        return f"<t:GetNTPResponse><t:NTPInformation><tt:FromDHCP>false</tt:FromDHCP>{''.join(items)}</t:NTPInformation></t:GetNTPResponse>"
+        return (
+            f"<t:GetNTPResponse><t:NTPInformation><tt:FromDHCP>false</tt:FromDHCP>{''.join(items)}</t:NTPInformation>"
+            "</t:GetNTPResponse>"
+        )
 
     def _set_ntp(self, operation: Node) -> str:
         self.device.ntp = [
@@ -254,7 +266,7 @@ class DeviceService:
     def _keep_user(self, node: Node) -> None:
         password = node.text("Password") or ""
         if set(password) & set('&<>"%:@/'):
-            raise OperationRefused("ter:PasswordTooWeak")  # firmware that breaks on such a character
+            raise OperationRefused("ter:PasswordTooWeak")  # some firmware fails on these characters
         if "short_passwords" in self.device.quirks and (len(password) > 12 or not password.isalnum()):
             raise OperationRefused("ter:PasswordTooLong")
         if "needs_sign" in self.device.quirks and password.isalnum():
@@ -276,7 +288,7 @@ _EXTENSION = (RECORDING, SEARCH, REPLAY)
 
 
 def scopes(device: Device) -> list[str]:
-    """As it tells them to discovery and over GetScopes."""
+    """Return the scopes for discovery and GetScopes."""
     prefix = "onvif://www.onvif.org"
     return [
         f"{prefix}/Profile/Streaming", f"{prefix}/type/video_encoder", f"{prefix}/name/{device.name}",

@@ -1,4 +1,4 @@
-"""How cameras really write their answers: one well-formed envelope in, the bytes of a quirk out."""
+"""Rewrite well-formed SOAP envelopes into the malformed ones that real cameras send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOUNDARY = "uuid:4d574e47"
 
 
 def spoken(text: str, quirks: Collection[str]) -> tuple[bytes, str]:
-    """Body and Content-Type of an answer."""
+    """Return body and Content-Type of a reply."""
     if any(q in quirks for q in _TREE_QUIRKS):
         text = _with_tree_quirks(text, quirks)
     if "undeclared_prefix" in quirks:

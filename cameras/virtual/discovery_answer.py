@@ -1,4 +1,4 @@
-"""The virtual cameras' answers to WS-Discovery: each on its own address, as real ones do, plus one ear on the group."""
+"""WS-Discovery answers of virtual cameras: each from its own address like a real one, plus one socket for the group."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from core.errors import ProtocolError
 
 
 class DiscoveryAnswer:
-    """Answers probes for devices, says Hello when one comes and Bye when it goes."""
+    """Answers probes for devices, and sends Hello and Bye messages."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._mouths: dict[str, asyncio.DatagramTransport] = {}  # by address
+        self._mouths: dict[str, asyncio.DatagramTransport] = {}  # sockets by host address
         self._group: asyncio.DatagramTransport | None = None
 
     @classmethod
@@ -40,7 +40,7 @@ class DiscoveryAnswer:
         return answer
 
     def announce(self, device: Device, kind: str = "Hello") -> None:
-        """Say Hello or Bye to the group."""
+        """Send Hello or Bye to the group."""
         self._mouths[device.host].sendto(announcement(device, kind), (GROUP, self._port))
 
     async def _open(self, ear: _Ear, address: tuple[str, int]) -> asyncio.DatagramTransport:
@@ -59,7 +59,7 @@ class DiscoveryAnswer:
 
 
 class _Ear(asyncio.DatagramProtocol):
-    """Hears probes and lets its devices answer."""
+    """Receives probes and answers them for its devices."""
 
     def __init__(self, mouths: list[tuple[Device, asyncio.DatagramTransport]]):
         self.mouths = mouths
@@ -93,14 +93,16 @@ def _about(device: Device) -> str:
     return (
         f"<a:EndpointReference><a:Address>urn:uuid:{device.uuid}</a:Address></a:EndpointReference>"
         '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>'
-        f"<d:Scopes>{escape(' '.join(scopes(device)))}</d:Scopes><d:XAddrs>{device.service}</d:XAddrs><d:MetadataVersion>1</d:MetadataVersion>"
+        f"<d:Scopes>{escape(' '.join(scopes(device)))}</d:Scopes><d:XAddrs>{device.service}</d:XAddrs>"
+        "<d:MetadataVersion>1</d:MetadataVersion>"
     )
 
 
 def _message(action: str, header: str, body: str) -> bytes:
     return (
         '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
-        'xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">'
+        'xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" '
+        'xmlns:d="http://schemas.xmlsoap.org/ws/2005/04/discovery">'
         f"<s:Header><a:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/{action}</a:Action>{header}"
         "<a:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:To></s:Header>"
         f"<s:Body>{body}</s:Body></s:Envelope>"

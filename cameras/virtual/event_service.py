@@ -1,4 +1,4 @@
-"""The virtual camera's event service: PullPoint subscriptions, with the oddities of real ones."""
+"""Event service of a virtual camera: PullPoint subscriptions, with the quirks of real ones."""
 
 from __future__ import annotations
 
@@ -44,15 +44,17 @@ class EventService:
         self.subscriptions: dict[int, Subscription] = {}
 
     def emit(self, kind: str, state: bool, source: str = "source") -> None:
-        """Something happened in front of the camera, or in it."""
+        """Queue an event (motion, tampering …) for every subscription."""
         topic, item = TOPICS[kind]
         moment = f"{self.device.now():%Y-%m-%dT%H:%M:%SZ}"
         namespace = "http://vendor.example/notify" if "wrong_event_namespace" in self.device.quirks else _WSNT
         message = (
-            f'<w:NotificationMessage xmlns:w="{namespace}"><w:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">'
+            f'<w:NotificationMessage xmlns:w="{namespace}">'
+            '<w:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">'
             f'{topic}</w:Topic><w:Message><tt:Message UtcTime="{moment}" PropertyOperation="Changed"><tt:Source>'
             f'<tt:SimpleItem Name="Source" Value={quoteattr(source)}/></tt:Source><tt:Data>'
-            f'<tt:SimpleItem Name="{item}" Value="{str(state).lower()}"/></tt:Data></tt:Message></w:Message></w:NotificationMessage>'
+            f'<tt:SimpleItem Name="{item}" Value="{str(state).lower()}"/></tt:Data></tt:Message></w:Message>'
+            "</w:NotificationMessage>"
         )
         for subscription in self.subscriptions.values():
             subscription.waiting.append(message)
@@ -72,7 +74,8 @@ class EventService:
             else self.device.address_of(f"event_service?sub={number}")
         )
         return (
-            f'<t:CreatePullPointSubscriptionResponse><t:SubscriptionReference xmlns:a="{_WSA}"><a:Address>{escape(address)}</a:Address>'
+            f'<t:CreatePullPointSubscriptionResponse><t:SubscriptionReference xmlns:a="{_WSA}">'
+            f"<a:Address>{escape(address)}</a:Address>"
             f"</t:SubscriptionReference>{self._times(life)}</t:CreatePullPointSubscriptionResponse>"
         )
 
@@ -88,9 +91,12 @@ class EventService:
                 await asyncio.wait_for(subscription.news.wait(), wait)
         limit = int(operation.number("MessageLimit") or 10)
         told = [subscription.waiting.popleft() for _ in range(min(limit, len(subscription.waiting)))]
-        if gone():  # who asked has hung up, and real cameras do not notice: what came is lost
+        if gone():  # the client has disconnected; real cameras do not notice it and the events are lost
             raise ConnectionResetError
-        return f"<t:PullMessagesResponse>{self._times(subscription.ends - time.monotonic())}{''.join(told)}</t:PullMessagesResponse>"
+        return (
+            f"<t:PullMessagesResponse>{self._times(subscription.ends - time.monotonic())}{''.join(told)}"
+            "</t:PullMessagesResponse>"
+        )
 
     def renew(self, operation: Node, number: int) -> str:
         life = _seconds(operation.text("TerminationTime")) or LIFE_SECONDS
@@ -118,7 +124,8 @@ class EventService:
         now: datetime = self.device.now()
         return (
             f'<w:CurrentTime xmlns:w="{_WSNT}">{now:%Y-%m-%dT%H:%M:%SZ}</w:CurrentTime>'
-            f'<w:TerminationTime xmlns:w="{_WSNT}">{now + timedelta(seconds=life):%Y-%m-%dT%H:%M:%SZ}</w:TerminationTime>'
+            f'<w:TerminationTime xmlns:w="{_WSNT}">{now + timedelta(seconds=life):%Y-%m-%dT%H:%M:%SZ}'
+            "</w:TerminationTime>"
         )
 
 
@@ -127,7 +134,7 @@ _WSA = "http://www.w3.org/2005/08/addressing"
 
 
 def _seconds(text: str | None) -> float | None:
-    """An xs:duration of hours, minutes and seconds."""
+    """Parse an xs:duration of hours, minutes and seconds; return None if it is another one."""
     found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", text or "")
     if not found or not any(found.groups()):
         return None

@@ -1,7 +1,8 @@
-"""The virtual camera's door: who may in, over ONVIF and RTSP alike, and when it is barred.
+"""Access control of a virtual camera, for ONVIF and RTSP alike, with account lockout.
 
-WS-UsernameToken with the window that real cameras keep, and HTTP Digest. One that locks out counts every wrong
-credential, wherever it was tried, and bars everybody after the fifth: the judge of a client's manners.
+It accepts WS-UsernameToken within the time window that real cameras use, and HTTP Digest. With the quirk 'locks_out' it
+counts every wrong credential, over either protocol, and locks all accounts after the fifth; tests use it to check that
+a client does not retry wrong passwords.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NONCE_USES = 3
 
 
 class AccessControl:
-    """Accounts of one camera: password and level (Administrator, Operator, User) by name; empty: nobody is asked."""
+    """Accounts of one camera: password and level (Administrator, Operator, User) by name; empty: no login needed."""
 
     def __init__(self, login: tuple[str, str] | None, quirks: frozenset[str] = frozenset()):
         self.users: dict[str, tuple[str, str]] = {login[0]: (login[1], "Administrator")} if login else {}
@@ -40,20 +41,20 @@ class AccessControl:
         return time.monotonic() < self._barred_until
 
     def challenge(self) -> str | None:
-        """WWW-Authenticate; None where Digest is not offered."""
+        """Return the WWW-Authenticate header; None if Digest is not offered."""
         if "wsse_only" in self._quirks:
             return None
         algorithm = "SHA-256" if "sha256" in self._quirks else "MD5"
         return f'Digest realm="virtual", nonce="{self._nonce}", algorithm={algorithm}, qop="auth"'
 
     def digest(self, given: str, method: str, nonce: str | None = None) -> bool:
-        """An Authorization header; `nonce` is the connection's own, where it has one."""
+        """Check an Authorization header; `nonce` is the connection's own, if it has one."""
         if nonce is None:
             nonce = self._nonce
             self._uses += "short_nonce" in self._quirks
             if self._uses > NONCE_USES:
                 self._nonce, self._uses = secrets.token_hex(16), 0
-                return False  # forgotten, and that is not counted as a wrong password
+                return False  # the nonce expired; this does not count as a wrong password
         return self._judged(any(check_digest(given, method, n, p, nonce) for n, (p, _) in self.users.items()))
 
     def basic(self, given: str) -> bool:
@@ -61,14 +62,14 @@ class AccessControl:
         return self._judged(any(hmac.compare_digest(given, w) for w in wanted))
 
     def token(self, envelope: str, now: datetime) -> bool:
-        """A WS-UsernameToken in an envelope."""
+        """Check the WS-UsernameToken in an envelope."""
         found = {
             k: re.search(rf"<(?:\w+:)?{k}\b[^>]*>([^<]*)<", envelope)
             for k in ("Username", "Password", "Nonce", "Created")
         }
         fields = {k: m.group(1) for k, m in found.items() if m}
         if len(fields) < 4 or "digest_only" in self._quirks:
-            return False  # nobody tried anything
+            return False  # no credential was sent, so it does not count as a wrong one
         return self._judged(self._token_is_good(fields, now))
 
     def level(self, name: str) -> str:
@@ -102,7 +103,7 @@ class AccessControl:
 
 
 def check_digest(given: str, method: str, user: str, password: str, nonce: str) -> bool:
-    """RFC 2069, 2617 and 7616: MD5 and SHA-256, with or without qop."""
+    """Check a Digest header of RFC 2069, 2617 or 7616: MD5 and SHA-256, with or without qop."""
     if not given.lower().startswith("digest "):
         return False
     fields = dict(re.findall(r'(\w+)="?([^",]*)"?', given[7:]))

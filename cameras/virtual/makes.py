@@ -1,4 +1,7 @@
-"""Virtual makes: every family of quirks is shown by at least one of them. The names are invented, the habits are not."""
+"""Virtual makes: at least one has each family of quirks.
+
+The names are invented, the behaviour is that of real cameras.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def _make(
 
 
 MAKES = (
-    _make("Tianmu", "TM-2M", firmware="5.7.1"),  # a decent one
+    _make("Tianmu", "TM-2M", firmware="5.7.1"),  # standard-conforming
     _make("Tianmu", "TM-PTZ", "digest_only", "sha256", firmware="5.7.3", dome=True),
     _make("Tianmu", "TM-2C", "locks_out", "set_resets_zone", "refuses_zone", firmware="4.0.8"),
     _make(

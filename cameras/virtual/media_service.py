@@ -1,4 +1,4 @@
-"""The virtual camera's media services, ver10 and ver20: profiles, addresses, encoder settings, texts in the picture."""
+"""Media services (ver10 and ver20) of a virtual camera: profiles, addresses, encoder settings, OSD texts, masks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cameras.onvif.soap import Node
 from cameras.virtual.device import Device, Encoder
 from cameras.virtual.device_service import OperationRefused, Operations, offered
 
-RATES = (256, 512, 1024, 2048, 4096)  # kilobits a second, where the camera rounds
+RATES = (256, 512, 1024, 2048, 4096)  # kilobits per second, for cameras that round
 GOPS = (25, 50, 100)
 
 
 class MediaService:
-    """`restart(token)` breaks the stream of a profile off, as some cameras do when it is configured."""
+    """`restart(token)` interrupts the stream of a profile, as some cameras do when its encoder is configured."""
 
     def __init__(self, device: Device, restart: Callable[[str], None]):
         self.device = device
         self._restart = restart
 
     def operations(self, namespace: str) -> Operations:
-        """Of media1 or media2."""
+        """Return the operations of media1 or media2."""
         new = namespace == MEDIA2
         if namespace not in offered(self.device):
             return {}
@@ -61,7 +61,8 @@ class MediaService:
         return (
             f'<t:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name>'
             f'<tt:VideoSourceConfiguration token="vs"><tt:Name>vs</tt:Name><tt:UseCount>2</tt:UseCount>'
-            f'<tt:SourceToken>source</tt:SourceToken><tt:Bounds x="0" y="0" width="{width}" height="{height}"/></tt:VideoSourceConfiguration>'
+            f'<tt:SourceToken>source</tt:SourceToken><tt:Bounds x="0" y="0" width="{width}" height="{height}"/>'
+            "</tt:VideoSourceConfiguration>"
             f"{encoder}{self._ptz1()}</t:Profiles>"
         )
 
@@ -75,12 +76,14 @@ class MediaService:
 
     def _encoder1(self, token: str, tag: str) -> str:
         e = self.device.encoders[token]
-        codec = e.codec if e.codec in ("H264", "JPEG") else "H264"  # ver10 has no word for H.265
+        codec = e.codec if e.codec in ("H264", "JPEG") else "H264"  # ver10 cannot express H.265
         return (
-            f'<{tag} token="ve-{token}"><tt:Name>{token}</tt:Name><tt:UseCount>1</tt:UseCount><tt:Encoding>{codec}</tt:Encoding>'
+            f'<{tag} token="ve-{token}"><tt:Name>{token}</tt:Name><tt:UseCount>1</tt:UseCount>'
+            f"<tt:Encoding>{codec}</tt:Encoding>"
             f"<tt:Resolution><tt:Width>{e.width}</tt:Width><tt:Height>{e.height}</tt:Height></tt:Resolution>"
             f"<tt:Quality>4</tt:Quality><tt:RateControl><tt:FrameRateLimit>{e.fps}</tt:FrameRateLimit>"
-            f"<tt:EncodingInterval>1</tt:EncodingInterval><tt:BitrateLimit>{e.bitrate}</tt:BitrateLimit></tt:RateControl>"
+            "<tt:EncodingInterval>1</tt:EncodingInterval>"
+            f"<tt:BitrateLimit>{e.bitrate}</tt:BitrateLimit></tt:RateControl>"
             f"<tt:H264><tt:GovLength>{e.gop}</tt:GovLength><tt:H264Profile>Main</tt:H264Profile></tt:H264>"
             "<tt:Multicast><tt:Address><tt:Type>IPv4</tt:Type><tt:IPv4Address>224.1.0.0</tt:IPv4Address></tt:Address>"
             "<tt:Port>0</tt:Port><tt:TTL>1</tt:TTL><tt:AutoStart>false</tt:AutoStart></tt:Multicast>"
@@ -107,8 +110,9 @@ class MediaService:
     def _encoder2(self, token: str, tag: str) -> str:
         e = self.device.encoders[token]
         return (
-            f'<{tag} token="ve-{token}" GovLength="{e.gop}" Profile="Main"><tt:Name>{token}</tt:Name><tt:UseCount>1</tt:UseCount>'
-            f"<tt:Encoding>{e.codec}</tt:Encoding><tt:Resolution><tt:Width>{e.width}</tt:Width><tt:Height>{e.height}</tt:Height></tt:Resolution>"
+            f'<{tag} token="ve-{token}" GovLength="{e.gop}" Profile="Main"><tt:Name>{token}</tt:Name>'
+            f"<tt:UseCount>1</tt:UseCount><tt:Encoding>{e.codec}</tt:Encoding>"
+            f"<tt:Resolution><tt:Width>{e.width}</tt:Width><tt:Height>{e.height}</tt:Height></tt:Resolution>"
             f'<tt:RateControl ConstantBitRate="false"><tt:FrameRateLimit>{e.fps}</tt:FrameRateLimit>'
             f"<tt:BitrateLimit>{e.bitrate}</tt:BitrateLimit></tt:RateControl><tt:Quality>4</tt:Quality></{tag}>"
         )
@@ -130,10 +134,17 @@ class MediaService:
             "<tt:H264ProfilesSupported>Main</tt:H264ProfilesSupported>"
         )
         if not new:
-            inner = f"<tt:QualityRange><tt:Min>1</tt:Min><tt:Max>6</tt:Max></tt:QualityRange><tt:H264>{sizes}{rates}</tt:H264>"
-            return f"<t:GetVideoEncoderConfigurationOptionsResponse><t:Options>{inner}</t:Options></t:GetVideoEncoderConfigurationOptionsResponse>"
+            inner = (
+                "<tt:QualityRange><tt:Min>1</tt:Min><tt:Max>6</tt:Max></tt:QualityRange>"
+                f"<tt:H264>{sizes}{rates}</tt:H264>"
+            )
+            return (
+                f"<t:GetVideoEncoderConfigurationOptionsResponse><t:Options>{inner}</t:Options>"
+                "</t:GetVideoEncoderConfigurationOptionsResponse>"
+            )
         inner = "".join(
-            f'<t:Options GovLengthRange="1 200" FrameRatesSupported="5 10 15 20 25" ProfilesSupported="Main"><tt:Encoding>{codec}</tt:Encoding>'
+            '<t:Options GovLengthRange="1 200" FrameRatesSupported="5 10 15 20 25" ProfilesSupported="Main">'
+            f"<tt:Encoding>{codec}</tt:Encoding>"
             f"<tt:QualityRange><tt:Min>1</tt:Min><tt:Max>6</tt:Max></tt:QualityRange>{sizes}"
             "<tt:BitrateRange><tt:Min>64</tt:Min><tt:Max>8192</tt:Max></tt:BitrateRange></t:Options>"
             for codec in ("H264", "H265")
@@ -174,7 +185,8 @@ class MediaService:
             if new:
                 return f"<t:{operation}Response><t:Uri>{uri}</t:Uri></t:{operation}Response>"
             return (
-                f"<t:{operation}Response><t:MediaUri><tt:Uri>{uri}</tt:Uri><tt:InvalidAfterConnect>false</tt:InvalidAfterConnect>"
+                f"<t:{operation}Response><t:MediaUri><tt:Uri>{uri}</tt:Uri>"
+                "<tt:InvalidAfterConnect>false</tt:InvalidAfterConnect>"
                 "<tt:InvalidAfterReboot>false</tt:InvalidAfterReboot><tt:Timeout>PT0S</tt:Timeout></t:MediaUri>"
                 f"</t:{operation}Response>"
             )
@@ -214,7 +226,7 @@ class MediaService:
         points = [
             (float(p.attribute("x") or 0), float(p.attribute("y") or 0)) for p in operation.all("Mask/Polygon/Point")
         ]
-        if "rounds" in self.device.quirks:  # to the rectangle around it, as cheap encoders do
+        if "rounds" in self.device.quirks:  # to the bounding rectangle, as cheap encoders do
             xs, ys = [x for x, _ in points], [y for _, y in points]
             points = [(min(xs), min(ys)), (max(xs), min(ys)), (max(xs), max(ys)), (min(xs), max(ys))]
         token = f"mask-{1 + max((int(t.removeprefix('mask-')) for t in self.device.masks), default=0)}"
@@ -228,7 +240,8 @@ class MediaService:
 
     def _osds(self, _: Node) -> str:
         inner = "".join(
-            f"<t:OSDs token={quoteattr(token)}><tt:VideoSourceConfigurationToken>vs</tt:VideoSourceConfigurationToken><tt:Type>Text</tt:Type>"
+            f"<t:OSDs token={quoteattr(token)}>"
+            "<tt:VideoSourceConfigurationToken>vs</tt:VideoSourceConfigurationToken><tt:Type>Text</tt:Type>"
             "<tt:Position><tt:Type>UpperLeft</tt:Type></tt:Position><tt:TextString>"
             + (
                 "<tt:Type>DateAndTime</tt:Type>"

@@ -1,6 +1,6 @@
-"""Virtual cameras with one oddity each, as real cameras have them: in their packets, their clocks, their RTSP dialogue.
+"""Virtual cameras that each have one fault of real cameras: in their RTP packets, their clocks, or their RTSP dialogue.
 
-An `OddMount` is played by an `OddPlayer`; it remembers when each picture was sent.
+An `OddPlayer` plays an `OddMount` and records in it when each picture was sent.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ CLOCKS = (
 )
 DIALOGUES = ("options_refused", "spaced_transport")
 ODDITIES = (*PACKETS, *CLOCKS, *DIALOGUES)
-SPEED = {"slow_clock": 0.84, "fast_clock": 1.2}  # pictures made a second, by those that the timestamps say
+SPEED = {"slow_clock": 0.84, "fast_clock": 1.2}  # actual frame rate divided by the frame rate of the timestamps
 
 
 @dataclass(slots=True)
 class OddMount(Mount):
-    oddity: str = ""  # one of ODDITIES; empty: an ordinary camera
-    sent: list[float] = field(default_factory=list)  # time of each picture, seconds since 1970
+    oddity: str = ""  # one of ODDITIES; empty: no fault
+    sent: list[float] = field(default_factory=list)  # when each picture was sent, seconds since 1970
 
 
 class OddPlayer(Player):
-    _extra = 0  # packets that were put in: sequence numbers are ahead by so many
+    _extra = 0  # packets inserted so far: added to all later sequence numbers
     _played_since = 0.0
-    _first = 0  # picture that was sent first
+    _first = 0  # index of the first picture sent
 
     @property
     def _oddity(self) -> str:
@@ -108,7 +108,7 @@ class OddPlayer(Player):
 
     def _report(self, mount: Mount, clip: LoopClip, now: float) -> None:
         if self._oddity == "lying_reports":
-            self._ts_shift += CLOCK_RATE // 3  # of the report alone: it is taken back below
+            self._ts_shift += CLOCK_RATE // 3  # for this report only: restored below
             super()._report(mount, clip, now)
             self._ts_shift -= CLOCK_RATE // 3
         elif self._oddity not in CLOCKS:

@@ -1,7 +1,6 @@
-"""The HTTP side of a virtual camera: its ONVIF services behind one door, with the manners of its make.
+"""HTTP server of a virtual camera: all its ONVIF services, with the quirks of its make.
 
-A small control address, /virtual/faults, switches faults while the camera runs, and /virtual/event makes something
-happen in front of it.
+A control interface, /virtual/faults, switches faults while the camera runs; /virtual/event triggers an event.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ MAX_REQUEST = 100_000
 
 
 class OnvifService:
-    """One device. `restart(token)` breaks a stream of it off."""
+    """One device. `restart(token)` interrupts one of its streams."""
 
     def __init__(self, device: Device, restart: Callable[[str], None] = lambda _: None):
         self.device = device
@@ -38,10 +37,11 @@ class OnvifService:
         self.events = EventService(device)
         self.ptz = PtzService(device)
         self._in_flight = 0
-        self._transports: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()  # requests of each connection
+        # number of requests per connection
+        self._transports: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()
         self.calls = 0
         media = MediaService(device, restart)
-        # By path: some operations of media1 and media2 have one name.
+        # By service path, because media1 and media2 share operation names.
         self._media = {MEDIA: media.operations(MEDIA), MEDIA2: media.operations(MEDIA2)}
         self._operations = self.clock.operations()
         if device.dome:
@@ -61,7 +61,7 @@ class OnvifService:
         return app
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Any request to this camera's address."""
+        """Handle any request to this camera's address."""
         if request.path.startswith("/onvif/") and request.method == "POST":
             return await self._soap(request)
         if request.path == "/snapshot.jpg":
@@ -184,7 +184,7 @@ class OnvifService:
         return {"WWW-Authenticate": challenge} if challenge else {}
 
     def _refusal(self) -> web.Response:
-        """The answer offers Digest; a WS-UsernameToken in the body is accepted as well."""
+        """Refuse a request; the 401 offers Digest, and a WS-UsernameToken in the body is accepted as well."""
         if "refuses_in_200" in self.device.quirks:
             return self._fault("ter:NotAuthorized", 200)
         if "refuses_in_400" in self.device.quirks or self.device.guard.challenge() is None:
@@ -194,7 +194,8 @@ class OnvifService:
     def _reply(self, body: str, namespace: str) -> web.Response:
         return self._spoken(
             '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
-            f'<s:Body xmlns:t="{namespace}" xmlns:tt="{SCHEMA}" xmlns:tns1="http://www.onvif.org/ver10/topics">{body}</s:Body></s:Envelope>'
+            f'<s:Body xmlns:t="{namespace}" xmlns:tt="{SCHEMA}" xmlns:tns1="http://www.onvif.org/ver10/topics">'
+            f"{body}</s:Body></s:Envelope>"
         )
 
     def _spoken(self, text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

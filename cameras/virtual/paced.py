@@ -1,7 +1,7 @@
-"""Virtual cameras that never send faster than their client reads.
+"""Virtual cameras that send only as fast as their client reads.
 
-What a recorder has been given is then known at every instant, however busy the machine is: the pictures sent, less those
-that still lie in the kernel's buffers. A test that kills a recorder needs no clock to say what it lost.
+The data that a recorder has received is then known at any time, however busy the machine is: the pictures sent, minus
+those still in the kernel's buffers. A test that kills a recorder can compute the lost pictures without a clock.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
 
-UNREAD_PICTURES = 2  # more than these in the kernel's buffers, and the camera waits
-_LATER = 1e-6  # seconds by which a picture is due
+UNREAD_PICTURES = 2  # with this many pictures in the kernel's buffers, the camera waits
+_LATER = 1e-6  # seconds added so that rounding does not make a picture early
 
 
 class PacedServer(RtspServer):
-    """`start` and `stop` as the other; `unread` and `frozen` tell what nobody has read."""
+    """RTSP server that waits for its clients; `unread` returns the number of pictures that were not read yet."""
 
     async def _tick_for_ever(self) -> None:
         while True:
@@ -29,7 +29,7 @@ class PacedServer(RtspServer):
             await asyncio.sleep(min(pictures, default=0.1))
 
     async def unread(self, mount: Mount) -> int:
-        """Pictures of the mount that lie, wholly or in part, in the kernel's buffers."""
+        """Return how many pictures of the mount are, completely or partly, in the kernel's buffers."""
         waiting = await asyncio.to_thread(_queues)
         return sum(self._unread(p, waiting) for p in self.players if p.shows(mount))
 
@@ -45,7 +45,7 @@ class PacedServer(RtspServer):
 
 
 def _queues() -> dict[tuple[str, str], int]:
-    """(local, remote) address → bytes not yet sent or not yet read, of every TCP connection (proc(5)). Blocking."""
+    """Return bytes not yet sent or read of every TCP connection by (local, remote) address (proc(5)). Blocking."""
     found = {}
     for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -55,6 +55,6 @@ def _queues() -> dict[tuple[str, str], int]:
 
 
 def _hexed(address: Sequence[object]) -> str:
-    """An IPv4 address as /proc/net/tcp writes it."""
+    """Return an IPv4 address and port as /proc/net/tcp writes them."""
     host, port = str(address[0]), int(str(address[1]))
     return "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"

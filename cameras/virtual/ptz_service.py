@@ -1,4 +1,4 @@
-"""The virtual dome: it turns with the speed it was told until it is stopped, and knows presets and its home."""
+"""PTZ service of a virtual dome: continuous moves, presets and a home position."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PtzService:
         return {name: (PTZ, method) for name, method in methods.items()}
 
     def position(self) -> tuple[float, float, float]:
-        """Pan and tilt in degrees and the zoom factor now."""
+        """Return the current pan and tilt in degrees and the zoom factor."""
         p, now = self.device.ptz, time.monotonic()
         if p.moved_at:
             spent = max(0.0, min(now, p.stops_at) - p.moved_at)
@@ -58,13 +58,15 @@ class PtzService:
     def _nodes(self, _: Node) -> str:
         return (
             '<t:GetNodesResponse><t:PTZNode token="node"><tt:Name>node</tt:Name><tt:SupportedPTZSpaces/>'
-            "<tt:MaximumNumberOfPresets>16</tt:MaximumNumberOfPresets><tt:HomeSupported>true</tt:HomeSupported></t:PTZNode></t:GetNodesResponse>"
+            "<tt:MaximumNumberOfPresets>16</tt:MaximumNumberOfPresets><tt:HomeSupported>true</tt:HomeSupported>"
+            "</t:PTZNode></t:GetNodesResponse>"
         )
 
     def _configurations(self, _: Node) -> str:
         return (
-            '<t:GetConfigurationsResponse><t:PTZConfiguration token="ptz"><tt:Name>ptz</tt:Name><tt:UseCount>2</tt:UseCount>'
-            "<tt:NodeToken>node</tt:NodeToken></t:PTZConfiguration></t:GetConfigurationsResponse>"
+            '<t:GetConfigurationsResponse><t:PTZConfiguration token="ptz"><tt:Name>ptz</tt:Name>'
+            "<tt:UseCount>2</tt:UseCount><tt:NodeToken>node</tt:NodeToken></t:PTZConfiguration>"
+            "</t:GetConfigurationsResponse>"
         )
 
     def _status(self, _: Node) -> str:
@@ -72,8 +74,10 @@ class PtzService:
         state = "MOVING" if self.moving else "IDLE"
         return (
             f'<t:GetStatusResponse><t:PTZStatus><tt:Position><tt:PanTilt x="{pan / 180:.4f}" y="{tilt / 90:.4f}"/>'
-            f'<tt:Zoom x="{(zoom - 1) / (MAX_ZOOM - 1):.4f}"/></tt:Position><tt:MoveStatus><tt:PanTilt>{state}</tt:PanTilt>'
-            f"<tt:Zoom>{state}</tt:Zoom></tt:MoveStatus><tt:UtcTime>{self.device.now():%Y-%m-%dT%H:%M:%SZ}</tt:UtcTime></t:PTZStatus></t:GetStatusResponse>"
+            f'<tt:Zoom x="{(zoom - 1) / (MAX_ZOOM - 1):.4f}"/></tt:Position>'
+            f"<tt:MoveStatus><tt:PanTilt>{state}</tt:PanTilt>"
+            f"<tt:Zoom>{state}</tt:Zoom></tt:MoveStatus><tt:UtcTime>{self.device.now():%Y-%m-%dT%H:%M:%SZ}</tt:UtcTime>"
+            "</t:PTZStatus></t:GetStatusResponse>"
         )
 
     def _move(self, operation: Node) -> str:

@@ -1,7 +1,7 @@
-"""The virtual cameras' RTSP server: TCP-interleaved, Basic and Digest, sender reports, switchable faults.
+"""RTSP server of the virtual cameras: TCP-interleaved, Basic and Digest, sender reports, switchable faults.
 
-One ticker serves every player: at each tick a player whose next pictures are due gets them as one
-slice of its clip's prepared packets.
+One timer task serves every player: at each tick, a player whose next pictures are due sends them as one slice of its
+clip's prepared packets.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ SENDER_REPORT_SECONDS = 5.0
 MAX_BUFFERED = 4_000_000
 VARIANTS = ("black", "frozen", "blurred", "moved")
 FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent", "no_card")
-REPLAY = "/replay"  # in front of a mount's path: what the card recorded of it
+REPLAY = "/replay"  # prefix of a mount's path: its recording on the card
 
 
 @dataclass(slots=True)
 class Mount:
-    """One stream of a virtual camera: its healthy clip, faulty variants of it, and what is wrong now."""
+    """One stream of a virtual camera: its healthy clip, faulty variants of it, and its current faults."""
 
     path: str
-    clips: dict[str, LoopClip]  # 'healthy' and, where prepared, the variants
-    phase: float = 0.0  # seconds into the loop at the server's start
+    clips: dict[str, LoopClip]  # 'healthy' and the prepared variants
+    phase: float = 0.0  # seconds into the loop when the server starts
     login: tuple[str, str] | None = None
     basic: bool = False
-    host: str = ""  # the camera's own address, where many share a server
+    host: str = ""  # the camera's own address, if several share a server
     faults: set[str] = field(default_factory=set)
-    loss: float = 0.05  # share of packets lost under 'packet_loss'
-    guard: AccessControl | None = None  # of the camera, shared by its streams and services
-    clock_error: float = 3600.0  # seconds under 'clock_wrong'
+    loss: float = 0.05  # fraction of packets lost with 'packet_loss'
+    guard: AccessControl | None = None  # shared by the camera's streams and services
+    clock_error: float = 3600.0  # seconds, with 'clock_wrong'
     sent_pictures: int = 0
 
     @property
     def clock_offset(self) -> float:
-        """Camera's clock minus the true time, seconds."""
+        """The camera's clock minus the true time, seconds."""
         return self.clock_error if "clock_wrong" in self.faults else 0.0
 
     def clip(self) -> LoopClip:
@@ -74,7 +74,7 @@ class Player(asyncio.Protocol):
         self.playing = False
         self._from_card = False
         self._replaying: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()  # the receiver keeps up
+        self._room = asyncio.Event()  # set while the send buffer has space
         self._room.set()
         self.transport: asyncio.Transport | None = None
 
@@ -102,7 +102,7 @@ class Player(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while self._buffer:
-            if self._buffer[0] == 0x24:  # a receiver report
+            if self._buffer[0] == 0x24:  # an interleaved packet from the client: an RTCP receiver report
                 if len(self._buffer) < 4 or len(self._buffer) < 4 + int.from_bytes(self._buffer[2:4], "big"):
                     return
                 del self._buffer[: 4 + int.from_bytes(self._buffer[2:4], "big")]
@@ -215,7 +215,7 @@ class Player(asyncio.Protocol):
         live = self._server.elapsed() + mount.phase
         index = int(live * clip.fps)
         number, frame = divmod(index, clip.frames)
-        # A real camera begins with a keyframe when somebody connects.
+        # A real camera starts with a keyframe when a client connects.
         self._next = number * clip.frames + max(k for k in clip.keyframes if k <= frame)
         self._base = time.monotonic() - self._next / clip.fps
         self._report_due = 0.0
@@ -225,13 +225,13 @@ class Player(asyncio.Protocol):
         return self._mount is mount
 
     def end(self) -> None:
-        """Send what is queued, then close."""
+        """Send the queued data, then close."""
         self.playing = False
         if self.transport is not None:
             self.transport.close()
 
     def jump(self, ticks: int) -> None:
-        """From now on timestamps are off by so many 1/90,000 s, as after a camera's clock was set."""
+        """Shift all later timestamps by `ticks` (1/90,000 s), as if the camera's clock had been set."""
         self._ts_shift = (self._ts_shift + ticks) & 0xFFFFFFFF
 
     @property
@@ -239,11 +239,11 @@ class Player(asyncio.Protocol):
         return 1 / self._clip.fps if self._clip is not None else 1.0
 
     def send_next(self, later: float) -> None:
-        """Send one picture, whatever the time is."""
+        """Send one picture, independent of the time."""
         self.tick(self._base + self._next * self.seconds_a_picture + later)
 
     def pictures_in(self, size: int) -> int:
-        """How many of the pictures sent last lie, wholly or in part, in their last `size` bytes."""
+        """Return how many of the last pictures are, completely or partly, in their last `size` bytes."""
         assert self._clip is not None
         count = 0
         while size > 0 and count < self._next:
@@ -260,7 +260,7 @@ class Player(asyncio.Protocol):
         if mount.clip() is not clip:
             clip = self._change_clip(mount, clip)
         due = int((now - self._base) * clip.fps) + 1
-        if due - self._next > 10 * clip.fps:  # after a stall: go on with the present, as a camera does
+        if due - self._next > 10 * clip.fps:  # after a stall, continue with the current picture, as a camera does
             self._next = due - due % clip.frames
         if self.transport.get_write_buffer_size() > MAX_BUFFERED:
             self._next = due  # a client that does not read loses pictures
@@ -291,7 +291,7 @@ class Player(asyncio.Protocol):
         return bool(mount.faults & {"stalled", "silent"})
 
     def _change_clip(self, mount: Mount, old: LoopClip) -> LoopClip:
-        """Go over to a variant at its first keyframe, sequence numbers and timestamps running on."""
+        """Switch to a variant at its first keyframe; sequence numbers and timestamps continue."""
         new = mount.clip()
         seq = old.sequence(self._next) + self._seq_shift
         ts = old.timestamp(self._next) + self._ts_shift
@@ -326,7 +326,7 @@ class Player(asyncio.Protocol):
 
 
 class RtspServer:
-    """Serves mounts on one address. `ticker` must run while it does; `player` answers each connection."""
+    """Serves mounts on one address; a `player` object answers each connection."""
 
     def __init__(self, mounts: list[Mount], player: type[Player] = Player):
         self._player = player
@@ -343,15 +343,15 @@ class RtspServer:
 
     def mount(self, path: str) -> Mount | None:
         path = path.rstrip("/")
-        return self._mounts.get(path) or self._mounts.get(path.rsplit("/", 1)[0])  # SETUP asks for …/trackID=0
+        return self._mounts.get(path) or self._mounts.get(path.rsplit("/", 1)[0])  # SETUP requests …/trackID=0
 
     def cut(self, mount: Mount) -> None:
-        """The camera goes: what it has sent still arrives, nobody can connect."""
+        """Take the camera down: data already sent still arrives, and clients cannot connect."""
         mount.faults.add("dead")
         self.interrupt(mount)
 
     def interrupt(self, mount: Mount) -> None:
-        """The camera breaks a stream off; who comes again is served."""
+        """Close all connections to a stream; clients may reconnect."""
         for player in list(self.players):
             if player.shows(mount):
                 player.end()
@@ -360,7 +360,7 @@ class RtspServer:
         return time.monotonic() - self._started
 
     async def start(self, host: str | list[str], port: int) -> int:
-        """Listen; returns the port (0 asks for a free one)."""
+        """Listen; return the port (0 requests a free one)."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: self._player(self), host, port, backlog=1024)
         self._ticker = spawn(self._tick_for_ever(), "virtual cameras")
@@ -375,7 +375,7 @@ class RtspServer:
         for player in list(self.players):
             if player.transport:
                 player.transport.abort()
-        await asyncio.sleep(0)  # the transports close in the loop's next turn
+        await asyncio.sleep(0)  # transports close in the next iteration of the event loop
 
     async def _tick_for_ever(self) -> None:
         due = time.monotonic()
@@ -389,7 +389,7 @@ class RtspServer:
 
 
 def describe(clip: LoopClip) -> str:
-    """SDP of a clip; parameter sets as in RFC 6184 section 8.1 and RFC 7798 section 7.1."""
+    """Return the SDP of a clip; parameter sets as in RFC 6184, 8.1, and RFC 7798, 7.1."""
     sets = [base64.b64encode(n).decode() for n in clip.parameter_sets]
     if clip.codec == "h264":
         profile = clip.parameter_sets[0][1:4].hex()

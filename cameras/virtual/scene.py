@@ -1,7 +1,7 @@
-"""Generated street scenes: houses, a road, people in coloured jackets who walk, an electric bicycle.
+"""Synthetic street scenes: houses, a road, and walking people in coloured jackets.
 
-Everything moves on periods that divide the loop, so that a clip repeats without a jump. The same
-seed gives the same street.
+All movements have periods that divide the loop, so that a clip repeats without a jump. The same seed gives the same
+street.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ SKIN = (150, 180, 215)
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """A person who crosses the picture once a loop. Sizes are fractions of the picture's height."""
+    """A person who crosses the picture once per loop. Sizes are fractions of the picture's height."""
 
     jacket: str
     trousers: str
     height: float
-    ground: float  # where the feet are, 0 top … 1 bottom
-    phase: float  # part of the loop at which the person enters
+    ground: float  # position of the feet, 0 top … 1 bottom
+    phase: float  # fraction of the loop at which the person enters
     leftwards: bool
 
 
 class Street:
-    """One camera's view."""
+    """The view of one camera."""
 
     def __init__(self, seed: int, size: tuple[int, int] = (1280, 720), walkers: list[Walker] | None = None):
         self.width, self.height = size
@@ -88,7 +88,7 @@ class Street:
             yield self.frame(i / count, i)
 
     def frame(self, t: float, number: int) -> Frame:
-        """The picture at `t` (0 … 1 of the loop)."""
+        """Return the picture at `t` (0 … 1 of the loop)."""
         picture = self._background.copy()
         for walker in sorted(self.walkers, key=lambda p: p.ground):
             self._draw_walker(picture, walker, (t - walker.phase) % 1.0)

@@ -1,4 +1,4 @@
-"""A town of virtual cameras in one process, each with its own loopback address, or many on one port."""
+"""A town of virtual cameras in one process, each with its own loopback address."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ class CameraPlan:
     name: str
     host: str
     seed: int
-    variants: tuple[str, ...] = ()  # faulty pictures to prepare besides the healthy one
+    variants: tuple[str, ...] = ()  # faulty variants to prepare besides the healthy one
     codec: str = "h264"
     footage: Path | None = None
     dome: bool = False
 
 
 def build_clips(plan: CameraPlan) -> dict[str, dict[str, LoopClip]]:
-    """Clips by profile ('main', 'sub') and variant."""
+    """Encode the clips of a camera by profile ('main', 'sub') and variant."""
     pictures = _pictures(plan)
     small = [np.asarray(cv2.resize(p, SUB, interpolation=cv2.INTER_AREA), np.uint8) for p in pictures]
     result: dict[str, dict[str, LoopClip]] = {}
     for profile, frames, codec in (("main", pictures, plan.codec), ("sub", small, "h264")):
         result[profile] = {"healthy": _encode(frames, codec)}
         for variant in plan.variants:
-            # A faulty sensor gives a dull picture: a short loop shows it as well as a long one.
+            # Faulty pictures hardly change, so a short loop is enough.
             short = frames[: int(FPS * 4)]
-            # A frozen camera repeats one GOP to the letter (an encoder that hangs); one whose sensor alone
-            # stands still is coded a little differently each time and cannot be told in a minute.
+            # A frozen camera repeats one GOP bit by bit (an encoder that hangs). If only the sensor hangs, each picture
+            # is encoded slightly differently, which cannot be detected within a minute.
             faulty = [short[0]] * GOP if variant == "frozen" else [VARIANT_OF[variant](f) for f in short]
             result[profile][variant] = _encode(faulty, codec)
     return result

@@ -1,4 +1,4 @@
-"""The way of an alert: new → dispatched → acked → answered; or new → rejected. Every step an audit row."""
+"""The states of an alert: new → dispatched → acked → answered, or new → rejected. Each step writes an audit row."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from core.errors import ConflictError, NotFoundError, UsageError
 ANSWERS = ("caught", "not_seen", "false_alarm")
 
 
-RUNNING = ("new", "dispatched", "acked")  # somebody has still to act on it
+RUNNING = ("new", "dispatched", "acked")  # somebody still has to act on it
 SENT = ("dispatched", "acked", "answered")  # the states in which patrol officers see an alert
 
 
 async def get(
     session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None
 ) -> Alert:
-    """An alert within a scope, in one of some states (None: in any). Raises NotFoundError, also where it lies outside."""
+    """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
     query = select(Alert).where(Alert.id == number, within(Alert.village, villages))
     if states is not None:
         query = query.where(Alert.state.in_(states))
@@ -36,7 +36,7 @@ async def get(
 
 
 async def case_of(session: AsyncSession, alert: Alert) -> str:
-    """Number of the case for which its subject is looked for."""
+    """Return the number of the case that the alert's subject belongs to."""
     query = select(Case.number).join(WatchSubject, WatchSubject.case == Case.id).where(WatchSubject.id == alert.subject)
     return (await session.scalars(query)).one()
 
@@ -48,7 +48,10 @@ async def recent(
     before: int | None = None,
     limit: int = 50,
 ) -> list[tuple[Alert, WatchSubject]]:
-    """Alerts with their subjects, newest first, within a scope; `before` is the id that ended the last page."""
+    """Return alerts with their subjects, newest first, within a scope.
+
+    `before`: the last id of the previous page.
+    """
     query = (
         select(Alert, WatchSubject)
         .join(WatchSubject, WatchSubject.id == Alert.subject)
@@ -64,7 +67,7 @@ async def recent(
 
 
 async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
-    """A video officer looked: send it out, or reject it."""
+    """Dispatch an alert, or reject it, after a video officer has viewed it. Raises ConflictError."""
     if yes:
         await dispatch(session, now, actor, alert)
         return
@@ -76,6 +79,7 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
 
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
+    """Let an officer take a dispatched alert. Raises ConflictError."""
     if alert.state != "dispatched":
         raise ConflictError(
             f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out"
@@ -86,6 +90,7 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
 
 
 async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
+    """Record the result of an alert, given by the officer who took it. Raises UsageError, ConflictError."""
     if result not in ANSWERS:
         raise UsageError(f"an answer is one of: {', '.join(ANSWERS)}")
     if alert.state != "acked" or alert.acked_by != actor:

@@ -1,4 +1,4 @@
-"""Cases end, and footage is held for them: only a person who sees the case and the camera ties one to the other."""
+"""Closes cases, and holds footage for them: only a person who sees both the case and the camera may link them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nvr.tables import Hold
 
 
 async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
-    """A case in an account's villages. Raises NotFoundError, also where it is not."""
+    """Return a case within an account's villages. Raises NotFoundError, also for one outside them."""
     row = await session.scalar(select(Case).where(Case.id == number, within(Case.village, scope)))
     if row is None:
         raise NotFoundError("there is no such case")
@@ -28,8 +28,10 @@ async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
 async def close(
     session: AsyncSession, at: datetime, actor: str, number: int, reason: str, scope: Villages = None
 ) -> Case:
-    """Close a case; its holds end soon, and are told. Raises NotFoundError, ConflictError where it is closed already, or while
-    somebody is looked for because of it."""
+    """Close a case; its holds get an earlier end, which an event announces.
+
+    Raises NotFoundError, and ConflictError if the case is closed already or still has subjects on the watch list.
+    """
     row = await case_of(session, number, scope)
     if row.closed_at is not None:
         raise ConflictError("this case is closed already")
@@ -58,9 +60,9 @@ async def hold(
     case: int | None = None,
     scope: Villages = None,
 ) -> int:
-    """Hold footage of a camera in the scope, for a case or for another reason; returns the hold's number.
+    """Hold footage of a camera within the scope, for a case or for another reason; return the hold's number.
 
-    Raises NotFoundError, UsageError, ConflictError for a case that is closed or of another village.
+    Raises NotFoundError, UsageError, and ConflictError for a case that is closed or of another village.
     """
     row = await session.scalar(select(Camera).where(Camera.id == camera, within(Camera.village, scope)))
     if row is None:
@@ -85,7 +87,7 @@ async def hold(
 
 
 async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
-    """A hold on a camera in the scope. Raises NotFoundError, also where it is not."""
+    """Return a hold on a camera within the scope. Raises NotFoundError, also for one outside it."""
     query = select(Hold).join(Camera, Camera.id == Hold.camera).where(Hold.id == number, within(Camera.village, scope))
     row: Hold | None = await session.scalar(query)
     if row is None:
@@ -94,5 +96,5 @@ async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
 
 
 async def named(session: AsyncSession, cases: set[int], scope: Villages) -> dict[int, Case]:
-    """Of these cases those that an account sees."""
+    """Return the cases of this set that an account sees, by number."""
     return {c.id: c for c in await session.scalars(select(Case).where(Case.id.in_(cases), within(Case.village, scope)))}

@@ -1,8 +1,8 @@
-"""A subject is looked for among what was seen before it was approved: whoever is still there, and, on request, the last hours.
+"""Looks for a subject among older sightings: those shortly before its approval, and on request those of the last hours.
 
-Requests wait in the database for the matcher, also while it does not run. Batch by batch, a few in each pass, so that what is new
-never waits for it. Where it is stands in memory: after a restart it begins anew, and the quiet time after an alert keeps that
-from becoming a second one.
+Requests wait in the database for the matcher, also while it does not run. The search runs in batches, a few per pass,
+so that new sightings never wait for it. Its position is kept in memory only: after a restart it starts again, and the
+quiet time after an alert prevents a second alert.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from search import vocabulary
 from search.query.find import Query, find
 from search.store import Sighting, SightingStore
 
-IN_PROGRESS = timedelta(minutes=10)  # what was seen within may still be there
-BEFORE_APPROVAL = timedelta(hours=1)  # looked through at each approval: a track that goes on began before it
+IN_PROGRESS = timedelta(minutes=10)  # an object seen within this time may still be there
+BEFORE_APPROVAL = timedelta(hours=1)  # searched at each approval, because a track that is still running began before it
 BATCH = 500
 BATCHES_A_PASS = 4
 
@@ -32,7 +32,10 @@ Looker = Callable[[WatchSubject, Sequence[Sighting]], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """What is looked through now: [back_to, end_us), newest first; `before`: the oldest sighting that was looked at."""
+    """The range that is searched now: [back_to, end_us), newest first.
+
+    `before`: id of the oldest sighting that was examined; None: none yet.
+    """
 
     back_to: datetime
     end_us: int
@@ -40,17 +43,20 @@ class _Window:
 
 
 class LookBack:
+    """Runs the waiting look-backs, one subject per pass."""
+
     def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Looker):
-        """`look` matches sightings with one subject and raises what fits; it returns the number of alerts."""
+        """`look` matches sightings with one subject, raises alerts for the matches, and returns their number."""
         self._database, self._clock, self._days, self._look = database, clock, days, look
-        self._turns, self._turn = (
-            0,
-            dict[int, int](),
-        )  # passes so far; subject → the one in which it was last looked for
+        # Number of passes so far; and for each subject the pass in which it was last searched for.
+        self._turns, self._turn = 0, dict[int, int]()
         self._at: dict[int, _Window] = {}  # by subject
 
     async def run_once(self) -> int:
-        """The next batches of one subject; returns the number of alerts. Who is looked for anew comes first, then all in turn."""
+        """Search the next batches of one subject; return the number of alerts.
+
+        A new subject comes first, then all in turn.
+        """
         now = self._clock.now()
         async with self._database.reading() as session:
             waiting = list(await session.scalars(_waiting(now).order_by(WatchSubject.id)))
@@ -87,7 +93,7 @@ class LookBack:
         return raised
 
     async def _done(self, number: int, back_to: datetime) -> datetime | None:
-        """Strike the subject off; how far back it was asked for meanwhile where that is further."""
+        """End the look-back of a subject; if a longer one was requested meanwhile, return its start instead."""
         async with self._database.session() as session:
             row = await session.get(WatchSubject, number)
             if row is None or row.look_back_to is None:

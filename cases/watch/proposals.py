@@ -1,6 +1,7 @@
-"""Cases and watch lists: who proposes, who approves, what matches.
+"""Cases and the watch list: proposals, approval by a second person, and matching of sightings.
 
-The matcher takes each sighting from the list that the indexer writes with it, so that none is missed and none alerts twice.
+The matcher takes each sighting from the list that the indexer writes with it, so that it misses none and none raises
+two alerts.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from search.store.vectors import Floats
 log = logging.getLogger(__name__)
 
 LONGEST = timedelta(days=30)
-QUIET_US = 600 * 1_000_000  # one alert a subject and camera in this time
+QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectExample:
-    """How a subject looks: a pack's vector as 256 signed bytes, and the least cosine to it."""
+    """An example picture of a subject: a pack's vector as 256 signed bytes, and the minimum cosine to it."""
 
     vector: bytes
     embedder: str
@@ -55,10 +56,11 @@ async def open_case(
     village: str | None = None,
     scope: Villages = None,
 ) -> Case:
-    """Open a case of a village (None: of the whole town). `scope`: the villages that the actor sees, None: all.
+    """Open a case of a village (None: of the whole town).
 
-    A number may be given once in each village, so that nobody learns of another village's cases. Raises UsageError where the
-    village is to be named, NotFoundError, ConflictError.
+    `scope`: the villages that the actor sees, None: all. A number must be unique within its village only, so that
+    nobody learns of another village's cases. Raises UsageError if the village must be named, NotFoundError,
+    ConflictError.
     """
     village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
     if village is None and scope is not None:
@@ -91,10 +93,11 @@ async def propose(
     example: SubjectExample | None = None,
     scope: Villages = None,
 ) -> WatchSubject:
-    """Propose a subject; it matches nothing until a second person approves it. `example`: how it looks, beside the words.
-    `scope`: the villages that the actor sees, None: all.
+    """Propose a subject; it matches nothing until a second person approves it.
 
-    Raises UsageError for a subject that would be everybody, NotFoundError for a case or a village outside the scope.
+    `example`: what it looks like, beside class and colours. `scope`: the villages that the actor sees, None: all.
+    Raises UsageError for a subject that would match everybody, NotFoundError for a case or a village outside the scope,
+    and ConflictError for a closed case.
     """
     vocabulary.classes([cls])
     for colour in (upper, lower):
@@ -133,8 +136,11 @@ async def approve(
     auto_dispatch: bool = False,
     scope: Villages = None,
 ) -> WatchSubject:
-    """Decide on a proposal. `scope`: the villages that the actor sees, None: all. Raises ForbiddenError where the proposer is
-    the one who decides, or the subject goes beyond the scope."""
+    """Approve or refuse a proposal.
+
+    `scope`: the villages that the actor sees, None: all. Raises ForbiddenError if the actor proposed it or the subject
+    covers villages beyond the scope, and ConflictError if it is decided already or has expired.
+    """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
         raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them decides")
@@ -157,8 +163,12 @@ async def approve(
 async def end_subject(
     session: AsyncSession, at: datetime, actor: str, subject: int, reason: str, scope: Villages = None
 ) -> WatchSubject:
-    """Take a subject off the list: nothing matches it from here on, and its alerts are sent out no more. A proposal is
-    withdrawn. Raises NotFoundError, ForbiddenError beyond the scope, ConflictError where it is off already."""
+    """Take a subject off the watch list, or withdraw a proposal.
+
+    Nothing matches it any more, and its alerts cannot be dispatched.
+
+    Raises NotFoundError, ForbiddenError beyond the scope, ConflictError if it is off the list already.
+    """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
         raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them ends it")
@@ -179,9 +189,9 @@ async def renew(
     reason: str,
     scope: Villages = None,
 ) -> WatchSubject:
-    """Approve a subject for longer, also one that expired: by somebody else than who proposed it, for at most 30 days.
+    """Extend an approved subject, also an expired one, by at most 30 days. The proposer may not do this.
 
-    Raises NotFoundError, ForbiddenError, UsageError, ConflictError for one that was refused or ended.
+    Raises NotFoundError, ForbiddenError, UsageError, and ConflictError for one that was refused or ended.
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
@@ -210,10 +220,10 @@ async def renew(
 async def look_back(
     session: AsyncSession, at: datetime, actor: str, subject: int, hours: float, scope: Villages = None
 ) -> None:
-    """Ask that a subject be looked for in what was seen in the last hours. The request waits in the database for the matcher; one
-    that waits or goes on already is extended where this one reaches further back, and is not begun anew.
+    """Request a look-back: search for a subject among the sightings of the last hours.
 
-    Raises NotFoundError, ForbiddenError, ConflictError.
+    The request waits in the database for the matcher. If one waits or runs already, it is extended if this one reaches
+    further back, and is not started again. Raises NotFoundError, ForbiddenError, ConflictError.
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
@@ -232,19 +242,19 @@ async def look_back(
 
 
 def check_end(at: datetime, expires_at: datetime) -> None:
-    """Raises UsageError for an end that is past or more than 30 days away."""
+    """Raise UsageError for an expiry that is past or more than 30 days away."""
     if not at < expires_at <= at + LONGEST:
         raise UsageError("a subject expires within 30 days; renew it when it is still needed")
 
 
 def announce(session: AsyncSession, at: datetime, kind: str, row: WatchSubject) -> None:
-    """One event for each village that it is looked for in."""
+    """Append one event for each village in which the subject is looked for (one for the whole town)."""
     for village in [None] if row.villages is None else row.villages:
         events.append(session, at, kind, village=village, subject=row.id)
 
 
 async def subject_of(session: AsyncSession, number: int, scope: Villages) -> WatchSubject:
-    """A subject that is looked for in one of an account's villages. Raises NotFoundError, also where it is not."""
+    """Return a subject that is looked for in one of an account's villages. Raises NotFoundError, also for others."""
     row = await session.get(WatchSubject, number)
     if row is None or not overlaps(scope, row.villages):
         raise NotFoundError("there is no such subject")
@@ -252,27 +262,32 @@ async def subject_of(session: AsyncSession, number: int, scope: Villages) -> Wat
 
 
 async def subjects(session: AsyncSession, scope: Villages, limit: int = 200) -> list[WatchSubject]:
-    """Those that are looked for in one of an account's villages, newest first."""
+    """Return the subjects that are looked for in one of an account's villages, newest first."""
     query = select(WatchSubject).where(overlapping(WatchSubject.villages, scope)).order_by(WatchSubject.id.desc())
     return [r for r in await session.scalars(query.limit(limit)) if overlaps(scope, r.villages)]
 
 
 def _check_villages(wanted: Villages, scope: Villages) -> None:
-    """Raises UsageError for none at all; NotFoundError for one outside the scope, with the words for one that there is not."""
+    """Check the villages of a proposal.
+
+    Raises UsageError for an empty list, and NotFoundError for a village outside the scope, in the words of an unknown
+    village.
+    """
     if wanted is not None and not wanted:
         raise UsageError("name at least one village")
     if scope is not None and (outside := [v for v in wanted or () if v not in scope]):
         raise NotFoundError(f"there is no village '{outside[0]}'")
 
 
-BY_A_PERSON = 0  # in the place of a sighting's number
+BY_A_PERSON = 0  # instead of a sighting's number, for an alert that a person raised
 
 
 class Matcher:
-    """Turns new sightings into alerts: whatever is new or better seen is looked at once and struck off its list.
+    """Raises alerts for new sightings that match a subject.
 
-    An alert is written before its sighting is struck off; a crash between the two makes it look again, and the quiet
-    time after an alert keeps that from becoming a second one.
+    It examines each new or better sighting at once and then removes it from the indexer's list. The alert is written
+    before that; a crash in between makes the matcher examine the sighting again, and the quiet time prevents a second
+    alert.
     """
 
     def __init__(self, database: Database, clock: Clock, days: SightingStore, data_dir: Path):
@@ -282,7 +297,7 @@ class Matcher:
         self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
-        """Look at all sightings that are new, batch by batch; returns the number of alerts raised."""
+        """Examine all new sightings, batch by batch; return the number of alerts raised."""
         raised = await self._back.run_once()
         while fresh := await asyncio.to_thread(self._days.fresh, BATCH):
             raised += await self._look_at(fresh)
@@ -302,7 +317,7 @@ class Matcher:
         return raised
 
     async def _look_back_at(self, subject: WatchSubject, seen: Sequence[Sighting]) -> int:
-        """What was seen before: only who may still be there is sent out by the approver's rule."""
+        """Raise alerts for older sightings. The approver's rule dispatches only those that may still be there."""
         now = self._clock.now()
         async with self._database.reading() as session:
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
@@ -314,7 +329,7 @@ class Matcher:
         return raised
 
     async def villages(self) -> set[str] | None:
-        """Villages that somebody is looked for in; None: the whole town."""
+        """Return the villages in which somebody is looked for; None: the whole town."""
         async with self._database.reading() as session:
             subjects = (await self._watched(session, self._clock.now())).subjects
         if any(s.villages is None for s in subjects):
@@ -322,7 +337,7 @@ class Matcher:
         return {v for s in subjects for v in s.villages or ()}
 
     async def _watched(self, session: AsyncSession, now: datetime) -> WatchList:
-        """Compiled once, and again when somebody comes on the list, leaves it or expires."""
+        """Return the watch list; it is rebuilt when a subject is added, ends or expires."""
         query = select(func.count(), func.max(WatchSubject.id), func.max(WatchSubject.approved_at)).where(
             WatchSubject.state == "active", WatchSubject.expires_at > now
         )
@@ -373,7 +388,7 @@ class Matcher:
             )
         if recent is not None:
             return False
-        # The picture is kept with the alert: the sighting's own goes with its day.
+        # The alert keeps a copy: the sighting's own picture is deleted with its day.
         picture = await asyncio.to_thread(self._keep_picture, sighting, subject.id)
         async with self._database.session() as session:
             if not is_active(await session.get_one(WatchSubject, subject.id), now):
@@ -410,7 +425,7 @@ class Matcher:
         return True
 
     def _keep_picture(self, sighting: Sighting, subject: int) -> str:
-        """Blocking. The picture's file below the data folder; empty where it could not be kept."""
+        """Copy the sighting's picture; return its path below the data folder, empty if it fails. Blocking."""
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
             content = thumbnails.read(
@@ -434,9 +449,10 @@ async def seen_by_a_person(
     thumbnail: str,
     scope: Villages = None,
 ) -> Alert:
-    """An officer saw the wanted one on a camera: the patrol officers are told at once. `thumbnail`: JPEG below the data folder.
+    """Raise and dispatch an alert for a subject that an officer saw on a camera.
 
-    Raises NotFoundError, ConflictError for a subject that is not active, or not for this village.
+    `thumbnail`: path of a JPEG below the data folder. Raises NotFoundError, and ConflictError for a subject that is not
+    active or not looked for in this village.
     """
     row = await subject_of(session, subject, scope)
     if not is_active(row, now):
@@ -463,7 +479,7 @@ async def seen_by_a_person(
 
 
 async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:
-    """Send an alert to the patrol officers."""
+    """Dispatch an alert to the patrol officers. Raises ConflictError."""
     if alert.state != "new":
         raise ConflictError("this alert was decided on already")
     if not is_active(await session.get_one(WatchSubject, alert.subject), now):

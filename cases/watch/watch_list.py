@@ -1,4 +1,4 @@
-"""The watch list as arrays: one look at all subjects costs a sighting less than a millisecond, with 10,000 of them."""
+"""The watch list as arrays: comparing a sighting with all subjects takes under 1 ms, with 10,000 of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ Mask = npt.NDArray[np.bool_]
 
 
 class WatchList:
+    """The active subjects in a form that compares fast with a sighting."""
+
     def __init__(self, subjects: Sequence[WatchSubject]):
         """`subjects`: those that are active now."""
         self.subjects = list(subjects)
@@ -37,10 +39,14 @@ class WatchList:
     def fitting(
         self, s: Sighting, village: str, embedder: str, vector: Callable[[], Floats | None] = lambda: None
     ) -> list[WatchSubject]:
-        """Subjects that a sighting fits. `vector` is asked for where one of them has an example picture of the same pack."""
+        """Return the subjects that match a sighting.
+
+        `vector` is called only if a matching subject has an example picture; that subject must be of the same model
+        pack.
+        """
         fits = (self._classes >> s.cls & 1).astype(bool) & self._of_village(village)
         upper, lower = _has(self._upper, s.upper, s.upper2), _has(self._lower, s.lower, s.lower2)
-        # As in search: not both by their second colour.
+        # As in search: at least one of the two colours must match the sighting's first colour.
         first = (self._upper == 0) | (self._lower == 0) | (self._upper == s.upper) | (self._lower == s.lower)
         fits &= upper & lower & first
         with_example = fits & (self._embedders != "")

@@ -1,7 +1,7 @@
-"""Is this camera right? What a technician wants to see of each: from facts that are there already, nothing is asked anew.
+"""The commissioning checklist of each camera, for technicians. It uses stored facts only and sends no requests.
 
-Whether a stream can be recorded is told by the recorder, and its picture by the last patrol: nobody else connects to a
-camera for video.
+The recorder reports whether a stream can be recorded, the last patrol judges its picture: no other process connects to
+a camera for video.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nvr.tables import StreamStatus
 
 ITEMS = ("reachable", "credential", "identity", "streams", "picture", "clock", "configuration", "acceptance")
 OK, FAILED, TODO = "ok", "failed", "todo"
-SILENT = timedelta(hours=3)  # the hourly check has missed it twice
+SILENT = timedelta(hours=3)  # the hourly check missed it twice
 CLOCK_SECONDS = 2.0
 CHUNK = 500
 PICTURE = frozenset(name for name, family in FAMILIES.items() if family.kind == "picture")
@@ -34,7 +34,7 @@ PICTURE = frozenset(name for name, family in FAMILIES.items() if family.kind == 
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One line of the list. `detail` holds a word of ours (a cause) or a figure, never a sentence to be shown as it is."""
+    """One line of the checklist. `detail` is a code (a cause) or a figure, never a sentence for display."""
 
     name: str
     state: str
@@ -42,7 +42,7 @@ class ChecklistItem:
 
 
 async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[ChecklistItem]]:
-    """The list of each camera, by id."""
+    """Return the checklist of each camera, by camera id."""
     statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
     kinds: dict[str, set[str]] = {}
     for finding in await findings.open_ones(session):
@@ -58,8 +58,11 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
 
 
 async def _looked_at(session: AsyncSession, cameras: Sequence[str]) -> set[str]:
-    """Cameras whose own last look judged the picture, and is of the last finished round of the whole town or newer: a round
-    of somebody else's villages says nothing of them."""
+    """Return the cameras whose own last inspection judged the picture.
+
+    That inspection must belong to the last finished round of the whole town or be newer: a round of other villages says
+    nothing about a camera.
+    """
     query = select(PatrolRound.started_at).where(PatrolRound.finished_at.is_not(None)).order_by(PatrolRound.id.desc())
     since = await session.scalar(query.where(cast(PatrolRound.scope, String) == "{}").limit(1))
     judged: set[str] = set()
@@ -99,9 +102,9 @@ def _reachable(camera: Camera, now: datetime) -> ChecklistItem:
         by_hand = any(s.url for s in camera.streams)
         return ChecklistItem("reachable", OK if by_hand else TODO, "" if by_hand else "no_address")
     if camera.refused_at is not None and now - camera.refused_at < SILENT:
-        return ChecklistItem("reachable", OK)  # it answered, with a no to the credential
+        return ChecklistItem("reachable", OK)  # it answered and rejected the credential
     if camera.seen_at is None and camera.refused_at is not None:
-        return ChecklistItem("reachable", TODO, "not_asked")  # nobody asks it before a person acts
+        return ChecklistItem("reachable", TODO, "not_asked")  # no request is sent until a person acts
     if camera.seen_at is None:
         return ChecklistItem("reachable", FAILED if camera.problem else TODO, camera.problem or "not_asked")
     return (
@@ -112,7 +115,11 @@ def _reachable(camera: Camera, now: datetime) -> ChecklistItem:
 
 
 def _credential(camera: Camera, wanting: frozenset[str]) -> ChecklistItem:
-    """An account of our own that a camera takes not may be what nobody can mend: `own_account: false` in its file says so."""
+    """Check the credential and the station's own account on the camera.
+
+    A camera may not support creating an account, which nobody can repair: `own_account: false` in its inventory file
+    turns the check off.
+    """
     if camera.refused_at is not None:
         return ChecklistItem("credential", FAILED, "refused")
     if camera.account_state == AccountState.FAILED and own_account.is_wanted(camera, wanting):

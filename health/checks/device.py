@@ -1,4 +1,4 @@
-"""What is wrong with the device beside its picture: card, dome, events. From findings that the cameras' own care keeps."""
+"""Device faults other than picture faults: card, PTZ, events. Reads the findings that the camera upkeep keeps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.onvif.namespaces import EVENTS, PTZ
 from cameras.tables import Camera, Finding
 
-# Kind of finding → family of faults.
+# Kind of finding → fault family.
 FAMILIES = {"storage_failure": "card", "disk_full": "card", "ptz_failed": "ptz", "events_silent": "events"}
-_SERVICES = {"ptz": PTZ, "events": EVENTS, "card": EVENTS}  # without it, nobody tells
+_SERVICES = {"ptz": PTZ, "events": EVENTS, "card": EVENTS}  # without this service nothing reports the fault
 
 Findings = tuple[dict[str, dict[str, Any]], set[str]]
 
 
 async def findings(session: AsyncSession, cameras: Sequence[Camera]) -> dict[str, Findings]:
-    """By camera: (found families with their figures, families that could not be tested)."""
+    """Return by camera: (families found with their figures, families that could not be tested)."""
     told: dict[str, Findings] = {}
     for camera in cameras:
         services = (camera.device or {}).get("services") or {}

@@ -1,4 +1,4 @@
-"""Is what should be recorded really there? From the archive's own rows; of files, a sample is looked up."""
+"""Check that the required footage exists: reads the rows of the archive and compares a sample of the files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from core.clock import DAY_US, HOUR_US, to_microseconds
 from nvr.archive import gaps, segment_index
 from nvr.tables import Shortfall
 
-LONGEST_US = 60_000_000  # a gap longer than this is told
-FLAPS = 4  # times a stream broke off within an hour
+LONGEST_US = 60_000_000  # gaps longer than this are reported
+FLAPS = 4  # interruptions of a stream within an hour
 BREAKS = ("unreachable", "no_packets", "protocol_error")
 PLANNED = ("schedule", "retention")
-SETTLED_US = 120_000_000  # the newest two minutes are the light watch's
+SETTLED_US = 120_000_000  # the newest two minutes belong to the counter watch
 
 
 Findings = tuple[dict[str, dict[str, Any]], set[str]]
 
 
 async def findings(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, Findings]:
-    """By camera: (found families with their figures, families that could not be tested): gaps of the last day, days held."""
+    """Return by camera: (families found with their figures, families that could not be tested).
+
+    Covers gaps and interruptions of the last day, and days of footage held against days required.
+    """
     streams = _recorded_main(cameras)
     told: dict[str, Findings] = {c.id: ({}, {"gaps", "retention", "flapping", "index"}) for c in cameras}
     for camera in streams.values():
@@ -62,13 +65,15 @@ async def findings(session: AsyncSession, cameras: Sequence[Camera], now: dateti
 
 
 def _recorded_main(cameras: Sequence[Camera]) -> dict[str, str]:
-    """Camera of each main stream that is recorded."""
+    """Map each recorded main stream to its camera."""
     return {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
 
 
 async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> dict[str, list[tuple[Path, int]]]:
-    """By camera, files of its main stream that the index tells of, with their sizes: those of one minute of the last day, another
-    one every two hours. The same minute is drawn for a second look."""
+    """Return by camera the indexed files, with sizes in bytes, of one minute of the last day.
+
+    The minute changes every two hours; a second inspection within them draws the same minute.
+    """
     streams = _recorded_main(cameras)
     draw = zlib.crc32(f"{now:%Y%m%d}{now.hour // 2}".encode()) % 1440
     at = to_microseconds(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1, minutes=draw))
@@ -83,7 +88,10 @@ async def sampled(session: AsyncSession, cameras: Sequence[Camera], now: datetim
 
 
 def compare(sample: dict[str, list[tuple[Path, int]]]) -> dict[str, dict[str, Any]]:
-    """Figures of the cameras whose files are not there, or are of another size. Reads the disk: not for the loop."""
+    """Return figures by camera where a file is missing or its size differs from the index.
+
+    Blocking; call it from a thread.
+    """
     told: dict[str, dict[str, Any]] = {}
     for camera, files in sample.items():
         for path, size in files:
@@ -92,7 +100,7 @@ def compare(sample: dict[str, list[tuple[Path, int]]]) -> dict[str, dict[str, An
             except FileNotFoundError:
                 there = -1
             except OSError:
-                continue  # the disk itself: that is the volume's fault
+                continue  # a disk error; reported as a volume fault
             if there != size:
                 told[camera] = {"file": path.name, "bytes": max(there, 0), "indexed": size}
     return told

@@ -1,7 +1,8 @@
-"""Whether the disks and quotas can keep what is promised, told before footage goes early (R-RET-1).
+"""Forecast whether disks and quotas can hold the promised footage, before footage is deleted early (R-RET-1).
 
-Where room is made the oldest footage of all streams goes first. So there is one age D up to which everything is kept:
-sum(rate of a stream * min(D, its promised days)) = room. A village falls short where D is below what its cameras are promised.
+Retention deletes the oldest footage of all streams first. So there is one age D up to which all footage is kept:
+sum(rate of a stream * min(D, its promised days)) = available space. A village falls short where D is below the days
+promised to its cameras.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from nvr.archive.retention import promised_days
 from nvr.recorder.reconcile import bit_rates
 from nvr.tables import StreamUsage, Volume
 
-MIN_HISTORY_DAYS = 1.0  # shorter ones say less of a stream's rate than what it sends now
+MIN_HISTORY_DAYS = 1.0  # a shorter history says less about a stream's rate than its present bit rate
 USABLE = ("ok", "full", "slow")
 
 
 @dataclass(frozen=True, slots=True)
 class VillageForecast:
-    """A village's footage at the present rate. Days; None: not known, because nothing is written."""
+    """A village's footage at the present rate, in days. None: unknown, because nothing is written."""
 
     village: str
-    required_days: float  # the most that a camera of it is promised
-    possible_days: float | None  # up to which age footage can be kept; at most what is promised
-    days_until_short: float | None  # until footage goes early; None: it does not
-    by_quota: bool  # the village's own quota is what is too small
+    required_days: float  # the longest retention promised to one of its cameras
+    possible_days: float | None  # age up to which footage can be kept; at most the promised days
+    days_until_short: float | None  # days until footage is deleted early; None: never
+    by_quota: bool  # the village's own quota is too small
 
     @property
     def short(self) -> bool:
@@ -48,7 +49,7 @@ class _Stream:
 
 
 async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[VillageForecast]:
-    """Of every village that has cameras in use."""
+    """Return the forecast of every village that has cameras in use."""
     streams = await _streams(session, settings, now_us)
     usable = (await session.scalars(select(Volume).where(Volume.state.in_(USABLE)))).all()
     free = float(sum(max(0, v.free_bytes - settings.min_free_bytes) for v in usable))
@@ -94,7 +95,7 @@ async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: i
 
 
 def _possible(streams: Sequence[_Stream], room: float) -> float | None:
-    """The age D of the module's docstring; infinite where all that is promised fits, None where nothing is written."""
+    """Return the age D of the module docstring: infinite if all promised footage fits, None if nothing is written."""
     if not any(s.rate for s in streams):
         return None
     days, taken = 0.0, 0.0
@@ -107,6 +108,6 @@ def _possible(streams: Sequence[_Stream], room: float) -> float | None:
 
 
 def _until(streams: Sequence[_Stream], left: float) -> float:
-    """Days until the room that is left is used up, by streams that do not hold all that they are promised yet."""
+    """Return the days until the space left is used up by streams that do not yet hold all promised footage."""
     growing = sum(s.rate for s in streams if s.held < s.rate * s.days)
     return max(0.0, left) / growing if growing else 0.0

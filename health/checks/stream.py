@@ -22,33 +22,35 @@ LOW_BITRATE = 0.3
 HIGH_LOSS = 0.005
 CLOCK_SECONDS = 2.0  # R-TIME-1
 LONG_GOP_SECONDS = 4.0
-SURELY_LONG_SECONDS = 15.0  # by the recorder's counters, which are looked at every few seconds
+SURELY_LONG_SECONDS = 15.0  # the recorder samples this counter every few seconds only
 MANY_JUMPS = 3.0  # in about five minutes
 FAMILIES = ("unreachable", "auth", "no_stream", "low_fps", "low_bitrate", "loss", "timestamps")
 
 
 def figures(status: StreamStatus | None) -> dict[str, float]:
+    """Return the stream's frames per second, bits per second, share of lost packets. Empty without a status."""
     if status is None:
         return {}
     return {"fps": round(status.fps, 2), "bitrate": round(status.bitrate), "loss": round(status.loss, 5)}
 
 
 def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: CameraBaseline | None) -> Found:
-    """(found families with their figures, families that could not be tested)."""
+    """Return (families found with their figures, families that could not be tested)."""
     if status is None or (now - status.at).total_seconds() > STALE_SECONDS:
-        return {}, set(FAMILIES)  # the recorder does not report: that is our trouble, not the camera's
+        return {}, set(FAMILIES)  # the recorder does not report: a station fault, not a camera fault
     if status.state != "recording" and status.cause == "station_fault":
-        return {}, set(FAMILIES)  # told as missing footage, with this cause
+        return {}, set(FAMILIES)  # reported as missing footage with this cause
     if status.state == "refused":
         return {"auth": {}}, set(FAMILIES) - {"auth"}
     silent = (now - (status.last_picture or status.since)).total_seconds()
     if status.state != "recording" and silent > SILENT_SECONDS:
-        # It answers the network, or nothing does: two different men are sent.
+        # Two families, because each sends another technician: either the camera answers on the network, or nothing
+        # does.
         family = "unreachable" if status.cause == "unreachable" else "no_stream"
         return {family: {"seconds": round(silent), "cause": status.cause, "said": status.detail[:120]}}, set()
     if status.state != "recording" or (now - status.since).total_seconds() < SILENT_SECONDS:
         return {}, {"low_fps", "low_bitrate", "loss", "timestamps"}
-    if status.cause == NO_KEYFRAME:  # its pictures arrive, and cannot be recorded yet
+    if status.cause == NO_KEYFRAME:  # pictures arrive but cannot be recorded without a keyframe
         return {"gop": {"seconds": round(silent)}}, {"low_fps", "low_bitrate", "loss", "timestamps"}
     found: dict[str, dict[str, object]] = {}
     usual_fps = stream.fps or (habit.fps if habit else None)
@@ -67,8 +69,11 @@ def findings(stream: Stream, status: StreamStatus | None, now: datetime, habit: 
 def coded(
     stream: Stream | None, frames: Sequence[Keyframe], size: tuple[int, int] | None, status: StreamStatus | None = None
 ) -> Found:
-    """What the keyframes say of the encoder's settings: how far apart they are, of which codec and size (`size` as decoded).
-    With the recorder's `status`, pictures that are recorded without a keyframe among them count, too."""
+    """Check the encoder settings by the keyframes: keyframe interval, codec and size (`size` as decoded).
+
+    With the recorder's `status`, also counts a stream that is recorded without any keyframe in `frames`. Returns
+    (families found with their figures, families that could not be tested).
+    """
     found: dict[str, dict[str, object]] = {}
     unknown: set[str] = set()
     apart = _keyframes_apart(frames, status)
@@ -87,7 +92,7 @@ def coded(
 
 
 def _keyframes_apart(frames: Sequence[Keyframe], status: StreamStatus | None) -> float | None:
-    """Seconds between keyframes, or so far since the last one; None where nothing tells."""
+    """Return the keyframe interval in seconds: the median, or the time since the last keyframe; None if unknown."""
     pairs = [(b.at_us - a.at_us) / 1e6 for a, b in itertools.pairwise(frames)]
     if pairs:
         return statistics.median(pairs)
@@ -96,7 +101,7 @@ def _keyframes_apart(frames: Sequence[Keyframe], status: StreamStatus | None) ->
 
 
 def clock(camera: Camera) -> Found:
-    """The camera's clock, as the hourly care found it."""
+    """Check the camera's clock offset, as last measured by the hourly clock synchronisation."""
     if camera.clock_offset is None:
         return {}, {"clock"}
     if abs(camera.clock_offset) > CLOCK_SECONDS:

@@ -1,1 +1,1 @@
-"""Faults: families, the state machine that opens and closes them, the fault log, common causes."""
+"""Faults: families, the state machine that opens and closes them, the fault log, detection of common causes."""

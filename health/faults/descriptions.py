@@ -1,4 +1,7 @@
-"""Findings in English words, for the command line and logs; the console has its own in both languages."""
+"""Describe findings as English sentences for the command line and logs.
+
+The console has its own texts in both languages.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ _WORDS = {
 
 
 def sentence(family: str, figures: Mapping[str, Any]) -> str:
+    """Return a sentence for a finding; the family's name where there is no sentence or `figures` lacks a value."""
     words = _WORDS.get(family, family.replace("_", " "))
     try:
         return words.format(**figures).strip()

@@ -1,4 +1,4 @@
-"""Faults as rows: looks of a camera are taken into account, what opens or closes becomes an event."""
+"""The fault log: applies inspection votes to the fault rows and writes an event when a fault opens or closes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from health.tables import Fault, Maintenance
 
 @dataclass(frozen=True, slots=True)
 class FaultSubject:
-    """Whose fault it is: a camera's, or (camera '') a village's, a switch's, the station's."""
+    """The owner of a fault: a camera, or (camera '') a village, a switch or the station."""
 
     camera: str
     village: str | None
@@ -40,20 +40,22 @@ class FaultSubject:
 
 @dataclass(frozen=True, slots=True)
 class FaultEvidence:
+    """The picture, the reference picture (paths below the data folder) and the light of one inspection."""
+
     picture: str | None = None
     reference: str | None = None
     light: str = ""
 
 
 def not_over(now: datetime) -> ColumnElement[bool]:
-    """Faults that live, and those that were closed within the last day: they may come back."""
+    """Select live faults and faults that were closed within the last day, which may reopen."""
     return Fault.state.in_(LIVE_STATES) | (
         (Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))
     )
 
 
 async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
-    """By camera and family: faults that are not over, and those that were within the last day and may come back."""
+    """Return faults by camera and family: live ones, and those closed within the last day, which may reopen."""
     query = select(Fault).where(Fault.camera.in_(cameras), not_over(now))
     found: dict[str, dict[str, Fault]] = {c: {} for c in cameras}
     for fault in await session.scalars(query.order_by(Fault.id)):
@@ -62,6 +64,7 @@ async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> 
 
 
 def paced(rule: FaultRule, pace: float) -> FaultRule:
+    """Return the rule with its time spans multiplied by `pace`; unchanged for a pace of 1 or more."""
     return rule if pace >= 1 else replace(rule, span=rule.span * pace, calm=rule.calm * pace)
 
 
@@ -75,7 +78,11 @@ def record_inspection(
     evidence: FaultEvidence,
     pace: float,
 ) -> tuple[Fault | None, Step]:
-    """Take one judged look into account; `found` are its figures, None where it was clean."""
+    """Apply one inspection's vote to a fault.
+
+    `found` holds the figures of the finding; None for a clean inspection. Returns the fault (None if there is none) and
+    the step of the state machine.
+    """
     if fault is None and found is None:
         return None, "none"
     track = FaultState.of(fault.state, fault.facts) if fault else FaultState()
@@ -119,13 +126,13 @@ def _stamp(fault: Fault, step: Step, now: datetime) -> None:
     elif step == "closed":
         fault.closed_at = now
     elif step == "dismissed":
-        # A fault of yesterday that only seemed to come back stays closed when it was.
+        # A suspicion that reopened a closed fault and came to nothing leaves its closing time unchanged.
         fault.state = CLOSED if fault.times else DISMISSED
         fault.closed_at = fault.closed_at or now
 
 
 async def in_maintenance(session: AsyncSession, now: datetime) -> tuple[set[str], set[str]]:
-    """(cameras, villages) at which somebody works by plan."""
+    """Return (cameras, villages) with planned work at this time."""
     rows = (await session.scalars(select(Maintenance).where(Maintenance.start <= now, Maintenance.until > now))).all()
     return {r.camera for r in rows if r.camera}, {r.village for r in rows if r.village}
 

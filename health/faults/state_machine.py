@@ -1,10 +1,11 @@
-"""Fault families, and how looks become faults and faults end: the state machine of one camera and family.
+"""Fault families and the state machine of one camera and family, which turns inspections into faults.
 
     OK → SUSPECT → OPEN → RECOVERING → CLOSED
 
-One look never opens a fault: a passing lorry flags a quarter of single looks. One look never closes one either, and
-a fault of the night is not over before a night look was clean. What could not be judged (the camera is unreachable, its
-up-link is down, it is being mended, it learns) is not a look. Acknowledging changes nothing here.
+A single inspection never opens a fault: a passing lorry triggers a finding in a quarter of single inspections. A single
+inspection never closes a fault either, and a fault that opened at night needs a clean night inspection before it
+closes. An inspection that could not judge (camera unreachable, up-link down, maintenance, learning) is no vote.
+Acknowledging a fault changes nothing here.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from typing import Any, Literal
 
 SUSPECT, OPEN, RECOVERING, CLOSED, DISMISSED = "suspect", "open", "recovering", "closed", "dismissed"
 LIVE_STATES = (SUSPECT, OPEN, RECOVERING)
-REOPEN_SECONDS = 86400.0  # a fault that comes back within a day is the same one
-FLAPS = 4  # times opened within a day, from which a fault is called flapping: it then has to stay away longer
-KEPT = 12  # marks kept
+REOPEN_SECONDS = 86400.0  # a fault that returns within a day is the same fault
+FLAPS = 4  # openings within a day from which a fault counts as flapping; it must then stay clean for longer
+KEPT = 12  # votes kept
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """Opens at `need` of the last `of` looks, spanning `span` seconds; closes after `clear` clean ones spanning `calm`."""
+    """When a fault opens and closes.
+
+    Opens when `need` of the last `of` inspections found it and these span `span` seconds. Closes after `clear` clean
+    inspections that span `calm` seconds. `same_light`: one of the clean ones must have the light (day or night) in
+    which it opened.
+    """
 
     need: int = 3
     of: int = 4
@@ -32,26 +38,28 @@ class FaultRule:
     same_light: bool = False
 
 
-PROVED = FaultRule(1, 1, 0.0, 1, 0.0)  # computed, not seen
-QUICK = FaultRule(2, 2, 20.0, 2, 20.0)  # counters tell them, no picture is needed
+PROVED = FaultRule(1, 1, 0.0, 1, 0.0)  # computed, not observed
+QUICK = FaultRule(2, 2, 20.0, 2, 20.0)  # detected by counters; needs no picture
 STEADY = FaultRule(3, 4, 300.0, 3, 600.0)
 PICTURE = FaultRule(same_light=True)
-SURE = FaultRule(2, 2, 600.0, 2, 600.0)  # nothing in a living scene looks like it
+SURE = FaultRule(2, 2, 600.0, 2, 600.0)  # no intact scene looks like it
 MOVED = FaultRule(3, 4, 1800.0)
-SLOW = FaultRule(4, 5, 10800.0)  # somebody may park there for a while
+SLOW = FaultRule(4, 5, 10800.0)  # a vehicle may park there for a while
 
 
 @dataclass(frozen=True, slots=True)
 class FaultFamily:
+    """Severity, Chinese name, rule and kind of a fault family."""
+
     severity: int  # 1 evidence is being lost … 4 cosmetic
     chinese: str
     rule: FaultRule
     kind: Literal["reach", "stream", "recording", "picture", "mark", "clock", "device", "station"]
-    # Faults of these families explain this one: it is not judged while they are found.
+    # Faults of these families explain this one: it is not judged while one of them is found.
     explained_by: tuple[str, ...] = ()
 
 
-DEAD = ("unreachable", "no_stream", "auth")  # nothing comes from the camera
+DEAD = ("unreachable", "no_stream", "auth")  # the camera sends nothing
 _BLIND = (*DEAD, "no_signal", "black")
 FAMILIES: dict[str, FaultFamily] = {
     "uplink": FaultFamily(1, "上联中断", QUICK, "reach"),
@@ -103,7 +111,7 @@ Step = Literal["none", "suspected", "opened", "recovering", "relapsed", "closed"
 
 @dataclass(slots=True)
 class Vote:
-    """A look that could judge: when (epoch seconds), what it found, and in which light."""
+    """The vote of one inspection that could judge: time (epoch seconds), result and light."""
 
     at: float
     found: bool
@@ -112,12 +120,12 @@ class Vote:
 
 @dataclass(slots=True)
 class FaultState:
-    """What is known of one camera and family."""
+    """State of one camera and fault family, as stored in `Fault.state` and `Fault.facts`."""
 
     state: str | None = None
     marks: list[Vote] = field(default_factory=list)
-    light: str = ""  # in which it opened
-    opened: list[float] = field(default_factory=list)  # times, of the last day
+    light: str = ""  # light in which it opened
+    opened: list[float] = field(default_factory=list)  # opening times within the last day, epoch seconds
 
     @property
     def flapping(self) -> bool:
@@ -128,12 +136,17 @@ class FaultState:
 
     @classmethod
     def of(cls, state: str | None, facts: dict[str, Any]) -> FaultState:
+        """Restore the state from the columns of a fault row."""
         marks = [Vote(float(at), bool(found), str(light)) for at, found, light in facts.get("marks", [])]
         return cls(state, marks, facts.get("light", ""), list(facts.get("opened", [])))
 
 
 def advance(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
-    """Take a look into account. A clock that jumped back begins anew: spans across the jump mean nothing."""
+    """Apply one vote to the state and return the step taken.
+
+    If the clock jumped back, drops the votes that lie in the future: spans across the jump mean nothing. Raises
+    ValueError for an unknown state.
+    """
     if track.marks and mark.at < track.marks[-1].at:
         track.marks = [m for m in track.marks if m.at <= mark.at]
     track.marks = [*track.marks, mark][-KEPT:]
@@ -170,7 +183,7 @@ def _suspect(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
 
 
 def _first_hit(marks: Sequence[Vote], rule: FaultRule) -> float:
-    """Where the present row of hits began: broken by more clean looks than the rule forgives."""
+    """Return the time of the first hit of the current series. More clean votes than the rule allows end a series."""
     began, forgiven = marks[-1].at, rule.of - rule.need
     for m in reversed(marks):
         if m.found:
@@ -201,7 +214,7 @@ def _recovering(track: FaultState, rule: FaultRule, mark: Vote) -> Step:
 
 
 def judge(raw: set[str], unknown: set[str]) -> dict[str, bool | None]:
-    """Per family: found, not found, or None where it cannot be judged in this look."""
+    """Judge each family: found (True), not found (False), or None where this inspection cannot judge it."""
     verdict: dict[str, bool | None] = {}
     for name, family in FAMILIES.items():
         if any(cause in raw for cause in family.explained_by) or (name in unknown and name not in raw):

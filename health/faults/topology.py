@@ -1,7 +1,7 @@
-"""One cause, one fault: an up-link or a switch that is down takes its cameras along, and they are not to blame.
+"""Attribute the failures of many cameras to their common parent: an up-link or a switch that is down.
 
-A parent is at fault where at least three and at least 60 % of its cameras fail within one look, and so many would not
-fail by chance: the binomial tail at the base rate of single failures is below 1e-6 for a village, 1e-4 for a switch.
+A parent is at fault when at least three and at least 60 % of its cameras fail within one inspection, and chance does
+not explain it: the binomial tail at the base rate of single failures is below 1e-6 for a village, 1e-4 for a switch.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ BASE_RATE = 0.04
 LEAST = 3
 SHARE = 0.6
 TAIL = {"village": 1e-6, "switch": 1e-4}
-STATION_SHARE = 0.5  # of all cameras, in three villages and more: the trouble is ours
+STATION_SHARE = 0.5  # share of all cameras, in at least three villages, from which the station itself is at fault
 STATION_VILLAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TopologyChild:
+    """A camera with its village and, if known, its switch."""
+
     camera: str
     village: str
     switch: str = ""
@@ -27,7 +29,11 @@ class TopologyChild:
 
 @dataclass(frozen=True, slots=True)
 class TopologyParent:
-    """`kind` village or switch; `name` the village's code, or 'village/switch'."""
+    """A village or switch that is down.
+
+    `kind`: 'village' or 'switch'; `name`: the village's code, or 'village/switch'; `failing`: number of cameras that
+    fail.
+    """
 
     kind: str
     village: str
@@ -37,12 +43,12 @@ class TopologyParent:
 
 
 def tail(failing: int, children: int, rate: float = BASE_RATE) -> float:
-    """P(X ≥ failing) of a binomial distribution."""
+    """Return P(X ≥ failing) of a binomial distribution with `children` trials."""
     return sum(math.comb(children, k) * rate**k * (1 - rate) ** (children - k) for k in range(failing, children + 1))
 
 
 def parents(children: Iterable[TopologyChild]) -> dict[tuple[str, str], list[TopologyChild]]:
-    """Children by (kind, name)."""
+    """Group the children by parent (kind, name)."""
     groups: dict[tuple[str, str], list[TopologyChild]] = {}
     for child in children:
         groups.setdefault(("village", child.village), []).append(child)
@@ -52,7 +58,7 @@ def parents(children: Iterable[TopologyChild]) -> dict[tuple[str, str], list[Top
 
 
 def down(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str]) -> list[TopologyParent]:
-    """Parents that are down. A village's switch is not blamed as well where the whole village is down."""
+    """Return the parents that are down. Switches of a village that is down as a whole are not reported separately."""
     found: list[TopologyParent] = []
     villages: set[str] = set()
     for kind in ("village", "switch"):
@@ -62,7 +68,7 @@ def down(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str
             bad = sum(m.camera in failing for m in members)
             if bad < LEAST or bad < SHARE * len(members) or tail(bad, len(members)) > TAIL[kind]:
                 continue
-            # All of a village's failures behind one switch: the switch it is.
+            # If all failures of a village are behind one switch, the switch is at fault.
             if kind == "village" and _one_switch(members, failing):
                 continue
             found.append(TopologyParent(kind, members[0].village, name, frozenset(m.camera for m in members), bad))
@@ -72,13 +78,14 @@ def down(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str
 
 
 def _one_switch(members: list[TopologyChild], failing: set[str]) -> bool:
+    """Return whether all failing cameras are behind one switch while at least LEAST cameras are elsewhere."""
     switches = {m.switch for m in members if m.camera in failing}
     others = [m for m in members if m.switch not in switches]
     return len(switches) == 1 and "" not in switches and len(others) >= LEAST
 
 
 def ours(groups: Mapping[tuple[str, str], list[TopologyChild]], failing: set[str], total: int) -> bool:
-    """Whether so much fails in so many places at once that the controller's own side must be the cause."""
+    """Return whether so many cameras fail in so many villages at once that the station itself must be the cause."""
     villages = [members for (kind, _), members in groups.items() if kind == "village"]
     hit = [m for m in villages if sum(c.camera in failing for c in m) >= SHARE * len(m)]
     return len(villages) > STATION_VILLAGES and len(hit) >= STATION_VILLAGES and len(failing) >= STATION_SHARE * total

@@ -1,8 +1,8 @@
-"""One row a camera and local day: how long it was in use, offline, recorded, and for how long nobody knows.
+"""One row per camera and local day: seconds in use, offline, unknown, required and recorded.
 
-A row is written once, after its day is over, from facts: segments, gaps, faults, planned work, looks. It is the only source of
-figures about days that are over: retention deletes footage and, later, gaps, and must not change what was. Of the running
-day the same rows are made and not written. Formulae: docs/health.md, Figures.
+A row is written once, after its day is over, from facts: segments, gaps, faults, planned work, inspections. It is the
+only source of figures about past days: retention deletes footage and, later, gaps, and must not change past figures.
+The same rows are computed for the running day and not written. Formulae: docs/health.md, Figures.
 """
 
 from __future__ import annotations
@@ -24,40 +24,38 @@ from health.tables import CameraDay, Fault, Inspection, Maintenance
 from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
-CHUNK = 50  # cameras of which the facts are read at once
-OFFLINE_CAUSES = frozenset(
-    {"unreachable", "auth_refused", "no_packets", "protocol_error"}
-)  # nothing came from the camera
-SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # something came, no recording could be made of it
-LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which a look says that an unrecorded camera was there
-FRESH_US = 15 * SECOND  # a stream whose last picture is younger is being recorded now
+CHUNK = 50  # cameras per query
+OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
+SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
+LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which an inspection proves that an unrecorded camera was online
+FRESH_US = 15 * SECOND  # a stream with a newer picture than this is being recorded now
 CLOCK_RIGHT_SECONDS = 2.0
-RECONSTRUCTED_AFTER = timedelta(days=7)  # rows written later rest on gap rows more than on footage
+RECONSTRUCTED_AFTER = timedelta(days=7)  # rows written later rely more on gap rows than on footage
 
 
 @dataclass(slots=True)
 class _Facts:
-    """What is known of one camera between start and end. Times µs UTC."""
+    """Facts about one camera in an interval. Times are µs UTC."""
 
     recorded: list[Interval] = field(default_factory=list)
     gaps: dict[str, list[Interval]] = field(default_factory=dict)  # by cause
     looks: list[int] = field(default_factory=list)
-    down: list[Interval] = field(default_factory=list)  # by faults
+    down: list[Interval] = field(default_factory=list)  # from faults of the camera or its parents
     planned: list[Interval] = field(default_factory=list)
-    first_recording: int | None = None  # or gap
+    first_recording: int | None = None  # or start of the first gap
     first_look: int | None = None
-    last_fact: int = 0  # of the recording
+    last_fact: int = 0  # end of the last segment or gap
     bad: bool = False  # a fault of severity 1 or 2 is open at the end
     clock_offset: float | None = None
-    accepted: datetime | None = None  # for the first time
-    unused: list[Interval] = field(default_factory=list)  # retired
-    holes: short_holes.Count = (0, 0)  # below a second
+    accepted: datetime | None = None  # time of the first acceptance
+    unused: list[Interval] = field(default_factory=list)  # while the camera was retired
+    holes: short_holes.Count = (0, 0)  # (number, µs) of holes shorter than a second
 
 
 async def of_interval(
     session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime
 ) -> list[CameraDay]:
-    """Rows of [start, end), not added to the session. Cameras that were not in use have none."""
+    """Return the rows of [start, end), not added to the session. Cameras that were not in use have no row."""
     begin, finish = to_microseconds(start), to_microseconds(end)
     faults = await faults_between(session, start, end)
     work = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
@@ -113,7 +111,10 @@ def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | 
 
 
 def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | None:
-    """From when on something is required of it: its stated start or first acceptance, never before the first fact."""
+    """Return the time (µs) from which the camera counts as in use; None if there is no fact about it.
+
+    It is the stated start, else the first acceptance, else the first fact, and never earlier than the first fact.
+    """
     known = [at for at in (facts.first_recording, facts.first_look, *(int(d[0]) for d in facts.down)) if at is not None]
     if not known:
         return None
@@ -128,7 +129,10 @@ def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | No
 
 
 def _wanted(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Interval]:
-    """When it was to be recorded: from its first recording or gap, until the last one where it is recorded no more."""
+    """Return the intervals in which the camera was to be recorded.
+
+    They begin with its first recording or gap and end with the last one if the camera is no longer recorded.
+    """
     if facts.first_recording is None:
         return []
     recording = any(s.kind == "main" and s.record for s in camera.streams)
@@ -141,12 +145,15 @@ def _caused(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
 
 
 def _vouched(looks: Sequence[int], finish: int) -> list[Interval]:
-    """A look says that the camera was there until the next one, at most for LOOK_VOUCHES_US."""
+    """Return the intervals in which inspections prove that the camera was online.
+
+    Each reaches to the next inspection, at most LOOK_VOUCHES_US.
+    """
     return [(at, min(after, at + LOOK_VOUCHES_US)) for at, after in pairwise([*sorted(looks), finish])]
 
 
 def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
-    """µs that were to be recorded and were not, by cause; each instant once."""
+    """Return the µs that were required and not recorded, by cause. Each instant counts once."""
     found: dict[str, float] = {}
     for cause in sorted(causes.keys() - {"schedule", "retention"}):
         if share := length(common(holes, causes[cause])):
@@ -158,13 +165,13 @@ def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dic
 
 
 async def faults_between(session: AsyncSession, start: datetime, end: datetime) -> list[Fault]:
-    """Faults that were open between start and end."""
+    """Return the faults that were open between start and end."""
     open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at > start), Fault.state != DISMISSED)
     return list(await session.scalars(select(Fault).where(Fault.opened_at.is_not(None), *open_then).order_by(Fault.id)))
 
 
 def beneath(fault: Fault, camera: Camera) -> bool:
-    """Whether an outage of an up-link or switch takes the camera along."""
+    """Return whether the camera is below the up-link or switch of this fault."""
     if fault.family != "uplink" or fault.village != camera.village:
         return False
     return "/" not in fault.detail or fault.detail == f"{camera.village}/{camera.profile.get('switch') or ''}"
@@ -175,7 +182,7 @@ def _take_faults(camera: Camera, facts: _Facts, faults: Sequence[Fault], finish:
         own, parent = fault.camera == camera.id, not fault.camera and beneath(fault, camera)
         closed = to_microseconds(fault.closed_at) if fault.closed_at else None
         if (own and fault.family in DEAD) or parent:
-            # It begins when it was first seen, not when it was believed.
+            # An outage begins with the first inspection that found it, not when the fault opened.
             facts.down.append((to_microseconds(fault.first_seen), finish if closed is None else closed))
         if (own or parent) and fault.severity <= 2 and (closed is None or closed >= finish):
             facts.bad = True
@@ -201,7 +208,7 @@ async def _read_recording(
         first = oldest.get(stream)
         if (
             first is not None and first > begin - HOUR_US
-        ):  # known to the hour: the exact start lies in this day, if anywhere
+        ):  # `oldest` is exact to the hour only; if the exact start lies in this day, it is read from the segments
             first = min((start for start, _ in closed[stream]), default=None)
         starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
         facts.first_recording = min(starts, default=None)
@@ -217,7 +224,7 @@ async def _read_recording(
 
 
 async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Facts], finish: int) -> None:
-    """What is being written covers the time up to its last picture."""
+    """Count open segments as recorded up to their last picture."""
     opened = await segment_index.still_open(session, [*streams], finish)
     if not opened:
         return
@@ -247,7 +254,7 @@ async def _read_looks(session: AsyncSession, found: dict[str, _Facts], start: da
 async def _read_clocks(
     session: AsyncSession, cameras: Sequence[Camera], found: dict[str, _Facts], end: datetime
 ) -> None:
-    """The last sample of the time; else what was measured last, unless that was later."""
+    """Read the last clock sample before `end`; without one, the camera's last measured offset unless it is too new."""
     last = select(ClockSample.camera, func.max(ClockSample.at).label("at")).where(
         ClockSample.camera.in_(found), ClockSample.at < end
     )
@@ -261,7 +268,7 @@ async def _read_clocks(
 
 
 async def first_fact(session: AsyncSession) -> datetime | None:
-    """When the station began to know anything: its first footage, gap or look."""
+    """Return the time of the station's first fact: footage, gap or inspection."""
     starts = [
         at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None
     ]
@@ -272,5 +279,5 @@ async def first_fact(session: AsyncSession) -> datetime | None:
 
 
 def bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Start and end of a local day; 23 or 25 hours apart where clocks are put forward or back."""
+    """Return start and end of a local day; they are 23 or 25 hours apart on days of a clock change."""
     return datetime.combine(day, time(), zone), datetime.combine(day + timedelta(days=1), time(), zone)

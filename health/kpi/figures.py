@@ -1,6 +1,7 @@
-"""The figures by which a network is judged: each formula once, for pages, registers, reports and metrics (docs/health.md, Figures).
+"""Key figures of the camera network: each formula once, for pages, registers, reports and metrics.
 
-All are computed from rows of health.kpi.camera_days and from faults, never from counters that somebody must remember to reset.
+All figures are computed from the rows of health.kpi.camera_days and from faults, never from counters that need
+resetting. Formulae: docs/health.md, Figures.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ from health.kpi.camera_days import beneath, bounds
 from health.tables import CameraDay, DailyFigures, Fault, Inspection, WrittenDay
 from nvr.archive.retention import GAPS_KEPT_US
 
-LATE = timedelta(days=2)  # a day that is over and still without rows is computed from facts for so long
-DAYS_A_RUN = 31  # written at once by keep_days
+LATE = timedelta(days=2)  # a past day without rows is computed from facts if it is not older than this
+DAYS_A_RUN = 31  # days written by one call of keep_days
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares 0…1; None where nothing was there to be judged. Hours for MTTR, days for MTBF."""
+    """Figures of some cameras over some days.
+
+    Shares are 0…1; None if there was nothing to judge. MTTR in hours, MTBF in days.
+    """
 
     cameras: int
     online: float | None  # 在线率: (in use - unknown - offline) / (in use - unknown)
@@ -39,19 +43,22 @@ class Figures:
     mttr_hours: float | None
     mtbf_days: float | None
     faults: int
-    unknown: float | None = None  # share of the time in use of which nobody knows whether the camera was online
-    not_judged: int = 0  # camera-days without a look of the patrol
+    unknown: float | None = None  # share of the time in use for which it is unknown whether the camera was online
+    not_judged: int = 0  # camera-days without an inspection
     required_hours: float = 0.0
     recorded_hours: float = 0.0
-    missing_hours: dict[str, float] = field(default_factory=dict)  # by cause
+    missing_hours: dict[str, float] = field(default_factory=dict)  # hours by cause
     by_cause: dict[str, int] = field(default_factory=dict)  # faults by family
-    reconstructed: bool = False  # some days were written long after they were over
-    short_holes: int | None = None  # holes below a second, which are no gaps; None: nobody counted
-    short_hole_seconds: float | None = None  # missing in them, and counted as recorded
+    reconstructed: bool = False  # some rows were written long after their day
+    short_holes: int | None = None  # holes shorter than a second, which are no gaps; None: not counted
+    short_hole_seconds: float | None = None  # seconds missing in these holes; they count as recorded
 
 
 def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, end: datetime) -> Figures:
-    """Of rows of one or many days, and of the faults that concern them. `end`: an open fault counts until then."""
+    """Compute the figures from rows of one or several days and the faults that concern them.
+
+    `end`: an open fault counts until then.
+    """
     service, offline, unknown, required, recorded = (
         sum(getattr(r, name) for r in rows) for name in ("service", "offline", "unknown", "required", "recorded")
     )
@@ -85,7 +92,7 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
 
 
 def _share(part: float, whole: float) -> float | None:
-    """None where there is nothing; rounding of seconds makes no share negative."""
+    """Return part / whole; None if `whole` is 0. Clamps at 0, because rounded seconds may give a negative part."""
     return max(0.0, part) / whole if whole > 1e-6 else None
 
 
@@ -102,13 +109,13 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
 
 
 async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> Figures:
-    """Over [start, end) from the facts themselves; for days that are over, `period` reads what was written."""
+    """Compute figures over [start, end) from the facts. For past days `period` reads the written rows."""
     rows = await camera_days.of_interval(session, cameras, start, end)
     return summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
 
 
 async def concerning(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Fault]:
-    """Faults of the cameras, and outages of what they hang on."""
+    """Return the faults of the cameras and of the parents they are below."""
     ids = {c.id for c in cameras}
     return [
         f
@@ -120,7 +127,7 @@ async def concerning(session: AsyncSession, cameras: Sequence[Camera], start: da
 async def period(
     session: AsyncSession, cameras: Sequence[Camera], first: date, last: date, zone: tzinfo, now: datetime
 ) -> list[CameraDay]:
-    """Rows of the local days first…last: those that were written, and what is not over yet from the facts."""
+    """Return the rows of the local days first…last: written rows, and computed rows for days not written yet."""
     ids = [c.id for c in cameras]
     span = CameraDay.day.between(first.isoformat(), last.isoformat())
     rows = [
@@ -145,13 +152,16 @@ def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
 
 
 async def is_written(session: AsyncSession, day: date) -> bool:
-    """Also where no camera was in use on it."""
+    """Return whether the day's rows are complete, also if no camera was in use."""
     return await session.get(WrittenDay, day.isoformat()) is not None
 
 
 async def day(session: AsyncSession, villages: Villages, start: datetime, now: datetime) -> dict[str, Any]:
-    """The day's register: what was looked at, what was found, what is still open, of the cameras that were in use on the day in
-    a scope of villages (None: the whole town, with the station's own faults). `start`: local midnight."""
+    """Return the content of the day's register: cameras inspected, figures and faults.
+
+    Covers the cameras in use on the day in a scope of villages (None: the whole town, including the station's own
+    faults). `start`: local midnight.
+    """
     zone = start.tzinfo
     assert zone is not None
     _, over = bounds(start.date(), zone)
@@ -175,8 +185,11 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
 async def day_faults(
     session: AsyncSession, cameras: Collection[str], villages: Villages, start: datetime, end: datetime
 ) -> list[dict[str, Any]]:
-    """Every fault that was open between start and end, as a register tells it: of these cameras and of what they hang on. The
-    station's own faults are the whole town's: a register of some villages leaves them out, as their list of faults does."""
+    """Return every fault that was open between start and end, as stored in a register.
+
+    Covers these cameras and the parents they are below. The station's own faults belong to the whole town: a register
+    of some villages omits them, as the fault list of such an account does.
+    """
     open_then = (
         Fault.opened_at < end,
         Fault.closed_at.is_(None) | (Fault.closed_at >= start),
@@ -203,7 +216,7 @@ async def day_faults(
 
 
 async def last_days(session: AsyncSession, camera: Camera, days: int, zone: tzinfo, now: datetime) -> Figures:
-    """One camera's last days, the running one among them."""
+    """Return the figures of one camera's last days, including the running day."""
     today = now.astimezone(zone).date()
     first = today - timedelta(days=days - 1)
     rows = await period(session, [camera], first, today, zone, now)
@@ -214,7 +227,7 @@ KINDS = ("town", "village", "vendor", "sponsor")
 
 
 def groups(rows: Sequence[CameraDay]) -> dict[tuple[str, str], list[CameraDay]]:
-    """Rows by whom their figures concern: (kind, code or name)."""
+    """Group rows by (kind, code or name) of those whom the figures concern."""
     found: dict[tuple[str, str], list[CameraDay]] = {("town", ""): list(rows)}
     for row in rows:
         for kind, name in (("village", row.village), ("vendor", row.vendor), ("sponsor", row.sponsor)):
@@ -224,8 +237,10 @@ def groups(rows: Sequence[CameraDay]) -> dict[tuple[str, str], list[CameraDay]]:
 
 
 async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -> int:
-    """Write a day that is over, once: a row a camera, and figures of the town, villages, vendors, sponsors. Returns the
-    number of figures written."""
+    """Write a past day once: one row per camera, and the figures of town, villages, vendors and sponsors.
+
+    Returns the number of figures written.
+    """
     start, end = bounds(day, zone)
     async with database.reading() as session:
         cameras = list(await session.scalars(select(Camera).order_by(Camera.id)))
@@ -245,17 +260,20 @@ async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -
         session.add(WrittenDay(day=day.isoformat(), cameras=len(rows)))
         for row in rows:
             row.reconstructed = now - end > camera_days.RECONSTRUCTED_AFTER
-            if row.reconstructed and not row.short_holes:  # of before they were counted, or of none: nobody knows
+            if row.reconstructed and not row.short_holes:  # no holes, or the day precedes their counting: unknown
                 row.short_holes = row.short_hole_seconds = None
         session.add_all(rows)
-        if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:  # what an earlier version told stays
+        # figures written by an earlier version stay
+        if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:
             session.add_all(made)
     return len(made)
 
 
 async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
-    """Write the days that are over and were not written, the oldest first: a controller that was off catches up, and the
-    first time everything of which there are gaps or footage is reconstructed. Returns how many figures were written."""
+    """Write the past days that are not written yet, oldest first. Returns the number of figures written.
+
+    A controller that was off catches up. The first run reconstructs all days that have gaps or footage.
+    """
     async with database.reading() as session:
         first = await camera_days.first_fact(session)
         if first is None:

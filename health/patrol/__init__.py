@@ -1,1 +1,1 @@
-"""Patrol: scheduled rounds, the light watch over counters, probes, manual review."""
+"""Patrol: scheduled rounds, the counter watch, probes, manual review."""

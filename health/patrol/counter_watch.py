@@ -1,7 +1,7 @@
-"""The light watch: every few seconds, from the recorders' counters alone, is every camera still there?
+"""The counter watch checks every few seconds, from the recorders' counters alone, whether every camera delivers.
 
-Nothing is decoded and nothing asked of a camera. One cause is one fault: an up-link, a switch, or our own side, with its
-cameras beneath it.
+It decodes nothing and sends no requests to cameras. One cause is one fault: an up-link, a switch or the station itself
+gets the fault, and the cameras below it get none.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 MINE = stream.FAMILIES
 GONE = frozenset({"unreachable", "no_stream"})
-PARTLY_BACK = 0.3  # of a parent's cameras that may still fail when it is called mended
-REPORTING = 0.5  # of the streams that must be reported on, or our own side stands still
+PARTLY_BACK = 0.3  # share of a parent's cameras that may still fail when the parent counts as repaired
+REPORTING = 0.5  # share of the streams that must have a fresh status; below it the station itself is at fault
 FORECAST_SECONDS = 600.0
-OVERDUE = 1.5  # of the interval between rounds, after which the patrol itself is a fault
+OVERDUE = 1.5  # multiple of the interval between rounds after which the patrol itself is a fault
 
 
 Groups = dict[tuple[str, str], list[topology.TopologyChild]]  # by (kind, name) of the parent
@@ -43,7 +43,10 @@ Groups = dict[tuple[str, str], list[topology.TopologyChild]]  # by (kind, name) 
 
 @dataclass(slots=True)
 class CounterObservations:
-    """One pass over the counters."""
+    """The result of one pass over the counters.
+
+    `reported`: streams with a fresh status, of `streams` that are watched.
+    """
 
     found: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # camera → family → figures
     unknown: dict[str, set[str]] = field(default_factory=dict)
@@ -58,14 +61,15 @@ class CounterWatch:
     def __init__(
         self, database: Database, clock: Clock, settings: PatrolSettings, retention: RetentionSettings | None = None
     ):
-        """`retention`: None looks at no forecast."""
+        """`retention`: None turns the storage forecast off."""
         self._database = database
         self._clock = clock
         self._settings = settings
         self._retention = retention
-        self._forecast_at = clock.monotonic() + FORECAST_SECONDS  # rates mean nothing before
+        self._forecast_at = clock.monotonic() + FORECAST_SECONDS  # bit rates mean nothing earlier
 
     async def run_once(self) -> CounterObservations:
+        """Read all counters once and update the faults of cameras, parents, volumes and the station."""
         now = self._clock.now()
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
@@ -111,7 +115,7 @@ class CounterWatch:
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
     ) -> bool:
-        """The controller's own trouble is one fault, against ourselves, and none against a camera."""
+        """Record the station's own fault. Returns True if the station is at fault; then no camera is judged."""
         found: dict[str, Any] | None = None
         if seen.streams and seen.reported < REPORTING * seen.streams:
             found = {"reported": seen.reported, "streams": seen.streams}
@@ -123,19 +127,19 @@ class CounterWatch:
         return found is not None and "overdue" not in found
 
     async def _retired(self, session: AsyncSession, now: datetime) -> None:
-        """What is no longer in the inventory is looked at no more: its faults are over."""
+        """Close the faults of cameras that were removed from the inventory."""
         gone = select(Camera.id).where(Camera.retired)
         for fault in await session.scalars(select(Fault).where(Fault.camera.in_(gone), Fault.state.in_(LIVE_STATES))):
             fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "retired"
 
     async def _volumes(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
-        """A disk that does not take or give what it should is a fault of the station, one a disk."""
+        """Record one station fault per disk that is not in state 'ok'."""
         for volume in await session.scalars(select(Volume)):
             found = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
             self._note(session, live, fault_log.FaultSubject("", None, volume.path), "volume", found, now)
 
     async def _forecast(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
-        """A village whose footage will go before its time is a fault before it does."""
+        """Record a fault for each village whose footage will be deleted early, before that happens."""
         if self._retention is None or self._clock.monotonic() < self._forecast_at:
             return
         self._forecast_at = self._clock.monotonic() + FORECAST_SECONDS
@@ -146,7 +150,7 @@ class CounterWatch:
                     "in_days": math.floor(each.days_until_short), "days": math.floor(each.possible_days),
                     "required": round(each.required_days, 1), "quota": each.by_quota,
                 }  # fmt: skip
-            if each.possible_days is not None:  # else nothing is known
+            if each.possible_days is not None:  # otherwise nothing is known
                 self._note(
                     session, live, fault_log.FaultSubject("", each.village, each.village), "forecast", found, now
                 )
@@ -164,7 +168,7 @@ class CounterWatch:
         live: dict[tuple[str, str, str], Fault],
         now: datetime,
     ) -> set[str]:
-        """Note what is down above the cameras; the cameras that are not judged because of it."""
+        """Record the faults of parents; return the cameras below them, which are not judged."""
         failing = seen.failing()
         down = {(p.kind, p.name): p for p in topology.down(groups, failing)}
         beneath: set[str] = set()
@@ -175,7 +179,8 @@ class CounterWatch:
             if parent is None and fault is None:
                 continue
             if parent is None and bad > PARTLY_BACK * len(members):
-                told: dict[str, Any] | None = {"kind": kind, "failing": bad, "cameras": len(members)}  # not mended yet
+                # not repaired yet
+                told: dict[str, Any] | None = {"kind": kind, "failing": bad, "cameras": len(members)}
             elif parent is None:
                 told = None
             else:
@@ -232,7 +237,10 @@ def _groups(cameras: Sequence[Camera], seen: CounterObservations) -> Groups:
 
 
 async def _live(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:
-    """Faults of the light watch by (camera, family, name of the parent), with those that were closed within a day."""
+    """Return the faults of the counter watch by (camera, family, name of the parent).
+
+    Includes faults that were closed within a day.
+    """
     names = [n for n, f in FAMILIES.items() if f.kind in ("reach", "stream", "station")]
     rows = await session.scalars(
         select(Fault).where(Fault.family.in_(names), fault_log.not_over(now)).order_by(Fault.id)

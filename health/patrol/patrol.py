@@ -1,7 +1,8 @@
-"""Full rounds: a look at every camera of a scope, from the archive; a result row for each.
+"""Full rounds: inspect every camera of a scope from the archive and write one result row per camera.
 
-Rounds are rows: the schedule or a person asks for one (`ask`), the analyst does it (`Patrol`), and goes on where it
-stopped. What is recorded is judged from what was recorded; only cameras that nobody records are visited (health.patrol.probes).
+Rounds are rows: the schedule or a person requests one (`rounds.ask`); the analyst executes it (`Patrol`) and resumes
+after an interruption. Recorded cameras are judged from their recordings; only cameras that are not recorded are probed
+(health.patrol.probes).
 """
 
 from __future__ import annotations
@@ -48,21 +49,25 @@ log = logging.getLogger(__name__)
 CHUNK = 48
 VISITING = 6  # chunks
 KEYFRAMES = 8
-AGAIN_SECONDS = (600.0, 1800.0)  # after a first suspicion, and after a second
+AGAIN_SECONDS = (600.0, 1800.0)  # after the first suspicious inspection, and after the second
 PICTURE = frozenset(n for n, f in FAMILIES.items() if f.kind == "picture")
 SEEN = PICTURE | {"mark_time", "mark_name"}
-# The rest is the light watch's (health.patrol.counter_watch).
+# The counter watch judges the other families (health.patrol.counter_watch).
 OF_LOOKS = SEEN | {
     "clock", "gaps", "retention", "flapping", "index", "parameters", "gop", "corrupt", "card", "ptz", "events",
 }  # fmt: skip
 HABIT = 40
-REFRESH = 6  # looks of a camera between two refreshments of its habits, on average
+REFRESH = 6  # inspections of a camera between two updates of its usual values, on average
 PLACED = frozenset({"covered", "covered_part", "blurred_part"})
 
 
 @dataclass(frozen=True, slots=True)
 class InspectionInputs:
-    """What a look starts from. working: somebody mends the camera; sky: the weather shows on its neighbours too."""
+    """The inputs of one inspection.
+
+    `working`: planned work on the camera; `sky`: its neighbours show the same weather; `visit`: the probe of a camera
+    that is not recorded.
+    """
 
     status: StreamStatus | None
     counters: tuple[dict[str, dict[str, object]], set[str]]
@@ -79,18 +84,20 @@ class InspectionInputs:
 
 @dataclass(frozen=True, slots=True)
 class InspectionResult:
-    """A look that is to be written down."""
+    """The result of one inspection, not yet written."""
 
     camera: Camera
     look: Inspection
     answer: InspectionAnswer
     verdict: dict[str, bool | None]
     working: bool
-    families: frozenset[str]  # that this look is to judge
-    shared: bool  # what was taken for weather shows on its neighbours too
+    families: frozenset[str]  # families judged by this inspection
+    shared: bool  # neighbours show the same weather
 
 
 class Patrol:
+    """Executes rounds and repeated inspections; resumes a round that was interrupted."""
+
     def __init__(
         self,
         database: Database,
@@ -112,7 +119,10 @@ class Patrol:
         self._sky = SharedWeather()
 
     async def run_waiting(self) -> bool:
-        """Do the round that is next (health.patrol.rounds.following), then the looks that suspicion asks for; False where none is due."""
+        """Run the next round (rounds.following), then the repeated inspections that are due.
+
+        Returns False if nothing was due.
+        """
         async with self._database.session() as session:
             row = await following(session)
             if row is not None:
@@ -123,6 +133,7 @@ class Patrol:
         return row is not None or again > 0
 
     async def run_round(self, number: int) -> None:
+        """Inspect the cameras of a round that have no inspection in it yet, and finish the round."""
         async with self._database.session() as session:
             row = await session.get_one(PatrolRound, number)
             done = set(await session.scalars(select(Inspection.camera).where(Inspection.round == number)))
@@ -132,7 +143,7 @@ class Patrol:
         await self._finish(number)
 
     async def look_again(self) -> int:
-        """Look at the cameras whose suspicion is to be confirmed or dismissed now; how many."""
+        """Inspect the cameras whose suspicion is due for confirmation; return their number."""
         now = self._clock.now()
         async with self._database.reading() as session:
             due = set(await session.scalars(select(CameraBaseline.camera).where(CameraBaseline.next_look_at <= now)))
@@ -143,8 +154,11 @@ class Patrol:
         return len(cameras)
 
     async def _look_at(self, cameras: Sequence[Camera], number: int) -> None:
-        """Two chunks at once: while one waits for its pictures, the other is read or written. Of chunks that wait for cameras to
-        answer, more: the slowest camera of each holds it up."""
+        """Inspect the cameras in chunks.
+
+        Two chunks of recorded cameras run at a time: one waits for its pictures while the other reads or writes the
+        database. More chunks of probed cameras run at a time, because the slowest camera delays its whole chunk.
+        """
         recorded, others = asyncio.Semaphore(2), asyncio.Semaphore(VISITING)
         slots = asyncio.Semaphore(self._settings.at_once)
 
@@ -163,7 +177,7 @@ class Patrol:
                 await probes.judge_parents(session, number, self._clock.now(), self._settings.pace)
 
     async def _look_at_some(self, cameras: Sequence[Camera], number: int, slots: asyncio.Semaphore) -> None:
-        """What is known of these cameras is read at once and what was seen written at once: questions are dear, rows are not."""
+        """Inspect one chunk: one read and one write per chunk, because queries are expensive and rows are cheap."""
         now, names = self._clock.now(), [c.id for c in cameras]
         streams = {c.id: s for c in cameras if (s := registry.watched_stream(c)) is not None}
         async with self._database.reading() as session:
@@ -220,7 +234,7 @@ class Patrol:
                 await asyncio.to_thread(_write, self._data_dir / str(each.look.picture), each.answer.jpeg)
         async with self._database.session() as session:
             faults = await fault_log.live(session, names, now)
-            # Loaded at once, so that each camera's are found without a question of their own.
+            # Loads the rows into the session at once, so that `session.get` needs no query per camera.
             known = [
                 *await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(names))),
                 *await session.scalars(
@@ -231,7 +245,8 @@ class Patrol:
             ]
             for each in seen:
                 await self._keep(session, each, faults[each.camera.id])
-            # Counted by the database: several cameras' looks are written at once, and PostgreSQL lets them read the same number.
+            # The database increments the counter: chunks write concurrently, and in PostgreSQL two transactions may
+            # read the same number.
             await session.execute(
                 update(PatrolRound)
                 .where(PatrolRound.id == number, PatrolRound.finished_at.is_(None))
@@ -240,7 +255,7 @@ class Patrol:
             log.debug("%d cameras looked at, %d known", len(seen), len(known))
 
     async def look(self, number: int, camera: Camera, ground: InspectionInputs) -> InspectionResult:
-        """One look at one camera; nothing is written."""
+        """Inspect one camera; write nothing."""
         now = self._clock.now()
         found, unknown = dict(ground.recorded[0]) | ground.device[0], ground.recorded[1] | ground.device[1]
         counters, untold = ground.counters
@@ -260,9 +275,9 @@ class Patrol:
             answer.figures |= {"sky": 1.0}
         if ground.visit is not None:
             found |= counters
-            # Kept beside the findings: beneath a parent that is down it is no finding, and still what the parent is judged by.
+            # Stored in the figures: below a parent that is down it is no finding, but the parent is judged by it.
             answer.figures |= {"gone": 1.0} if probes.GONE & set(ground.visit.found) else {}
-        # The counters' own faults are the light watch's; here they only explain what the picture shows.
+        # The counter watch records the faults of the counters; here they only explain picture faults.
         verdict = judge(set(found) | set(counters), unknown | untold)
         look = Inspection(
             round=number,
@@ -332,7 +347,7 @@ class Patrol:
 
     @staticmethod
     def _told(family: str, look: Inspection, answer: InspectionAnswer) -> dict[str, Any]:
-        """What speaks for it, with the map of where, for families that have a place."""
+        """Return the figures of a finding, with the cell map for families that have a location."""
         where = {"cells": answer.cells} if answer.cells is not None and family in PLACED else {}
         return {**look.findings[family], **where}
 
@@ -371,18 +386,19 @@ class Patrol:
 
 
 def _troubled(faults: Mapping[str, Fault], but: str = "") -> bool:
-    """Whether the picture is suspected of something, or known to show it: then nothing is learnt from it."""
+    """Return whether a live picture fault exists (other than `but`); then the baseline learns nothing."""
     return any(f.state in LIVE_STATES for name, f in faults.items() if name in PICTURE and name != but)
 
 
 def _told_by(visit: ProbeResult, beneath: bool) -> tuple[dict[str, dict[str, object]], set[str]]:
-    """(found families, those of which nothing is known) as the counters of a recorder would tell it."""
+    """Return (families found, families unknown) of a probe, in the form of the recorder's counters."""
     if beneath and probes.GONE & set(visit.found):
         return {}, set(probes.REACH)
     return dict(visit.found), set()
 
 
 async def _habits(session: AsyncSession, sight: CameraBaseline) -> None:
+    """Update the camera's usual frame rate, bit rate and change from its last accepted inspections."""
     rows = await session.scalars(
         select(Inspection.figures)
         .where(Inspection.camera == sight.camera, Inspection.accepted)

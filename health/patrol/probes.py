@@ -1,7 +1,7 @@
-"""Cameras that nobody records: each is visited for one keyframe a look, and what the visit met with is what is known of it.
+"""Probes of cameras that are not recorded: one keyframe per inspection, or the family of the fault that prevented it.
 
-The recorder's rules hold here too: its budget of connections, and a credential that was refused is left alone until a person
-acts. A whole village that does not answer is one fault: its up-link's.
+The recorder's rules apply: probes share its connection budget, and a rejected credential is not tried again until a
+person acts. A whole village that does not answer is one fault of its up-link.
 """
 
 from __future__ import annotations
@@ -40,22 +40,24 @@ GONE = frozenset({"unreachable", "no_stream"})
 
 @dataclass(slots=True)
 class ProbeResult:
-    """What a visit brought: a keyframe, or the family of what was in the way with its figures."""
+    """The result of a probe: a keyframe, or the fault family found with its figures."""
 
     frames: list[Keyframe] = field(default_factory=list)
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
-    has_digest: bool = False  # its RTSP server offered Digest
+    has_digest: bool = False  # the RTSP server offered Digest authentication
 
 
 class Probes:
+    """Starts the probes of a chunk of cameras and stores the facts learned from them."""
+
     def __init__(self, database: Database, vault: Vault, visitor: KeyframeProbe):
         self._database = database
         self._vault = vault
         self._visitor = visitor
-        self._with_digest: set[str] = set()  # cameras whose files say that their RTSP servers offered Digest
+        self._with_digest: set[str] = set()  # cameras whose registry row says that their RTSP server offered Digest
 
     async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[ProbeResult]]:
-        """Visit those of the cameras that are not recorded and have an address, all at once; by id."""
+        """Start probes of cameras that are not recorded and have an address; return the tasks by camera id."""
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
             wanting = await own_account.wanting(session)
@@ -68,7 +70,7 @@ class Probes:
                 try:
                     self._recall_digest(camera, str(stream.url))
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
-                except TROUBLE as e:  # it stays unknown; the others are looked at
+                except TROUBLE as e:  # this camera stays unknown; the others are probed
                     log.error(
                         "%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e)
                     )
@@ -76,7 +78,10 @@ class Probes:
         return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 
     def _recall_digest(self, camera: Camera, url: str) -> None:
-        """What is known of its RTSP server: a person may have said that another device hangs there."""
+        """Restore or clear what is known about the camera's RTSP server.
+
+        A person may have stated that another device is now at this address.
+        """
         if camera.rtsp_digest_at is not None:
             server_memory.remember_digest(url)
             self._with_digest.add(camera.id)
@@ -85,8 +90,11 @@ class Probes:
             self._with_digest.discard(camera.id)
 
     async def keep(self, visits: Mapping[str, ProbeResult], now: datetime) -> None:
-        """What visits taught of their cameras: a credential that was refused is left alone until a person acts, and who offered
-        Digest is not believed to know only Basic."""
+        """Store what the probes learned.
+
+        A rejected credential is not tried again until a person acts. A server that offered Digest is never again sent
+        Basic.
+        """
         refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
         with_digest = {camera for camera, visit in visits.items() if visit.has_digest} - self._with_digest
         if not refused and not with_digest:
@@ -115,13 +123,13 @@ class Probes:
         except CameraError as e:
             log.info("%s: %s", stream, e)
             return ProbeResult(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
-        except ValueError as e:  # its address is none
+        except ValueError as e:  # the address is invalid
             log.warning("%s: %s", stream, why(e))
             return ProbeResult(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
 
 
 async def beneath(session: AsyncSession) -> list[Fault]:
-    """Up-links and switches that are down, or seem so: what is beneath them is not to blame."""
+    """Return the live faults of up-links and switches; cameras below them are not to blame."""
     query = select(Fault).where(Fault.family == "uplink", Fault.camera == "", Fault.state.in_(LIVE_STATES))
     return list(await session.scalars(query))
 
@@ -132,7 +140,10 @@ def is_beneath(camera: Camera, parents: Sequence[Fault]) -> bool:
 
 
 async def judge_parents(session: AsyncSession, number: int, now: datetime, pace: float) -> None:
-    """After a round's visits: parents of villages in which nothing is recorded (the others are the light watch's)."""
+    """Judge the parents of villages without recorded cameras from a round's probes.
+
+    The counter watch judges the parents of all other villages.
+    """
     cameras = await registry.cameras(session)
     recorded = {c.village for c in cameras if registry.watched_stream(c) is not None}
     visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}

@@ -1,7 +1,7 @@
-"""The tour for persons (视频巡逻): somebody looks at pictures at his own pace, without knowing what the machine said.
+"""Manual review (视频巡逻): a person judges pictures at their own pace without knowing the system's verdict.
 
-What the machine found is mixed with a share of what it called normal. A fault that a person sees among those is one
-that the machine missed: so its rate of misses is known, and not hoped for.
+The cameras with live picture faults are mixed with a share of those judged normal. A fault that a person reports among
+the normal ones is a miss of the system, which gives a measured miss rate.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, FaultState
 from health.picture import baseline
 from health.tables import Fault, Inspection, TourVerdict
 
-BLIND = 0.05  # of what the machine calls normal
-FRESH = timedelta(hours=12)  # a camera that the same person has judged is not shown again before
+BLIND = 0.05  # share of the cameras judged normal
+FRESH = timedelta(hours=12)  # the same person does not see a camera again within this time
 PICTURES = tuple(n for n, f in FAMILIES.items() if f.kind == "picture")
 
 
 async def draw(
     session: AsyncSession, by: str, villages: Sequence[str] | None, now: datetime, dice: random.Random
 ) -> list[Camera]:
-    """The cameras of a tour, in no order that tells anything."""
+    """Return the cameras of a review in random order, which gives no hint of the system's verdict."""
     query = select(Camera).where(Camera.retired.is_(False))
     if villages is not None:
         query = query.where(Camera.village.in_(villages))
@@ -54,8 +54,11 @@ async def _flagged(session: AsyncSession) -> set[str]:
 async def judge(
     session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str
 ) -> Fault | None:
-    """What a person says of what he saw. 'faulty' with a family opens that fault, 'normal' teaches what the machine
-    took for one. Raises UsageError."""
+    """Record a person's verdict on a camera's picture.
+
+    'faulty' with a family opens that fault; 'normal' marks the live picture faults as false and adds their inspections
+    to the baseline. Returns the fault for 'faulty'. Raises UsageError.
+    """
     if verdict not in ("normal", "faulty"):
         raise UsageError("a verdict is normal or faulty")
     if verdict == "faulty" and family not in PICTURES:
@@ -80,7 +83,7 @@ async def judge(
 
 
 async def _report(session: AsyncSession, camera: Camera, family: str, now: datetime, by: str) -> Fault:
-    """A fault that a person saw is open at once; it closes on evidence like any other."""
+    """Open a fault that a person reported, at once. It closes on evidence like any other fault."""
     newest = await session.scalar(
         select(Inspection)
         .where(Inspection.camera == camera.id, Inspection.picture.is_not(None))
@@ -122,7 +125,7 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
 
 @dataclass(frozen=True, slots=True)
 class MissRate:
-    """Of the pictures that the machine had called normal. `most`: the upper bound of the rate at 95 % (Wilson)."""
+    """Misses among the pictures judged normal. `most`: upper bound of the rate at 95 % (Wilson)."""
 
     shown: int
     missed: int
@@ -131,7 +134,7 @@ class MissRate:
 
 
 async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> MissRate:
-    """Of the tours since a time, among the cameras of some villages (None: all)."""
+    """Return the miss rate of reviews since a time, for the cameras of some villages (None: all)."""
     query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
     if villages is not None:
         query = query.join(Camera, Camera.id == TourVerdict.camera).where(within(Camera.village, villages))
@@ -141,13 +144,13 @@ async def misses(session: AsyncSession, since: datetime, villages: Villages = No
 
 
 def wilson_upper(hits: int, of: int, z: float = 1.6449) -> float:
-    """One-sided upper bound of a share (Wilson 1927)."""
+    """Return the one-sided upper bound of a share `hits / of` (Wilson 1927); the default `z` gives 95 %."""
     share, square = hits / of, z * z / of
     return min(1.0, (share + square / 2 + z * math.sqrt(share * (1 - share) / of + square / (4 * of))) / (1 + square))
 
 
 async def camera_of(session: AsyncSession, number: str) -> Camera:
-    """Raises NotFoundError."""
+    """Return a camera that is in use. Raises NotFoundError."""
     camera = await session.get(Camera, number)
     if camera is None or camera.retired:
         raise NotFoundError(f"there is no camera '{number}'")

@@ -1,6 +1,6 @@
-"""Patrol rounds as rows: whoever wants one asks for it here, the analyst does it (health.patrol.patrol).
+"""Patrol rounds as rows: callers request a round here; the analyst executes it (health.patrol.patrol).
 
-Apart from the patrol itself, so that the console asks for a round without loading what judges pictures.
+Separate from the patrol itself, so that the console can request a round without loading the picture analysis.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SCHEDULE = "schedule"
 
 
 async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
-    """Ask for a round of all cameras, or of `scope` (villages, cameras, vendor). One of the same that waits already is
-    returned instead of a second; the schedule has one of its own, which goes first.
+    """Request a round of all cameras or of `scope` (villages, cameras, vendor).
 
-    Raises ConflictError where another round that the same person asked for waits still.
+    Returns a waiting round of the same scope instead of adding a second one. The schedule has a round of its own, which
+    runs first. Raises ConflictError while another round requested by the same person is waiting.
     """
     wanted, own = normal(scope or {}), None
     for waiting in await session.scalars(
@@ -46,12 +46,12 @@ async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any
 
 
 def normal(scope: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for all ways to write a scope: each name once, in order; what is empty left out."""
+    """Return the canonical form of a scope: each name once and sorted, without empty entries."""
     return {k: v if isinstance(v, str) else sorted(set(v)) for k, v in scope.items() if v}
 
 
 async def following(session: AsyncSession) -> PatrolRound | None:
-    """The round to be done now: the schedule's first, then one that was broken off, then by age."""
+    """Return the round to run now: the schedule's first, then an interrupted one, then the oldest."""
     rows = await session.scalars(select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id))
     return min(rows, key=lambda r: (r.asked_by != SCHEDULE, r.started_at is None, r.id), default=None)
 

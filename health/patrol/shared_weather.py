@@ -1,4 +1,4 @@
-"""What the sky does to many cameras at once: fog, snow and rain are no fault of a camera."""
+"""Weather that several cameras show at once: fog, snow and rain are no fault of a camera."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from health.picture.judgement import WEATHER
 from health.tables import CameraBaseline, Inspection
 
 SHARE, LEAST, SECONDS, REFRESH = 0.3, 4, 5400.0, 20.0
-LASTS = (
-    43200.0  # seconds: snow that came with the others' lies on when they have got used to it, or see nothing at night
-)
+LASTS = 43200.0  # seconds; snow may last on one camera after its neighbours have learned it or see nothing at night
 
 
 class SharedWeather:
-    """Asked for once in REFRESH seconds, not for every chunk of a round: it changes slowly."""
+    """Villages with shared weather. Queries at most once in REFRESH seconds, because weather changes slowly."""
 
     def __init__(self) -> None:
         self._villages: set[str] = set()
@@ -31,12 +29,12 @@ class SharedWeather:
 
 
 def lasts(sight: CameraBaseline | None, now: datetime) -> bool:
-    """Whether what a camera shows may still be what its neighbours showed with it."""
+    """Return whether a finding may still be the weather that the camera shared with its neighbours."""
     return sight is not None and sight.sky_at is not None and 0 <= (now - sight.sky_at).total_seconds() < LASTS
 
 
 async def _shared(session: AsyncSession, now: datetime) -> set[str]:
-    """Villages in which a third of the cameras showed weather lately."""
+    """Return villages with at least LEAST cameras of which a share of SHARE or more showed weather lately."""
     since = now - timedelta(seconds=SECONDS)
     newest: dict[str, tuple[str, bool]] = {}
     query = select(Inspection.camera, Camera.village, Inspection.findings, Inspection.figures).join(

@@ -1,7 +1,8 @@
-"""What a camera usually looks like: its accepted looks of the last days and a good picture for each hour.
+"""The baseline of a camera: its accepted inspections of the last days and one reference picture per hour of the day.
 
-Only a look without findings, of a camera without a live picture fault, is accepted: a fault never becomes the norm. A
-slow decay could still creep in, look by look: the anchor, the first good week of a view, is therefore kept and asked too.
+An inspection is accepted only if it has no findings and the camera has no live picture fault, so a fault never becomes
+part of the baseline. Slow decay could still enter it step by step; therefore the anchors, the inspections of the first
+ANCHOR_DAYS days of a view, are kept for good and compared too.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from health.picture import measurement, view_pattern
 from health.picture.view_pattern import ViewPattern
 from health.tables import CameraBaseline, Fault, Inspection, ReferenceScene
 
-MOST = 160  # looks that a look is compared with
-ANCHOR_DAYS = 3.0  # of a view's beginning, never forgotten
+MOST = 160  # inspections in the comparison, per camera
+ANCHOR_DAYS = 3.0  # inspections of the first days of a view are kept for good
 ANCHORS = 48
-# After which an accepted look is compared with: what is faint and stays must not make itself the norm.
+# Age from which an accepted inspection takes part in comparisons, so that a faint lasting fault does not become the
+# norm.
 SETTLED = timedelta(hours=4.2)
-SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)  # of the reference pictures that are compared, from the hour of the look
+# hours of the reference pictures compared, relative to the hour of the inspection
+SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)
 AGAINST_THE_VIEW = (
     "moved",
     "covered",
@@ -40,7 +43,10 @@ AGAINST_THE_VIEW = (
 
 @dataclass(slots=True)
 class Baseline:
-    """Of one camera, as the worker wants it."""
+    """One camera's baseline, in the form that the inspection worker takes.
+
+    `vectors` and `anchors`: packed measurements; `hours` and `anchor_hours`: their local hours; `scenes`: thumbnails.
+    """
 
     sight: CameraBaseline | None = None
     vectors: list[bytes] = field(default_factory=list)
@@ -51,6 +57,7 @@ class Baseline:
 
 
 def local_hour(at: datetime, zone: tzinfo) -> float:
+    """Return the local hour of the day with fraction, 0…24."""
     local = at.astimezone(zone)
     return local.hour + local.minute / 60
 
@@ -58,7 +65,10 @@ def local_hour(at: datetime, zone: tzinfo) -> float:
 async def load(
     session: AsyncSession, cameras: Sequence[str], now: datetime, keep_days: float, zone: tzinfo, pace: float = 1.0
 ) -> dict[str, Baseline]:
-    """Banks of some cameras by id, in three questions. `pace`: of the waits, as in the settings."""
+    """Load the baselines of some cameras with three queries, by camera id.
+
+    `pace` scales the settling time, as in the settings.
+    """
     sights = {
         s.camera: s for s in await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(cameras)))
     }
@@ -97,7 +107,7 @@ def pattern_of(sight: CameraBaseline | None) -> ViewPattern | None:
 
 
 async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: CameraBaseline, zone: tzinfo) -> None:
-    """Take a look among those that say what the camera usually looks like."""
+    """Add an inspection to the camera's baseline, view pattern and reference pictures."""
     look.accepted, look.anchor = True, look.at - sight.since <= timedelta(days=ANCHOR_DAYS)
     hour = look.at.astimezone(zone).hour
     learnt = view_pattern.learned(pattern_of(sight), measurement.plane(thumb))
@@ -106,7 +116,10 @@ async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: C
 
 
 async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
-    """A person says that what is seen now is right: learning begins anew, and what was found against the old view is over."""
+    """Start a new view after a person confirmed that the present picture is right.
+
+    Learning starts again, and live faults found against the old view are closed.
+    """
     query = select(Fault).where(
         Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW)
     )
@@ -121,7 +134,7 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
 
 
 async def learn(session: AsyncSession, fault: Fault) -> None:
-    """It was nothing (a person says so, or it went away unconfirmed): the looks that raised it belong to what this camera looks like."""
+    """Accept the inspections that raised a fault which was none: a person said so, or it was dismissed unconfirmed."""
     looks = select(Inspection).where(
         Inspection.camera == fault.camera, Inspection.at >= fault.first_seen, Inspection.features.is_not(None)
     )
@@ -131,7 +144,7 @@ async def learn(session: AsyncSession, fault: Fault) -> None:
 
 
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:
-    """Forget the features of looks that no comparison asks for; the looks themselves stay. Returns how many."""
+    """Delete the features of old inspections that no comparison needs, not the inspections; return their number."""
     done = await session.execute(
         update(Inspection)
         .where(

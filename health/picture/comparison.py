@@ -1,8 +1,8 @@
-"""A look beside what the same camera looked like before.
+"""Comparison of one inspection with earlier inspections of the same camera.
 
-A look is compared with two sets of the camera's past: those of the same hour of the day, and those most alike in
-brightness. What is a fault must be out of the ordinary against both: the first knows the lamp that comes on at six,
-the second the thunderstorm at noon.
+An inspection is compared with two sets: the earlier ones of the same hour of the day, and those most similar in
+brightness. A fault must deviate from both: the first set knows the lamp that is switched on at six, the second the
+thunderstorm at noon.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from health.picture.view_pattern import RecognitionResult, ViewPattern, recognis
 
 HOURS = 1.5
 NEAREST = 12
-ENOUGH = 5  # references of a set, below which it says nothing
-EASE = 0.7  # of the threshold, at which an open fault is left
-COMPARED = 6  # reference pictures, the nearest in brightness
+ENOUGH = 5  # a set with fewer inspections is not used
+EASE = 0.7  # share of the threshold below which an open fault counts as clean
+COMPARED = 6  # reference pictures compared, those nearest in brightness
 
-# What a measurement wavers by on a good camera although its past did not show it.
+# Spread of each measurement on a healthy camera, used where the history shows less.
 FLOORS = {
     "p2": 4.0,
     "p50": 6.0,
@@ -58,8 +58,11 @@ _SCALARS = len(_FLOOR)
 
 @dataclass(slots=True)
 class AcceptedHistory:
-    """Accepted looks of one camera and scene: N vectors, local hours of the day (0…24), reference pictures, and what stays of
-    the view."""
+    """Accepted inspections of one camera and view.
+
+    `vectors`: N×SIZE; `hours`: N local hours of the day (0…24); `scenes`: reference pictures; `pattern`: the view
+    pattern.
+    """
 
     vectors: npt.NDArray[np.float32]
     hours: npt.NDArray[np.float32]
@@ -68,7 +71,11 @@ class AcceptedHistory:
 
 
 class Comparison:
-    """`near`: the looks of both sets; `mine`, `theirs`: ln energies of the cells, BANDS×8×12 and N×BANDS×8×12."""
+    """Deviations of one measurement from the accepted history.
+
+    `near`: the inspections of both sets. `mine`, `theirs`: ln energies of the cells, BANDS×8×12 and N×BANDS×8×12.
+    `eased`: families with an open fault, whose thresholds are lowered by EASE.
+    """
 
     def __init__(self, sight: Measurement, past: AcceptedHistory, hour: float, eased: frozenset[str]):
         self.sight, self.past, self.eased = sight, past, eased
@@ -77,7 +84,7 @@ class Comparison:
         brightness = INDEX["mean"]
         distance = np.abs(past.vectors[:, brightness] - sight.vector[brightness])
         alike = np.argsort(distance, kind="stable")[:NEAREST]
-        # Too few looks of this hour yet: the other set speaks for both, and is asked for more.
+        # With too few inspections of this hour, the brightness set stands for both, and `monochrome` is not judged.
         self.hour_known = len(by_hour) >= ENOUGH
         self.sets = (by_hour if self.hour_known else alike, alike)
         self.near = past.vectors[np.union1d(*self.sets)]
@@ -90,44 +97,48 @@ class Comparison:
         self.edges: Edges = displacement.edges(sight.thumb)
         self.scenes = [displacement.edges(scene) for scene in nearest]
         self.likeness = [displacement.correlation(self.edges, e) for e in self.scenes]
-        # Correlation of edges with the most similar reference: 1 alike … 0 another scene; 1 where there is none.
+        # Edge correlation with the most similar reference picture: 1 the same … 0 another scene; 1 without reference
+        # pictures.
         self.alike = max(self.likeness, default=1.0)
 
     def least(self, family: str, threshold: float) -> float:
+        """Return the threshold that a value must exceed, lowered for families with an open fault."""
         return threshold * EASE if family in self.eased else threshold
 
     def most(self, family: str, threshold: float) -> float:
-        """The same of what must lie below it."""
+        """Return the threshold that a value must stay below, raised for families with an open fault."""
         return threshold / EASE if family in self.eased else threshold
 
     def hour(self, name: str) -> float:
+        """Return the robust z of a measurement against the set of the same hour."""
         return float(self._z[0][INDEX[name]])
 
     def both(self, name: str) -> float:
-        """The weaker of the two deviations; 0 where they point in different directions."""
+        """Return the smaller of the two deviations (robust z); 0 if they have different signs."""
         first, second = (float(z[INDEX[name]]) for z in self._z)
         return 0.0 if first * second <= 0 else min(first, second, key=abs)
 
     def beyond(self, name: str) -> float:
-        """How far, in floors, it lies outside of all that the camera ever showed; 0 within."""
+        """Return the distance, in floors, outside the range of the whole history; 0 inside."""
         values, now = self.past.vectors[:, INDEX[name]], self.sight[name]
         return max(0.0, now - float(values.max())) / FLOORS[name] - max(0.0, float(values.min()) - now) / FLOORS[name]
 
     def below_hour(self, name: str) -> float:
-        """How far, in floors, it lies below all looks of the same hour."""
+        """Return the distance, in floors, below the minimum of the set of the same hour."""
         return (float(self.past.vectors[self.sets[0], INDEX[name]].min()) - self.sight[name]) / FLOORS[name]
 
     def usual(self, name: str) -> float:
+        """Return the median of a measurement over the set of the same hour."""
         return float(np.median(self.past.vectors[self.sets[0], INDEX[name]]))
 
     @cached_property
     def recognised(self) -> RecognitionResult:
-        """How well the view is recognised by what stays of it."""
+        """How well the view pattern is recognised in the picture."""
         return recognised(self.past.pattern, self.sight.thumb, self._nearest)
 
     @cached_property
     def usual_likeness(self) -> float:
-        """How alike the camera's reference pictures are among each other: each with the most similar of the others, the least."""
+        """How similar the reference pictures are: the minimum over each one's best correlation with another."""
         pairs = (
             [
                 max(displacement.correlation(a, b) for k, b in enumerate(self.scenes) if k != i)
@@ -140,7 +151,7 @@ class Comparison:
 
 
 def _robust_z(vector: Vector, references: npt.NDArray[np.float32]) -> Vector:
-    """(x − median) / hypot(1.4826 · MAD, floor) of the scalars."""
+    """Return (x − median) / hypot(1.4826 · MAD, floor) of the scalars."""
     scalars = references[:, :_SCALARS]
     median = np.median(scalars, axis=0)
     spread = 1.4826 * np.median(np.abs(scalars - median), axis=0)

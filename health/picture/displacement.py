@@ -1,7 +1,7 @@
-"""Whether a camera looks somewhere else than it did: edges of small pictures, brought into register.
+"""Detects that a camera points elsewhere, by registration of the edges of thumbnails.
 
-A shift is believed only where it explains what is seen: moved back by it, the picture must be more alike the reference than
-it is where it stands. Fog, snow and shadows take edges away and put others there, and no shift brings them back.
+A shift counts only if it explains the change: shifted back, the picture must resemble the reference more than it does
+unshifted. Fog, snow and shadows remove and add edges, and no shift restores them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy.typing as npt
 from health.picture.measurement import CELLS, THUMB, Plane
 
 Edges = npt.NDArray[np.float32]
-SCENES = 3  # most similar reference pictures that are asked
-ALIKE = 0.75  # correlation with a reference, above which nothing has moved
-RESPONSE = 0.03  # of the phase correlation, below which it found no shift
-MOVED = 0.017  # of the width; clean pictures reach 1.3 %
-EXPLAINS = 0.38  # correlation after moving back, and
-GAIN = 0.15  # what it must have gained by it
+SCENES = 3  # reference pictures compared, the most similar ones
+ALIKE = 0.75  # edge correlation with a reference above which nothing has moved
+RESPONSE = 0.03  # response of the phase correlation below which it found no shift
+MOVED = 0.017  # share of the width; clean pictures reach 1.3 %
+EXPLAINS = 0.38  # minimum correlation after shifting back
+GAIN = 0.15  # minimum gain in correlation by shifting back
 NEARLY = 0.1
 SURE = 0.6
 _WINDOW = cv2.createHanningWindow(THUMB, cv2.CV_32F)
@@ -33,7 +33,11 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 
 @dataclass(frozen=True, slots=True)
 class Displacement:
-    """`size`: mean displacement of the corners, shares of the width; `alike`: correlation after moving back; `gain`: over before."""
+    """The displacement of a picture against a reference picture.
+
+    `size`: mean displacement of the corners, share of the width; `alike`: correlation after shifting back; `gain`: how
+    much that exceeds the correlation before.
+    """
 
     size: float
     alike: float
@@ -41,7 +45,7 @@ class Displacement:
 
 
 def edges(thumb: Plane) -> Edges:
-    """Edge strength of a thumbnail, normalised by the contrast around it: the same at noon and under a lamp."""
+    """Return the edge strength of a thumbnail, normalised by the local contrast: the same at noon and under a lamp."""
     level = thumb.astype(np.float32)
     strength = cv2.magnitude(cv2.Sobel(level, cv2.CV_32F, 1, 0), cv2.Sobel(level, cv2.CV_32F, 0, 1))
     around = cv2.blur(cv2.blur(strength, (13, 13)), (13, 13))
@@ -50,18 +54,19 @@ def edges(thumb: Plane) -> Edges:
 
 
 def correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+    """Return the normalised cross-correlation of two planes of mean 0, −1…1."""
     x, y = a.ravel(), b.ravel()
     return float(x @ y) / float(np.sqrt((x @ x) * (y @ y)) + 1e-6)
 
 
 def by_cell(a: Edges, b: Edges) -> npt.NDArray[np.float32]:
-    """Correlation in each of 8×12 cells."""
+    """Return the correlation in each of 8×12 cells."""
     ab, aa, bb = (cv2.resize(x, CELLS, interpolation=cv2.INTER_AREA) for x in (a * b, a * a, b * b))
     return np.asarray(ab / (np.sqrt(aa * bb) + 1e-3), np.float32)
 
 
 def shift_between(a: Edges, b: Edges) -> tuple[float, float]:
-    """(shift in shares of the thumbnail's width, response) by phase correlation."""
+    """Return (shift as a share of the thumbnail's width, response) by phase correlation."""
     (dx, dy), response = cv2.phaseCorrelate(a, b, _WINDOW)
     return float(np.hypot(dx, dy)) / THUMB[0], float(response)
 
@@ -69,9 +74,12 @@ def shift_between(a: Edges, b: Edges) -> tuple[float, float]:
 def shift(
     mine: Edges, scenes: Sequence[Edges], likeness: Sequence[float], together: float = 1.0, least: float = MOVED
 ) -> Displacement | None:
-    """By how much the picture has moved, against the scene that explains it best. None where another one explains it almost as well
-    without a shift, or where no shift explains what is seen. `together`: how alike the scenes are among each other; where they are
-    not, all that are asked must say so."""
+    """Return how far the picture has moved, against the reference picture that explains it best.
+
+    None if another reference explains the picture almost as well without a shift, or if no shift explains it.
+    `likeness`: edge correlation with each reference. `together`: correlation of the references with each other; below
+    SURE all compared references must show a shift. `least`: minimum shift, share of the width.
+    """
     ranked = sorted(range(len(scenes)), key=lambda i: -likeness[i])[:SCENES]
     found: list[Displacement] = []
     for i in ranked:
@@ -105,11 +113,14 @@ def _starts(first: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
 
 
 def _registered(scene: Edges, mine: Edges, start: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
-    """(warp from the scene to the picture, correlation where both are) with shift, turn and zoom (ECC, Evangelidis 2008)."""
+    """Register by translation, rotation and zoom (ECC, Evangelidis 2008).
+
+    Returns (warp from the reference to the picture, correlation where both overlap).
+    """
     warp = start.copy()
     try:
         _, found = cv2.findTransformECC(scene, mine, warp, cv2.MOTION_AFFINE, _CRITERIA, _ALL, 3)
-    except cv2.error:  # it does not converge: as it was
+    except cv2.error:  # no convergence: keep the start
         found = start
     warp = np.asarray(found, np.float32)
     back = cv2.warpAffine(mine, warp, THUMB, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=float("nan"))

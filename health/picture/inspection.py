@@ -1,7 +1,9 @@
-"""One look in a disposable worker: decode the newest keyframe, measure it, judge it against the camera's past.
+"""One inspection in a disposable worker: decode the newest keyframe, measure and judge it.
 
-Decoding is what costs: one keyframe a look. A second one is decoded only where it is coded in almost the same number of
-bytes, because only then the picture may stand still.
+The request holds the keyframes and the camera's baseline; the answer holds findings, measurement and evidence.
+
+Decoding dominates the cost: one keyframe per inspection. A second one is decoded only if its coded size is almost the
+same, because only then the picture may be frozen.
 """
 
 from __future__ import annotations
@@ -25,19 +27,23 @@ from health.picture.view_pattern import ViewPattern
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import decoded, snapshot
 
-STILL = 0.05  # grey levels: the very same picture; noise alone gives 0.9 and more
-ALMOST = 0.02  # of the size
-UNCHANGED = 1.0  # grey levels between two rounds, where the scene usually changes by more than USUAL
+STILL = 0.05  # mean difference in grey levels of identical pictures; noise alone gives 0.9 and more
+ALMOST = 0.02  # share of the coded size
+UNCHANGED = 1.0  # grey levels between two rounds; frozen if the scene usually changes by more than USUAL
 USUAL = 2.0
 APART_SECONDS = 36 * 60.0
-SHAKE = 0.006  # of the width, between keyframes seconds apart
-INFRA_RED = 3.0  # colour below which a picture is an infra-red one
+SHAKE = 0.006  # share of the width, between keyframes seconds apart
+INFRA_RED = 3.0  # chroma below which a picture is infra-red
 JPEG_WIDTH = 960
 
 
 @dataclass(frozen=True, slots=True)
 class InspectionRequest:
-    """What the worker is given. `hours` of the past's looks and `hour` of this one are local; `apart` seconds since `before`."""
+    """The worker's input.
+
+    `hours` (of `vectors`) and `hour` are local hours; `before` is the previous inspection's thumbnail, taken `apart`
+    seconds earlier. `eased` and `live` as in judgement.judge.
+    """
 
     frames: Sequence[Keyframe]
     hour: float
@@ -55,12 +61,18 @@ class InspectionRequest:
     frozen_seconds: float = 10.0
     learning: int = 24
     want_picture: bool = False
-    marks: Mapping[str, Box] = field(default_factory=dict)  # where time and name are burnt in
-    local: datetime | None = None  # what the time in the picture ought to be, at its place
+    marks: Mapping[str, Box] = field(default_factory=dict)  # places of the on-screen time and name
+    local: datetime | None = None  # local time that the picture should show
 
 
 @dataclass(slots=True)
 class InspectionAnswer:
+    """The worker's output.
+
+    `found`: family → figures; `untestable`: families that could not be judged; `features`, `thumb`: packed measurement
+    and thumbnail; `cells`: flattened 8×12 map; `jpeg`: evidence or reference picture.
+    """
+
     found: dict[str, dict[str, float]] = field(default_factory=dict)
     untestable: set[str] = field(default_factory=set)
     figures: dict[str, float] = field(default_factory=dict)
@@ -70,17 +82,17 @@ class InspectionAnswer:
     learning: bool = False
     cells: list[float] | None = None
     jpeg: bytes = b""
-    size: tuple[int, int] | None = None  # of the picture, pixels
+    size: tuple[int, int] | None = None  # of the picture: width, height in pixels
 
 
 def inspect(q: InspectionRequest) -> InspectionAnswer:
-    """Raises ProtocolError where the newest keyframe does not decode."""
+    """Run one inspection. Raises ProtocolError if the newest keyframe does not decode."""
     cv2.setNumThreads(1)
     frame = q.frames[-1]
     picture = decoded(frame, quick=True)
     sight = measurement.measure_frame(picture)
     early = _past(q.anchors, q.anchor_hours)
-    # The first days of a view belong to what it looks like: five days may know one kind of weather only.
+    # The anchors take part: five days may have had one kind of weather only.
     past = _past(
         [*q.vectors, *q.anchors], [*q.hours, *q.anchor_hours], [measurement.plane(s) for s in q.scenes], q.pattern
     )
@@ -120,7 +132,7 @@ def _marks(q: InspectionRequest, picture: av.VideoFrame, answer: InspectionAnswe
 def _past(
     vectors: Sequence[bytes], hours: Sequence[float], scenes: Sequence[Plane] = (), pattern: ViewPattern | None = None
 ) -> AcceptedHistory:
-    """Figures of another layout than today's are left out, with their hours."""
+    """Unpack the history; leave out vectors of another layout, with their hours."""
     usable = [(v, h) for v, h in zip(vectors, hours, strict=True) if measurement.fits(v)]
     return AcceptedHistory(
         measurement.unpacked([v for v, _ in usable]), np.array([h for _, h in usable], np.float32), scenes, pattern
@@ -128,7 +140,7 @@ def _past(
 
 
 def _frozen(q: InspectionRequest, sight: Measurement, answer: InspectionAnswer) -> None:
-    """Three ways to know (docs/health.md); where none can, it is unknown, not healthy."""
+    """Detect a frozen picture in one of three ways (docs/health.md); unknown, not healthy, where none applies."""
     still = _still_seconds(q.frames, sight)
     answer.figures["still_seconds"] = still
     if still >= q.frozen_seconds:
@@ -152,7 +164,7 @@ def _soft(thumb: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def _still_seconds(frames: Sequence[Keyframe], sight: Measurement) -> float:
-    """How far back the keyframes show the very same picture, seconds."""
+    """Return for how many seconds the keyframes have shown the identical picture."""
     newest = frames[-1]
     candidates = [f for f in frames[:-1] if abs(len(f.data) - len(newest.data)) <= ALMOST * len(newest.data)]
     if not candidates or candidates[-1] is not frames[-2]:
@@ -168,7 +180,10 @@ def _same(a: Plane, b: Plane) -> bool:
 
 
 def _shaking(q: InspectionRequest, sight: Measurement, answer: InspectionAnswer) -> None:
-    """A camera that moved hangs still in its new place; one that shakes is somewhere else in every keyframe."""
+    """Tell shaking from displacement.
+
+    A camera that moved rests in its new place; a shaking camera is elsewhere in every keyframe.
+    """
     here, shifts = edges_of(sight.thumb), []
     for frame in q.frames[-5:-1]:
         picture = decoded(frame, quick=True)

@@ -1,6 +1,6 @@
-"""One look against a camera's own accepted looks: which picture faults does it show?
+"""Judges which picture faults one inspection shows, compared with the camera's accepted inspections.
 
-Thresholds and where they come from: docs/health.md.
+Thresholds and their sources: docs/health.md.
 """
 
 from __future__ import annotations
@@ -16,33 +16,36 @@ from health.picture.comparison import ENOUGH, AcceptedHistory, Comparison
 from health.picture.measurement import INDEX, Measurement
 from health.picture.structure import Occlusion, SharpnessLoss, StructureLoss
 
-LEARNING = 24  # accepted looks, below which only what needs no past is judged
-SAME = 0.35  # correlation of edges
+LEARNING = 24  # accepted inspections; with fewer, only families that need no history are judged
+SAME = 0.35  # edge correlation above which it is the same scene
 SURELY = 0.6
-ABSENT = 0.1  # of the height
-ROUNDED = 1.0  # colour that a grey picture has after its encoder
-LOST = -0.35  # ln: a third of the contrast in the middle of the cells
-GONE = -3.5  # ln: behind a veil something is left
-FADES = -0.25  # ln, of the contrast of what stays
-FOGGY = -0.6  # ln: of the upper third
-PATCH, CELLS = 6, 7  # cells; clean pictures have up to 2 and 5, look after look
-UNSHARP = 0.3  # share of the cells: fog reaches 0.25
-CARD = 20.0  # grey level: a card of one colour is no blackness
-REPLACED, SMOOTH = 0.2, 0.12  # share of the picture
-MANY = 60.0  # borders of blocks that no scene has
-STRAIGHT, SLANTED = 2.0, 0.85  # ln by which a wave stands out that was not there; clean pictures reach 1.9 and 0.8
-STRANGE = 0.4  # of what the least known of the reference pictures has; clean pictures stay above 0.6
-HIDDEN, SPARED = 0.2, 0.6  # the same, of a third of the picture
-FADED = -1.8  # ln of the second band: a cover takes more, another view does not
+ABSENT = 0.1  # share of the height
+ROUNDED = 1.0  # chroma of a grey picture after encoding
+LOST = -0.35  # ln: a third of the contrast in the median cell
+GONE = -3.5  # ln: haze leaves some contrast
+FADES = -0.25  # ln, contrast of the view pattern
+FOGGY = -0.6  # ln: upper third of the picture
+PATCH, CELLS = 6, 7  # cells: connected, in total; clean pictures repeatedly have up to 2 and 5
+UNSHARP = 0.3  # share of the cells; fog reaches 0.25
+CARD = 20.0  # grey level above which a uniform picture is a test card and not black
+REPLACED, SMOOTH = 0.2, 0.12  # shares of the picture
+MANY = 60.0  # block borders; no scene has as many
+STRAIGHT, SLANTED = 2.0, 0.85  # ln by which a new wave exceeds its neighbours; clean pictures reach 1.9 and 0.8
+STRANGE = 0.4  # recognition relative to the least recognised reference picture; clean pictures stay above 0.6
+HIDDEN, SPARED = 0.2, 0.6  # the same for a third of the picture
+FADED = -1.8  # ln of the second band: an occlusion lowers it further, another view does not
 WEATHER = frozenset(
     {"veil", "blurred", "blurred_part", "covered", "covered_part", "moved", "underexposed", "cast", "monochrome"}
-)  # what fog hides or pretends
+)  # families that fog hides or imitates
 
 
 @dataclass(slots=True)
 class PictureVerdict:
-    """`found`: family → figures that speak for it; `untestable`: families about which this look says nothing.
-    `cells`: 8×12 map of where (0…1), for the families that have a place; `fog`: the air, not the camera."""
+    """The findings of one picture.
+
+    `found`: family → figures of the evidence; `untestable`: families that this inspection cannot judge; `cells`: 8×12
+    map of the location (0…1) for families that have one; `fog`: the cause is the air, not the camera.
+    """
 
     found: dict[str, dict[str, float]] = field(default_factory=dict)
     untestable: set[str] = field(default_factory=set)
@@ -68,9 +71,9 @@ FAMILIES = (
     "covered_part",
     "moved",
 )
-# Over these no view is recognised, whichever it is.
+# With one of these found, the view cannot be recognised.
 _DISTURBED = frozenset({"noise", "mosaic", "stripes", "overexposed", "underexposed", "veil", "blurred"})
-# Families that need the camera's own past.
+# Families that need the camera's own history.
 _OF_THE_PAST = frozenset(FAMILIES) - {"no_signal", "black"}
 
 
@@ -82,9 +85,13 @@ def judge(
     learning: int = LEARNING,
     live: frozenset[str] = frozenset(),
 ) -> PictureVerdict:
-    """`hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is left at 70 % of what opened it.
-    `learning`: accepted looks, below which only what needs no past is judged. `live`: families that are suspected already: of
-    relatives that all fit, the one that was named first keeps its name."""
+    """Judge one measurement against the accepted history.
+
+    `hour`: local hour of the day, 0…24. `eased`: families with an open fault, which is found down to 70 % of the
+    opening threshold. `learning`: number of accepted inspections below which only families without need of a history
+    are judged. `live`: families with a live fault; of related families that all match, the one named first keeps its
+    name.
+    """
     verdict = PictureVerdict()
     _of_itself(sight, verdict)
     if len(past.vectors) < max(learning, ENOUGH):
@@ -94,7 +101,7 @@ def judge(
     compared = Comparison(sight, past, hour, eased)
     if "no_signal" in verdict.found or "black" in verdict.found:
         if "black" in verdict.found and compared.usual("p98") <= 48 and sight["p98"] - sight["p2"] > 4:
-            del verdict.found["black"]  # an unlit yard at night
+            del verdict.found["black"]  # no fault: an unlit yard at night
         verdict.untestable |= _OF_THE_PAST
         return verdict
     seen = structure.of(compared)
@@ -115,7 +122,7 @@ def judge(
 def decayed(
     sight: Measurement, anchor: AcceptedHistory, hour: float, eased: frozenset[str] = frozenset()
 ) -> dict[str, dict[str, float]]:
-    """Blur and dirt that came so slowly that the recent past knows them: against the first days of the view."""
+    """Judge blur and dirt against the first days of the view; recent history contains those that develop slowly."""
     verdict = PictureVerdict()
     if len(anchor.vectors) >= LEARNING:
         compared = Comparison(sight, anchor, hour, eased)
@@ -125,7 +132,7 @@ def decayed(
 
 
 def _of_itself(sight: Measurement, verdict: PictureVerdict) -> None:
-    """What needs no past: a field without anything in it, not even a sensor's noise."""
+    """Judge the families that need no history: a picture without content, not even sensor noise."""
     spread = sight["p98"] - sight["p2"]
     coloured = sight["chroma"] > 20
     if sight["level"] > 0.85 and sight["saturated"] < 0.3 and (sight["p50"] > CARD or coloured):
@@ -142,23 +149,26 @@ def _exposure(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> No
         verdict.found["overexposed"] = {"share": s["saturated"], "usual": c.usual("saturated")}
     dim = -c.hour("p98") > c.least("underexposed", 5) and -c.hour("e2") > c.least("underexposed", 2.5)
     darkest = min(c.below_hour("p98"), c.below_hour("mean")) > c.least("underexposed", 3)
-    # Less light takes as much contrast as brightness; what stands before the lens takes more.
+    # Less light lowers contrast as much as brightness; an occlusion lowers contrast further.
     explained = 2 * np.log(max(1.0, c.usual("mean") / max(1.0, s["mean"]))) + 1.0
     if (dim or darkest) and s["mean"] < 80 and c.alike > 0.45 * c.usual_likeness and seen.cover.fallen < explained:
         verdict.found["underexposed"] = {"mean": s["mean"], "usual": c.usual("mean")}
 
 
 def _haze(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> None:
-    """Dark things are brighter and everything has lost contrast: as much near as far where it is on the glass."""
+    """Judge haze and fog: dark parts are brighter and contrast is lower.
+
+    Haze on the glass affects near parts as much as far ones; fog affects far parts more.
+    """
     loss, lifted = seen.haze, max(c.both("p2"), 1.2 * c.beyond("p2"))
     thick = loss.far < FOGGY and loss.all < LOST and abs(loss.near) < -loss.far
-    # Far and near can only be told apart where there is something in both.
+    # Far and near can be compared only if both contain structure.
     if thick and loss.told and not loss.even and c.alike > 0.25 and seen.unsharp.share < UNSHARP:
         verdict.fog = True
         return
     view = c.recognised
     if view.told:
-        # Light and shade wander; what always stands there keeps its contrast in them, and loses it behind a veil only.
+        # Light and shade move; fixed structure keeps its contrast in them and loses it only behind haze.
         brighter = np.log(max(1.0, c.sight["mean"]) / max(1.0, c.usual("mean")))
         same = view.known > STRANGE and not view.hidden(HIDDEN)
         fades = (
@@ -174,13 +184,13 @@ def _haze(c: Comparison, seen: StructureLoss, verdict: PictureVerdict) -> None:
 
 
 def _sharpness(c: Comparison, seen: SharpnessLoss, verdict: PictureVerdict, suspected: bool = False) -> None:
-    """`suspected`: what was called unsharp everywhere need not prove that again."""
+    """Judge blur. `suspected`: blur is already suspected, so it need not cover the whole picture again."""
     if seen.cells < 6:
         verdict.untestable |= {"blurred", "blurred_part"}
         return
     if seen.coarse < -0.55 and not (seen.share > 0.75 and seen.lost < -0.8):
-        return  # contrast went as a whole: that is no lens out of focus
-    # Harder light than ever shows edges that look soft beside the old ones: then it takes more.
+        return  # all bands lost contrast, which is not defocus
+    # In harder light than before, edges look soft compared with the history: require more.
     share, lost = (0.4, 0.5) if seen.harder else (0.35, 0.3)
     if (
         seen.share > c.least("blurred", share)
@@ -227,28 +237,32 @@ def _disturbance(c: Comparison, verdict: PictureVerdict) -> None:
         verdict.found["stripes"] = {"peak": peak}
     torn = _torn(c)
     borders = s["tiles"] - float(c.past.vectors[:, INDEX["tiles"]].max())
-    # Another view has other edges: rows and blocks only speak while it is the same scene.
+    # Another view has other edges: rows and blocks count only while it is the same scene.
     same = c.alike > SAME
     strange = c.recognised.known < HIDDEN
     blocks = borders > (c.least("mosaic", 8) if same else MANY)
     missing = s["still"] - float(c.past.vectors[:, INDEX["still"]].max())
-    # Stripes across the picture are jumps of rows too, and the whole of them.
+    # Bands across the picture are row jumps too, and explain all of them.
     if s.corrupt or blocks or missing > ABSENT or (torn >= (4 if same else 12 if strange else 6) and peak < SURELY):
         verdict.found["mosaic"] = {"rows": torn, "blocks": borders, "missing": missing}
 
 
 def _stripes(c: Comparison) -> float:
-    """How far a wave stands out of its neighbours and of what it did in the past, ln, above a clean picture: across, down, or in any direction."""
+    """Return by how much, in ln, a wave exceeds the clean limit: across, down, or in any direction.
+
+    A wave is measured against its neighbours in the spectrum and against the history.
+    """
     straight = _isolated(
         np.asarray(measurement.waves(c.sight.vector) - measurement.waves(c.near).max(0), np.float32), _BESIDE
     )
-    straight[:, :4] = 0  # light and shade
+    straight[:, :4] = 0  # low frequencies: light and shade
     slanted = measurement.spectrum(c.sight.vector) - measurement.spectrum(c.near).max(0)
     slanted[:2, :1] = slanted[-1:, :1] = 0
     return float(max(straight.max() - STRAIGHT, slanted.max() - SLANTED))
 
 
-# Neighbours in the spectrum, without the bin itself and its skirt: a new edge lifts a whole ray, a stripe one bin.
+# Neighbours in the spectrum, without the bin itself and its skirt: a new edge raises a whole ray of bins, a band only
+# one.
 _BESIDE = np.array([[1, 1, 1, 0, 0, 0, 1, 1, 1]], np.float32) / np.float32(6)
 
 
@@ -258,7 +272,7 @@ def _isolated(beyond: npt.NDArray[np.float32], ring: npt.NDArray[np.float32]) ->
 
 
 def _torn(c: Comparison) -> float:
-    """Rows that jump as they never did, each alone."""
+    """Return the number of rows with an isolated jump that the history does not have."""
     mine, theirs = measurement.rows(c.sight.vector), measurement.rows(c.near)
     new = mine > 1.6 * theirs.max(0) + 6
     alone = mine > 2.0 * np.maximum(np.roll(mine, 2), np.roll(mine, -2)) + 4
@@ -294,7 +308,10 @@ def _all_gone(c: Comparison, seen: Occlusion) -> bool:
 
 
 def _another_scene(c: Comparison, seen: Occlusion, strange: bool) -> dict[str, float] | None:
-    """Structure there is, but not the one that is known. Rows that jump leave the view recognisable in between."""
+    """Return figures if the picture has structure but shows another scene; None otherwise.
+
+    Row jumps leave the view recognisable between them, so they rule out another scene.
+    """
     view = c.recognised
     if view.told and view.known > HIDDEN / 2 and _torn(c) >= 4:
         return None
@@ -304,9 +321,9 @@ def _another_scene(c: Comparison, seen: Occlusion, strange: bool) -> dict[str, f
 
 
 def _covered_part(c: Comparison, seen: Occlusion, verdict: PictureVerdict, clear: bool) -> None:
-    """`clear`: nothing lies over the picture over which it would not be recognised."""
+    """Judge partial occlusion. `clear`: no disturbance prevents recognition of the view."""
     view = c.recognised
-    # A lens out of focus takes edges and grain everywhere, and the view is recognised all the same.
+    # Defocus removes edges and grain everywhere, and the view is still recognised.
     recognised = view.told and view.least >= SPARED
     lost, smooth = (0.0, 0.0) if recognised else (seen.lost, seen.smooth)
     patch = max(seen.patch, seen.foreign)
@@ -316,7 +333,7 @@ def _covered_part(c: Comparison, seen: Occlusion, verdict: PictureVerdict, clear
         or smooth > c.least("covered_part", SMOOTH)
     )
     told = seen.testable or max(seen.foreign, smooth) > 0.11
-    # A third of the picture in which nothing is recognised any more, while others are.
+    # One third of the picture is not recognised while others are.
     hidden = clear and view.hidden(c.most("covered_part", HIDDEN))
     if (gone and told) or seen.replaced > c.least("covered_part", REPLACED) or hidden:
         verdict.found["covered_part"] = {
@@ -326,7 +343,7 @@ def _covered_part(c: Comparison, seen: Occlusion, verdict: PictureVerdict, clear
         }
 
 
-# What is there also shows as something else: the first of these that is found hides those behind it.
+# A fault may also match other families: the first one found in _ORDER hides these.
 _HIDES = {
     "no_signal": frozenset(FAMILIES),
     "black": frozenset(FAMILIES) - {"no_signal"},
@@ -369,6 +386,7 @@ _RELATIVES = ("covered", "covered_part", "blurred", "blurred_part")
 
 
 def _order(verdict: PictureVerdict, live: frozenset[str]) -> None:
+    """Remove findings that another finding explains; they become untestable."""
     named = [n for n in _RELATIVES if n in verdict.found and n in live]
     if named:
         for other in set(_RELATIVES) & set(verdict.found) - {named[0]}:

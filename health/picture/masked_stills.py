@@ -1,4 +1,4 @@
-"""Pictures for those who may not see video: small, with the private parts covered. Runs in disposable workers."""
+"""Stills for people who may not see video: small, with privacy areas covered. Runs in disposable workers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 
 from core.errors import UsageError
 
-WIDTH = 192  # pixels: whether a lens is clean and where it points shows, who walks by does not
+WIDTH = 192  # pixels: enough to see whether a lens is clean and where it points, too few to recognise a person
 
 
 def masked(jpeg: bytes, masks: Sequence[Sequence[Sequence[float]]]) -> bytes:
-    """A JPEG of WIDTH pixels, the privacy areas (polygons in shares of the picture) filled solid. Raises UsageError."""
+    """Return a JPEG of WIDTH pixels with the privacy areas (polygons, shares of the picture) filled black.
+
+    Raises UsageError if the picture cannot be decoded.
+    """
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise UsageError("the picture cannot be read")

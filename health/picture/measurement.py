@@ -1,7 +1,7 @@
-"""What is measured on one picture. Runs in disposable workers; nothing here knows a camera or its past.
+"""Measurements of one picture. Runs in disposable workers and knows neither the camera nor its history.
 
-The keyframe is decoded once and read from its planes: luminance 640 wide, colour at an eighth of it, and a few crops
-in native size for the noise, which scaling would hide. Energies are natural logarithms. Methods and traps:
+The keyframe is decoded once and read from its planes: luminance 640 wide, chroma about 160 wide, and a few crops in
+native size for the noise, which scaling would hide. Energies are natural logarithms. Methods and pitfalls:
 docs/health.md.
 """
 
@@ -26,9 +26,9 @@ WIDTH, HEIGHT = 640, 360
 THUMB = (160, 90)  # width, height
 CELLS = (12, 8)  # columns, rows
 BANDS = 4
-SPECTRUM = (32, 16)  # pooled from the 128 × 64 half spectrum
+SPECTRUM = (32, 16)  # pooled from the 128×64 half spectrum
 ROWS = 180
-WAVES = 160  # 80 bins of waves across, 80 of waves down
+WAVES = 160  # 80 bins across, 80 bins down
 
 SCALARS = (
     "p2",
@@ -64,77 +64,87 @@ _COLOURS_AT = _WAVES_AT + WAVES
 SIZE = _COLOURS_AT + 3 * CELLS[0] * CELLS[1]
 INDEX = {name: i for i, name in enumerate(SCALARS)}
 THIN = 4
-FINE = 0.02  # added to every energy before its logarithm: what 8 bits cannot show
+FINE = 0.02  # added to every energy before its logarithm: below the resolution of 8 bits
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer 1996
-TILE, SHARED = 128, 7  # pixels; tiles of ten that must share a wave
+TILE, SHARED = 128, 7  # pixels; tiles, of ten, that must share a wave
 _TILES = [(top, left) for top in (34, 198) for left in range(0, WIDTH, TILE)]
 _HANN = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One look. `vector` of SIZE figures (SCALARS, then cells, spectrum, rows, waves, colours); `thumb` luminance 90×160."""
+    """Measurements of one picture.
+
+    `vector`: SIZE values (SCALARS, then cells, spectrum, rows, waves, colours); `thumb`: luminance, 90×160.
+    """
 
     vector: Vector
     thumb: Plane
     corrupt: bool = False
-    size: tuple[int, int] = (0, 0)  # of the picture as decoded, pixels
+    size: tuple[int, int] = (0, 0)  # of the decoded picture: width, height in pixels
 
     def __getitem__(self, name: str) -> float:
+        """Return a scalar by its name in SCALARS."""
         return float(self.vector[INDEX[name]])
 
     def packed(self) -> bytes:
+        """Pack the vector as little-endian float16."""
         return self.vector.astype("<f2").tobytes()
 
 
 def fits(blob: bytes) -> bool:
-    """Whether packed figures are of today's layout."""
+    """Return whether a packed vector has the present layout."""
     return len(blob) == 2 * SIZE
 
 
 def unpacked(blobs: list[bytes]) -> npt.NDArray[np.float32]:
-    """Packed vectors as N×SIZE; those of another layout are left out."""
+    """Unpack vectors to N×SIZE; leave out those of another layout."""
     whole = [b for b in blobs if fits(b)]
     return np.frombuffer(b"".join(whole), "<f2").reshape(len(whole), SIZE).astype(np.float32)
 
 
 def cells(vectors: Vector) -> Vector:
-    """…×BANDS×8×12 of ln energy."""
+    """Return the cells of vectors: …×BANDS×8×12 of ln energy."""
     return vectors[..., _CELLS_AT:_SPECTRUM_AT].reshape(*vectors.shape[:-1], BANDS, CELLS[1], CELLS[0])
 
 
 def thirds(cells: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """Of a plane of cells: upper, middle, lower; left, middle, right."""
+    """Split a plane of cells into upper, middle, lower, left, middle and right third."""
     return [*np.array_split(cells, 3, axis=0), *np.array_split(cells, 3, axis=1)]
 
 
 def spectrum(vectors: Vector) -> Vector:
+    """Return the pooled spectrum of vectors: …×32×16."""
     return vectors[..., _SPECTRUM_AT:_ROWS_AT].reshape(*vectors.shape[:-1], *SPECTRUM)
 
 
 def rows(vectors: Vector) -> Vector:
+    """Return the row jumps of vectors: …×180."""
     return vectors[..., _ROWS_AT:_WAVES_AT]
 
 
 def waves(vectors: Vector) -> Vector:
-    """…×2×80: ln magnitude of waves across and down the picture."""
+    """Return the waves of vectors: …×2×80 of ln magnitude across and down the picture."""
     return vectors[..., _WAVES_AT:_COLOURS_AT].reshape(*vectors.shape[:-1], 2, WAVES // 2)
 
 
 def colours(vectors: Vector) -> Vector:
-    """…×3×8×12: mean Y, U, V of each cell (U and V about 0)."""
+    """Return the colours of vectors: …×3×8×12, mean Y, U, V per cell (U and V centred on 0)."""
     return vectors[..., _COLOURS_AT:].reshape(*vectors.shape[:-1], 3, CELLS[1], CELLS[0])
 
 
 def look(frame: Keyframe) -> Measurement:
-    """Decode and measure. Raises ProtocolError where it does not decode."""
+    """Decode and measure a keyframe. Raises ProtocolError if it does not decode."""
     cv2.setNumThreads(1)
     return measure_frame(decoded(frame, quick=True))
 
 
 def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
-    """Y, U, V at 4:2:0, and whether of full range; without a copy where the decoder gives them so."""
+    """Return Y, U, V at 4:2:0 and whether they have full range.
+
+    Makes no copy if the decoder delivers this format. Raises ProtocolError for pictures smaller than 64 pixels.
+    """
     if picture.format.name not in ("yuv420p", "yuvj420p"):
         picture = picture.reformat(format="yuv420p")
     made = []
@@ -153,7 +163,7 @@ _FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uin
 
 
 def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Measurement:
-    """`full`: luminance reaches from 0 to 255, else from 16 to 235."""
+    """Measure a picture. `full`: luminance has the range 0…255, otherwise 16…235."""
     small = _full(_smaller(y), full)
     vector = np.zeros(SIZE, np.float32)
     shares = _shares(small)
@@ -163,7 +173,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
         name: float(np.searchsorted(histogram, share)) for name, share in (("p2", 0.02), ("p50", 0.5), ("p98", 0.98))
     }
     energies = _bands(small)
-    # Of each cell, then their mean: marks burnt into two of them stay sharp behind any lens.
+    # The logarithm per cell, then the mean: on-screen text in two cells stays sharp behind any lens.
     whole = np.log(energies + FINE).mean((1, 2))
     figures = levels | {
         "mean": mean, "sd": sd, "saturated": 1.0 - float(histogram[249]), "dark": float(histogram[16]),
@@ -185,12 +195,12 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
 
 
 def plane(thumb: bytes) -> Plane:
-    """A thumbnail as it is stored, 90×160."""
+    """Return a stored thumbnail as a plane of 90×160."""
     return np.frombuffer(thumb, np.uint8).reshape(THUMB[1], THUMB[0])
 
 
 def thumb(picture: av.VideoFrame) -> Plane:
-    """A decoded picture's luminance, 90×160, and nothing else of it."""
+    """Return only the luminance thumbnail (90×160) of a decoded picture."""
     y, _, _, full = planes(picture)
     return _thumb(_full(_smaller(y), full))
 
@@ -204,14 +214,14 @@ def _full(level: Plane, full: bool) -> Plane:
 
 
 def _smaller(y: Plane) -> Plane:
-    if y.shape[1] >= 2 * WIDTH:  # halving is four times as fast as any other scale, and takes the aliasing away
+    if y.shape[1] >= 2 * WIDTH:  # halving is four times as fast as other scales and removes aliasing
         half = cv2.resize(y, (y.shape[1] // 2, y.shape[0] // 2), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.resize(half, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8)
     return np.asarray(cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _shares(level: Plane) -> Vector:
-    """Share of the pixels at each of 256 levels."""
+    """Return the share of pixels at each of 256 levels."""
     return np.asarray(cv2.calcHist([level], [0], None, [256], [0, 256]).ravel() / level.size, np.float32)
 
 
@@ -220,7 +230,7 @@ def _level_at(level: Plane, share: float) -> float:
 
 
 def _bands(small: Plane) -> Vector:
-    """Energies of four octave bands in 8×12 cells, BANDS×8×12."""
+    """Return the energies of four octave bands in 8×12 cells, BANDS×8×12."""
     level = small.astype(np.float32)
     found = np.empty((BANDS, CELLS[1], CELLS[0]), np.float32)
     for i in range(BANDS):
@@ -232,9 +242,9 @@ def _bands(small: Plane) -> Vector:
 
 
 def _edge(small: Plane) -> float:
-    """ln of the sharpest gradients against the middling ones, of 1 and 4 pixels: what defocus takes first.
+    """Return ln of the strongest gradients over 1 pixel against those over 4 pixels: defocus lowers it first.
 
-    Without the rows at the top and the bottom, where marks stand.
+    Leaves out the top and bottom rows, which hold on-screen text.
     """
     inner = small[HEIGHT // 8 : HEIGHT * 7 // 8]
     coarse = cv2.resize(inner, (WIDTH // 4, inner.shape[0] // 4), interpolation=cv2.INTER_AREA)
@@ -245,7 +255,10 @@ def _edge(small: Plane) -> float:
 
 
 def _noise(y: Plane) -> float:
-    """Standard deviation of the noise in grey levels: the quiet quarter of nine native crops (Immerkaer's kernel)."""
+    """Return the standard deviation of the noise in grey levels.
+
+    Measured on the quiet quarter of nine crops in native size with Immerkaer's kernel.
+    """
     side = min(96, min(y.shape) // 3 // 16 * 16)
     strengths = []
     for fy in (0.2, 0.5, 0.8):
@@ -268,21 +281,27 @@ def _colour(u: Plane, v: Plane) -> dict[str, float]:
 
 
 def _flat(small: Plane) -> float:
-    """Share of 8×8 blocks without any structure."""
+    """Return the share of 8×8 blocks without any structure."""
     box = np.ones((8, 8), np.uint8)
     span = cv2.subtract(cv2.dilate(small, box), cv2.erode(small, box))
     return float(np.mean(span[4::8, 4::8] <= 1))
 
 
 def _wide_jumps(level: Plane) -> Vector:
-    """Jump from row to row that most of the width shares: the third smallest of eight sections. A lorry's slats are not."""
+    """Return row-to-row jumps that most of the width shares: the third smallest of eight sections.
+
+    The slats of a lorry do not span most of the width.
+    """
     jumps = cv2.resize(cv2.absdiff(level[1:], level[:-1]), (8, level.shape[0] - 1), interpolation=cv2.INTER_AREA)
     return np.asarray(np.partition(jumps, 2, axis=1)[:, 2], np.float32)
 
 
 def _still(small: Plane, u: Plane) -> float:
-    """Share of the height over which one row is like the next: rows that never arrived are filled with grey, with green (all
-    planes nought), or with the last row that did. A smooth cover or sky has nothing across either."""
+    """Return the share of the height of the largest block of rows that repeat the row above.
+
+    Decoders fill missing rows with grey, with green (all planes zero) or with the last row received. A smooth cover or
+    sky is excluded: it has no structure across either.
+    """
     jumps = cv2.resize(cv2.absdiff(small[1:], small[:-1]), (8, HEIGHT - 1), interpolation=cv2.INTER_AREA)
     alike = np.partition(jumps, 6, axis=1)[:, 6] == 0
     across = cv2.reduce(cv2.absdiff(small[1:, 1:], small[1:, :-1]), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
@@ -294,15 +313,15 @@ def _still(small: Plane, u: Plane) -> float:
 
 
 def _steps(y: Plane) -> float:
-    """Torn rows: rows at which the picture above and below do not belong together, in native size."""
+    """Count torn rows, in native size: rows whose content does not continue that of the row above."""
     jumps = _wide_jumps(np.ascontiguousarray(y[:, :: max(1, y.shape[1] // 320)]))
     around = cv2.medianBlur(jumps[:, None], 5)[:, 0]
     return float(np.sum(jumps > 3 * around + 4))
 
 
 def _tiles(y: Plane) -> float:
-    """Mosaic: edges of the encoder's 16-pixel blocks that are sharp along a whole block, while nothing is beside them."""
-    # Of every block a quarter of its lines: a border is as sharp in them.
+    """Count block artefacts: edges of the encoder's 16-pixel blocks that are sharp along a block and isolated."""
+    # A quarter of each block's lines suffices: a border is as sharp in them.
     return float(_sharp_borders(y[::THIN]) + _sharp_borders(np.ascontiguousarray(y[:, ::THIN].T)))
 
 
@@ -317,13 +336,16 @@ def _sharp_borders(y: Plane) -> int:
 
     beside = np.maximum(jumps(-3), jumps(3))
     sharp = np.pad(jumps(0) > 3.0 * beside + 8.0, ((1, 1), (0, 0)))
-    # A long straight line is an edge of the scene: of it, only the ends count.
+    # A long straight line is an edge of the scene: only its ends count.
     return int(np.sum(sharp[1:-1] & ~(sharp[:-2] & sharp[2:])))
 
 
 def _spectrum(small: Plane) -> Vector:
-    """How far a wave stands out of the spectrum around it, ln, the largest of 4×4 bins, in what most of ten tiles share: a stripe
-    goes through all of the picture, a shutter or a lorry's slats through some of it."""
+    """Return how far waves exceed the spectrum around them, ln.
+
+    Uses the spectrum that most of ten tiles share; returns the maximum of each 4×4 bins. A band runs through the whole
+    picture; a shutter or the slats of a lorry cover a part of it.
+    """
     logs = np.empty((len(_TILES), TILE, TILE // 2), np.float32)
     for i, (top, left) in enumerate(_TILES):
         crop = small[top : top + TILE, left : left + TILE].astype(np.float32)
@@ -335,7 +357,10 @@ def _spectrum(small: Plane) -> Vector:
 
 
 def _waves(small: Plane, axis: int) -> Vector:
-    """ln magnitude of the picture's mean profile across (0) or down (1): in the mean, a scene fades and stripes stay."""
+    """Return the ln magnitude spectrum of the mean profile across (0) or down (1).
+
+    Averaging weakens the scene and keeps bands.
+    """
     profile = cv2.reduce(small, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
     bare = (profile - cv2.blur(profile[None], (31, 1))[0]) * np.hanning(len(profile))
     size = np.abs(np.fft.rfft(bare))[: WAVES * (2 if axis == 0 else 1)]
@@ -343,12 +368,12 @@ def _waves(small: Plane, axis: int) -> Vector:
 
 
 def _row_jumps(small: Plane) -> Vector:
-    """Mean jump from row to row, of pairs of rows: horizontal edges of the scene, and tears that are none of it."""
+    """Return the mean row-to-row jump of pairs of rows: horizontal edges of the scene, and tears, which are none."""
     jumps = np.append(_wide_jumps(small), 0.0)
     return np.asarray(jumps.reshape(ROWS, 2).max(1), np.float32)
 
 
 def measure_frame(picture: av.VideoFrame) -> Measurement:
-    """Of a decoded picture."""
+    """Measure a decoded picture."""
     y, u, v, full = planes(picture)
     return measure(y, u, v, full=full, corrupt=bool(picture.is_corrupt))

@@ -1,8 +1,8 @@
-"""The marks burnt into a picture: is the time there, and is it right; is a name there?
+"""Checks the on-screen display: whether the time is shown and correct, and whether a name is shown.
 
-A small reader of digits, for a known place of the picture. What it cannot read for certain it does not judge: the time is
-right where the digits that it should show stand there in order (other signs may stand between them), wrong where as many
-digits as a time has are read with confidence and tell another time. Runs in disposable workers.
+A small digit reader for a known place in the picture. It judges only what it reads reliably. The time is correct if its
+expected digits appear in order, possibly with other characters between them. It is wrong if a full set of digits is
+read with confidence and gives another time. Runs in disposable workers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy.typing as npt
 from health.picture.measurement import Plane
 
 TOLERANCE_SECONDS = 10
-SIZE = (20, 28)  # of a glyph as it is compared, pixels
-TALL = 40  # pixels to which the strip is scaled
-CONFIDENT = 0.6  # correlation with the best digit
-CONTRAST = 30.0  # grey levels between the signs and what lies behind them
-SURE = 0.8  # of every digit, before a time is called wrong
-BARE = 30.0  # steepest twentieth of the strip, grey levels a pixel: there is no sign in it
+SIZE = (20, 28)  # width, height of a normalised glyph, pixels
+TALL = 40  # height in pixels to which the strip is scaled
+CONFIDENT = 0.6  # minimum correlation with the best digit
+CONTRAST = 30.0  # grey levels between the characters and their background
+SURE = 0.8  # minimum correlation of every digit before a time counts as wrong
+BARE = 30.0  # 99th percentile of the gradient, grey levels per pixel, below which the strip is empty
 LEAST = 4  # pixels
-EXTRA = 6  # signs that may stand between the digits
+EXTRA = 6  # characters that may appear between the digits
 FORMATS = ("%Y%m%d%H%M%S", "%m%d%Y%H%M%S", "%d%m%Y%H%M%S", "%y%m%d%H%M%S", "%H%M%S")
 
 Box = Sequence[float]  # x, y, width, height in shares of the picture
@@ -35,7 +35,11 @@ Glyph = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class OsdReading:
-    """`digits` in order from the left with how surely each is one (0…1); `signs`: of any kind, as tall as the digits."""
+    """The characters read in a strip.
+
+    `digits` from left to right and their correlations `sure` (0…1); `signs`: number of characters as tall as the
+    digits.
+    """
 
     digits: str
     sure: tuple[float, ...]
@@ -43,7 +47,10 @@ class OsdReading:
 
 
 def strip(y: Plane, box: Box) -> Plane:
-    """The place of a mark, TALL pixels high; at the edge, or with no extent, it is at least LEAST by LEAST pixels."""
+    """Cut out an on-screen text and scale it to TALL pixels height.
+
+    At the edge, or without extent, the cut is at least LEAST by LEAST pixels.
+    """
     height, width = y.shape
     x0, x1 = _span(box[0], box[2], width)
     y0, y1 = _span(box[1], box[3], height)
@@ -57,7 +64,7 @@ def _span(start: float, extent: float, pixels: int) -> tuple[int, int]:
 
 
 def read(cut: Plane) -> OsdReading:
-    """Bright signs on whatever lies behind them, or dark ones, at two thresholds: whichever is read most surely."""
+    """Read a strip: bright or dark characters, each with two thresholds; return the most reliable reading."""
     return max((_read(ink) for ink in _inks(cut)), key=lambda r: (sum(r.sure), r.signs))
 
 
@@ -101,7 +108,7 @@ def _digit(mask: Glyph) -> tuple[str, float]:
 
 
 def _normal(mask: Glyph) -> Glyph:
-    """In the middle of SIZE, its proportions kept, without mean, of length 1."""
+    """Return the glyph centred in SIZE with its proportions kept, mean 0 and norm 1."""
     height, width = mask.shape
     wide = max(3, min(SIZE[0], round(width * SIZE[1] / height)))
     small = cv2.resize(mask.astype(np.float32), (wide, SIZE[1]), interpolation=cv2.INTER_AREA)
@@ -115,7 +122,7 @@ def _normal(mask: Glyph) -> Glyph:
 
 @functools.cache
 def _known() -> list[tuple[str, Glyph]]:
-    """Digits as cameras draw them: plain strokes of several weights, and a grotesque."""
+    """Return reference digits as cameras draw them: line fonts of several weights, and a sans-serif font."""
     found = []
     faces = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
     for digit in "0123456789":
@@ -146,14 +153,17 @@ def _cropped(canvas: Plane) -> Glyph:
 
 @dataclass(frozen=True, slots=True)
 class OsdResult:
-    """`found`: family → figures; `unknown`: families of which this picture says nothing."""
+    """`found`: family → figures; `unknown`: families that this picture cannot judge."""
 
     found: dict[str, dict[str, float]]
     unknown: frozenset[str]
 
 
 def judge(y: Plane, marks: Mapping[str, Box], local: datetime) -> OsdResult:
-    """`marks`: where the 'time' and the 'name' stand. `local`: what the time ought to be, local time of the camera's place."""
+    """Judge the on-screen time and name.
+
+    `marks`: the boxes of 'time' and 'name'. `local`: the local time that the picture should show.
+    """
     found: dict[str, dict[str, float]] = {}
     unknown = {f"mark_{name}" for name in ("time", "name") if name not in marks}
     if "name" in marks and _bare(strip(y, marks["name"])):
@@ -172,13 +182,13 @@ def judge(y: Plane, marks: Mapping[str, Box], local: datetime) -> OsdResult:
 
 
 def _bare(cut: Plane) -> bool:
-    """No sign at all, not even one that cannot be read: nothing is steep."""
+    """Return whether the strip has no characters, readable or not: no gradient is steep."""
     steep = np.abs(np.diff(cut.astype(np.int16), axis=1))
     return bool(np.percentile(steep, 95) < BARE / 2 and np.percentile(steep, 99) < BARE)
 
 
 def _offset(reading: OsdReading, local: datetime) -> float | None:
-    """Seconds by which the picture's time differs; None where it is not read for certain."""
+    """Return the offset of the picture's time in seconds; None if it cannot be read reliably."""
     for seconds in _nearest_first():
         at = local + timedelta(seconds=seconds)
         if any(_within(at.strftime(f), reading.digits) for f in FORMATS if len(reading.digits) >= 6):
@@ -194,7 +204,7 @@ def _nearest_first() -> Iterator[int]:
 
 
 def _within(wanted: str, digits: str) -> bool:
-    """The wanted digits stand in order among those read, with a few others between."""
+    """Return whether the wanted digits appear in order among those read, with at most EXTRA others between."""
     if not len(wanted) <= len(digits) <= len(wanted) + EXTRA:
         return False
     rest = iter(digits)

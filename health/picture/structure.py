@@ -1,8 +1,8 @@
-"""What became of a picture's structure, cell by cell: unsharp, covered, or under a veil.
+"""Loss of structure per cell: blur, occlusion, haze.
 
-Cells are judged by the energies of four octave bands (ln). A lens out of focus takes the fine bands and leaves the coarse
-ones; what stands before it takes all of them where it stands; a veil takes the same share of all of them everywhere; fog
-takes more of what is far away than of what is near.
+Cells are judged by the energies of four octave bands (ln). Defocus removes the fine bands and keeps the coarse ones; an
+occlusion removes all bands where it is; haze on the glass lowers all bands by the same share everywhere; fog lowers
+distant parts more than near ones.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from health.picture import displacement, measurement
 from health.picture.comparison import Comparison
 
 Mask = npt.NDArray[np.bool_]
-STRONG = 1.5  # ln energy of the third band: there is something in the cell whose sharpness can be judged
-SOME = 0.3  # the same, in the mean of the past: something that could be covered
-EDGES = 3  # looks that had some
-HARDER = 0.35  # ln of the coarse band
-FALLEN = 0.7  # ln, below all that the cell showed before
+STRONG = 1.5  # ln energy of the third band above which the sharpness of a cell can be judged
+SOME = 0.3  # the same for the median of the history: structure that could be occluded
+EDGES = 3  # inspections in which the cell had structure
+HARDER = 0.35  # ln of the coarse band above which light is harder than before
+FALLEN = 0.7  # ln below the minimum of the cell's history
 
 
 @dataclass(frozen=True, slots=True)
 class SharpnessLoss:
-    """Among the `cells` that have something in them: the `share` that is unsharp as never before, `where` they are (8×12), how far
-    (`lost`, ln) all of them together lie below every look of the past, and what became of the coarse band meanwhile (`coarse`, ln;
-    `harder`: more than it ever had, as in the first clear sun for days). `everywhere`: no third of the picture has been spared.
-    `dull`: those cells and the ones that lost both fine bands and kept the coarse one, as behind a drop or a smear."""
+    """Loss of sharpness among the `cells` that contain structure.
+
+    `share`: share of them that is less sharp than ever before; `where`: their map (8×12); `lost`: ln by which all of
+    them together lie below every earlier inspection; `coarse`: ln change of the coarse band; `harder`: the coarse band
+    is stronger than ever, as in the first clear sun for days; `everywhere`: no third of the picture is spared; `dull`:
+    the cells of `where`, and those that lost both fine bands and kept the coarse one, as behind a drop or a smear.
+    """
 
     share: float
     cells: int
@@ -43,6 +46,7 @@ class SharpnessLoss:
 
 
 def largest_patch(mask: Mask) -> Mask:
+    """Return the largest 4-connected component of a mask; empty if the mask is empty."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return np.zeros_like(mask)
@@ -50,9 +54,9 @@ def largest_patch(mask: Mask) -> Mask:
 
 
 def unsharp(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
-    """Fine bands against the third. Noise may fill the finest: the second decides."""
+    """Compare the fine bands with the third. Noise may fill the finest band, so the second one decides."""
     mine, theirs = c.mine, c.theirs
-    # Edges are compared with edges: where a shadow falls on what was empty, nothing is known of how sharp it ought to be.
+    # Compares edges with edges only: a shadow on a formerly empty cell tells nothing about its sharpness.
     there = theirs[:, 2] > STRONG - 0.5
     strong = (mine[2] > STRONG) & (there.sum(0) >= EDGES)
     second, seconds = mine[1] - mine[2], theirs[:, 1] - theirs[:, 2]
@@ -69,9 +73,9 @@ def unsharp(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
         harder = coarse > max(HARDER, float(np.median((theirs[:, 3] - c.usual_cells[3])[:, structured], 1).max()))
     share = float(lost.sum() / max(1, strong.sum()))
     least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
-    # In harder light than ever the shadows' edges look soft beside the old ones: only what lost its energy counts.
+    # In harder light than before, edges of shadows look soft: count only cells that lost energy.
     dull = (lost & (not harder)) | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
-    # Bare ground has little to lose: its grain goes, against the rest of the picture, and light and shade stay.
+    # Bare ground has little structure: its grain disappears relative to the rest, while light and shade remain.
     dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
     grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
     dull |= grain & (mine[3] > least[3] - 0.7)
@@ -79,23 +83,27 @@ def unsharp(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
 
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
-    """Whether all thirds of the picture, across and down, are hit, as far as they have something in them."""
+    """Return whether all thirds of the picture, across and down, are hit, as far as they contain structure."""
     thirds = zip(measurement.thirds(lost), measurement.thirds(strong), strict=True)
     return all(hit.sum() > 0.3 * share * there.sum() for hit, there in thirds if there.sum() >= 6)
 
 
-SPARED_LOSS = -0.4  # ln, median of the second band outside
-EVERYWHERE, SPARED = 0.6, 0.25  # share of the cells, of a third of the picture
-COLOUR, LEVEL, REST = 6.0, 18.0, 0.2  # beyond all that a cell showed: colour (U, V) and brightness
+SPARED_LOSS = -0.4  # ln, median change of the second band outside the patch
+EVERYWHERE, SPARED = 0.6, 0.25  # shares of all cells and of the cells of a third
+# distance outside the cell's history: colour (U, V), brightness; minimum share of the unchanged rest
+COLOUR, LEVEL, REST = 6.0, 18.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Occlusion:
-    """`lost`: share of the cells with structure whose structure is gone; `patch`: the largest piece of them, share of the picture;
-    `fallen`: ln by which the structure fell in the mean; `faded`: ln by which the second band changed in the mean of all cells;
-    `foreign`: the largest piece of cells with little in them and of a colour or brightness that they never had; `replaced`: of cells
-    that show something else than they always did; `smooth`: of cells without any grain left, while the others have theirs; `unlike`:
-    the picture is another; `testable`: there is enough structure to be missed."""
+    """Occlusion of the picture; sizes are shares of the picture unless stated.
+
+    `lost`: share of the structured cells that lost their structure; `patch`: their largest connected patch; `fallen`:
+    mean ln by which structure fell; `faded`: mean ln change of the second band over all cells; `foreign`: largest patch
+    of cells with little structure and a colour or brightness they never had; `replaced`: largest patch of cells that
+    show something new; `smooth`: largest patch of cells that lost their grain while the others kept it; `unlike`: the
+    picture shows another scene; `where`: map (8×12); `testable`: there is enough structure to lose.
+    """
 
     lost: float
     patch: float
@@ -110,11 +118,12 @@ class Occlusion:
 
 
 def cover(c: Comparison) -> Occlusion:
+    """Measure occlusion against the history."""
     usual, least = c.usual_cells, c.theirs.min(0)
     structured = usual[2] > SOME
     gone = structured & (c.mine[2] < least[2] - FALLEN) & (c.mine[1] < least[1] + 0.3)
     lost = float(gone.sum() / max(1, structured.sum()))
-    # In the mean: with lamps and shadows some cells were empty once, but never all of them at the same time.
+    # Uses the mean: lamps and shadows emptied single cells before, but never all at the same time.
     fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
     patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
     return Occlusion(
@@ -132,7 +141,7 @@ def cover(c: Comparison) -> Occlusion:
 
 
 def _replaced(c: Comparison) -> Mask:
-    """Cells that looked alike in all reference pictures, and look like none of them now."""
+    """Return cells that were similar in all reference pictures and resemble none of them now."""
     if c.alike > displacement.ALIKE or len(c.scenes) < 3:
         return np.zeros(c.mine.shape[1:], bool)
     with_others = [
@@ -144,20 +153,20 @@ def _replaced(c: Comparison) -> Mask:
 
 
 def _smooth(c: Comparison) -> float:
-    """Largest piece, share of the picture."""
+    """Return the share of the picture of the largest patch that lost its grain while the rest kept it."""
     grainless = (c.mine[1] < c.theirs[:, 1].min(0) - 0.6) & (c.mine[0] < c.theirs[:, 0].min(0) - 0.3)
     rest = (c.mine[1] - c.usual_cells[1])[~grainless]
     return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > SPARED_LOSS else 0.0
 
 
 def _foreign(c: Comparison) -> Mask:
-    """Cells without much in them, of a colour or brightness beyond all that they showed, where the picture as a whole is not."""
+    """Return cells of little structure whose colour or brightness alone lies outside their history."""
     mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
     lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > LEVEL
     if tinted(c) < EVERYWHERE and c.sight["chroma"] > 0.6 * c.usual("chroma"):
         plain = np.hypot(_outside(mine[1], theirs[:, 1]), _outside(mine[2], theirs[:, 2]))
-        # What is measured against is the rest of the picture, be it the smaller part.
+        # The reference is the rest of the picture, even if it is the smaller part.
         rest = plain < COLOUR / 3
         rest = rest if rest.mean() > REST else np.ones_like(rest)
         tint = [
@@ -172,13 +181,15 @@ def _foreign(c: Comparison) -> Mask:
 
 
 def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """How far a cell's value lies outside of all that it was."""
+    """Return the distance of each cell's value outside the range of its history."""
     return np.asarray(np.maximum(0, mine - theirs.max(0)) + np.maximum(0, theirs.min(0) - mine))
 
 
 def tinted(c: Comparison) -> float:
-    """Share of the cells whose colour lies beyond all that they showed, to the side to which the picture as a whole went; 0 where a
-    third of the picture is spared: something coloured stands there."""
+    """Return the share of cells whose colour lies outside their history, in the direction of the overall change.
+
+    0 if a third of the picture is spared: then a coloured object is in view.
+    """
     mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
     share = 0.0
     for k in (1, 2):
@@ -191,8 +202,11 @@ def tinted(c: Comparison) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Haze:
-    """Loss of contrast in the coarse bands (a lens out of focus keeps them), ln, median of the cells: of all, of the upper and of the
-    lower third of the picture. `told`: there is enough in the picture to tell far from near."""
+    """Loss of contrast in the coarse bands, which defocus keeps: ln, median over the cells.
+
+    `all`: of all cells; `far`: upper third; `near`: lower third; `least`: 70th percentile of all cells. `told`: there
+    is enough structure to compare far with near.
+    """
 
     all: float
     far: float
@@ -202,12 +216,12 @@ class Haze:
 
     @property
     def even(self) -> bool:
-        """As strong near as far: on the glass, not in the air."""
+        """Whether near parts lose at least 0.55 of what far parts lose: the haze is on the glass, not in the air."""
         return self.near < 0.55 * self.far
 
 
 def haze(c: Comparison) -> Haze:
-    """Against both sets of the past; the weaker loss counts."""
+    """Measure haze against both sets of the history; the smaller loss counts."""
     mine = c.mine[2:].mean(0)
     losses = []
     for looks in c.sets:
@@ -232,10 +246,13 @@ def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
 
 @dataclass(frozen=True, slots=True)
 class StructureLoss:
+    """Loss of structure by sharpness, occlusion and haze."""
+
     unsharp: SharpnessLoss
     cover: Occlusion
     haze: Haze
 
 
 def of(c: Comparison) -> StructureLoss:
+    """Measure the loss of structure of a picture against the camera's history."""
     return StructureLoss(unsharp(c), cover(c), haze(c))

@@ -1,8 +1,8 @@
-"""What stays of a view: the mean of many pictures' fine contrast, in which shadows, people and noise cancel out.
+"""The view pattern: the mean fine contrast of many pictures, in which shadows, people and noise cancel out.
 
-A single picture of bare asphalt under wandering shadows has little that another one has too. The mean of some dozens keeps
-what is always there: cracks, lines, stains, kerbs. A picture is correlated with it cell by cell, each cell counted as much as
-it has something that stays; marks burnt into the picture, which stay whatever the camera looks at, count no more than others.
+A single picture of bare asphalt under moving shadows shares little with another one. The mean of some dozens keeps the
+permanent structure: cracks, lines, stains, kerbs. A picture is correlated with the pattern cell by cell; each cell has
+the weight of its permanent structure. On-screen text, which stays whatever the camera points at, has no extra weight.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy.typing as npt
 from health.picture.measurement import CELLS, THUMB, Plane, thirds
 
 Signature = npt.NDArray[np.float32]
-KEPT = 96  # looks in the mean, from which on the oldest fade
-LEAST = 24  # looks, below which it says nothing
-SIGMA, AROUND, FLOOR = 3.0, 15, 1.5  # pixels of the thumbnail; grey levels
-HEAVIEST = 1.5  # times the median weight
-DARK, STEEPEST, GONE = 8.0, 0.25, 0.02  # grey levels; share of the brightness; of the usual strength
-MARKED = 92  # percentile of the cells, above which marks may be
+KEPT = 96  # inspections in the mean, after which the oldest fade
+LEAST = 24  # inspections below which the pattern is not used
+SIGMA, AROUND, FLOOR = 3.0, 15, 1.5  # pixels of the thumbnail (SIGMA, AROUND); grey levels (FLOOR)
+HEAVIEST = 1.5  # maximum weight of a cell, multiple of the median
+DARK, STEEPEST, GONE = 8.0, 0.25, 0.02  # grey levels; share of the brightness; share of the usual strength
+MARKED = 92  # percentile of the cells above which on-screen text may be
 
 
 @dataclass(frozen=True, slots=True)
 class ViewPattern:
-    """`mean` of the signatures of `looks` pictures, 90×160."""
+    """`mean`: mean of the signatures of `looks` pictures, 90×160."""
 
     mean: Signature
     looks: int
@@ -42,12 +42,12 @@ class ViewPattern:
 
 
 def signature(thumb: Plane) -> Signature:
-    """Fine contrast of a thumbnail, in units of the contrast around it."""
+    """Return the fine contrast of a thumbnail, in units of the local contrast."""
     return _normalised(_fine(thumb)[1])
 
 
 def _fine(thumb: Plane) -> tuple[Signature, Signature]:
-    """(brightness around each pixel, what differs from it), grey levels."""
+    """Return (local brightness, difference from it) of each pixel, grey levels."""
     picture = thumb.astype(np.float32)
     level = np.asarray(cv2.GaussianBlur(picture, (0, 0), SIGMA), np.float32)
     return level, picture - level
@@ -58,7 +58,7 @@ def _normalised(fine: Signature) -> Signature:
 
 
 def learned(pattern: ViewPattern | None, thumb: Plane) -> ViewPattern:
-    """The pattern with one picture more."""
+    """Return the pattern with one more picture."""
     made = signature(thumb)
     if pattern is None:
         return ViewPattern(made, 1)
@@ -72,9 +72,12 @@ def _cells(plane: Signature) -> Signature:
 
 @dataclass(frozen=True, slots=True)
 class PatternLikeness:
-    """`known`: correlation of a picture with the pattern, −1…1, about 0 for another view; `thirds`: the same of the upper, middle, lower,
-    left, middle and right third. `strengths`: how much of the pattern's contrast these thirds have, as a share of their brightness, in
-    units that only compare pictures with each other."""
+    """Correlation of a picture with the pattern.
+
+    `known`: of the whole picture, −1…1, about 0 for another view; `thirds`: of the upper, middle, lower, left, middle
+    and right third. `strengths`: contrast of the pattern in these thirds as a share of their brightness, in relative
+    units.
+    """
 
     known: float
     thirds: npt.NDArray[np.float32]
@@ -86,7 +89,7 @@ class PatternLikeness:
 
 
 class PatternMatch:
-    """How well pictures are recognised by a pattern."""
+    """Compares pictures with one pattern."""
 
     def __init__(self, pattern: ViewPattern):
         self._pattern = pattern
@@ -94,11 +97,12 @@ class PatternMatch:
         self._plain = self._power <= np.percentile(self._power, MARKED)
 
     def of(self, thumb: Plane) -> PatternLikeness:
+        """Correlate a thumbnail (90×160) with the pattern."""
         level, fine = _fine(thumb)
         mine = _normalised(fine)
         power, n = _cells(mine * mine), self._pattern.looks
         likeness = _cells(mine * self._pattern.mean) / np.sqrt(power * self._power + 1e-4)
-        # What the mean of n unlike pictures would have too does not count.
+        # Subtracts the power that the mean of n unrelated pictures would have too.
         stays = np.sqrt(np.maximum(0.0, (n * self._power - power) / max(1, n - 1)))
         weight = np.minimum(stays, HEAVIEST * np.median(stays)) * self._plain
         all_of_it = _weighted(likeness, weight)
@@ -114,17 +118,20 @@ def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
     return float((values * weight).sum() / max(1e-6, float(weight.sum())))
 
 
-FAINT = 0.1  # of the reference pictures, below which there is nothing that a picture could lack
-KNOWABLE = 0.15  # the same, of their median
-WELL = 0.6  # from which thirds have a contrast that can be compared
+FAINT = 0.1  # correlation of a third of the reference pictures below which the third holds nothing to recognise
+KNOWABLE = 0.15  # the same for the whole picture, median of the reference pictures
+WELL = 0.6  # correlation from which the contrast of thirds can be compared
 
 
 @dataclass(frozen=True, slots=True)
 class RecognitionResult:
-    """`known`: how well, 1: as well as the least known of the reference pictures; `least`, `best`: in the least and the best known third of
-    the picture, 1: as well as in their median. `faded`: ln of the contrast of what stays, against their median; `kept`: the same of the
-    third that kept most of it, where the view is known well enough for that. Where there is nothing to know it by (`told` is not set),
-    all is as always."""
+    """How well a picture is recognised, relative to the reference pictures.
+
+    `known`: relative to the least recognised reference picture (1: as well); `least`, `best`: the least and the best
+    recognised third, relative to their medians. `faded`: ln contrast of the pattern against its median; `kept`: the
+    same for the third that kept most of it, if the view is recognised well enough. `told`: a comparison was possible;
+    otherwise the values are those of an unchanged view.
+    """
 
     known: float = 1.0
     least: float = 1.0
@@ -134,11 +141,12 @@ class RecognitionResult:
     told: bool = False
 
     def hidden(self, share: float) -> bool:
-        """Whether one third is known by less than a share of what another one is."""
+        """Return whether one third is recognised by less than `share` of the best third."""
         return self.least < share * self.best
 
 
 def recognised(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]) -> RecognitionResult:
+    """Compare a picture with the view pattern, relative to the reference pictures `scenes`."""
     if pattern is None or pattern.looks < LEAST or not scenes:
         return RecognitionResult()
     by = PatternMatch(pattern)

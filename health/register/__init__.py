@@ -1,1 +1,1 @@
-"""The daily patrol register: signing, supplements, and the daily check of what was signed."""
+"""The daily patrol register: signing, supplements, daily verification."""

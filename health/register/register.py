@@ -1,7 +1,8 @@
-"""The day's patrol register (巡检登记): when it may be signed, and what became known after it was signed.
+"""The daily patrol register (巡检登记): when it may be signed, and its supplements.
 
-What was signed is never changed. A fault of the day that is told later, and the figures of a day that was signed before it was
-over, go into a supplement, signed likewise; each digest covers the one before it, so none can be left out or exchanged.
+A signed register never changes. Faults of the day that become known later, and the figures of a day that was signed
+before it was over, go into a supplement, which is signed too. Each digest covers the previous one, so none can be
+removed or exchanged.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ MIN_REASON = 4  # characters
 
 
 async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> list[PatrolRound]:
-    """Rounds of the whole town that began in [start, end)."""
+    """Return the rounds of the whole town that began in [start, end)."""
     query = select(PatrolRound).where(PatrolRound.started_at >= start, PatrolRound.started_at < end)
     return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
 
 
 def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
-    """What a register or supplement says of the rounds that have finished; None where none has."""
+    """Return the register's entry about the finished rounds; None if no round has finished."""
     finished = [r for r in rounds if r.finished_at is not None]
     if not finished:
         return None
@@ -39,9 +40,10 @@ def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
 
 
 def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
-    """What the register says of the day's patrol. `over`: the day is; before, a reason takes no patrol's place.
+    """Return the register's entry about the day's patrol.
 
-    Raises ConflictError while a patrol goes on or may still come, UsageError where there was none and nobody says why.
+    `over`: the day is over; before that no reason replaces a patrol. Raises ConflictError while a patrol runs or may
+    still come, UsageError if there was none and no reason is given.
     """
     if (finished := finished_of(rounds)) is not None:
         return finished
@@ -52,12 +54,13 @@ def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict
         )
     if len(reason.strip()) < MIN_REASON:
         raise UsageError(
-            "no patrol of the whole town was finished on this day; start one and wait for it, or say why there was none "
-            "(no_patrol) when the day is over"
+            "no patrol of the whole town was finished on this day; start one and wait for it, "
+            "or say why there was none (no_patrol) when the day is over"
         )
     if not over:
         raise ConflictError(
-            "the day is not over and a patrol may still come; start one and wait for it, or sign with the reason tomorrow"
+            "the day is not over and a patrol may still come; "
+            "start one and wait for it, or sign with the reason tomorrow"
         )
     return {"rounds": 0, "finished_at": None, "cameras": 0, "reason": reason.strip()}
 
@@ -72,7 +75,10 @@ async def sign(
     remark: str,
     reason: str,
 ) -> DailyRegister:
-    """Sign the register of the local day that begins at `start`. Raises ConflictError where it was signed, and see patrol_of."""
+    """Sign the register of the local day that begins at `start`.
+
+    Raises ConflictError if it is already signed, and the errors of `patrol_of`.
+    """
     day, end = f"{start:%Y-%m-%d}", _end(start)
     if (there := await session.get(DailyRegister, day)) is not None:
         raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
@@ -86,7 +92,7 @@ async def sign(
 
 
 async def audit_head(session: AsyncSession) -> dict[str, Any]:
-    """Length and last hash of the audit trail, which are signed and printed: what is cut off it later is missing then."""
+    """Return length and last hash of the audit trail; signed and printed, they reveal a later truncation."""
     rows, last = await verification.head(session)
     return {"rows": rows, "hash": last}
 
@@ -104,8 +110,11 @@ def later(
     now: datetime,
     rounds: Sequence[PatrolRound] = (),
 ) -> dict[str, Any] | None:
-    """What a supplement would say now: faults that stand nowhere yet, the figures of a day that was not over when it was
-    signed, a patrol where the register says that there was none. None: there is nothing to add. `rounds`: of the day."""
+    """Return the content of a supplement signed now; None if there is nothing to add.
+
+    Contains faults that no earlier document holds, the figures of a day that was not over at signing, and a patrol
+    where the register says there was none. `rounds`: the rounds of the day.
+    """
     said = [register.figures, *(s.figures for s in added)]
     known = {f["id"] for figures_ in said for f in figures_.get("faults", ())}
     fresh = [f for f in figures["faults"] if f["id"] not in known]
@@ -122,7 +131,7 @@ def later(
 async def add(
     session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str
 ) -> RegisterSupplement:
-    """Sign a supplement. Raises ConflictError where the day was not signed, or where there is nothing to add."""
+    """Sign a supplement. Raises ConflictError if the day is not signed or there is nothing to add."""
     day = f"{start:%Y-%m-%d}"
     register = await session.get(DailyRegister, day)
     if register is None:

@@ -1,6 +1,6 @@
-"""Whether the signed registers are still what was signed: their digests, and the audit trail's rows of the signing.
+"""Verify signed registers against their digests and against the audit rows of their signing.
 
-A digest alone anybody computes anew who can change the row; the row of the audit trail, which bears it too, is sealed.
+Anyone who can change a register row can recompute its digest; the audit row, which holds the digest too, is keyed.
 """
 
 from __future__ import annotations
@@ -22,23 +22,26 @@ from core.audit import audit_key, audit_trail
 from core.audit.audit_trail import AuditRow
 from health.tables import DailyRegister, RegisterSupplement
 
-PAGE_DAYS = 20  # read at once
+PAGE_DAYS = 20  # days per query
 SIGNED, SUPPLEMENTED = "patrol.sign", "patrol.supplement"
 Signed = DailyRegister | RegisterSupplement
-_Kept = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]  # of a day
+# a day with its register, supplements and audit rows
+_Kept = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureMismatch:
-    """A day of which something is not as it was signed, and what, as a sentence."""
+    """A day whose documents differ from what was signed; `problem` is a sentence."""
 
     day: str
     problem: str
 
 
 def digest_of(row: Signed, before: str = "") -> str:
-    """SHA-256 of the digest before (empty for the register itself) and of all that was signed: day, number, who, when, the
-    remark and the figures."""
+    """Return the SHA-256 of the previous digest and all signed content.
+
+    `before` is empty for the register itself. The content is day, number, signer, time, remark and figures.
+    """
     told = {
         "day": row.day, "number": getattr(row, "number", 0), "signed_by": row.signed_by, "remark": row.remark,
         "signed_at": row.signed_at.astimezone(timezone.utc).isoformat(), "figures": row.figures,
@@ -51,8 +54,11 @@ def _sha256(before: str, told: Mapping[str, Any]) -> str:
 
 
 async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
-    """What of a day's register and supplements is not as it was signed, as a sentence; empty: nothing. `key`: the audit
-    trail's, under which its rows are judged too; None: they are believed."""
+    """Return how a day's register and supplements differ from what was signed.
+
+    Returns a sentence, empty if nothing differs. `key` is the key of the audit trail, with which the audit rows are
+    verified too; None: they are trusted.
+    """
     register = await session.get(DailyRegister, day)
     query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
     added = list(await session.scalars(query))
@@ -63,16 +69,17 @@ async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
 async def problem(
     session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None
 ) -> SignatureMismatch | None:
-    """The first of these days (None: of all) of which something is not as it was signed; None: all is. `key` as in problem_of."""
+    """Return the first of these days (None: all) with a mismatch; None if there is none. `key` as in problem_of."""
     return next(iter(await problems(session, days, key, most=1)), None)
 
 
 async def problems(
     session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, most: int
 ) -> list[SignatureMismatch]:
-    """As `problem`: so many of these days, the earliest first.
+    """Return up to `most` mismatches of these days, earliest first; otherwise as `problem`.
 
-    Read page by page and judged in a thread: a register of a town is 100 kB."""
+    Reads page by page and verifies in a thread: a register of a town has 100 kB.
+    """
     found: list[SignatureMismatch] = []
     due = sorted(await signed_days(session) if days is None else days)
     for at in range(0, len(due), PAGE_DAYS):
@@ -87,7 +94,7 @@ async def problems(
             rows[row.object].append(row)
         kept = [(day, registers.get(day), added[day], rows[day]) for day in page]
         found += await asyncio.to_thread(_misfits, kept, key)
-        for _, register, supplements, signatures in kept:  # what was judged is not needed again
+        for _, register, supplements, signatures in kept:  # verified rows are not needed again; frees their memory
             for row_ in (register, *supplements, *signatures):
                 if row_ is not None:
                     session.expunge(row_)
@@ -97,7 +104,7 @@ async def problems(
 
 
 def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch]:
-    """Blocking."""
+    """Verify the documents of some days. Blocking; call it from a thread."""
     judged = (
         (day, _changed_row(day, rows, key) or _problem(day, register, added, rows))
         for day, register, added, rows in kept
@@ -106,7 +113,7 @@ def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch
 
 
 async def signed_days(session: AsyncSession) -> set[str]:
-    """Days of which there is a register, a supplement or a signature in the audit trail."""
+    """Return the days that have a register, a supplement or a signature in the audit trail."""
     of_rows = select(AuditRow.object).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
     return {
         d
@@ -135,7 +142,10 @@ def _problem(
 ) -> str:
     signed: list[Signed] = [register, *added] if register is not None else [*added]
     if len(signed) != len(rows):
-        return f"of {day} {len(rows)} signatures are in the audit trail and {len(signed)} registers and supplements are kept"
+        return (
+            f"of {day} {len(rows)} signatures are in the audit trail "
+            f"and {len(signed)} registers and supplements are kept"
+        )
     before = ""
     for number, (one, row) in enumerate(zip(signed, rows, strict=True)):
         what = f"supplement {number} of {day}" if number else f"the register of {day}"
@@ -147,7 +157,7 @@ def _problem(
             one.digest,
         ):
             return f"{what} is not the one that {row.actor} signed: its row in the audit trail says something else"
-        # Until the digest was over the whole, it was over the figures.
+        # Earlier versions computed the digest over the figures only.
         if one.digest not in (digest_of(one, before), _sha256(before, one.figures)):
             return f"{what} was changed after it was signed: it does not fit its digest"
         before = one.digest

@@ -1,7 +1,7 @@
-"""The signed registers are compared with the audit trail every day, a part of them at a time; what does not fit is a fault.
+"""Compare signed registers with the audit trail once a day; a mismatch is a fault.
 
-Each run looks at the newest days and at one slice of the older ones, so that its work does not grow with the years and every day
-comes up again within some weeks. Which slice follows from the date alone: a restart begins nothing anew.
+Each run checks the newest days and one slice of the older ones, so its work does not grow over the years and every day
+is checked again within some weeks. The slice depends on the date only, so a restart does not begin again.
 """
 
 from __future__ import annotations
@@ -22,21 +22,25 @@ from health.tables import Fault
 
 log = logging.getLogger(__name__)
 
-NEWEST_DAYS = 62  # looked at in every run
-SLICE_DAYS = 100  # of the older ones, in turn
-MAX_DAYS = 366  # that do not fit, which a fault keeps by name
-MAX_LOGGED = 20  # a run
+NEWEST_DAYS = 62  # checked in every run
+SLICE_DAYS = 100  # older days per run
+MAX_DAYS = 366  # mismatched days listed in a fault
+MAX_LOGGED = 20  # log lines per run
 FAMILY = "register"
 STATION = fault_log.FaultSubject("", None, "register")
 
 
 class RegisterCheck:
+    """Checks signed registers and records the fault 'register' of the station."""
+
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
 
     async def run_once(self) -> SignatureMismatch | None:
-        """Once a day: the first day that does not fit. It is a fault of the station until that day and all others fit again
-        that were found since."""
+        """Check the days that are due, once a day; return the first mismatch.
+
+        The fault stays open until all days listed in it match again.
+        """
         now = self._clock.now()
         async with self._database.reading() as session:
             signed = await signatures.signed_days(session)
@@ -62,20 +66,20 @@ class RegisterCheck:
         figures: dict[str, object] | None = None
         if found:
             figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
-            figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then all signed days are looked at
+            figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then every run checks all signed days
         async with self._database.session() as session:
             query = (
                 select(Fault).where(Fault.family == FAMILY, fault_log.not_over(now)).order_by(Fault.id.desc()).limit(1)
             )
             fault = await session.scalar(query)
-            for _ in range(2):  # it is proved, not seen: the state machine takes no single look's word
+            for _ in range(2):  # the mismatch is proved, but the state machine opens a fault only on a second vote
                 fault, _step = fault_log.record_inspection(
                     session, STATION, now, FAMILY, fault, figures, fault_log.FaultEvidence(), 1.0
                 )
 
 
 def due_days(signed: set[str], now: datetime) -> set[str]:
-    """Those of the signed days (YYYY-MM-DD) that this day's run looks at."""
+    """Return those of the signed days (YYYY-MM-DD) that the run of this date checks."""
     days = sorted(signed, reverse=True)
     older = days[NEWEST_DAYS:]
     slices = -(-len(older) // SLICE_DAYS)

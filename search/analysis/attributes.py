@@ -1,4 +1,4 @@
-"""What the attribute packs say of one crop, in our words."""
+"""Maps the outputs of an attribute pack for one crop to the search vocabulary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.vocabulary import Attribute, Cls, Colour
 
 @dataclass(slots=True)
 class AttributeScores:
-    """Likelihoods by attribute; the kind and colour of a vehicle where one was sure enough."""
+    """Probabilities by attribute; class and colour of a vehicle where one exceeds the pack's threshold."""
 
     attributes: dict[Attribute, float] = field(default_factory=dict)
     cls: Cls | None = None
@@ -22,13 +22,16 @@ class AttributeScores:
 
 
 class AttributePack:
+    """An attribute network; `applies_to` holds the classes it accepts."""
+
     def __init__(self, installed: InstalledModel):
-        """Raises DetectorError."""
+        """Load the pack's network. Raises DetectorError."""
         self.pack = installed.pack
         self.applies_to = frozenset(int(Cls[c]) for c in installed.pack.applies_to)
         self._network = Network(installed)
 
     def of(self, crop: Picture) -> AttributeScores:
+        """Run the network on a crop."""
         outputs, said = self._network.run(crop), AttributeScores()
         for name, meanings in self.pack.outputs.items():
             values = outputs[name].ravel()[: len(meanings)]

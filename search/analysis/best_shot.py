@@ -1,7 +1,8 @@
-"""The best picture of somebody: the main stream's keyframe is decoded for it alone, once a track.
+"""The best shot: one picture per track from a keyframe of the main stream, decoded for this purpose only.
 
-The sub-stream found him, five times cheaper. Where he was when the main stream had its keyframe follows from his way; the
-detector looks around that place in native size, and what it finds there is taken for him only if it is of his kind.
+The sub-stream, which is five times cheaper to decode, found the track. The position at the time of the main keyframe is
+interpolated from the track's path; the detector searches around it in native size and accepts only an object of the
+same class.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ from search.analysis.riders import things_of
 from search.analysis.tracking import Track, TrackedDetection
 from search.store.rows import UNIT, Point
 
-AROUND = 1.2  # heights to each side of where he should be
-NEAR = 0.8  # heights between there and what is taken for him
-REST_MS, LONG_MS = 4_000, 10_000  # not seen for so long, or seen for so long: it is time
-APART_MS = 2_500  # the main stream's keyframe may lie so far from the best moment
-LARGER = 1.3  # times the pixels, or it is not worth keeping
+AROUND = 1.2  # search margin on each side of the expected position, in heights of the object
+NEAR = 0.8  # largest distance between expected and found position, in heights
+REST_MS, LONG_MS = 4_000, 10_000  # a best shot is due when the track was not seen for REST_MS or has lasted LONG_MS
+APART_MS = 2_500  # largest distance of a track point from the main keyframe
+LARGER = 1.3  # minimum gain in pixel height
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Where to look: the box (x, y, w, h in parts) at the keyframe's time, the class, the height in pixels so far."""
+    """What to find in the main keyframe: the class, the expected box and the height in pixels so far.
+
+    `box` is x, y, w, h in shares of the picture at the keyframe's time.
+    """
 
     cls: int
     box: tuple[float, float, float, float]
@@ -41,16 +45,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class BestShot:
+    """The JPEG thumbnail and the description made from the main keyframe."""
+
     thumbnail: bytes
     look: TrackedDetection
 
 
 def due(track: Track, position_ms: int) -> bool:
+    """Return whether it is time for the track's best shot."""
     return position_ms - track.last_ms >= REST_MS or track.last_ms - track.first_ms >= LONG_MS
 
 
 def wanted(track: Track, at_ms: int, sub_height: int) -> Wanted | None:
-    """Where the track was at a moment; None where it was not seen near enough to it."""
+    """Return what to find for the track at a time; None if no track point is near enough to it."""
     nearest = min(track.points, key=lambda p: abs(p.at_ms - at_ms))
     if abs(nearest.at_ms - at_ms) > APART_MS:
         return None
@@ -60,13 +67,13 @@ def wanted(track: Track, at_ms: int, sub_height: int) -> Wanted | None:
 
 
 def _at(points: Sequence[Point], at_ms: int) -> tuple[float, float, float]:
-    """Foot and height in parts of the picture, between the two looks around the moment."""
+    """Interpolate foot x, foot y and height at a time, in shares of the picture."""
     times = [p.at_ms for p in points]
     return tuple(float(np.interp(at_ms, times, [getattr(p, n) for p in points])) / UNIT for n in ("x", "y", "h"))  # type: ignore[return-value]
 
 
 def take(frame: Keyframe, w: Wanted, balance: WhiteBalance, infrared: bool) -> BestShot | None:
-    """Look for it on the main stream's keyframe; None where it is not to be seen any better. Runs in a worker."""
+    """Find the object on the main keyframe; None if it is not found or not larger than before. Runs in a worker."""
     try:
         picture = bgr_of(decoded(frame))
     except ProtocolError:
@@ -103,7 +110,7 @@ def _cut(picture: Picture, region: Region) -> Picture:
 
 
 def _apart(d: Detection, around: Region, w: Wanted) -> float:
-    """Distance of feet and difference of size, in heights of the wanted one."""
+    """Return distance of the feet plus absolute ln ratio of the heights, in heights of the wanted object."""
     wide, high = around[2] - around[0], around[3] - around[1]
     foot = around[0] + (d.x + d.w / 2) * wide, around[1] + (d.y + d.h) * high
     x, y, width, height = w.box

@@ -1,8 +1,8 @@
 """Names of colours on people and vehicles.
 
 Twelve names (as in Chinese police practice) by rules on lightness, chroma and hue (CIELAB, LCh), through a 32³ lookup
-table; the strongest two names of the torso and of the legs are kept with their weights. Before that the picture is
-balanced by what the camera usually sees: the colour space matters little, the balance much (0.72 → 0.90, research 6).
+table; the two strongest names of torso and legs are kept with their weights. Before that the picture is white-balanced
+by what the camera usually shows: the colour space matters little, the balance much (0.72 → 0.90, research 6).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy.typing as npt
 from nvr.playback.pictures import Picture
 from search.vocabulary import Colour, Tone
 
-SIZE = (32, 64)  # width, height to which a person is scaled
+SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
 TORSO, LEGS = (0.17, 0.5), (0.56, 0.9)
-BODY = (0.25, 0.7)  # of a vehicle
+BODY = (0.25, 0.7)  # rows of a vehicle's body, shares of the crop's height
 MIN_SHARE = 0.2
-MONO_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below this: an infra-red picture, no colours
-DARK, LIGHT = 70, 150  # grey levels between which a tone is middling
-NORM = 6  # of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
-BRIGHT = 165.0  # level of that norm in a well-exposed picture of a street
+MONO_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below which a picture is infra-red and has no colours
+DARK, LIGHT = 70, 150  # grey levels between which a tone is `mid`
+NORM = 6  # Minkowski norm of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
+BRIGHT = 165.0  # level of this norm in a well-exposed picture of a street
 GAINS = (0.72, 1.4)
 EXPOSURE = (0.8, 1.7)
 LEARN = 0.1
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ColourNames:
-    """Codes of search.vocabulary.Colour, strongest first, 0 for none; the strongest one's weight in per cent."""
+    """Codes of search.vocabulary.Colour, strongest first, 0 for none; `share`: weight of the strongest in per cent."""
 
     first: int = 0
     second: int = 0
@@ -42,13 +42,13 @@ class ColourNames:
 
 @dataclass(slots=True)
 class WhiteBalance:
-    """A camera's running estimate of its light: what a grey thing there looks like (shades of grey on the background)."""
+    """A camera's running estimate of its illuminant, by the shades-of-grey method on the background."""
 
-    grey: tuple[float, float, float] = (0.0, 0.0, 0.0)  # norms of B, G, R
+    grey: tuple[float, float, float] = (0.0, 0.0, 0.0)  # norms of B, G and R
     looks: int = 0
 
     def learn(self, background: Picture) -> None:
-        """From a small BGR picture, in which what passes by is little."""
+        """Update the estimate from a small BGR picture in which moving objects cover little."""
         values = background.reshape(-1, 3).astype(np.float64)
         norms = np.power(np.mean(np.power(values, NORM), axis=0), 1 / NORM)
         share = max(LEARN, 1 / (self.looks + 1))
@@ -56,7 +56,7 @@ class WhiteBalance:
         self.looks += 1
 
     def apply(self, picture: Picture) -> Picture:
-        """The picture as it would be in white light, well exposed."""
+        """Return the picture balanced to white light and good exposure."""
         if self.looks == 0 or min(self.grey) < 8:
             return picture
         level = sum(self.grey) / 3
@@ -97,7 +97,10 @@ def _name(lightness: float, a: float, b: float) -> Colour:
 
 
 def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
-    """How much of each colour (13 sums, by code) the upper and the lower part show; of a vehicle the upper is its body."""
+    """Return the weight of each colour (13 sums, by code) of the upper and the lower part.
+
+    For a vehicle the upper part is its body and the lower part is zero.
+    """
     names = _named(crop)
     if vehicle:
         return _sums(names, np.ones(SIZE[0]), BODY), np.zeros(len(Colour))
@@ -106,7 +109,7 @@ def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
 
 
 def strongest(sums: Floats) -> ColourNames:
-    """The two names that lead."""
+    """Return the two strongest colour names; none if the strongest has less than MIN_SHARE."""
     total = float(sums.sum())
     if total <= 0:
         return ColourNames()
@@ -118,7 +121,7 @@ def strongest(sums: Floats) -> ColourNames:
 
 
 def tones(crop: Picture) -> tuple[Tone, Tone]:
-    """All that an infra-red picture says: dark, middling or light, above and below."""
+    """Return the tones of the upper and the lower part, the only clothing information of an infra-red picture."""
     grey = cv2.cvtColor(cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     middle = grey[:, SIZE[0] // 4 : -SIZE[0] // 4]
     levels = (float(np.median(middle[int(a * SIZE[1]) : int(b * SIZE[1])])) for a, b in (TORSO, LEGS))
@@ -138,6 +141,7 @@ def _sums(names: npt.NDArray[np.uint8], column: Floats, rows: tuple[float, float
 
 
 def is_monochrome(picture: Picture) -> bool:
+    """Return whether a BGR picture is without colours, as under infra-red light."""
     small = cv2.resize(picture, (80, 45), interpolation=cv2.INTER_AREA).astype(np.int16)
     chroma = np.abs(small[..., 0] - small[..., 1]) + np.abs(small[..., 2] - small[..., 1])
     return bool(np.percentile(chroma, 95) < MONO_CHROMA)

@@ -1,4 +1,4 @@
-"""A thing on a picture in the words of search: vector, colours or tones, attributes, a thumbnail."""
+"""Describes an object in a picture: vector, colours or tones, attributes, plate, thumbnail."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from search.models import ModelRegistry
 
 THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH = 200, 260
 JPEG_QUALITY = 82
-LEAST_PIXELS = 4  # a crop of less says nothing
-GOOD_HEIGHT = 160  # pixels: taller is no better
-COLOUR_PIXELS = 12  # height below which colours are noise
+LEAST_PIXELS = 4  # smaller crops are not described
+GOOD_HEIGHT = 160  # height in pixels above which quality does not increase
+COLOUR_PIXELS = 12  # height in pixels below which colours are noise
 
 
 class Models:
-    """Everything that one worker needs, loaded once."""
+    """All models of one worker, loaded once."""
 
     def __init__(self, settings: SearchSettings, folder: Path):
-        """`folder`: the shelf of packs. Raises DetectorError where a pack is missing, wrong or cannot be loaded."""
+        """Load the models from `folder`, the folder of installed packs.
+
+        Raises DetectorError if a pack is missing, wrong or cannot be loaded.
+        """
         shelf = ModelRegistry(folder)
         self.detector: Detector = load(settings, shelf)
         people = shelf.verified("embed", settings.embedder)
@@ -44,7 +47,7 @@ class Models:
     def look(
         self, picture: Picture, thing: DetectedObject, balance: WhiteBalance, *, infrared: bool
     ) -> TrackedDetection:
-        """Describe a thing. A crop of a few pixels gets a vector and nothing else."""
+        """Describe a detected object. A crop of less than LEAST_PIXELS gets a vector only."""
         whole, body = crop(picture, thing.whole), crop(picture, thing.body)
         cls = int(thing.whole.cls)
         embedder = self.people if self.people is not None and cls in self.people.applies_to else self.others
@@ -73,7 +76,7 @@ class Models:
 
 
 def _attribute_packs(shelf: ModelRegistry) -> list[AttributePack]:
-    """The best pack for each kind of thing."""
+    """Return the highest-ranked attribute pack for each class."""
     found: list[AttributePack] = []
     for installed in (i for i in shelf.installed() if i.pack.task == "attribute"):
         if not any(set(installed.pack.applies_to) & set(f.pack.applies_to) for f in found):
@@ -83,7 +86,7 @@ def _attribute_packs(shelf: ModelRegistry) -> list[AttributePack]:
 
 
 def crop(picture: Picture, d: Detection, margin: float = 0.0) -> Picture:
-    """The box with a margin in parts of itself, cut to the picture; at least one pixel."""
+    """Cut out the box with a margin (share of its size), clipped to the picture; at least one pixel."""
     height, width = picture.shape[:2]
     x1, y1 = max(0.0, d.x - d.w * margin), max(0.0, d.y - d.h * margin)
     x2, y2 = min(1.0, d.x + d.w * (1 + margin)), min(1.0, d.y + d.h * (1 + margin))
@@ -92,7 +95,7 @@ def crop(picture: Picture, d: Detection, margin: float = 0.0) -> Picture:
 
 
 def thumbnail(picture: Picture, d: Detection) -> bytes:
-    """JPEG of the thing with a little around it."""
+    """Return a JPEG of the object with a margin."""
     wide = crop(picture, d, 0.12)
     scale = min(1.0, THUMBNAIL_HEIGHT / wide.shape[0], THUMBNAIL_WIDTH / wide.shape[1])
     size = max(1, round(wide.shape[1] * scale)), max(1, round(wide.shape[0] * scale))
@@ -103,6 +106,6 @@ def thumbnail(picture: Picture, d: Detection) -> bytes:
 
 
 def _quality(d: Detection, pixels: int) -> float:
-    """How well it is seen, 0…1: sure, large, and not cut by the edge of the picture."""
+    """Return the quality of a detection, 0…1: high score, large, not cut by the edge of the picture."""
     cut = d.x <= 0.004 or d.y <= 0.004 or d.x + d.w >= 0.996 or d.y + d.h >= 0.996
     return d.score * min(1.0, pixels / GOOD_HEIGHT) * (0.5 if cut else 1.0)

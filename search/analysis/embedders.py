@@ -1,7 +1,7 @@
-"""Vectors by which a thing is recognised again: 256 numbers of length one; their product is the cosine.
+"""Appearance vectors for re-identification: 256 values of norm 1; their dot product is the cosine similarity.
 
-A pack's network for people; for everything else, and where there is no pack, the colours of the thing in horizontal
-stripes (CIELAB), turned by a fixed rotation so that the signs of the numbers say something as well.
+A pack's network computes them for people. For other classes, and without a pack, they are colour histograms in
+horizontal stripes (CIELAB), multiplied by a fixed random matrix so that the signs of the values carry information too.
 """
 
 from __future__ import annotations
@@ -25,25 +25,30 @@ HISTOGRAM_SAME = 0.72
 
 
 class PackEmbedder:
+    """Computes vectors with a pack's network. `same`: cosine above which two vectors are likely of one object."""
+
     def __init__(self, installed: InstalledModel):
-        """Raises DetectorError."""
+        """Load the pack's network. Raises DetectorError."""
         self.name, self.same = installed.pack.name, installed.pack.same
         self.applies_to = frozenset(int(Cls[c]) for c in installed.pack.applies_to)
         self._network = Network(installed)
 
     def of(self, crop: Picture) -> Vector:
+        """Return the vector of a crop."""
         values = next(iter(self._network.run(crop).values())).ravel()[:DIMENSION]
         return _unit(np.pad(values, (0, DIMENSION - len(values))))
 
 
 class HistogramEmbedder:
+    """Computes vectors from colour histograms."""
+
     name, same = HISTOGRAM, HISTOGRAM_SAME
 
     def of(self, crop: Picture) -> Vector:
-        """Stripes of a joint histogram of lightness, a and b, and how light the stripes are to each other."""
+        """Return the vector of joint histograms of L, a and b in STRIPES horizontal stripes."""
         small = cv2.resize(crop, (24, 48), interpolation=cv2.INTER_AREA)
         lab = cv2.cvtColor(small, cv2.COLOR_BGR2Lab)[:, 3:-3].astype(np.int32)
-        # Few clothes are vivid: the middle of the a and b axes is divided finely, the rest is one bin each.
+        # Few clothes have vivid colours: the middle of the a and b axes is divided finely, the ends are one bin each.
         lightness = lab[..., 0] * BINS[0] // 256
         a, b = (np.digitize(lab[..., i], (108, 120, 128, 136, 150)) for i in (1, 2))
         cell = (lightness * BINS[1] + a) * BINS[2] + b

@@ -1,8 +1,8 @@
-"""A look at a GOP without decoding it: how many bytes its other pictures took beside its keyframe.
+"""Judges a GOP without decoding it, by the bytes of its other pictures relative to its keyframe.
 
-In a quiet view a camera of variable bit rate sends next to nothing between keyframes. How little is learnt a camera from
-what the pictures showed; where sizes say nothing (constant bit rate) the gate finds that out and is switched off.
-Measured: 50 to 73 % of the empty GOPs are passed over at 98 % recall where the bit rate varies (research, 5).
+In a quiet scene a camera with variable bit rate sends almost nothing between keyframes. The limit is learned per camera
+from what the decoded keyframes showed; where sizes tell nothing (constant bit rate) the gate detects this and turns
+itself off. Measured with variable bit rate: skips 50 to 73 % of the empty GOPs at 98 % recall (research, 5).
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MEMORY = 200
-ENOUGH = 20  # GOPs with and without an event, before anything is believed
+ENOUGH = 20  # GOPs needed both with and without an event before the gate is used
 RECALL = 0.98
-WORTH = 0.25  # of the quiet GOPs: where fewer are told, the gate is off
-LOOK_ANYWAY = 8  # every so many quiet ones are looked at, to learn on
+WORTH = 0.25  # share of the quiet GOPs; if fewer are recognised, the gate is off
+LOOK_ANYWAY = 8  # one in so many quiet GOPs is analysed, for learning
 
 
 @dataclass(slots=True)
 class GopSizeGate:
-    """A camera's memory of (share of bytes beside the keyframe) with and without an event."""
+    """Size ratios of one camera's GOPs with and without an event.
+
+    The ratio is (bytes beside the keyframe) / (bytes of the keyframe).
+    """
 
     active: list[float] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
     passed: int = 0
-    limit: float = 0.0  # below: nothing happens there; 0: the gate is off
+    limit: float = 0.0  # a smaller ratio means no event; 0: the gate is off
 
     def says_quiet(self, share: float) -> bool:
-        """Whether the GOP may be passed over unseen."""
+        """Return whether the GOP may be skipped without decoding."""
         if not 0 < share < self.limit:
             return False
         self.passed += 1
         return self.passed % LOOK_ANYWAY != 0
 
     def learn(self, share: float, *, event: bool) -> None:
-        """What the decoded keyframes at both ends of the GOP showed."""
+        """Add a GOP whose two adjacent keyframes were decoded; `event`: they showed motion."""
         kept = self.active if event else self.quiet
         kept.append(share)
         del kept[:-MEMORY]
@@ -44,6 +47,6 @@ class GopSizeGate:
         self.limit = lowest if told >= WORTH else 0.0
 
     def share_of_events(self) -> float:
-        """Of the looks with something in them; 1 where too little is known."""
+        """Return the share of learned GOPs with an event; 1 while too few are known."""
         known = len(self.active) + len(self.quiet)
         return len(self.active) / known if known >= ENOUGH else 1.0

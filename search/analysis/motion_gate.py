@@ -1,8 +1,8 @@
-"""What moved: a running average of the picture's luma in 160×90, with masks that learn clocks and trees.
+"""Motion detection: a running average of the luma in 160×90, with masks that learn clocks and trees.
 
-Cost 0.02 ms a picture. A place that differs in most pictures (a burnt-in clock, a tree in the wind, a flag) stops
-counting until it has been quiet for a while; noise is learnt for every pixel. A change of more than 40 % of the picture
-is light, not motion: the average begins anew, and everything is looked at.
+Cost: 0.02 ms per picture. A pixel that differs in most pictures (an on-screen clock, a tree in the wind, a flag) does
+not count until it has been quiet for a while; noise is learned per pixel. A change of more than 40 % of the picture is
+a change of light, not motion: the average restarts and the whole picture is searched.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy.typing as npt
 from search.analysis.detectors.base import Region
 
 WIDTH, HEIGHT = 160, 90
-LEARN = 0.08  # share of a new picture in the average
+LEARN = 0.08  # weight of a new picture in the average
 LEARN_NOISE = 0.03
-BUSY = 0.35  # of the pictures: more is no event
+BUSY = 0.35  # share of pictures with motion above which a pixel does not count
 FLOOR = 9.0  # grey levels
 SIGMAS = 4.5
-MIN_PIXELS = 5  # of 14,400
+MIN_PIXELS = 5  # of 14,400 pixels
 FIRST_LOOKS = 2
 ALL = 0.4
 Plane = npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class MotionGate:
-    """A camera's memory; goes with the work to whichever worker does it."""
+    """The state of one camera; it travels with the work to any worker."""
 
     mean: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
     noise: Floats = field(default_factory=lambda: np.full((HEIGHT, WIDTH), 2.0, np.float32))
@@ -38,7 +38,7 @@ class MotionGate:
     looks: int = 0
 
     def look(self, luma: Plane) -> list[Region] | None:
-        """Where something moved, in parts of the picture; None: everything changed, or too little is known yet."""
+        """Return regions with motion in shares of the picture; None if everything changed or too little is known."""
         small = shrunk(luma).astype(np.float32)
         difference = cv2.absdiff(small, self.mean)
         limit = np.maximum(FLOOR, SIGMAS * self.noise)
@@ -51,20 +51,21 @@ class MotionGate:
         self.mean += (small - self.mean) * np.where(quiet, LEARN, LEARN * 0.25).astype(np.float32)
         self.noise += np.where(quiet, (difference * 1.25 - self.noise) * LEARN_NOISE, 0).astype(np.float32)
         counted = moved & (self.busy < BUSY)
-        # What is busy must be quiet for long before it counts again; what only passes by hardly gets there.
+        # A busy pixel must be quiet for long before it counts again; objects that only pass by hardly make a pixel
+        # busy.
         self.busy += (moved.astype(np.float32) - self.busy) * LEARN_NOISE
         return regions(counted)
 
 
 def shrunk(luma: Plane) -> Plane:
-    """160×90, in two steps: averaging straight from 1080p costs five times as much."""
+    """Scale to 160×90 in two steps: averaging straight from 1080p costs five times as much."""
     if luma.shape[1] > WIDTH * 4:
         luma = np.asarray(cv2.resize(luma, (WIDTH * 4, HEIGHT * 4), interpolation=cv2.INTER_LINEAR), np.uint8)
     return np.asarray(cv2.resize(luma, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def regions(moved: npt.NDArray[np.bool_]) -> list[Region]:
-    """Boxes around what belongs together, largest first."""
+    """Return boxes around connected moving pixels, largest first, in shares of the picture."""
     mask = moved.astype(np.uint8)
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 3), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)

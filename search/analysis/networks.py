@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Network:
-    """A compiled network. Raises DetectorError where OpenVINO cannot load it or it wants another input."""
+    """A compiled network. Raises DetectorError if OpenVINO cannot load it or it has no picture input."""
 
     def __init__(self, installed: InstalledModel):
         import openvino
@@ -35,7 +35,7 @@ class Network:
             given = (shape[2], shape[3]) if self._channels_first else (shape[1], shape[2])
             if given != wanted:
                 model.reshape({self._input.any_name: [1, 3, *wanted] if self._channels_first else [1, *wanted, 3]})
-            # One thread a worker: more only spin beside the recorder.
+            # One thread per worker: more threads only compete with the recorder.
             self._model: Any = core.compile_model(
                 model, "CPU", {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
             )
@@ -51,7 +51,7 @@ class Network:
         self._names = [sorted(o.get_names()) for o in model.outputs]
 
     def run(self, picture: Picture) -> dict[str, Floats]:
-        """Outputs by each of their names, of one BGR picture."""
+        """Return the outputs of one BGR picture, by each of their names."""
         tensor = self._tensor(picture)
         values = self._model({self._input.any_name: tensor, **self._others})
         found: dict[str, Floats] = {}
@@ -81,13 +81,13 @@ def _resized(picture: Picture, width: int, height: int) -> Picture:
 
 
 def placed(picture: Picture, width: int, height: int) -> tuple[float, int, int]:
-    """(scale, left, top) of a picture that is laid into width × height in its own proportions."""
+    """Return (scale, left, top) of a picture letterboxed into width × height."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     return scale, (width - round(picture.shape[1] * scale)) // 2, (height - round(picture.shape[0] * scale)) // 2
 
 
 def fitted(picture: Picture, width: int, height: int) -> Picture:
-    """The picture within width × height in its own proportions, on grey."""
+    """Letterbox a picture into width × height on grey."""
     scale, left, top = placed(picture, width, height)
     inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     canvas = np.full((height, width, 3), 114, np.uint8)

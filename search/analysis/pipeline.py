@@ -1,7 +1,7 @@
-"""What a worker does with a stream's next keyframes: gates, detection, description, tracks.
+"""The work of a worker on a stream's next keyframes: gates, detection, description, tracking.
 
-A pure function of the stream's memory and the keyframes: any worker can do it, and one that crashes or hangs takes
-nothing along but its answer. The memory comes back with the answer.
+A function of the stream's state and the keyframes only: any worker can run it, and a worker that crashes or hangs loses
+only its answer. The answer contains the new state.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from search.analysis.riders import things_of
 from search.analysis.tracking import Track, TrackedDetection, Tracker
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
-INFRARED_LOOKS = 3  # monochrome pictures in a row
-BETTER = 1.15  # so much better must a picture be to take the place of the last
+INFRARED_LOOKS = 3  # consecutive monochrome pictures from which a stream counts as infra-red
+BETTER = 1.15  # quality gain required to replace the thumbnail
 MAX_WIDTH = 3840
 _models: Models | None = None
 
 
 @dataclass(slots=True)
 class AnalysisState:
-    """All that is remembered of a stream between two batches; small, and no picture of anybody."""
+    """The state of a stream between two batches; small, and without pictures of people."""
 
     camera: int
     tracker: Tracker
@@ -55,38 +55,40 @@ class AnalysisState:
 
 @dataclass(slots=True)
 class AnalysisCounts:
-    """What became of the keyframes."""
+    """Numbers of keyframes by outcome."""
 
     keyframes: int = 0
-    quiet: int = 0  # by the sizes, not decoded
-    still: int = 0  # decoded, nothing moved
+    quiet: int = 0  # skipped by the GOP size gate, not decoded
+    still: int = 0  # decoded, no motion
     detected: int = 0
     undecodable: int = 0
 
 
 @dataclass(slots=True)
 class Analysis:
+    """The answer of a worker: the new state and the tracks of the batch."""
+
     memory: AnalysisState
     detector: str
-    tracks: list[Track]  # begun or changed in this batch, the ended ones too
+    tracks: list[Track]  # started or changed in this batch, including ended ones
     counts: AnalysisCounts
 
 
 def prepare(settings: SearchSettings, folder: Path) -> None:
-    """Initializer of the worker process."""
+    """Initialise the worker process: load its models."""
     global _models
     cv2.setNumThreads(1)
     _models = Models(settings, folder)
 
 
 def models() -> Models:
-    """What `prepare` loaded into this worker."""
+    """Return the models that `prepare` loaded."""
     assert _models is not None, "prepare() runs first"
     return _models
 
 
 def analyse(memory: AnalysisState, frames: Sequence[Keyframe]) -> Analysis:
-    """Look at keyframes of one stream, oldest first. Runs in a disposable worker."""
+    """Analyse keyframes of one stream, oldest first. Runs in a disposable worker."""
     counts, loaded = AnalysisCounts(), models()
     touched: dict[int, Track] = {}
     for frame in frames:
@@ -99,7 +101,7 @@ def analyse(memory: AnalysisState, frames: Sequence[Keyframe]) -> Analysis:
 def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: AnalysisCounts) -> list[Track]:
     at_ms = frame.at_us // 1000
     share = max(0.0, frame.gop_bytes / max(1, len(frame.data)) - 1) if frame.gop_bytes else 0.0
-    # What moves between two keyframes is in the pictures before this one or in those after it.
+    # Motion between two keyframes shows in the pictures before this keyframe or in those after it.
     around, memory.last_share = max(share, memory.last_share), share
     if at_ms - memory.seen_ms < SWEEP_MS and memory.sizes.says_quiet(around):
         counts.quiet += 1
@@ -114,7 +116,7 @@ def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: Analysi
     moving = memory.gate.look(luma_of(video))
     if moving is not None and around > 0:
         memory.sizes.learn(around, event=bool(moving))
-    # Where nobody can say what moved (the first pictures, a change of light) everything is looked at.
+    # Where motion is unknown (first pictures, change of light) the whole picture is searched.
     sweep = at_ms - memory.swept_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
     if moving == [] and not sweep:
         counts.still += 1
@@ -127,7 +129,7 @@ def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: Analysi
 def detect(
     models: Models, memory: AnalysisState, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
 ) -> list[Track]:
-    """What is on one decoded picture, taken into the camera's tracks."""
+    """Detect objects in one decoded picture and add them to the camera's tracks; return these."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
     memory.monochrome = memory.monochrome + 1 if is_monochrome(small) else 0
     infrared = memory.monochrome >= min(INFRARED_LOOKS, memory.looks)
@@ -151,7 +153,7 @@ def _keep_best(track: Track, at_ms: int, picture: Picture, one: TrackedDetection
 
 
 def luma_of(video: av.VideoFrame) -> Picture:
-    """The Y plane as it lies in the decoder's buffer, without a copy where the format is planar."""
+    """Return the Y plane in the decoder's buffer, without a copy if the format is planar."""
     if not video.format.name.startswith(("yuv", "nv12", "gray")) or "10" in video.format.name:
         return np.asarray(video.reformat(format="gray").to_ndarray(), np.uint8)
     plane = video.planes[0]
@@ -159,7 +161,7 @@ def luma_of(video: av.VideoFrame) -> Picture:
 
 
 def bgr_of(video: av.VideoFrame) -> Picture:
-    """H×W×3, at most 3840 wide."""
+    """Return an H×W×3 BGR picture, at most 3840 wide."""
     if video.width > MAX_WIDTH:
         video = video.reformat(MAX_WIDTH, round(video.height * MAX_WIDTH / video.width / 2) * 2, format="bgr24")
     return np.asarray(video.to_ndarray(format="bgr24"), np.uint8)

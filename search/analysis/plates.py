@@ -1,7 +1,7 @@
-"""Registration plates, where a pack reads them and the settings want it.
+"""Registration plates, if a pack reads them and the settings enable it.
 
-A plate is looked for in the lower part of a vehicle's crop as a region of the colours that plates have (blue, green,
-yellow) and their proportions; the pack's network reads it. What is not as long as a plate is no plate.
+Searches the lower part of a vehicle's crop for regions with the colours (blue, green, yellow) and proportions of
+plates; the pack's network reads them. Readings of another length than a plate's are discarded.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
 from search.models.registry import InstalledModel
 
-PROPORTIONS = (2.2, 5.0)  # width by height: 440 × 140 mm, seen from the side
-LEAST_WIDTH = 40  # pixels: below, the signs are not told apart
+PROPORTIONS = (2.2, 5.0)  # width / height: 440 × 140 mm, seen from the side
+LEAST_WIDTH = 40  # pixels; below, characters cannot be distinguished
 LENGTHS = (7, 8)
-# Hue (0…179), from, to; saturated enough: blue, green (new energy), yellow.
+# Hue ranges (0…179, OpenCV): blue, green (new energy), yellow.
 HUES = ((100, 126), (45, 85), (18, 33))
 
 
 class PlateReader:
+    """Reads plates with a pack's network."""
+
     def __init__(self, installed: InstalledModel):
         self._network, self._letters = Network(installed), installed.pack.letters
 
     def read(self, vehicle: Picture) -> str:
-        """The registration, or empty."""
+        """Return the registration, or an empty string."""
         for place in candidates(vehicle):
             numbers = next(iter(self._network.run(place).values())).ravel().astype(int)
             signs = [self._letters[n] for n in numbers if 0 <= n < len(self._letters)]
@@ -35,7 +37,7 @@ class PlateReader:
 
 
 def candidates(vehicle: Picture) -> list[Picture]:
-    """Places in a vehicle's crop that may be its plate, the largest first."""
+    """Return up to two parts of a vehicle's crop that may be its plate, largest first."""
     height = vehicle.shape[0]
     part = vehicle[height // 3 :]
     if part.shape[1] < LEAST_WIDTH or part.shape[0] < LEAST_WIDTH // 5:

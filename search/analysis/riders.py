@@ -1,4 +1,4 @@
-"""From detections to things: a person on a two-wheeler is one rider, described by what he wears and what he rides."""
+"""Converts detections to objects: a person on a two-wheeler becomes one rider, described by clothes and vehicle."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from search.vocabulary import Cls
 TWO_WHEELERS = frozenset({int(Cls.two_wheeler), int(Cls.bicycle), int(Cls.ebike)})
 VEHICLES = frozenset(int(c) for c in (Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.tricycle))
 PEOPLE = frozenset({int(Cls.person), int(Cls.rider)})
-MOST = 200  # things in one picture
+MOST = 200  # objects per picture
 
 
 @dataclass(frozen=True, slots=True)
 class DetectedObject:
-    """`whole`: its box and class; `body`: the person in it, where there is one."""
+    """`whole`: box and class of the object; `body`: the person in it, if there is one, otherwise the same."""
 
     whole: Detection
     body: Detection
 
 
 def things_of(found: Sequence[Detection]) -> list[DetectedObject]:
-    """Riders joined, the rest as they are; the surest first, at most MOST."""
+    """Join riders, keep other detections; return at most MOST, highest score first."""
     wheels = [d for d in found if d.cls in TWO_WHEELERS]
     people = sorted((d for d in found if d.cls == Cls.person), key=lambda d: -d.score)
     made: list[DetectedObject] = []
@@ -42,7 +42,11 @@ def things_of(found: Sequence[Detection]) -> list[DetectedObject]:
 
 
 def _rides(person: Detection, wheels: Detection) -> bool:
-    """Over the saddle: his middle within its width, his feet between its upper third and the ground under it."""
+    """Return whether the person is over the saddle.
+
+    The person's middle lies within the vehicle's width (15 % margin), the feet between 30 % of its height and slightly
+    below.
+    """
     middle, feet = person.x + person.w / 2, person.y + person.h
     within = wheels.x - 0.15 * wheels.w <= middle <= wheels.x + 1.15 * wheels.w
     above = wheels.y + 0.3 * wheels.h <= feet <= wheels.y + 1.15 * wheels.h and person.y < wheels.y + 0.35 * wheels.h

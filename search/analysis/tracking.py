@@ -1,8 +1,8 @@
-"""Tracks from keyframes alone: who on this picture is who on the last one, two seconds ago.
+"""Tracking from keyframes alone: matches the objects of one picture with those of the one two seconds before.
 
-Assignment (Hungarian) by how alike two looks are and how far the feet went for the time between, in the thing's own
-heights. Below 5 pictures a second this keeps identities that overlap of boxes loses (research, 5). A track is a
-sighting: it grows while the thing is seen, and rests when it is not.
+Hungarian assignment; the cost combines the similarity of two detections with the distance of the feet for the time
+between, in heights of the object. Below 5 pictures a second this keeps identities that overlap of boxes loses
+(research, 5). A track is a sighting: it grows while the object is seen and rests otherwise.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from search.store import ids
 from search.store.rows import MAX_PATH, UNIT, Point, cell_bit
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed
 
-GONE_MS, GONE_ONCE_MS, GONE_STILL_MS = 12_000, 35_000, 95_000  # what stands is looked for every 30 s only
-REACH_ON_FOOT, REACH_ON_WHEELS = 2.2, 7.0  # heights a second
-SLACK = 0.9  # heights, whatever the time
-ALIKE_PACK, ALIKE_HISTOGRAM = 0.25, 0.45  # less is somebody else
+GONE_MS, GONE_ONCE_MS, GONE_STILL_MS = 12_000, 35_000, 95_000  # still objects are searched every 30 s only
+REACH_ON_FOOT, REACH_ON_WHEELS = 2.2, 7.0  # speed limits, heights per second
+SLACK = 0.9  # heights, independent of the time
+ALIKE_PACK, ALIKE_HISTOGRAM = 0.25, 0.45  # minimum cosine of the same object
 APPEARANCE, DISTANCE = 1.0, 0.45  # weights in the cost of a match
-MEAN_OF = 8  # looks in the running vector
-STILL = 0.6  # heights of displacement
-FAST, BRISK = 2.6, 1.3  # heights a second
+MEAN_OF = 8  # detections in the running mean vector
+STILL = 0.6  # heights of displacement below which a track is still
+FAST, BRISK = 2.6, 1.3  # heights per second
 _KINDS = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(Cls.dog), int(Cls.animal)})
 
 
 @dataclass(slots=True)
 class TrackedDetection:
-    """One thing on one keyframe, described."""
+    """One described object on one keyframe."""
 
     whole: Detection
     vector: Vector
     embedder: str
-    upper: Floats | None  # 13 sums by colour; None under infra-red
+    upper: Floats | None  # 13 sums by colour; None in infra-red pictures
     lower: Floats | None
     tone: int = 0
     attributes: dict[Attribute, float] = field(default_factory=dict)
-    cls: int | None = None  # a finer class that a pack is sure of
+    cls: int | None = None  # a more specific class from an attribute pack
     colour: int | None = None
     quality: float = 0.0
     plate: str = ""
@@ -50,7 +50,7 @@ class TrackedDetection:
 
 @dataclass(slots=True)
 class Track:
-    """What is known of one thing on one camera so far."""
+    """The state of one object on one camera."""
 
     id: int
     last_ms: int
@@ -65,22 +65,22 @@ class Track:
     coloured: int = 0
     tones: list[int] = field(default_factory=list)
     attributes: dict[Attribute, tuple[float, int]] = field(default_factory=dict)
-    cells: int = 0  # of the whole way, as bits
+    cells: int = 0  # cells of the whole path, as bits
     plate: str = ""
     best_quality: float = -1.0
     best_ms: int = 0
     best_box: tuple[float, float, float, float] = (0, 0, 0, 0)
-    thumbnail: bytes | None = None  # a better one than is stored
-    place: int = -1  # of its vector in the day's shard
-    thumb: tuple[int, int] = (-1, 0)  # place and size of its picture in the day's pack file
+    thumbnail: bytes | None = None  # a better picture than the stored one
+    place: int = -1  # of the vector in the day's shard
+    thumb: tuple[int, int] = (-1, 0)  # offset and size of the picture in the day's pack file
     changed: bool = True
     stored: bool = False
     close_vector: Vector | None = None
-    closed_up: bool = False  # a picture from the main stream was asked for
-    told: tuple[int, ...] = ()  # what the watch list last heard
+    closed_up: bool = False  # a best shot was attempted
+    told: tuple[int, ...] = ()  # fingerprint last given to the watch list
 
     def take_closeup(self, look: TrackedDetection, thumbnail: bytes) -> None:
-        """A better look at it, at no new moment: its picture, its vector, what it wears."""
+        """Apply a best shot: thumbnail, vector, colours, attributes, plate. Adds no track point."""
         self.thumbnail, self.best_quality, self.changed = thumbnail, max(self.best_quality, look.quality, 1.0), True
         self.close_vector = look.vector if look.embedder == self.embedder else None
         if look.upper is not None and look.lower is not None:
@@ -91,7 +91,7 @@ class Track:
         self.plate = look.plate or self.plate
 
     def shown(self) -> Vector:
-        """The vector by which it is found again: of the main stream's picture where there is one."""
+        """Return the vector used for search: that of the best shot if there is one."""
         return self.vector if self.close_vector is None else self.close_vector
 
     @property
@@ -100,13 +100,16 @@ class Track:
 
     @property
     def cls(self) -> int:
-        """The class most voted for, 'something moved' being no vote; what rolls has a rider."""
+        """The class with the most votes; `unknown` counts only without other votes.
+
+        A two-wheeler that moved is a rider.
+        """
         best = max(self.votes, key=lambda c: (c != Cls.unknown, self.votes[c]))
         moved = self.looks > 1 and self.displacement()[0] > STILL * 1.5
         return int(Cls.rider) if best in TWO_WHEELERS and moved else best
 
     def displacement(self, aspect: float = 16 / 9) -> tuple[float, float, float]:
-        """(distance in heights, x, y in parts of the picture's height) from the first point to the last."""
+        """Return (distance in heights, x, y in picture heights) from the first point to the last."""
         first, last = self.points[0], self.points[-1]
         dx, dy = (last.x - first.x) / UNIT * aspect, (last.y - first.y) / UNIT
         height = max(1, (first.h + last.h) / 2) / UNIT
@@ -127,8 +130,9 @@ class Track:
         return Speed.fast if pace > FAST else Speed.brisk if pace > BRISK else Speed.slow
 
     def gone(self, at_ms: int) -> bool:
+        """Return whether the track has ended at this time."""
         away = at_ms - self.last_ms
-        if self.looks == 1:  # it may stand: whoever looks for that comes by in half a minute
+        if self.looks == 1:  # it may stand still, and a sweep comes every 30 s
             return away > GONE_ONCE_MS
         return away > (GONE_STILL_MS if self.speed() == Speed.still else GONE_MS)
 
@@ -142,7 +146,7 @@ class Tracker:
         self.tracks: list[Track] = []
 
     def update(self, at_ms: int, looks: Sequence[TrackedDetection]) -> list[Track]:
-        """Take in what a keyframe shows; the track of each look, in their order."""
+        """Assign the detections of a keyframe; return the track of each, in the same order."""
         self.tracks = [t for t in self.tracks if not t.gone(at_ms)]
         matched = self._match(at_ms, looks)
         found: list[Track] = []
@@ -163,7 +167,7 @@ class Tracker:
         for i, track in enumerate(self.tracks):
             for j, look in enumerate(looks):
                 costs[i, j] = self._cost(track, at_ms, look)
-        # Here, because the console imports this module too and matches nothing: 0.3 s of every start's CPU.
+        # Imported here, because the console imports this module without matching: saves 0.3 s CPU at each start.
         from scipy.optimize import linear_sum_assignment
 
         finite = np.where(np.isfinite(costs), costs, 1e6)
@@ -171,7 +175,7 @@ class Tracker:
         return {int(j): self.tracks[i] for i, j in zip(rows, columns, strict=True) if np.isfinite(costs[i, j])}
 
     def _cost(self, track: Track, at_ms: int, look: TrackedDetection) -> float:
-        """Of taking the look for the track's next one; infinite where it cannot be."""
+        """Return the cost of assigning the detection to the track; infinite if impossible."""
         if at_ms <= track.last_ms or not _same_kind(track, look):
             return float("inf")
         seconds = (at_ms - track.last_ms) / 1000
@@ -184,7 +188,7 @@ class Tracker:
             for px, py in ((x, y), (last.x / UNIT, last.y / UNIT))
         ]
         on_foot = max(track.votes, key=lambda c: track.votes[c]) == Cls.person and look.whole.cls == Cls.person
-        # After a while only what stood still is the same thing still.
+        # After a longer pause only an object at the same place counts as the same.
         reach = SLACK + (REACH_ON_FOOT if on_foot else REACH_ON_WHEELS) * (seconds if seconds * 1000 <= GONE_MS else 0)
         same = track.embedder == look.embedder
         alike = float(track.vector @ look.vector) if same else 0.5
@@ -197,7 +201,7 @@ class Tracker:
         return APPEARANCE * (1 - alike) + DISTANCE * min(distances) / reach + 0.1 * grown
 
     def _expected(self, track: Track, seconds: float) -> tuple[float, float]:
-        """Where it would be if it went on; over a long pause nobody knows."""
+        """Extrapolate the track's position; after more than 4 s return the last one."""
         last = track.points[-1]
         if len(track.points) < 2 or seconds > 4:
             return last.x / UNIT, last.y / UNIT
@@ -239,7 +243,7 @@ def _take(track: Track, at_ms: int, look: TrackedDetection) -> None:
         Point(at_ms, round((d.x + d.w / 2) * UNIT), round(min(1.0, d.y + d.h) * UNIT), max(1, round(d.h * UNIT)))
     )
     track.cells |= cell_bit(d.x + d.w / 2, min(1.0, d.y + d.h)) & 2**64 - 1
-    # A pack that looked at the crop knows the kind better than the detector.
+    # An attribute pack knows the class better than the detector.
     cls = look.cls if look.cls is not None else d.cls
     track.votes[cls] = track.votes.get(cls, 0.0) + (1.5 if look.cls is not None else d.score)
     if look.upper is not None and look.lower is not None:

@@ -1,9 +1,9 @@
 """The indexer: a reader of the recording log with its own position in every stream.
 
-It never slows the recorder, goes on after a crash where it stopped, and can be sent over last week again with a better
-pack. Cameras that somebody is looked for on come first; where time is short, quiet cameras are passed over and it is said
-so. A keyframe that crashes or holds its worker is passed over alone; a stream that does it again and again is put in
-quarantine.
+It never slows the recorder, resumes after a crash, and can index a past period again with a better pack. Cameras of
+villages where the watch list looks for somebody come first; when time is short, quiet cameras are skipped, and the
+skipped time is recorded. A keyframe that crashes or hangs its worker is skipped alone; a stream that does so repeatedly
+is quarantined.
 """
 
 from __future__ import annotations
@@ -38,40 +38,44 @@ from search.tables import STRIKES, IndexState
 log = logging.getLogger(__name__)
 
 STEP_US = 200_000  # a closed segment's index may differ from the open file's by some ms
-BEHIND_US = 600 * 1_000_000  # further behind than this, quiet cameras are passed over
-QUIET_SHARE = 0.1  # of a camera's looks with something in them: below, it is a quiet one
-MOST_CLOSEUPS, MOST_WAITING = 8, 200  # in one go; of one stream
-SUB_HEIGHT = 480  # pixels, about: how much larger the main stream shows somebody is known once it is decoded
-FIRST_US = 60 * 1_000_000  # how far back a stream begins that was never read
+BEHIND_US = 600 * 1_000_000  # lag above which quiet cameras are skipped
+QUIET_SHARE = 0.1  # share of events below which a camera is quiet
+MOST_CLOSEUPS, MOST_WAITING = 8, 200  # best shots per batch; waiting tracks per stream
+SUB_HEIGHT = 480  # assumed height in pixels: the gain of the main stream is known only after decoding it
+FIRST_US = 60 * 1_000_000  # start of a stream without a position, before now
 
 
 @dataclass(slots=True)
 class IndexedStream:
-    """One stream as this process reads it."""
+    """The reading state of one stream in this process."""
 
     position_us: int
     memory: AnalysisState
     counts: AnalysisCounts = field(default_factory=AnalysisCounts)
     strikes: int = 0
     skipped: int = 0
-    free_us: int = 0  # the newest picture is whole from here on: what lies before was decoded for it
+    # first time after the newest picture is complete (gradual refresh); earlier pictures are part of it
+    free_us: int = 0
     dirty: bool = False
-    waiting: dict[int, Track] = field(default_factory=dict)  # stored, without a picture from the main stream yet
+    waiting: dict[int, Track] = field(default_factory=dict)  # stored tracks without a best shot yet
 
 
 @dataclass(frozen=True, slots=True)
 class ReindexRange:
-    """A stretch of time, µs UTC, to be read once more; `label` names the pack. An interrupted run goes on where it was."""
+    """A period, µs UTC, to index again; `label` names the pack. An interrupted run resumes."""
 
     start_us: int
     end_us: int
     label: str
 
     def key(self, stream: str) -> str:
+        """Return the key of the progress row of a stream."""
         return f"{stream}~{self.start_us}~{self.label}"[:150]
 
 
 class Indexer:
+    """Reads all streams in batches, runs the analysis in workers and writes the sightings."""
+
     def __init__(
         self,
         database: Database,
@@ -81,7 +85,7 @@ class Indexer:
         settings: SearchSettings,
         again: ReindexRange | None = None,
     ):
-        """`again`: a stretch that is read once more and replaced, instead of what is new."""
+        """`again`: a period that is indexed again and replaced, instead of new footage."""
         self._database, self._clock, self._days, self._pool = database, clock, days, pool
         self._settings, self._again = settings, again
         self._numbers: dict[tuple[str, str], int] = {}
@@ -93,15 +97,15 @@ class Indexer:
         self._detector = ""
 
     async def run_once(self, start_us: int | None = None, urgent: Collection[str] | None = ()) -> int:
-        """Index the next batch of every stream; returns the number of sightings begun or changed.
+        """Index the next batch of every stream; return the number of sightings started or changed.
 
-        `start_us` begins there where a stream has no position yet (default: its newest minute). `urgent`: villages
-        that somebody is looked for in, None for the whole town; their cameras come first and are never passed over.
+        `start_us`: start of streams without a position (default: their newest minute). `urgent`: villages where the
+        watch list looks for somebody, None for the whole town; their cameras come first and are never skipped.
         """
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
         streams = [(c, s) for c in cameras if (s := registry.watched_stream(c)) is not None]
-        # Those that somebody is looked for on, then those furthest behind.
+        # Urgent cameras first, then those furthest behind.
         order = sorted(streams, key=lambda cs: (not _hurries(cs[0], urgent), self._known_position(cs[1].id)))
         waiting = asyncio.Queue[tuple[Camera, Stream]](len(order) or 1)
         for one in order:
@@ -120,7 +124,7 @@ class Indexer:
         return total
 
     def positions(self) -> dict[str, int]:
-        """How far this process has read each stream, µs UTC."""
+        """Return how far this process has read each stream, µs UTC."""
         return {stream: r.position_us for stream, r in self._readings.items()}
 
     def _known_position(self, stream: str) -> int:
@@ -129,7 +133,7 @@ class Indexer:
     async def index_stream(
         self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False
     ) -> int:
-        """Index the next batch of one stream; returns the number of sightings begun or changed."""
+        """Index the next batch of one stream; return the number of sightings started or changed."""
         now_us = to_microseconds(self._clock.now())
         reading = await self._reading(camera, stream, start_us if start_us is not None else now_us - FIRST_US)
         if reading.strikes >= STRIKES:
@@ -155,7 +159,7 @@ class Indexer:
         return changed
 
     async def _closeups(self, camera: Camera, stream: Stream, reading: IndexedStream, touched: Sequence[Track]) -> None:
-        """Better pictures from the main stream of those who have gone, or have been there for a while."""
+        """Take best shots from the main stream for tracks that have ended or last long."""
         main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
         if stream.kind != "sub" or main is None:
             return
@@ -182,7 +186,7 @@ class Indexer:
             del reading.waiting[number]
 
     async def again(self, cameras: Sequence[Camera]) -> int:
-        """Read the stretch of each camera once more to its end; returns the number of sightings written."""
+        """Index the period of each camera again to its end; return the number of sightings written."""
         assert self._again is not None
         total = 0
         for camera in cameras:
@@ -203,7 +207,7 @@ class Indexer:
             self._positions = await asyncio.to_thread(self._days.positions)
         number = self._numbers.get((camera.id, camera.village))
         if number is None:
-            # One after the other: two that take a number at once would take the same.
+            # Serialised: concurrent calls would take the same number.
             async with self._giving, self._database.session() as session:
                 number = await camera_numbers.of_camera(session, camera.id, camera.village)
             self._numbers[camera.id, camera.village] = number
@@ -215,12 +219,15 @@ class Indexer:
             memory.tracker.tracks = await asyncio.to_thread(restore_tracks, self._days, number, position // 1000, names)
             strikes = state.strikes if state and not self._again else 0
             found = self._readings[stream.id] = IndexedStream(position, memory, strikes=strikes)
-        elif found.memory.camera != number:  # it moved to another village: whom it sees from now on is seen there
+        elif found.memory.camera != number:  # it moved to another village: new sightings belong there
             found.memory = AnalysisState.new(number)
         return found
 
     async def _look(self, memory: AnalysisState, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
-        """A batch in one go; where that crashes or hangs, keyframe by keyframe, so that one bad one costs itself only."""
+        """Analyse a batch; if that crashes or hangs, analyse keyframe by keyframe, so that only the bad one is lost.
+
+        Returns the analysis and the reasons of the failures.
+        """
         try:
             return await self._pool.run(worker.analyse, memory, frames), []
         except ProtocolError as e:
@@ -234,7 +241,7 @@ class Indexer:
             touched |= {t.id: t for t in part.tracks}
             _add(whole.counts, part.counts)
             whole.memory, whole.detector = part.memory, part.detector or whole.detector
-        # Each answer is a copy: what is stored must be what goes on in the memory.
+        # Each answer is a copy: the stored track must be the one in the state.
         live = {t.id: t for t in whole.memory.tracker.tracks}
         whole.tracks = [live.get(number, track) for number, track in touched.items()]
         return whole, failed
@@ -260,7 +267,10 @@ class Indexer:
         return sighting_of(track, self._packs[detector], self._packs[track.embedder])
 
     def _write(self, mine: Batch, rows: list[tuple[Track, Sighting]], names: dict[int, str]) -> None:
-        """Pictures and vectors first, then rows and position in one transaction: what a crash leaves is unused bytes."""
+        """Write pictures and vectors first, then rows and position in one transaction.
+
+        A crash in between leaves only unused bytes.
+        """
         batches = {ids.day_of(mine.position_us // 1000): mine} if mine.position_us else {}
         for track, row in rows:
             day = ids.day_of(row.start_ms)
@@ -279,7 +289,7 @@ class Indexer:
                 track.told = fingerprint(row)
                 batch.fresh += [row.id] if self._again is None else []
             track.stored, track.changed = True, False
-        for day in sorted(batches):  # yesterday's tracks that go on, then today's with the position
+        for day in sorted(batches):  # yesterday's continuing tracks first, then today's with the position
             self._days.write(day, [batches[day]])
 
     async def _strike(self, camera: Camera, stream: Stream, reading: IndexedStream, reasons: Sequence[str]) -> None:
@@ -308,7 +318,7 @@ class Indexer:
         reading.position_us = now_us - FIRST_US
 
     async def _report(self) -> None:
-        """What each stream's reader did, for people to read."""
+        """Update the IndexState rows, which are for display."""
         dirty = [(s, r) for s, r in self._readings.items() if r.dirty]
         if not dirty:
             return
@@ -338,7 +348,7 @@ def _is_quiet(reading: IndexedStream) -> bool:
 
 
 def _of_one_day(frames: Sequence[Keyframe]) -> list[Keyframe]:
-    """Keyframes up to midnight UTC: a position stands beside the sightings of its own day."""
+    """Return the keyframes up to midnight UTC: a position is stored with the sightings of its own day."""
     if not frames:
         return []
     first = ids.day_of(frames[0].at_us // 1000)

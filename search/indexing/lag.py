@@ -1,4 +1,7 @@
-"""How far search is behind what is recorded, and what it passed over: said, so that nobody takes 'nothing found' for 'nobody was there'."""
+"""How far search lags behind the recording and what it skipped.
+
+Shown with search results, so that an empty result is not taken for an empty scene.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ from search.tables import STRIKES, IndexState
 
 @dataclass(frozen=True, slots=True)
 class IndexingLag:
-    """Of streams that are being recorded: the worst one's seconds; seconds passed over since ever; streams left out."""
+    """Lag of the streams being recorded.
+
+    `behind_seconds`: of the worst stream; `skipped_seconds`: skipped in total; `quarantined`: number of streams left
+    out.
+    """
 
     behind_seconds: float
     skipped_seconds: int
@@ -22,6 +29,7 @@ class IndexingLag:
 
 
 async def lag(session: AsyncSession) -> IndexingLag:
+    """Return the indexing lag of all streams."""
     query = (
         select(IndexState.position_us, StreamStatus.last_picture)
         .join(StreamStatus, StreamStatus.stream == IndexState.stream)

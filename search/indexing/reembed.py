@@ -1,7 +1,7 @@
-"""A new pack for recognising people: what was seen before gets its vectors from the thumbnails, in the background.
+"""Re-embedding with a new people pack: computes vectors of earlier sightings from their thumbnails, in the background.
 
-Vectors of different packs never meet: each has files of its own, a sighting says whose vector it has. What is written is
-read again before a sighting names it; a re-embedding that did not happen is never called done.
+Vectors of different packs are never compared: each pack has its own files, and a sighting names its pack. Written
+vectors are read back before a sighting refers to them, so a failed re-embedding is never recorded as done.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from search.store.sighting_store import Batch, SightingStore
 from search.vocabulary import Cls
 
 log = logging.getLogger(__name__)
-MARGIN = 0.12 / 1.24  # of a thumbnail: what search.analysis.description leaves around the thing
+MARGIN = 0.12 / 1.24  # margin that search.analysis.description leaves around the object, share of the thumbnail
 AT_ONCE = 100
 _c = SIGHTING.c
 
 
 class Reembedder:
+    """Re-embeds sightings in batches, newest day first."""
+
     def __init__(self, database: Database, days: SightingStore, pool: DecodePool, shelf: ModelRegistry, embedder: str):
         self._database, self._days, self._pool, self._shelf, self._embedder = database, days, pool, shelf, embedder
         self._state, self._number = -1, 0
         self._pack: Pack | None = None
-        self._done: set[str] = set()  # days in which nothing waits for this pack: what is new has its vectors already
+        self._done: set[str] = set()  # days without work for this pack; new sightings have its vectors already
 
     async def run_once(self, most: int = AT_ONCE) -> int:
-        """Re-embed some of the newest sightings that have another pack's vector; returns how many."""
+        """Re-embed up to `most` sightings of the newest day that have another pack's vector; return their number."""
         await self._choose()
         if self._pack is None:
             return 0
@@ -51,7 +53,7 @@ class Reembedder:
         made: list[Vector | None]
         try:
             name, made = await self._pool.run(embed, [p for _, p in pictures])
-            if name != self._pack.name:  # a worker from before the pack came: there will be a new one soon
+            if name != self._pack.name:  # a worker that still has the old pack; it is replaced soon
                 return 0
         except ProtocolError as e:
             log.error("%d thumbnails of %s could not be embedded: %s", len(pictures), day, e)
@@ -68,7 +70,7 @@ class Reembedder:
         return len(done)
 
     async def _choose(self) -> None:
-        """The pack for people, looked for anew when the shelf has changed."""
+        """Select the people pack again if the installed packs have changed."""
         state = await asyncio.to_thread(self._shelf.state)
         if state == self._state:
             return
@@ -110,7 +112,7 @@ class Reembedder:
         done: list[tuple[Sighting, Vector]],
         lost: list[Sighting],
     ) -> None:
-        """Vectors, then a look at them, then the rows. Raises StorageError where what was written is not there."""
+        """Write the vectors, read them back, then write the rows. Raises StorageError if they differ."""
         folder = self._days.place(day)
         if done:
             values = np.stack([v for _, v in done])
@@ -120,13 +122,13 @@ class Reembedder:
                 raise StorageError(f"{folder}: the vectors that were written are not there; nothing was changed")
             for (s, _), place in zip(done, places, strict=True):
                 s.embedder, s.vector = number, place
-        for s in lost:  # without a picture to look at: not asked again, found by words as before
+        for s in lost:  # without a thumbnail: not tried again; filters still find it
             s.embedder, s.vector = 0, -1
         self._days.write(day, [Batch("", 0, changed=[*(s for s, _ in done), *lost])])
 
 
 def embed(pictures: list[bytes]) -> tuple[str, list[Vector | None]]:
-    """The pack for people that this worker has, and its vectors of thumbnails. Runs in a worker."""
+    """Return the name of this worker's people pack and its vectors of thumbnails. Runs in a worker."""
     people = pipeline.models().people
     found: list[Vector | None] = []
     for content in pictures:

@@ -1,4 +1,4 @@
-"""Model packs: what a model is, where it came from, that it is still what it was; fetched only when a person says so."""
+"""Model packs: definition, provenance, integrity. Packs are fetched only on a person's request."""
 
 from search.models.definition import Pack
 from search.models.registry import ModelRegistry

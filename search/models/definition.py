@@ -1,7 +1,7 @@
-"""`pack.json`: everything that search must know of a model, as data.
+"""`pack.json`: the definition of a model pack.
 
-A folder with a `pack.json` and the files that it names is a pack. Its classes are mapped to ours here, so that a new
-model needs no code unless its outputs are of a layout that no decoder knows.
+A folder with a `pack.json` and the files it names is a pack. The file maps the model's classes to ours, so a new model
+needs no code unless no decoder knows the layout of its outputs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
 
 
 class PackFile(BaseModel):
+    """One file of a pack with its size in bytes, SHA-256 and source URL."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Name
     bytes: int = Field(gt=0, le=MAX_BYTES)
@@ -29,7 +31,7 @@ class PackFile(BaseModel):
 
 
 class Input(BaseModel):
-    """How a picture becomes the network's input; `mean` and `scale` as (value - mean) / scale, per channel of `colour`."""
+    """How a picture is converted to the network's input: (value - mean) / scale per channel of `colour`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     width: int = Field(ge=8, le=4096)
@@ -41,6 +43,8 @@ class Input(BaseModel):
 
 
 class Pack(BaseModel):
+    """A validated pack definition."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: str = Name
     version: str = Name
@@ -51,16 +55,17 @@ class Pack(BaseModel):
     files: tuple[PackFile, ...] = Field(min_length=1, max_length=20)
     input: Input
     decoder: Literal["boxes", "ssd", "yolo", "end2end", "library", "vector", "sigmoids", "softmaxes", "plate"]
-    classes: dict[str, str] = Field(default_factory=dict)  # the network's label (number, or name in the weights) → ours
+    # the network's label (number, or name in the weights) → our class
+    classes: dict[str, str] = Field(default_factory=dict)
     outputs: dict[str, tuple[str | None, ...]] = Field(
         default_factory=dict
-    )  # attributes: what each value of an output means
+    )  # attribute packs: meaning of each value of an output
     threshold: float = Field(0.5, ge=0, le=1)
     dimension: int = Field(256, ge=8, le=4096)
-    same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one thing
+    same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one object
     applies_to: tuple[str, ...] = ()
-    letters: tuple[str, ...] = ()  # plates: the sign of each number
-    rank: int = 0  # among packs for one task the highest is used unless the settings name one
+    letters: tuple[str, ...] = ()  # plate packs: the character of each number
+    rank: int = 0  # the highest rank of a task is used unless the settings name a pack
 
     @field_validator("classes")
     @classmethod
@@ -84,6 +89,7 @@ class Pack(BaseModel):
 
     @property
     def name(self) -> str:
+        """`id@version`."""
         return f"{self.id}@{self.version}"
 
 
@@ -94,7 +100,7 @@ def _known(word: str, words: object, kind: str) -> str:
 
 
 def read(path: Path) -> Pack:
-    """A pack's definition. Raises DetectorError with what is wrong where."""
+    """Read a definition. Raises DetectorError that names file, field and problem."""
     try:
         return Pack.model_validate_json(path.read_bytes())
     except OSError as e:
@@ -105,7 +111,7 @@ def read(path: Path) -> Pack:
 
 
 def faults_of(pack: Pack, folder: Path) -> list[str]:
-    """What is wrong with a pack's files: missing, of another size, of another checksum. Empty: nothing."""
+    """Return the problems of a pack's files: missing, wrong size, wrong checksum. Empty if there are none."""
     found = []
     for file in pack.files:
         path = folder / file.name

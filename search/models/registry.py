@@ -1,4 +1,4 @@
-"""The shelf of packs: `<data>/models/<id>@<version>/`. Nothing is fetched unless a person asks for it by name."""
+"""The installed packs: `<data>/models/<id>@<version>/`. Packs are fetched only when a person requests them by name."""
 
 from __future__ import annotations
 
@@ -22,34 +22,39 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
+    """A pack definition and the folder of its files."""
+
     pack: Pack
     folder: Path
 
     def verify(self) -> None:
-        """Raises DetectorError where a file is not what the definition says."""
+        """Check the files against the definition. Raises DetectorError."""
         if wrong := faults_of(self.pack, self.folder):
             raise DetectorError(wrong[0])
 
 
 class ModelRegistry:
+    """Installs, lists, selects and removes packs in a folder. Blocking, except `pull`."""
+
     def __init__(self, folder: Path):
         self.folder = folder
 
     def state(self) -> int:
-        """Changes when a pack comes or goes."""
+        """Return a value that changes when a pack is added or removed."""
         return self.folder.stat().st_mtime_ns if self.folder.exists() else 0
 
     def installed(self) -> list[InstalledModel]:
-        """Packs whose definition can be read, the highest rank first; what is wrong with their files `verify` says."""
+        """Return the packs with their definitions, highest rank first. Does not check their files; see `verify`."""
         found = []
         for path in sorted(self.folder.glob(f"*/{FILE}")):
             found.append(InstalledModel(read(path), path.parent))
         return sorted(found, key=lambda i: -i.pack.rank)
 
     def chosen(self, task: str, name: str = "auto") -> InstalledModel | None:
-        """The pack for a task: by id or id@version, or the best there is; None where there is none or it is 'none'.
+        """Return the pack for a task: by id or id@version, or the highest-ranked for 'auto'.
 
-        Raises DetectorError where a named pack is missing.
+        Returns None for 'none' or if no pack is installed for the task. Raises DetectorError if a named pack is
+        missing.
         """
         if name == "none":
             return None
@@ -59,20 +64,20 @@ class ModelRegistry:
         return fitting[0] if fitting else None
 
     def verified(self, task: str, name: str = "auto") -> InstalledModel | None:
-        """As `chosen`; raises DetectorError where a file is not what the definition says."""
+        """Return the pack as `chosen`, after checking its files. Raises DetectorError."""
         found = self.chosen(task, name)
         if found is not None:
             found.verify()
         return found
 
     def known(self) -> list[Pack]:
-        """Packs whose definitions come with the product."""
+        """Return the packs whose definitions ship with the product."""
         return sorted((read(p) for p in KNOWN.glob("*.json")), key=lambda p: (p.task, -p.rank))
 
     def add(self, source: Path) -> list[Pack]:
-        """Copy packs from a folder: those with a `pack.json`, and files of known packs recognised by their SHA-256.
+        """Copy packs from a folder: those with a `pack.json`, and known packs recognised by the SHA-256 of their files.
 
-        Raises UsageError where there is none, DetectorError where one is incomplete or wrong.
+        Raises UsageError if there is none, DetectorError if one is incomplete or wrong.
         """
         if not source.is_dir():
             raise UsageError(f"{source}: not a folder; give the folder of a pack")
@@ -90,7 +95,7 @@ class ModelRegistry:
         return found
 
     def take(self, pack: Pack, files: dict[str, Path]) -> Pack:
-        """Copy a pack's files here, check them, install it. Raises DetectorError."""
+        """Copy a pack's files into the registry, check and install them. Raises DetectorError."""
         folder = self._under_way(pack)
         try:
             for file in pack.files:
@@ -119,7 +124,7 @@ class ModelRegistry:
         return pack
 
     def remove(self, name: str) -> None:
-        """Raises NotFoundError."""
+        """Remove a pack. Raises NotFoundError."""
         found = [i for i in self.installed() if name in (i.pack.id, i.pack.name)]
         if not found:
             raise NotFoundError(f"the model pack '{name}' is not installed")
@@ -131,7 +136,7 @@ class ModelRegistry:
         return Path(tempfile.mkdtemp(prefix=f".{pack.id}-", dir=self.folder))
 
     def _finish(self, pack: Pack, folder: Path) -> None:
-        """Whole or not at all: what is verified takes the place of what was there."""
+        """Verify the files and replace the installed pack by a rename. Raises DetectorError."""
         if wrong := faults_of(pack, folder):
             raise DetectorError(f"{pack.name} was not installed: {Path(wrong[0]).name}")
         (folder / FILE).write_text(pack.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -156,7 +161,8 @@ async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> N
         async with http.get(file.source) as reply:
             if reply.status != 200:
                 raise DetectorError(
-                    f"{file.source}: answered {reply.status}; fetch it by other means and run: minwang models add FOLDER"
+                    f"{file.source}: answered {reply.status}; "
+                    "fetch it by other means and run: minwang models add FOLDER"
                 )
             with await asyncio.to_thread(target.open, "wb") as f:
                 async for chunk in reply.content.iter_chunked(CHUNK):

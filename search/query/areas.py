@@ -1,4 +1,4 @@
-"""Areas that somebody drew, in a picture or on the map."""
+"""Areas drawn in a picture or on the map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import UsageError
 
 
 def drawn(corners: Sequence[tuple[float, float]]) -> Polygon:
-    """Raises UsageError for what is no area."""
+    """Return the polygon of the corners. Raises UsageError if it is not a valid area."""
     if len(corners) < 3:
         raise UsageError("an area has at least three corners")
     polygon = Polygon(corners)

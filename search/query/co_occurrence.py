@@ -1,7 +1,8 @@
-"""Who was here and there: co-occurrence and the collision of areas (区域碰撞), and how somebody may have come from one to the other.
+"""Co-occurrence and area collision (区域碰撞): who was at several places.
 
-Two or more questions are asked; a sighting of the first counts where each of the others has one that looks like it and,
-where that is asked, lies near enough in time. Likeness by vectors of the same pack only. Clothes, not faces: a lead.
+Also estimates whether the journey between two sightings is possible. Takes two to five queries. A sighting of the first
+query counts if each other query has a sighting that is similar and, if requested, near in time. Compares vectors of the
+same pack only. Similarity is of clothes, not faces: a lead, no proof.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from search.store.sighting_store import SightingStore
 from search.store.vectors import Floats
 from search.vocabulary import Cls
 
-MOST = 2000  # sightings of each question that are compared, the newest
+MOST = 2000  # newest sightings of each query that are compared
 EARTH_M = 6_371_000
-# Metres a second that nobody exceeds for long in a village: on foot, on two wheels, in a vehicle.
+# Plausible maximum speeds in a village, m/s: on foot, on two wheels, in a vehicle.
 ON_FOOT, ON_TWO_WHEELS, IN_VEHICLE = 2.5, 12.0, 25.0
 
 
 @dataclass(frozen=True, slots=True)
 class CoOccurrence:
-    """One sighting of each question; `likeness`: the smallest cosine to the first of them."""
+    """One sighting of each query; `likeness`: the smallest cosine to the first of them."""
 
     sightings: tuple[Sighting, ...]
     likeness: float
@@ -38,7 +39,11 @@ class CoOccurrence:
 def co_occurrences(
     days: SightingStore, questions: Sequence[Query], *, within_ms: int | None = None, same: float = 0.6, limit: int = 50
 ) -> list[CoOccurrence]:
-    """Meetings, the most alike first. Blocks. Raises UsageError for fewer than two or more than five questions."""
+    """Return co-occurrences, most similar first. Blocking; call it from a thread.
+
+    `within_ms`: largest time between two sightings; None: any. `same`: minimum cosine. Raises UsageError for fewer than
+    two or more than five queries.
+    """
     if not 2 <= len(questions) <= 5:
         raise UsageError("two to five places or times can be compared")
     groups = [_with_vectors(days, find(days, q, MOST)) for q in questions]
@@ -63,7 +68,7 @@ def _with_vectors(days: SightingStore, found: Sequence[Sighting]) -> tuple[list[
 def _best(
     mine: Sequence[Sighting], vectors: Floats, others: Sequence[Sighting], theirs: Floats, within_ms: int | None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """For each of mine the likeness and position of its best partner; -1 where it has none."""
+    """Return, for each of `mine`, likeness and position of its best partner; likeness -1 if it has none."""
     if not mine or not others:
         return np.full(len(mine), -1, np.float32), np.zeros(len(mine), np.int64)
     likeness = vectors @ theirs.T
@@ -80,7 +85,7 @@ def _best(
 
 @dataclass(frozen=True, slots=True)
 class TravelEstimate:
-    """From one sighting to another: metres as the crow flies, seconds between them, and whether anybody can do that."""
+    """The journey between two sightings: straight-line distance, time, and whether it is possible."""
 
     metres: float
     seconds: float
@@ -90,7 +95,7 @@ class TravelEstimate:
 def travel(
     a: Sighting, b: Sighting, at_a: Sequence[float] | None, at_b: Sequence[float] | None
 ) -> TravelEstimate | None:
-    """`at_a`, `at_b`: longitude and latitude of the cameras; None where one is not known."""
+    """Estimate the journey; None if a position is unknown. `at_a`, `at_b`: longitude and latitude of the cameras."""
     if at_a is None or at_b is None:
         return None
     metres = _metres(at_a, at_b)
@@ -98,12 +103,12 @@ def travel(
     fastest = (
         IN_VEHICLE if b.cls in VEHICLES else ON_FOOT if b.cls == Cls.person and a.cls == Cls.person else ON_TWO_WHEELS
     )
-    # Cameras see some way, and clocks differ by seconds.
+    # Allows 50 m for the range of the cameras and 10 s for their clocks.
     return TravelEstimate(round(metres, 1), round(seconds, 1), max(0.0, metres - 50) <= fastest * (seconds + 10))
 
 
 def _metres(a: Sequence[float], b: Sequence[float]) -> float:
-    """On the sphere (haversine)."""
+    """Return the great-circle distance in metres (haversine formula)."""
     lon1, lat1, lon2, lat2 = (math.radians(v) for v in (*a[:2], *b[:2]))
     h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     return 2 * EARTH_M * math.asin(math.sqrt(h))

@@ -1,4 +1,4 @@
-"""An example to search by: a box on a recorded picture, or a picture that somebody brings. Runs in a disposable worker."""
+"""Creates search examples from a box in a recorded picture or from an uploaded picture. Runs in a disposable worker."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ from search.analysis.pipeline import bgr_of
 from search.analysis.riders import DetectedObject, things_of
 from search.vocabulary import Cls
 
-LEAST_BOX = 0.004  # of the picture's width and height
-LARGEST = 2560  # longer sides are scaled down before anything is looked for
+LEAST_BOX = 0.004  # minimum share of the picture's width and height
+LARGEST = 2560  # pixels; pictures with a longer side are scaled down first
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class AppearanceExample:
-    """How a thing looks. `box` in parts of the picture; `thumbnail` JPEG."""
+    """The appearance of an object. `box` in shares of the picture; `thumbnail` is a JPEG."""
 
     vector: np.ndarray[tuple[int], np.dtype[np.float32]]
     embedder: str
-    same: float  # cosine above which it is likely the same
+    same: float  # cosine above which another vector is likely of the same object
     cls: int
     box: Box
     thumbnail: bytes
 
 
 def from_frame(frame: Keyframe, box: Box) -> AppearanceExample:
-    """What is in a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
+    """Describe the content of a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
     return _described(bgr_of(decoded(frame)), box)
 
 
 def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
-    """What is in a picture: in the box, or the largest thing that the detector finds, or all of it. Raises UsageError."""
+    """Describe an uploaded picture: the box, or else the largest object found, or else the whole picture.
+
+    Raises UsageError.
+    """
     return _described(read(content), box)
 
 
 def read(content: bytes) -> Picture:
-    """A picture that somebody brought, as BGR. What it claims to be is looked at before it is unpacked. Raises UsageError."""
+    """Decode an uploaded picture to BGR; its type is checked before decoding. Raises UsageError."""
     return uploads.read(content, LARGEST)
 
 
@@ -66,7 +69,7 @@ def _described(picture: Picture, box: Box | None) -> AppearanceExample:
 
 
 def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
-    """The drawn box; a person where the detector sees one that fills it, or where there is a pack for people only."""
+    """Return the object that fills the drawn box, or else the box as a person or vehicle. Raises UsageError."""
     x, y, w, h = box
     if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
         raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
@@ -74,7 +77,7 @@ def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
     best = max(found, key=lambda t: iou(t.whole, drawn), default=None)
     if best is not None and iou(best.whole, drawn) > 0.4:
         return best
-    tall = h * 9 > w * 16  # of a 16:9 picture; people are taller than wide
+    tall = h * 9 > w * 16  # assumes a 16:9 picture; people are taller than wide
     cls = Cls.person if tall else Cls.vehicle
     return DetectedObject(Detection(cls, 1.0, x, y, w, h), Detection(cls, 1.0, x, y, w, h))
 

@@ -1,4 +1,4 @@
-"""What a person asks, as it comes from the console, the command line or words; and the question that the store answers."""
+"""Converts filters from the console, the command line or a phrase to queries of the sighting store."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from search.vocabulary import Direction
 _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 Corner = tuple[_Coordinate, _Coordinate]
 _COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
-_WITHIN = 60  # degrees to either side of a heading
+_WITHIN = 60  # degrees on either side of a heading
 
 
 class Filter(BaseModel):
-    """Everything that restricts a search; what is empty does not."""
+    """All restrictions of a search; empty fields do not restrict."""
 
     model_config = ConfigDict(extra="forbid")
     start: datetime | None = None
@@ -62,20 +62,23 @@ class Filter(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CameraScope:
-    """Short numbers of what may be asked of, with what is known of the cameras."""
+    """The camera numbers that exist, with the profiles of their cameras if needed."""
 
     places: Mapping[int, camera_numbers.CameraPlace]
     profiles: Mapping[str, dict[str, Any]]
 
     @classmethod
     async def of(cls, session: AsyncSession, asked: Filter) -> CameraScope:
-        """Profiles only where the map or the compass is asked for: they are the larger part."""
+        """Load the numbers, and the profiles only for map areas and headings, because profiles are large."""
         profiles = await camera_numbers.profiles(session) if asked.map_area or asked.heading else {}
         return cls(await camera_numbers.places(session), profiles)
 
 
 async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
-    """The question within a scope of villages (None: the town). Raises UsageError for words, times or areas that are none."""
+    """Return the query of a filter within a scope of villages (None: the town).
+
+    Raises UsageError for invalid words, times or areas.
+    """
     for moment in (asked.start, asked.end):
         if moment is not None and moment.tzinfo is None:
             raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
@@ -146,7 +149,10 @@ def _checked(corners: list[Corner]) -> tuple[Corner, ...]:
 
 
 def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[int], tuple[int, ...]], ...]:
-    """Which way in each camera's picture a heading is: up is where the camera looks, right a quarter turn further."""
+    """Return which directions in each camera's picture lie in a compass heading.
+
+    Up in the picture is the camera's azimuth, right is 90° further.
+    """
     if heading is None:
         return ()
     if heading not in _COMPASS:
@@ -169,7 +175,7 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
 
 
 def _bearing(way: Direction, azimuth: float) -> float:
-    """Compass bearing of a movement in the picture of a camera that looks along `azimuth`."""
+    """Return the compass bearing of a movement in the picture of a camera with this azimuth, degrees."""
     turned = {
         Direction.up: 0,
         Direction.right_up: 45,
@@ -184,7 +190,7 @@ def _bearing(way: Direction, azimuth: float) -> float:
 
 
 def filter_of(chips: Iterable[Chip]) -> Filter:
-    """The chips of a phrase as a filter; of two that exclude each other the later one."""
+    """Convert the chips of a phrase to a filter; of two that exclude each other the later one counts."""
     values: dict[str, Any] = {}
     lists = {
         "cls": "cls",

@@ -1,7 +1,7 @@
-"""Finding sightings by time, place, class, colour, way and the rest: newest first, a day after the other, paged by key.
+"""Finds sightings by time, place, class, colour, path and other filters: newest first, day by day, with keyset paging.
 
-A day is asked by the index that its question needs; the newest day that fills the page ends the search. What a person
-may see is part of the question (`cameras` are numbers within the scope), never of the answer.
+Each day is queried through the index that fits the query; the search ends at the day that fills the page. The user's
+scope is part of the query (`cameras` are numbers within the scope), never applied to the result.
 """
 
 from __future__ import annotations
@@ -35,37 +35,37 @@ from search.store.sighting_store import SightingStore
 from search.vocabulary import Cls, Colour
 
 HOUR_MS = 3_600_000
-ALL = 2**62  # no limit
+ALL = 2**62  # effectively no limit
 EVERY_COLOUR = [int(c) for c in Colour]
-FEW_CAMERAS = 400  # so many are asked one by one; of more, the classes and colours of all
+FEW_CAMERAS = 400  # up to this number the query uses the index by camera; for more, those by class and colour
 _c = SIGHTING.c
 Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for; None or empty does not restrict. Times µs UTC, [start, end); numbers are search.vocabulary's."""
+    """A query; None or empty does not restrict. Times are µs UTC, [start, end); codes as in search.vocabulary."""
 
     start_us: int | None = None
     end_us: int | None = None
-    nightly: tuple[time, time] | None = None  # local; over midnight where the second is the earlier one
-    zone: tzinfo = timezone.utc  # of the station
+    nightly: tuple[time, time] | None = None  # local times; spans midnight if the second is earlier
+    zone: tzinfo = timezone.utc  # of the station, for `nightly`
     cameras: frozenset[int] | None = None
     classes: tuple[int, ...] = ()
     upper: int = 0
     lower: int = 0
-    infrared: bool = False  # with a colour: also what was seen without colours
+    infrared: bool = False  # with a colour: also sightings without colours
     attributes: int = 0
-    lacking: int = 0  # attributes that were judged and are not there
+    lacking: int = 0  # attributes that were judged and are absent
     directions: tuple[int, ...] = ()
     headings: tuple[
         tuple[frozenset[int], tuple[int, ...]], ...
     ] = ()  # (cameras, directions in their pictures); any of these
     speeds: tuple[int, ...] = ()
     min_dwell_ms: int = 0
-    min_height: float = 0.0  # parts of the picture
+    min_height: float = 0.0  # shares of the picture
     max_height: float = 1.0
-    area: tuple[tuple[float, float], ...] = ()  # polygon in the picture, parts of it
+    area: tuple[tuple[float, float], ...] = ()  # polygon in shares of the picture
     plate: str = ""
     min_score: float = 0.0
 
@@ -79,10 +79,10 @@ class TimeRange:
 
 
 def find(days: SightingStore, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
-    """At most `limit` sightings older than the number `before`, newest first. Blocks."""
+    """Return at most `limit` sightings with ids below `before`, newest first. Blocking; call it from a thread."""
     asked, found = PreparedQuery(days, query), list[Sighting]()
     for i, day in enumerate(days.days(*bounds(query, before))):
-        # What is frequent fills its page from the newest hour: only what is not goes through whole days.
+        # Frequent matches fill the page from the newest hour; only rare ones need the whole day.
         for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
             found += asked.sightings(day, spans, limit - len(found), before)
             if len(found) >= limit:
@@ -91,7 +91,7 @@ def find(days: SightingStore, query: Query, limit: int = 50, before: int | None 
 
 
 def numbers(days: SightingStore, query: Query, most: int | None = None) -> list[int]:
-    """Numbers of all that fits (at most `most`), newest first: for counting and for ranking by picture. Blocks."""
+    """Return the ids of all matches (at most `most`), newest first, for counting and ranking. Blocking."""
     asked, found = PreparedQuery(days, query), list[int]()
     for day in days.days(*bounds(query)):
         found += asked.numbers(day)
@@ -101,13 +101,13 @@ def numbers(days: SightingStore, query: Query, most: int | None = None) -> list[
 
 
 def by_place_and_time(query: Query) -> bool:
-    """Whether the question restricts nothing but cameras and times, which stand in the numbers themselves."""
+    """Return whether the query restricts only cameras and times, which are part of the ids."""
     rest = Query(query.start_us, query.end_us, query.nightly, query.zone, query.cameras)
     return query == rest
 
 
 class PreparedQuery:
-    """A question as SQL, the same text for every day and span."""
+    """A query as SQL, the same text for every day and time range."""
 
     def __init__(self, days: SightingStore, query: Query):
         self._days, self._query = days, query
@@ -115,14 +115,14 @@ class PreparedQuery:
         self._prepared = days.prepare(_statement(query))
 
     def numbers(self, day: str) -> list[int]:
-        """Of all that fits on a UTC day, newest first."""
+        """Return the ids of all matches of a UTC day, newest first."""
         spans = list(spans_of(self._query, day))
         if self._polygon is not None:
             return [s.id for s in self.sightings(day, spans, ALL, None)]
         return self._ordered(day, spans, ALL, None)
 
     def sightings(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[Sighting]:
-        """The day's matches; an area is looked at exactly, page after page, since the index knows it in an eighth only."""
+        """Return the day's matches. Checks an area exactly, page by page, because the index knows only 8×8 cells."""
         found: list[Sighting] = []
         while True:
             rows = _rows(self._days, day, self._ordered(day, spans, limit, before))
@@ -132,7 +132,7 @@ class PreparedQuery:
             before = rows[-1].id
 
     def _ordered(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[int]:
-        """Numbers of a day's matches, newest first: most questions are answered without a look at the rows."""
+        """Return the ids of a day's matches, newest first: most queries need no rows."""
         found: list[int] = []
         for span in sorted(spans, key=lambda s: -s.start_ms):
             low, high = ids.first_at(span.start_ms), ids.first_at(span.end_ms)
@@ -144,7 +144,7 @@ class PreparedQuery:
 
 
 def _statement(query: Query) -> sa.Select[Any]:
-    """Numbers between `low` and `high`, newest first, at most `most`."""
+    """Return the statement: ids between `low` and `high`, newest first, at most `most`."""
     most = sa.bindparam("most", 0, sa.BigInteger)
     branches = []
     for condition, index in _conditions(query):
@@ -160,7 +160,7 @@ def _statement(query: Query) -> sa.Select[Any]:
 
 
 def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | None]:
-    """[start, end) in ms of all that is asked for."""
+    """Return [start, end) in ms of the query; None where open."""
     start = query.start_us // 1000 if query.start_us is not None else None
     ends = [-(-query.end_us // 1000)] if query.end_us is not None else []
     ends += [ids.milliseconds(before) + 1] if before is not None else []
@@ -168,7 +168,7 @@ def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | N
 
 
 def _slices(query: Query, day: str, before: int | None) -> Iterator[list[TimeRange]]:
-    """The day's spans, its newest hour first, then four hours, then the rest."""
+    """Return the day's time ranges in three steps: the newest hour, the four hours before, the rest."""
     spans = list(spans_of(query, day))
     end = max((s.end_ms for s in spans), default=0)
     end = min(end, ids.milliseconds(before) + 1) if before is not None else end
@@ -181,7 +181,7 @@ def _slices(query: Query, day: str, before: int | None) -> Iterator[list[TimeRan
 
 
 def _rows(days: SightingStore, day: str, numbers: list[int]) -> list[Sighting]:
-    """Whole rows, newest first."""
+    """Return whole rows, newest first."""
     found = [
         s
         for at in range(0, len(numbers), 5000)
@@ -191,7 +191,7 @@ def _rows(days: SightingStore, day: str, numbers: list[int]) -> list[Sighting]:
 
 
 def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None]]:
-    """One or more questions whose answers do not overlap, each with the index that answers it in order of time."""
+    """Return one or more disjoint conditions, each with the index that delivers its matches in order of time."""
     common = _common(query)
     cameras = query.cameras
     if cameras is not None and len(cameras) <= FEW_CAMERAS:
@@ -199,7 +199,7 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
         yield [_c.camera.in_(sorted(cameras)), *some, *_colours(query), *common], BY_CAMERA
         return
     if cameras is not None:
-        # Answered within the index: the camera stands in the number itself.
+        # Answered from the index alone: the camera is part of the id.
         common = [sa.literal_column("(id >> 9) & 4095").in_(sorted(cameras)), *common]
     classes = query.classes or (tuple(Cls) if query.upper or query.lower else ())
     if not classes:
@@ -209,7 +209,7 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
         if query.infrared and (query.upper or query.lower):
             yield [of_class, *_colours(query), *common], BY_CLASS
         elif query.upper:
-            # Said of every colour one by one, so that the index is read between the times and not from end to end.
+            # Lists every colour, so that the index is read between the times and not from end to end.
             exact = [_c.lower == query.lower if query.lower else _c.lower.in_(EVERY_COLOUR)]
             second = [_c.upper2 == query.upper, _c.upper != query.upper]
             yield [of_class, _c.upper == query.upper, *exact, *common], BY_UPPER
@@ -234,7 +234,7 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
 
 
 def _colours(query: Query) -> list[Condition]:
-    """Strongest or second colour; not both of a pair by their second one."""
+    """Return the colour conditions: strongest or second colour, but not both parts by their second colour."""
     seen: list[Condition] = []
     if query.upper:
         seen.append(sa.or_(_c.upper == query.upper, _c.upper2 == query.upper))
@@ -248,7 +248,7 @@ def _colours(query: Query) -> list[Condition]:
 
 
 def _common(query: Query) -> list[Condition]:
-    """Conditions that no index answers: they are looked at row by row."""
+    """Return the conditions without an index, which are checked row by row."""
     found: list[Condition] = []
     if query.attributes:
         found.append(_c.attributes.op("&")(query.attributes) == query.attributes)
@@ -278,7 +278,7 @@ def _common(query: Query) -> list[Condition]:
 
 
 def cells_of(polygon: Polygon) -> int:
-    """The parts of the picture (8×8) that the polygon touches, as a signed mask."""
+    """Return the cells (8×8) that the polygon touches, as a signed mask."""
     mask = 0
     for row in range(GRID):
         for column in range(GRID):
@@ -293,7 +293,7 @@ def _enters(sighting: Sighting, polygon: Polygon) -> bool:
 
 
 def spans_of(query: Query, day: str) -> Iterator[TimeRange]:
-    """What is asked for of a UTC day: the nights of `nightly` in the station's zone, whatever the clocks did."""
+    """Return the query's time ranges within a UTC day; `nightly` follows the zone across clock changes."""
     start = ids.day_start(day)
     whole = TimeRange(
         max(start, query.start_us // 1000) if query.start_us is not None else start,

@@ -1,7 +1,8 @@
-"""Motion search: what moved in a drawn region between two times, straight from the archive, on cameras never indexed.
+"""Motion search: finds motion in a drawn region between two times, directly in the archive, without an index.
 
-Keyframes at most one a second, the sub-stream's where there is one, decoded in workers without deblocking; the gate of the
-indexer looks at the region alone. Stretches are independent, so that several workers share a search.
+Decodes at most about one keyframe per second, of the sub-stream if there is one, without deblocking in workers; the
+indexer's motion gate finds moving regions in the whole picture, of which only the part inside the drawn region counts.
+Stretches are independent, so several workers can share a search.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from search.analysis.motion_gate import FIRST_LOOKS, HEIGHT, WIDTH, MotionGate
 from search.analysis.pipeline import luma_of
 from search.query.areas import drawn
 
-STRETCH = 120  # keyframes a worker looks at in one go
-STEP_US = 900_000  # a keyframe a second is enough; many more would only cost
-WARM_UP_US = 12_000_000  # looked at before a stretch, to know the view
-JOIN_MS = 6_000  # motion with a shorter pause is one event
+STRETCH = 120  # keyframes per task of a worker
+STEP_US = 900_000  # minimum step between keyframes; more only cost time
+WARM_UP_US = 12_000_000  # analysed before a stretch, to learn the view
+JOIN_MS = 6_000  # motion after a shorter pause belongs to the same event
 LONGEST_US = 7 * 86_400_000_000
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class MotionSpan:
-    """An event: ms UTC; `share` of the region that moved at most; `box` of it in parts of the picture then."""
+    """One motion event; times in ms UTC.
+
+    `share`: largest share of the region that moved; `box`: bounds of the motion then, in shares of the picture.
+    """
 
     start_ms: int
     end_ms: int
@@ -43,7 +47,7 @@ class MotionSpan:
 
 @dataclass(frozen=True, slots=True)
 class MotionProgress:
-    """Where the search is, µs UTC, and what the stretch brought."""
+    """Position of the search, µs UTC, and the events of the last stretch."""
 
     until_us: int
     keyframes: int
@@ -51,7 +55,7 @@ class MotionProgress:
 
 
 def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
-    """The region in 160×90; the whole picture where none is drawn. Raises UsageError."""
+    """Return the region as a mask of 160×90; the whole picture if none is drawn. Raises UsageError."""
     if not area:
         return np.ones((HEIGHT, WIDTH), bool)
     drawn(area)
@@ -64,7 +68,7 @@ def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
 async def search(
     reader: ArchiveReader, pool: DecodePool, stream: str, start_us: int, end_us: int, mask: Mask, workers: int = 2
 ) -> AsyncIterator[MotionProgress]:
-    """Stretch by stretch, in order of time. Raises UsageError for more than a week."""
+    """Search stretch by stretch, in order of time. Raises UsageError for more than a week."""
     if not start_us < end_us <= start_us + LONGEST_US:
         raise UsageError("motion is looked for in up to seven days at a time")
     waiting: list[asyncio.Task[MotionProgress]] = []
@@ -90,13 +94,13 @@ async def _stretch(
 ) -> MotionProgress:
     try:
         found = await pool.run(look, before, frames, mask)
-    except ProtocolError:  # one bad keyframe spoils its stretch only
+    except ProtocolError:  # a bad keyframe loses only its own stretch
         found = []
     return MotionProgress(frames[-1].at_us, len(frames), found)
 
 
 def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:
-    """Runs in a worker."""
+    """Return the events of one stretch. Runs in a worker."""
     gate, found = MotionGate(), list[MotionSpan]()
     known = len(before)
     for i, frame in enumerate([*before, *frames]):

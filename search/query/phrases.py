@@ -1,8 +1,8 @@
-"""From an officer's words to chips that he can correct: 红衣男子骑电瓶车往东, "red top, black trousers, on an e-bike".
+"""Converts a phrase to chips that the user can correct: 红衣男子骑电瓶车往东, "red top, black trousers, on an e-bike".
 
-A dictionary (dictionary.yaml), Chinese and English, the longest entry first; times by search.query.time_expressions; then colours go to
-the garment or vehicle that they stand with. No model guesses: what is not known is shown as not known, and what is
-understood but not searched (sex, build, faces) is said to be so.
+Uses a dictionary (dictionary.yaml, Chinese and English; the longest entry first) and search.query.time_expressions;
+then assigns colours to the garment or vehicle next to them. No model guesses: unknown words are reported as unknown,
+and words that are understood but cannot be searched (sex, build, faces) are reported as such.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 from core.errors import UsageError
 from search.query import time_expressions
 
-LONGEST = 500  # signs of a phrase
+LONGEST = 500  # characters per phrase
 FILLER, COLOUR, GARMENT, CLS, NOTE = "filler", "colour", "garment", "cls", "note"
 _TWO_WHEELS = {"ebike", "bicycle", "two_wheeler", "rider"}
 _PEOPLE = {"person", "pedestrian"}
@@ -31,7 +31,7 @@ _LATIN = re.compile(r"[a-z][a-z'-]*")
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One thing that was understood: `kind` and `value` are the search's own words, [start, end) where it stands."""
+    """One recognised element: `kind` and `value` in the search vocabulary, [start, end) in the phrase."""
 
     kind: str
     value: str
@@ -42,8 +42,10 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class ParsedPhrase:
+    """The chips of a phrase, and its unknown parts."""
+
     chips: tuple[Chip, ...]
-    unknown: tuple[str, ...]  # pieces of the phrase that mean nothing here
+    unknown: tuple[str, ...]  # parts of the phrase without a meaning
 
 
 def understand(
@@ -53,7 +55,10 @@ def understand(
     villages: Mapping[str, str] | None = None,
     cameras: Mapping[str, str] | None = None,
 ) -> ParsedPhrase:
-    """Chips of a phrase. `villages`, `cameras`: names to codes. Raises UsageError for a phrase of more than 500 signs."""
+    """Parse a phrase. `villages`, `cameras`: names to codes.
+
+    Raises UsageError for a phrase of more than LONGEST characters.
+    """
     if len(phrase) > LONGEST:
         raise UsageError(f"the phrase has {len(phrase)} signs; at most {LONGEST} are read. Say it in fewer words")
     text = _plain(phrase)
@@ -66,7 +71,7 @@ def understand(
 
 
 def _plain(text: str) -> str:
-    """Sign by sign (so that places stay the same): full-width to ordinary, lower case."""
+    """Normalise character by character, so that positions stay the same: full-width to ASCII, lower case."""
     return "".join(n if len(n := unicodedata.normalize("NFKC", c).lower()) == 1 else c for c in text)
 
 
@@ -105,7 +110,7 @@ def _tokens(
 
 
 def _entry(text: str, i: int, until: int, entries: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, str], int] | None:
-    """The longest entry that begins at `i`; English ones as whole words."""
+    """Return the longest entry that begins at `i`, and its end; English entries match whole words only."""
     latin = text[i].isascii() and text[i].isalpha()
     if latin and i > 0 and text[i - 1].isascii() and text[i - 1].isalnum():
         return None
@@ -125,10 +130,10 @@ def _word_end(text: str, i: int) -> int:
 
 
 def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
-    """Colours given to what they colour; a person on a vehicle made one thing."""
+    """Assign colours to garments and vehicles; merge a person and a vehicle into one class."""
     found: list[Token] = []
-    colours: list[Token] = []  # that wait for their thing
-    bare: Token | None = None  # a garment that waits for its colour
+    colours: list[Token] = []  # colours without an object yet
+    bare: Token | None = None  # a garment without a colour yet
     for token in tokens:
         kind, value, start, end = token
         if kind == COLOUR:
@@ -146,7 +151,7 @@ def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
                 bare = token
             continue
         if kind == CLS and colours:
-            # "red e-bike" is a red one; "in red riding an e-bike" is the rider's red.
+            # "red e-bike" colours the vehicle; "in red riding an e-bike" colours the rider's top.
             beside = not text[colours[-1][3] : start].strip(" 的色,，")
             found += _given(colours, _coloured(value) if beside else "upper")
             colours = []
@@ -157,7 +162,7 @@ def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
 
 
 def _given(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
-    """The first colour to a part; of more than one nothing is searched."""
+    """Assign the first colour to a part; further colours become notes, because only one can be searched."""
     if not colours:
         return []
     first = colours[0]
@@ -166,14 +171,20 @@ def _given(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
 
 
 def _coloured(cls: str) -> str:
-    """What a colour beside a noun says: of a person his top; of a vehicle its paint; of a two-wheeler nothing that is stored."""
+    """Return the part that a colour beside a noun refers to.
+
+    A person's top, a vehicle's paint; for a two-wheeler a note, because its colour is not stored.
+    """
     if cls in _TWO_WHEELS - {"rider"}:
         return NOTE
     return _PAINT if cls in _VEHICLES else "upper"
 
 
 def _one_class(found: Sequence[Token]) -> list[Token]:
-    """A man on an e-bike is a rider: the wheels say what to look for. In a car nobody sees who drives or what he wears."""
+    """Merge classes: a person on an e-bike is a rider and the two-wheeler's class is searched.
+
+    With a car, people are dropped and colours of clothes become notes: the driver is not visible.
+    """
     classes = {t[1] for t in found if t[0] == CLS}
     people, wheels, vehicles = classes & _PEOPLE, classes & _TWO_WHEELS, classes & _VEHICLES
     drop: set[str] = set()
@@ -196,7 +207,7 @@ def _one_class(found: Sequence[Token]) -> list[Token]:
 
 @lru_cache(maxsize=1)
 def _dictionary() -> tuple[dict[str, tuple[str, str]], int]:
-    """Entry → (kind, value), and the length of the longest."""
+    """Return entry → (kind, value), and the length of the longest entry."""
     data = yaml.safe_load((Path(__file__).parent / "dictionary.yaml").read_text(encoding="utf-8"))
     entries: dict[str, tuple[str, str]] = {str(w).lower(): (FILLER, "") for w in data.pop(FILLER)}
     for kind, values in data.items():

@@ -1,4 +1,4 @@
-"""Between a track in memory and a sighting in the store, both ways."""
+"""Converts tracks in memory to sightings in the store, and back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpac
 from search.store.sighting_store import SightingStore
 from search.vocabulary import Attribute, Colour
 
-YES = 0.5  # mean likelihood from which an attribute is said to be there
-LONGEST_MS = 6 * 3_600_000  # a track that is older goes on as a new one after a restart
+YES = 0.5  # mean probability from which an attribute counts as present
+LONGEST_MS = 6 * 3_600_000  # an older track is not restored; it continues as a new one
 
 
 def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
-    """The row; `vector`, `thumb` and their like are filled in by whoever stores them."""
+    """Return the row of a track; the caller fills in the fields `vector` and `thumb` when it stores them."""
     upper = strongest(track.upper) if track.coloured else ColourNames()
     lower = strongest(track.lower) if track.coloured else ColourNames()
     x, y, w, h = track.best_box
@@ -70,13 +70,16 @@ def _usual(tones: list[int]) -> int:
 
 
 def fingerprint(sighting: Sighting) -> tuple[int, ...]:
-    """What the watch list asks of a sighting: where it changes, the list looks again."""
+    """Return the fields that the watch list compares; when they change, it checks the sighting again."""
     s = sighting
     return s.cls, s.upper, s.upper2, s.lower, s.lower2, s.attributes, s.tone
 
 
 def restore_tracks(days: SightingStore, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
-    """The tracks that a camera had when its reader stopped at `at_ms`: who goes on, goes on as the same sighting. Blocks."""
+    """Return the tracks that a camera had when its reader stopped at `at_ms`.
+
+    They continue as the same sightings. Blocking; call it from a thread.
+    """
     found = []
     for day in days.days(at_ms - LONGEST_MS, at_ms + 1):
         query = sa.select(SIGHTING).where(

@@ -1,8 +1,8 @@
-"""Similar to this: sightings ranked by a vector, among those that fit the question and no others.
+"""Similarity search: ranks the sightings that match the query, and only these, by a vector.
 
-Few candidates are compared exactly. Of many, the signs of all vectors are compared first (Hamming distance, 32 bytes a
-vector) and the best of each day exactly. The question is answered before the ranking, never after it: a filter makes
-the answer smaller and takes nobody out of it who belongs in it.
+Few candidates are compared exactly. Among many, the signs of all vectors are compared first (Hamming distance, 32 bytes
+per vector) and the best of each day exactly. Filters apply before the ranking, never after it, so a filter never
+removes a sighting that belongs in the result.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from search.store.rows import Sighting
 from search.store.sighting_store import SightingStore
 from search.store.vectors import Bits, Floats, Numbers, VectorShard, open_shard, signs
 
-EXACT = 5_000  # candidates of a day that are compared one by one
-RERANK, RERANK_DAY = 6000, 300  # by their signs: of all days together, and at least of each
+EXACT = 5_000  # candidates of a day up to which all are compared exactly
+RERANK, RERANK_DAY = 6000, 300  # candidates kept after comparing signs: of all days together, minimum per day
 BLOCK = 1 << 20
-THREADS = 2  # days that are compared at once
+THREADS = 2  # days compared concurrently
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityMatch:
-    """`likeness`: cosine, -1…1."""
+    """A sighting; `likeness`: cosine, −1…1."""
 
     sighting: Sighting
     likeness: float
 
 
 def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[SimilarityMatch]:
-    """The `limit` sightings most like a unit vector of that pack, best first. Blocks."""
-    best: list[tuple[float, int, int]] = []  # likeness, number, place
+    """Return the `limit` sightings most similar to a unit vector of that pack, best first. Blocking."""
+    best: list[tuple[float, int, int]] = []  # likeness, sighting id, place in the shard
     kept = days.days(*asking.bounds(query))
     nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
 
@@ -57,7 +57,7 @@ def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit:
     found = [
         SimilarityMatch(rows[number], likeness)
         for likeness, number, place in best
-        # An entry that its sighting no longer calls its own is of an earlier, worse picture.
+        # An entry that its sighting does not refer to belongs to an earlier, worse picture.
         if number in rows and rows[number].vector == place and rows[number].embedder == pack
     ]
     return found[:limit]
@@ -81,7 +81,10 @@ def _of_day(
 
 
 def _places(day: str, shard: VectorShard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
-    """Places of the shard that fit the question; None: all of them do. `asked`: where cameras and times are not all of it."""
+    """Return the places in the shard that match the query; None: all.
+
+    `asked`: None if the query restricts only cameras and times.
+    """
     spans = list(asking.spans_of(query, day))
     start = ids.day_start(day)
     whole = spans == [asking.TimeRange(start, start + ids.DAY_MS)]
@@ -94,7 +97,7 @@ def _places(day: str, shard: VectorShard, query: Query, asked: asking.PreparedQu
 
 
 def _within(numbers: Numbers, spans: Sequence[asking.TimeRange], cameras: frozenset[int] | None) -> Mask:
-    """Straight from the numbers: time and camera stand in them."""
+    """Return a mask of the ids within the time ranges and cameras, which are part of the ids."""
     mask = np.zeros(len(numbers), bool)
     for span in spans:
         mask |= (numbers >= ids.first_at(span.start_ms)) & (numbers < ids.first_at(span.end_ms))
@@ -106,7 +109,7 @@ def _within(numbers: Numbers, spans: Sequence[asking.TimeRange], cameras: frozen
 
 
 def _nearest(bits: Bits, vector: Floats, count: int, among: Numbers | None = None) -> Numbers:
-    """Positions (within `among`, where given) of the `count` entries with the fewest differing signs."""
+    """Return the positions (within `among`, if given) of the `count` entries with the fewest differing signs."""
     wanted = signs(vector[None])
     total = len(bits) if among is None else len(among)
     kept: list[tuple[npt.NDArray[np.int32], Numbers]] = []
@@ -125,17 +128,19 @@ Hamming = Callable[[Bits, Bits, int], tuple[npt.NDArray[np.int32], Numbers]]
 
 
 def by_faiss(block: Bits, wanted: Bits, count: int) -> tuple[npt.NDArray[np.int32], Numbers]:
-    import faiss  # here: the console's start is a quarter of a second shorter without it
+    """Return distances and positions of the `count` nearest entries, by faiss."""
+    import faiss  # imported here: the console starts a quarter of a second faster without it
 
     distances, positions = faiss.knn_hamming(wanted, block, count)
     return distances[0], positions[0].astype(np.int64)
 
 
 def by_numpy(block: Bits, wanted: Bits, count: int) -> tuple[npt.NDArray[np.int32], Numbers]:
+    """Return distances and positions of the `count` nearest entries, by NumPy; five times slower than faiss."""
     differing = np.bitwise_count(block.view(np.uint64) ^ wanted.view(np.uint64)).sum(axis=1, dtype=np.int32)
     positions = np.argpartition(differing, count - 1)[:count] if count < len(differing) else np.arange(len(differing))
     return differing[positions], positions.astype(np.int64)
 
 
-# Without faiss NumPy does the same, five times slower.
+# Without faiss, NumPy does the same five times slower.
 _HAMMING: Hamming = by_numpy if find_spec("faiss") is None else by_faiss

@@ -1,4 +1,4 @@
-"""Times in an officer's words: 昨晚, 18点到23点, every night 22:00-05:00, last 2 hours, 11月20日下午."""
+"""Parses times in phrases: 昨晚, 18点到23点, every night 22:00-05:00, last 2 hours, 11月20日下午."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNITS = {  # seconds
     "week": 604800,
 }
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
-# (from, to) of the parts of a day, hours; beyond 24 is the next morning.
+# Hours (from, to) of the parts of a day; more than 24 is the next morning.
 _PARTS = {
     "凌晨": (0, 6),
     "清晨": (5, 8),
@@ -61,9 +61,9 @@ _PARTS = {
     "daytime": (6, 18),
 }
 _PART = "|".join(sorted(_PARTS, key=len, reverse=True))
-_DAYS = {  # so many days ago
-    "今天": 0, "今日": 0, "当天": 0, "昨天": 1, "昨日": 1, "前天": 2, "前日": 2, "大前天": 3, "today": 0, "yesterday": 1,
-    "the day before yesterday": 2,
+_DAYS = {  # days ago
+    "今天": 0, "今日": 0, "当天": 0, "昨天": 1, "昨日": 1, "前天": 2, "前日": 2, "大前天": 3,
+    "today": 0, "yesterday": 1, "the day before yesterday": 2,
 }  # fmt: skip
 _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6} | {
     w: i for i, w in enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
@@ -71,12 +71,13 @@ _WEEKDAYS = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 
 _DAY = (
     r"(?P<rel>大前天|今天|今日|当天|昨天|昨日|前天|前日|the day before yesterday|today|yesterday)"
     r"|(?:(?P<y>20\d\d)[年/-])?(?P<m>\d{1,2})[月/-](?P<d>\d{1,2})[日号]?(?!\d)"
-    r"|(?:上)?(?:周|星期|礼拜)(?P<wd>[一二三四五六日天])|(?:last |on )?(?P<wde>monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+    r"|(?:上)?(?:周|星期|礼拜)(?P<wd>[一二三四五六日天])"
+    r"|(?:last |on )?(?P<wde>monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 )
 
 
 def _clock(prefix: str) -> str:
-    """A time of day: 下午3点半, 18:30, 6pm, 二十二点; groups named with the prefix."""
+    """Return the pattern of a time of day: 下午3点半, 18:30, 6pm, 二十二点. Its groups begin with the prefix."""
     p = f"?P<{prefix}"
     part, hour, minutes = rf"({p}p>{_PART})?", rf"({p}h>{_N})", rf"[:点时]({p}mm>\d{{1,2}}|半|一刻|三刻)?分?"
     half = rf"({p}ap>am|pm|a\.m\.|p\.m\.)"
@@ -89,7 +90,8 @@ _EVERY = (
     r"(?P<every>每天晚上|每天夜里|每天|每晚|每夜|每日|天天|every night|every day|each night|each day|nightly|daily)"
 )
 _NIGHTS = {
-    "每晚": "夜", "每夜": "夜", "每天晚上": "夜", "每天夜里": "夜", "every night": "night", "each night": "night", "nightly": "night",
+    "每晚": "夜", "每夜": "夜", "每天晚上": "夜", "每天夜里": "夜",
+    "every night": "night", "each night": "night", "nightly": "night",
 }  # fmt: skip
 _GAP = r"[的\s,，]*"
 _AMOUNT = rf"(?P<n>{_N}|半|half an?)\s*(?P<u>{_UNIT})(?:s\b)?"
@@ -106,7 +108,8 @@ PATTERNS = [
         ("nightly", rf"{_EVERY}{_GAP}(?:{_RANGE}|(?P<part>{_PART}))?"),
         (
             "recent",
-            rf"(?:最近|过去|近|the last|last|the past|past)\s*(?:(?P<n>{_N}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?(?:以来|之内|内|里)?",
+            rf"(?:最近|过去|近|the last|last|the past|past)\s*(?:(?P<n>{_N}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?"
+            r"(?:以来|之内|内|里)?",
         ),
         ("dwell", rf"(?:{_STAYS})\s*(?:了|for)?\s*{_OVER}\s*{_AMOUNT}(?:以上)?"),
         ("loiter", r"徘徊|逗留|滞留|loitering|loiters|lingering|lingers"),
@@ -115,7 +118,8 @@ PATTERNS = [
         ("range", _RANGE),
         (
             "point",
-            rf"(?:at |around |(?P<before>after |before |since |until ))?{_clock('c')}(?P<about>左右|前后|以后|之后|以前|之前|后|前)?",
+            rf"(?:at |around |(?P<before>after |before |since |until ))?{_clock('c')}"
+            r"(?P<about>左右|前后|以后|之后|以前|之前|后|前)?",
         ),
         ("part", rf"(?:in the |at )?(?P<part>{_PART})(?![a-z])"),
     )
@@ -124,7 +128,7 @@ PATTERNS = [
 
 @dataclass(frozen=True, slots=True)
 class TimeExpression:
-    """kind: `between` ("ISO/ISO"), `nightly` ("HH:MM-HH:MM"), `dwell` (seconds); [start, end) in the text."""
+    """`kind`: `between` ("ISO/ISO"), `nightly` ("HH:MM-HH:MM") or `dwell` (seconds); [start, end) in the text."""
 
     kind: str
     value: str
@@ -133,7 +137,7 @@ class TimeExpression:
 
 
 def read(text: str, now: datetime, zone: tzinfo) -> list[TimeExpression]:
-    """Moments in a text (plain, lower case), in order and without overlap."""
+    """Return the time expressions of a normalised text, in order and without overlap."""
     found: list[TimeExpression] = []
     at = 0
     while at < len(text):
@@ -265,7 +269,7 @@ def _point(g: dict[str, str | None], now: datetime) -> tuple[str, str] | None:
 
 
 def _time(g: dict[str, str | None], prefix: str, after: time | None = None) -> time | None:
-    """The clock time of a group: 下午3点 and 3pm are 15; 3点 after 下午2点 is 15 as well."""
+    """Return the clock time of a group. 下午3点 and 3pm are 15 h; 4点 after 下午2点 is 16 h."""
     if g.get(f"{prefix}h") is None:
         return None
     hour = number(g[f"{prefix}h"] or "0")
@@ -274,7 +278,7 @@ def _time(g: dict[str, str | None], prefix: str, after: time | None = None) -> t
     minute = minutes[mm] if mm in minutes else int(mm or 0)
     part, half = g[f"{prefix}p"], (g[f"{prefix}ap"] or "").replace(".", "")
     late = part is not None and _PARTS[part][0] >= 12 and not (_PARTS[part][1] > 24 and hour < 6)
-    # 下午2点到4点: what is said of the first holds for the second.
+    # 下午2点到4点: the part of the day given for the first time applies to the second.
     goes_on = (
         part is None
         and not half
@@ -293,7 +297,7 @@ def _time(g: dict[str, str | None], prefix: str, after: time | None = None) -> t
 
 
 def number(text: str) -> int:
-    """12, 十二, 二十, 两."""
+    """Parse a number: 12, 十二, 二十, 两."""
     if text.isdigit():
         return int(text)
     tens, ten, ones = text.partition("十")
@@ -303,7 +307,7 @@ def number(text: str) -> int:
 
 
 def _last_such_day(now: datetime, hour: int) -> date:
-    """Today, or yesterday where that hour is still to come."""
+    """Return today, or yesterday if that hour is still to come."""
     return now.date() if hour <= now.hour else now.date() - timedelta(days=1)
 
 
@@ -318,5 +322,5 @@ def _between(start: datetime, end: datetime) -> tuple[str, str]:
 
 
 def spans(value: str) -> Iterator[datetime]:
-    """The two ends of a `between`."""
+    """Return the two ends of a `between` value."""
     yield from (datetime.fromisoformat(v) for v in value.split("/"))

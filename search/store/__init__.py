@@ -1,4 +1,4 @@
-"""The store of sightings: one folder (SQLite) or partition (PostgreSQL) a day, so that a day goes by an unlink."""
+"""The sighting store: one folder (SQLite) or partition (PostgreSQL) per day, so that a day is deleted as a whole."""
 
 from search.store.rows import Sighting
 from search.store.sighting_store import SightingStore

@@ -1,4 +1,4 @@
-"""Short numbers for cameras and packs, given once and kept."""
+"""Short numbers of cameras and packs, assigned once and kept."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from search.tables import SearchPack, SeenBy
 
 @dataclass(frozen=True, slots=True)
 class CameraPlace:
+    """A camera in the village where it was when the number was assigned."""
+
     camera: str
     village: str
 
 
 async def places(session: AsyncSession) -> dict[int, CameraPlace]:
-    """Every number with the camera and the village that it stands for."""
+    """Return every number with its camera and village."""
     rows = await session.execute(select(SeenBy.number, SeenBy.camera, SeenBy.village))
     return {r.number: CameraPlace(r.camera, r.village) for r in rows}
 
 
 async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
-    """The camera's number in its present village; a new one where it has none. Raises StorageError beyond 4,096."""
+    """Return the camera's number in its village; assign one if it has none. Raises StorageError beyond 4,096."""
     found = await session.scalar(select(SeenBy.number).where(SeenBy.camera == camera, SeenBy.village == village))
     if found is not None:
         return found
@@ -41,7 +43,7 @@ async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
 
 
 async def of_pack(session: AsyncSession, name: str) -> int:
-    """A pack's number; a new one where it has none."""
+    """Return a pack's number; assign one if it has none."""
     found = await session.scalar(select(SearchPack.number).where(SearchPack.name == name))
     if found is None:
         row = SearchPack(name=name)
@@ -52,9 +54,10 @@ async def of_pack(session: AsyncSession, name: str) -> int:
 
 
 async def packs(session: AsyncSession) -> dict[int, str]:
+    """Return the names of all packs by number."""
     return {r.number: r.name for r in await session.execute(select(SearchPack.number, SearchPack.name))}
 
 
 async def profiles(session: AsyncSession) -> dict[str, dict[str, Any]]:
-    """What is known of each camera's place (position, azimuth …), by its id."""
+    """Return each camera's profile (position, azimuth, …) by its id."""
     return {r.id: r.profile for r in await session.execute(select(Camera.id, Camera.profile))}

@@ -1,4 +1,4 @@
-"""Moving days of sightings between SQLite files and PostgreSQL. Pictures and vectors stay in the day's folder. Blocking."""
+"""Moves days of sightings between SQLite and PostgreSQL. Thumbnails and vectors stay in the day's folder. Blocking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ BATCH_ROWS = 2000
 
 
 def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
-    """Copy a day in one transaction, in place of what the target has of it, and compare; returns its sightings."""
+    """Copy a day in one transaction, replacing the target's rows, and compare. Returns the number of sightings.
+
+    Raises StorageError if the copy differs.
+    """
     with source.connected(day) as one:
         progress = [r._asdict() for r in one.execute(sa.select(PROGRESS).where(PROGRESS.c.day == day))]
         query = sa.select(FRESH.c.day, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)

@@ -1,8 +1,8 @@
-"""The number of a sighting: its first moment, its camera and a counter in one time-ordered 64-bit integer.
+"""Ids of sightings: start time, camera and a counter in one time-ordered 64-bit integer.
 
-`milliseconds << 21 | camera << 9 | count`: 42 bits of milliseconds (until 2109), 4,096 cameras, 512 sightings that begin
-on one camera within one millisecond. An index in order of these numbers is in order of time, and a filter by camera
-needs no column.
+`milliseconds << 21 | camera << 9 | count`: 42 bits of milliseconds (until 2109), 4,096 cameras, 512 sightings that
+start on one camera within one millisecond. An index ordered by id is ordered by time, and a filter by camera needs no
+column.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ DAY_MS = 86_400_000
 
 
 def compose(at_ms: int, camera: int, count: int) -> int:
+    """Return the id. Raises ValueError if a part is out of range."""
     if not (0 <= camera < MAX_CAMERAS and 0 <= count < MAX_COUNT and 0 <= at_ms < 1 << 42):
         raise ValueError(f"{at_ms}, {camera}, {count}: out of range")
     return at_ms << TIME_SHIFT | camera << CAMERA_SHIFT | count
@@ -29,15 +30,15 @@ def camera_of(number: int) -> int:
 
 
 def first_at(at_ms: int) -> int:
-    """The lowest number of that millisecond."""
+    """Return the lowest id of that millisecond."""
     return max(0, at_ms) << TIME_SHIFT
 
 
 def day_of(at_ms: int) -> str:
-    """The UTC day, YYYYMMDD, whose folder holds what begins then."""
+    """Return the UTC day, YYYYMMDD, whose folder holds sightings that start at this time."""
     return f"{datetime.fromtimestamp(at_ms / 1000, timezone.utc):%Y%m%d}"
 
 
 def day_start(day: str) -> int:
-    """Milliseconds at which a day begins."""
+    """Return the start of a day in ms UTC."""
     return int(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc).timestamp() * 1000)

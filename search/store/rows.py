@@ -1,7 +1,7 @@
-"""The row of a sighting: one thing seen by one camera from its first moment to its last (a track).
+"""The row of a sighting: one object seen by one camera from its first moment to its last (a track).
 
-A man who crosses the street is one row, whatever the number of keyframes: his boxes are in `path`. The same table is in
-every day's SQLite file and, partitioned by day, in PostgreSQL.
+A person who crosses the street is one row, whatever the number of keyframes: the boxes are in `path`. The same table is
+in every day's SQLite file and, partitioned by day, in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from search.store import ids
 
 METADATA = sa.MetaData(schema="sightings")
-UNIT = 10_000  # boxes are stored in parts of this
-GRID = 8  # `cells`: the picture in 8×8, a bit each
+UNIT = 10_000  # boxes are stored as integers, in units of 1/UNIT of the picture
+GRID = 8  # `cells`: 8×8 cells, one bit each
 MAX_PATH = 64
 
 _small = sa.SmallInteger
@@ -115,7 +115,7 @@ _POINT = struct.Struct("<IHHH")
 
 
 class Point(NamedTuple):
-    """Where a track stood: ms UTC; foot point and height in ten-thousandths of the picture."""
+    """A point of a track: ms UTC; foot point and height in ten-thousandths of the picture."""
 
     at_ms: int
     x: int
@@ -125,7 +125,7 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Sighting:
-    """A row, in the order of the table's columns."""
+    """A row; the fields are in the order of the table's columns."""
 
     id: int
     end_ms: int
@@ -169,14 +169,14 @@ class Sighting:
         }
 
     def as_tuple(self) -> tuple[Any, ...]:
-        """As `as_row`, in the order of the columns; quicker."""
+        """Return `as_row` as a tuple in the order of the columns; faster."""
         values = list(_VALUES(self))
         values[_SECONDS[0]], values[_SECONDS[1]] = self.upper2 or None, self.lower2 or None
         return tuple(values)
 
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Sighting:
-        """From the table's columns in their order."""
+        """Create a sighting from a row of the table."""
         found = cls(*row)
         found.upper2, found.lower2 = found.upper2 or 0, found.lower2 or 0
         return found
@@ -189,7 +189,7 @@ assert tuple(c.name for c in SIGHTING.columns) == NAMES
 
 
 def pack_path(points: Sequence[Point]) -> bytes:
-    """At most MAX_PATH points: of more, every second one between the ends goes until they fit."""
+    """Pack a path. While there are more than MAX_PATH points, drops every second one except the ends."""
     kept = list(points)
     while len(kept) > MAX_PATH:
         kept = [*kept[:-1:2], kept[-1]]
@@ -202,12 +202,12 @@ def unpack_path(first_ms: int, packed: bytes) -> list[Point]:
 
 
 def cell_bit(x: float, y: float) -> int:
-    """The bit of the part of the picture that holds a point (0…1), as a signed 64-bit mask."""
+    """Return the bit of the cell that contains a point (0…1), as a signed 64-bit mask."""
     column, row = min(GRID - 1, max(0, int(x * GRID))), min(GRID - 1, max(0, int(y * GRID)))
     return signed(1 << row * GRID + column)
 
 
 def signed(mask: int) -> int:
-    """64 bits as the databases hold them."""
+    """Return 64 bits as a signed integer, as databases store them."""
     mask &= 2**64 - 1
     return mask - 2**64 if mask >= 2**63 else mask

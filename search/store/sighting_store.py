@@ -1,10 +1,10 @@
-"""Days of sightings: opened when asked for, written with the reader's position, dropped whole.
+"""Days of sightings: opened on demand, written together with the reader's position, deleted as a whole.
 
-SQLite: `<folder>/YYYYMMDD/rows.db`, a file a day. PostgreSQL: the schema `sightings`, its table partitioned by day.
-Thumbnails and vectors lie in the day's folder in both. Everything here blocks: callers in a loop use a thread.
+SQLite: `<folder>/YYYYMMDD/rows.db`, one file per day. PostgreSQL: the schema `sightings`, its table partitioned by day.
+Thumbnails and vectors are in the day's folder in both cases. All functions block; call them from a thread.
 
-A day's rows and the position of the stream that gave them are written in one transaction. A process killed at any moment
-has therefore neither skipped nor doubled anything: whoever reads the log next goes on from that position.
+A day's rows and the position of the stream they come from are written in one transaction. A process killed at any
+moment therefore neither skips nor duplicates sightings: the next reader of the log continues at that position.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UPDATE = (
 
 @dataclass(slots=True)
 class PreparedStatement:
-    """SQL text with its bound values; `positions` their order, where the driver wants them by place."""
+    """SQL text with its values; `positions`: their order, if the driver uses positional parameters."""
 
     days: SightingStore
     sql: str
@@ -49,13 +49,16 @@ class PreparedStatement:
     positions: list[str]
 
     def run(self, day: str, **bound: Any) -> Sequence[Any]:
-        """Rows of a day, with these values instead of the statement's own. A day that was dropped meanwhile has none."""
+        """Return the rows of a day; `bound` replaces values of the statement. Empty if the day was deleted."""
         values = self.values | bound
         return self.days.text(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
 
 
 class _Compiler(SQLiteCompiler):
-    """Says INDEXED BY where the question names its index: the planner, which knows nothing of the days, guesses badly."""
+    """Renders INDEXED BY for a query that names its index.
+
+    The planner has no statistics of the day files and chooses badly.
+    """
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         return text
@@ -63,38 +66,40 @@ class _Compiler(SQLiteCompiler):
 
 @dataclass(slots=True)
 class Batch:
-    """What one look at a stream brought. Position 0: this day does not hold the stream's position.
+    """The result of one batch of a stream. Position 0: this day does not hold the stream's position.
 
-    `replace`: (camera, from, until) in ms whose sightings of this day go first.
+    `replace`: (camera, from, until) in ms; these sightings of the day are deleted first.
     """
 
     stream: str
     position_us: int
     new: list[Sighting] = field(default_factory=list)
     changed: list[Sighting] = field(default_factory=list)
-    fresh: list[int] = field(default_factory=list)  # for the watch list
+    fresh: list[int] = field(default_factory=list)  # ids for the watch list
     replace: tuple[int, int, int] | None = None
 
 
 class SightingStore:
+    """Stores sightings by day. Thread-safe."""
+
     def __init__(self, folder: Path, url: str = ""):
-        """`url`: the PostgreSQL database; anything else means SQLite files in `folder`."""
+        """`url`: the PostgreSQL database; any other value selects SQLite files in `folder`."""
         self.folder = folder
         self._open: OrderedDict[str, sa.Engine] = OrderedDict()
         self._lock = threading.Lock()
         self._server = sa.create_engine(url, pool_pre_ping=True) if url.startswith("postgresql") else None
         self._partitions: set[str] = set()
-        # Put into SQL once: half of what a row costs would else be SQLAlchemy's.
+        # Compiled once: SQLAlchemy would otherwise take half of the time of a row.
         dialect = _DAY_DIALECT if self._server is None else postgresql_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         text = str(sa.insert(SIGHTING).compile(dialect=dialect))
         self._insert = text if self._server is not None else text.replace("sightings.", "")
 
     def place(self, day: str) -> Path:
-        """The folder of a day's files."""
+        """Return the folder of a day's files."""
         return self.folder / day
 
     def days(self, start_ms: int | None = None, end_ms: int | None = None) -> list[str]:
-        """Days that are kept and touch [start, end), newest first."""
+        """Return the stored days that overlap [start, end), newest first."""
         first = ids.day_of(max(0, start_ms)) if start_ms is not None else ""
         last = ids.day_of(max(0, end_ms - 1)) if end_ms is not None else "9"
         return sorted((d for d in self._kept() if first <= d <= last), reverse=True)
@@ -110,7 +115,7 @@ class SightingStore:
             return {str(r[0]).removeprefix("sighting_") for r in rows if str(r[0]).startswith("sighting_2")}
 
     def write(self, day: str, batches: Sequence[Batch]) -> None:
-        """All in one transaction, positions included."""
+        """Write all batches of a day, including positions, in one transaction."""
         with self._engine(day, make=True).begin() as connection:
             for batch in batches:
                 if batch.replace is not None:
@@ -126,7 +131,7 @@ class SightingStore:
                     _advance(connection, day, batch)
 
     def positions(self) -> dict[str, int]:
-        """How far each stream is indexed, by the newest day that knows it, µs UTC."""
+        """Return how far each stream is indexed, the maximum over all days, µs UTC."""
         found: dict[str, int] = {}
         for day in self.days():
             with self._engine(day).connect() as connection:
@@ -138,44 +143,45 @@ class SightingStore:
         return found
 
     def forget(self, stream: str) -> None:
-        """A position that is no longer needed."""
+        """Delete the position of a stream."""
         for day in self.days():
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.stream == stream))
 
     def prepare(self, statement: sa.Select[Any]) -> PreparedStatement:
-        """A question that is asked of many days: put into SQL once, bound anew for each."""
+        """Compile a statement for use with many days."""
         dialect = self._server.dialect if self._server is not None else _DAY_DIALECT
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        # A day's file has no schemas; values are bound, so that the text holds names only.
+        # A day's file has no schemas. Values are bound, so the text contains only names.
         text = str(compiled) if self._server is not None else str(compiled).replace("sightings.", "")
         return PreparedStatement(self, text, dict(compiled.params), list(compiled.positiontup or ()))
 
     def run(self, day: str, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        """Rows of a day. A day that was dropped meanwhile has none."""
+        """Return the rows of a day. Empty if the day was deleted meanwhile."""
         if not self._exists(day):
             return []
         with self._engine(day).connect() as connection:
             return connection.execute(statement).all()
 
     def text(self, day: str, sql: str, values: Any) -> Sequence[Any]:
-        """As `run`, of what `prepare` made."""
+        """Execute SQL text from `prepare`; otherwise as `run`."""
         if not self._exists(day):
             return []
         with self._engine(day).connect() as connection:
             return connection.exec_driver_sql(sql, values).all()
 
     def sightings(self, day: str, statement: sa.Select[Any]) -> list[Sighting]:
-        """As `run`, of whole rows of the table."""
+        """Return whole rows of the table as sightings; otherwise as `run`."""
         return [Sighting.of_row(row) for row in self.run(day, statement)]
 
     def get(self, number: int) -> Sighting | None:
+        """Return a sighting by id; None if it is not stored."""
         day = ids.day_of(ids.milliseconds(number)) if 0 < number < 2**63 else ""
         found = self.sightings(day, sa.select(SIGHTING).where(SIGHTING.c.id == number)) if day else []
         return found[0] if found else None
 
     def many(self, numbers: Iterable[int]) -> dict[int, Sighting]:
-        """Sightings by number; those that are no longer kept are left out."""
+        """Return sightings by id; leave out those no longer stored."""
         by_day: dict[str, list[int]] = {}
         for n in numbers:
             by_day.setdefault(ids.day_of(ids.milliseconds(n)), []).append(n)
@@ -187,7 +193,7 @@ class SightingStore:
         }
 
     def vectors(self, sightings: Sequence[Sighting]) -> dict[int, Floats]:
-        """The unit vector of each sighting that has one."""
+        """Return the unit vector of each sighting that has one."""
         by_shard: dict[tuple[str, int], list[Sighting]] = {}
         for s in sightings:
             if s.vector >= 0:
@@ -201,7 +207,7 @@ class SightingStore:
         return found
 
     def fresh(self, limit: int) -> list[tuple[str, int, int]]:
-        """(day, n, sighting) that the watch list has not looked at, oldest day first."""
+        """Return (day, n, sighting) not yet checked by the watch list, of the three newest days, oldest day first."""
         found: list[tuple[str, int, int]] = []
         for day in reversed(self.days()[:3]):
             query = sa.select(FRESH.c.n, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)
@@ -211,14 +217,17 @@ class SightingStore:
         return found
 
     def looked_at(self, done: Sequence[tuple[str, int, int]]) -> None:
-        """Strike out what `fresh` gave."""
+        """Delete entries returned by `fresh`."""
         for day in {d for d, _, _ in done}:
             numbers = [n for d, n, _ in done if d == day]
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(FRESH).where(FRESH.c.n.in_(numbers)))
 
     def drop(self, day: str) -> None:
-        """A day with its rows, thumbnails and vectors goes: by a rename first, so that no half of it is ever read."""
+        """Delete a day with its rows, thumbnails and vectors.
+
+        Renames its folder first, so that no reader sees half a day.
+        """
         with self._lock:
             engine = self._open.pop(day, None)
         if engine is not None:
@@ -234,27 +243,28 @@ class SightingStore:
         self.sweep()
 
     def sweep(self) -> None:
-        """Finish deletions that a crash interrupted."""
+        """Finish deletions interrupted by a crash."""
         for left in self.folder.glob(f"*{GONE}"):
             shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
     def connected(self, day: str, *, make: bool = False) -> Iterator[sa.Connection]:
-        """A transaction on a day, for what moves whole days."""
+        """Open a transaction on a day, for functions that move whole days."""
         with self._engine(day, make=make).begin() as connection:
             yield connection
 
     def of_day(self, day: str) -> sa.ColumnElement[bool]:
-        """Which ids are a day's."""
+        """Return the condition that selects the ids of a day."""
         start = ids.day_start(day)
         return sa.and_(SIGHTING.c.id >= ids.first_at(start), SIGHTING.c.id < ids.first_at(start + ids.DAY_MS))
 
     def whole_day(self, connection: sa.Connection, day: str) -> sa.Result[Any]:
-        """All sightings of a day by id, read piece by piece."""
+        """Return all sightings of a day by id, streamed in parts."""
         query = sa.select(SIGHTING).where(self.of_day(day)).order_by(SIGHTING.c.id)
         return connection.execution_options(yield_per=500).execute(query)
 
     def close(self) -> None:
+        """Close all database connections."""
         for engine in [*self._open.values(), *([self._server] if self._server else [])]:
             engine.dispose()
         self._open.clear()
@@ -274,7 +284,7 @@ class SightingStore:
                 return self._server
             path = self.place(day) / "rows.db"
             engine = self._open.get(day)
-            # Another process may have dropped the day: what is open then is a file without a name.
+            # Another process may have deleted the day: then the open file has no name any more.
             if engine is not None and not path.exists():
                 self._open.pop(day).dispose()
                 engine = None
@@ -292,7 +302,8 @@ class SightingStore:
         start = ids.day_start(day)
         bounds = f"FROM ({ids.first_at(start)}) TO ({ids.first_at(start + ids.DAY_MS)})"
         with server.begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(6021)"))  # two analysts at midnight
+            # two analysts may create the partition at midnight
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(6021)"))
             connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS sightings"))
             if not sa.inspect(connection).has_table("sighting", schema="sightings"):
                 SIGHTING.dialect_options["postgresql"]["partition_by"] = "RANGE (id)"
@@ -324,7 +335,7 @@ def _day_file(path: Path, *, make: bool) -> sa.Engine:
 
     event.listen(engine, "begin", sqlite_begin)
     if make:
-        # Several processes may make the same day: whoever comes second finds it made.
+        # Several processes may create the same day: the lock makes the second one find it.
         with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
             METADATA.create_all(connection)
     return engine

@@ -1,4 +1,4 @@
-"""Thumbnails of a day in one append-only pack file: not a million small ones. Everything here blocks."""
+"""The thumbnails of a day in one append-only pack file, which avoids a million small files. Blocking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_BYTES = 4_000_000
 
 
 def append(folder: Path, pictures: Sequence[bytes]) -> list[tuple[int, int]]:
-    """(offset, bytes) of each picture. Several processes may append to the same day."""
+    """Append pictures; return (offset, bytes) of each. Safe for concurrent processes."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / NAME).open("ab") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -27,7 +27,7 @@ def append(folder: Path, pictures: Sequence[bytes]) -> list[tuple[int, int]]:
 
 
 def read(folder: Path, offset: int, size: int) -> bytes:
-    """Raises FileNotFoundError where the day is gone or the place lies beyond it."""
+    """Read a thumbnail. Raises FileNotFoundError if the day is deleted or the place is beyond the end of the file."""
     if offset < 0 or not 0 < size <= MAX_BYTES:
         raise FileNotFoundError("no thumbnail")
     with (folder / NAME).open("rb") as f:

@@ -1,8 +1,8 @@
-"""Pictures and vectors of whoever matched nothing go earlier than the sightings: nobody asked for them (R-RET-3).
+"""Erases thumbnails and vectors of sightings without a match earlier than the sightings themselves (R-RET-3).
 
-Of a day that is old enough every thumbnail and vector is erased inside its file, except those that somebody needs: alerts,
-candidates, footage on hold. The rows stay, and are found by time, place, class, colour and way until the day goes whole. A run
-erases so many and no more; bytes go before the row forgets them, so a crash between the two repeats the work.
+For each day that is old enough, every thumbnail and vector is overwritten in its file, except those needed by alerts,
+candidates or footage on hold. The rows stay and are found by time, place, class, colour and path until the day is
+deleted. A run erases a limited number; bytes are erased before the row is updated, so a crash between repeats the work.
 """
 
 from __future__ import annotations
@@ -23,36 +23,45 @@ from search.store.sighting_store import SightingStore
 
 log = logging.getLogger(__name__)
 
-MAX_A_RUN = 100_000  # sightings; a run comes every hour
+MAX_A_RUN = 100_000  # sightings per run, which comes every hour
 BATCH = 5_000
-AGAIN_S = 86_400.0  # a day that was done is looked at again: a vector may have been made anew meanwhile
+AGAIN_S = 86_400.0  # a finished day is checked again after this, because vectors may have been written since
 _c = SIGHTING.c
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSightings:
-    """Of a UTC day: sightings that matched, and stretches of cameras (numbers of search.store.camera_numbers, ms) that are on hold."""
+    """The sightings of a UTC day that keep thumbnail and vector.
+
+    `sightings`: ids with a match; `held`: (camera numbers, start, end) in ms of footage on hold.
+    """
 
     sightings: frozenset[int] = frozenset()
     held: Sequence[tuple[frozenset[int], int, int]] = field(default_factory=tuple)
 
     def has(self, number: int) -> bool:
+        """Return whether the sighting keeps thumbnail and vector."""
         if number in self.sightings:
             return True
         camera, at = ids.camera_of(number), ids.milliseconds(number)
         return any(camera in cameras and start <= at < end for cameras, start, end in self.held)
 
 
-Need = Callable[[str], Awaitable[KeptSightings]]  # of a day, YYYYMMDD
+Need = Callable[[str], Awaitable[KeptSightings]]  # argument: a day, YYYYMMDD
 
 
 class UnmatchedErasure:
+    """Erases unneeded thumbnails and vectors day by day."""
+
     def __init__(self, clock: Clock, days: SightingStore, need: Need):
         self._clock, self._days, self._need = clock, days, need
-        self._done: dict[str, float] = {}  # day → monotonic time
+        self._done: dict[str, float] = {}  # day → monotonic time in s
 
     async def run_once(self, days: Sequence[str]) -> dict[str, int]:
-        """Erase what nobody needs of these days, the oldest first, at most MAX_A_RUN; how many of each day."""
+        """Erase unneeded thumbnails and vectors of these days, oldest first; return the number per day.
+
+        Erases those of at most MAX_A_RUN sightings.
+        """
         now, left, counts = self._clock.monotonic(), MAX_A_RUN, dict[str, int]()
         self._done = {d: at for d, at in self._done.items() if d in days and now - at < AGAIN_S}
         for day in sorted(d for d in days if d not in self._done):
@@ -68,7 +77,7 @@ class UnmatchedErasure:
         return counts
 
     def _erase_day(self, day: str, needed: KeptSightings, most: int) -> tuple[int, bool]:
-        """Blocking. (how many were erased, whether that was all of the day)."""
+        """Return (number erased, whether the day is finished). Blocking."""
         gone, after = 0, 0
         while gone < most:
             query = sa.select(_c.id, _c.embedder, _c.vector, _c.thumb, _c.thumb_size)
@@ -85,7 +94,7 @@ class UnmatchedErasure:
         return gone, False
 
     def _erase_rest(self, day: str) -> None:
-        """What no row names: earlier, worse pictures of a sighting and their vectors, vectors of a former pack."""
+        """Erase entries that no row refers to: replaced pictures and their vectors, vectors of a former pack."""
         folder = self._days.place(day)
         sizes = {p: p.stat().st_size for p in [folder / thumbnails.NAME, *vectors.shards(folder)] if p.exists()}
         query = sa.select(_c.embedder, _c.vector, _c.thumb, _c.thumb_size).where(sa.or_(_c.thumb >= 0, _c.vector >= 0))

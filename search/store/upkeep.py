@@ -1,4 +1,4 @@
-"""Keeping the store: days that are over go whole, and it is written down that they went."""
+"""Upkeep of the store: deletes expired days as a whole and records it in the audit trail."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ SIGHTINGS, MODELS = "sightings", "models"
 
 
 def days_of(settings: Settings) -> SightingStore:
-    """The store of the station."""
+    """Return the station's sighting store."""
     return SightingStore(settings.data.dir.absolute() / SIGHTINGS, settings.database_url)
 
 
 def shelf_of(settings: Settings) -> Path:
-    """Where the station's model packs lie."""
+    """Return the folder of the station's model packs."""
     return settings.data.dir.absolute() / MODELS
 
 
 class Upkeep:
+    """Deletes expired days and erases unmatched thumbnails and vectors."""
+
     def __init__(
         self,
         database: Database,
@@ -38,14 +40,17 @@ class Upkeep:
         unmatched_days: float = 0.0,
         need: Need | None = None,
     ):
-        """`guard` says whether the time may be believed; without it the clock's word is taken. `need`: which sightings keep
-        picture and vector after `unmatched_days`; None: all of them do."""
+        """Periods are in days.
+
+        `guard` decides whether the time is trusted; None: the clock is trusted. `need` returns the sightings that keep
+        thumbnail and vector after `unmatched_days`; None: all keep them.
+        """
         self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
         self._guard, self._unmatched_after = guard, timedelta(days=unmatched_days)
         self._unmatched = UnmatchedErasure(clock, days, need) if need is not None else None
 
     async def run_once(self) -> int:
-        """Drop the days that are older than they may be; returns how many. None while the time is not known."""
+        """Delete expired days; return their number. Deletes nothing while the time is not trusted."""
         await asyncio.to_thread(self._days.sweep)
         now = self._clock.now()
         trust = (
@@ -71,6 +76,6 @@ class Upkeep:
 
 
 def _age(day: str, trust: ClockTrust) -> timedelta:
-    """Of its last moment."""
+    """Return the age of the day's end."""
     begin = to_microseconds(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc))
     return timedelta(microseconds=trust.age_us(begin, begin + DAY_US))

@@ -1,9 +1,9 @@
-"""Vectors of a day and a pack, in three append-only files read through the page cache.
+"""The vectors of a day and a pack, in three append-only files read through the page cache.
 
-`.ids` the sighting's number (8 bytes), `.bits` the signs of 256 numbers (32 bytes), `.i8` the numbers themselves as signed
-bytes (256 bytes). Each begins with the pack's name, so that vectors of different packs never meet. A crash leaves at most
-a torn last entry, which the next writer cuts off. An entry whose sighting has a better one since is passed over by
-whoever reads: the sighting says which place is its own. Everything here blocks.
+`.ids`: the sighting's id (8 bytes); `.bits`: the signs of 256 values (32 bytes); `.i8`: the values as signed bytes (256
+bytes). Each file begins with the pack's name, so that vectors of different packs are never mixed. A crash leaves at
+most a torn last entry, which the next writer truncates. A sighting names its own entry; readers skip entries that were
+replaced by a better one. All functions block.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from core.files import write_all
 from core.intervals import without
 
 DIMENSION = 256
-SCALE = 127 * 4.0  # numbers of a unit vector of 256 are about 1/16; beyond a quarter they are cut
+SCALE = 127 * 4.0  # values of a unit vector of 256 are about 1/16; beyond 1/4 they are clipped
 _HEAD = struct.Struct("<8sHH52s")
 MAGIC = b"minwvec1"
 WIDTHS = {"ids": 8, "bits": DIMENSION // 8, "i8": DIMENSION}
@@ -42,9 +42,9 @@ MOST_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class VectorShard:
-    """All vectors of one pack and day: ids [n] and bits [n, 32] memory-mapped, the numbers themselves read where asked for.
+    """All vectors of one pack and day: ids [n] and bits [n, 32] memory-mapped, the values read on demand.
 
-    A few places read by themselves cost less memory than a map, of which the kernel brings in 64 kB around each.
+    Reading few places costs less memory than mapping them, because the kernel reads 64 kB around each.
     """
 
     pack: str
@@ -54,12 +54,12 @@ class VectorShard:
     number: int
 
     def vectors(self, places: Sequence[int] | Numbers) -> Floats:
-        """Unit vectors [n, 256] of places that are there."""
+        """Return the unit vectors [n, 256] at existing places."""
         content = _at(_path(self.folder, self.number, "i8"), places, DIMENSION)
         return restored(np.frombuffer(content, np.int8).reshape(len(places), DIMENSION))
 
     def ids_at(self, places: Sequence[int] | Numbers) -> Numbers:
-        """The sightings' numbers at places that are there."""
+        """Return the sighting ids at existing places."""
         return np.frombuffer(_at(_path(self.folder, self.number, "ids"), places, WIDTHS["ids"]), np.int64)
 
 
@@ -74,7 +74,10 @@ _lock = threading.Lock()
 
 
 def append(folder: Path, number: int, pack: str, ids: Sequence[int], vectors: Floats) -> list[int]:
-    """Add unit vectors [n, 256]; their places. Several processes may append. Raises StorageError for another pack's file."""
+    """Append unit vectors [n, 256]; return their places. Safe for concurrent processes.
+
+    Raises StorageError if the file belongs to another pack.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     packed = {
         "ids": np.asarray(ids, np.int64).tobytes(),
@@ -87,7 +90,7 @@ def append(folder: Path, number: int, pack: str, ids: Sequence[int], vectors: Fl
         for f in files.values():
             _check_head(f.fileno(), folder, pack)
         count = min((os.fstat(f.fileno()).st_size - _HEAD.size) // WIDTHS[kind] for kind, f in files.items())
-        for kind in ("i8", "bits", "ids"):  # the numbers last: what they count is there
+        for kind in ("i8", "bits", "ids"):  # ids last: an entry counts only when all its parts are written
             f = files[kind]
             os.ftruncate(f.fileno(), _HEAD.size + count * WIDTHS[kind])
             f.write(packed[kind])
@@ -113,7 +116,7 @@ def _named(head: bytes) -> str:
 
 
 def erase_places(folder: Path, number: int, places: Sequence[int]) -> None:
-    """Overwrite the vectors at these places, and the numbers of the sightings that they were of. Raises OSError."""
+    """Overwrite the vectors and sighting ids at these places. Raises OSError."""
     for kind in ("i8", "bits", "ids"):
         path = _path(folder, number, kind)
         if path.exists():
@@ -122,21 +125,24 @@ def erase_places(folder: Path, number: int, places: Sequence[int]) -> None:
 
 
 def shards(folder: Path) -> list[Path]:
-    """Files of a day's vectors."""
+    """Return the vector files of a day."""
     return sorted(p for kind in WIDTHS for p in folder.glob(f"vectors-*.{kind}"))
 
 
 def erase_other_places(path: Path, size: int, keep: Collection[tuple[int, int]]) -> None:
-    """Of one of a day's files, its first `size` bytes: overwrite all places but those kept, (pack's number, place). Raises OSError."""
+    """Overwrite all places of a vector file except those kept. Raises OSError.
+
+    `size`: only the first `size` bytes; `keep`: (pack number, place).
+    """
     number, width = int(path.stem.removeprefix("vectors-")), WIDTHS[path.suffix[1:]]
     kept = [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for pack, p in keep if pack == number]
     erase(path, without([(_HEAD.size, size)], kept))
 
 
 def open_shard(folder: Path, number: int) -> VectorShard | None:
-    """The day's vectors of a pack; None where it has none.
+    """Return the day's vectors of a pack; None if it has none.
 
-    Maps are kept: mapping gigabytes anew for every question costs more than the question.
+    Caches the maps: mapping gigabytes for every query costs more than the query.
     """
     try:
         state = tuple((s.st_ino, s.st_size) for s in (_path(folder, number, kind).stat() for kind in WIDTHS))
@@ -184,6 +190,6 @@ def quantised(vectors: Floats) -> Bytes:
 
 
 def restored(values: Bytes) -> Floats:
-    """Unit vectors again, near enough."""
+    """Return unit vectors from quantised ones, approximately."""
     floats = values.astype(np.float32)
     return np.asarray(floats / np.maximum(np.linalg.norm(floats, axis=-1, keepdims=True), 1e-9), np.float32)

@@ -1,4 +1,4 @@
-"""Whether the store holds what it says: every vector and picture that a sighting names is there and is its own."""
+"""Verifies the store: every vector and thumbnail that a sighting refers to exists, and the vector belongs to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _c = SIGHTING.c
 
 
 def faults(days: SightingStore) -> list[str]:
-    """What is wrong, a sentence each, at most MOST. Blocks."""
+    """Return the problems, one sentence each, at most MOST. Blocking."""
     found: list[str] = []
     for day in days.days():
         found += _vectors(days, day) + _pictures(days, day)
@@ -31,7 +31,8 @@ def _vectors(days: SightingStore, day: str) -> list[str]:
         wrong = sum(shard is None or r.vector >= count or int(shard.ids[r.vector]) != r.id for r in rows)
         if wrong:
             found.append(
-                f"{day}: {wrong} of {len(rows)} sightings name a vector of pack {pack} that is not theirs; index the day again"
+                f"{day}: {wrong} of {len(rows)} sightings name a vector of pack {pack} that is not theirs; "
+                "index the day again"
             )
     return found
 

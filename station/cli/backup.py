@@ -119,8 +119,7 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     from station.backup import restore as restoring
 
     # A new machine has no settings file yet; the archive contains one.
-    settings = settings_of(ctx, Need.NOTHING)
-    settings.data.dir = data
+    settings = settings_of(ctx, Need.NOTHING).with_values({"data.dir": data})
     with archives.opened(archive) as opened:
         sealed = opened.manifest.sealed
     passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None

@@ -116,7 +116,7 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
     """Index new footage, or reindex a range (`start`, `end`)."""
     clock, packs = SystemClock(), upkeep.shelf_of(settings)
     if options["pack"]:
-        settings.search.detector = options["pack"]
+        settings = settings.with_values({"search.detector": options["pack"]})
     detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
     days = await asyncio.to_thread(upkeep.days_of, settings)
     pool = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))

@@ -36,12 +36,12 @@ async def record(
 ) -> dict[str, Any]:
     """Record an inventory's cameras without web or database server; returns the summary."""
     tune_allocator()
-    settings = settings.model_copy(deep=True)
-    settings.data.dir, settings.data.database = data, ""
+    values: dict[str, object] = {"data.dir": data, "data.database": ""}
     if engine:
-        settings.recorder.engine = engine  # type: ignore[assignment]
+        values["recorder.engine"] = engine
     if segment_seconds:
-        settings.recorder.segment_seconds = segment_seconds
+        values["recorder.segment_seconds"] = segment_seconds
+    settings = settings.with_values(values)
     wanted = inventory.load(file)
     clock = SystemClock()
     database = await station_database.ready(settings)

@@ -1,4 +1,4 @@
-"""A virtual dome turned by two officers."""
+"""PTZ control of a virtual dome by two operators."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_two_officers_do_not_fight(village: Village, clip: LoopClip) -> No
     with pytest.raises(ConflictError, match="li turns"):
         await control.home(camera, "wang")
     held = control._held["v-1"]
-    held.until = 0.0  # half a minute later
+    held.until = 0.0  # the lease expires
     await control.move(camera, "wang", -0.5, 0, 0)
     assert control.holder("v-1") is not None and control.holder("v-1")[0] == "wang"  # type: ignore[index]
     await control.close()

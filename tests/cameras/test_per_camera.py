@@ -1,4 +1,4 @@
-"""One camera's row that cannot be used is that camera's error, in every loop over cameras."""
+"""An unusable database row of one camera affects only that camera, in every loop over cameras."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BAD: dict[str, dict[str, object]] = {
 
 
 class Station:
-    """A registry of unusable rows and one good camera behind them, which notes every connection."""
+    """A registry of unusable rows and one good camera after them, whose server counts connections."""
 
     def __init__(self, database: Database, vault: Vault, http: aiohttp.ClientSession, port: int, folder: Path) -> None:
         self.database, self.vault, self.http, self.port, self.folder = database, vault, http, port, folder
@@ -100,7 +100,7 @@ async def station(either_database: Database, tmp_path: Path) -> AsyncIterator[St
 
 
 async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogCaptureFixture) -> None:
-    """Doors, clocks, policies, accounts, passwords, events, papers, the survey, onboarding, the recorder's wishes."""
+    """Exposure scan, clocks, policies, accounts, passwords, onboarding and events."""
     database, clock, onboarding = station.database, SystemClock(), station.onboarding
     seen = await ExposureScan(
         database, clock, telnet=(station.port,), tls=free_port(), upnp=free_port(socket.SOCK_DGRAM)
@@ -129,7 +129,7 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
     await events.reconcile()
     assert set(events._followed) >= {"z-good"} and "c-device" not in events._followed
     await events.close()
-    caplog.clear()  # files of another shape are told with a trace
+    caplog.clear()  # records with an unexpected structure are logged with a traceback
 
 
 async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Station) -> None:
@@ -162,7 +162,7 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
 
 
 async def test_what_the_database_refuses_of_one_clock_is_kept_of_the_others(station: Station) -> None:
-    """A number that is none has no place in SQLite; nor has a row that was deleted meanwhile."""
+    """SQLite cannot store NaN in the column; a row may have been deleted meanwhile."""
     looks = [
         ClockReading("e-profile", CameraTime(float("nan"))),
         ClockReading("gone", CameraTime(1.0)),

@@ -87,7 +87,7 @@ async def test_a_matching_sighting_becomes_one_alert(
     await see(database, clock, days)
     await see(database, clock, days, upper="blue")
     await see(database, clock, days, village="elsewhere")
-    await see(database, clock, days)  # the same person, the same camera: quiet for ten minutes
+    await see(database, clock, days)  # same person, same camera: no second alert for ten minutes
     assert await matcher.run_once() == 1
     assert await matcher.run_once() == 0
     clock.advance(700)
@@ -143,7 +143,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
         with pytest.raises(ForbiddenError, match="second person"):
             await proposals.approve(session, now, "zhang", subject.id, yes=True)
     await see(database, clock, days)
-    assert await matcher_of(database, clock, days).run_once() == 0  # proposed is not active
+    assert await matcher_of(database, clock, days).run_once() == 0  # a proposed subject is not active
     async with database.session() as session:
         row = await session.get_one(WatchSubject, subject.id)
         row.approved_by = "zhang"  # the database refuses it as well
@@ -180,7 +180,7 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
         with pytest.raises(ConflictError):
-            await alerts.acknowledge(session, now, "wang", alert)  # nobody confirmed it yet
+            await alerts.acknowledge(session, now, "wang", alert)  # nobody has confirmed it yet
         await alerts.confirm(session, now, "zhang", alert, yes=True)
         await alerts.acknowledge(session, now, "wang", alert)
         with pytest.raises(ConflictError, match="wang"):
@@ -259,7 +259,7 @@ async def test_who_is_still_there_is_found_when_approved(
 ) -> None:
     await see(database, clock, days)
     matcher = matcher_of(database, clock, days)
-    assert await matcher.run_once() == 0  # nobody is looked for, and it is struck off the list
+    assert await matcher.run_once() == 0  # nobody is looked for; the sighting is removed from the list of new ones
     clock.advance(60)
     await active_subject(database, clock)
     assert await matcher.run_once() == 1
@@ -283,9 +283,9 @@ async def test_the_last_hours_are_looked_through_on_request(
         row = await session.scalar(select(audit_trail.AuditRow).where(audit_trail.AuditRow.action == "watch.look_back"))
         assert row is not None and row.reason == (await session.get_one(WatchSubject, subject)).reason
     passes = [await matcher.run_once() for _ in range(4)]
-    assert sum(passes) == 1 and passes[0] == 0  # a few batches at a time: what is new does not wait
+    assert sum(passes) == 1 and passes[0] == 0  # a few batches per pass: new sightings do not wait
     (alert,) = await all_alerts(database)
-    assert alert.state == "new"  # hours old: not sent out without a look
+    assert alert.state == "new"  # hours old: not dispatched without a person's confirmation
     assert await matcher.run_once() == 0
 
 
@@ -334,7 +334,7 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
 async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked(
     database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked for while no matcher runs, and again while one is at it: nothing is refused, begun anew or left out."""
+    """Requests made while no matcher runs, or while one runs, are neither refused nor restarted nor cut short."""
     monkeypatch.setattr(look_back, "BATCH", 3)
     monkeypatch.setattr(look_back, "BATCHES_A_PASS", 1)
     await see(database, clock, days)
@@ -355,9 +355,9 @@ async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked
             return row.look_back_to, row.looked_back_at
 
     await ask(3)
-    await ask(1)  # reaches no further: the first goes on
+    await ask(1)  # reaches less far: the first request stays
     assert await asked() == (clock.now() - timedelta(hours=3), None)
-    matcher = matcher_of(database, clock, days)  # it is back
+    matcher = matcher_of(database, clock, days)  # the matcher is running again
     looked: list[int] = []
     find = look_back.find
 
@@ -368,7 +368,7 @@ async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked
 
     monkeypatch.setattr(look_back, "find", counted)
     assert await matcher.run_once() == 0 and (await asked())[1] == clock.now()
-    await ask(9)  # while it is at it
+    await ask(9)  # while the matcher works on it
     raised = 0
     for _ in range(8):
         raised += await matcher.run_once()
@@ -419,7 +419,7 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
         await proposals.look_back(session, clock.now(), "zhang", 1, 24)
     await back.run_once()
     assert back._at[1].before < before.before and back._at[1].end_us == before.end_us
-    async with database.session() as session:  # ended meanwhile: what is remembered of it goes
+    async with database.session() as session:  # the subject has ended meanwhile: its position is forgotten
         await proposals.end_subject(session, clock.now(), "li", 1, "found")
     await back.run_once()
     assert set(back._at) <= {2} and seen[-1] == "xidian"

@@ -64,3 +64,12 @@ def test_every_key_is_documented() -> None:
 def test_the_example_file_is_up_to_date() -> None:
     example = Path(__file__).parents[2] / "docs" / "minwang.toml.example"
     assert example.read_text(encoding="utf-8") == settings.document()
+
+
+def test_a_copy_with_other_values_leaves_the_settings_as_they_are(tmp_path: Path) -> None:
+    loaded = settings.load(write(tmp_path, "[recorder]\nsegment_seconds = 30\n"))
+    copy = loaded.with_values({"data.dir": tmp_path / "other", "recorder.segment_seconds": 5})
+    assert (copy.data.dir, copy.recorder.segment_seconds) == (tmp_path / "other", 5)
+    assert loaded.recorder.segment_seconds == 30 and loaded.data.dir != tmp_path / "other"
+    with pytest.raises(SettingsError, match=r"'recorder\.segment_seconds'"):
+        loaded.with_values({"recorder.segment_seconds": -1})

@@ -1,4 +1,7 @@
-"""Faults put into a picture, each faint (1), medium (2) or severe (3), by what causes them rather than by what finds them."""
+"""Adds synthetic faults to pictures: faint (1), medium (2) or severe (3).
+
+They are modelled by their physical cause, not by the detector that finds them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.health.places import SIZE, Image
 
 W, H = SIZE
 
-# What is made → the families that name it rightly.
+# Synthetic fault → correct families.
 RIGHT = {
     "no_signal": {"no_signal"},
     "black": {"black"},
@@ -34,10 +37,13 @@ RIGHT = {
 
 
 def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
-    """The picture with the fault. The generator must be the same for each look of one fault: it stays where it is."""
+    """Return the picture with the fault.
+
+    Use a generator with the same seed for each picture of one fault, so that the fault stays in place.
+    """
     s = severity - 1
     made: Any
-    live = np.random.default_rng(int(picture.sum()))  # what wavers from look to look
+    live = np.random.default_rng(int(picture.sum()))  # varies from picture to picture
     match name:
         case "no_signal":
             made = np.full_like(picture, (160, 40, 20) if severity < 3 else (90, 90, 90))
@@ -114,7 +120,7 @@ def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> I
             )
         case _:
             raise ValueError(name)
-    if name in ("veil", "defocus", "drops", "cloth", "leaf"):  # the sensor behind it goes on to waver
+    if name in ("veil", "defocus", "drops", "cloth", "leaf"):  # the sensor noise continues behind it
         made = made + live.normal(0, 2.0, picture.shape)
     return np.clip(made, 0, 255).astype(np.uint8)
 
@@ -131,7 +137,7 @@ def _disc_blur(picture: Image, radius: float) -> Any:
 
 
 def _covered(picture: Image, share: float, rng: np.random.Generator, green: bool = False) -> Any:
-    """Something close to the lens, unsharp, that takes its light from the scene."""
+    """An unsharp object close to the lens, lit by the scene."""
     side = int(rng.integers(4))
     mask = np.zeros((H, W), np.float32)
     if share >= 1:

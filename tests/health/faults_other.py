@@ -1,5 +1,6 @@
-"""The same troubles made in another way, to judge what was tuned on tests/health/faults_made.py: other optics, other textures,
-other disturbances, real damage to coded data. Nothing in health/ is tuned on these.
+"""The same faults made by other methods, to validate detectors tuned on tests/health/faults_made.py.
+
+Other optics, textures and disturbances, and simulated damage to coded data. Nothing in health/ is tuned on these.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ RIGHT = {
 
 
 def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
-    """The picture with the fault; the same generator for each look of one fault."""
+    """Return the picture with the fault; use a generator with the same seed for each picture of one fault."""
     s = severity - 1
     live = np.random.default_rng(int(picture.sum()) + 1)
     made: Any = _MADE[name](picture, s, rng, live)
@@ -80,7 +81,7 @@ def _soft(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
 
 
 def _smear(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """A wiped lens: a slanting band that is smeared along itself."""
+    """A wiped lens: a slanted band, blurred along its direction."""
     tall = int((0.3, 0.45, 0.65)[s] * H)
     kernel = np.zeros((31, 31), np.float32)
     cv2.line(kernel, (0, 22), (30, 8), 1.0, 2)
@@ -112,14 +113,14 @@ def _snow(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
 
 
 def _bands(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Light that flickers under a rolling shutter: broad bars that wander."""
+    """Flickering light with a rolling shutter: broad moving bars."""
     period, phase = rng.uniform(20, 45), live.uniform(0, 6.28)
     wave = np.sin(np.arange(H) * 2 * np.pi / period + phase)[:, None, None]
     return picture * (1 + (0.1, 0.2, 0.4)[s] * wave)
 
 
 def _hum(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Interference: a fine slanting pattern that comes and goes along the picture."""
+    """Interference: a fine slanted pattern with varying strength along the picture."""
     yy, xx = np.mgrid[0:H, 0:W]
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 14)
     wave = np.sin(2 * np.pi * (xx * np.cos(angle) + yy * np.sin(angle)) / period + live.uniform(0, 6.28))
@@ -128,7 +129,7 @@ def _hum(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gener
 
 
 def _blocks(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Macroblock rows that were lost: averaged, displaced or green."""
+    """Lost macroblocks: averaged, green or displaced."""
     made = picture.copy()
     for _ in range((10, 30, 80)[s]):
         x, y = 16 * int(live.integers(W // 16 - 6)), 16 * int(live.integers(H // 16))
@@ -146,7 +147,7 @@ def _blocks(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
 
 
 def _half(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """The lower part of the picture never arrived: the decoder's grey, or its last row drawn down."""
+    """The lower part of the picture is missing: filled with the decoder's grey or with the last row received."""
     made, top = picture.copy(), int(H * (0.8, 0.6, 0.4)[s])
     made[top:] = 128 if rng.random() < 0.5 else picture[top - 1][None]
     return made
@@ -166,7 +167,7 @@ def _hand(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
 
 
 def _poster(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Something flat with print on it, near enough to be half sharp."""
+    """A flat sheet with print, close enough to be half sharp."""
     wide, tall = int((0.4, 0.6, 0.95)[s] * W), int((0.6, 0.8, 0.95)[s] * H)
     x, y = int(rng.uniform(0, W - wide)), int(rng.uniform(0, H - tall))
     sheet = np.full((tall, wide, 3), 210.0)
@@ -186,7 +187,7 @@ def _poster(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
 
 
 def _panned(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Turned aside; what comes into view at the edge is a wall."""
+    """A panned camera; a wall appears at the edge."""
     dx, dy = int((0.03, 0.1, 0.35)[s] * W) * (1 if rng.random() < 0.5 else -1), int((0.01, 0.04, 0.1)[s] * H)
     return cv2.warpAffine(
         picture,
@@ -203,7 +204,7 @@ def _zoomed(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
 
 
 def _elsewhere(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
-    """Another scene: the ground, the sky, or the picture upside down."""
+    """Another scene: the picture upside down, a part of it, or plain ground."""
     match s:
         case 0:
             return picture[::-1, ::-1]

@@ -1,4 +1,4 @@
-"""Keyframes of generated streets, as the archive gives them."""
+"""Keyframes of generated streets in the archive's format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1
 
 
 def keyframes(clip: LoopClip, step_seconds: float = 2.0) -> list[Keyframe]:
-    """The clip's keyframes as the archive gives them."""
+    """Return the clip's keyframes in the archive's format."""
     configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
     frames = []
     for i, index in enumerate(clip.keyframes):

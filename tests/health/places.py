@@ -1,8 +1,8 @@
-"""A camera's view through days and nights, for tests and benches of the picture patrol: what is no fault, in all its forms.
+"""Simulates a camera's view over days and nights, in all forms that are no fault, for tests and benchmarks.
 
-A place is a picture in linear light, from real footage where it is there, else drawn. A look lights it by the hour
-(sun, clouds, street lamps, infra-red), lets people and lorries stand in it, adds weather, then does what a camera
-does: exposure up to its largest gain, noise that grows with it, gamma, marks, and the encoder.
+A place is a picture in linear light, from real footage if available, otherwise drawn. A shot applies the light of the
+hour (sun, clouds, street lamps, infra-red), people and lorries, weather, and then the camera: exposure up to its
+largest gain, noise that grows with it, gamma, on-screen text, encoder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass
 class Weather:
-    """Shares 0…1; `snow` lies on the ground."""
+    """Shares 0…1; `snow` is on the ground."""
 
     cloud: float = 0.3
     fog: float = 0.0
@@ -35,7 +35,7 @@ class Weather:
 
 @dataclass
 class Guests:
-    """What stands or moves in front: lorry is its share of the picture's width, 0 none; `cars` with headlights on at night."""
+    """Objects in view. `lorry`: share of the picture's width, 0 for none; `cars`: cars with headlights on at night."""
 
     lorry: float = 0.0
     lorry_at: float = 0.5
@@ -78,7 +78,7 @@ class Place:
 
 
 def sun(hour: float) -> float:
-    """Daylight, 0 at night … 1 at noon."""
+    """Return the daylight, 0 at night … 1 at noon."""
     return float(np.clip(np.sin((hour - 6.0) / 12 * np.pi), 0, 1) ** 0.7) if 6 < hour < 18 else 0.0
 
 
@@ -89,7 +89,7 @@ def twilight(hour: float) -> float:
 
 @dataclass
 class Shot:
-    """A look as the sensor saw it, before the encoder: BGR, whether by infra-red, and the gain used."""
+    """A picture as captured, before the encoder: BGR, whether by infra-red, and the gain."""
 
     picture: Image
     night: bool
@@ -97,6 +97,7 @@ class Shot:
 
 
 def shoot(place: Place, hour: float, weather: Weather, guests: Guests, rng: np.random.Generator) -> Shot:
+    """Render one shot of a place at a local hour."""
     w, h = SIZE
     if place.indoors:
         weather = Weather()
@@ -202,7 +203,7 @@ def _soft_field(rng: np.random.Generator, coarse: int) -> Light:
 
 
 def mark(picture: Image, place: Place, hour: float, day: int) -> None:
-    """The time and the name in the picture."""
+    """Draw the on-screen time and name."""
     if place.marks:
         text = (
             f"2026-03-{1 + day % 28:02d} {int(hour):02d}:{int(hour % 1 * 60):02d}:{(day * 7 + int(hour * 13)) % 60:02d}"
@@ -213,7 +214,7 @@ def mark(picture: Image, place: Place, hour: float, day: int) -> None:
 
 
 def coded(picture: Image, quality: int = 27) -> av.VideoFrame:
-    """Through a real encoder and decoder."""
+    """Encode and decode a picture with libx264."""
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *SIZE, "yuv420p", fractions.Fraction(1, 25)
     encoder.options = {"preset": "ultrafast", "crf": str(quality), "x264-params": "keyint=1:threads=1"}
@@ -224,7 +225,7 @@ def coded(picture: Image, quality: int = 27) -> av.VideoFrame:
 
 
 def drawn(seed: int) -> list[Light]:
-    """A street out of nothing: houses with windows, a road, trees of fractal leaves, wires."""
+    """Return a drawn street: houses with windows, a road, trees of fractal leaves, wires."""
     rng = np.random.default_rng(seed)
     w, h = SIZE
     scene = np.empty((h, w, 3), np.float32)
@@ -265,7 +266,7 @@ def drawn(seed: int) -> list[Light]:
 
 
 def filmed(file: Path, frames: int = 12) -> list[Light]:
-    """Pictures of a real clip, spread over it, in linear light."""
+    """Return pictures spread over a real clip, in linear light."""
     with av.open(str(file)) as source:
         stream = source.streams.video[0]
         count = stream.frames or 300

@@ -1,4 +1,4 @@
-"""Work orders: deadlines in working hours, steps, and the machine that verifies."""
+"""Work orders: deadlines in working hours, transitions, verification by the system."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_deadlines_count_working_hours() -> None:
     assert deadline(at("2026-11-22T03:00"), 1, SHANGHAI) == at("2026-11-23T09:00")
     assert deadline(at("2026-03-28T17:00", BERLIN), 2, BERLIN) == at(
         "2026-03-30T09:00", BERLIN
-    )  # the night of summer time
+    )  # across the change to summer time
 
 
 @given(
@@ -134,7 +134,7 @@ async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualCloc
     with pytest.raises(UsageError, match="another company"):
         await move(session, foreign.id, "merged", now, "x", into=order.id)
     foreign.village = "w"
-    with pytest.raises(UsageError, match="running order"):  # as if it were not there
+    with pytest.raises(UsageError, match="running order"):  # as if the order did not exist
         await move(session, order.id, "merged", now, "x", into=foreign.id, villages=["v"])
     for state, error in (("odd", UsageError), ("new", ConflictError), ("refused", UsageError), ("merged", UsageError)):
         with pytest.raises(error):

@@ -42,7 +42,7 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
     reports = await town(database, clock)
     start = to_microseconds(clock.now())
     async with database.session() as session:
-        # Eight hours recorded, one missing through the camera, one through us; of one camera.
+        # One camera: eight hours recorded, one missing because of the camera, one because of the station.
         for hour in range(8):
             for quarter in range(4):
                 at = start + hour * HOUR + quarter * HOUR // 4
@@ -76,7 +76,7 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
     assert report.density_per_km2 == pytest.approx(3 / report.area_km2, abs=0.01)  # type: ignore[operator]
     assert report.required_hours == 10
     assert report.completeness == 0.7999
-    assert report.online_rate == 0.8888  # of the nine hours of which it is known
+    assert report.online_rate == 0.8888  # of the nine hours that are known
     assert report.unknown_share == pytest.approx(0.1, abs=0.001)
     assert report.missing_hours == {"recorder_down": 1, "unreachable": 1, "unaccounted": 0.0}
     assert [(f["camera"], f["family"]) for f in report.open_faults] == [("wj-02", "black"), ("wangjia", "uplink")]
@@ -88,7 +88,7 @@ async def test_figures_of_a_village(database: Database, clock: ManualClock) -> N
 
 
 async def _october(database: Database) -> tuple[Reports, ZoneInfo, ManualClock]:
-    """A month in which wj-01 was recorded in full, written day by day; it is the first of November."""
+    """A month in which wj-01 was fully recorded, with its daily figures written; the clock stands at 1 November."""
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = month_bounds("2026-10", zone)
     clock = ManualClock(start)
@@ -102,7 +102,10 @@ async def _october(database: Database) -> tuple[Reports, ZoneInfo, ManualClock]:
 
 
 async def test_a_perfect_october_does_not_fade(database: Database) -> None:
-    """It read 96.8, 51.6 and 3.2 % while retention deleted what it was computed from. Digest and figures stay to the last digit."""
+    """Digest and figures of a final report stay the same after retention has deleted the footage.
+
+    Without stored reports the completeness read 96.8, 51.6 and 3.2 %, because its basis was being deleted.
+    """
     reports, zone, clock = await _october(database)
     first = await reports.village("wangjia", "2026-10")
     assert (first.completeness, first.online_rate, first.required_hours, first.final) == (1.0, 1.0, 744.0, True)
@@ -115,13 +118,13 @@ async def test_a_perfect_october_does_not_fade(database: Database) -> None:
         (await session.get_one(Camera, "wj-01")).retired = True
     clock.advance(29 * 86400)
     assert await reports.village("wangjia", "2026-10") == first
-    # Also where the report of that month is made only now: of the days that were written.
+    # Also if the report of that month is made only now, from the stored daily figures.
     late = await reports.village("xidian", "2026-10")
     assert late.final and late.digest
 
 
 async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database) -> None:
-    """In all figures of the month, whenever its report is made."""
+    """In all figures of the month, whenever the report is made."""
     reports, _, clock = await _october(database)
     async with database.session() as session:
         outage = {
@@ -149,11 +152,11 @@ async def test_reports_of_months_that_are_over_are_made_by_themselves(database: 
     async with database.reading() as session:
         stored = await session.get_one(StoredReport, ("wangjia", "2026-10"))
     assert stored.digest == digest_of(await reports.village("wangjia", "2026-10"))
-    assert not (await reports.village("wangjia", "2026-09")).final  # nothing was known yet: nothing is sealed
+    assert not (await reports.village("wangjia", "2026-09")).final  # nothing was known yet, so the report is not final
 
 
 async def test_the_month_is_the_station_s(database: Database) -> None:
-    """At two in the morning of the first it is the old month in UTC."""
+    """At two in the morning of the first of a month it is still the previous month in UTC."""
     reports, _, _ = await _october(database)
     assert (await reports.village("wangjia")).month == "2026-11"
 
@@ -204,7 +207,7 @@ async def test_government_cameras_do_not_count_as_the_village_s_cost(database: D
     report = await reports.village("xidian", "2026-11")
     assert (report.cameras, report.cameras_village, report.cameras_government) == (3, 2, 1)
     assert report.cost_per_channel == 3100
-    assert report.completeness is None  # nothing was required yet, so no rate is claimed
+    assert report.completeness is None  # nothing was required yet, so there is no rate
 
 
 async def test_the_printed_page_holds_no_picture_and_no_person(database: Database, clock: ManualClock) -> None:

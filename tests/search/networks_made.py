@@ -1,4 +1,4 @@
-"""Networks made by hand for tests: they find red in the quarters of a picture, and tell things by their mean colours."""
+"""Hand-made networks for tests: a detector of red quarters and an embedder of mean colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUARTERS = np.array([[0, 0, 16, 16], [16, 0, 32, 16], [0, 16, 16, 32], [16, 16, 
 
 
 def red_quarters() -> Model:
-    """Outputs `boxes` [4,5] with a score of (R - G) / 255 of each quarter, and `labels` [4]."""
+    """Return a detector: `boxes` [4, 5] with the score (R - G) / 255 of each quarter, and `labels` [4]."""
     picture = ops.parameter([1, 3, SIZE, SIZE], np.float32, "image")
     means = ops.avg_pool(picture, [16, 16], [0, 0], [0, 0], [16, 16], True)
     red = ops.gather(means, ops.constant(np.array([2], np.int64)), ops.constant(np.array(1, np.int64)))
@@ -33,7 +33,7 @@ def red_quarters() -> Model:
 
 
 def mean_colours() -> Model:
-    """An embedder: the mean colours of 4×4 parts, less their own mean."""
+    """Return an embedder: the mean colours of 4×4 parts, minus their overall mean."""
     picture = ops.parameter([1, 3, SIZE, SIZE], np.float32, "data")
     pooled = ops.avg_pool(picture, [8, 8], [0, 0], [0, 0], [8, 8], True)
     flat = ops.reshape(pooled, np.array([1, 48], np.int64), False)
@@ -42,7 +42,7 @@ def mean_colours() -> Model:
 
 
 def write_pack(folder: Path, model: Model, **fields: Any) -> Pack:
-    """A pack in `folder`, with its definition."""
+    """Write a pack with its definition to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     save_model(model, str(folder / "model.xml"), compress_to_fp16=False)
     files = tuple(

@@ -1,4 +1,4 @@
-"""Sightings made up for tests: any field by its name, the rest plausible."""
+"""Synthetic sightings for tests: any field by name, plausible values for the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sighting(at_ms: int = START_MS, camera: int = 1, count: int = 0, **fields: A
 
 
 def many(count: int, *, seed: int = 1, cameras: int = 12, days: float = 3.0) -> list[Sighting]:
-    """Sightings spread over some days, of few colours, so that every question finds some."""
+    """Return sightings spread over some days, with few colours, so that every query has matches."""
     rng = random.Random(seed)
     found = {}
     for n in range(count):

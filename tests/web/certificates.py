@@ -1,4 +1,4 @@
-"""Certificates made for tests, right and wrong ones."""
+"""Creates valid and invalid certificates for tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def made(
     key: Key | None = None,
     use: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> Pair:
-    """A certificate and its key, signed by `issuer` or by itself."""
+    """Return a certificate and its key, signed by `issuer` or self-signed."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -45,7 +45,7 @@ def made(
 
 
 def write(folder: Path, chain: list[Pair], key: Key, *, password: bytes | None = None) -> tuple[Path, Path]:
-    """Chain and key as PEM files; the key readable by its owner only."""
+    """Write chain and key as PEM files, the key readable by its owner only; return both paths."""
     path, key_path = folder / "server.crt", folder / "server.key"
     path.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c, _ in chain))
     key_path.unlink(missing_ok=True)

@@ -35,13 +35,13 @@ async def state_purpose(client: Client, purpose: str = "值班巡查") -> None:
 
 
 class LimitedServer(TestServer):
-    """Within the limits of the product's own server."""
+    """A test server with the connection limits of the product's server."""
 
     async def _make_runner(self, **options: Any) -> web.AppRunner:
         return connection_limits.Runner(self.app, self.app[SERVICES].settings.web)
 
 
-_town: list[bytes] = []  # the file of a database in which the inventory is applied, once a process
+_town: list[bytes] = []  # content of a database file with the inventory applied; made once per process
 
 
 async def _apply(database: Database) -> None:
@@ -60,7 +60,7 @@ async def _town_file(folder: Path) -> bytes:
 
 @pytest.fixture
 async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """A new database on what `--database` says; the town's villages and cameras are in it."""
+    """A new database of the kind that `--database` names, with the town's villages and cameras in it."""
     if chosen_address:
         async with postgres.open_database(chosen_address) as made:
             await _apply(made)
@@ -78,7 +78,7 @@ async def station_settings(database: Database, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def sightings(station_settings: Settings) -> Iterator[SightingStore]:
-    """The station's store, as the analyst would fill it."""
+    """The station's sighting store, for tests to fill as the analyst does."""
     store = days_of(station_settings)
     yield store
     store.close()
@@ -86,7 +86,7 @@ def sightings(station_settings: Settings) -> Iterator[SightingStore]:
 
 @pytest.fixture
 async def sign_in(database: Database, station_settings: Settings) -> AsyncIterator[SignIn]:
-    """`await sign_in(role)` gives a client with that role's session; None: nobody's."""
+    """`await sign_in(role)` returns a client with a session of that role; None: a client without a session."""
     clock = SystemClock()
     accounts = Accounts(database, clock)
     app = await asyncio.to_thread(server.build, station_settings, database, accounts, clock)

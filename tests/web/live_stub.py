@@ -1,4 +1,4 @@
-"""A recorder's live door for tests: fragments of every stream that it is asked for."""
+"""A stub of a recorder's live endpoint: it sends fragments for every requested stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nvr.tables import StreamStatus, Worker
 
 @asynccontextmanager
 async def live_recorder(database: Database) -> AsyncIterator[list[str]]:
-    """Serves wj-01 and wj-02; gives the streams that it was asked for so far."""
+    """Serve wj-01 and wj-02; yield the list of the streams requested so far."""
     asked: list[str] = []
 
     async def live(request: web.Request) -> web.WebSocketResponse:

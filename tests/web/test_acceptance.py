@@ -1,4 +1,4 @@
-"""A camera is accepted by two accounts: one proposes, another confirms exactly that."""
+"""Two accounts accept a camera: one proposes, another confirms exactly that proposal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BODY = {"cameras": ["wj-01"]}
 
 @pytest.fixture
 async def officers(sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Client]:
-    """Two who may accept; wj-01 works and everything was checked."""
+    """Two clients that may accept; wj-01 passes every check."""
     clients = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.APPROVER)
 
     async def works(_session: Any, cameras: list[Camera], _now: Any) -> dict[str, list[checklist.ChecklistItem]]:
@@ -167,7 +167,7 @@ async def look(client: Client, part: str = "picture") -> int:
 
 
 def new_pictures(client: Client) -> None:
-    """Every look at the newest picture gets another one, in place of the recorder's."""
+    """Return a different picture for each request of the newest one, instead of the recorder's."""
     found, count = client.server.app[SERVICES], iter(range(100))  # type: ignore[union-attr]
 
     async def latest(stream: str, *_: Any) -> list[Keyframe]:

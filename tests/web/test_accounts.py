@@ -1,4 +1,4 @@
-"""Accounts and sessions over HTTP: who manages whom, one's own password, what ends a session and what keeps it alive."""
+"""Accounts and sessions over HTTP: who manages whom, the own password, what ends a session, what keeps it alive."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def me(client: Client, **headers: str) -> tuple[int, Any]:
 
 @pytest.fixture
 def older(database: Database) -> Age:
-    """Let all sessions have been used so many minutes before."""
+    """Return a function that moves the last use of all sessions some minutes back."""
 
     async def make(minutes: int) -> None:
         async with database.session() as session:
@@ -52,7 +52,7 @@ async def test_polls_pictures_and_sockets_keep_no_session_alive(sign_in: Open, o
     client = await sign_in(Role.VIDEO_OFFICER)
     await older(20)
     assert (await me(client, **{POLL_HEADER: "1"}))[0] == 200
-    assert (await client.get("/api/openapi.json")).status == 200  # a file loads by itself
+    assert (await client.get("/api/openapi.json")).status == 200  # a file loads without a person's action
     socket = await client.ws_connect("/api/events")
     await socket.close()
     await older(11)
@@ -151,7 +151,7 @@ async def test_nobody_changes_himself(sign_in: Open) -> None:
 
 
 async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) -> None:
-    """Accounts are the whole town's: a password that he set would open more than he sees."""
+    """Accounts belong to the whole town: a password set by this administrator would open more than they may see."""
     mine = await sign_in(Role.ADMINISTRATOR, ["wangjia"])
     await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
     assert (await mine.get("/api/accounts")).status == 403
@@ -169,11 +169,10 @@ async def test_the_chief_is_let_in_while_a_stranger_guesses(sign_in: Open) -> No
         await post(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7
     ]
     assert [a[0] for a in answers] == ([403] * 5 + [429] * 2) * 2
-    assert answers[:7] == answers[7:]  # the same words whether there is such a name or not
+    assert answers[:7] == answers[7:]  # the same sentences whether the name exists or not
     assert (await post(stranger, "/api/session", name="approver-all", password=PASSWORD))[0] == 429
-    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[
-        0
-    ] == 200  # a known device, the same address
+    # A known device, at the same address.
+    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
     for _ in range(30):
         await post(stranger, "/api/session", name="nobody2", password="guess")
     assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200

@@ -1,4 +1,4 @@
-"""The alerts of docs/prometheus-alerts.yml fire when they should: `promtool test rules`, and series that exist."""
+"""The alerts of docs/prometheus-alerts.yml fire when they should (`promtool test rules`), on series that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API: who may call what, what it refuses, what it gives."""
+"""The API: who may call what, what it refuses, what it returns."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from search.store.sighting_store import Batch
 from tests.conftest import ROOT
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
+from web.api import ROUTES
 from web.framework import openapi
-from web.framework.routing import ROUTES, Route
+from web.framework.routing import Route
 from web.server import PAGES
 from web.work import picture_files
 
@@ -55,7 +56,7 @@ def path_of(route: Route) -> str:
 
 
 def test_every_route_states_a_permission_and_stands_in_the_matrix() -> None:
-    """The matrix is a file that a reviewer reads: a new route changes it or fails here."""
+    """A reviewer reads the matrix in permissions.json: a new route must be added there, or this test fails."""
     assert {f"{r.method} {r.path}": r.permission.value for r in ROUTES} == EXPECTED
 
 
@@ -75,14 +76,15 @@ async def test_each_route_as_each_role(role: Role | None, sign_in: SignIn) -> No
         elif not allowed:
             assert reply.status == 403, name
         else:
-            # Let in: it may still miss a purpose or the thing asked for.
+            # Allowed, although a purpose or the requested object may be missing.
             refused = reply.status == 403 and "may not do this" in await reply.text()
             assert not refused and reply.status < 500, name
 
 
 async def test_a_request_from_another_site_is_refused(sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
-    assert (await client.post("/api/patrol/rounds")).status == 403  # the header that a foreign form cannot set
+    # Without the header that a form on another site cannot set.
+    assert (await client.post("/api/patrol/rounds")).status == 403
     assert (await client.post("/api/patrol/rounds", headers={**HEADERS, "Origin": "http://evil.example"})).status == 403
     assert (await client.post("/api/patrol/rounds", headers=HEADERS)).status == 200
 
@@ -189,7 +191,7 @@ async def test_live_tickets_open_once_and_for_one_person(sign_in: SignIn) -> Non
     await purpose(officer)
     async with await officer.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
         ticket = (await reply.json())["ticket"]
-    assert (await other.get(f"/api/live/{ticket}")).status == 403  # and it is spent now
+    assert (await other.get(f"/api/live/{ticket}")).status == 403  # and this uses it up
     assert (await officer.get(f"/api/live/{ticket}")).status == 403
 
 
@@ -225,7 +227,7 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
 
 
 async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:
-    document = openapi.document()
+    document = openapi.document(ROUTES)
     operations = [o for p in document["paths"].values() for o in p.values()]
     assert len(operations) == len(ROUTES)
     assert all(o["summary"] and o["x-permission"] for o in operations)

@@ -1,4 +1,4 @@
-"""The bars of `minwang bench security` can be missed."""
+"""The thresholds of `minwang bench security` can be missed."""
 
 from __future__ import annotations
 

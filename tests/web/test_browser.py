@@ -1,4 +1,4 @@
-"""The console and the phone page in Chromium, over the running demo town: nothing is faked."""
+"""The console and the phone page in Chromium, with the running demo town; nothing is mocked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCREENSHOT = ROOT / "docs" / "console.png"
 
 @pytest.fixture(autouse=True)
 def _pages_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test looked at plays no video beside the next one's."""
+    """Close the pages of a test, so that they play no video during the next one."""
     yield
     if "browser" in request.fixturenames:
         for context in request.getfixturevalue("browser").contexts:
@@ -48,7 +48,7 @@ def running_demo() -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def town(running_demo: Demo) -> str:
-    """The demo's address."""
+    """The URL of the demo."""
     return running_demo.address
 
 
@@ -68,7 +68,8 @@ def sign_in(browser: Browser, town: str, name: str, width: int = 1440, height: i
     problems: list[str] = []
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.problems = problems  # type: ignore[attr-defined]
-    page.add_init_script("performance.setResourceTimingBufferSize(10000)")  # WALLS looks for playlists there
+    # WALLS reads the playlists' addresses from there.
+    page.add_init_script("performance.setResourceTimingBufferSize(10000)")
     page.goto(f"{town}/login")
     page.fill("[name=name]", name)
     page.fill("[name=password]", "minwang-demo")
@@ -84,7 +85,7 @@ def state_purpose(page: Page) -> None:
 
 
 def begin_duty(page: Page) -> None:
-    """One tap in the dialog that the first look opens."""
+    """Choose the suggested purpose in the dialog that the first view opens."""
     page.click("[data-test=purpose-0]")
     expect(page.locator("[data-test=purpose]")).to_have_count(0)
     expect(page.locator("[data-test=purpose-chip]")).to_have_text("值班巡查")
@@ -99,7 +100,7 @@ def frames_shown(page: Page, which: str) -> int:
 
 
 def grows(page: Page, which: str, seconds: float = 12) -> bool:
-    """Whether the video shows more and more pictures."""
+    """Return whether the video shows new frames."""
     deadline = time.monotonic() + seconds
     first = frames_shown(page, which)
     while time.monotonic() < deadline:
@@ -116,7 +117,7 @@ def test_tree_live_and_language(browser: Browser, town: str) -> None:
     expect(page.locator("[data-camera=xd-03]")).to_have_attribute("data-state", "offline")
     assert page.locator("[data-camera]").count() == 8
     page.click("[data-camera=wj-01]")
-    begin_duty(page)  # no live picture without a purpose, asked for once
+    begin_duty(page)  # no live picture without a purpose; the page asks for it once
     assert grows(page, "live")
     expect(page.locator("[data-test=nav-patrol]")).to_have_text("巡检")
     page.screenshot(path=os.environ.get("MINWANG_SCREENSHOT", "/dev/null"), type="png")
@@ -131,8 +132,9 @@ def test_a_page_that_nobody_touches_asks_and_stops(browser: Browser, town: str) 
     begin_duty(page)
     assert grows(page, "live")
     wait = page.evaluate("async () => (await (await fetch('/api/me')).json()).ask_after_seconds")
-    assert wait == 30 * 60 - 105  # before the session would become idle
-    later = "s => { const now = Date.now.bind(Date); Date.now = () => now() + s * 1000 }"  # as if nobody touched it meanwhile
+    assert wait == 30 * 60 - 105  # before the session becomes idle
+    # Shift the page's clock, as if nobody had touched it meanwhile.
+    later = "s => { const now = Date.now.bind(Date); Date.now = () => now() + s * 1000 }"
     page.evaluate(later, wait + 5)
     expect(page.locator("[data-test=still-watching]")).to_contain_text("仍在观看")
     page.mouse.move(300, 300)  # any input is an answer
@@ -145,7 +147,7 @@ def test_a_page_that_nobody_touches_asks_and_stops(browser: Browser, town: str) 
 
 
 def test_live_video_is_opened_once(browser: Browser, town: str) -> None:
-    """The tree is loaded anew every 5 s, which begins no picture anew and leaves no row."""
+    """Reloading the tree every 5 s restarts no video and leaves no audit row."""
     page = sign_in(browser, town, "video")
     opened: list[str] = []
     page.on("websocket", lambda w: opened.append(w.url) if "/api/live/" in w.url else None)
@@ -200,7 +202,7 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
 
 
 def test_the_patrol_page_says_what_is_wrong_with_a_register(browser: Browser, town: str) -> None:
-    """The station's own answer, with what this demo has no time for: a day without patrol, a register that was changed."""
+    """The station's answer with states that the demo has no time for: a day without patrol, a changed register."""
     page = sign_in(browser, town, "video")
     told = {"signed_by": None, "later": None, "patrolled": False, "over": False, "problem": "the register was changed"}
 
@@ -223,7 +225,7 @@ def test_the_patrol_page_says_what_is_wrong_with_a_register(browser: Browser, to
 
 
 def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_path: Path) -> None:
-    """After the order above was given to this company."""
+    """Runs after the test above has given the order to this company."""
     page = sign_in(browser, town, "tianmu", 390, 844)
     order = page.locator("[data-test=own-order]", has_text="王家祠堂")
     expect(order).to_have_attribute("data-state", "assigned")
@@ -235,14 +237,13 @@ def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_pat
     photo = tmp_path / "mended.png"
     photo.write_bytes(page.screenshot())
     order.locator("[data-test=own-file]").set_input_files(photo)
-    expect(order.locator("[data-test=own-photo]")).to_be_visible(
-        timeout=20_000
-    )  # decoded in a process that has to start
+    # A process that has to start decodes it.
+    expect(order.locator("[data-test=own-photo]")).to_be_visible(timeout=20_000)
     order.locator("[data-test=own-text]").fill("换了镜头")
     order.locator("[data-test=own-verifying]").click()
     expect(order).to_have_attribute("data-state", "verifying")
     page.goto(f"{town}/live")
-    expect(page.locator("[data-test=own-order]").first).to_be_visible()  # there is nothing else for him
+    expect(page.locator("[data-test=own-order]").first).to_be_visible()  # the contractor has no other page
     assert page.problems == []  # type: ignore[attr-defined]
     officer = sign_in(browser, town, "video")
     officer.click("[data-test=nav-orders]")
@@ -261,10 +262,10 @@ def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, t
     first = page.inner_text("[data-test=tour-at]")
     page.keyboard.press("1")
     expect(page.locator("[data-test=tour-at]")).not_to_have_text(first)
-    # Somebody sees the wanted one with his own eyes: the phones are told at once.
+    # An officer sees a wanted person on a picture: the phones are notified at once.
     told = page.locator("[data-test=tour-told]")
-    expect(page.locator("[data-test=tour-seen]")).to_be_visible()  # whom to look for comes after the pictures
-    for _ in range(8):  # a camera that is dead has no picture now
+    expect(page.locator("[data-test=tour-seen]")).to_be_visible()  # the subjects appear after the pictures
+    for _ in range(8):  # a dead camera has no picture now
         if page.locator("[data-test=tour-seen]").count() == 0:
             break
         page.keyboard.press("3")
@@ -287,7 +288,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     page.fill("[name=words]", "戴眼镜的红衣男子 qwertz")
     page.press("[name=words]", "Tab")
     expect(page.locator("[data-kind=upper][data-value=red]")).to_be_visible()
-    expect(page.locator("[data-kind=note][data-value=face]")).to_be_visible()  # understood, and not searched
+    expect(page.locator("[data-kind=note][data-value=face]")).to_be_visible()  # understood, but not searched
     expect(page.locator("[data-test=unknown]")).to_contain_text("qwertz")
     expect(page.locator("[name=upper]")).to_have_value("red")
     page.click("[data-test=search-run]")
@@ -297,7 +298,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     expect(hit).to_contain_text("红")
     page.wait_for_timeout(300)
     assert hit.locator("img").evaluate("i => i.complete && i.naturalWidth") > 10
-    page.click("[data-kind=upper] button")  # the officer takes a chip back
+    page.click("[data-kind=upper] button")  # the officer removes a chip
     expect(page.locator("[name=upper]")).to_have_value("")
     hit.locator("[data-test=hit-open]").click()
     expect(page.locator("[data-test=timeline] .recorded").first).to_be_attached()
@@ -306,7 +307,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
 
 
 def test_candidates_likeness_and_motion(browser: Browser, town: str) -> None:
-    """An officer marks candidates by key, looks for the like, compares two places, and asks the archive what moved."""
+    """Mark candidates by key, search for similar ones, compare two places, and search motion in the archive."""
     page = sign_in(browser, town, "investigator")
     page.click("[data-test=nav-search]")
     page.click("[data-test=search-run]")
@@ -367,8 +368,9 @@ def test_the_timeline_shows_gaps_with_their_cause(browser: Browser, town: str) -
     assert "摄像机不可达" in str(gap.get_attribute("title"))
 
 
-# The player asks by XMLHttpRequest; what this asks by fetch is not taken for its.
-WALLS = """async () => {
+# The player uses XMLHttpRequest; requests that this script makes with fetch are not counted as the player's.
+WALLS = (
+    """async () => {
   const walls = [];
   for (const video of document.querySelectorAll('[data-lane] video')) {
     const stream = video.closest('[data-lane]').dataset.stream;
@@ -379,13 +381,15 @@ WALLS = """async () => {
     if (address) walls.push([stream, video.currentTime, video.readyState, video.playbackRate, address]);
   }
   const texts = {};
-  for (const [, , , , address] of walls) texts[address] = (window.playlists[address] ??= await (await fetch(address)).text());
+  for (const [, , , , address] of walls) texts[address] = """
+    """(window.playlists[address] ??= await (await fetch(address)).text());
   return walls.map(([stream, time, ready, rate, address]) => [stream, time, ready, rate, texts[address]]);
 }"""
+)
 
 
 def wall_of(playlist: str, position: float) -> float:
-    """Seconds since 1970 that a position in the video shows, by the playlist alone."""
+    """Return the wall-clock time (Unix seconds) at a video position, computed from the playlist alone."""
     begin, wall = 0.0, 0.0
     for line in playlist.splitlines():
         if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
@@ -399,7 +403,7 @@ def wall_of(playlist: str, position: float) -> float:
 
 
 def walls(page: Page) -> list[float]:
-    """What each camera of the playback shows at this instant; empty while one has no picture."""
+    """Return the wall-clock time that each camera shows now; empty while one has no picture."""
     found = page.evaluate(WALLS)
     return (
         [wall_of(text, time) for _, time, ready, _, text in found]
@@ -421,7 +425,7 @@ def test_several_cameras_keep_one_clock(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01,wj-03,yj-01,xd-01", 25)
     expect(page.locator("[data-lane=playing]")).to_have_count(4, timeout=15_000)
     deadline, good, worst = time.monotonic() + 25, 0, list[float]()
-    while good < 12 and time.monotonic() < deadline:  # two and a half seconds on end
+    while good < 12 and time.monotonic() < deadline:  # for two and a half seconds without a break
         shown = walls(page)
         spread = max(shown) - min(shown) if len(shown) == 4 else 1.0
         worst.append(round(spread, 3))
@@ -442,7 +446,7 @@ def test_frame_by_frame(browser: Browser, town: str) -> None:
         page.click("[data-test=step-forward]")
         page.wait_for_timeout(250)
     (after,) = walls(page)
-    assert after - before == pytest.approx(4 / 8, abs=0.06)  # the demo's cameras take eight pictures a second
+    assert after - before == pytest.approx(4 / 8, abs=0.06)  # the demo's cameras send eight pictures a second
     page.keyboard.press("Shift+ArrowLeft")
     page.wait_for_timeout(400)
     (back,) = walls(page)
@@ -519,7 +523,7 @@ def test_the_cameras_page_shows_each_check_and_asks_again(browser: Browser, town
     page.click("[data-test=nav-cameras]")
     rows = page.locator("[data-test=candidate]")
     expect(rows).to_have_count(8)
-    # Reachable, credential, identity and streams of a good camera; the dead one's streams have failed.
+    # A good camera passes reachability, credential, identity and streams; the dead one's streams have failed.
     expect(page.locator("[data-test=candidate][data-camera=wj-01]")).to_have_attribute(
         "data-marks", re.compile(r"^oooo")
     )
@@ -585,7 +589,7 @@ def test_a_dome_is_turned(browser: Browser, town: str) -> None:
     expect(pad.locator("[data-test=preset-p1]")).to_have_text("守望")
     right = page.locator("[data-test=ptz-right]")
     right.dispatch_event("pointerdown")
-    time.sleep(1.6)  # the button is held: the move is renewed
+    time.sleep(1.6)  # the button is held: the move is repeated
     right.dispatch_event("pointerup")
     page.click("[data-test=ptz-home]")
     other = sign_in(browser, town, "investigator")
@@ -616,7 +620,7 @@ def test_a_dome_whose_button_was_held_is_stopped_when_another_camera_is_shown(br
     page.locator("[data-test=ptz-right]").dispatch_event("pointerdown")
     time.sleep(0.9)
     page.click("[data-camera=wj-01]")
-    time.sleep(1.5)  # as long as two more moves would take
+    time.sleep(1.5)  # long enough for two more moves
     assert told[-1] == "yj-01/ptz/stop" and set(told[:-1]) == {"yj-01/ptz/move"}, told
 
 
@@ -631,7 +635,7 @@ def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) 
     console.click("[data-test=nav-watch]")
     ack.click()
     expect(phone.locator("[data-test=card]")).to_have_attribute("data-state", "acked")
-    # The console hears of it over its socket, without a reload.
+    # The console learns it over its socket, without a reload.
     expect(console.locator("[data-test=alert][data-state=acked]").first).to_be_visible()
     phone.click("[data-test=caught]")
     expect(console.locator("[data-test=alert][data-state=answered]").first).to_contain_text("抓获")
@@ -654,7 +658,7 @@ def test_the_page_loads_nothing_from_outside() -> None:
     dist = ROOT / "web" / "console" / "dist"
     for path in [*dist.rglob("*.js"), *dist.rglob("*.css"), *dist.rglob("*.html")]:
         hosts = set(re.findall(r"https?://([a-z0-9.-]+\.[a-z]{2,})", path.read_text(encoding="utf-8")))
-        # Addresses in messages and name spaces, never fetched.
+        # Addresses in messages and XML namespaces, which are never fetched.
         assert hosts <= {
             "www.w3.org",
             "vuejs.org",
@@ -671,5 +675,5 @@ def test_screenshot_for_the_readme_is_there() -> None:
 
 
 def test_the_demo_did_what_it_promises_and_leaves_nothing_behind(running_demo: Demo) -> None:
-    """The whole main job, with the exit status that the demo itself gives; the last test, since it ends the demo."""
+    """The whole main task, with the demo's own exit status; the last test, because it ends the demo."""
     kept_its_promises(running_demo.stop(), running_demo.run)

@@ -1,4 +1,4 @@
-"""A move of a camera waits for a person: the button, what it says, and what it does."""
+"""A camera's move waits for a person: the button, its text, and its effect."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def moved(database: Database, camera: str, address: str, *, followed: bool
 
 
 async def state(database: Database, camera: str) -> tuple[str | None, list[str], list[str]]:
-    """Its address, its open findings, the reasons in the audit trail."""
+    """Return the camera's address, its open findings, and the reasons in the audit trail."""
     async with database.reading() as session:
         row = await session.get_one(Camera, camera)
         found = [f.kind for f in await findings.open_ones(session) if f.camera == camera]
@@ -80,7 +80,7 @@ async def test_only_who_manages_the_camera_confirms(database: Database, sign_in:
 
 @pytest.fixture
 def driver_may_start(_no_blocking_calls: object) -> None:
-    _no_blocking_calls.deactivate()  # type: ignore[attr-defined]  # Playwright's driver
+    _no_blocking_calls.deactivate()  # type: ignore[attr-defined] # deactivated because Playwright's driver blocks
 
 
 @pytest.mark.browser
@@ -118,7 +118,7 @@ async def test_the_button_tells_the_consequence_and_confirms(
             await expect(dialog).to_contain_text(says)
             if SHOTS is not None:
                 await page.screenshot(path=SHOTS / f"move-{camera}-{language}.png")
-            await dialog.locator("[data-test=move-confirm]").click()  # without a reason nothing is sent
+            await dialog.locator("[data-test=move-confirm]").click()  # nothing is sent without a reason
             await expect(dialog).to_be_visible()
             await dialog.locator("[data-test=move-reason]").fill("现场看过")
             await dialog.locator("[data-test=move-confirm]").click()

@@ -1,4 +1,4 @@
-"""What a contractor reaches: his own orders, photos, a small masked still; nothing of anybody else's."""
+"""What a contractor can reach: own orders, photos, and a small masked still; nothing of other companies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def jpeg(width: int = 640, height: int = 360) -> bytes:
 
 @pytest.fixture
 async def orders(sign_in: SignIn, database: Database, station_settings: Settings) -> dict[str, int]:
-    """One order of each of two companies, with a fault's picture."""
+    """One order for each of two companies, with a fault picture."""
     made = {}
     picture = station_settings.data.dir / "patrol/x.jpg"
     await asyncio.to_thread(lambda: (picture.parent.mkdir(parents=True, exist_ok=True), picture.write_bytes(jpeg())))

@@ -1,4 +1,4 @@
-"""The station's facts: every check under the conditions that it is there for, and the runner that no check can stop."""
+"""The station's checks, each under the conditions that it detects, and the runner, which no check can block."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
     assert "geheim" not in facts[1].value and "is no disk" in facts[1].value and "Error" not in facts[1].value
     assert all(f.remedy for f in facts if f.state is not CheckState.OK) and facts[0].seconds >= 0.3
     again = await doctor.facts()
-    assert again[0].value == "still does not answer" and len(looks) == 1  # no thread is added to one that hangs
+    # No second thread is started for a check that hangs
+    assert again[0].value == "still does not answer" and len(looks) == 1
     release.set()
     async with asyncio.timeout(5):
         while (last := (await doctor.facts())[0]).state is not CheckState.OK:
@@ -261,7 +262,7 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
 def test_a_sandbox_that_may_not_ask_the_kernel(
     said: str | None, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `minwang install` sets the service up: adjtimex is refused, timedated answers over the bus."""
+    """As in the service that `minwang install` sets up: adjtimex is refused, timedated answers over D-Bus."""
     monkeypatch.setattr(clock, "kernel_clock", lambda: None)
     if said is not None:
         (tmp_path / "timedatectl").write_text(
@@ -282,7 +283,7 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
         return (await asyncio.to_thread(network.console, site(tmp_path, web=settings)))[0]
 
     assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
-    monkeypatch.setattr(anonymous_limit, "BURST", 0.0)  # somebody at this address asks too much
+    monkeypatch.setattr(anonymous_limit, "BURST", 0.0)  # somebody at this address sends too many requests
     assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -302,7 +303,7 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
 
 
 def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR: shares with nobody
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR the port cannot be shared
         holder.bind(("", 0))  # not 3702: virtual cameras of other tests listen there
         monkeypatch.setattr(network.ws_discovery, "PORT", holder.getsockname()[1])
         (taken,) = network.discovery_port(site(tmp_path))
@@ -352,7 +353,8 @@ def _fonts(folder: Path, monkeypatch: pytest.MonkeyPatch, *dirs: Path) -> None:
     listed = "".join(f"<dir>{d}</dir>" for d in dirs)
     config = folder / "fonts.conf"
     config.write_text(
-        f'<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>{listed}<cachedir>{folder}/cache</cachedir></fontconfig>'
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">'
+        f"<fontconfig>{listed}<cachedir>{folder}/cache</cachedir></fontconfig>"
     )
     monkeypatch.setenv("FONTCONFIG_FILE", str(config))
 
@@ -369,11 +371,14 @@ def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pango ends its process then: in the controller it would have been the console."""
+    """Without any font Pango crashes its process; in the controller that would be the console."""
     _fonts(tmp_path, monkeypatch)
     (none,) = machine.printing(site(tmp_path))
     assert none.state is CheckState.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
-    body = "from core.errors import StorageError\nfrom reports import pdf\ntry:\n pdf.made('<p>a</p>')\nexcept StorageError as e:\n print(e)"
+    body = (
+        "from core.errors import StorageError\nfrom reports import pdf\n"
+        "try:\n pdf.made('<p>a</p>')\nexcept StorageError as e:\n print(e)"
+    )
     done = subprocess.run([sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "install them (apt-get install fonts-noto-cjk)" in done.stdout, done.stderr
 
@@ -493,9 +498,8 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
     assert states(await data.registry_difference(here)) == ["ok"]
     async with database.session() as session:
         await session.execute(text("UPDATE camera SET name = 'x' WHERE id = 'wj-01'"))
-    assert states(await data.registry_difference(here)) == [
-        "ok"
-    ]  # the station learned it, and the registry is the station's
+    # The station learned it itself, and the registry is the station's.
+    assert states(await data.registry_difference(here)) == ["ok"]
     changed = tmp_path / "changed.yaml"
     text_ = await asyncio.to_thread((ROOT / "inventory.yaml").read_text, "utf-8")
     await asyncio.to_thread(changed.write_text, text_.replace("王家祠堂", "王家老祠堂"), "utf-8")
@@ -576,7 +580,7 @@ def test_backups(tmp_path: Path) -> None:
     assert data.backup(here)[0].state is CheckState.UNKNOWN
 
 
-# All of them together
+# All checks
 
 
 async def test_administrators_get_the_facts_and_costly_checks_run_once(sign_in: SignIn) -> None:
@@ -604,7 +608,7 @@ def test_doctor_on_the_command_line(tmp_path: Path) -> None:
     done = run("doctor", "--json")
     said = json.loads(done.stdout)
     assert (done.returncode, said["state"], done.stderr) == (1, "failed", "")
-    assert not (tmp_path / "data").exists()  # nothing was made by looking
+    assert not (tmp_path / "data").exists()  # the check created nothing
     failed_ones = {f["check"] for f in said["facts"] if f["state"] == "failed"}
     assert {"database", "disk.space"} <= failed_ones
     table = run("doctor").stdout
@@ -613,7 +617,7 @@ def test_doctor_on_the_command_line(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to be refused")
 def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
-    """What cannot be seen is unknown, never missing; and no command ends in a traceback over it."""
+    """What cannot be read is unknown, not missing, and no command ends in a traceback because of it."""
     data_dir = tmp_path / "data"
     (data_dir / "tls").mkdir(parents=True)
     (data_dir / "minwang.db").touch()
@@ -635,7 +639,7 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
     from station.cli.main import cli
 
     invoke = CliRunner().invoke
-    before = tmp_path / "before.toml"  # what they import may lie where the other user cannot read
+    before = tmp_path / "before.toml"  # modules that they import may be where the other user cannot read
     before.write_text(f'[data]\ndir = "{tmp_path / "before"}"\n')
     for command in ("doctor", "cert"):
         invoke(cli, ["--config", str(before), command])

@@ -1,4 +1,4 @@
-"""Each fault put into a running virtual camera: seen by the patrol, opened, on the page, in an order, in the register; and over again."""
+"""Each fault in a running virtual camera: patrol opens it, the pages show it, it gets an order, and it closes again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from tests.health import faults_made, places
 from tests.health.places import Guests, Place, Weather
 from tests.web.conftest import HEADERS, SignIn
 
-# What is put into a camera → the families that may name it. Colour that is lost needs days to be missed: bench and judge know it.
+# What is put into a camera → the families that may name it. Lost colour is missing: it takes days to be noticed
+# (covered by bench and judge).
 PICTURES = {
     name: faults_made.RIGHT[name]
     for name in (
@@ -61,7 +62,7 @@ LINES = {
 }
 WANTED = PICTURES | LINES
 LOOKS = 8
-SETTLING = 5  # hours, after which the last of them is compared with
+SETTLING = 5  # hours, after which the last of the learning inspections is the reference
 
 
 def camera_of(name: str) -> str:
@@ -72,7 +73,7 @@ NAMES = {camera_of(n): n for n in WANTED}
 
 
 class Real(ManualClock):
-    """Hours go by as we say; connections take as long as they take."""
+    """The test advances the hours; connections use real time."""
 
     def __init__(self) -> None:
         super().__init__(SystemClock().now() - timedelta(hours=LOOKS + SETTLING + 6))
@@ -86,7 +87,7 @@ class Real(ManualClock):
 
 
 def _clips(name: str) -> dict[str, LoopClip]:
-    """A quiet place by day, looked at again and again, and the same with its fault."""
+    """A quiet place in daylight, in several pictures, and the same place with its fault."""
     place, rng = Place(name, places.drawn(5), np.random.default_rng(11)), np.random.default_rng(3)
     healthy = [places.shoot(place, 12.0 + i / 20, Weather(0.9), Guests(people=1), rng).picture for i in range(10)]
     made = {"healthy": encode(healthy, fps=5, gop=1, crf=24)}
@@ -114,7 +115,7 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
     await _town(database, vault, clock, port)
     pool = DecodePool(2)
-    # One camera an address block: none has to wait for another.
+    # One address block per camera, so that none waits for another.
     visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer=2.0, seconds=2.0)
     patrol = Patrol(
         database, clock, PatrolSettings(learning_looks=LOOKS), tmp_path, pool, zone, Probes(database, vault, visitor)
@@ -159,7 +160,7 @@ async def _town(database: Database, vault: Vault, clock: Clock, port: int) -> No
         f"streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/{n}', record: false}}}}}}"
         for n in WANTED
     )
-    # A village each: what many of one village show at once would be the sky's.
+    # One village per camera: what many cameras of one village show at once would count as shared weather.
     villages = "".join(f"- {{code: {camera_of(n)}, name: {n}}}\n" for n in WANTED)
     text = f"town: t\nvillages:\n{villages}credentials: [{{name: all, username: u}}]\ncameras:\n{rows}\n"
     async with database.session() as session:

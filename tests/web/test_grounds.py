@@ -1,4 +1,4 @@
-"""On what ground a picture of an alert, order or acceptance is looked at: the thing itself while it runs, then a purpose."""
+"""The reason for viewing a picture of an alert, order or acceptance: that object while it is open, then a purpose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GROUNDS = [
 
 @pytest.fixture(autouse=True)
 async def proposal(town: Town) -> None:
-    """Somebody else proposed to accept wj-01 and took its picture."""
+    """Another person has proposed the acceptance of wj-01 and taken its picture."""
     async with town.database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         camera.acceptance = {**(camera.acceptance or {}), **FACTS, "picture_by": "zhang"}

@@ -1,4 +1,4 @@
-"""Holds in the console: who may, for which case, and what becomes of them when it is closed."""
+"""Holds in the console: who may manage them, for which case, and what happens to them when it is closed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_a_case_of_another_village_holds_nothing(sign_in: SignIn, database
     assert "no such case" in await post(local, "/api/holds", body | {"case": whole["id"]}, 404)
     assert "no such camera" in await post(local, "/api/holds", body | {"camera": "xd-01"}, 404)
     made = await post(town, "/api/holds", body | {"case": whole["id"]})
-    (row,) = await listed(local)  # its camera, not its case
+    (row,) = await listed(local)  # its camera, but not its case
     assert (row["id"], row["case"], row["case_number"], row["reason"]) == (made["id"], None, "", "")
     await post(local, "/api/holds", {**body, "end": SPAN["start"]}, 400)
     officer = await sign_in(Role.VIDEO_OFFICER)

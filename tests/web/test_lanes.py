@@ -1,4 +1,4 @@
-"""Heavy questions have threads of their own: what is slow there holds up no page, picture or other kind of work."""
+"""Heavy queries have threads of their own: slow ones delay no page, picture or other kind of work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.web.conftest import HEADERS, Client, SignIn
 from web.api import search
 from web.services import SERVICES, Services
 
-# What web/api does in the threads that serve files: short reads of one small file or row.
+# What web/api runs in the default threads (asyncio.to_thread): short reads of one small file or row.
 SHORT = {
     "install_page.answer",
     "backup_log.read",
@@ -31,7 +31,7 @@ SHORT = {
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Searches that take until the test is over; the list has one entry for each that began."""
+    """Searches that block until the test is over; the list has one entry for each that started."""
     event, began = threading.Event(), []
 
     def page(*_: Any) -> tuple[list[Any], None]:
@@ -77,7 +77,7 @@ async def test_slow_searches_hold_up_nothing_else_and_no_other_searcher(sign_in:
         async with asyncio.timeout(5):
             assert (await other.get(path)).status in (200, 403, 404)
     await asyncio.sleep(0.1)
-    assert len(stuck) == 3  # the other searcher's has begun
+    assert len(stuck) == 3  # the other person's search has started
     assert services_of(other).searching.refused == 18
     for task in (*waiting, theirs):
         task.cancel()

@@ -1,4 +1,4 @@
-"""Getting a village's cameras in over the API: met, asked, adopted, accepted, turned."""
+"""Onboarding a village's cameras over the API: discovery, identification, adoption, acceptance, PTZ."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "priv
 async def crowd(
     clip: LoopClip, database: Database, station_settings: Settings, sign_in: SignIn
 ) -> AsyncIterator[Crowd]:
-    """wj-01 is a plain camera, wj-02 a dome, and 127.0.1.9 nobody knows."""
+    """wj-01 is a plain camera, wj-02 a dome, and the device at 127.0.1.9 is unknown."""
     makes = {1: PLAIN, 2: DOME, 9: PLAIN}
     made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()])
     for number in makes:

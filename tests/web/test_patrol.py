@@ -1,4 +1,4 @@
-"""What persons do with faults: verdicts, orders, planned work, the signed day; within their villages only."""
+"""What people do with faults: verdicts, orders, maintenance, the signed day; within their villages only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ YESTERDAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')) - timedelta(days=1):%Y-
 
 @pytest.fixture
 async def faults(sign_in: SignIn, database: Database) -> dict[str, int]:
-    """Two faults of a camera, one of another village, an up-link."""
+    """Two faults of one camera, one of another village, and an up-link fault."""
     made = {}
     async with database.session() as session:
         for name, camera, village, family, detail in (
@@ -111,7 +111,7 @@ async def test_orders_from_faults_to_mended(sign_in: SignIn, faults: dict[str, i
     assert [n["step"] for n in file["notes"]] == ["created", "working", "verifying"] and file["order"]["cost"] == 120
     listed = await (await officer.get("/api/orders")).json()
     assert {o["id"] for o in listed} == set(numbers)
-    # All or none: one that cannot take the step keeps the others where they are.
+    # All or none: an order that cannot take the step keeps the others in their state.
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "parts"}, 409)
     assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}
 
@@ -126,7 +126,7 @@ async def test_planned_work_begins_and_ends(sign_in: SignIn) -> None:
 
 
 def patrol_round(*, began: float = 1, finished: bool = True, scope: dict[str, Any] | None = None) -> PatrolRound:
-    """A round that began some seconds ago."""
+    """Return a round that started some seconds ago."""
     at = NOW - timedelta(seconds=began)
     return PatrolRound(
         asked_at=at,
@@ -173,23 +173,22 @@ async def test_a_day_is_signed_after_its_patrol_or_with_the_reason_why_there_was
     for row in (None, patrol_round(scope={"villages": ["wangjia"]}), patrol_round(began=86400 * 2)):
         async with database.session() as session:
             session.add_all([row] if row else [])
-        await post(officer, "/api/patrol/day/sign", {"day": TODAY}, 400)  # none of the whole town on this day
+        await post(officer, "/api/patrol/day/sign", {"day": TODAY}, 400)  # no round of the whole town on this day
     async with database.session() as session:
         session.add(going := patrol_round(finished=False))
-    await post(
-        officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"}, 409
-    )  # it goes on: no reason helps
+    # The round is still running: a reason does not help.
+    await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"}, 409)
     async with database.session() as session:
         await session.delete(await session.get_one(PatrolRound, going.id))
     await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "   x "}, 400)
-    # A patrol may still come before the day is over.
+    # A patrol may still run before the day is over.
     await post(officer, "/api/patrol/day/sign", {"day": TODAY, "no_patrol": "分析程序停机检修"}, 409)
     day = {"day": YESTERDAY}
     signed = await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "分析程序停机检修"})
     assert signed["figures"]["patrol"] == {"rounds": 0, "finished_at": None, "cameras": 0, "reason": "分析程序停机检修"}
     assert "分析程序停机检修" in await (await officer.get(f"/register/{YESTERDAY}")).text()
     await post(officer, "/api/patrol/day/supplement", day, 409)
-    # One that began before midnight and finished afterwards is told, where the register says that there was none.
+    # A round that began before midnight and finished afterwards is reported, although the register says there was none.
     async with database.session() as session:
         session.add(patrol_round(began=86400))
     assert (await (await officer.get("/api/patrol/day", params=day)).json())["later"]["patrol"]["rounds"] == 1
@@ -208,7 +207,7 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
     body = {"day": TODAY}
     await post(officer, "/api/patrol/day/supplement", body, 409)  # nothing was signed
     first = await post(officer, "/api/patrol/day/sign", body)
-    await post(officer, "/api/patrol/day/supplement", body, 409)  # nothing became known
+    await post(officer, "/api/patrol/day/supplement", body, 409)  # nothing new became known
     digests = [first["digest"]]
     for family, title in (("frozen", "画面冻结"), ("noise", "噪点")):
         async with database.session() as session:
@@ -244,7 +243,7 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
 
 
 async def test_one_person_s_rounds_hold_up_nobody(sign_in: SignIn, database: Database) -> None:
-    """However a scope is written it is the same; a person has one waiting, and the schedule's goes first."""
+    """Equal scopes count as equal however they are written; one waiting round per person; scheduled rounds go first."""
     officer, other = (
         await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]),
         await sign_in(Role.VIDEO_OFFICER, ["xidian"]),
@@ -385,9 +384,9 @@ async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: Sig
 
 
 async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, database: Database) -> None:
-    """Foreign packets, skipped units and damaged pictures: in the camera's file and summed in the metrics."""
+    """Foreign packets, skipped units and damaged pictures: in the camera's file, and as sums in the metrics."""
     officer = await sign_in(Role.VIDEO_OFFICER)
-    now = datetime.now(UTC)  # what recorders said a minute ago counts no more
+    now = datetime.now(UTC)  # reports of recorders older than a minute do not count
     async with database.session() as session:
         for stream, factor in (("wj-01/main", 1), ("xd-01/main", 10)):
             counters = {
@@ -445,7 +444,7 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
 async def test_a_monitoring_system_reads_the_metrics_by_its_token(
     sign_in: SignIn, faults: dict[str, int], tmp_path: Path
 ) -> None:
-    """Its token opens the whole station's figures, and nothing else."""
+    """Its token opens the figures of the whole station, and nothing else."""
     client = await sign_in(None)
 
     async def status(path: str, token: str) -> int:

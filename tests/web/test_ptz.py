@@ -1,4 +1,4 @@
-"""Whoever turns a dome is in the audit trail, whichever command took it first."""
+"""Whoever controls a dome is in the audit trail, whichever command took control."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def rows(database: Database) -> list[tuple[str, str]]:
 
 
 async def domes(client: Client, database: Database) -> list[str]:
-    """One dome; what it was told."""
+    """Make wj-01 a dome; return the list of the operations that it receives."""
     told: list[str] = []
 
     async def ask(_camera: Camera, operation: str, **_arguments: object) -> Node:

@@ -1,4 +1,4 @@
-"""Live video, the newest picture, tours and domes want a stated purpose; one a shift is enough, and each look leaves its row."""
+"""Live video, snapshots, reviews and PTZ need a stated purpose, once per shift; each view leaves a row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def rows(database: Database, *actions: str) -> list[tuple[str, str]]:
 
 
 def pictures(client: Client) -> None:
-    """A newest picture of every camera, in place of the recorder's."""
+    """Provide a newest picture for every camera, instead of the recorder's."""
     services = client.server.app[SERVICES]  # type: ignore[union-attr]
 
     async def latest(stream: str, *_: Any) -> list[Keyframe]:

@@ -1,4 +1,4 @@
-"""A person confirms the station's clock: over the console's API and on the command line, each with a trail."""
+"""A person confirms the station's clock, over the console's API and on the command line; each leaves an audit row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY_US = 86_400 * SECOND
 
 
 async def step(database: Database) -> None:
-    """The clock was set forward by 40 days."""
+    """Record that the clock was set forward by 40 days."""
     now = to_microseconds(SystemClock().now())
     async with database.session() as session:
         session.add(
@@ -78,7 +78,7 @@ async def test_the_command_line_confirms_it_too(tmp_path: Path, monkeypatch: pyt
 
     status, text = await asyncio.to_thread(run)
     assert status == 1 and "40 days ahead" in text and "--confirm" in text
-    assert (await asyncio.to_thread(run, "--confirm"))[0] == 2  # with what was it compared?
+    assert (await asyncio.to_thread(run, "--confirm"))[0] == 2  # --reason is missing: what was the clock compared with?
     status, text = await asyncio.to_thread(run, "--confirm", "--reason", "the radio's time", "--json")
     assert status == 0 and json.loads(text)["suspended"] is False
     assert (await asyncio.to_thread(run))[0] == 0

@@ -1,5 +1,8 @@
-"""Two villages: whatever the router has is walked as an account of one, and nothing of the other is read, guessed, changed
-or counted. A new route fails here until the walk knows what to ask it."""
+"""Every route of the router, called as an account of one of two villages: nothing of the other village is read,
+guessed, changed or counted.
+
+A new route fails here until this test knows how to call it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,8 @@ from search.store.sighting_store import Batch
 from search.tables import Judgement
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, Client, SignIn
-from web.framework.routing import ROUTES, Route
+from web.api import ROUTES
+from web.framework.routing import Route
 
 MINE, OTHERS = "wangjia", "xidian"
 CAMERA = {MINE: "wj-01", OTHERS: "xd-01"}
@@ -50,7 +54,7 @@ Ids = dict[str, Any]
 
 
 async def fill(database: Database, settings: Settings, sightings: SightingStore, village: str) -> Ids:
-    """One of everything that belongs to a village; the ids by the names that routes have for them."""
+    """Create one object of each kind that belongs to a village; return their ids by the names in the routes."""
     camera, mark = CAMERA[village], MARK[village]
     made: Ids = {
         "camera": camera,
@@ -189,7 +193,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
 
 
 def bodies(made: Ids) -> dict[str, list[Any]]:
-    """What each route is asked about the things of a village. `absent` things come in the same form."""
+    """Return the bodies to send to each route about the objects of a village; absent ids take the same form."""
     later = (NOW + timedelta(days=2)).isoformat()
     start = (NOW - timedelta(hours=1)).isoformat()
     subject = {"case": made["case"], "title": "t", "cls": "person", "upper": "red", "reason": "rr", "expires_at": later}
@@ -269,7 +273,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
 
 
 def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
-    """What lists are asked for beside nothing."""
+    """Return the queries to send to each list, besides none."""
     span = {"start": (NOW - timedelta(hours=1)).isoformat(), "end": NOW.isoformat()}
     return {
         "GET /api/patrol": [{}, {"closed": "true"}, {"camera": made["camera"]}],
@@ -286,17 +290,17 @@ def queries(made: Ids) -> dict[str, list[dict[str, str]]]:
 
 
 def absent_of(made: Ids) -> Ids:
-    """Ids of the same form of which there is nothing."""
+    """Return ids of the same form that do not exist."""
     never = {k: v + 100_000 for k, v in made.items() if isinstance(v, int)}
     kept = {k: made[k] for k in ("own_case", "own_order", "account", "day", "kind", "part", "segment")}
     return made | never | ABSENT | kept | {"device": "127.0.1.99:80"}
 
 
 def requests(route: Route, made: Ids) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(path, further arguments): everything that one route is asked. KeyError where the walk does not know it."""
+    """Yield (path, further arguments) of every request to one route. Raises KeyError for an unknown route."""
     name = f"{route.method} {route.path}"
     paths = [_filled(route.path, made | more) for more in _variants(route.path, made)]
-    of_the_town = route.permission in OF_THE_TOWN  # refused whatever it is asked
+    of_the_town = route.permission in OF_THE_TOWN  # refused whatever is sent
     wanted = [None] if route.body is None else [{}] if of_the_town else bodies(made)[name]
     for path in dict.fromkeys(paths):
         for query in queries(made).get(name, [{}]):
@@ -327,7 +331,7 @@ def _session(route: Route) -> bool:
     return (route.method, route.path) in {("DELETE", "/api/session"), ("POST", "/api/session")}
 
 
-ROLES = [r for r in Role if r is not Role.AUDITOR]  # who sees the whole town always
+ROLES = [r for r in Role if r is not Role.AUDITOR]  # an auditor always sees the whole town
 
 
 async def told(client: Client, route: Route, path: str, arguments: dict[str, Any]) -> tuple[int, str]:
@@ -336,7 +340,7 @@ async def told(client: Client, route: Route, path: str, arguments: dict[str, Any
 
 
 async def rows_of_others(database: Database, made: Ids) -> str:
-    """Everything in the database that is the other village's, as text."""
+    """Return all database rows of the other village, as text."""
     found = []
     async with database.reading() as session:
         for table in Base.metadata.sorted_tables:
@@ -364,7 +368,7 @@ async def filled(
 async def test_what_is_another_village_s_is_as_if_it_were_not_there(
     role: Role, filled: tuple[Ids, Ids], sign_in: SignIn, database: Database
 ) -> None:
-    """Foreign and absent things give the same answer, no answer has a word of the other village, nothing of it changes."""
+    """Foreign and absent objects get the same answer, no answer names the other village, and nothing of it changes."""
     _, others = filled
     client = await sign_in(role, [MINE])
     assert (await client.post("/api/session/purpose", json={"purpose": PURPOSE}, headers=HEADERS)).status == 200
@@ -391,18 +395,18 @@ def _harmless(route: Route) -> bool:
 
 
 def _unsaid(text: str, path: str, arguments: dict[str, Any]) -> str:
-    """The answer without what the question said itself."""
+    """Return the answer without the words that the request itself contained."""
     asked = set(re.findall(r"[\w.:-]+", f"{path} {json.dumps(arguments, ensure_ascii=False)}"))
     return re.sub("|".join(map(re.escape, sorted(asked, key=len, reverse=True))) or "$^", "", text)
 
 
 def _timeless(text: str) -> str:
-    """Without the time of day, the figures that go with it, and the tour that is drawn by lot."""
+    """Return the answer without times of day, figures that depend on them, and the randomly drawn review."""
     return re.sub(r'\d\d:\d\d(:[\d.]+)?|\d+\.\d+|[0-9a-f]{16,}|"stops":.*?]', "", text)
 
 
 def _plain(text: str) -> str:
-    """Without ids and times: what differs by the asked thing alone."""
+    """Return the answer without ids and numbers: they differ with the requested object."""
     return re.sub(r"no-01|xd-01|nowhere|xidian|127\.0\.1\.\d+:80|\d+", "#", text)
 
 
@@ -412,7 +416,7 @@ def _plain(text: str) -> str:
 async def test_nothing_of_another_village_is_counted(
     role: Role, sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore
 ) -> None:
-    """Lists and figures are the same with and without the other village's things."""
+    """Lists and figures are the same with and without the other village's objects."""
     mine = await fill(database, station_settings, sightings, MINE)
     client = await sign_in(role, [MINE])
     await client.post("/api/session/purpose", json={"purpose": PURPOSE}, headers=HEADERS)
@@ -448,17 +452,16 @@ async def test_a_subject_s_villages_are_those_of_who_proposes_and_who_approves(s
         return await reply.json()
 
     case = await post(local, "/api/cases", {"number": "1", "title": "t"})
-    assert case["village"] == MINE  # the only one that it can be of
-    await post(
-        town, "/api/cases", {"number": "1", "title": "t", "village": OTHERS}
-    )  # a number tells nothing of other villages
+    assert case["village"] == MINE  # the only village that it can belong to
+    # The same number in another village: it reveals nothing of that village's cases.
+    await post(town, "/api/cases", {"number": "1", "title": "t", "village": OTHERS})
     await post(town, "/api/cases", {"number": "1", "title": "t", "village": "nowhere"}, 404)
     await post(local, "/api/cases", {"number": "1", "title": "t"}, 409)
     body = {"case": case["id"], "title": "t", "cls": "person", "upper": "red", "reason": "rr", "expires_at": until}
     await post(local, "/api/watch", body, 400)  # the whole town
     await post(local, "/api/watch", body | {"villages": []}, 400)
     await post(local, "/api/watch", body | {"villages": [MINE, OTHERS]}, 404)
-    await post(local, "/api/watch", body | {"villages": [MINE], "upper": None}, 400)  # everybody
+    await post(local, "/api/watch", body | {"villages": [MINE], "upper": None}, 400)  # would match everybody
     await post(local, "/api/watch", body | {"villages": [MINE], "upper": ""}, 400)
     wide = [await post(town, "/api/watch", body | {"villages": v}) for v in (None, [MINE, OTHERS])]
     for subject in wide:
@@ -479,7 +482,7 @@ async def test_a_subject_s_villages_are_those_of_who_proposes_and_who_approves(s
 async def test_a_village_s_administrator_takes_no_camera_of_another(
     filled: tuple[Ids, Ids], sign_in: SignIn, database: Database
 ) -> None:
-    """H6: a camera that is known under any verdict, a device of another subnet, a credential that the village does not use."""
+    """Refused: devices known under any verdict or of another subnet, and a credential that the village does not use."""
     admin = await sign_in(Role.ADMINISTRATOR, [MINE])
     about: dict[str, Any] = {"endpoint": "u", "url": "http://x", "name": "", "hardware": "", "serial": "", "macs": []}
     async with database.session() as session:
@@ -536,8 +539,7 @@ async def test_a_contractor_loses_the_pictures_of_orders_closed_long_ago(
             row = await session.get_one(WorkOrder, order)
             row.state, row.closed_at = state, closed
         assert ((await client.get(paths[0])).status == 200) == found, state
-        assert ((await client.get(paths[1])).status == 404) == (not found), (
-            state
-        )  # the file is no picture: 503 where found
+        # The file is not a picture: 503 where it is found.
+        assert ((await client.get(paths[1])).status == 404) == (not found), state
         photo = await client.post(f"/api/contractor/orders/{order}/photo", data=b"x", headers=HEADERS)
         assert (photo.status == 404) == (not found)

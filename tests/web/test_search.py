@@ -1,4 +1,4 @@
-"""Search through the API: pictures that are brought, motion, verdicts, watching for the like; and what is refused."""
+"""Search over the API: uploaded pictures, motion, judgements, watching for similar objects; and what is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def put(
     count: int = 0,
     **fields: Any,
 ) -> Sighting:
-    """A sighting with its picture and vector, as the indexer leaves it."""
+    """Write a sighting with its picture and vector, as the indexer does."""
     async with database.session() as session:
         number, pack = (
             await camera_numbers.of_camera(session, camera, village),
@@ -142,7 +142,7 @@ async def test_a_picture_that_is_brought_finds_the_like_and_is_not_kept(
 
 
 def _png_bomb() -> bytes:
-    """A few kilobytes that say they are 30,000 pixels wide and high."""
+    """Return a PNG of a few kilobytes that declares 30,000 × 30,000 pixels."""
     out = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(out, "PNG")
     return out.getvalue()
@@ -228,7 +228,7 @@ async def test_watching_for_whoever_looks_like_a_sighting(
         await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
     ).status == 200
     await put(database, sightings, "xd-01", "xidian", "blue", 2)
-    assert await matcher.run_once() == 0  # a person, but not one who looks like it
+    assert await matcher.run_once() == 0  # a person, but not a similar one
     await put(database, sightings, "xd-02", "xidian", "red", 1)
     assert await matcher.run_once() == 1
     (alert,) = await (await client.get("/api/alerts")).json()
@@ -237,7 +237,7 @@ async def test_watching_for_whoever_looks_like_a_sighting(
     assert (await picture.read())[:2] == b"\xff\xd8"
     for day in await asyncio.to_thread(sightings.days):
         await asyncio.to_thread(sightings.drop, day)
-    assert (await client.get(f"/api/alerts/{alert['id']}/thumbnail")).status == 200  # the alert's own
+    assert (await client.get(f"/api/alerts/{alert['id']}/thumbnail")).status == 200  # the alert's own copy
 
 
 async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None:
@@ -253,7 +253,7 @@ async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None
             job = await (await client.get(f"/api/search/motion/{job['id']}")).json()
     assert (job["done"], job["found"], job["keyframes"]) == (1.0, [], 0)  # nothing is recorded there
     other = await officer(sign_in, ["wangjia"])
-    assert (await other.get(f"/api/search/motion/{job['id']}")).status == 404  # somebody else's
+    assert (await other.get(f"/api/search/motion/{job['id']}")).status == 404  # another person's
     for body, expected in (
         ({"camera": "xd-01", **span}, 404),
         ({"camera": "wj-01", **span, "area": [[0, 0], [1, 1], [0, 1], [1, 0]]}, 400),
@@ -289,14 +289,14 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
     sign = {"name": "investigator-wangjia-xidian", "password": PASSWORD}
     assert (await client.post("/api/session", json=sign, headers=HEADERS)).status == 200
     assert (await client.get(address)).status == 404  # another session's
-    await asyncio.sleep(0.6)  # what the account may is asked again
+    await asyncio.sleep(0.6)  # the account's permissions are checked again
     go.set()
     async with asyncio.timeout(5):
         while kept.ended is None:
             await asyncio.sleep(0.01)
     assert kept.found == [] and "ended" in kept.problem
     kept.session = (await services.accounts.resolve(token_of(client))).session
-    assert (await client.get(address)).status == 404  # the camera is not the account's any more
+    assert (await client.get(address)).status == 404  # the camera is no longer in the account's villages
 
 
 def token_of(client: Client) -> str:
@@ -373,9 +373,8 @@ async def test_words_and_vocabulary(sign_in: SignIn) -> None:
     assert found["filter"]["villages"] == ["wangjia"]
     assert (await post(client, "/api/search/words", {"phrase": "红" * 5000}))[0] == 400
     mine = await officer(sign_in, ["xidian"])
-    assert (await post(mine, "/api/search/words", {"phrase": "王家村"}))[1]["filter"][
-        "villages"
-    ] == []  # does not exist for him
+    # The village does not exist for this account.
+    assert (await post(mine, "/api/search/words", {"phrase": "王家村"}))[1]["filter"]["villages"] == []
     words = await (await client.get("/api/search/vocabulary")).json()
     assert (
         words["missing_pack"] is True

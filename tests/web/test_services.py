@@ -1,4 +1,4 @@
-"""What the controller's services keep, and what they forget."""
+"""What the controller's services cache and drop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web.services import MAX_SNAPSHOTS, Snapshots
 
 
 class Pool:
-    """Decodes as told; `asked` counts."""
+    """A decode pool that succeeds or fails as set; `asked` counts the calls."""
 
     def __init__(self) -> None:
         self.asked = 0

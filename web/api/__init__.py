@@ -1,4 +1,4 @@
-"""One module a room; importing this package registers all routes."""
+"""The HTTP API: one module per subject, each with its table of routes."""
 
 from web.api import (
     accounts,
@@ -21,25 +21,30 @@ from web.api import (
     station,
     tour,
 )
+from web.framework.routing import Route
 
-__all__ = [
-    "accounts",
-    "ca",
-    "cameras",
-    "cases",
-    "contractor",
-    "core",
-    "health",
-    "holds",
-    "metrics",
-    "motion",
-    "nvr",
-    "onboarding",
-    "orders",
-    "ptz",
-    "reports",
-    "search",
-    "similar",
-    "station",
-    "tour",
-]
+ROUTES: tuple[Route, ...] = tuple(
+    route
+    for module in (
+        accounts,
+        ca,
+        cameras,
+        cases,
+        contractor,
+        core,
+        health,
+        holds,
+        metrics,
+        motion,
+        nvr,
+        onboarding,
+        orders,
+        ptz,
+        reports,
+        search,
+        similar,
+        station,
+        tour,
+    )
+    for route in module.routes.routes
+)

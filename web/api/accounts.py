@@ -1,4 +1,8 @@
-"""Accounts: who there is, what each may do, new passwords. An administrator of some villages sees and changes theirs only."""
+"""Routes for accounts: list, add, change, set passwords.
+
+Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.OF_THE_TOWN). The scope checks
+here (`_within`, `_check_scope`) are a second safeguard.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from cameras.tables import Village
 from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200)]
 
@@ -37,7 +43,7 @@ class NewAccount(BaseModel):
 
 
 class AccountChange(BaseModel):
-    """What is null stays as it is."""
+    """Fields that are null stay unchanged."""
 
     role: Role | None = None
     villages: list[str] | None = Field(None, max_length=200)
@@ -53,13 +59,13 @@ class NewPassword(BaseModel):
     reason: Reason
 
 
-@route("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
+@routes.add("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
-    """The accounts whose villages lie within one's own."""
+    """List the accounts."""
     return [_view(u) for u in await c.services.accounts.users() if _within(c, u.villages)]
 
 
-@route("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
+@routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
 async def add_account(c: Context) -> AccountView:
     """Add an account."""
     body = c.body
@@ -71,9 +77,9 @@ async def add_account(c: Context) -> AccountView:
     return _view(await _of(c, body.name))
 
 
-@route("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
+@routes.add("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
 async def change_account(c: Context) -> AccountView:
-    """Change role, scope, company or name, disable or enable; its sessions end."""
+    """Change an account's role, scope, company or name, or disable or enable it; its sessions end."""
     body, user = c.body, await _of(c, c.path("account"))
     if body.villages is not None and body.all_villages:
         raise UsageError("villages and all_villages exclude each other")
@@ -94,9 +100,9 @@ async def change_account(c: Context) -> AccountView:
     return _view(await _of(c, user.name))
 
 
-@route("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
+@routes.add("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
 async def set_account_password(c: Context) -> AccountView:
-    """Set a new password, which has to be changed at the next sign-in; all sessions of the account end."""
+    """Set a new password, which must be changed at the next sign-in; all sessions of the account end."""
     user = await _of(c, c.path("account"))
     _not_oneself(c, user)
     await c.services.accounts.reset_password(
@@ -106,7 +112,7 @@ async def set_account_password(c: Context) -> AccountView:
 
 
 def _not_oneself(c: Context, user: User) -> None:
-    """Nobody gives himself a role, a scope or an unwatched password."""
+    """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
             "another administrator changes this account; your own password is changed under 'password'"
@@ -114,7 +120,7 @@ def _not_oneself(c: Context, user: User) -> None:
 
 
 async def _of(c: Context, name: str) -> User:
-    """The account, within one's villages. Raises NotFoundError."""
+    """Return the account, if it lies within the administrator's villages. Raises NotFoundError."""
     for user in await c.services.accounts.users():
         if user.name == name and _within(c, user.villages):
             return user
@@ -127,7 +133,7 @@ def _within(c: Context, villages: list[str] | None) -> bool:
 
 
 async def _check_scope(c: Context, villages: list[str] | None) -> None:
-    """Raises ForbiddenError beyond one's own villages, UsageError for one that there is not, or none at all."""
+    """Raise ForbiddenError for villages beyond the own scope, UsageError for an unknown village or an empty list."""
     if not _within(c, villages):
         raise ForbiddenError("an administrator of some villages gives accounts of those villages only")
     if villages is None:

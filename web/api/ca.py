@@ -1,4 +1,4 @@
-"""The install page of the station's certificate authority."""
+"""Routes of the install page for the station's certificate authority."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import asyncio
 from aiohttp import web
 
 from core.accounts.permissions import Permission
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.tls import install_page
 
+routes = RouteTable()
 
-@route("GET", install_page.PAGE, Permission.PUBLIC, kind="page")
+
+@routes.add("GET", install_page.PAGE, Permission.PUBLIC, kind="page")
 async def ca_page(c: Context) -> web.Response:
-    """How to trust the station's certificate, for phones and computers."""
+    """The page that explains to phone and computer users how to trust the station's certificate."""
     return await _answer(c)
 
 
-@route("GET", install_page.CERTIFICATE, Permission.PUBLIC, kind="file")
+@routes.add("GET", install_page.CERTIFICATE, Permission.PUBLIC, kind="file")
 async def ca_certificate(c: Context) -> web.Response:
     """The authority's certificate (DER)."""
     return await _answer(c)
 
 
-@route("GET", install_page.PROFILE, Permission.PUBLIC, kind="file")
+@routes.add("GET", install_page.PROFILE, Permission.PUBLIC, kind="file")
 async def ca_profile(c: Context) -> web.Response:
-    """The authority's certificate as a configuration profile for Apple's devices."""
+    """The authority's certificate as a configuration profile for Apple devices."""
     return await _answer(c)
 
 

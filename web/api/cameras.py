@@ -1,4 +1,4 @@
-"""The village tree and each camera's file."""
+"""Routes for the village tree and for a camera's file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from health.faults.state_machine import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class StreamView(BaseModel):
@@ -35,9 +37,9 @@ class StreamView(BaseModel):
     skipped_units: int
     damaged_pictures: int
     duplicate_packets: int
-    start_points: int  # groups of pictures that begin at no keyframe
-    held_back: int  # readings put off because the stream takes more than its share of the CPU
-    short_holes: int  # pictures missing for less than a second: they lie in no gap
+    start_points: int  # groups of pictures that do not begin with a keyframe
+    held_back: int  # readings delayed because the stream uses more than its share of the CPU
+    short_holes: int  # pictures missing for less than a second; not counted as gaps
     short_hole_seconds: float
     clock_offset: float | None
     last_picture: datetime | None
@@ -49,7 +51,7 @@ class CameraView(BaseModel):
     village: str
     state: str  # ok, attention, fault, offline
     faults: list[str]
-    ptz: bool  # it can be turned
+    ptz: bool  # the camera can pan, tilt or zoom
     streams: list[StreamView]
 
 
@@ -68,9 +70,9 @@ class VillageView(BaseModel):
     cameras: list[CameraView]
 
 
-@route("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
+@routes.add("GET", "/api/tree", Permission.CAMERA_VIEW, reply=list[VillageView])
 async def tree(c: Context) -> list[VillageView]:
-    """Villages with their cameras and what is known of them now."""
+    """Villages with their cameras and the present state of each."""
     scope, now = c.identity.villages, c.services.clock.now()
     async with c.services.database.reading() as session:
         villages = (await session.scalars(select(Village).order_by(Village.code))).all()
@@ -87,9 +89,9 @@ async def tree(c: Context) -> list[VillageView]:
     return [_village(v, views.get(v.code, [])) for v in villages if scope is None or v.code in scope]
 
 
-@route("GET", "/api/cameras/{camera}", Permission.CAMERA_VIEW, reply=CameraFile)
+@routes.add("GET", "/api/cameras/{camera}", Permission.CAMERA_VIEW, reply=CameraFile)
 async def camera_file(c: Context) -> CameraFile:
-    """One file a camera (一机一档)."""
+    """One camera's file (一机一档): address, device, profile, streams, faults."""
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, c.path("camera"))
         if camera is None or not c.identity.sees_village(camera.village):

@@ -1,4 +1,4 @@
-"""Cases, watch lists, alerts."""
+"""Routes for cases, the watch list and alerts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
 from search.store.vectors import quantised
 from web.api.search import seen as seen_sighting
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import keep, picture
+
+routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
-MATCHER_SILENT = timedelta(minutes=5)  # after which a look back that was taken up is said to wait
-LIKENESS = 0.6  # cosine from which a sighting counts as like the example
+MATCHER_SILENT = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
+LIKENESS = 0.6  # cosine from which a sighting counts as similar to the example
 
 
 class CaseBody(BaseModel):
@@ -135,17 +137,20 @@ class AnswerBody(BaseModel):
     note: str = Field("", max_length=400)
 
 
-@route("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
+@routes.add("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
 async def list_cases(c: Context) -> list[CaseView]:
-    """The newest cases."""
+    """The newest 200 cases."""
     query = select(Case).where(within(Case.village, c.identity.villages)).order_by(Case.id.desc()).limit(200)
     async with c.services.database.reading() as session:
         return [_case(r) for r in await session.scalars(query)]
 
 
-@route("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
+@routes.add("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
 async def open_case(c: Context) -> CaseView:
-    """Open a case of a village; without one it is of the account's only village, or of the whole town."""
+    """Open a case of a village.
+
+    Without a village the case belongs to the account's only village, or to the whole town.
+    """
     now, who, body = c.services.clock.now(), c.identity, c.body
     async with c.services.database.session() as session:
         await registry.check_villages(session, [body.village] if body.village is not None else [], who.villages)
@@ -154,15 +159,18 @@ async def open_case(c: Context) -> CaseView:
         )
 
 
-@route("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
+@routes.add("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
 async def close_case(c: Context) -> CaseView:
-    """Close a case whose subjects are off the watch list; holds that name it end within 14 days unless they are renewed."""
+    """Close a case whose subjects are off the watch list.
+
+    Holds that name the case end within 14 days unless they are renewed.
+    """
     now, who = c.services.clock.now(), c.identity
     async with c.services.database.session() as session:
         return _case(await case_files.close(session, now, who.name, c.number("case"), c.body.reason, who.villages))
 
 
-@route("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
+@routes.add("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
     await c.look("watch.list", "watch list")
@@ -172,9 +180,9 @@ async def list_watch(c: Context) -> list[SubjectView]:
     return [_subject(r, c, known_case=r.case in cases) for r in rows]
 
 
-@route("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
+@routes.add("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
 async def propose_watch(c: Context) -> SubjectView:
-    """Propose a subject; a second person decides."""
+    """Propose a subject for the watch list; a second person decides."""
     if c.body.expires_at.tzinfo is None:
         raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
     example = await _example(c, c.body.sighting) if c.body.sighting else None
@@ -188,7 +196,10 @@ async def propose_watch(c: Context) -> SubjectView:
 
 
 async def _example(c: Context, text: str) -> proposals.SubjectExample:
-    """How a sighting looks. Raises NotFoundError where it has no vector or lies outside the person's villages."""
+    """Return the example that a sighting gives: its vector and the model pack. Raises NotFoundError.
+
+    Not found means: no vector, or outside the person's villages.
+    """
     sighting, _ = await seen_sighting(c, text)
     found = await c.services.searching.run(c.services.days.vectors, [sighting])
     if sighting.id not in found:
@@ -198,7 +209,7 @@ async def _example(c: Context, text: str) -> proposals.SubjectExample:
     return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
-@route("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
 async def decide_watch(c: Context) -> SubjectView:
     """Approve or refuse a proposed subject."""
     async with c.services.database.session() as session:
@@ -214,18 +225,18 @@ async def decide_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
 async def end_watch(c: Context) -> SubjectView:
-    """Take a subject off the watch list before it expires: found, or not wanted any more."""
+    """Take a subject off the watch list before it expires: it was found, or is no longer wanted."""
     now, who = c.services.clock.now(), c.identity
     async with c.services.database.session() as session:
         row = await proposals.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
+@routes.add("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
 async def renew_watch(c: Context) -> SubjectView:
-    """Let a subject stay on the watch list for longer, at most 30 days from now."""
+    """Extend a subject's stay on the watch list, to at most 30 days from now."""
     now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
     if until.tzinfo is None:
         raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
@@ -234,19 +245,24 @@ async def renew_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-@route("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
+@routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
 async def look_back(c: Context) -> None:
-    """Look for a subject among what was seen in the last hours as well; what is found becomes alerts to be confirmed. The request
-    waits for the matcher (`look_back_waits`)."""
+    """Search for a subject among the sightings of the last hours as well.
+
+    The request waits for the matcher (`look_back_waits`). What it finds becomes alerts that a person must confirm.
+    """
     async with c.services.database.session() as session:
         await proposals.look_back(
             session, c.services.clock.now(), c.identity.name, c.number("subject"), c.body.hours, c.identity.villages
         )
 
 
-@route("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
+@routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
 async def seen(c: Context) -> AlertView:
-    """The wanted one is on this camera now: kept with the newest picture, and the patrol officers are told at once."""
+    """Report that a subject is on a camera now.
+
+    The newest picture is kept with the alert, and the patrol officers are notified at once.
+    """
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, c.body.camera)
@@ -266,9 +282,9 @@ async def seen(c: Context) -> AlertView:
         return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
 
 
-@route("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
+@routes.add("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
 async def list_alerts(c: Context) -> list[AlertView]:
-    """Alerts, newest first; patrol officers see those that were sent out."""
+    """Alerts, newest first; patrol officers see only those that were dispatched."""
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
         found = await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))
@@ -277,33 +293,36 @@ async def list_alerts(c: Context) -> list[AlertView]:
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
-@route("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
+@routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
 async def confirm_alert(c: Context) -> None:
-    """Send an alert out, or reject it."""
+    """Dispatch an alert to the patrol officers, or reject it."""
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages)
         await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
 
 
-@route("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
+@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
 async def acknowledge_alert(c: Context) -> None:
-    """Take an alert: on my way."""
+    """Take an alert: the officer is on the way."""
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
 
 
-@route("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
+@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
 async def answer_alert(c: Context) -> None:
-    """Report what came of it."""
+    """Report the result of an alert."""
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
 
 
-@route("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
+@routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
 async def alert_thumbnail(c: Context) -> web.Response:
-    """JPEG of what was seen, on the ground of its alert; of an answered or rejected one for a stated purpose."""
+    """JPEG of what was seen; needs a stated purpose once the alert is answered or rejected.
+
+    While the alert is open, its own number and case are the reason in the audit row.
+    """
     async with c.services.database.reading() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         case = await alerts.case_of(session, alert)
@@ -315,7 +334,10 @@ async def alert_thumbnail(c: Context) -> web.Response:
 
 
 async def _kept(c: Context, name: str, content: bytes) -> str:
-    """The name, or empty where the disk does not take it: the patrol officers are told all the same, and see that there is none."""
+    """Store a picture and return its name; empty if it cannot be written.
+
+    The patrol officers are notified without a picture as well.
+    """
     try:
         await keep(c.services.data_dir, name, content)
     except OSError as e:
@@ -325,7 +347,7 @@ async def _kept(c: Context, name: str, content: bytes) -> str:
 
 
 def _states(c: Context) -> tuple[str, ...] | None:
-    """The alerts that an account sees: patrol officers those that were sent out."""
+    """Return the states of the alerts that an account sees: patrol officers only those that were dispatched."""
     return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT
 
 
@@ -337,7 +359,10 @@ def _case(r: Case) -> CaseView:
 
 
 def _subject(r: WatchSubject, c: Context, *, known_case: bool = True) -> SubjectView:
-    """Of a subject that is looked for in other villages as well an account learns what to look for in its own, not more."""
+    """Return the subject as an account sees it.
+
+    Of a subject that is also looked for in other villages, the account sees its own villages only.
+    """
     mine, expired = c.identity.villages, r.state in ("active", "proposed") and r.expires_at <= c.services.clock.now()
     asked = r.look_back_to if r.state == "active" and not expired else None
     idle = r.looked_back_at is None or c.services.clock.now() - r.looked_back_at > MATCHER_SILENT

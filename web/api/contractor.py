@@ -1,4 +1,7 @@
-"""A contractor's own work orders: what to mend by when, photos, and a small masked still. No video, no other camera."""
+"""Routes for a contractor's own work orders: what to repair by when, photos, and a small masked still.
+
+A contractor gets no video and no other camera.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,14 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
 from health.picture.masked_stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import keep, picture, read
+
+routes = RouteTable()
 
 RECENT = timedelta(days=30)
 MAX_PHOTO = 8_000_000
-MOST_PHOTOS = 20  # of an order
+MOST_PHOTOS = 20  # per order
 
 
 class OwnOrder(BaseModel):
@@ -55,9 +60,9 @@ class PhotoReply(BaseModel):
     photo: int
 
 
-@route("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
+@routes.add("GET", "/api/contractor/orders", Permission.ORDER_OWN, reply=list[OwnOrder])
 async def own_orders(c: Context) -> list[OwnOrder]:
-    """This company's orders: those that run, and those closed within a month."""
+    """This company's orders: open ones, and those closed within 30 days."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         rows = (await session.scalars(_mine(c, now).order_by(WorkOrder.mend_by).limit(500))).all()
@@ -94,9 +99,12 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     ]
 
 
-@route("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
+@routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
 async def own_step(c: Context) -> None:
-    """Begun, waiting for parts, mended (the machine looks from then on), or refused with a reason."""
+    """Move an own order: work begun, waiting for parts, repaired, or refused with a reason.
+
+    After "verifying", the station's own inspections decide whether the fault is gone.
+    """
     async with c.services.database.session() as session:
         order = await _own(session, c)
         await orders.move(
@@ -104,9 +112,9 @@ async def own_step(c: Context) -> None:
         )
 
 
-@route("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
+@routes.add("POST", "/api/contractor/orders/{order}/photo", Permission.ORDER_OWN, reply=PhotoReply)
 async def add_photo(c: Context) -> PhotoReply:
-    """A photo of what was mended (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
+    """Add a photo of the repair (a JPEG or PNG as the body); it is re-encoded without its metadata."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         order = await _own(session, c)
@@ -124,7 +132,7 @@ async def add_photo(c: Context) -> PhotoReply:
         return PhotoReply(photo=row.id)
 
 
-@route("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
 async def own_photo(c: Context) -> web.Response:
     """A photo of an own order."""
     async with c.services.database.reading() as session:
@@ -136,9 +144,9 @@ async def own_photo(c: Context) -> web.Response:
     return await picture(c.services.data_dir, photo.path)
 
 
-@route("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
 async def still(c: Context) -> web.Response:
-    """The picture that shows the fault: 192 pixels wide, private areas covered. Who looked is kept."""
+    """The picture that shows the fault: 192 pixels wide, private areas covered. Every view leaves an audit row."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
         order = await _own(session, c)
@@ -171,7 +179,7 @@ def _company(c: Context) -> str:
 
 
 def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
-    """What the company sees at all, with pictures and photos: for a month after an order is closed, then no longer."""
+    """Select the orders that the company sees: open ones, and closed ones for 30 days."""
     recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
     return select(WorkOrder).where(
         WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent

@@ -1,4 +1,4 @@
-"""Sign-in, events, audit, the API's own description."""
+"""Routes for sign-in, events, the audit trail, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from core.errors import ForbiddenError, MinwangError
 from core.numbers import whole
 from core.tasks import first_of
 from web.framework import openapi
-from web.framework.routing import Context, route
+from web.framework.routing import ROUTES, Context, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession, close, opened, until_left
 from web.http.connection_limits import source_of
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
 from web.work.event_feed import FeedEvent
 
+routes = RouteTable()
+
 log = logging.getLogger(__name__)
 
-SEND_SECONDS = 20.0  # a page that takes nothing for so long is gone
+SEND_SECONDS = 20.0  # a page that reads nothing for this long is disconnected
 
-# Which events reach whom: by the kind, else by its first word. What is not listed needs CAMERA_VIEW.
+# The permission that an event needs: by its kind, else by the first word of its kind. Others need CAMERA_VIEW.
 _NEEDS = {
     "alert.raised": Permission.ALERT_CONFIRM,
-    "alert.rejected": Permission.ALERT_CONFIRM,  # not sent out to the patrol officers
+    "alert.rejected": Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
     "alert": Permission.ALERT_VIEW,
     "fault": Permission.PATROL_VIEW,
     "patrol": Permission.PATROL_VIEW,
@@ -44,7 +46,7 @@ _NEEDS = {
     "hold": Permission.CASE_VIEW,
     "case": Permission.CASE_VIEW,
 }
-# Told to accounts of some villages as well when they concern the whole town, without what they say.
+# Town-wide events that accounts of some villages also receive, but without their content.
 _OF_THE_TOWN = frozenset(
     {
         "events.skipped",
@@ -124,9 +126,9 @@ class AuditPage(BaseModel):
     sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
 
 
-@route("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
+@routes.add("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
 async def sign_in(c: Context) -> web.Response:
-    """Open a session."""
+    """Sign in and open a session."""
     source, device = _source(c)
     known = bool(device) and await c.services.sign_in.knows(c.body.name, device)
     with nullcontext() if known else c.services.sign_ins.attempt(source):
@@ -134,16 +136,16 @@ async def sign_in(c: Context) -> web.Response:
     return await _opened(c, opened)
 
 
-@route("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
+@routes.add("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
 async def change_password(c: Context) -> web.Response:
-    """Set one's own password; all other sessions of the account end."""
+    """Change the own password; all other sessions of the account end."""
     source, device = _source(c)
     await c.services.sign_in.change_password(c.identity, c.body.present, c.body.new, source_of(source), device)
     return await _opened(c, await c.services.sign_in.open(c.identity.name, c.body.new, source_of(source), device))
 
 
 def _source(c: Context) -> tuple[str, str]:
-    """The client's address and the token by which its device is known."""
+    """Return the client's address, and the token that identifies its device."""
     device = cookie_of(c.request, device_cookie(c.services.settings.web))
     return c.request.remote or "", device if device.isascii() else ""
 
@@ -170,9 +172,9 @@ async def _opened(c: Context, opened: OpenedSession) -> web.Response:
     return response
 
 
-@route("DELETE", "/api/session", Permission.SIGNED_IN)
+@routes.add("DELETE", "/api/session", Permission.SIGNED_IN)
 async def sign_out(c: Context) -> web.Response:
-    """End the session."""
+    """Sign out: end the session."""
     name = session_cookie(c.services.settings.web)
     await c.services.accounts.sign_out(cookie_of(c.request, name), c.identity.name)
     response = web.json_response({})
@@ -180,9 +182,9 @@ async def sign_out(c: Context) -> web.Response:
     return response
 
 
-@route("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
+@routes.add("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
 async def set_purpose(c: Context) -> Me:
-    """State the purpose or case number under which this session looks at footage."""
+    """State the purpose or case number under which this session views footage."""
     token = cookie_of(c.request, session_cookie(c.services.settings.web))
     await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
     identity = await c.services.accounts.resolve(token)
@@ -190,21 +192,21 @@ async def set_purpose(c: Context) -> Me:
     return await _me(c, identity)
 
 
-@route("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
+@routes.add("GET", "/api/me", Permission.SIGNED_IN, reply=Me)
 async def me(c: Context) -> Me:
-    """Who is signed in and what they may do."""
+    """The signed-in account and its permissions."""
     return await _me(c, c.identity)
 
 
-@route("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
+@routes.add("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
 async def describe_api(_c: Context) -> web.Response:
-    """This document."""
-    return web.json_response(openapi.document())
+    """This OpenAPI document."""
+    return web.json_response(openapi.document(_c.request.app[ROUTES]))
 
 
-@route("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
+@routes.add("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
 async def audit_trail(c: Context) -> AuditPage:
-    """The audit trail, newest first, and whether its chain holds."""
+    """The audit trail, newest first, and whether its hash chain is intact."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(c.query.limit)
     if c.query.before is not None:
         query = query.where(AuditRow.id < c.query.before)
@@ -252,9 +254,9 @@ def _entry(row: AuditRow) -> AuditEntry:
     )  # fmt: skip
 
 
-@route("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
+@routes.add("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
 async def event_socket(c: Context) -> web.WebSocketResponse:
-    """Events as they happen, resumed after the id given as `?after=` (the newest thousand at most)."""
+    """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand)."""
     with c.services.event_sockets.one(c.session_key, c.identity.user_id):
         await c.look("events.open", "events")
         return await _serve_events(c)
@@ -280,7 +282,7 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
 
 
 async def _send_events(c: Context, socket: web.WebSocketResponse, standing: SocketSession) -> None:
-    """Until the page leaves or takes nothing for SEND_SECONDS. Raises Lost."""
+    """Send events until the page leaves or reads nothing for SEND_SECONDS. Raises SessionLost."""
     async with aclosing(c.services.feed.follow(whole(c.request.query.get("after", "")))) as feed:
         async for event in feed:
             text = text_for(await standing.fresh(), event)
@@ -290,8 +292,11 @@ async def _send_events(c: Context, socket: web.WebSocketResponse, standing: Sock
 
 
 def text_for(identity: Identity, event: FeedEvent) -> str | None:
-    """An event as an account learns of it, or None. What is of no village is the whole town's: an account of some villages
-    learns of some kinds that there was one, and nothing else."""
+    """Return an event's JSON as this account may receive it; None if it may not.
+
+    An event without a village concerns the whole town. Of some kinds, an account of some villages learns only that such
+    an event happened.
+    """
     row = event.row
     needed = _NEEDS.get(row.kind) or _NEEDS.get(row.kind.partition(".")[0], Permission.CAMERA_VIEW)
     if not identity.may(needed):

@@ -1,4 +1,4 @@
-"""Patrol: rounds, faults with their pictures, verdicts of persons, planned work."""
+"""Routes for patrol: rounds, faults with their pictures, verdicts, and maintenance."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol.rounds import ask
 from health.picture import baseline
 from health.tables import Fault, Maintenance, PatrolRound
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.picture_files import picture
 
+routes = RouteTable()
+
 MOST_DAYS = 31
-RECENT_ROUNDS = 200  # among which the newest of an account's villages is looked for
+RECENT_ROUNDS = 200  # the newest round that concerns the account is searched among these
 
 
 class RoundView(BaseModel):
@@ -105,9 +107,9 @@ class MaintenanceView(BaseModel):
     by: str
 
 
-@route("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
+@routes.add("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
 async def patrol(c: Context) -> PatrolView:
-    """The newest round and the faults, open ones or closed ones, newest first."""
+    """The newest round, and open or closed faults, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
     query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
     query = query.where(Fault.state.in_(states), within(Fault.village, c.identity.villages))
@@ -118,9 +120,8 @@ async def patrol(c: Context) -> PatrolView:
     async with c.services.database.reading() as session:
         rounds = (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(RECENT_ROUNDS))).all()
         rows = (await session.execute(query.order_by(Fault.id.desc()).limit(c.query.limit))).all()
-    opens = (
-        [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
-    )  # pictures flow under no row without purpose
+    # Without a stated purpose, the row of the list does not open the pictures.
+    opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {c.query.closed} {c.query.camera} {c.query.before}"
     await c.look("fault.list", c.query.camera or "faults", key=key, opens=opens)
     newest = next((r for r in rounds if _concerns(r, c.identity)), None)
@@ -131,9 +132,9 @@ async def patrol(c: Context) -> PatrolView:
     )
 
 
-@route("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
+@routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context) -> RoundView:
-    """Ask for a patrol round now, of all cameras or of some."""
+    """Request a patrol round now, of all cameras or of some."""
     scope: dict[str, Any] = {k: v for k, v in c.body.model_dump().items() if v}
     mine = c.identity.villages
     async with c.services.database.session() as session:
@@ -142,15 +143,19 @@ async def ask_for_round(c: Context) -> RoundView:
             scope["villages"] = [v for v in c.body.villages or mine if v in mine]
             if c.body.cameras:
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
-            if not all(scope.values()):  # nothing of what was named: an empty list would mean everything
+            if not all(scope.values()):  # nothing that was named is left: an empty list would mean everything
                 raise NotFoundError("there is no such camera or village")
         row = await ask(session, c.services.clock.now(), c.identity.name, scope)
     return _round(row, c.identity)
 
 
-@route("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
+@routes.add("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
 async def verdict(c: Context) -> Count:
-    """What a person says of faults. None of it closes a fault: 'false' and 'new_view' teach what the camera looks like."""
+    """Record a person's verdict on faults.
+
+    "false" teaches the baseline that the inspections were normal. "new_view" starts the baseline anew and closes the
+    camera's faults that were found against the old view. The other verdicts close nothing.
+    """
     now, said = c.services.clock.now(), c.body.verdict
     async with c.services.database.session() as session:
         faults = await visible(session, c, c.body.faults)
@@ -167,9 +172,9 @@ async def verdict(c: Context) -> Count:
     return Count(done=len(faults))
 
 
-@route("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
+@routes.add("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
 async def list_maintenance(c: Context) -> list[MaintenanceView]:
-    """Planned work that goes on or is to come."""
+    """Maintenance that is running or planned."""
     async with c.services.database.reading() as session:
         rows = await session.scalars(
             select(Maintenance).where(Maintenance.until > c.services.clock.now()).order_by(Maintenance.until)
@@ -178,9 +183,9 @@ async def list_maintenance(c: Context) -> list[MaintenanceView]:
     return [_maintenance(m) for m in rows if c.identity.sees_village(m.village or cameras.get(m.camera or "", ""))]
 
 
-@route("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
+@routes.add("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
 async def begin_maintenance(c: Context) -> MaintenanceView:
-    """From now, for so many hours, what is seen of a camera or a village is no fault."""
+    """Start maintenance now, for some hours: findings on the camera or village are no faults meanwhile."""
     now, body = c.services.clock.now(), c.body
     if (body.camera is None) == (body.village is None):
         raise UsageError("name a camera or a village")
@@ -205,9 +210,9 @@ async def begin_maintenance(c: Context) -> MaintenanceView:
     return _maintenance(row)
 
 
-@route("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
+@routes.add("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
 async def end_maintenance(c: Context) -> Count:
-    """The work is done before its time."""
+    """End maintenance before its time."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
         row = await session.get(Maintenance, c.number("number"))
@@ -219,21 +224,23 @@ async def end_maintenance(c: Context) -> Count:
     return Count(done=1)
 
 
-@route("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
 async def fault_picture(c: Context) -> web.Response:
-    """The picture that opened the fault."""
+    """The picture that opened the fault; needs a stated purpose."""
     return await picture(c.services.data_dir, (await _one(c, "picture")).picture)
 
 
-@route("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
 async def fault_reference(c: Context) -> web.Response:
-    """A good picture of the same camera."""
+    """A good picture of the same camera for comparison; needs a stated purpose."""
     return await picture(c.services.data_dir, (await _one(c, "reference")).reference)
 
 
 async def _one(c: Context, which: str) -> Fault:
-    """The fault, after the row of looking at its picture, which belongs to the list that told of it, or is its own. Raises
-    ForbiddenError without a stated purpose."""
+    """Return the fault after recording the view of its picture. Raises PurposeNeeded, NotFoundError.
+
+    The view belongs to the row of the list that named the fault, or gets a row of its own.
+    """
     async with c.services.database.reading() as session:
         fault = (await visible(session, c, [c.number("fault")]))[0]
     await c.look(
@@ -248,7 +255,7 @@ async def _one(c: Context, which: str) -> Fault:
 
 
 async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:
-    """Faults by number. Raises NotFoundError for one that is not there or not in the account's villages."""
+    """Return faults by number. Raises NotFoundError if one does not exist or is outside the account's villages."""
     query = select(Fault).where(
         Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, "closed")), within(Fault.village, c.identity.villages)
     )
@@ -259,12 +266,12 @@ async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> 
 
 
 def _concerns(r: PatrolRound, who: Identity) -> bool:
-    """The round is of the whole town, or of villages that the account sees."""
+    """Return whether the round covers the whole town or villages that the account sees."""
     return who.villages is None or not r.scope or covers(who.villages, r.scope.get("villages"))
 
 
 def _round(r: PatrolRound, who: Identity) -> RoundView:
-    """Without its figures for an account that does not see all that the round is of."""
+    """Return the round; without its counts if it covers more than the account sees."""
     whole = covers(who.villages, r.scope.get("villages"))
     return RoundView(
         id=r.id,

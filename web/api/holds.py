@@ -1,4 +1,4 @@
-"""Holds: footage that retention does not remove, for a case or another reason (R-RET-2)."""
+"""Routes for holds: footage that retention does not delete, for a case or another reason (R-RET-2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from nvr.archive import holds
 from nvr.tables import Hold
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 MAX_DAYS = 3650
 
@@ -62,7 +64,7 @@ class HoldView(BaseModel):
     bytes: int | None = Field(description="Footage that it protects now; null: too much to be counted for a list")
 
 
-@route("GET", "/api/holds", Permission.CASE_VIEW, query=HoldQuery, reply=list[HoldView])
+@routes.add("GET", "/api/holds", Permission.CASE_VIEW, query=HoldQuery, reply=list[HoldView])
 async def list_holds(c: Context) -> list[HoldView]:
     """Holds on the account's cameras, newest first, with the footage that each protects."""
     now, q = c.services.clock.now(), c.query
@@ -73,9 +75,9 @@ async def list_holds(c: Context) -> list[HoldView]:
     return [_view(h, camera, cases, sizes, now) for h, camera in rows]
 
 
-@route("POST", "/api/holds", Permission.HOLD_MANAGE, body=HoldBody, reply=HoldView)
+@routes.add("POST", "/api/holds", Permission.HOLD_MANAGE, body=HoldBody, reply=HoldView)
 async def add_hold(c: Context) -> HoldView:
-    """Hold what a camera recorded, whatever retention says."""
+    """Hold a camera's footage: retention does not delete it."""
     now, body, scope = c.services.clock.now(), c.body, c.identity.villages
     async with c.services.database.session() as session:
         number = await case_files.hold(
@@ -93,9 +95,9 @@ async def add_hold(c: Context) -> HoldView:
         return await _one(c, session, number, now)
 
 
-@route("POST", "/api/holds/{hold}/renew", Permission.HOLD_MANAGE, body=RenewHoldBody, reply=HoldView)
+@routes.add("POST", "/api/holds/{hold}/renew", Permission.HOLD_MANAGE, body=RenewHoldBody, reply=HoldView)
 async def renew_hold(c: Context) -> HoldView:
-    """A person looked whether a hold is still needed, and lets it last from now."""
+    """Renew a hold after a review; it lasts the given number of days from now."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
         await case_files.hold_of(session, number, c.identity.villages)
@@ -103,9 +105,9 @@ async def renew_hold(c: Context) -> HoldView:
         return await _one(c, session, number, now)
 
 
-@route("POST", "/api/holds/{hold}/release", Permission.HOLD_MANAGE, body=ReleaseHoldBody, reply=HoldView)
+@routes.add("POST", "/api/holds/{hold}/release", Permission.HOLD_MANAGE, body=ReleaseHoldBody, reply=HoldView)
 async def release_hold(c: Context) -> HoldView:
-    """End a hold; retention goes on with its footage."""
+    """Release a hold; retention applies to its footage again."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
         await case_files.hold_of(session, number, c.identity.villages)

@@ -1,4 +1,7 @@
-"""What a monitoring system wants to know, in Prometheus' text format. By village, never by camera: 2,000 series a figure help nobody."""
+"""The metrics for a monitoring system, in Prometheus' text format.
+
+By village, never by camera: 2,000 series for one figure would be of no use.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,17 @@ from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.indexing.lag import lag
 from web.framework.counters import WebCounters
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.tls.certificate import read
 
-SILENT = timedelta(seconds=60)  # recorders say every 4 s what they do: an older word says nothing
+routes = RouteTable()
+
+SILENT = timedelta(seconds=60)  # recorders report every 4 s; an older report is ignored
 
 
-@route("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
+@routes.add("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
 async def metrics(c: Context) -> web.Response:
-    """Cameras, faults, orders, streams, disks and the patrol itself, for Prometheus."""
+    """Metrics of cameras, faults, orders, streams, disks and the patrol, for Prometheus."""
     async with c.services.database.reading() as session:
         settings = c.services.settings
         villages = c.identity.villages if c.who is not None else None
@@ -47,7 +52,10 @@ async def collect(
     now: datetime | None = None,
     counters: WebCounters | None = None,
 ) -> bytes:
-    """The text. `villages`: whose figures, None: the whole station's. `now`: for tests. `counters`: the web server's own."""
+    """Return the metrics as text.
+
+    `villages`: whose figures; None: the whole station's. `now`: for tests. `counters`: the web server's own counters.
+    """
     registry = CollectorRegistry()
     if counters is not None:
         registry.register(counters)
@@ -95,7 +103,7 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
 
 
 async def _figures(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
-    """Of the last day that is over, as reports tell them; a figure that nobody knows is left out."""
+    """Add the rates of the last complete day, as in the reports; unknown rates are left out."""
     day = await session.scalar(select(func.max(DailyFigures.day)))
     rows = await session.scalars(select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == "village"))
     shares = {

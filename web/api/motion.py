@@ -1,4 +1,4 @@
-"""Motion search in a drawn region, straight from the archive."""
+"""Routes for motion search: motion in a drawn region, read directly from the archive."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
 from search.query.motion_search import LONGEST_US, mask_of
 from web.api.nvr import camera_of, may_play_back
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
 from web.work.motion_jobs import MotionJob
+
+routes = RouteTable()
 
 
 class MotionBody(BaseModel):
@@ -43,9 +45,9 @@ class MotionView(BaseModel):
     problem: str
 
 
-@route("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
+@routes.add("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
 async def begin_motion_search(c: Context) -> MotionView:
-    """What moved in a region between two times; runs on and is asked for by its number."""
+    """Start a motion search in a region between two times; poll it by its number."""
     body, reason = c.body, c.purpose
     camera = await camera_of(c, body.camera)
     may_play_back(c, body.start, c.services.clock.now())
@@ -56,7 +58,7 @@ async def begin_motion_search(c: Context) -> MotionView:
     kinds = {s.kind for s in camera.streams if s.record}
     stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
     if stream.endswith("/sub") and not await c.services.reader.gops(stream, start_us, end_us, 1):
-        stream = f"{camera.id}/main"  # the sub-stream is kept for some days only
+        stream = f"{camera.id}/main"  # the sub stream is kept for a few days only
     async with c.services.database.session() as session:
         what = body.model_dump(mode="json")
         await audit_trail.record(
@@ -82,15 +84,15 @@ async def begin_motion_search(c: Context) -> MotionView:
     return _view(job)
 
 
-@route("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
+@routes.add("GET", "/api/search/motion/{number}", Permission.SEARCH, reply=MotionView)
 async def motion_search(c: Context) -> MotionView:
-    """How far a motion search of this session is and what it found so far."""
+    """Progress and results of a motion search of this session."""
     job = _mine(c)
-    await camera_of(c, job.camera)  # the search may be older than the account's scope
+    await camera_of(c, job.camera)  # the account's scope may have changed since the search began
     return _view(job)
 
 
-@route("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
+@routes.add("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
 async def end_motion_search(c: Context) -> None:
     """End a motion search."""
     await c.services.motion.end(_mine(c))

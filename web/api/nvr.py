@@ -1,4 +1,4 @@
-"""Watching: live sockets behind single-use tickets, playback over the files, snapshots."""
+"""Routes for viewing: live sockets with single-use tickets, playback of segment files, snapshots."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.framework.socket_revalidation import NOBODY, SessionLost, SocketSession, close, opened, until_left
 from web.http.file_response import BytesResponse, FileResponse
 from web.services import MediaTicket
 from web.sessions.footage_grants import footage_is_granted
+
+routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ Kind = Literal["main", "sub"]
 class TicketBody(BaseModel):
     camera: str
     kind: Kind = "sub"
-    transcode: bool = False  # to H.264, where the browser cannot play the stream
+    transcode: bool = False  # to H.264, if the browser cannot play the stream
 
 
 class TicketReply(BaseModel):
@@ -54,7 +56,7 @@ class RangeQuery(BaseModel):
 
 
 class PlaylistQuery(RangeQuery):
-    keyframes: bool = False  # for speeds above 4×
+    keyframes: bool = False  # for playback faster than 4×
 
 
 class StripQuery(RangeQuery):
@@ -72,9 +74,9 @@ class SpanView(BaseModel):
     cause: str
 
 
-@route("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
+@routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
 async def live_ticket(c: Context) -> TicketReply:
-    """Leave to open one live socket within 30 s; needs a stated purpose."""
+    """Get a ticket to open one live socket within 30 s; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.body.camera), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
     kind = c.body.kind if c.body.kind in kinds else "main"
@@ -94,7 +96,7 @@ async def live_ticket(c: Context) -> TicketReply:
     return TicketReply(ticket=c.services.tickets.issue(c.identity, stream, c.body.transcode), stream=stream)
 
 
-@route("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
+@routes.add("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
@@ -103,7 +105,8 @@ async def live_socket(c: Context) -> web.StreamResponse:
             "this ticket is used, too old, not yours or of another session or purpose; ask for another"
         )
     stream = ticket.stream
-    camera = await camera_of(c, StreamId(stream).camera)  # the ticket may be older than the account's scope
+    # The account's scope may have changed since the ticket was issued.
+    camera = await camera_of(c, StreamId(stream).camera)
     async with c.services.database.reading() as session:
         status = await session.get(StreamStatus, stream)
         worker = await session.get(Worker, status.worker) if status else None
@@ -144,7 +147,7 @@ async def _serve_live(c: Context, ticket: MediaTicket, village: str, url: str) -
 
 
 async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
-    """The recorder's messages of a stream until it ends."""
+    """Yield the recorder's messages of a stream until it ends."""
     assert c.services.http is not None
     headers = {TOKEN_HEADER: c.services.node_token}
     async with c.services.http.ws_connect(url, headers=headers, max_msg_size=32_000_000, compress=0) as source:
@@ -154,7 +157,7 @@ async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
 
 
 async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: SocketSession) -> None:
-    """Carry messages to the viewer until either side ends, or the viewer may not have them any more."""
+    """Relay messages to the viewer until either side ends, or the viewer may no longer receive them."""
     try:
         attendance, session = standing.context.services.attendance, standing.context.identity.session
         await first_of(
@@ -179,11 +182,11 @@ async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str |
                     await socket.send_bytes(message)
 
 
-@route(
+@routes.add(
     "GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView]
 )
 async def coverage(c: Context) -> list[SpanView]:
-    """What is recorded and what is missing, with the cause."""
+    """Recorded spans and gaps of a time range, gaps with their cause."""
     stream, _ = await _stream(c)
     start, end = _range(c.query)
     spans = await c.services.reader.coverage(stream, start, end)
@@ -192,7 +195,9 @@ async def coverage(c: Context) -> list[SpanView]:
     ]
 
 
-@route("GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file")
+@routes.add(
+    "GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file"
+)
 async def playlist(c: Context) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
     stream, village = await _stream(c)
@@ -211,18 +216,18 @@ async def playlist(c: Context) -> web.Response:
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
-@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_file(c: Context) -> web.StreamResponse:
-    """Bytes of a segment file (with Range), under this session's playlist of the time; needs a stated purpose."""
+    """Bytes of a segment file (with Range); needs this session's playlist of that time and a stated purpose."""
     stream, village = await _stream(c)
     segment, path = await _segment(c, stream, village)
     sending = c.services.playback_log.sending(c.identity, village, segment)
     return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"}, sending=sending)
 
 
-@route("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
 async def segment_part(c: Context) -> web.Response:
-    """A segment's keyframes alone, its init segment, or a range without sound, under this session's playlist."""
+    """A segment's keyframes, its init segment, or a range without sound; needs this session's playlist of that time."""
     stream, village = await _stream(c)
     segment, path = await _segment(c, stream, village)
     data = await c.services.footage.run(hls.part, path, segment.media_us, c.path("part"))
@@ -250,7 +255,10 @@ async def _is_granted(c: Context, camera: str, start_us: int, end_us: int) -> bo
 
 
 async def _note_footage(c: Context, action: str, stream: str, village: str) -> None:
-    """The row of a playlist or strip, under which its bytes and pictures flow to this session: whole segments, as it says."""
+    """Write the audit row of a playlist or strip and grant its footage to this session.
+
+    The range is widened to whole segments, because the row states them so.
+    """
     who, camera = c.identity, StreamId(stream).camera
     start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     for segment, _ in await c.services.reader.segments(stream, start, end):
@@ -271,7 +279,9 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
     c.services.looks.open_range(who.session, who.purpose, camera, start, end)
 
 
-@route("GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime])
+@routes.add(
+    "GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime]
+)
 async def strip(c: Context) -> list[datetime]:
     """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
     stream, village = await _stream(c)
@@ -282,9 +292,9 @@ async def strip(c: Context) -> list[datetime]:
     return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
-@route("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
+@routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
 async def camera_snapshot(c: Context) -> web.Response:
-    """JPEG of the newest keyframe, or of the one at a time; needs a stated purpose."""
+    """JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.path("camera")), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
     stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
@@ -308,7 +318,10 @@ async def camera_snapshot(c: Context) -> web.Response:
 
 
 def may_play_back(c: Context, start: datetime, now: datetime) -> None:
-    """R-VIEW-1 and R-VIEW-3: a purpose always; footage older than a day only for investigators and approvers."""
+    """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
+
+    Raises PurposeNeeded, ForbiddenError.
+    """
     _ = c.purpose
     if c.identity.role is Role.VIDEO_OFFICER and now - start > OPERATOR_LIMIT + timedelta(minutes=5):
         raise ForbiddenError("video officers see the last 24 hours; ask an investigator for older footage")
@@ -322,7 +335,7 @@ def _range(query: RangeQuery) -> tuple[int, int]:
 
 
 async def camera_of(c: Context, number: str) -> Camera:
-    """A camera within the person's villages. Raises NotFoundError."""
+    """Return a camera within the person's villages. Raises NotFoundError."""
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, number)
     if camera is None or not c.identity.sees_village(camera.village):
@@ -331,7 +344,7 @@ async def camera_of(c: Context, number: str) -> Camera:
 
 
 async def _stream(c: Context) -> tuple[str, str]:
-    """The stream that the path names, and its village."""
+    """Return the stream that the path names, and its village."""
     camera = await camera_of(c, c.path("camera"))
     kind = c.path("kind")
     if kind not in ("main", "sub"):

@@ -1,4 +1,4 @@
-"""Getting cameras in: who is out there, what each camera still lacks, acceptance, findings."""
+"""Routes for onboarding: discovered devices, each camera's checklist, acceptance, findings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from core.accounts.scope import covers, within
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.work.onboarding_jobs import OnboardingWork, State
 from web.work.picture_files import keep, picture
+
+routes = RouteTable()
 
 MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
 MAX_PHOTO = 8_000_000
@@ -155,9 +157,9 @@ class ReasonBody(BaseModel):
     reason: str = Field(min_length=2, max_length=400)
 
 
-@route("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
+@routes.add("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
 async def overview(c: Context) -> OnboardingView:
-    """Every camera's checklist, what acceptance lacks, and devices that are no camera of ours."""
+    """Every camera's checklist, what its acceptance lacks, and discovered devices that are not in the registry."""
     scope = _scope(c, c.query.village)
     async with c.services.database.reading() as session:
         cameras = await registry.cameras(session, scope)
@@ -175,9 +177,9 @@ async def overview(c: Context) -> OnboardingView:
     )
 
 
-@route("POST", "/api/onboarding/survey", Permission.CAMERA_MANAGE, reply=WorkView)
+@routes.add("POST", "/api/onboarding/survey", Permission.CAMERA_MANAGE, reply=WorkView)
 async def survey(c: Context) -> WorkView:
-    """Look who is out there; progress comes as events."""
+    """Start a survey of the network for devices; progress comes as events."""
     if c.identity.villages is not None:
         raise ForbiddenError("only an administrator of the whole town may look through all subnets")
     async with c.services.database.session() as session:
@@ -185,9 +187,9 @@ async def survey(c: Context) -> WorkView:
     return _work_view(c, _work(c).survey())
 
 
-@route("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
+@routes.add("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
 async def identify(c: Context) -> WorkView:
-    """Ask cameras who they are: the given ones, a village's, or all."""
+    """Start identifying cameras: the given ones, a village's, or all."""
     async with c.services.database.session() as session:
         cameras = await registry.cameras(session, _scope(c, c.body.village))
         chosen = [x for x in cameras if x.address and (not c.body.cameras or x.id in c.body.cameras)]
@@ -195,15 +197,17 @@ async def identify(c: Context) -> WorkView:
     return _work_view(c, _work(c).identify(chosen))
 
 
-@route("POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView)
+@routes.add(
+    "POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView
+)
 async def fill(c: Context) -> CandidateView:
-    """Note what was seen on the spot; with `picture`, the camera's newest picture is kept as its field of view."""
+    """Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view."""
     now, camera = c.services.clock.now(), await _visible(c)
     facts: dict[str, Any] = {"places": c.body.places, "masks": c.body.masks}
     acceptance.check(facts)
     look: dict[str, Any] = {}
     if c.body.picture:
-        look = {"reason": c.purpose, "by_session": c.identity.session}  # a look as any other
+        look = {"reason": c.purpose, "by_session": c.identity.session}  # audited like every view
         facts |= await _take_picture(c, camera)
         look["picture_sha256"] = facts["picture_sha256"]
     async with c.services.database.session() as session:
@@ -219,7 +223,7 @@ async def fill(c: Context) -> CandidateView:
 
 
 async def _take_picture(c: Context, camera: Camera) -> dict[str, Any]:
-    """Keep the newest picture of a camera. Raises ConflictError where there is none."""
+    """Keep the newest picture of a camera as its field of view. Raises ConflictError if there is none."""
     frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
     if not frames:
         raise ConflictError(f"nothing of {camera.id} was recorded in the last 20 s, so there is no picture to take")
@@ -229,16 +233,19 @@ async def _take_picture(c: Context, camera: Camera) -> dict[str, Any]:
 
 
 async def _keep(c: Context, camera: Camera, what: str, jpeg: bytes) -> tuple[str, str]:
-    """Its name below the data folder, and SHA-256. A file of its own each: what somebody signed is never overwritten."""
+    """Store a picture and return its name below the data folder, and its SHA-256.
+
+    Every picture has a file of its own: a picture that somebody signed for is never overwritten.
+    """
     digest = hashlib.sha256(jpeg).hexdigest()
     name = f"cameras/{camera.id}/{what}-{digest[:16]}.jpg"
     await keep(c.services.data_dir, name, jpeg)
     return name, digest
 
 
-@route("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
+@routes.add("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
 async def sign(c: Context) -> CandidateView:
-    """Keep the photograph of the sign at the camera (a JPEG or PNG as the body); it is drawn anew, without its metadata."""
+    """Store a photo of the sign at the camera (a JPEG or PNG as the body); it is re-encoded without metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
     jpeg = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
     name, digest = await _keep(c, camera, "sign", jpeg)
@@ -249,9 +256,9 @@ async def sign(c: Context) -> CandidateView:
         return await _told(session, row, now)
 
 
-@route("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
 async def acceptance_picture(c: Context) -> web.StreamResponse:
-    """The field of view or the sign, for whoever is to sign second; for everybody else for a stated purpose."""
+    """Picture of the field of view or of the sign; needs a stated purpose, except for the second signer."""
     names = {"picture": "picture", "sign": "sign_photo"}
     camera = await _visible(c)
     facts = camera.acceptance or {}
@@ -264,9 +271,12 @@ async def acceptance_picture(c: Context) -> web.StreamResponse:
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
 
-@route("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
+@routes.add("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
 async def propose(c: Context) -> ProposeReply:
-    """Sign first for many cameras at once, for another person to confirm; what lacks something is told and left."""
+    """Sign first for several cameras; another person must confirm. Cameras that lack something are skipped.
+
+    The reply names what they lack.
+    """
     now, reply = c.services.clock.now(), ProposeReply(proposed=[], lacking={})
     async with c.services.database.session() as session:
         for camera, lacks in await _chosen(session, c, now):
@@ -278,9 +288,12 @@ async def propose(c: Context) -> ProposeReply:
     return reply
 
 
-@route("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
+@routes.add("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
 async def accept(c: Context) -> AcceptReply:
-    """Confirm what another person proposed, for many cameras at once; what lacks something is told and left."""
+    """Confirm what another person proposed, for several cameras. Cameras that lack something are skipped.
+
+    The reply names what they lack.
+    """
     now, reply = c.services.clock.now(), AcceptReply(accepted=[], lacking={})
     async with c.services.database.session() as session:
         signed = await acceptance.newest(session, c.body.cameras)
@@ -294,7 +307,7 @@ async def accept(c: Context) -> AcceptReply:
 
 
 async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tuple[Camera, list[str]]]:
-    """The cameras that were named and that the account sees, each with what its acceptance lacks."""
+    """Return the named cameras that the account sees, each with what its acceptance lacks."""
     cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
     chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
     lists = await checklist.of(session, chosen, now)
@@ -305,9 +318,9 @@ async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tupl
     return found
 
 
-@route("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
+@routes.add("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
 async def adopt(c: Context) -> Created:
-    """Take a device that was met as a camera of a village."""
+    """Add a discovered device to the registry as a camera of a village."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
         if not c.identity.sees_village(c.body.village):
@@ -326,9 +339,9 @@ async def adopt(c: Context) -> Created:
     return Created(id=number)
 
 
-@route("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
+@routes.add("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
 async def replace(c: Context) -> Created:
-    """Say that another device hangs there now (after a repair): it is asked anew who it is."""
+    """Record that another device is installed there now (after a repair); it will be identified anew."""
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
@@ -341,9 +354,9 @@ async def replace(c: Context) -> Created:
     return Created(id=camera.id)
 
 
-@route("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
+@routes.add("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
 async def move(c: Context) -> Created:
-    """Confirm that a camera hangs at another address now: where it was met, or where it was followed to by itself."""
+    """Confirm a camera's new address, at which it was discovered or to which the station followed it."""
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
@@ -353,24 +366,24 @@ async def move(c: Context) -> Created:
     return Created(id=camera.id)
 
 
-@route("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
+@routes.add("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
 async def camera_history(c: Context) -> list[ChangeView]:
-    """What changed in a camera's file, when, by whom; the newest first."""
+    """Changes of a camera's file with time and actor, newest first."""
     camera = await _visible(c)
     async with c.services.database.reading() as session:
         rows = await history.of(session, camera.id, c.query.limit, c.query.before)
     return [ChangeView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@route("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
+@routes.add("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
 async def open_findings(c: Context) -> list[FindingView]:
-    """Open doors, refused credentials, clones, strangers, wrong clocks; the newest first, page by page."""
+    """Open findings, newest first: exposed services, refused credentials, clones, unknown devices, wrong clocks."""
     async with c.services.database.reading() as session:
         rows = await findings.open_ones(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 
-@route("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
+@routes.add("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
 async def accept_finding(c: Context) -> dict[str, Any]:
     """Close a finding with a reason: it is known and accepted."""
     async with c.services.database.session() as session:
@@ -386,20 +399,23 @@ def _work(c: Context) -> OnboardingWork:
 
 
 def _work_view(c: Context, state: State) -> WorkView:
-    """Of work that goes beyond the account's villages it learns only that something runs."""
+    """Return the state of the work. If it covers more than the account's villages, only that it runs."""
     if not state.kind or covers(c.identity.villages, state.villages):
         return WorkView.model_validate(state, from_attributes=True)
     return WorkView(kind=state.kind, done=0, total=0, failed=0, running=state.running)
 
 
 def _device(d: DeviceSeen, own: Collection[str]) -> DeviceView:
-    """`own`: the cameras that the account sees; whose double a device is stays hidden where it is none of them."""
+    """Return the device without its camera if the account does not see that camera.
+
+    `own`: ids of the cameras that the account sees.
+    """
     view = DeviceView.model_validate(d, from_attributes=True)
     return view if view.camera in own else view.model_copy(update={"camera": None})
 
 
 def _scope(c: Context, village: str | None) -> list[str] | None:
-    """The account's villages, or the one that is asked for if it is among them."""
+    """Return the account's villages, or the requested one if it is among them. Raises NotFoundError."""
     if village is None:
         return list(c.identity.villages) if c.identity.villages is not None else None
     if not c.identity.sees_village(village):

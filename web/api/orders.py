@@ -1,4 +1,4 @@
-"""Work orders and the day's register."""
+"""Routes for work orders and the day's patrol register."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
 from web.api.health import visible
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
 from web.work.picture_files import picture
+
+routes = RouteTable()
 
 
 class OrderView(BaseModel):
@@ -105,10 +107,10 @@ class DayView(BaseModel):
     digest: str | None
     remark: str = ""
     patrolled: bool = False  # a round of the whole town that began on this day was finished
-    over: bool = False  # the day is: only then a reason takes the patrol's place
+    over: bool = False  # the day is over: only then a reason may replace the patrol
     supplements: list[SupplementView] = []
     problem: str = Field("", description="What is not as it was signed any more, as a sentence")
-    later: dict[str, Any] | None = None  # what a supplement would say now; null: nothing
+    later: dict[str, Any] | None = None  # the figures of a supplement signed now; null: nothing to add
 
 
 class SignBody(BaseModel):
@@ -117,9 +119,9 @@ class SignBody(BaseModel):
     no_patrol: str = Field("", max_length=400, description="Why there was no patrol on a day that is over")
 
 
-@route("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
+@routes.add("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
 async def list_orders(c: Context) -> list[OrderView]:
-    """Work orders, the newest first; those that run, unless a state is named."""
+    """Work orders, newest first; the open ones unless a state is named."""
     states = [c.query.state] if c.query.state else list(orders.RUNNING)
     query = select(WorkOrder).where(WorkOrder.state.in_(states))
     if c.query.vendor is not None:
@@ -132,9 +134,9 @@ async def list_orders(c: Context) -> list[OrderView]:
         return [_order(o, c.services.clock.now()) for o in rows]
 
 
-@route("GET", "/api/orders/{order}", Permission.PATROL_VIEW, reply=OrderFile)
+@routes.add("GET", "/api/orders/{order}", Permission.PATROL_VIEW, reply=OrderFile)
 async def order_file(c: Context) -> OrderFile:
-    """One order and what happened to it."""
+    """One work order with its notes and photos."""
     async with c.services.database.reading() as session:
         (order,) = await _visible(session, c, [c.number("order")])
         notes = await session.scalars(
@@ -149,9 +151,12 @@ async def order_file(c: Context) -> OrderFile:
     )
 
 
-@route("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
 async def order_photo(c: Context) -> web.Response:
-    """A photo that the contractor took of what was mended, on the ground of its order; of a closed one for a stated purpose."""
+    """A photo that the contractor took of the repair; needs a stated purpose once the order is closed.
+
+    While the order is open, the order itself is the reason in the audit row.
+    """
     async with c.services.database.reading() as session:
         (order,) = await _visible(session, c, [c.number("order")])
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
@@ -162,9 +167,9 @@ async def order_photo(c: Context) -> web.Response:
     return await picture(c.services.data_dir, photo.path)
 
 
-@route("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
+@routes.add("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
 async def create_orders(c: Context) -> list[OrderView]:
-    """Orders for faults: one a camera, one for an up-link with all its cameras."""
+    """Create orders for faults: one per camera, and one for an up-link with all its cameras."""
     now, zone = c.services.clock.now(), c.services.zone
     wish = orders.OrderRequest(c.body.vendor, c.body.assignee, c.body.text)
     async with c.services.database.session() as session:
@@ -173,9 +178,9 @@ async def create_orders(c: Context) -> list[OrderView]:
         return [_order(o, now) for o in made]
 
 
-@route("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
+@routes.add("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
 async def move_orders(c: Context) -> list[OrderView]:
-    """A step of one or many orders: all of them or none."""
+    """Move one or several orders to another state; all of them or none."""
     now, body = c.services.clock.now(), c.body
     async with c.services.database.session() as session:
         wanted = await _visible(session, c, body.orders)
@@ -198,18 +203,21 @@ async def move_orders(c: Context) -> list[OrderView]:
         return [_order(o, now) for o in moved]
 
 
-@route("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
+@routes.add("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
 async def day_register(c: Context) -> DayView:
-    """The day's patrol as it was signed, or as it would be signed now."""
+    """The day's patrol register as it was signed, or as it would be signed now."""
     view = await _day(c, c.query.day)
     await c.look("register.view", view.day)
     return view
 
 
-@route("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
+@routes.add("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
 async def sign_day(c: Context) -> DayView:
-    """Sign the day's register, also for a day without faults, when its patrol has finished or with the reason why there was
-    none. What was signed is not changed any more."""
+    """Sign the day's register.
+
+    Also for a day without faults. The day's patrol must have finished, or the reason why there was none must be given.
+    A signed register does not change any more.
+    """
     now, start = _signing(c)
     view = await _day(c, c.body.day)
     if view.signed_by is not None:
@@ -223,9 +231,12 @@ async def sign_day(c: Context) -> DayView:
     return await _day(c, c.body.day)
 
 
-@route("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
+@routes.add("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
 async def supplement_day(c: Context) -> DayView:
-    """Sign what became known of a day after its register was signed. It refers to what was signed before."""
+    """Sign a supplement to a day's register, with what became known after it was signed.
+
+    It refers to the register that was signed before.
+    """
     now, start = _signing(c)
     async with c.services.database.session() as session:
         told = await figures.day(session, c.identity.villages, start, now)
@@ -234,21 +245,21 @@ async def supplement_day(c: Context) -> DayView:
 
 
 def _signing(c: Context) -> tuple[datetime, datetime]:
-    """(now, start of the day). Raises UsageError for somebody who does not see the whole town."""
+    """Return the present time and the start of the day. Raises UsageError if the account sees only some villages."""
     if c.identity.villages is not None:
         raise UsageError("the register is signed by somebody who sees the whole town")
     return c.services.clock.now(), _start(c, c.body.day)
 
 
-@route("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
+@routes.add("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
 async def register_page(c: Context) -> web.Response:
     """The register as a page to print (A4)."""
     return web.Response(text=await _register(c), content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-@route("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
+@routes.add("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
 async def register_pdf(c: Context) -> web.Response:
-    """The register as PDF, made of the same page."""
+    """The register as PDF, rendered from the same page."""
     content = await c.services.printer.pdf_of(await _register(c), c.identity.user_id)
     name = f"register-{c.path('day')}.pdf"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}"'}
@@ -266,7 +277,7 @@ async def _register(c: Context) -> str:
 
 
 def _start(c: Context, text: str | None) -> datetime:
-    """Local midnight of a day, of the running one without a text. Raises UsageError."""
+    """Return local midnight of a day; of the present day if `text` is empty. Raises UsageError."""
     zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
@@ -286,7 +297,7 @@ async def _day(c: Context, text: str | None) -> DayView:
     now, start = c.services.clock.now(), _start(c, text)
     day, end = f"{start:%Y-%m-%d}", bounds(start.date(), c.services.zone)[1]
     async with c.services.database.reading() as session:
-        # Who sees some villages gets their figures; what was signed is the whole town's.
+        # An account of some villages gets their figures; the signed register covers the whole town.
         signed = await session.get(DailyRegister, day) if c.identity.villages is None else None
         told = await figures.day(session, c.identity.villages, start, now)
         rounds = await register.rounds_of(session, start, end)

@@ -1,4 +1,4 @@
-"""Turning domes."""
+"""Routes for PTZ control of dome cameras."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class PresetView(BaseModel):
@@ -39,9 +41,9 @@ class KeepBody(BaseModel):
     name: str = Field(min_length=1, max_length=40)
 
 
-@route("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
+@routes.add("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
 async def ptz(c: Context) -> PtzView:
-    """Who turns a camera, and its presets."""
+    """Who controls a camera's PTZ, and its presets."""
     camera, control = await _dome(c)
     presets = await control.presets(camera)
     holder = control.holder(camera.id)
@@ -52,36 +54,39 @@ async def ptz(c: Context) -> PtzView:
     )
 
 
-@route("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
+@routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
 async def move(c: Context) -> dict[str, Any]:
-    """Turn with a speed; repeat it each second while the button is held."""
+    """Move with a speed; repeat each second while the button is held."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
     await control.move(camera, c.identity.name, c.body.pan, c.body.tilt, c.body.zoom)
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
+@routes.add("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
 async def stop(c: Context) -> dict[str, Any]:
-    """Stop turning."""
+    """Stop the movement."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
     await control.stop(camera, c.identity.name)
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
+@routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
 async def goto(c: Context) -> dict[str, Any]:
-    """Go to a preset."""
+    """Move to a preset."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
     await control.goto(camera, c.identity.name, c.body.token)
     return {}
 
 
-@route("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
+@routes.add("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
 async def keep(c: Context) -> PresetView:
-    """Remember where it looks now; a preset named 'guard' (守望) is where it returns to by itself."""
+    """Save the present position as a preset.
+
+    The camera returns to a preset named 'guard' (守望) by itself.
+    """
     camera, control = await _dome(c)
     await _note(c, camera, control)
     token = await control.keep(camera, c.identity.name, c.body.name)
@@ -92,9 +97,9 @@ async def keep(c: Context) -> PresetView:
     return PresetView(token=token, name=c.body.name)
 
 
-@route("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
+@routes.add("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
 async def home(c: Context) -> dict[str, Any]:
-    """Back to the guard position."""
+    """Move back to the guard position."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
     await control.home(camera, c.identity.name)
@@ -114,8 +119,10 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
 
 
 async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
-    """Take the camera; taking it is written down before it turns, not every push of the button. Raises PurposeNeeded,
-    ConflictError."""
+    """Take control of the camera. Raises PurposeNeeded, ConflictError.
+
+    Taking control leaves one audit row before the camera moves; single movements leave none.
+    """
     who, purpose = c.identity, c.purpose
     if not control.take(camera, who.name):
         async with c.services.database.session() as session:

@@ -1,4 +1,4 @@
-"""Reports for those who paid: figures, and the same as a printed page."""
+"""Routes for the reports for funders: figures as JSON, and a printed page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from core.errors import ForbiddenError, NotFoundError
 from health.kpi import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class ReportQuery(BaseModel):
@@ -43,7 +45,7 @@ class DayFigures(BaseModel):
     figures: dict[str, Any]
 
 
-@route("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
+@routes.add("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
@@ -53,15 +55,15 @@ async def list_reports(c: Context) -> list[VillageName]:
         return [VillageName(code=v.code, name=v.name) for v in rows]
 
 
-@route("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
+@routes.add("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
 async def village_report(c: Context) -> VillageReport:
     """One village's figures of a month."""
     return await _report(c)
 
 
-@route("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
+@routes.add("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
 async def day_figures(c: Context) -> list[DayFigures]:
-    """Figures of days that are over: of the town, of villages, vendors or sponsors; newest first."""
+    """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
     if c.identity.villages is not None and c.query.kind != "village":
         raise ForbiddenError("an account of some villages reads its villages' figures")
     query = select(DailyFigures).where(DailyFigures.kind == c.query.kind)
@@ -76,9 +78,9 @@ async def day_figures(c: Context) -> list[DayFigures]:
         return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
 
 
-@route("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
+@routes.add("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
 async def camera_figures(c: Context) -> DayFigures:
-    """One camera's figures of the last thirty days, its faults by cause among them."""
+    """One camera's figures of the last thirty days, with its faults by cause."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, c.path("camera"))
@@ -88,9 +90,9 @@ async def camera_figures(c: Context) -> DayFigures:
     return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 
-@route("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
+@routes.add("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
 async def village_report_page(c: Context) -> web.Response:
-    """The same as a page to print (A4)."""
+    """One village's report as a page to print (A4)."""
     html = await c.services.pages.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 

@@ -1,4 +1,4 @@
-"""Search over sightings: words, filters, pages, counts, and what an officer thinks of what was found."""
+"""Routes for searching sightings: phrases, filters, pages, counts, and an officer's judgements of results."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ from search.store.camera_numbers import CameraPlace
 from search.store.rows import UNIT, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
 from web.work import picture_files
 
-BEST_OF = 5_000  # newest sightings among which the best are told
+routes = RouteTable()
+
+BEST_OF = 5_000  # the best are chosen among this many newest sightings
 COUNTED = 200_000
 
 
@@ -127,13 +129,13 @@ class VocabularyReply(BaseModel):
     skipped_seconds: int = Field(description="Passed over unseen, for lack of time")
 
 
-@route("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
+@routes.add("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
 async def search_sightings(c: Context) -> SightingPage:
-    """Sightings that fit, newest or best first; needs a stated purpose."""
+    """Sightings that match, newest or best first; needs a stated purpose."""
     body, reason = c.body, c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, body)
-        # A later page belongs to the row of its search; a page key that was made up does not spare the row.
+        # A later page belongs to the audit row of its search; an invented page key does not avoid the row.
         same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
         if body.after is None or not c.services.looks.is_open(c.identity.session, reason, same):
             await record(session, c, "search.run", body, reason)
@@ -156,7 +158,7 @@ def _page(c: Context, query: Query, body: SearchBody) -> tuple[list[Sighting], s
 
 
 def _rank(s: Sighting) -> int:
-    """How well it was seen: surely, and for long."""
+    """Return how well an object was seen: detection score times number of observations (20 at most)."""
     return s.score * min(s.looks, 20)
 
 
@@ -168,9 +170,9 @@ def _key(text: str, parts: int) -> list[int]:
     return numbers_of
 
 
-@route("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
+@routes.add("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
 async def understand_words(c: Context) -> WordsReply:
-    """What a phrase means, as chips and as a filter; nothing is searched."""
+    """The chips and the filter that a phrase means; searches nothing."""
     scope = c.identity.villages
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
@@ -182,9 +184,9 @@ async def understand_words(c: Context) -> WordsReply:
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
 
-@route("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
+@routes.add("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
 async def count_sightings(c: Context) -> CountsReply:
-    """How many fit, by hour (or day) and by camera."""
+    """Numbers of matching sightings, by hour (or day) and by camera."""
     reason = c.purpose
     async with c.services.database.session() as session:
         query = await question(c, session, c.body)
@@ -220,9 +222,9 @@ class MapReply(BaseModel):
     boundaries: dict[str, list[tuple[float, float]]] = Field(description="Village code to polygon, lon and lat")
 
 
-@route("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
+@routes.add("GET", "/api/search/map", Permission.SEARCH, reply=MapReply)
 async def search_map(c: Context) -> MapReply:
-    """Where the cameras are, for drawing an area on the map."""
+    """Positions of the cameras, for drawing an area on the map."""
     scope = c.identity.villages
     async with c.services.database.reading() as session:
         cameras = [k for k in await session.scalars(select(Camera)) if scope is None or k.village in scope]
@@ -242,9 +244,9 @@ async def search_map(c: Context) -> MapReply:
     )
 
 
-@route("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
+@routes.add("GET", "/api/search/vocabulary", Permission.SEARCH, reply=VocabularyReply)
 async def search_vocabulary(c: Context) -> VocabularyReply:
-    """The words that a search may use, and what looks at the pictures."""
+    """The vocabulary of the search, and the detector that analyses the pictures."""
     detector = await asyncio.to_thread(c.services.detector_name)
     async with c.services.database.reading() as session:
         behind = await lag(session)
@@ -261,7 +263,7 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
     )
 
 
-@route("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
+@routes.add("GET", "/api/sightings/{sighting}", Permission.SEARCH, reply=SightingFile)
 async def one_sighting(c: Context) -> SightingFile:
     """A sighting with its path through the picture; needs a stated purpose."""
     sighting = await _looked_at(c)
@@ -275,9 +277,12 @@ async def one_sighting(c: Context) -> SightingFile:
     return SightingFile(**view.model_dump(), path=path, detector=packs.get(sighting.pack, ""))
 
 
-@route("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
+@routes.add("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
 async def sighting_thumbnail(c: Context) -> web.Response:
-    """JPEG of what was seen, under the search or list that gave it, else with a row of its own; needs a stated purpose."""
+    """JPEG of a sighting; needs a stated purpose.
+
+    The view belongs to the row of the search or list that returned the sighting, or gets a row of its own.
+    """
     sighting = await _looked_at(c)
     body = await asyncio.to_thread(picture_of, c, sighting)
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
@@ -293,9 +298,9 @@ async def _looked_at(c: Context) -> Sighting:
     return sighting
 
 
-@route("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
+@routes.add("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
 async def judge_sighting(c: Context) -> SightingView:
-    """Candidate or rejected, for the stated purpose; 'none' takes it back."""
+    """Mark a sighting as candidate or rejected for the stated purpose; 'none' removes the mark."""
     reason = c.purpose[:200]
     sighting, place = await seen(c, c.path("sighting"))
     verdict, now = c.body.verdict, c.services.clock.now()
@@ -320,7 +325,7 @@ async def judge_sighting(c: Context) -> SightingView:
     return view
 
 
-@route("GET", "/api/judgements", Permission.SEARCH, reply=SightingPage)
+@routes.add("GET", "/api/judgements", Permission.SEARCH, reply=SightingPage)
 async def candidates(c: Context) -> SightingPage:
     """The candidates of the stated purpose, newest judgement first."""
     reason, scope = c.purpose[:200], c.identity.villages
@@ -335,7 +340,7 @@ async def candidates(c: Context) -> SightingPage:
 
 
 async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
-    """The question within the person's villages. Raises NotFoundError where a village outside them is named."""
+    """Return the query, limited to the person's villages. Raises NotFoundError for a village outside them."""
     scope = c.identity.villages
     if scope is not None and any(v not in scope for v in body.villages):
         raise NotFoundError("there is no such village")
@@ -343,7 +348,7 @@ async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
 
 
 async def record(session: AsyncSession, c: Context, action: str, body: BaseModel, reason: str, **more: str) -> None:
-    """The audit row of a search: what was asked, by whom, why."""
+    """Write the audit row of a search: the filter, the person, the reason."""
     asked = body.model_dump(mode="json", exclude_defaults=True, exclude={"limit"})
     if len(asked.get("cameras", ())) > 50:
         asked["cameras"] = [*asked["cameras"][:50], f"and {len(asked['cameras']) - 50} more"]
@@ -362,13 +367,13 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
 
 
 def sighting_number(text: str) -> int | None:
-    """The number of a sighting, 63 bits; None for what is none, or lies in no year of a station."""
+    """Return a sighting's number (63 bits); None if the text is not one, or its time is out of range."""
     number = whole(text, 19)
     return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
 
 
 async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
-    """A sighting within the person's villages. Raises NotFoundError."""
+    """Return a sighting within the person's villages, and its camera's place. Raises NotFoundError."""
     number = sighting_number(text)
     sighting = None if number is None else await asyncio.to_thread(c.services.days.get, number)
     if sighting is None:
@@ -381,7 +386,7 @@ async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
 
 
 def picture_of(c: Context, sighting: Sighting) -> bytes:
-    """Not for the loop. Raises NotFoundError."""
+    """Return the JPEG of a sighting. Blocking; call it from a thread. Raises NotFoundError."""
     try:
         return thumbnails.read(
             c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
@@ -391,12 +396,11 @@ def picture_of(c: Context, sighting: Sighting) -> bytes:
 
 
 async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
-    """As the console shows them, with the verdict of the stated purpose."""
+    """Return sightings as the console shows them, with the verdict under the stated purpose; grants their pictures."""
     if not rows:
         return []
-    c.services.looks.open(
-        c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows)
-    )  # every list has left its row
+    # The caller has written an audit row for this list.
+    c.services.looks.open(c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows))
     async with c.services.database.reading() as session:
         known = await camera_numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(

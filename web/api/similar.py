@@ -1,4 +1,4 @@
-"""Search by picture: a box on a frame, an uploaded picture, a sighting; and who was seen in two places."""
+"""Routes for search by picture (a box on a frame, an uploaded picture, a sighting), and for co-occurrence."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
 from web.api.nvr import camera_of, may_play_back
 from web.api.search import SightingView, question, record, seen, views
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
 from web.http import strict_input
+
+routes = RouteTable()
 
 MOST = 100
 
 
 class SimilarBody(BaseModel):
-    """One of: a sighting; or a camera, a moment and a box (x, y, w, h in parts of the picture)."""
+    """Either a sighting, or a camera with a time and a box (x, y, w, h as fractions of the picture)."""
 
     filter: Filter = Field(default_factory=Filter)
     sighting: str | None = Field(None, max_length=20)
@@ -67,9 +69,9 @@ class MeetingView(BaseModel):
     likeness: float
 
 
-@route("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
+@routes.add("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
 async def search_similar(c: Context) -> SimilarReply:
-    """Sightings that look like a sighting, or like what is in a box on a recorded picture."""
+    """Sightings that look like a sighting, or like the content of a box on a recorded picture."""
     body, reason = c.body, c.purpose
     origin: Sighting | None = None
     if body.sighting is not None:
@@ -90,14 +92,14 @@ async def search_similar(c: Context) -> SimilarReply:
     return SimilarReply(rows=await _with_travel(c, matches, origin, by_travel=body.by_travel), same=same, embedder=name)
 
 
-@route("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
+@routes.add("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
 async def search_by_picture(c: Context) -> SimilarReply:
-    """Sightings that look like what is in an uploaded picture (the request's body); the picture is not kept."""
+    """Sightings that look like the content of an uploaded picture (the request's body); the picture is not kept."""
     q, reason = c.query, c.purpose
     corners = (q.x, q.y, q.w, q.h)
     if any(v is None for v in corners) and any(v is not None for v in corners):
         raise UsageError("a box needs x, y, w and h")
-    # Unpacked where a bomb harms nobody, and not beside the models.
+    # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
     content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
     made: AppearanceExample = await c.services.looker.run(
         example.from_picture, content, None if q.x is None else corners
@@ -112,9 +114,9 @@ async def search_by_picture(c: Context) -> SimilarReply:
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
 
 
-@route("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
+@routes.add("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
 async def search_together(c: Context) -> list[MeetingView]:
-    """Who fits the first filter and was seen by all the others as well: near in time, or whenever."""
+    """Objects that match the first filter and were also seen by all other filters, near in time or at any time."""
     body, reason = c.body, c.purpose
     questions: list[Query] = []
     for asked in body.filters:
@@ -183,7 +185,7 @@ async def _with_travel(
 
 
 async def _positions(c: Context) -> dict[int, tuple[float, float]]:
-    """Longitude and latitude by a camera's short number, where they are known."""
+    """Return longitude and latitude by camera number, where they are known."""
     async with c.services.database.reading() as session:
         known = await camera_numbers.places(session)
         profiles = await camera_numbers.profiles(session)

@@ -1,4 +1,4 @@
-"""Facts about the station itself, for its administrators (web.doctor)."""
+"""Routes for the state of the station itself, for its administrators (web.doctor)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from health.checks import storage_forecast
 from nvr.archive import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 
 class StationReply(BaseModel):
@@ -21,9 +23,12 @@ class StationReply(BaseModel):
     facts: list[Fact]
 
 
-@route("GET", "/api/station", Permission.STATION_VIEW, reply=StationReply)
+@routes.add("GET", "/api/station", Permission.STATION_VIEW, reply=StationReply)
 async def station_facts(c: Context) -> StationReply:
-    """Disks, clock, network, database, backlog, certificate …: each with state, value and remedy; costly ones once an hour."""
+    """Checks of disks, clock, network, database, backlog, certificate …: each with state, value and remedy.
+
+    Costly checks run at most once an hour.
+    """
     facts = await c.services.doctor.facts()
     return StationReply(state=worst(facts), facts=facts)
 
@@ -38,9 +43,9 @@ class OutlookView(BaseModel):
     by_quota: bool
 
 
-@route("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
+@routes.add("GET", "/api/station/forecast", Permission.PATROL_VIEW, reply=list[OutlookView])
 async def retention_forecast(c: Context) -> list[OutlookView]:
-    """How long the villages' footage can be kept at the present rate, and when it falls short of what is promised."""
+    """How long footage can be kept at the present rate, by village, and when it falls short of the requirement."""
     now_us = to_microseconds(c.services.clock.now())
     async with c.services.database.reading() as session:
         found = await storage_forecast.outlook(session, c.services.settings.retention, now_us)
@@ -60,16 +65,16 @@ class ClockConfirmBody(BaseModel):
     reason: str = Field(min_length=2, max_length=200, description="With what the time was compared")
 
 
-@route("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)
+@routes.add("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)
 async def retention_clock_state(c: Context) -> RetentionClockView:
-    """Whether footage is deleted by age, or the station's clock has to be confirmed first."""
+    """Whether footage is deleted by age, or the station's clock must be confirmed first."""
     async with c.services.database.reading() as session:
         found = await retention_clock.report(session)
     return RetentionClockView(**asdict(found))
 
 
-@route("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
+@routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
 async def confirm_clock(c: Context) -> None:
-    """The station's time was compared and is right: deletion by age goes on. Audited."""
+    """Confirm that the station's clock was compared and is right; deletion by age resumes. Audited."""
     async with c.services.database.session() as session:
         await retention_clock.confirm(session, c.services.clock.now(), c.identity.name, c.body.reason)

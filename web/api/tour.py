@@ -1,4 +1,4 @@
-"""The tour for persons: pictures without the machine's opinion."""
+"""Routes for the manual review: a person judges pictures without seeing the machine's verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.patrol import review
-from web.framework.routing import Context, route
+from web.framework.routing import Context, RouteTable
+
+routes = RouteTable()
 
 DAYS = 30
 
@@ -41,9 +43,9 @@ class TourVerdictReply(BaseModel):
     fault: int | None
 
 
-@route("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
+@routes.add("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
 async def draw(c: Context) -> TourView:
-    """A tour, and what the tours of the last 30 days say of the machine's misses; needs a stated purpose."""
+    """Draw a review, with the machine's miss rate from the reviews of the last 30 days; needs a stated purpose."""
     now, purpose = c.services.clock.now(), c.purpose
     async with c.services.database.reading() as session:
         stops = await review.draw(session, c.identity.name, c.identity.villages, now, random.Random())
@@ -63,9 +65,9 @@ async def draw(c: Context) -> TourView:
     )  # fmt: skip
 
 
-@route("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
+@routes.add("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
 async def say(c: Context) -> TourVerdictReply:
-    """One verdict."""
+    """Give a verdict on one camera of the review."""
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):

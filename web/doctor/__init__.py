@@ -1,9 +1,12 @@
-"""Facts about the station itself: whether its machine, its software and its data allow it to do its work, each with a
-state, a value and a remedy. `minwang doctor` prints them, `GET /api/station` gives them to administrators.
+"""Checks of the station itself: whether its machine, software and data allow it to work.
 
-Why here: the checks look at what every package below uses (the database, the archive, search, reports' PDF, the console's
-certificate), so they stand above all of those; and both the web API and the command line need them, so they stand below
-`station`. That is `web`.
+Each check returns facts with a state, a value and a remedy. `minwang doctor` prints them; `GET /api/station` returns
+them to administrators.
 
-`checks.CHECKS` is the list; `runner.Doctor` runs it: every check is timed, and one that fails or hangs stops no other.
+The checks inspect what all packages below use (the database, the archive, search, the PDF renderer of the reports, the
+console's certificate), so they stand above those packages. The web API and the command line both need them, so they
+stand below `station`. That leaves `web`.
+
+Entry points: `checks.CHECKS` is the list of checks; `runner.Doctor` runs them. Every check is timed; a check that fails
+or hangs does not stop the others.
 """

@@ -1,4 +1,4 @@
-"""The archive's disks as the recorders see them, what lies in quarantine, and whether footage is deleted by age."""
+"""Checks of the archive: state of the volumes, files in quarantine, and whether footage is deleted by age."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, war
 
 
 async def volumes(site: StationFacts) -> Sequence[CheckResult]:
-    """One fact a volume: what its recorders last met on it."""
+    """Return one fact per volume: the state that its recorder last recorded for it."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
     async with site.database.reading() as session:
@@ -33,7 +33,7 @@ def _volume(row: Volume) -> CheckResult:
 
 
 def quarantine(site: StationFacts) -> Sequence[CheckResult]:
-    """Files that start-up recovery could not read or did not know; blocking."""
+    """Report files that start-up recovery could not read or identify. Blocking."""
     found = []
     for path in site.settings.volumes:
         files, size = volume_quarantine.content(path)
@@ -45,7 +45,7 @@ def quarantine(site: StationFacts) -> Sequence[CheckResult]:
 
 
 async def deletion_clock(site: StationFacts) -> Sequence[CheckResult]:
-    """Whether the station's clock is plausible enough to delete by age."""
+    """Report whether the station's clock is plausible enough to delete footage by age."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
     async with site.database.reading() as session:

@@ -1,4 +1,4 @@
-"""All checks, in the order in which people read them."""
+"""The list of all checks, in the order in which they are printed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ CHECKS = (
 
 @asynccontextmanager
 async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[StationFacts]:
-    """The station as a command sees it. Nothing is made: a database that is not there stays away."""
+    """Yield the station as a command-line tool sees it. Creates nothing.
+
+    If the SQLite file does not exist, the facts carry no database, and `trouble` says why.
+    """
     file = data.database_file(settings)
     if file is not None:
         try:

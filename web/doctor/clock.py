@@ -1,4 +1,4 @@
-"""The machine's clock: evidence is worth what its times are worth."""
+"""Checks of the machine's clock: recorded times are evidence only if the clock is right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, tim
 from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
-DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")  # comm is cut at 15 characters
+# The kernel cuts a process name (comm) at 15 characters.
+DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")
 REMEDY = (
     "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
 )
@@ -22,7 +23,7 @@ EARLIEST_YEAR = 2025
 
 
 def synchronised(site: StationFacts) -> Sequence[CheckResult]:
-    """What the kernel knows about its clock, and who sets it."""
+    """Report whether the kernel's clock is synchronised, by how much it is off, and which service sets it."""
     if site.clock.now().year < EARLIEST_YEAR:
         return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
     kernel = kernel_clock()
@@ -32,7 +33,7 @@ def synchronised(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def _told() -> CheckResult:
-    """By systemd's timedated, which may ask the kernel."""
+    """Report what systemd's timedated says; it may query the kernel clock where this process may not."""
     said = timedated_says()
     if said == "yes":
         return ok("synchronised (timedatectl)")
@@ -42,7 +43,11 @@ def _told() -> CheckResult:
 
 
 def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> CheckResult:
-    """`offset`, `max_error`: seconds, as the kernel estimates them; `daemon`: who sets the clock, empty: nobody, None: not known."""
+    """Return the result for the kernel's clock state.
+
+    `offset` and `max_error` are the kernel's estimates in seconds. `daemon` names the time service; empty: none runs;
+    None: unknown.
+    """
     if state == TIME_ERROR or status & STA_UNSYNC:
         if daemon:
             return warning(
@@ -60,13 +65,13 @@ def judge(state: int, status: int, offset: float, max_error: float, daemon: str 
 
 def _daemon() -> str | None:
     if not Path("/proc/1").exists():
-        return None  # others' processes are hidden from us (ProtectProc=)
+        return None  # ProtectProc= hides the processes of other users from this one
     running = {p.info["name"] for p in psutil.process_iter(["name"])}
     return next((d for d in DAEMONS if d in running), "")
 
 
 def zone(site: StationFacts) -> Sequence[CheckResult]:
-    """The station's own zone counts; a server in UTC is as good as any."""
+    """Report the station's time zone and the machine's. The station uses its own; a server in UTC is fine."""
     name = site.settings.station.timezone
     offset = datetime.now(ZoneInfo(name)).utcoffset()
     machine = datetime.now().astimezone().utcoffset()

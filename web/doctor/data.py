@@ -1,4 +1,4 @@
-"""Database, recorder, search, registry, models, certificate, backup: what the station works on and how far it is behind."""
+"""Checks of the data: database, recorders, search, registry, models, certificate and backup."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 
-SILENT = timedelta(seconds=30)  # recorders say that they live every 4 s
+SILENT = timedelta(seconds=30)  # a recorder writes its heartbeat every 4 s
 SLOW_QUERY_S = 1.0
-BEHIND_WARNING_S = 600.0  # at ten minutes search begins to pass footage over
+BEHIND_WARNING_S = 600.0  # at ten minutes search begins to skip footage
 HASH_HOURS = 2
 HASH_WARNING = 0.05
 ROWS = 5000
-BACKUP_FAILED = timedelta(days=14)  # made every night
+BACKUP_FAILED = timedelta(days=14)  # a backup is made every night
 
 
 def database_file(settings: Settings) -> Path | None:
-    """The file of an SQLite database; None for a server."""
+    """Return the path of an SQLite database; None for a database server."""
     url = make_url(settings.database_url)
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 async def database(site: StationFacts) -> Sequence[CheckResult]:
-    """Reachable, quick, of this program's version."""
+    """Check that the database is reachable, answers quickly and has the schema version of this program."""
     kind = make_url(site.settings.database_url).get_backend_name()
     if site.database is None and await asyncio.to_thread(lambda: site.locked_out):
         return [locked_out(site)]
@@ -74,7 +74,7 @@ async def database(site: StationFacts) -> Sequence[CheckResult]:
             if kind != "sqlite"
             else "restore it from the backup if it is damaged"
         )
-        if "readonly" in why:  # this user may read it, and SQLite's log beside it wants more
+        if "readonly" in why:  # this user may read the file but not SQLite's write-ahead log beside it
             return [unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)]
         return [failed(f"cannot be read ({why})", remedy, kind)]
     seconds = time.monotonic() - started
@@ -93,7 +93,7 @@ async def database(site: StationFacts) -> Sequence[CheckResult]:
 
 
 async def running(site: StationFacts) -> Sequence[CheckResult]:
-    """The recorders say that they live; what they do."""
+    """Check that the recorders send heartbeats, and count the streams that they record."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
     now = site.clock.now()
@@ -132,14 +132,14 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
 
 
 async def backlog(site: StationFacts) -> Sequence[CheckResult]:
-    """What waits: rows for the archive, files for their checksum, footage for search."""
+    """Report what is waiting: archive rows, files to hash, and footage to index for search."""
     if site.database is None:
         return [unknown("not known without the database", "see database")]
     return [await _rows(site), await _hashes(site), await _search(site)]
 
 
 async def _rows(site: StationFacts) -> CheckResult:
-    """A segment that should have been closed and is still open in the index: its row waits for the database."""
+    """Count streams whose open segment should have been closed by now: its row waits for the database."""
     assert site.database is not None
     longest = timedelta(seconds=2 * site.settings.recorder.segment_seconds + 60)
     before = to_microseconds(site.clock.now() - longest)
@@ -184,14 +184,20 @@ async def _search(site: StationFacts) -> CheckResult:
     assert site.database is not None
     async with site.database.reading() as session:
         behind = await lag(session)
-    value = f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, {behind.quarantined} streams left out"
+    value = (
+        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, "
+        f"{behind.quarantined} streams left out"
+    )
     if behind.behind_seconds > BEHIND_WARNING_S or behind.quarantined:
         return warning(value, "more search.workers, a faster pack; minwang index --from TIME reads again", "search")
     return ok(value, "search")
 
 
 async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
-    """What the inventory file changed since it was applied; what the station learned since then is no difference."""
+    """Report how the inventory file differs from the state that was last applied.
+
+    What the station has learned since then does not count as a difference.
+    """
     path = site.settings.inventory
     if site.database is None:
         return [unknown("not known without the database", "see database")]
@@ -219,7 +225,7 @@ async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def models(site: StationFacts) -> Sequence[CheckResult]:
-    """The packs that search uses, each file against its checksum."""
+    """Verify the files of the installed model packs against their checksums."""
     if site.locked_out:
         return [locked_out(site)]
     shelf = ModelRegistry(shelf_of(site.settings))
@@ -255,7 +261,7 @@ def models(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def certificate(site: StationFacts) -> Sequence[CheckResult]:
-    """Of the console."""
+    """Check the console's certificate: validity, names, and whether the console is served unencrypted."""
     web = site.settings.web
     if exposed := exposure(web):
         value, _, remedy = exposed.rpartition("; ")
@@ -292,7 +298,7 @@ def certificate(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def backup(site: StationFacts) -> Sequence[CheckResult]:
-    """When the last good one was made."""
+    """Check the age of the last good backup, and whether the last run failed."""
     if site.locked_out:
         return [locked_out(site)]
     data_dir, now = site.settings.data.dir, site.clock.now()

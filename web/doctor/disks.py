@@ -1,4 +1,7 @@
-"""Disks: room, speed, health. The speed test writes a bounded file that has no name, so that nothing can stay behind."""
+"""Checks of the disks: free space, speed, health.
+
+The speed test writes a bounded file without a name (O_TMPFILE), so that nothing stays behind.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +22,28 @@ MB = 1_000_000
 TEST_BYTES = 64 * MB
 TEST_SECONDS = 3.0
 SYNCS = 20
-SLOW_MB_S = 40  # what 160 cameras of 2 Mb/s write; an ordinary hard disk gives 100 to 200
+SLOW_MB_S = 40  # 160 cameras of 2 Mb/s write this much; an ordinary hard disk reaches 100 to 200 MB/s
 SLOW_SYNC_S = 0.2  # a hard disk turns once in 8 ms; the recorder calls a disk slow at 5 s (nvr.storage.volumes)
 DATA_WARNING, DATA_FAILED = 1000 * MB, 100 * MB
 INODES_WARNING, INODES_FAILED = 0.05, 0.01
 SMART_SECONDS = 8
-# Attributes of ATA disks whose raw value should be 0 (Backblaze's drive statistics: failing drives show them).
+# SMART attributes of ATA disks whose raw value should be 0; failing drives show them (Backblaze drive statistics).
 SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
 
 
 def folders(site: StationFacts) -> list[Path]:
-    """The data folder and the volumes."""
+    """Return the data folder and the volumes, as absolute paths without duplicates."""
     return list(dict.fromkeys(p.absolute() for p in (site.settings.data.dir, *site.settings.volumes)))
 
 
 def space(site: StationFacts) -> Sequence[CheckResult]:
+    """Check free space, free inodes and write permission of each folder."""
     volumes = {p.absolute() for p in site.settings.volumes}
     return [_space(path, site.settings.retention.min_free_bytes if path in volumes else None) for path in folders(site)]
 
 
 def _space(path: Path, keeps_free: int | None) -> CheckResult:
-    """`keeps_free`: what retention leaves on a volume; None: not a volume."""
+    """`keeps_free`: bytes that retention keeps free on a volume; None: the path is not a volume."""
     subject = str(path)
     try:
         found = os.statvfs(path)
@@ -58,14 +62,14 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
         )
     if free < DATA_FAILED or inodes < INODES_FAILED:
         return failed(value, "make room: remove what is not the station's, or add a disk", subject)
-    # Retention keeps a volume at its limit for ever: half of it means that it cannot keep up.
+    # Retention keeps a volume at its limit permanently. Below half of the limit, retention cannot keep up.
     if free < (DATA_WARNING if keeps_free is None else keeps_free // 2) or inodes < INODES_WARNING:
         return warning(value, "make room, lower retention.main_days, or add a volume", subject)
     return ok(value, subject)
 
 
 def speed(site: StationFacts) -> Sequence[CheckResult]:
-    """Sequential writing and flushing, each file system once."""
+    """Measure sequential writing and flushing, once per file system."""
     found, seen = [], set()
     for path in folders(site):
         try:
@@ -84,7 +88,8 @@ def _speed(path: Path, keeps_free: int) -> CheckResult:
     if shutil.disk_usage(path).free < min(keeps_free, 500 * MB) // 2 + 2 * TEST_BYTES:
         return unknown("not measured: too little room", "make room first (disk.space)", subject)
     try:
-        with tempfile.TemporaryFile(dir=path) as file:  # no name (O_TMPFILE): gone with the process, however it ends
+        # Without a name (O_TMPFILE) the file disappears with the process, however it ends.
+        with tempfile.TemporaryFile(dir=path) as file:
             rate = _written(file.fileno())
             typical, slowest = _synced(file.fileno())
     except OSError as e:
@@ -104,8 +109,8 @@ def _speed(path: Path, keeps_free: int) -> CheckResult:
 
 
 def _written(file: int) -> float:
-    """Bytes a second down to the disk."""
-    block = os.urandom(MB)  # not zeros: some disks and file systems compress
+    """Return the write rate to the disk in bytes per second, final fdatasync included."""
+    block = os.urandom(MB)  # not zeros: some disks and file systems compress them
     started, written = time.monotonic(), 0
     while written < TEST_BYTES and time.monotonic() - started < TEST_SECONDS:
         written += os.write(file, block)
@@ -114,7 +119,7 @@ def _written(file: int) -> float:
 
 
 def _synced(file: int) -> tuple[float, float]:
-    """Median and slowest seconds of a small write with its flush."""
+    """Return the median and the slowest time, in seconds, of a 4 kB write with fsync."""
     times = []
     for _ in range(SYNCS):
         started = time.monotonic()
@@ -127,7 +132,7 @@ def _synced(file: int) -> tuple[float, float]:
 
 
 def smart(site: StationFacts) -> Sequence[CheckResult]:
-    """What the disks say about themselves, as far as they may be asked (root, no virtual disk)."""
+    """Report the SMART state of the disks, as far as this user may read it (needs root and a physical disk)."""
     program = shutil.which("smartctl") or ("/usr/sbin/smartctl" if Path("/usr/sbin/smartctl").exists() else "")
     disks = sorted({d for path in folders(site) for d in _disks(path)})
     if not disks:
@@ -142,7 +147,7 @@ def smart(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def _disks(path: Path) -> list[str]:
-    """Names of the disks below a folder's file system, through partitions, LVM and RAID (sysfs)."""
+    """Return the names of the disks below a folder's file system, through partitions, LVM and RAID (sysfs)."""
     with contextlib.suppress(OSError):
         number = path.stat().st_dev
         device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve(strict=True)
@@ -175,7 +180,7 @@ def _smart(program: str, disk: str) -> CheckResult:
 
 
 def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
-    """A finding from smartctl's JSON."""
+    """Return the result for smartctl's JSON output."""
     passed = said.get("smart_status", {}).get("passed")
     if passed is None:
         messages = said.get("smartctl", {}).get("messages", [])

@@ -1,4 +1,4 @@
-"""What a check says, and what it works with."""
+"""The types of the checks: a check, its result, and the facts about the station that it reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CheckState(StrEnum):
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # could not be found out: never the same as ok
+    UNKNOWN = "unknown"  # could not be found out; not the same as ok
 
 
 class Fact(BaseModel):
@@ -37,7 +37,7 @@ class Fact(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check's result. Raises ValueError where something is wrong and no remedy is given."""
+    """The result of a check. Raises ValueError if the state is not ok and `remedy` is empty, or the reverse."""
 
     state: CheckState
     value: str
@@ -51,22 +51,22 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class StationFacts:
-    """The station that is looked at."""
+    """The station that the checks inspect."""
 
     settings: Settings
     clock: Clock
-    database: Database | None = None  # None: it cannot be opened; `trouble` says why
+    database: Database | None = None  # None: the database cannot be opened; `trouble` says why
     trouble: str = ""
 
     @property
     def locked_out(self) -> bool:
-        """Whether this user may not look into the data folder: then its content is not known, rather than not there."""
+        """Whether this user may not read the data folder. Its content is then unknown, not missing."""
         folder = self.settings.data.dir
         return os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
 
     @property
     def config(self) -> Path | None:
-        """The settings file, where there is one."""
+        """The settings file; None if there is none."""
         return self.settings.source.path
 
 
@@ -102,11 +102,11 @@ AsyncLook = Callable[[StationFacts], Awaitable[Sequence[CheckResult]]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `keep_s`: for so long its result is good enough; `limit_s`: it is not waited for any longer."""
+    """One check. The result is reused for `keep_s` seconds; after `limit_s` seconds the check counts as hung."""
 
     name: str
     look: Look | AsyncLook
     keep_s: float = 15.0
     limit_s: float = 10.0
-    heavy: bool = False  # loads the machine: heavy ones run one after the other
-    hung: CheckState = CheckState.UNKNOWN  # what it means where the check does not end
+    heavy: bool = False  # loads the machine: heavy checks run one after the other
+    hung: CheckState = CheckState.UNKNOWN  # the state to report if the check does not end in time

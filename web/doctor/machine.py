@@ -1,4 +1,4 @@
-"""Limits, memory, rights and programs of the machine."""
+"""Checks of the machine: limits, memory, permissions and installed programs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from core.settings import TLS_DIR
 from nvr.tables import Worker
 from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
 
-FILES_A_STREAM = 4  # socket, segment file, the next one, a viewer
+FILES_A_STREAM = 4  # socket, segment file, next segment file, one viewer
 FILES_BESIDE = 500
 MEMORY_WARNING, MEMORY_FAILED = 0.10, 0.03
 PRINTING_TEXT = "民网巡检登记派出所村案件"
 
 
 async def files(site: StationFacts) -> Sequence[CheckResult]:
-    """Open files that a recorder may have against what its cameras need."""
+    """Compare the open files that a recorder process may have with the number that its cameras need."""
     if site.database is None:
         return [unknown("the number of cameras is not known", "see database")]
     async with site.database.reading() as session:
@@ -48,7 +48,10 @@ async def files(site: StationFacts) -> Sequence[CheckResult]:
     )
     value = f"{allowed} allowed to {whose}, about {needed} needed for {streams} streams"
     if allowed < needed:
-        remedy = f"raise it: LimitNOFILE={max(65_536, needed)} in the systemd unit, or ulimit -n before the start; or more recorder.workers"
+        remedy = (
+            f"raise it: LimitNOFILE={max(65_536, needed)} in the systemd unit, or ulimit -n before the start; "
+            "or more recorder.workers"
+        )
         return [failed(value, remedy)]
     return [ok(value)]
 
@@ -56,7 +59,7 @@ async def files(site: StationFacts) -> Sequence[CheckResult]:
 def _limit(pid: int) -> int | None:
     try:
         if "station" not in psutil.Process(pid).cmdline():
-            return None  # the number went to another process since
+            return None  # the process id now belongs to another process
         return psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE)[0]
     except (psutil.Error, OSError):
         return None
@@ -76,7 +79,7 @@ def memory(_site: StationFacts) -> Sequence[CheckResult]:
 
 
 def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
-    """It records what the native engine cannot, and converts H.265 for browsers."""
+    """Check ffmpeg: it records streams that the native engine cannot, and converts H.265 for browsers."""
     program = shutil.which("ffmpeg")
     if program is None:
         return [failed("not installed", "install it: apt-get install ffmpeg")]
@@ -96,7 +99,7 @@ def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
 
 
 def printing(site: StationFacts) -> Sequence[CheckResult]:
-    """A Chinese page through the reports' own renderer, in a process that is gone afterwards (web.doctor.printing)."""
+    """Print a Chinese page with the reports' renderer, in a disposable process (web.doctor.printing)."""
     if not ctypes.util.find_library("pango-1.0"):
         return [
             failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")
@@ -130,7 +133,7 @@ def printing(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def rights(site: StationFacts) -> Sequence[CheckResult]:
-    """Who can read what only the station may."""
+    """Check who can read the files that only the station may read."""
     data = site.settings.data.dir
     found = [_private(data, 0o007, 0o750, "folder")] if data.is_dir() else []
     if site.locked_out:

@@ -1,4 +1,4 @@
-"""Ports and multicast: whether people reach the console and cameras are heard."""
+"""Checks of ports and multicast: whether browsers reach the console, and whether discovery hears cameras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAIT_S = 1.0
 
 
 def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
-    """What the kernel grants a camera's socket (net.core.rmem_max)."""
+    """Report how large a receive buffer the kernel grants a camera's socket (net.core.rmem_max)."""
     with socket.socket() as sock:
         camera_socket.ask(sock, camera_socket.MAX_BUFFER)
         size = camera_socket.granted(sock)
@@ -34,7 +34,7 @@ def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
 
 
 def console(site: StationFacts) -> Sequence[CheckResult]:
-    """The console's port answers as a console, or is free for it."""
+    """Check that the console's port answers as a console, or is free."""
     web, subject = site.settings.web, f"{site.settings.web.host}:{site.settings.web.port}"
     if web.port == 0:
         return [unknown("any free port is taken (web.port = 0)", "set web.port, so that people know the address")]
@@ -57,15 +57,13 @@ def console(site: StationFacts) -> Sequence[CheckResult]:
 
 
 def _ask(site: StationFacts) -> bool:
-    """Whether a console is there: its API refuses a stranger in its own words."""
+    """Return whether a console answers: its API refuses an anonymous request with a known sentence."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site.settings.web.host, site.settings.web.host)
     connection: http.client.HTTPConnection
     if site.settings.web.tls is TlsMode.OWN:
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = (
-            False,
-            ssl.CERT_NONE,
-        )  # whose it is says the check of the certificate
+        # The certificate check reports whose certificate it is.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = http.client.HTTPSConnection(host, site.settings.web.port, timeout=3, context=context)
     else:
         connection = http.client.HTTPConnection(host, site.settings.web.port, timeout=3)
@@ -92,7 +90,7 @@ def _bindable(host: str, port: int, subject: str) -> CheckResult:
 
 
 def discovery_port(_site: StationFacts) -> Sequence[CheckResult]:
-    """Cameras say Hello to udp 3702 of the group."""
+    """Check that UDP port 3702 can be bound: cameras send WS-Discovery Hello to it (multicast)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -108,7 +106,7 @@ def discovery_port(_site: StationFacts) -> Sequence[CheckResult]:
 
 
 def multicast(_site: StationFacts) -> Sequence[CheckResult]:
-    """Each interface that is up: can the group be joined, and does a datagram come back?"""
+    """Check for each interface that is up that the group can be joined and that a datagram comes back."""
     names = {a.address: n for n, found in psutil.net_if_addrs().items() for a in found if a.family == socket.AF_INET}
     flags = psutil.net_if_stats()
     addresses = ws_discovery.interfaces()
@@ -132,7 +130,8 @@ def _loop(address: str, name: str) -> CheckResult:
             why = "nothing came back" if isinstance(e, TimeoutError) else e.strerror
             return warning(
                 f"multicast does not work ({why})",
-                "allow it in the firewall (udp 3702, group 239.255.255.250); cameras are found by their addresses until then",
+                "allow it in the firewall (udp 3702, group 239.255.255.250); "
+                "cameras are found by their addresses until then",
                 subject,
             )
     return (

@@ -1,8 +1,8 @@
-"""`python -m web.doctor.printing`: are Chinese characters printed as characters?
+"""`python -m web.doctor.printing`: check that Chinese characters are printed as characters.
 
-Renders the text on standard input with the reports' renderer and looks into the PDF: which glyph stands for each character
-(the ToUnicode maps) and whether an embedded font draws it. A box for a missing character has no outline in any of them. Prints
-one JSON object: `missing` characters and the fonts' `families`, or `error`.
+Renders the text from standard input with the reports' renderer and inspects the PDF: which glyph stands for each
+character (the ToUnicode maps), and whether an embedded font draws that glyph. The box for a missing character has no
+outline in any of them. Prints one JSON object: `missing` characters and the fonts' `families`, or `error`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FONT_MAGIC = (b"OTTO", b"\0\1\0\0", b"true")
 
 
 def look(text: str) -> dict[str, object]:
-    """`missing` holds the characters without a picture of their own."""
+    """Render `text` to PDF and inspect it. `missing` holds the characters that have no glyph of their own."""
     page = f"<html lang='zh-CN'><body style='font-family: sans-serif'><p>{html.escape(text)}</p></body></html>"
     document = pdf.made(page)
     streams = list(_streams(document))
@@ -37,9 +37,8 @@ def look(text: str) -> dict[str, object]:
             if outline := next((o for f in fonts if (o := _outline(f, number))), ""):
                 drawn.setdefault(character, outline)
     wanted = [c for c in dict.fromkeys(text) if not c.isspace()]
-    shared = [
-        o for o in drawn.values() if list(drawn.values()).count(o) > 1
-    ]  # one picture for several: a box with an outline
+    # One outline for several characters is the box for a missing character.
+    shared = [o for o in drawn.values() if list(drawn.values()).count(o) > 1]
     missing = [c for c in wanted if c not in drawn or drawn[c] in shared]
     families = sorted({m.decode("latin-1") for s in streams for m in re.findall(rb"/FontFamily \(([^)]+)\)", s)})
     return {"missing": "".join(missing), "families": families}
@@ -54,14 +53,14 @@ def _streams(document: bytes) -> Iterator[bytes]:
 
 
 def _characters(stream: bytes) -> Iterator[tuple[int, str]]:
-    """(glyph, character) of a ToUnicode map (PDF 32000-1 9.10.3)."""
+    """Yield (glyph, character) of a ToUnicode map (ISO 32000-1, 9.10.3)."""
     for block in re.findall(rb"beginbfchar(.*?)endbfchar", stream, re.DOTALL):
         for number, code in re.findall(rb"<([0-9a-fA-F]+)>\s*<([0-9a-fA-F]+)>", block):
             yield int(number, 16), bytes.fromhex(code.decode()).decode("utf-16-be", "replace")
 
 
 def _outline(font: TTFont, number: int) -> str:
-    """How a glyph is drawn; empty where it is not there, is .notdef, or has no ink."""
+    """Return the outline of a glyph; empty if the glyph does not exist, is .notdef, or is blank."""
     if not 0 < number < font["maxp"].numGlyphs:
         return ""
     glyphs = font.getGlyphSet()

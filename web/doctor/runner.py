@@ -1,4 +1,4 @@
-"""Runs the checks: each timed, in a thread of its own where it blocks, its result kept for a while."""
+"""Runs the checks of a station, times each of them, and caches the results. A blocking check runs in its own thread."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from web.doctor.facts import Check, CheckResult, CheckState, Fact, StationFacts,
 class _Kept:
     until: float = float("-inf")
     facts: list[Fact] = field(default_factory=list)
-    thread: threading.Thread | None = None  # of a look that is still going on
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # several askers, one look
+    thread: threading.Thread | None = None  # of a check that is still running
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # concurrent callers share one run
 
 
 class Doctor:
-    """The checks of one station. `facts` may be asked as often as anybody likes: a check runs again when its result is old."""
+    """The checks of one station. `facts` may be called at any rate: a check runs again only if its result is old."""
 
     def __init__(self, checks: Sequence[Check], site: StationFacts):
         self._checks = checks
@@ -33,10 +33,10 @@ class Doctor:
         self._kept = {c.name: _Kept() for c in checks}
 
     async def facts(self) -> list[Fact]:
-        """All facts in the checks' order."""
+        """Return all facts in the order of the checks."""
         await run_all(*(self._refresh(check) for check in self._checks if not check.heavy))
         for check in self._checks:
-            if check.heavy:  # later and alone: what they do to the disk is not to be found by the others
+            if check.heavy:  # heavy checks run last and alone: their disk load must not affect the others
                 await self._refresh(check)
         return [fact for check in self._checks for fact in self._kept[check.name].facts]
 
@@ -65,12 +65,12 @@ class Doctor:
                 return await self._in_a_thread(check, kept)
         except TimeoutError:
             return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
-        except Exception as e:  # noqa: BLE001  # whatever a check dies of is a fact, too
+        except Exception as e:  # noqa: BLE001  # a check that fails is itself a fact to report
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
             return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
 
     async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[CheckResult]:
-        """A thread that nobody waits for at the end: a dead disk may hold it for ever."""
+        """Run a blocking check in a daemon thread that nothing joins at shutdown: a dead disk may block it forever."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Sequence[CheckResult]] = loop.create_future()
 
@@ -85,7 +85,7 @@ class Doctor:
             result, error = None, None
             try:
                 result = check.look(self._site)
-            except Exception as e:  # noqa: BLE001  # told to who waits
+            except Exception as e:  # noqa: BLE001  # passed to the waiting coroutine
                 error = e
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, result, error)  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ class Doctor:
 
 
 def worst(facts: Sequence[Fact]) -> CheckState:
-    """The state that all of them together are in."""
+    """Return the worst state of the facts."""
     for state in (CheckState.FAILED, CheckState.WARNING, CheckState.UNKNOWN):
         if any(f.state is state for f in facts):
             return state

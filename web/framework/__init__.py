@@ -1,1 +1,1 @@
-"""The HTTP framework: routing with permissions, limits, input checks, OpenAPI, listener."""
+"""The HTTP framework: routes with permissions, revalidation of sockets, OpenAPI, and counters for /metrics."""

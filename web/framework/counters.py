@@ -1,4 +1,4 @@
-"""What the web server refused, dropped and put off since it started, for /metrics."""
+"""Counters of the web server for /metrics: refused requests, dropped connections, refused work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from web.services import Services
 
 
 class WebCounters(Collector):
-    """Of one controller; nothing is asked of the database for them."""
+    """The counters of one controller. Reads no database."""
 
     def __init__(self, services: Services, server: Server | None):
         self._services, self._server = services, server

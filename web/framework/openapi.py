@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the routes."""
+"""Generates the OpenAPI 3.1 document from the registered routes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import TypeAdapter
 
 from core import __version__
 from core.accounts.permissions import GRANTS, Permission, Role
-from web.framework.routing import CSRF_HEADER, ROUTES, Route
+from web.framework.routing import CSRF_HEADER, Route
 
 _REF = "#/components/schemas/{model}"
 
 
-def document() -> dict[str, Any]:
+def document(routes: tuple[Route, ...]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     schemas: dict[str, Any] = {
         "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     }
-    for r in ROUTES:
+    for r in routes:
         paths.setdefault(r.path, {})[r.method.lower()] = _operation(r, schemas)
     return {
         "openapi": "3.1.0",
@@ -35,7 +35,7 @@ def document() -> dict[str, Any]:
     }
 
 
-# web.framework.routing refuses what a foreign page could have sent.
+# web.framework.routing refuses a request that a page of another site could have sent.
 _OWN_SITE = {
     "name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string"},
     "description": "Any value, for example 1: a foreign page cannot set this header; without it the answer is 403",

@@ -1,8 +1,8 @@
-"""The one enforcement point: a route states its permission, its input and its reply.
+"""Registers routes and enforces their rules: permission, input and reply type.
 
-`@route` registers a handler; `install` puts all of them into an application. Before a handler runs,
-the session is resolved, the permission checked, cross-site requests refused, query and body
-validated. A route cannot be written without a permission.
+A `RouteTable` collects the handlers of a module; `install` adds all routes to an application. Before a handler runs, the
+session is resolved, the permission checked, cross-site requests refused, and query and body validated. A route cannot be
+declared without a permission. A handler's errors become an HTTP status and a JSON body {"error": sentence, "reason": code}.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ from web.services import SERVICES, Services
 
 log = logging.getLogger(__name__)
 
-# Set by the console where a timer asks and no person: such a request does not keep a session from becoming idle.
+# The console sets this header on requests that a timer sends: such a request does not keep a session from idling.
 POLL_HEADER = "X-Minwang-Poll"
-# What an account may do whose password somebody else has set.
+# Routes that are open to an account whose password somebody else has set.
 BEFORE_PASSWORD = {("GET", "/api/me"), ("POST", "/api/session/password"), ("DELETE", "/api/session")}
 CSRF_HEADER = "X-Minwang"
 _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
@@ -56,7 +56,7 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (ConflictError, 409),
     (MinwangError, 503),
 )
-# For a program: a refusal after which a person can do something and ask again.
+# `reason` codes for the console: refusals after which a person can do something and try again.
 _REASONS: tuple[tuple[type[MinwangError], str], ...] = (
     (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
 )  # fmt: skip
@@ -65,7 +65,7 @@ Q = TypeVar("Q", bound=BaseModel)
 
 @dataclass(slots=True)
 class Context:
-    """One request, checked."""
+    """One checked request: the services, the identity, and the validated query and body."""
 
     request: web.Request
     services: Services
@@ -75,6 +75,7 @@ class Context:
 
     @property
     def identity(self) -> Identity:
+        """Return who is signed in. Raises ForbiddenError for an anonymous request."""
         if self.who is None:
             raise ForbiddenError("sign in first")
         return self.who
@@ -83,6 +84,7 @@ class Context:
         return self.request.match_info[name]
 
     def number(self, name: str) -> int:
+        """Return a path variable as an integer. Raises NotFoundError if it is not a number."""
         text = self.request.match_info[name]
         number = whole(text)
         if number is None:
@@ -91,19 +93,22 @@ class Context:
 
     @property
     def session_key(self) -> str:
-        """Tells sessions apart; not the token itself."""
+        """A key that identifies the session: SHA-256 of its token, not the token itself."""
         return _session_key(self.request, self.services)
 
     @property
     def purpose(self) -> str:
-        """The purpose stated for this session. Raises PurposeNeeded where none is."""
+        """Return the purpose stated for this session. Raises PurposeNeeded if there is none."""
         if not self.identity.purpose.strip():
             raise PurposeNeeded("state a purpose or case number first")
         return self.identity.purpose
 
     def ground(self, thing: str, *, running: bool) -> str:
-        """On what ground a picture is looked at that belongs to an alert, order or acceptance: the thing itself, by its id, while
-        it is being worked on (`running`), afterwards the stated purpose. Raises PurposeNeeded."""
+        """Return the reason under which a picture of an alert, order or acceptance may be viewed.
+
+        While `thing` is being worked on (`running`), the reason is `thing` itself, written with its id; afterwards it
+        is the stated purpose. Raises PurposeNeeded.
+        """
         return thing if running else self.purpose
 
     async def look(
@@ -116,9 +121,11 @@ class Context:
         key: str | None = None,
         **data: Any,
     ) -> None:
-        """Leave the row of a look in the audit trail, unless this session looked at the same within half an hour; call it
-        before what is looked at leaves. `key`: what counts as the same. `opens`: what may be looked at under this row. A
-        `reason` that is not the session's purpose stands beside it.
+        """Write an audit row for viewing `object`, unless this session viewed the same within half an hour.
+
+        Call it before the data leaves the station. `key` identifies what counts as the same view. `opens` lists further
+        keys that may be viewed under this row. If `reason` differs from the session's purpose, the purpose is recorded
+        beside it.
         """
         name, looks, who = key or f"{action} {object}", self.services.looks, self.identity
         if not looks.is_open(who.session, who.purpose, name):
@@ -137,6 +144,8 @@ Handler = Callable[[Context], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
+    """One registered route."""
+
     method: str
     path: str
     permission: Permission
@@ -146,36 +155,46 @@ class Route:
     body: type[BaseModel] | None
     reply: Any
     kind: str  # 'json', 'file', 'socket', 'page'
-    scraped: bool = False  # also open to a monitoring system by its token (core.host.metrics_token)
+    scraped: bool = False  # also open to a monitoring system with its token (core.host.metrics_token)
 
 
-ROUTES: list[Route] = []
+class RouteTable:
+    """The routes of one API module, in the order of their definition."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        permission: Permission,
+        *,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        reply: Any = None,
+        kind: str = "json",
+        scraped: bool = False,
+    ) -> Callable[[Handler], Handler]:
+        """Decorator that adds a handler. `reply` is the type of its result (for JSON). With `scraped` a monitoring
+        system's token opens the route as well; the handler then gets no identity."""
+
+        def register(handler: Handler) -> Handler:
+            summary = (handler.__doc__ or "").strip().splitlines()[0]
+            self.routes.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
+            return handler
+
+        return register
 
 
-def route(
-    method: str,
-    path: str,
-    permission: Permission,
-    *,
-    query: type[BaseModel] | None = None,
-    body: type[BaseModel] | None = None,
-    reply: Any = None,
-    kind: str = "json",
-    scraped: bool = False,
-) -> Callable[[Handler], Handler]:
-    """Register a handler. `reply` is the type of its result (for JSON); `scraped`: a monitoring system's token opens it as
-    well, and the handler gets no identity then."""
-
-    def register(handler: Handler) -> Handler:
-        summary = (handler.__doc__ or "").strip().splitlines()[0]
-        ROUTES.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
-        return handler
-
-    return register
+# All routes of an application, for its OpenAPI document.
+ROUTES: web.AppKey[tuple[Route, ...]] = web.AppKey("routes", tuple)
 
 
-def install(app: web.Application) -> None:
-    for r in ROUTES:
+def install(app: web.Application, routes: tuple[Route, ...]) -> None:
+    """Add `routes` to the application, each behind its permission check and its validation."""
+    app[ROUTES] = routes
+    for r in routes:
         app.router.add_route(r.method, r.path, _enforced(r))
 
 
@@ -219,9 +238,10 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
         except ConnectionError:
             if request.transport is not None and not request.transport.is_closing():
                 raise
-            return _error(400, "the connection was lost")  # to nobody; aiohttp would log a traceback of whoever leaves
+            # Nobody receives this answer; without it aiohttp would log a traceback for each client that disconnects.
+            return _error(400, "the connection was lost")
         except (web.HTTPException, TimeoutError):
-            raise  # aiohttp's own answer; a client that is too slow
+            raise  # aiohttp's own response, or a client that is too slow
         except (DataError, IntegrityError) as e:
             log.warning("%s %s: the database refuses a value (%s)", r.method, r.path, type(e).__name__)
             return _error(400, "a value does not fit where it is kept, or names something that is not there")
@@ -242,7 +262,10 @@ def _session_key(request: web.Request, services: Services) -> str:
 
 
 async def _identify(r: Route, request: web.Request, services: Services) -> Identity | None:
-    """Pictures, video and sockets load by themselves and keep no session alive; nor does what a timer asks."""
+    """Return the identity of the request's session; None without a valid session.
+
+    Requests for pictures, video and sockets, and requests that a timer sends, do not keep the session active.
+    """
     token = cookie_of(request, session_cookie(services.settings.web))
     active = r.kind in ("json", "page") and POLL_HEADER not in request.headers
     who = await services.accounts.resolve(token, active=active) if token and token.isascii() else None
@@ -259,20 +282,20 @@ _ENDED = {
 
 
 async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
-    """The answer to nobody; a session that was one says why it ended."""
+    """Return the 401 answer; if the session has ended, it says why."""
     token = cookie_of(request, session_cookie(services.settings.web))
     why = await services.accounts.why_ended(token) if token and token.isascii() else SessionEnd.REVOKED
     return _refusal(r, request, 401, _ENDED[why], reason=why.value if token else "")
 
 
 async def _is_scraper(request: web.Request, services: Services) -> bool:
-    """The request carries the monitoring system's token (RFC 6750: Authorization: Bearer)."""
+    """Return whether the request carries the monitoring system's token (Authorization: Bearer, RFC 6750)."""
     token = bearer_of(request)
     return bool(token) and await asyncio.to_thread(metrics_token.matches, services.data_dir, token)
 
 
 def _same_site(request: web.Request, kind: str) -> bool:
-    """Origin check plus a header that a foreign page cannot set (a socket cannot carry one)."""
+    """Check the Origin header and require CSRF_HEADER, which another site's page cannot set (nor can a socket)."""
     origin = request.headers.get("Origin")
     if origin is not None and not same_origin(origin, request.scheme, request.host):
         return False
@@ -280,7 +303,7 @@ def _same_site(request: web.Request, kind: str) -> bool:
 
 
 def _foreign(request: web.Request) -> str:
-    """Why a request is not this site's own; the second half helps who sets up a proxy."""
+    """Return why a request does not count as this site's own; the second half helps whoever sets up a proxy."""
     origin, here = request.headers.get("Origin"), f"{request.scheme}://{request.host}"
     if origin is None or same_origin(origin, request.scheme, request.host):
         return "the request comes from another site"
@@ -288,7 +311,7 @@ def _foreign(request: web.Request) -> str:
 
 
 def _validated(model: type[BaseModel], given: Any) -> BaseModel:
-    """Raises ValidationError, UsageError."""
+    """Return the validated and checked model. Raises ValidationError, UsageError."""
     found = model.model_validate(given)
     strict_input.check_model(found)
     return found
@@ -303,11 +326,10 @@ def _query(request: web.Request) -> dict[str, str]:
 
 
 async def _json(request: web.Request, services: Services, who: Identity | None) -> Any:
-    """Raises UsageError. JSON is UTF-8 (RFC 8259 8.1), whatever charset is stated."""
+    """Return the JSON body, read as UTF-8 whatever charset is stated (RFC 8259 8.1). Raises UsageError."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UsageError(
-            "bodies come as they are, without Content-Encoding"
-        )  # the server unpacks nothing (web.http.connection_limits)
+        # The server decompresses nothing (web.http.connection_limits).
+        raise UsageError("bodies come as they are, without Content-Encoding")
     if who is None:
         source = connection_limits.source_of(request.remote or "")
         return strict_input.json_of(await services.bodies.read(request, source, request_bodies.LARGEST_PUBLIC))
@@ -317,7 +339,7 @@ async def _json(request: web.Request, services: Services, who: Identity | None) 
 
 
 def _sentence(error: ValidationError) -> str:
-    """What is wrong with the first five of the values."""
+    """Describe the first five validation errors in one sentence."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
     return "; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}"[:400] for x in found)
 
@@ -329,13 +351,13 @@ def _refusal(r: Route, request: web.Request, status: int, sentence: str, reason:
 
 
 def _error(status: int, sentence: str, *, reason: str = "") -> web.Response:
-    """`reason`: for a program, why it is refused."""
+    """Return a JSON error response. `reason`: a code that tells a program why it is refused."""
     told = {"error": sentence} | ({"reason": reason} if reason else {})
     return web.json_response(told, status=status, headers={"Cache-Control": "no-store"})
 
 
 def too_many(e: TooManyError) -> web.Response:
-    """429 (RFC 6585), with Retry-After where it is known."""
+    """Return 429 (RFC 6585), with Retry-After if the waiting time is known."""
     response = _error(429, str(e))
     if e.retry_after_s is not None:
         response.headers["Retry-After"] = str(e.retry_after_s)

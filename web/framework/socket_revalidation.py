@@ -1,4 +1,4 @@
-"""A socket's standing: session, role, scope and village are asked for again while it is open, not only when it opens."""
+"""Revalidates open sockets: session, role, scope and village are checked again while a socket is open."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ from web.http.cookies import cookie_of, session_cookie
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 3.0
-BATCH_SECONDS = 0.5  # what comes within it is one batch, for which it is asked once
+BATCH_SECONDS = 0.5  # messages within this time form one batch, which is checked once
 HEARTBEAT_SECONDS = 20.0
-MAX_PINGS = 1000  # of one socket: programs that ping do it every few seconds, and come again
-CLOSE_SECONDS = 2.0  # for the page's answer to the closing
-SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = (
-    4401,
-    4403,
-    4409,
-    4410,
-)  # close codes, of the range for applications (RFC 6455 7.4.2)
+MAX_PINGS = 1000  # of one socket; programs that ping do so every few seconds and reconnect after the limit
+CLOSE_SECONDS = 2.0  # for the page's close frame
+# Close codes, of the range for applications (RFC 6455 7.4.2).
+SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = 4401, 4403, 4409, 4410
 
 
 class SessionLost(Exception):
-    """The socket's session has ended, or may not have it any more."""
+    """The socket's session has ended, or may no longer use the socket. Carries the close code."""
 
     def __init__(self, code: int, reason: str):
         super().__init__(reason)
@@ -40,15 +36,18 @@ class SessionLost(Exception):
 
 @dataclass(slots=True)
 class SocketSession:
-    """`camera`: whose picture the socket carries; empty: none."""
+    """The session of one open socket. `camera`: the camera whose picture the socket carries; empty: none."""
 
     context: Context
     camera: str = ""
     _last: tuple[float, Identity] | None = None
 
     async def ask(self) -> Identity:
-        """The account as it is now. Raises Lost where its session ended, its role or scope is another one, or, of a socket with a
-        picture, the purpose is another one or the camera went out of its villages."""
+        """Return the account's present identity.
+
+        Raises SessionLost if the session has ended, or its role or scope has changed. For a socket with a picture also
+        if the purpose has changed or the camera is no longer in the account's villages.
+        """
         c, began = self.context, self.context.identity
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
         now = await c.services.accounts.resolve(token)
@@ -63,7 +62,7 @@ class SocketSession:
         return now
 
     async def fresh(self) -> Identity:
-        """As `ask`, once for a batch of things to be sent. Raises Lost."""
+        """As `ask`, but once per batch of messages (BATCH_SECONDS). Raises SessionLost."""
         now = asyncio.get_running_loop().time()
         if self._last is None or now - self._last[0] > BATCH_SECONDS:
             self._last = now, await self.ask()
@@ -75,24 +74,26 @@ class SocketSession:
         return camera is not None and not camera.retired and who.sees_village(camera.village)
 
     async def watch(self) -> None:
-        """For ever. Raises Lost."""
+        """Revalidate every ASK_SECONDS, forever. Raises SessionLost."""
         while True:
             await asyncio.sleep(ASK_SECONDS)
             try:
                 await self.ask()
             except (MinwangError, SQLAlchemyError) as e:
-                # Whom the database cannot vouch for sees nothing more; the page comes again.
+                # If the database cannot confirm the session, the socket closes; the page reconnects.
                 raise SessionLost(1013, "come again") from e
 
 
 def opened(*, compress: bool = True) -> web.WebSocketResponse:
-    """A socket on which pages say nothing; `until_left` reads it."""
+    """Return a WebSocket on which pages send nothing; `until_left` must read it."""
     return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, compress=compress, max_msg_size=4096, autoping=False)
 
 
 async def until_left(socket: web.WebSocketResponse) -> None:
-    """Until the page leaves, says something, or pings more than browsers do (they never do): each frame of a flood would cost
-    the loop its time."""
+    """Read the socket until the page leaves, sends anything, or sends more than MAX_PINGS pings.
+
+    Browsers send no pings. Each frame of a flood would cost time of the event loop.
+    """
     pings = 0
     async for message in socket:
         if message.type is WSMsgType.PING and pings < MAX_PINGS:
@@ -103,7 +104,7 @@ async def until_left(socket: web.WebSocketResponse) -> None:
 
 
 async def close(socket: web.WebSocketResponse, lost: SessionLost) -> None:
-    """Tell the page why; one that does not answer is dropped."""
+    """Close the socket with a code and a reason. A page that does not answer is dropped after CLOSE_SECONDS."""
     log.info("a socket is closed (%d): %s", lost.code, lost.reason)
     try:
         async with asyncio.timeout(CLOSE_SECONDS):

@@ -1,11 +1,17 @@
-"""How often a source may ask without being signed in: a token bucket for each client address.
+"""Limits how often a client address may send requests without being signed in: a token bucket for each address.
 
-- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_COST. What turns out to come from an
-  open session, or from the monitoring system, costs nothing: neighbours behind one address never hold up who is signed in.
-- A source without tokens is answered 429 with Retry-After, before anything is looked up, and after PAUSE_S, so that it cannot
-  even ask fast (through a proxy at once: its connections are everybody's). Open sessions, devices that an account has signed
-  in from and the monitoring system's token are known all the same (web.sessions.known_callers): they go on with a bucket of their own.
-- The address is the client's own, also behind a proxy (web.http.proxies). Memory is bounded by MAX_SOURCES.
+- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_COST. A request that turns out
+  to
+  belong to an open session or to the monitoring system costs nothing, so that other users behind the same address never
+  hold up a signed-in user.
+- A request from an address without tokens gets 429 with Retry-After, before anything is looked up, and only after
+  PAUSE_S,
+  which also limits how fast the address can ask. Behind a trusted proxy the 429 is sent at once, because all clients
+  share
+  the proxy's connections.
+- Open sessions, devices that an account has signed in from, and the monitoring system's token are recognised
+  (web.sessions.known_callers) and continue with a bucket of their own.
+- The address is the client's own, also behind a proxy (web.http.proxies). MAX_SOURCES bounds the memory.
 """
 
 from __future__ import annotations
@@ -28,32 +34,31 @@ from web.http.proxies import is_trusted
 
 log = logging.getLogger(__name__)
 
-BURST = (
-    600.0  # refused requests at once: pages of a whole shift behind one address, left open until their sessions ended
-)
+# Refused requests at once: the pages of a whole shift behind one address, left open until their sessions ended.
+BURST = 600.0
 PER_SECOND = 10.0
-SERVED_COST = 0.1  # the sign-in page has some ten files
+SERVED_COST = 0.1  # the sign-in page has about ten files
 MAX_SOURCES = 10_000
 TOO_MUCH = "too many requests from this address without signing in; wait a moment"
-PAUSE_S = 1.0  # before a 429: with 256 connections (web.http.connection_limits) a source gets 256 of them a second
-MAX_PAUSED = 1024  # of all sources together; further ones are answered at once
+PAUSE_S = 1.0  # before a 429: with 256 connections (web.http.connection_limits) an address gets 256 of them a second
+MAX_PAUSED = 1024  # of all addresses together; further ones are answered at once
 
 
 @dataclass(slots=True)
 class Bucket:
     tokens: float
-    at: float  # monotonic seconds of `tokens`
+    at: float  # monotonic seconds at which `tokens` was computed
 
 
 @dataclass(slots=True)
 class Charge:
-    """What a request has cost so far."""
+    """What a request has cost so far, in tokens."""
 
     bucket: Bucket
     cost: float = 1.0
 
     def reduce(self, cost: float) -> None:
-        """Give back all but `cost`."""
+        """Give back all tokens but `cost`."""
         self.bucket.tokens, self.cost = min(BURST, self.bucket.tokens + self.cost - cost), cost
 
 
@@ -61,17 +66,24 @@ CHARGE = web.RequestKey("charge", Charge)
 
 
 class AnonymousLimit:
-    """`limited`, `refused`: how many requests got 429 here, and how many were refused for other reasons, since the start."""
+    """Token buckets of the addresses.
+
+    `limited` counts the requests that got 429 here, `refused` those that were refused for other reasons, both since the
+    start.
+    """
 
     def __init__(self, clock: Clock, known: Callable[[list[str]], Awaitable[str]]):
-        """`known`: the first of some names that opens something, or an empty text."""
+        """`known`: returns the first of the names that belongs to a session, device or token, or an empty string."""
         self._clock = clock
         self._known = known
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
         self._paused = self.limited = self.refused = 0
 
     async def charge(self, source: str, shown: list[str]) -> Charge:
-        """Take a token for a request from a source that shows some cookies. Raises TooManyError where none is left."""
+        """Take a token for a request from `source`. Raises TooManyError if none is left.
+
+        `shown`: names of the session, device and token that the request carries; a known one has its own bucket.
+        """
         bucket = self._filled(source)
         if bucket.tokens < 1 and shown and (own := await self._known(shown)):
             bucket = self._filled(own)
@@ -87,7 +99,7 @@ class AnonymousLimit:
         return Charge(bucket)
 
     async def pause(self) -> None:
-        """What somebody waits who asks too often."""
+        """Delay the answer to a limited request by PAUSE_S, unless MAX_PAUSED requests are already delayed."""
         if self._paused < MAX_PAUSED:
             self._paused += 1
             try:
@@ -96,7 +108,7 @@ class AnonymousLimit:
                 self._paused -= 1
 
     def served(self, charge: Charge, status: int) -> None:
-        """The answer is known: of a request that nobody's session stands behind, a refused one costs all."""
+        """Settle the cost once the status is known. A refused request without a session keeps its full cost."""
         if charge.cost and status < 400:
             charge.reduce(SERVED_COST)
         elif charge.cost:
@@ -113,13 +125,13 @@ class AnonymousLimit:
 
 
 def proved(request: web.Request) -> None:
-    """Somebody who is signed in asks, or the monitoring system: the source pays nothing."""
+    """Refund the whole charge: the request comes from a signed-in user or from the monitoring system."""
     if (charge := request.get(CHARGE)) is not None:
         charge.reduce(0.0)
 
 
 def _through_a_proxy(request: web.Request, settings: WebSettings) -> bool:
-    """Its connections are everybody's: they must not be held by who asks too much."""
+    """Return whether a trusted proxy sent the request. All clients share its connections: one must not hold them."""
     peer: tuple[Any, ...] | None = (
         request.transport.get_extra_info("peername") if request.transport is not None else None
     )
@@ -135,7 +147,10 @@ def middleware(
     shown: Callable[[web.Request], list[str]],
     refusal: Callable[[TooManyError], web.Response],
 ) -> Middleware:
-    """Stands behind web.http.proxies' (the address is the client's). `shown`: names of what a request shows; `refusal`: the 429."""
+    """Return the middleware; it must run after that of web.http.proxies, which sets the client's address.
+
+    `shown` returns the names that a request carries; `refusal` builds the 429.
+    """
 
     @web.middleware
     async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:

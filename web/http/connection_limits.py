@@ -1,11 +1,16 @@
-"""What the web server gives a stranger: time, connections, sockets. Slow and greedy clients lose theirs, nobody else does.
+"""Limits what the web server grants a client: time, connections, sockets. Slow or greedy clients only hurt themselves.
 
 - A connection counts from the moment it is accepted, before any TLS handshake (web.http.tls_site).
-- A connection without a whole request after HEADER_SECONDS is closed, handshake and all; a body has BODY_SECONDS (a file: FILE_SECONDS), whether or
-  not single bytes keep coming; an answer that nobody takes ends with the kernel's TCP_USER_TIMEOUT.
-- A source has MAX_STRANGERS connections on which nobody has signed in, a person MAX_PERSON, all together as many as the process
-  may open files for. Beyond that the oldest goes and the newest stays: whoever holds a thousand open shuts out nobody.
-- A session has so many sockets at once, a person a few times as many (`SocketLimit`).
+- A connection without a complete request after HEADER_SECONDS is closed; the handshake is included in that time. A body
+  has
+  BODY_SECONDS (a file: FILE_SECONDS), even if single bytes keep coming. If a client does not read its answer, the
+  kernel's
+  TCP_USER_TIMEOUT ends the connection.
+- A client address has at most MAX_STRANGERS connections without a signed-in user, a person at most MAX_PERSON, and all
+  together as many as the process may open files for. Beyond that the oldest connection is closed and the newest stays,
+  so
+  that a client that holds a thousand connections does not shut out others.
+- A session has a limited number of sockets at once, a person a few times as many (`SocketLimit`).
 """
 
 from __future__ import annotations
@@ -32,39 +37,39 @@ from web.http.proxies import is_trusted, parse
 
 log = logging.getLogger(__name__)
 
-HEADER_SECONDS = 10.0  # from the connection to the end of its first request's head
-SHUTDOWN_SECONDS = 5  # for the goodbye of TLS
-KEEP_ALIVE_SECONDS = (
-    75.0  # from an answer to the end of the next request's head; longer than a proxy keeps its connections
-)
+HEADER_SECONDS = 10.0  # from the connection to the end of the first request's head
+SHUTDOWN_SECONDS = 5  # for TLS close_notify
+# From an answer to the end of the next request's head; longer than a proxy keeps its connections.
+KEEP_ALIVE_SECONDS = 75.0
 BODY_SECONDS, FILE_SECONDS = 15.0, 120.0
 UNREAD_SECONDS = 60.0
-MAX_STRANGERS = 256  # phones behind one address, opening the sign-in page
+MAX_STRANGERS = 256  # phones behind one address that open the sign-in page
 MAX_PERSON = 256
 MAX_CONNECTIONS = 8192
-SPARE_FILES = 512  # of the process, for everything but connections
-EVENT_SOCKETS, LIVE_SOCKETS = 8, 64  # of one session: tabs; walls of cameras
-SESSIONS = 3  # so many times as many of one person
-OPENED_PER_MINUTE = 240  # sockets of one session: a wall of 64 cameras, and its pages again
+SPARE_FILES = 512  # open files of the process that are kept for other uses than connections
+EVENT_SOCKETS, LIVE_SOCKETS = 8, 64  # per session: tabs; camera walls
+SESSIONS = 3  # a person may have this many times the sockets of one session
+OPENED_PER_MINUTE = 240  # sockets of one session: a wall of 64 cameras, reloaded a few times
 
 
 class Connections(Server):
-    """aiohttp's server that knows whose its connections are, and who has to make room."""
+    """aiohttp's server, extended: it knows which address or person owns each connection and closes the oldest."""
 
     def limit(self, settings: WebSettings) -> None:
+        """Set up the limits. Called once after aiohttp has created the server."""
         self._settings = settings
         self._groups: dict[str, OrderedDict[RequestHandler, None]] = {}
         self._group_of: dict[RequestHandler, str] = {}
-        self._accepted: dict[RequestHandler, asyncio.Transport] = {}  # TCP's own transports
+        self._accepted: dict[RequestHandler, asyncio.Transport] = {}  # the TCP transports, below TLS
         self.dropped: Counter[str] = Counter()
         self.most = max(64, min(MAX_CONNECTIONS, open_files.limit() - SPARE_FILES))
 
     def accepted(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """A connection of TCP, with nothing on it yet."""
+        """Register a new TCP connection that has received nothing yet."""
         self._accepted[handler] = transport
         _end_unread(transport)
         peer = str((transport.get_extra_info("peername") or ("",))[0])
-        if not is_trusted(peer, self._settings):  # a proxy's are many people's, and it has limits of its own
+        if not is_trusted(peer, self._settings):  # a proxy serves many clients and has limits of its own
             self._loop.call_later(HEADER_SECONDS, self._expect_request, handler)
             self._put(handler, source_of(peer), MAX_STRANGERS)
         if len(self._accepted) > self.most and self._groups:
@@ -76,7 +81,7 @@ class Connections(Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        if handler not in self._accepted:  # one with TLS is known since before its handshake
+        if handler not in self._accepted:  # a TLS connection is registered before its handshake
             self.accepted(handler, transport)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
@@ -86,10 +91,10 @@ class Connections(Server):
     async def shutdown(self, timeout: float | None = None) -> None:
         await super().shutdown(timeout)
         for transport in list(self._accepted.values()):
-            abort(transport)  # those without a handshake, of which aiohttp knows nothing
+            abort(transport)  # connections without a finished handshake: aiohttp does not know them
 
     def proved(self, handler: RequestHandler, user_id: int) -> None:
-        """Somebody who is signed in asks on this connection: it is a person's now, not a source's."""
+        """Move a connection from its address to the person who is signed in on it."""
         group = f"person {user_id}"
         if self._group_of.get(handler, group) != group:
             self._take(handler)
@@ -111,7 +116,7 @@ class Connections(Server):
                 del self._groups[group]
 
     def _drop(self, group: str, why: str) -> None:
-        """The oldest of a group."""
+        """Close the oldest connection of a group."""
         oldest = next(iter(self._groups[group]))
         self._take(oldest)
         self._close(oldest, why)
@@ -131,7 +136,7 @@ class Connections(Server):
 
 
 class Runner(web.AppRunner):
-    """Serves an application within the limits."""
+    """aiohttp's application runner, with the limits of this module."""
 
     __slots__ = ("_settings",)
 
@@ -148,14 +153,14 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> Server:
         server = await super()._make_server()
-        server.__class__ = Connections  # the application makes it, and takes no class
+        server.__class__ = Connections  # the application creates the server and does not accept a class
         assert isinstance(server, Connections)
         server.limit(self._settings)
         return server
 
 
 def proved(request: web.Request, user_id: int) -> None:
-    """Tell the server whose connection this is."""
+    """Tell the server that a signed-in person uses this request's connection."""
     server = request.protocol._manager
     if isinstance(server, Connections):
         server.proved(request.protocol, user_id)
@@ -163,7 +168,7 @@ def proved(request: web.Request, user_id: int) -> None:
 
 @asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Raises TooSlowError where a body takes longer, whether or not single bytes of it keep coming."""
+    """Limit the time for reading a body. Raises TooSlowError after `seconds`, even if single bytes keep coming."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -174,7 +179,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 
 
 def source_of(address: str) -> str:
-    """What counts as one client: an address; of IPv6 a subscriber's /64."""
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address (one subscriber)."""
     found = parse(address)
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found or address)
 
@@ -186,7 +191,7 @@ def _end_unread(transport: asyncio.Transport) -> None:
 
 
 class SocketLimit:
-    """Sockets that are open at once, by session and by person."""
+    """Limits the sockets that are open at once, by session and by person."""
 
     def __init__(self, most: int):
         self._most = most
@@ -194,7 +199,7 @@ class SocketLimit:
 
     @contextmanager
     def one(self, session: str, user_id: int) -> Iterator[None]:
-        """Raises TooManyError where this session, or all of this person's, have enough."""
+        """Hold one socket. Raises TooManyError if this session or this person has too many."""
         if self._open[session] >= self._most or self._open[user_id] >= self._most * SESSIONS:
             raise TooManyError(f"a session has at most {self._most} sockets of this kind at once; close other windows")
         self._open.update((session, user_id))
@@ -208,14 +213,14 @@ class SocketLimit:
 
 
 class OpeningRate:
-    """How often a session asks for a socket, counted before anything of it is looked up."""
+    """Limits how often a session opens a socket; checked before any database query."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
 
     def note(self, session: str) -> None:
-        """Raises TooManyError."""
+        """Count one opening. Raises TooManyError above OPENED_PER_MINUTE."""
         now, times = self._clock.monotonic(), self._asked.setdefault(session, deque())
         self._asked.move_to_end(session)
         while times and times[0] <= now - 60:

@@ -1,4 +1,4 @@
-"""Cookies and tokens that a request carries: the session's, the device's, the monitoring system's."""
+"""Cookies and tokens of a request: those of the session, the device and the monitoring system."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from aiohttp import web
 from core.settings import TlsMode, WebSettings
 
 COOKIE = "minwang_session"
-DEVICE_COOKIE = (
-    "minwang_device"  # by which a device is known that its account has signed in from (core.accounts.sign_in)
-)
+# Identifies a device that an account has signed in from (core.accounts.sign_in).
+DEVICE_COOKIE = "minwang_device"
 
 
 def session_cookie(settings: WebSettings) -> str:
-    """Its name. Behind TLS browsers take a __Host- cookie only with Secure, for this very host and the path / (RFC 6265bis
-    4.1.3.2): no neighbour and no plain HTTP page can set or replace it."""
+    """Return the name of the session cookie.
+
+    Behind TLS it has the prefix __Host-: browsers accept it only with Secure, for this host only and with the path /
+    (RFC 6265bis 4.1.3.2), so that no other host and no plain HTTP page can set or replace it.
+    """
     return _cookie(COOKIE, settings)
 
 
@@ -27,8 +29,11 @@ def _cookie(name: str, settings: WebSettings) -> str:
 
 
 def cookie_of(request: web.Request, name: str) -> str:
-    """Value of a cookie of ours, the first of that name; empty: none. There is one header of cookies (RFC 6265 5.4). aiohttp's
-    reading of all of them costs 8 ms for 8 kB, which anybody may send."""
+    """Return the value of the first cookie with that name; empty if there is none.
+
+    A request has one Cookie header (RFC 6265 5.4). This does not use aiohttp's parser: parsing all cookies of an 8 kB
+    header, which any client may send, takes it 8 ms.
+    """
     for pair in request.headers.get("Cookie", "").split(";"):
         key, found, value = pair.partition("=")
         if found and key.strip() == name:
@@ -37,6 +42,6 @@ def cookie_of(request: web.Request, name: str) -> str:
 
 
 def bearer_of(request: web.Request) -> str:
-    """The token in `Authorization: Bearer`; empty where there is none."""
+    """Return the token of `Authorization: Bearer`; empty if there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""

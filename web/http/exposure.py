@@ -1,4 +1,4 @@
-"""Whether what the console sends can be read on its way."""
+"""Whether the console's traffic can be read on the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from core.settings import TlsMode, WebSettings
 
 
 def exposure(where: WebSettings) -> str:
-    """Why passwords and pictures can be read on the way to the console, and the remedy; empty: they cannot."""
+    """Return why passwords and pictures can be read on the network, and the remedy; empty if they cannot."""
     if is_loopback(where.host) or where.tls is TlsMode.OWN:
         return ""
     if where.tls is TlsMode.OFF:
@@ -17,7 +17,7 @@ def exposure(where: WebSettings) -> str:
             "run 'minwang cert' and set web.tls (docs/https.md)"
         )
     if where.trusted_proxies:
-        return ""  # the proxy is another machine
+        return ""  # the proxy runs on another machine
     return (
         f"the console answers without encryption on {where.host} beside its proxy; "
         'set web.host = "127.0.0.1", or web.trusted_proxies where the proxy is another machine (docs/https.md)'

@@ -1,8 +1,9 @@
-"""Files with byte ranges by RFC 9110: a range that is none, or whose condition does not hold, is ignored and the file given.
+"""Serves files with byte ranges (RFC 9110). An invalid range, or one whose condition fails, yields the whole file.
 
-aiohttp answers 416 to a Range header that it cannot read (14.2: an unknown unit must be ignored, an invalid set may be), and
-honours a range whatever entity tag stands in If-Range (13.1.5: the part of another version would be put to the wrong file). A
-date beyond all calendars and a name longer than a file may have break its handlers: they are no date, and no file.
+aiohttp's own response answers 416 to a Range header that it cannot parse (RFC 9110 14.2: an unknown unit must be
+ignored, an invalid set may be), and honours a range whatever entity tag stands in If-Range (13.1.5; the client would
+join parts of two versions). A date outside the calendar and a name longer than a file name may be make its handlers
+fail; here the date is ignored and the file is not found.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ _SINGLE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-(0*[1-9][0-9]{0,17}
 
 
 class FileResponse(web.FileResponse):
+    """A file response with the range handling of this module."""
+
     def __init__(
         self, path: Path, *, headers: LooseHeaders | None = None, sending: AbstractContextManager[None] | None = None
     ):
-        """`sending`: entered while the bytes leave."""
+        """`sending`: a context manager that is entered while the bytes are sent."""
         super().__init__(path, headers=headers)
         self._sending = sending
 
@@ -43,7 +46,7 @@ class FileResponse(web.FileResponse):
 
 
 class BytesResponse(web.Response):
-    """As web.Response. `sending`: entered while the bytes leave."""
+    """As web.Response. `sending` is a context manager that is entered while the bytes are sent."""
 
     def __init__(self, body: bytes, *, sending: AbstractContextManager[None], content_type: str, headers: LooseHeaders):
         super().__init__(body=body, content_type=content_type, headers=headers)
@@ -56,7 +59,7 @@ class BytesResponse(web.Response):
 
 
 class Static(web.StaticResource):
-    """A folder of files that anybody may have, as `FileResponse`s."""
+    """A folder of public files, each served as a `FileResponse`."""
 
     def _resolve_path_to_response(self, unresolved_path: Path) -> web.StreamResponse:
         try:
@@ -67,7 +70,7 @@ class Static(web.StaticResource):
 
 
 class _Judged:
-    """The request, with a range that needs no further look (where `ranged`), and dates that are dates."""
+    """The request with its range and dates checked: the range only if `ranged`, invalid dates as None."""
 
     if_range = None
 
@@ -82,7 +85,7 @@ class _Judged:
 
 
 def _date(request: web.BaseRequest, name: str) -> datetime | None:
-    """A date that is none is ignored (RFC 9110 13.1.3, 13.1.4)."""
+    """Return a date header of the request; None if it is invalid (RFC 9110 13.1.3, 13.1.4: ignore it)."""
     try:
         found: datetime | None = getattr(request, name)
         return found if found is None or found.timestamp() >= 0 else None
@@ -91,13 +94,13 @@ def _date(request: web.BaseRequest, name: str) -> datetime | None:
 
 
 def _is_range(text: str) -> bool:
-    """It states one range. Several are valid, and may be ignored."""
+    """Return whether the header states exactly one valid range; several may be ignored (RFC 9110 14.2)."""
     found = _SINGLE.fullmatch(text.strip())
     return found is not None and not (found[2] and int(found[1]) > int(found[2]))
 
 
 def _holds(path: Path, condition: str) -> bool:
-    """The file is the version that If-Range names. Blocking."""
+    """Return whether the file is the version that If-Range names (entity tag or date). Blocking."""
     try:
         status = os.stat(path)
         if '"' in condition:

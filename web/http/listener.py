@@ -1,5 +1,7 @@
-"""Where the console listens: plain HTTP, or HTTPS with a certificate that is renewed and exchanged while it serves, and
-the plain HTTP port that leads to HTTPS."""
+"""Opens the console's ports: plain HTTP, or HTTPS whose certificate is renewed and replaced while it serves.
+
+With HTTPS, an additional plain HTTP port redirects to it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ _HOST = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 
 
 class Listener:
-    """Of one controller: `load`, `start`, `care` every minute, `close`."""
+    """The ports of one controller. Call `load`, `start`, `care` once a minute, and `close`."""
 
     def __init__(self, settings: Settings, clock: Clock):
         self._settings = settings
@@ -37,12 +39,12 @@ class Listener:
         self._said = self._failed = ""
 
     async def load(self) -> None:
-        """What serving needs, before anything is opened. Raises CertificateError for a certificate that cannot serve."""
+        """Load what serving needs before any port opens. Raises CertificateError if the certificate cannot serve."""
         if self._settings.web.tls is TlsMode.OWN:
             self._tls = await asyncio.to_thread(self._load)
 
     async def start(self, runner: web.AppRunner) -> None:
-        """After `load`. Raises StorageError for a port that cannot be used."""
+        """Open the ports; call `load` first. Raises StorageError if a port cannot be used."""
         where = self._settings.web
         context = self._tls.listener if self._tls is not None else None
         await _listen(TlsSite(runner, where.host, where.port, context), where.host, where.port, "web.port")
@@ -57,7 +59,7 @@ class Listener:
         self._say_dates()
 
     async def care(self) -> None:
-        """Renew what the station's own authority issued, take a changed certificate, say when it expires soon."""
+        """Renew a certificate of the station's own authority, load a changed one, and log when it expires soon."""
         if self._tls is None:
             return
         failed = ""
@@ -67,7 +69,7 @@ class Listener:
                 log.info("a new certificate serves: %s", ", ".join(self._tls.certificate.names))
         except (MinwangError, OSError) as e:
             failed = str(e)
-            if failed != self._failed:  # once, not once a minute
+            if failed != self._failed:  # log it once, not once a minute
                 log.error("the certificate that serves is kept: %s", e)
         self._failed = failed
         self._say_dates()
@@ -78,7 +80,7 @@ class Listener:
 
     def _load(self) -> TlsContext:
         with contextlib.suppress(MinwangError, OSError):
-            self._renew()  # one that expired while the station was off; where that fails, `_say_dates` says so
+            self._renew()  # it may have expired while the station was off; if renewal fails, `_say_dates` logs it
         return TlsContext(*self._settings.certificate_files)
 
     def _renew(self) -> None:
@@ -88,7 +90,7 @@ class Listener:
                 log.info("the certificate was renewed until %s", f"{renewed.own.not_valid_after_utc:%Y-%m-%d}")
 
     def _say_dates(self) -> None:
-        """Once for each sentence: an expired certificate, and one that soon will be."""
+        """Log an expired certificate, or one that expires soon; each sentence once."""
         if self._tls is None:
             return
         found, now, said, level = self._tls.certificate, self._clock.now(), "", logging.WARNING
@@ -106,14 +108,17 @@ class Listener:
 
 
 def address(settings: Settings) -> str:
-    """Of the console, as a person opens it."""
+    """Return the console's URL."""
     scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return f"{scheme}://{host}:{settings.web.port}"
 
 
 def redirecting(settings: Settings) -> web.Application:
-    """Leads a browser to HTTPS. A phone that does not trust the certificate yet gets the install page here."""
+    """Return the application that redirects browsers to HTTPS.
+
+    It also serves the install page, for phones that do not trust the certificate yet.
+    """
 
     async def lead(request: web.Request) -> web.StreamResponse:
         if request.path in (install_page.PAGE, install_page.CERTIFICATE, install_page.PROFILE):
@@ -123,7 +128,7 @@ def redirecting(settings: Settings) -> web.Application:
                 return web.Response(status=404, text=f"{e}\n")
         host = _HOST.fullmatch(request.host)
         if request.method not in ("GET", "HEAD") or host is None:
-            # What came here was readable on the way: it is not carried on.
+            # This request was readable on the network: refuse it instead of redirecting it.
             return web.Response(status=403, text="this station answers over https only\n")
         port = "" if settings.web.port == 443 else f":{settings.web.port}"
         return web.Response(status=308, headers={"Location": f"https://{host.group(1)}{port}{request.path_qs}"})

@@ -1,9 +1,9 @@
-"""Who asks, where a proxy stands between: the client's address, scheme and host as the trusted proxies tell them.
+"""Determines the client's address, scheme and host behind trusted proxies.
 
-X-Forwarded-For (or RFC 7239 Forwarded) is a list to which every hop appends the address that it saw: it is read from the
-right, and the first address that is no trusted proxy's is the client's. What stands further left the client may have
-written itself. From anybody who is not a trusted proxy, nothing of this is believed; and of the two headers only the one
-that the settings name: a proxy that writes the one passes the other on as the client sent it.
+X-Forwarded-For (or Forwarded, RFC 7239) is a list to which every hop appends the address that it saw. It is read from
+the right: the first address that is not a trusted proxy's is the client's. The client may have written anything further
+left. Headers from a peer that is not a trusted proxy are ignored. Of the two headers only the one that the settings
+name counts: a proxy that writes one of them forwards the other as the client sent it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """What one proxy said of the request that reached it; empty: nothing."""
+    """What one proxy reported of the request that reached it; empty fields are unknown."""
 
     client: str
     scheme: str = ""
@@ -38,7 +38,10 @@ class Hop:
 
 
 def resolve(peer: str, headers: Sequence[Hop], trusted: Sequence[Network]) -> tuple[str, Hop | None]:
-    """The client's address, and what the trusted proxy nearest to it said. `headers`: oldest hop first."""
+    """Return the client's address, and what the trusted proxy nearest to the client reported (None: nothing).
+
+    `headers`: the hops, oldest first.
+    """
     address, believed = parse(peer), None
     if address is None:
         return peer, None
@@ -47,13 +50,13 @@ def resolve(peer: str, headers: Sequence[Hop], trusted: Sequence[Network]) -> tu
             break
         said = parse(hop.client)
         if said is None:
-            break  # "unknown" or rubbish: the last address that is known stands
+            break  # "unknown" or invalid: the last known address counts
         address, believed = said, hop
     return str(address), believed
 
 
 def parse(text: str) -> Address | None:
-    """An address with or without brackets and port; IPv4 within IPv6 as IPv4."""
+    """Return an IP address given with or without brackets, port and zone; IPv4-mapped IPv6 as IPv4; None if invalid."""
     bare = text.strip().strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
@@ -67,17 +70,18 @@ def parse(text: str) -> Address | None:
 
 
 def hops(request: web.Request, header: str) -> list[Hop]:
-    """The hops that the request tells of in `header` (WebSettings.forwarded_header), oldest first."""
+    """Return the hops listed in `header` (WebSettings.forwarded_header), oldest first."""
     if header == "forwarded":
         return [_forwarded(element) for element in _list(request, "Forwarded")]
     clients = _list(request, "X-Forwarded-For")
     schemes, hosts = _list(request, "X-Forwarded-Proto"), _list(request, "X-Forwarded-Host")
-    # Proto and Host are overwritten by most proxies, appended to by some: a single value is the nearest proxy's word for all.
+    # Most proxies overwrite Proto and Host, some append to them: a single value comes from the nearest proxy and counts
+    # for all hops.
     return [Hop(c, _of(schemes, i - len(clients)), _of(hosts, i - len(clients))) for i, c in enumerate(clients)]
 
 
 def middleware(settings: WebSettings) -> Middleware:
-    """Gives the handlers a request whose `remote`, `scheme` and `host` are the client's own; audit rows carry the address."""
+    """Return the middleware that sets `remote`, `scheme`, `host` and the audit address to the client's."""
     trusted = settings.proxies
 
     @web.middleware
@@ -87,7 +91,7 @@ def middleware(settings: WebSettings) -> Middleware:
         )
         scheme = request.scheme
         if settings.tls is TlsMode.PROXY:
-            scheme = "https"  # that is what the setting says; a proxy that also serves plain HTTP tells so
+            scheme = "https"  # the setting says so; a proxy that also serves plain HTTP sends X-Forwarded-Proto
         if hop is not None and hop.scheme in DEFAULT_PORTS:
             scheme = hop.scheme
         host = hop.host if hop is not None and _HOST.fullmatch(hop.host) else request.host
@@ -101,7 +105,7 @@ def middleware(settings: WebSettings) -> Middleware:
 
 
 def same_origin(origin: str, scheme: str, host: str) -> bool:
-    """Whether an Origin header names this very site: scheme, host and port (RFC 6454)."""
+    """Return whether an Origin header names this site: same scheme, host and port (RFC 6454)."""
     found_scheme, _, found_host = origin.partition("://")
     return found_scheme == scheme and _with_port(found_scheme, found_host) == _with_port(scheme, host)
 
@@ -117,7 +121,7 @@ def _forwarded(element: str) -> Hop:
 
 
 def _list(request: web.Request, name: str) -> list[str]:
-    """The newest MAX_HOPS elements, oldest first: a stranger may write a million of them before what proxies append."""
+    """Return the newest MAX_HOPS elements, oldest first: a client may send a million before the proxies add theirs."""
     newest = ",".join(request.headers.getall(name, ())).rsplit(",", 2 * MAX_HOPS)[-2 * MAX_HOPS :]
     return [v.strip() for v in newest if v.strip()][-MAX_HOPS:]
 
@@ -129,7 +133,7 @@ def _of(values: list[str], from_right: int) -> str:
 
 
 def is_trusted(peer: str, settings: WebSettings) -> bool:
-    """The address is a proxy's."""
+    """Return whether the address is a trusted proxy's."""
     address = parse(peer)
     return address is not None and _in(address, settings.proxies)
 

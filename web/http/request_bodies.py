@@ -1,8 +1,8 @@
-"""What people send, within a budget of memory: JSON by the byte, files on disk until it is their turn to be drawn.
+"""Reads request bodies within a memory budget: JSON into memory, files to disk until their turn to be re-encoded.
 
-- JSON: all bodies that are being read have BUDGET bytes together, one person (or one source of strangers) OF_ONE of them.
-- Files: PERSON_FILES at once a person, FILES in all, refused before anything is read; they come into unnamed files of the data
-  folder, and TURNS of them at a time are read and drawn anew in a disposable process.
+- JSON: all bodies being read share BUDGET bytes; one person (or one anonymous address) gets at most OF_ONE of them.
+- Files: at most PERSON_FILES at once per person and FILES in all; more are refused before anything is read. Files are
+  written to unnamed files in the data folder; TURNS of them at a time are read and re-encoded in a disposable process.
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ from nvr.playback import uploads
 from nvr.playback.decode_pool import DecodePool
 from web.http import connection_limits
 
-LARGEST_JSON, LARGEST_PUBLIC = 1_000_000, 16_384  # bytes; of somebody signed in, of a stranger
+LARGEST_JSON, LARGEST_PUBLIC = 1_000_000, 16_384  # bytes; signed in, anonymous
 BUDGET, OF_ONE = 64_000_000, 8_000_000
 PERSON_FILES, FILES, TURNS = 2, 32, 1
 CHUNK = 65_536
 
 
 class Budget:
-    """Bytes of bodies that are in memory, by person or source."""
+    """Counts the bytes of bodies in memory, by person or address."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
         self.total = 0
 
     async def read(self, request: web.Request, who: str, most: int) -> bytes:
-        """A whole body. Raises UsageError, TooManyError, TooSlowError; HTTPRequestEntityTooLarge beyond `most` bytes."""
+        """Return a whole body.
+
+        Raises UsageError, TooManyError, TooSlowError; HTTPRequestEntityTooLarge beyond `most` bytes.
+        """
         content, size = bytearray(), 0
         try:
             async with connection_limits.deadline(connection_limits.BODY_SECONDS):
@@ -68,7 +71,7 @@ class Budget:
 
 
 class Uploads:
-    """Pictures that people send, drawn anew: what is kept or looked at is never their file itself."""
+    """Re-encodes uploaded pictures. The station keeps and analyses the re-encoded picture, never the uploaded file."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -78,10 +81,10 @@ class Uploads:
         self._open: Counter[int] = Counter()
 
     async def drawn(self, request: web.Request, user_id: int, most: int, largest: int, quality: int = 85) -> bytes:
-        """The picture in the body (at most `most` bytes), as JPEG with a longer side of at most `largest` pixels.
+        """Return the picture in the body (at most `most` bytes) as JPEG; its longer side is at most `largest` pixels.
 
-        Raises UsageError for what is none, TooManyError where this person, or all together, send enough already,
-        TooSlowError, StorageError where it cannot be put on disk.
+        Raises UsageError if the body is not a picture, TooManyError if this person or all together upload too many
+        files already, TooSlowError, and StorageError if it cannot be written to disk.
         """
         with self._place(user_id):
             file = await self._disk(_unnamed, self._folder)
@@ -126,7 +129,7 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
 
 
 def _unnamed(folder: Path) -> IO[bytes]:
-    """A file that is gone with the process, whatever happens to it."""
+    """Return an unnamed file: it disappears with the process, however it ends. Raises StorageError."""
     try:
         return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as e:

@@ -1,4 +1,4 @@
-"""Security headers on every answer, errors included."""
+"""Adds security headers to every response, errors included."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 from web.http import proxies
 
-HSTS = "max-age=31536000"  # a year (RFC 6797)
+HSTS = "max-age=31536000"  # one year (RFC 6797)
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
@@ -18,7 +18,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=(), payment=(), usb=()",
-    "Server": "minwang",  # aiohttp would tell its version and Python's to strangers
+    "Server": "minwang",  # hides the versions of aiohttp and Python
 }
 
 
@@ -26,7 +26,7 @@ SECURITY_HEADERS = {
 async def middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Security headers on everything, errors included."""
+    """Add the security headers to every response, errors included."""
     added = SECURITY_HEADERS if request.scheme != "https" else {**SECURITY_HEADERS, **_strict_transport(request.host)}
     try:
         response = await handler(request)
@@ -39,6 +39,6 @@ async def middleware(
 
 
 def _strict_transport(host: str) -> dict[str, str]:
-    """HSTS, for host names only: of addresses a browser must not take it (RFC 6797 8.1.1)."""
+    """Return HSTS for host names only: browsers must ignore it for IP addresses (RFC 6797 8.1.1)."""
     bare = re.sub(r":\d+$", "", host)
     return {} if proxies.parse(bare) is not None else {"Strict-Transport-Security": HSTS}

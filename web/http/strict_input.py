@@ -1,7 +1,8 @@
-"""What strangers send, made harmless before a handler sees it: bodies, queries and path variables.
+"""Checks untrusted input before a handler receives it: bodies, queries and path variables.
 
-The limits are those of what is behind: databases hold 64-bit integers and no NUL, UTF-8 knows no surrogates, geometry and JSON
-know no NaN, and a time without a zone means nothing here. They hold for every operation alike (web.framework.routing).
+The limits follow from what is behind the handlers: databases hold 64-bit integers and no NUL, UTF-8 has no surrogates,
+geometry and JSON have no NaN, and a time without a zone has no meaning here. They apply to every operation
+(web.framework.routing).
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ MAX_DEPTH = 32
 MAX_VALUES = 20_000  # in one body
 MAX_INTEGER = 2**63 - 1
 MAX_NUMBER = 1e12
-MAX_TEXT = 10_000  # characters; most fields state less
-# What makes a record, a printed page or a list read otherwise than it was written: C0 but for tab and line ends, DEL, C1, and the
-# marks that turn the direction of what follows (Unicode 16, UAX #9 2).
+MAX_TEXT = 10_000  # characters; most fields have a lower limit
+# Characters that make a record, a printed page or a list display differently from what was entered: C0 except tab and
+# line ends, DEL, C1, and the marks that change the direction of the following text (Unicode 16, UAX #9 2).
 _HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
 def json_of(raw: bytes) -> Any:
-    """The value of a JSON body; an empty one is an empty object. Raises UsageError."""
-    if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before a million lists are made of it
+    """Return the value of a JSON body; an empty body is an empty object. Raises UsageError."""
+    if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before the parser creates a million lists
         raise UsageError(f"the body has more than {MAX_VALUES} values")
     try:
         value = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
-    except (ValueError, RecursionError) as e:  # numbers of more than 4,300 digits are a ValueError
+    except (ValueError, RecursionError) as e:  # a number of more than 4,300 digits raises ValueError
         raise UsageError("the body is not JSON that can be read") from e
     count = 0
     level = [value]
@@ -64,7 +65,7 @@ def _children(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def check(value: object, name: str = "the body") -> None:
-    """Raises UsageError for what nothing behind can hold: numbers, times and texts beyond the limits above."""
+    """Raise UsageError for a number, time or text outside the limits above."""
     if isinstance(value, str):
         check_text(value, name)
     elif isinstance(value, int):
@@ -81,7 +82,7 @@ def check(value: object, name: str = "the body") -> None:
 
 
 def check_text(text: str, name: str) -> None:
-    """Raises UsageError for a text that is no text (half a surrogate pair, or NUL), or is too long for any field."""
+    """Raise UsageError for a text that is too long, no valid Unicode, or has control characters or direction marks."""
     if len(text) > MAX_TEXT:
         raise UsageError(f"{name}: a text has at most {MAX_TEXT} characters")
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
@@ -93,7 +94,7 @@ def check_text(text: str, name: str) -> None:
 
 
 def check_model(model: BaseModel, name: str = "") -> None:
-    """Every value of a validated query or body, as deep as it goes. Raises UsageError that names the field."""
+    """Check every value of a validated query or body, recursively. Raises UsageError with the field's name."""
     for field in type(model).model_fields:
         _check_deep(getattr(model, field), f"{name}{field}")
 

@@ -1,4 +1,7 @@
-"""A listening port whose connections are counted from the kernel's accept on, with TLS as without (web.http.connection_limits)."""
+"""A listening port whose connections count from the kernel's accept, with or without TLS.
+
+See web.http.connection_limits for the counting.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from web.http import connection_limits
 
 
 class TlsSite(web.TCPSite):
-    """aiohttp's, but TLS begins in `CountedTls`: asyncio's own tells nobody of a connection before its handshake is done."""
+    """aiohttp's TCPSite, but `CountedTls` starts TLS: asyncio reports a TLS connection only after its handshake."""
 
     __slots__ = ("_tls",)
 
@@ -25,7 +28,7 @@ class TlsSite(web.TCPSite):
         self._tls = tls
 
     async def start(self) -> None:
-        """Raises OSError for a port that cannot be used."""
+        """Open the port. Raises OSError if it cannot be used."""
         context = self._tls
         if context is None:
             await super().start()
@@ -40,7 +43,7 @@ class TlsSite(web.TCPSite):
 
 
 class HandshakeQueue:
-    """Runs one handshake step per iteration of the event loop, so that a crowd of new connections delays nobody else."""
+    """Runs one handshake step per event-loop iteration, so that many new connections delay no other request."""
 
     def __init__(self) -> None:
         self._steps: deque[Callable[[], None]] = deque()
@@ -60,10 +63,10 @@ class HandshakeQueue:
 
 
 class CountedTls(SSLProtocol):
-    """TLS of one accepted connection, which counts, and has its time, before anything of the handshake came.
+    """TLS of one accepted connection, which counts and has its time limit before the first byte of the handshake.
 
-    Each handshake costs a signature (about 1 ms with its Python overhead). Run as they come, 1,400 connections that reconnect
-    at once delayed `/api/me` to 390 ms (p95); through the queue to 75 ms (bench security, part tls).
+    Each handshake costs a signature (about 1 ms with its Python overhead). Run as they arrive, 1,400 connections that
+    reconnect at once delayed `/api/me` to 390 ms (p95); through the queue to 75 ms (bench security, part tls).
     """
 
     def __init__(self, connections: connection_limits.Connections, context: ssl.SSLContext, queue: HandshakeQueue):

@@ -1,1 +1,1 @@
-"""Sessions in the web server: known callers, limits on signing in, revalidation of sockets, grants."""
+"""Sessions in the web server: known callers, sign-in limits, attendance of viewers, footage grants."""

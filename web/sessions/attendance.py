@@ -1,8 +1,9 @@
-"""Whether anybody still watches (R-VIEW-2), and for how long footage was watched.
+"""Tracks whether somebody still watches (R-VIEW-2), and for how long footage was watched.
 
-A session watches from its first live socket or piece of footage until nothing of either flowed for QUIET_S. After a time without
-a person's input the page asks; where nobody answers within ANSWER_S, live sockets are closed (`Lost`, 4410) and footage is
-refused (`NobodyWatches`) until there is input again. Input is whatever keeps a session from becoming idle (web.framework.routing).
+A session watches from its first live socket or footage request until no picture was sent for QUIET_S. After `ask_after`
+seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live sockets are
+closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is any request
+that keeps a session from becoming idle (web.framework.routing).
 """
 
 from __future__ import annotations
@@ -28,32 +29,33 @@ log = logging.getLogger(__name__)
 
 ASK_AFTER_S = 7200.0
 ANSWER_S = 60.0
-# So long before a session becomes idle it is asked at the latest: the answer keeps it, and `seen_at` is exact to 30 s.
+# The page asks at least this long before the session becomes idle: the answer keeps the session alive, and `seen_at` is
+# exact to 30 s.
 BEFORE_IDLE_S = ANSWER_S + 45.0
 SHORTEST_S = 20.0
-QUIET_S = 120.0  # a player that is paused for longer has ended; it buffers 20 s
+QUIET_S = 120.0  # a player that is paused for longer counts as ended; it buffers 20 s
 FLUSH_S = 10.0
 CHECK_S = 1.0
 MAX_SESSIONS = 2000
 MAX_VIEWINGS = 5000
-ADJOINS_US = SECOND  # between two segments of one recording lies a frame or so
+ADJOINS_US = SECOND  # two segments of one recording are about one frame apart
 CLOSE_S = 5.0
 
 
 def ask_after_s(idle: timedelta) -> float:
-    """Seconds without input after which a page asks: two hours, or shortly before the session would become idle."""
+    """Return after how many seconds without input a page asks: two hours, or shortly before the session idles."""
     return max(SHORTEST_S, min(ASK_AFTER_S, idle.total_seconds() - BEFORE_IDLE_S))
 
 
 @dataclass(slots=True)
 class _Session:
-    since: float  # last input, or when the watching began; monotonic
-    last: float  # when something flowed last
+    since: float  # monotonic seconds of the last input, or of the start of watching
+    last: float  # monotonic seconds at which a picture was last sent
     sockets: int = 0
 
 
 class Attendance:
-    """Which sessions watch, and since when without input. Times in seconds."""
+    """Which sessions watch, and since when they have had no input. Times in seconds."""
 
     def __init__(self, clock: Clock, ask_after: float, answer_within: float = ANSWER_S):
         self._clock = clock
@@ -61,12 +63,12 @@ class Attendance:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def note_input(self, session: str) -> None:
-        """A person did something."""
+        """Record a person's input."""
         if (found := self._sessions.get(session)) is not None:
             found.since = self._clock.monotonic()
 
     def check(self, session: str) -> None:
-        """Before something flows. Raises NobodyWatches."""
+        """Call before sending a picture. Raises NobodyWatches."""
         if self._overdue(self._begin(session)):
             raise NobodyWatches(
                 "nobody answered whether somebody is still watching; do something in the page and ask again"
@@ -74,7 +76,7 @@ class Attendance:
 
     @contextmanager
     def socket(self, session: str) -> Iterator[None]:
-        """While a live socket is open. Raises NobodyWatches."""
+        """Count a live socket while it is open. Raises NobodyWatches."""
         self.check(session)
         self._begin(session).sockets += 1
         try:
@@ -84,7 +86,7 @@ class Attendance:
             found.sockets -= 1
 
     async def until_nobody(self, session: str) -> None:
-        """Until nobody has answered in time. Raises NobodyWatches."""
+        """Wait until nobody has answered in time, then raise NobodyWatches."""
         while True:
             self.check(session)
             await self._clock.sleep(min(CHECK_S, self.answer_within))
@@ -93,7 +95,7 @@ class Attendance:
         now = self._clock.monotonic()
         found = self._sessions.setdefault(session, _Session(now, now))
         self._sessions.move_to_end(session)
-        # What was stopped because nobody answered stays stopped until somebody does.
+        # What was stopped because nobody answered stays stopped until there is input.
         if not found.sockets and now - found.last > QUIET_S and not self._overdue(found):
             found.since = now
         found.last = now
@@ -113,15 +115,15 @@ class Attendance:
 
 @dataclass(slots=True, eq=False)
 class _Viewing:
-    """Of one stretch of footage without a hole."""
+    """One continuous stretch of footage that a session watches."""
 
     actor: str
     village: str
-    first: float  # monotonic
+    first: float  # monotonic seconds, as `last`
     last: float
-    start_us: int  # of the footage that was fetched
+    start_us: int  # range of the fetched footage
     end_us: int
-    sending: int = 0  # responses that are being sent
+    sending: int = 0  # responses being sent now
 
     def adjoins(self, segment: Segment) -> bool:
         return self.start_us - ADJOINS_US <= segment.end_us and segment.start_us <= self.end_us + ADJOINS_US
@@ -131,14 +133,14 @@ Key = tuple[str, str, str]  # session, purpose, stream
 
 
 class PlaybackLog:
-    """Playback that goes on. When nothing of a stretch was fetched for QUIET_S, a row tells how long it was watched."""
+    """Records how long footage was watched: one audit row per stretch, when none of it was fetched for QUIET_S."""
 
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
         self._viewings: dict[Key, list[_Viewing]] = {}
 
     def note(self, who: Identity, village: str, segment: Segment) -> _Viewing:
-        """A piece of a segment is fetched. One that does not adjoin what was fetched begins another viewing."""
+        """Record that a part of a segment is fetched; if it adjoins no running viewing, it starts another."""
         now = self._clock.monotonic()
         there = self._viewings.setdefault((who.session, who.purpose, segment.stream), [])
         viewing = next((v for v in there if v.adjoins(segment)), None)
@@ -152,7 +154,7 @@ class PlaybackLog:
 
     @contextmanager
     def sending(self, who: Identity, village: str, segment: Segment) -> Iterator[None]:
-        """While the bytes of the piece leave: it is watched until the last one."""
+        """Count a response while its bytes are sent: the segment counts as watched until the last byte."""
         viewing = self.note(who, village, segment)
         viewing.sending += 1
         try:
@@ -162,13 +164,13 @@ class PlaybackLog:
             viewing.last = self._clock.monotonic()
 
     async def run(self) -> None:
-        """For ever: write what has ended. Raises StorageError."""
+        """Write the viewings that have ended, forever. Raises StorageError."""
         while True:
             await self._clock.sleep(FLUSH_S)
             await self.flush()
 
     async def close(self) -> None:
-        """Write what goes on, as the station stops. It must not keep anything else from stopping: never raises, CLOSE_S at most."""
+        """Write all viewings when the station stops; never raises, takes at most CLOSE_S: shutdown must go on."""
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self.flush(everything=True)
@@ -179,7 +181,10 @@ class PlaybackLog:
             )
 
     async def flush(self, *, everything: bool = False) -> None:
-        """Write the rows of what has ended; `everything`: of what goes on as well (the station stops). Raises StorageError."""
+        """Write the viewings that have ended; with `everything` also the running ones. Raises StorageError.
+
+        Beyond MAX_VIEWINGS the oldest are written as well.
+        """
         now = self._clock.monotonic()
         found = [(key, v) for key, viewings in self._viewings.items() for v in viewings]
         found.sort(key=lambda pair: pair[1].last)
@@ -189,7 +194,7 @@ class PlaybackLog:
                 await self._write(key, viewing, now if viewing.sending else viewing.last)
 
     async def _write(self, key: Key, viewing: _Viewing, last: float) -> None:
-        # What is fetched while the row is written begins another viewing.
+        # A part that is fetched while the row is being written starts another viewing.
         self._viewings[key].remove(viewing)
         try:
             await self._record(key, viewing, last - viewing.first)

@@ -1,9 +1,8 @@
-"""Looks at footage and pictures: each leaves a row in the audit trail, one a playlist, strip, search or list.
+"""Grants to view footage and pictures. Each view leaves one audit row per playlist, strip, search or list.
 
-The row is at the same time the grant under which the pictures and bytes of that list flow to that session for the purpose
-that it states, for half an hour (lists, pictures) or for the session's life (footage); for another purpose they are asked for
-anew. Grants of footage are read from the trail itself where a restarted controller does not know them: there are none without
-a row.
+The row is also the grant under which pictures and bytes of that list are sent to the session, for the purpose in the
+row: for half an hour (lists, pictures), or for the life of the session (footage). Another purpose needs a new request.
+After a restart of the controller, footage grants are read from the audit trail itself: there is no grant without a row.
 """
 
 from __future__ import annotations
@@ -20,34 +19,34 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.ids import StreamId
 
-LOOK_S = 1800.0  # within which looking at the same again is the same look
+LOOK_S = 1800.0  # viewing the same again within this time counts as the same view
 MAX_SESSIONS = 2000
-MAX_LOOKS = 20_000  # of a session
+MAX_LOOKS = 20_000  # per session
 MAX_RANGES = 500
 FOOTAGE = ("playback.open", "strip.view")
 
 
 @dataclass(slots=True)
 class _Session:
-    looks: OrderedDict[tuple[str, str], float] = field(
-        default_factory=OrderedDict
-    )  # (purpose, what) → until, monotonic
-    ranges: OrderedDict[tuple[str, str, int, int], float] = field(
-        default_factory=OrderedDict
-    )  # purpose, camera, start, end
+    # (purpose, what) → monotonic seconds until which the grant is valid
+    looks: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
+    # (purpose, camera, start, end) → monotonic seconds until which the grant is valid
+    ranges: OrderedDict[tuple[str, str, int, int], float] = field(default_factory=OrderedDict)
 
 
 class FootageGrants:
-    """What each session has been granted. Forgets the oldest: then a look leaves one row more."""
+    """The grants of each session, in memory. The oldest are forgotten; the next view then leaves another audit row."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def is_open(self, session: str, purpose: str, what: str) -> bool:
+        """Return whether the session has a valid grant to view `what` for this purpose."""
         return self._of(session).looks.get((purpose, what), 0.0) > self._clock.monotonic()
 
     def open(self, session: str, purpose: str, *what: str) -> None:
+        """Grant the views `what` for LOOK_S."""
         looks = self._of(session).looks
         for name in what:
             looks[purpose, name] = self._clock.monotonic() + LOOK_S
@@ -56,14 +55,19 @@ class FootageGrants:
             looks.popitem(last=False)
 
     def open_range(self, session: str, purpose: str, camera: str, start_us: int, end_us: int) -> None:
+        """Grant the footage of a camera between two times (µs) for the life of a session."""
         ranges = self._of(session).ranges
         ranges[purpose, camera, start_us, end_us] = self._clock.monotonic() + MAX_SESSION.total_seconds()
         while len(ranges) > MAX_RANGES:
             ranges.popitem(last=False)
 
     def covers(self, session: str, purpose: str, camera: str, start_us: int, end_us: int) -> bool:
-        """Whether the footage of this time was granted for this purpose: any part of it (a segment grows while it is recorded; rows name whole
-        ones), not what only begins where a range ends. A single time: within the range."""
+        """Return whether footage between two times was granted for this purpose.
+
+        An overlap with a granted range is enough, because a segment grows while it is recorded and rows name whole
+        segments. Footage that only begins where a range ends is not covered. A single time (start_us == end_us) must
+        lie within a range.
+        """
         now = self._clock.monotonic()
         return any(
             until > now
@@ -84,7 +88,7 @@ class FootageGrants:
 async def footage_is_granted(
     looks: FootageGrants, database: Database, now: datetime, who: Identity, camera: str, start_us: int, end_us: int
 ) -> bool:
-    """Whether a playlist or strip of this session covers the time, with its row in the trail."""
+    """Return whether a playlist or strip of this session covers the time. Reads the audit trail if memory does not."""
     if looks.covers(who.session, who.purpose, camera, start_us, end_us):
         return True
     query = (

@@ -1,6 +1,7 @@
-"""Whose requests go on although their address asks too much: open sessions, known devices, the monitoring system.
+"""Recognises callers that the limit for anonymous requests must not block: open sessions, known devices, monitoring.
 
-All of them are read at once and seldom, so that a flood of made-up cookies costs no query each (web.http.anonymous_limit).
+All names are read at once and seldom, so that a flood of invented cookies does not cost one query each
+(web.http.anonymous_limit).
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from web.http.cookies import bearer_of, cookie_of, device_cookie, session_cookie
 
 log = logging.getLogger(__name__)
 
-FRESH_S = 10.0  # how old the names may be for one that is among them
-FRESH_FOR_UNKNOWN_S = 2.0  # and for one that is not: it may be new
+FRESH_S = 10.0  # maximum age of the names for a name that is among them
+FRESH_FOR_UNKNOWN_S = 2.0  # for a name that is not: it may be new
 
 
 class KnownCallers:
-    """Names of what opens something; none of them opens anything itself."""
+    """Names of open sessions, known devices and the monitoring token. A name alone grants no access."""
 
     def __init__(self, clock: Clock, accounts: Accounts, sign_in: SignIns, data_dir: Path):
         self._clock, self._accounts, self._sign_in, self._data_dir = clock, accounts, sign_in, data_dir
@@ -37,14 +38,14 @@ class KnownCallers:
         self._reading = asyncio.Lock()
 
     async def first(self, names: list[str]) -> str:
-        """The first of some names (`shown`) that is known; empty: none."""
+        """Return the first of the given names (see `shown`) that is known; empty if none is."""
         async with self._reading:
             age = self._clock.monotonic() - self._read_at
             if age > (FRESH_S if self._names.intersection(names) else FRESH_FOR_UNKNOWN_S):
                 self._read_at = self._clock.monotonic()
                 try:
                     self._names = await self._read()
-                except (MinwangError, SQLAlchemyError) as e:  # who was known stays so
+                except (MinwangError, SQLAlchemyError) as e:  # keep the names that were read before
                     log.warning("open sessions cannot be read while requests are limited: %s", e)
         return next((n for n in names if n in self._names), "")
 
@@ -56,7 +57,7 @@ class KnownCallers:
 
 
 def shown(request: web.Request, settings: WebSettings) -> list[str]:
-    """Names of the session, device and token that a request shows, whether they open something or not."""
+    """Return names for the session, device and token that a request carries, whether they are valid or not."""
     session, device = cookie_of(request, session_cookie(settings)), cookie_of(request, device_cookie(settings))
     bearer = bearer_of(request)
     found = (

@@ -1,8 +1,8 @@
-"""Wrong passwords from one address: after 30 in a quarter of an hour nobody signs in from there for a while.
+"""Limits wrong passwords from one address: after 30 in a quarter of an hour, sign-in from there waits.
 
-An account waits at one source after five (core.accounts.sign_in); this keeps one stranger from trying all accounts in turn and from
-keeping the processor busy with hashes. A device that the account has signed in from before is not held up. The address is
-the client's own, also behind a proxy (web.http.proxies).
+An account waits at one address after five wrong passwords (core.accounts.sign_in). This limit stops one client from
+trying all accounts in turn and from loading the processor with password hashes. It does not apply to a device that the
+account has signed in from before. The address is the client's own, also behind a proxy (web.http.proxies).
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ from web.http.connection_limits import source_of
 
 log = logging.getLogger(__name__)
 
-MOST = 30  # a shift of phones behind one address, all of them mistyping
+MOST = 30  # a shift of phones behind one address, all with mistyped passwords
 SPAN_S = 900.0
 MAX_ADDRESSES = 10_000
 
 
 class SignInLimit:
+    """Failed sign-in attempts of the last SPAN_S seconds, by client address."""
+
     def __init__(self, clock: Clock):
         self._clock = clock
         self._tries: OrderedDict[str, deque[float]] = OrderedDict()
 
     @contextmanager
     def attempt(self, address: str) -> Iterator[None]:
-        """One try: counted while it is under way, and afterwards where it was refused (ForbiddenError, or TooManyError: the name
-        waits). Raises TooManyError."""
+        """Count one attempt while it runs, and afterwards if it was refused. Raises TooManyError.
+
+        Refused means ForbiddenError, or TooManyError (the account has to wait).
+        """
         key, now = source_of(address), self._clock.monotonic()
         tries = self._tries.setdefault(key, deque())
         self._tries.move_to_end(key)
@@ -50,7 +54,7 @@ class SignInLimit:
         try:
             yield
         except (ForbiddenError, TooManyError):
-            raise  # the try stays counted
+            raise  # the attempt stays counted
         except BaseException:
             _forget_one(tries)
             raise

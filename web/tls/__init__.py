@@ -1,5 +1,6 @@
-"""HTTPS of the console: its certificate checked and loaded, renewed while it runs, made by a certificate authority of the
-station's own where nobody else gives one, and the page by which phones learn to trust that authority (docs/https.md).
+"""HTTPS of the console: checking, loading and renewing its certificate, and the station's own certificate authority.
 
-Entry points: `context.TlsContext` (served with), `authority.Authority` (makes), `certificate.load` (checks).
+The authority issues the certificate where nobody else does; on an install page phones learn to trust it
+(docs/https.md). Entry points: `context.TlsContext` (serves), `authority.Authority` (issues), `certificate.load`
+(checks).
 """

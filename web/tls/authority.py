@@ -1,8 +1,8 @@
-"""A certificate authority (CA) of the station's own, for networks where no public one can give a certificate.
+"""The station's own certificate authority (CA), for networks where no public authority can issue a certificate.
 
 `create` makes its key (EC P-256) and certificate (10 years); `issue` makes the server's. The authority's key lies in
-`dir`/tls/ca.key, sealed under the station's key file. The authority is name-constrained (RFC 5280 4.2.1.10): whoever steals
-the key can pretend to be addresses of private networks and the names given at its making, never a bank or a ministry.
+`dir`/tls/ca.key, encrypted with the station's key file. The authority is name-constrained (RFC 5280 4.2.1.10): a thief
+of the key can impersonate addresses of private networks and the names given at its creation, but no other host.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from core.settings import TLS_DIR
 from web.tls.certificate import EXPIRES_SOON_DAYS, Certificate, read
 
 AUTHORITY_DAYS = 3650
-SERVER_DAYS = 397  # what browsers accept of a server's certificate (CA/Browser Forum 6.3.2 until 2026; Apple's limit)
-BACKDATED = timedelta(days=1)  # phones whose clock is late
-OWNER = "tls/ca.key"  # what the sealed key is bound to
-# Private and link-local networks (RFC 1918, 6598, 3927, 4193), loopback.
+# The maximum that browsers accept for a server's certificate (CA/Browser Forum 6.3.2 until 2026; Apple's limit)
+SERVER_DAYS = 397
+BACKDATED = timedelta(days=1)  # for phones whose clock is slow
+OWNER = "tls/ca.key"  # context that the encrypted key is bound to
+# Private networks (RFC 1918, RFC 6598, RFC 4193), link-local (RFC 3927, fe80::/10) and loopback addresses.
 PRIVATE = (
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -45,12 +46,12 @@ PRIVATE = (
     "fe80::/10",
     "::1/128",
 )
-LOCAL_NAMES = ("localhost", "local", "lan", "internal", "home.arpa")  # RFC 6761, 6762, 8375; never public
+LOCAL_NAMES = ("localhost", "local", "lan", "internal", "home.arpa")  # RFC 6761, 6762, 8375; never public names
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
 class Authority:
-    """The authority in a data folder. All methods block."""
+    """The certificate authority in a data folder. All methods block."""
 
     def __init__(self, data_dir: Path):
         self._data_dir = data_dir
@@ -61,18 +62,18 @@ class Authority:
         self.server = (self.folder / "server.crt", self.folder / "server.key")
 
     def exists(self) -> bool:
-        return os.path.isfile(self.path)  # False as well where this user may not look
+        return os.path.isfile(self.path)  # also False if this user may not read the folder
 
     def certificate(self) -> x509.Certificate:
-        """Raises CertificateError where there is none."""
+        """Return the authority's certificate. Raises CertificateError if there is none."""
         return read(self.path).own
 
     def create(self, hosts: Iterable[str], now: datetime) -> x509.Certificate:
-        """Make a new authority that may sign for `hosts` besides private addresses; an old one is replaced."""
+        """Create a new authority that may sign for `hosts` and private addresses; it replaces an old one."""
         key = ec.generate_private_key(ec.SECP256R1())
         public = key.public_key()
         number = x509.SubjectKeyIdentifier.from_public_key(public)
-        # Only a number: the certificate is handed to everybody.
+        # The name holds only a number, because the certificate is given to everybody.
         name = _name(f"Minwang CA {number.digest[:4].hex()}")
         usage = x509.KeyUsage(
             digital_signature=False,
@@ -101,8 +102,11 @@ class Authority:
         return made
 
     def issue(self, hosts: Iterable[str], now: datetime) -> Certificate:
-        """Make the server's certificate for host names and addresses. Raises UsageError for a bad host and
-        CertificateError where the authority may not sign for one."""
+        """Issue the server's certificate for host names and addresses.
+
+        Raises UsageError for an invalid host, and CertificateError if the authority may not sign for a host or has
+        expired.
+        """
         authority, wanted = self.certificate(), [host(h) for h in hosts]
         if not wanted:
             raise UsageError("a certificate needs at least one name or address; give one with --host")
@@ -125,7 +129,7 @@ class Authority:
         return read(self.server[0])
 
     def issued(self) -> Certificate | None:
-        """The server's certificate in the data folder, where this authority made it."""
+        """Return the server's certificate in the data folder; None if this authority did not issue it."""
         try:
             found = read(self.server[0])
             found.own.verify_directly_issued_by(self.certificate())
@@ -134,16 +138,19 @@ class Authority:
         return found
 
     def renew_if_due(self, now: datetime) -> Certificate | None:
-        """Issue the same names anew where less than 30 days are left, or where it was issued while the clock was ahead; the
-        new certificate, or None where nothing was due."""
+        """Renew the server's certificate for the same names, and return it; None if nothing was due.
+
+        It is due when less than 30 days are left, or when it was issued while the clock was ahead.
+        """
         found = self.issued()
         if found is None or (found.days_left(now) >= EXPIRES_SOON_DAYS and found.own.not_valid_before_utc <= now):
             return None
         authority = self.certificate()
         if now < authority.not_valid_before_utc:
-            return None  # the clock lost its time: nothing that it says is to be signed
+            return None  # the clock is wrong (before the authority's start): sign nothing
         if found.own.not_valid_after_utc == authority.not_valid_after_utc:
-            return None  # it ends with its authority: only a person can hand a new one to the phones
+            # It expires together with its authority; only a person can install a new authority on the phones.
+            return None
         return self.issue(found.names, now)
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -151,7 +158,8 @@ class Authority:
             sealed = self._key_path.read_text(encoding="ascii").strip()
         except OSError as e:
             raise CertificateError(
-                f"{self._key_path}: cannot be read ({e.strerror}); restore it from the backup, or make a new one: minwang cert --new-ca"
+                f"{self._key_path}: cannot be read ({e.strerror}); restore it from the backup, "
+                "or make a new one: minwang cert --new-ca"
             ) from e
         if not os.path.isfile(self._vault_key):
             raise CertificateError(
@@ -180,14 +188,14 @@ class Authority:
         self._give(self.folder)
 
     def _write(self, path: Path, content: bytes, mode: int) -> None:
-        """Whole or not at all; never readable by others for a moment."""
+        """Write a file atomically; it is never readable by others, not even briefly."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(mode)  # whatever the umask took
+            temporary.chmod(mode)  # the umask may have removed bits
             self._give(temporary)
             temporary.replace(path)
         except OSError as e:
@@ -196,14 +204,14 @@ class Authority:
             temporary.unlink(missing_ok=True)
 
     def _give(self, path: Path) -> None:
-        """What root makes belongs to whom the data folder belongs: the station must read and renew it."""
+        """When run as root, give a new file to the owner of the data folder: the station must read and renew it."""
         if os.geteuid() == 0:
             owner = self._data_dir.stat()
             os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def host(text: str) -> x509.GeneralName:
-    """A host name or address as a certificate carries it. Raises UsageError."""
+    """Return a host name or address as a certificate holds it. Raises UsageError."""
     bare = text.strip().strip("[]").rstrip(".")
     with contextlib.suppress(ValueError):
         return x509.IPAddress(ipaddress.ip_address(bare))
@@ -217,7 +225,7 @@ def host(text: str) -> x509.GeneralName:
 
 
 def own_hosts() -> list[str]:
-    """This machine's name and addresses; link-local ones left out: they come and go."""
+    """Return this machine's names and addresses, without link-local ones, which change."""
     name = socket.gethostname()
     addresses = []
     for found in psutil.net_if_addrs().values():
@@ -231,7 +239,7 @@ def own_hosts() -> list[str]:
 
 
 def missing_hosts(names: tuple[str, ...]) -> list[str]:
-    """Addresses of this machine for which a certificate does not stand."""
+    """Return the addresses of this machine that are not among a certificate's names. IPv4 only."""
     return [h for h in own_hosts() if h[0].isdigit() and not h.startswith("127.") and h not in names]
 
 

@@ -1,7 +1,7 @@
-"""A certificate and its key as files: read and checked before anybody is served with them.
+"""Reads and checks a certificate and its key before the console serves with them.
 
-Every fault is one sentence with the file and the remedy (CertificateError): browsers and phones only say that the
-connection is not private, so the station says it first.
+Every fault is one sentence with the file and the remedy (CertificateError). Browsers and phones only say that the
+connection is not private, so the station reports the cause first.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What is said about a server certificate."""
+    """A certificate file: the server's certificate and its chain."""
 
     path: Path
-    chain: tuple[x509.Certificate, ...]  # the server's own first
+    chain: tuple[x509.Certificate, ...]  # the server's own certificate first
 
     @property
     def own(self) -> x509.Certificate:
@@ -39,7 +39,7 @@ class Certificate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Host names and addresses for which it stands."""
+        """Host names and addresses that the certificate is valid for (subjectAltName)."""
         return names_of(self.own)
 
     @property
@@ -47,12 +47,15 @@ class Certificate:
         return common_name(self.own.issuer)
 
     def days_left(self, now: datetime) -> float:
-        """Until the first certificate of the chain expires."""
+        """Return the days until the first certificate of the chain expires."""
         return min((c.not_valid_after_utc - now).total_seconds() for c in self.chain) / 86_400
 
 
 def load(path: Path, key_path: Path, now: datetime | None) -> Certificate:
-    """Read and check a certificate file and its key; `now` None: whatever their dates. Blocking. Raises CertificateError."""
+    """Read and check a certificate file and its key. Blocking. Raises CertificateError.
+
+    `now` None: their dates are not checked.
+    """
     found = Certificate(path, _chain(path))
     key = _key(key_path)
     if _public(key.public_key()) != _public(found.own.public_key()):
@@ -69,7 +72,7 @@ def load(path: Path, key_path: Path, now: datetime | None) -> Certificate:
 
 
 def read(path: Path) -> Certificate:
-    """Read a certificate file unchecked, to talk about it. Blocking. Raises CertificateError."""
+    """Read a certificate file without checking it. Blocking. Raises CertificateError."""
     return Certificate(path, _chain(path))
 
 
@@ -83,7 +86,7 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def covers(names: tuple[str, ...], host: str) -> bool:
-    """Whether one of a certificate's names stands for the host (RFC 6125: a wildcard is one label)."""
+    """Return whether one of a certificate's names matches the host (RFC 6125: a wildcard covers one label)."""
     try:
         return ipaddress.ip_address(host) in [ipaddress.ip_address(n) for n in names if _is_address(n)]
     except ValueError:
@@ -92,7 +95,7 @@ def covers(names: tuple[str, ...], host: str) -> bool:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 as phones show it: pairs of capital hexadecimal digits."""
+    """Return the SHA-256 fingerprint as phones show it: pairs of upper-case hexadecimal digits."""
     return certificate.fingerprint(hashes.SHA256()).hex(" ").upper()
 
 
@@ -145,7 +148,8 @@ def _key(path: Path) -> PrivateKeyTypes:
         return serialization.load_pem_private_key(content, None)
     except TypeError as e:
         raise CertificateError(
-            f"{path}: the private key has a passphrase, which nobody can type at a start; remove it (openssl pkey -in FILE -out NEW)"
+            f"{path}: the private key has a passphrase, which nobody can type at a start; "
+            "remove it (openssl pkey -in FILE -out NEW)"
         ) from e
     except ValueError as e:
         raise CertificateError(
@@ -160,7 +164,7 @@ def _public(key: object) -> bytes:
 
 
 def check_dates(found: Certificate, now: datetime) -> None:
-    """Raises CertificateError where a certificate of the chain expired or is not valid yet."""
+    """Raise CertificateError if a certificate of the chain has expired or is not valid yet."""
     for certificate in found.chain:
         name = common_name(certificate.subject)
         if now > certificate.not_valid_after_utc:
@@ -170,8 +174,8 @@ def check_dates(found: Certificate, now: datetime) -> None:
             )
         if now < certificate.not_valid_before_utc:
             raise CertificateError(
-                f"{found.path}: the certificate '{name}' is valid from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only; "
-                "set the machine's clock right, or wait"
+                f"{found.path}: the certificate '{name}' is valid from "
+                f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only; set the machine's clock right, or wait"
             )
 
 
@@ -187,7 +191,7 @@ def _check_chain(found: Certificate) -> None:
 
 
 def _check_use(found: Certificate) -> None:
-    """What every browser refuses."""
+    """Raise CertificateError for a certificate that every browser refuses."""
     own = found.own
     if not found.names:
         raise CertificateError(

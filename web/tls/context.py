@@ -1,7 +1,7 @@
-"""What aiohttp serves HTTPS with: TLS 1.2 and 1.3, and a certificate that can be exchanged while connections are open.
+"""The TLS context that aiohttp serves with: TLS 1.2 and 1.3, and a certificate that can be replaced while serving.
 
-The context that the listener holds asks, at each handshake, for the newest one (the server-name callback runs whether the
-client names a server or not). A loaded context is never changed: OpenSSL does not allow that while others use it.
+The listener's context takes the newest context at each handshake (OpenSSL calls the server-name callback whether or not
+the client sends a server name). A loaded context is never changed: OpenSSL does not allow that while others use it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 from core.errors import CertificateError
 from web.tls.certificate import Certificate, load
 
-# TLS 1.2 suites with forward secrecy and authenticated encryption (RFC 7525 4.2); those of 1.3 all are.
+# TLS 1.2 suites with forward secrecy and authenticated encryption (RFC 7525 4.2); all suites of TLS 1.3 have both.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 Stamp = tuple[tuple[int, int, int], ...]
 
 
 class TlsContext:
-    """Certificate and key from two files. Raises CertificateError where nobody can be served with them.
+    """Serves with certificate and key from two files. Raises CertificateError if they cannot be used.
 
-    At first an expired certificate is taken: browsers warn of it, and a station must come up again after a power cut, whatever
-    its certificate or its clock says.
+    At start an expired certificate is accepted: browsers warn about it, and a station must start again after a power
+    cut, whatever its certificate's dates or its clock say.
     """
 
     def __init__(self, path: Path, key_path: Path):
@@ -33,9 +33,9 @@ class TlsContext:
         self.listener.sni_callback = self._choose
 
     def reload(self, now: datetime) -> bool:
-        """Take the files again where they changed; True where that was done. Blocking.
+        """Load the files again if they have changed; True if it did. Blocking.
 
-        Raises CertificateError where the new ones cannot be used: then the old ones serve on.
+        Raises CertificateError if the new ones cannot be used; the old ones then stay in use.
         """
         stamp = self._look()
         if stamp == self._stamp:
@@ -51,7 +51,7 @@ class TlsContext:
         try:
             return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (f.stat() for f in self._files))
         except OSError:
-            return ()  # `load` says which one and why
+            return ()  # `load` reports which file and why
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._current

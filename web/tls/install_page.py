@@ -1,5 +1,8 @@
-"""`/ca`: how a phone comes to trust the station's certificate authority. Public, and tells nothing but the authority's own
-certificate, which every TLS connection to the station would be checked against anyway."""
+"""The install page `/ca`: how a phone comes to trust the station's certificate authority.
+
+It is public and contains only the authority's certificate, against which a client checks every TLS connection to the
+station anyway.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _KEPT = {"Cache-Control": "public, max-age=300"}
 
 
 def answer(data_dir: Path, path: str) -> web.Response:
-    """The page or one of its files. Blocking. Raises NotFoundError where the station has no authority of its own."""
+    """Return the page or one of its files. Blocking. Raises NotFoundError if the station has no own authority."""
     try:
         authority = Authority(data_dir).certificate()
     except CertificateError as e:
@@ -38,7 +41,7 @@ def answer(data_dir: Path, path: str) -> web.Response:
 
 
 def profile(der: bytes, name: str) -> bytes:
-    """Apple's configuration profile with one root certificate (Device Management, com.apple.security.root)."""
+    """Return Apple's configuration profile with one root certificate (Device Management, com.apple.security.root)."""
     number = uuid.uuid5(uuid.NAMESPACE_OID, der.hex())
     root = {
         "PayloadType": "com.apple.security.root", "PayloadVersion": 1, "PayloadIdentifier": f"minwang.ca.{number}.root",

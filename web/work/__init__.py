@@ -1,1 +1,1 @@
-"""Background work of the web server: event feed, motion searches, onboarding jobs, printing."""
+"""Background work of the web server: event feed, motion searches, onboarding jobs, printing, picture files."""

@@ -1,8 +1,9 @@
-"""Events for open pages: one reader of the event table, whatever the number of sockets.
+"""Sends events to open pages: one reader of the event table, whatever the number of sockets.
 
-The newest RECENT events stay in memory. A socket waits for the next one and takes what it has not had from there; only a page
-that comes back after longer has its replay read from the table, the newest MAX_REPLAY events at most, and is told so by an
-event `events.skipped`. A socket that falls behind the memory is closed, and its page comes again: nobody else waits for it.
+The newest RECENT events stay in memory, and a socket takes from there the events that it has not sent. A page that
+reconnects after a longer time gets its replay from the table, at most the newest MAX_REPLAY events; an event
+`events.skipped` tells it that older ones are missing. A socket that falls behind the memory is closed and its page
+reconnects, so that nobody else waits for it.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ log = logging.getLogger(__name__)
 
 RECENT = 2000
 MAX_REPLAY = 1000
-PAGE = 250  # rows of a replay read at once
+PAGE = 250  # rows of a replay per query
 RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """An event, as sockets send it, and as they tell those who may only know that there was one."""
+    """An event as JSON, in full (`text`) and for accounts that may only learn that it happened (`bare`)."""
 
     row: events.Event
     text: str
@@ -40,6 +41,7 @@ class FeedEvent:
 
 
 def told(row: events.Event) -> FeedEvent:
+    """Return the event with both of its JSON texts."""
     body = {
         "id": row.id,
         "at": row.at.isoformat(),
@@ -53,7 +55,7 @@ def told(row: events.Event) -> FeedEvent:
 
 
 class EventFeed:
-    """`run` is the reader; `follow` what a socket listens to."""
+    """Reads the event table (`run`) and serves its events to sockets (`follow`)."""
 
     def __init__(self, database: Database, clock: Clock):
         self._database = database
@@ -64,7 +66,7 @@ class EventFeed:
         self.position = 0
 
     async def run(self) -> None:
-        """For ever: while the database is away it waits, and goes on where it was."""
+        """Read events forever. While the database is unreachable it waits, then continues at the last position."""
         known = False
         while True:
             try:
@@ -87,10 +89,11 @@ class EventFeed:
                 self._changed.notify_all()
 
     async def follow(self, after: int | None) -> AsyncGenerator[FeedEvent, None]:
-        """Every event after a position (None: from now on), for ever. Raises TooManyError for a listener that is too slow."""
+        """Yield every event after a position (None: from now on), forever. Raises TooManyError if too slow."""
         position = self.position if after is None else after
         if position > self.position:
-            # A page that was open before the database came out of a backup is ahead of it: it must not wait to be caught up.
+            # A page that was open before the database was restored from a backup is ahead of it: it must not wait until
+            # the ids catch up.
             async with self._database.reading() as session:
                 position = min(position, await events.last_id(session))
         while position < self._floor:
@@ -115,5 +118,5 @@ class EventFeed:
 
 
 def skipped(position: int, now: datetime) -> FeedEvent:
-    """Older events than the newest MAX_REPLAY are not replayed: the page reads its lists again."""
+    """Return the event which tells that older events are not replayed: the page must read its lists again."""
     return told(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))

@@ -1,6 +1,7 @@
-"""Motion searches that run: a few at once, each its session's own, forgotten an hour after they end.
+"""Runs motion searches: a few at once, each owned by a session, forgotten an hour after they end.
 
-A search ends with the session that asked for it, and with a change of its account; it tells nothing afterwards."""
+A search ends when its session ends or its account changes, and then returns no results.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class MotionJob:
+    """One motion search and what it has found so far. Times in µs, `ended` in monotonic seconds."""
+
     number: int
     owner: int
     session: str
@@ -43,6 +46,8 @@ class MotionJob:
 
 
 class MotionJobs:
+    """The motion searches of one controller."""
+
     def __init__(self, clock: Clock, reader: ArchiveReader):
         self._clock, self._reader = clock, reader
         self._pool = DecodePool(WORKERS, 60.0)
@@ -53,7 +58,10 @@ class MotionJobs:
     def begin(
         self, owner: int, session: str, camera: str, stream: str, start_us: int, end_us: int, mask: Mask, still: Still
     ) -> MotionJob:
-        """`still` raises where the asker may not have it any more. Raises ConflictError where too many run."""
+        """Start a search. Raises ConflictError if AT_ONCE searches run already, or one of this person.
+
+        `still` is awaited before each result is stored; it raises ForbiddenError if the session may no longer have it.
+        """
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
         if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
@@ -64,7 +72,7 @@ class MotionJobs:
         return job
 
     def get(self, number: int, session: str) -> MotionJob:
-        """Raises NotFoundError, also for somebody else's."""
+        """Return a job of this session. Raises NotFoundError, also for a job of another session."""
         job = self._jobs.get(number)
         if job is None or job.session != session:
             raise NotFoundError("there is no such search (any more)")

@@ -1,4 +1,4 @@
-"""Long onboarding work behind the console: one at a time, told by events, broken off at any time without loss."""
+"""Runs long onboarding work for the console, one job at a time, with progress events; stopping it loses nothing."""
 
 from __future__ import annotations
 
@@ -24,20 +24,24 @@ from core.tasks import BackgroundTasks, running
 
 log = logging.getLogger(__name__)
 
-TELL_SECONDS = 2.0  # between two events of progress
+TELL_SECONDS = 2.0  # between two progress events
 
 
 @dataclass(slots=True)
 class State:
-    kind: str = ""  # survey, identify; empty: nothing was done yet
+    """State of the present or last job."""
+
+    kind: str = ""  # survey, identify; empty: nothing has run yet
     done: int = 0
     total: int = 0
     failed: int = 0
     running: bool = False
-    villages: tuple[str, ...] | None = None  # whose cameras it is about; None: the whole town's
+    villages: tuple[str, ...] | None = None  # villages of its cameras; None: the whole town
 
 
 class OnboardingWork:
+    """Runs surveys and identification of cameras in the background."""
+
     def __init__(
         self,
         database: Database,
@@ -54,11 +58,11 @@ class OnboardingWork:
         self._tasks = BackgroundTasks(clock)
 
     def survey(self) -> State:
-        """Look who is out there. Raises ConflictError while something runs."""
+        """Start a survey of the network for devices. Raises ConflictError while a job runs."""
         return self._start("survey", self._survey())
 
     def identify(self, cameras: Sequence[Camera]) -> State:
-        """Ask cameras who they are. Raises ConflictError while something runs."""
+        """Start identifying the given cameras. Raises ConflictError while a job runs."""
         return self._start("identify", self._identify(cameras), cameras)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Small pictures below the data folder, served only through a row that names them."""
+"""Reads and writes small pictures below the data folder; each is served only through a database row that names it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.errors import NotFoundError
 
 
 async def picture(data_dir: Path, relative: str | None) -> web.Response:
-    """A JPEG. Raises NotFoundError where there is none (any more)."""
+    """Return a JPEG as a response. Raises NotFoundError if `relative` is empty or the file does not exist."""
     if not relative:
         raise NotFoundError("there is no picture")
     body = await asyncio.to_thread(read, data_dir, relative)
@@ -19,7 +19,7 @@ async def picture(data_dir: Path, relative: str | None) -> web.Response:
 
 
 def read(data_dir: Path, relative: str) -> bytes:
-    """A file below the data folder; not for the loop. Raises NotFoundError."""
+    """Return the content of a file below the data folder. Blocking. Raises NotFoundError."""
     root = data_dir.resolve()
     path = (root / relative).resolve()
     if root not in path.parents:
@@ -31,7 +31,7 @@ def read(data_dir: Path, relative: str) -> bytes:
 
 
 async def keep(data_dir: Path, relative: str, content: bytes) -> None:
-    """Write a small file below the data folder, whole or not at all."""
+    """Write a small file below the data folder atomically."""
     await asyncio.to_thread(_write, data_dir / relative, content)
 
 

@@ -1,8 +1,8 @@
-"""Pages as PDF: one at a time in a disposable process, kept by the digest of the page.
+"""Renders pages to PDF: one at a time in a disposable process, cached by the digest of the page.
 
-A page costs seconds of processor time (a subset of a CJK font). Whoever asks for the same page gets the same file; who asks for
-many different ones waits behind himself, refused beyond MAX_PERSON; all together have MAX_WAITING, while the rest of the console
-goes on.
+A page costs seconds of processor time (a subset of a CJK font). Requests for the same page share one file. A person who
+asks for many different pages waits for their own pages and is refused beyond MAX_PERSON; all persons together may have
+MAX_WAITING pages, while the rest of the console keeps working.
 """
 
 from __future__ import annotations
@@ -19,19 +19,25 @@ from nvr.playback.decode_pool import DecodePool
 from reports import pdf
 
 SECONDS = 120.0
-LOWER_PRIORITY = 10  # of the printing process, by nice(2): requests and recording come first
+LOWER_PRIORITY = 10  # nice(2) of the printing process: requests and recording have priority
 MAX_WAITING, MAX_PERSON = 12, 2
 MAX_KEPT = 32
 
 
 class Printer:
+    """Renders and caches PDF files; MAX_KEPT of them stay in memory."""
+
     def __init__(self) -> None:
         self._pool = DecodePool(1, SECONDS, os.nice, (LOWER_PRIORITY,))
         self._kept: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
         self._waiting: Counter[int] = Counter()
 
     async def pdf_of(self, html: str, user_id: int) -> bytes:
-        """Raises TooManyError while this person's other pages, or too many of all, are printed, StorageError where printing fails."""
+        """Return `html` as PDF.
+
+        Raises TooManyError while MAX_PERSON pages of this person or MAX_WAITING of all are in work, StorageError if
+        printing fails.
+        """
         key = hashlib.sha256(html.encode()).hexdigest()
         task = self._kept.get(key)
         if task is None:

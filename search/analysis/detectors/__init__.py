@@ -1,4 +1,4 @@
-"""Detectors: `Detector` is the interface, `load` makes the one that the settings name."""
+"""Detectors: `Detector` is the interface, `load` creates the detector named in the settings."""
 
 from __future__ import annotations
 

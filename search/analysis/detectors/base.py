@@ -1,4 +1,4 @@
-"""What every detector gives."""
+"""The interface of detectors, and operations on their boxes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Protocol
 from nvr.playback.pictures import Picture
 from search.vocabulary import Cls
 
-Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in parts of the picture
+Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in shares of the picture
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """An object in a picture; the box in parts of its width and height, 0…1."""
+    """An object in a picture; the box in shares of its width and height, 0…1."""
 
     cls: int
     score: float
@@ -29,25 +29,34 @@ class Detection:
 
 
 class Detector(Protocol):
+    """Finds objects in pictures."""
+
     name: str  # id@version
 
     def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
-        """Objects in an H×W×3 BGR picture. `moving`: where something moved, looked at in native size as well;
-        `sweep`: look at everything in native size, for what is small and stands still."""
+        """Return the objects in an H×W×3 BGR picture.
+
+        `moving`: regions with motion, searched in native size as well. `sweep`: search the whole picture in native
+        size, which finds small objects that do not move.
+        """
 
 
 def clipped(cls: int, score: float, x1: float, y1: float, x2: float, y2: float) -> Detection | None:
-    """A detection from corner coordinates, cut to the picture; None where nothing is left."""
+    """Return a detection from corner coordinates, clipped to the picture; None if nothing is left."""
     x1, y1, x2, y2 = max(0.0, x1), max(0.0, y1), min(1.0, x2), min(1.0, y2)
     return Detection(cls, score, x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
 
 
-# Of these a box inside another one is the same thing; a person inside another's box is somebody behind him.
+# For these classes a box inside another one is the same object; a person inside another person's box is a second one.
 _WHOLE = frozenset({Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.two_wheeler, Cls.bicycle, Cls.ebike})
 
 
 def suppressed(found: Sequence[Detection], overlap: float = 0.5, inside: float = 0.7) -> list[Detection]:
-    """Greedy non-maximum suppression within each class; boxes inside boxes too, for things that hide none of their kind."""
+    """Apply greedy non-maximum suppression within each class.
+
+    For the classes in _WHOLE it removes boxes inside other boxes, too. `overlap`: intersection over union; `inside`:
+    intersection over the smaller area.
+    """
     kept: list[Detection] = []
     for d in sorted(found, key=lambda d: -d.score):
         rivals = [k for k in kept if k.cls == d.cls]
@@ -57,16 +66,18 @@ def suppressed(found: Sequence[Detection], overlap: float = 0.5, inside: float =
 
 
 def both(a: Detection, b: Detection) -> float:
-    """Area that two boxes share, in parts of the picture."""
+    """Return the intersection of two boxes, as a share of the picture."""
     w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
     h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
     return max(0.0, w) * max(0.0, h)
 
 
 def iou(a: Detection, b: Detection) -> float:
+    """Return the intersection over union of two boxes."""
     shared = both(a, b)
     return shared / (a.w * a.h + b.w * b.h - shared)
 
 
 def _inside(a: Detection, b: Detection) -> float:
+    """Return the intersection over the smaller area of two boxes."""
     return both(a, b) / min(a.w * a.h, b.w * b.h)

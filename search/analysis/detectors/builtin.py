@@ -1,8 +1,7 @@
-"""The built-in detector: needs no download. What moves is a thing; *person* where OpenCV's HOG people detector says so
-of the moving region, else of class unknown.
+"""The built-in detector, which needs no download: motion regions, classified by OpenCV's HOG people detector.
 
-Honest about its limits: standing people and anything that does not move are not found; docs/search.md
-compares it with a model pack.
+A motion region is a *person* where HOG finds one, otherwise an object of class unknown. It does not find standing
+people or anything else that does not move; docs/search.md compares it with a model pack.
 """
 
 from __future__ import annotations
@@ -17,13 +16,15 @@ from nvr.playback.pictures import Picture
 from search.analysis.detectors.base import Detection, Region, clipped
 from search.vocabulary import Cls
 
-PERSON_PIXELS = 150  # height to which a moving region is scaled: HOG's template is 128 tall
+PERSON_PIXELS = 150  # height to which a moving region is scaled: the HOG template is 128 tall
 MAX_REGIONS = 6
-MIN_AREA = 0.004  # part of the picture: less is a bird, a branch, or too small for HOG
+MIN_AREA = 0.004  # share of the picture: smaller is a bird, a branch, or too small for HOG
 SURE = 0.55
 
 
 class BuiltinDetector:
+    """Finds people and unknown objects in motion regions. Ignores `sweep`."""
+
     name = "builtin@1"
 
     def __init__(self, threshold: float | None = None):
@@ -62,7 +63,7 @@ class BuiltinDetector:
         )
         found = []
         for (bx, by, bw, bh), weight in zip(boxes, np.ravel(weights), strict=True):
-            # HOG's window has a margin of about an eighth around the person.
+            # The HOG window includes a margin of about an eighth around the person.
             x, y, w, h = bx + bw * 0.16, by + bh * 0.08, bw * 0.68, bh * 0.84
             corners = [
                 (left + x / scale) / width,

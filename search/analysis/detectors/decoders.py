@@ -1,4 +1,4 @@
-"""From a detector's raw outputs to rows of (label, score, corners in parts of the network's input)."""
+"""Decode a detector's raw outputs to rows of (label, score, corners in shares of the network's input)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Decoder = Callable[[Mapping[str, Floats], Pack], Iterator[Row]]
 
 
 def boxes(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
-    """`boxes` [N,5] in pixels with the score, and `labels` [N]."""
+    """Decode `boxes` [N, 5] (corners in pixels, score) and `labels` [N]."""
     scale = (pack.input.width, pack.input.height) * 2
     for box, label in zip(outputs["boxes"].reshape(-1, 5), np.ravel(outputs["labels"]), strict=False):
         if box[4] >= pack.threshold:
@@ -25,7 +25,7 @@ def boxes(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
 
 
 def ssd(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
-    """[1,1,N,7]: image, label, score, corners in parts."""
+    """Decode [1, 1, N, 7]: image, label, score, corners in shares."""
     for row in _only(outputs).reshape(-1, 7):
         if row[0] < 0:
             return
@@ -34,7 +34,7 @@ def ssd(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
 
 
 def yolo(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
-    """[1, 4 + classes, N]: centre and size in pixels, a score for each class (YOLOv8, YOLO11)."""
+    """Decode [1, 4 + classes, N]: centre and size in pixels, a score for each class (YOLOv8, YOLO11)."""
     values = _only(outputs)[0]
     scores = values[4:]
     best = scores.argmax(axis=0)
@@ -49,7 +49,7 @@ def yolo(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
 
 
 def end2end(outputs: Mapping[str, Floats], pack: Pack) -> Iterator[Row]:
-    """[1, N, 6]: corners in pixels, score, label; suppressed already (YOLO26)."""
+    """Decode [1, N, 6]: corners in pixels, score, label, after non-maximum suppression (YOLO26)."""
     for row in _only(outputs).reshape(-1, 6):
         if row[4] >= pack.threshold:
             yield int(row[5]), float(row[4]), _corners(row[:4] / _size(pack))
@@ -59,7 +59,7 @@ DECODERS: dict[str, Decoder] = {"boxes": boxes, "ssd": ssd, "yolo": yolo, "end2e
 
 
 def decoder_of(pack: Pack) -> Decoder:
-    """Raises DetectorError."""
+    """Return the pack's decoder. Raises DetectorError for a decoder that is none for detection."""
     if pack.decoder not in DECODERS:
         raise DetectorError(
             f"{pack.name}: the decoder '{pack.decoder}' is none for detection; known are: {', '.join(DECODERS)}"

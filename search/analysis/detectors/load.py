@@ -1,4 +1,4 @@
-"""The detector that the settings name, from the shelf of packs."""
+"""Loads the detector named in the settings from the installed packs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from search.models.registry import InstalledModel
 
 
 def chosen(settings: SearchSettings, shelf: ModelRegistry) -> InstalledModel | None:
-    """The pack that looks; None: the built-in detector does. Raises DetectorError where a named pack is missing."""
+    """Return the detector pack; None for the built-in detector. Raises DetectorError if a named pack is missing."""
     return None if settings.detector == "builtin" else shelf.chosen("detect", settings.detector)
 
 
 def name(settings: SearchSettings, shelf: ModelRegistry) -> str:
-    """Id and version of what looks at the pictures."""
+    """Return id and version of the detector in use."""
     found = chosen(settings, shelf)
     return found.pack.name if found else BuiltinDetector.name
 
 
 def load(settings: SearchSettings, shelf: ModelRegistry) -> Detector:
-    """`auto` is the best pack on the shelf, else the built-in detector. Raises DetectorError where a pack is missing or wrong."""
+    """Create the detector. `auto`: the highest-ranked installed pack, otherwise the built-in detector.
+
+    Raises DetectorError if a pack is missing or wrong.
+    """
     threshold = settings.threshold or None
     found = chosen(settings, shelf)
     if found is None:

@@ -1,4 +1,4 @@
-"""A detector from a model pack: the whole picture, and in native size what moved in it."""
+"""A detector from a model pack: searches the whole picture, and regions with motion in native size."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from search.analysis.networks import Network, placed
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
-EDGE = 3  # pixels: a box that ends where its window was cut is half a thing
+EDGE = 3  # pixels: a box that ends at the edge of its window is an incomplete object
 
 
 class PackDetector:
+    """Runs a pack's network on the whole picture and on windows of it."""
+
     def __init__(self, installed: InstalledModel, threshold: float | None = None):
-        """Raises DetectorError where the pack cannot be used. `threshold` instead of the pack's own."""
+        """`threshold` replaces the pack's own. Raises DetectorError if the pack cannot be used."""
         pack = installed.pack if threshold is None else installed.pack.model_copy(update={"threshold": threshold})
         self.name = pack.name
         self._pack, self._decode = pack, decoder_of(pack)
@@ -61,6 +63,7 @@ class PackDetector:
                 yield made
 
     def _unfitted(self, part: Picture, corners: Region) -> Region:
+        """Convert corners in a letterboxed input to shares of the part."""
         spec = self._pack.input
         scale, left, top = placed(part, spec.width, spec.height)
         x1, y1, x2, y2 = corners
@@ -74,7 +77,7 @@ class PackDetector:
 
 
 def _cut(corners: Sequence[float], window: Pixels, size: tuple[int, int]) -> bool:
-    """Whether the box touches an edge of the window that is none of the picture: the neighbour has it whole."""
+    """Return whether the box touches an edge of the window inside the picture: another window has it complete."""
     left, top, right, bottom = window
     return (
         (left > 0 and corners[0] <= left + EDGE)

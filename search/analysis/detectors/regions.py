@@ -1,6 +1,7 @@
-"""Where a detector looks in native size: what is small in the whole picture is lost when that is scaled to the network.
+"""Windows of a picture in native size, for small objects.
 
-People of a 1080p picture: recall 0.16 by the whole picture alone, 0.88 with the places that moved (research, 4 and 5).
+They are lost when the whole picture is scaled to the network's input. People in a 1080p picture: recall 0.16 with the
+whole picture alone, 0.88 with motion regions (research, 4 and 5).
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from collections.abc import Sequence
 from search.analysis.detectors.base import Region
 
 MAX_REGIONS = 4
-WINDOW = (2.0, 2.0)  # a region is at most so many times the network's input, in native pixels
-SMALL = 64  # network pixels: whatever is taller is seen in the whole picture
-MARGIN = 0.6  # of the moving thing's own size, around it
+WINDOW = (2.0, 2.0)  # largest region as a multiple of the network's input, in native pixels
+SMALL = 64  # network pixels: taller objects are detected in the whole picture
+MARGIN = 0.6  # margin around a moving object, share of its size
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def windows(moving: Sequence[Region], picture: tuple[int, int], network: tuple[int, int]) -> list[Pixels]:
-    """Native-size windows around what moved and would be small; sizes as (width, height), the largest motion first.
+    """Return native-size windows around small motion regions, largest motion first. Sizes are (width, height).
 
-    Things near each other share a window. Each has the network's proportions.
+    Regions near each other share a window. Each window has the proportions of the network's input.
     """
     if picture[0] <= network[0] * 1.25 and picture[1] <= network[1] * 1.25:
         return []
@@ -37,7 +38,10 @@ def windows(moving: Sequence[Region], picture: tuple[int, int], network: tuple[i
 
 
 def tiles(picture: tuple[int, int], network: tuple[int, int], overlap: float = 0.15) -> list[Pixels]:
-    """The whole picture in windows of up to twice the network's size, overlapping; none where it is no larger."""
+    """Return overlapping windows that cover the picture, each up to twice the network's size.
+
+    Returns none if the picture is not larger than the network's input by more than 25 %.
+    """
     if picture[0] <= network[0] * 1.25 and picture[1] <= network[1] * 1.25:
         return []
     columns, rows = (max(1, round(picture[i] / (network[i] * 1.6))) for i in (0, 1))
@@ -72,7 +76,7 @@ def _fits(w: Pixels, network: tuple[int, int]) -> bool:
 
 
 def _shaped(w: Pixels, picture: tuple[int, int], network: tuple[int, int]) -> Pixels:
-    """The window grown to the network's proportions, and to its size where it is smaller, moved into the picture."""
+    """Grow a window to the network's proportions and at least its size, and move it into the picture."""
     width, height = max(w[2] - w[0], network[0]), max(w[3] - w[1], network[1])
     width, height = max(width, height * network[0] // network[1]), max(height, width * network[1] // network[0])
     width, height = min(width, picture[0]), min(height, picture[1])

@@ -1,8 +1,8 @@
-"""Ultralytics YOLO weights as a model pack; an extra (docs/search.md has the recipe and the traps).
+"""Ultralytics YOLO weights as a model pack; an extra (docs/search.md has instructions and pitfalls).
 
-The library is kept from calling home, from installing packages at run time and from downloading
-weights. The registry's torchvision wheel may be built for another torch: its one needed function,
-NMS, is then taken from ultralytics itself.
+The library is prevented from sending usage data, installing packages at run time and downloading weights. The
+registry's torchvision wheel may be built for another torch; the one function needed from it, NMS, then comes from
+ultralytics itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from search.models.definition import Input, Pack, PackFile, checksum
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
-# COCO's names, and those of common Chinese traffic sets.
+# Labels of COCO and of common Chinese traffic data sets.
 CLASS_OF = {
     "person": "person",
     "pedestrian": "person",
@@ -55,10 +55,12 @@ CLASS_OF = {
 
 
 class UltralyticsDetector:
+    """Runs Ultralytics YOLO weights on the whole picture and on windows of it."""
+
     def __init__(self, installed: InstalledModel, threshold: float | None = None):
-        """Raises DetectorError where the extra or the weights are missing."""
+        """Load the weights. Raises DetectorError if the extra or the weights are missing."""
         path = installed.folder / installed.pack.files[0].name
-        if not path.is_file():  # otherwise the library would try to download a file of that name
+        if not path.is_file():  # otherwise the library tries to download a file of that name
             raise DetectorError(f"{path}: no such weights; run: minwang models verify")
         self.name = installed.pack.name
         self._threshold = installed.pack.threshold if threshold is None else threshold
@@ -74,7 +76,7 @@ class UltralyticsDetector:
             ) from e
         self._device = "cuda:0" if torch.cuda.is_available() else "cpu"
         if self._device == "cpu":
-            torch.set_num_threads(1)  # one thread a worker: more only spin beside the recorder
+            torch.set_num_threads(1)  # one thread per worker: more threads only compete with the recorder
         self._model: Any = YOLO(str(path))
 
     def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
@@ -99,9 +101,10 @@ class UltralyticsDetector:
 
 
 def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
-    """A definition for weights that somebody brings: their labels mapped to our classes by name. Raises DetectorError.
+    """Return a definition for weights that a user provides. Raises DetectorError.
 
-    A .pt file is a pickle, which runs what it names when it is loaded: it is, only where its SHA-256 is the one that its maker tells.
+    Maps their labels to our classes by name. A .pt file is a pickle, and loading it executes code. It is loaded only if
+    its SHA-256 equals the one given, which must come from its publisher.
     """
     if (found := checksum(weights)) != sha256.strip().lower():
         raise DetectorError(
@@ -136,7 +139,8 @@ def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
 
 
 def tame() -> None:
-    # Its settings file goes to a folder of its own, not into somebody's home.
+    """Prepare the library: offline, no installation, its own settings folder, a replacement for torchvision."""
+    # A temporary folder keeps the library's settings file out of the user's home.
     folder = str(Path(tempfile.gettempdir()) / f"minwang-ultralytics-{os.getuid()}")
     wanted = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false", "YOLO_CONFIG_DIR": folder}
     for key, value in wanted.items():
@@ -155,7 +159,7 @@ def _torchvision_works() -> bool:
 
 
 def _stand_in_for_torchvision() -> None:
-    """A module `torchvision` whose only content is NMS, by ultralytics' own pure-torch routine."""
+    """Install a module `torchvision` that contains only NMS, from the pure-torch routine of ultralytics."""
     for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
     package, ops = types.ModuleType("torchvision"), types.ModuleType("torchvision.ops")

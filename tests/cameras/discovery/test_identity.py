@@ -1,4 +1,4 @@
-"""The vote on who a device is."""
+"""The vote that identifies a device."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ ROLL = CameraIndex(
     ("address", "seen", "verdict"),
     [
         ("10.0.0.1:80", A, IdentityMatch("known", "a")),
-        ("10.0.0.1:80", DeviceIdentifiers(), IdentityMatch("known", "a")),  # tells nothing: no reason to doubt
+        # reports no identifiers, so nothing contradicts
+        ("10.0.0.1:80", DeviceIdentifiers(), IdentityMatch("known", "a")),
         ("10.0.0.9:80", B, IdentityMatch("first", "expected")),
         ("10.0.0.77:80", A, IdentityMatch("moved", "a")),
         ("10.0.0.77:80", DeviceIdentifiers("", "Tianmu 1"), IdentityMatch("moved", "a")),
-        ("10.0.0.2:80", A, IdentityMatch("moved", "a")),  # two cameras have changed places
+        ("10.0.0.2:80", A, IdentityMatch("moved", "a")),  # two cameras were swapped
         (
             "10.0.0.1:80",
             DeviceIdentifiers("u-new", "Tianmu 1", A.macs),
             IdentityMatch("known", "a"),
-        ),  # an update changed the UUID
+        ),  # a firmware update changed the UUID
         (
             "10.0.0.1:80",
             DeviceIdentifiers("u-x", "Tianmu 99", frozenset({"02:00:00:00:00:99"})),
@@ -51,7 +52,7 @@ ROLL = CameraIndex(
             DeviceIdentifiers("u-a", "Tianmu 1", frozenset({"02:00:00:00:00:99"})),
             IdentityMatch("replaced", "a"),
         ),
-        ("10.0.0.77:80", CLONE_1, IdentityMatch("moved", "c1")),  # the MAC tells clones apart
+        ("10.0.0.77:80", CLONE_1, IdentityMatch("moved", "c1")),  # the MAC address distinguishes clones
         (
             "10.0.0.77:80",
             DeviceIdentifiers("u-c", "Xiong 0", frozenset({"02:00:00:00:00:c9"})),

@@ -1,4 +1,4 @@
-"""Discovery over several interfaces, announcements, and knocking where nobody answers."""
+"""Discovery over several interfaces, announcements, size limits, and port scans of silent cameras."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_open_ports_are_found_and_nothing_is_sent(crowd: Crowd) -> None:
 async def test_a_silent_camera_is_found_on_another_port(
     village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answers no discovery, and its service is not where the list said: knocking finds it."""
+    """A camera that answers no discovery and is not at its listed port is found by the port scan."""
     monkeypatch.setattr(port_scan, "CANDIDATES", (80, PORTS[0], PORTS[1]))
     monkeypatch.setattr(ws_discovery, "PORT", PORT)
     async with village.database.session() as session:
@@ -96,7 +96,7 @@ def _matches(*told: str, endpoint: str = "", scopes: str = "") -> bytes:
 
 
 def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
-    """Anybody answers with as many devices as fit a datagram, from as many addresses as he invents."""
+    """Anybody can answer with as many devices as fit a datagram, from any number of invented addresses."""
     collector = ws_discovery._Collector({"10.0.0.9:81"})
     for first in range(1000, 2200, 300):
         told = [f"http://10.0.0.9:{p}/x" for p in range(first, first + 300)]
@@ -112,7 +112,7 @@ def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
 
 
 def test_an_answer_proves_an_address_with_the_number_of_its_own_question() -> None:
-    """Who speaks in a camera's name has not read what was asked there; who speaks first does not keep the true answer out."""
+    """A forger does not know the message ID of a unicast probe; a forged answer does not block the true one."""
     collector = ws_discovery._Collector({"10.0.0.9:80"})
     for host in ("10.0.0.8", "10.0.0.9"):
         collector.probe("", host)
@@ -125,7 +125,7 @@ def test_an_answer_proves_an_address_with_the_number_of_its_own_question() -> No
     collector.datagram_received(true + b"<!-- UUID:" + own.upper() + b" -->", ("10.0.0.9", 3702))
     collector.datagram_received(answer, ("10.0.0.9", 3702))
     assert [(d.endpoint, d.is_proven) for d in collector.devices] == [("true", True)]
-    for port in range(1, 200):  # places of a host that somebody else fills
+    for port in range(1, 200):  # a forger uses up the limit of a host
         collector.datagram_received(_matches(f"http://10.0.0.8:{port}/x"), ("10.0.0.8", 3702))
     collector.datagram_received(_matches("http://10.0.0.8:8080/x") + b"<!-- " + other + b" -->", ("10.0.0.8", 3702))
     assert "10.0.0.8:8080" in [d.address for d in collector.devices if d.is_proven]
@@ -153,7 +153,10 @@ def test_what_a_device_tells_of_itself_is_bounded_and_printable() -> None:
 
 @pytest.fixture(scope="module")
 def two_nets() -> Iterator[str]:
-    """A network namespace for the cameras, joined to another for the station by two cables; the station's name."""
+    """Create network namespaces for the cameras and the station, connected by two links.
+
+    Yields the name of the station's namespace.
+    """
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("needs root and iproute2 to make network namespaces")
     names = f"mw-c{os.getpid()}", f"mw-s{os.getpid()}"
@@ -171,7 +174,7 @@ def two_nets() -> Iterator[str]:
             done = subprocess.run(command.split(), capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 pytest.skip(f"network namespaces cannot be made here: {done.stderr.strip()}")
-        for _ in range(50):  # until the kernel has seen the carriers
+        for _ in range(50):  # until the kernel reports both links up
             up = [
                 subprocess.run(["ip", "-n", n, "-br", "link"], capture_output=True, text=True, check=False).stdout
                 for n in names

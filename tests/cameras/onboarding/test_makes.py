@@ -1,4 +1,4 @@
-"""Every make of the virtual town, with its bad habits, must be read to the same truth."""
+"""Every virtual make, with all its quirks, is identified correctly."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_each_make_is_read_to_the_truth(number: int, crowd: Crowd, http: a
 
 async def _plays(url: str, device: Device) -> None:
     assert f"rtsp://{device.host}" in url
-    clear = "rtsp_query_password" in device.quirks  # its file would say allow_clear_password
+    clear = "rtsp_query_password" in device.quirks  # its record would contain allow_clear_password
     login = ClearLogin(LOGIN) if clear else LOGIN
     session = await open_session(url.replace(f"{device.host}/", f"{device.host}:{PORTS[1]}/"), login)
     assert "{" not in session.url, "a password that belongs into the address is put in at the last moment"
@@ -83,7 +83,7 @@ def _alone(make: VirtualMake, clip: LoopClip) -> Crowd:
 
 @pytest.fixture
 async def alone(clip: LoopClip, request: pytest.FixtureRequest) -> AsyncIterator[Crowd]:
-    """A crowd of one, with the quirks given as parameter."""
+    """Start one camera with the quirks given as parameter."""
     made = _alone(VirtualMake("Test", "T-1", "1", frozenset(request.param)), clip)
     await made.start(None)
     yield made

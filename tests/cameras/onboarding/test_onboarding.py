@@ -1,4 +1,4 @@
-"""A village is met, identified, followed, and what is odd about it becomes a finding."""
+"""Discovery, identification and moves of a village's cameras, and the findings about them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Village:
     crowd: Crowd | None = None
 
     async def start(self, makes: Sequence[tuple[int, int, VirtualMake]], clip: LoopClip) -> Crowd:
-        """(host part, serial number, make) of each camera; a crowd before it goes."""
+        """Start cameras given as (last address byte, serial number, make); stop the ones of an earlier call."""
         await self.stop()
         self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
         await self.crowd.start(discovery_port=DISCOVERY_PORT)
@@ -165,7 +165,7 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: L
         (change,) = [c for c in await history.of(session, "v-1") if c.field == "address"]
     assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
     assert await village.look() == {"known": 2}
-    assert await village.findings() == [("moved", "v-1")]  # until a person has confirmed it
+    assert await village.findings() == [("moved", "v-1")]  # until a person confirms it
     async with village.database.session() as session:
         row, now = await session.get_one(Camera, "v-1"), SystemClock().now()
         with pytest.raises(NotFoundError):
@@ -181,7 +181,7 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: L
 async def test_a_move_that_may_be_a_relay_is_confirmed_by_a_person_first(
     village: Village, clip: LoopClip, why: str
 ) -> None:
-    """Its credential is not even sent there."""
+    """The camera's credential is not sent to the new address."""
     await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -241,7 +241,7 @@ async def test_another_device_at_the_address_is_not_taken_for_the_camera(village
 
 
 async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Village, clip: LoopClip) -> None:
-    """A device that answers with a camera's UUID from elsewhere is asked once, and is no camera of ours if it refuses."""
+    """A device with a camera's UUID at another address is asked once; if it refuses the credential, it is a clone."""
     crowd = await village.start([(1, 1, PLAIN), (2, 2, PLAIN)], clip)
     await village.look()
     await village.identify()
@@ -278,7 +278,7 @@ async def test_a_refused_credential_is_told_and_used_no_more(village: Village, c
     async with village.database.reading() as session:
         listed = (await checklist.of(session, [refused], SystemClock().now()))["v-1"]
     told = {i.name: (i.state, i.detail) for i in listed}
-    assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered: with a no
+    assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered with a refusal
 
 
 async def test_an_open_door_is_a_finding_until_it_is_shut(village: Village, clip: LoopClip) -> None:
@@ -330,7 +330,7 @@ async def test_a_service_at_another_path_is_asked_where_discovery_told(village: 
 
 
 async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: LoopClip) -> None:
-    """Met at the unusual path before, and known by host and port alone: as registries written until now are."""
+    """The camera is at an unusual path, but its stored address has only host and port, as in older registries."""
     await village.start([(1, 1, ODD_PATH)], clip)
     await village.look()
     async with village.database.session() as session:
@@ -340,7 +340,7 @@ async def test_a_service_that_moved_on_its_host_is_found_again(village: Village,
 
 
 async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip) -> None:
-    """One datagram with the camera's address and its UUID, which everybody can read, tells any path."""
+    """A forged datagram can contain the camera's address, its public UUID and any path."""
     crowd = await village.start([(1, 1, ODD_PATH), (2, 2, PLAIN)], clip)
     await village.look()
     forged = [
@@ -351,12 +351,12 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip)
     ]
     right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
     assert right[0] == f"{NET}.1:{PORTS[0]}/onvif/service" and right[1] == f"{NET}.2:{PORTS[0]}"
-    await village.survey.keep(forged)  # before anybody asked them
+    await village.survey.keep(forged)  # before they are identified
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
     assert await village.identify() == {}
     await village.survey.keep(forged)
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
-    # What was written before, or confirmed with a forged path by a person, is mended when the camera is asked.
+    # An address with a wrong path, stored earlier or confirmed by a person, is corrected at the next identification.
     async with village.database.session() as session:
         (await session.get_one(Camera, "v-2")).address = f"{NET}.2:{PORTS[0]}/nothing/here"
     assert await village.identify() == {}
@@ -364,8 +364,8 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip)
 
 
 async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip: LoopClip) -> None:
-    """A datagram in the camera's name with the UUID of another device: only what the camera answers itself counts."""
-    crowd = await village.start([(1, 1, PLAIN)], clip)  # v-2 answers nothing
+    """A datagram in the camera's name with another UUID: only the camera's own answer counts."""
+    crowd = await village.start([(1, 1, PLAIN)], clip)  # v-2 does not answer
     forged = [
         ws_discovery.DiscoveredDevice(
             "feed-" + str(i), f"{NET}.{i}:{PORTS[0]}", f"http://{NET}.{i}:{PORTS[0]}/onvif/device_service", "", ""
@@ -382,7 +382,7 @@ async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip:
 
 
 async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None:
-    """Invented devices go by age, a host's and all together's beyond their number; cameras and who answers still stay."""
+    """Old devices, and those beyond the limits per host and in all, are deleted; cameras and answering devices stay."""
     now = SystemClock().now()
     old, new = now - timedelta(days=31), now - timedelta(days=1)
     await village.start([(1, 1, PLAIN), (3, 3, PLAIN)], clip)
@@ -503,7 +503,10 @@ async def test_all_profiles_of_a_recorder_are_read() -> None:
 async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
     either_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL refuses what is longer than its column or holds a NUL: that is the error of the camera that told it."""
+    """PostgreSQL rejects values that are too long for the column or contain a NUL.
+
+    Only the camera that sends them fails.
+    """
     told = ["s", "a" * 500, "nul\x00"]
 
     async def answered(_client: object, url: str, _clock: object) -> DeviceInformation:

@@ -1,4 +1,4 @@
-"""A camera has an account of the station's own before it is used, where the inventory says so and the model can."""
+"""A camera gets an own account before it is used, if the inventory requires it and the model supports it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UTC = ZoneInfo("UTC")
 
 
 def care_of(village: Village) -> CredentialRotation:
-    """As the controller has it."""
+    """Create the rotation as the controller does."""
 
     async def tried(url: str, login: tuple[str, str]) -> None:
         await check_credential(url.replace(f"{NET}.1/", f"{NET}.1:{PORTS[1]}/"), login)
@@ -71,7 +71,7 @@ async def credential_item(village: Village, number: str = "v-1") -> tuple[str, s
 @pytest.mark.parametrize("quirks", [[], ["short_passwords"], ["needs_sign"], ["wsse_only"], ["locks_out"]])
 async def test_it_is_made_before_the_camera_is_used(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await start(village, clip, quirks)
-    assert await village.identify() == {}  # without the care: as before it has come to the camera
+    assert await village.identify() == {}  # without the rotation, as if it had not run yet
     assert await recorded(village) == {"v-2/main", "v-2/sub"} and await credential_item(village) == (
         "todo",
         "own_account",
@@ -119,16 +119,16 @@ async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip:
     assert camera.refused_at is None and await village.identify() == {}
     assert await care.run_once() == [] and (await village.camera("v-1")).account_state == "failed"
     crowd.members[0].quirks = frozenset()
-    if quirk != "rtsp_own_users":  # its RTSP server was made with accounts of its own
+    if quirk != "rtsp_own_users":  # its RTSP server has a separate list of accounts
         assert await care.run_once() == ["v-1"], "a new firmware can"
         assert await credential_item(village) == ("ok", "")
-    async with village.database.session() as session:  # a person says that it shall have none
+    async with village.database.session() as session:  # a person decides that it gets none
         (await session.get_one(Camera, "v-1")).profile = {"own_account": False}
     assert await credential_item(village) == ("ok", "")
 
 
 async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: LoopClip) -> None:
-    """The setting comes later: the camera is recorded on, and gets its account within minutes."""
+    """The setting is added later: recording continues, and the camera gets its account at the next run."""
     await start(village, clip, wanted=False)
     assert await village.identify() == {}
     now = SystemClock().now()
@@ -154,7 +154,10 @@ async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: V
 
 
 async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
-    """Hook, ten-minute look, daily care and command line meet at one camera; a refused try takes nothing from the others."""
+    """The onboarding callback, periodic runs and the command line compete for one camera; only one rotates it.
+
+    A refused attempt does not delete an account that another process uses.
+    """
     crowd = await start(village, clip)
     assert await village.identify() == {}
     slow, other, tries, tried = care_of(village), care_of(village), asyncio.Event(), asyncio.Event()
@@ -179,7 +182,7 @@ async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
 
 
 async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Village, clip: LoopClip) -> None:
-    """Where the claim does not reach (a second machine): what the vault holds stays on the camera."""
+    """Two machines do not share claims: the account that the vault holds stays on the camera."""
     crowd = await start(village, clip)
     assert await village.identify() == {}
     care, other = care_of(village), care_of(village)
@@ -197,7 +200,7 @@ async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Villa
 
 
 async def test_the_delivered_account_stays_told(village: Village, clip: LoopClip) -> None:
-    """Ours is beside it: a maker's password that opens the camera opens it still."""
+    """Our own account is an addition: a default password that opened the camera still opens it."""
     await start(village, clip)
     assert await village.identify() == {}
     await village.onboarding.told(await village.camera("v-1"), "default_password", user=LOGIN[0])

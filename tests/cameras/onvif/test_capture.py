@@ -1,4 +1,4 @@
-"""`--capture`: raw exchanges as files, without a secret in them."""
+"""`--capture`: raw exchanges as files, without secrets in them."""
 
 from __future__ import annotations
 

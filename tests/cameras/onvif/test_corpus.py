@@ -1,4 +1,4 @@
-"""Recorded replies of real cameras: read without loss, compared with zeep, replayed with every kind of damage."""
+"""Recorded replies of real cameras: parsed without loss, compared with zeep, and replayed with damage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
 )
 MAKERS = ("axis", "hikvision", "hikvision-fixed")
 SERVICES = {"core": DEVICE, "media": MEDIA, "ptz": PTZ, "events": EVENTS}
-# These answer with a multipart message or nothing at all; zeep cannot read them either.
+# Replies that are multipart or empty; zeep cannot parse them either.
 NOT_SOAP = {"GetSystemLog", "GetSystemBackup", "GetSystemSupportInformation"}
 CLOCK = SystemClock()
 
@@ -42,7 +42,7 @@ def replies() -> list[Path]:
 
 
 def leaves(element: Any) -> Counter[tuple[str, str]]:
-    """Names and texts of the elements that hold text, and attributes."""
+    """Count (name, text) of leaf elements and (name, value) of attributes."""
     found: Counter[tuple[str, str]] = Counter()
     for node in element.iter():
         name = str(node.tag).rpartition("}")[2]
@@ -53,7 +53,7 @@ def leaves(element: Any) -> Counter[tuple[str, str]]:
 
 
 def strictly(path: Path) -> Any:
-    """The reply as a reader sees it that knows nothing of cameras; None where it is not XML."""
+    """Parse a reply with a strict XML parser; return None if it is not XML."""
     try:
         root = ElementTree.fromstring(path.read_bytes())
     except ElementTree.ParseError:
@@ -78,7 +78,7 @@ def test_every_reply_is_read_without_loss() -> None:
 
 
 def test_what_zeep_reads_we_read_and_where_it_does_not_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The independent reader of the brief's library: every value that it finds stands in our tree."""
+    """Compare with zeep as an independent parser: every value that it finds is in our tree."""
     clients = {
         n: zeep.Client(
             str(Path(onvif.__file__).parent / "wsdl" / wsdl_requests._DOCUMENTS[n][0]),
@@ -86,7 +86,8 @@ def test_what_zeep_reads_we_read_and_where_it_does_not_is_known(monkeypatch: pyt
         )
         for n in (DEVICE, MEDIA, PTZ)
     }
-    monkeypatch.setattr(logging.getLogger("zeep.xsd.types.simple"), "disabled", True)  # it tells of '30' as a duration
+    # it logs an error about '30' as a duration
+    monkeypatch.setattr(logging.getLogger("zeep.xsd.types.simple"), "disabled", True)
     compared, unreadable, unknown = 0, set[str](), set[str]()
     for path in replies():
         namespace = SERVICES.get(path.parent.name)
@@ -126,7 +127,7 @@ def _values(told: Any) -> Iterator[Any]:
 
 
 def _among(value: Any, ours: Counter[str]) -> bool:
-    """A value as zeep's types show it, among the texts as the camera wrote them."""
+    """Return whether a value with zeep's type occurs among the texts as the camera wrote them."""
     if isinstance(value, bool):
         return any(t.lower() in (("true", "1") if value else ("false", "0")) for t in ours)
     if isinstance(value, (int, float)):
@@ -142,7 +143,7 @@ def _number(text: str) -> float | None:
 
 
 class Replay:
-    """A server that answers as a recorded camera did, through a mutation of its bytes."""
+    """A server that answers like a recorded camera, with the bytes of each reply changed by `mutate`."""
 
     def __init__(self, maker: str):
         self.files = {p.name.partition(".")[0]: p.read_bytes() for p in (ONVIF_REPLIES / maker).rglob("*.Response.xml")}
@@ -194,7 +195,7 @@ async def _ask(replay: Replay, http: aiohttp.ClientSession) -> DeviceInformation
 
 
 def _canonical(body: bytes) -> str:
-    """With the prefix that `spoken` expects."""
+    """Return the body in an envelope with the prefix that `spoken` expects."""
     root = etree.fromstring(body)
     content = next(c for b in root if etree.QName(b).localname == "Body" for c in b)
     return (
@@ -240,7 +241,7 @@ DAMAGES: dict[str, Callable[[random.Random, bytes], bytes | None]] = {
 async def test_damage_ends_in_a_sentence_or_in_the_truth(
     replay: Replay, http: aiohttp.ClientSession, damage: str
 ) -> None:
-    """Some of the replies are damaged, others are good: what comes out is an error of ours, or nothing false."""
+    """Some replies are damaged: the result is a CameraError or contains only true values."""
     plain = await _ask(replay, http)
     for seed in range(6):
         rng = random.Random(seed)
@@ -252,7 +253,7 @@ async def test_damage_ends_in_a_sentence_or_in_the_truth(
                 told = await _ask(replay, http)
         except CameraError:
             continue
-        if damage != "bits turned":  # a flipped bit in a name cannot be seen
+        if damage != "bits turned":  # a flipped bit in a name cannot be detected
             assert told.model in ("", plain.model) and {p.token for p in told.profiles} <= {
                 p.token for p in plain.profiles
             }
@@ -265,7 +266,7 @@ async def test_damage_ends_in_a_sentence_or_in_the_truth(
 async def test_a_slow_camera_meets_the_deadline(
     replay: Replay, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SoapClient.call.__kwdefaults__ or {}, "seconds", 0.3)  # of each call that names no time itself
+    monkeypatch.setitem(SoapClient.call.__kwdefaults__ or {}, "seconds", 0.3)  # default timeout of every call
 
     async def slowly(body: bytes) -> bytes:
         await asyncio.sleep(1.0)

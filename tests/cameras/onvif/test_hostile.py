@@ -1,4 +1,4 @@
-"""A camera is hostile until proven otherwise: what it says may harm nobody but itself."""
+"""Hostile cameras: their replies must not harm the station or other cameras."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class Stage:
-    """A hostile camera and a victim; each notes who came."""
+    """A hostile camera and a victim server that records every request."""
 
     def __init__(self) -> None:
         self.visits: list[str] = []
@@ -83,7 +83,8 @@ async def test_told_addresses_lead_to_nobody_else(stage: Stage, http: aiohttp.Cl
         bodies = {
             "GetSystemDateAndTime": "<R/>",
             "GetDeviceInformation": "<R><Model>m</Model></R>",
-            "GetServices": f"<R><Service><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace><XAddr>{stage.victim}</XAddr></Service></R>",
+            "GetServices": "<R><Service><Namespace>http://www.onvif.org/ver10/media/wsdl</Namespace>"
+            f"<XAddr>{stage.victim}</XAddr></Service></R>",
             "GetProfiles": "<R><Profiles token='t'/></R>",
             "GetStreamUri": "<R><MediaUri><Uri>rtsp://169.254.169.254/latest</Uri></MediaUri></R>",
             "GetSnapshotUri": f"<R><MediaUri><Uri>{stage.victim}</Uri></MediaUri></R>",
@@ -97,7 +98,7 @@ async def test_told_addresses_lead_to_nobody_else(stage: Stage, http: aiohttp.Cl
             assert urlsplit(profile.stream_url or "rtsp://127.0.0.1").hostname == "127.0.0.1"
             assert urlsplit(profile.snapshot_url or "http://127.0.0.1").hostname == "127.0.0.1"
     except CameraError:
-        pass  # its media service lies on the victim's port, where this host does not listen
+        pass  # its media service has the victim's port, on which the camera's host does not listen
     assert stage.visits == []
 
 
@@ -194,7 +195,10 @@ def test_a_password_in_an_address_never_stays_there(user: str, password: str) ->
     secret = quote(password, safe="")
     if len(secret) < 4:
         return
-    url = f"rtsp://{quote(user, safe='')}:{secret}@192.168.1.9/live?user={quote(user, safe='')}_password={secret}_channel=1"
+    url = (
+        f"rtsp://{quote(user, safe='')}:{secret}@192.168.1.9/live"
+        f"?user={quote(user, safe='')}_password={secret}_channel=1"
+    )
     assert repair_rtsp(url, DEVICE_URL) == "rtsp://10.0.0.5/live?user={user}_password={password}_channel=1"
     assert login_in(url) == (user, password)
 
@@ -208,7 +212,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
     [
         ("user=admin&password=geheim-123", "user={user}&password={password}"),
         ("usr=admin&pwd=geheim-123&ch=1", "usr={user}&pwd={password}&ch=1"),
-        ("loginuse=admin&loginpas=geheim-123", "loginuse={user}&loginpas={password}"),  # as other makes write it
+        ("loginuse=admin&loginpas=geheim-123", "loginuse={user}&loginpas={password}"),  # spelling of other makes
         ("user=admin&pass=geheim-123", "user={user}&pass={password}"),
         ("usr=admin&psw=geheim-123", "usr={user}&psw={password}"),
         ("u=admin&p=geheim-123&c=1", "u={user}&p={password}&c=1"),
@@ -236,7 +240,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
     ],
 )
 def test_no_address_keeps_a_secret_and_no_capture_either(query: str, kept: str) -> None:
-    """Of streams and of snapshots alike; what the file's login can stand in for is put in again."""
+    """Both stream and snapshot addresses; `filled` restores credentials that the login can replace."""
     for host in ("192.168.1.9", "admin:geheim-123@192.168.1.9"):
         stream, snapshot = f"rtsp://{host}/live?{query}", f"http://{host}/snap.jpg?{query}"
         assert repair_rtsp(stream, DEVICE_URL) == f"rtsp://10.0.0.5/live?{kept}"
@@ -272,19 +276,21 @@ def test_our_own_password_is_kept_under_no_name_and_in_no_path() -> None:
         kept = asked.fitting(url, profile)
         assert kept is not None and "{password}" in kept and "geheim" not in kept
         assert unquote(filled(kept, login)) == unquote(url)
-    assert (
-        without_own("rtsp://stream1/stream1", ("a", "stream1")) == "rtsp://stream1/stream1"
-    )  # too short to be told from a name
+    # A password this short could also be a name in the path, so it is not replaced.
+    assert without_own("rtsp://stream1/stream1", ("a", "stream1")) == "rtsp://stream1/stream1"
 
 
 def test_told_values_fit_the_columns_that_keep_them() -> None:
-    """An address, a rate, a port, a login that no camera means is left out, and not the end of asking the camera."""
+    """Impossible addresses, rates, ports and logins are ignored; the identification goes on."""
     text = "<NetworkProtocols><Name>RTSP</Name><Enabled>true</Enabled><Port>{}</Port></NetworkProtocols>"
     for port in ("inf", "-Infinity", "nan", "1e999"):
         node = soap.parse(_envelope(f"<R>{text.format(port)}</R>").encode())
         assert enabled_protocols(node) == {}
     for rate, kept in (("4096", 4_096_000), ("9e6", None), ("inf", None), ("nan", None), ("-1", None)):
-        encoder = f"<V><RateControl><BitrateLimit>{rate}</BitrateLimit><FrameRateLimit>{rate}</FrameRateLimit></RateControl></V>"
+        encoder = (
+            f"<V><RateControl><BitrateLimit>{rate}</BitrateLimit>"
+            f"<FrameRateLimit>{rate}</FrameRateLimit></RateControl></V>"
+        )
         profile = media._profile(soap.parse(_envelope(f"<P token='p'>{encoder}</P>").encode()), None, "{}")
         node = soap.parse(_envelope(encoder).encode())
         assert media._kilobits(node) == kept and profile.bitrate is None

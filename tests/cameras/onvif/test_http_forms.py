@@ -1,4 +1,4 @@
-"""What cameras' web servers do to HTTP: wrong lengths, both lengths, bytes behind the answer, an early end."""
+"""HTTP errors of cameras' web servers: wrong lengths, length and chunks, bytes after the response, early close."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _chunks(content: bytes, step: int) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
 
 
-# (what is sent, whether the connection is closed behind it)
+# (bytes sent, whether the connection is closed after them)
 FORMS: dict[str, tuple[bytes, bool]] = {
     "right": (_sized(N), False),
     "too long, closed": (_sized(N + 24), True),
@@ -110,9 +110,9 @@ async def test_an_answer_is_read_when_its_envelope_is_complete(
     camera.answer, camera.close = FORMS[form]
     client = SoapClient(http, SystemClock())
     async with asyncio.timeout(3):
-        for _ in range(3):  # also on a connection that was kept
+        for _ in range(3):  # also on a kept-alive connection
             assert (await client.call(camera.url, ASK)).text("Name") == "camera"
-    assert camera.requests <= 5  # a camera that was found out is asked once
+    assert camera.requests <= 5  # after the first failure the lenient reader sends each request once
 
 
 async def test_what_changes_something_is_not_sent_twice(camera: Camera, http: aiohttp.ClientSession) -> None:
@@ -201,7 +201,7 @@ def test_an_answer_is_the_same_however_it_is_torn(form: str, cuts: list[int]) ->
 
 @pytest.mark.parametrize("step", [20, 60_000])
 def test_a_chunked_answer_is_taken_apart_once(step: int) -> None:
-    """In time linear in its size, however it comes; before, each read began anew (94 ms each at 1 MB)."""
+    """Decoding time is linear in the size; an earlier version restarted at each read (94 ms each at 1 MB)."""
     body = ENVELOPE[:-30] + b" " * 700_000 + ENVELOPE[-30:]
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + _chunks(body, step)
     reader = lenient_http.AnswerReader()

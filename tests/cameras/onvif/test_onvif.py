@@ -1,4 +1,4 @@
-"""The thin ONVIF client against our virtual camera, hostile servers and recorded replies of real cameras."""
+"""The ONVIF client with our virtual camera, hostile servers and recorded replies of real cameras."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_identify_reads_identity_clock_and_streams(device: Device, http: a
     assert (identity.manufacturer, identity.model, identity.serial) == ("Minwang", "Virtual-1", "0c0001")
     assert identity.clock_offset == pytest.approx(0, abs=1.5)
     assert [p.token for p in identity.profiles] == ["main", "sub"]
-    # The camera says 0.0.0.0: the host that answered stands in.
+    # The camera reports 0.0.0.0; the host that answered replaces it.
     assert identity.profiles[0].stream_url == "rtsp://127.0.0.1:8554/main"
     assert (identity.profiles[0].width, identity.profiles[0].height) == (1280, 720)
 
@@ -131,7 +131,7 @@ async def test_the_independent_client_understands_the_virtual_camera(device: Dev
     assert uri.Uri.endswith("/main")
 
 
-# onvif-zeep-async reads its WSDL documents from disk inside the loop.
+# onvif-zeep-async reads its WSDL documents from disk in the event loop.
 test_the_independent_client_understands_the_virtual_camera.pytestmark = [pytest.mark.usefixtures("allow_blocking")]  # type: ignore[attr-defined]
 
 
@@ -277,13 +277,16 @@ async def test_a_huge_subnet_is_refused() -> None:
 
 
 def test_read_datetime_survives_nonsense() -> None:
-    body = "<Time><Second>16</Second><Minute>61</Minute><Hour>0</Hour></Time><Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date>"
+    body = (
+        "<Time><Second>16</Second><Minute>61</Minute><Hour>0</Hour></Time>"
+        "<Date><Year>2026</Year><Month>1</Month><Day>1</Day></Date>"
+    )
     node = soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode())
     assert read_datetime(node) is None
 
 
 async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -> None:
-    """A connection that is kept alive takes none."""
+    """A reused keep-alive connection takes no slot."""
     places = list[str]()
 
     class Counting(ConnectLimiter):
@@ -304,7 +307,7 @@ async def test_each_new_connection_takes_a_place_in_the_budget(device: Device) -
 
 
 async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dead cameras of the subnet hold its places: a call waits for one, and has its whole time then."""
+    """While unreachable cameras hold the subnet's slots, a call waits; its timeout starts when it gets a slot."""
 
     class Busy(ConnectLimiter):
         @asynccontextmanager

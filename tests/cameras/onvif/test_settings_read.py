@@ -1,4 +1,7 @@
-"""What cameras say of their settings: nothing told is not 'all well', a limit of 0 is none, makes have words of their own."""
+"""Parsing of camera settings.
+
+An empty reply proves nothing, a frame rate limit of 0 means no limit, and OSD types vary by make.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from core.errors import ProtocolError
 
 
 class Answering:
-    """A client whose camera answers everything with one body."""
+    """A client whose camera answers every request with the same body."""
 
     def __init__(self, body: str):
         self._reply = soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode())

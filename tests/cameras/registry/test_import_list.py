@@ -1,4 +1,4 @@
-"""Lists of ordered cameras, as villages and contractors write them."""
+"""Import of lists of ordered cameras, as villages and contractors write them."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_bad_lists_are_refused_whole(
     [
         ("wang,a,10.1.1.9,village", ""),
         ("wang,a,,village", ""),
-        ("wang,a,10.9.9.9,", ""),  # without a credential it tells nothing
+        ("wang,a,10.9.9.9,", ""),  # without a credential no password can leak
         ("wang,a,10.9.9.9,village", "10.9.9.9 lies outside the subnets of wang"),
         ("wang,a,10.9.9.9:8899/x?y=10.1.1.9,village", "lies outside"),
         ("wang,a,relay.example,village", "is no IP address"),
@@ -131,7 +131,7 @@ async def test_bad_lists_are_refused_whole(
 async def test_a_list_names_no_credential_outside_its_village(
     database: Database, clock: ManualClock, tmp_path: Path, line: str, sentence: str
 ) -> None:
-    """A contractor's line with any address and the village's credential would have the password told there."""
+    """Otherwise a contractor's line with any address and the village's credential would send the password there."""
     await _town(database, clock)
     async with database.session() as session:
         (await session.get_one(Village, "wang")).subnets = ["10.1.1.0/24"]

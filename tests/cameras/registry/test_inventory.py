@@ -121,7 +121,7 @@ def test_dump_reads_back_to_the_same() -> None:
 
 
 def test_area_of_a_square() -> None:
-    # One hundredth of a degree each way at 29.5° N: 1.112 km × 0.968 km.
+    # 0.01° × 0.01° at 29.5° N: 1.112 km × 0.968 km.
     assert area_km2([(121.0, 29.495), (121.01, 29.495), (121.01, 29.505), (121.0, 29.505)]) == pytest.approx(
         1.0762, rel=0.005
     )
@@ -172,7 +172,7 @@ async def test_password_is_sealed_and_read_back(database: Database, clock: Manua
 
 
 async def test_a_town_is_planned_without_a_question_per_camera(database: Database, clock: ManualClock) -> None:
-    """That it is fast is shown by the bench; here that nothing is asked camera by camera."""
+    """The number of queries does not grow with the number of cameras; a benchmark measures the speed."""
     cameras = [
         {"id": f"c-{i}", "name": f"C {i}", "village": "wang", "address": f"10.1.{i // 250}.{i % 250 + 1}"}
         for i in range(2_000)
@@ -222,7 +222,7 @@ def test_where_marks_stand_is_told_in_shares() -> None:
 
 
 async def test_footage_below_thirty_days_needs_a_stated_class(database: Database, clock: ManualClock) -> None:
-    """In the file one sentence; the API cannot get round it; a registry that has such a camera from before goes on."""
+    """The file and the API refuse it; a registry with such a camera from an earlier version can still be planned."""
     short = changed(cameras__0__retention_days=7.0)
     with pytest.raises(
         InventoryError, match="'w-1': 7 days are fewer than the 30 that public places keep; state its legal_class"
@@ -237,6 +237,6 @@ async def test_footage_below_thirty_days_needs_a_stated_class(database: Database
         with pytest.raises(UsageError, match="legal_class"):
             registry.change_profile(session, row, {"retention_days": 7.0}, clock.now(), "x")
         registry.change_profile(session, row, {"retention_days": 7.0, "legal_class": "9"}, clock.now(), "x")
-        row.profile = {k: v for k, v in row.profile.items() if k != "legal_class"}  # of an earlier version
+        row.profile = {k: v for k, v in row.profile.items() if k != "legal_class"}  # as written by an earlier version
         await session.flush()
         assert (await registry.plan(session, inventory.parse(changed()))).merge is not None

@@ -1,4 +1,4 @@
-"""Who owns which truth: what a file may change in the registry, and what it may not."""
+"""Ownership of values: what an inventory file may change in the registry, and what it may not."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_only_the_changed_field_is_changed(either_database: Database, cloc
     async with either_database.reading() as session:
         noted = {c.field: (c.old, c.new) for c in await history.of(session, "w-1")}
     assert noted["name"] == ("点位1", "村口") and noted["azimuth"] == (None, 90) and "address" not in noted
-    # Taking the line away again takes the value away.
+    # Removing the line from the file removes the value.
     await apply(either_database, clock, town())
     assert "azimuth" not in (await camera(either_database, "w-1")).profile
 
@@ -112,11 +112,11 @@ async def test_a_conflict_is_told_and_a_person_decides(either_database: Database
         ConflictError, match=r"camera w-1: address: file '10\.1\.1\.50', registry '10\.1\.1\.99', last .*--prefer"
     ):
         await apply(either_database, clock, edited)
-    assert (await camera(either_database, "w-1")).name == "点位1"  # nothing by halves
+    assert (await camera(either_database, "w-1")).name == "点位1"  # nothing is applied partly
     await apply(either_database, clock, edited, prefer=ConflictPreference.REGISTRY)
     row = await camera(either_database, "w-1")
     assert (row.name, row.address) == ("村口", "10.1.1.99")
-    assert (await apply(either_database, clock, edited)).empty  # it was decided, and is not asked again
+    assert (await apply(either_database, clock, edited)).empty  # the decision is kept
     again = town(lambda v: v["cameras"][0].update(address="10.1.1.51", name="村口"))
     await apply(either_database, clock, again, prefer=ConflictPreference.FILE)
     assert (await camera(either_database, "w-1")).address == "10.1.1.51"
@@ -131,7 +131,7 @@ async def test_a_file_that_says_what_the_registry_learned_is_no_conflict(
 
 
 async def test_cameras_that_were_never_in_the_file_stay(either_database: Database, clock: ManualClock) -> None:
-    """Finding A1: what `cameras expect` and the console added was retired by the next start."""
+    """Regression test: the next start retired cameras added by `cameras expect` and by the console."""
     await apply(either_database, clock, town())
     async with either_database.session() as session:
         rows = [(2, {"village": "wang", "site": f"杆{i}"}) for i in range(9)]
@@ -169,7 +169,7 @@ async def test_a_camera_retired_by_hand_stays_so(database: Database, clock: Manu
 async def test_of_a_registry_without_a_last_file_nothing_is_retired_and_differences_are_told(
     database: Database, clock: ManualClock
 ) -> None:
-    """As after an update from a version that kept no last file."""
+    """This is the state after an update from a version that stored no last applied file."""
     await apply(database, clock, town())
     async with database.session() as session:
         await session.delete(await session.scalar(select(InventoryApplied)))
@@ -211,7 +211,7 @@ async def test_what_is_exported_changes_nothing(either_database: Database, clock
     async with either_database.reading() as session:
         text = inventory.dump(await registry.export(session, "西店"))
     assert (await apply(either_database, clock, inventory.parse(text))).empty
-    # Applied, it is the base: an edit of any line is a plain change.
+    # After it was applied it is the merge base: editing a line is a plain change.
     plan = await apply(either_database, clock, inventory.parse(text.replace("杆1", "杆2")))
     assert set(plan.changed) == {"camera wang-001"} and not plan.conflicts
 
@@ -266,7 +266,7 @@ def made(cameras: dict[str, Any], population: int | None) -> Inventory:
 
 
 INVENTORIES = st.builds(made, CAMERAS, st.sampled_from([None, 1, 2]))
-# A loaded machine makes examples slowly; that is no fault of the merge.
+# On a loaded machine, generating examples is slow, which says nothing about the merge.
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RETIRED = st.frozensets(st.sampled_from([f"k-{i}" for i in range(5)]))
 
@@ -279,7 +279,7 @@ def test_an_unchanged_file_is_a_no_op_whatever_the_registry_learned(
     result = merge(file, file, learned, retired)
     assert not result.conflicts and not result.restored
     there = dict(things(learned))
-    # What is missing from the registry (nothing is ever deleted there) is added, what it has keeps every field.
+    # Entries missing from the registry are added; existing entries keep every field.
     assert all(thing not in there for thing in result.added)
     for thing, differences in result.changed.items():
         assert [d.field for d in differences] == ["streams.sub"] and not there[thing]["streams.sub"]

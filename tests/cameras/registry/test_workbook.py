@@ -1,4 +1,4 @@
-"""Workbooks that unpack to more than they are, and sheets of which a corner is used."""
+"""Workbooks that decompress to large sizes, and sheets of which only a corner is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import InventoryError
 
 
 def book(path: Path, sheet: bytes, **more: bytes) -> Path:
-    """An ordinary workbook whose sheet is replaced, and with other parts."""
+    """Write a workbook whose sheet is replaced, with additional parts."""
     whole = io.BytesIO()
     Workbook().save(whole)
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:

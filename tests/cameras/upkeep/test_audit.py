@@ -1,4 +1,4 @@
-"""Maker's passwords and firmware with holes are found, and nobody is locked out by the looking."""
+"""Default passwords and vulnerable firmware are found without locking accounts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["village"]
 async def test_every_default_is_tried_and_nobody_is_locked_out(
     village: Village, clip: LoopClip, clock: ManualClock
 ) -> None:
-    """A camera that bars everybody after five wrong passwords and never forgets one is the judge."""
+    """The virtual camera locks all accounts after five wrong passwords in a row."""
     crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)

@@ -1,4 +1,4 @@
-"""Every clock of a village is looked at, set where it is wrong, and believed only afterwards."""
+"""The hourly clock check: wrong clocks are set, and the value read afterwards counts."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: Loop
     crowd.members[0].clock_shift = -400.0
     for _ in range(6):
         await _care(village)
-    # Changed within a minute of being good, a no by fault may be meant for the operation: it is asked about once.
+    # If the password changed within PROVEN_SECONDS, a SOAP fault may refer to the operation only: one more request
+    # checks.
     assert (
         crowd.members[0].guard.wrong_tries <= 1 + ("wsse_only" in quirks) and crowd.members[0].guard.times_barred == 0
     )
@@ -102,7 +103,7 @@ async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: Loop
 
 
 async def test_a_refused_camera_is_still_asked_for_its_time(village: Village, clip: LoopClip) -> None:
-    """Without a credential: it is the credential that must rest."""
+    """It is asked without a credential, because only the credential must not be used."""
     crowd = await _start(village, clip, PLAIN, PLAIN)
     async with village.database.session() as session:
         (await session.get_one(Camera, "v-1")).refused_at = SystemClock().now()

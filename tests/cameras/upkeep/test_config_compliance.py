@@ -1,4 +1,4 @@
-"""Cameras are set by their policy, whatever they make of a Set."""
+"""Policies and accounts: settings are written and read back, on cameras that obey, ignore, round or refuse a Set."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: L
     second = (await _care(village, "v-2"))["v-2"]
     assert set(second.of("unsupported")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
     assert crowd.services[f"{NET}.2"].calls - calls <= len(second.deeds) + 2, "it was read, and nothing was written"
-    # What is not tried again is not as it should be all the same: the finding stays, on every day.
+    # A setting that is not tried again still differs from the policy: the finding stays open.
     third = (await _care(village, "v-1"))["v-1"]
     assert set(third.of("unsupported")) == set(second.of("unsupported"))
     assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]

@@ -1,4 +1,4 @@
-"""What cameras report themselves, through everything that their PullPoints do."""
+"""Events from cameras, with all quirks of their PullPoint services."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_motion_and_a_failing_card_arrive(
     await _until(arrived)
     assert await village.findings() == [("storage_failure", "v-1")]
     service.events.emit("motion", False)
-    service.events.emit("motion", True)  # within five minutes: not again
+    service.events.emit("motion", True)  # within five minutes: no second event row
     service.events.emit("storage_failure", False)
 
     async def mended() -> bool:
@@ -119,9 +119,8 @@ async def test_a_slot_is_given_back_before_its_answer_has_come(
     village: Village, clip: LoopClip, care: EventSubscriptions
 ) -> None:
     _, service = await _start(village, clip, "one_slot")
-    for later in range(
-        12
-    ):  # turns of the loop after the camera has subscribed us: its answer, the time of it being written down
+    # Cancel after different numbers of event loop iterations since the camera created the subscription.
+    for later in range(12):
         await care.reconcile()
         async with asyncio.timeout(10):
             while not service.events.subscriptions:
@@ -140,7 +139,7 @@ async def test_a_camera_that_returns_at_once_is_not_hammered(
     await asyncio.sleep(1.0)
     before = service.calls
     await asyncio.sleep(2.5)
-    assert service.calls - before <= 6  # two requests a pull where the nonce is new, a pull a second
+    assert service.calls - before <= 6  # one pull per second, two requests per pull if the nonce is new
 
 
 async def test_an_event_service_that_is_not_there_is_left_alone(
@@ -158,8 +157,10 @@ async def test_an_event_service_that_is_not_there_is_left_alone(
 async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
     village: Village, clip: LoopClip, care: EventSubscriptions
 ) -> None:
-    """An officer who turns a dome does not wait for twenty seconds of silence, and what happens meanwhile is heard: a pull that
-    is broken off would take it along (the virtual camera gives it to the dead connection, as real ones do)."""
+    """A PTZ command does not wait for the end of a 20 s pull, and an event during the command is not lost.
+
+    A cancelled pull would lose it: the virtual camera sends it to the dead connection, as real ones do.
+    """
     _, service = await _start(village, clip)
     await care.reconcile()
 
@@ -167,13 +168,13 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
         return bool(service.events.subscriptions)
 
     await _until(subscribed)
-    await asyncio.sleep(0.3)  # the pull hangs
+    await asyncio.sleep(0.3)  # until the pull is waiting
     client = await village.onboarding.client(await village.camera("v-1"))
     began = asyncio.get_running_loop().time()
     for _ in range(5):
         await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
     assert asyncio.get_running_loop().time() - began < 2
-    assert client.companion().pull_seconds(20) == SHORT_PULL_SECONDS  # while somebody steers
+    assert client.companion().pull_seconds(20) == SHORT_PULL_SECONDS  # while somebody operates the camera
     service.events.emit("motion", True)
 
     async def arrived() -> bool:
@@ -183,13 +184,13 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
 
 
 class _SerialCamera:
-    """A client whose answers are scripted, on a clock of its own; `pulls` is its companion."""
+    """A client with scripted replies and a manual clock; `pulls` is its companion."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.client = SoapClient(None, self.clock)  # type: ignore[arg-type]
         self.pulls = self.client.companion()
-        self.answered = asyncio.Event()  # the pull is
+        self.answered = asyncio.Event()  # set when the pull is answered
         self.gone = False
 
     async def pull(self) -> asyncio.Task[object]:
@@ -218,7 +219,7 @@ class _SerialCamera:
         await self.client.call("http://camera/", "<Stop/>")
 
     def pull_seconds(self) -> float:
-        """Long after the last question."""
+        """Return the pull time long after the last other request."""
         self.clock.advance(STEERED_SECONDS + 1)
         return self.pulls.pull_seconds(20)
 
@@ -252,7 +253,7 @@ async def test_a_camera_that_is_gone_is_not_taken_for_one_that_cuts_off(gone: bo
 
 
 async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waits for a short pull, and is given up where the pull is long: a dome must not turn when nobody looks."""
+    """The command waits for a short pull and fails during a long one: a dome must not turn when nobody watches."""
     monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_SECONDS", 0.05)
     camera = _SerialCamera()
     camera.client._is_serial()
@@ -271,7 +272,7 @@ async def test_a_refusal_counts_for_both_lines() -> None:
 
 
 async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: LoopClip) -> None:
-    """The actions of WS-BaseNotification's WSDL, and a MessageID: what dispatches by WS-Addressing refuses others."""
+    """Servers that dispatch by WS-Addressing require the actions of the WS-BaseNotification WSDL and a MessageID."""
     _, service = await _start(village, clip)
     sent: list[bytes] = []
     client = SoapClient(
@@ -292,8 +293,9 @@ async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(vil
 
 def test_a_known_topic_in_any_dress_is_read() -> None:
     body = (
-        "<x:NotificationMessage xmlns:x='odd'><x:Topic>tns1:RuleEngine/CellMotionDetector/Motion</x:Topic><x:Message><tt:Message>"
-        "<tt:Data><tt:SimpleItem Value='true' Name='IsMotion'/></tt:Data></tt:Message></x:Message></x:NotificationMessage>"
+        "<x:NotificationMessage xmlns:x='odd'><x:Topic>tns1:RuleEngine/CellMotionDetector/Motion</x:Topic>"
+        "<x:Message><tt:Message><tt:Data><tt:SimpleItem Value='true' Name='IsMotion'/></tt:Data></tt:Message>"
+        "</x:Message></x:NotificationMessage>"
     )
     (news,) = pull_point.read(soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode()))
     assert (news.kind, news.state, news.first) == ("motion", True, False)

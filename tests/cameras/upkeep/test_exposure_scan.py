@@ -1,4 +1,4 @@
-"""What is open at a camera, what its papers say, masks in the picture, accounts in turn: found, told, put right."""
+"""Exposed services, reminders, privacy masks and account rotation."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_open_doors_are_findings_until_they_are_shut(village: Village, tmp
         await doors.run_once()
         await doors.run_once()
     assert await village.findings() == [("certificate_changed", "v-1")]
-    async with _serving(TLS):  # a door without TLS behind it is no news of the certificate
+    async with _serving(TLS):  # a port without TLS does not change the known certificate
         await doors.run_once()
     assert (await village.camera("v-1")).certificate is not None
 
@@ -147,7 +147,7 @@ async def test_masks_are_written_into_the_camera(village: Village, clip: LoopCli
     assert len(crowd.members[0].masks) == (state == "set")
     again = (await _care(village, "v-1"))["v-1"].deeds
     assert again[0].state == ("ok" if state == "set" else "unsupported")
-    # Somebody takes the mask away: that is told, and it is back the next day.
+    # A deleted mask is reported and written again at the next check.
     if state == "set":
         crowd.members[0].masks.clear()
         assert (await _care(village, "v-1", write=False))["v-1"].of("drift") == ["masks"]
@@ -171,7 +171,8 @@ async def test_accounts_change_when_their_time_has_come(village: Village, clip: 
             credential = (await session.get_one(Camera, number)).credential
             return (await session.get_one(Credential, credential)).username
 
-    assert await care.run_once(most=1) == ["v-1"]  # the first turn makes the account; never all on one day
+    # the first rotation creates the account; `most` limits the cameras per day
+    assert await care.run_once(most=1) == ["v-1"]
     assert await care.run_once() == ["v-2"] and await care.run_once() == []
     assert await account("v-1") == NAMES[0]
     clock.advance(31 * DAY)

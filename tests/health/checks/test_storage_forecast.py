@@ -1,4 +1,4 @@
-"""How long footage can be kept, told before it goes early."""
+"""The storage forecast: how long footage can be kept, reported before footage is deleted early."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = RetentionSettings(main_days=31, min_free_bytes=0)
 
 
 async def town(database: Database, clock: ManualClock, *, free: int, quota: int | None = None, days: int = 10) -> None:
-    """Two villages with one camera each, 1 and 3 GB a day, recorded for `days`."""
+    """Create two villages with one camera each, 1 and 3 GB a day, recorded for `days`."""
     now = to_microseconds(clock.now())
     async with database.session() as session:
         session.add(Volume(number=1, identity="x", path="/x", state="ok", total_bytes=10**14, free_bytes=free))
@@ -47,6 +47,7 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
 async def told(
     database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS
 ) -> dict[str, VillageForecast]:
+    """Return the forecast of each village."""
     async with database.reading() as session:
         return {o.village: o for o in await outlook(session, settings, to_microseconds(clock.now()))}
 
@@ -58,14 +59,14 @@ async def test_a_disk_that_is_large_enough_is_no_news(database: Database, clock:
 
 
 async def test_a_disk_that_is_too_small_is_told_before_footage_goes(database: Database, clock: ManualClock) -> None:
-    """40 GB held and 20 free at 4 GB a day: 15 days fit, and in five days the first footage goes early."""
+    """40 GB held and 20 GB free at 4 GB a day: 15 days fit, and the first footage is deleted early in five days."""
     await town(database, clock, free=20 * GB)
     found = await told(database, clock)
     for village in ("a", "b"):
         each = found[village]
         assert (each.possible_days, each.days_until_short) == (pytest.approx(15, rel=0.02), pytest.approx(5, rel=0.02))
         assert each.required_days == 31 and not each.by_quota
-    # What must stay free is no room.
+    # The reserve that must stay free is not available.
     found = await told(database, clock, RetentionSettings(main_days=31, min_free_bytes=20 * GB))
     assert found["a"].days_until_short == 0 and found["a"].possible_days == pytest.approx(10, rel=0.02)
 

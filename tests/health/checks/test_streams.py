@@ -1,4 +1,4 @@
-"""Faults that no picture tells: encoder settings, keyframes, breaks, files, disks, cards, domes, events."""
+"""Stream faults that need no picture: encoder settings, keyframes, interruptions, files, disks, cards, PTZ, events."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
     status.cause, status.fps, status.last_picture = NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
     assert checks.findings(STREAM, status, now, None)[0] == {
         "gop": {"seconds": 90}
-    }  # and neither 'no stream' nor 'low_fps'
+    }  # neither 'no_stream' nor 'low_fps'
 
 
 def test_the_interval_is_counted_by_the_recorder() -> None:
@@ -128,7 +128,7 @@ async def test_a_stream_that_breaks_off_four_times_an_hour(database: Database, c
         session.add(Gap(stream="cam/main", start_us=end - 3_000_000_000, end_us=end - 2_990_000_000, cause="schedule"))
     async with database.reading() as session:
         told = (await recording.findings(session, [camera], clock.now()))["cam"][0]
-    assert told == {"flapping": {"times": 4}}  # each of them too short to be told as a gap
+    assert told == {"flapping": {"times": 4}}  # each one is too short to count as a gap
 
 
 @pytest.mark.parametrize(("there", "found"), [(1000, False), (400, True), (None, True)])
@@ -216,14 +216,15 @@ async def test_a_camera_renamed_and_moved_to_another_village_in_the_middle_of_it
     await station.round()
     async with station.database.session() as session:
         text = "town: t\nvillages: [{code: v, name: v}, {code: w, name: w}]\ncameras:\n" + "\n".join(
-            f"  - {{id: c-{i}, name: {'new' if i == 1 else 'c'}, village: {'w' if i == 1 else 'v'}, streams: {{main: {{url: 'rtsp://127.0.0.1/c-{i}'}}}}}}"
+            f"  - {{id: c-{i}, name: {'new' if i == 1 else 'c'}, village: {'w' if i == 1 else 'v'}, "
+            f"streams: {{main: {{url: 'rtsp://127.0.0.1/c-{i}'}}}}}}"
             for i in range(1, 5)
         )
         await registry.apply(session, inventory.parse(text), station.clock.now(), "test")
     await station.round()
     async with station.database.reading() as session:
         (fault,) = (await session.scalars(select(Fault).where(Fault.family == "black"))).all()
-    assert (fault.state, fault.village, fault.times) == ("open", "v", 1)  # it is accounted for where it happened
+    assert (fault.state, fault.village, fault.times) == ("open", "v", 1)  # it stays with the village where it occurred
 
 
 async def test_the_faults_of_a_camera_that_is_gone_are_over(station: Station) -> None:

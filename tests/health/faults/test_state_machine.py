@@ -51,7 +51,7 @@ def test_nothing_opens_or_closes_without_its_looks(rule: FaultRule, seen: list[t
             assert before == RECOVERING
         assert (step in ("opened", "relapsed")) == (track.state == OPEN and before not in (OPEN,))
         assert len(track.marks) <= state_machine.KEPT
-        assert FaultState.of(track.state, track.as_json()) == track  # what is stored is all there is
+        assert FaultState.of(track.state, track.as_json()) == track  # the stored form is complete
 
 
 def _run(track: FaultState, rule: FaultRule, begin: float, seen: str, pause: float, light: str = "day") -> list[str]:

@@ -1,4 +1,4 @@
-"""The figures' formulae, on intervals and on rows."""
+"""The formulae of the key figures, on intervals and on rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ cameras:
 
 
 def hourly(begin: int, over: int) -> list[Segment]:
-    """Segments of c-1's main stream, an hour each: an entry holds no more than 71 minutes."""
+    """Return segments of c-1's main stream of one hour each; a segment holds at most 71 minutes."""
     return [Segment("c-1/main", 1, at, min(at + HOUR_US, over), 1, 1, 1) for at in range(begin, over, HOUR_US)]
 
 
@@ -95,15 +95,15 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
                 ClockSample(camera="c-1", at=hours(1), offset=0.5, corrected=False),
                 ClockSample(camera="c-2", at=hours(1), offset=30.0, corrected=False),
                 fault("c-1", "unreachable", 2, 5),
-                fault("c-1", "no_stream", 4, 6),  # overlaps: counted once
-                fault("", "uplink", 10, 12, detail="v"),  # takes both along
-                fault("", "uplink", 20, 21, detail="v/s"),  # one switch: c-1 alone
+                fault("c-1", "no_stream", 4, 6),  # overlaps the one before: counts once
+                fault("", "uplink", 10, 12, detail="v"),  # takes both cameras down
+                fault("", "uplink", 20, 21, detail="v/s"),  # one switch: c-1 only
                 fault("c-2", "blurred", 3, None, severity=2),
                 Maintenance(camera="c-1", village=None, start=hours(4), until=hours(6), reason="x", by="x"),
                 gap("c-1", 2, 6, "unreachable"),
                 gap("c-1", 10, 12, "unreachable"),
-                gap("c-1", 13, 14, "recorder_down"),  # nobody knows what it did meanwhile
-                gap("c-1", 14, 15, "packet_loss"),  # it sent
+                gap("c-1", 13, 14, "recorder_down"),  # the camera's state is unknown
+                gap("c-1", 14, 15, "packet_loss"),  # the camera was sending
                 gap("c-1", 20, 21, "no_packets"),
                 gap("c-2", -1, 24, "schedule"),
             ]
@@ -112,19 +112,18 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
             await append(session, hourly(us(begin), us(over)))
         session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
         await session.flush()
-        for at in (0, 3, 6, 9):  # then the patrol stood still: the last look says something for four hours
+        for at in (0, 3, 6, 9):  # then patrol stopped: the last inspection counts for four hours
             session.add(
                 Inspection(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False)
             )
         await session.flush()
         told = await figures.of(session, cameras, start, end)
-    # c-1: 22 h in use (2 h planned), 2…4 and 10…12 and 20…21 offline, 13…14 unknown; c-2: 24 h, 10…12 offline, 13…24 unknown.
+    # c-1: 22 h in use (2 h planned), offline 2…4, 10…12 and 20…21, unknown 13…14; c-2: 24 h, offline 10…12, unknown
+    # 13…24.
     assert told.unknown == pytest.approx((1 + 11) / 46)
     assert told.online == pytest.approx((22 - 1 - 5 + 24 - 11 - 2) / (46 - 12))
-    assert told.intact == 0.0 and told.not_judged == 1 and told.clock_right == 0.5  # c-1 was not looked at: no figure
-    assert told.required_hours == 22 and told.recorded == pytest.approx(
-        15 / 22
-    )  # what was planned not to be is not required
+    assert told.intact == 0.0 and told.not_judged == 1 and told.clock_right == 0.5  # c-1 was not inspected: no figure
+    assert told.required_hours == 22 and told.recorded == pytest.approx(15 / 22)  # planned work is not required
     assert told.missing_hours == {"unreachable": 4, "recorder_down": 1, "packet_loss": 1, "no_packets": 1}
     assert told.mttr_hours == pytest.approx((3 + 2) / 2) and told.mtbf_days == pytest.approx(46 / 24 / 3)
     assert told.by_cause == {"unreachable": 1, "no_stream": 1, "uplink": 2, "blurred": 1}
@@ -167,7 +166,7 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(
         town, some = [await figures.day(session, scope, midnight, now) for scope in (None, ["v"])]
     for day in (town, some):
         assert (day["cameras"], day["looked"], day["not_looked"]) == (2, 1, ["c-2"])
-    # An account of some villages: the cameras' own, their up-links; not another village's, not the station's.
+    # An account of some villages sees its cameras' and up-links' faults, not another village's and not the station's.
     assert [(f["family"], f["village"]) for f in some["faults"]] == [("uplink", "v"), ("black", "v")]
     assert [f["village"] for f in town["faults"]] == ["v", "w", None, "v"]
 
@@ -194,7 +193,7 @@ async def test_the_register_of_a_past_day_is_of_the_cameras_that_were_in_use_on_
         then = await figures.day(session, None, start, now)
         v, w = [await figures.day(session, [scope], start, now) for scope in ("v", "w")]
         late = await figures.day(session, None, start + timedelta(days=2), now)
-    # c-1 was retired since, c-2 moved to another village since, c-3 is new.
+    # c-1 was retired later, c-2 moved to another village later, c-3 is new.
     assert (
         then["cameras"] == 2
         and then["not_looked"] == ["c-1", "c-2"]
@@ -212,7 +211,10 @@ async def _village(database: Database, clock: ManualClock, since: datetime, **pr
 
 
 async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database: Database, clock: ManualClock) -> None:
-    """Written once, it is not asked again; and what retention took is recorded time also where a day is written late."""
+    """A written day is not computed again.
+
+    Footage deleted by retention counts as recorded, also if a day is written late.
+    """
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, _ = bounds(date(2026, 10, 1), zone)
     await _village(database, clock, start)
@@ -227,13 +229,13 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
     async with database.session() as session:
         await append(session, hourly(begin, begin + 48 * HOUR_US))
     assert await figures.keep_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
-    async with database.session() as session:  # as retention does it (nvr.archive.retention._remember)
+    async with database.session() as session:  # as retention does (nvr.archive.retention._remember)
         await session.execute(delete(Footage))
         session.add(Gap(stream="c-1/main", start_us=begin, end_us=begin + 48 * HOUR_US, cause="retention"))
-    assert await figures.keep_day(database, first, zone, start + timedelta(days=40)) == 0  # once
+    assert await figures.keep_day(database, first, zone, start + timedelta(days=40)) == 0  # not again
     assert await figures.keep_day(database, second, zone, start + timedelta(days=40)) > 0
     async with database.session() as session:
-        await session.execute(delete(Gap))  # after 400 days the gap rows go as well
+        await session.execute(delete(Gap))  # retention deletes gap rows after 400 days
     for day, reconstructed in ((first, False), (second, True)):
         (row,) = await recorded(day)
         assert (row.required, row.recorded, row.unknown, row.missing) == (86400, 86400, 0, {})
@@ -244,7 +246,10 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
 async def test_a_later_acceptance_takes_no_hours_from_the_day(
     first: str, database: Database, clock: ManualClock
 ) -> None:
-    """Down from 8 to 14 h, accepted anew at 15 h: the six hours count, whatever is written in the file meanwhile."""
+    """Down from 8 to 14 h, accepted again at 15 h: the six hours count.
+
+    Changes of the camera's file in between do not matter.
+    """
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = bounds(date(2026, 10, 5), zone)
     long_ago, down, up, anew = (start + timedelta(hours=n) for n in (-240, 8, 14, 15))
@@ -253,7 +258,7 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
     async with database.session() as session:
         camera = await session.get_one(Camera, "c-1")
         camera.acceptance = facts
-        if first == "typed":  # of before there was a history of it
+        if first == "typed":  # from before acceptances had a history
             camera.accepted_at = long_ago
         else:
             await acceptance.propose(session, camera, long_ago, "a")
@@ -277,8 +282,8 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
 @pytest.mark.parametrize(
     ("profile", "accepted", "required"),
     [
-        ({}, None, 18),  # since its first recording, to the minute
-        ({"in_use_since": "2026-09-01"}, None, 18),  # stated earlier: nothing was known of it then
+        ({}, None, 18),  # since its first recording, exactly
+        ({"in_use_since": "2026-09-01"}, None, 18),  # stated earlier, but there are no facts from then
         ({"in_use_since": "2026-10-02"}, None, 0),
         ({}, 12, 12),  # accepted at noon
         ({"in_use_since": "2026-10-01"}, 12, 18),
@@ -339,13 +344,13 @@ async def test_holes_below_a_second_are_told_by_day_and_change_no_rate(database:
     assert (day["short_holes"], day["short_hole_seconds"], day["recorded"]) == (7, 0.7, 1.0)
     assert kept.figures["short_holes"] == 7
     assert await figures.keep_day(database, date(2026, 10, 2), zone, end + timedelta(days=30)) >= 0
-    async with database.reading() as session:  # written a month later: nobody knows whether they were counted
+    async with database.reading() as session:  # written a month later: whether holes were counted is unknown
         late = await session.get(CameraDay, ("2026-10-02", "c-1"))
     assert late is None or late.short_holes == 50
 
 
 async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Database, clock: ManualClock) -> None:
-    """Of 400 days of gaps a day reads those that touch it, and finds the first by a seek."""
+    """Of 400 days of gaps, a day reads only those that touch it, and finds the first with an index seek."""
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = bounds(date(2026, 10, 1), zone)
     await _village(database, clock, start)
@@ -366,7 +371,8 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
         read.append(gap.id)
 
     def explain(connection: Connection, cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if sqlite and "gap" in statement and statement.startswith("SELECT"):  # PostgreSQL's plans follow its statistics
+        # PostgreSQL chooses plans by its statistics
+        if sqlite and "gap" in statement and statement.startswith("SELECT"):
             with contextlib.closing(connection.connection.cursor()) as other:
                 other.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 plans.extend(row[3] for row in other.fetchall() if " gap " in row[3])
@@ -388,7 +394,7 @@ async def test_a_day_reads_its_own_gaps_and_not_all_that_are_kept(database: Data
 
 
 async def test_silence_of_the_recorder_is_never_a_good_figure(database: Database, clock: ManualClock) -> None:
-    """No footage, no gap, no look: not online, not recorded, not intact; and nobody claims that it was offline."""
+    """No footage, no gap, no inspection: not online, not recorded, not intact, and not offline either."""
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, end = bounds(date(2026, 10, 2), zone)
     await _village(database, clock, start - timedelta(days=1))
@@ -408,7 +414,7 @@ async def test_nothing_is_judged_where_nothing_is(database: Database, clock: Man
 
 
 async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: Database, clock: ManualClock) -> None:
-    """Three days of looks: each written once, by the local day; a controller that was off catches up."""
+    """Three days of inspections: each written once, by the local day; a controller that was off catches up."""
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
@@ -441,7 +447,7 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
 async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up(
     either_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A try-out long ago, then more days without any camera in use than are written at once."""
+    """A trial long ago, then more days without any camera in use than one call writes."""
     monkeypatch.setattr(figures, "DAYS_A_RUN", 4)
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, _ = bounds(date(2026, 10, 1), zone)
@@ -453,7 +459,7 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
             session.add(Gap(stream="c-1/main", start_us=at, end_us=at + HOUR_US, cause="unreachable"))
     now = start + timedelta(days=11, hours=1)  # the 12th
     written = [await figures.keep_days(either_database, now, zone) for _ in range(4)]
-    assert written[:2] == [4, 4] and written[2] > 3 and written[3] == 0  # of an empty day the town's figure alone
+    assert written[:2] == [4, 4] and written[2] > 3 and written[3] == 0  # an empty day has only the town's figures
     async with either_database.reading() as session:
         assert set(await session.scalars(select(CameraDay.day))) == {"2026-10-10", "2026-10-11"}
         kept = (await session.execute(select(WrittenDay.day, WrittenDay.cameras).order_by(WrittenDay.day))).all()
@@ -461,7 +467,7 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
 
 
 async def test_a_round_of_another_village_changes_no_acceptance(either_database: Database, clock: ManualClock) -> None:
-    """The picture is judged by the camera's own last look, unless a newer round of the whole town did not look at it."""
+    """The camera's own last inspection judges its picture, unless a newer round of the whole town left it out."""
 
     async def walked(villages: list[str], *cameras: str, untestable: Sequence[str] = ()) -> dict[str, str]:
         clock.advance(60)

@@ -1,4 +1,4 @@
-"""The light watch: one cause, one fault, from the recorders' counters."""
+"""The counter watch: one cause, one fault, from the recorders' counters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class Town:
     watch: CounterWatch
 
     async def tick(self, gone: set[str] = frozenset(), seconds: float = 10.0, **others: dict[str, Any]) -> None:  # type: ignore[assignment]
-        """Recorders report: `gone` cameras have been silent since the last tick at least; others as told."""
+        """Report a status for each stream and run the watch.
+
+        `gone` cameras have been silent since the last tick; `others` override values of single cameras.
+        """
         self.clock.advance(seconds)
         now = self.clock.now()
         async with self.database.session() as session:
@@ -134,7 +137,7 @@ async def test_our_own_side_blames_no_camera(town: Town) -> None:
     await town.tick()
     for _ in range(5):
         town.clock.advance(60)
-        await town.watch.run_once()  # nobody reports
+        await town.watch.run_once()  # no recorder reports
     assert await town.faults("suspect", "open") == {("patrol", "", "station")}
     for _ in range(5):
         await town.tick()

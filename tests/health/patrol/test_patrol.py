@@ -1,4 +1,4 @@
-"""Rounds over an archive of made pictures: rows, evidence, memory, what persons say."""
+"""Rounds over an archive of generated pictures: rows, evidence, baselines, decisions of persons."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ cameras:
 
 
 class Inline(DecodePool):
-    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool itself has its own test
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool has tests of its own
         return await asyncio.to_thread(function, *args, **kwargs)
 
 
 @dataclass
 class Station:
-    """Four cameras whose newest keyframes are made to measure."""
+    """Four cameras whose newest keyframes the test sets."""
 
     database: Database
     clock: ManualClock
@@ -61,7 +61,7 @@ class Station:
         return {s: self.frames.get(s.partition("/")[0], self.frames["all"]) for s in streams}
 
     async def round(self, *, hours: float = 1.0, scope: dict[str, Any] | None = None) -> int:
-        """Time goes by, recorders report, a round is asked for and done."""
+        """Advance the time, report statuses, request a round and run it."""
         self.clock.advance(hours * 3600)
         await self.report()
         async with self.database.session() as session:
@@ -206,7 +206,7 @@ async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
         await station.round()
     states = [s for c in CAMERAS for s in (await station.faults(c)).values()]
     assert "open" not in states
-    # One camera alone in its fog has dirt on its glass, if it is not what came with the others'.
+    # A camera alone in fog has a dirty lens, unless the fog began together with the neighbours'.
     for i in range(18):
         station.frames["all"], station.frames["c-1"] = coded(street(8)[i % 8 :][:1]), coded(foggy[i % 8 :][:1])
         await station.round()
@@ -295,7 +295,7 @@ def test_frozen_is_the_same_picture_for_long_enough() -> None:
     answer = inspect(InspectionRequest(frames, 12.0))
     assert answer.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
     short = inspect(InspectionRequest(frames[:3], 12.0))
-    assert "frozen" not in short.found and "frozen" in short.untestable  # too short a span to judge
+    assert "frozen" not in short.found and "frozen" in short.untestable  # the span is too short to judge
 
 
 def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
@@ -309,13 +309,13 @@ def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
 
 
 def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
-    """Between two rounds a scene changes; where it always did and now does not, by day, it stands still."""
+    """A scene changes between rounds; if it always did and does not now, by day, the picture is frozen."""
     frames = coded(street(8))
     first = inspect(InspectionRequest(frames, 12.0))
     again = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
     assert "frozen" in again.found
     quiet = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
-    assert "frozen" not in quiet.found  # here nothing ever changes
+    assert "frozen" not in quiet.found  # this scene never changes
 
 
 def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
@@ -348,7 +348,7 @@ async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
 
 @pytest.mark.long
 async def test_a_blur_that_comes_in_thirty_days_is_found_against_the_first(station: Station) -> None:
-    """Each day is as sharp as the day before, nearly: five days' past learns it, the first days do not forget."""
+    """Each day is nearly as sharp as the day before: the last five days contain the blur, the anchors do not."""
     opened = None
     for day in range(34):
         sigma = max(0.0, (day - 3) * 0.12)

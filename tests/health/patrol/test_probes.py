@@ -1,4 +1,4 @@
-"""Cameras that nobody records: what a round of visits finds, whom it blames, and whom it leaves alone."""
+"""Cameras that are not recorded: faults found by a round of probes, and cameras that are not probed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ cameras:
 
 @dataclass
 class Door:
-    """Stands for the network: what each camera answers."""
+    """Replaces the network: the answer of each camera."""
 
     frame: Keyframe
     answers: dict[str, CameraError] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The tour for persons: blind, fair, and counted."""
+"""Manual review: blind, representative, with a measured miss rate."""
 
 from __future__ import annotations
 

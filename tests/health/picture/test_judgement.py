@@ -1,4 +1,4 @@
-"""Pictures against a camera's own past: what is a fault is found in its family, what is none is not."""
+"""Pictures judged against the camera's history: faults are found, healthy pictures are not flagged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _place(kind: str) -> Place:
 
 @pytest.fixture(scope="module", params=["drawn", "vtest_480x360.avi"])
 def camera(request: pytest.FixtureRequest) -> Camera:
-    """One that has been looked at every hour for some days."""
+    """Return a camera that was inspected every hour for some days."""
     made = Camera(_place(request.param), 3, lorries=False)
     sky = Sky(np.random.default_rng(5))
     for i in range(int(DAYS * 24)):
@@ -68,7 +68,7 @@ def test_a_severe_fault_is_found_by_night(camera: Camera, name: str) -> None:
 
 def test_days_and_nights_are_no_faults(camera: Camera) -> None:
     flagged = [h for h in range(24) if _judged(camera, _look(camera, h + 0.3), h + 0.3)]
-    assert len(flagged) <= 1, flagged  # a single look may err, and opens nothing
+    assert len(flagged) <= 1, flagged  # a single inspection may err and opens nothing
 
 
 def test_rain_headlights_and_infra_red_are_no_faults(camera: Camera) -> None:
@@ -95,7 +95,7 @@ def test_a_new_camera_learns_first(camera: Camera) -> None:
 
 
 def test_a_slow_blur_is_found_against_the_first_days(camera: Camera) -> None:
-    """Thirty days of a little more each: the recent past has learnt it, the first days have not."""
+    """Thirty days of slowly increasing blur: the recent history contains it, the first days do not."""
     hour, noon = 13.2, [(d, s, h) for d, s, h in camera.looks]
     recent = [measurement.measure_frame(places.coded(_softened(camera, h, 2.6))).packed() for _, _, h in noon[:40]]
     past = AcceptedHistory(measurement.unpacked(recent), np.array([h for _, _, h in noon[:40]], np.float32))

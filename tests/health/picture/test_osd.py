@@ -1,4 +1,4 @@
-"""Time and name burnt into a picture: read where they can be, called wrong only when they surely are."""
+"""On-screen time and name: read where possible, reported as wrong only when certain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = [(704, 576), (1280, 720), (1920, 1080)]
 def picture(
     size: tuple[int, int], text: str, face: int | None, light: float = 0.7, seed: int = 1
 ) -> tuple[np.ndarray, list[float]]:
-    """A street with a mark in it, through a JPEG; and where the mark is, in shares."""
+    """Return a JPEG-coded street with a text in it, and the box of the text in shares of the picture."""
     rng = np.random.default_rng(seed)
     street = cv2.resize((places.drawn(3)[0] ** (1 / 2.2) * 255).astype(np.uint8), size)
     made = np.clip(street * light + rng.normal(0, 3, street.shape), 0, 255).astype(np.uint8)
@@ -60,7 +60,7 @@ def test_most_times_are_read_and_none_is_misread(face: int | None) -> None:
             read_right += "mark_time" not in right.unknown
             wrong = judge(y, {"time": box}, NOW + timedelta(hours=8))
             told_wrong += wrong.found.get("mark_time") == {"offset": -8 * 3600.0}
-    assert read_right >= 6 and told_wrong >= 6, (read_right, told_wrong)  # of nine; the others are left unjudged
+    assert read_right >= 6 and told_wrong >= 6, (read_right, told_wrong)  # of nine; the others are not judged
 
 
 def test_signs_between_the_digits_do_no_harm() -> None:

@@ -1,4 +1,4 @@
-"""What stays of a view: bare ground under wandering shadows is recognised; another ground, a cover and a veil are not taken for it."""
+"""The view pattern recognises bare ground under moving shadows, and rejects another ground, an occlusion and haze."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ WIDTH, HEIGHT = THUMB
 
 
 def ground(seed: int) -> np.ndarray:
-    """The grain of asphalt, about 1: a few per cent of contrast."""
+    """Return the grain of asphalt with mean 1: a few per cent of contrast."""
     grain = np.random.default_rng(seed).normal(0, 1, (HEIGHT * 2, WIDTH * 2)).astype(np.float32)
     return 1 + 0.12 * cv2.GaussianBlur(grain, (0, 0), 1.5)
 
 
 def look(grain: np.ndarray, seed: int, light: float = 110.0) -> Plane:
-    """Under shadows that are elsewhere each time, with somebody in it, and a sensor's noise."""
+    """Return a picture of the ground with shadows in varying places, an object and sensor noise."""
     rng = np.random.default_rng(seed)
     soft = cv2.resize(rng.uniform(0, 1, (4, 7)).astype(np.float32), THUMB, interpolation=cv2.INTER_CUBIC)
     shade = cv2.GaussianBlur(np.where(soft > 0.5, 1.0, 0.6).astype(np.float32), (0, 0), 0.7)
@@ -101,7 +101,7 @@ def test_nothing_is_said_before_enough_is_known() -> None:
 
 @given(arrays(np.uint8, (HEIGHT, WIDTH), elements=st.integers(0, 255), fill=st.integers(0, 255)))
 def test_any_picture_has_figures(thumb: Plane) -> None:
-    """A black, a white, a torn one: the square root of a running sum is where it once was none."""
+    """Black, white or torn: the results are finite. Rounding once made a running sum negative under its square root."""
     made = view_pattern.learned(None, thumb)
     assert np.isfinite(made.mean).all()
     for _ in range(LEAST):

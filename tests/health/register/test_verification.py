@@ -17,7 +17,7 @@ from health.tables import DailyRegister, Fault
 
 
 async def _signed(database: Database, clock: ManualClock, days: int) -> list[str]:
-    """Registers of so many days before today, the newest first."""
+    """Sign registers of the given number of days before today; return the days, newest first."""
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     async with database.session() as session:
         for start in (today - timedelta(days=n) for n in range(1, days + 1)):
@@ -67,7 +67,7 @@ async def test_a_register_that_does_not_fit_is_a_fault_until_it_does(
 async def test_each_day_that_does_not_fit_keeps_the_fault_open(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    """One day is mended while the other, an older one, is not due."""
+    """One day is repaired while another, older one is not due for a check."""
     monkeypatch.setattr(verification, "NEWEST_DAYS", 2)
     monkeypatch.setattr(verification, "SLICE_DAYS", 2)
     monkeypatch.setattr(verification, "MAX_DAYS", most)
@@ -78,7 +78,7 @@ async def test_each_day_that_does_not_fit_keeps_the_fault_open(
             row = await session.get_one(DailyRegister, day)
             row.figures = {**row.figures, "cameras": row.figures["cameras"] + cameras}
 
-    first, second = days[3], days[6]  # of two slices
+    first, second = days[3], days[6]  # in two different slices
     await change(first, 5)
     await change(second, 5)
     found = set()

@@ -18,7 +18,7 @@ from tests.health.frames import street
 def jacket(name: str) -> Picture:
     view = scene.Street(2, (1280, 720), [scene.Walker(name, "black", 0.5, 0.92, 0.0, False)])
     cut = view.frame(0.5, 0)[int(720 * 0.42) : int(720 * 0.92), 580:700].copy()
-    cut.flags.writeable = False  # everybody gets the same
+    cut.flags.writeable = False  # the array is cached and shared
     return cut
 
 
@@ -30,7 +30,7 @@ def test_jackets_are_named(name: str) -> None:
 
 
 def test_a_camera_s_light_is_taken_out() -> None:
-    """A warm and dark picture: the white jacket is white again once the camera's light is known."""
+    """In a warm and dark picture the white jacket is named white once the camera's light is known."""
     view = street(2)[0]
     light = np.array([0.55, 0.75, 0.95])
     dull = np.clip(view * light, 0, 255).astype(np.uint8)

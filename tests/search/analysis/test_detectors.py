@@ -39,7 +39,7 @@ def footage(name: str, step: int, count: int) -> list[Picture]:
 
 
 class Watching:
-    """A detector behind a gate, as a stream's pictures go through it."""
+    """A detector behind a motion gate, as in the pipeline."""
 
     def __init__(self, detector: Any):
         self.detector, self.gate = detector, MotionGate()
@@ -112,7 +112,7 @@ def truth() -> dict[int, list[tuple[float, ...]]]:
     ],
 )
 def test_packs_find_the_people_of_real_footage(zoo: ModelRegistry, name: str, recall: float, precision: float) -> None:
-    """Against the ground truth of PETS S2L1 at IoU 0.4; the whole picture alone."""
+    """Against the ground truth of PETS S2L1 at IoU 0.4, with the whole picture only."""
     detector, boxes = load(SearchSettings(detector=name), zoo), truth()
     hits = found = wanted = 0
     for i, picture in enumerate(footage("vtest_480x360.avi", 1, 10_000), 1):
@@ -138,13 +138,13 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
 @needs_models
 @needs_footage
 def test_distant_people_are_found_where_they_move(zoo: ModelRegistry) -> None:
-    """The same people in a corner of a 1080p picture: lost in the whole of it, found in the window around them."""
+    """The same people in a corner of a 1080p picture: lost in the whole picture, found in a window around them."""
     detector, boxes = load(SearchSettings(), zoo), truth()
     frames = footage("vtest_480x360.avi", 1, 10_000)
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
     )
-    window: Region = (700 / 1920, 340 / 1080, 1180 / 1920, 360 / 1080)  # something flat moved there
+    window: Region = (700 / 1920, 340 / 1080, 1180 / 1920, 360 / 1080)  # a wide, flat motion region
     alone = with_window = 0
     for i in list(boxes)[:8]:
         canvas[300:660, 700:1180] = frames[i - 1]
@@ -182,7 +182,8 @@ def test_a_drawn_plate_is_read(zoo: ModelRegistry) -> None:
     installed = zoo.verified("plate")
     assert installed is not None
     read = PlateReader(installed).read(car)
-    assert len(read) == 7 and read.endswith("S2T7U0")  # a drawn province is not always told from its neighbour's sign
+    # the drawn province is sometimes confused with a similar character
+    assert len(read) == 7 and read.endswith("S2T7U0")
     assert PlateReader(installed).read(np.full((400, 500, 3), 130, np.uint8)) == ""
 
 
@@ -208,7 +209,7 @@ def test_decoders_read_their_layouts() -> None:
     )
     assert [(r[0], round(r[1], 2)) for r in ssd({"o": rows[None, None]}, _pack("ssd"))] == [
         (1, 0.9)
-    ]  # ends at the first -1
+    ]  # stops at the first -1
     values = np.zeros((1, 6, 3), np.float32)
     values[0, :, 1] = (50, 25, 20, 10, 0.1, 0.8)
     (found,) = yolo({"o": values}, _pack("yolo"))
@@ -220,7 +221,7 @@ def test_decoders_read_their_layouts() -> None:
 def test_windows_hold_what_moved_and_tiles_hold_everything() -> None:
     moving: list[Region] = [(0.5, 0.5, 0.52, 0.56), (0.53, 0.5, 0.55, 0.56), (0.1, 0.1, 0.11, 0.13)]
     found = windows(moving, (1920, 1080), (448, 256))
-    assert len(found) == 2  # those near each other share one
+    assert len(found) == 2  # neighbouring regions share one window
     for x1, y1, x2, y2 in moving:
         assert any(w[0] <= x1 * 1920 and w[1] <= y1 * 1080 and w[2] >= x2 * 1920 and w[3] >= y2 * 1080 for w in found)
     assert windows(moving, (480, 270), (448, 256)) == []
@@ -246,7 +247,7 @@ def test_a_person_over_wheels_is_a_rider_and_one_beside_them_is_not() -> None:
 
 
 def test_ultralytics_adapter(tmp_path: Path) -> None:
-    """An untrained network through the real library: the adapter, not the weights, is tested."""
+    """Tests the adapter, not the weights, with an untrained network in the real library."""
     if importlib.util.find_spec("ultralytics") is None:
         pytest.skip("the ultralytics extra is not installed (MINWANG_EXTRAS=ultralytics)")
     from search.analysis.detectors import ultralytics_yolo

@@ -56,9 +56,7 @@ def test_two_who_pass_each_other_keep_their_names() -> None:
         looks = [look(0.1 + 0.07 * i, 0.6, 1, again=i), look(0.9 - 0.07 * i, 0.62, 2, again=50 + i)]
         tracks = tracker.update(START + 1000 * i, looks if i % 2 else looks[::-1])
         first = tracks if i % 2 else tracks[::-1]
-        assert [t.id & 511 for t in first] == [1, 0], (
-            i
-        )  # of the first picture: the second of them came first in the list
+        assert [t.id & 511 for t in first] == [1, 0], i  # in the first picture the second person was first in the list
     assert len(tracker.tracks) == 2
 
 
@@ -118,19 +116,19 @@ def test_the_gate_sees_what_moves_and_learns_what_always_does() -> None:
 
     def picture(walker: float | None, clock: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
         frame = base + rng.normal(0, 2, base.shape)
-        frame[2:8, 4:40] = clock % 2 * 200  # burnt-in seconds
+        frame[2:8, 4:40] = clock % 2 * 200  # on-screen seconds
         if walker is not None:
             frame[40:60, int(walker * 160) : int(walker * 160) + 8] = 250
         return np.clip(frame, 0, 255).astype(np.uint8)
 
     for i in range(60):
         gate.look(picture(None, i))
-    assert gate.busy[4, 10] > BUSY  # the clock is known
+    assert gate.busy[4, 10] > BUSY  # the gate has learned the clock
     quiet = sum(bool(gate.look(picture(None, i))) for i in range(40))
     assert quiet <= 1
     seen = gate.look(picture(0.5, 1))
     assert seen and seen[0][0] == pytest.approx(0.5, abs=0.03) and seen[0][3] == pytest.approx(60 / 90, abs=0.05)
-    assert gate.look(np.full((90, 160), 255, np.uint8)) is None  # the light changed: nobody knows what moved
+    assert gate.look(np.full((90, 160), 255, np.uint8)) is None  # the light changed: motion is unknown
 
 
 def test_sizes_pass_over_quiet_gops_and_give_up_where_they_say_nothing() -> None:
@@ -146,4 +144,4 @@ def test_sizes_pass_over_quiet_gops_and_give_up_where_they_say_nothing() -> None
         constant.learn(float(rng.normal(3.0, 0.1)), event=event)
     assert constant.limit == 0 and not constant.says_quiet(2.9)
     assert passed > 180 and missed <= 3
-    assert not variable.says_quiet(0.0)  # nothing is known of that GOP
+    assert not variable.says_quiet(0.0)  # the GOP's size is unknown

@@ -1,4 +1,4 @@
-"""The indexer over recorded keyframes: resumed, killed, sent back, held up, and fed with what breaks it."""
+"""The indexer over recorded keyframes: resumed, killed, run again, delayed, given keyframes that crash workers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Inline:
             raise Killed
         if any(f.at_us in self.bad for f in frames):
             raise ProtocolError("the picture crashed its decoder")
-        # As through a pipe: what the worker does to its copy is seen in its answer only.
+        # Copies through pickle, as a pipe does: changes by the worker are visible in its answer only.
         import pickle
 
         return await asyncio.to_thread(
@@ -66,7 +66,7 @@ class Inline:
 
 
 class Log:
-    """The recording: keyframes by stream."""
+    """The recording: keyframes of the stream."""
 
     def __init__(self, frames: list[Keyframe]):
         self.frames = frames
@@ -81,7 +81,7 @@ class Town:
         self.days, self.log, self.pool = SightingStore(folder), Log(frames), Inline()
 
     def indexer(self, again: ReindexRange | None = None, batch: int = 6) -> Indexer:
-        """A new process's one."""
+        """Return a new process's indexer."""
         settings = SETTINGS.model_copy(update={"batch": batch})
         made = Indexer(self.database, self.clock, self.days, self.pool, settings, again)  # type: ignore[arg-type]
         made._reader = self.log  # type: ignore[assignment]
@@ -128,7 +128,7 @@ async def test_indexing_gives_sightings_and_resumes_where_it_stopped(town: Town)
     )
     assert picture[:2] == b"\xff\xd8"
     assert await asyncio.to_thread(verify.faults, town.days) == []
-    assert await indexer.run_once() == 0 and await town.indexer().run_once() == 0  # nothing twice, by whichever process
+    assert await indexer.run_once() == 0 and await town.indexer().run_once() == 0  # no keyframe twice, in any process
     async with town.database.reading() as session:
         state = await session.get_one(IndexState, "cam/main")
     assert (state.position_us, state.keyframes) == (town.log.frames[-1].at_us, len(town.log.frames))
@@ -137,7 +137,7 @@ async def test_indexing_gives_sightings_and_resumes_where_it_stopped(town: Town)
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_an_analyst_ended_at_any_batch_goes_on_with_the_same_sightings(town: Town, seed: int) -> None:
-    """Ended again and again and begun anew: each keyframe is looked at once, and who was in view stays one sighting."""
+    """Killed and restarted repeatedly: each keyframe is analysed once, and an object in view stays one sighting."""
     rng = random.Random(seed)
     looked: list[int] = []
     original = Inline.run
@@ -196,7 +196,8 @@ async def test_a_stretch_is_read_once_more_and_replaced(town: Town) -> None:
         assert await town.indexer(again).again(cameras) > 0
         after = await town.found()
         assert [(s.id, s.cls, s.looks) for s in after] == [(s.id, s.cls, s.looks) for s in before]
-    assert await asyncio.to_thread(town.days.positions) == {"cam/main": live}  # neither moved nor left behind
+    # the live position is unchanged, and that of the second run is deleted
+    assert await asyncio.to_thread(town.days.positions) == {"cam/main": live}
     assert await asyncio.to_thread(verify.faults, town.days) == []
 
 
@@ -244,7 +245,7 @@ async def test_behind_too_far_a_quiet_camera_is_passed_over_and_it_is_said(
     reading.memory.tracker.tracks = []
     town.clock.advance(3600)
     await indexer.run_once(urgent=["v"])
-    assert reading.skipped == 0  # somebody is looked for there
+    assert reading.skipped == 0  # the watch list looks for somebody there
     await indexer.run_once()
     now_us = to_microseconds(town.clock.now())
     assert now_us - reading.position_us == 60_000_000
@@ -259,7 +260,7 @@ async def test_how_far_behind_is_said(town: Town) -> None:
     await town.index_all()
     newest = town.log.frames[-1].at_us
     async with town.database.session() as session:
-        assert (await lag(session)).behind_seconds == 0  # nothing is being recorded
+        assert (await lag(session)).behind_seconds == 0  # no stream is being recorded
         last = from_microseconds(newest + 90_000_000)
         session.add(
             StreamStatus(

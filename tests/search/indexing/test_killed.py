@@ -1,4 +1,4 @@
-"""The analyst, a process of its own, killed at random moments while it indexes: each keyframe is in once."""
+"""The analyst, as a separate process, is killed at random moments while it indexes: each keyframe is indexed once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COUNT = 240
 
 
 def recorded(start_us: int) -> list[Keyframe]:
-    """A red thing that goes from quarter to quarter of the picture: one on every keyframe, and always moving."""
+    """Return keyframes of a red object that moves from quarter to quarter, so that every keyframe has motion."""
     pictures = []
     for i in range(8):
         picture = np.random.default_rng(i).integers(60, 90, (90, 160, 3), np.uint8)
@@ -45,7 +45,7 @@ def recorded(start_us: int) -> list[Keyframe]:
 
 
 class Slow:
-    """The worker's function in this process, a little slower, so that a kill meets it anywhere."""
+    """Runs the worker's function in this process with a delay, so that a kill can hit any step."""
 
     async def run(self, function: Any, *args: Any) -> Any:
         await asyncio.sleep(0.004)
@@ -61,7 +61,7 @@ class Log:
 
 
 def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, started: Any) -> None:
-    worker.SWEEP_MS = 0  # every keyframe is looked at, whatever the gates learnt before the kill
+    worker.SWEEP_MS = 0  # every keyframe is analysed, whatever the gates learned before the kill
     settings = SearchSettings(batch=3)
     worker.prepare(settings, folder / "models")
 
@@ -99,7 +99,8 @@ async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
     seen = await asyncio.to_thread(find, days, Query(), 1000)
     assert (await asyncio.to_thread(days.positions))["cam/main"] == frames[-1].at_us
     assert len({s.id for s in seen}) == len(seen)
-    # What is on a keyframe depends on nothing else here: each is in as often as in one go, that is once.
+    # The content of a keyframe depends on nothing else here: each counts as often as in one uninterrupted run, that is
+    # once.
     assert whole.counts.detected == COUNT and sum(s.looks for s in seen) == sum(t.looks for t in whole.tracks)
     assert await asyncio.to_thread(verify.faults, days) == []
     await asyncio.to_thread(days.close)

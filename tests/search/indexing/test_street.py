@@ -1,4 +1,4 @@
-"""Streets with known people: who is asked for by words, by picture and by place is found, and nobody else."""
+"""Streams with known people: queries by phrase, by picture and by place find the described people and nobody else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SIZE = (960, 540)
 
 @dataclass(frozen=True)
 class Passer:
-    """Who passes which camera when (seconds after the start), and how he is dressed."""
+    """A person who passes a camera at a time (seconds after the start), and the colours of the clothes."""
 
     camera: str
     jacket: str
@@ -57,7 +57,7 @@ class Passer:
     at: float
 
 
-# The one in red and black passes e1, and w1 twelve minutes later; the one in blue passes w1, the one in yellow w2.
+# The person in red and black passes e1, and w1 twelve minutes later; blue passes w1, yellow passes w2.
 PASSERS = (
     Passer("e1", "red", "black", False, 60),
     Passer("w1", "red", "black", False, 780),
@@ -67,7 +67,7 @@ PASSERS = (
 
 
 def recorded(start_us: int, camera: str, seed: int) -> list[Keyframe]:
-    """A camera's keyframes: a minute of empty street, then a stretch around each passer."""
+    """Return a camera's keyframes: an empty street, then a series for each passer."""
     pictures, times = [], list[int]()
     empty = scene.Street(seed, SIZE, walkers=[])
     for i in range(12):
@@ -98,7 +98,7 @@ class Station:
         self.database, self.days, self.now = database, days, now
 
     async def say(self, phrase: str, scope: list[str] | None = None) -> list[tuple[str, Sighting]]:
-        """What an officer finds with a phrase: (camera, sighting), oldest first."""
+        """Return the result of a phrase: (camera, sighting), oldest first."""
         understood = await asyncio.to_thread(
             understand, phrase, self.now, SHANGHAI, {"东村": "east", "西村": "west"}, {}
         )
@@ -167,7 +167,7 @@ async def test_one_passer_is_one_sighting_with_its_time_and_way(station: Station
 
 
 async def test_headings_follow_the_cameras_azimuths(station: Station) -> None:
-    """To the right is east where a camera looks north, and west where it looks south; w2's azimuth is not known."""
+    """To the right is east if the camera points north, and west if it points south; w2's azimuth is unknown."""
     east = {c for c, s in await station.say("red jacket heading east") if s.looks >= 4}
     west = {c for c, s in await station.say("红衣男子往西") if s.looks >= 4}
     assert (east, west) == ({"e1"}, {"w1"})
@@ -180,7 +180,7 @@ async def test_a_picture_finds_the_same_one_on_the_other_camera(station: Station
         places = await camera_numbers.places(session)
         everywhere = await query_of(session, Filter(), SHANGHAI, None)
         in_west = await query_of(session, Filter(villages=["west"]), SHANGHAI, None)
-        of_west = await query_of(session, Filter(), SHANGHAI, ["west"])  # an officer of that village
+        of_west = await query_of(session, Filter(), SHANGHAI, ["west"])  # an officer of that village only
     ranked = await asyncio.to_thread(similar, station.days, vectors[here.id], here.embedder, everywhere, 50)
     assert ranked[0].sighting.id == here.id and ranked[0].likeness > 0.98
     for query in (in_west, of_west):
@@ -205,7 +205,7 @@ async def test_who_was_here_and_there_within_twenty_minutes(station: Station) ->
         await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=60_000, same=0.7)) == []
     )
     way = travel(*best.sightings, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
-    assert way is not None and 900 < way.metres < 1050 and way.plausible  # a kilometre in twelve minutes
+    assert way is not None and 900 < way.metres < 1050 and way.plausible  # one kilometre in twelve minutes
     assert travel(best.sightings[0], best.sightings[1], (121.5, 29.5), (121.6, 29.5)).plausible is False  # type: ignore[union-attr]
     with pytest.raises(UsageError):
         co_occurrences(station.days, [here])

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_network_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_an_onnx_pack_runs(tmp_path: Path) -> None:
-    """Mean of each channel as an embedder: the picture goes in as the definition says, RGB less its mean."""
+    """An embedder that returns channel means: the input follows the definition, RGB minus mean, divided by scale."""
     picture = onnx.helper.make_tensor_value_info("in", onnx.TensorProto.FLOAT, [1, 3, 8, 8])
     out = onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [1, 3, 1, 1])
     graph = onnx.helper.make_graph(

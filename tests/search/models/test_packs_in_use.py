@@ -1,4 +1,4 @@
-"""Two packs side by side, a new one that takes over, and the main stream's better picture."""
+"""Two packs side by side, a new pack that replaces one, and best shots from the main stream."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1
 
 
 class Anything(Inline):
-    """Runs whatever a worker would run."""
+    """Runs any function that a worker would run."""
 
     async def run(self, function: Any, *args: Any) -> Any:
         return await asyncio.to_thread(function, *args)
@@ -133,9 +133,9 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
             shelf.folder / "means@3", networks_made.mean_colours(), rank=3, version="3", **spec
         )
     )
-    assert await new.run_once() == 0  # the worker has the old pack still: its vectors are not called the new one's
+    assert await new.run_once() == 0  # the worker still has the old pack: its vectors are not stored as the new one's
     await asyncio.to_thread(worker.prepare, settings, shelf.folder)
-    # What was not really written is never called done.
+    # Vectors that were not written are never recorded as done.
     monkeypatch.setattr(vectors, "append", lambda *a: [10_000 + i for i in range(len(a[3]))])
     with pytest.raises((StorageError, IndexError)):
         await new.run_once()
@@ -149,7 +149,7 @@ async def test_a_new_pack_takes_over_and_vectors_never_mix(
 async def test_the_best_picture_comes_from_the_main_stream(
     database: Database, clock: ManualClock, tmp_path: Path
 ) -> None:
-    """The sub-stream finds the people; the main one, whose keyframes lie elsewhere in time, shows them twice as large."""
+    """The sub-stream finds the people; the main stream, with other keyframe times, shows them twice as large."""
     shelf = ModelRegistry(tmp_path / "models")
     await asyncio.to_thread(shelf.add, MODELS)
     settings = SearchSettings()

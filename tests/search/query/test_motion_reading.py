@@ -1,4 +1,7 @@
-"""What a motion search reads: a keyframe a second at most, thinned before it is read, and no refresh twice."""
+"""The keyframes read by a motion search: at most one per second, and no refresh period twice.
+
+The reader thins them before reading.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ S = 1_000_000
 
 
 class Log:
-    """Gradual refresh with a point at every picture of 25 a second, each of which takes three seconds."""
+    """Keyframes of a stream with a gradual refresh of three seconds."""
 
     def __init__(self) -> None:
         self.read: list[Keyframe] = []

@@ -1,4 +1,4 @@
-"""Two hundred phrases with what they mean; the dictionary and the grammar must read nearly all of them right."""
+"""Two hundred phrases with their meaning; the dictionary and the grammar must parse at least 95 % of them correctly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(phrase: str) -> ParsedPhrase:
 
 
 def told(found: ParsedPhrase) -> dict[str, Any]:
-    """As phrases.yaml writes it: each kind with its values; times without date where that is today's."""
+    """Return the result in the form of phrases.yaml: the values by kind; years and zone omitted."""
     said: dict[str, Any] = {}
     for chip in found.chips:
         said.setdefault(chip.kind, []).append(chip.value)

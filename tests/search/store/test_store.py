@@ -1,4 +1,4 @@
-"""The store of sightings against a plain list of them, on SQLite and on PostgreSQL."""
+"""The sighting store against a plain list, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def _new_database(address: str) -> str:
 
 
 def fits(s: Sighting, q: Query) -> bool:
-    """The meaning of a question, said once more and plainly."""
+    """The reference implementation of a query."""
     at_us = s.start_ms * 1000
     if (q.start_us is not None and at_us < q.start_us) or (q.end_us is not None and at_us >= q.end_us):
         return False
@@ -121,7 +121,7 @@ queries = st.builds(
 @settings(deadline=None, max_examples=120)
 @given(query=queries, few=st.booleans(), page=st.integers(1, 60))
 def test_finds_what_a_plain_list_finds_page_by_page(town: SightingStore, query: Query, few: bool, page: int) -> None:
-    if not few and query.cameras:  # the other way through the indexes, for many cameras
+    if not few and query.cameras:  # takes the other index path, for many cameras
         query = replace(query, cameras=query.cameras | frozenset(range(100, 400)))
     expected = sorted((s.id for s in TOWN if fits(s, query)), reverse=True)
     assert numbers(town, query) == expected
@@ -153,7 +153,7 @@ def test_a_day_goes_whole(town: SightingStore) -> None:
     assert town.days(at, at + 1) == [] and town.fresh(10) == [] and "a/main" not in town.positions()
     assert town.get(ids.compose(at, 1, 0)) is None
     assert not town.place(day).exists() and not list(town.folder.glob("*.gone"))
-    town.write(day, [Batch("a/main", 6, new=[sighting(at)])])  # and may begin again
+    town.write(day, [Batch("a/main", 6, new=[sighting(at)])])  # the day can be created again
     assert town.get(ids.compose(at, 1, 0)) is not None
     town.drop(day)
 
@@ -194,7 +194,7 @@ def test_changes_and_what_is_fresh(town: SightingStore) -> None:
 
 
 def test_nights_follow_the_clock_of_the_station() -> None:
-    """In the night of the change to summer time 22:00 to 05:00 is six hours long, in that of the change back eight."""
+    """22:00 to 05:00 has six hours in the night of the change to summer time and eight in that of the change back."""
     berlin = ZoneInfo("Europe/Berlin")
     for month, day, hours_ in ((3, 28, 6), (10, 24, 8), (11, 10, 7)):
         query = Query(nightly=(time(22), time(5)), zone=berlin)

@@ -1,4 +1,4 @@
-"""Pictures and vectors of whoever matched nothing are erased earlier than the sightings go."""
+"""Thumbnails and vectors of sightings without a match are erased earlier than the sightings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def unit(n: int) -> vectors.Floats:
 
 
 async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Sighting]:
-    """Sightings of two cameras in one day, each with a picture and a vector of its own."""
+    """Store sightings of two cameras on one day, each with its own picture and vector."""
     async with database.session() as session:
         cameras = [await camera_numbers.of_camera(session, c, "v") for c in ("c-1", "c-2")]
     seen = [sighting(at_ms + n * 1000, cameras[n % 2], n) for n in range(COUNT)]
@@ -53,7 +53,7 @@ async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Si
     def write() -> None:
         day = ids.day_of(at_ms)
         folder = days.place(day)
-        thumbnails.append(folder, [picture(200)])  # a worse one of before, which no row names
+        thumbnails.append(folder, [picture(200)])  # an earlier, worse picture that no row refers to
         vectors.append(folder, 1, "p@1", [seen[0].id], unit(200)[None])
         vectors.append(folder, 2, "former@1", [s.id for s in seen], np.stack([unit(n) for n in range(COUNT)]))
         for s, (offset, size) in zip(seen, thumbnails.append(folder, [picture(n) for n in range(COUNT)]), strict=True):
@@ -68,7 +68,10 @@ async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Si
 
 
 async def needed_of(database: Database, clock: ManualClock, seen: list[Sighting]) -> set[int]:
-    """An alert, a false one, a candidate, a rejected one, and a hold on ten seconds of one camera."""
+    """Add an alert, a rejected alert, a candidate, a rejected candidate, and a hold on ten seconds of one camera.
+
+    Returns the indices of the sightings that keep picture and vector.
+    """
     async with database.session() as session:
         now = clock.now()
         case = Case(number="1", title="t", opened_at=now, opened_by="x")
@@ -127,7 +130,7 @@ async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
     upkeep = Upkeep(database, clock, days, 31, None, 14, NeededSightings(database, clock).of_day)
     clock.advance(13 * 86_400)
     await upkeep.run_once()
-    assert len(await asyncio.to_thread(_whole, days, seen)) == COUNT  # not yet
+    assert len(await asyncio.to_thread(_whole, days, seen)) == COUNT  # not old enough yet
     clock.advance(3 * 86_400)
     runs = []
     for _ in range(4):
@@ -146,7 +149,7 @@ async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
     found = await asyncio.to_thread(similar, days, unit(21), 1, Query())
     assert found[0].sighting.id == seen[21].id and {m.sighting.id for m in found} <= {seen[n].id for n in kept}
     rows = await asyncio.to_thread(days.many, [s.id for s in seen])
-    assert len(rows) == COUNT and rows[seen[5].id].upper == seen[5].upper  # found by words as before
+    assert len(rows) == COUNT and rows[seen[5].id].upper == seen[5].upper  # filters still find it
     async with database.reading() as session:
         audited = await session.scalars(select(AuditRow.data).where(AuditRow.action == "sightings.unmatched"))
         assert sum(d["erased"] for d in audited) == COUNT - len(kept)
@@ -154,7 +157,7 @@ async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
 
 
 def _whole(days: SightingStore, seen: list[Sighting]) -> set[int]:
-    """Which have their own picture and vector."""
+    """Return the indices of the sightings that have their own picture and vector."""
     rows = days.many([s.id for s in seen])
     found = days.vectors(list(rows.values()))
     whole = set()
@@ -198,7 +201,7 @@ def test_erasing_touches_its_spans_only(
     content = bytearray(b"x" * 30_000)
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patched:
-        if not holes:  # as on a file system that cannot
+        if not holes:  # as on a file system without hole punching
             patched.setattr(erasing, "_PUNCH_HOLE", 1 << 20)
         erase(path, some)
     for start, end in some:

@@ -1,4 +1,4 @@
-"""Days of sightings go whole when they are over, and only by a clock that is believed."""
+"""Days of sightings are deleted as a whole when they expire, and only if the clock is trusted."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ async def test_a_step_of_the_clock_drops_no_day(database: Database, clock: Manua
     clock, uptime = later, 60.0
     assert await Upkeep(database, later, days, 31, guard).run_once() == 0
     assert await asyncio.to_thread(days.days)
-    uptime = 40 * 86_400.0  # the time has really passed
+    uptime = 40 * 86_400.0  # the time has passed by the uptime, too
     assert await Upkeep(database, later, days, 31, guard).run_once() == 1
     await asyncio.to_thread(days.close)

@@ -1,4 +1,4 @@
-"""No input makes an answer of 500 or more: edge values in every path variable, query and body of every operation."""
+"""No input yields status 500 or above: edge values in every path variable, query and body of every operation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.errors import UsageError
 from tests.web.conftest import HEADERS, Client, SignIn
 from tests.web.test_api import path_of
-from web.framework.routing import ROUTES, Route
+from web.api import ROUTES
+from web.framework.routing import Route
 from web.http import strict_input
 
 RAW = {**HEADERS, "Content-Type": "application/json"}
@@ -61,7 +62,7 @@ BODIES = (
 
 
 def role_for(route: Route) -> Role:
-    """One that may do it, with the most of everything."""
+    """Return a role that may use the route, preferably one with many permissions."""
     order = (Role.APPROVER, Role.ADMINISTRATOR, *Role)
     return next(
         r
@@ -73,7 +74,7 @@ def role_for(route: Route) -> Role:
 def paths(route: Route) -> Iterator[str]:
     yield path_of(route)
     if "{" in route.path:
-        room = 7000 // route.path.count("{")  # a line of a request has 8 kB
+        room = 7000 // route.path.count("{")  # a request line has at most 8 kB
         for value in PATHS:
             parts = [value[:room] if p.startswith("{") else p for p in route.path.split("/")]
             yield "/".join(parts)
@@ -87,7 +88,7 @@ def queries(model: type[BaseModel], stride: int) -> Iterator[dict[str, str]]:
 
 
 def sample(model: type[BaseModel]) -> dict[str, Any]:
-    """A body that is let in, nearly."""
+    """Return a body that nearly passes validation."""
     known = {
         "start": "2026-11-21T08:00:00+08:00",
         "end": "2026-11-21T09:00:00+08:00",
@@ -137,7 +138,7 @@ def bodies(model: type[BaseModel], stride: int) -> Iterator[bytes]:
 
 
 async def answers(client: Client, route: Route, stride: int) -> Iterator[str]:
-    """What went wrong."""
+    """Send all edge values to a route; return an iterator over the answers with 5xx."""
     wrong: list[str] = []
 
     async def ask(path: str, what: object, **more: Any) -> None:
@@ -163,7 +164,7 @@ async def answers(client: Client, route: Route, stride: int) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "stride", [5, pytest.param(1, marks=pytest.mark.soak)]
-)  # a part of the values for each field; all
+)  # some of the values for each field; all of them
 async def test_no_edge_value_is_answered_with_5xx(stride: int, sign_in: SignIn) -> None:
     clients: dict[Role, Client] = {}
     wrong: list[str] = []
@@ -243,7 +244,7 @@ async def test_an_unexpected_failure_is_one_sentence(
 
 @pytest.mark.parametrize("sign", ["\x01", "\x1b[31m", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200f", "\u061c"])
 def test_no_text_reads_otherwise_than_it_was_written(sign: str) -> None:
-    """Control characters and marks of direction would forge what a record, a list or a printed register seems to say."""
+    """Control characters and direction marks would change how a record, a list or a printed register reads."""
     for value in (f"case {sign}1", [f"{sign}"], {f"a{sign}": 1}):
         with pytest.raises(UsageError, match="control characters"):
             strict_input.json_of(json.dumps({"purpose": value}).encode())

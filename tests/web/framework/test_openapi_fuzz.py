@@ -1,5 +1,6 @@
-"""Schemathesis over the OpenAPI document, as every role: what is generated from the document, valid and not, is never answered
-with 5xx. A few examples an operation in the ordinary run; hundreds in a long one, on either database:
+"""Schemathesis on the OpenAPI document, as every role: valid and invalid requests never get a 5xx answer.
+
+A few examples per operation in the ordinary run; hundreds in a long run, on either database:
 
     ./minwang test -m soak tests/web/framework/test_openapi_fuzz.py [--database postgresql]
 """
@@ -18,16 +19,17 @@ from schemathesis.generation import GenerationMode
 
 from core.accounts.permissions import Role
 from tests.web.conftest import HEADERS, Client, SignIn
+from web.api import ROUTES
 from web.framework import openapi
 from web.http import anonymous_limit
 
-EXAMPLES, SOAK_EXAMPLES = 2, 300  # an operation
-SOAK_SECONDS = 3600  # a role: an administrator took 150 s on two busy cores
+EXAMPLES, SOAK_EXAMPLES = 2, 300  # per operation
+SOAK_SECONDS = 3600  # per role; an administrator took 150 s on two busy cores
 LEFT_OUT = {("POST", "/api/session"), ("DELETE", "/api/session")}  # they would end the session
 
 
 def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples: int) -> list[str]:
-    """What was answered with 5xx. Blocking."""
+    """Return the requests that were answered with 5xx. Blocking."""
     found, count = list[str](), 0
     session = requests.Session()
     session.cookies.update(cookies)
@@ -39,7 +41,7 @@ def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples
         if answer.status_code >= 500:
             found.append(f"{role}: {case.as_curl_command()[:400]} → {answer.status_code} {answer.text[:100]}")
 
-    for result in schemathesis.openapi.from_dict(openapi.document()).get_all_operations():
+    for result in schemathesis.openapi.from_dict(openapi.document(ROUTES)).get_all_operations():
         operation = result.ok()
         method, allowed = operation.method.upper(), operation.definition.raw["x-roles"]
         if (role.value if role else "nobody") not in allowed or (method, operation.path) in LEFT_OUT:
@@ -55,13 +57,13 @@ def exercise(role: Role | None, base_url: str, cookies: dict[str, str], examples
 
 
 def _can(operation: Any, mode: GenerationMode) -> bool:
-    """There is nothing to make wrong in an operation without input."""
+    """Return whether the mode applies: an operation without input has no invalid input."""
     return mode is GenerationMode.POSITIVE or bool(operation.path_parameters or operation.query or operation.body)
 
 
 @pytest.fixture(autouse=True)
 def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is to be asked as much as everybody else, not to be answered 429 (tests/web/http/test_anonymous_limit.py)."""
+    """Lift the limit for anonymous requests: none is answered 429 (see tests/web/http/test_anonymous_limit.py)."""
     monkeypatch.setattr(anonymous_limit, "BURST", 1e12)
 
 

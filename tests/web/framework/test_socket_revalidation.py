@@ -1,4 +1,4 @@
-"""Sockets end with the session, the role, the scope or the village by which they were opened."""
+"""Sockets close when the session, role, scope or village that opened them ends or changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ENDS: list[tuple[Change, int]] = [(sign_out, 4401), (disable, 4401), (other_role
 
 
 async def code(socket: Any) -> int:
-    """Close code; what comes before is passed over."""
+    """Read a socket until it closes; return the close code."""
     async with asyncio.timeout(3):
         async for _ in socket:
             pass
@@ -82,7 +82,7 @@ async def test_an_event_socket_ends(
 
 
 async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Database) -> None:
-    """It is asked for at each batch as well: what happens right after a sign-out is not told."""
+    """The session is also checked for each batch: an event right after a sign-out is not sent."""
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     socket = await client.ws_connect("/api/events")
     await asyncio.sleep(0.3)
@@ -122,7 +122,7 @@ async def test_an_account_of_some_villages_learns_of_the_town_only_that_somethin
     async with database.session() as session:
         now = SystemClock().now()
         events.append(session, now, "patrol.finished", cameras=2000, faulty=3)
-        events.append(session, now, "finding.opened", address="10.0.0.1")  # a stranger outside all villages
+        events.append(session, now, "finding.opened", address="10.0.0.1")  # a device outside all villages
         events.append(session, now, "alert.raised", village="wangjia", alert=1)
         events.append(session, now, "alert.rejected", village="wangjia", alert=1)
         events.append(session, now, "alert.dispatched", village="wangjia", alert=2)
@@ -133,9 +133,8 @@ async def test_an_account_of_some_villages_learns_of_the_town_only_that_somethin
         ("alert.rejected", {"alert": 1}),
         ("alert.dispatched", {"alert": 2}),
     ]
-    assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {
-        "alert": 2
-    }  # what was not sent out is not told
+    # An alert that was not dispatched is not sent to the patrol officer.
+    assert json.loads((await patrol.receive(timeout=2)).data)["data"] == {"alert": 2}
     await officer.close()
     await patrol.close()
 
@@ -160,7 +159,7 @@ async def test_a_page_that_says_anything_or_pings_without_end_is_closed(
 async def test_the_heartbeat_goes_on_without_a_word_of_the_page(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever answers the station's pings stays; whoever does not is gone."""
+    """A page that answers the station's pings stays connected; one that does not is disconnected."""
     monkeypatch.setattr(socket_revalidation, "HEARTBEAT_SECONDS", 0.1)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     answering, silent = await client.ws_connect("/api/events"), await client.ws_connect("/api/events", autoping=False)

@@ -1,4 +1,4 @@
-"""Requests that nobody signed in stands behind: a bounded number of each source, and neighbours of it lose nothing."""
+"""Anonymous requests are limited per client address; signed-in users behind the same address are not affected."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_source_has_so_many_refused_requests_and_then_some_a_second(cloc
     with pytest.raises(TooManyError) as refused:
         await ask(limit, "10.0.0.1")
     assert refused.value.retry_after_s == 1
-    await ask(limit, "10.0.0.2")  # another source
+    await ask(limit, "10.0.0.2")  # another address
     clock.advance(1)
     for _ in range(int(anonymous_limit.PER_SECOND)):
         await ask(limit, "10.0.0.1")
@@ -59,7 +59,7 @@ async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: Ma
         await ask(limit, "10.0.0.1", 200)
     for _ in range(2000):
         charge = await limit.charge("10.0.0.1", [])
-        charge.reduce(0)  # a session stood behind it
+        charge.reduce(0)  # a signed-in user sent it
         limit.served(charge, 404)
     with pytest.raises(TooManyError):
         for _ in range(12):
@@ -99,7 +99,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def use_up(client: Client, **cookies: str) -> list[int]:
-    """Ask as nobody until the address has nothing left."""
+    """Send anonymous requests until the address has no tokens left; return the statuses."""
     found = []
     for _ in range(25):
         async with client.get(
@@ -120,7 +120,7 @@ async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: 
             and "without signing in" in (await reply.json())["error"]
         )
     for path, status in (("/api/me", 200), ("/api/cameras/none", 404), ("/login", 200), ("/api/audit", 403)):
-        assert (await officer.get(path)).status in (status, 503), path  # 503: a console that is not built
+        assert (await officer.get(path)).status in (status, 503), path  # 503: the console is not built
     socket = await officer.ws_connect("/api/events")
     await socket.close()
     for path in ("/login", "/nothing", "/assets/none.js", "/api/none"):
@@ -175,7 +175,7 @@ async def test_the_monitoring_system_goes_on(few: None, sign_in: Open, station_s
 
 @pytest.fixture
 async def behind_proxy(database: Database, tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[Client]]]:
-    """`await behind_proxy(address)` gives a client whose requests come through a proxy, which tells that address."""
+    """`await behind_proxy(address)` returns a client whose requests come through a proxy that reports that address."""
     settings = Settings(data=DataSettings(dir=tmp_path, database=database.url), web=WebSettings(tls=TlsMode.PROXY))
     app = await asyncio.to_thread(server.build, settings, database, Accounts(database, SystemClock()), SystemClock())
     running = LimitedServer(app)
@@ -210,7 +210,7 @@ async def test_behind_a_proxy_each_client_is_a_source(
         (await forging.get("/api/me", headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.7"})).status
         for n in range(25)
     ]
-    assert told.count(401) == 20  # what the client wrote itself makes no new source
+    assert told.count(401) == 20  # an address that the client itself wrote does not count as a new client
 
 
 async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
@@ -236,9 +236,8 @@ async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
     known._names = frozenset({"session old"})
     clock.advance(FRESH_FOR_UNKNOWN_S + 1)
     assert await known.first(["session new"]) == "" and asked == 2
-    assert (
-        await known.first(["session none", "session old"]) == "session old"
-    )  # the database is away: who was known stays so
+    # The database is unreachable: the names that were read before still count.
+    assert await known.first(["session none", "session old"]) == "session old"
 
 
 async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:
@@ -247,5 +246,5 @@ async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:
     text = await (await administrator.get("/metrics")).text()
     counted = [re.search(rf"minwang_web_requests_{what}_total ([0-9.]+)", text) for what in ("limited", "refused")]
     limited, refused = (float(found[1]) for found in counted if found)
-    assert (limited, refused) == (6, 19)  # the administrator's page of sign-in cost a little
+    assert (limited, refused) == (6, 19)  # the administrator's sign-in page cost a little
     assert 'minwang_web_work_refused_total{work="search"} 0.0' in text

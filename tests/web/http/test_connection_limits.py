@@ -1,4 +1,4 @@
-"""What the web server gives strangers: time, connections, sockets."""
+"""Limits on anonymous clients: time, connections, sockets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def sign_in(request: web.Request) -> web.Response:
 async def served(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[tuple[connection_limits.Runner, int, ssl.SSLContext | None]]:
-    """A small server whose limits are reached soon, with TLS as without."""
+    """A small server with low limits, with and without TLS."""
     monkeypatch.setattr(connection_limits, "MAX_STRANGERS", 5)
     monkeypatch.setattr(connection_limits, "MAX_PERSON", 3)
     monkeypatch.setattr(connection_limits, "HEADER_SECONDS", 0.6)
@@ -64,7 +64,7 @@ Served = tuple[connection_limits.Runner, int, ssl.SSLContext | None]
 
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Of a server and of a client."""
+    """Return TLS contexts of a server and of a client."""
     pair = certificates.made("station.lan")
     client = ssl.create_default_context()
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
@@ -79,7 +79,7 @@ async def connect(served: Served, text: bytes) -> Connection:
 
 
 async def silent(served: Served) -> Connection:
-    """Not even a handshake comes."""
+    """Open a connection that sends nothing, not even a handshake."""
     return await connect((served[0], served[1], None), b"")
 
 

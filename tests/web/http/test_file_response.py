@@ -1,4 +1,4 @@
-"""Byte ranges of files by RFC 9110 (13.1.5, 14.2)."""
+"""Byte ranges of files (RFC 9110 13.1.5, 14.2)."""
 
 from __future__ import annotations
 

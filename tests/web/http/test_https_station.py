@@ -1,4 +1,4 @@
-"""A real station over HTTPS: by itself in Chromium, and behind nginx and Caddy as docs/examples/ sets them up."""
+"""A real station over HTTPS: alone in Chromium, and behind nginx and Caddy as configured in docs/examples/."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.long
 EXAMPLES = ROOT / "docs" / "examples"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 NOBODY = 65534
-CLIENT = "127.0.0.5"  # where the test's browser sits
+CLIENT = "127.0.0.5"  # address of the test's browser
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def _other_loops(_no_blocking_calls: object) -> None:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """One that nobody may enter, too: proxies run unprivileged."""
+    """A folder that the user "nobody" may enter: proxies run unprivileged."""
     with tempfile.TemporaryDirectory(prefix="minwang-https-") as made:
         Path(made).chmod(0o755)
         yield Path(made)
@@ -82,7 +82,7 @@ def until(true: object, what: Path, seconds: float = 120) -> None:
 
 @pytest.fixture(scope="module")
 def camera(folder: Path) -> Iterator[int]:
-    """A virtual camera; the port of its stream."""
+    """Run a virtual camera; yield the port of its RTSP stream."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "cameras.virtual", "--streams", "1", "--port", str(port)]
     log = folder / "camera.log"
@@ -102,7 +102,7 @@ class Station:
 
 @contextmanager
 def station(folder: Path, camera: int, name: str, web: str) -> Iterator[Station]:
-    """`minwang serve` with one recorded camera, two accounts and a certificate of its own authority."""
+    """Run `minwang serve` with one recorded camera, two accounts and a certificate of its own authority."""
     data, config, log = folder / name, folder / f"{name}.toml", folder / f"{name}.log"
     (port,) = free_ports(1)
     town = folder / "town.yaml"
@@ -117,7 +117,7 @@ def station(folder: Path, camera: int, name: str, web: str) -> Iterator[Station]
     Authority(data).issue(["localhost", "127.0.0.1"], now)
     with running([sys.executable, "-m", "station", "--config", str(config), "serve"], log):
         until(lambda: "console at" in log.read_text() and list((data / "video").rglob("*.mp4")), log)
-        time.sleep(5)  # a few seconds of footage
+        time.sleep(5)  # record a few seconds of footage
         yield Station(port, data)
 
 
@@ -133,7 +133,7 @@ async def _prepare(data: Path, town: Path) -> None:
 
 @pytest.fixture(scope="module")
 def proxied(folder: Path, camera: int) -> Iterator[Station]:
-    """A station that believes a proxy at 127.0.0.1 and nobody else, not even its own machine's other addresses."""
+    """A station that trusts only a proxy at 127.0.0.1, not its own machine's other addresses."""
     with station(folder, camera, "proxied", "tls = 'proxy'\ntrusted_proxies = ['127.0.0.1']") as made:
         yield made
 
@@ -159,7 +159,10 @@ def nginx(folder: Path, at: Station) -> Iterator[int]:
     temporary = "".join(
         f"{kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    config = f"daemon off;\npid {home}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{_changed(site, changes)}}}\n"
+    config = (
+        f"daemon off;\npid {home}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n"
+        f"access_log off;\n{temporary}{_changed(site, changes)}}}\n"
+    )
     (home / "nginx.conf").write_text(config)
     command = [program, "-p", str(home), "-e", "stderr", "-c", str(home / "nginx.conf")]
     with _unprivileged(home, at, command, port):
@@ -194,7 +197,7 @@ def caddy(folder: Path, at: Station) -> Iterator[int]:
 
 @contextmanager
 def _unprivileged(home: Path, at: Station, command: list[str], port: int) -> Iterator[None]:
-    """A proxy with the station's certificate, as nobody where we are root."""
+    """Run a proxy with the station's certificate, as user "nobody" when the test runs as root."""
     for name in ("server.crt", "server.key"):
         shutil.copy(at.data / "tls" / name, home / name)
     other: dict[str, Any] = {}
@@ -229,7 +232,7 @@ def proxy(request: pytest.FixtureRequest, folder: Path, proxied: Station) -> Ite
 
 @asynccontextmanager
 async def browser(at: Station, port: int, name: str, client: str = CLIENT) -> AsyncIterator[aiohttp.ClientSession]:
-    """Somebody who signed in through a proxy, as a browser would."""
+    """A session that signed in through a proxy, as a browser would."""
     connector = aiohttp.TCPConnector(local_addr=(client, 0), ssl=at.trusting())
     headers = {
         **HEADERS,
@@ -245,7 +248,7 @@ async def browser(at: Station, port: int, name: str, client: str = CLIENT) -> As
 
 
 async def opened(http: aiohttp.ClientSession, actor: str) -> list[str]:
-    """Addresses from which somebody signed in, newest first."""
+    """Return the addresses from which an account signed in, newest first."""
     async with http.get("/api/audit") as reply:
         page = await reply.json()
     assert page["broken_at"] is None
@@ -254,7 +257,8 @@ async def opened(http: aiohttp.ClientSession, actor: str) -> list[str]:
 
 async def test_signing_in_and_the_true_address_in_the_audit_trail(proxied: Station, proxy: int) -> None:
     async with browser(proxied, proxy, "auditor") as http:
-        assert (await opened(http, "auditor"))[0] == CLIENT  # neither the proxy's nor what the client made up
+        # Neither the proxy's address nor the one that the client invented.
+        assert (await opened(http, "auditor"))[0] == CLIENT
         async with http.post("/api/session", json={}, headers={"Origin": "https://evil.example"}) as reply:
             assert reply.status == 403
 
@@ -328,7 +332,8 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         pytest.skip("Chromium is not installed; run: apt-get install chromium")
     if (certutil := shutil.which("certutil")) is None:
         pytest.skip(
-            "certutil, by which Chromium comes to trust an authority, is not installed; run: apt-get install libnss3-tools"
+            "certutil, by which Chromium comes to trust an authority, is not installed; "
+            "run: apt-get install libnss3-tools"
         )
     with station(folder, camera, "own", "tls = 'own'") as at, sync_playwright() as p:
         home = folder / "home"
@@ -365,7 +370,7 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
         cookies = page.context.cookies()
         assert sorted(c["name"] for c in cookies) == ["__Host-minwang_device", "__Host-minwang_session"]
         assert all(c["secure"] and c["httpOnly"] for c in cookies)
-        # Whoever steals the authority's key: its own names are believed, another's are not.
+        # With the authority's stolen key, browsers accept its permitted names but no other host.
         for host in ("localhost", "bank.example"):
             with _stolen(at, host) as port:
                 stranger = made.new_context().new_page()
@@ -380,7 +385,7 @@ def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: 
 
 @contextmanager
 def _stolen(at: Station, host: str) -> Iterator[int]:
-    """A server with a certificate for `host` that the station's authority signed; its port."""
+    """Serve with a certificate for `host` that the station's authority signed; yield the port."""
     authority = Authority(at.data)
     authority._check_permitted = lambda *_: None  # type: ignore[method-assign]
     authority.issue([host], datetime.now(timezone.utc))

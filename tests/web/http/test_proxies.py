@@ -1,4 +1,4 @@
-"""Who asks, where proxies stand between: nobody who is not trusted is believed."""
+"""The client's address behind proxies: headers from an untrusted peer are ignored."""
 
 from __future__ import annotations
 
@@ -30,17 +30,14 @@ def client(peer: str, *forwarded: str) -> str:
     ("peer", "forwarded", "expected"),
     [
         ("203.0.113.5", (), "203.0.113.5"),
-        ("203.0.113.5", ("1.2.3.4",), "203.0.113.5"),  # a stranger's word
+        ("203.0.113.5", ("1.2.3.4",), "203.0.113.5"),  # an untrusted peer's claim
         ("127.0.0.1", ("203.0.113.5",), "203.0.113.5"),
-        ("127.0.0.1", ("1.2.3.4", "203.0.113.5"), "203.0.113.5"),  # the left one was sent by the client itself
-        ("127.0.0.1", ("203.0.113.5", "10.9.1.1"), "203.0.113.5"),  # two proxies of ours
+        ("127.0.0.1", ("1.2.3.4", "203.0.113.5"), "203.0.113.5"),  # the client itself sent the left one
+        ("127.0.0.1", ("203.0.113.5", "10.9.1.1"), "203.0.113.5"),  # two trusted proxies
         ("127.0.0.1", ("1.2.3.4", "203.0.113.5", "10.9.1.1"), "203.0.113.5"),
         ("127.0.0.1", ("unknown",), "127.0.0.1"),
-        (
-            "127.0.0.1",
-            ("203.0.113.5", "unknown", "10.9.1.1"),
-            "10.9.1.1",
-        ),  # what lies left of what is not known may be made up
+        # The client may have invented anything left of an unknown address.
+        ("127.0.0.1", ("203.0.113.5", "unknown", "10.9.1.1"), "10.9.1.1"),
         ("127.0.0.1", ("10.9.1.1",), "10.9.1.1"),
         ("::ffff:127.0.0.1", ("::ffff:203.0.113.5",), "203.0.113.5"),
         ("fd00::1", ("[2001:db8::7]:4711",), "2001:db8::7"),
@@ -93,7 +90,7 @@ def test_settings_of_before_and_wrong_ones() -> None:
 
 @pytest.fixture
 def proxied(station_settings: Settings) -> Settings:
-    """A console behind a proxy on this machine."""
+    """Settings of a console behind a proxy on this machine."""
     station_settings.web = WebSettings(tls=TlsMode.PROXY)
     return station_settings
 
@@ -159,7 +156,7 @@ def test_tries_are_counted_by_address_and_time(clock: ManualClock) -> None:
             raise ForbiddenError("name or password is wrong")
 
     for i in range(sign_in_limit.MOST):
-        wrong(f"2001:db8::{i:x}")  # one subscriber's addresses
+        wrong(f"2001:db8::{i:x}")  # addresses of one subscriber
     with pytest.raises(TooManyError, match="in 15 minutes"), limit.attempt("2001:db8::ffff"):
         pass
     wrong("2001:db8:0:1::1")
@@ -198,8 +195,8 @@ async def test_behind_a_proxy_the_client_and_the_origin_are_the_true_ones(
     kind: str, proxied: Settings, sign_in: SignIn, database: Database
 ) -> None:
     written = proxied.web.forwarded_header = "forwarded" if kind == "rfc 7239" else "x-forwarded-for"
-    headers = PROXY_HEADERS[kind] | OTHER[written]  # the other one came from the client
-    await sign_in(Role.AUDITOR)  # makes the account
+    headers = PROXY_HEADERS[kind] | OTHER[written]  # the client sent the other header
+    await sign_in(Role.AUDITOR)  # creates the account
     stranger = await sign_in(None)
     body = {"name": "auditor-all", "password": PASSWORD}
     reply = await stranger.post(
@@ -219,6 +216,6 @@ async def test_behind_a_proxy_the_client_and_the_origin_are_the_true_ones(
     for origin in ("http://station.lan", "https://evil.lan", "https://station.lan:8443"):
         refused = await stranger.post("/api/session", json=body, headers={**HEADERS, "Origin": origin, **headers})
         assert refused.status == 403, origin
-    # Neither name nor scheme of the plain cookie is taken: a page of plain HTTP could have set it.
+    # The cookie without the prefix is not accepted: a page over plain HTTP could have set it.
     plain = token.removeprefix("__Host-")
     assert (await stranger.get("/api/me", headers={"Cookie": plain})).status == 401

@@ -1,5 +1,6 @@
-"""What strangers may write to the port byte by byte: framing that two readers would understand differently, odd targets, hosts,
-conditions and ranges. Nothing of it is answered with 5xx, breaks a handler, or makes two requests of one.
+"""Raw bytes that any client may send: ambiguous framing, odd targets, hosts, conditions and ranges.
+
+None of them gets a 5xx answer, breaks a handler, or turns one request into two.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ RAW = {
 }
 
 
-REFUSED = (  # framing of which two readers could make different requests (RFC 9112 6.3, 11.2)
+REFUSED = (  # framing that two parsers could split into different requests (RFC 9112 6.3, 11.2)
     "cl+te",
     "te+cl",
     "te obfuscated",
@@ -174,7 +175,7 @@ REFUSED = (  # framing of which two readers could make different requests (RFC 9
 
 @pytest.fixture(autouse=True)
 def _as_the_station_logs() -> Iterator[None]:
-    """Requests that are no HTTP are not logged; everything else that a handler dies of fails the test (conftest)."""
+    """Do not log requests that are not HTTP; any other exception in a handler fails the test (conftest)."""
     quiet = _BadRequests()
     logging.getLogger("aiohttp.server").addFilter(quiet)
     yield
@@ -182,7 +183,7 @@ def _as_the_station_logs() -> Iterator[None]:
 
 
 async def send(port: int, raw: bytes) -> bytes:
-    """What is answered within a second."""
+    """Return what is answered within 0.4 s."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     got = b""
     try:
@@ -198,7 +199,7 @@ async def send(port: int, raw: bytes) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     found = [int(line[9:12]) for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
-    return [status for status in found if status != 100]  # Continue is no answer
+    return [status for status in found if status != 100]  # 100 Continue is not a final answer
 
 
 @pytest.mark.long
@@ -217,7 +218,7 @@ async def test_no_bytes_break_a_handler_or_become_two_requests(
     told = {}
     for name, raw in RAW.items():
         told[name] = statuses(await send(client.port, raw.replace(b"\r\n\r\n", b"\r\n" + cookie + b"\r\n", 1)))
-    allowed = {503} if 503 in told["ims"] else set()  # a console that is not built says so
+    allowed = {503} if 503 in told["ims"] else set()  # 503: the console is not built
     assert {n: s for n, s in told.items() if any(x >= 500 and x not in allowed for x in s)} == {}
     assert {n: s for n, s in told.items() if len(s) > 1 and n != "pipelined"} == {}
     assert {n: s for n, s in told.items() if n in REFUSED and s != [400]} == {}

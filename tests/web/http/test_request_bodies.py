@@ -1,4 +1,4 @@
-"""What people send: one person's unfinished bodies take nobody else's memory or turn."""
+"""Request bodies: one person's unfinished bodies block neither another person's memory share nor their uploads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIMILAR = "/api/search/similar/picture"
 
 
 async def begin(client: Client, path: str, length: int, sent: bytes) -> asyncio.StreamWriter:
-    """A request whose body does not end."""
+    """Send the head and a part of the body of a request that never ends."""
     cookie = "; ".join(f"{c.key}={c.value}" for c in client.session.cookie_jar)
     _, writer = await asyncio.open_connection("127.0.0.1", client.server.port)
     head = (

@@ -1,4 +1,4 @@
-"""Certificates: what is refused and with which words, the station's own authority, exchange while serving."""
+"""Certificates: which are refused and with which sentence, the station's own authority, replacement while serving."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_files_that_cannot_be_used_name_place_and_remedy(tmp_path: Path) -> None
     write(tmp_path, [GOOD], GOOD[1])
     key.chmod(0o644)
     assert f"run: chmod 600 {key}" in sentence()
-    key.chmod(0o640)  # a group may read it: Debian's ssl-cert
+    key.chmod(0o640)  # a group may read it, as with Debian's ssl-cert
     assert certificate.load(path, key, NOW).names == ("station.lan",)
     key.write_text("no key")
     key.chmod(0o600)
@@ -138,7 +138,7 @@ def test_the_authority_makes_what_browsers_take(tmp_path: Path) -> None:
 
 
 def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str | None:
-    """The version that two sides agree on, in memory."""
+    """Run a handshake in memory; return the TLS version that both sides agree on."""
     a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [client.wrap_bio(a, b, server_hostname=name), server.wrap_bio(b, a, server_side=True)]
     waiting = list(sides)
@@ -175,7 +175,7 @@ def test_tls_1_1_and_weak_suites_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_authority_signs_for_nobody_else(tmp_path: Path) -> None:
-    """Refused by us, and by whoever checks a certificate that a thief of the key made."""
+    """Refused by the station, and by a client that checks a certificate made with a stolen authority key."""
     now = datetime.now(timezone.utc)
     authority = Authority(tmp_path)
     authority.create(["station.example"], now)
@@ -205,13 +205,13 @@ def test_it_renews_its_own_certificate_only_and_in_time(tmp_path: Path) -> None:
     renewed = authority.renew_if_due(now + timedelta(days=367))
     assert renewed is not None and renewed.names == first.names
     assert authority.renew_if_due(now + timedelta(days=367)) is None
-    assert authority.renew_if_due(now - timedelta(days=20_000)) is None  # a clock that lost its time
-    healed = authority.renew_if_due(now)  # the one of before was made by a clock that was a year ahead
+    assert authority.renew_if_due(now - timedelta(days=20_000)) is None  # a clock that was reset to the past
+    healed = authority.renew_if_due(now)  # the previous one was issued by a clock that was a year ahead
     assert healed is not None and healed.own.not_valid_before_utc <= now
     late = now + timedelta(days=3640)
     last = authority.issue(["a.lan"], late)
     assert last.own.not_valid_after_utc == authority.certificate().not_valid_after_utc
-    assert authority.renew_if_due(late) is None  # nothing longer can be had from this authority
+    assert authority.renew_if_due(late) is None  # this authority cannot issue a longer one
     write(tmp_path / "tls", [GOOD], GOOD[1])
     assert authority.issued() is None and authority.renew_if_due(NOW + timedelta(days=299)) is None
 
@@ -223,14 +223,13 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     authority.issue(["a.lan"], now)
     kept = {p: p.read_bytes() for p in authority.server}
     authority.server[1].unlink()
-    authority.server[1].mkdir()  # whatever stands in the way
+    authority.server[1].mkdir()  # any obstacle
     with pytest.raises(
         StorageError, match=r"server\.key: cannot be written \(Is a directory\); run this as the station's user"
     ):
         authority.issue(["b.lan"], now)
-    assert (
-        authority.server[0].read_bytes() == kept[authority.server[0]]
-    )  # the old pair's half is not mixed with a new one
+    # The old certificate is not paired with a new key.
+    assert authority.server[0].read_bytes() == kept[authority.server[0]]
     assert sorted(p.name for p in authority.folder.iterdir()) == ["ca.crt", "ca.key", "server.crt", "server.key"]
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"):
@@ -274,7 +273,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    """A small application behind the console's listener, with a certificate of an authority of its own."""
+    """A small application behind the console's listener, with a certificate of its own authority."""
     now = datetime.now(timezone.utc)
     clock = ManualClock(now)
     port, redirect = free_ports(2)
@@ -389,14 +388,14 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
     console: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # what it is given in a year is not valid today
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the certificate that it gets in a year is not valid today
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     first = await _serial(console.port, trusting)
     console.clock.advance(370 * 86_400)
     await console.listener.care()
     assert await _serial(console.port, trusting) != first
     assert "the certificate was renewed until" in caplog.text and "expires in" not in caplog.text
-    await asyncio.to_thread((console.folder / "tls" / "ca.key").unlink)  # nobody can renew it any more
+    await asyncio.to_thread((console.folder / "tls" / "ca.key").unlink)  # nothing can renew it any more
     console.clock.advance(370 * 86_400)
     for _ in range(3):
         await console.listener.care()
@@ -436,7 +435,7 @@ async def test_handshakes_take_turns_with_everything_else(console: Console, monk
 async def test_a_station_comes_up_whatever_the_dates_say(
     days: int, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a power cut with an expired certificate, or with a clock that lost its time: recording hangs on it."""
+    """After a power cut with an expired certificate, or with a reset clock: recording depends on the start."""
     own = made("own", days=(days - 200, days + 100), names=("localhost",))
     files = await asyncio.to_thread(write, tmp_path, [own], own[1])
     (port,) = free_ports(1)

@@ -1,4 +1,4 @@
-"""Live tickets and playback grants are bound; what nobody watches is stopped; how long was watched stands in the trail."""
+"""Live tickets and playback grants are bound; unattended viewing is stopped; the audit trail holds its duration."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def live(client: Client, camera: str = "wj-01") -> str:
 
 
 async def test_a_ticket_shows_its_own_camera_to_its_own_session(sign_in: SignIn, database: Database) -> None:
-    client, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)  # one person's two sessions
+    client, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)  # two sessions of one person
     await state_purpose(client)
     await state_purpose(other)
     async with live_recorder(database) as asked:
@@ -131,16 +131,16 @@ def test_the_page_asks_after_two_hours_or_before_the_session_becomes_idle() -> N
 def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
     found = Attendance(clock, ASK_AFTER_S)
     for _ in range(int(ASK_AFTER_S / 60)):
-        found.check("a")  # footage flows
+        found.check("a")  # footage is sent
         clock.advance(60)
-    found.check("a")  # it is asked now
+    found.check("a")  # the page asks now
     clock.advance(ANSWER_S)
     with pytest.raises(NobodyWatches):
         found.check("a")
     clock.advance(QUIET_S * 10)
     with pytest.raises(NobodyWatches):
-        found.check("a")  # time alone is no answer
-    found.check("b")  # another session's
+        found.check("a")  # time alone is not an answer
+    found.check("b")  # another session
     found.note_input("a")
     found.check("a")
 
@@ -233,7 +233,7 @@ async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, mo
     prepare = web.StreamResponse.prepare
 
     async def slow(self: web.StreamResponse, request: web.BaseRequest) -> object:
-        clock.advance(7)  # the head goes out; the bytes follow
+        clock.advance(7)  # the head is sent; the bytes follow
         return await prepare(self, request)
 
     end = web.Response.write_eof
@@ -251,7 +251,7 @@ async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, mo
 
 
 class Gone:
-    """A database that is gone, or does not answer."""
+    """A database that fails, or does not answer."""
 
     def __init__(self, hangs: bool):
         self.hangs = hangs

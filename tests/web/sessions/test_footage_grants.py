@@ -1,4 +1,4 @@
-"""Every look at footage, pictures and lists of persons leaves a row: who, what, purpose, range; bytes flow under it only."""
+"""Each view of footage, pictures or lists of persons leaves a row: who, what, purpose, range; bytes need such a row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from search.store.sighting_store import Batch
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from tests.web.test_contractor import jpeg
-from web.framework.routing import ROUTES
+from web.api import ROUTES
 from web.services import SERVICES
 
 NOW = SystemClock().now()
@@ -35,7 +35,7 @@ START = to_microseconds(NOW) - 1_800_000_000
 SPAN = {"start": from_microseconds(START).isoformat(), "end": from_microseconds(START + 60_000_000).isoformat()}
 SEGMENT = f"/api/playback/wj-01/main/segment/{START}"
 
-# What shows no persons: why it leaves no row.
+# Routes that show no persons, with the reason why they leave no row.
 EXEMPT = {
     "/ca": "the certificate authority's page, for everybody",
     "/ca/minwang.crt": "the certificate authority, for everybody",
@@ -94,7 +94,7 @@ NEED_A_PURPOSE = (
 
 @dataclass
 class Footage:
-    """An archive of one file, in place of the recorder's."""
+    """An archive of one file, instead of the recorder's."""
 
     path: Path
 
@@ -118,7 +118,7 @@ class Town:
         self.sighting = ""
 
     async def rows(self, after: int = 0) -> list[AuditRow]:
-        """Of looks: without those of signing in and of the purpose."""
+        """Return the audit rows after an id, without those of signing in and of the purpose."""
         async with self.database.reading() as session:
             found = await session.scalars(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id))
             return [r for r in found if not r.action.startswith(("session.", "user."))]
@@ -235,7 +235,7 @@ async def _pdf(*_: Any) -> bytes:
 
 
 def test_every_file_page_and_socket_is_a_look_or_says_why_not() -> None:
-    """Who adds a route says here what row it leaves."""
+    """A new route must be added here with the row that it leaves, or with the reason why it leaves none."""
     routes = {r.path for r in ROUTES if r.kind in ("file", "page", "socket")}
     assert routes - set(LOOKS) - set(UNDER_A_PLAYLIST) == set(EXEMPT)
 
@@ -314,10 +314,8 @@ async def test_a_made_up_page_key_does_not_spare_a_search_its_row(town: Town) ->
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     for body in ({"after": str(10**18)}, {"after": str(10**17)}, {"after": str(10**18), "cls": ["person"]}):
         assert (await client.post("/api/search", json=body, headers=HEADERS)).status == 200
-    assert [r.action for r in await town.rows(before)] == [
-        "search.run",
-        "search.run",
-    ]  # the second is a page of the first
+    # The second request is a page of the first search.
+    assert [r.action for r in await town.rows(before)] == ["search.run", "search.run"]
 
 
 @pytest.mark.parametrize("path", NEED_A_PURPOSE)

@@ -1,4 +1,4 @@
-"""One reader for all pages: order, replay, and a slow page that holds up nobody."""
+"""One reader for all pages: order, replay, and a slow page that delays no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from web.work.event_feed import EventFeed
 
 @pytest.fixture
 async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """Without the events of a town that was applied."""
+    """A database without the events of an applied inventory."""
     async with postgres.open_database(chosen_address) if chosen_address else open_database(tmp_path) as made:
         yield made
 

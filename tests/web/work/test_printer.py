@@ -1,4 +1,4 @@
-"""Pages as PDF: one at a time, each once."""
+"""Pages as PDF: one at a time, each rendered once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.work.printer import Printer
 
 
 class Pool:
-    """Prints when it may."""
+    """A pool that prints when `go` is set."""
 
     def __init__(self) -> None:
         self.printed: list[str] = []
@@ -46,7 +46,7 @@ def made(pool: Pool) -> Printer:
 async def test_the_same_page_is_printed_once(made: Printer, pool: Pool) -> None:
     asked = [asyncio.create_task(made.pdf_of("a", 1)) for _ in range(30)]
     await asyncio.sleep(0)
-    asked[0].cancel()  # who left costs the others nothing
+    asked[0].cancel()  # a client that leaves does not affect the others
     pool.go.set()
     assert await asyncio.gather(*asked[1:]) == [b"a"] * 29
     assert await made.pdf_of("a", 1) == b"a"
