@@ -295,7 +295,7 @@ class Settings(BaseSettings):
         return self._source
 
     def with_values(self, values: Mapping[str, object]) -> Settings:
-        """Return a copy with other values; keys read like "data.dir". Raises SettingsError for a value that is not allowed."""
+        """Return a copy with other values; keys have the form "data.dir". Raises SettingsError for an invalid value."""
         copy = self.model_copy(deep=True)
         for key, value in values.items():
             name, field = key.split(".")
