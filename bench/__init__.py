@@ -1,1 +1,1 @@
-"""Benches: `./minwang bench NAME [--quick]`; the last line is one JSON object."""
+"""Benchmarks: `./minwang bench NAME [--quick]`; the last line is one JSON object."""

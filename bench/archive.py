@@ -1,11 +1,11 @@
-"""The index of a town's month, `archive verify`, and clips.
+"""The segment index of a town's month, `archive verify`, and clips.
 
     ./minwang bench archive [--quick] [--cameras N] [--days D] [--files N]
 
-Index: 2,252 cameras × 31 days of 60 s segments (100 million entries) are written into a database as the recorder
-packs them; then what exists for nine cameras on one day is asked at random places, and an hour of closings is
-appended. Verify: a million entries with their files (links to one small segment) are compared. Clip: a range of
-recorded files is written as MP4.
+Index: writes 2,252 cameras × 31 days of 60 s segments (100 million entries) into a database, packed as the recorder
+does; then queries what exists for nine cameras on one day at random places, and appends an hour of closed segments.
+Verify: compares a million entries with their files (links to one small segment). Clip: writes a range of recorded files
+as MP4.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from nvr.storage.volumes import prepare
 MINUTE_US = 60_000_000
 DAY_HOURS = 24
 BATCH = 5000
-LINKS = 30_000  # of one file; ext4 allows 65,000
+LINKS = 30_000  # per file; ext4 allows 65,000
 
 
 def hour_of(stream: str, hour: int, size: int = 15_000_000) -> bytes:
-    """The 60 entries of one hour."""
+    """Return the 60 entries of one hour."""
     base = hour * HOUR_US
     entries = (
         Segment(stream, 1, base + i * MINUTE_US, base + (i + 1) * MINUTE_US, MINUTE_US, size, 1500, sha256=bytes(32))
@@ -54,7 +54,7 @@ def hour_of(stream: str, hour: int, size: int = 15_000_000) -> bytes:
 
 
 async def fill(database: Database, cameras: int, days: int, first_hour: int) -> None:
-    """The month's rows, in the order of time, as they come about."""
+    """Write the month's rows in the order of time, as a station would."""
     entries = {h: hour_of("x", h) for h in range(first_hour, first_hour + days * DAY_HOURS)}
     statement = text("INSERT INTO footage (stream, hour, volume, deleting, entries) VALUES (:s, :h, 1, false, :e)")
     rows = ({"s": f"c{c}/main", "h": h, "e": e} for h, e in entries.items() for c in range(cameras))
@@ -69,7 +69,7 @@ async def fill(database: Database, cameras: int, days: int, first_hour: int) -> 
 
 
 async def ask(database: Database, cameras: int, days: int, first_hour: int, count: int) -> list[float]:
-    """Seconds that 'what exists for these nine cameras on this day' took, each time for others."""
+    """Return the seconds that each query for a day of nine cameras took, each time for other cameras."""
     rng, took = random.Random(1), list[float]()
     for _ in range(count):
         streams = [f"c{c}/main" for c in rng.sample(range(cameras), 9)]
@@ -84,7 +84,7 @@ async def ask(database: Database, cameras: int, days: int, first_hour: int, coun
 
 
 async def append(database: Database, cameras: int, hour: int, seconds: int) -> float:
-    """CPU-seconds a second that appending costs: every camera closes one file a minute."""
+    """Return the CPU seconds per second that appending costs: every camera closes one file a minute."""
     a_second = max(1, cameras // 60)
     before = time.process_time()
     for i in range(seconds):
@@ -131,7 +131,7 @@ async def index(folder: Path, cameras: int, days: int, questions: int) -> list[F
 
 
 def small_segment() -> bytes:
-    """A file that has all that a closed segment has, and one picture of 4 bytes."""
+    """Return a file with all parts of a closed segment, and one picture of 4 bytes."""
     made = load_clip("h264", 300_000, (320, 180), 12.5, 1.0)
     video = VideoFormat.from_sets("h264", made.parameter_sets)
     init = fmp4.init_segment(video)

@@ -1,10 +1,10 @@
-"""A backup of a town's database while 200 streams are recorded, and the way back.
+"""A backup of a town's database while 200 streams are recorded, and its restore.
 
     ./minwang bench backup [--quick] [--streams N] [--cameras N] [--days D] [--seconds S]
 
-The database holds the index of a month (2,252 cameras × 31 days of 60 s segments, 6.5 GB). `minwang record` writes into it
-what 200 virtual cameras send; meanwhile `minwang backup` copies, archives, restores and checks it. The same recording
-without a backup stands beside it. Then `minwang restore` makes a new data folder from the archive.
+The database holds the index of a month (2,252 cameras × 31 days of 60 s segments, 6.5 GB). `minwang record` writes the
+streams of 200 virtual cameras into it; meanwhile `minwang backup` copies, archives, restores and checks it. The same
+recording without a backup is the reference. Then `minwang restore` creates a new data folder from the archive.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def minwang(folder: Path, *arguments: str) -> list[str]:
 
 
 async def prepare(folder: Path, cameras: int, days: int) -> None:
-    """The data folder with a month's index."""
+    """Create the data folder with a month's index."""
     (folder / "data").mkdir()
     database = Database(f"sqlite+aiosqlite:///{folder / 'data' / 'minwang.db'}", bytes(32))
     await upgrade(database)
@@ -45,7 +45,7 @@ async def prepare(folder: Path, cameras: int, days: int) -> None:
 
 
 def recorded(folder: Path, seconds: float, warm_up: float, work: Any = None) -> tuple[dict[str, Any], Any]:
-    """Record for so many seconds after the warm-up, and do `work` meanwhile; (summary of the recording, what `work` gave)."""
+    """Record for `seconds` after the warm-up and call `work` meanwhile; returns (summary, result of `work`)."""
     command = minwang(folder, "record", "--inventory", str(folder / "town.yaml"), "--data", str(folder / "data"))
     process = subprocess.Popen(
         [*command, "--seconds", str(warm_up + seconds)], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
@@ -65,7 +65,7 @@ def run_json(command: list[str]) -> tuple[dict[str, Any], float]:
 
 
 def gaps_of(summary: dict[str, Any]) -> float:
-    """Seconds without recording; between the two recordings of this bench nobody recorded."""
+    """Return the seconds without recording, except the time between the two recordings of this benchmark."""
     return sum(g["seconds"] for s in summary["streams"].values() for g in s["gaps"] if g["cause"] != "recorder_down")
 
 

@@ -1,4 +1,4 @@
-"""What benches share: the virtual farm, process accounting, the JSON line."""
+"""Shared by the benchmarks: the virtual farm, process accounting, the JSON line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; `bar` says in words what it must reach, `ok` whether it did (None: no bar)."""
+    """One measured value; `bar` says what it must reach, `ok` whether it did (None: no bar)."""
 
     name: str
     value: float
@@ -31,7 +31,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a part of a bench is given."""
+    """The input of a part of a benchmark."""
 
     folder: Path
     port: int
@@ -54,7 +54,7 @@ def report(bench: str, figures: list[Figure]) -> int:
 def farm(
     streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000, host: str = "127.0.0.1"
 ) -> Iterator[subprocess.Popen[str]]:
-    """`streams` virtual cameras on one port, in a process of their own."""
+    """Run `streams` virtual cameras on one port in a separate process."""
     command = [
         sys.executable,
         "-m",
@@ -95,7 +95,7 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system CPU of a process tree, its ended children included."""
+    """Return the user and system CPU seconds of a process tree, including its ended children."""
     total = 0.0
     for process in tree(pid):
         with contextlib.suppress(psutil.Error):
@@ -105,7 +105,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def pss(pid: int) -> int:
-    """Proportional memory of a process tree, bytes."""
+    """Return the proportional memory (PSS) of a process tree in bytes."""
     total = 0
     for process in tree(pid):
         with contextlib.suppress(psutil.Error):
@@ -115,7 +115,8 @@ def pss(pid: int) -> int:
 
 def inventory(path: Path, streams: int, port: int, engine: str) -> None:
     rows = "".join(
-        f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/cam{i}', engine: {engine}}}}}}}\n"
+        f"- {{id: c{i}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/cam{i}', engine: "
+        f"{engine}}}}}}}\n"
         for i in range(streams)
     )
     path.write_text(f"town: bench\nvillages:\n- {{code: v, name: v}}\ncameras:\n{rows}")

@@ -1,11 +1,11 @@
 """What patrol costs and how often it errs.
 
-    ./minwang bench health [--quick] [--only picture round visits parents accuracy] [--footage DIR] [--days N]
+./minwang bench health [--quick] [--only picture round visits parents accuracy] [--footage DIR] [--days N]
 
-picture    decoding, measuring and judging one 1080p H.264 keyframe, one core
+picture    decode, measure and judge one 1080p H.264 keyframe, on one core
 round      2,252 recorded cameras from the archive to result rows, while 200 streams are being recorded
-visits     2,252 cameras that nobody records, connected to, 42 of them hanging
-parents    outages of up-links and switches, told from chance; an up-link cut under 93 cameras
+visits     probes of 2,252 unrecorded cameras, 42 of which hang
+parents    outages of up-links and switches, distinguished from chance; a cut up-link above 93 cameras
 accuracy   camera-days of generated and filmed places, clean and with every fault of tests/health/faults_made.py
 """
 
@@ -71,18 +71,18 @@ def _clean(job: tuple[int, int, str, bool]) -> tuple[float, int, dict[str, int],
 
 
 START_HOURS = (13.1, 8.2, 20.4)
-IN_COLOUR = {"colour_lost", "grey"}  # nobody misses it at night
+IN_COLOUR = {"colour_lost", "grey"}  # not detectable at night, when pictures are grey
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of one fault: hours until the right family opened (None: it did not), and what opened first."""
+    """The result of one fault: hours until the right family opened (None: it did not), and what opened first."""
 
     name: str
     severity: int
     hours: float | None
     first: str
-    bare: bool  # a place with next to nothing in it
+    bare: bool  # a place with almost no structure
 
 
 def _broken(job: tuple[int, str, int, str, bool]) -> list[Found]:
@@ -112,7 +112,7 @@ def _share(rows: list[Found], severity: int) -> float:
 
 
 def _table(rows: list[Found]) -> dict[str, dict[str, object]]:
-    """By what was made: share opened rightly by severity, and what was found instead."""
+    """Return per injected fault: the share detected correctly by severity, and what was detected instead."""
     table: dict[str, dict[str, object]] = {}
     for name in dict.fromkeys(r.name for r in rows):
         mine = [r for r in rows if r.name == name]
@@ -145,7 +145,7 @@ def accuracy(c: Context, footage: Path | None, days: int, unseen: bool = False) 
     flagged: Counter[str] = Counter()
     for r in cleaned:
         flagged.update(r[2])
-    # Of none in n, the 95 % bound is 3/n; of k, about (k + 2 √k + 2)/n.
+    # 95 % upper bound: 3/n for none in n, about (k + 2 √k + 2)/n for k in n.
     bound = (len(opened) + 2 * len(opened) ** 0.5 + 3) / camera_days
     told = {"flagged": dict(flagged), "opened": Counter(o[2] for o in opened), "where": opened}
     print(json.dumps({name: _table(rows) for name, rows in broken.items()} | told, ensure_ascii=False), file=sys.stderr)

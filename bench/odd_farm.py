@@ -1,4 +1,4 @@
-"""Virtual cameras on one port of which some are odd; when it ends it writes when each picture was sent.
+"""Virtual cameras on one port, some of them odd; at its end it writes when each picture was sent.
 
 python -m bench.odd_farm STREAMS ODD PORT LOOP_SECONDS OUT.json
 """
@@ -19,7 +19,7 @@ BITRATE = 2_000_000
 
 
 def oddity(number: int, streams: int, odd: int) -> str:
-    """Odd cameras lie evenly between the others."""
+    """Return the oddity of a camera; odd cameras are spread evenly among the others."""
     if odd and number % (streams // odd) == 0:
         return ODDITIES[number // (streams // odd) % len(ODDITIES)]
     return ""

@@ -1,10 +1,10 @@
-"""What it costs to get to know a town's cameras: ours against `onvif-zeep-async`, and the hourly look.
+"""What onboarding a town's cameras costs: ours against `onvif-zeep-async`, and the hourly survey.
 
     ./minwang bench onboarding [--quick] [--cameras N]
 
-A crowd of virtual cameras (their own process, an address each) is asked by a client process of its own, 50 at once:
-time, identity, services, profiles, two stream addresses. onvif-zeep-async does the same with its WSDL documents
-parsed before the clock starts, and closes each camera after use. Both authenticate. CPU and memory are the client's.
+A separate client process queries a crowd of virtual cameras (also a separate process, one address each), 50 at a time:
+time, identity, services, profiles, two stream addresses. onvif-zeep-async does the same, with its WSDL documents parsed
+before the clock starts, and closes each camera after use. Both authenticate. CPU and memory are the client's.
 """
 
 from __future__ import annotations
@@ -140,11 +140,11 @@ async def zeep(cameras: int) -> None:
 
 
 async def measured(cameras: int, ask: Ask) -> None:
-    """Print the figures of asking every camera once."""
-    await ask(FIRST)  # the first one loads what all need
+    """Print the figures of querying every camera once."""
+    await ask(FIRST)  # the first query loads what all need
     before, began, cpu = psutil.Process().memory_info().rss, time.monotonic(), time.process_time()
     await ask_all(cameras, ask)
-    # Linux tells the highest mark in kilobytes.
+    # Linux reports the peak in kilobytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(
         json.dumps(
@@ -154,7 +154,7 @@ async def measured(cameras: int, ask: Ask) -> None:
 
 
 def client(kind: str, cameras: int) -> dict[str, float]:
-    """Run one client in a process of its own."""
+    """Run one client in a separate process."""
     command = [sys.executable, "-m", "bench.onboarding", "--client", kind, "--cameras", str(cameras)]
     done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -162,7 +162,7 @@ def client(kind: str, cameras: int) -> dict[str, float]:
 
 
 async def plan_seconds(cameras: int = 10_000) -> float:
-    """Seconds to plan an inventory of 10,000 cameras that the registry holds already: the file's reading included."""
+    """Return the seconds to read and plan an inventory of 10,000 cameras that the registry already holds."""
     from cameras.registry import inventory, registry
     from core import migrate
     from core.clock import SystemClock

@@ -1,7 +1,7 @@
-"""The limit that the recorder is compared with: receive a stream's bytes and write them, nothing else.
+"""The lower bound that the recorder is compared with: receive a stream's bytes and write them, nothing else.
 
-RTSP handshakes by the product's client, then one epoll loop with SO_RCVLOWAT of 64 KiB a socket:
-read, write to the stream's file. No parsing, no index, no database.
+RTSP handshakes by the product's client, then one epoll loop with SO_RCVLOWAT of 64 KiB per socket: read, write to the
+stream's file. No parsing, no index, no database.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Everything that the recorder promises, measured in one command.
+"""All performance promises of the recorder, measured by one command.
 
     ./minwang bench recorder [--quick] [--only PART,…] [--streams N] [--seconds S] [--count N]
 
-Parts: cost (50 streams against ffmpeg), limit (200 against plain receive-and-write), town (1,000 for ten
-minutes), kills (100 × SIGKILL), power (20 simulated power cuts),
-cut (5 % of the cameras go and come back, for ten minutes), outage (500 cameras gone and back), viewers,
-odd (200 streams of which a quarter have an oddity each).
+Parts: cost (50 streams against ffmpeg), limit (200 against plain receive-and-write), town (1,000 for ten minutes),
+kills (100 × SIGKILL), power (20 simulated power cuts), cut (5 % of the cameras disconnect and return, for ten minutes),
+outage (500 cameras disconnect and return), viewers, odd (200 streams, a quarter of them with an oddity each).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ PARTS = {
     "odd": odd.run,
 }
 PROGRAMS = ("ffmpeg", "ffprobe")
-QUICK = ("cost", "kills", "viewers")  # what fits into 45 s and still shows that each kind works
+QUICK = ("cost", "kills", "viewers")  # fits into 45 s and still shows that each kind works
 PORT = 18740
 
 

@@ -1,16 +1,16 @@
-"""What search sees, finds and costs.
+"""What search detects, finds and costs.
 
-    ./minwang bench search [--quick] [--only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
+./minwang bench search [--quick] [--only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
 
 detect     people of vtest against its boxes, near and pasted into 1080p
-cameras    cameras a core at one keyframe in two seconds, a village's mix of D1 sub-streams; what the gates miss
+cameras    cameras per core at one keyframe per two seconds, a village's mix of D1 sub-streams; what the gates miss
 peer       against decoding and detecting every picture of the same clips with the same detector
-ids        identities a person from one keyframe a second
-colours    names of colours on a generated set in daylight
-watch      10,000 subjects
-motion     an hour of footage never indexed
-store      a month of sightings (`--rows`, 100 million): questions warm and cold, writing meanwhile (in DIR, kept there)
-similar    similar to this among all of them
+ids        identities per person from one keyframe per second
+colours    colour names on a generated set in daylight
+watch      10,000 watch-list subjects
+motion     an hour of footage that was never indexed
+store      a month of sightings (`--rows`, 100 million): queries warm and cold, concurrent writing (kept in DIR)
+similar    similarity search among all of them
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> int:
             rows = args.rows or (ROWS_QUICK if args.quick else ROWS)
             search_store.make(folder, rows)
             figures += search_store.run(folder, rows, args.quick) if "store" in args.only else []
-            if "similar" in args.only:  # in a process of its own: its memory is measured
+            if "similar" in args.only:  # in a separate process, because its memory is measured
                 with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
                     figures += pool.submit(search_store.likeness, folder, args.quick).result()
     return report("search", figures)

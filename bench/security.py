@@ -1,17 +1,18 @@
-"""What strangers, persons and cameras that attack the station cost everybody else.
+"""What strangers, users and cameras that attack the station cost everybody else.
 
     ./minwang bench security [--quick] [--only parsers|web|tls|flood|pdf|cameras] [--cameras N] [--seconds S]
 
 - parsers: CPU time of the worst input of each parser (the cases of tests/test_parsers.py).
-- web: 1,000 anonymous half-open connections, 200 bodies of one byte every 0.3 s and 700 event sockets of one person, each opened
-  again when it is closed, for 60 s (--quick: 20 s): how long `/api/me` takes for others, whether their event feeds still hear,
-  and what the recording of 20 cameras loses.
-- tls: the same over HTTPS, with the station's own certificate; half of the half-open connections never begin a handshake.
-- flood: 50 connections that try to sign in as fast as they are answered, from the address of somebody who is signed in.
-- pdf: thirty registers as PDF, asked for at once by one person while the crowd stands there: how long
-  `/api/me` takes for others until all are printed.
-- cameras: 10 hostile cameras (bench/parts/hostile_cameras.py) beside 200 good ones (--quick: 40) for 5 min (--quick: 40 s):
-  seconds in gaps of the good ones, and packets lost.
+- web: 1,000 anonymous half-open connections, 200 bodies of one byte every 0.3 s and 700 event sockets of one person,
+  each reopened when it is closed, for 60 s (--quick: 20 s): the latency of `/api/me` for others, whether their event
+  feeds still deliver, and what the recording of 20 cameras loses.
+- tls: the same over HTTPS, with the station's own certificate; half of the half-open connections never begin a
+  handshake.
+- flood: 50 connections that try to sign in as fast as they are answered, from the address of a signed-in user.
+- pdf: one person requests thirty registers as PDF at once while the crowd is connected: the latency of `/api/me` for
+  others until all are printed.
+- cameras: 10 hostile cameras (bench/parts/hostile_cameras.py) beside 200 good ones (--quick: 40) for 5 min (--quick: 40
+  s): seconds in gaps of the good ones, and packets lost.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def write_station(folder: Path, cameras: int, hostile: int, *, tls: bool = False
         for i, u in enumerate(rows)
     )
     bad = "".join(
-        f"- {{id: h{i}, name: h, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{HOSTILE_PORT + i}/a', engine: native}}}}}}\n"
+        f"- {{id: h{i}, name: h, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{HOSTILE_PORT + i}/a', engine: "
+        f"native}}}}}}\n"
         for i in range(hostile)
     )
     (folder / "town.yaml").write_text(f"town: t\nvillages: [{{code: v, name: v}}]\ncameras:\n{good}{bad}")
@@ -91,7 +93,7 @@ def process(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes
 
 @contextlib.contextmanager
 def station(folder: Path, cameras: int) -> Iterator[None]:
-    """Returns when all good cameras are recorded."""
+    """Run a station; the block begins when all good cameras are recorded."""
     since_us, until = int(time.time() * 1e6), time.monotonic() + 120
     with process([sys.executable, "-m", "station", "serve"], folder):
         while recording(folder / "data" / "minwang.db", since_us) < cameras:
@@ -130,11 +132,12 @@ def query(folder: Path, text: str, *values: object) -> float:
 
 
 def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
-    """Seconds in gaps of the good cameras, packets lost, streams that do not record now."""
+    """Return the figures: seconds in gaps of the good cameras, packets lost, streams that do not record now."""
     now_us = int(time.time() * 1e6)
     gaps = query(
         folder,
-        "SELECT sum(min(coalesce(end_us, ?), ?) - max(start_us, ?)) / 1e6 FROM gap WHERE stream LIKE 'c%' AND coalesce(end_us, ?) > ?",
+        "SELECT sum(min(coalesce(end_us, ?), ?) - max(start_us, ?)) / 1e6 FROM gap WHERE stream LIKE 'c%' AND "
+        "coalesce(end_us, ?) > ?",
         now_us,
         now_us,
         since_us,
@@ -151,7 +154,7 @@ def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
 
 
 def web(part: Callable[[Console], Awaitable[list[Figure]]], *, tls: bool = False, cameras: int = 20) -> list[Figure]:
-    """What a part (bench/parts/besieged.py) does to a station with cameras, and what is lost of their recording."""
+    """Run a part (bench/parts/besieged.py) against a station with cameras; adds what their recording loses."""
     with tempfile.TemporaryDirectory() as name, farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
         folder = Path(name)
         write_station(folder, cameras, 0, tls=tls)

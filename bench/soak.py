@@ -2,11 +2,11 @@
 
     ./minwang bench soak [--minutes M] [--cameras N] [--seed S]
 
-Real recorder processes under the real supervisor, with two disks, record virtual cameras, half of which have a
-card. At random: cameras die, stall, send garbage, lose packets, refuse the password, jump in time; a whole
-village goes; a recorder is killed or stopped for a while; a disk is full or can make no more files; the station's clock
-steps by days and back (where libfaketime is installed). Bars: no second is nowhere, none is
-recorded twice, no gap has a cause that was not injected, the archive is whole.
+Real recorder processes under the real supervisor, with two disks, record virtual cameras, half of which have edge
+storage. At random: cameras die, stall, send garbage, lose packets, refuse the password, jump in time; a whole village
+disconnects; a recorder is killed or stopped for a while; a disk is full or out of inodes; the station's clock steps by
+days and back (if libfaketime is installed). Bars: no second is unaccounted for, none is recorded twice, no gap has a
+cause that was not injected, the archive is complete.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from station.supervision.supervisor import Supervisor, roles
 
 LOGIN = ("minwang", "geheim-123")
 PORT = 18790
-SETTLE_SECONDS = 80.0  # after the last fault: the ladder's longest step, and fetching from the cards
+SETTLE_SECONDS = 80.0  # after the last fault: the longest reconnect delay, and backfill
 CONFIG = """[data]
 dir = '{folder}/data'
 volumes = ['{folder}/disk1', '{folder}/disk2']
@@ -60,7 +60,7 @@ min_free_bytes = 1000000
 
 @contextlib.asynccontextmanager
 async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
-    """Virtual cameras, their inventory, and a station with an empty archive."""
+    """Run virtual cameras and a station with their inventory and an empty archive."""
     clip = load_clip("h264", 500_000, (640, 360), 12.5, 4.0)
     hosts = [f"127.0.{1 + i % 4}.{i + 1}" for i in range(count)]
     mounts = [Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4, login=LOGIN, host=h) for i, h in enumerate(hosts)]
@@ -94,7 +94,8 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     )
     plan = folder / "town.yaml"
     plan.write_text(
-        f"town: t\ncredentials: [{{name: all, username: {LOGIN[0]}}}]\nvillages: [{{code: v, name: v}}]\ncameras:\n{rows}"
+        f"town: t\ncredentials: [{{name: all, username: {LOGIN[0]}}}]\nvillages: [{{code: v, name: "
+        f"v}}]\ncameras:\n{rows}"
     )
     vault = await vault_of(settings, database)
     async with database.session() as session:
@@ -105,7 +106,7 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
     )
     clock = folder / "clock"
     if (faked := fake_clock(clock)) is not None:
-        os.environ |= faked  # of the recorders, which it starts
+        os.environ |= faked  # inherited by the recorders that it starts
     await supervisor.start()
     streams = {f"c{i}/main": m for i, m in enumerate(mounts)}
     yield Station(folder, server, streams, devices, database, supervisor, clock if faked else None)
@@ -116,7 +117,7 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
 
 
 async def _all_record(station: Station, seconds: float) -> int:
-    """Wait until every stream has written pictures, at most so long; returns how many have not."""
+    """Wait until every stream has written pictures, at most `seconds`; returns how many have not."""
     until = SystemClock().monotonic() + seconds
     while True:
         async with station.database.reading() as session:
@@ -151,7 +152,7 @@ async def run(minutes: float, count: int, seed: int, folder: Path) -> tuple[list
 
 
 async def _forgive(station: Station) -> None:
-    """An officer looks at what was refused and says: try again."""
+    """Allow new attempts for refused cameras, as an officer would."""
     async with station.database.session() as session:
         await session.execute(update(Camera).values(refused_at=None))
 

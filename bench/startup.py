@@ -2,10 +2,10 @@
 
     ./minwang bench startup [--quick] [--cameras N]
 
-`minwang serve` with all its processes over a farm of virtual cameras (H.264, small, one process of their own, on loopback). The
-first start makes the database and applies the inventory; the second finds both. A camera records when a segment that began
-after the start is in the index. Beside it: the CPU time of all its processes until then, because with two cores and the farm
-on the same machine that is what decides.
+Runs `minwang serve` with all its processes over a farm of virtual cameras (H.264, small, one separate process, on
+loopback). The first start creates the database and applies the inventory; the second finds both. A camera records when
+a segment that began after the start is in the index. Also measures the CPU time of all processes until then, because
+with two cores and the farm on the same machine CPU is the bottleneck.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from bench.common import ENVIRONMENT, Figure, cpu_seconds, farm, report
 FARM_PORT, CONSOLE_PORT = 18890, 18891
 LIMIT_SECONDS = 120.0
 CONSOLE_BAR, RECORDING_BAR = 3.0, 15.0
-STREAMS_A_HOST = 10  # so many cameras have an address of a subnet of their own
+STREAMS_A_HOST = 10  # number of cameras that share an address, each address in its own subnet
 
 
 @dataclass(slots=True)
 class Start:
-    """Seconds since the command was given."""
+    """Times in seconds since the command was started."""
 
     console: float = float("inf")
     recording: float = float("inf")
@@ -63,7 +63,7 @@ def console_answers() -> bool:
 
 
 def recording(database: Path, since_us: int) -> int:
-    """Streams whose newest segment began after the start."""
+    """Return the number of streams whose newest segment began after the start."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             query = "SELECT count(DISTINCT stream) FROM open_segment WHERE start_us >= ?"
@@ -94,7 +94,8 @@ def write(folder: Path, cameras: int) -> None:
     )
     (folder / "town.yaml").write_text(f"town: t\nvillages: [{{code: v, name: v}}]\ncameras:\n{streams}")
     (folder / "minwang.toml").write_text(
-        f'inventory = "town.yaml"\n[data]\ndir = "data"\n[web]\nport = {CONSOLE_PORT}\n[retention]\nmin_free_bytes = 1000000\n'
+        f'inventory = "town.yaml"\n[data]\ndir = "data"\n[web]\nport = {CONSOLE_PORT}\n[retention]\nmin_free_bytes = '
+        f"1000000\n"
     )
 
 

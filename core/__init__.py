@@ -1,3 +1,3 @@
-"""Ground floor: settings, errors, clock, database, accounts, audit, events, secrets and logs."""
+"""Lowest package: settings, errors, clock, database, accounts, audit trail, events, secrets and logs."""
 
 __version__ = "0.1.0"

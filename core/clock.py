@@ -1,4 +1,4 @@
-"""Time as a parameter: production code asks a Clock, tests drive a ManualClock."""
+"""Time as a parameter: product code takes a Clock, tests drive a ManualClock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DAY_US = 24 * HOUR_US
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The present instant, UTC-aware."""
+        """Return the present time, UTC-aware."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never jumps."""
+        """Return seconds on a clock that never jumps."""
 
     async def sleep(self, seconds: float) -> None: ...
 
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until `advance` is called; sleepers wake in order."""
+    """A clock that moves only when `advance` is called; sleepers wake in the order of their deadlines."""
 
     def __init__(self, start: datetime | None = None):
         self._start = start or datetime(2026, 11, 21, 0, 0, tzinfo=timezone.utc)
@@ -61,7 +61,7 @@ class ManualClock:
 
 
 def to_microseconds(moment: datetime) -> int:
-    """UTC-aware datetime to integer microseconds since 1970; a naive one is refused."""
+    """Convert a UTC-aware datetime to integer microseconds since 1970. Raises ValueError for a naive one."""
     if moment.tzinfo is None:
         raise ValueError("a datetime without a time zone cannot be placed on the time line")
     delta = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -73,6 +73,6 @@ def from_microseconds(microseconds: int) -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """ISO 8601 text to a UTC-aware datetime; text without a zone counts as the machine's local time."""
+    """Parse ISO 8601 text to a UTC-aware datetime; text without a zone is the machine's local time."""
     moment = datetime.fromisoformat(text)
     return moment.astimezone(timezone.utc)

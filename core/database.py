@@ -1,7 +1,7 @@
-"""The one database: engine, sessions, base class and column types.
+"""The station's only database: engine, sessions, declarative base and column types.
 
-SQLite in WAL mode is the embedded default; PostgreSQL (`postgresql+psycopg://…`) is the same code.
-Times are UTC; a naive datetime is refused by the column type.
+SQLite in WAL mode is the embedded default; the same code runs on PostgreSQL (`postgresql+psycopg://…`). Times are UTC;
+the column type refuses a naive datetime.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from core.tasks import spawn
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_SECONDS = 15
-AUDIT_KEY = "audit_key"  # in a writing session's info
-CONNECT_TIMEOUT_SECONDS = 10  # libpq would wait for minutes for a machine that does not answer
+AUDIT_KEY = "audit_key"  # key in the `info` of a writing session
+CONNECT_TIMEOUT_SECONDS = 10  # libpq would wait minutes for a machine that does not answer
 
 
 class UtcDateTime(types.TypeDecorator[datetime]):
-    """A UTC-aware datetime; naive values are refused on the way in."""
+    """A UTC-aware datetime column; raises ValueError for naive values."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -53,7 +53,7 @@ class UtcDateTime(types.TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Parent of every room's tables."""
+    """Declarative base of all tables."""
 
     metadata = MetaData(
         naming_convention={
@@ -69,7 +69,7 @@ class Base(DeclarativeBase):
 
 @dataclass(slots=True)
 class Outage:
-    """Says once that the server is gone, and once that it is back."""
+    """Logs once when the server stops answering, and once when it answers again."""
 
     watched: bool
     since: float | None = None
@@ -87,7 +87,7 @@ class Outage:
 
 
 class Database:
-    """An engine and its sessions; one a process."""
+    """An engine and its sessions; one instance per process."""
 
     def __init__(self, url: str, audit_key: bytes | None = None):
         """`audit_key` seals rows of the audit trail (core.audit.audit_trail); without it none can be written."""
@@ -95,17 +95,17 @@ class Database:
         self.audit_key = audit_key
         self.engine = _engine(url)
         self._outage = Outage(watched=not url.startswith("sqlite"))
-        # SQLite cannot upgrade a reading transaction once another process has written: writers say so at once.
+        # SQLite cannot upgrade a read transaction after another process has written: writers use BEGIN IMMEDIATE.
         writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writing = async_sessionmaker(writing, expire_on_commit=False, info={AUDIT_KEY: audit_key})
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A transaction that may write: commits at the end of the block, rolls back on an error."""
+        """Return a transaction that may write: commits at the end of the block, rolls back on an error."""
         return self._transaction(self._writing)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A transaction that only reads: never waits for a writer."""
+        """Return a read-only transaction: never waits for a writer."""
         return self._transaction(self._reading)
 
     @asynccontextmanager
@@ -137,7 +137,7 @@ class Database:
 
 
 async def _to_the_end(ending: Coroutine[Any, Any, None]) -> None:
-    """Ends a transaction although its task is cancelled meanwhile: half a rollback would cost the pool its connection."""
+    """Finish a commit or rollback even if the task is cancelled: otherwise the pool would lose its connection."""
     task = spawn(ending)
     try:
         await asyncio.shield(task)
@@ -163,9 +163,9 @@ def _engine(url: str) -> AsyncEngine:
 
 
 async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """Connect, also where the task is cancelled meanwhile: aiosqlite would forget the file that its thread has just opened."""
+    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file it just opened."""
     connection = aiosqlite.connect(*args, **options)
-    connection._thread.daemon = True  # a process that ends waits for no connection
+    connection._thread.daemon = True  # the process does not wait for open connections when it ends
 
     async def opened() -> aiosqlite.Connection:
         return await connection
@@ -180,17 +180,17 @@ async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
 
 
 def _release_locks(connection: Any, _record: Any, _exception: Any) -> None:
-    """Roll back before a connection is given up, as it is where its task is cancelled inside a query.
+    """Roll back before SQLAlchemy discards a connection, which happens when a task is cancelled inside a query.
 
-    SQLite keeps a closed connection, with its write lock, for as long as one of its statements is referred to; a
-    traceback that somebody holds does that, and every other writer would wait for it.
+    SQLite keeps a closed connection, with its write lock, for as long as one of its statements is referenced. A stored
+    traceback holds such a reference, and every other writer would wait for the lock.
     """
-    if in_greenlet():  # else the garbage collector ends it, and no statement is left
+    if in_greenlet():  # otherwise the garbage collector discards it, and no statement is referenced
         connection.run_async(lambda driver: asyncio.shield(driver.rollback()))
 
 
 def sqlite_pragmas(connection: Any, _record: Any) -> None:
-    # pysqlite's own transaction handling begins late and breaks snapshots: we say BEGIN ourselves.
+    # pysqlite's own transaction handling begins late and breaks snapshots: `sqlite_begin` issues BEGIN instead.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
@@ -201,6 +201,6 @@ def sqlite_pragmas(connection: Any, _record: Any) -> None:
 
 
 def sqlite_begin(connection: Any) -> None:
-    """Begins as the execution option `sqlite_begin` says."""
+    """Begin a transaction in the mode of the execution option `sqlite_begin` (default: DEFERRED)."""
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
     connection.exec_driver_sql(f"BEGIN {mode}")

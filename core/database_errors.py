@@ -1,6 +1,6 @@
-"""Why a database cannot be used: the driver's error as one sentence with place and remedy.
+"""Converts driver errors to one sentence that says which database cannot be used, why, and what to do.
 
-The address never shows a password: SQLAlchemy renders it hidden, and the server's own message is redacted.
+The sentence never contains a password: the address is rendered without it, and the server's message is redacted.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from core.errors import DatabaseUnreachable, StorageError
 from core.logs import redact
 
 _CORRUPT = ("file is not a database", "malformed", "file is encrypted")
-# libpq reports no SQLSTATE for a refused connection; these are PostgreSQL's own English texts. Where the server speaks
-# another language its message is shown all the same, with the general remedy.
+# libpq reports no SQLSTATE for a refused connection; these are PostgreSQL's English texts. A message in another
+# language is shown with the general remedy.
 _PERMANENT = {
     "password authentication failed": "set the right password in data.database",
     "no password supplied": "give the password in data.database or in a .pgpass file",
     "no pg_hba.conf entry": "allow this user and machine in pg_hba.conf",
     "peer authentication failed": "run the station as that system user, or allow a password in pg_hba.conf",
 }
-_OUTAGES = ("57P01", "57P02", "57P03", "53300")  # shut down, crashed, starting up, too many connections
+# SQLSTATE: admin shutdown, crash shutdown, cannot connect now (starting), too many connections
+_OUTAGES = ("57P01", "57P02", "57P03", "53300")
 _MISSING_DATABASE, _MISSING_ROLE = 'database "', 'role "'
 
 
-# What one row holds does not fit its columns, or is nothing that can be stored: the error of that row and of whatever was told,
-# not of the database.
+# The values of one row do not fit its columns or cannot be stored: an error of the data, not of the database.
 UNFIT = (DataError, IntegrityError, ValueError, OverflowError)
 
 
 def why_unfit(error: BaseException) -> str:
-    """One of UNFIT in a few words, without the statement and its values."""
+    """Return one of UNFIT in at most 120 characters, without the statement and its values."""
     told = str(error.orig or "") if isinstance(error, DBAPIError) else str(error)
     return redact((told.strip().splitlines() or [type(error).__name__])[0])[:120]
 
 
 def is_missing_table(error: SQLAlchemyError) -> bool:
-    """The database answers and holds no such table: a new one."""
+    """Return whether the database answers but has no such table, as a new database does."""
     if not isinstance(error, DBAPIError):
         return False
     return getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig)
 
 
 def is_outage(error: BaseException) -> bool:
-    """The server is gone, full or not up yet: not this statement's fault."""
+    """Return whether the server is gone, full or not ready: the statement is not the cause."""
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     state = getattr(error.orig, "sqlstate", None)
@@ -53,7 +53,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def place(url: str) -> str:
-    """The address as a person may read it, without password."""
+    """Return the address in readable form, without the password."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return parsed.database or "the database in memory"
@@ -63,7 +63,7 @@ def place(url: str) -> str:
 
 
 def as_sentence(error: SQLAlchemyError, url: str) -> StorageError:
-    """The error to raise in place of the driver's; DatabaseUnreachable where waiting may help."""
+    """Return the error to raise instead of the driver's: DatabaseUnreachable if waiting may help, else StorageError."""
     told = redact(_last_line(error))
     if url.startswith("sqlite"):
         return _of_sqlite(told, place(url))
@@ -99,7 +99,7 @@ def _of_postgresql(told: str, where: str) -> StorageError:
 
 
 def _last_line(error: SQLAlchemyError) -> str:
-    """The driver's message without SQLAlchemy's statement and link."""
+    """Return the last line of the driver's message, without SQLAlchemy's statement and link; at most 300 characters."""
     text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
     lines = [
         line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("Is the server")

@@ -1,4 +1,4 @@
-"""Take bytes out of the middle of a file: they read as zeros, and their blocks are free where the file system can."""
+"""Erases byte ranges of a file: they read as zeros, and their blocks are freed if the file system supports it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
-    """Blocking. Overwrite [start, end) of each span, in bytes; what lies beyond the end of the file is nothing. Raises OSError."""
+    """Overwrite [start, end) of each span, in bytes; ignores what lies beyond the end of the file.
+
+    Blocking. Raises OSError.
+    """
     descriptor = os.open(path, os.O_RDWR)
     try:
         size = os.fstat(descriptor).st_size

@@ -1,38 +1,38 @@
 """Every error that Minwang raises on purpose.
 
     MinwangError                 one sentence for a person: what, where, what to do
-    ├── UsageError               the command or request was wrong (exit status 2, HTTP 400)
+    ├── UsageError               the command or request is wrong (exit status 2, HTTP 400)
     │   ├── SettingsError        minwang.toml
     │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
     ├── NotFoundError            no such camera, case, user … (HTTP 404)
     ├── ForbiddenError           the account may not do this (HTTP 403)
     │   ├── PurposeNeeded        the session states no purpose
-    │   └── NobodyWatches        nobody answered whether somebody still watches
-    ├── ConflictError            the thing is not in a state that allows it (HTTP 409)
+    │   └── NobodyWatches        nobody confirmed that somebody still watches the live picture
+    ├── ConflictError            the object's state does not allow this (HTTP 409)
     │   └── StationBusyError     another process holds the data folder or a volume
-    ├── TooManyError             asked too often; later it will be answered (HTTP 429)
-    ├── TooSlowError             a request's body did not come within its time (HTTP 408)
+    ├── TooManyError             too many requests; try again later (HTTP 429)
+    ├── TooSlowError             a request's body did not arrive in time (HTTP 408)
     ├── SecretError              key file missing, unreadable or not the one that sealed the value
     ├── CertificateError         a TLS certificate or its key cannot be used
-    ├── StorageError             a disk or the database refuses
-    │   ├── DatabaseUnreachable  it does not answer now; waiting may help
+    ├── StorageError             a disk or the database reports an error
+    │   ├── DatabaseUnreachable  the database does not answer now; waiting may help
     │   └── DiskFullError
     ├── BackupError              a backup cannot be made, read or restored
     ├── TaskFailed               a background task of this process keeps failing
     ├── CameraError              a camera did not do what it should; carries a gap cause
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
-    │   │   └── ConnectionLost       it had answered, and the connection broke
-    │   ├── CameraRefused        credential refused: nobody tries again until a person acts
-    │   ├── ClearPasswordWanted  it wants the password in clear, and its file does not allow that: not sent
-    │   ├── RedirectRefused      it sends us to another host
-    │   ├── CameraDeclined       it answered in the protocol, with a no: no such stream, busy, internal error
-    │   ├── ProtocolError        it answered, but not in the protocol
-    │   │   └── TransportDeclined    it gives the stream another way only (461): UDP
+    │   │   └── ConnectionLost       an established connection broke
+    │   ├── CameraRefused        credential refused: no retry until a person acts
+    │   ├── ClearPasswordWanted  the camera wants a clear-text password, which its file does not allow: not sent
+    │   ├── RedirectRefused      the camera redirects to another host
+    │   ├── CameraDeclined       a protocol answer that declines: no such stream, busy, internal error
+    │   ├── ProtocolError        an answer that violates the protocol
+    │   │   └── TransportDeclined    the camera offers the stream only over UDP (RTSP status 461)
     │   ├── StreamStalled        no complete picture for too long
-    │   └── StationFault         the camera is not to blame: a program is missing here, or the recorder itself failed
+    │   └── StationFault         not the camera's fault: a program is missing here, or the recorder itself failed
     └── DetectorError            a model cannot be loaded or run
 
-A worker raises; only the outermost loop of a task decides on a retry.
+Workers raise; only the outermost loop of a task decides whether to retry.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class StationBusyError(ConflictError):
 
 
 class TooManyError(MinwangError):
-    """`retry_after_s`: whole seconds after which it is worth asking again, where that is known."""
+    """`retry_after_s`: whole seconds after which a retry makes sense, if known."""
 
     def __init__(self, sentence: str, *, retry_after_s: int | None = None):
         super().__init__(sentence)
@@ -149,13 +149,13 @@ class ProtocolError(CameraError):
 
 
 class ClearPasswordWanted(CameraError):
-    """A camera wants the password as it is. It is not told; nobody is parked for it, and no other engine tells it."""
+    """A camera asks for the password in clear text. No engine sends it, and the camera is not parked."""
 
     cause = "auth_refused"
 
 
 class RedirectRefused(CameraError):
-    """A camera sends us elsewhere. No other engine may follow it either."""
+    """A camera redirects to another host. No engine follows the redirect."""
 
     cause = "protocol_error"
 

@@ -1,7 +1,7 @@
-"""The event table: whatever another process or a browser must learn of, one row each.
+"""The event table: one row for every fact that another process or a browser must learn of.
 
-A room appends an event in the same transaction as the fact itself; a reader tails the table by id.
-There is no second channel, so nothing can be lost between a fact and its announcement.
+A package appends an event in the same transaction as the fact itself; a reader tails the table by id. There is no
+second channel, so no event can be lost between a fact and its announcement.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from core.database import Base, Database
 
 LOOK_SECONDS, WAIT_SECONDS = 0.005, 0.5
 _WRITERS = text(
-    "SELECT virtualtransaction FROM pg_locks WHERE relation = 'event'::regclass AND mode = 'RowExclusiveLock' AND granted "
+    "SELECT virtualtransaction FROM pg_locks WHERE relation = 'event'::regclass AND mode = 'RowExclusiveLock' AND "
+    "granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()"
 )
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -54,9 +55,9 @@ def append(
 
 
 async def last_id(session: AsyncSession) -> int:
-    """A position to read on from: every event that is committed from now on has a higher id.
+    """Return a position to continue reading from: every event committed from now on has a higher id.
 
-    On PostgreSQL it waits for the transactions that have written events and are not committed yet.
+    On PostgreSQL this waits for the transactions that have written events and are not yet committed.
     """
     last = await _highest(session)
     while not await _settled(session):
@@ -65,12 +66,12 @@ async def last_id(session: AsyncSession) -> int:
 
 
 async def read_after(session: AsyncSession, position: int, limit: int = 500) -> Sequence[Event]:
-    """Events with id > position, oldest first, up to the first id that may still be committed.
+    """Return events with id > position, oldest first, up to the first id that may still be committed.
 
     SQLite's single writer commits ids in their order. On PostgreSQL id 7 can be visible while the transaction of id 6
-    still runs, and a reader that went on from 7 would never see 6. So a missing id is passed only when every
-    transaction that might hold it has ended: whoever inserts into the table holds a lock on it from before the id is
-    taken until the commit. Writers wait for nobody.
+    is still running, and a reader that continued from 7 would never see 6. So a missing id is passed only when every
+    transaction that might hold it has ended: a transaction that inserts into the table holds a lock on it from before
+    it takes the id until the commit. Writers never wait for readers.
     """
     rows = await _rows(session, position, limit)
     if not _on_postgresql(session) or not rows:
@@ -97,7 +98,7 @@ def _on_postgresql(session: AsyncSession) -> bool:
 
 
 async def _settled(session: AsyncSession) -> bool:
-    """Whether the transactions that are writing events now ended within WAIT_SECONDS."""
+    """Return whether the transactions that write events now end within WAIT_SECONDS."""
     if not _on_postgresql(session):
         return True
     writing = await _writers(session)
@@ -110,12 +111,12 @@ async def _settled(session: AsyncSession) -> bool:
 
 
 async def _writers(session: AsyncSession) -> set[str]:
-    """Transactions that hold the lock of a writer on the event table, by their virtual ids."""
+    """Return the virtual ids of the transactions that hold a writer's lock on the event table."""
     return set(await session.scalars(_WRITERS))
 
 
 async def tail(database: Database, clock: Clock, position: int, poll_seconds: float = 0.25) -> AsyncIterator[Event]:
-    """Yield every event after `position`, for ever."""
+    """Yield every event after `position`; never ends."""
     while True:
         async with database.reading() as session:
             rows = await read_after(session, position)

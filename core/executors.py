@@ -1,4 +1,7 @@
-"""Threads of one purpose: what is slow there keeps nothing else waiting. asyncio's own pool is for files."""
+"""Thread pools for one purpose each, so that slow calls in one do not delay others.
+
+asyncio's own pool is for file access.
+"""
 
 from __future__ import annotations
 
@@ -16,33 +19,35 @@ P = ParamSpec("P")
 T = TypeVar("T")
 FILE_THREADS = 16
 RETRY_AFTER_S = 5
-# Whose work a call is, for `Lane`: the account's number; 0: the station's own.
+# The account whose work a call is, for `FairExecutor`; 0: the station itself.
 ASKER: contextvars.ContextVar[int] = contextvars.ContextVar("asker", default=0)
 
 
 class RunInThread(Protocol):
-    """As asyncio.to_thread."""
+    """The signature of asyncio.to_thread."""
 
     async def __call__(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
 class Executor:
-    """`workers` threads, started when they are first needed."""
+    """A pool of `workers` threads, started on demand."""
 
     def __init__(self, name: str, workers: int):
         self._pool = ThreadPoolExecutor(workers, name)
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """As asyncio.to_thread, in a thread of this pool."""
+        """Run a call as asyncio.to_thread does, in a thread of this pool."""
         call = partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
 
 class FairExecutor:
-    """`workers` threads that askers (`ASKER`) take in turn: one of them has at most `of_one` at once, the others' calls go first.
+    """A pool of `workers` threads that accounts (`ASKER`) use in turn; one account runs at most `of_one` calls at a
+    time.
 
-    At most `waiting` calls wait, `waiting_of_one` of them one asker's, each for `wait_s` at most; beyond that they are refused and
-    counted (`refused`). A call that takes longer than `answer_s` is given up (`given_up`); its thread stays taken until it ends.
+    At most `waiting` calls wait, at most `waiting_of_one` of them from one account, each for at most `wait_s` seconds;
+    further calls are refused and counted (`refused`). A call that takes longer than `answer_s` seconds is abandoned and
+    counted (`given_up`); its thread stays occupied until the call ends.
     """
 
     def __init__(
@@ -65,7 +70,10 @@ class FairExecutor:
         self.refused = self.given_up = 0
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """As asyncio.to_thread. Raises TooManyError where too many wait, StorageError where the call does not end."""
+        """Run a call as asyncio.to_thread does.
+
+        Raises TooManyError if too many calls wait, StorageError if the call does not end within `answer_s`.
+        """
         asker, loop = ASKER.get(), asyncio.get_running_loop()
         await self._turn(asker)
         try:
@@ -81,11 +89,11 @@ class FairExecutor:
             if not work.done():
                 self.given_up += 1
                 raise StorageError(f"no answer within {self._answer_s:.0f} s ({self.name}); a disk may hang") from e
-            raise  # the function's own
+            raise  # raised by the function itself
 
     @property
     def busy(self) -> int:
-        """Calls that run or wait."""
+        """Number of calls that run or wait."""
         return self._running.total() + sum(map(len, self._waiting.values()))
 
     async def _turn(self, asker: int) -> None:
@@ -113,7 +121,7 @@ class FairExecutor:
         return TooManyError(f"the station is busy ({self.name}); try again in a moment", retry_after_s=RETRY_AFTER_S)
 
     def _leave(self, asker: int, turn: asyncio.Future[None]) -> None:
-        """Whoever waits no more; a turn that came at the same moment is the next one's."""
+        """Remove a waiter; a turn that was granted at the same moment passes to the next waiter."""
         if turn.done() and not turn.cancelled():
             self._release(asker)
             return
@@ -130,7 +138,7 @@ class FairExecutor:
         self._next()
 
     def _next(self) -> None:
-        """Give free threads to askers in turn."""
+        """Give free threads to the accounts in turn."""
         while self._running.total() < self._workers:
             asker = next((a for a in self._waiting if self._running[a] < self._of_one), None)
             if asker is None:
@@ -141,17 +149,17 @@ class FairExecutor:
             if not mine:
                 del self._waiting[asker]
             if turn.done():
-                continue  # cancelled at this very moment; its waiter has not run yet
+                continue  # just cancelled; its waiter has not run yet
             self._running[asker] += 1
             turn.set_result(None)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, release: Callable[[int], None], asker: int, _work: Future[object]) -> None:
-    """In the thread."""
+    """Runs in the worker thread: releases the account's turn in the event loop."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(release, asker)
 
 
 def set_file_threads() -> None:
-    """asyncio.to_thread has by default as many threads as cores plus four: a slow disk would hold them all."""
+    """Give asyncio.to_thread FILE_THREADS threads: a slow disk could occupy all of the default (CPU cores + 4)."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(FILE_THREADS, "files"))

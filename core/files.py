@@ -1,4 +1,4 @@
-"""Files that must still be there after a power cut. Standard library only: the installer uses it on bare Python."""
+"""Writing files that survive a power cut. Standard library only: the installer runs it on a bare Python."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes: a disk that is nearly full, or a signal, may take a part (write(2)). Blocking; raises OSError."""
+    """Write all bytes: on a nearly full disk, or after a signal, write(2) may write only a part. Blocking.
+
+    Raises OSError.
+    """
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def sync_folder(folder: Path) -> None:
-    """Put a folder's entries on the disk: a renamed file has its name after a power cut only then. Blocking."""
+    """Sync a folder's entries to the disk: only then does a renamed file keep its name after a power cut. Blocking."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

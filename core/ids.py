@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class StreamId(str):
-    """`CAMERA/KIND`, for instance `xd-0017/main`."""
+    """`CAMERA/KIND`, for example `xd-0017/main`."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Half-open intervals (start, end) of any one unit, as sets of instants."""
+"""Half-open intervals (start, end) of any unit, treated as sets of instants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ N = TypeVar("N", int, float)
 
 
 def joined(intervals: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
-    """Overlapping intervals as one, in order."""
+    """Merge overlapping and touching intervals; sorted, without empty ones."""
     found: list[tuple[N, N]] = []
     for start, end in sorted(i for i in intervals if i[1] > i[0]):
         if found and start <= found[-1][1]:
@@ -25,7 +25,7 @@ def length(intervals: Iterable[tuple[N, N]]) -> N:
 
 
 def without(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
-    """Intervals less what is excluded. Linear in both after sorting: a day has thousands of segments."""
+    """Subtract `excluded` from the intervals. Linear in both after sorting: a day has thousands of segments."""
     found: list[tuple[N, N]] = []
     cuts, first = joined(excluded), 0
     for start, end in joined(intervals):
@@ -43,6 +43,6 @@ def without(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -
 
 
 def common(first: Iterable[tuple[N, N]], second: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
-    """What lies in both."""
+    """Return the intersection of both."""
     wanted = joined(first)
     return without(wanted, without(wanted, second))

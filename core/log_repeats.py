@@ -1,9 +1,9 @@
-"""A log that does not flood: what repeats is counted, not repeated.
+"""Limits repeated log records: counts repetitions instead of writing them.
 
-The first record of a kind goes out whole. Within the minute after it, records with the same text (or with the same kind of
-exception) are only counted, and so are those with the same template and other values beyond twenty; then one line tells how
-many there were, and the next minute begins. A kind is logger, level, message template and type of exception. Memory is
-bounded: the kind that was quiet for longest goes first, with its line.
+The first record of a kind is written whole. In the minute after it, records with the same text (or the same kind of
+exception) are only counted, and so are records with the same template and other values after the first twenty; then one
+line gives their number, and the next minute begins. A kind is logger, level, message template and type of exception.
+Memory is bounded: the kind that was quiet for longest is dropped first, with its line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.errors import MinwangError
 
 WINDOW_SECONDS = 60.0
 MAX_KINDS = 300
-MAX_DIFFERENT = 20  # texts of one template in a window: each names another camera, say
+MAX_DIFFERENT = 20  # texts of one template in a window, each with another camera, for example
 
 _Kind = tuple[str, int, str, str]
 
@@ -34,7 +34,7 @@ class _Window:
 
 
 class RepeatFilter(logging.Filter):
-    """On a handler. `tell` writes a record past this filter; `due` is to be called every few seconds."""
+    """Filter of a handler. `tell` writes a record past this filter; call `due` every few seconds."""
 
     def __init__(self, tell: Callable[[logging.LogRecord], object], monotonic: Callable[[], float] = time.monotonic):
         super().__init__()
@@ -46,8 +46,8 @@ class RepeatFilter(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
-            return False  # a job that ended because its process was told to
-        kind = _kind_of(record)  # before its template changes
+            return False  # a job that ended because its process is shutting down
+        kind = _kind_of(record)  # taken before `_shorten` changes the template
         _shorten(record)
         with self._lock:
             return self._is_new(record, kind)
@@ -71,7 +71,7 @@ class RepeatFilter(logging.Filter):
         return False
 
     def due(self, now: float | None = None) -> None:
-        """Tell what was repeated in windows that are over."""
+        """Write the count lines of windows that are over."""
         now = self._monotonic() if now is None else now
         with self._lock:
             over = [kind for kind, w in self._kinds.items() if now - w.began >= WINDOW_SECONDS]
@@ -84,7 +84,7 @@ class RepeatFilter(logging.Filter):
                 self._kinds[kind] = _Window(now, window.last, {window.last.getMessage()[:500]})
 
     def close(self) -> None:
-        """Tell what is left; the process ends."""
+        """Write the remaining count lines when the process ends."""
         with self._lock:
             while self._kinds:
                 self._report(self._kinds.popitem(last=False)[1], self._monotonic())
@@ -97,7 +97,7 @@ class RepeatFilter(logging.Filter):
 
 
 def _shorten(record: logging.LogRecord) -> None:
-    """An error that carries a sentence for a person needs no traceback."""
+    """Remove the traceback of a MinwangError, whose text is meant for a person, and append that text to the message."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, MinwangError):
         record.msg, record.args = "%s: %s", (record.getMessage(), str(error))

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr, credentials removed before anything is formatted."""
+"""Structured logs: one JSON object per line on stderr; removes credentials from messages and tracebacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from core.log_repeats import RepeatFilter
 
 MAX_TEXT = 4096  # characters of a message, and of a traceback
-_MARGIN = 512  # no credential is longer: what a cut leaves of one lies within so many characters of it
+_MARGIN = 512  # longest credential in characters: what a cut leaves of one lies within this distance of the cut
 _URL_CREDENTIALS = re.compile(  # of at most _MARGIN characters
     r"(?P<scheme>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://)[^/\s@\"']{1,512}@", re.IGNORECASE
 )
@@ -22,15 +22,16 @@ _PAIRS = re.compile(
     r"(?:(?:basic|digest|bearer)\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&}]+)",
     re.IGNORECASE,
 )
-# What JSON leaves as it is and a terminal or viewer takes for an order or a line's end: DEL, C1, line separators, marks of direction.
+# Characters that JSON does not escape and that a terminal or viewer interprets as control characters or line ends: DEL,
+# C1, line separators, direction marks.
 _HIDDEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _XML_PASSWORD = re.compile(r"(<(?:\w{1,40}:)?(?:Password|Nonce)\b[^<>]*>)[^<]*", re.IGNORECASE)
 
 
 def redact(text: str, limit: int = MAX_TEXT) -> str:
-    """Remove user:password from addresses and the values of secret-looking keys.
+    """Remove user:password from addresses and the values of keys that look secret.
 
-    A text of more than `limit` characters is cut first: whoever sends long lines must not keep the process busy with them.
+    A text of more than `limit` characters is cut first, so that long lines from outside do not keep the process busy.
     """
     cut = len(text) - limit
     if cut > 0:
@@ -38,12 +39,12 @@ def redact(text: str, limit: int = MAX_TEXT) -> str:
     text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
     text = _XML_PASSWORD.sub(r"\1***", text)
     text = _PAIRS.sub(r"\g<key>***", text)
-    # A credential that the cut took apart does not match: it goes with the margin.
+    # A credential that the cut split does not match; it is removed together with the margin.
     return text if cut <= 0 else f"{text[:-_MARGIN]}… ({cut} more characters)"
 
 
 def _redact_traceback(text: str) -> str:
-    """Of a long one the first and the last lines: where it began, and what went wrong."""
+    """Redact a traceback; of a long one, keep the first lines (where it began) and the last lines (what failed)."""
     if len(text) <= MAX_TEXT:
         return redact(text)
     lines = text.split("\n")
@@ -81,7 +82,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 class _BadRequests(logging.Filter):
-    """Drop what aiohttp logs of requests that are no HTTP: who sent one has its 400, and everybody can send thousands."""
+    """Drop what aiohttp logs about requests that are not HTTP: the sender gets a 400; anybody can send thousands."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -92,7 +93,7 @@ _repeats: RepeatFilter | None = None
 
 
 def tell_repeats() -> None:
-    """To be called every few seconds: lines on what was repeated go out although nothing else is logged."""
+    """Write the pending lines on repeated records; call it every few seconds, even if nothing else is logged."""
     if _repeats is not None:
         _repeats.due()
 

@@ -1,8 +1,8 @@
 """Schema migrations with Alembic: `upgrade` brings a database to the newest version, `downgrade` back to an older one.
 
-The scripts lie in core/migrations/versions, named by their revision. A database that is there already is
-recognised by its version row alone; else a short-lived process does the work (`python -m core.migrate`,
-the address on standard input), so that a recorder need not carry Alembic in its memory for ever.
+The scripts are in core/migrations/versions, named by revision. For an existing database, its version row is compared
+first; only if it differs does a short-lived process do the work (`python -m core.migrate`, the address on standard
+input), so that a recorder does not keep Alembic in its memory.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ LIMIT_SECONDS = 600
 async def upgrade(database: Database, revision: str | None = None) -> None:
     """Bring the schema to the newest version, or to an older one on the way there.
 
-    Raises StorageError where that fails or the database is a newer program's.
+    Raises StorageError if that fails or if a newer program made the database.
     """
     found = await version(database)
     if found is not None and found not in _REVISIONS:
         raise StorageError(
-            f"{place(database.url)}: the database is of version {found}, which this program (up to version {newest()}) does "
+            f"{place(database.url)}: the database is of version {found}, which this program (up to version {newest()}) "
+            f"does "
             "not know; start the newer program that made it, or restore a backup: minwang restore"
         )
     if found != (revision or newest()):
@@ -41,7 +42,7 @@ async def upgrade(database: Database, revision: str | None = None) -> None:
 
 
 async def downgrade(database: Database, revision: str) -> None:
-    """Take the schema back to an older version; what only newer versions store is dropped. Raises StorageError."""
+    """Take the schema back to an older version; drops what only newer versions store. Raises StorageError."""
     await _in_a_process(database, "downgrade", revision)
 
 
@@ -55,18 +56,19 @@ async def _in_a_process(database: Database, action: str, revision: str) -> None:
     if process.returncode != 0:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise StorageError(
-            f"{place(database.url)}: the database could not be brought to version {revision} ({redact(' '.join(last))}); "
+            f"{place(database.url)}: the database could not be brought to version {revision} "
+            f"({redact(' '.join(last))}); "
             "restore the backup, or report it to us"
         )
 
 
 def newest() -> str:
-    """The newest revision, by the names of the scripts."""
+    """Return the newest revision, by the names of the scripts."""
     return _REVISIONS[-1]
 
 
 def revisions() -> list[str]:
-    """All revisions, oldest first."""
+    """Return all revisions, oldest first."""
     return _REVISIONS
 
 
@@ -74,9 +76,9 @@ _REVISIONS = sorted(p.name.partition("_")[0] for p in (SCRIPTS / "versions").glo
 
 
 async def version(database: Database) -> str | None:
-    """The revision of the schema; None where there is none yet. Raises StorageError where the database cannot be used."""
+    """Return the schema's revision; None if there is none yet. Raises StorageError if the database cannot be used."""
     try:
-        async with database.engine.connect() as connection:  # not a session: that would tell of an outage at each try
+        async with database.engine.connect() as connection:  # not a session: that would log an outage at each attempt
             found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
             return found
     except SQLAlchemyError as e:
@@ -109,7 +111,7 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    """Foreign keys are off while tables change: a table that SQLite makes anew would take its children with it."""
+    """Turn foreign keys off during the migration: rebuilding a table in SQLite would cascade to its child rows."""
 
     def connect(connection: Any, record: Any) -> None:
         sqlite_pragmas(connection, record)

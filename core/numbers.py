@@ -1,9 +1,11 @@
-"""Whole numbers as strangers write them."""
+"""Parsing of whole numbers from untrusted text."""
 
 from __future__ import annotations
 
 
 def whole(text: str, digits: int = 18) -> int | None:
-    """A number of 1 to `digits` ASCII digits; None for anything else: '²' is a digit to str.isdigit and none to int, and int
-    refuses more than 4,300 digits. 18 digits fit into 64 bits."""
+    """Parse 1 to `digits` ASCII digits; None for anything else.
+
+    str.isdigit accepts '²', which int refuses, and int refuses more than 4,300 digits. 18 digits fit into 64 bits.
+    """
     return int(text) if 0 < len(text) <= digits and text.isascii() and text.isdigit() else None

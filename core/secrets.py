@@ -1,7 +1,7 @@
-"""Secrets at rest: AES-256-GCM under a key file of mode 600 that is made at first start.
+"""Secrets at rest: AES-256-GCM under a key file of mode 600 that is created at the first start.
 
-A sealed value is bound to its owner's name (associated data): a ciphertext copied to another row
-does not open there. The cipher is loaded at the first secret: a recorder whose cameras need none saves 7 MB.
+A sealed value is bound to its owner's name (associated data): a ciphertext copied to another row cannot be opened
+there. The cipher is imported for the first secret: a recorder whose cameras need none saves 7 MB.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ KEY_FILE = "secret.key"  # in the data folder
 
 
 class Vault:
-    """Seals and opens short texts."""
+    """Encrypts and decrypts short texts."""
 
     def __init__(self, key: bytes):
         self._key = key
 
     @classmethod
     def open_or_create(cls, path: Path) -> Vault:
-        """Read the key file, or make it. Raises SecretError where others could read it."""
+        """Read the key file, or create it. Raises SecretError if other users could read it."""
         try:
             key = _read_key(path)
         except FileNotFoundError:
@@ -75,9 +75,9 @@ def _create_key(path: Path) -> bytes:
 
 
 def create_private(path: Path, content: bytes) -> bool:
-    """Write a new file of mode 600, whole or not at all; False where it is there already.
+    """Write a new file of mode 600 atomically; False if it already exists.
 
-    Of several processes that start at once exactly one succeeds: then its content counts.
+    Of several processes that do this at the same time exactly one succeeds; the others use its content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Settings: one `minwang.toml`, every key documented here, unknown keys refused by name and line.
+"""Settings: one `minwang.toml`. Every key is documented here; unknown keys are refused with name and line.
 
 The file is read once at start. Environment variables `MINWANG_<SECTION>__<KEY>` override it (core.settings_source).
 `minwang.toml.example` in docs/ is generated from these descriptions.
@@ -26,7 +26,7 @@ from core.settings_source import Keys, SettingsFile
 
 TLS_DIR = "tls"  # in the data folder
 DATABASE_FILE = "minwang.db"  # in the data folder
-# What people write before :// → what SQLAlchemy needs.
+# Scheme before :// as users write it → driver name that SQLAlchemy needs.
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -69,7 +69,7 @@ class DataSettings(Section):
     @field_validator("database")
     @classmethod
     def _is_address(cls, address: str) -> str:
-        """With the driver that the station uses. The address is never repeated in the error: it may hold a password."""
+        """Replace the scheme by the station's driver. The error never repeats the address: it may hold a password."""
         scheme, delimiter, rest = address.partition("://")
         full = f"{DRIVERS.get(scheme, scheme)}{delimiter}{rest}"
         try:
@@ -92,7 +92,9 @@ class WebSettings(Section):
     port: int = Field(8080, ge=0, le=65535, description="Port of the console; 0 takes any free one.")
     tls: TlsMode = Field(
         TlsMode.OFF,
-        description="off: plain HTTP; own: the console serves HTTPS itself; proxy: a proxy in front of it does (docs/https.md).",
+        description=(
+            "off: plain HTTP; own: the console serves HTTPS itself; proxy: a proxy in front of it does (docs/https.md)."
+        ),
     )
     certificate: Path | None = Field(
         None, description="PEM file of the certificate and its chain; empty: `dir`/tls/server.crt."
@@ -103,7 +105,10 @@ class WebSettings(Section):
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description="Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, else none.",
+        description=(
+            "Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, "
+            "else none."
+        ),
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
         "x-forwarded-for",
@@ -113,13 +118,16 @@ class WebSettings(Section):
         30,
         ge=1,
         le=720,
-        description="A session in which nobody does anything for this long ends (not on patrol officers' telephones); in any case after 12 h.",
+        description=(
+            "A session in which nobody does anything for this long ends (not on patrol officers' telephones); in any "
+            "case after 12 h."
+        ),
     )
 
     @field_validator("tls", mode="before")
     @classmethod
     def _yes_or_no(cls, value: Any) -> Any:
-        """The setting was a truth value once: true meant a proxy with TLS before the console."""
+        """Accept the boolean of earlier versions: true meant a proxy with TLS in front of the console."""
         return {"true": TlsMode.PROXY, "false": TlsMode.OFF}.get(str(value).lower(), value)
 
     @field_validator("certificate", "certificate_key", mode="before")
@@ -131,7 +139,7 @@ class WebSettings(Section):
     @classmethod
     def _networks(cls, values: list[str]) -> list[str]:
         for value in values:
-            ip_network(value, strict=False)  # its ValueError names what is wrong
+            ip_network(value, strict=False)  # raises a ValueError that names the problem
         return values
 
     @model_validator(mode="after")
@@ -142,7 +150,7 @@ class WebSettings(Section):
 
     @property
     def proxies(self) -> list[IPv4Network | IPv6Network]:
-        """Whose word about a client is believed."""
+        """The networks whose X-Forwarded-… or Forwarded headers are trusted."""
         machine = ["127.0.0.0/8", "::1"] if self.tls is TlsMode.PROXY else []
         return [ip_network(value, strict=False) for value in self.trusted_proxies or machine]
 
@@ -174,7 +182,7 @@ class RetentionSettings(Section):
 
 
 class PictureSettings(Section):
-    """Pictures of persons outside the recordings; a hold on the camera's footage of that time keeps them for longer."""
+    """Pictures of persons outside the recordings; a hold on the camera's footage of that time keeps them longer."""
 
     alert_days: float = Field(180, gt=0, description="Days that the pictures of alerts are kept.")
     candidate_days: float = Field(180, gt=0, description="Days that the pictures of search candidates are kept.")
@@ -227,7 +235,7 @@ class SearchSettings(Section):
 
     @property
     def processes(self) -> int:
-        """How many look at keyframes at once."""
+        """Number of processes that analyse keyframes."""
         return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
 
@@ -287,7 +295,7 @@ class Settings(BaseSettings):
         return self._source
 
     def with_values(self, values: Mapping[str, object]) -> Settings:
-        """Return a copy with other values; keys read like "data.dir". Raises SettingsError for a value that is not allowed."""
+        """Return a copy with other values; keys have the form "data.dir". Raises SettingsError for an invalid value."""
         copy = self.model_copy(deep=True)
         for key, value in values.items():
             name, field = key.split(".")
@@ -302,7 +310,7 @@ class Settings(BaseSettings):
 
     @property
     def configured(self) -> bool:
-        """Whether somebody set the station up: by a file, or by at least MINWANG_DATA__DIR in the environment."""
+        """Whether the station was set up: by a file, or by at least MINWANG_DATA__DIR in the environment."""
         return self._source.path is not None or settings_source.variable(("data", "dir")) is not None
 
     @property
@@ -311,7 +319,7 @@ class Settings(BaseSettings):
 
     @property
     def certificate_files(self) -> tuple[Path, Path]:
-        """Certificate and private key of the console where it serves HTTPS itself."""
+        """Certificate and private key of the console when it serves HTTPS itself."""
         folder = self.data.dir / TLS_DIR
         return self.web.certificate or folder / "server.crt", self.web.certificate_key or folder / "server.key"
 
@@ -321,9 +329,9 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None = None) -> Settings:
-    """Read settings from `path`, or from where `settings_source.find` looks, or the defaults.
+    """Read settings from `path`, or the file that `settings_source.find` finds, or the defaults.
 
-    Raises SettingsError with file and line, or the variable, and remedy for each bad or unknown key.
+    Raises SettingsError with file and line, or the variable, and a remedy for each invalid or unknown key.
     """
     source = settings_source.read(settings_source.find(path))
     sections = {
@@ -357,7 +365,7 @@ def _known_keys(section: Keys) -> list[str]:
 
 
 def document() -> str:
-    """The example file: every section and key with its description and default."""
+    """Return the example file: every section and key with its description and default."""
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()
     lines += [f"# {Settings.model_fields['inventory'].description}", f"# inventory = {_toml(defaults.inventory)}", ""]

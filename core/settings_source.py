@@ -1,8 +1,8 @@
 """Where settings come from: which file, which line of it, which environment variable.
 
-`core.settings` says what the settings are; this module finds them and names the place of each one, for errors and for
-`minwang settings`. A relative path belongs to the folder of the file that it stands in; one from the environment to the
-working directory.
+`core.settings` defines the settings; this module finds them and gives the place of each one, for errors and for
+`minwang settings`. A relative path is relative to the folder of the file that contains it; one from the environment is
+relative to the working directory.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Keys = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file as read. Without one, `path` is None and everything is a default or from the environment."""
+    """A settings file as read. Without a file, `path` is None and every value is a default or from the environment."""
 
     path: Path | None = None
     text: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
     def where(self, keys: Keys) -> str:
-        """The environment variable or file and line that set a key; 'default' where nothing did."""
+        """Return the environment variable, or file and line, that sets a key; 'default' if nothing does."""
         if name := variable(keys):
             return f"environment variable {name}"
         found: Any = self.values
@@ -53,7 +53,7 @@ class SettingsFile:
         return f"{self.path}:{line_of(self.text, keys)}"
 
     def place(self, keys: Keys) -> str:
-        """As `where`, for an error: the innermost place known."""
+        """Return the innermost known place of a key, for an error message; see `where`."""
         for length in range(len(keys), 0, -1):
             if (there := self.where(keys[:length])) != "default":
                 return there
@@ -61,9 +61,10 @@ class SettingsFile:
 
 
 def find(path: Path | None) -> Path | None:
-    """The settings file: as given, MINWANG_CONFIG, ./minwang.toml, /etc/minwang/minwang.toml; None where there is none.
+    """Return the settings file: `path`, MINWANG_CONFIG, ./minwang.toml or /etc/minwang/minwang.toml; None if there is
+    none.
 
-    A file that was named must be there; `read` says so where it is not.
+    A file that was named explicitly must exist; `read` raises if it does not.
     """
     if path is not None:
         return path
@@ -73,14 +74,15 @@ def find(path: Path | None) -> Path | None:
 
 
 def read(path: Path | None) -> SettingsFile:
-    """Raises SettingsError where the file cannot be read or is no TOML."""
+    """Read and parse the file. Raises SettingsError if it cannot be read or is not TOML."""
     if path is None:
         return SettingsFile()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as e:
         raise SettingsError(
-            f"{path}: cannot be read (no such file); write it with 'minwang --config {path} init', or name the right one with "
+            f"{path}: cannot be read (no such file); write it with 'minwang --config {path} init', or name the right "
+            f"one with "
             f"--config or {CONFIG_VARIABLE}"
         ) from e
     except OSError as e:
@@ -94,23 +96,24 @@ def read(path: Path | None) -> SettingsFile:
 
 
 def variable(keys: Keys) -> str | None:
-    """Name of the environment variable that sets a key (or its whole section); None where none does."""
+    """Return the name of the environment variable that sets a key (or its whole section); None if there is none."""
     wanted = {PREFIX + "__".join(keys[:length]).upper() for length in range(1, len(keys) + 1)}
     return next((name for name in os.environ if name.upper() in wanted), None)
 
 
 def check_variables(sections: Collection[str]) -> None:
-    """Raises SettingsError for a variable MINWANG_<SECTION>__<KEY> whose section does not exist."""
+    """Raise SettingsError for a variable MINWANG_<SECTION>__<KEY> whose section does not exist."""
     for name in os.environ:
         section, delimiter, _ = name.removeprefix(PREFIX).partition("__")
         if name.startswith(PREFIX) and delimiter and section.lower() not in sections:
             raise SettingsError(
-                f"environment variable {name}: no section '{section.lower()}'; unset it or use one of: {', '.join(sections)}"
+                f"environment variable {name}: no section '{section.lower()}'; unset it or use one of: "
+                f"{', '.join(sections)}"
             )
 
 
 def forget_variables() -> None:
-    """Take every setting out of this process's environment: for a demo, which must not reach into the station they belong to."""
+    """Remove every setting from this process's environment: a demo must not touch the station that they belong to."""
     for name in list(os.environ):
         setting = name.upper().removeprefix(PREFIX)
         if name.upper().startswith(PREFIX) and ("__" in setting or setting in ("CONFIG", "INVENTORY")):
@@ -118,7 +121,7 @@ def forget_variables() -> None:
 
 
 class Environment(EnvSettingsSource):
-    """`MINWANG_<SECTION>__<KEY>`; a list is JSON or plain values with commas between them."""
+    """Reads `MINWANG_<SECTION>__<KEY>`; a list is JSON, or plain values separated by commas."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
@@ -131,7 +134,7 @@ class Environment(EnvSettingsSource):
 
 
 def line_of(text: str, keys: Keys) -> int:
-    """1-based line on which the key (or the innermost section above it) stands; tomllib keeps no positions."""
+    """Return the 1-based line of the key (or of the innermost section that contains it); tomllib keeps no positions."""
     section, found, depth = Keys(), 1, 0
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\[?\s*([^\]=]+?)\s*\]\]?\s*(#.*)?$", line):
@@ -150,7 +153,7 @@ def _parts(dotted: str) -> Keys:
 
 
 def leaves(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys]]:
-    """(section, keys) of every single setting."""
+    """Yield (section, keys) of every single setting."""
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
@@ -160,7 +163,7 @@ def leaves(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys
 
 
 def anchor(model: BaseModel, source: SettingsFile) -> None:
-    """Make paths absolute: relative ones, defaults too, belong to the folder of the settings file."""
+    """Make paths absolute: relative paths, including defaults, are relative to the folder of the settings file."""
     here = Path.cwd()
     beside = source.path.absolute().parent if source.path else here
     for section, keys in leaves(model):
@@ -173,7 +176,7 @@ def anchor(model: BaseModel, source: SettingsFile) -> None:
 
 
 def shown(key: str, value: Any) -> Any:
-    """A setting as it may be printed: without passwords."""
+    """Return a setting in printable form: without passwords."""
     if key == "database" and value:
         url = make_url(value)
         hidden = {k: "***" for k in url.query if any(word in k.lower() for word in _SECRET_NAMES)}

@@ -1,12 +1,12 @@
-"""Background tasks: the one way to own one.
+"""Background tasks: the only module that creates them.
 
-- `BackgroundTasks` belongs to an object or a process: `run_forever` restarts what ends, `repeat` runs a step every so many
-  seconds, `start` is one piece of work that nobody waits for. A failure is logged and counted. `close` ends all of them.
-- `run_all` waits for several pieces of work; where one fails, the others are ended before its exception is raised.
+- `BackgroundTasks` belongs to an object or a process: `run_forever` restarts what ends, `repeat` runs a step at an
+  interval, `start` runs one piece of work that nobody awaits. A failure is logged and counted. `close` ends all tasks.
+- `run_all` waits for several coroutines; if one fails, the others are ended before its exception is raised.
 - `first_of` waits until the first of several ends, and ends the others; `running` runs one beside a block.
-- `spawn` is for what its caller awaits, or hands to `end`.
+- `spawn` is for a task that its caller awaits, or passes to `end`.
 
-Nothing else makes tasks (tests/test_task_ownership.py): a task that nobody watches dies in silence.
+No other module creates tasks (tests/test_task_ownership.py): a failure in a task that nobody awaits goes unnoticed.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)  # after the first, second … failure in a row
-STEADY_SECONDS = 60.0  # running so long makes the next failure a first one
-MAX_FAILURES = 6  # in a row, of an essential task: then its process ends, and the supervisor starts another
+STEADY_SECONDS = 60.0  # after a run of this length, the next failure counts as the first
+MAX_FAILURES = 6  # in a row, of an essential task: its process then ends, and the supervisor starts a new one
 
 
 class BackgroundTasks:
-    """The tasks of one owner. `failures` counts by name; `until_fatal` ends when an essential task keeps failing."""
+    """The tasks of one owner.
+
+    `failures` counts failures by task name; `until_fatal` raises when an essential task keeps failing.
+    """
 
     def __init__(self, clock: Clock | None = None):
         self._clock = clock or SystemClock()
@@ -48,30 +51,31 @@ class BackgroundTasks:
         essential: bool = False,
         failed: Callable[[Exception], object] | None = None,
     ) -> asyncio.Task[None]:
-        """Keep `body` running: where it ends or raises it is started again, after 1, 2, 5, 10, 30, 60 s.
+        """Keep `body` running: if it ends or raises, start it again after 1, 2, 5, 10, 30, 60 s.
 
-        `failed` is called with each exception. An `essential` body that fails six times in a row ends `until_fatal`.
+        `failed` is called with each exception. An `essential` body that fails six times in a row makes `until_fatal`
+        raise.
         """
         return self._add(self._keep_running(name, body, essential, failed), name)
 
     def repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
-        """Run `step` now and `seconds` after each end; one that fails is logged, counted and tried again."""
+        """Run `step` now, and again `seconds` after each end; a failed step is logged, counted and run again."""
         return self._add(self._repeat(name, seconds, step), name)
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """One piece of work that nobody waits for; its failure is logged and counted."""
+        """Run one piece of work that nobody awaits; its failure is logged and counted."""
         task = self._add(work, name)
         task.add_done_callback(partial(self._note_end, name))
         return task
 
     async def until_fatal(self) -> None:
-        """Raises TaskFailed once an essential task keeps failing; else waits for ever."""
+        """Raise TaskFailed once an essential task keeps failing; until then wait."""
         await self._fatal_happened.wait()
         assert self._fatal is not None
         raise self._fatal
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`. Raises TaskFailed where an essential task keeps failing meanwhile."""
+        """Return the result of `work`. Raises TaskFailed if an essential task keeps failing meanwhile."""
         task, fatal = spawn(work), spawn(self.until_fatal())
         try:
             await asyncio.wait((task, fatal), return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +143,7 @@ class BackgroundTasks:
 
 
 async def _failure_of(work: Callable[[], Awaitable[object]]) -> Exception | None:
-    """Why it failed; None where it ended well. Raises CancelledError only where this task itself is asked to end."""
+    """Return why `work` failed; None if it succeeded. Raises CancelledError only if this task itself is cancelled."""
     try:
         await work()
     except asyncio.CancelledError:
@@ -153,12 +157,12 @@ async def _failure_of(work: Callable[[], Awaitable[object]]) -> Exception | None
 
 
 def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-    """A task whose result its caller awaits, or that its caller hands to `end`."""
+    """Start a task whose result the caller awaits, or that the caller passes to `end`."""
     return asyncio.create_task(work, name=name)
 
 
 async def end(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel the tasks and wait for them; one that failed, before or while ending, is logged."""
+    """Cancel the tasks and wait for them; logs the error of a task that failed before or while it ended."""
     given = [t for t in tasks if t is not None]
     for task in given:
         task.cancel()
@@ -170,7 +174,7 @@ async def end(*tasks: asyncio.Task[Any] | None) -> None:
 
 
 async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Results in the order given. Where one fails, the others are ended first; raises the first failure."""
+    """Return the results in the order given. If one fails, the others are ended first; raises the first failure."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(w) for w in work]
@@ -182,7 +186,7 @@ async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
 
 
 async def first_of(*work: Coroutine[Any, Any, object]) -> None:
-    """Run all until the first ends; the others are ended and waited for. Raises what the first raised."""
+    """Run all until the first ends; ends the others and waits for them. Raises what the first raised."""
     tasks = [spawn(w) for w in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -196,7 +200,7 @@ async def first_of(*work: Coroutine[Any, Any, object]) -> None:
 
 @asynccontextmanager
 async def running(work: Coroutine[Any, Any, T], name: str | None = None) -> AsyncIterator[asyncio.Task[T]]:
-    """Run `work` beside the block; it is ended with the block."""
+    """Run `work` beside the block and end it with the block."""
     task = spawn(work, name)
     try:
         yield task

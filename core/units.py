@@ -1,20 +1,20 @@
-"""Units of time: microseconds since the epoch (UTC), and media time, which counts at 90 kHz (RFC 6184, section 8.2.1)."""
+"""Units of time: microseconds since the epoch (UTC), and media time at 90 kHz (RFC 6184, section 8.2.1)."""
 
 from __future__ import annotations
 
-MEDIA_CLOCK = 90_000  # ticks a second
+MEDIA_CLOCK = 90_000  # ticks per second
 
 
 def media_to_us(ticks: int) -> int:
-    """Microseconds of so many ticks, rounded down."""
+    """Convert ticks to microseconds, rounded down."""
     return ticks * 100 // 9
 
 
 def us_to_media(us: int) -> int:
-    """Ticks of so many microseconds, rounded down."""
+    """Convert microseconds to ticks, rounded down."""
     return us * 9 // 100
 
 
 def us_to_media_up(us: int) -> int:
-    """Ticks of so many microseconds, rounded up."""
+    """Convert microseconds to ticks, rounded up."""
     return -(-us * 9 // 100)

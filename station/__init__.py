@@ -1,1 +1,1 @@
-"""Composition: command line, supervisor of processes, scheduler, demo."""
+"""Top package: command line, supervisor of processes, scheduler, backup, installation, demo."""

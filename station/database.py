@@ -1,4 +1,7 @@
-"""The way to a ready database. What its tables are is told by station.schema: a recorder knows only those it uses."""
+"""Opens the station's database: creates, migrates and seals it where needed.
+
+station.schema imports all tables; a recorder imports only those that it uses.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from core.settings import Settings
 
 
 async def ready(settings: Settings) -> Database:
-    """The database, made and migrated where needed. Raises StorageError where the folder cannot be written."""
+    """Return the database, created and migrated where needed. Raises StorageError if the folder is not writable."""
     data_dir = settings.data.dir.absolute()
     await asyncio.to_thread(station_lock.make_folder, data_dir)
     await asyncio.to_thread(_close_to_strangers, settings.database_url)
@@ -37,12 +40,15 @@ async def ready(settings: Settings) -> Database:
 
 
 def _close_to_strangers(url: str) -> None:
-    """A database file of before, which everybody on the machine could read. Its WAL gets the same mode. Blocking."""
+    """Remove access for other users from a database file of an earlier version; its WAL gets the same mode.
+
+    Blocking.
+    """
     if not url.startswith("sqlite"):
         return
     file = make_url(url).database or ""
     for path in (Path(file), Path(f"{file}-wal"), Path(f"{file}-shm")):
-        with contextlib.suppress(OSError):  # not there yet, or another's: then it is not ours to change
+        with contextlib.suppress(OSError):  # does not exist yet, or belongs to another user, who decides about it
             mode = path.stat().st_mode
             if mode & 0o007:
                 path.chmod(mode & 0o770)
@@ -50,7 +56,7 @@ def _close_to_strangers(url: str) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """As `ready`, closed at the end of the block however that comes."""
+    """Provide the database of `ready`; it is always closed at the end of the block."""
     database = await ready(settings)
     try:
         yield database

@@ -1,8 +1,10 @@
-"""Copying a station's database from SQLite to PostgreSQL, or back: table by table, resumable, compared row by row. Blocking.
+"""Copying a station's database from SQLite to PostgreSQL, or back: table by table, resumable, compared row by row.
 
-Rows go in the order of their primary key, a batch a transaction; the same transaction notes in the target how far it came,
-so a copy that was killed goes on where it was. While the table of notes is there, the target has no schema version and no
-station starts on it. JSON is moved as its text: what is null in the database and what is null in JSON stay two things.
+Blocking.
+
+Rows are copied in the order of their primary key, one batch per transaction; the same transaction records the last key
+in the target, so that an interrupted copy continues there. While that progress table exists, the target has no schema
+version and no station starts on it. JSON is copied as text, so that a database NULL and a JSON null stay distinct.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from core.logs import redact
 from station.schema import METADATA
 
 BATCH_ROWS, BATCH_BYTES = 2000, 16_000_000
-NOTES = "database_copy"  # in the target, while the copy is not finished
+NOTES = "database_copy"  # progress table in the target, exists until the copy is finished
 
 _NOTES = sa.Table(
     NOTES, sa.MetaData(),
@@ -36,7 +38,7 @@ _NOTES = sa.Table(
 
 
 class _JsonText(sa.types.TypeDecorator[str]):
-    """A JSON column as the text that it is."""
+    """A JSON column read and written as its text."""
 
     impl = sa.Text
     cache_ok = True
@@ -54,7 +56,7 @@ class _JsonText(sa.types.TypeDecorator[str]):
 
 @dataclass(slots=True)
 class CopyResult:
-    """Rows and SHA-256 over all rows of each table, which both sides agree on."""
+    """Number of rows, and SHA-256 over all rows, of each table; equal in both databases."""
 
     rows: dict[str, int] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class DatabaseSide:
         self.tables = {t.name: self._table(t) for t in METADATA.sorted_tables}
 
     def _table(self, table: sa.Table) -> sa.Table:
-        """As in the schema, but with JSON as text."""
+        """Return the table as in the schema, but with JSON as text."""
         columns = [
             sa.Column(
                 c.name, _JsonText(self.server) if isinstance(c.type, sa.JSON) else c.type, primary_key=c.primary_key
@@ -84,7 +86,7 @@ class DatabaseSide:
         return sa.Table(table.name, sa.MetaData(), *columns)
 
     def key(self, table: sa.Table) -> list[Any]:
-        """The primary key in an order that both databases share: text by its bytes."""
+        """Return the primary key with an order that both databases share: text is ordered by its bytes."""
         return [
             sa.collate(c, "C" if self.server else "BINARY") if isinstance(c.type, sa.String) else c
             for c in table.primary_key
@@ -99,7 +101,7 @@ class DatabaseSide:
         return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "")
 
     def rows(self, name: str) -> Generator[tuple[Any, ...], None, None]:
-        """All rows in the order of the key."""
+        """Yield all rows in the order of the key."""
         table = self.tables[name]
         query = sa.select(table).order_by(*self.key(table)).execution_options(yield_per=500)
         with self.engine.connect() as connection, contextlib.closing(connection.execute(query)) as result:
@@ -107,7 +109,7 @@ class DatabaseSide:
 
 
 def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda _: None) -> CopyResult:
-    """Copy all tables and compare them. Raises UsageError, ConflictError or StorageError; then it may be run again."""
+    """Copy all tables and compare them. Raises UsageError, ConflictError or StorageError; it can then be run again."""
     source, target = DatabaseSide(source_url), DatabaseSide(target_url)
     try:
         with _in_sentences():
@@ -124,7 +126,7 @@ def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda 
 
 
 def finish(target_url: str) -> None:
-    """Set the sequences, forget the notes and make the target a database that a station starts on."""
+    """Set the sequences and the schema version and drop the progress table: a station can then start on the target."""
     target = DatabaseSide(target_url)
     try:
         with _in_sentences(), target.engine.begin() as connection:
@@ -147,13 +149,14 @@ def _in_sentences() -> Iterator[None]:
 
 
 def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
-    """Make the target's tables; True where an unfinished copy is there already."""
+    """Create the target's tables; True if the target holds an unfinished copy."""
     if sa.make_url(source.url) == sa.make_url(target.url):
         raise UsageError("source and target are the same database; name another one")
     with source.engine.connect() as connection:
         if (version := source.version(connection)) != migrate.newest():
             raise ConflictError(
-                f"the database to copy has version {version or 'none'}, this program {migrate.newest()}; start the station once, then stop it"
+                f"the database to copy has version {version or 'none'}, this program {migrate.newest()}; start the "
+                f"station once, then stop it"
             )
     with target.engine.connect() as connection:
         there = target.names(connection)
@@ -188,7 +191,7 @@ def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Cal
 
 
 def _last(target: DatabaseSide, name: str) -> list[Any] | None:
-    """The key of the last row that is in the target."""
+    """Return the key of the last row in the target; None if there is none."""
     with target.engine.connect() as connection:
         text = connection.scalar(sa.select(_NOTES.c.last).where(_NOTES.c.name == name))
     if text is None:
@@ -207,7 +210,7 @@ def _note(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
 
 
 def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict[str, Any]]:
-    """The rows behind a key, so many as go well in one transaction."""
+    """Return the rows after a key, at most BATCH_ROWS rows or about BATCH_BYTES bytes."""
     table = source.tables[name]
     query = sa.select(table).order_by(*source.key(table)).limit(BATCH_ROWS)
     if last is not None:
@@ -229,7 +232,7 @@ def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict
 
 
 def _compare(source: DatabaseSide, target: DatabaseSide, name: str) -> tuple[int, str]:
-    """(rows, SHA-256) of a table that is the same on both sides. Raises ConflictError at the first row that is not."""
+    """Return (rows, SHA-256) of a table. Raises ConflictError for the first row that differs between the databases."""
     digest, count = hashlib.sha256(), 0
     plain = [_plain(c) for c in source.tables[name].columns]
     with contextlib.closing(source.rows(name)) as ours, contextlib.closing(target.rows(name)) as theirs:
@@ -250,7 +253,7 @@ def _compare(source: DatabaseSide, target: DatabaseSide, name: str) -> tuple[int
 
 
 def _plain(column: sa.Column[Any]) -> Callable[[Any], Any]:
-    """Values as both databases give them: SQLite keeps a whole number in a column of floats as one."""
+    """Return a function that normalises values: SQLite stores a whole number in a float column as an integer."""
     if isinstance(column.type, sa.Float):
         return lambda v: None if v is None else float(v)
     if isinstance(column.type, sa.LargeBinary):
@@ -259,7 +262,7 @@ def _plain(column: sa.Column[Any]) -> Callable[[Any], Any]:
 
 
 def _set_sequences(target: DatabaseSide, connection: sa.Connection) -> None:
-    """New rows get ids behind those that were copied."""
+    """Set the sequences so that new rows get ids after the copied ones."""
     for name, table in target.tables.items():
         for column in table.primary_key.columns:
             sequence = connection.scalar(

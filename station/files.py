@@ -1,4 +1,4 @@
-"""Files that a person keeps: written whole or not at all, replaced only where that was said."""
+"""Files that a person maintains: written atomically, replaced only on request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.errors import ConflictError, StorageError
 
 
 def write_new(path: Path, text: str, *, mode: int, replace: bool = False) -> None:
-    """Write a file whole or not at all. Raises ConflictError where it is there, unless `replace`."""
+    """Write a file atomically. Raises ConflictError if it exists, unless `replace`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)

@@ -1,9 +1,11 @@
-"""`pip install` with a line for each large file, run by the script ./minwang before any package is there: standard library only.
+"""Runs `pip install` and prints a line for each large file.
+
+The script ./minwang runs it before any package is installed: standard library only.
 
     python pip_progress.py PACKAGES BUSY ARGUMENT…
 
-PACKAGES is how many packages are expected, ARGUMENT… goes to `pip install`. The file BUSY is there while packages are unpacked: where it
-stays, the environment is half-made. Ends with pip's status.
+PACKAGES is the expected number of packages; ARGUMENT… goes to `pip install`. The file BUSY exists while packages are
+unpacked: if it remains, the environment is incomplete. Exits with pip's status.
 """
 
 from __future__ import annotations
@@ -22,14 +24,17 @@ MEGABYTES = {"": 1e-6, "k": 1e-3, "M": 1.0, "G": 1e3}
 
 
 def lines(output: Iterable[str], expected: int, busy: Path) -> Iterable[str]:
-    """What to print for pip's lines; makes `busy` when pip begins to unpack."""
+    """Yield the lines to print for pip's output; creates `busy` when pip begins to unpack."""
     count, total = 0, 0.0
     for line in output:
         if found := FETCHED.match(line):
             megabytes = float(found[2] or 0) * MEGABYTES[found[3] or ""]
             count, total = count + 1, total + megabytes
             if megabytes >= TOLD_MB:
-                yield f"minwang:   {count} of {max(count, expected)}: {found[1]}, {megabytes:.0f} MB ({total:.0f} MB so far)"
+                yield (
+                    f"minwang:   {count} of {max(count, expected)}: {found[1]}, {megabytes:.0f} MB ({total:.0f} MB so "
+                    f"far)"
+                )
         elif line.startswith("Installing collected packages"):
             busy.touch()
             yield f"minwang:   unpacking {count} packages ({total:.0f} MB)"
@@ -37,7 +42,7 @@ def lines(output: Iterable[str], expected: int, busy: Path) -> Iterable[str]:
 
 def main(arguments: list[str]) -> int:
     busy = Path(arguments[1])
-    # Modules are compiled when they are first used: compiling all of them costs 10 s and 100 MB for modules that are never loaded.
+    # Modules are compiled on first use: compiling all of them costs 10 s and 100 MB for modules that are never loaded.
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""What every process of the station needs: the vault, the volumes, signals, memory settings."""
+"""Shared by all processes of the station: the vault, the volumes, signals, memory settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from nvr.storage.volumes import VolumeSet
 if TYPE_CHECKING:
     from health.patrol.probes import Probes
 
-SUPERVISOR = "MINWANG_SUPERVISOR"  # environment of a worker: the process that it belongs to
+SUPERVISOR = "MINWANG_SUPERVISOR"  # environment variable of a worker: the process id of its supervisor
 
 
 async def vault_of(settings: Settings, database: Database) -> Vault:
@@ -32,7 +32,7 @@ async def vault_of(settings: Settings, database: Database) -> Vault:
 
 
 async def volume_set(settings: Settings, database: Database, clock: Clock) -> VolumeSet:
-    """The configured volumes as this process sees them."""
+    """Return the configured volumes as this process sees them."""
     rows = await volumes.prepare(database, settings.volumes)
     recorder = settings.recorder
     return VolumeSet.of(
@@ -47,29 +47,28 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
 
 
 def tune_allocator() -> None:
-    """One arena for all threads (the writer thread frees what the loop allocated), which keeps the memory of
-    the last fragments for the next ones: fresh pages from the kernel cost as much as all parsing. And a tick
-    makes ten thousand slices, none of them in a cycle: the collector need not look at them a dozen times a tick."""
+    """Set malloc and garbage-collector parameters for recording.
+
+    One arena for all threads (the writer thread frees what the event loop allocated), which keeps the memory of the
+    last fragments for the next ones: fresh pages from the kernel cost as much CPU as all parsing. And one poll creates
+    ten thousand slices, none in a reference cycle: the collector need not run a dozen times per poll.
+    """
     gc.set_threshold(200_000, 10, 10)
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        for option, value in (
-            (-8, 1),
-            (-1, 64 << 20),
-            (-3, 16 << 20),
-        ):  # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+        # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD (mallopt(3))
+        for option, value in ((-8, 1), (-1, 64 << 20), (-3, 16 << 20)):
             libc.mallopt(option, value)
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor is gone, however it went (prctl PR_SET_PDEATHSIG)."""
+    """Ask the kernel for SIGTERM when the supervisor ends for whatever reason (prctl PR_SET_PDEATHSIG)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     supervisor = os.environ.get(SUPERVISOR)
     if supervisor is not None and os.getppid() != int(supervisor):
-        sys.exit(
-            "the supervisor has ended while its worker was starting"
-        )  # no signal comes for what was before the call
+        # The kernel sends no signal if the supervisor ended before the call.
+        sys.exit("the supervisor has ended while its worker was starting")
 
 
 async def until_stopped() -> None:
@@ -81,7 +80,7 @@ async def until_stopped() -> None:
 
 
 async def visits_of(settings: Settings, database: Database, clock: Clock) -> Probes:
-    """How patrol reaches cameras that nobody records: at the recorder's pace, and no faster."""
+    """Return the probes with which patrol reaches unrecorded cameras, within the station's connection limit."""
     from core.network.connect_limiter import ConnectLimiter
     from health.patrol.probes import Probes
     from nvr.edge.keyframe_probe import KeyframeProbe

@@ -1,4 +1,4 @@
-"""The whole schema in one place: the tables of every room."""
+"""The whole schema: imports the tables of every package."""
 
 from __future__ import annotations
 

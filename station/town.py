@@ -1,6 +1,6 @@
-"""The inventory file at the station's start: taken over by an empty registry, afterwards only compared.
+"""The inventory file at the station's start: applied to an empty registry, afterwards only compared.
 
-What the file says later comes in by `minwang inventory apply`, so that a restart never undoes what the station learned.
+Later changes of the file come in by `minwang inventory apply`, so that a restart never undoes what the station learned.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ ACTOR = "station start"
 
 
 async def take_over(settings: Settings, database: Database, clock: Clock) -> None:
-    """Apply the settings' inventory file where the registry is empty; else say where the two differ.
+    """Apply the settings' inventory file if the registry is empty; else log where the two differ.
 
-    Raises SettingsError where the registry is empty and the file that the settings name is not there and was never applied, and
-    InventoryError for one that an empty registry cannot take. A station whose registry is filled records on, whatever became of the file.
+    Raises SettingsError if the registry is empty and the file that the settings name does not exist and was never
+    applied, and InventoryError for a file that an empty registry cannot take. A station with a filled registry keeps
+    recording, whatever happened to the file.
     """
     path = settings.inventory
     async with database.reading() as session:
@@ -32,7 +33,8 @@ async def take_over(settings: Settings, database: Database, clock: Clock) -> Non
         if empty:
             log.warning("the registry is empty and the settings name no inventory file: there is nothing to record")
     elif not await asyncio.to_thread(path.is_file):
-        # A filled registry without a last file: of an older version, whose footage must not stop because of an update.
+        # A filled registry without a last applied file comes from an older version; an update must not stop its
+        # recording.
         _missing(settings, path, applied=last is not None or not empty)
     elif empty:
         wanted = await asyncio.to_thread(inventory.load, path)
@@ -49,7 +51,8 @@ def _missing(settings: Settings, path: Path, *, applied: bool) -> None:
     where = settings.source.where(("inventory",))
     if not applied:
         raise SettingsError(
-            f"{where}: the inventory file {path} is not there; correct the path, write the file (docs/cameras.md), or remove the setting"
+            f"{where}: the inventory file {path} is not there; correct the path, write the file (docs/cameras.md), or "
+            f"remove the setting"
         )
     log.warning(
         "the inventory file %s (%s) is gone; the station goes on with its registry. Put it back, or write it anew: "
@@ -69,7 +72,7 @@ async def _compare(database: Database, clock: Clock, path: Path) -> None:
     async with database.session() as session:
         plan = await registry.plan(session, wanted)
         if plan.last is None and plan.empty:
-            # Of a version that applied the file at every start: from now on the merge has its base.
+            # An earlier version applied the file at every start: this gives the merge its base from now on.
             await registry.apply(session, wanted, clock.now(), ACTOR, file=str(path))
             return
     if not plan.empty:

@@ -1,4 +1,4 @@
-"""Imports whatever a command of `minwang` imports: loaded once by the process that tests.commands forks."""
+"""Imports everything that a command of `minwang` imports; loaded once, by the process that tests.commands forks."""
 
 import importlib
 import pkgutil

@@ -1,7 +1,8 @@
-"""Commands of `minwang` in processes of their own, without their imports: a process that has them (tests.all_commands) is forked.
+"""Runs `minwang` commands in separate processes without paying for their imports: forks a process that has them
+(tests.all_commands).
 
-Starting Python and importing takes a command over a second; the suite gives some two hundred. What a process shows to
-others of its beginning (command line, environment below /proc) is the forked one's: where that matters, `started`.
+Starting Python and importing takes over a second per command; the suite runs some two hundred. What /proc shows of such
+a process (command line, environment) is that of the forked one: where that matters, use `started`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _context.set_forkserver_preload(["tests.all_commands"])
 def minwang(
     *arguments: str, cwd: Path, input: str = "", env: dict[str, str] | None = None, timeout: float = 250.0
 ) -> subprocess.CompletedProcess[str]:
-    """Give a command; `env` instead of this process's. Raises TimeoutExpired."""
+    """Run a command; `env` replaces this process's environment. Raises TimeoutExpired."""
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder) / name for name in STREAMS}
         files["stdin"].write_text(input)
@@ -44,7 +45,7 @@ def minwang(
 def started(
     *arguments: str, cwd: Path, timeout: float | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """The same as `./minwang` starts it: Python anew."""
+    """Run a command as `./minwang` starts it, in a new Python process."""
     return subprocess.run(
         [sys.executable, "-m", "station", *arguments],
         cwd=cwd,

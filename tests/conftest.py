@@ -1,4 +1,4 @@
-"""Shared fixtures: a database, clocks, virtual cameras on loopback, and the watch for blocking calls."""
+"""Shared fixtures: a database, clocks, virtual cameras on loopback, and the detection of blocking calls."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ MEMORY, ENOUGH = Path("/dev/shm"), 6 << 30
 
 
 def _on_memory() -> None:
-    """Where it is large enough, what tests write lies in memory: their thousands of fsyncs wait for no disk that others use.
+    """Put temporary files into memory if it is large enough: the thousands of fsyncs of the tests then wait for no
+    disk.
 
-    What a loss of power leaves is tried on a disk (`./minwang bench recorder`, its part `power`).
+    The benchmark `./minwang bench recorder` tests what a power cut leaves on a disk (its part `power`).
     """
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH:
         os.environ.setdefault("TMPDIR", str(MEMORY))
@@ -46,7 +47,7 @@ def _on_memory() -> None:
 
 
 _on_memory()
-if not os.environ.get("CI"):  # hypothesis's own profile for CI has none either: a busy machine is no fault of the code
+if not os.environ.get("CI"):  # as hypothesis's own profile for CI: a busy machine is not an error of the code
     hypothesis.settings.register_profile("minwang", deadline=None)
     hypothesis.settings.load_profile("minwang")
 SHARED = ROOT.parent / "shared"
@@ -80,7 +81,7 @@ def _turn(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest begins first. On PostgreSQL only what uses a database is worth another run."""
+    """Run the slowest tests first. On PostgreSQL, select only the tests that use a database."""
     items.sort(key=_turn)
     if config.getoption("--database") == "sqlite":
         return
@@ -90,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Rows(LoadScopeScheduling):
-    """Several workers share the machine: a file is one worker's, and what uses the same fixed addresses runs in one row."""
+    """Scheduling for several workers: one file runs on one worker, and so do all files that share fixed addresses."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
@@ -99,22 +100,22 @@ class Rows(LoadScopeScheduling):
         return "cameras" if file.startswith("tests/cameras/") else file
 
 
-@pytest.hookimpl(optionalhook=True)  # also without xdist
+@pytest.hookimpl(optionalhook=True)  # also runs without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:
     return Rows(config, log)
 
 
 @pytest.fixture(autouse=True)
 def _no_blocking_calls() -> Iterator[BlockBuster]:
-    """A blocking call inside the event loop fails the test."""
+    """Fail a test if the event loop makes a blocking call."""
     with blockbuster_ctx() as buster:
-        buster.functions["os.path.abspath"].deactivate()  # asks for the working directory, never for the disk
+        buster.functions["os.path.abspath"].deactivate()  # reads the working directory, not the disk
         yield buster
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_passwords() -> Iterator[None]:
-    """Thousands of accounts are made and signed in; tests.core.accounts.test_passwords asks what the product's hashes cost."""
+    """Make password hashes cheap for thousands of accounts; tests.core.accounts.test_passwords checks the real cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         patch.setattr(passwords, "_NOBODY", passwords.hashed("nobody"))
@@ -123,7 +124,7 @@ def _cheap_passwords() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """A command that runs inside a test sets the station's own (027)."""
+    """Restore the umask: a command that runs inside a test sets the station's (027)."""
     before = os.umask(0o022)
     os.umask(before)
     yield
@@ -132,7 +133,7 @@ def _umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """An exception that the product only logged fails the test as well."""
+    """Fail a test also for an exception that the product only logged."""
     yield
     hidden = [r.getMessage() for r in caplog.get_records("call") if r.exc_info]
     assert not hidden, hidden
@@ -140,7 +141,7 @@ def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @functools.cache
 def _migrated() -> bytes:
-    """The file of an empty database; migrating takes a second, and every test wants one."""
+    """Return the file of an empty database; a migration takes a second, and every test needs one."""
     assert station.schema.ROOMS
 
     async def make(file: Path) -> None:
@@ -150,38 +151,38 @@ def _migrated() -> bytes:
 
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(1) as pool:
         file = Path(folder) / "empty.db"
-        pool.submit(asyncio.run, make(file)).result()  # a loop may be running here
+        pool.submit(asyncio.run, make(file)).result()  # an event loop may be running in this thread
         return file.read_bytes()
 
 
 @pytest.fixture(scope="session")
 def migrated_file() -> bytes:
-    """The content of an empty SQLite database."""
+    """The content of an empty SQLite database file."""
     return _migrated()
 
 
 @asynccontextmanager
 async def open_database(folder: Path, name: str = "test.db", content: bytes = b"") -> AsyncIterator[Database]:
-    """A new database in a folder: `content`, or an empty one."""
+    """Open a new database in a folder: `content`, or an empty one."""
     file = folder / name
     await asyncio.to_thread(lambda: file.write_bytes(content or _migrated()))
     db = Database(f"sqlite+aiosqlite:///{file}", AUDIT_KEY)
     try:
         yield db
-    finally:  # also where hypothesis gives up an example in the middle
+    finally:  # also if hypothesis abandons an example
         await db.close()
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """A PostgreSQL server's address (tests.postgres)."""
+    """The address of a PostgreSQL server (tests.postgres)."""
     with postgres.server() as address:
         yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def server_address(request: pytest.FixtureRequest) -> str:
-    """Of the database's server; empty: a file."""
+    """Address of the database server; empty: an SQLite file."""
     return "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
 
 
@@ -194,21 +195,21 @@ async def either_database(server_address: str, tmp_path: Path) -> AsyncIterator[
 
 @pytest.fixture
 async def postgresql_database(postgresql: str) -> AsyncIterator[Database]:
-    """A new database on PostgreSQL, for what only it does."""
+    """A new database on PostgreSQL, for behaviour that only it has."""
     async with postgres.open_database(postgresql) as db:
         yield db
 
 
 @pytest.fixture(scope="session")
 def chosen_address(request: pytest.FixtureRequest) -> str:
-    """Of the server of `--database postgresql`; empty: a file."""
+    """Address of the server of `--database postgresql`; empty: an SQLite file."""
     chosen = request.config.getoption("--database") == "postgresql"
     return request.getfixturevalue("postgresql") if chosen else ""
 
 
 @pytest.fixture
 async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """A new database on what `--database` says."""
+    """A new database on the system that `--database` selects."""
     async with postgres.open_database(chosen_address) if chosen_address else open_database(tmp_path) as db:
         yield db
 
@@ -236,7 +237,7 @@ def clip_h265() -> LoopClip:
 
 @pytest.fixture
 async def rtsp_camera(clip: LoopClip) -> AsyncIterator[tuple[Mount, str]]:
-    """One virtual camera with Digest authentication: (mount, address)."""
+    """One virtual camera with Digest authentication: (mount, URL)."""
     mount = Mount("/cam", {"healthy": clip}, login=("minwang", "geheim-123"))
     server = RtspServer([mount])
     port = await server.start("127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""The demo in a process of its own, and what it promises."""
+"""The demo in a separate process, and what it promises."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ import psutil
 from tests.conftest import ROOT
 from tests.ports import free_port
 
-RUN = "MINWANG_TEST_RUN"  # inherited by whatever a command starts: other stations on this machine are none of our business
+# inherited by all processes that a command starts, to tell them from other stations on this machine
+RUN = "MINWANG_TEST_RUN"
 EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 
 
 @dataclass(slots=True)
 class Demo:
-    """A running one: all that it promises has happened."""
+    """A running demo in which everything promised has happened."""
 
     address: str
     run: str
     process: subprocess.Popen[str]
 
     def stop(self) -> dict[str, Any]:
-        """Its summary, as for whoever presses Ctrl-C. Raises AssertionError where its exit status says that something is missing."""
+        """Stop it as with Ctrl-C and return its summary.
+
+        Raises AssertionError if its exit status says that something is missing.
+        """
         self.process.send_signal(signal.SIGINT)
         said, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, said
@@ -68,25 +72,25 @@ def demo() -> Iterator[Demo]:
 
 
 def descendants(run: str) -> list[list[str]]:
-    """Command lines of what was started with this value of RUN and is still there, adopted by init or not."""
+    """Return the command lines of existing processes that inherited this value of RUN, even if re-parented to init."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(RUN) == run and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.cmdline())
         except psutil.Error:
-            continue  # gone, or somebody else's
+            continue  # ended, or of another user
     return found
 
 
 def kept_its_promises(summary: dict[str, Any], run: str) -> None:
-    """Raises AssertionError where a demo that is over did not do what it promises, or left something behind."""
+    """Raise AssertionError if a finished demo missed a promise or left a process behind."""
     assert summary["complete"] is True
     assert summary["cameras_found"] == 8
     assert summary["recorded_seconds"] > 200
     assert {f["camera"]: f["family"] for f in summary["faults"]} == EXPECTED
     assert {g["camera"]: g["cause"] for g in summary["gaps"]} == {"xd-03": "unreachable"}
-    # The town draws the same streets every time: 11 people on an idle machine, 10 where a track is cut on a busy one.
+    # The town draws the same streets every time: 11 people on an idle machine, 10 if a track is cut on a busy one.
     assert summary["people"] >= 9 and summary["alerts"] >= 1
     assert descendants(run) == []
     log = (ROOT / ".demo" / "station.log").read_text()

@@ -1,4 +1,4 @@
-"""Ports for tests: free ones, and a clear word where fixed addresses are taken."""
+"""Ports for tests: free ones, and a clear error if fixed addresses are in use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
-BELOW_EPHEMERAL = range(20_000, 32_000)  # the kernel gives none of these to an outgoing connection
+BELOW_EPHEMERAL = range(20_000, 32_000)  # the kernel uses none of these for outgoing connections
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that is free on every address now. For whoever must know it before he listens; else bind port 0."""
+    """Return a port that is free on every address, for tests that must know it before listening; others bind port 0."""
     for number in random.sample(BELOW_EPHEMERAL, 200):
         with socket.socket(socket.AF_INET, kind) as s:
             try:
@@ -23,7 +23,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 def require_free(host: str, *ports: int) -> None:
-    """Fail with a sentence where an address that is fixed (the demo town's) is taken."""
+    """Fail with one sentence if a fixed address (of the demo town) is in use."""
     for number in ports:
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -31,5 +31,6 @@ def require_free(host: str, *ports: int) -> None:
                 s.bind((host, number))
             except OSError as e:
                 pytest.fail(
-                    f"{host}:{number} is the demo town's and is taken ({e.strerror}): end the other demo or test run first"
+                    f"{host}:{number} is the demo town's and is taken ({e.strerror}): end the other demo or test run "
+                    f"first"
                 )

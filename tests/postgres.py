@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder, reached over a socket file."""
+"""A PostgreSQL server for the tests, in a temporary folder, reached over a Unix socket."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _numbers = itertools.count()
 
 @functools.cache
 def programs() -> Path | None:
-    """Where Debian keeps the server's programs; None where it is not installed."""
+    """Return the folder of Debian's server programs; None if they are not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Run a server; yields its address without a database's name. A database MIGRATED is there."""
+    """Run a server; yields its address without a database name. It has a database MIGRATED."""
     at = programs()
     if at is None:
         pytest.skip("PostgreSQL is not installed; ./minwang test names the package")
     folder = Path(tempfile.mkdtemp(prefix="minwang-pg-"))
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # the server refuses to run as root
     if as_user:
         shutil.chown(folder, "postgres")
     data = folder / "data"
@@ -74,7 +74,7 @@ async def _migrate(address: str) -> None:
 
 
 def control(address: str, action: str) -> None:
-    """`start` or `stop` (at once) the server of this address."""
+    """`start` or `stop` (immediately) the server of this address."""
     folder, at = _folder(address), programs()
     assert at is not None
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -86,7 +86,7 @@ def control(address: str, action: str) -> None:
 
 @asynccontextmanager
 async def open_database(address: str) -> AsyncIterator[Database]:
-    """A new database on the server, with the newest schema."""
+    """Open a new database on the server, with the newest schema."""
     name = await asyncio.to_thread(_new, address, MIGRATED)
     database = Database(address.format(name), AUDIT_KEY)
     try:
@@ -98,7 +98,7 @@ async def open_database(address: str) -> AsyncIterator[Database]:
 
 @contextmanager
 def empty_database(address: str) -> Iterator[str]:
-    """The address of a new database on the server, without a table."""
+    """Yield the address of a new database on the server, without any table."""
     name = _new(address, "template1")
     try:
         yield address.format(name)
@@ -113,7 +113,7 @@ def _new(address: str, template: str) -> str:
 
 
 def _drop(address: str, name: str) -> None:
-    """A thousand databases of tests fill a disk."""
+    """Drop a database: the tests would fill the disk with a thousand of them."""
     _on_server(_folder(address), f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -1,4 +1,4 @@
-"""Rows for every table of a schema, made from its columns: whoever adds a table has them tested without a word."""
+"""Creates rows for every table of a schema from its columns, so that a new table is tested automatically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Row = dict[str, Any]
 
 
 def made(metadata: sa.MetaData, first: int = 1, count: int = 3) -> Iterator[tuple[sa.Table, list[Row]]]:
-    """(table, rows numbered from `first`), parents before their children. Of three rows one has nulls where they may be."""
+    """Yield (table, rows numbered from `first`), parents before children.
+
+    One row in three has NULLs in nullable columns.
+    """
     for table in metadata.sorted_tables:
         if table.name != "alembic_version":
             yield table, [_row(table, n) for n in range(first, first + count)]

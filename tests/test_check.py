@@ -1,4 +1,4 @@
-"""Lint, format and types: `./minwang check`, so that CI sees what a person sees."""
+"""Lint, format and types: `./minwang check`, so that CI runs the same as a developer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The container files: what linters say, what the build context holds, what the health check answers.
+"""The container files: linters, the build context, the health check.
 
-The image itself is built and run by `./minwang fresh --container`.
+`./minwang fresh --container` builds and runs the image itself.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _published(service: dict[str, Any]) -> list[str]:
 
 
 def test_the_console_is_open_to_this_machine_only() -> None:
-    """With the host's network nothing is published and the settings count; nothing in the image sets them otherwise."""
+    """With the host's network nothing is published and the settings decide; nothing in the image overrides them."""
     station, dockerfile = _services()["minwang"], (ROOT / "docker" / "Dockerfile").read_text()
     assert station["network_mode"] == "host" and _published(station) == [] and "environment" not in station
     assert "MINWANG_WEB" not in dockerfile and "0.0.0.0" not in dockerfile
@@ -82,13 +82,13 @@ def test_on_a_bridge_the_port_is_published_on_loopback_and_answered_inside(
     station = yaml.safe_load((ROOT / "docker" / "compose.bridge.yaml").read_text())["services"]["minwang"]
     assert station["network_mode"] == "bridge" and set(station) == {"network_mode", "environment", "ports"}
     written = tmp_path / "minwang.toml"
-    written.write_text('[web]\nhost = "127.0.0.1"\nport = 8081\n')  # as `init` writes it
+    written.write_text('[web]\nhost = "127.0.0.1"\nport = 8081\n')  # as written by `init`
     for name, value in station["environment"].items():
         monkeypatch.setenv(name, value)
     web = settings.load(written).web
     exposed = re.findall(r"^EXPOSE (\d+)", (ROOT / "docker" / "Dockerfile").read_text(), re.M)
     assert _published(station) == [f"127.0.0.1:{web.port}:{web.port}"] and exposed == [str(web.port)]
-    assert web.host == "0.0.0.0" and "without encryption" in exposure(web)  # the doctor says so
+    assert web.host == "0.0.0.0" and "without encryption" in exposure(web)  # the doctor reports it
 
 
 def test_no_service_keeps_logs_without_end_and_the_database_listens_on_no_network() -> None:
@@ -101,7 +101,7 @@ def test_no_service_keeps_logs_without_end_and_the_database_listens_on_no_networ
 
 @pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed (apt-get install buildah)")
 def test_the_build_context_holds_the_program_and_nothing_of_the_station(tmp_path: Path) -> None:
-    """Of a checkout in which somebody runs a station: its settings, passwords, footage and weights stay out of the image."""
+    """A checkout in which a station runs: its settings, passwords, footage and weights stay out of the image."""
     context = tmp_path / "checkout"
     files = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -196,7 +196,7 @@ def _check(folder: Path, port: int, host: str = "0.0.0.0") -> subprocess.Complet
 
 
 def test_the_health_check_asks_the_port_of_the_settings(tmp_path: Path) -> None:
-    for status in (200, 429):  # the latter: somebody at this address asks too much, which is no reason to start anew
+    for status in (200, 429):  # 429: this address sends too many requests, which is no reason to restart
         with _console(status) as port:
             assert _check(tmp_path, port).returncode == 0
     with _console(503) as port:

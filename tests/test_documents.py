@@ -1,4 +1,4 @@
-"""What the documents print: both READMEs the same commands, every block marked as run or not."""
+"""What the documents print: both READMEs have the same commands, every block is marked as run or not run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_block_of_commands_is_marked() -> None:
 
 @pytest.mark.parametrize("file", documents(ROOT))
 def test_no_document_names_a_command_that_does_not_exist(file: str) -> None:
-    """Whoever follows a document has ./minwang, and no `python` on the path."""
+    """A reader of the documents has ./minwang, and no `python` on the path."""
     from station.cli.main import cli
 
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -56,7 +56,8 @@ def test_links_lead_somewhere() -> None:
 
 def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
-        "<!-- run: answers=\"a b|c\" minutes=3 -->\n```sh\n./minwang demo   # a comment\nprintf '#x' \\\n  > b\n./minwang test\n```\n\n"
+        "<!-- run: answers=\"a b|c\" minutes=3 -->\n```sh\n./minwang demo   # a comment\nprintf '#x' \\\n  > "
+        "b\n./minwang test\n```\n\n"
         "<!-- not run: there is no engine -->\n```sh\ndocker up\n```\n```sh\nls\n```\n```toml\n[a]\n```\n"
     )
     first, second, third = blocks(tmp_path, ["a.md"])
@@ -69,7 +70,10 @@ def test_blocks_are_read_with_their_marks(tmp_path: Path) -> None:
 
 
 def test_a_fresh_clone_tries_them_before_its_development_packages_are_there() -> None:
-    without = "import sys; sys.modules.update(pytest=None, hypothesis=None); sys.argv += ['--help']; import tests.fresh.__main__"
+    without = (
+        "import sys; sys.modules.update(pytest=None, hypothesis=None); sys.argv += ['--help']; import "
+        "tests.fresh.__main__"
+    )
     done = subprocess.run(
         [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
@@ -77,7 +81,7 @@ def test_a_fresh_clone_tries_them_before_its_development_packages_are_there() ->
 
 
 def test_the_threat_model_names_code_and_tests_that_exist() -> None:
-    """A row of docs/security.md without its code or its test is a claim that nobody checks."""
+    """A row of docs/security.md without its code or its test is an unverified claim."""
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|") and line.count("|") == 5]
     rows = [row for row in rows if "/" in row[2]]
@@ -89,7 +93,7 @@ def test_the_threat_model_names_code_and_tests_that_exist() -> None:
 
 
 def test_counts_in_the_documents_are_those_of_the_code() -> None:
-    """They went stale while the code grew."""
+    """These counts became outdated while the code grew."""
     from cameras.virtual.device import QUIRKS
     from cameras.virtual.makes import MAKES
     from health.faults.state_machine import FAMILIES
@@ -107,7 +111,7 @@ def test_counts_in_the_documents_are_those_of_the_code() -> None:
 
 
 def test_each_rate_is_defined_once() -> None:
-    """在线率, 完好率 and 录像完整率: one formula (health.kpi.figures), told in one place, which the glossary names."""
+    """在线率, 完好率 and 录像完整率: one formula (health.kpi.figures), defined in one place that the glossary names."""
     health, glossary, reports = (
         (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("health", "glossary", "reports")
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Every package with its parts, lowest first. A part imports itself and the parts before it; docs/architecture.md shows this table.
+# Every package with its parts, lowest first. A part imports itself and the parts before it; docs/architecture.md
+# contains this table.
 LAYERS = {
     "core": (
-        "clock errors files ids intervals numbers units erase executors host log_repeats secrets settings_source tasks logs settings "
+        "clock errors files ids intervals numbers units erase executors host log_repeats secrets settings_source tasks "
+        "logs settings "
         "database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
@@ -21,7 +23,10 @@ LAYERS = {
     "cases": "tables register watch alerts",
     "reports": "pdf register repairs tables coverage",
     "web": "tls work http doctor sessions services framework api server",
-    "station": "backup database files install pip_progress runtime schema town database_copy supervision upgrade demo roles cli __main__",
+    "station": (
+        "backup database files install pip_progress runtime schema town database_copy supervision upgrade demo roles "
+        "cli __main__"
+    ),
 }
 BELOW = {
     "core": set(),
@@ -41,7 +46,7 @@ def sources(package: str) -> list[Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """Modules that a file imports anywhere in it: at its top, inside functions, under TYPE_CHECKING."""
+    """Return all modules that a file imports: at its top, inside functions, under TYPE_CHECKING."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""One word, one thing: no public class name stands for two things, and words that were given up stay away."""
+"""One word, one meaning: no public class name is used twice, and abandoned words do not return."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GIVEN_UP = {
 
 
 def test_no_public_class_name_occurs_twice() -> None:
-    """Names of models are names in the OpenAPI document as well: of two with one name the document told the last one's fields."""
+    """OpenAPI uses model names: with a duplicate, the document shows the fields of the last one only."""
     places = defaultdict(list)
     for package in BELOW:
         for path in sources(package):

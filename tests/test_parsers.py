@@ -1,5 +1,4 @@
-"""Every parser of what a stranger or a camera sends: the largest input that it takes, made as bad as it can be, costs less
-than 50 ms of CPU time, the best of three."""
+"""Every parser of untrusted input: its largest and worst input costs less than 50 ms of CPU time, the best of three."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ from web.http import proxies
 from web.http.cookies import cookie_of
 
 LIMIT_S = 0.05
-SLACK = 2  # of a busy or slow machine
+SLACK = 2  # factor for a busy or slow machine
 XML = 1_000_000  # cameras.onvif.client.MAX_BODY
 NOW = datetime(2026, 11, 29, tzinfo=timezone.utc)
 BASE = "rtsp://10.0.0.1/live"
@@ -51,7 +50,7 @@ def traceback(text: str) -> Callable[[], object]:
 
 
 def forwarded(header: str, value: str) -> Callable[[], object]:
-    """As many lines as a request may have."""
+    """Return a parse with as many header lines as a request may have."""
     names = ("Forwarded",) if header == "forwarded" else ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
     lines = CIMultiDict([(name, value) for name in names for _ in range(120 // len(names))])
     return lambda: proxies.hops(make_mocked_request("GET", "/", headers=lines), header)
@@ -91,7 +90,7 @@ def answer(data: bytes) -> Callable[[], object]:
 
 
 class Dripping:
-    """A reader that gives what a camera sends in small packets."""
+    """A reader that returns a camera's data in small packets."""
 
     def __init__(self, data: bytes):
         self._data, self._at = data, 0
@@ -109,7 +108,7 @@ def dripped(data: bytes) -> Callable[[], object]:
 
 
 def heads(head: bytes) -> Callable[[], object]:
-    """Between frames, as many as are read at once."""
+    """Return a parse of messages between frames, as many as are read at once."""
     sent = (head + b"$\0\0\x0c" + bytes(12)) * (work_budget.READ_BYTES // (len(head) + 16))
 
     def parse() -> None:
@@ -125,7 +124,7 @@ def errors(data: bytes) -> Callable[[], object]:
 
 
 def unit(sei: bytes) -> Callable[[], object]:
-    """A picture of 8 MB, as large as one may be: a byte stream of SEI."""
+    """Return a parse of a picture of 8 MB, the largest allowed: a byte stream of SEI."""
     nal = b"\x41\x9a" + b"\x55" * 60 + (b"\0\0\1" + sei) * (7_900_000 // (len(sei) + 3))
     payload = b"\x7c\xc1" + nal[1:]
 
@@ -135,7 +134,8 @@ def unit(sei: bytes) -> Callable[[], object]:
     return parse
 
 
-OPEN_SEI = b"\x06" + b"\5\0" * 6500 + b"\5" + b"\xff" * 40 + b"\x10"  # its last message states more than is there
+# its last message declares more data than there is
+OPEN_SEI = b"\x06" + b"\5\0" * 6500 + b"\5" + b"\xff" * 40 + b"\x10"
 SDP = reply_reader.MAX_BODY
 MOST = sdp.MAX_SDP - 40
 HEAD = message_text.MAX_HEAD
@@ -263,7 +263,7 @@ CASES: dict[str, Callable[[], object]] = {
 
 
 def cost(parse: Callable[[], object]) -> float:
-    """CPU seconds, the best of three."""
+    """Return the CPU seconds, the best of three."""
     best = 60.0
     for _ in range(3):
         began = time.process_time()

@@ -1,4 +1,4 @@
-"""Every background task is owned (core.tasks): a task that nobody watches dies in silence."""
+"""Every background task is owned (core.tasks): a failure in a task that nobody awaits goes unnoticed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAKES_TASKS = re.compile(r"\b(asyncio|loop)\.(create_task|ensure_future|gather)\
 
 
 def makers(path: Path) -> list[int]:
-    """Lines that make a task by asyncio itself; a TaskGroup's own tasks are owned."""
+    """Return the lines that create a task directly with asyncio; the tasks of a TaskGroup are owned."""
     return [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if MAKES_TASKS.search(line)]
 
 

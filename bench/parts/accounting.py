@@ -1,4 +1,4 @@
-"""Every second of every camera: recorded, fetched later, or missing with a cause that somebody can believe."""
+"""Accounts for every second of every camera: recorded, backfilled, or missing with a plausible cause."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.database import Database
 from nvr.archive import segment_index
 from nvr.tables import Gap
 
-LEAST_US = SECOND  # shorter is jitter, and the recorder writes no gap of it
-GRACE_US = 75 * SECOND  # after a fault: the longest step of the ladder, and a connection
+LEAST_US = SECOND  # shorter is jitter, for which the recorder writes no gap
+GRACE_US = 75 * SECOND  # after a fault: the longest reconnect delay and a connection
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """A fault that was switched on for a stream; times in µs UTC."""
+    """A fault that was injected into a stream; times in µs UTC."""
 
     stream: str
     causes: tuple[str, ...]  # gap causes that it may lead to
@@ -29,15 +29,15 @@ class Injected:
 
 @dataclass(slots=True)
 class Account:
-    """Seconds of all streams together."""
+    """Seconds, summed over all streams."""
 
     total: float = 0.0
     recorded: float = 0.0
     backfilled: float = 0.0
     gaps: Counter[str] = field(default_factory=Counter)  # by cause
     nowhere: float = 0.0  # neither recorded nor in a gap
-    twice: float = 0.0  # recorded by two files at once
-    unexplained: float = 0.0  # in a gap of whose cause no fault was injected then
+    twice: float = 0.0  # recorded by two files at the same time
+    unexplained: float = 0.0  # in a gap with a cause for which no fault was injected then
     strange: list[str] = field(default_factory=list)
 
 
@@ -47,8 +47,10 @@ async def account(
     faults: list[Injected],
     elsewhere: Sequence[tuple[int, int]] = (),
 ) -> Account:
-    """Go through the time line of each stream, from `ranges[stream][0]` to `[1]`, µs UTC. `elsewhere`: stretches that the
-    station, whose clock was wrong, filed under another time."""
+    """Check the timeline of each stream, from `ranges[stream][0]` to `[1]`, µs UTC.
+
+    `elsewhere`: ranges that the station filed under another time because its clock was wrong.
+    """
     result = Account()
     injected: dict[str, list[Injected]] = defaultdict(list)
     for fault in faults:

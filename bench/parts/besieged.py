@@ -1,6 +1,7 @@
-"""What others notice of a crowd, a flood of tries to sign in, and thirty printed pages: how long `/api/me` takes, whether event feeds hear.
+"""What other users notice of a crowd of connections, a flood of sign-in attempts, and thirty printed pages: the latency
+of `/api/me`, and whether event feeds still deliver.
 
-The persons and strangers of these parts share one address: what strangers do must cost neighbours behind it nothing.
+The users and attackers of these parts share one address: attackers must not affect others behind the same address.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MOST_MS = 300
 
 
 def judged(name: str, took: list[float], calm: list[float]) -> list[Figure]:
-    """Of `/api/me`, seconds each time."""
+    """Return the figures of the latencies of `/api/me`, in seconds."""
     before, p95 = _p95(calm), _p95(took)
     return [
         Figure("/api/me of others before, p95", round(before * 1e3), "ms"),
@@ -38,7 +39,7 @@ def judged(name: str, took: list[float], calm: list[float]) -> list[Figure]:
 
 
 def there(crowd: dict[str, dict[str, int]]) -> Figure:
-    """What the crowd holds at the end and was told; a crowd that did not come proves nothing."""
+    """Return what the crowd holds at the end and the answers it got; without a crowd the result proves nothing."""
     held, told = Counter(crowd["held"]), Counter(crowd["told"])
     came = held["half-open"] + told["half-open closed"] + held["slow bodies"] + told["slow bodies ended"]
     most = strangers.HALF_OPEN + strangers.SLOW_BODIES
@@ -50,7 +51,7 @@ def _p95(took: list[float]) -> float:
 
 
 async def hears(feed: aiohttp.ClientWebSocketResponse, title: str, seconds: float) -> bool:
-    """Whether an event of this kind comes within the time; meanwhile the socket answers the pings, as a browser does."""
+    """Return whether an event of this kind arrives in time; meanwhile the socket answers pings, as a browser does."""
     with contextlib.suppress(TimeoutError, TypeError, aiohttp.ClientError):
         async with asyncio.timeout(seconds):
             while title not in json.dumps(await feed.receive_json()):
@@ -101,7 +102,7 @@ async def crowded(console: Console, seconds: float) -> list[Figure]:
 
 
 async def flooded(console: Console, seconds: float) -> list[Figure]:
-    """Tries to sign in, and somebody who is signed in at the same address."""
+    """Sign-in attempts, and a signed-in user at the same address."""
     async with persons(console, "probe") as (probe,):
         calm = await waits(probe, 3)
         crowd = await start(console, seconds, "--flood")
@@ -118,8 +119,10 @@ async def flooded(console: Console, seconds: float) -> list[Figure]:
 
 
 async def printed(console: Console, seconds: float) -> list[Figure]:
-    """Thirty registers as PDF, all asked for at once by one person and then again as the station tells; a crowd stands before
-    the station for the first `seconds`."""
+    """One person requests thirty registers as PDF at once and retries as the station says.
+
+    A crowd attacks the station for the first `seconds`.
+    """
     async with persons(console, "probe", "printer") as (probe, printer):
         calm = await waits(probe, 3)
         crowd = await start(console, seconds)
@@ -142,7 +145,7 @@ async def printed(console: Console, seconds: float) -> list[Figure]:
 
 
 async def _page(session: aiohttp.ClientSession, day: str, told: Counter[int]) -> bool:
-    """Whether it came as a PDF; refused ones are asked for again."""
+    """Return whether it arrived as a PDF; refused ones are requested again."""
     while True:
         async with session.get(f"/register/{day}/pdf", timeout=aiohttp.ClientTimeout(PAGES_SECONDS)) as reply:
             content = await reply.read()

@@ -1,8 +1,8 @@
-"""What recording costs: native against `ffmpeg -c copy` a camera, and against plain receive-and-write.
+"""What recording costs: native against one `ffmpeg -c copy` per camera, and against plain receive-and-write.
 
-All read the same virtual farm (1280×720, 25 pictures a second, GOP 50, about 2 Mb/s, RTSP over TCP). Native and
-ffmpeg run as the product runs them (`minwang record`, whole process tree; hashing, index and database rows
-included). Against the plain loop the native engine is measured with hashing and without: the loop does not hash.
+All read the same virtual farm (1280×720, 25 fps, GOP 50, about 2 Mb/s, RTSP over TCP). Native and ffmpeg run as in the
+product (`minwang record`, whole process tree; including hashing, index and database rows). Against the plain loop the
+native engine is measured with and without hashing: the loop does not hash.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ WARM_UP = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    cpu: float  # CPU-seconds a camera-minute
-    memory: float  # PSS bytes a camera
+    cpu: float  # CPU seconds per camera-minute
+    memory: float  # PSS bytes per camera
     lost: int
-    rate: float  # bits a second a stream
-    farm: float  # CPU-seconds of the virtual farm a stream-minute
-    gaps: dict[str, float] = field(default_factory=dict)  # seconds of gaps of all streams by cause
+    rate: float  # bits per second per stream
+    farm: float  # CPU seconds of the virtual farm per stream-minute
+    gaps: dict[str, float] = field(default_factory=dict)  # seconds of gaps of all streams, by cause
     unhashed: int = 0
 
 
 def measure(seconds: float, *pids: int) -> list[float]:
-    """CPU-seconds a minute of each process tree, over `seconds`."""
+    """Return the CPU seconds per minute of each process tree, measured over `seconds`."""
     before, started = [cpu_seconds(p) for p in pids], time.monotonic()
     time.sleep(seconds)
     after, minutes = [cpu_seconds(p) for p in pids], (time.monotonic() - started) / 60
@@ -114,7 +114,7 @@ def record(
 
 
 def plain(streams: int, seconds: float, folder: Path, port: int) -> float:
-    """CPU-seconds a camera-minute of receive-and-write."""
+    """Return the CPU seconds per camera-minute of receive-and-write."""
     (folder / "plain").mkdir()
     command = [
         sys.executable,
@@ -142,7 +142,7 @@ def run(c: Context) -> list[Figure]:
     with farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
         native = record("native", streams, seconds, c.folder, c.port, source.pid, warm_up=warm_up)
         ffmpeg = record("ffmpeg", streams, seconds, c.folder, c.port, source.pid, warm_up=warm_up)
-    full = streams >= 50  # the bars hold for 50 streams; with fewer the process's own share weighs more
+    full = streams >= 50  # the bars are for 50 streams; with fewer, the process's fixed cost dominates
     cores = native.farm * 100 / 60
     cpu, memory = native.cpu / ffmpeg.cpu, native.memory / ffmpeg.memory
     return [
@@ -166,7 +166,7 @@ def run(c: Context) -> list[Figure]:
 
 
 def run_limit(c: Context) -> list[Figure]:
-    """200 streams: native, without and with hashing, and the plain loop before and behind them."""
+    """200 streams: native, without and with hashing, and the plain loop before and after."""
     streams, seconds, warm_up = (20, 3.0, 2.5) if c.quick else (c.streams or 200, c.seconds or 40.0, WARM_UP)
     with farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
         before = plain(streams, seconds, c.folder, c.port)
@@ -190,7 +190,7 @@ def run_limit(c: Context) -> list[Figure]:
 
 
 def run_town(c: Context) -> list[Figure]:
-    """1,000 streams, H.264 and H.265 mixed, on this machine, the source included."""
+    """1,000 streams, H.264 and H.265 mixed, on this machine, including the source."""
     streams, seconds = (40, 6.0) if c.quick else (c.streams or 1000, c.seconds or 600.0)
     with farm(streams, c.port, 4.0 if c.quick else 10.0, codec="mixed") as source:
         cost = record("native", streams, seconds, c.folder, c.port, source.pid, warm_up=4.0 if c.quick else 20.0)

@@ -1,4 +1,4 @@
-"""Cameras that go and come back: every picture that arrived is in a file, every missing second in a gap."""
+"""Cameras that disconnect and return: every received picture is in a file, every missing second in a gap."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nvr.media import fmp4
 from nvr.recorder.recorder import StreamSpec
 from station.runtime import tune_allocator
 
-SHARE = 0.05  # of the cameras are away at a time
+SHARE = 0.05  # share of the cameras that is away at any time
 
 
 async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
@@ -59,7 +59,7 @@ async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
 
 
 async def _frames(c: Context, streams: dict[str, Mount]) -> list[int]:
-    """Pictures in the files of each stream, counted in the files."""
+    """Return the number of pictures in the files of each stream."""
 
     def count(stream: str) -> int:
         files = (c.folder / "cut" / stream).rglob("*.mp4")

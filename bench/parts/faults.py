@@ -1,4 +1,4 @@
-"""Random faults for the soak: what is switched on, for whom, how long, and which causes a gap may then have."""
+"""Random faults for the soak test: which fault, for which streams, how long, and which gap causes it may lead to."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from core.ids import StreamId
 from station.supervision.supervisor import Supervisor
 
 DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
-CLOCK_STEPS = ("+1d", "-1d", "+40d", "-400d")  # far from all footage, so that nothing of it is recorded over
-CLOCK_GRACE_US = 3_000_000  # libfaketime looks once a second
-ALWAYS = ("unreachable",)  # a connection that was cut may be told so, whatever cut it
+CLOCK_STEPS = ("+1d", "-1d", "+40d", "-400d")  # far from all footage, so that no range is recorded twice
+CLOCK_GRACE_US = 3_000_000  # libfaketime reads its file once a second
+ALWAYS = ("unreachable",)  # a cut connection may be reported as this, whatever the fault was
 
 
 @dataclass(slots=True)
 class Station:
-    """What is tormented."""
+    """The station that the faults are injected into."""
 
     folder: Path
     server: RtspServer
@@ -43,7 +43,8 @@ class Station:
     devices: list[Device]
     database: Database
     supervisor: Supervisor
-    clock: Path | None = None  # where libfaketime reads the station's offset; None: it is not installed
+    # file from which libfaketime reads the station's clock offset; None: libfaketime is not installed
+    clock: Path | None = None
 
 
 @dataclass(slots=True)
@@ -53,7 +54,8 @@ class Faults:
     station: Station
     seed: int
     injected: list[Injected] = field(default_factory=list)
-    elsewhere: list[tuple[int, int]] = field(default_factory=list)  # µs UTC, while the station filed by another time
+    # µs UTC, ranges that the station filed under another time
+    elsewhere: list[tuple[int, int]] = field(default_factory=list)
     count: Counter[str] = field(default_factory=Counter)
     _busy: set[str] = field(default_factory=set)
     _rng: random.Random = field(default_factory=random.Random)
@@ -81,7 +83,7 @@ class Faults:
         running: set[asyncio.Task[None]] = set()
         while clock.monotonic() < until:
             if self.station.clock is not None and clock.monotonic() > step_due:
-                await asyncio.gather(*running)  # alone: a gap over it could be told in neither time
+                await asyncio.gather(*running)  # run it alone: a gap across the step has no valid time in either clock
                 await self._clock_step()
                 step_due = clock.monotonic() + seconds / 3
             (chosen,) = self._rng.choices([k for _, k in kinds], [w for w, _ in kinds])
@@ -119,7 +121,7 @@ class Faults:
         self._log([stream], causes, start)
 
     async def _refusal(self) -> None:
-        """The password was changed in the camera; later an officer puts it right."""
+        """Change the password in the camera; later an officer corrects it."""
         stream = self._free()
         if stream is None:
             return
@@ -133,8 +135,8 @@ class Faults:
         mount.faults.discard("dead")
         await asyncio.sleep(self._rng.uniform(15, 40))
         mount.faults.discard("wrong_password")
-        for _ in range(8):  # the refusal may be told only when its recorder is back
-            with contextlib.suppress(StorageError):  # a recorder that is held up may hold the database
+        for _ in range(8):  # the refusal may be reported only after its recorder is back
+            with contextlib.suppress(StorageError):  # a stopped recorder may lock the database
                 async with self.station.database.session() as session:
                     await session.execute(
                         update(Camera).where(Camera.id == StreamId(stream).camera).values(refused_at=None)
@@ -144,7 +146,7 @@ class Faults:
         self._log([stream], ("auth_refused",), start)
 
     async def _jump(self) -> None:
-        """The camera's timestamps jump, back or forth."""
+        """Let the camera's timestamps jump forward or back."""
         self.count["timestamp jump"] += 1
         stream = self._rng.choice(list(self.station.mounts))
         start = to_microseconds(SystemClock().now())
@@ -156,7 +158,7 @@ class Faults:
         self._log([stream], ("no_packets", "packet_loss"), start)
 
     async def _village(self) -> None:
-        """A quarter of the cameras at once: their up-link is down."""
+        """Cut a quarter of the cameras at once: their up-link is down."""
         self.count["village down"] += 1
         streams = [
             s for i, s in enumerate(self.station.mounts) if i % 4 == self._rng.randrange(4) and s not in self._busy
@@ -173,7 +175,7 @@ class Faults:
         process = self._recorder()
         if process is None or "kill" in self._busy:
             return
-        self._busy.add("kill")  # one at a time, and not more often than the supervisor's patience
+        self._busy.add("kill")  # one at a time, and not often enough for long restart delays of the supervisor
         self.count["recorder killed"] += 1
         start = to_microseconds(SystemClock().now())
         process.send_signal(signal.SIGKILL)
@@ -182,7 +184,7 @@ class Faults:
         self._log(list(self.station.mounts), ("recorder_down",), start)
 
     async def _stop(self) -> None:
-        """A recorder gets no processor for a while; the sockets keep what came."""
+        """Stop a recorder for a while (SIGSTOP); the socket buffers hold what arrives."""
         process = self._recorder()
         if process is None or "stop" in self._busy:
             return
@@ -198,7 +200,7 @@ class Faults:
         self._log(list(self.station.mounts), ("no_packets", "packet_loss", "protocol_error", "disk_error"), start)
 
     async def _full_disk(self) -> None:
-        """The second disk fills up; then somebody makes room."""
+        """Fill the second disk; then free space."""
         disk = self.station.folder / "disk2"
         if "disk" in self._busy or not os.path.ismount(disk):
             return
@@ -214,7 +216,7 @@ class Faults:
         self._log(list(self.station.mounts), ("disk_full", "disk_error"), start)
 
     async def _no_inodes(self) -> None:
-        """The second disk has room, but can make no more files; then somebody removes some."""
+        """Use all inodes of the second disk, which still has space; then free some."""
         disk = self.station.folder / "disk2"
         if "disk" in self._busy or not os.path.ismount(disk):
             return
@@ -230,9 +232,9 @@ class Faults:
         self._log(list(self.station.mounts), ("disk_full", "disk_error"), start)
 
     async def _clock_step(self) -> None:
-        """The station's clock is set wrong, and right again half a minute later."""
+        """Set the station's clock wrong, and right again half a minute later."""
         assert self.station.clock is not None
-        await asyncio.sleep(70)  # whoever waits to connect again has done so
+        await asyncio.sleep(70)  # streams that wait to reconnect have done so by then
         step = self._rng.choice(CLOCK_STEPS)
         self.count[f"clock step {step}"] += 1
         start = to_microseconds(SystemClock().now())
@@ -246,14 +248,14 @@ class Faults:
 
 
 def set_clock(file: Path, offset: str) -> None:
-    """What the station's processes read from now on, at once or not at all."""
+    """Set the offset that the station's processes read from now on; atomic."""
     new = file.with_suffix(".new")
     new.write_text(offset + "\n")
     new.replace(file)
 
 
 def fake_clock(file: Path) -> dict[str, str] | None:
-    """Environment in which a process reads its clock with the offset in `file`; None where libfaketime is not installed."""
+    """Return the environment in which a process reads its clock with the offset in `file`; None without libfaketime."""
     libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not libraries:
         print("libfaketime is not installed: the fault 'clock step' is left out", file=sys.stderr)
@@ -266,7 +268,7 @@ def fake_clock(file: Path) -> dict[str, str] | None:
 
 
 def _litter(folder: Path) -> None:
-    """Make files until no more can be made."""
+    """Create files until no more can be created."""
     folder.mkdir()
     with contextlib.suppress(OSError):
         for n in range(DISK_INODES + 1):
@@ -274,7 +276,7 @@ def _litter(folder: Path) -> None:
 
 
 def _fill(path: Path) -> None:
-    """Take every free byte."""
+    """Use every free byte."""
     with contextlib.suppress(OSError), path.open("wb", buffering=0) as f:
         while f.write(bytes(1_000_000)):
             pass
@@ -282,7 +284,7 @@ def _fill(path: Path) -> None:
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of its own at `folder` where we may mount one; False where not."""
+    """Mount a small file system at `folder`; False if mounting is not allowed."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},nr_inodes={DISK_INODES}", "minwang-soak", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0

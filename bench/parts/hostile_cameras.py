@@ -1,6 +1,6 @@
-"""Cameras that attack whoever connects: each kind of oversized, endless or recursive answer, as RTSP servers on loopback.
+"""Cameras that attack every client: each kind of oversized, endless or recursive answer, as RTSP servers on loopback.
 
-python -m bench.parts.hostile_cameras PORT      # kind n listens on PORT + n; `ready` when all do
+python -m bench.parts.hostile_cameras PORT      # kind n listens on PORT + n; prints `ready` when all do
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ KINDS: tuple[Callable[[Writer, int], Awaitable[None]], ...] = (
 
 
 async def pour(writer: Writer, first: bytes, then: bytes) -> None:
-    """As fast as it is taken, until the other side leaves."""
+    """Send as fast as the client reads, until it disconnects."""
     writer.write(first)
     while True:
         writer.write(then)
@@ -93,7 +93,7 @@ async def describe(writer: Writer, number: int, text: str) -> None:
 
 
 async def play(writer: Writer, number: int, payload: bytes) -> None:
-    """A session in order, whose packets then hold what no encoder makes."""
+    """Run a valid session whose packets then contain what no encoder produces."""
     if number == 1:
         writer.write(HEAD % number + b"Public: OPTIONS, DESCRIBE, SETUP, PLAY\r\n\r\n")
     elif number == 2:

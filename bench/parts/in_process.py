@@ -1,4 +1,4 @@
-"""A recorder in the bench's own process: its database, its disk and the machine, opened in one place."""
+"""A recorder in the benchmark's own process: opens its database, its disk and the recorder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from nvr.storage.volumes import VolumeSet, prepare
 async def recorder(
     folder: Path, name: str, settings: RecorderSettings | None = None
 ) -> AsyncIterator[tuple[Recorder, Database]]:
-    """`name`.db and the volume `name` in the folder. The caller stops the machine; the database is closed at the end."""
+    """Use `name`.db and the volume `name` in the folder.
+
+    The caller stops the recorder; the database is closed at the end.
+    """
     database = Database(f"sqlite+aiosqlite:///{folder / name}.db", bytes(32))
     await upgrade(database)
     clock = SystemClock()

@@ -1,8 +1,8 @@
 """What a crash costs.
 
-`run`: recorders are killed with SIGKILL at random pictures and their files read back and decoded. `run_power`:
-a power cut is simulated: of every file only what had been flushed to the platter (syncfs) survives; everything
-younger is cut off at an arbitrary byte, as a journalling file system leaves it, and the station starts again.
+`run`: kills recorders with SIGKILL at random pictures; reads and decodes their files. `run_power`: simulates a power
+cut: of every file only what had been flushed to the disk (syncfs) survives; everything younger is cut off at an
+arbitrary byte, as a journalling file system leaves it, and the station starts again.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ AT_ONCE = 3
 
 
 def kill_once(folder: Path, seed: int, streams: int = KILL_STREAMS, clip: LoopClip | None = None) -> float:
-    """Kill a recorder at a random picture; seconds of the pictures that it was given and that are not on disk, the worst
-    stream's. Needs no clock: the cameras send no faster than it reads (cameras.virtual.paced)."""
+    """Kill a recorder at a random picture; returns the seconds of pictures received but not on disk, of the worst
+    stream.
+
+    Needs no clock: the cameras send no faster than the recorder reads (cameras.virtual.paced).
+    """
     return asyncio.run(_kill_once(folder, seed, streams, clip or load_clip("h264", 500_000, (640, 360), 25.0, 4.0)))
 
 
@@ -51,7 +54,7 @@ async def _kill_once(folder: Path, seed: int, streams: int, clip: LoopClip) -> f
         async with asyncio.timeout(120):
             while min(m.sent_pictures for m in mounts) < wanted and recorder.returncode is None:
                 await asyncio.sleep(0.01)
-        recorder.send_signal(signal.SIGSTOP)  # from here on it takes nothing
+        recorder.send_signal(signal.SIGSTOP)  # from here on it receives nothing
         given = [m.sent_pictures - await server.unread(m) for m in mounts]
     finally:
         recorder.kill()
@@ -64,7 +67,7 @@ async def _kill_once(folder: Path, seed: int, streams: int, clip: LoopClip) -> f
 
 
 def stored_pictures(camera: Path) -> int:
-    """Whole pictures in a camera's files, each of which must read back."""
+    """Return the number of complete pictures in a camera's files; each must be readable."""
     paths = sorted(camera.rglob("*.mp4"))
     for path in paths:
         check_reads_back(path)
@@ -72,7 +75,7 @@ def stored_pictures(camera: Path) -> int:
 
 
 def check_reads_back(path: Path) -> None:
-    """Every whole fragment decodes without an error."""
+    """Check that every complete fragment decodes without an error."""
     fragments = list(fmp4.scan(path))
     if not fragments:
         return
@@ -82,7 +85,7 @@ def check_reads_back(path: Path) -> None:
         "passthrough",
         "-enc_time_base",
         "-1",
-    ]  # pictures of a busy machine stand closer than 1/25 s
+    ]  # pictures of a busy machine are closer than 1/25 s
     done = subprocess.run(
         ["ffmpeg", "-v", "error", "-i", "pipe:0", *as_filed, "-f", "null", "-"],
         input=whole,
@@ -106,7 +109,7 @@ def run(c: Context) -> list[Figure]:
 
 
 def cut_once(c: Context, seed: int) -> tuple[float, int]:
-    """(seconds lost of the worst stream, files older than that which suffered) of one simulated power cut."""
+    """Simulate one power cut; returns (seconds lost of the worst stream, older files that were damaged)."""
     rng = random.Random(seed)
     data, plan = c.folder / f"power-{seed}", c.folder / f"power-{seed}.yaml"
     inventory(plan, KILL_STREAMS, c.port, "native")
@@ -129,7 +132,7 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
     cut = time.time()
     process.wait()
     flushed = json.loads(trace.read_text().splitlines()[-1])["flushed"]
-    for path in data.rglob("*.mp4"):  # what was not on the platter is gone, at any byte
+    for path in data.rglob("*.mp4"):  # what was not flushed is gone, from an arbitrary byte on
         safe = min(flushed.get(str(path), 0), path.stat().st_size)
         with path.open("r+b") as f:
             f.truncate(rng.randint(safe, path.stat().st_size))

@@ -22,14 +22,14 @@ WARM_UP = 5.0
 
 @dataclass(slots=True)
 class Run:
-    cpu: float  # CPU-seconds a camera-minute
-    streams: dict[str, Any]  # of the recorder's summary
-    sent: dict[str, Any]  # by stream: oddity, times of sending
-    recorded: dict[str, list[float]]  # by stream: time that the recorder gives each picture
+    cpu: float  # CPU seconds per camera-minute
+    streams: dict[str, Any]  # from the recorder's summary
+    sent: dict[str, Any]  # by stream: oddity, send times
+    recorded: dict[str, list[float]]  # by stream: the time that the recorder gives each picture
 
 
 def recorded_times(folder: Path) -> list[float]:
-    """Seconds since 1970 of each picture in a stream's files, as they were decoded."""
+    """Return the time of each picture in a stream's files, in decoding order, in seconds since 1970."""
     found: list[float] = []
     for path in sorted(folder.glob("*/*.mp4")):
         start, data = (segment_index.start_of(path) or 0) / 1e6, path.read_bytes()
@@ -77,19 +77,19 @@ def measure(c: Context, name: str, streams: int, odd: int, seconds: float) -> Ru
 
 
 def share(sent: list[float], recorded: list[float]) -> float:
-    """Of the pictures that were sent while the stream was recorded."""
+    """Return the share of recorded pictures among those sent while the stream was recorded."""
     if not recorded:
         return 0.0
     return len(recorded) / max(1, sum(t <= recorded[-1] for t in sent))
 
 
 def worst_error(sent: list[float], recorded: list[float]) -> float:
-    """Seconds between a picture's recorded time and its sending, at most."""
+    """Return the largest difference in seconds between a picture's recorded time and its send time."""
     return max((abs(a - b) for a, b in zip(recorded, sent, strict=False)), default=99.0)
 
 
 def run(c: Context) -> list[Figure]:
-    """The same number of streams, all clean and a quarter odd."""
+    """The same number of streams, first all clean, then a quarter odd."""
     streams, seconds = (15 * 4, 8.0) if c.quick else (c.streams or 200, c.seconds or 60.0)
     clean = measure(c, "clean", streams, 0, seconds)
     mixed = measure(c, "odd", streams, streams // 4, seconds)

@@ -1,4 +1,4 @@
-"""A whole network goes and comes back: how soon everything records again, and how hard the cameras are knocked at."""
+"""A whole network fails and returns: how soon everything records again, and how many connections hit the cameras."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTAGE_SECONDS = 40.0
 
 
 async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, int]:
-    """(seconds until all record again, most connections in one second, events of a systemic stall)."""
+    """Return (seconds until all record again, most connections in one second, systemic-stall events)."""
     clip = load_clip("h264", 300_000, (640, 360), 12.5, 4.0)
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4) for i in range(streams)])
     arrivals = Counter[int]()
@@ -30,7 +30,7 @@ async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, 
     Player.connection_made = counted  # type: ignore[method-assign]
     port = await server.start([f"127.0.{i}.1" for i in range(20)], c.port + 5)
     async with in_process.recorder(c.folder, "outage") as (machine, _):
-        # Twenty subnets of a village each, as far as the budget is concerned.
+        # Twenty subnets, one village each, for the connection limiter.
         await machine.want(
             [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
         )

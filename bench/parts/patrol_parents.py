@@ -1,4 +1,4 @@
-"""Outages of up-links and switches: are they told from single cameras that fail by chance, and how soon?"""
+"""Outages of up-links and switches: are they distinguished from single cameras that fail by chance, and how soon?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from health.tables import Fault
 from nvr.tables import StreamStatus
 
 VILLAGES, SWITCHES, CAMERAS = 34, 4, 15
-BASE, MISSED = 0.04, 0.03  # cameras that are off anyway; cameras beneath a parent that seem to answer
+# share of cameras that are off anyway; share of cameras beneath a failed parent that seem to answer
+BASE, MISSED = 0.04, 0.03
 DAYS = 3000  # village-days
 BENEATH = 93
 TICK = 10.0
@@ -36,7 +37,7 @@ def _village(number: int) -> list[topology.TopologyChild]:
 
 
 def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
-    """(outages, of them told rightly, parents made up) over `days` village-days."""
+    """Simulate `days` village-days; returns (outages, outages detected correctly, false outages)."""
     rng, outages, told, made_up = np.random.default_rng(seed), 0, 0, 0
     for _ in range(0, days, VILLAGES):
         children = [child for v in range(VILLAGES) for child in _village(v)]
@@ -58,7 +59,7 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
 
 
 async def cut(c: Context) -> tuple[float, float, int]:
-    """(seconds until the cut up-link is an open fault, seconds from its return until it is closed, faults opened)."""
+    """Cut an up-link; returns (seconds until its fault opens, seconds from return until it closes, faults opened)."""
     database = Database(f"sqlite+aiosqlite:///{c.folder / 'parents.db'}", bytes(32))
     await upgrade(database)
     clock = ManualClock(SystemClock().now())

@@ -1,4 +1,4 @@
-"""A full round of a town from its archive, while 200 streams are being recorded."""
+"""A full patrol round of a town from its archive, while 200 streams are being recorded."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ VILLAGES = 22
 def keyframe_1080p(
     footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000
 ) -> Keyframe:
-    """A keyframe as a camera of 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
+    """Return a keyframe as a camera with 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
     from tests.health import places
 
     if footage_dir is not None:
@@ -69,7 +69,7 @@ def keyframe_1080p(
         packets += encoder.encode(av.VideoFrame.from_ndarray(noisy, "bgr24"))
     packets += encoder.encode(None)
     key = [p for p in packets if p.is_keyframe][-1]
-    # PyAV's H.264 is Annex B: start codes to lengths, parameter sets apart.
+    # PyAV writes Annex B (ITU-T H.264): convert start codes to lengths, separate the parameter sets.
     sets, slices = {}, []
     for nal in _nals(bytes(key)):
         kind = nal[0] & 31
@@ -87,7 +87,7 @@ def _nals(data: bytes) -> list[bytes]:
 
 
 def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], ViewPattern]:
-    """A past of slightly different looks at the same thing: features, hours, scenes, what stays of the view."""
+    """Return a history of slightly different inspections of one view: features, hours, scenes, view pattern."""
     from health.picture import view_pattern
     from health.picture.measurement import look
 
@@ -104,7 +104,8 @@ def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[flo
 
 async def _town(database: Database, cameras: int) -> None:
     rows = "".join(
-        f"- {{id: c{i}, name: c, village: v{i % VILLAGES}, streams: {{main: {{url: 'rtsp://127.0.0.1/{i}'}}, sub: {{url: 'rtsp://127.0.0.1/{i}s'}}}}}}\n"
+        f"- {{id: c{i}, name: c, village: v{i % VILLAGES}, streams: {{main: {{url: 'rtsp://127.0.0.1/{i}'}}, sub: "
+        f"{{url: 'rtsp://127.0.0.1/{i}s'}}}}}}\n"
         for i in range(cameras)
     )
     villages = "".join(f"- {{code: v{i}, name: v{i}}}\n" for i in range(VILLAGES))
@@ -115,7 +116,7 @@ async def _town(database: Database, cameras: int) -> None:
 
 
 def files_of(cameras: int, video: Path, start_us: int, clips: list[bytes]) -> None:
-    """Hard links of a few files, one for each camera's sub-stream."""
+    """Create hard links to a few files, one for each camera's sub-stream."""
     sources = []
     for i, data in enumerate(clips):
         source = video / f"source-{i}"
@@ -128,7 +129,7 @@ def files_of(cameras: int, video: Path, start_us: int, clips: list[bytes]) -> No
 
 
 def clip_file(seed: int, gops: int = 8) -> tuple[bytes, Keyframe]:
-    """A closed segment with a D1 keyframe every two seconds, and the newest of them."""
+    """Return a closed segment with a D1 keyframe every two seconds, and its newest keyframe."""
     from cameras.virtual import scene
     from cameras.virtual.clip import encode
     from tests.health.frames import keyframes
@@ -146,7 +147,7 @@ def clip_file(seed: int, gops: int = 8) -> tuple[bytes, Keyframe]:
 
 
 async def remember(database: Database, cameras: int, frames: list[Keyframe], now: Any) -> None:
-    """Every camera has been looked at every hour for four days."""
+    """Write hourly inspections of every camera for four days."""
     pasts = [known_past(f, LOOKS) for f in frames]
     async with database.session() as session:
         session.add(
@@ -214,7 +215,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
 
 
 async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
-    """(wall seconds, CPU seconds of workers and loop, result rows, share judged with a past)."""
+    """Return (wall seconds, CPU seconds of workers and event loop, result rows, share judged with a history)."""
     folder, clock = c.folder / "round", SystemClock()
     database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
     await upgrade(database)
@@ -236,7 +237,7 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     pool = DecodePool(2)
 
     class Then(SystemClock):
-        """The moment at which the files end: making a town takes a while."""
+        """A clock that starts when the files end, because creating a town takes a while."""
 
         def now(self) -> Any:
             return now
@@ -295,7 +296,7 @@ def run(c: Context) -> list[Figure]:
 
 
 async def record(folder: Path, port: int, streams: int) -> None:
-    """A recorder until its input ends; then one line with what became of its streams."""
+    """Run a recorder until its input ends; then print one line with the state of its streams."""
     async with in_process.recorder(folder, "recorder") as (machine, _):
         await machine.want(
             [StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(streams)]

@@ -1,4 +1,4 @@
-"""A full round of cameras that nobody records: each is connected to, and some of them hang."""
+"""A full round of unrecorded cameras: each is probed, and some of them hang."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from nvr.playback.decode_pool import DecodePool
 
 CAMERAS, HANGING = 2252, 42
 RATE, PER_SUBNET, AT_ONCE = 20.0, 4, 128
-SUBNETS = 2  # of a village
+SUBNETS = 2  # per village
 
 
 class Hanging:
-    """Takes connections and never says a word."""
+    """A server that accepts connections and never sends anything."""
 
     async def __aenter__(self) -> int:
         self._server = await asyncio.start_server(self._hold, "0.0.0.0", 0)
@@ -48,7 +48,7 @@ class Hanging:
 
 
 async def _town(database: Database, cameras: int, hanging: int, port: int, silent: int) -> None:
-    """Cameras in subnets of their villages, all of them on this machine; those that hang are spread evenly."""
+    """Create cameras in the subnets of their villages, all on this machine; those that hang are spread evenly."""
     step, rows = cameras // hanging, []
     for i in range(cameras):
         village, number = i % VILLAGES, i // VILLAGES

@@ -1,4 +1,4 @@
-"""How well and at what cost search sees: detection, gates, cameras a core, tracks, against looking at every picture."""
+"""Quality and cost of the analysis: detection, gates, cameras per core, tracks, against analysing every picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from search.vocabulary import Cls
 
 START_US = 1_780_000_000_000_000
 D1 = (704, 576)
-PERSONS = 19  # identities of PETS S2L1 in view
+PERSONS = 19  # identities visible in PETS S2L1
 Box = tuple[float, float, float, float]
 
 
@@ -77,7 +77,7 @@ def detection(footage: Path) -> list[Figure]:
 def _scored(
     frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None
 ) -> tuple[float, float, float]:
-    """(F1, recall, ms) behind the gate, ten pictures a second; `at`: where the frames lie in a 1080p picture."""
+    """Return (F1, recall, ms) behind the motion gate at 10 fps. `at`: position of the frames in a 1080p picture."""
     gate, models = MotionGate(), pipeline.models()
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
@@ -94,9 +94,8 @@ def _scored(
             continue
         began = time.process_time()
         moving = gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
-        sweep = (
-            moving is None and i - swept >= 40
-        )  # as search.analysis.pipeline: every four seconds where nobody knows what moved
+        # As search.analysis.pipeline: every four seconds while the gate does not know what moved.
+        sweep = moving is None and i - swept >= 40
         swept = i if sweep else swept
         seen = models.detector.detect(picture, moving or [], sweep=sweep)
         cpu += time.process_time() - began if i in boxes else 0
@@ -121,14 +120,14 @@ def _iou(a: Box, b: Box) -> float:
 
 @dataclass
 class Village:
-    """A day's mix in D1: a quarter of the keyframes have somebody in them, 0.3 objects a keyframe on average."""
+    """A day's mix in D1: a quarter of the keyframes contain somebody, 0.3 objects per keyframe on average."""
 
     frames: list[Keyframe]
     active: list[bool]
 
 
 def village(footage: Path, count: int, seed: int = 1) -> Village:
-    """People of vtest, one or two at a time, on its own empty courtyard, as a sub-stream with five pictures a second."""
+    """Return people of vtest, one or two at a time, pasted on its empty courtyard, as a sub-stream with 5 fps."""
     source = pictures(footage / "vtest_480x360.avi")
     empty = np.median(np.stack(source[::8]), axis=0).astype(np.uint8)
     ways = _ways(source if count > 200 else source[:120])
@@ -136,7 +135,7 @@ def village(footage: Path, count: int, seed: int = 1) -> Village:
     shown: list[Picture] = []
     active: list[bool] = []
     while len(active) < count:
-        if active and not active[-1]:  # quiet and busy stretches take turns
+        if active and not active[-1]:  # quiet and busy periods alternate
             run = int(rng.integers(4, 9))
             chosen = [ways[rng.integers(len(ways))] for _ in range(1 if rng.random() < 0.8 else 2)]
             for k in range(run):
@@ -158,7 +157,7 @@ def village(footage: Path, count: int, seed: int = 1) -> Village:
 
 
 def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
-    """Runs of (frame, box) of one person each, found by the detector on every picture."""
+    """Return the tracks of one person each as (frame, box), found by running the detector on every second picture."""
     tracker, found = Tracker(1, 480 / 360), dict[int, list[tuple[int, Box]]]()
     models = pipeline.models()
     for i in range(0, len(source), 2):
@@ -183,7 +182,7 @@ def _d1(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def coded(clip: LoopClip) -> list[Keyframe]:
-    """The clip's keyframes as the archive gives them, two seconds apart, each with the size of its GOP."""
+    """Return the clip's keyframes as the archive returns them, two seconds apart, each with the size of its GOP."""
     configuration = VideoFormat.from_sets(clip.codec, clip.parameter_sets).configuration()
     sizes = [sum(len(n) + 4 for n in unit) for unit in clip.units]
     ends = [*clip.keyframes[1:], len(sizes)]
@@ -210,7 +209,7 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
         Figure("passed over by their sizes, of those without anybody", round(counts.quiet / len(quiet), 3), ""),
         Figure("decoded and without motion, of all", round(counts.still / len(made.frames), 3), ""),
         Figure("CPU a keyframe, decoding to row", round(per_keyframe, 2), "ms"),
-        # Fifty keyframes are hardly more than what a camera's gates need to learn: they say nothing of its cost.
+        # Fifty keyframes are barely what a camera's gates need to learn: they say nothing about its cost.
         Figure(
             "cameras a core, a keyframe in 2 s", round(by_core), "", "" if quick else "≥ 150", quick or by_core >= 150
         ),
@@ -221,7 +220,7 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
 def _indexed(
     frames: Sequence[Keyframe], days: SightingStore, batch: int = 12
 ) -> tuple[float, AnalysisCounts, int, list[Track]]:
-    """CPU seconds of looking and storing, as the indexer does it: the memory through a pipe, rows in a day's file."""
+    """Return the CPU seconds of analysing and storing as the indexer does: state by pipe, rows to a day's file."""
     memory, counts, tracks, looks = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):
@@ -247,7 +246,7 @@ def _indexed(
 
 
 def _missed(made: Village) -> list[Figure]:
-    """What each gate misses: keyframes with somebody that it would have passed over, after it has learnt."""
+    """Return what each gate misses: keyframes with somebody that it would skip after learning."""
     from nvr.playback.pictures import decoded
     from search.analysis.pipeline import bgr_of, luma_of
 
@@ -260,7 +259,7 @@ def _missed(made: Village) -> list[Figure]:
             memory.sizes.learn(around, event=bool(moving))
         if not active or i < len(made.frames) // 4:
             continue
-        # Somebody is there for whoever looks at every corner in native size.
+        # Reference: a sweep over the whole picture in native size finds somebody.
         if any(d.cls == Cls.person for d in pipeline.models().detector.detect(bgr_of(video), [], sweep=True)):
             after, by_size, by_motion = after + 1, by_size + (0 < around < limit), by_motion + (moving == [])
     return [
@@ -271,7 +270,7 @@ def _missed(made: Village) -> list[Figure]:
 
 
 def against_everything(footage: Path, quick: bool) -> list[Figure]:
-    """The same clips, the same detector: every picture decoded and looked at, and a keyframe in two seconds."""
+    """Compare on the same clips with one detector: every picture decoded and analysed, and one keyframe per 2 s."""
     cpu_full = cpu_ours = 0.0
     long = found = 0
     clips = (
@@ -300,7 +299,7 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
 
 
 def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
-    """The peer: each picture decoded, detected, described, tracked."""
+    """The reference: decode, detect, describe and track every picture."""
     models, memory, found = pipeline.models(), AnalysisState.new(1), dict[int, Track]()
     with tempfile.NamedTemporaryFile(suffix=".h264") as f:
         f.write(annex_b(clip))
@@ -319,12 +318,12 @@ def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
 
 
 def annex_b(clip: LoopClip) -> bytes:
-    """The clip as a raw stream."""
+    """Return the clip as a raw Annex B stream."""
     return b"".join(b"\0\0\0\1" + n for unit in clip.units for n in unit)
 
 
 def _same(a: Track, b: Track) -> bool:
-    """Whether two tracks are of one thing: at some moment both were, near in time and place."""
+    """Return whether two tracks show the same object: at some moment both exist, close in time and place."""
     near = 0
     for p in b.points:
         q = min(a.points, key=lambda q: abs(q.at_ms - p.at_ms))

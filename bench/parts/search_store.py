@@ -1,8 +1,9 @@
-"""A month of sightings: what a question costs warm and cold, what writing costs meanwhile, likeness among all of them.
+"""A month of sightings: the cost of queries warm and cold, of writing at the same time, and of similarity among all of
+them.
 
-The month is made of one day: its rows are moved to every other day by SQL, their cameras changed round, so that each day
-has its own file with its own indexes. Vectors: signs of all of them; the numbers themselves in a sparse file, whole for
-what is looked for.
+The month is made of one day: SQL copies its rows to every other day with the cameras permuted, so that each day has its
+own file with its own indexes. Vectors: sign bits of all sightings; the full vectors are in a sparse file, complete only
+for what is searched for.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ CLASSES = {
     Cls.dog: 0.03,
     Cls.unknown: 0.01,
 }
-# Colours of clothes as they are: much black and blue, little purple.
+# Colours of clothes as they occur: much black and blue, little purple.
 COLOURS = (0.02, 0.24, 0.17, 0.13, 0.08, 0.03, 0.03, 0.04, 0.02, 0.14, 0.03, 0.04, 0.03)
 PERSON = (int(Cls.person), int(Cls.rider))
 DAY_US = ids.DAY_MS * 1000
 
 
 def rows_of_a_day(count: int, seed: int = 1) -> list[tuple[object, ...]]:
-    """Rows in the order of the table, busy in the day and quiet at night, skewed over the cameras."""
+    """Return rows in the table's column order, busy by day and quiet at night, unevenly spread over the cameras."""
     rng = np.random.default_rng(seed)
     hours = np.array([1, 1, 1, 1, 1, 2, 4, 7, 7, 6, 6, 6, 6, 5, 5, 6, 7, 8, 8, 6, 5, 4, 2, 1], float)
     hour = (rng.choice(24, count, p=hours / hours.sum()) - 8) % 24  # local hours, UTC days
@@ -84,7 +85,7 @@ def rows_of_a_day(count: int, seed: int = 1) -> list[tuple[object, ...]]:
 
 
 def make(folder: Path, total: int) -> int:
-    """Write the month where it is not there yet; the number of rows."""
+    """Write the month if it does not exist yet; returns the number of rows."""
     a_day = total // DAYS
     days = SightingStore(folder)
     names = [ids.day_of(FIRST_MS + n * ids.DAY_MS) for n in range(DAYS)]
@@ -106,7 +107,7 @@ def make(folder: Path, total: int) -> int:
 
 
 def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
-    """The first day's rows n days later, on other cameras."""
+    """Write the first day's rows n days later, on other cameras."""
     shift = n * ids.DAY_MS
     moved = f"((camera + {n * 97}) % {CAMERAS})"
     columns = {
@@ -125,7 +126,7 @@ def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
 
 
 def _day_of(days: SightingStore, name: str, fill: Callable[[sqlite3.Connection], object]) -> None:
-    """A day's file as the store makes it; its indexes after its rows, for speed."""
+    """Write a day's file as the store does; creates its indexes after its rows, for speed."""
     place = days.place(name)
     shutil.rmtree(place, ignore_errors=True)
     making = SightingStore(days.folder / f"making-{name}")
@@ -149,7 +150,9 @@ def _day_of(days: SightingStore, name: str, fill: Callable[[sqlite3.Connection],
 
 
 def questions(seed: int, count: int) -> list[Query]:
-    """As officers ask: villages and hours of a day, of a week, nights of a month, one camera, the whole town, rare and frequent."""
+    """Return queries as officers make them: villages and hours of a day, of a week, nights of a month, one camera, the
+    whole town, rare and frequent.
+    """
     rng = np.random.default_rng(seed)
 
     def village(many: int = 1) -> frozenset[int]:
@@ -224,7 +227,7 @@ def _timed(days: SightingStore, asked: Sequence[Query]) -> list[float]:
 
 
 def _cold(days: SightingStore, q: Query) -> float:
-    """With no page of any day's file in memory, and nothing open."""
+    """Time a query with no page of any day's file in memory, and no file open."""
     days.close()
     for path in days.folder.rglob("rows.db"):
         descriptor = os.open(path, os.O_RDONLY)
@@ -245,7 +248,7 @@ def _ask(folder: Path, asked: Sequence[Query], stop: Any, answered: Any) -> None
 
 
 def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> list[Figure]:
-    """Rows written to a new day in batches of 500, while another process asks."""
+    """Write rows to a new day in batches of 500, while another process queries."""
     day = ids.day_of(FIRST_MS + (DAYS + 2) * ids.DAY_MS)
     start, context = FIRST_MS + (DAYS + 2) * ids.DAY_MS, multiprocessing.get_context("spawn")
     stop, answered = context.Event(), context.Value("q", 0)
@@ -289,7 +292,7 @@ def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> li
 
 
 def likeness(folder: Path, quick: bool) -> list[Figure]:
-    """Similar to this, among all vectors of the month and in two villages for five hours."""
+    """Search by similarity among all vectors of the month, and in two villages for five hours."""
     days = SightingStore(folder)
     names = days.days()
     rng = np.random.default_rng(5)
@@ -330,13 +333,13 @@ def likeness(folder: Path, quick: bool) -> list[Figure]:
 
 
 def _peak_gigabytes() -> float:
-    """Of this program alone: getrusage would tell the parent's as well."""
+    """Return the peak memory of this program alone: getrusage would include the parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1e6
 
 
 def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
-    """Random signs for every sighting of the day, in its order; the numbers themselves as a hole in the file."""
+    """Write random sign bits for every sighting of the day, in its order; the full vectors are a hole in the file."""
     place = days.place(name)
     with sqlite3.connect(place / "rows.db") as connection:
         numbers = np.fromiter((r[0] for r in connection.execute("SELECT id FROM sighting ORDER BY id")), np.int64)
@@ -352,7 +355,7 @@ def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
 
 
 def identities(folder: Path, count: int) -> list[Figure]:
-    """Recall of the same identity among `count` whole vectors (20 of each, cosine about .68), with and without a filter."""
+    """Measure the recall of an identity among `count` full vectors (20 each, cosine about .68), also with a filter."""
     place, rng = folder / "identities", np.random.default_rng(7)
     shutil.rmtree(place, ignore_errors=True)
     days, people = SightingStore(place), count // 20

@@ -26,7 +26,7 @@ from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, quantised, restored
 from search.vocabulary import COLOURS, Colour
 
-# Three shades of each name as clothes have them, red, green, blue.
+# Three shades of each colour name as in clothes: red, green, blue.
 SHADES = {
     "black": ((20, 20, 22), (35, 33, 34), (28, 30, 38)),
     "grey": ((120, 120, 122), (90, 92, 95), (150, 150, 148)),
@@ -45,7 +45,7 @@ assert tuple(SHADES) == COLOURS
 
 
 def colours(quick: bool) -> list[Figure]:
-    """Walkers in every shade on streets in daylight of changing colour and exposure, with noise, as JPEG 60."""
+    """Draw walkers in every shade in daylight of changing colour and exposure, with noise, as JPEG quality 60."""
     rng = np.random.default_rng(3)
     plain: Counter[str] = Counter()
     wrong: Counter[tuple[str, str]] = Counter()
@@ -99,7 +99,7 @@ def _seen(
 
 
 def watch(quick: bool) -> list[Figure]:
-    """10,000 subjects: by words, half of them with an example picture as well."""
+    """Match 10,000 subjects: by attributes, half of them also with an example picture."""
     rng, now = np.random.default_rng(1), datetime(2026, 11, 1, tzinfo=timezone.utc)
     vectors = rng.standard_normal((10_000, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -160,7 +160,7 @@ class _Archive:
 
 
 def moved(quick: bool) -> list[Figure]:
-    """An hour of a 1080p main stream and of a D1 sub-stream, a keyframe in two seconds, two workers."""
+    """Search motion in an hour of a 1080p main stream and a D1 sub-stream, one keyframe per 2 s, two workers."""
     found = []
     for name, size in (("1080p", (1920, 1080)), ("D1", (704, 576)))[quick:]:
         view = scene.Street(5, size, walkers=[])

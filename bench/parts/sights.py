@@ -1,4 +1,6 @@
-"""Camera-days of looks, clean and with faults, through judge and state machine: how often is a fault missed or made up?"""
+"""Simulated camera-days of inspections, clean and with faults, through comparison and state machine: how often is a
+fault missed or falsely reported?
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from tests.health import faults_made, faults_other, places
 from tests.health.places import Guests, Place, Weather
 
 KEEP_DAYS = 5
-UNSEEN = 20  # seed of the first street on which no threshold was set
+UNSEEN = 20  # seed of the first street that no threshold was tuned on
 OPTICAL = {
     "over",
     "under",
@@ -56,7 +58,7 @@ PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
 
 @dataclass
 class Sky:
-    """A town's weather by day: the same for all its cameras."""
+    """A town's weather by day, the same for all its cameras."""
 
     rng: np.random.Generator
     days: dict[int, Weather] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class Sky:
 
 @dataclass
 class Camera:
-    """One simulated camera: its place, its past, its faults. What it sees at a minute follows from its seed alone."""
+    """One simulated camera: its place, its history, its faults. Its picture at a minute depends on its seed only."""
 
     place: Place
     seed: int
@@ -88,13 +90,12 @@ class Camera:
     pattern: ViewPattern | None = None
     tracks: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
-    doubted: dict[str, list[tuple[float, bytes, float]]] = field(
-        default_factory=dict
-    )  # looks of a suspicion that is not decided
+    # Inspections of a suspicion that is not decided yet, by family.
+    doubted: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)
     lorries: bool = True
     again: list[float] = field(default_factory=list)
     sky_at: float = -1.0  # when it last showed what was taken for weather
-    shared_at: float = -1.0  # when it last showed that with others
+    shared_at: float = -1.0  # when it last showed that together with other cameras
 
     def past(self, day: float) -> AcceptedHistory:
         self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
@@ -119,7 +120,7 @@ class Camera:
         return dataclasses.replace(self._parked(now), people=int(rng.integers(0, 3)), cars=cars)
 
     def _parked(self, now: float) -> Guests:
-        """Lorries come every other day between six and eight, stay 20 minutes to 2.5 hours."""
+        """Return the parked lorry, if any: every other day between 6:00 and 20:00, for 20 minutes to 2.5 hours."""
         day = np.random.default_rng((self.seed, int(now), 7))
         come, stay = float(day.uniform(6, 20)) / 24, min(150.0, 20 + float(day.exponential(40))) / 1440
         lorry = Guests(float(day.uniform(0.2, 0.45)), float(day.uniform(0.2, 0.8)))
@@ -132,7 +133,7 @@ def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int
 
 
 def picture(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> places.Image:
-    """What the camera sends: optical troubles lie below the marks, those of sensor, line and decoder above them."""
+    """Return the camera's picture: optical faults lie below the on-screen display, sensor and line faults above it."""
     hour = now * 24 % 24
     rng = np.random.default_rng((camera.seed, round(now * 1440)))
     made = places.shoot(camera.place, hour, weather, camera.guests(now, rng), rng).picture
@@ -149,13 +150,13 @@ def _put(fault: tuple[str, int, int], made: places.Image) -> places.Image:
 
 
 def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
-    """Whether the fault changes the picture at all, by 3 grey levels (RMS): colour cannot be taken from grey asphalt."""
+    """Return whether the fault changes the picture by at least 3 grey levels (RMS); grey asphalt has no colour."""
     with_it, without = (picture(camera, now, Weather(0.5), f).astype(np.float32) for f in ((name, severity, 1), None))
     return float(np.sqrt(np.mean((with_it - without) ** 2))) >= 3.0
 
 
 def is_bare(camera: Camera) -> bool:
-    """Whether the place has next to nothing in it: fewer than half of its cells with structure under an overcast noon."""
+    """Return whether the place has almost no structure: in fewer than half of its cells under an overcast noon."""
     cells = measurement.cells(see(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
     return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
 
@@ -167,7 +168,7 @@ def light_of(sight: Measurement) -> str:
 def step(
     camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()
 ) -> tuple[PictureVerdict, list[str]]:
-    """Judge and advance; families that opened."""
+    """Judge an inspection and advance the state machine; returns the verdict and the families that opened."""
     hour = now * 24 % 24
     eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
     living = frozenset(n for n, t in camera.tracks.items() if t.state in state_machine.LIVE_STATES)
@@ -190,9 +191,8 @@ def step(
             camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
         if step_made == "opened":
             opened.append(name)
-        if (
-            step_made == "dismissed"
-        ):  # it was nothing: this is what the camera looks like, too, unless it has another name by now
+        if step_made == "dismissed":
+            # It was nothing: the view belongs to the camera's normal views, unless another family still suspects it.
             doubted = camera.doubted.pop(name, [])
             others = any(t.state in state_machine.LIVE_STATES for n, t in camera.tracks.items() if n != name)
             camera.looks += [] if others else doubted
@@ -205,7 +205,7 @@ def step(
 
 
 def make_places(rng: np.random.Generator, footage: Path | None, drawn: int, unseen: bool = False) -> list[Place]:
-    """`unseen`: the clips mirrored and cut, and other streets than those on which thresholds were set."""
+    """Return the places. `unseen`: clips mirrored and cropped, and streets that no threshold was tuned on."""
     made, first = [], UNSEEN if unseen else 0
     if footage is not None:
         for file in sorted([*footage.glob("*.mp4"), *footage.glob("*.avi")]):
@@ -232,7 +232,7 @@ class Outcome:
 
 
 def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera:
-    """A camera that has been looked at every hour for some days, nothing having been wrong."""
+    """Return a camera with some days of hourly inspections without any fault."""
     camera = Camera(place, seed)
     for i in range(int(days * 24)):
         now = i / 24 + 0.01
@@ -241,7 +241,7 @@ def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera
 
 
 def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outcome:
-    """Hourly looks at cameras without faults, with the looks that suspicion asks for; what all of them see is the sky's."""
+    """Run hourly inspections of cameras without faults, and extra ones after a suspicion; what all see is weather."""
     result = Outcome()
     for tick in range((days + warm) * 144):
         now = tick / 144
@@ -263,7 +263,7 @@ def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outc
 
 
 def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
-    """What a third of the cameras showed within the last 90 minutes is the sky's (health.patrol.patrol)."""
+    """Return what a third of the cameras showed in the last 90 minutes: it is weather (health.patrol.patrol)."""
     hit = sum(
         any(
             n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < shared_weather.SECONDS
@@ -277,11 +277,11 @@ def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
     )
 
 
-HOURS = 4.0  # within which a fault that stays must be open
+HOURS = 4.0  # a fault that stays must open within this time
 
 
 def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> tuple[float | None, str]:
-    """Hours until the right family opened (None: not within HOURS), and what opened first."""
+    """Return the hours until the right family opened (None: not within HOURS), and what opened first."""
     camera.tracks.clear()
     now, again, first = begin, list[float](), ""
     right = (faults_made.RIGHT | faults_other.RIGHT)[fault[0]]

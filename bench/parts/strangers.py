@@ -1,7 +1,7 @@
-"""A crowd that wants to shut everybody out of the console: connections that say nothing, bodies that never end, event sockets,
-tries to sign in.
+"""A crowd that tries to block the console for everybody: idle connections, endless bodies, event sockets, sign-in
+attempts.
 
-python -m bench.parts.strangers URL SECONDS [--flood]    # what is held at the end, and what was answered, as one line of JSON
+    python -m bench.parts.strangers URL SECONDS [--flood]    # prints held connections and answers as one line of JSON
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from yarl import URL
 
 HALF_OPEN, SLOW_BODIES, EVENT_SOCKETS = 1000, 200, 700
 FLOODING = 50  # connections that try to sign in as fast as they are answered
-AGAIN_SECONDS = 5.0  # then one that was closed is opened again
+AGAIN_SECONDS = 5.0  # a closed connection is reopened after this time
 GREEDY, PASSWORD = "greedy", "a long password"
 HEADERS = {"X-Minwang": "1"}
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -29,7 +29,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where it listens. Its certificate is not looked at: it is this machine's."""
+    """The console's address. Its certificate is not verified: it is this machine's."""
 
     url: str
 
@@ -39,7 +39,7 @@ class Console:
         )
 
     async def open(self, *, handshake: bool = True) -> Streams:
-        """A connection on which nothing of HTTP was said yet. Raises OSError (ssl.SSLError is one)."""
+        """Open a connection without sending any HTTP. Raises OSError (ssl.SSLError is one)."""
         url = URL(self.url)
         context = _context() if url.scheme == "https" and handshake else None
         return await asyncio.open_connection(url.host, url.port, ssl=context)
@@ -53,7 +53,7 @@ def _context() -> ssl.SSLContext:
 
 
 class Crowd:
-    """`held` counts what is open now, `told` what was answered."""
+    """`held` counts what is open now, `told` the answers."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -61,7 +61,7 @@ class Crowd:
         self.told: Counter[str] = Counter()
 
     async def half_open(self, number: int) -> None:
-        """Where there is TLS, every second one never begins its handshake."""
+        """Hold a half-open connection; with TLS, every second one never begins its handshake."""
         while True:
             with contextlib.suppress(OSError):
                 reader, writer = await self._console.open(handshake=number % 2 == 0)
@@ -104,7 +104,7 @@ class Crowd:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def sign_in_tries(self, session: aiohttp.ClientSession, number: int) -> None:
-        """As fast as they are answered, with a made-up cookie."""
+        """Try to sign in as fast as answers arrive, with a made-up cookie."""
         body, headers = (
             {"name": f"guess{number}", "password": "x" * 12},
             HEADERS | {"Cookie": f"minwang_session=made-up-{number}"},
@@ -131,7 +131,7 @@ async def signed_in(console: Console, name: str, password: str) -> aiohttp.Clien
 
 
 async def waits(session: aiohttp.ClientSession, seconds: float) -> list[float]:
-    """Seconds that `/api/me` took, asked ten times a second; an error counts as ten."""
+    """Return the latencies of `/api/me` in seconds, ten requests per second; an error counts as ten seconds."""
     took: list[float] = []
     until = time.monotonic() + seconds
     while (began := time.monotonic()) < until:

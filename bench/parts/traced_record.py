@@ -1,9 +1,9 @@
-"""`minwang record` that notes how much of every file had reached the platter: the ground for a simulated power cut.
+"""`minwang record` that logs how much of every file had been flushed to the disk: the basis of a simulated power cut.
 
     python -m bench.parts.traced_record INVENTORY DATA TRACE SYNC_INTERVAL
 
-A file's bytes count as safe when syncfs(2) has returned after they were written. Directory entries and the
-database are taken to survive (both are journalled); file data that was not flushed is not.
+A file's bytes count as safe when syncfs(2) has returned after they were written. Directory entries and the database are
+assumed to survive (both are journalled); file data that was not flushed is lost.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ RATE = 500_000
 
 
 async def serve(folder: Path, camera_port: int, hub_port: int) -> None:
-    """A recorder of STREAMS streams and its hub."""
+    """Run a recorder of STREAMS streams and its hub."""
     tune_allocator()
     async with in_process.recorder(folder, "viewers") as (machine, _):
         url = f"rtsp://127.0.0.1:{camera_port}/cam"
@@ -42,7 +42,7 @@ async def serve(folder: Path, camera_port: int, hub_port: int) -> None:
 
 
 class Watcher:
-    """One viewer: when its first picture came, how old pictures are, how much came."""
+    """One viewer: measures when its first picture arrived, the age of pictures, and the amount of data."""
 
     def __init__(self) -> None:
         self.first: float | None = None
@@ -64,13 +64,13 @@ class Watcher:
                     continue
                 if self.first is None:
                     self.first = time.monotonic() - started
-                    continue  # the newest GOP is as old as it is
+                    continue  # the hub starts with the newest GOP, whose age says nothing about the latency
                 begin = struct.unpack_from(">Q", message.data, 60)[0] / 90_000
                 self.ages.append(time.time() - self._wall - begin)
 
 
 async def measure(hub: int, pid: int, viewers: int, seconds: float) -> tuple[float, float, list[Watcher]]:
-    """CPU of the recorder without and with viewers (share of a core), and the viewers."""
+    """Return the CPU of the recorder without and with viewers (share of a core), and the viewers."""
     idle = await _cpu(pid, seconds)
     watchers = [Watcher() for _ in range(viewers)]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:

@@ -1,1 +1,1 @@
-"""Accounts: who exists, passwords, signing in, roles and permissions, the village scope of queries."""
+"""Accounts: passwords, sign-in, sessions, roles and permissions, and the village scope of queries."""

@@ -1,7 +1,7 @@
-"""Accounts and sessions: who there is, what an account may be changed to, and what a session's token stands for.
+"""Accounts and sessions: creates and changes accounts, and resolves a session token to an identity.
 
-A session is a random 256-bit token in a cookie; only its SHA-256 is stored. It ends after a time without input, and in any
-case after twelve hours. Signing in is `core.accounts.sign_in`'s.
+A session is a random 256-bit token in a cookie; the database stores only its SHA-256. A session ends after a time
+without input, and in any case after twelve hours. `core.accounts.sign_in` opens sessions.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from core.executors import Executor
 
 MIN_PASSWORD = 10
 MAX_SESSION = timedelta(hours=12)
-KEPT_AFTER_END = timedelta(hours=24)  # so that a page can say why it has to sign in again
-SEEN_EVERY = timedelta(seconds=30)  # how exactly `seen_at` is kept
+KEPT_AFTER_END = timedelta(hours=24)  # a page can still say why the user has to sign in again
+SEEN_EVERY = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
 MAX_HASHES_WAITING = 60
-OUR_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actors that are no person's account
+OUR_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actor names that belong to no person
 CHANGED_MEANWHILE = "the account or the session was changed meanwhile; sign in again"
 
 
@@ -56,7 +56,7 @@ class User(Base):
 
     @property
     def is_administrator(self) -> bool:
-        """One who may sign in."""
+        """Whether this is an enabled administrator account."""
         return self.role == Role.ADMINISTRATOR and not self.disabled
 
 
@@ -72,17 +72,19 @@ class SignIn(Base):
 
 
 class SessionEnd(StrEnum):
-    """Why a session is none any more."""
+    """Why a session is no longer valid."""
 
     IDLE = "idle"
     TOO_OLD = "too_old"
-    REVOKED = "revoked"  # signed out, disabled, changed, or never there
+    REVOKED = "revoked"  # signed out, account disabled or changed, or the session never existed
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, resolved from a session. `villages` is None for the whole town; `session` tells sessions of a person apart
-    and opens nothing."""
+    """The account that makes a request, resolved from a session.
+
+    `villages` is None for the whole town. `session` distinguishes the sessions of one person; it is not a credential.
+    """
 
     user_id: int
     name: str
@@ -113,7 +115,7 @@ class Accounts:
         self._clock = clock
         self._idle = idle
         self._longest = longest
-        self._hashing = Executor("hashing", 2)  # argon2 takes 19 MB and 0.1 s each
+        self._hashing = Executor("hashing", 2)  # one argon2 hash takes 19 MB and 0.1 s
         self._waiting = 0
 
     async def create(
@@ -130,9 +132,10 @@ class Accounts:
         must_change: bool = False,
         by: Identity | None = None,
     ) -> None:
-        """Add an account; `must_change`: whoever uses it did not choose the password and has to, first of all.
+        """Add an account. `must_change`: the user must choose a new password at the first sign-in.
 
-        `by`: in whose session; ended while this was under way it does nothing. Raises UsageError, ConflictError, ForbiddenError.
+        `by`: the session of the person who makes the request; if it has ended in the meantime, ForbiddenError is
+        raised. Raises UsageError, ConflictError, ForbiddenError.
         """
         check_name(name)
         _check_vendor(role, vendor)
@@ -168,7 +171,7 @@ class Accounts:
         must_change: bool = False,
         by: Identity | None = None,
     ) -> None:
-        """Set a new password for somebody else and end all sessions of the account. `by`: see create.
+        """Set the password of another account and end all its sessions. `by`: see `create`.
 
         Raises NotFoundError, UsageError, ForbiddenError.
         """
@@ -181,10 +184,10 @@ class Accounts:
             await audit_trail.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
 
     async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
-        """Set one's own password and end all sessions of the account, this one too: sign in again with the new one.
+        """Set the caller's own password and end all sessions of the account, including this one.
 
-        Raises ForbiddenError where the old one is wrong, or where the account or the session was changed or ended while the
-        passwords were looked at; UsageError where the new one will not do. Count the try first.
+        Raises ForbiddenError if the old password is wrong, or if the account or the session changed or ended while the
+        passwords were checked; UsageError if the new password is not acceptable. The caller counts the attempt first.
         """
         check_password(new)
         async with self._database.reading() as session:
@@ -197,7 +200,8 @@ class Accounts:
         async with self._database.session() as session:
             user = await session.scalar(select(User).where(User.id == identity.user_id).with_for_update())
             await _same_session(session, identity)
-            # Hashing takes a while: who knows the old password must not outlive a reset or a disabling in it.
+            # Hashing takes a while: someone who knows the old password must not undo a reset or a disabling made
+            # meanwhile.
             if user is None or user.disabled or user.password_hash != stored:
                 raise ForbiddenError(CHANGED_MEANWHILE)
             user.password_hash, user.must_change = hashed, False
@@ -217,13 +221,13 @@ class Accounts:
         reason: str = "",
         by: Identity | None = None,
     ) -> dict[str, Any]:
-        """Set what is not None ('all': the whole town) and end the account's sessions; returns what changed, field → new value.
+        """Set every field that is not None and end the account's sessions. Returns the changes, field → new value.
 
-        `by`: see create. Raises NotFoundError, UsageError, ForbiddenError, and ConflictError where no enabled administrator
-        would be left.
+        `villages='all'` means the whole town; `by`: see `create`. Raises NotFoundError, UsageError, ForbiddenError, and
+        ConflictError if no enabled administrator would be left.
         """
         async with self._database.session() as session:
-            # Locked, so that two who disable each other at once leave one of them.
+            # Lock all rows, so that of two administrators who disable each other at the same time one is left.
             everyone = {u.name: u for u in await session.scalars(select(User).order_by(User.id).with_for_update())}
             await _same_session(session, by)
             user = everyone.get(name)
@@ -262,9 +266,10 @@ class Accounts:
             return list(await session.scalars(select(User).order_by(User.name)))
 
     async def resolve(self, token: str, *, active: bool = False) -> Identity | None:
-        """The identity behind a token, or None where the session is unknown, idle too long, too old or disabled.
+        """Return the identity of a token, or None if the session is unknown, idle too long or too old, or the account
+        is disabled.
 
-        `active`: a person caused this request; only that keeps a session from becoming idle.
+        `active`: a person caused this request; only such requests reset the idle time.
         """
         async with self._database.reading() as session:
             found = (
@@ -293,12 +298,12 @@ class Accounts:
     def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> SessionEnd | None:
         if now - sign_in.created_at > self._longest:
             return SessionEnd.TOO_OLD
-        # A patrol officer's telephone waits in his pocket for alerts, and shows nothing else: only consoles become idle.
+        # A patrol officer's phone waits in a pocket for alerts and shows nothing else: only consoles become idle.
         idle = role is not Role.PATROL_OFFICER and now - sign_in.seen_at > self._idle
         return SessionEnd.IDLE if idle else None
 
     async def why_ended(self, token: str) -> SessionEnd:
-        """Why `resolve` gives nobody for it."""
+        """Return why `resolve` returns None for this token."""
         async with self._database.reading() as session:
             sign_in = await session.get(SignIn, fingerprint(token))
             user = await session.get(User, sign_in.user_id) if sign_in else None
@@ -307,7 +312,7 @@ class Accounts:
         return self._ended(sign_in, Role(user.role), self._clock.now()) or SessionEnd.REVOKED
 
     async def open_sessions(self) -> set[str]:
-        """What is stored of the tokens (`fingerprint`) that `resolve` gives somebody for."""
+        """Return the token hashes (`fingerprint`) of all sessions that `resolve` accepts."""
         now = self._clock.now()
         async with self._database.reading() as session:
             query = select(SignIn, User).join(User, User.id == SignIn.user_id)
@@ -317,7 +322,7 @@ class Accounts:
         return {s.token_hash for s, user in found if self._ended(s, Role(user.role), now) is None}
 
     async def purge(self) -> int:
-        """Remove sessions that ended a day ago; returns how many."""
+        """Delete sessions that ended more than a day ago; returns how many."""
         now = self._clock.now()
         gone = SignIn.created_at < now - self._longest - KEPT_AFTER_END
         async with self._database.session() as session:
@@ -325,7 +330,7 @@ class Accounts:
             return done.rowcount
 
     async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
-        """Raises ForbiddenError where the session has ended meanwhile."""
+        """Set the purpose of a session. Raises ForbiddenError if the session has ended."""
         async with self._database.session() as session:
             row = await session.get(SignIn, fingerprint(token))
             if row is None:
@@ -334,8 +339,11 @@ class Accounts:
             await audit_trail.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
     async def recent_purpose(self, who: Identity) -> str:
-        """What the person stated in his newest session of the last twelve hours (a shift) that has a purpose; else empty. One
-        that he signed out of is forgotten."""
+        """Return the purpose of the person's newest session of the last twelve hours (one shift) that has one; else
+        empty.
+
+        A session that was signed out is not considered.
+        """
         query = select(SignIn.purpose).where(
             SignIn.user_id == who.user_id, SignIn.purpose != "", SignIn.created_at > self._clock.now() - MAX_SESSION
         )
@@ -352,7 +360,10 @@ class Accounts:
         return await self._hashing.run(_passwords().hashed, password)
 
     async def verify(self, hashed: str | None, password: str) -> bool:
-        """Whether it is the password; None (no such account) takes as long. Raises TooManyError where very many wait."""
+        """Return whether the password matches; None (no such account) takes the same time.
+
+        Raises TooManyError if MAX_HASHES_WAITING checks are waiting already.
+        """
         if self._waiting >= MAX_HASHES_WAITING:
             raise TooManyError("too many people sign in at this moment; try again in a few seconds")
         self._waiting += 1
@@ -363,7 +374,7 @@ class Accounts:
 
 
 async def _same_session(session: AsyncSession, who: Identity | None) -> None:
-    """Raises ForbiddenError where the session in which somebody asked has ended since; None: nobody signed in (a command)."""
+    """Raise ForbiddenError if the session of this request has ended. None: a command, without a session."""
     if who is None:
         return
     its = SignIn.user_id == who.user_id, SignIn.token_hash.startswith(who.session, autoescape=True)
@@ -388,7 +399,7 @@ def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
 
 
 def check_name(name: str) -> None:
-    """Raises UsageError for what cannot be a log-in name."""
+    """Raise UsageError if this cannot be a log-in name."""
     if name.lower() in OUR_NAMES:
         raise UsageError(f"'{name}' is what the station calls itself in its records; choose another log-in name")
     if not re.fullmatch(r"[\w.@-]{2,60}", name):
@@ -396,30 +407,30 @@ def check_name(name: str) -> None:
 
 
 def check_password(password: str) -> None:
-    """Raises UsageError for a password that an account may not have."""
+    """Raise UsageError if the password is too short."""
     if len(password) < MIN_PASSWORD:
         raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
 
 
 def check_scope(role: Role, villages: list[str] | None) -> None:
-    """Raises UsageError for a scope that the role cannot have."""
+    """Raise UsageError if the role cannot have this scope."""
     if problem := scope_problem(role, villages):
         raise UsageError(problem)
 
 
 def _villages(user: User) -> tuple[str, ...] | None:
-    """An account's scope. One that should name villages and does not (made by an older release) sees none."""
+    """Return the account's scope; empty if it must name villages but names none (made by an older release)."""
     if user.villages is None:
         return () if user.role in NEEDS_VILLAGES else None
     return tuple(user.villages)
 
 
 def _passwords() -> ModuleType:
-    from core.accounts import passwords  # with argon2: only who signs people in needs it
+    from core.accounts import passwords  # imports argon2: only processes that sign people in need it
 
     return passwords
 
 
 def fingerprint(token: str) -> str:
-    """What of a token is stored."""
+    """Return the SHA-256 of a token, which is what the database stores."""
     return hashlib.sha256(token.encode()).hexdigest()

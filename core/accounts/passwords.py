@@ -1,6 +1,6 @@
 """Passwords of accounts: argon2id hashes.
 
-Loaded by who signs people in, and by nobody else: recorders and analysts know accounts as rows only.
+Only processes that sign people in import this module: recorders and analysts only read account rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-# Measured at about 110 ms on a station PC; the library's default takes six times that (docs/security.md).
+# Measured: about 110 ms on a station PC; the library's default takes six times as long (docs/security.md).
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = _hasher.hash(secrets.token_hex(16))
 
@@ -20,7 +20,10 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether the password is the one; None (no such account) takes as long and is False."""
+    """Return whether the password matches the stored hash.
+
+    None (no such account) never matches and takes the same time.
+    """
     try:
         return _hasher.verify(stored or _NOBODY, password) and stored is not None
     except (VerifyMismatchError, InvalidHashError):

@@ -1,4 +1,4 @@
-"""Roles and what each may do. A route or command names one permission; nothing else decides."""
+"""Roles and their permissions. A route or command names one permission; nothing else decides about access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Permission(StrEnum):
     SIGNED_IN = "signed_in"  # any account
     CAMERA_VIEW = "camera.view"
     CAMERA_MANAGE = "camera.manage"
-    CAMERA_ACCEPT = "camera.accept"  # to sign for where it hangs and what it sees
+    CAMERA_ACCEPT = "camera.accept"  # sign the acceptance of a camera's position and view
     LIVE_VIEW = "live.view"
     PTZ_CONTROL = "ptz.control"
     PLAYBACK_VIEW = "playback.view"
@@ -21,7 +21,7 @@ class Permission(StrEnum):
     SEARCH = "search"
     CASE_VIEW = "case.view"
     CASE_MANAGE = "case.manage"
-    HOLD_MANAGE = "hold.manage"  # to keep footage from being deleted, and to let it go
+    HOLD_MANAGE = "hold.manage"  # place and release holds that keep footage from being deleted
     WATCH_PROPOSE = "watch.propose"
     WATCH_APPROVE = "watch.approve"
     ALERT_VIEW = "alert.view"
@@ -30,9 +30,9 @@ class Permission(StrEnum):
     REPORT_VIEW = "report.view"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_VIEW = "audit.view"
-    API_VIEW = "api.view"  # the description of the API
-    STATION_VIEW = "station.view"  # facts of the machine itself: disks, clock, certificate …
-    RETENTION_CONFIRM = "retention.confirm"  # to say that the clock is right, by which old footage is deleted
+    API_VIEW = "api.view"  # the OpenAPI description
+    STATION_VIEW = "station.view"  # facts about the station machine: disks, clock, certificate …
+    RETENTION_CONFIRM = "retention.confirm"  # confirm that the clock by which old footage is deleted is right
 
 
 class Role(StrEnum):
@@ -85,21 +85,21 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 
-# What belongs to no village: only an account of the whole town may.
+# Permissions that concern no single village: only accounts of the whole town have them.
 OF_THE_TOWN = frozenset({P.ACCOUNT_MANAGE, P.AUDIT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM})
-NEEDS_VILLAGES = frozenset({Role.FUNDER})  # each reads the reports of the villages that he paid for
+NEEDS_VILLAGES = frozenset({Role.FUNDER})  # each funder reads the reports of the villages that he paid for
 NEEDS_TOWN = frozenset({Role.AUDITOR})
 
 
 def allows(role: Role, permission: Permission, *, whole_town: bool = True) -> bool:
-    """Whether an account of this role may; `whole_town`: its scope is not limited to some villages."""
+    """Return whether an account of this role has the permission. `whole_town`: its scope is not limited to villages."""
     if permission in OF_THE_TOWN and not whole_town:
         return False
     return permission in (P.PUBLIC, P.SIGNED_IN) or permission in GRANTS[role]
 
 
 def scope_problem(role: Role, villages: Collection[str] | None) -> str:
-    """Why an account of this role cannot have this scope (None: the whole town); empty where it can."""
+    """Return why an account of this role cannot have this scope (None: the whole town); empty if it can."""
     if villages is not None and not villages:
         return "a scope names at least one village; without a scope an account sees the whole town"
     if role in NEEDS_VILLAGES and villages is None:

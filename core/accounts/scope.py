@@ -8,18 +8,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
-Villages = Sequence[str] | None  # of an account; None: the whole town
+Villages = Sequence[str] | None  # scope of an account; None: the whole town
 
 
 def within(column: InstrumentedAttribute[Any], villages: Villages) -> ColumnElement[bool]:
-    """Rows whose village (`column`) an account sees. A row without a village is the whole town's."""
+    """Condition for rows whose village (`column`) is in the scope. Only the whole town sees rows without a village."""
     return true() if villages is None else column.in_(villages)
 
 
 def overlapping(column: InstrumentedAttribute[Any], villages: Villages) -> ColumnElement[bool]:
-    """Rows whose list of villages (JSON; null: everywhere) has one that an account sees.
+    """Condition for rows whose list of villages (JSON; null: everywhere) has at least one village in the scope.
 
-    SQLite compares without regard to case here: codes that differ in nothing else must be told apart by the caller.
+    SQLite's comparison ignores case here: the caller must separate codes that differ only in case.
     """
     if villages is None:
         return true()
@@ -28,10 +28,10 @@ def overlapping(column: InstrumentedAttribute[Any], villages: Villages) -> Colum
 
 
 def covers(villages: Villages, wanted: Villages) -> bool:
-    """Whether an account that sees `villages` may decide about all of `wanted` (None: the whole town)."""
+    """Return whether an account with the scope `villages` may decide about all of `wanted` (None: the whole town)."""
     return villages is None or (wanted is not None and set(wanted) <= set(villages))
 
 
 def overlaps(villages: Villages, wanted: Villages) -> bool:
-    """Whether an account that sees `villages` sees one of `wanted` (None: everywhere)."""
+    """Return whether an account with the scope `villages` sees at least one of `wanted` (None: everywhere)."""
     return villages is None or wanted is None or not set(wanted).isdisjoint(villages)

@@ -1,9 +1,9 @@
-"""Signing in: a try is counted in a transaction before the password is looked at, by account *and* source.
+"""Sign-in: counts each attempt in a transaction before it checks the password, by account *and* source.
 
-After five tries from one source that account has to wait there, from one minute up to a quarter of an hour: nobody can shut
-an account out elsewhere. A source is the client's address, or a device that this account has signed in from before (a random
-token in a cookie of its own), so that a neighbour behind the same address shuts nobody out either. Names that do not exist
-are counted and answered in the same way.
+After five attempts from one source the account has to wait at that source, from one minute up to a quarter of an hour;
+other sources are not affected. A source is the client's address, or a device that this account has signed in from
+before (a random token in its own cookie), so that another client behind the same address cannot lock the account out
+either. Unknown names are counted and answered in the same way.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(days=1)
 DEVICE_KNOWN_FOR = timedelta(days=90)
 MAX_ROWS = 50_000
-MAX_WAITING = 10_000  # names at sources that wait, in memory
-CHANGING = "change of password"  # the source under which guesses at the present password count
+MAX_WAITING = 10_000  # (name, source) pairs that wait, in memory
+CHANGING = "change of password"  # the source under which wrong guesses of the present password are counted
 ANONYMOUS = "anonymous"
 REFUSED = "name or password is wrong"
 
@@ -57,7 +57,7 @@ class SignInSource(Base):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session's token, and the token by which the device is known from now on."""
+    """The token of a new session, and the token that identifies the device from now on."""
 
     token: str
     device: str
@@ -68,7 +68,7 @@ class SignIns:
         self._database = database
         self._clock = clock
         self._accounts = accounts
-        # Until when a name waits at a source (wall time): so that telling so writes nothing.
+        # Until when a name waits at a source (wall time): an attempt during the wait causes no database write.
         self._waiting: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     async def knows(self, name: str, device: str) -> bool:
@@ -77,14 +77,14 @@ class SignIns:
             return await _known(session, name, device)
 
     async def known_devices(self) -> set[str]:
-        """Devices that an account has signed in from, as `device_source` names them."""
+        """Return the devices that any account has signed in from, as named by `device_source`."""
         async with self._database.reading() as session:
             return set(await session.scalars(select(SignInSource.source).where(SignInSource.known)))
 
     async def open(self, name: str, password: str, source: str = "", device: str = "") -> OpenedSession:
         """Check the password and open a session.
 
-        Raises ForbiddenError, with the same words whether the name or the password is wrong, and TooManyError where this
+        Raises ForbiddenError with the same text whether the name or the password is wrong, and TooManyError if this
         account has to wait at this source.
         """
         counted = await self._count(name, source, device)
@@ -102,7 +102,7 @@ class SignIns:
         async with self._database.session() as session:
             row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
             if row is None or row.disabled or row.password_hash != user.password_hash:
-                raise ForbiddenError(REFUSED)  # changed while the password was looked at
+                raise ForbiddenError(REFUSED)  # changed while the password was checked
             await _forgive(session, name, counted, now)
             if not counted.startswith("device "):
                 session.add(
@@ -115,8 +115,11 @@ class SignIns:
         return OpenedSession(token, device)
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
-        """One's own; the present password is guessed no faster here than at the sign-in. Raises as `open`, and UsageError."""
-        counted = await self._count(identity.name, CHANGING, "")  # whatever source or device the session is used from
+        """Change the caller's own password; guesses of the present password are limited as at sign-in.
+
+        Raises the errors of `open`, and UsageError.
+        """
+        counted = await self._count(identity.name, CHANGING, "")  # independent of the source or device of the session
         try:
             await self._accounts.change_own_password(identity, old, new)
         except ForbiddenError as e:
@@ -136,7 +139,7 @@ class SignIns:
             await _forgive(session, identity.name, counted, self._clock.now())
 
     async def purge(self) -> int:
-        """Remove what is forgotten; returns how many rows."""
+        """Delete expired attempts and devices; returns the number of rows."""
         now = self._clock.now()
         old = (SignInSource.known.is_(False) & (SignInSource.tried_at < now - FORGOTTEN_AFTER)) | (
             SignInSource.tried_at < now - DEVICE_KNOWN_FOR
@@ -147,7 +150,10 @@ class SignIns:
             return done.rowcount
 
     async def _count(self, name: str, source: str, device: str) -> str:
-        """Count a try and return under which source. Raises TooManyError where it has to wait; then it is not counted."""
+        """Count an attempt and return the source that it was counted under.
+
+        Raises TooManyError if the account has to wait there; such an attempt is not counted.
+        """
         if device and await self.knows(name, device):
             source = device_source(device)
         now, asked, wait = self._clock.now(), (name, source), timedelta()
@@ -182,7 +188,7 @@ def _has_to_wait(left: timedelta) -> TooManyError:
 
 
 def device_source(token: str) -> str:
-    """The source under which tries from a known device count."""
+    """Return the source under which attempts from a known device are counted."""
     return f"device {fingerprint(token)}"
 
 
@@ -192,9 +198,9 @@ async def _known(session: AsyncSession, name: str, device: str) -> bool:
 
 
 async def _locked(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
-    """The row, made where it is missing, which no other transaction counts in meanwhile."""
+    """Return the locked row of this name and source; creates it if it is missing and resets it if it has expired."""
     key = SignInSource.name == name[:60], SignInSource.source == source[:80]
-    if session.get_bind().dialect.name == "postgresql":  # a row that is not there yet cannot be locked
+    if session.get_bind().dialect.name == "postgresql":  # a row that does not exist yet cannot be locked
         await session.execute(select(func.pg_advisory_xact_lock(7281002)))
     row = await session.scalar(select(SignInSource).where(*key).with_for_update())
     if row is None:
@@ -212,7 +218,7 @@ async def _forgive(session: AsyncSession, name: str, source: str, now: datetime)
 
 
 async def _limit(session: AsyncSession) -> None:
-    """At most `MAX_ROWS`: the oldest go, known devices last."""
+    """Keep at most MAX_ROWS rows: delete the oldest first, known devices last."""
     total = await session.scalar(select(func.count()).select_from(SignInSource)) or 0
     if total <= MAX_ROWS:
         return

@@ -1,1 +1,1 @@
-"""The audit trail: sealed append-only rows, its key, and its verification."""
+"""The audit trail: sealed append-only rows, the key that seals them, and their verification."""

@@ -1,6 +1,7 @@
 """The key of the audit trail: 256 random bits in a file of the data folder that only the station's user can read.
 
-Rows are sealed with it (HMAC-SHA256, RFC 2104), so that who has the database alone cannot compute a row's hash. All blocking.
+The key seals the rows (HMAC-SHA256, RFC 2104), so that somebody who has only the database cannot compute a row's hash.
+All functions block.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ KEY_BYTES = 32
 
 
 def key_id(key: bytes) -> str:
-    """16 hexadecimal digits that tell keys apart and give nothing of them away."""
+    """Return 16 hexadecimal digits that identify the key and reveal nothing of it."""
     return hashlib.sha256(b"minwang audit key\0" + key).hexdigest()[:16]
 
 
 def load(data_dir: Path) -> bytes | None:
-    """The station's key; None where there is none. Raises StorageError where it cannot be read or is no key."""
+    """Return the station's key; None if there is none. Raises StorageError if it cannot be read or is not a key."""
     path = data_dir / NAME
     try:
         text = path.read_text(encoding="ascii").strip()
@@ -40,7 +41,7 @@ def load(data_dir: Path) -> bytes | None:
 
 
 def make(data_dir: Path) -> bytes:
-    """Make the key where there is none, and return the one that is there then: two processes may come at once.
+    """Create the key if there is none, and return the key in the file: two processes may do this at the same time.
 
     Raises StorageError.
     """
@@ -65,11 +66,11 @@ def make(data_dir: Path) -> bytes:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A new file, mode 600, on the disk when this returns; root gives it to the folder's owner. Raises OSError."""
+    """Create a file of mode 600 and sync it to the disk; root gives it to the owner of the folder. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as f:
         f.write(text)
-        if os.geteuid() == 0:  # the station's user reads it
+        if os.geteuid() == 0:  # the station's user must be able to read it
             owner = path.parent.stat()
             os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
         f.flush()

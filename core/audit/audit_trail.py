@@ -1,8 +1,9 @@
-"""The audit trail: append-only rows, each sealed over the one before it with a key outside the database (HMAC-SHA256).
+"""The audit trail: append-only rows; each is sealed together with the row before it by a key outside the database
+(HMAC-SHA256).
 
-Triggers in the database refuse UPDATE, DELETE and an INSERT over a row that is there; `core.audit.verification` finds what somebody
-changed all the same. A row is written in the transaction of the deed itself. Rows of versions without a key (`key_id` is
-empty) are chained by SHA-256 alone and stay as they were.
+Database triggers refuse UPDATE, DELETE and an INSERT over an existing row; `core.audit.verification` finds changes that
+were made in spite of them. A row is written in the transaction of the action it records. Rows of versions without a key
+(`key_id` is empty) are chained by SHA-256 only and stay unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from core.errors import StorageError
 from core.events import BigId
 
 GENESIS = "0" * 64
-# Address of the client on whose behalf this task works; empty: the command line or the station itself.
+# Address of the client for which this task works; empty: the command line or the station itself.
 CLIENT: ContextVar[str] = ContextVar("client", default="")
 
 
@@ -47,7 +48,7 @@ class AuditRow(Base):
     )
 
 
-# Run by the migration that makes the table.
+# Executed by the migration that creates the table.
 GUARDS: dict[str, tuple[str, ...]] = {
     "sqlite": tuple(
         f"CREATE TRIGGER audit_no_{operation.lower()} BEFORE {operation} ON audit "
@@ -57,13 +58,14 @@ GUARDS: dict[str, tuple[str, ...]] = {
     "postgresql": (
         "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
-        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refuse()",
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION "
+        "audit_refuse()",
         "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
     ),
 }
 
 
-# Added by the migration that keys the trail: INSERT OR REPLACE deletes without any DELETE trigger.
+# Added by the migration that introduces the key: INSERT OR REPLACE deletes rows without firing the DELETE trigger.
 INSERT_GUARDS: dict[str, tuple[str, ...]] = {
     "sqlite": (
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.id <= (SELECT max(id) FROM audit) "
@@ -71,7 +73,8 @@ INSERT_GUARDS: dict[str, tuple[str, ...]] = {
     ),
     "postgresql": (
         "CREATE FUNCTION audit_at_the_end() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END IF; "
+        "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END "
+        "IF; "
         "RETURN NEW; END $$",
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_at_the_end()",
     ),
@@ -93,9 +96,9 @@ async def record(
     reason: str = "",
     **data: Any,
 ) -> AuditRow:
-    """Append a row to the trail inside the running (writing) transaction; its data tell the client's address.
+    """Append a row to the trail in the running (writing) transaction; adds the client's address to its data.
 
-    Raises StorageError where the database was opened without the key.
+    Raises StorageError if the database was opened without the key.
     """
     key = session.info.get(AUDIT_KEY)
     if not key:
@@ -103,10 +106,10 @@ async def record(
     if CLIENT.get():
         data = {**data, "client": CLIENT.get()}
     if session.get_bind().dialect.name == "postgresql":
-        # Two transactions must not chain to the same row; SQLite's single writer gives that for free.
+        # Two transactions must not chain to the same row; on SQLite the single writer guarantees that.
         await session.execute(text("SELECT pg_advisory_xact_lock(7281001)"))
     last = (await session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1))).first()
-    # Numbered here and not by the database, whose numbers have holes after a transaction that was rolled back.
+    # Numbered here: the database's own sequence has gaps after a rolled-back transaction.
     row = AuditRow(
         id=last.id + 1 if last else 1, at=at, actor=actor[:MAX_ACTOR], action=action, object=object[:MAX_OBJECT],
         reason=reason[:MAX_REASON], data=json.loads(json.dumps(data)), previous=last.hash if last else GENESIS,
@@ -119,12 +122,12 @@ async def record(
 
 
 def keyed_digest(key: bytes, row: Any) -> str:
-    """The hash of a row under the key."""
+    """Return the hash of a row under the key, as hexadecimal digits."""
     fields = [row.id, row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
     return hmac.new(key, json.dumps(fields, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
 def plain_digest(row: Any) -> str:
-    """The hash of a row of before there was a key."""
+    """Return the hash of a row that was written before there was a key, as hexadecimal digits."""
     fields = [row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
     return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

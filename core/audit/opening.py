@@ -1,4 +1,4 @@
-"""Opening the audit trail: the key that seals it, made on the first start together with a row that says so and a seal."""
+"""Opening the audit trail: on the first start, creates its key, a row that records the key, and the first seal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from core.errors import ConflictError, StorageError
 
 
 async def key_of(database_url: str, data_dir: Path) -> bytes:
-    """The station's key, made where the trail has no row under any. Raises StorageError where it is missing."""
+    """Return the station's key; creates it if no row of the trail has a key.
+
+    Raises StorageError if the key is missing although rows were sealed with one.
+    """
     key = await asyncio.to_thread(audit_key.load, data_dir)
     if key is not None:
         return key
@@ -27,14 +30,15 @@ async def key_of(database_url: str, data_dir: Path) -> bytes:
         await database.close()
     if keyed:
         raise StorageError(
-            f"{data_dir / audit_key.NAME} is missing, with which the audit trail is sealed; restore it from the backup, or begin "
+            f"{data_dir / audit_key.NAME} is missing, with which the audit trail is sealed; restore it from the "
+            f"backup, or begin "
             "a new key, under which the rows there are cannot be verified any more: minwang audit new-key --reason …"
         )
     return await asyncio.to_thread(audit_key.make, data_dir)
 
 
 async def begin(database: Database, data_dir: Path, actor: str = "system", reason: str = "") -> None:
-    """The first row under this key, and the first seal, where they are missing."""
+    """Write the first row and the first seal under this key if they are missing."""
     assert database.audit_key is not None
     if await asyncio.to_thread((data_dir / verification.FILE).exists):
         return
@@ -58,12 +62,12 @@ async def begin(database: Database, data_dir: Path, actor: str = "system", reaso
                 key=key,
                 keys=await verification.keys(session),
             )
-    if not keyed:  # a seal that was taken away is not made anew by itself
+    if not keyed:  # a seal that somebody removed is not renewed automatically
         await verification.seal_now(database, data_dir, SystemClock().now(), anew=True)
 
 
 async def new_key(database_url: str, data_dir: Path, actor: str, reason: str) -> None:
-    """Begin a new key in place of one that is lost. Raises ConflictError where it is there."""
+    """Create a new key in place of a lost one. Raises ConflictError if the key still exists."""
     if await asyncio.to_thread(audit_key.load, data_dir) is not None:
         raise ConflictError(f"{data_dir / audit_key.NAME} is there; nothing to do")
     key = await asyncio.to_thread(audit_key.make, data_dir)

@@ -1,9 +1,9 @@
-"""Whether the audit trail is whole: the chain, its numbers, and the seal that lies outside the database.
+"""Verification of the audit trail: the hash chain, the row numbers, and the seal outside the database.
 
-The seal is a file of the data folder, written every minute in which the trail has grown: how many rows there were, and the
-last one's hash, under the station's audit key. A trail that was cut off, emptied or written anew does not fit it. What an
-attacker with the key (root) does is not found; neither is a database put back together with its old seal: for that the
-registers, which are printed and signed, bear rows and hash too.
+The seal is a file in the data folder, written every minute in which the trail has grown: the number of rows and the
+last row's hash, under the station's audit key. A trail that was truncated, emptied or rewritten does not match it. Two
+attacks are not detected: by somebody who has the key (root), and a database that was restored together with its old
+seal. Against these, the printed and signed registers also show the number of rows and the last hash.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ FILE = "audit.seal"
 SEALED_ANEW = "audit.seal"
 KEY_BEGUN = "audit.key"
 BATCH_ROWS = 500
-WAIT_S = 2.0  # that an answer waits for a verification under way
+WAIT_S = 2.0  # how long an answer waits for a running verification
 _COLUMNS = tuple(getattr(AuditRow, c.name) for c in AuditRow.__table__.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """`rows` with a number up to `last`, whose hash is `hash`."""
+    """State of the trail at one time: `rows` rows with numbers up to `last`, whose hash is `hash`."""
 
     rows: int
     last: int
     hash: str
     at: str
     key_id: str
-    first: int | None = None  # the first row of this key; None: unknown, in seals of earlier versions
+    first: int | None = None  # number of the first row under this key; None: unknown, in seals of earlier versions
 
     def told(self) -> dict[str, Any]:
-        """What stands in the file, and what the MAC is over."""
+        """Return the content of the file without the MAC; the MAC is computed over it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def mac(self, key: bytes) -> str:
@@ -62,7 +62,7 @@ class Seal:
 
 
 def read_seal(data_dir: Path, key: bytes) -> Seal | None:
-    """The seal; None where there is none. Raises StorageError where it is not this key's. Blocking."""
+    """Return the seal; None if there is none. Raises StorageError if it is unreadable or of another key. Blocking."""
     path = data_dir / FILE
     try:
         found = json.loads(path.read_text(encoding="ascii"))
@@ -82,7 +82,7 @@ def read_seal(data_dir: Path, key: bytes) -> Seal | None:
 
 
 def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
-    """Replace the seal. Blocking. Raises StorageError."""
+    """Replace the seal file. Blocking. Raises StorageError."""
     path = data_dir / FILE
     new = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
@@ -95,8 +95,9 @@ def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
 
 
 async def seal_now(database: Database, data_dir: Path, at: datetime, *, anew: bool = False) -> Seal | None:
-    """Seal the trail as it is now; None where it has not grown. A trail that does not fit the seal there is, is not sealed
-    over it unless `anew`. Raises StorageError.
+    """Seal the trail as it is now and return the seal; None if the trail has not grown.
+
+    A trail that does not match the existing seal is not sealed again (returns None) unless `anew`. Raises StorageError.
     """
     key = database.audit_key
     assert key is not None
@@ -110,13 +111,13 @@ async def seal_now(database: Database, data_dir: Path, at: datetime, *, anew: bo
 
 
 async def head(session: AsyncSession) -> tuple[int, str]:
-    """Number of rows and the last one's hash, as they are printed on a register."""
+    """Return the number of rows and the last row's hash, as registers print them."""
     rows = await session.scalar(select(func.count()).select_from(AuditRow)) or 0
     return rows, await session.scalar(select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)) or GENESIS
 
 
 async def keys(session: AsyncSession) -> dict[str, int]:
-    """Number of rows by the name of their key; empty name: rows of before there was one."""
+    """Return the number of rows per key id; the empty id counts rows that were written before there was a key."""
     found = await session.execute(select(AuditRow.key_id, func.count()).group_by(AuditRow.key_id))
     return {row[0]: row[1] for row in found}
 
@@ -133,41 +134,48 @@ async def _seal_of(session: AsyncSession, key: bytes, at: datetime, former: Seal
 
 
 async def _misfit(session: AsyncSession, seal: Seal) -> str:
-    """What of the trail does not fit the seal, as a sentence; empty: it fits."""
+    """Return how the trail contradicts the seal, as a sentence; empty if it matches."""
     found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == seal.last))
     if found is None:
         newest = await session.scalar(select(func.max(AuditRow.id))) or 0
         return f"the trail ends at row {newest}, but was sealed up to row {seal.last} on {seal.at}: rows were cut off"
     if found != seal.hash:
         return f"row {seal.last} is not the one that was sealed on {seal.at}: the trail was written anew"
-    # Rows before the first one of our key are not judged by it: who moves that boundary hides what he changed.
+    # Rows before the first row of our key are not checked with it: moving that boundary would hide changes.
     if seal.first is not None:
         key_id = await session.scalar(select(AuditRow.key_id).where(AuditRow.id == seal.first))
         if key_id not in ("", seal.key_id):
-            return f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were changed"
+            return (
+                f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were "
+                f"changed"
+            )
     rows = await session.scalar(select(func.count()).where(AuditRow.id <= seal.last)) or 0
     return "" if rows == seal.rows else f"{rows} rows are left of the {seal.rows} that were sealed on {seal.at}"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """How far the chain is verified. `unkeyed` rows are of before there was a key, `foreign` ones of a key that is gone."""
+    """How far the chain is verified.
+
+    `unkeyed` rows were written before there was a key, `foreign` rows are sealed with a lost key.
+    """
 
     last: int = 0
     hash: str = GENESIS
     rows: int = 0
-    keyed: bool = False  # a row of our key has been met
+    keyed: bool = False  # a row of our key was found
     unkeyed: int = 0
     foreign: int = 0
-    keys: Mapping[str, int] = field(default_factory=dict)  # rows by key (empty: none) before the first one of ours
-    doubted: int = 0  # rows from a break up to the row in which a person sealed the trail anew
+    # number of rows per key id (empty: none) before our first row
+    keys: Mapping[str, int] = field(default_factory=dict)
+    doubted: int = 0  # rows from a break up to the row with which a person sealed the trail again
     broken_at: int | None = None
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """`problem`: a sentence, empty where all fits. `complete`: every row there is was looked at."""
+    """`problem`: a sentence, empty if everything matches. `complete`: every existing row was checked."""
 
     problem: str
     broken_at: int | None
@@ -181,10 +189,10 @@ class VerificationResult:
 
 
 def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
-    """The state after these rows, which come next; ends at the first that does not fit. Blocking."""
+    """Check the next rows and return the new state; stops at the first row that does not match. Blocking."""
     ours = audit_key.key_id(key)
     for row in rows:
-        # A row of ours that came through an older program has lost the name of its key, not its hash.
+        # A row of ours that an older program copied has lost its key id, but not its hash.
         fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row))
         if wrong := _wrong(state, row, ours, fits):
             return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
@@ -202,7 +210,7 @@ def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
 
 
 def _wrong(state: ChainState, row: Any, ours: str, fits: bool) -> str:
-    """What is wrong with the next row, as the end of a sentence; `fits`: its hash is the one under our key."""
+    """Return what is wrong with the next row, as the end of a sentence. `fits`: its hash is right under our key."""
     if row.previous != state.hash:
         return "does not follow the row before it: rows between them were changed or taken away"
     if row.key_id and state.last and row.id != state.last + 1:
@@ -215,8 +223,11 @@ def _wrong(state: ChainState, row: Any, ours: str, fits: bool) -> str:
 
 
 def _unvouched(state: ChainState, row: Any) -> str:
-    """Rows before the first one of our key are believed only as far as that one tells them: how many of which key (the name
-    of a row's key is not under its hash), and the last one's hash."""
+    """Return what is wrong if `row`, the first row of our key, does not confirm the rows before it.
+
+    Rows before it are trusted only as far as it records them: how many of which key id (the key id is not covered by a
+    row's hash), and the hash of the last one.
+    """
     if state.keyed or not state.rows:
         return ""
     told = row.data if row.action == KEY_BEGUN else {}
@@ -233,7 +244,7 @@ def _unvouched(state: ChainState, row: Any) -> str:
 
 
 class Verifier:
-    """Follows the trail from where it came to last time; `from_start` begins anew. One of it a process."""
+    """Verifies the trail incrementally from where the last run ended; one instance per process."""
 
     def __init__(self, database: Database, data_dir: Path):
         self._database = database
@@ -242,9 +253,10 @@ class Verifier:
         self._work: asyncio.Task[VerificationResult] | None = None
 
     async def verdict(self, wait_s: float | None = WAIT_S) -> VerificationResult:
-        """What is known now; a long trail goes on being verified after `wait_s` (None: to the end).
+        """Return what is known now. `wait_s`: longest wait for a running verification, which then continues; None:
+        until it ends.
 
-        Raises StorageError where there is no key.
+        Raises StorageError if there is no key.
         """
         if self._work is None or self._work.done():
             self._work = spawn(self._follow(), "audit verification")
@@ -252,7 +264,7 @@ class Verifier:
         return self._work.result() if self._work.done() else await self._judged(complete=False)
 
     async def from_start(self) -> VerificationResult:
-        """Verify every row again: what was right once may have been changed since."""
+        """Verify every row again: verified rows may have been changed since."""
         if self._work is not None and not self._work.done():
             await asyncio.wait({self._work})
         self._state = ChainState()
@@ -273,7 +285,7 @@ class Verifier:
         return await self._judged(complete=True)
 
     async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
-        """Behind the row in which a person sealed the trail anew knowing of this very break; else the state as it is."""
+        """Return the state after the row where a person sealed the trail again because of this break; else `state`."""
         query = (
             select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
         )
@@ -311,7 +323,7 @@ class Verifier:
         )  # fmt: skip
 
     async def _changed(self, session: AsyncSession) -> str:
-        """Whether the row that was verified last is still there: the cheap part of looking at all rows again."""
+        """Return a problem if the last verified row was changed or removed: a cheap check between full runs."""
         if not self._state.last:
             return ""
         found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))
@@ -328,11 +340,13 @@ class Verifier:
 
 
 async def _unguarded(session: AsyncSession) -> str:
-    """Which triggers somebody took away, as a sentence."""
+    """Return which database trigger is missing, as a sentence; empty if none is."""
     dialect = session.get_bind().dialect.name
     query = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
-        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'",
+        "postgresql": (
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'"
+        ),
     }[dialect]
     missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
     return (
@@ -343,14 +357,14 @@ async def _unguarded(session: AsyncSession) -> str:
 
 
 class Sealing:
-    """The station's timed work: seals the trail, and says its head in the log once an hour, where a log server keeps it."""
+    """Timed work of the station: seals the trail, and logs its head once an hour so that a log server keeps a copy."""
 
     def __init__(self, database: Database, data_dir: Path, clock: Clock, verifier: Verifier):
         self._database, self._data_dir, self._clock, self._verifier = database, data_dir, clock, verifier
         self._said = ""
 
     async def run_once(self) -> None:
-        """Every minute."""
+        """Seal the trail; called every minute."""
         now = self._clock.now()
         await seal_now(self._database, self._data_dir, now)
         hour = now.strftime("%Y-%m-%dT%H")
@@ -361,7 +375,7 @@ class Sealing:
             self._said = hour
 
     async def verify(self) -> None:
-        """Once a day, all rows."""
+        """Verify all rows; called once a day."""
         found = await self._verifier.from_start()
         if found.problem:
             log.error(

@@ -1,1 +1,1 @@
-"""The machine that the station runs on: locks, file limits, clock service, service manager, small state files."""
+"""The machine that runs the station: locks, file limits, clock service, service manager, small state files."""

@@ -1,6 +1,6 @@
-"""Which backups were made, and how it went: a small file in the data folder that outlives a lost database.
+"""The log of backup runs: a small file in the data folder that survives the loss of the database.
 
-Written by whoever makes a backup, read by the console, the metrics and the checks. Blocking; the file is small.
+Every backup writes it; the console, the metrics and the checks read it. Blocking; the file is small.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class BackupRun:
-    """One run. `at` is its end, UTC; `verified`: how it was checked (restored, read); `error`: one sentence, empty if good."""
+    """One backup run.
+
+    `at` is its end (UTC), `seconds` its duration, `size` the archive's size in bytes; `verified` says how it was
+    checked (restored, read); `error` is one sentence, empty on success.
+    """
 
     at: datetime
     target: str
@@ -32,7 +36,7 @@ class BackupRun:
 
 
 def read(data_dir: Path) -> list[BackupRun]:
-    """Runs, newest last; none where the file is missing or unreadable."""
+    """Return the runs, newest last; an empty list if the file is missing or unreadable."""
     try:
         rows = json.loads((data_dir / FILE).read_text(encoding="utf-8"))
         return [BackupRun(**{**r, "at": datetime.fromisoformat(r["at"])}) for r in rows]
@@ -41,7 +45,7 @@ def read(data_dir: Path) -> list[BackupRun]:
 
 
 def add(data_dir: Path, run: BackupRun) -> None:
-    """Write a run down, whole or not at all; the oldest go, the last good one stays."""
+    """Append a run atomically; keeps the KEPT newest runs and the last good one."""
     runs = [*read(data_dir), run]
     good = [r for r in runs if r.good][-1:]
     kept = [*(r for r in good if r not in runs[-KEPT:]), *runs[-KEPT:]]
@@ -50,7 +54,8 @@ def add(data_dir: Path, run: BackupRun) -> None:
     new.write_text(text, encoding="utf-8")
     owner = data_dir.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(new, owner.st_uid, owner.st_gid)  # root made one by hand: the station's next run writes it again
+        # root made a backup by hand: the station's next run must be able to write the file
+        os.chown(new, owner.st_uid, owner.st_gid)
     new.replace(data_dir / FILE)
 
 

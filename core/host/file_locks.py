@@ -1,10 +1,11 @@
 """Locks on byte ranges of a file, held by an open file description (Linux `F_OFD_SETLK`, fcntl(2)).
 
-The kernel releases such a lock when the last descriptor of that description is closed, however its process ended. Unlike
-POSIX record locks it is not lost when another descriptor of the same file is closed; unlike flock(2) it has ranges and can
-be asked for without being taken. A child holds it only where the descriptor is passed on to it.
+The kernel releases such a lock when the last descriptor of the description is closed, however the process ended. Unlike
+a POSIX record lock, it is not lost when another descriptor of the same file is closed; unlike flock(2), it has ranges
+and can be tested without being taken. A child process holds it only if it inherits the descriptor.
 
-On NFS the locks work where the server runs a lock service; a mount with `nolock` sees only this machine's processes.
+On NFS the locks work if the server runs a lock service; with the mount option `nolock` they work only between processes
+of this machine.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import struct
 
 from core.errors import StorageError
 
-_FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, pid; the kernel wants pid 0 for OFD locks
+_FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, pid; the kernel requires pid 0 for OFD locks
 _BUSY = (errno.EACCES, errno.EAGAIN)
 
 
 def try_lock(descriptor: int, start: int = 0, length: int = 0, *, shared: bool = False) -> bool:
-    """Take the lock or return False where another holds it; length 0 reaches to the end of the file and beyond.
+    """Take the lock; return False if another description holds it. Length 0 means to the end of the file and beyond.
 
-    Raises StorageError where the file system has no locks.
+    Raises StorageError if the file system has no locks.
     """
     kind = fcntl.F_RDLCK if shared else fcntl.F_WRLCK
     try:
@@ -39,7 +40,7 @@ def unlock(descriptor: int, start: int = 0, length: int = 0) -> None:
 
 
 def is_locked(descriptor: int, start: int = 0, length: int = 0) -> bool:
-    """Whether another open file description holds a lock in the range; takes none itself, so it disturbs nobody."""
+    """Return whether another open file description holds a lock in the range. Takes no lock itself."""
     asked = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, start, length, 0)
     found: int = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))[0]
     return found != fcntl.F_UNLCK

@@ -1,4 +1,4 @@
-"""What the kernel knows about its clock: whether a time service keeps it (adjtimex(2), read only)."""
+"""Whether a time service synchronises the kernel's clock (adjtimex(2), read only)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 STA_UNSYNC, STA_NANO, TIME_ERROR = 0x0040, 0x2000, 5
-MAX_ERROR_S = 16.0  # nobody has corrected it for a day (500 ppm)
+MAX_ERROR_S = 16.0  # the kernel's limit (NTP_PHASE_LIMIT); reached nine hours after the last correction (500 ppm)
 SAME_CLOCK_S = 2.0
 
 
@@ -38,7 +38,7 @@ class KernelClock:
     status: int
     offset_s: float
     max_error_s: float
-    seconds: int  # since 1970, as the kernel counts them
+    seconds: int  # seconds since 1970, as the kernel counts them
 
     @property
     def synchronised(self) -> bool:
@@ -46,7 +46,7 @@ class KernelClock:
 
 
 def kernel_clock() -> KernelClock | None:
-    """None where the kernel may not be asked: systemd's ProtectClock= forbids adjtimex even to read."""
+    """Return the kernel's clock state; None if adjtimex is forbidden, even for reading (systemd's ProtectClock=)."""
     found = _Timex()
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(found))
     if state < 0:
@@ -56,16 +56,16 @@ def kernel_clock() -> KernelClock | None:
 
 
 def synchronised() -> bool | None:
-    """Whether a time service keeps the clock that this process sees; None: not known. Blocking."""
+    """Return whether a time service synchronises the clock that this process sees; None: unknown. Blocking."""
     kernel = kernel_clock()
     if kernel is not None:
-        # A process may be shown another time than the kernel's (libfaketime): of that the kernel knows nothing.
+        # libfaketime can show this process another time than the kernel's; the kernel's state says nothing about that.
         return kernel.synchronised and abs(kernel.seconds - time.time()) < SAME_CLOCK_S
     return {"yes": True, "no": False}.get(timedated_says())
 
 
 def timedated_says() -> str:
-    """'yes', 'no' or empty, by systemd's timedated, which may ask the kernel. Blocking."""
+    """Return 'yes', 'no' or empty, as systemd's timedated reports it, which may query the kernel. Blocking."""
     program = shutil.which("timedatectl")
     if program is None:
         return ""

@@ -8,11 +8,14 @@ import resource
 log = logging.getLogger(__name__)
 
 WANTED = 65_536
-LEAST = 4096  # a thousand cameras, their files, and as many connections of strangers
+LEAST = 4096  # a thousand cameras, their files, and as many connections from unknown clients
 
 
 def raise_limit() -> int:
-    """Raise the soft limit as far as the hard one lets us; child processes inherit it. Returns it, and warns where it is small."""
+    """Raise the soft limit as far as the hard limit allows and return it; logs a warning if it is below LEAST.
+
+    Child processes inherit the limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -29,6 +32,6 @@ def raise_limit() -> int:
 
 
 def limit() -> int:
-    """The soft limit."""
+    """Return the soft limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return WANTED if soft == resource.RLIM_INFINITY else soft

@@ -1,4 +1,7 @@
-"""The service manager's protocol (sd_notify(3)): datagrams to the socket in NOTIFY_SOCKET. Without it nothing happens."""
+"""The service manager's notification protocol (sd_notify(3)): datagrams to the socket in NOTIFY_SOCKET.
+
+Does nothing without that variable.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ import socket
 
 log = logging.getLogger(__name__)
 
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # of the main process alone: workers do not inherit them
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # for the main process only: workers do not inherit them
 
 
 class Notifier:
-    """Says to the service manager how this process does. One that cannot be reached is logged once and disturbs nothing."""
+    """Reports the state of this process to the service manager.
+
+    A failure to reach it is logged once and otherwise ignored.
+    """
 
     def __init__(self, environment: dict[str, str] | None = None):
         variables = os.environ if environment is None else environment
@@ -50,7 +56,7 @@ class Notifier:
 
 
 def _watchdog_seconds(microseconds: str | None, pid: str | None) -> float | None:
-    """Within what time the manager wants a sign of life; None: it does not ask this process for any."""
+    """Return how often, in seconds, the manager expects a keep-alive; None if it expects none from this process."""
     with contextlib.suppress(TypeError, ValueError):
         if microseconds and int(pid or os.getpid()) == os.getpid():
             return int(microseconds) / 1e6 or None

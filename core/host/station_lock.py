@@ -1,9 +1,9 @@
-"""One station per data folder: whoever changes it holds the lock on `station.lock` in it for as long as it runs.
+"""One station per data folder: a process that changes the folder holds the lock on its `station.lock` while it runs.
 
-The file also says who that is (JSON: command, process, user, machine, since when), for the sentence that a second one is
-refused with. The lock itself is the kernel's (core.host.file_locks): a holder that is killed leaves none behind, and what an old file
-says counts for nothing. A supervisor passes the descriptor on to its workers, so that the folder stays taken until the last
-of them has ended; a new station waits that long for a killed one's workers.
+The file also describes the holder (JSON: command, process, user, machine, since when), for the message that a second
+process gets. The lock itself is the kernel's (core.host.file_locks): a killed holder leaves no lock behind, and the
+content of an old file does not matter. A supervisor passes the descriptor on to its workers, so that the folder stays
+locked until the last of them has ended; a new station waits that long for the workers of a killed one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from core.errors import StationBusyError, StorageError
 from core.host import file_locks, system_user
 
 LOCK_FILE = "station.lock"
-INHERITED = "MINWANG_STATION_LOCK"  # environment of a worker: the descriptor it holds the lock by
-ORPHANS_SECONDS = 15.0  # a killed station's workers end within this time
-WRITING_SECONDS = 0.5  # who has just taken the lock has said by then who it is
+INHERITED = "MINWANG_STATION_LOCK"  # environment variable of a worker: the descriptor through which it holds the lock
+ORPHANS_SECONDS = 15.0  # the workers of a killed station end within this time
+WRITING_SECONDS = 0.5  # a process that has just taken the lock writes its description within this time
 
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds the lock."""
+    """The process that holds the lock."""
 
     command: str
     pid: int
@@ -46,7 +46,7 @@ class LockHolder:
 
     @property
     def is_gone(self) -> bool:
-        """Its main process has ended, as far as this machine can tell."""
+        """Whether its main process has ended; False for another machine, where this cannot be checked."""
         if self.host != socket.gethostname():
             return False
         try:
@@ -76,10 +76,10 @@ class StationLock:
 
 @contextlib.contextmanager
 def hold(folder: Path, command: str, remedy: str = "") -> Iterator[StationLock]:
-    """Hold the lock of a data folder during the block; makes the folder where it is missing. Blocking.
+    """Hold the lock of a data folder during the block; creates the folder if it is missing. Blocking.
 
-    `command` is what the refused one is told (`serve`); `remedy` what the user can do instead of ending the holder.
-    Raises StationBusyError where another process holds it, StorageError where the folder cannot be used.
+    A refused process reports `command` as the holder (`serve`); `remedy` says what the user can do instead of ending
+    the holder. Raises StationBusyError if another process holds the lock, StorageError if the folder cannot be used.
     """
     lock = acquire(folder, command, remedy)
     try:
@@ -89,7 +89,7 @@ def hold(folder: Path, command: str, remedy: str = "") -> Iterator[StationLock]:
 
 
 def acquire(folder: Path, command: str, remedy: str = "") -> StationLock:
-    """As `hold`, until `release` or the end of this process and of all that inherited the descriptor."""
+    """Take the lock as `hold` does, until `release` or until all holders of the descriptor have ended."""
     folder = folder.absolute()
     make_folder(folder)
     descriptor = _open(folder / LOCK_FILE)
@@ -108,7 +108,7 @@ def acquire(folder: Path, command: str, remedy: str = "") -> StationLock:
 
 
 def holder(folder: Path) -> LockHolder | None:
-    """Who holds the folder now; None: nobody. Takes no lock itself. Blocking."""
+    """Return the process that holds the folder now; None if there is none. Takes no lock itself. Blocking."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -120,13 +120,13 @@ def holder(folder: Path) -> LockHolder | None:
 
 
 def keep_inherited() -> None:
-    """In a worker: hold the lock that the supervisor passed on until this process ends; no child of it gets it."""
+    """In a worker: keep the lock that the supervisor passed on until this process ends; children do not inherit it."""
     with contextlib.suppress(KeyError, ValueError, OSError):
         os.set_inheritable(int(os.environ.pop(INHERITED)), False)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a data folder where it is missing. Raises StorageError with a remedy. Blocking."""
+    """Create a data folder if it is missing. Raises StorageError with a remedy. Blocking."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as e:
@@ -146,12 +146,13 @@ def _open(path: Path) -> int:
         ) from e
     owner = path.parent.stat()
     if os.geteuid() == 0 and os.fstat(descriptor).st_uid != owner.st_uid:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)  # root repaired once: the station must open it afterwards
+        # root made a repair: the station must be able to open the file afterwards
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
 
 
 def _take(descriptor: int) -> bool:
-    """Take the lock; waits for the workers of a holder that is gone."""
+    """Take the lock; waits for the workers of a holder that has ended."""
     started, told = time.monotonic(), False
     while not file_locks.try_lock(descriptor):
         current = _read(descriptor)
@@ -165,13 +166,13 @@ def _take(descriptor: int) -> bool:
 
 
 def _read(descriptor: int) -> LockHolder:
-    """What the holder says of itself; it may be about to write it."""
+    """Return the holder's description of itself; waits briefly because it may be about to write it."""
     started = time.monotonic()
     while True:
         with contextlib.suppress(ValueError, TypeError):
             found = LockHolder(**json.loads(os.pread(descriptor, 4096, 0)))
             if not found.is_gone or time.monotonic() - started > WRITING_SECONDS:
-                return found  # one that is gone may be what the last one left
+                return found  # the description of an ended process may be left over from the previous holder
         if time.monotonic() - started > WRITING_SECONDS:
             return LockHolder("(unknown command)", 0, "unknown", socket.gethostname(), "an unknown time")
         time.sleep(0.02)
@@ -187,7 +188,7 @@ def _refusal(folder: Path, current: LockHolder, remedy: str) -> str:
 
 
 def _users_of(file: Path) -> list[int]:
-    """Processes of this user that have the file open."""
+    """Return the processes that have the file open, as far as this user may see them."""
     wanted, found = file.stat(), list[int]()
     for entry in Path("/proc").glob("[0-9]*/fd"):
         with contextlib.suppress(OSError), os.scandir(entry) as descriptors:

@@ -1,4 +1,4 @@
-"""Who runs this process, as the system knows it: the environment ($USER, $LOGNAME) says what somebody typed."""
+"""Which system user runs this process, from the kernel: the environment ($USER, $LOGNAME) can be set to anything."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ import pwd
 import re
 from pathlib import Path
 
-LOGIN_ID = Path(
-    "/proc/self/loginuid"
-)  # set once at the log-in by pam_loginuid and inherited; even sudo does not change it
+# Set once at log-in by pam_loginuid and inherited; not even sudo changes it.
+LOGIN_ID = Path("/proc/self/loginuid")
 NO_LOGIN = 2**32 - 1
 
 
 def name() -> str:
-    """Name of the effective user; its number where the system has no name for it, as in a container."""
+    """Return the name of the effective user; its number if the system has no name for it, as in a container."""
     return _name_of(os.geteuid())
 
 
 @functools.cache
 def actor() -> str:
-    """Who the audit trail says does something on the command line. No account of the console can have such a name.
+    """Return the actor that the audit trail records for the command line. No account of the console can have such a
+    name.
 
-    Blocking at the first call of a process.
+    The first call in a process blocks.
     """
     behind = log_in()
     return f"command line: {name()}" + (f" (sudo: {behind})" if behind else "")
 
 
 def log_in() -> str:
-    """Who has logged in and then became the effective user, as with sudo; empty: nobody else, or the system does not know.
+    """Return who logged in and then became the effective user, as with sudo; empty if it is the same user or unknown.
 
-    The kernel's log-in id first; else what sudo has put into the environment, which only root is believed. Blocking.
+    Uses the kernel's log-in id; without one, the variable that sudo sets, which is trusted only if this process is
+    root's. Blocking.
     """
     number = _log_in_id()
     given = os.environ.get("SUDO_UID", "")

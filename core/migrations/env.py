@@ -1,4 +1,4 @@
-"""Alembic environment: always on a connection that the caller gives."""
+"""Alembic environment; always uses the connection that the caller passes in."""
 
 from alembic import context
 

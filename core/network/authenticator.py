@@ -1,8 +1,8 @@
-"""Basic and Digest authentication (MD5, SHA-256; RFC 7616) as clients of cameras do it, over HTTP and RTSP.
+"""Basic and Digest authentication (MD5, SHA-256; RFC 7616) of a client to a camera, over HTTP and RTSP.
 
-A refused credential is not sent again: `challenge` says whether answering makes sense. It does for the first challenge, for
-a nonce that the camera calls stale, and once for a nonce that was not answered yet: cameras change it whenever they
-like and forget to say stale. The same nonce, answered and refused again, is a refusal of the credential.
+A refused credential is not sent again: `challenge` returns whether an answer makes sense. It does for the first
+challenge, for a nonce that the camera calls stale, and once for a new nonce: cameras change it at any time and often
+omit `stale`. A second refusal of an answered nonce means that the credential is refused.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
 class ClearLogin(tuple[str, str]):
-    """User and password of a camera whose file lets them be sent as they are (Basic, in addresses). Any other login is
-    answered to Digest only: whoever takes a camera's place and asks for Basic would be told the password of a village."""
+    """User and password of a camera whose file allows clear-text passwords (Basic, in URLs).
+
+    Any other login answers only Digest: otherwise somebody who takes a camera's place and asks for Basic would learn a
+    password that a whole village may share.
+    """
 
     __slots__ = ()
 
@@ -37,31 +40,31 @@ class ClearLogin(tuple[str, str]):
 
 @dataclass(slots=True)
 class Authenticator:
-    """Answers a camera's challenges, HTTP and RTSP alike, remembering the last one."""
+    """Answers a camera's challenges, for HTTP and RTSP; keeps the last challenge."""
 
     login: tuple[str, str] | None
-    basic: bool = False  # the password may be sent as it is, where the camera knows nothing better
+    basic: bool = False  # Basic is allowed if the camera offers nothing better
     answered: bool = False  # the credential was sent at least once
-    wants_clear: bool = False  # the camera wants the password as it is, and that is not allowed
-    has_digest: bool = False  # the camera offered Digest once: Basic is not believed any more
+    wants_clear: bool = False  # the camera asks for a clear-text password, which is not allowed
+    has_digest: bool = False  # the camera once offered Digest: Basic is not answered any more
     _fields: dict[str, str] = field(default_factory=dict)
     _scheme: str = ""
     _count: int = 0
-    _sent: bool = False  # the challenge was answered
+    _sent: bool = False  # the current challenge was answered
     _renewed: bool = False  # a second nonce was answered since the camera last accepted the credential
     _ha1: str | None = None
 
     @property
     def ready(self) -> bool:
-        """A challenge was taken: the next header answers it."""
+        """Whether there is a challenge that the next header answers."""
         return bool(self._scheme)
 
     def accepted(self) -> None:
-        """The camera took the credential: a challenge after that is an old nonce's end, not a refusal."""
+        """Record that the camera accepted the credential: a later challenge means an expired nonce, not a refusal."""
         self._renewed = False
 
     def challenge(self, challenges: list[str]) -> bool:
-        """Take a challenge; True where answering it (again) makes sense."""
+        """Store a challenge; returns True if answering it (again) makes sense."""
         if self.login is None:
             return False
         offers = [offer for text in challenges for offer in _offers(text)]
@@ -111,8 +114,10 @@ class Authenticator:
 
 
 def _offers(text: str) -> list[tuple[str, dict[str, str]]]:
-    """(scheme, its parameters) of each challenge in a header field, which may hold several. Values stay as they were quoted:
-    they are sent back so."""
+    """Return (scheme, parameters) of each challenge in a header field, which may hold several.
+
+    Values keep their quoting (backslash escapes), because they are sent back unchanged.
+    """
     text = text[:MAX_CHALLENGE]
     masked = _QUOTED.sub(lambda m: '"' + "x" * (len(m[0]) - 2) + '"', text)
     begins = list(_SCHEME.finditer(masked))
@@ -130,13 +135,13 @@ def _best_digest(offers: list[tuple[str, dict[str, str]]]) -> tuple[str, dict[st
 
 
 def _hash_name(fields: dict[str, str]) -> str:
-    """Of the hash that a challenge wants; empty where we do not know it."""
+    """Return the name of the hash that a challenge asks for; empty if it is not supported."""
     name = fields.get("algorithm", "MD5").upper()
     return name if name in _HASHES else ""
 
 
 def _unquoted(text: str) -> str:
-    """RFC 7230 3.2.6, of the two characters that need it: realms like `IP\\Camera` mean their backslash."""
+    """Undo the quoting of `"` and `\\` (RFC 7230, 3.2.6); in realms such as `IP\\Camera` the backslash is literal."""
     return re.sub(r'\\(["\\])', r"\1", text)
 
 

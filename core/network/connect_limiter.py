@@ -1,12 +1,13 @@
-"""The budget of connection attempts to cameras: at most `rate` a second in all, and `per_subnet` at once in one subnet.
+"""Limits connection attempts to cameras: at most `rate` per second in all, and `per_subnet` at a time in one subnet.
 
-It holds for all processes of a station together, over RTSP and ONVIF, where they are given the same `file`
-(core.network.shared_slots). Where that file fails (a full disk, a removed folder, a file system without locks) every process
-counts for itself, says so, and tries the file again later: a budget never keeps a camera from being recorded.
+The limit applies to all processes of a station together, over RTSP and ONVIF, if they use the same `file`
+(core.network.shared_slots). If that file fails (a full disk, a removed folder, a file system without locks), every
+process counts for itself, logs that, and tries the file again later: the limiter never keeps a camera from being
+recorded.
 
-What a person waits for (`for_person`) goes before all else: each subnet has a place beside the others that only persons may
-take, so that dead cameras never hold all; where persons hold that one, too, the next place is theirs, in whatever process. Their
-turn is no later than now; turns that were given before are kept, so the rate holds on average.
+Attempts that a person waits for (`for_person`) have priority: each subnet has one extra place that only they may take,
+so that unreachable cameras never occupy all places; if persons hold that place, too, they get the next free one, in any
+process. They begin at once; turns that were assigned before are kept, so the rate holds on average.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ from core.settings import Settings
 log = logging.getLogger(__name__)
 
 FILE_NAME = "connections.lock"  # in the data folder
-AGAIN_SECONDS = 60.0  # a file that failed is tried again after so long
-RESERVED_FOR_PERSONS = 1  # places of a subnet for what persons wait for
-_RETRY_SECONDS = 0.002  # the head is held for microseconds
-HEAD_SECONDS = 2.0  # by a process that stands still it is held longer
-_SLOT_POLL_SECONDS = (0.02, 0.06)  # another process's slot is looked for again after so long
+AGAIN_SECONDS = 60.0  # a file that failed is tried again after this time
+RESERVED_FOR_PERSONS = 1  # places per subnet that only persons' attempts may take
+_RETRY_SECONDS = 0.002  # another process holds the head for microseconds
+HEAD_SECONDS = 2.0  # a holder that takes longer is stopped
+_SLOT_POLL_SECONDS = (0.02, 0.06)  # random interval between two attempts to get a slot that another process holds
 
 _person_waits: ContextVar[bool] = ContextVar("person_waits", default=False)
 
 
 @contextmanager
 def for_person() -> Iterator[None]:
-    """Connections made inside go before all others: a person waits for them."""
+    """Mark the connections made inside as awaited by a person: they have priority."""
     token = _person_waits.set(True)
     try:
         yield
@@ -50,12 +51,12 @@ def for_person() -> Iterator[None]:
 
 
 def person_waits() -> bool:
-    """A person waits for what this task does."""
+    """Return whether a person waits for the work of this task."""
     return _person_waits.get()
 
 
 class ConnectLimiter:
-    """`attempt` waits for a place; the connection is made inside its block."""
+    """`attempt` waits for a place; the caller connects inside its block."""
 
     def __init__(self, clock: Clock, rate: float, per_subnet: int, file: Path | None = None):
         self._clock = clock
@@ -67,18 +68,18 @@ class ConnectLimiter:
         self._shared: SharedLocks | None = None
         self._opening = asyncio.Lock()
         self._not_before = float("-inf")
-        self._why = ""  # the file is not used
-        self.told: Callable[[str], object] = lambda _why: None  # hears that the file failed, and why
+        self._why = ""  # why the file is not used
+        self.told: Callable[[str], object] = lambda _why: None  # called with the reason when the file fails
 
     @classmethod
     def of_station(cls, settings: Settings, clock: Clock) -> ConnectLimiter:
-        """The budget that all processes of the station share."""
+        """Return the limiter that all processes of the station share."""
         limits = settings.recorder
         return cls(clock, limits.connect_rate, limits.connects_per_subnet, settings.data.dir.absolute() / FILE_NAME)
 
     @asynccontextmanager
     async def attempt(self, url: str) -> AsyncIterator[None]:
-        """Raises ValueError where the address is none."""
+        """Wait for a place and a turn, then run the block. Raises ValueError if the URL is invalid."""
         subnet, first = subnet_of(url), person_waits()
         shared = await self._opened()
         with self._announced(shared, subnet) if first else contextlib.nullcontext():
@@ -100,11 +101,11 @@ class ConnectLimiter:
 
     @contextmanager
     def _announced(self, shared: SharedLocks | None, subnet: str) -> Iterator[None]:
-        """While a person waits for a place, all other attempts into the subnet hold back, in every process."""
+        """While a person waits for a place, make other attempts into the subnet wait, in every process."""
         held = None
         try:
             if shared is not None:
-                with contextlib.suppress(OSError):  # its slot meets the same
+                with contextlib.suppress(OSError):  # `_slot` meets the same error and handles it
                     held = next((byte for byte in shared.notices_of(subnet) if shared.lock(byte)), None)
             yield
         finally:
@@ -118,7 +119,7 @@ class ConnectLimiter:
         return now if first else at
 
     async def _turn(self, shared: SharedLocks | None, *, first: bool) -> float:
-        """When it may begin (monotonic)."""
+        """Return when the attempt may begin (monotonic, seconds)."""
         if shared is not None and shared is self._shared:
             try:
                 at = await self._shared_turn(shared)
@@ -128,7 +129,7 @@ class ConnectLimiter:
         return self._next_turn(first=first)
 
     async def _shared_turn(self, shared: SharedLocks) -> float:
-        """Raises OSError."""
+        """Take the next turn of all processes. Raises OSError."""
         began = self._clock.monotonic()
         while not shared.lock(0):
             if self._clock.monotonic() - began > HEAD_SECONDS:
@@ -140,7 +141,7 @@ class ConnectLimiter:
             shared.unlock(0)
 
     async def _slot(self, shared: SharedLocks | None, subnet: str, *, first: bool) -> int:
-        """Lock one of the subnet's places; returns its byte, -1 where the file is not used."""
+        """Lock one of the subnet's places; returns its byte, or -1 if the file is not used."""
         while shared is not None and shared is self._shared:
             try:
                 if first or not shared.is_locked(shared.notices_of(subnet)):
@@ -154,12 +155,15 @@ class ConnectLimiter:
         return -1
 
     def _failed(self, shared: SharedLocks | None, error: OSError) -> None:
-        """From now on this process counts alone; the file is tried again later."""
+        """From now on, count for this process alone; the file is tried again later."""
         if shared is not self._shared:
             return
         self._shared = None
         self._not_before = self._clock.monotonic() + AGAIN_SECONDS
-        why = f"connections are counted for this process alone: {self._file}: {error.strerror or error}; see to its disk and folder"
+        why = (
+            f"connections are counted for this process alone: {self._file}: {error.strerror or error}; see to its disk "
+            f"and folder"
+        )
         if why != self._why:
             log.warning("%s", why)
             self.told(why)
@@ -172,7 +176,7 @@ class ConnectLimiter:
             return self._shared
         async with self._opening:
             if self._shared is not None and self._shared.is_removed():
-                self._shared = None  # the others use, or make, another one
+                self._shared = None  # other processes use, or create, a new one
             if self._shared is None and self._clock.monotonic() >= self._not_before:
                 try:
                     self._shared = await asyncio.to_thread(SharedLocks, self._file)
@@ -183,7 +187,10 @@ class ConnectLimiter:
 
 
 class _Places:
-    """Places of one subnet in this process. Who is `first` goes before all others who wait, and may take the reserved ones."""
+    """The places of one subnet in this process.
+
+    A waiter with `first` goes before all others and may also take the reserved place.
+    """
 
     def __init__(self, count: int):
         self._count = count
@@ -203,7 +210,7 @@ class _Places:
             await place
         except asyncio.CancelledError:
             if place.cancelled():
-                with contextlib.suppress(ValueError):  # passed over already
+                with contextlib.suppress(ValueError):  # `give` has already removed it
                     queue.remove(place)
             else:
                 self.give()
@@ -220,7 +227,7 @@ class _Places:
 
 
 def subnet_of(url: str) -> str:
-    """The /24 (IPv6: /64) of an address's host; the host itself where it is a name. Raises ValueError."""
+    """Return the /24 (IPv6: /64) of the URL's host, or the host itself if it is a name. Raises ValueError."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

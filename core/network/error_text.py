@@ -1,4 +1,4 @@
-"""Failures of connections in words for a person: never the name of a Python class."""
+"""Texts for failed connections that a person can read; never the name of a Python class."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _WORDS = {
 
 
 def reason(error: BaseException) -> str:
-    """Why a connection or an answer failed, as a part of a sentence.
+    """Return why a connection or an answer failed, as a part of a sentence.
 
-    Understands OSError and what libraries build on it (aiohttp's connector errors carry the cause as `os_error`).
+    Understands OSError and the errors that libraries derive from it (aiohttp's connector errors carry the cause as
+    `os_error`).
     """
     inner = getattr(error, "os_error", None)
     if isinstance(inner, BaseException) and inner is not error:

@@ -1,4 +1,4 @@
-"""Whether this machine lets us listen: the system's refusal as one sentence with a remedy."""
+"""Checks whether this machine allows listening on a port; a refusal becomes one sentence with a remedy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from core.errors import StorageError
 
 _REMEDIES = {
     errno.EADDRINUSE: "another program listens there; end it, or set {port} to a free port",
-    errno.EACCES: "ports below 1024 need a right of their own; set {port} to 8080, or let 'minwang install' give the right",
+    errno.EACCES: (
+        "ports below 1024 need a right of their own; set {port} to 8080, or let 'minwang install' give the right"
+    ),
     errno.EADDRNOTAVAIL: "this machine has no such address; set {host} to one of its own, or to 0.0.0.0 for all",
 }
 
 
 def check(host: str, port: int, setting: str) -> None:
-    """Listen for a moment. Raises StorageError as `refusal`. Blocking."""
+    """Listen on the port for a moment. Raises StorageError as returned by `refusal`. Blocking."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in found:
@@ -30,7 +32,7 @@ def check(host: str, port: int, setting: str) -> None:
 
 
 def refusal(host: str, port: int, setting: str, error: OSError) -> StorageError:
-    """`setting` names the port's key (web.port); the address' key is `host` in the same section."""
+    """Return the error to raise. `setting` is the port's key (web.port); the address is `host` in the same section."""
     address = f"{setting.partition('.')[0]}.host"
     if isinstance(error, socket.gaierror):
         return StorageError(

@@ -1,7 +1,8 @@
-"""Locks and turns that processes of one machine share in a file.
+"""Locks and turns that the processes of one machine share through a file.
 
-The locks are the kernel's (open file description locks, fcntl(2)), so that a process that dies gives back what it
-held. Byte 0 guards the time of the next turn, which the file's head holds; the places of a subnet are bytes far behind it.
+The locks are the kernel's (open file description locks, fcntl(2)), so that the locks of a process that dies are
+released. Byte 0 guards the time of the next turn, which the head of the file holds; the places of a subnet are bytes
+far behind it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import struct
 from pathlib import Path
 
-MAX_AHEAD_SECONDS = 600.0  # a turn further away was written by another boot
+MAX_AHEAD_SECONDS = 600.0  # a turn further ahead was written before a reboot
 _HEAD = struct.Struct("<36sd")  # boot id, monotonic time of the next free turn
 _SLOTS_AT = _STRIDE = 4096
 _NOTICES = 8
@@ -21,22 +22,21 @@ _FLOCK = struct.Struct("@hhqqi")  # struct flock: type, whence, start, length, p
 
 
 class SharedLocks:
-    """One open description of the file. Locks of two of them exclude each other, in one process as well."""
+    """One open description of the file. Two instances exclude each other, even in one process."""
 
     def __init__(self, path: Path):
-        """Raises OSError."""
+        """Open or create the file. Raises OSError."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.geteuid() == 0:  # root looks in: the file stays the station's
+            if os.geteuid() == 0:  # opened by root: the file must stay the station's
                 folder = os.stat(path.parent)
                 os.fchown(self._descriptor, folder.st_uid, folder.st_gid)
             self._boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()[:36]
             self._held: set[int] = set()
-            if self.lock(0):  # a file system without locks says so here
+            if self.lock(0):  # a file system without locks raises here
                 try:
-                    if (
-                        os.fstat(self._descriptor).st_size < _HEAD.size
-                    ):  # written, and not left as a hole: a disk may be full
+                    # Write zeros, do not leave the file sparse: a full disk must show here.
+                    if os.fstat(self._descriptor).st_size < _HEAD.size:
                         os.pwrite(self._descriptor, bytes(_SLOTS_AT), 0)
                 finally:
                     self.unlock(0)
@@ -49,7 +49,7 @@ class SharedLocks:
             os.close(self._descriptor)
 
     def is_removed(self) -> bool:
-        """Nobody who comes now finds the file."""
+        """Return whether the file was removed, so that other processes no longer find it."""
         try:
             return os.fstat(self._descriptor).st_nlink == 0
         except OSError:
@@ -57,18 +57,18 @@ class SharedLocks:
 
     @staticmethod
     def slots_of(subnet: str, count: int) -> range:
-        """Bytes of a subnet's places."""
+        """Return the bytes of a subnet's places."""
         first = _SLOTS_AT + int.from_bytes(hashlib.sha256(subnet.encode()).digest()[:5], "big") * _STRIDE
         return range(first, first + count)
 
     @staticmethod
     def notices_of(subnet: str) -> range:
-        """Bytes of which one is locked for each person who waits for a place in the subnet."""
+        """Return the bytes of which one is locked for each person who waits for a place in the subnet."""
         end = SharedLocks.slots_of(subnet, 0).start + _STRIDE
         return range(end - _NOTICES, end)
 
     def lock(self, byte: int) -> bool:
-        """False where somebody holds it. Raises OSError where the file system has no locks."""
+        """Lock a byte; returns False if it is already locked. Raises OSError if the file system has no locks."""
         if byte in self._held:
             return False
         try:
@@ -79,14 +79,14 @@ class SharedLocks:
         return True
 
     def is_locked(self, some: range) -> bool:
-        """Somebody holds one of the bytes. Raises OSError."""
+        """Return whether one of the bytes is locked. Raises OSError."""
         if not self._held.isdisjoint(some):
             return True
         told = self._fcntl(fcntl.F_OFD_GETLK, fcntl.F_WRLCK, some.start, len(some))
         return int(_FLOCK.unpack(told)[0]) != fcntl.F_UNLCK
 
     def unlock(self, byte: int) -> None:
-        """Never raises: where the disk refuses even that, the lock ends with this description."""
+        """Unlock a byte. Never raises: if the disk refuses, the lock ends with this description."""
         self._held.discard(byte)
         with contextlib.suppress(OSError):
             self._fcntl(fcntl.F_OFD_SETLK, fcntl.F_UNLCK, byte)
@@ -95,7 +95,10 @@ class SharedLocks:
         return fcntl.fcntl(self._descriptor, command, _FLOCK.pack(kind, os.SEEK_SET, byte, count, 0))
 
     def next_turn(self, now: float, gap: float) -> float:
-        """Take the next turn; byte 0 must be held. Times are monotonic, which all processes of a boot share. Raises OSError."""
+        """Take the next turn and return its time; byte 0 must be held. Raises OSError.
+
+        Times are monotonic, which all processes share until a reboot.
+        """
         head = os.pread(self._descriptor, _HEAD.size, 0)
         boot, free_at = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", 0.0)
         at = max(now, free_at) if boot == self._boot and free_at < now + MAX_AHEAD_SECONDS else now

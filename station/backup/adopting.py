@@ -1,6 +1,6 @@
-"""The second half of a restore: footage on the disks that is newer than the backup gets its entries.
+"""The second half of a restore: indexes footage on the disks that is newer than the backup.
 
-`restore` does it where the disks are there already; else the first start of the station does, before it records.
+`restore` does this if the disks are mounted; otherwise the first start of the station does it, before it records.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 
 
 async def finish(settings: Settings, database: Database, clock: Clock) -> AdoptionResult | None:
-    """Take the footage in and forget that it has to be done; None where nothing was restored. Nothing may record meanwhile."""
+    """Index the newer footage and remove the marker of the restore; None if nothing was restored.
+
+    Nothing may record meanwhile. Raises StorageError if a file cannot be read.
+    """
     marker = settings.data.dir / MARKER
     created = await asyncio.to_thread(_read, marker)
     if created is None:
@@ -37,7 +40,8 @@ async def finish(settings: Settings, database: Database, clock: Clock) -> Adopti
         ) from e
     for path in done.missing:
         log.error(
-            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not taken in",
+            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not "
+            "taken in",
             path,
         )
     log.info("restored from the backup of %s: %d newer files of footage taken in", created.isoformat(), done.files)
@@ -56,5 +60,5 @@ def _read(marker: Path) -> datetime | None:
 
 
 def disks_are_there(settings: Settings, identities: list[str]) -> bool:
-    """Whether the configured folders carry all disks of the backup. Blocking."""
+    """Return whether the configured folders contain all disks of the backup. Blocking."""
     return set(identities) <= {volumes.identity_of(path) for path in settings.volumes}

@@ -1,4 +1,7 @@
-"""The archive file: a plain tar whose first member is the manifest. Written whole or not at all; read as a stranger's."""
+"""The archive file: an uncompressed tar whose first member is the manifest.
+
+Written atomically; read as untrusted input.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ CHUNK = 1 << 20
 
 
 def entries_of(folder: Path) -> list[FileEntry]:
-    """The files below a folder with their checksums, in the order of their names."""
+    """Return the files below a folder with their checksums, sorted by name."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return [FileEntry(p.relative_to(folder).as_posix(), p.stat().st_size, sha256_of(p)) for p in files]
 
@@ -35,7 +38,7 @@ def sha256_of(path: Path) -> str:
 
 
 def write(target: Path, folder: Path, manifest: BackupManifest, seal: bytes | None) -> None:
-    """Make the archive from a folder: under another name first, on the disk before it gets its own."""
+    """Write the archive from a folder: under a temporary name, synced to the disk, then renamed."""
     new = target.with_name(f".{target.name}.new")
     try:
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -66,7 +69,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 class Archive:
-    """An archive that is open for reading: `manifest`, the text it was read from, and the sealed files."""
+    """An archive that is open for reading: `manifest`, the text it was parsed from, and the sealed files."""
 
     def __init__(self, tar: tarfile.TarFile, path: Path):
         self._tar, self.path = tar, path
@@ -81,7 +84,10 @@ class Archive:
         return b"".join(self._chunks(member))
 
     def extract(self, folder: Path, pace: WritePacer) -> None:
-        """All files into an empty folder, each compared with its checksum. Raises BackupError at the first that is not right."""
+        """Extract all files into an empty folder and compare their checksums.
+
+        Raises BackupError for the first mismatch.
+        """
         if shutil.disk_usage(folder).free < (needed := sum(f.size for f in self.manifest.files)):
             raise BackupError(
                 f"{folder}: {needed / 1e9:.1f} GB are needed and not free; free some space or choose another disk"
@@ -89,7 +95,7 @@ class Archive:
         missing = {f.name: f for f in self.manifest.files}
         while (member := self._tar.next()) is not None:
             entry = missing.pop(member.name, None)
-            # Links, devices, folders and holes are in no archive that we wrote.
+            # Our archives contain no links, devices, folders or sparse files.
             if entry is None or not member.isreg() or member.issparse() or member.size != entry.size:
                 raise BackupError(
                     f"{self.path}: the member {member.name[:80]!r} is not what the manifest says; do not use this file"
@@ -102,7 +108,7 @@ class Archive:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
         digest = hashlib.sha256()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-        # A chunk is hashed by another thread while it is written: a month's database is gigabytes.
+        # Another thread hashes a chunk while it is written: a month's database is gigabytes.
         with os.fdopen(descriptor, "wb") as file, ThreadPoolExecutor(1) as hashing:
             for chunk in self._chunks(member):
                 hashed = hashing.submit(digest.update, chunk)
@@ -122,7 +128,7 @@ class Archive:
 
 
 class _Bounded(io.RawIOBase):
-    """A file that gives at most a megabyte at once: the header of a hostile archive may ask for all memory."""
+    """A file that returns at most a megabyte per read: the header of a hostile archive could request all memory."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file
@@ -141,7 +147,7 @@ class _Bounded(io.RawIOBase):
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """Raises BackupError where the file is no archive, damaged or not a backup."""
+    """Open an archive. Raises BackupError if the file is not an archive, damaged, or not a backup."""
     try:
         with path.open("rb") as file, tarfile.open(fileobj=_Bounded(file), mode="r:") as tar:
             yield Archive(tar, path)

@@ -1,4 +1,4 @@
-"""Which files of a data folder belong into a backup, and copying them while the station runs. Blocking."""
+"""Which files of a data folder belong in a backup, and copying them while the station runs. Blocking."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from search.store.upkeep import MODELS, SIGHTINGS
 from station.backup import sqlite
 
 SECRETS = (KEY_FILE, "node.token", audit_key.NAME, verification.FILE)
-RESTORED = "restored"  # folder of the settings that came out of a backup
-# What a running station makes anew, or what is copied in another way.
+RESTORED = "restored"  # folder for the settings that an archive contained
+# Files that a running station creates again, or that are copied in another way.
 NOT_COPIED = {
     DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal",
     SIGHTINGS, MODELS, RESTORED, backup_log.FILE, *SECRETS,
 }  # fmt: skip
-ARCHIVES = ("minwang-", ".tar")  # how the names of backups begin and end
+ARCHIVES = ("minwang-", ".tar")  # prefix and suffix of the names of backups
 PASSING = (".new", ".tmp", ".box", ".lock", ".pid", ".log", ".gone")
 
 
 def is_secret(relative: Path) -> bool:
-    """Whether a file of the data folder leaves the machine only sealed: keys, tokens, private keys of certificates."""
+    """Return whether a file of the data folder is backed up only sealed: keys, tokens, private keys of certificates."""
     name = relative.as_posix()
     return name in SECRETS or (relative.parts[0] == TLS_DIR and relative.suffix in (".key", ".pem", ".p12"))
 
 
 def secrets_of(data: Path) -> dict[str, bytes]:
-    """Name below the data folder → content."""
+    """Return the secret files: name below the data folder → content."""
     names = [
         *(Path(n) for n in SECRETS),
         *(p.relative_to(data) for p in sorted((data / TLS_DIR).rglob("*")) if p.is_file()),
@@ -44,8 +44,11 @@ def secrets_of(data: Path) -> dict[str, bytes]:
 
 
 def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Iterator[Path]:
-    """Names below the data folder that are copied as they are. `apart`: folders and files that never are (disks of
-    recordings, the folder of backups, the passphrase); what is neither file nor folder is named in `left_out`."""
+    """Yield the names below the data folder of the files that are copied unchanged.
+
+    `apart`: folders and files that are never copied (disks of recordings, the folder of backups, the passphrase).
+    Entries that are neither file nor folder are added to `left_out`.
+    """
     kept_apart = {os.path.realpath(p) for p in apart}
     for folder, names, files in os.walk(data):
         here = Path(folder)
@@ -64,7 +67,7 @@ def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Itera
 
 
 def is_copied(relative: Path) -> bool:
-    """Whether a file or folder of this name below the data folder is ever copied as it is."""
+    """Return whether a file or folder of this name below the data folder is copied unchanged."""
     name = relative.name
     is_archive = name.startswith(ARCHIVES[0]) and name.endswith(ARCHIVES[1])
     passing = any(part.startswith(".") for part in relative.parts) or relative.suffix in PASSING or is_archive
@@ -87,7 +90,7 @@ def copy_small(data: Path, to: Path, apart: Iterable[Path], left_out: list[str])
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """A file that the station may remove or lengthen meanwhile: what is gone is no longer needed."""
+    """Copy a file that the station may remove or append to meanwhile; a removed file is no longer needed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copyfile(source, target)
@@ -96,7 +99,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def copy_sightings(data: Path, to: Path) -> None:
-    """Day by day: the rows first, then the pictures and vectors that they point into, which only grow."""
+    """Copy sightings day by day: first the rows, then the pictures and vectors they refer to, which are append-only."""
     source = data / SIGHTINGS
     for day in sorted(p for p in source.glob("[0-9]*") if p.is_dir() and p.name.isdigit()):
         (to / day.name).mkdir(parents=True)
@@ -107,12 +110,12 @@ def copy_sightings(data: Path, to: Path) -> None:
 
 
 def models_of(data: Path) -> list[str]:
-    """Names of the installed model packs: they are fetched again, or copied by hand."""
+    """Return the names of the installed model packs; they are downloaded again, or copied by hand."""
     return sorted(p.name for p in (data / MODELS).glob("*") if p.is_dir())
 
 
 def foreign_entries(data: Path) -> list[str]:
-    """What lies in a folder that a restore must not mix with: all but disks of recordings, empty folders and what is hidden."""
+    """Return the entries that a restore must not mix with: not disks of recordings, empty folders or hidden files."""
     if not data.exists():
         return []
     return sorted(

@@ -1,4 +1,7 @@
-"""Making a backup of a station, running or not: stage, archive, restore into a temporary folder, and only then keep. Blocking."""
+"""Backing up a station, running or not: stage, archive, restore into a temporary folder, then keep the archive.
+
+Blocking.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ SQLITE_NAME, POSTGRESQL_NAME = "minwang.db", "minwang.dump"
 
 @dataclass(frozen=True, slots=True)
 class BackupRequest:
-    """What is asked for. `passphrase` None: the secrets stay out of the archive."""
+    """The options of a backup. `passphrase` None: the archive contains no secrets."""
 
     target: Path
     passphrase: str | None
@@ -42,7 +45,10 @@ class BackupRequest:
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """A finished backup; `verified`: restored, or read where the server lets nobody make a database."""
+    """A finished backup.
+
+    `verified` is 'restored', or 'read' if the account may not create a database on the server.
+    """
 
     path: Path
     size: int
@@ -52,7 +58,7 @@ class BackupResult:
 
 
 def backup(settings: Settings, wish: BackupRequest) -> BackupResult:
-    """Raises BackupError or UsageError; either way the run is written down in the data folder."""
+    """Make a backup. Raises BackupError or UsageError; the run is recorded in the data folder in any case."""
     started = time.monotonic()
     try:
         made = _backup(settings, wish, started)
@@ -79,7 +85,7 @@ def _run(
 
 
 def give_way() -> None:
-    """For a process that does nothing else: the recorders come first, at the processor and at the disk."""
+    """Lower the CPU and I/O priority of this process below the recorders'; for a process that does nothing else."""
     with suppress(OSError, psutil.Error):
         os.nice(10)
         psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, 7)
@@ -104,7 +110,7 @@ def _backup(settings: Settings, wish: BackupRequest, started: float) -> BackupRe
 
 
 def target_of(target: Path) -> Path:
-    """The archive's path: a folder gets a file named by the moment. Raises UsageError."""
+    """Return the archive's path; a folder gets a file named by the time. Raises UsageError."""
     target = target.absolute()
     if target.is_dir():
         return target / f"{PREFIX}{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}{SUFFIX}"
@@ -117,7 +123,7 @@ def target_of(target: Path) -> Path:
 
 @contextmanager
 def _working(folder: Path) -> Iterator[Path]:
-    """A folder for the work, beside the archive. One run at a time; what a killed one left is removed."""
+    """Provide a work folder beside the archive. Allows one run at a time; removes the remains of a killed run."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
@@ -141,7 +147,7 @@ def _working(folder: Path) -> Iterator[Path]:
 
 
 def _stage(settings: Settings, wish: BackupRequest, folder: Path) -> tuple[BackupManifest, bytes | None]:
-    """Copy everything into `folder` as it will be in the archive."""
+    """Copy everything into `folder` with the layout of the archive."""
     data, left_out = settings.data.dir.absolute(), list[str]()
     for name in (DATABASE, SETTINGS, DATA):
         (folder / name).mkdir(parents=True)
@@ -180,7 +186,7 @@ def _stage_database(
 
 
 def _require_room(folder: Path, database: Path) -> None:
-    """The copy and the archive lie side by side for a while."""
+    """Check the free space: the copy and the archive exist side by side for a while."""
     if not database.is_file():
         raise BackupError(f"{database}: there is no database; has the station ever been started with this data folder?")
     needed, free = int(2.1 * database.stat().st_size), shutil.disk_usage(folder).free
@@ -202,7 +208,7 @@ def _has_password(settings: Settings) -> bool:
 
 
 def _secrets(settings: Settings, data: Path) -> dict[str, bytes]:
-    """What is sealed: the data folder's secrets, and settings that hold the database's password."""
+    """Return what is sealed: the data folder's secrets, and the settings file if it has the database's password."""
     found = {f"{DATA}/{name}": content for name, content in contents.secrets_of(data).items()}
     if (config := settings.source.path) is not None and _has_password(settings):
         found[f"{SETTINGS}/minwang.toml"] = config.read_bytes()
@@ -212,8 +218,8 @@ def _secrets(settings: Settings, data: Path) -> dict[str, bytes]:
 def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> str:
     """Restore an archive into an empty folder and check it; returns how far that went. Raises BackupError.
 
-    A dump of PostgreSQL is restored into a database of its own where the account of `url` may make one ('restored'),
-    else only unpacked ('read').
+    A PostgreSQL dump is restored into a temporary database if the account of `url` may create one ('restored');
+    otherwise it is only unpacked ('read').
     """
     folder.mkdir(mode=0o700)
     with archive.opened(path) as opened:
@@ -242,7 +248,7 @@ def _verify_dump(manifest: BackupManifest, dump: Path, opens: dict[str, bytes], 
 
 
 def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None:
-    """Raises BackupError where the database is not the one that the manifest tells of."""
+    """Raise BackupError if revision or row counts of the database differ from the manifest."""
     revision, tables = found
     if revision != manifest.revision:
         raise BackupError(f"the restored database has version {revision}, the manifest says {manifest.revision}")
@@ -254,7 +260,7 @@ def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None
 
 
 def open_one(opens: dict[str, bytes], sealed: list[tuple[str, str]]) -> None:
-    """The key of the archive opens what the database holds."""
+    """Check that the key of the archive decrypts a password of the database. Raises SecretError if it does not."""
     key = opens.get(f"{DATA}/{KEY_FILE}")
     if key is not None and sealed:
         name, text = sealed[0]

@@ -1,4 +1,7 @@
-"""What an archive says of itself: `manifest.json`, its first member. Everything here is checked: it comes from a file."""
+"""The manifest of an archive: `manifest.json`, its first member.
+
+Everything is checked, because it comes from a file.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from core.errors import BackupError
 FORMAT = 1
 MANIFEST, SEAL = "manifest.json", "seal.json"
 MAX_FILES = 2_000_000
-MAX_TEXT = 512_000_000  # bytes of the manifest: two million files
+MAX_TEXT = 512_000_000  # bytes of the manifest: enough for two million files
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file of the archive."""
+    """A file of the archive; `size` in bytes."""
 
     name: str
     size: int
@@ -36,7 +39,7 @@ class VolumeEntry:
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """Times are ISO 8601 UTC, sizes bytes. `tables`: rows of each table in the copy of the database."""
+    """Times are ISO 8601 UTC, sizes are bytes. `tables`: rows of each table in the copy of the database."""
 
     minwang: str
     station: str
@@ -62,7 +65,7 @@ class BackupManifest:
 
 
 def parse(text: bytes) -> BackupManifest:
-    """Raises BackupError where it is not the manifest of a backup, or of one that this version cannot read."""
+    """Parse and check a manifest. Raises BackupError if it is invalid or of a format that this version cannot read."""
     try:
         raw: dict[str, Any] = json.loads(text)
         if raw["format"] != FORMAT:

@@ -1,7 +1,7 @@
-"""Writing gigabytes beside recorders: the disk is theirs first.
+"""Writing gigabytes beside recorders without delaying their writes.
 
-What is only handed to the kernel piles up, and its flush holds up everybody else's writes for many seconds. So a backup
-flushes every few megabytes and then rests as long as that took: of a disk's time it takes half at most, however slow it is.
+Dirty pages pile up in the kernel, and their flush delays everybody's writes for many seconds. So a backup flushes every
+STEP_BYTES and then pauses as long as the flush took: it uses at most half of the disk's time, however slow the disk is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ LONGEST_REST_S = 5.0
 
 
 class WritePacer:
-    """`calm` False: as fast as it goes, for a restore, beside which nobody records."""
+    """Flushes and pauses after every STEP_BYTES. `calm` False: full speed, for a restore, when nothing records."""
 
     def __init__(self, calm: bool = True):
         self.calm, self._written = calm, 0
 
     def wrote(self, descriptor: int, count: int) -> None:
-        """Told after each write."""
+        """Call after each write, with the number of bytes."""
         self._written += count
         if self.calm and self._written >= STEP_BYTES:
             self._written = 0
@@ -31,7 +31,7 @@ class WritePacer:
 
 
 class PacedFile:
-    """The part of a file that tarfile writes to."""
+    """The part of the file interface that tarfile writes to."""
 
     def __init__(self, file: IO[bytes], pace: WritePacer):
         self._file, self._pace = file, pace

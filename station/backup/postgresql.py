@@ -1,6 +1,7 @@
-"""Dumping and restoring a PostgreSQL database with its own programs. Blocking.
+"""Dumping and restoring a PostgreSQL database with pg_dump and pg_restore. Blocking.
 
-Their connection, password included, goes by environment variables (libpq), never on a command line that others can list.
+The connection, including the password, is passed in environment variables (libpq), never on a command line that other
+users can list.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _LIBPQ = {
 
 
 def environment(url: str) -> dict[str, str]:
-    """What the programs need to reach the database of an SQLAlchemy address."""
+    """Return the environment with which the programs reach the database of an SQLAlchemy URL."""
     parts = sa.make_url(url)
     given = {
         "host": parts.host, "port": str(parts.port) if parts.port else None, "user": parts.username,
@@ -67,7 +68,7 @@ def _snapshot(url: str) -> Iterator[tuple[sa.Connection, str]]:
 
 
 def facts(url: str) -> tuple[str, dict[str, int]]:
-    """(revision, rows of each table)."""
+    """Return (revision, rows of each table)."""
     with _connected(url) as connection:
         return _facts(connection)
 
@@ -91,14 +92,14 @@ def _connected(url: str) -> Iterator[sa.Connection]:
 
 
 def sealed_passwords(url: str) -> list[tuple[str, str]]:
-    """(name, sealed text) of camera accounts."""
+    """Return (name, sealed text) of camera accounts."""
     query = sa.text("SELECT name, sealed FROM credential WHERE sealed IS NOT NULL")
     with _connected(url) as connection:
         return [(str(n), str(s)) for n, s in connection.execute(query)]
 
 
 def volumes(url: str) -> list[tuple[int, str, str]]:
-    """(number, identity, path) of the disks of recordings."""
+    """Return (number, identity, path) of the disks of recordings."""
     with _connected(url) as connection:
         return [
             (int(n), str(i), str(p))
@@ -107,7 +108,7 @@ def volumes(url: str) -> list[tuple[int, str, str]]:
 
 
 def require_empty(url: str) -> None:
-    """Raises UsageError where a table is there already."""
+    """Raise UsageError if the database has any table."""
     with _connected(url) as connection:
         tables = sa.inspect(connection).get_table_names()
     if tables:
@@ -117,7 +118,7 @@ def require_empty(url: str) -> None:
 
 
 def restore(url: str, source: Path) -> None:
-    """Fill an empty database from a dump, whole or not at all."""
+    """Fill an empty database from a dump, in one transaction."""
     require_empty(url)
     _run(
         "pg_restore", url, "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction",
@@ -127,7 +128,7 @@ def restore(url: str, source: Path) -> None:
 
 @contextmanager
 def scratch(url: str) -> Iterator[str | None]:
-    """The address of a database that goes again at the end; None where the account may not make one."""
+    """Provide the URL of a temporary database, dropped at the end; None if the account may not create one."""
     name = f"minwang_verify_{token_hex(6)}"
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     made = False
@@ -147,7 +148,7 @@ def scratch(url: str) -> Iterator[str | None]:
 
 
 def read_through(url: str, source: Path) -> None:
-    """Unpack a dump to nowhere: it is whole. Raises BackupError."""
+    """Unpack a dump to /dev/null to check that it is complete. Raises BackupError."""
     _run("pg_restore", url, "--file=/dev/null", str(source))
 
 

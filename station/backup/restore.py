@@ -1,4 +1,7 @@
-"""Making a data folder from a backup. Nothing lands in the folder before all of the archive was checked. Blocking."""
+"""Creating a data folder from a backup. Nothing is written to the folder before the whole archive was checked.
+
+Blocking.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,13 @@ from station.backup import archive, contents, create, postgresql, sealing, sqlit
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, BackupManifest
 from station.backup.pacing import WritePacer
 
-MARKER = "restored.json"  # until the footage that is newer than the backup has been taken in
+MARKER = "restored.json"  # present until footage newer than the backup has been indexed
 WORK = ".restoring"
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """`settings`: where the settings that were in the archive lie now. `with_key`: whether the key came with it."""
+    """`settings`: folder with the settings of the archive. `with_key`: the archive contained the key."""
 
     data: Path
     settings: Path
@@ -38,9 +41,9 @@ class RestoreResult:
 
 
 def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> RestoreResult:
-    """Restore an archive into an empty data folder; `url` is the empty PostgreSQL database of a dump.
+    """Restore an archive into an empty data folder; `url` is the empty PostgreSQL database for a dump.
 
-    Raises UsageError where folder or database are not empty, BackupError where the archive is not right.
+    Raises UsageError if the folder or the database is not empty, BackupError if the archive is damaged or unsuitable.
     """
     data = data.absolute()
     _require_empty(data)
@@ -102,12 +105,12 @@ def _check(manifest: BackupManifest, work: Path, secrets: dict[str, bytes]) -> N
     copied = work / DATABASE / create.SQLITE_NAME
     if not copied.is_file():
         raise BackupError("there is no database in the archive; use another one")
-    with ThreadPoolExecutor(1) as checking:  # beside the counting: both read all of it
+    with ThreadPoolExecutor(1) as checking:  # in parallel with counting the rows: both read the whole file
         checked = checking.submit(sqlite.check, copied, thorough=False)
         try:
             facts = sqlite.facts(copied)
         finally:
-            checked.result()  # damage is said before a count that is wrong because of it
+            checked.result()  # report damage before a row count that is wrong because of it
     create.compare(manifest, facts)
     create.open_one(secrets, sqlite.sealed_passwords(copied))
 
@@ -119,7 +122,7 @@ def _restore_dump(manifest: BackupManifest, work: Path, url: str) -> None:
 
 @contextmanager
 def _working(data: Path) -> Iterator[Path]:
-    """A folder for the work inside the data folder: on the same disk, and gone afterwards."""
+    """Provide a work folder inside the data folder: on the same disk, removed at the end."""
     work = data / WORK
     try:
         shutil.rmtree(work, ignore_errors=True)
@@ -135,7 +138,7 @@ def _working(data: Path) -> Iterator[Path]:
 
 
 def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, bytes]) -> None:
-    """Move what was checked to where it belongs; the database last, so that half a restore is never taken for a station."""
+    """Move the checked files to their places; the database last: a partial restore must not look like a station."""
     for folder, to in ((DATA, data), (SETTINGS, data / contents.RESTORED), (SIGHTINGS, data / upkeep.SIGHTINGS)):
         if (work / folder).is_dir():
             _move(work / folder, to)
@@ -151,7 +154,7 @@ def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, 
 
 
 def _give_to_owner(data: Path) -> None:
-    """Root restores for the station's user, to whom the folder belongs."""
+    """Give all files to the owner of the folder when root restores for the station's user."""
     owner = data.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         for folder, names, files in os.walk(data):

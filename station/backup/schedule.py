@@ -1,7 +1,7 @@
-"""The nightly backup: the controller looks every minute whether one is due and has a process of its own make it.
+"""The nightly backup: the controller checks every minute whether one is due and runs it in a separate process.
 
-Due is what `backups.json` does not show as done: a station that was off at the hour makes it when it is back, and one that
-failed is tried again every hour. What goes wrong becomes an event, a log line, a fact of `doctor` and a metric.
+A backup is due if `backups.json` does not list it as done: a station that was off at the set time makes it when it is
+back, and a failed one is retried every hour. A failure becomes an event, a log line, a fact of `doctor` and a metric.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STOP_SECONDS = 10
 
 
 def due(runs: Sequence[BackupRun], now: datetime, at: str, zone: ZoneInfo) -> bool:
-    """Whether a backup is to be made now: the last hour for one has no good run after it, nor a fresh attempt."""
+    """Return whether a backup is due: no good run since the last scheduled time, and no attempt within RETRY_AFTER."""
     since = _last_hour(now, at, zone)
     if any(r.good and r.at >= since for r in runs):
         return False
@@ -39,21 +39,21 @@ def due(runs: Sequence[BackupRun], now: datetime, at: str, zone: ZoneInfo) -> bo
 
 
 def _last_hour(now: datetime, at: str, zone: ZoneInfo) -> datetime:
-    """The newest moment at or before `now` at which the wall clock showed `at`."""
+    """Return the newest time at or before `now` at which the wall clock showed `at`."""
     local = now.astimezone(zone)
     today = datetime.combine(local.date(), time.fromisoformat(at), zone)
     return today if today <= local else datetime.combine(local.date() - timedelta(days=1), time.fromisoformat(at), zone)
 
 
 def too_old(folder: Path, keep: int) -> list[Path]:
-    """Archives beyond the newest `keep`, which is at least one: the last good one never goes. Blocking."""
+    """Return the archives beyond the newest `keep` (at least one): the last good one is never removed. Blocking."""
     prefix, suffix = contents.ARCHIVES
     found = sorted(p for p in folder.glob(f"{prefix}*{suffix}") if p.is_file() and not p.is_symlink())
     return found[: -max(1, keep)]
 
 
 class NightlyBackup:
-    """`run_once` is called every minute; while a backup is being made it does nothing."""
+    """Call `run_once` every minute; it does nothing while a backup is being made."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock):
         self._settings, self._database, self._clock = settings, database, clock
@@ -92,7 +92,7 @@ class NightlyBackup:
 
     def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
         config = ["--config", str(path)] if (path := self._settings.source.path) else []
-        # A target that is no folder any more (its disk is not mounted) must not become a file.
+        # A target that is not a folder (its disk is not mounted) must not become a file.
         command = [sys.executable, "-m", "station", *config, "backup", str(target), "--into-folder"]
         if wanted.passphrase_file is not None:
             command += ["--passphrase-file", str(wanted.passphrase_file)]
@@ -100,7 +100,7 @@ class NightlyBackup:
         return command + (["--with-sightings"] if wanted.with_sightings else [])
 
     async def _run(self, command: list[str]) -> str:
-        """Run it to its end; returns what went wrong. A run that could not even begin is written down here."""
+        """Run the command to its end; returns what went wrong, else empty. Records a run that could not even start."""
         started = self._clock.now()
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -132,7 +132,7 @@ class NightlyBackup:
             )
 
     async def _remind(self, wanted: BackupSettings) -> None:
-        """Once a day while the last good backup is too old."""
+        """Log and announce once a day while the last good backup is too old."""
         now = self._clock.now()
         last = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
         age = now - (last.at if last is not None else self._since)

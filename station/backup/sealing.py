@@ -1,7 +1,8 @@
-"""Secrets of a backup under a passphrase: argon2id makes the key, AES-256-GCM seals (RFC 9106, NIST SP 800-38D).
+"""Encrypting the secrets of a backup with a passphrase: key by argon2id, AES-256-GCM (RFC 9106, NIST SP 800-38D).
 
-`seal.json` holds the parameters and the sealed files. Each is bound to its name and to the archive's manifest, so opening
-one proves that nobody has changed the manifest, and with it the checksums of all files.
+`seal.json` holds the parameters and the sealed files. Each file is bound to its name and to the archive's manifest
+(associated data), so decrypting one proves that nobody has changed the manifest, and with it the checksums of all
+files.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from core.errors import BackupError, UsageError
 
 MIN_PASSPHRASE = 10
 MEMORY_KIB, ITERATIONS, LANES = 262_144, 3, 4
-# What a header may ask for: one of a stranger's must not take all memory or all day.
+# Upper limits for the parameters in a header: a hostile one must not take all memory or run all day.
 MAX_MEMORY_KIB, MAX_ITERATIONS, MAX_LANES = 2_097_152, 50, 64
 MAX_SEAL = 64_000_000
 
 
 def read_passphrase(path: Path) -> str:
-    """The first line of a file that nobody else may read. Raises UsageError."""
+    """Read the passphrase: the first line of a file that only its owner can read. Raises UsageError."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="utf-8").partition("\n")[0].strip()
@@ -40,14 +41,14 @@ def read_passphrase(path: Path) -> str:
 
 
 def checked(passphrase: str, where: str) -> str:
-    """Raises UsageError where it is too short to protect a key."""
+    """Return the passphrase. Raises UsageError if it is too short to protect a key."""
     if len(passphrase) < MIN_PASSPHRASE:
         raise UsageError(f"{where}: the passphrase is shorter than {MIN_PASSPHRASE} characters; choose a longer one")
     return passphrase
 
 
 def seal(files: dict[str, bytes], passphrase: str, manifest: bytes) -> bytes:
-    """The text of `seal.json`. Takes about half a second and 256 MB."""
+    """Return the text of `seal.json`. Takes about half a second and 256 MB."""
     salt = secrets.token_bytes(16)
     header = {
         "kdf": "argon2id",
@@ -65,7 +66,7 @@ def seal(files: dict[str, bytes], passphrase: str, manifest: bytes) -> bytes:
 
 
 def unseal(text: bytes, passphrase: str, manifest: bytes) -> dict[str, bytes]:
-    """The files of a `seal.json`. Raises BackupError where passphrase or manifest are not the ones."""
+    """Decrypt the files of a `seal.json`. Raises BackupError if the passphrase is wrong or the manifest was changed."""
     try:
         raw: dict[str, Any] = json.loads(text)
         files = {str(name): base64.b64decode(value, validate=True) for name, value in raw["files"].items()}
@@ -78,7 +79,8 @@ def unseal(text: bytes, passphrase: str, manifest: bytes) -> dict[str, bytes]:
         return {name: cipher.decrypt(c[:12], c[12:], _bound(name, manifest)) for name, c in files.items()}
     except (InvalidTag, ValueError) as e:
         raise BackupError(
-            "the key in the archive does not open: the passphrase is not the one that it was sealed with, or the archive was changed"
+            "the key in the archive does not open: the passphrase is not the one that it was sealed with, or the "
+            "archive was changed"
         ) from e
 
 

@@ -1,6 +1,6 @@
-"""Copying an SQLite database that others write, and checking the copy. Blocking.
+"""Copying an SQLite database while others write to it, and checking the copy. Blocking.
 
-The copy is made under one reading transaction: SQLite's backup begins anew whenever another process has written since its
+The copy is made inside one read transaction: SQLite's backup restarts whenever another process has written since its
 last step, unless the source connection holds its snapshot, and a station writes every second. In WAL mode such a reader
 delays no writer; the write-ahead log grows meanwhile by what is written.
 """
@@ -20,7 +20,7 @@ STEP_PAGES = 2048  # 8 MB
 
 
 def copy(source: Path, target: Path) -> None:
-    """Raises BackupError where the source is no database, or cannot be read."""
+    """Copy a database. Raises BackupError if the source is not a database, or cannot be read."""
     try:
         with (
             _connected(f"{source.absolute().as_uri()}?mode=rw") as one,
@@ -49,13 +49,13 @@ def _connected(uri: str) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A copy that nobody writes, opened without a trace beside it."""
+    """Open a copy that nobody writes to; creates no files beside it."""
     with _connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1") as connection:
         yield connection
 
 
 def facts(path: Path) -> tuple[str, dict[str, int]]:
-    """(revision, rows of each table) of a copy."""
+    """Return (revision, rows of each table) of a copy."""
     try:
         with reading(path) as connection:
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -70,7 +70,7 @@ def facts(path: Path) -> tuple[str, dict[str, int]]:
 
 
 def check(path: Path, *, thorough: bool) -> None:
-    """Raises BackupError where the file is damaged. `thorough` compares every index with its table as well."""
+    """Raise BackupError if the file is damaged. `thorough` also compares every index with its table."""
     pragma = "integrity_check" if thorough else "quick_check"
     try:
         with reading(path) as connection:
@@ -82,7 +82,7 @@ def check(path: Path, *, thorough: bool) -> None:
 
 
 def sealed_passwords(path: Path) -> list[tuple[str, str]]:
-    """(name, sealed text) of camera accounts."""
+    """Return (name, sealed text) of camera accounts."""
     with reading(path) as connection:
         return [
             (r[0], r[1]) for r in connection.execute("SELECT name, sealed FROM credential WHERE sealed IS NOT NULL")
@@ -90,6 +90,6 @@ def sealed_passwords(path: Path) -> list[tuple[str, str]]:
 
 
 def volumes(path: Path) -> list[tuple[int, str, str]]:
-    """(number, identity, path) of the disks of recordings."""
+    """Return (number, identity, path) of the disks of recordings."""
     with reading(path) as connection:
         return list(connection.execute("SELECT number, identity, path FROM volume ORDER BY number"))

@@ -1,4 +1,4 @@
-"""`minwang archive …`: verify, holds, forecast."""
+"""`minwang archive …`: verify the archive, manage holds, show deletions and the forecast."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from station.cli.base import Need, as_json, because, cli, settings_of, show, sta
 
 @cli.group()
 def archive() -> None:
-    """The archive of footage."""
+    """Manage the archive of footage."""
 
 
 @archive.command("verify")
@@ -44,7 +44,8 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
         rows = await volumes.prepare(database, settings.volumes)
         if repair:
             await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir, every=True)
-        # With the lock, only one of another data folder could record into the same database.
+        # The station lock already excludes recorders of this data folder; one of another folder could share PostgreSQL
+        # only.
         alone = repair and database.url.startswith("sqlite")
         recording = not alone and await reconcile.recorders_alive(database, SystemClock())
         if repair and recording:
@@ -94,7 +95,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 def archive_hold(
     ctx: click.Context, camera: str, start: str, end: str, reason: str, days: int, case: int | None, json_output: bool
 ) -> None:
-    """Keep what CAMERA recorded from START to END (ISO times), whatever retention says."""
+    """Keep what CAMERA recorded from START to END (ISO times), whatever the retention settings say."""
     from cases.register import case_files
 
     async def work(database: Any, _: Settings) -> int:
@@ -119,7 +120,7 @@ def archive_hold(
 @as_json
 @click.pass_context
 def archive_holds(ctx: click.Context, json_output: bool) -> None:
-    """List the holds in force."""
+    """List the active holds."""
     from nvr.archive.holds import active_holds
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_output: bool) -> None:
-    """Keep a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
+    """Extend a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
     from nvr.archive import holds
 
     async def work(database: Any, _: Settings) -> datetime:
@@ -174,7 +175,7 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
 @as_json
 @click.pass_context
 def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
-    """End a hold; retention goes on with its footage."""
+    """Release a hold; retention applies to its footage again."""
     from nvr.archive import holds
 
     async def work(database: Any, _: Settings) -> None:
@@ -196,9 +197,10 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
 @as_json
 @click.pass_context
 def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None, json_output: bool) -> None:
-    """What retention deleted of CAMERA's footage of DAY (UTC, like 2026-11-21), with the digests over the files' SHA-256.
+    """Show what retention deleted of CAMERA's footage of DAY (UTC, like 2026-11-21), with digests over the files'
+    SHA-256.
 
-    With --copy the digests are computed anew from the entries in that copy. Exit status 1 where they do not fit.
+    With --copy, recompute the digests from the entries in that copy. Exit status 1 if they do not match.
     """
     from nvr.archive import deletions, segment_index
 
@@ -241,7 +243,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
 @as_json
 @click.pass_context
 def archive_forecast(ctx: click.Context, json_output: bool) -> None:
-    """Per village: what it holds, what it writes a day, how many days the disks can keep at this rate."""
+    """Show per village: stored footage, amount written per day, and how many days the disks can hold at this rate."""
     from nvr.archive import retention
     from nvr.recorder import reconcile
 
@@ -260,7 +262,8 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
             kept = f"{r['days_possible']:.1f}" if r["days_possible"] is not None else "?"
             full = f"{r['days_until_full']:.1f}" if r["days_until_full"] is not None else "?"
             lines.append(
-                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a day; "
+                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a "
+                f"day; "
                 f"the disks keep {kept} days, first full in {full} days"
             )
         return "\n".join(lines) or "nothing is recorded yet"
@@ -274,7 +277,7 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: bool) -> None:
-    """Whether footage is deleted by age, or the station's clock has stepped and has to be confirmed first.
+    """Show whether footage is deleted by age, or the station's clock has jumped and must be confirmed first.
 
     Exit status 1 while deletion by age is suspended.
     """

@@ -1,4 +1,4 @@
-"""`minwang audit …`: whether the audit trail is whole, its seal and its key."""
+"""`minwang audit …`: verifies the audit trail, its seal and its key."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from station.cli.base import as_json, because, cli, private_files, run, settings
 
 @cli.group("audit")
 def audit_group() -> None:
-    """The audit trail."""
+    """Verify and seal the audit trail."""
 
 
 async def verdict(database: Any, settings: Settings) -> VerificationResult:
-    """Of all rows there are."""
+    """Verify all rows."""
     return await Verifier(database, settings.data.dir.absolute()).from_start()
 
 
@@ -31,9 +31,9 @@ async def verdict(database: Any, settings: Settings) -> VerificationResult:
 @as_json
 @click.pass_context
 def audit_verify(ctx: click.Context, json_output: bool) -> None:
-    """Verify every row of the trail, the whole of it against its seal, and the signed registers against its rows.
+    """Verify every row of the trail, the trail against its seal, and the signed registers against the trail.
 
-    Exit status 1 where something does not hold.
+    Exit status 1 if anything does not match.
     """
 
     async def work(database: Any, settings: Settings) -> VerificationResult:
@@ -70,9 +70,9 @@ def _lines(found: VerificationResult) -> list[str]:
 @because
 @click.pass_context
 def audit_seal(ctx: click.Context, reason: str) -> None:
-    """Seal the trail as it is, in place of a seal that it does not fit, with a row that says what did not fit.
+    """Seal the trail as it is, in place of a seal that it does not match, with a row that says what did not match.
 
-    A station seals its trail by itself. This is for after the auditor has looked into what 'audit verify' found.
+    A station seals its trail by itself. Use this after the auditor has investigated what 'audit verify' found.
     """
 
     async def work(database: Any, settings: Settings) -> VerificationResult:
@@ -94,7 +94,7 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
 @because
 @click.pass_context
 def audit_new_key(ctx: click.Context, reason: str) -> None:
-    """Begin a new key where the station's is lost. The rows there are stay, but cannot be verified any more."""
+    """Create a new key if the station's key is lost. Existing rows stay, but can no longer be verified."""
     settings = settings_of(ctx)
     private_files()
     run(opening.new_key(settings.database_url, settings.data.dir.absolute(), system_user.actor(), reason))

@@ -43,7 +43,10 @@ def backup(
     with_sightings: bool,
     json_output: bool,
 ) -> None:
-    """Back up the station into TARGET, a folder or a new file. It may go on running; footage is never included."""
+    """Back up the station into TARGET, a folder or a new file.
+
+    The station may keep running; footage is never included.
+    """
     from station.backup import create
 
     settings = settings_of(ctx)
@@ -69,8 +72,10 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
         return sealing.read_passphrase(file)
     if not sys.stdin.isatty():
         raise UsageError(
-            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or say "
-            "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept elsewhere"
+            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or "
+            "say "
+            "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept "
+            "elsewhere"
         )
     return sealing.checked(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm), "the terminal")
 
@@ -87,7 +92,8 @@ def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
     ]
     if not facts["sealed"]:
         lines.append(
-            f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered again."
+            f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered "
+            f"again."
         )
     lines += [f"left out: {name}" for name in facts["left_out"]]
     if facts["models"]:
@@ -104,21 +110,21 @@ def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
 @as_json
 @click.pass_context
 def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path | None, json_output: bool) -> None:
-    """Make a data folder from a backup, and take in the footage that is newer than it.
+    """Create a data folder from a backup, and index the footage that is newer than it.
 
-    Settings of the archive are put into the folder `restored` of the new data folder; those that the command runs with
-    (--config) say where the disks of recordings are, and which PostgreSQL database is to be filled.
+    The archive's settings are put into the folder `restored` of the new data folder. The settings of this command
+    (--config) say where the disks of recordings are, and which PostgreSQL database to fill.
     """
     from station.backup import archive as archives
     from station.backup import restore as restoring
 
-    # On a new machine there is no settings file yet; the archive brings one.
+    # A new machine has no settings file yet; the archive contains one.
     settings = settings_of(ctx, Need.NOTHING).with_values({"data.dir": data})
     with archives.opened(archive) as opened:
         sealed = opened.manifest.sealed
     passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None
     done = restoring.restore(archive, data, passphrase, settings.data.database)
-    # Without its keys the database is not opened: what is written to it would begin another audit trail.
+    # Without its keys the database is not opened: writing to it would begin a new audit trail.
     adopted = run(_adopt(settings, [v.identity for v in done.manifest.volumes])) if done.with_key else None
     facts = {
         "data": done.data, "settings": done.settings, "with_key": done.with_key, "station": done.manifest.station,
@@ -128,7 +134,7 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
 
 
 async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object] | None:
-    """None: disks are missing, the first start does it."""
+    """Index the newer footage; None if disks are missing: then the first start does it."""
     import asyncio
 
     from core.clock import SystemClock
@@ -148,7 +154,8 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
 def _restored(facts: dict[str, Any]) -> list[str]:
     adopted = facts["adopted"]
     later = (
-        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is newer."
+        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is "
+        "newer."
         if facts["with_key"]
         else "Footage that is newer is taken in by the first start with the keys."
     )
@@ -159,7 +166,8 @@ def _restored(facts: dict[str, Any]) -> list[str]:
             []
             if facts["with_key"]
             else [
-                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode 600, before "
+                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode "
+                "600, before "
                 "the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
             ]
         ),

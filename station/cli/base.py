@@ -1,4 +1,4 @@
-"""What all commands share: the group, settings, output, exit status (0 done, 1 failed, 2 wrong use)."""
+"""Shared by all commands: the group, settings, output, exit status (0 done, 1 failed, 2 wrong usage)."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ MODULES = {
     "upgrade": "install",
     "user": "users",
 }
-"""Where a command lives. It is imported when it is asked for: all of them cost two seconds and 180 MB, in each worker too."""
+"""Command → module, which is imported on demand: importing all costs two seconds and 180 MB, in each worker too."""
 
 
 class Commands(click.Group):
-    """A group that turns our errors into one sentence and a status, and imports a command when it is asked for."""
+    """A group that prints our errors as one sentence with an exit status, and imports commands on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *MODULES})
@@ -86,15 +86,18 @@ def cli(ctx: click.Context, config: Path | None) -> None:
 
 
 class Need(Enum):
-    """What a command needs to know where it works."""
+    """Which settings a command requires."""
 
     STATION = auto()  # a settings file, or MINWANG_DATA__DIR
-    FOOTAGE = auto()  # the same, or ./data as `minwang record` made it
+    FOOTAGE = auto()  # the same, or ./data as created by `minwang record`
     NOTHING = auto()
 
 
 def settings_of(ctx: click.Context, need: Need = Need.STATION) -> Settings:
-    """The settings. Raises SettingsError where there are none and the command needs some: nothing is made by surprise."""
+    """Return the settings.
+
+    Raises SettingsError if there are none and the command needs them: no command creates a data folder unexpectedly.
+    """
     settings = core_settings.load(ctx.find_root().obj)
     if settings.configured or need is Need.NOTHING:
         return settings
@@ -102,7 +105,8 @@ def settings_of(ctx: click.Context, need: Need = Need.STATION) -> Settings:
         return settings
     where = f"{Path.cwd()} has no minwang.toml and there is none in /etc/minwang"
     raise SettingsError(
-        f"no settings: {where}; run 'minwang init' to set up a station, name its file with --config, or set MINWANG_DATA__DIR"
+        f"no settings: {where}; run 'minwang init' to set up a station, name its file with --config, or set "
+        f"MINWANG_DATA__DIR"
     )
 
 
@@ -119,10 +123,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[T]], need: Need = Need.STATION) -> T:
-    """Run `work` with the station's database. What the trail grew by is sealed at the end, whatever else came of it."""
+    """Run `work` with the station's database; seals new rows of the audit trail at the end, even after an error."""
     settings = settings_of(ctx, need)
     private_files()
-    system_user.actor()  # reads a file: not in the loop
+    system_user.actor()  # reads a file and caches it: must not happen in the event loop
 
     async def body() -> T:
         from core.audit import verification
@@ -130,7 +134,7 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
         from station import database as station_database
         from station import schema
 
-        assert schema.ROOMS  # the mappers of all tables
+        assert schema.ROOMS  # imports the mappers of all tables
         database = await station_database.ready(settings)
         try:
             return await work(database, settings)
@@ -144,12 +148,12 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
 
 
 def private_files() -> None:
-    """What this process makes from now on is nothing for strangers on the machine."""
+    """Make new files of this process unreadable for other users of the machine."""
     os.umask(0o027)
 
 
 def because(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--reason` of what leaves a row in the audit trail."""
+    """Add the option `--reason` to a command that writes to the audit trail."""
     return click.option(
         "--reason", required=True, callback=_stated, help="Case number or ground; it is written into the audit trail."
     )(command)
@@ -160,14 +164,14 @@ def _stated(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str
 
 
 def stated(reason: str) -> str:
-    """The reason without blanks around it. Raises UsageError where there is none."""
+    """Return the reason without surrounding blanks. Raises UsageError if it is empty."""
     if not reason.strip():
         raise UsageError("--reason: say why, for example a case number; it is written into the audit trail")
     return reason.strip()
 
 
 def new_password(source: Any) -> str:
-    """From a file, or asked for twice."""
+    """Read a password from a file, or prompt for it twice."""
     if source is not None:
         return str(source.readline()).rstrip("\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

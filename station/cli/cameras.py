@@ -1,4 +1,4 @@
-"""`minwang cameras …`: getting cameras in, and what is known of them."""
+"""`minwang cameras …`: onboarding and upkeep of cameras."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARKS = {"ok": "✓", "failed": "✗", "todo": "·"}
 
 @cli.group()
 def cameras() -> None:
-    """Get cameras in, and see what is known of them."""
+    """Onboard cameras, and show what is known about them."""
 
 
 @cameras.command("expect")
@@ -31,7 +31,7 @@ def cameras() -> None:
 @as_json
 @click.pass_context
 def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
-    """Bring a list of ordered cameras (CSV, XLSX) into the registry."""
+    """Import a list of ordered cameras (CSV, XLSX) into the registry."""
     from cameras.registry import import_list
     from core.clock import SystemClock
 
@@ -55,7 +55,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 def cameras_find(
     ctx: click.Context, subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...], json_output: bool
 ) -> None:
-    """Look who is out there, match it with the registry, follow cameras that moved."""
+    """Discover devices, match them with the registry, and follow cameras whose address changed."""
     from cameras.discovery import ws_discovery
     from cameras.onboarding.survey import Survey
     from core.clock import SystemClock
@@ -92,7 +92,7 @@ def cameras_find(
 def cameras_identify(
     ctx: click.Context, village: str | None, only: tuple[str, ...], capture: Path | None, json_output: bool
 ) -> None:
-    """Ask cameras who they are and where their streams are. Ctrl-C keeps what was done."""
+    """Query the identity and streams of cameras. Ctrl-C keeps what was done."""
     from cameras.onvif.capture import Capture
     from cameras.registry import registry
 
@@ -127,7 +127,7 @@ def cameras_identify(
 @as_json
 @click.pass_context
 def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_output: bool) -> None:
-    """The checklist of each camera: reachable, credential, identity, streams, picture, clock, configuration, acceptance."""
+    """Show each camera's checklist: reachable, credential, identity, streams, picture, clock, settings, acceptance."""
     from cameras.registry import registry
     from core.clock import SystemClock
     from health.checks import checklist
@@ -168,7 +168,7 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
 @as_json
 @click.pass_context
 def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
-    """One file a camera (一机一档): everything known, and its history."""
+    """Show everything known about one camera (一机一档), and its history."""
     from cameras.registry import history
     from cameras.tables import Camera
     from core.errors import NotFoundError
@@ -214,7 +214,7 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def cameras_findings(ctx: click.Context, json_output: bool) -> None:
-    """Open findings: open doors, refused credentials, clones, strangers, wrong clocks."""
+    """List open findings: open ports, refused credentials, clones, unknown devices, wrong clocks."""
     from cameras.registry import findings
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
@@ -246,7 +246,7 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
-    """Ask every camera for its time now, and set the clocks that are wrong."""
+    """Query the time of every camera, and set the clocks that are wrong."""
     from cameras.upkeep.clock_sync import ClockSync
     from core.clock import SystemClock
     from nvr.edge import backfill
@@ -274,7 +274,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
-    """Set cameras by their policy, read back what they made of it."""
+    """Configure cameras by their policy, and read back the result."""
     from cameras.upkeep.config_compliance import ConfigCompliance
     from core.clock import SystemClock
 
@@ -306,7 +306,7 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, jso
 @as_json
 @click.pass_context
 def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: bool) -> None:
-    """Give cameras an account of our own with a new random password; it goes into the vault."""
+    """Create an account of the station's own with a new random password on cameras; the vault stores the password."""
     from cameras.onvif.client import http_session
     from cameras.upkeep.credential_rotation import CredentialRotation
     from core.clock import SystemClock

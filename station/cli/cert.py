@@ -35,9 +35,9 @@ _hosts = click.option(
 @as_json
 @click.pass_context
 def cert(ctx: click.Context, hosts: Hosts, new_ca: bool, json_output: bool) -> None:
-    """HTTPS without anybody's help: make a local certificate authority (CA) and the console's certificate.
+    """Set up HTTPS: create a local certificate authority (CA) and the console's certificate.
 
-    Run again with --host for other names; `minwang cert show` says what is there.
+    Run it again with --host for other names; `minwang cert show` prints the result.
     """
     if ctx.invoked_subcommand is not None:
         if hosts or new_ca:
@@ -57,7 +57,7 @@ def cert(ctx: click.Context, hosts: Hosts, new_ca: bool, json_output: bool) -> N
 @as_json
 @click.pass_context
 def show_certificate(ctx: click.Context, json_output: bool) -> None:
-    """The console's certificate and the authority, with the fingerprint that people compare."""
+    """Show the console's certificate and the authority, with the fingerprint that people compare."""
     _show(settings_of(ctx), json_output)
 
 
@@ -66,7 +66,7 @@ def show_certificate(ctx: click.Context, json_output: bool) -> None:
 @as_json
 @click.pass_context
 def renew(ctx: click.Context, hosts: Hosts, json_output: bool) -> None:
-    """Issue the console's certificate anew, for the same names or others; a running station takes it within a minute."""
+    """Reissue the console's certificate, for the same names or others; a running station loads it within a minute."""
     settings = settings_of(ctx)
     authority = _authority(settings)
     found = authority.issued()
@@ -82,7 +82,7 @@ def renew(ctx: click.Context, hosts: Hosts, json_output: bool) -> None:
 )
 @click.pass_context
 def ca(ctx: click.Context, target: Path) -> None:
-    """Write the authority's certificate to a file, for group policies and other machines."""
+    """Export the authority's certificate to a file, for group policies and other machines."""
     found = Authority(settings_of(ctx).data.dir).certificate()
     try:
         target.write_bytes(found.public_bytes(serialization.Encoding.PEM))
@@ -92,8 +92,10 @@ def ca(ctx: click.Context, target: Path) -> None:
 
 
 async def _key(settings: Settings) -> None:
-    """The station's key file, under which the authority's is sealed. Raises SecretError where it is lost: a new one would
-    hide that the camera passwords cannot be opened any more."""
+    """Create the station's key file, which seals the authority's key, if it is missing.
+
+    Raises SecretError if the key was lost: a new one would hide that the camera passwords cannot be decrypted any more.
+    """
     path = settings.data.dir / KEY_FILE
     if await asyncio.to_thread(os.path.isfile, path):
         return
@@ -105,7 +107,8 @@ async def _key(settings: Settings) -> None:
 def _authority(settings: Settings) -> Authority:
     if settings.web.certificate is not None:
         raise ConflictError(
-            f"web.certificate names a certificate of your own ({settings.web.certificate}), which the station cannot issue; "
+            f"web.certificate names a certificate of your own ({settings.web.certificate}), which the station cannot "
+            f"issue; "
             "remove web.certificate and web.certificate_key from the settings first"
         )
     return Authority(settings.data.dir)

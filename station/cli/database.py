@@ -1,4 +1,4 @@
-"""`minwang database …`: where the data are, whether they are whole, and moving them to another database."""
+"""`minwang database …`: status and check of the database, and moving it to another one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from station.cli.base import as_json, cli, run, settings_of, show, with_database
 
 @cli.group()
 def database() -> None:
-    """The station's database: status, check, copy."""
+    """The station's database: status, check, copy, migrate."""
 
 
 @database.command()
 @as_json
 @click.pass_context
 def status(ctx: click.Context, json_output: bool) -> None:
-    """Where it is, its version, its size and the rows of each table."""
+    """Show its address, version, size and the rows of each table."""
     from station.schema import METADATA
 
     async def work(db: Any, settings: Settings) -> dict[str, Any]:
@@ -59,7 +59,7 @@ async def _size(session: AsyncSession, settings: Settings) -> int:
 @as_json
 @click.pass_context
 def check(ctx: click.Context, json_output: bool) -> None:
-    """Look for damage: SQLite's own check of pages, indexes and references; the chain of the audit trail."""
+    """Check for damage: SQLite's own check of pages, indexes and references; the chain of the audit trail."""
 
     async def work(db: Any, settings: Settings) -> list[str]:
         found = await Verifier(db, settings.data.dir.absolute()).from_start()
@@ -76,7 +76,7 @@ def check(ctx: click.Context, json_output: bool) -> None:
 
 def _damage(settings: Settings) -> list[str]:
     if not settings.database_url.startswith("sqlite"):
-        return []  # PostgreSQL checks its references itself, and its pages where checksums are on
+        return []  # PostgreSQL checks its references itself, and its pages if checksums are enabled
     path = Path(make_url(settings.database_url).database or "")
     if not path.is_file():
         raise StorageError(f"{path}: there is no database")
@@ -106,8 +106,8 @@ def _damage(settings: Settings) -> list[str]:
 def copy(ctx: click.Context, target: str, json_output: bool) -> None:
     """Copy everything into another, empty database, and compare it row by row. The station must not run.
 
-    A copy that was interrupted goes on when the command is run again. Afterwards set data.database and start the station.
-    A password belongs into ~/.pgpass, not into the address: others see the command line.
+    Run the command again to continue an interrupted copy. Afterwards set data.database and start the station. Put a
+    password into ~/.pgpass, not into the address: other users see the command line.
     """
     from station import database_copy
 
@@ -123,7 +123,8 @@ def copy(ctx: click.Context, target: str, json_output: bool) -> None:
         facts,
         json_output,
         lambda: (
-            f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set data.database"
+            f"{total} rows of {len(done.rows)} tables and {sum(days.values())} sightings are the same in both; now set "
+            f"data.database"
         ),
     )
 
@@ -136,7 +137,7 @@ def _address(text: str) -> str:
 
 
 def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
-    """Day → sightings. Their pictures stay where they are."""
+    """Copy the sightings; returns day → number. Their pictures stay in the data folder."""
     from search.store import SightingStore
     from search.store.copying import copy_day
     from search.store.upkeep import days_of
@@ -158,7 +159,7 @@ def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
 )
 @click.pass_context
 def migrate_to(ctx: click.Context, revision: str | None) -> None:
-    """Bring the schema to a version. A station does it by itself at its start; backwards it goes only here."""
+    """Migrate the schema to a version. A station upgrades at its start; only this command downgrades."""
     from core.database import Database
 
     settings = settings_of(ctx)

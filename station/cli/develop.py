@@ -1,4 +1,4 @@
-"""`minwang test`, `check` and `bench`: what CI runs is what a person runs."""
+"""`minwang test`, `check` and `bench`: CI runs the same commands as a developer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from core.errors import NotFoundError, UsageError
 
 ROOT = Path(__file__).parents[2]
-# Debian packages that the tests need: program or file to look for → packages.
+# Debian packages that the tests need: program to look for → packages.
 NEEDED = {
     "ffmpeg": ["ffmpeg"],
     "chromium": ["chromium", "fonts-noto-cjk"],
@@ -28,15 +28,15 @@ RTSP_SERVER = ["python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gstreamer-1.0
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Install what the tests need where we may, then run pytest. Returns its status."""
+    """Install what the tests need, if allowed, then run pytest. Returns its exit status."""
     install_packages()
-    os.sync()  # what set-up wrote, a gigabyte or two: every test that writes would wait for it
+    os.sync()  # flush the gigabyte or two that set-up wrote: every test that writes would wait for it
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
 
 
 def fresh(arguments: Sequence[str]) -> int:
-    """`tests/fresh` in a process of its own. Returns its status."""
+    """Run `tests/fresh` in a separate process. Returns its exit status."""
     missing = [p for program, p in FRESH.items() if shutil.which(program) is None]
     if missing and os.geteuid() == 0:
         install(missing)
@@ -46,7 +46,7 @@ def fresh(arguments: Sequence[str]) -> int:
 
 
 def virtual(arguments: Sequence[str]) -> int:
-    """Virtual cameras in the foreground. Does not return: this process becomes theirs."""
+    """Run virtual cameras in the foreground. Does not return: this process becomes theirs."""
     os.environ["PYTHONPATH"] = str(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", "cameras.virtual", *arguments])
 
@@ -92,13 +92,13 @@ def missing_packages() -> list[str]:
 
 
 def install_packages() -> None:
-    """Raises NotFoundError with the exact command where we may not install."""
+    """Install the missing packages. Raises NotFoundError with the exact command if that is not allowed."""
     if missing := missing_packages():
         install(missing)
 
 
 def install(missing: Sequence[str]) -> None:
-    """Raises NotFoundError with the exact command where we may not install, or where apt-get fails."""
+    """Install packages. Raises NotFoundError with the exact command if that is not allowed, or if apt-get fails."""
     command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise NotFoundError(f"the tests need packages of the system; run: sudo {' '.join(command)}")

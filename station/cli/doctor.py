@@ -1,4 +1,4 @@
-"""`minwang doctor`: what the station needs, looked at one by one, each with its remedy."""
+"""`minwang doctor`: checks what the station needs, and prints a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import Doctor, worst
 
 COLOURS = {CheckState.OK: "green", CheckState.WARNING: "yellow", CheckState.FAILED: "red", CheckState.UNKNOWN: "cyan"}
-assert schema.ROOMS  # the mappers of all tables
+assert schema.ROOMS  # imports the mappers of all tables
 
 
 @cli.command()
 @as_json
 @click.pass_context
 def doctor(ctx: click.Context, json_output: bool) -> None:
-    """Look at everything that the station needs: machine, programs, data. Takes up to a minute, changes nothing.
+    """Check everything that the station needs: machine, programs, data. Takes up to a minute, changes nothing.
 
-    Each line: state (ok, warning, failed, unknown), what was looked at, what was found, and what to do. Exit status 1 where
+    Each line: state (ok, warning, failed, unknown), what was checked, the result, and what to do. Exit status 1 if
     anything failed. Run it as the station's user; SMART needs root.
     """
     facts = run(_facts(settings_of(ctx)))

@@ -1,7 +1,7 @@
-"""What `minwang init` makes: settings file, inventory file, database, key, first administrator.
+"""What `minwang init` creates: settings file, inventory file, database, key, first administrator.
 
-Every answer is checked before anything is written. Each step leaves alone what is there already, so that an
-interrupted `init` is simply run again.
+Every answer is checked before anything is written. Each step keeps what already exists, so that an interrupted `init`
+can simply be run again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INVENTORY_NAME = "town.yaml"
 
 @dataclass(slots=True)
 class Answers:
-    """What the person or the script said; relative paths belong to the working directory."""
+    """The answers of the person or the script; relative paths are relative to the working directory."""
 
     name: str
     timezone: str
@@ -44,7 +44,7 @@ class Answers:
 
 
 def default_data(target: Path) -> Path:
-    """Data folder for a settings file: /var/lib/minwang for the one in /etc, else beside it."""
+    """Return the data folder for a settings file: /var/lib/minwang for the one in /etc/minwang, else beside it."""
     return (
         Path("/var/lib/minwang")
         if target.absolute().parent == SYSTEM_FILE.parent
@@ -53,7 +53,7 @@ def default_data(target: Path) -> Path:
 
 
 def check(answers: Answers) -> None:
-    """Raises UsageError, InventoryError or StorageError for an answer that the station could not start with."""
+    """Raise UsageError, InventoryError or StorageError for an answer that the station could not start with."""
     try:
         StationSettings(name=answers.name, timezone=answers.timezone)
         DataSettings(database=answers.database)
@@ -73,7 +73,7 @@ def _sentence(error: object) -> str:
 
 
 def check_zone(name: str) -> str:
-    """Raises UsageError for what is no IANA time zone."""
+    """Return the name. Raises UsageError if it is not an IANA time zone."""
     try:
         return StationSettings(timezone=name).timezone
     except ValidationError as e:
@@ -81,7 +81,7 @@ def check_zone(name: str) -> str:
 
 
 def writable(folder: Path) -> int:
-    """Free bytes of a folder, which is made where it is not there. Raises StorageError where nothing can be written."""
+    """Create a folder if it is missing and return its free bytes. Raises StorageError if it is not writable."""
     probe = folder / f".minwang-init.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -95,7 +95,7 @@ def writable(folder: Path) -> int:
 
 
 def disk_lines(folders: list[Path]) -> list[str]:
-    """Each folder with its free space; says where two lie on one disk, because then one failure takes both."""
+    """Return each folder with its free space, and which folders share a disk, because one failure then takes both."""
     lines, seen = [], dict[int, Path]()
     for folder in folders:
         device = folder.stat().st_dev
@@ -106,7 +106,7 @@ def disk_lines(folders: list[Path]) -> list[str]:
 
 
 def settings_text(answers: Answers, target: Path, inventory_file: Path) -> str:
-    """The settings file: only what was said, everything else keeps its default."""
+    """Return the settings file with the given answers only; every other key keeps its default."""
     folder = target.absolute().parent
 
     def path(value: Path) -> str:
@@ -146,7 +146,7 @@ def _quoted(text: str) -> str:
 
 
 def inventory_text(town: str) -> str:
-    """An inventory without cameras, which says how to write them."""
+    """Return an inventory without cameras, with examples of entries."""
     return f"""\
 {inventory.HEADER}\
 # Cameras may also come from a list (minwang cameras expect LIST.csv) or from the console.
@@ -171,7 +171,7 @@ cameras: []
 
 
 async def administrators(settings: Settings) -> list[str]:
-    """Make or migrate the database, make the key; the enabled administrators that there are."""
+    """Create or migrate the database, create the key; returns the enabled administrators."""
     database = await station_database.ready(settings)
     try:
         await vault_of(settings, database)
@@ -182,7 +182,7 @@ async def administrators(settings: Settings) -> list[str]:
 
 
 async def add_administrator(settings: Settings, name: str, password: str) -> None:
-    """The first account. Raises ConflictError where the name is taken."""
+    """Create the first account. Raises ConflictError if the name is taken."""
     database = await station_database.ready(settings)
     try:
         await Accounts(database, SystemClock()).create(name, password, Role.ADMINISTRATOR, actor=ACTOR)
@@ -191,6 +191,6 @@ async def add_administrator(settings: Settings, name: str, password: str) -> Non
 
 
 def check_account(name: str, password: str) -> None:
-    """Raises UsageError before anything is written."""
+    """Raise UsageError for an invalid name or password, before anything is written."""
     accounts.check_name(name)
     accounts.check_password(password)

@@ -44,7 +44,7 @@ def record(
 
 
 def runs_station(data: Path) -> bool:
-    """Whether a whole station holds the data folder: it patrols and indexes."""
+    """Return whether a complete station holds the data folder: it patrols and indexes itself."""
     holder = station_lock.holder(data)
     return holder is not None and holder.command in ("serve", "demo")
 
@@ -53,7 +53,10 @@ def runs_station(data: Path) -> bool:
 @as_json
 @click.pass_context
 def patrol(ctx: click.Context, json_output: bool) -> None:
-    """Look at every camera now and print the open faults. A running station does it itself and is waited for."""
+    """Inspect every camera now and print the open faults.
+
+    If a station is running, it makes the round and this waits for it.
+    """
     from station.cli import foreground
 
     data = settings_of(ctx, Need.FOOTAGE).data.dir
@@ -90,9 +93,9 @@ def _patrol_lines(facts: dict[str, Any]) -> list[str]:
 @as_json
 @click.pass_context
 def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
-    """Index recorded footage up to the present, or a stretch of it once more with a better pack.
+    """Index recorded footage up to the present, or reindex a time range with a better pack.
 
-    A running station indexes what is new by itself; beside it, only a stretch (--from and --to) can be read once more.
+    A running station indexes new footage itself; beside it, only a range (--from and --to) can be reindexed.
     """
     from station.cli import foreground
 
@@ -139,7 +142,8 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
         lines += [f"not understood: {', '.join(facts['unknown'])}"] if facts["unknown"] else []
         lines += [
-            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} {r['direction']}"
+            f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} "
+            f"{r['direction']}"
             for r in facts["rows"]
         ]
         return "\n".join(lines if facts["rows"] else [*lines, "nothing found"])
@@ -161,8 +165,8 @@ def clip(
 ) -> None:
     """Write what CAMERA recorded from START to END (ISO times) to TARGET, an MP4 file, without re-encoding.
 
-    Where codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into TARGET,
-    a zip with the MP4 files and a manifest. The exit status is 1 where something that is recorded could not be read.
+    If codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into
+    TARGET, a zip with the MP4 files and a manifest. Exit status 1 if recorded footage could not be read.
     """
     from station.cli import foreground
 

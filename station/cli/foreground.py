@@ -44,17 +44,20 @@ from search.vocabulary import Cls, Colour, Direction
 from station.runtime import visits_of
 
 ROUND_SECONDS = 0.5
-PICTURE = "black"  # a fault family that every judged picture answers
+PICTURE = "black"  # a fault family that is evaluated for every picture that could be judged
 
 
 async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
-    """One round now: the open faults, and of how many cameras a picture was judged. Unknown is not good: it is told apart."""
+    """Run one round now; returns the open faults and how many cameras had a picture that could be judged.
+
+    A camera without a judged picture is listed as `not_judged`, not as good.
+    """
     clock = SystemClock()
     return await _round_facts(database, clock, await _look_here(database, settings, clock))
 
 
 async def patrol_by_station(database: Database, settings: Settings) -> dict[str, Any]:
-    """As `patrol`, done by the station that runs on the data folder: two that look at once would judge each look twice."""
+    """Do as `patrol` through the running station: two patrols at once would count each inspection twice."""
     clock = SystemClock()
     async with database.session() as session:
         number = (await ask(session, clock.now(), system_user.actor())).id
@@ -110,7 +113,7 @@ async def _round_facts(database: Database, clock: SystemClock, number: int) -> d
 
 
 async def index(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
-    """Index what is new, or read a stretch once more (`start`, `end`)."""
+    """Index new footage, or reindex a range (`start`, `end`)."""
     clock, packs = SystemClock(), upkeep.shelf_of(settings)
     if options["pack"]:
         settings = settings.with_values({"search.detector": options["pack"]})
@@ -212,7 +215,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> dict[str
 async def _note_clip(
     database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str
 ) -> None:
-    """The row of footage that leaves the archive, before any of it does."""
+    """Record in the audit trail that footage leaves the archive, before it is written."""
     async with database.session() as session:
         cameras = [StreamId(s).camera for s in streams]
         villages = sorted(set(await session.scalars(select(Camera.village).where(Camera.id.in_(cameras)))))
@@ -224,8 +227,10 @@ async def _note_clip(
 
 
 async def clip(database: Database, stream: str, start: str, end: str, target: Path, reason: str) -> dict[str, Any]:
-    """Write a clip: `files` are what was written, several where codec or sound change; `unreadable` is recorded and not in them,
-    `gaps` were not recorded."""
+    """Write a clip. In the result, `files` are the written files, several if codec or sound change.
+
+    `unreadable` spans were recorded but are not in the files; `gaps` were not recorded.
+    """
     start_us, end_us = _time(start), _time(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")

@@ -52,7 +52,7 @@ def init(
 ) -> None:
     """Set up a station: settings file, data folder, database, key, first administrator.
 
-    Writes --config FILE or ./minwang.toml. Run it again when it was interrupted: what is there stays.
+    Writes --config FILE or ./minwang.toml. Run it again if it was interrupted: existing files are kept.
     """
     target: Path = ctx.find_root().obj or Path(os.environ.get(settings_source.CONFIG_VARIABLE) or settings_source.NAME)
     given["volumes"] = list(given["volumes"]) or None
@@ -80,7 +80,7 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dialog(target: Path, given: dict[str, Any]) -> Answers:
-    """Ask for what no flag says; an answer that cannot be is told and asked for again."""
+    """Ask for what no flag gives; an invalid answer is reported and asked for again."""
     click.echo(f"This sets up a station; its settings go into {target}. Enter takes what stands in brackets.")
     said = _said(given)
     if "name" not in said:
@@ -111,7 +111,7 @@ def _asked(check: Any, value: Any) -> Any:
     try:
         return check(value)
     except MinwangError as e:
-        raise click.UsageError(str(e)) from e  # click says it and asks again
+        raise click.UsageError(str(e)) from e  # click prints it and asks again
 
 
 def _zone(text: str) -> str:
@@ -138,7 +138,7 @@ def _inventory(text: str) -> Path | None:
 
 
 def _kept(target: Path, given: dict[str, Any]) -> Settings:
-    """The settings that are there. Raises UsageError where a flag says something else than they do."""
+    """Return the existing settings. Raises UsageError if a flag contradicts them."""
     settings = core_settings.load(target)
     there = {
         "name": settings.station.name, "timezone": settings.station.timezone, "data": settings.data.dir,
@@ -178,7 +178,7 @@ def _written(target: Path, answers: Answers, *, force: bool) -> Settings:
 
 
 def _administrator(settings: Settings, name: str | None, password: str | None, *, ask: bool) -> None:
-    """The first administrator; where there is one already, nothing is asked."""
+    """Create the first administrator; asks nothing if there is one already."""
     there = run(first_start.administrators(settings))
     if name in there or (there and name is None):
         click.echo(f"administrator already there: {', '.join(there)}")
@@ -201,7 +201,7 @@ def _ask_password() -> str:
         try:
             accounts.check_password(password)
         except UsageError as e:
-            click.echo(f"Error: {e}")  # click's own check would not say why, because the input is hidden
+            click.echo(f"Error: {e}")  # click's own check would not show the reason, because the input is hidden
         else:
             return password
 

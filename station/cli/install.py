@@ -1,4 +1,4 @@
-"""Commands that make, change and remove an installed station: thin, because they must run without any package too."""
+"""Commands that install, upgrade and remove a station: thin wrappers, because they also run without any package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _passed_on(name: str, text: str) -> None:
-    """A command whose options are station.install.cli's."""
+    """Add a command that passes its arguments to station.install.cli."""
 
     @cli.command(
         name,

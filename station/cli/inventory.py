@@ -1,4 +1,4 @@
-"""`minwang inventory …`: the inventory file and the registry."""
+"""`minwang inventory …`: the inventory file and the registry; and `minwang metrics`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @cli.group()
 def inventory() -> None:
-    """Check the inventory file and bring it into the registry."""
+    """Check the inventory file and apply it to the registry."""
 
 
 def _inventory_path(ctx: click.Context, file: Path | None) -> Path:
@@ -54,7 +54,7 @@ def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) ->
 @as_json
 @click.pass_context
 def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> None:
-    """Show what `apply` would change: the file against the registry and against the file as it was last applied."""
+    """Show what `apply` would change: compares the file with the registry and with the file as last applied."""
     from cameras.registry import inventory as cameras_inventory
     from cameras.registry import registry
 
@@ -77,7 +77,7 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 @as_json
 @click.pass_context
 def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, really: bool, json_output: bool) -> None:
-    """Bring into the registry what the file changed since it was last applied."""
+    """Apply what changed in the file since it was last applied."""
     from cameras.registry import inventory as cameras_inventory
     from cameras.registry import registry
     from core.clock import SystemClock
@@ -140,9 +140,9 @@ def _plan_lines(plan: RegistryPlan, prefer: str | None = None) -> list[str]:
 @click.option("--force", is_flag=True, help="Replace the file where it is there; comments at its top stay.")
 @click.pass_context
 def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> None:
-    """Write the registry as an inventory file: `plan` of it has nothing to change.
+    """Write the registry as an inventory file; `plan` for it shows no changes.
 
-    Comments at the top of the file that is replaced, or else of the settings' file, are kept; others are not.
+    Comments at the top of the replaced file, or else of the settings' file, are kept; other comments are not.
     """
     from cameras.registry import inventory as cameras_inventory
     from cameras.registry import registry
@@ -171,7 +171,7 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
 )
 @click.pass_context
 def inventory_password(ctx: click.Context, name: str, password_file: Any) -> None:
-    """Seal the password of a camera credential in the vault."""
+    """Store the password of a camera credential in the vault."""
     from cameras.registry import registry
     from core.clock import SystemClock
     from station.runtime import vault_of
@@ -191,7 +191,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
 @click.option("--new-token", is_flag=True, help="Make the token by which Prometheus reads /metrics; a former one ends.")
 @click.pass_context
 def metrics(ctx: click.Context, new_token: bool) -> None:
-    """Print the station's figures as Prometheus reads them (for node_exporter's textfile collector)."""
+    """Print the station's metrics in Prometheus format (for node_exporter's textfile collector)."""
     if new_token:
         settings = settings_of(ctx)
         click.echo(_token_lines(metrics_token.renew(settings.data.dir), settings))
@@ -206,10 +206,11 @@ def metrics(ctx: click.Context, new_token: bool) -> None:
 
 
 def _token_lines(token: Path, settings: Settings) -> str:
-    """Where the token lies, and how Prometheus is told of it; never the token itself."""
+    """Return where the token file is and how to configure Prometheus; never the token itself."""
     scheme = "http" if settings.web.tls is TlsMode.OFF else "https"
     return (
         f"the token is in {token}; copy it to where only Prometheus can read it, and add to scrape_configs:\n"
-        f"  - job_name: minwang\n    scheme: {scheme}\n    authorization: {{ credentials_file: /etc/prometheus/{token.name} }}\n"
+        f"  - job_name: minwang\n    scheme: {scheme}\n    authorization: {{ credentials_file: "
+        f"/etc/prometheus/{token.name} }}\n"
         f"    static_configs: [{{ targets: ['{settings.web.host}:{settings.web.port}'] }}]"
     )

@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 done, 1 the thing asked for failed, 2 wrong use."""
+"""The command line. Exit status: 0 done, 1 the command failed, 2 wrong usage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from station.cli.base import as_json, cli, run, settings_of, show
 @cli.command()
 @as_json
 def version(json_output: bool) -> None:
-    """Say which version this is."""
+    """Print the version."""
     show({"version": core.__version__}, json_output, lambda: f"minwang {core.__version__}")
 
 
@@ -49,10 +49,10 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
     help="Address of an empty PostgreSQL database instead of SQLite.",
 )
 def demo(seconds: float | None, port: int, database: str) -> None:
-    """Run a small town of virtual cameras: found, recorded, patrolled, searched, shown."""
+    """Run a small town of virtual cameras: discovery, recording, patrol, search, console."""
     from station.demo import demo as demo_town
 
-    settings_source.forget_variables()  # the demo town must not get into the station that they belong to
+    settings_source.forget_variables()  # the demo must not touch the station that they belong to
     sys.exit(run(demo_town.run(seconds, port, database)))
 
 
@@ -61,7 +61,7 @@ def demo(seconds: float | None, port: int, database: str) -> None:
 @click.option("--index", default=0)
 @click.pass_context
 def worker(ctx: click.Context, role: str, index: int) -> None:
-    """One process of the station (started by the supervisor)."""
+    """Run one process of the station (started by the supervisor)."""
     from station.roles.run import run as run_role
 
     run_role(role, settings_of(ctx), index)
@@ -107,7 +107,7 @@ def test(arguments: tuple[str, ...]) -> None:
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def fresh(arguments: tuple[str, ...]) -> None:
-    """Type the documents' commands on a bare Debian or Ubuntu system (--help says more)."""
+    """Run the commands of the documents on a bare Debian or Ubuntu system (see --help)."""
     from station.cli import develop
 
     sys.exit(develop.fresh(arguments))
@@ -116,7 +116,7 @@ def fresh(arguments: tuple[str, ...]) -> None:
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def virtual(arguments: tuple[str, ...]) -> None:
-    """Play cameras, for trials and load runs: --inventory FILE, --streams N, … (--help says more)."""
+    """Run virtual cameras, for trials and load tests: --inventory FILE, --streams N, … (see --help)."""
     from station.cli import develop
 
     sys.exit(develop.virtual(arguments))
@@ -124,7 +124,7 @@ def virtual(arguments: tuple[str, ...]) -> None:
 
 @cli.command()
 def check() -> None:
-    """Lint, format and type checks."""
+    """Run lint, format and type checks."""
     from station.cli import develop
 
     sys.exit(develop.check())
@@ -135,7 +135,7 @@ def check() -> None:
 @click.option("--quick", is_flag=True, help="A short run that shows that the bench works; its figures say little.")
 @click.argument("arguments", nargs=-1)
 def bench(name: str, quick: bool, arguments: tuple[str, ...]) -> None:
-    """Run a bench (`recorder`, …); its last line is one JSON object."""
+    """Run a benchmark (`recorder`, …); its last line is one JSON object."""
     from station.cli import develop
 
     sys.exit(develop.bench(name, quick, arguments))
@@ -143,7 +143,7 @@ def bench(name: str, quick: bool, arguments: tuple[str, ...]) -> None:
 
 def main() -> None:
     try:
-        cli(prog_name="minwang", standalone_mode=True)  # not `python -m station`, which is how ./minwang starts it
+        cli(prog_name="minwang", standalone_mode=True)  # not `python -m station`, although ./minwang starts it that way
     except MinwangError as e:  # raised before the group could catch it
         click.echo(f"minwang: {e}", err=True)
         sys.exit(2 if isinstance(e, UsageError) else 1)

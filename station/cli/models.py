@@ -1,4 +1,4 @@
-"""`minwang models …`: the packs by which search sees. Nothing is fetched unless it is asked for here."""
+"""`minwang models …`: the model packs of search. Only these commands download anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from station.cli.base import Need, as_json, cli, run, settings_of, show
 
 @cli.group()
 def models() -> None:
-    """Model packs for search."""
+    """Manage model packs for search."""
 
 
 def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
@@ -26,7 +26,7 @@ def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
 @as_json
 @click.pass_context
 def models_list(ctx: click.Context, json_output: bool) -> None:
-    """Installed packs, and known ones that can be pulled."""
+    """List installed packs, and known ones that can be pulled."""
     shelf = _shelf(ctx, Need.NOTHING)
     here = {i.pack.name: i for i in shelf.installed()}
     packs = [*(i.pack for i in here.values()), *(k for k in shelf.known() if k.name not in here)]
@@ -61,7 +61,7 @@ def _bytes(pack: Pack) -> int:
 @as_json
 @click.pass_context
 def models_pull(ctx: click.Context, name: str, json_output: bool) -> None:
-    """Fetch a known pack from its source, check it, install it."""
+    """Download a known pack from its source, check it, install it."""
     pack = run(_shelf(ctx).pull(name))
     show({"installed": pack.name}, json_output, lambda: f"{pack.name} is installed ({pack.licence})")
 
@@ -104,6 +104,6 @@ def models_verify(ctx: click.Context, json_output: bool) -> None:
 @click.argument("name")
 @click.pass_context
 def models_remove(ctx: click.Context, name: str) -> None:
-    """Remove an installed pack; what it found stays."""
+    """Remove an installed pack; its sightings stay."""
     _shelf(ctx).remove(name)
     click.echo(f"{name} is removed")

@@ -1,4 +1,4 @@
-"""`minwang settings`: what is in force, and where each value comes from."""
+"""`minwang settings`: the active settings, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from station.cli.base import Need, as_json, cli, settings_of, show
 @as_json
 @click.pass_context
 def print_settings(ctx: click.Context, json_output: bool) -> None:
-    """Print the settings in force, each with its origin: default, file and line, or environment variable. Secrets are hidden."""
+    """Print the active settings, each with its origin: default, file and line, or environment variable.
+
+    Secrets are hidden.
+    """
     settings = settings_of(ctx, Need.NOTHING)
     rows = _rows(settings)
     facts = {"file": settings.source.path, "settings": rows}

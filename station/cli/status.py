@@ -1,4 +1,4 @@
-"""`minwang status`: is a station running on this data folder, and how does it do?"""
+"""`minwang status`: whether a station runs on this data folder, and its state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from station.supervision import overseer
 from web.doctor.data import backlog
 from web.doctor.facts import StationFacts
 
-assert schema.ROOMS  # the mappers of all tables
+assert schema.ROOMS  # imports the mappers of all tables
 FRESH = timedelta(seconds=15)  # a recorder writes its state every 4 s
 ANSWER_SECONDS = 10.0
 
@@ -34,9 +34,9 @@ ANSWER_SECONDS = 10.0
 @as_json
 @click.pass_context
 def status(ctx: click.Context, json_output: bool) -> None:
-    """Say whether a station runs on this data folder, since when, its workers, and how many streams record.
+    """Show whether a station runs on this data folder, since when, its workers, and how many streams record.
 
-    Exit status 0 where it runs and is ready, 1 otherwise.
+    Exit status 0 if it runs and is ready, 1 otherwise.
     """
     settings = settings_of(ctx)
     facts = run(_facts(settings))
@@ -48,7 +48,7 @@ async def _facts(settings: Settings) -> dict[str, Any]:
     holder = await asyncio.to_thread(station_lock.holder, settings.data.dir)
     told = await asyncio.to_thread(overseer.read, settings.data.dir) if holder else None
     if told is not None and holder is not None and told.get("pid") != holder.pid:
-        told = None  # what an earlier station left behind
+        told = None  # left by an earlier station
     return {
         "running": holder is not None,
         "ready": bool(told and all(w["ready"] for w in told["workers"])),
@@ -59,7 +59,7 @@ async def _facts(settings: Settings) -> dict[str, Any]:
 
 
 async def _of_database(settings: Settings) -> dict[str, Any]:
-    """What the recorders wrote last; `database` says why nothing is known where that is so."""
+    """Return what the recorders wrote last; `database` says why the values are unknown, or 'ok'."""
     unknown: dict[str, Any] = {"streams": None, "recorder_seen": None, "backlog": None}
     if not settings.data.database and not (settings.data.dir / "minwang.db").is_file():
         return unknown | {"database": "there is none yet"}

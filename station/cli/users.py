@@ -31,7 +31,7 @@ _own = click.option(
 
 @cli.group()
 def user() -> None:
-    """Accounts."""
+    """Manage accounts."""
 
 
 def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable[Any]]) -> Any:
@@ -63,7 +63,7 @@ def user_add(
     own: bool,
     reason: str,
 ) -> None:
-    """Add an account. Its password has to be changed at the first sign-in."""
+    """Add an account. Its password must be changed at the first sign-in."""
     password = new_password(password_file)
     scope = list(villages) or None
 
@@ -130,10 +130,11 @@ def user_set(
     reason: str,
     **changes: Any,
 ) -> None:
-    """Change several things of an account at once; its sessions end."""
+    """Change several properties of an account at once; its sessions end."""
     if not (role or villages or all_villages or any(v is not None for v in changes.values())):
         raise UsageError(
-            "nothing to change: give --role, --village, --all-villages, --vendor, --display-name, --disabled or --enabled"
+            "nothing to change: give --role, --village, --all-villages, --vendor, --display-name, --disabled or "
+            "--enabled"
         )
     scope = _scope(villages, all_villages) if villages or all_villages else None
     _change(ctx, name, reason, role=Role(role) if role else None, villages=scope, **changes)
@@ -144,7 +145,7 @@ def user_set(
 @because
 @click.pass_context
 def user_disable(ctx: click.Context, name: str, reason: str) -> None:
-    """Let an account sign in no more; its sessions end at once."""
+    """Disable an account; its sessions end at once."""
     _change(ctx, name, reason, disabled=True)
 
 
@@ -153,7 +154,7 @@ def user_disable(ctx: click.Context, name: str, reason: str) -> None:
 @because
 @click.pass_context
 def user_enable(ctx: click.Context, name: str, reason: str) -> None:
-    """Let a disabled account sign in again."""
+    """Enable a disabled account."""
     _change(ctx, name, reason, disabled=False)
 
 
@@ -164,7 +165,7 @@ def user_enable(ctx: click.Context, name: str, reason: str) -> None:
 @because
 @click.pass_context
 def user_role(ctx: click.Context, name: str, role: str, vendor: str, reason: str) -> None:
-    """Give an account another role; its sessions end."""
+    """Change the role of an account; its sessions end."""
     _change(ctx, name, reason, role=Role(role), vendor=vendor or None)
 
 
@@ -175,7 +176,7 @@ def user_role(ctx: click.Context, name: str, role: str, vendor: str, reason: str
 @because
 @click.pass_context
 def user_scope(ctx: click.Context, name: str, villages: tuple[str, ...], all_villages: bool, reason: str) -> None:
-    """Say which villages an account sees; its sessions end."""
+    """Set the villages that an account sees; its sessions end."""
     if not (villages or all_villages):
         raise UsageError("name the villages with --village, or give --all-villages")
     _change(ctx, name, reason, villages=_scope(villages, all_villages))
@@ -199,7 +200,7 @@ def _change(ctx: click.Context, name: str, reason: str, **wanted: Any) -> None:
 
 
 async def _check_villages(database: Database, wanted: Sequence[str]) -> None:
-    """Raises UsageError for a village that the registry does not have: such a scope would see nothing."""
+    """Raise UsageError for a village that the registry does not have: such a scope would show nothing."""
     from cameras.tables import Village
 
     async with database.reading() as session:
@@ -223,7 +224,7 @@ def _set_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @because
 @click.pass_context
 def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
-    """Set a new password, which has to be changed at the first sign-in; all sessions of the account end."""
+    """Set a new password, which must be changed at the first sign-in; all sessions of the account end."""
     _set_password(ctx, name, password_file, own, reason)
 
 
@@ -234,5 +235,5 @@ def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @because
 @click.pass_context
 def user_reset(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
-    """The former name of `user password`."""
+    """Former name of `user password`."""
     _set_password(ctx, name, password_file, own, reason)

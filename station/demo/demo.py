@@ -1,7 +1,7 @@
 """`minwang demo`: the whole station over a small town of virtual cameras.
 
-Nothing in it is staged: the cameras are found by WS-Discovery, asked over ONVIF, recorded from RTSP;
-then three of them are made to fail, and the patrol has to notice.
+Nothing is staged: the cameras are discovered by WS-Discovery, queried over ONVIF and recorded from RTSP; then three of
+them fail, and the patrol has to detect it.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ from station.runtime import until_stopped, vault_of
 from station.supervision.supervisor import Supervisor, roles
 
 ROOT = Path(__file__).parents[2]
-H265 = "xd-02"  # a newer make, whose main stream most browsers cannot play
+H265 = "xd-02"  # a newer model, whose main stream most browsers cannot play
 DOME = "yj-01"
-RTSP_PORT = 8554  # of every virtual camera, each on an address of its own
+RTSP_PORT = 8554  # of every virtual camera, each at its own address
 DRAWING_LIMIT_S = 900.0
 FAULTS = {"wj-02": "black", "yj-02": "frozen", "xd-03": "dead"}
 EXPECTED = {"wj-02": "black", "yj-02": "frozen", "xd-03": "unreachable"}
 PASSWORD = "minwang-demo"
-CONTRACTOR = "天目维护"  # whose orders the contractor's account sees
+CONTRACTOR = "天目维护"  # the contractor's account sees the orders of this company
 ACCOUNTS = (
     ("video", "张视频", Role.VIDEO_OFFICER, None),
     ("investigator", "李侦查", Role.INVESTIGATOR, None),
@@ -76,7 +76,7 @@ ACCOUNTS = (
 
 @dataclass(slots=True)
 class DemoProgress:
-    """Prints a line a step, with the seconds since the start, on stderr (stdout holds the summary)."""
+    """Prints one line per step, with the seconds since the start, to stderr (stdout is for the summary)."""
 
     started: float = field(default_factory=time.monotonic)
 
@@ -86,7 +86,7 @@ class DemoProgress:
 
 
 async def run(seconds: float | None, port: int, database: str = "") -> int:
-    """Returns the exit status: 0 where everything that the demo promises really happened."""
+    """Run the demo; returns the exit status: 0 if every promised step happened."""
     _check_port(port)
     lock = await asyncio.to_thread(
         station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout"
@@ -114,10 +114,10 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     telling = spawn(story.tell(supervisor, port), "story")
     failing = spawn(supervisor.until_failed())
     try:
-        # The seconds run from here: how long drawing takes is the machine's, and no part of the promise.
+        # Count the seconds from here: how long drawing takes depends on the machine and is not part of the demo.
         await asyncio.wait({stopping, telling, failing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
-            telling.result()  # it tells for ever; where it ended, it failed
+            telling.result()  # it never returns: if it ended, it failed
     finally:
         await end(failing, stopping, *(() if telling.done() else (telling,)))
         summary = await story.summary()
@@ -134,7 +134,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
 
 
 class DemoStory:
-    """What happens in the demo, in order, and what of it came true."""
+    """The steps of the demo in order, and which of them succeeded."""
 
     def __init__(
         self,
@@ -259,7 +259,10 @@ class DemoStory:
             case "patrol.finished":
                 return f"patrol round {data['round']}: {data['cameras']} cameras looked at, {data['faulty']} faulty"
             case "fault.opened":
-                return f"fault opened: {row.camera or data['name']} {data['family']}: {sentence(data['family'], data['figures'])}"
+                return (
+                    f"fault opened: {row.camera or data['name']} {data['family']}: "
+                    f"{sentence(data['family'], data['figures'])}"
+                )
             case "fault.closed":
                 return f"fault closed: {row.camera} {data['family']}"
             case "alert.raised":
@@ -271,7 +274,7 @@ class DemoStory:
         return ""
 
     def _seen(self) -> tuple[int, int]:
-        """People, and sightings of all classes."""
+        """Return the number of people, and of sightings of all classes."""
         days = days_of(self._settings)
         try:
             return len(numbers(days, Query(classes=classes(["person"])))), len(numbers(days, Query()))
@@ -322,7 +325,7 @@ class DemoStory:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what the last demo left, but for the lock that this one holds."""
+    """Remove what the last demo left, except the lock that this one holds."""
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
@@ -352,7 +355,7 @@ def _values(folder: Path, port: int, database: str) -> dict[str, Any]:
 
 
 def _check_addresses(town: inventory.Inventory) -> None:
-    """The town's addresses are fixed, like those of real cameras: one demo runs on a machine at a time."""
+    """Raise StorageError if an address is in use: the addresses are fixed, so one demo per machine can run."""
     for camera in town.cameras:
         host, _, port = (camera.address or "").partition(":")
         for number in (int(port), RTSP_PORT):

@@ -1,9 +1,8 @@
-"""Reading a bundle that nobody vouches for: every byte is checked against SHA256SUMS before anything is written.
+"""Reading an untrusted bundle: every byte is checked against SHA256SUMS before anything is written.
 
-A bundle is an uncompressed tar of plain files below one folder (bundle.py writes it). Whatever else it holds,
-links, devices, paths that lead out, files that no checksum names, is refused with one sentence. The checksums
-tell damage, not origin: who wants to know where an archive comes from compares its own SHA-256 with the
-published one (`--sha256`).
+A bundle is an uncompressed tar of plain files below one folder (bundle.py writes it). Anything else in it (links,
+devices, paths that lead out, files without a checksum) is refused with one sentence. The checksums detect damage, not
+forgery: to verify the origin of an archive, compare its own SHA-256 with the published one (`--sha256`).
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from station.install.manifest import CHECKSUMS, ReleaseManifest
 
 MAX_FILES = 50_000
 MAX_BYTES = 8 << 30
-MAX_TEXT_BYTES = 16 << 20  # of SHA256SUMS and release.json
+MAX_TEXT_BYTES = 16 << 20  # limit for SHA256SUMS and release.json
 BLOCK_BYTES = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a checked archive holds; `files` maps each path below `top` to its SHA-256."""
+    """The contents of a checked archive; `files` maps each path below `top` to its SHA-256."""
 
     top: str
     manifest: ReleaseManifest
@@ -44,7 +43,7 @@ def sha256_of(path: Path) -> str:
 
 
 def check(path: Path, sha256: str = "") -> Contents:
-    """Read the whole archive once, writing nothing. Raises UsageError with what is wrong with it."""
+    """Read the whole archive once without writing anything. Raises UsageError that says what is wrong with it."""
     try:
         if sha256 and (found := sha256_of(path)) != sha256.lower():
             raise UsageError(f"{path}: its SHA-256 is {found}, not the one given; get the archive again")
@@ -57,7 +56,7 @@ def check(path: Path, sha256: str = "") -> Contents:
 
 
 def extract(path: Path, contents: Contents, target: Path) -> None:
-    """Write the checked archive's files below `target`, a new folder, hashing them again on the way."""
+    """Write the checked archive's files below `target`, a new folder, and hash them again while writing."""
     target.mkdir(parents=True)
     written = set()
     with tarfile.open(path, "r:") as tar:
@@ -80,7 +79,10 @@ def extract(path: Path, contents: Contents, target: Path) -> None:
 
 
 def verify_folder(folder: Path) -> dict[str, str]:
-    """The checksums of an unpacked bundle, each compared with its file. Raises UsageError with the first that differs."""
+    """Return the checksums of an unpacked bundle after comparing each file.
+
+    Raises UsageError for the first mismatch.
+    """
     wanted = _parse_checksums((folder / CHECKSUMS).read_bytes(), folder / CHECKSUMS)
     for name, digest in wanted.items():
         file = folder / name
@@ -145,7 +147,7 @@ def _digest(tar: tarfile.TarFile, member: tarfile.TarInfo, texts: dict[str, byte
 
 def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     file = tar.extractfile(member)
-    assert file is not None  # only plain files come here
+    assert file is not None  # callers pass only regular files
     return file
 
 

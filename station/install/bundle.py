@@ -1,8 +1,8 @@
-"""`minwang bundle`: one archive from which a station is installed without any network.
+"""`minwang bundle`: one archive that installs a station without any network.
 
-In it: the program of the checkout with its built console, the wheels of requirements/base.lock for this Python and
-platform, `release.json`, on request the Debian packages, and SHA256SUMS over all of it. Two bundles of one commit
-made on one kind of machine are the same bytes: names are sorted, times are the commit's, owners are root.
+It contains the program of the checkout with the built console, the wheels of requirements/base.lock for this Python and
+platform, `release.json`, optionally the Debian packages, and SHA256SUMS over all of it. Two bundles of one commit made
+on the same kind of machine are identical: names are sorted, times are the commit's, owners are root.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 def build(
     checkout: Path, out: Path | None, *, with_debs: bool, say: Callable[[str], None]
 ) -> tuple[Path, ReleaseManifest]:
-    """Write the archive; returns its path and manifest. Raises UsageError or StorageError where a part is missing."""
+    """Write the archive; returns its path and manifest. Raises UsageError or StorageError if a part is missing."""
     if (checkout / FILE).is_file():
         raise UsageError(f"{checkout}: a release, not a checkout; bundles are made in a checkout")
     files = release.program_files(checkout)

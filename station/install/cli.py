@@ -1,4 +1,4 @@
-"""Options of `minwang install` and `uninstall` (argparse: click is one of the packages that are installed)."""
+"""Options of `minwang install`, `uninstall` and `upgrade` (argparse: click is one of the packages to be installed)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNINSTALL = "Remove program and services. Recordings always stay; data and setti
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 failed, 2 wrong use."""
+    """Run a command; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = parser().parse_args(arguments)
     try:
         return int(options.work(options))
@@ -105,7 +105,7 @@ def _add_upgrade(command: argparse.ArgumentParser) -> None:
 
 
 def _add_refresh(command: argparse.ArgumentParser) -> None:
-    """Of an upgrade's own use: writes units and wrapper as this release has them. The caller holds the lock."""
+    """Add `refresh`, which an upgrade uses: writes units and wrapper of this release. The caller holds the lock."""
     paths = Layout()
     command.add_argument("--user", default=paths.user)
     for name in ("root", "prefix", "settings", "units", "wrapper"):
@@ -144,7 +144,7 @@ def layout_of(options: argparse.Namespace) -> Layout:
 
 @contextmanager
 def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
-    """One of install, upgrade and uninstall at a time. Raises ConflictError where another one runs."""
+    """Allow one install, upgrade or uninstall at a time. Raises ConflictError if another one is running."""
     if dry_run:
         yield
         return
@@ -195,7 +195,8 @@ def _source(layout: Layout, options: argparse.Namespace) -> tuple[ReleaseSource,
 
 def _tell_next(layout: Layout) -> None:
     say(
-        f"settings: {layout.settings}; log: journalctl -u minwang; first account: sudo minwang user add NAME --role administrator --reason …"
+        f"settings: {layout.settings}; log: journalctl -u minwang; first account: sudo minwang user add NAME --role "
+        f"administrator --reason …"
     )
 
 

@@ -1,4 +1,4 @@
-"""Running the system's commands, in the root that is installed into."""
+"""Running system commands in the root folder that is installed into."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_ERROR_CHARACTERS = 400
 
 
 class SystemCommands:
-    """Runs commands in `root`; another root than / is entered by chroot."""
+    """Runs commands in `root`; a root other than / is entered with chroot."""
 
     def __init__(self, root: Path = Path("/")):
         self.root = root
@@ -21,7 +21,7 @@ class SystemCommands:
     def run(
         self, command: Sequence[str], *, environment: Mapping[str, str] | None = None, seconds: float = 1800
     ) -> str:
-        """Standard output. Raises StorageError with the command and its last lines where it fails."""
+        """Return standard output. Raises StorageError with the command and its last output if it fails."""
         done = self._run(command, environment, seconds)
         if done.returncode != 0:
             last = (done.stderr.strip() or done.stdout.strip())[-MAX_ERROR_CHARACTERS:]
@@ -32,7 +32,7 @@ class SystemCommands:
         return self._run(command, None, 120).returncode == 0
 
     def run_or_empty(self, command: Sequence[str]) -> str:
-        """Standard output without white space around it; empty where the command fails."""
+        """Return standard output, stripped; empty if the command fails."""
         done = self._run(command, None, 120)
         return done.stdout.strip() if done.returncode == 0 else ""
 

@@ -1,4 +1,4 @@
-"""The Debian packages for a bundle: what a bare release of this Debian or Ubuntu lacks to become a station."""
+"""The Debian packages for a bundle: what a bare release of this Debian or Ubuntu lacks for a station."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) ?(?P<sum>\S*)")
 
 
 def fetch(folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
-    """Download them, with an index. Raises StorageError where apt-get is not here or fails."""
+    """Download the packages and write an index. Raises StorageError if apt-get is missing or fails."""
     if shutil.which("apt-get") is None:
         raise StorageError(
             "--with-debs needs apt-get; make the bundle on the release of Debian or Ubuntu that it is for"
@@ -27,7 +27,7 @@ def fetch(folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
     say(f"fetching {len(names)} Debian packages")
     folder.mkdir(parents=True)
     _run(["apt-get", "download", "-q", *names], folder)
-    for path in folder.glob("*%3a*"):  # apt quotes the colon of an epoch in file names
+    for path in folder.glob("*%3a*"):  # apt escapes the colon of an epoch in file names
         path.rename(path.with_name(path.name.replace("%3a", "-")))
     files = sorted(folder.glob("*.deb"))
     (folder / INDEX).write_text("\n".join(record(f) for f in files), encoding="utf-8")
@@ -35,16 +35,16 @@ def fetch(folder: Path, say: Callable[[str], None]) -> dict[str, Path]:
 
 
 def record(file: Path) -> str:
-    """A package's paragraph in the index: a folder with an index is a package source that apt reads."""
+    """Return a package's paragraph for the index: a folder with an index is a package source that apt can read."""
     control = _run(["dpkg-deb", "--field", file.name], file.parent).strip()
     return f"{control}\nFilename: ./{file.name}\nSize: {file.stat().st_size}\nSHA256: {sha256_of(file)}\n"
 
 
 def needed() -> list[str]:
-    """Names of REQUIRED and OPTIONAL with all that they need, sorted.
+    """Return the names of REQUIRED and OPTIONAL with all their dependencies, sorted.
 
-    apt is asked as if nothing were installed, so that the list does not depend on this machine. What every release
-    has is in it too: an older release of the same Debian needs a newer C library for some of them.
+    apt resolves them as if nothing were installed, so that the list does not depend on this machine. It also includes
+    what every release has: an older point release of the same Debian needs a newer C library for some of them.
     """
     found = _closure([*REQUIRED, *OPTIONAL])
     if not found:
@@ -56,7 +56,7 @@ def _closure(names: list[str]) -> set[str]:
     with tempfile.TemporaryDirectory() as folder:
         empty, cache = Path(folder) / "status", Path(folder) / "archives"
         empty.touch()
-        (cache / "partial").mkdir(parents=True)  # apt-get names no file that lies in its cache already
+        (cache / "partial").mkdir(parents=True)  # apt-get does not list files that are already in its cache
         command = [
             "apt-get",
             "install",

@@ -1,4 +1,4 @@
-"""`minwang install`: the list of steps that makes a station of a machine."""
+"""`minwang install`: the list of steps that turns a machine into a station."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from station.install.release import ReleaseSource
 from station.install.settings_file import Facts
 from station.install.steps import FileOwner, InstallStep
 
-VOLUME_IDENTITY = ".minwang-volume.json"  # nvr.storage.volumes.IDENTITY, which needs more than the standard library
-READY_SECONDS = 300  # until the console answers: on a slow machine, with a database that comes up meanwhile
+# equals nvr.storage.volumes.IDENTITY, which needs more than the standard library
+VOLUME_IDENTITY = ".minwang-volume.json"
+READY_SECONDS = 300  # until the console answers: on a slow machine, with a database that is still starting
 
 
 @dataclass(frozen=True, slots=True)
 class InstallOptions:
-    """What the command line asks for; of the settings only a first installation takes anything."""
+    """The options of the command line; only a first installation uses those that belong in the settings."""
 
     data: Path
     volumes: tuple[Path, ...] = ()
@@ -56,16 +57,17 @@ def check_root() -> None:
 
 
 def check_release(layout: Layout, source: ReleaseSource) -> None:
-    """Raises ConflictError where another release is in use: that is what `upgrade` is for."""
+    """Raise ConflictError if another release is in use: `upgrade` changes releases."""
     current = layout.current_release()
     if current is not None and current.name != source.manifest.name:
         raise ConflictError(
-            f"the release {current.name} is installed; to change it to {source.manifest.name}: minwang upgrade {source.folder}"
+            f"the release {current.name} is installed; to change it to {source.manifest.name}: minwang upgrade "
+            f"{source.folder}"
         )
 
 
 def facts_of(layout: Layout, wishes: InstallOptions) -> Facts:
-    """From the settings file where it is there, else as it is going to be written."""
+    """Return the facts of the settings file, or, if there is none, of the one that will be written."""
     path = layout.at(layout.settings)
     if path.exists():
         return settings_file.read(path, layout.settings.parent)
@@ -78,7 +80,7 @@ def facts_of(layout: Layout, wishes: InstallOptions) -> Facts:
 def plan(
     layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Callable[[str], None]
 ) -> list[InstallStep]:
-    """All steps, in order. Raises UsageError or ConflictError where the machine or a folder is not fit for them."""
+    """Return all steps in order. Raises UsageError or ConflictError if the machine or a folder is unsuitable."""
     commands = SystemCommands(layout.root)
     facts = facts_of(layout, wishes)
     wanted = [*packages.REQUIRED, *(packages.OPTIONAL if wishes.optional else ())]
@@ -123,12 +125,12 @@ def folder_steps(layout: Layout, facts: Facts) -> Iterator[InstallStep]:
         yield steps.folder(layout.at(path), path, mode, owner)
     for path in (facts.data, *facts.volumes):
         yield _station_folder(layout, path, station)
-    if facts.backup is not None and not layout.at(facts.backup).exists():  # one that is there is its owner's affair
+    if facts.backup is not None and not layout.at(facts.backup).exists():  # an existing one is managed by its owner
         yield steps.folder(layout.at(facts.backup), facts.backup, 0o750, station)
 
 
 def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep:
-    """A folder of the station's own; one that another user's station filled is given to this one with all that is in it."""
+    """Return the step for a folder of the station; a folder filled by a station of another user changes its owner."""
     there = layout.at(path)
     for home in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"):
         if path.is_relative_to(home):
@@ -147,7 +149,7 @@ def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep
 
 
 def _foreign(path: Path, owner: FileOwner) -> bool:
-    """Whether a folder belongs to somebody else and is not empty."""
+    """Return whether a folder belongs to another user and is not empty."""
     if not path.is_dir() or owner.matches(path):
         return False
     return any(p.name != "lost+found" for p in path.iterdir())
@@ -158,7 +160,7 @@ def _give_tree(path: Path, owner: FileOwner) -> None:
     for directory, folders, files in os.walk(path):
         for name in (*folders, *files):
             os.lchown(Path(directory) / name, uid, gid)
-    owner.give(path)  # last: it is what says that all of it is done
+    owner.give(path)  # last: the owner of the folder marks the whole tree as done
     path.chmod(0o750)
 
 
@@ -182,7 +184,7 @@ def link_step(layout: Layout, source: ReleaseSource) -> InstallStep:
 
 
 def configuration_steps(layout: Layout, facts: Facts, wishes: InstallOptions) -> Iterator[InstallStep]:
-    """What the release in use writes outside its folder; `upgrade` repeats it with the new release's texts."""
+    """Yield the steps that write outside the release folder; `upgrade` repeats them with the new release's texts."""
     root, settings = FileOwner(layout.root, "root", "root"), layout.at(layout.settings)
     group = FileOwner(layout.root, "root", layout.user)
     if settings.exists():
@@ -228,12 +230,12 @@ def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[Install
 
 
 def is_booted(layout: Layout) -> bool:
-    """Whether systemd runs this very system (sd_booted)."""
+    """Return whether systemd runs this system (as sd_booted(3))."""
     return layout.root == Path("/") and Path("/run/systemd/system").is_dir()
 
 
 def _runs_as_written(layout: Layout, commands: SystemCommands, text: str) -> bool:
-    """Whether it runs, by a unit with this text; one that is going to be written is not yet what it runs by."""
+    """Return whether the station runs from a unit with this text, written and loaded."""
     unit = layout.at(layout.units / units.SERVICE)
     if not unit.is_file() or unit.read_text(encoding="utf-8") != text:
         return False
@@ -243,9 +245,11 @@ def _runs_as_written(layout: Layout, commands: SystemCommands, text: str) -> boo
 
 
 def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.sleep) -> None:
-    """Returns when the station is ready. Raises StorageError where it fails, or is not ready after READY_SECONDS.
+    """Restart the station and wait until it is ready.
 
-    systemd itself would wait for as long as a migration may take, and say nothing meanwhile.
+    Raises StorageError if it fails, or is not ready after READY_SECONDS.
+
+    `systemctl restart` itself would block without output for as long as a migration may take.
     """
     commands.run(["systemctl", "daemon-reload"])
     commands.run(["systemctl", "restart", "--no-block", units.SERVICE])
@@ -278,7 +282,10 @@ def _is_enabled(layout: Layout, unit: str) -> bool:
 
 
 def from_bundle(layout: Layout, bundle: Path, sha256: str) -> tuple[ReleaseSource, Contents]:
-    """The source that a bundle will be once it is unpacked; nothing is written. Raises UsageError where it is not fit."""
+    """Return the source that a bundle will be once it is unpacked; writes nothing.
+
+    Raises UsageError if it is unsuitable.
+    """
     contents = archive.check(bundle, sha256)
     contents.manifest.check_machine(release.python_of(layout), machine())
     return release.of_files(layout.at(incoming(layout)), contents.manifest, contents.files), contents
@@ -289,7 +296,7 @@ def incoming(layout: Layout) -> Path:
 
 
 def unpack_step(layout: Layout, bundle: Path, contents: Contents, source: ReleaseSource) -> InstallStep:
-    """Unpacks beside the releases, where its files are needed at all."""
+    """Return the step that unpacks the bundle beside the releases, unless the release is already complete."""
     target = layout.at(incoming(layout))
 
     def is_done() -> bool:

@@ -1,4 +1,4 @@
-"""Where the parts of an installed station lie."""
+"""The paths of an installed station."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ USER = "minwang"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Paths as the installed system sees them; `at` gives the path of one below `root` (an image being made)."""
+    """Paths as the installed system sees them; `at` converts one to its path below `root` (for an image)."""
 
     root: Path = Path("/")
     prefix: Path = Path("/opt/minwang")
@@ -18,7 +18,7 @@ class Layout:
     data: Path = Path("/var/lib/minwang")
     wrapper: Path = Path("/usr/local/bin/minwang")
     units: Path = Path("/etc/systemd/system")
-    user: str = USER  # empty: the one who runs this, for tests
+    user: str = USER  # empty: the user who runs this, for tests
 
     @property
     def releases(self) -> Path:
@@ -30,12 +30,12 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """How far an upgrade has come (station.install.upgrade.state)."""
+        """Progress of an upgrade (station.install.upgrade.state)."""
         return self.prefix / "upgrade.json"
 
     @property
     def kept(self) -> Path:
-        """Copies of the database from before an upgrade; readable by root only."""
+        """Copies of the database made before upgrades; only root can read them."""
         return self.prefix / "kept"
 
     @property
@@ -46,7 +46,7 @@ class Layout:
         return self.root / path.relative_to("/")
 
     def current_release(self) -> Path | None:
-        """Folder of the release in use; None where none is installed."""
+        """Return the folder of the release in use; None if none is installed."""
         link = self.at(self.current)
         if not link.is_symlink():
             return None

@@ -1,4 +1,4 @@
-"""`release.json`: which release a folder or an archive holds, and for what it was made."""
+"""`release.json`: which release a folder or an archive holds, and for which machine it was made."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ LOCK = Path("requirements/base.lock")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseManifest:
-    version: str  # of the program, 0.1.0
-    commit: str  # of the checkout, 40 hexadecimal digits; "unknown" where it was none
-    date: str  # of that commit, ISO 8601: two releases of one version are ordered by it
+    version: str  # of the program, for example 0.1.0
+    commit: str  # of the checkout, 40 hexadecimal digits; "unknown" outside a Git checkout
+    date: str  # of that commit, ISO 8601: orders two releases of the same version
     content: str  # SHA-256 over the program's files, 64 hexadecimal digits
-    python: str = ""  # 3.11; empty: any
-    platform: str = ""  # linux-x86_64; empty: any
+    python: str = ""  # for example 3.11; empty: any
+    platform: str = ""  # for example linux-x86_64; empty: any
     debian: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Of the folder of the release: one name means one content."""
+        """Name of the release folder: the same name means the same content."""
         return f"{self.version}+g{self.commit[:8]}.{self.content[:8]}"
 
     def is_newer_than(self, other: ReleaseManifest) -> bool:
@@ -38,7 +38,7 @@ class ReleaseManifest:
         )
 
     def check_machine(self, python: str, machine: str) -> None:
-        """Raises UsageError where the packages in the archive are for another Python or another processor."""
+        """Raise UsageError if the packages in the archive are for another Python version or another processor."""
         if self.python and self.python != python:
             raise UsageError(
                 f"the bundle is for Python {self.python}, this machine has {python}; "
@@ -79,7 +79,7 @@ def parse(text: str, where: str) -> ReleaseManifest:
 
 
 def read(folder: Path) -> ReleaseManifest:
-    """Raises UsageError where the folder holds no release."""
+    """Read the manifest. Raises UsageError if the folder holds no release."""
     path = folder / FILE
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))

@@ -1,4 +1,4 @@
-"""The Debian packages that a station needs: which are missing, and how they come."""
+"""The Debian packages that a station needs: which are missing, and how to install them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.errors import StorageError
 from station.install.commands import SystemCommands
 from station.install.steps import InstallStep
 
-# Package: why. `adduser`, `util-linux` and `passwd` are in every root.
+# Package: purpose. `adduser`, `util-linux` and `passwd` are in every root file system.
 REQUIRED = {
     "python3": "the program",
     "python3-venv": "its environment",
@@ -39,7 +39,7 @@ def missing(commands: SystemCommands, wanted: Sequence[str]) -> list[str]:
 
 
 def step(commands: SystemCommands, wanted: Sequence[str], debs: Path | None) -> InstallStep:
-    """Installs what is missing: from the folder `debs` of an unpacked bundle, else from the package sources of the machine."""
+    """Return the step that installs missing packages: from `debs` (an unpacked bundle), else from the machine."""
     lacking = missing(commands, wanted)
 
     def do() -> None:
@@ -67,13 +67,13 @@ def _install_names(commands: SystemCommands, names: Sequence[str]) -> None:
 
 
 def _install_files(commands: SystemCommands, debs: Path, names: Sequence[str]) -> None:
-    """From the bundle's folder as the only package source: the machine's own, and its lists, are not touched."""
+    """Install from the bundle's folder as the only package source; the machine's sources and lists stay unchanged."""
     inside = debs if commands.root == Path("/") else Path("/") / debs.relative_to(commands.root)
     with tempfile.TemporaryDirectory(dir=commands.root / "tmp") as folder:
         work = Path("/") / Path(folder).relative_to(commands.root)
         for name in ("lists/partial", "archives/partial"):
             (Path(folder) / name).mkdir(parents=True)
-        # Its files were compared with the bundle's checksums; that is why it may be trusted unsigned.
+        # Unsigned is acceptable: the files were compared with the bundle's checksums.
         (Path(folder) / "sources.list").write_text(
             f"deb [trusted=yes] file:{quote(str(inside))} ./\n", encoding="utf-8"
         )

@@ -1,7 +1,7 @@
-"""Releases: what a checkout or an unpacked bundle becomes below /opt/minwang/releases.
+"""Releases: a checkout or an unpacked bundle as installed below /opt/minwang/releases.
 
-A release folder is complete once its `release.json` is there, which is written last: one without it is what an
-interrupted run left, and is made anew. Everything in it belongs to root; the station cannot change its program.
+A release folder is complete once its `release.json` exists, which is written last; a folder without it was left by an
+interrupted run and is built again. Everything in it belongs to root; the station cannot change its program.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 from station.install.steps import write_text
 
-# Of a checkout a station needs these; tests, benches and the console's sources stay behind.
+# Parts of a checkout that a station needs; tests, benches and the console's sources are left out.
 PROGRAM = ("core", "cameras", "nvr", "health", "search", "cases", "reports", "web", "station", "docs", "requirements")
 FILES = ("minwang", "LICENSE", "README.md", "README.zh-CN.md", "CHANGELOG.md", "pyproject.toml", "inventory.yaml")
 LEFT_OUT = {"node_modules", "__pycache__", "design"}
@@ -34,17 +34,17 @@ FREE_BYTES = 3 << 30  # a release with its packages is 1.2 GB, and its wheels ar
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSource:
-    """A folder that a release is made of."""
+    """A folder that a release is built from."""
 
     folder: Path
     manifest: ReleaseManifest
-    files: tuple[str, ...]  # of the program, relative
-    wheels: Path | None = None  # folders of an unpacked bundle
+    files: tuple[str, ...]  # of the program, relative paths
+    wheels: Path | None = None  # folder of an unpacked bundle; None: from the package index
     debs: Path | None = None
 
 
 def program_files(folder: Path) -> list[str]:
-    """The program's files in a checkout, sorted. Raises UsageError where the console is not built."""
+    """Return the program's files in a checkout, sorted. Raises UsageError if the console is not built."""
     if not (folder / DIST / "index.html").is_file():
         raise UsageError(f"{folder / DIST}: the console is not built; run {folder}/minwang console")
     found = [name for name in FILES if (folder / name).is_file()]
@@ -59,7 +59,7 @@ def program_files(folder: Path) -> list[str]:
 
 
 def content_of(folder: Path, files: list[str]) -> str:
-    """SHA-256 over names and bytes of the program's files."""
+    """Return the SHA-256 over names and contents of the program's files."""
     digest = hashlib.sha256()
     for name in files:
         digest.update(f"{archive.sha256_of(folder / name)}  {name}\n".encode())
@@ -67,7 +67,7 @@ def content_of(folder: Path, files: list[str]) -> str:
 
 
 def manifest_of_checkout(folder: Path, files: list[str]) -> ReleaseManifest:
-    """Without Python and platform: the packages come from an index that has them for every one."""
+    """Return the manifest without Python and platform: the package index has the packages for all of them."""
     version = re.search(r'__version__ = "([\d.]+)"', (folder / "core" / "__init__.py").read_text(encoding="utf-8"))
     assert version is not None
     commit, _, date = _git(folder, "log", "-1", "--format=%H %cI").partition(" ")
@@ -79,7 +79,7 @@ def manifest_of_checkout(folder: Path, files: list[str]) -> ReleaseManifest:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # The checkout may belong to the one who called sudo, which git refuses otherwise.
+    # The checkout may belong to the user who called sudo; git refuses it otherwise.
     command = ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
@@ -89,7 +89,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def source_of(folder: Path) -> ReleaseSource:
-    """The source in an unpacked bundle, an installed release, or a checkout (whose console is built where needed)."""
+    """Return the source in an unpacked bundle, an installed release, or a checkout (builds its console if needed)."""
     if (folder / FILE).is_file():
         known = manifest.read(folder)
         if not (folder / CHECKSUMS).is_file():
@@ -103,7 +103,7 @@ def source_of(folder: Path) -> ReleaseSource:
 
 
 def of_files(folder: Path, known: ReleaseManifest, names: Iterable[str]) -> ReleaseSource:
-    """The source in the folder of an unpacked bundle, by the names of its files; the folder may be still to come."""
+    """Return the source in the folder of an unpacked bundle, by its file names; the folder need not exist yet."""
     tops = {name.partition("/")[0] for name in names}
     program = sorted(n for n in names if not n.startswith(("wheels/", "debs/")) and n != FILE)
     wheels, debs = (folder / top if top in tops else None for top in ("wheels", "debs"))
@@ -111,7 +111,7 @@ def of_files(folder: Path, known: ReleaseManifest, names: Iterable[str]) -> Rele
 
 
 def build_console(folder: Path) -> None:
-    """As the one whose checkout it is: root's files in it would be in his way later."""
+    """Build the console as the owner of the checkout: files of root would be in his way later."""
     owner, command = folder.stat(), [str(folder / "minwang"), "console"]
     if os.geteuid() == 0 and owner.st_uid != 0:
         command = [
@@ -127,7 +127,7 @@ def build_console(folder: Path) -> None:
 
 
 def is_complete(layout: Layout, wanted: ReleaseManifest) -> bool:
-    """Whether this release is there, undamaged, and its environment is for the Python that the machine has now."""
+    """Return whether this release is installed and undamaged, with an environment for the machine's present Python."""
     folder = layout.at(layout.releases / wanted.name)
     try:
         if replace(manifest.read(folder), python="", platform="") != replace(wanted, python="", platform=""):
@@ -146,7 +146,7 @@ def python_of(layout: Layout) -> str:
 
 
 def build(layout: Layout, source: ReleaseSource, say: Callable[[str], None]) -> Path:
-    """Make the release; returns its folder. Raises StorageError where that fails; a rest of it does not count."""
+    """Build the release; returns its folder. Raises StorageError if that fails; an incomplete folder does not count."""
     target = layout.at(layout.releases / source.manifest.name)
     check_space(layout.at(layout.releases))
     archive.remove_tree(target)
@@ -157,7 +157,7 @@ def build(layout: Layout, source: ReleaseSource, say: Callable[[str], None]) -> 
     (target / FILE).unlink(missing_ok=True)
     checksums = "".join(f"{archive.sha256_of(target / name)}  {name}\n" for name in source.files)
     write_text(target / CHECKSUMS, checksums, 0o644)
-    os.sync()  # all of it is on the disk before the file that says so
+    os.sync()  # everything is on the disk before the file that marks it complete
     write_text(target / FILE, source.manifest.text(), 0o644)
     return target
 
@@ -212,9 +212,10 @@ def _make_environment(layout: Layout, source: ReleaseSource) -> None:
 
 
 def _compile(commands: SystemCommands, inside: Path, python: str) -> None:
-    """The station may not write here later: what Python would compile at each start is compiled now, on all cores."""
+    """Compile all modules now, on all cores: the station cannot write here, so every start would compile them again."""
     compileall = [str(inside / ".venv/bin/python"), "-m", "compileall", "-q", "-j", "0"]
-    commands.succeeds([*compileall, str(inside / f".venv/lib/python{python}")])  # a file or two are not for this Python
+    # a file or two are not for this Python version
+    commands.succeeds([*compileall, str(inside / f".venv/lib/python{python}")])
     commands.run([*compileall, *(str(inside / p) for p in PROGRAM if p not in ("docs", "requirements"))])
 
 
@@ -229,7 +230,7 @@ def _in_environment() -> bool:
 
 
 def _reachable(layout: Layout, folder: Path) -> Path:
-    """The folder as the system below `root` sees it."""
+    """Return the folder's path inside `root`."""
     if layout.root == Path("/"):
         return folder
     if not folder.is_relative_to(layout.root):
@@ -240,7 +241,7 @@ def _reachable(layout: Layout, folder: Path) -> Path:
 
 
 def names(layout: Layout) -> list[str]:
-    """Complete releases, oldest first."""
+    """Return the names of complete releases, oldest first."""
     found = []
     folder = layout.at(layout.releases)
     for path in folder.iterdir() if folder.is_dir() else ():

@@ -1,4 +1,4 @@
-"""`minwang.toml` as the installer reads and first writes it; the program itself judges its contents later."""
+"""Reads `minwang.toml` for the installer and writes the first one; the program itself validates its contents later."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ PRIVILEGED_PORTS_BELOW = 1024
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What units, folders and upgrades depend on."""
+    """The settings that units, folders and upgrades depend on."""
 
     data: Path
     volumes: tuple[Path, ...]
     ports: tuple[int, ...]
     backup: Path | None = None  # folder of the nightly backups
-    backup_options: tuple[str, ...] = ()  # of `minwang backup`, as the nightly ones have them
+    backup_options: tuple[str, ...] = ()  # options of `minwang backup`, as the nightly backups use them
 
     @property
     def privileged(self) -> bool:
-        """A port that only root opens without a capability."""
+        """Whether a port below 1024 is used, which needs root or a capability."""
         return any(0 < port < PRIVILEGED_PORTS_BELOW for port in self.ports)
 
 
 def read(path: Path, folder: Path) -> Facts:
-    """The settings in `path`; relative paths belong to `folder`, where the station sees the file.
+    """Return the facts of `path`; relative paths are relative to `folder`, where the station sees the file.
 
-    Raises SettingsError where the file is not TOML or a value is of the wrong type; what else is wrong the program says.
+    Raises SettingsError if the file is not TOML or a value has the wrong type; the program reports all other problems.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -55,11 +55,12 @@ def _backup_options(backup: dict[str, Any], folder: Path) -> tuple[str, ...]:
 
 
 def first(data: Path, volumes: Sequence[Path], *, host: str, port: int, name: str, timezone: str, database: str) -> str:
-    """The settings of a new station; every other key keeps its default (docs/minwang.toml.example)."""
+    """Return the settings of a new station; every other key keeps its default (docs/minwang.toml.example)."""
     quoted = ", ".join(_text(str(v)) for v in volumes)
     lines = [
         "# Settings of this station. Every key with its default: /opt/minwang/current/docs/minwang.toml.example.",
-        "# After a change of [data] or of a port: sudo minwang install. After any change: sudo systemctl restart minwang.",
+        "# After a change of [data] or of a port: sudo minwang install. After any change: sudo systemctl restart "
+        "minwang.",
         "",
         "[station]",
         *([f"name = {_text(name)}"] if name else []),
@@ -79,5 +80,5 @@ def first(data: Path, volumes: Sequence[Path], *, host: str, port: int, name: st
 
 
 def _text(value: str) -> str:
-    """A TOML basic string; JSON's escapes are TOML's."""
+    """Return a TOML basic string; JSON's escapes are valid in TOML."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Steps of an installation: each says what it does and whether it is done already."""
+"""Steps of an installation: each knows what it does and whether it is already done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.files import sync_folder
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """`title` is an infinitive: "make the user minwang". `is_done` changes nothing."""
+    """`title` is an infinitive, for example "make the user minwang". `is_done` changes nothing."""
 
     title: str
     is_done: Callable[[], bool]
@@ -31,9 +31,9 @@ def pending(steps: Sequence[InstallStep]) -> list[InstallStep]:
 
 
 def execute(steps: Sequence[InstallStep], *, dry_run: bool, yes: bool, then: str = "") -> int:
-    """Tell what will be done, ask, do it; `then` is told with it and left to the caller.
+    """List the pending steps, ask for confirmation, run them; `then` is listed too, but left to the caller.
 
-    Returns the number of steps done (of those to do with `dry_run`).
+    Returns the number of steps done (with `dry_run`: of pending steps).
     """
     todo = pending(steps)
     titles = [*(s.title for s in todo), *([then] if then else [])]
@@ -62,7 +62,7 @@ def _do(step: InstallStep) -> None:
 
 
 def confirmed(question: str = "Go on?") -> bool:
-    """Whether a person at the terminal says yes."""
+    """Return whether a person at the terminal confirms. Raises ConflictError without a terminal."""
     if not sys.stdin.isatty():
         raise ConflictError("nobody is here to be asked; say --yes, or --dry-run to see what would be done")
     sys.stderr.write(f"{question} [y/N] ")
@@ -71,7 +71,7 @@ def confirmed(question: str = "Go on?") -> bool:
 
 
 def owner_ids(root: Path, user: str) -> tuple[int, int]:
-    """(uid, gid) of a user of the system below `root`; (-1, -1), which changes no owner, where `user` is empty."""
+    """Return (uid, gid) of a user of the system below `root`; (-1, -1), which changes no owner, if `user` is empty."""
     if not user:
         return -1, -1
     if root == Path("/"):
@@ -86,7 +86,7 @@ def owner_ids(root: Path, user: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class FileOwner:
-    """Who a file or folder shall belong to; names, because the user may not be there yet."""
+    """The intended owner of a file or folder; names instead of ids, because the user may not exist yet."""
 
     root: Path
     user: str
@@ -94,7 +94,7 @@ class FileOwner:
 
     def ids(self) -> tuple[int, int]:
         if os.geteuid() != 0:
-            return -1, -1  # nobody but root can give files away
+            return -1, -1  # only root can give files away
         uid = owner_ids(self.root, self.user)[0] if self.user != "root" else 0
         gid = owner_ids(self.root, self.group)[1] if self.group != "root" else 0
         return uid, gid
@@ -126,7 +126,7 @@ def folder(path: Path, shown: Path, mode: int, owner: FileOwner) -> InstallStep:
 
 
 def text_file(path: Path, shown: Path, mode: int, owner: FileOwner, text: Callable[[], str]) -> InstallStep:
-    """A file with exactly this text; `text` is asked when it is written, because it may depend on earlier steps."""
+    """Return the step for a file with exactly this text; `text` is called late: it may depend on earlier steps."""
 
     def is_done() -> bool:
         if not path.is_file() or path.stat().st_mode & 0o7777 != mode or not owner.matches(path):
@@ -137,7 +137,7 @@ def text_file(path: Path, shown: Path, mode: int, owner: FileOwner, text: Callab
 
 
 def write_text(path: Path, text: str, mode: int, owner: FileOwner | None = None) -> None:
-    """Whole or not at all, also when the power fails: a new file, flushed, then renamed."""
+    """Write a file atomically, even across a power cut: a new file, flushed, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -153,7 +153,7 @@ def write_text(path: Path, text: str, mode: int, owner: FileOwner | None = None)
 
 
 def symlink(path: Path, target: Path) -> None:
-    """Points `path` to `target` in one step: at every instant it is the old one or the new one."""
+    """Point `path` to `target` atomically: at every moment it is the old link or the new one."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)

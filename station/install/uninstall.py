@@ -1,4 +1,4 @@
-"""`minwang uninstall`: takes the program away. Recordings stay, whatever is asked."""
+"""`minwang uninstall`: removes the program. Recordings always stay."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _remove(layout: Layout, path: Path, title: str) -> InstallStep:
 
 
 def _data_step(layout: Layout, facts: Facts) -> InstallStep:
-    """Database, keys and small files; a volume that lies in the data folder stays, and the way to it."""
+    """Return the step that removes database, keys and small files; a volume inside the data folder stays."""
     data = layout.at(facts.data)
     kept = [*(layout.at(v) for v in facts.volumes), *_volumes_below(data)]
 
@@ -79,7 +79,7 @@ def _data_step(layout: Layout, facts: Facts) -> InstallStep:
 
 
 def _volumes_below(data: Path) -> list[Path]:
-    """Folders of recordings by their identity files: the settings may be gone, or name others by now."""
+    """Return folders of recordings, found by their identity files: the settings may be gone or changed."""
     found = []
     for directory, folders, files in os.walk(data):
         if VOLUME_IDENTITY in files:

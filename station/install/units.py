@@ -1,4 +1,4 @@
-"""The systemd units. docs/installation.md argues each choice that is not obvious."""
+"""The systemd units. docs/installation.md explains each choice that is not obvious."""
 
 from __future__ import annotations
 
@@ -114,6 +114,6 @@ def resume(layout: Layout) -> str:
 
 
 def _escaped(path: Path | str) -> str:
-    """For a unit file: % starts a specifier, a space ends a word."""
+    """Escape a path for a unit file: % starts a specifier, a space ends a word."""
     text = str(path).replace("%", "%%")
     return f'"{text}"' if " " in text else text

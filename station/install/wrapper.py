@@ -1,4 +1,4 @@
-"""`/usr/local/bin/minwang`: the program as the station's own user, with the station's settings."""
+"""`/usr/local/bin/minwang`: runs the program as the station's own user with the station's settings."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ install | uninstall | upgrade)
     exec "$python" -m station.install "$@" ;;
 esac
 [ "$(id -u)" != 0 ] || [ -n "${{MINWANG_AS_ROOT:-}}" ] ||
-    exec setpriv --reuid={user} --regid={user} --init-groups --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search \\
-        --no-new-privs env HOME={data} XDG_CACHE_HOME={data}/.cache sh -c 'umask 027; exec "$@"' minwang "$python" -m station --config {settings} "$@"
+    exec setpriv --reuid={user} --regid={user} --init-groups \
+--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search \\
+        --no-new-privs env HOME={data} XDG_CACHE_HOME={data}/.cache sh -c 'umask 027; exec "$@"' minwang \
+"$python" -m station --config {settings} "$@"
 case " $* " in *" --help "* | *" -h "* | *" --version "* | " version ") exec "$python" -m station "$@" ;; esac
 [ -r {settings} ] || {{ echo "minwang: {settings} cannot be read by you; run it with sudo" >&2; exit 1; }}
 exec "$python" -m station --config {settings} "$@"

@@ -23,7 +23,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     from search.models import ModelRegistry
     from search.store import upkeep
 
-    # A missing or wrong pack is said at once, by this process, not by its worker.
+    # Load the detector here: this process, not its worker, should report a missing or wrong pack, at once.
     packs = upkeep.shelf_of(settings)
     detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
     log.info("search looks with %s", detector.name)
@@ -32,7 +32,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
 
 async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
-    """Patrol, indexing and matching, until SIGTERM."""
+    """Run patrol, indexing and matching until SIGTERM."""
     from cases.watch.proposals import Matcher
     from health.patrol.counter_watch import CounterWatch
     from health.patrol.patrol import Patrol
@@ -58,7 +58,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
 
     async def index_and_match() -> None:
         if not await indexer.run_once(urgent=await matcher.villages()):
-            await reembedder.run_once()  # only while nothing new waits
+            await reembedder.run_once()  # only while no new footage waits
         await matcher.run_once()
 
     duties = BackgroundTasks(clock)

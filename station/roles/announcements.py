@@ -1,4 +1,4 @@
-"""Cameras that say Hello are looked at at once, not in an hour."""
+"""Cameras that send WS-Discovery Hello messages are surveyed at once, not at the next hourly survey."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from core.errors import MinwangError
 log = logging.getLogger(__name__)
 
 HOUR_S = 3600.0
-MAX_ADDRESSES_HOST, MAX_ADDRESSES = 20, 500  # that Hello may bring in an hour: of a host, of all together
-AGAIN_S = 30.0  # before a device that was looked at is looked at for another Hello: a start says it a few times
+MAX_ADDRESSES_HOST, MAX_ADDRESSES = 20, 500  # addresses accepted from Hello messages per hour: of one host, in all
+AGAIN_S = 30.0  # a device is surveyed again for another Hello only after this time: a starting device sends several
 
 
 class HelloQueue:
-    """Devices that said Hello and wait to be looked at: anybody on the cameras' network says it thousands of times, from addresses
-    that he invents.
+    """Devices that sent a Hello and wait for the survey.
 
-    One word of an address waits, its newest; so the queue holds no more than the addresses of an hour, 20 of a host. What is too
-    much is counted and left to the hourly look, which asks each device itself.
+    Anybody on the cameras' network can send thousands of Hellos from invented addresses. The queue keeps the newest
+    Hello of an address, so it holds at most one hour's addresses, 20 of one host. Excess Hellos are counted and left to
+    the hourly survey, which queries each device itself.
     """
 
     def __init__(self, clock: Clock):
@@ -34,13 +34,13 @@ class HelloQueue:
         self._addresses: set[str] = set()
         self._hosts: Counter[str] = Counter()
         self._waiting: dict[str, DiscoveredDevice] = {}
-        self._looked_at: dict[str, float] = {}  # when, by address (monotonic)
+        self._looked_at: dict[str, float] = {}  # time of the last survey, by address (monotonic)
         self._news = asyncio.Event()
-        self.refused = 0  # in this hour, of addresses that are too many
-        self.repeated = 0  # in this hour, of addresses that wait already or were looked at just now
+        self.refused = 0  # in this hour, Hellos beyond the address limits
+        self.repeated = 0  # in this hour, Hellos of addresses that already wait or were surveyed just now
 
     def put(self, device: DiscoveredDevice) -> bool:
-        """False where the word is not taken."""
+        """Add a device; returns False if its Hello is not accepted."""
         self._turn_hour()
         if not self._allows(device.address):
             self.refused += 1
@@ -59,7 +59,7 @@ class HelloQueue:
         return True
 
     async def get(self) -> DiscoveredDevice:
-        """The device that has waited longest."""
+        """Wait for the device that has waited longest."""
         while not self._waiting:
             self._news.clear()
             await self._news.wait()
@@ -79,7 +79,7 @@ class HelloQueue:
         self._looked_at = {a: at for a, at in self._looked_at.items() if now - at < AGAIN_S}
 
     def _allows(self, address: str) -> bool:
-        """A device's host:port; one that was allowed is so for the hour."""
+        """Return whether a device's host:port is within the limits; once accepted, it stays so for the hour."""
         host = _host(address)
         if address in self._addresses:
             return True
@@ -95,7 +95,7 @@ def _host(address: str) -> str:
 
 
 async def follow(survey: Survey) -> None:
-    """Listen until cancelled. A station that may not listen to the group does without."""
+    """Listen until cancelled. If the station cannot join the multicast group, log that and return."""
     heard = HelloQueue(SystemClock())
 
     def hear(word: str, device: DiscoveredDevice) -> None:
@@ -109,7 +109,7 @@ async def follow(survey: Survey) -> None:
                 device = await heard.get()
                 try:
                     await survey.keep([device])
-                except (MinwangError, *UNFIT) as e:  # one device's word ends nobody's listening
+                except (MinwangError, *UNFIT) as e:  # a bad Hello must not end the listening
                     log.warning("%s said Hello: %s", device.address, why_unfit(e))
     except OSError as e:
         log.warning("announcements of cameras cannot be heard (%s); the hourly look finds them", e.strerror)

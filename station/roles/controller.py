@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings, ready: Callable[[], None]) -> None:
-    """Until SIGTERM. `ready` is called when the console answers."""
+    """Run until SIGTERM. `ready` is called when the console answers."""
     set_file_threads()
     async with station_database.opened(settings) as database:
         clock = SystemClock()
@@ -80,7 +80,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 async def _work(
     settings: Settings, database: Database, app: web.Application, listener: Listener, clock: SystemClock
 ) -> None:
-    """The timed work, until SIGTERM."""
+    """Run the timed work until SIGTERM."""
     work = app[SERVICES].onboarding
     assert work is not None
     event_care = EventSubscriptions(database, clock, work.onboarding)
@@ -118,7 +118,7 @@ async def _work(
         forget_sessions, "interval", hours=1, id="sessions", next_run_time=clock.now() + timedelta(minutes=6)
     )
     nightly = NightlyBackup(settings, database, clock)
-    scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # one may be at work
+    scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # a backup may be running
     scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
     scheduler.start()
     await until_stopped()
@@ -128,7 +128,7 @@ async def _work(
 
 
 def schedule(settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding) -> AsyncIOScheduler:
-    """The controller's timed work: one job a duty, never one a camera."""
+    """Return the scheduler of the timed work: one job per duty, never one per camera."""
     zone = ZoneInfo(settings.station.timezone)
     retention = Retention(database, clock, settings.retention)
     clock_care = ClockSync(database, clock, onboarding)
@@ -217,5 +217,5 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
 def daily(
     scheduler: AsyncIOScheduler, clock: SystemClock, name: str, work: Callable[[], Awaitable[Any]], *, minutes: int
 ) -> None:
-    """Once a day, first so many minutes after the start."""
+    """Schedule `work` once a day, first `minutes` after the start."""
     scheduler.add_job(work, "interval", hours=24, id=name, next_run_time=clock.now() + timedelta(minutes=minutes))

@@ -1,4 +1,4 @@
-"""Whose pictures and vectors are kept for as long as the sightings: alerts, candidates, footage on hold."""
+"""Which sightings keep their pictures and vectors for their whole life: alerts, candidates, footage on hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NeededSightings:
         self._database, self._clock, self._guard = database, clock, guard
 
     async def of_day(self, day: str) -> KeptSightings:
-        """`day`: UTC, YYYYMMDD."""
+        """Return the sightings of a day to keep. `day`: UTC, YYYYMMDD."""
         start = ids.day_start(day)
         first, last = ids.first_at(start), ids.first_at(start + ids.DAY_MS) - 1
         wall = to_microseconds(self._clock.now())

@@ -1,8 +1,8 @@
-"""Pictures of persons are kept for a stated time: of alerts, of candidates, of patrol and its faults, of work orders.
+"""Retention of pictures of persons: of alerts, of candidates, of patrol and its faults, of work orders.
 
-What is older loses its picture, the row stays; a hold on the camera's footage of that time keeps it. Then the folders are
-swept: a file that no row names (a candidate taken back, what a crash left) goes as well. Nothing is deleted while the
-station's time is not known.
+A row older than its limit loses its picture but stays; a hold on the camera's footage of that time keeps the picture.
+Then the folders are swept: a file that no row refers to (of a withdrawn candidate, or left by a crash) is deleted too.
+Nothing is deleted while the station's time is not trusted.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ log = logging.getLogger(__name__)
 
 FOLDERS = ("alerts", "candidates", "patrol", "orders")
 BATCH = 500
-UNNAMED_S = 3600.0  # a file without a row may be one that is being written
+UNNAMED_S = 3600.0  # a younger file without a row may still be being written
 
 
 class PictureRetention:
     def __init__(
         self, database: Database, clock: Clock, data_dir: Path, settings: PictureSettings, guard: RetentionClock | None
     ):
-        """`guard` says whether the time may be believed; without it the clock's word is taken."""
+        """`guard` says whether the time can be trusted; without it the clock is trusted."""
         self._database, self._clock, self._data_dir = database, clock, data_dir
         self._settings, self._guard = settings, guard
 
     async def run_once(self) -> int:
-        """Delete what is over; returns the number of files. None while the time is not known."""
+        """Delete expired pictures; returns the number of files, 0 while the time is not trusted."""
         wall = to_microseconds(self._clock.now())
         trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
         if trust.suspended:
@@ -64,7 +64,7 @@ class PictureRetention:
         return gone
 
     async def _expire(self, trust: ClockTrust) -> dict[str, int]:
-        """Take the pictures out of the rows whose time is over; returns how many of each kind."""
+        """Remove the pictures from expired rows; returns the number of rows of each kind."""
         counts: dict[str, int] = {}
         for kind, days in (
             ("alerts", self._settings.alert_days),
@@ -88,11 +88,11 @@ class PictureRetention:
         return counts
 
 
-Rows = Sequence[tuple[Any, str, datetime, datetime]]  # row, camera, when it was seen, from when on its time runs
+Rows = Sequence[tuple[Any, str, datetime, datetime]]  # row, camera, when it was seen, when its retention time began
 
 
 async def _older(session: AsyncSession, kind: str, before: datetime, position: int) -> Rows:
-    """The next rows, by id, whose picture's time runs since before `before`."""
+    """Return the next rows, by id, whose retention time began before `before`."""
     if kind == "alerts":
         alerts = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
         found = await session.scalars(alerts.order_by(Alert.id).limit(BATCH))
@@ -144,7 +144,7 @@ async def _forget(session: AsyncSession, row: Any) -> None:
 
 
 async def _named(session: AsyncSession) -> set[str]:
-    """Files that a row still names, below the data folder."""
+    """Return the files, relative to the data folder, that a row still refers to."""
     found: set[str] = set()
     for column in (
         Alert.thumbnail,
@@ -159,7 +159,7 @@ async def _named(session: AsyncSession) -> set[str]:
 
 
 def _sweep(data_dir: Path, named: Collection[str]) -> int:
-    """Blocking. Files of the picture folders that no row names; returns how many went."""
+    """Delete files of the picture folders that no row refers to; returns how many. Blocking."""
     gone, young = 0, time.time() - UNNAMED_S
     for folder in FOLDERS:
         for path in (data_dir / folder).rglob("*"):

@@ -1,6 +1,6 @@
 """`minwang record`: recording in the foreground, without web or database server.
 
-It imports what recording needs and nothing else: a recorder's memory is counted (docs/benchmarks.md).
+It imports only what recording needs, because the benchmarks measure a recorder's memory (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "duplicate_packets": state.counters.duplicate_packets,
         "start_points": state.counters.start_points,
         "held_back": state.counters.held_back,
-        "short_holes": state.sink.timeline.short_holes,  # below a second: no gaps
+        "short_holes": state.sink.timeline.short_holes,  # below a second: not counted as gaps
         "short_hole_seconds": round(state.sink.timeline.short_holes_us / 1e6, 3),
         "engine": state.engine,
         "reconnects": max(state.reconnects, 0),
@@ -143,7 +143,7 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
 
 
 def _tree() -> list[Path]:
-    """/proc folders of this process and all below it. (psutil would weigh 3 MB of what is measured here.)"""
+    """Return the /proc folders of this process and all below it. (psutil would add 3 MB to the measured memory.)"""
     found, waiting = list[Path](), [Path("/proc/self")]
     while waiting:
         process = waiting.pop()
@@ -155,7 +155,7 @@ def _tree() -> list[Path]:
 
 
 def _cpu_seconds() -> float:
-    """User and system CPU of the tree, ended children included."""
+    """Return the user and system CPU seconds of the process tree, including ended children."""
     total = 0
     for process in _tree():
         with contextlib.suppress(OSError):
@@ -165,7 +165,7 @@ def _cpu_seconds() -> float:
 
 
 async def _watch_memory(seconds: float) -> int:
-    """Wait; returns the largest proportional memory (PSS) of the process tree seen meanwhile, bytes."""
+    """Wait; returns the largest proportional memory (PSS) of the process tree meanwhile, in bytes."""
     peak, left = 0, seconds
     while left > 0:
         step = min(2.0, left)
@@ -176,7 +176,7 @@ async def _watch_memory(seconds: float) -> int:
 
 
 def _memory() -> int:
-    """Proportional memory (PSS) of the tree, bytes."""
+    """Return the proportional memory (PSS) of the process tree in bytes."""
     total = 0
     for process in _tree():
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A recorder process: records its share of the cameras, serves their live pictures, fetches what was missed."""
+"""A recorder process: records its share of the cameras, serves their live pictures, backfills gaps."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ STATUS_SECONDS = 4.0
 KEYFRAME_REQUEST_SECONDS = 1.0
 BACKFILL_SECONDS = 5.0
 SEAL_SECONDS = 60.0
-CAREFUL_SECONDS = 3600.0  # camera by camera after a death, so that the next one names somebody
-TRIGGERS = ("camera.motion", "camera.tamper", "camera.trigger")  # events that on-event streams are kept for
+CAREFUL_SECONDS = 3600.0  # after a crash cameras are read one by one, so that the next crash identifies the camera
+TRIGGERS = ("camera.motion", "camera.tamper", "camera.trigger")  # events that on-event streams are recorded for
 POST_ROLL_US = 30 * SECOND
 
 
 @dataclass(slots=True)
 class RecorderWorker:
-    """What a recorder process consists of."""
+    """The parts of a recorder process, and its periodic work."""
 
     settings: Settings
     index: int
@@ -60,9 +60,10 @@ class RecorderWorker:
     archive: ArchiveDatabase
     machine: Recorder
     covered: dict[str, CoveredUntil]
-    recovered: set[str] = field(default_factory=set)  # streams of which it knows what earlier recorders left
+    recovered: set[str] = field(default_factory=set)  # streams whose remains of earlier recorders are recovered
     seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.SEAL_SECONDS))
-    told_failures: Counter[str] = field(default_factory=Counter)  # of the recorder's own tasks
+    # failures of the recorder's own tasks that were reported
+    told_failures: Counter[str] = field(default_factory=Counter)
     observing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def wanted(self) -> DesiredStreams:
@@ -85,7 +86,7 @@ class RecorderWorker:
         self.covered.clear()
 
     async def recover(self, streams: list[str]) -> None:
-        """Bring together what an earlier recorder left of these streams, before they are recorded: those of a schedule come later."""
+        """Recover what earlier recorders left of these streams before recording them; scheduled streams come later."""
         if not streams:
             return
         findings = await recovery.recover(self.database, streams, self.clock.now())
@@ -95,7 +96,7 @@ class RecorderWorker:
         self.recovered |= set(streams)
 
     async def write_status(self, status: StatusWriter, url: str) -> None:
-        async with self.observing:  # what is read before this is committed must not be told behind it
+        async with self.observing:  # what is read before the commit must not be reported after it
             async with self.database.session() as session:
                 told = await status.write(session, url, os.getpid())
                 failures = Counter(self.machine.tasks.failures)
@@ -107,18 +108,18 @@ class RecorderWorker:
             self.told_failures = failures
 
     async def recover_volume(self, number: int, streams: list[str], began_us: int) -> None:
-        """A volume is back: close what earlier recorders left open on it."""
+        """Close what earlier recorders left open on a volume that is back."""
         found = await recovery.recover_volume(self.database, streams, number, began_us, self.clock.now())
         if not found.clean:
             log.warning("volume %d is back; recovery: %s", number, found.as_dict())
 
     async def seal(self) -> None:
         if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
-            # Only of those who closed such a file: the hours of a whole town are 200 MB of index.
+            # Only streams that closed such a file: the index of a whole town's hours is 200 MB.
             waiting, self.archive.unsealed = self.archive.unsealed, set()
-            await self.archive.flush()  # their entries
+            await self.archive.flush()  # the entries of these files must be in the database
             if await hash_backlog.seal(self.database, waiting, self.clock, self.seal_calls, self.seal_failed):
-                self.archive.unsealed |= waiting  # until a round finds nothing
+                self.archive.unsealed |= waiting  # keep them until a round finds nothing
 
     def seal_failed(self, volume: int, error: OSError) -> None:
         for disk in self.machine.volumes.disks:
@@ -126,7 +127,7 @@ class RecorderWorker:
                 self.machine.volumes.hangs(disk, str(error))
 
     async def follow_events(self) -> None:
-        """Let events of cameras open the gate of their on-event streams."""
+        """Start the recording of on-event streams when their camera sends an event."""
         async with self.database.reading() as session:
             position = await events.last_id(session)
         async for event in events.tail(self.database, self.clock, position, poll_seconds=0.5):
@@ -135,7 +136,7 @@ class RecorderWorker:
 
 
 async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None:
-    """Until SIGTERM. `ready` is called when it records what is wanted."""
+    """Run until SIGTERM. `ready` is called when the wanted streams are being recorded."""
     tune_allocator()
     async with station_database.opened(settings) as database:
         await _record(settings, index, database, ready)
@@ -174,7 +175,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
 
 
 def _start_duties(duties: BackgroundTasks, worker: RecorderWorker, url: str, http: aiohttp.ClientSession) -> None:
-    """What is done beside the recording itself, for ever."""
+    """Start the periodic work beside the recording itself."""
     status = StatusWriter(worker.machine, worker.clock, f"recorder-{worker.index}")
     duties.repeat("reconciling", RECONCILE_SECONDS, worker.reconcile)
     duties.repeat("status", STATUS_SECONDS, partial(worker.write_status, status, url))
@@ -194,7 +195,7 @@ def _start_duties(duties: BackgroundTasks, worker: RecorderWorker, url: str, htt
 
 
 async def _look_back(worker: RecorderWorker) -> None:
-    """Whose bytes did the predecessor die over?"""
+    """Read which stream the previous recorder crashed over, and record the crash."""
     box = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
     worker.machine.ticker.box = box
     if not box.left:

@@ -1,6 +1,6 @@
 """The three kinds of processes: controller, recorder, analyst. Each runs until SIGTERM.
 
-They share nothing but the database, the data folder and the volumes.
+They share only the database, the data folder and the volumes.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ async def _controller(settings: Settings, ready: Callable[[], None]) -> None:
 
 
 def run(role: str, settings: Settings, index: int = 0) -> None:
-    """Body of a worker process."""
+    """Run a worker process."""
     reporter = Reporter()
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     open_files.raise_limit()
     os.umask(0o027)
     die_with_parent()
     station_lock.keep_inherited()
-    # Each kind imports its own rooms only: a recorder carries no web server and no picture libraries.
+    # Each kind imports only its own packages: a recorder loads no web server and no picture libraries.
     bodies: dict[str, Callable[[], Awaitable[None]]] = {
         "controller": lambda: _controller(settings, reporter.ready),
         "recorder": lambda: _recorder(settings, index, reporter.ready),
@@ -57,7 +57,7 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
     try:
         asyncio.run(_beating(reporter, bodies[role]))
     except (DatabaseUnreachable, TaskFailed) as e:
-        log.error("%s", e)  # another process may do better: the supervisor starts it
+        log.error("%s", e)  # a new process may succeed: the supervisor starts one
         sys.exit(1)
     except MinwangError as e:
         log.error("%s cannot start: %s", role, e)

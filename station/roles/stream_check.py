@@ -1,4 +1,4 @@
-"""Whether a camera's RTSP server knows a login, within the station's budget of connections."""
+"""Checks whether a camera's RTSP server accepts a login, within the station's connection limit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ class StreamCheck:
         self._budget = ConnectLimiter.of_station(settings, clock)
 
     async def __call__(self, url: str, login: tuple[str, str]) -> None:
-        """Play a stream and leave at once. Raises CameraRefused where the login is refused, else as nvr.rtsp.client.open_session."""
+        """Play a stream and leave at once.
+
+        Raises CameraRefused if the login is refused, otherwise the errors of nvr.rtsp.client.open_session.
+        """
         async with self._budget.attempt(url):
             await check_credential(url, login)

@@ -1,7 +1,8 @@
-"""What others learn of a running station: the service manager by sd_notify, everybody else by a small file in the data folder.
+"""Reports the state of a running station: to the service manager by sd_notify, to everybody else by a small file in the
+data folder.
 
-`.station-status.json` is written atomically, at every change and every 10 s: the supervisor's process, since when, and each
-worker with its restarts and what its last end was. It is true only while the station's lock is held.
+`.station-status.json` is written atomically, at every change and every 10 s: the supervisor's process, since when, and
+each worker with its restarts and how it last ended. It is valid only while the station's lock is held.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from core.clock import Clock
 from core.host.service_manager import Notifier
 from station.supervision.supervisor import Supervisor
 
-FILE = ".station-status.json"  # the leading point keeps it out of backups
+FILE = ".station-status.json"  # the leading dot keeps it out of backups
 REFRESH_SECONDS = 10.0
 LOOK_SECONDS = 2.0
 
 
 class Overseer:
-    """Runs beside a supervisor."""
+    """Runs beside a supervisor and reports its state."""
 
     def __init__(
         self, supervisor: Supervisor, notifier: Notifier, data: Path, clock: Clock, on_ready: Callable[[], None]
@@ -73,7 +74,7 @@ class Overseer:
         if facts == self._written and now - self._written_at < REFRESH_SECONDS:
             return
         self._written, self._written_at = facts, now
-        with suppress(OSError):  # a full disk: the log and the doctor tell of it
+        with suppress(OSError):  # a full disk is reported by the log and by doctor
             await asyncio.to_thread(
                 _replace, self._path, facts | {"written": self._clock.now().isoformat(timespec="seconds")}
             )
@@ -107,7 +108,7 @@ def _replace(path: Path, facts: dict[str, Any]) -> None:
 
 
 def read(data: Path) -> dict[str, Any] | None:
-    """What the running station wrote last; None where there is nothing whole. Blocking."""
+    """Return what the running station wrote last; None if there is no complete file. Blocking."""
     try:
         found: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

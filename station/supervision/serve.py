@@ -1,5 +1,7 @@
-"""`minwang serve`: everything that would keep the station from working is found first and is one sentence; then the inventory
-goes into the registry, and the supervisor runs until a signal comes or a worker cannot be started at all."""
+"""`minwang serve`: first checks everything that could keep the station from working and reports it as one sentence;
+then applies the inventory to the registry and runs the supervisor until a signal arrives or a worker cannot be
+started.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,17 @@ from station.supervision.overseer import Overseer
 from station.supervision.supervisor import Supervisor, roles
 
 log = logging.getLogger(__name__)
-ASK_SECONDS = 2.0  # between two tries to reach a database that is starting up
+ASK_SECONDS = 2.0  # between two attempts to reach a database that is starting
 
 
 async def serve(settings: Settings, config: Path | None, lock: StationLock, wait_for_database: float) -> None:
-    """Raises a MinwangError where the station cannot work; `wait_for_database`: seconds that its server may take to come up."""
+    """Run the station. Raises a MinwangError if it cannot work.
+
+    `wait_for_database`: seconds that the database server may take to start.
+    """
     logs.configure("supervisor")
     open_files.raise_limit()
-    os.umask(0o027)  # nothing of a station is for strangers on its machine; its processes inherit it
+    os.umask(0o027)  # files of a station are not readable for other users of its machine; its processes inherit this
     clock, notifier = SystemClock(), Notifier()
     stopping = spawn(until_stopped(), "signals")
     starting = spawn(_prepare(settings, clock, notifier, wait_for_database), "start")
@@ -79,7 +84,7 @@ def _check_ports(settings: Settings) -> None:
 
 
 async def _reach(settings: Settings, clock: Clock, notifier: Notifier, patience: float) -> Database:
-    """The database; one whose server is still coming up is waited for. Raises StorageError."""
+    """Return the database; waits for a server that is still starting. Raises StorageError."""
     until = clock.monotonic() + patience
     while True:
         try:

@@ -1,8 +1,8 @@
-"""The supervisor: starts the worker processes, restarts the ones that die or hang, ends all of them.
+"""The supervisor: starts the worker processes, restarts those that die or hang, stops all of them.
 
-Each child is a process group of its own with a pipe to the supervisor (station.supervision.worker_report); it learns from the kernel when
-the supervisor is gone. One child's crash touches no other. A worker that cannot even start for a reason that does not go away
-by itself ends the station: `failed` then holds its sentence.
+Each child is its own process group with a pipe to the supervisor (station.supervision.worker_report); the kernel tells
+it when the supervisor is gone. A crash of one child does not affect the others. A worker that cannot start for a
+permanent reason ends the station: `failed` then holds the error.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ STOP_SECONDS = 12.0
 LOOK_SECONDS = 5.0
 ANALYST_WAITS_SECONDS = 20.0
 HANG_SECONDS = 60.0
-START_SECONDS = 300.0  # a worker that has not said a word by then hangs
+START_SECONDS = 300.0  # a worker that has not reported by then counts as hung
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
     name: str
     index: int = 0
-    box: Path | None = None  # where it says that it lives (nvr.recorder.crash_marker)
+    box: Path | None = None  # the recorder's keep-alive file (nvr.recorder.crash_marker)
 
     @property
     def arguments(self) -> list[str]:
@@ -54,13 +54,13 @@ class WorkerRole:
 
 @dataclass(slots=True)
 class SupervisedWorker:
-    """A role's worker over all its restarts."""
+    """The worker of one role across all its restarts."""
 
     pid: int = 0
     heard: WorkerReport | None = None
-    was_ready: bool = False  # any of its processes
+    was_ready: bool = False  # in any of its processes
     started_at: datetime | None = None
-    started: float = 0.0  # monotonic
+    started: float = 0.0  # monotonic, seconds
     running: bool = False
     last_end: str = ""
 
@@ -69,7 +69,7 @@ class SupervisedWorker:
         return self.running and self.heard is not None and self.heard.ready
 
     def silent(self, now: float) -> float:
-        """Seconds by which it is over its time to say a word; negative: it has time left."""
+        """Return the seconds since its report was due; negative while it has time left."""
         if not self.running or self.heard is None:
             return -HANG_SECONDS
         if self.heard.beat is None:
@@ -95,9 +95,9 @@ class Supervisor:
         *,
         analyst_waits: bool = False,
     ):
-        """`lock` is passed on to the workers: the data folder is in use until the last of them has ended.
+        """`lock` is passed on to the workers: the data folder stays locked until the last of them has ended.
 
-        `analyst_waits`: recording and the console come first.
+        `analyst_waits`: start the analyst after the recorders and the console.
         """
         self._waits = analyst_waits
         self._roles = wanted
@@ -108,7 +108,7 @@ class Supervisor:
         self.children: dict[WorkerRole, asyncio.subprocess.Process] = {}
         self.restarts: dict[WorkerRole, int] = {}
         self.watched: dict[WorkerRole, SupervisedWorker] = {role: SupervisedWorker() for role in wanted}
-        self.changed = asyncio.Event()  # a worker said something, started or ended
+        self.changed = asyncio.Event()  # a worker reported, started or ended
         self.failed: MinwangError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -118,25 +118,25 @@ class Supervisor:
 
     @property
     def ready(self) -> bool:
-        """The console answers and every recorder works."""
+        """Whether the console answers and every recorder works."""
         return all(w.ready for role, w in self.watched.items() if role.name in ("controller", "recorder"))
 
     @property
     def in_order(self) -> bool:
-        """Every worker lives or is being started again, and none hangs for longer than it takes to end it."""
+        """Whether every worker lives or is being restarted, and none hangs for longer than it takes to kill it."""
         now = self._clock.monotonic()
         late = HANG_SECONDS / 2  # SIGKILL did not help
         return all(not t.done() for t in self._tasks) and all(w.silent(now) < late for w in self.watched.values())
 
     async def until_failed(self) -> MinwangError:
-        """Returns when a worker cannot be started at all."""
+        """Wait until a worker cannot be started at all; returns its error."""
         while self.failed is None:
             await self.changed.wait()
             self.changed.clear()
         return self.failed
 
     async def stop(self) -> None:
-        """SIGTERM to all, then SIGKILL to whoever is still there after 12 s."""
+        """Send SIGTERM to all, then SIGKILL to those still running after 12 s."""
         self._stopping = True
         for process in self.children.values():
             if process.returncode is None:
@@ -148,7 +148,7 @@ class Supervisor:
         await end(*late, *done)
 
     async def _first(self) -> None:
-        """Until recorders and console work, or 20 s are over: the analyst's start needs the processor for seconds."""
+        """Wait until recorders and console work, at most 20 s: the analyst's start uses the CPU for seconds."""
         async with asyncio.timeout(ANALYST_WAITS_SECONDS):
             while not self.ready and self.failed is None and not self._stopping:
                 await self._clock.sleep(0.1)
@@ -163,7 +163,7 @@ class Supervisor:
             process = self.children[role] = await self._spawn(role)
             self._note_start(role, process)
             code = await self._until_it_ends(role, process)
-            _kill_group(process)  # its own disposable workers, where it died without ending them
+            _kill_group(process)  # its own child processes, if it died without ending them
             if self._ending() or await self._note_end(role, code):
                 return
             failures = 0 if self._clock.monotonic() - started > STEADY_SECONDS else failures + 1
@@ -179,13 +179,13 @@ class Supervisor:
         self.changed.set()
 
     async def _note_end(self, role: WorkerRole, code: int) -> bool:
-        """Whether there is no use in starting it again."""
+        """Record the end of a worker; returns whether a restart is useless."""
         watched, heard = self.watched[role], self.watched[role].heard
         watched.running = False
         failure = None
         if heard is not None:
             try:
-                await asyncio.wait_for(heard.ended.wait(), 1.0)  # its last words
+                await asyncio.wait_for(heard.ended.wait(), 1.0)  # wait for its last report
             except TimeoutError:
                 log.debug("%s ended, and something below it keeps its pipe", role)
             watched.was_ready = watched.was_ready or heard.ready
@@ -199,7 +199,7 @@ class Supervisor:
         return self.failed is not None
 
     async def _until_it_ends(self, role: WorkerRole, process: asyncio.subprocess.Process) -> int:
-        """Its exit status. A process that lives and does nothing any more is ended."""
+        """Return the exit status; kills a process that lives but no longer does anything."""
         ended = spawn(process.wait())
         while not ended.done():
             await asyncio.wait((ended,), timeout=LOOK_SECONDS)
@@ -211,7 +211,7 @@ class Supervisor:
         return await ended
 
     async def _silent_seconds(self, role: WorkerRole) -> float:
-        """How long the worker has done nothing, by its pipe and, of a recorder, by its black box."""
+        """Return how long the worker has done nothing, by its pipe and, for a recorder, by its crash marker."""
         now, watched = self._clock.monotonic(), self.watched[role]
         silent = watched.silent(now) + HANG_SECONDS
         if (

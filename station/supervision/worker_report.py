@@ -1,9 +1,9 @@
-"""What a worker tells its supervisor, through a pipe that only the two hold: that it is ready, that it lives, and why it
-cannot start.
+"""What a worker reports to its supervisor through a pipe that only the two hold: that it is ready, that it is alive,
+and why it cannot start.
 
-One JSON object a line. A worker that cannot start for a reason that does not go away by itself (a key file, a certificate, a
-port, the settings) says its sentence and ends with status 78 (EX_CONFIG of sysexits.h); the supervisor then ends the station
-with that sentence instead of starting the worker for ever.
+One JSON object per line. A worker that cannot start for a permanent reason (a key file, a certificate, a port, the
+settings) reports its error and ends with status 78 (EX_CONFIG of sysexits.h); the supervisor then ends the station with
+that error instead of restarting the worker for ever.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from core import logs
 from core.clock import Clock
 from core.errors import MinwangError, UsageError
 
-DESCRIPTOR = "MINWANG_REPORT"  # environment of a worker
+DESCRIPTOR = "MINWANG_REPORT"  # environment variable of a worker
 EX_CONFIG = 78
 BEAT_SECONDS = 5.0
 
 
 class Reporter:
-    """The worker's end. Without a supervisor it says nothing."""
+    """The worker's end of the pipe. Does nothing without a supervisor."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
@@ -36,14 +36,14 @@ class Reporter:
             self._descriptor = descriptor
 
     def ready(self) -> None:
-        """It does its work: console answers, streams are being recorded, footage is looked at."""
+        """Report that the worker does its work: the console answers, streams are recorded, footage is analysed."""
         self._write({"ready": True})
 
     def failed(self, error: MinwangError) -> None:
         self._write({"failed": str(error), "usage": isinstance(error, UsageError)})
 
     async def beat(self) -> None:
-        """Says every 5 s that the event loop goes round."""
+        """Report every 5 s that the event loop runs."""
         while True:
             self._write({})
             logs.tell_repeats()
@@ -51,16 +51,16 @@ class Reporter:
 
     def _write(self, message: dict[str, object]) -> None:
         if self._descriptor is not None:
-            with contextlib.suppress(OSError):  # full or closed: the supervisor sees that for itself
+            with contextlib.suppress(OSError):  # full or closed: the supervisor notices that itself
                 os.write(self._descriptor, json.dumps(message).encode() + b"\n")
 
 
 @dataclass(slots=True)
 class WorkerReport:
-    """The supervisor's end: what one worker process has told."""
+    """The supervisor's end: what one worker process has reported."""
 
     ready: bool = False
-    beat: float | None = None  # monotonic seconds of its last word
+    beat: float | None = None  # monotonic seconds of its last report
     failure: MinwangError | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -88,7 +88,7 @@ class _Listening(asyncio.Protocol):
 
 
 async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tuple[WorkerReport, int]:
-    """(what is heard, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
+    """Return (the report, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
     reading, writing = os.pipe()
     heard = WorkerReport()
     await asyncio.get_running_loop().connect_read_pipe(

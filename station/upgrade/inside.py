@@ -1,10 +1,10 @@
-"""What an upgrade asks of a release, run by that release's own Python: `python -m station.upgrade.inside SETTINGS COMMAND`.
+"""The commands that an upgrade runs in a release's own Python: `python -m station.upgrade.inside SETTINGS COMMAND`.
 
 facts [--since SECONDS]   versions of schema and database, streams being recorded, whether the console answers; JSON
-migrate                   the schema to this release's version
-lower REVISION            the schema back to an older version
-dump                      the database to standard output; the station must not run
-restore                   the database from standard input, in the place of the one that is there
+migrate                   upgrade the schema to this release's version
+lower REVISION            downgrade the schema to an older version
+dump                      write the database to standard output; the station must not run
+restore                   replace the database by the one on standard input
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from nvr.tables import StreamStatus
 from station.backup import postgresql
 
 CONSOLE_SECONDS = 5.0
-TOO_MANY = 429  # the console lives, and somebody at this address asks too much (web.http.anonymous_limit)
-FRESH_SECONDS = 30.0  # a recorder says every second how its streams are
+TOO_MANY = 429  # the console works, but this address sends too many requests (web.http.anonymous_limit)
+FRESH_SECONDS = 30.0  # a recorder writes the state of its streams every 4 s
 
 
 def facts(settings: Settings, since: float) -> dict[str, Any]:
@@ -58,7 +58,7 @@ async def _database_facts(settings: Settings, since: float) -> dict[str, Any]:
 
 
 async def _recording(database: Database, since: float) -> int:
-    """Streams that a recorder said to be recording after `since`, at most 30 s ago."""
+    """Return the number of streams that a recorder reported as recording after `since`, and in the last 30 s."""
     now = datetime.now(timezone.utc).timestamp()
     after = datetime.fromtimestamp(max(since, now - FRESH_SECONDS), timezone.utc)
     query = select(func.count()).where(StreamStatus.state == "recording", StreamStatus.at > after)
@@ -70,7 +70,7 @@ async def _recording(database: Database, since: float) -> int:
 
 
 def _console(settings: Settings) -> str:
-    """ "ok", or why it does not answer."""
+    """Return "ok", or why the console does not answer."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.web.host, settings.web.host)
     scheme = "https" if str(settings.web.tls) == "own" else "http"
     context = ssl.create_default_context()
@@ -92,7 +92,7 @@ def _sqlite_file(settings: Settings) -> Path | None:
 
 
 def _size(settings: Settings) -> int:
-    """Bytes of the database; 0 where it is on a server."""
+    """Return the size of the database in bytes; 0 if it is on a server."""
     file = _sqlite_file(settings)
     return file.stat().st_size if file is not None and file.exists() else 0
 
@@ -100,7 +100,7 @@ def _size(settings: Settings) -> int:
 def dump(settings: Settings) -> None:
     file = _sqlite_file(settings)
     if file is None:
-        # What search found has a schema of its own, which no migration touches.
+        # Sightings have a schema of their own, which no migration touches.
         _client(settings, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--exclude-schema=sightings")
         return
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
@@ -139,7 +139,7 @@ def restore(settings: Settings) -> None:
         whole = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     if not whole:
         raise StorageError(f"{new}: the copy of the database is damaged; the one that is there was left")
-    for suffix in ("-wal", "-shm"):  # of the database that goes: they must not be read into the one that comes
+    for suffix in ("-wal", "-shm"):  # of the replaced database: SQLite must not apply them to the new one
         Path(f"{file}{suffix}").unlink(missing_ok=True)
     new.rename(file)
     descriptor = os.open(file.parent, os.O_RDONLY)
@@ -147,7 +147,7 @@ def restore(settings: Settings) -> None:
     os.close(descriptor)
 
 
-# Of the schema, extensions' left out: the trail's triggers call one.
+# Functions of this schema that belong to no extension: the triggers of the audit trail call one.
 _OWN_FUNCTIONS = """
 SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
@@ -155,7 +155,7 @@ AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 
 
 
 def _drop_everything(settings: Settings) -> None:
-    """What the newer schema added is in no dump of the older one and would stand in its way."""
+    """Drop all tables and functions: what the newer schema added is not in an older dump and would conflict with it."""
     engine = create_engine(settings.database_url)
     with engine.begin() as connection:
         there = MetaData()
@@ -167,7 +167,7 @@ def _drop_everything(settings: Settings) -> None:
 
 
 def _client(settings: Settings, program: str, *options: str) -> None:
-    """PostgreSQL's own program on the standard streams."""
+    """Run a PostgreSQL client program on the standard streams."""
     try:
         told = postgresql.environment(settings.database_url)
         done = subprocess.run([program, *options], env=told, stderr=subprocess.PIPE, text=True, check=False)

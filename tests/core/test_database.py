@@ -23,7 +23,7 @@ async def kept(either_database: Database) -> Database:
 
 
 async def test_a_task_cancelled_anywhere_in_a_transaction_leaves_nothing_behind(kept: Database) -> None:
-    """At every turn of the loop, as a stop does; the log stays clean and all is written or nothing."""
+    """Cancel at every step of the event loop: the log stays clean, and all rows are written or none."""
 
     async def write() -> None:
         async with kept.session() as session:
@@ -45,7 +45,7 @@ async def test_a_task_cancelled_anywhere_in_a_transaction_leaves_nothing_behind(
 
 
 async def test_a_task_cancelled_while_it_reads_what_it_wrote_holds_no_lock(kept: Database) -> None:
-    """Its traceback is held, as by whoever gathers it: the closed connection must not keep SQLite's write lock."""
+    """Somebody holds the traceback of the cancelled task: the closed connection must not keep SQLite's write lock."""
 
     async def write() -> None:
         async with kept.session() as session:

@@ -1,4 +1,4 @@
-"""Whoever follows the event table sees each event once and skips none, in whatever order transactions are committed."""
+"""A reader of the event table sees each event once and skips none, in whatever order transactions are committed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ END = "test.end"
 
 
 async def _write(database: Database, number: int, rng: random.Random) -> None:
-    """Transactions of different lengths that write one or many events by every way, some of them taken back."""
+    """Run transactions of different lengths that write one or many events in every way; some are rolled back."""
     now = SystemClock().now()
     for turn in range(TRANSACTIONS):
         try:
@@ -39,7 +39,7 @@ async def _write(database: Database, number: int, rng: random.Random) -> None:
 
 
 async def _follow(database: Database, position: int = 0) -> list[int]:
-    """Ids in the order in which a follower sees them, up to the last event."""
+    """Return ids in the order in which a reader sees them, up to the last event."""
     seen = []
     async for event in events.tail(database, SystemClock(), position, 0.002):
         seen.append(event.id)
@@ -49,7 +49,7 @@ async def _follow(database: Database, position: int = 0) -> list[int]:
 
 
 async def _in_batches(database: Database) -> list[int]:
-    """As a browser that resumes by the last id, a few at a time."""
+    """Read a few events at a time, as a browser that resumes by the last id."""
     seen = [0]
     while True:
         async with database.reading() as session:
@@ -75,7 +75,7 @@ async def test_whoever_follows_events_misses_none(either_database: Database) -> 
 
 
 async def test_a_long_transaction_holds_up_readers_and_no_writer(postgresql_database: Database) -> None:
-    """What is committed behind it comes later, and comes."""
+    """Events committed behind it arrive later, but do arrive."""
     began, go = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:

@@ -1,4 +1,4 @@
-"""Threads that are shared: fairly, boundedly, and counted when they are not enough."""
+"""Shared thread pools: fair, bounded, and counting refused calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Held = tuple[FairExecutor, threading.Event]
 
 @pytest.fixture
 async def held() -> AsyncIterator[Held]:
-    """A lane of two threads, whose calls last until the event is set."""
+    """A pool of two threads whose calls last until the event is set."""
     event = threading.Event()
     yield FairExecutor("searches", 2, of_one=1, waiting=3, waiting_of_one=2, wait_s=5, answer_s=5), event
     event.set()
@@ -45,17 +45,18 @@ async def test_one_asker_has_his_share_and_others_go_first(held: Held) -> None:
     assert held[0].busy == 5 and dict(held[0]._running) == {1: 1, 2: 1}
     held[1].set()
     await asyncio.wait_for(asyncio.gather(*tasks), 5)
-    assert sorted(said) == [1, 1, 1, 2, 3] and said.index(3) < len(said) - 1  # before the greedy one's last
+    # before the last call of the greedy account
+    assert sorted(said) == [1, 1, 1, 2, 3] and said.index(3) < len(said) - 1
     await asyncio.sleep(0.01)
     assert held[0].busy == 0 and not held[0]._waiting and not held[0]._running
 
 
 async def test_beyond_its_places_it_refuses_and_counts(held: Held) -> None:
     said: list[int] = []
-    tasks = start(held, [1, 1, 1, 1], said)  # one runs, two wait, the fourth is too many of one
+    tasks = start(held, [1, 1, 1, 1], said)  # one runs, two wait, the fourth exceeds the limit of one account
     await asyncio.sleep(0.05)
     assert isinstance(tasks[3].exception(), TooManyError) and held[0].refused == 1
-    tasks += start(held, [2, 3, 4], said)  # the second thread; the last place; none
+    tasks += start(held, [2, 3, 4], said)  # takes the second thread; takes the last waiting place; refused
     await asyncio.sleep(0.05)
     refused = tasks[6].exception()
     assert isinstance(refused, TooManyError) and refused.retry_after_s and "searches" in str(refused)

@@ -1,4 +1,4 @@
-"""Repeated records are counted, not repeated."""
+"""Repeated records are counted, not written again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.log_repeats import MAX_DIFFERENT, MAX_KINDS, RepeatFilter
 
 
 class Log:
-    """A filter with its clock, and the lines that came through."""
+    """A filter with its clock, and the lines that passed it."""
 
     def __init__(self, clock: ManualClock):
         self.clock = clock
@@ -65,7 +65,7 @@ def test_the_count_goes_out_without_another_record(log: Log) -> None:
     log.clock.advance(61)
     log.filter.due()
     log.say("odd")
-    assert log.lines[2:] == ["odd"]  # it was quiet for a minute: news again
+    assert log.lines[2:] == ["odd"]  # after a quiet minute it is new again
 
 
 def test_other_kinds_are_no_repetition(log: Log) -> None:
@@ -79,7 +79,7 @@ def test_other_kinds_are_no_repetition(log: Log) -> None:
 
 
 def test_other_values_are_told_up_to_a_limit(log: Log) -> None:
-    """Which cameras stalled is news; two thousand lines are not."""
+    """Which cameras stalled is information; two thousand lines are not."""
     for number in range(2000):
         log.say("%s stalled", f"cam-{number}")
     assert log.lines == [f"cam-{n} stalled" for n in range(MAX_DIFFERENT)]
@@ -92,7 +92,8 @@ def test_memory_is_bounded(log: Log) -> None:
         log.say(f"template {number}")
         log.say(f"template {number}")
     assert len(log.filter._kinds) == MAX_KINDS
-    assert sum("repeated 1 times" in line for line in log.lines) == 9 * MAX_KINDS  # nothing is lost without a word
+    # dropped kinds still write their count
+    assert sum("repeated 1 times" in line for line in log.lines) == 9 * MAX_KINDS
 
 
 def test_an_error_with_a_sentence_needs_no_traceback(log: Log) -> None:

@@ -1,4 +1,4 @@
-"""Every migration goes up and down with rows in every table, on both databases, and keeps what it does not mean to change."""
+"""Every migration runs up and down with rows in every table, on both databases, and keeps all unrelated values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.database import UtcDateTime, sqlite_pragmas
 from tests import postgres
 from tests.rows import made
 
-# Columns whose values a revision changes on purpose, on its way up or down: revision → {(table, column)}.
+# Columns whose values a revision changes on purpose, up or down: revision → {(table, column)}.
 CHANGED: dict[str, set[tuple[str, str]]] = {}
 # Tables that a revision empties on purpose.
 EMPTIED: dict[str, set[str]] = {}
@@ -42,7 +42,7 @@ def test_revisions_are_named_in_the_order_in_which_they_follow_each_other() -> N
 
 @pytest.fixture
 def address(server_address: str, tmp_path: Path) -> Iterator[str]:
-    """Of an empty database."""
+    """Address of an empty database."""
     if not server_address:
         yield f"sqlite:///{tmp_path / 'walk.db'}"
         return
@@ -51,7 +51,7 @@ def address(server_address: str, tmp_path: Path) -> Iterator[str]:
 
 
 class Station:
-    """A database on its way through the revisions."""
+    """A database that is taken through the revisions."""
 
     def __init__(self, address: str):
         self.address = address
@@ -67,7 +67,7 @@ class Station:
         self._columns = {}
 
     def fill(self, first: int) -> None:
-        """Three rows in every table, numbered from `first`."""
+        """Write three rows into every table, numbered from `first`."""
         metadata = sa.MetaData()
         with self.engine.begin() as connection:
             metadata.reflect(connection)
@@ -79,7 +79,7 @@ class Station:
                 connection.execute(sa.insert(table), rows)
 
     def rows(self, columns: dict[str, list[str]]) -> Rows:
-        """How often each row is there, as the database writes it; without SQLAlchemy's types and parsers, which cost most of the time."""
+        """Return how often each row occurs, as the database returns it, without SQLAlchemy's slow type conversion."""
         text = "::text" if self.engine.dialect.name == "postgresql" else ""
         with self.engine.begin() as connection:
             return {
@@ -96,7 +96,7 @@ class Station:
         return self._columns
 
     def schema(self) -> dict[str, Any]:
-        """What makes two schemas equal: columns, keys, indexes, checks and triggers, without order and comments."""
+        """Return what must be equal in two schemas: columns, keys, indexes, checks, triggers; no order, no comments."""
         look = sa.inspect(self.engine)
         triggers = {
             "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
@@ -133,7 +133,7 @@ def station(address: str) -> Iterator[Station]:
 
 
 def _common(revision: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Columns on both sides of a revision whose values must survive it."""
+    """Return the columns on both sides of a revision whose values must survive it."""
     changed = CHANGED.get(revision, set())
     return {
         table: [c for c in columns if c in after[table] and (table, c) not in changed]
@@ -143,7 +143,7 @@ def _common(revision: str, before: dict[str, list[str]], after: dict[str, list[s
 
 
 def _step(station: Station, action: str, target: str, revision: str) -> None:
-    """Go to `target` over a revision; what is on both sides of it is the same afterwards."""
+    """Go to `target` across a revision; columns on both sides must be the same afterwards."""
     before, kept = station.columns(), station.rows(station.columns())
     station.go(action, target)
     common = _common(revision, before, station.columns())
@@ -162,7 +162,7 @@ def _only(rows: Counter[tuple[Any, ...]], positions: list[int]) -> Counter[tuple
 
 @pytest.mark.long
 def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) -> None:
-    """Up one by one, each with rows of its own; down to nothing; up again with what was left at each."""
+    """Upgrade one by one, each with its own rows; downgrade to nothing; upgrade again with the rows left."""
     schemas = {}
     for number, revision in enumerate(REVISIONS):
         _step(station, "upgrade", revision, revision)
@@ -181,7 +181,7 @@ def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) 
 
 
 def test_a_table_made_anew_keeps_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite changes some columns by copying the table; with foreign keys on, dropping the old one empties its children."""
+    """SQLite changes some columns by copying the table; with foreign keys on, dropping the old one deletes children."""
     scripts = tmp_path / "migrations"
     shutil.copytree(migrate.SCRIPTS, scripts)
     (scripts / "versions" / "9999_anew.py").write_text(

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that goes away and comes back is one line each, whoever asks how often."""
+"""A PostgreSQL server that stops and returns causes one log line each, however many queries fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_an_outage_is_one_line_and_its_end_another(own_server: str, caplog
             await ask()
     await asyncio.to_thread(postgres.control, own_server, "start")
     await ask()
-    with pytest.raises(ProgrammingError):  # a mistake in a statement is no outage
+    with pytest.raises(ProgrammingError):  # an error in a statement is not an outage
         await ask("SELECT nothing FROM nowhere")
     lines = [r.getMessage() for r in caplog.records if r.name == "core.database"]
     assert len(lines) == 2, lines

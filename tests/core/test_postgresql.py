@@ -1,4 +1,4 @@
-"""What must hold on PostgreSQL as on SQLite, beside the archive (tests/nvr/archive/test_archive_log.py runs on both)."""
+"""What must hold on PostgreSQL as on SQLite, besides the archive (tests/nvr/archive/test_archive_log.py)."""
 
 from __future__ import annotations
 

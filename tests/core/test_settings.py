@@ -32,7 +32,7 @@ def test_unknown_key_is_refused_by_name_and_line(tmp_path: Path) -> None:
         settings.load(path)
     assert f"{path}:5" in str(caught.value)
     assert "patrol.interval" in str(caught.value)
-    assert "interval_minutes" in str(caught.value)  # the remedy lists what is known
+    assert "interval_minutes" in str(caught.value)  # the remedy lists the known keys
 
 
 def test_wrong_value_names_key_and_line(tmp_path: Path) -> None:

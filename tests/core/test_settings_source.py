@@ -1,4 +1,4 @@
-"""Where settings come from: every error names file and line or the variable, every value its origin."""
+"""Where settings come from: every error names file and line or the variable; every value has its origin."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_volumes_from_the_environment(
 def test_an_error_in_the_environment_names_the_variable(
     name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("minwang.toml").write_text("[web]\nport = 8081\n")  # which is not to blame
+    Path("minwang.toml").write_text("[web]\nport = 8081\n")  # valid, so not the cause
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
         settings.load()
@@ -133,7 +133,7 @@ def test_relative_paths_belong_to_the_file(folder: Path, monkeypatch: pytest.Mon
     )
     assert made.certificate_files == (here / "c", here / "k")
     monkeypatch.setenv("MINWANG_DATA__DIR", "d")
-    assert settings.load(file).data.dir == folder / "d"  # a variable's path belongs to the working directory
+    assert settings.load(file).data.dir == folder / "d"  # a path in a variable is relative to the working directory
 
 
 def test_a_file_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:

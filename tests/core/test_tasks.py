@@ -1,4 +1,4 @@
-"""Background tasks: restarted, counted, ended; never dead in silence."""
+"""Background tasks: restarted, counted, ended; no failure goes unnoticed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def settle() -> None:
 
 @pytest.fixture
 def expected_errors(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What these tests log is what they are about."""
+    """Allow the error records that these tests cause on purpose."""
     logger = logging.getLogger("core.tasks")
     logger.addFilter(_without_traceback)
     yield caplog
@@ -134,7 +134,7 @@ async def test_work_that_nobody_waits_for_is_counted_where_it_fails(
     owned = BackgroundTasks(clock)
     task = owned.start("survey", Body(1)())
     never_begun = owned.start("identify", Body(0)())
-    never_begun.cancel()  # its coroutine is closed all the same
+    never_begun.cancel()  # its coroutine is closed nevertheless
     await asyncio.wait((task, never_begun))
     await settle()
     assert owned.failures == {"survey": 1} and "survey" in expected_errors.text
@@ -207,7 +207,7 @@ async def test_work_is_guarded_by_what_it_needs(clock: ManualClock, expected_err
 async def test_a_cancellation_from_inside_is_a_failure_like_any_other(
     expected_errors: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever awaits a task that somebody else cancels gets CancelledError: the supervisor went with it, without a word."""
+    """Awaiting a task that others cancel raises CancelledError: the supervisor once ended because of it, silently."""
 
     async def broken_off() -> None:
         inner = asyncio.ensure_future(asyncio.sleep(60))

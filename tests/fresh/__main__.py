@@ -1,4 +1,4 @@
-"""`minwang fresh`. Exit status: 0 all as promised, 1 not, 2 wrong use, 3 this machine cannot try it (the reason is told)."""
+"""`minwang fresh`. Exit status: 0 as promised, 1 not, 2 wrong usage, 3 impossible on this machine (with the reason)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def tried(release: releases.Release, kept: Path, options: argparse.Namespace) -> int:
-    """Returns the exit status, after printing the figures as JSON."""
+    """Try one release and print the figures as JSON; returns the exit status."""
     if subprocess.run(["git", "-C", str(ROOT), "status", "--porcelain"], capture_output=True, check=True).stdout:
         say("what is not committed is not tried")
     if not (kept / f"{release.name}-bare").exists():
@@ -66,7 +66,7 @@ def tried(release: releases.Release, kept: Path, options: argparse.Namespace) ->
     users = ["root"] if options.short else ["root", visits.VISITOR]
     for user in [options.user] if options.user else users:
         root = kept / f"{release.name}-{user}"
-        if root.exists():  # of an earlier try
+        if root.exists():  # left by an earlier run
             visits.remove(root)
         root = visits.bare(kept, release.name, root)
         try:

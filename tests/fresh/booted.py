@@ -1,7 +1,8 @@
-"""A Debian root with systemd as process 1, in namespaces of its own: mounts, processes, network without any route, cgroups.
+"""A Debian root with systemd as process 1, in its own namespaces: mounts, processes, network without any route,
+cgroups.
 
-The root is a folder made by debootstrap; an overlay takes what is written, so that it can be used again. It needs
-root's rights and the cgroup 2 hierarchy; where those are missing `Machine.boot` raises with the reason.
+debootstrap creates the root folder; an overlay takes all writes, so that the root can be used again. It needs root and
+the cgroup 2 hierarchy; if those are missing, `Machine.boot` raises with the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 mount -t tmpfs -o mode=755 dev "$root/dev"
-for device in null zero full random urandom tty; do touch "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+for device in null zero full random urandom tty; \
+do touch "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
@@ -42,17 +44,18 @@ mount --bind "$3" "$root/srv/bundle"
 cd "$root"
 pivot_root . mnt
 umount -l /mnt
-exec env -i container=minwang PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb /lib/systemd/systemd --log-target=journal --show-status=0
+exec env -i container=minwang PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+/lib/systemd/systemd --log-target=journal --show-status=0
 """
 NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    pid: int  # of its systemd, as this system counts
+    pid: int  # process id of its systemd in this system's namespace
 
     def run(self, command: str, *, seconds: float = 300, check: bool = True, user: str = "") -> str:
-        """Output of a shell command inside, both streams together. Raises AssertionError where it fails and `check`."""
+        """Return the combined output of a shell command inside. Raises AssertionError if it fails and `check`."""
         inside = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
         environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
@@ -67,7 +70,7 @@ class Machine:
         return self.run(f"({command}) >/dev/null 2>&1 && echo yes || echo no").strip() == "yes"
 
     def until(self, command: str, seconds: float) -> float:
-        """Wait until a command succeeds; returns how long that took."""
+        """Wait until a command succeeds; returns the seconds it took."""
         started = time.monotonic()
         while not self.succeeds(command):
             assert time.monotonic() - started < seconds, (
@@ -79,10 +82,10 @@ class Machine:
 
 @contextmanager
 def boot(base: Path, work: Path, shared: Path) -> Iterator[Machine]:
-    """Boot an overlay over `base`; `shared` is seen as /srv/bundle. `work` is an empty folder for the overlay."""
+    """Boot an overlay over `base`; `shared` is visible as /srv/bundle. `work` is an empty folder for the overlay."""
     group = _cgroup()
     namespaces = " ".join(NAMESPACES)
-    # It ends with this process, however that ends.
+    # The machine ends with this process, however that ends.
     isolate = f"setpriv --pdeathsig KILL unshare {namespaces} --fork --kill-child"
     script = f'echo $$ > {group}/cgroup.procs; exec {isolate} sh -c "$1" sh "$2" "$3" "$4"'
     log = (work.parent / "boot.log").open("wb")
@@ -121,7 +124,7 @@ def _remove_cgroup(group: Path) -> None:
 
 
 def _child_of(pid: int) -> int:
-    """The process in the new namespaces; it is there a moment after unshare."""
+    """Return the process in the new namespaces; it appears shortly after unshare."""
     for _ in range(100):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if children and "systemd" in Path(f"/proc/{children[0]}/comm").read_text():
@@ -131,6 +134,6 @@ def _child_of(pid: int) -> int:
 
 
 def json_of(text: str) -> dict[str, object]:
-    """The JSON object at the end of an output."""
+    """Return the JSON object at the end of an output."""
     found: dict[str, object] = json.loads(text[text.index("{") :])
     return found

@@ -1,4 +1,4 @@
-"""`python -m tests.fresh.clip FILE.mp4`: the MP4 file that a newcomer would have lying about: a street, 20 seconds, H.264."""
+"""`python -m tests.fresh.clip FILE.mp4`: writes an MP4 file as a user might have one: a street, 20 s, H.264."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""`minwang fresh --container`: the image, built from what is committed on a bare root, and the first steps of docs/docker.md in it.
+"""`minwang fresh --container`: builds the image from the committed files on a bare root, and runs the first steps of
+docs/docker.md in it.
 
-Buildah runs each step in the image's file system as its user, with chroot for isolation: that needs neither a container
-engine nor control groups. What an engine adds (namespaces, limits, the compose file) is not tried by this.
+Buildah runs each step in the image's file system as its user, with chroot isolation: that needs neither a container
+engine nor control groups. What an engine adds (namespaces, limits, the compose file) is not tested.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ BASE, IMAGE = "localhost/minwang-base", "localhost/minwang"
 UID = 1000
 BUILD_SECONDS, HEALTHY_SECONDS = 1200, 120.0
 PYTHON = "/opt/minwang/.venv/bin/python"
-# One run for all of it: buildah's runs of one container do not go on side by side.
+# One run for all steps: buildah cannot run one container twice at the same time.
 WHILE_IT_RUNS = f"""
 minwang serve >/data/serve.log 2>&1 &
 station=$!
@@ -45,7 +46,7 @@ tail -c 400 /data/serve.log
 
 
 class Images:
-    """Buildah with a store of its own below `work`."""
+    """Buildah with its own store below `work`."""
 
     def __init__(self, work: Path):
         if shutil.which("buildah") is None:
@@ -54,7 +55,7 @@ class Images:
         self._work = work
 
     def call(self, *arguments: str, seconds: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Raises CalledProcessError where it fails and `check`."""
+        """Run buildah. Raises CalledProcessError if it fails and `check`."""
         command = ["buildah", *self._options, *arguments]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
@@ -66,7 +67,7 @@ class Images:
         return done
 
     def from_root(self, root: Path) -> None:
-        """The bare root as an image, with this machine's settings of package registries in its environment."""
+        """Import the bare root as an image, with this machine's package-registry settings in its environment."""
         container = self.call("from", "scratch").stdout.split()[-1]
         self.call("add", "-q", container, str(root), "/", seconds=300)
         for name, value in os.environ.items():
@@ -76,21 +77,21 @@ class Images:
         self.call("rm", container)
 
     def build(self, checkout: Path) -> float:
-        """The Dockerfile's image; returns the seconds it took."""
+        """Build the image of the Dockerfile; returns the seconds it took."""
         began = time.monotonic()
         options = ["--isolation", "chroot", "--format", "docker", "--build-arg", f"BASE={BASE}", "-t", IMAGE]
         self.call("bud", *options, "-f", str(checkout / "docker/Dockerfile"), str(checkout), seconds=BUILD_SECONDS)
         return time.monotonic() - began
 
     def size(self) -> int:
-        """Bytes of the image's layers."""
+        """Return the size of the image's layers in bytes."""
         listed = json.loads(self.call("images", "--json").stdout)
         names = {name: entry["size"] for entry in listed for name in entry.get("names") or []}
         return _bytes(names[f"{IMAGE}:latest"])
 
 
 class Container:
-    """A container of the image; commands run as its user. Buildah keeps the image's volumes from one run to the next."""
+    """A container of the image; commands run as its user. Buildah keeps the image's volumes between runs."""
 
     def __init__(self, images: Images):
         self._images = images
@@ -103,7 +104,7 @@ class Container:
 
 
 def _bytes(size: str | int) -> int:
-    """`2.09 GB` as buildah prints it."""
+    """Parse a size such as `2.09 GB`, as buildah prints it."""
     if isinstance(size, int):
         return size
     value, unit = size.split()
@@ -111,7 +112,7 @@ def _bytes(size: str | int) -> int:
 
 
 def tried(checkout: Path, root: Path, work: Path) -> tuple[dict[str, float | str], list[str]]:
-    """Figures, and what was not as promised."""
+    """Return the figures, and what was not as promised."""
     images, figures, wrong = Images(work), dict[str, float | str](), list[str]()
     say("building the image from what is committed (some minutes)")
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(checkout), str(work / "checkout")], check=True)
@@ -156,7 +157,7 @@ def _first_steps(container: Container, figures: dict[str, float | str], wrong: l
 
 
 def _is_refused(container: Container, wrong: list[str]) -> None:
-    """Who the program runs as, what it may not write, and `serve` before `init`."""
+    """Check the user of the program, what it may not write, and `serve` before `init`."""
     if (who := container.run("id", "-u").stdout.strip()) != str(UID):
         wrong.append(f"the program runs as user {who}, not as {UID}")
     if container.run("touch", "/opt/minwang/x").returncode == 0:
@@ -172,7 +173,7 @@ def _judge_doctor(told: str, wrong: list[str]) -> None:
     except (ValueError, KeyError, TypeError) as e:
         wrong.append(f"`minwang doctor --json` cannot be read ({e}): {told[-200:]}")
         return
-    for check in ("ffmpeg", "printing"):  # with a Chinese font among what printing asks for
+    for check in ("ffmpeg", "printing"):  # printing includes a Chinese font
         if facts.get(check) != "ok":
             wrong.append(f"doctor in the image: {check} is {facts.get(check, 'not among the checks')}")
 
@@ -184,7 +185,7 @@ def _free_port() -> int:
 
 
 def report(release: releases.Release, work: Path, checkout: Path, root: Path) -> int:
-    """Prints the figures as JSON; returns the exit status."""
+    """Print the figures as JSON; returns the exit status."""
     figures, wrong = tried(checkout, root, work)
     print(json.dumps({"container": release.title, **figures, "wrong": wrong}, ensure_ascii=False))  # noqa: T201
     for line in wrong:

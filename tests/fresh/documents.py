@@ -2,13 +2,13 @@
 
 A block of shell commands has one of these comments on the line before its fence:
 
-    <!-- run -->                      typed as it stands, in the checkout's folder
-    <!-- run: KEY=VALUE … -->         answers="A|B": what is typed at its prompts, one after the other; beside="COMMAND": what runs in
-                                      another terminal meanwhile (it says 'ready'); before="COMMAND": makes what a person would
-                                      have; minutes=N: its limit (10)
-    <!-- not run: REASON -->          cannot be typed on a bare root
+    <!-- run -->                      run unchanged in the checkout's folder
+    <!-- run: KEY=VALUE … -->         answers="A|B": input for its prompts, in order; beside="COMMAND": runs in another
+                                      terminal meanwhile (it prints 'ready'); before="COMMAND": creates what a person
+                                      would have; minutes=N: its time limit (10)
+    <!-- not run: REASON -->          cannot run on a bare root
 
-Commands that go on until they are stopped (`./minwang demo`, `./minwang serve`) are stopped when the console answers.
+Commands that run until they are stopped (`./minwang demo`, `./minwang serve`) are stopped when the console answers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ UNTIL_UP = """
 until_up() {
     "$@" & started=$!
     tried=0
-    until .venv/bin/python -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8080/login", timeout=2)' 2>/dev/null; do
+    until .venv/bin/python -c 'import urllib.request as u; u.urlopen("http://127.0.0.1:8080/login", timeout=2)' \
+2>/dev/null; do
         kill -0 $started 2>/dev/null || { wait $started; return 1; }
         tried=$((tried + 1)); [ $tried -lt 240 ] || { kill $started; return 1; }
         sleep 1
@@ -47,7 +48,7 @@ set -eu
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block of shell commands; `mark` is the text of its comment, None where it has none."""
+    """A fenced block of shell commands; `mark` is the text of its comment, None if it has none."""
 
     file: str
     line: int
@@ -64,12 +65,12 @@ class Block:
         return dict(w.split("=", 1) for w in words) if self.is_run else {}
 
     def commands(self) -> list[str]:
-        """Lines without comments, continued ones joined."""
+        """Lines without comments; continued lines are joined."""
         lines = re.sub(r"\\\n\s*", "", self.text).split("\n")
         return [c for c in (re.sub(r"(^|\s)#\s.*$", "", line).strip() for line in lines) if c]
 
     def script(self) -> str:
-        """What a shell is given. `./minwang test` takes its time and is tried on its own."""
+        """The script for the shell, without `./minwang test`, which takes long and is tested separately."""
         typed = [c for c in self.commands() if c != "./minwang test"]
         beside = [BESIDE.format(self.options["beside"])] if "beside" in self.options else []
         return (
@@ -78,7 +79,7 @@ class Block:
 
 
 def blocks(root: Path, files: Iterable[str]) -> list[Block]:
-    """All blocks of shell commands of these files, in their order."""
+    """Return all blocks of shell commands of these files, in order."""
     return [b for file in files for b in _blocks(file, (root / file).read_text(encoding="utf-8"))]
 
 
@@ -103,5 +104,5 @@ def _blocks(file: str, text: str) -> list[Block]:
 
 
 def documents(root: Path) -> list[str]:
-    """README first, then the others."""
+    """Return the documents, README first."""
     return ["README.md", "README.zh-CN.md", *sorted(str(p.relative_to(root)) for p in (root / "docs").glob("*.md"))]

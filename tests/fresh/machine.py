@@ -1,4 +1,7 @@
-"""A root with namespaces of its own: mounts, processes, network. They end with the process that holds them; nothing stays mounted."""
+"""A root with its own namespaces: mounts, processes, network.
+
+They end with the process that holds them; nothing stays mounted.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from pathlib import Path
 
 from core.errors import NotFoundError, StorageError
 
-TAP = "tap0"  # the namespace's only way out
+TAP = "tap0"  # the only network interface of the namespace
 # What a program may expect of a Debian system. `unshare --fork` makes this shell process 1 of its namespace.
 MOUNTS = """
 set -eu
@@ -34,12 +37,13 @@ mount -t tmpfs -o mode=755 run "$root/run"
 mkdir -m 1777 "$root/run/lock"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
-for name in null zero full random urandom tty; do touch "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
+for name in null zero full random urandom tty; \
+do touch "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
 ip link set lo up
 echo ready
 exec sleep infinity
 """
-WITH_THIS_PROCESS = ("setpriv", "--pdeathsig", "KILL")  # killed, it leaves nothing running
+WITH_THIS_PROCESS = ("setpriv", "--pdeathsig", "KILL")  # ends with this process and leaves nothing running
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CARRIED = re.compile(
     r"(PIP_|UV_|npm_config_|NPM_CONFIG_).*|(https?|no|all)_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE", re.IGNORECASE
@@ -48,7 +52,7 @@ CARRIED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that ended. `output` is stdout and stderr together, `seconds` wall time."""
+    """A command that ended. `output` is stdout and stderr combined, `seconds` wall time."""
 
     status: int
     output: str
@@ -56,14 +60,14 @@ class Done:
 
 
 class Machine:
-    """`with Machine(root) as machine: machine.run(…)`."""
+    """Use it as `with Machine(root) as machine: machine.run(…)`."""
 
     def __init__(self, root: Path, log: Path):
         self.root = root
         self._log = log
         self._holder: subprocess.Popen[str] | None = None
         self._network: subprocess.Popen[bytes] | None = None
-        self._first = 0  # process 1 of the namespace, by its number out here
+        self._first = 0  # process 1 of the namespace, by its id in this system
 
     def __enter__(self) -> Machine:
         for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("slirp4netns", "slirp4netns")):
@@ -104,7 +108,7 @@ class Machine:
         self._holder.wait()
         if self._first:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._first, signal.SIGKILL)  # and with it all that runs inside
+                os.kill(self._first, signal.SIGKILL)  # ends everything that runs inside
         self._holder.stdout.close()
 
     def _wait_for_network(self) -> None:
@@ -118,7 +122,7 @@ class Machine:
         ).stdout
 
     def downloaded(self) -> int:
-        """Bytes received so far, headers of the packets included."""
+        """Return the bytes received so far, including packet headers."""
         for line in self._inside("cat", "/proc/net/dev").split("\n"):
             name, _, figures = line.partition(":")
             if name.strip() == TAP:
@@ -126,7 +130,7 @@ class Machine:
         return 0
 
     def disk(self) -> int:
-        """Bytes that the root takes on the disk, without apt's lists and caches: those are the system's, and come and go."""
+        """Return the bytes that the root uses on the disk, without apt's lists and caches, whose size varies."""
         left_out = [f"--exclude={self.root}/var/{part}" for part in ("lib/apt/lists", "cache/apt")]
         command = ["du", "-sx", "--block-size=1", *left_out, str(self.root)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -142,7 +146,10 @@ class Machine:
         answers: Sequence[str] = (),
         heard: Callable[[str, float], None] | None = None,
     ) -> Done:
-        """Run a shell command. `answers`: what is typed at the prompts, one after the other, on a terminal. `heard` gets each line and its second."""
+        """Run a shell command. `answers`: input for the prompts of a terminal, in order.
+
+        `heard` gets each line and its second.
+        """
         home = "/root" if user == "root" else f"/home/{user}"
         environment = {k: v for k, v in os.environ.items() if CARRIED.fullmatch(k)}
         environment |= {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": user}
@@ -173,9 +180,7 @@ class Machine:
                     process.kill()
                     return Done(124, output + f"\n(no end after {seconds:.0f} s)", time.monotonic() - began)
                 if not select.select([process.stdout], [], [], min(left, 1.0))[0]:
-                    if (
-                        process.poll() is not None
-                    ):  # it has ended; what it left in the background still holds its output
+                    if process.poll() is not None:  # ended; its background processes still hold its output open
                         break
                     continue
                 piece = os.read(process.stdout.fileno(), 65536)

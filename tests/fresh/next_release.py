@@ -1,4 +1,7 @@
-"""A release that is newer than this one: it brings a migration of its own. What tries the documents runs without pytest."""
+"""A release newer than this one, with a migration of its own.
+
+Does not import pytest, as the test of the documents runs without it.
+"""
 
 from __future__ import annotations
 

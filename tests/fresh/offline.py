@@ -1,9 +1,11 @@
-"""`minwang fresh --offline`: a station installed, upgraded and removed on a Debian system without any network, under real systemd.
+"""`minwang fresh --offline`: installs, upgrades and removes a station on a Debian system without any network, under
+real systemd.
 
-A bare root is made by debootstrap once (below --work) and booted with systemd as process 1 in namespaces of its own, without a
-route. In it: a bundle with Debian packages is unpacked and installed; the unit is started, hung, killed, stopped; the station is
-upgraded to a release with a migration and back; a release that does not start is refused; the program is removed. Needs root,
-debootstrap, a mirror (as this machine's apt is set up) and about 4 GB. Prints one JSON object with the figures at its end.
+debootstrap creates a bare root once (below --work); it is booted with systemd as process 1 in its own namespaces,
+without a route. Inside, a bundle with Debian packages is unpacked and installed; the unit is started, hung, killed,
+stopped; the station is upgraded to a release with a migration and back; a release that does not start is refused; the
+program is removed. Needs root, debootstrap, a mirror (as this machine's apt is configured) and about 4 GB. Prints one
+JSON object with the figures at its end.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from tests.fresh import booted
 from tests.fresh.booted import Machine
 from tests.fresh.next_release import MIGRATION, NEWEST, ROOT
 
-# A release with a service manager, as its installer leaves it: systemd and the Python that Debian's standard system has.
+# A release with a service manager, as its installer leaves it: systemd and the Python of Debian's standard system.
 PACKAGES = "systemd,systemd-sysv,dbus,python3,ca-certificates,iproute2,procps"
 ASK = "python3 -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}/login', timeout=3)\""
 MAIN = "systemctl show -p MainPID --value minwang"
@@ -66,7 +68,7 @@ def bare_root(release: str, base: Path) -> None:
 
 
 def mirror() -> list[str]:
-    """The first mirror that this machine's apt uses; debootstrap's own where none is found."""
+    """Return the first mirror that this machine's apt uses; debootstrap's own if there is none."""
     for path in sorted(Path("/etc/apt").rglob("*.sources")):
         for line in path.read_text().splitlines():
             if line.startswith("URIs:"):
@@ -75,7 +77,10 @@ def mirror() -> list[str]:
 
 
 def bundles(work: Path, shared: Path) -> dict[str, float]:
-    """a: this checkout, with Debian packages; b: with a migration more; c: one that does not record, with another one."""
+    """Build bundles.
+
+    a: this checkout, with Debian packages; b: with one more migration; c: does not record, with another migration.
+    """
     started = time.monotonic()
     python = ROOT / ".venv/bin/python"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -168,7 +173,7 @@ def again(machine: Machine) -> dict[str, object]:
 
 
 def account(machine: Machine) -> dict[str, object]:
-    """What an administrator does with sudo leaves no file of root's, and nobody else reads the settings."""
+    """An administrator's commands with sudo create no files of root's, and no other user can read the settings."""
     machine.run("printf 'a long enough password\\n' > /root/password; chmod 600 /root/password")
     machine.run("cd /root && minwang user add chief --role administrator --password-file password --reason setup")
     assert "chief" in machine.run("minwang user list")
@@ -181,7 +186,7 @@ def account(machine: Machine) -> dict[str, object]:
 
 
 def confined(machine: Machine) -> dict[str, object]:
-    """The unit's own restrictions, as the kernel applies them."""
+    """Check the unit's restrictions as the kernel applies them."""
     pid = machine.run(MAIN).strip()
     status = dict(line.split(":", 1) for line in machine.run(f"cat /proc/{pid}/status").splitlines())
     assert (
@@ -198,7 +203,7 @@ def confined(machine: Machine) -> dict[str, object]:
 
 
 def watchdog(machine: Machine) -> dict[str, object]:
-    """A supervisor that hangs is ended and started again."""
+    """A supervisor that hangs is killed and started again."""
     before = machine.run(MAIN).strip()
     machine.run(f"kill -STOP {before}")
     seconds = machine.until(f'[ "$({MAIN})" != {before} ] && [ "$(systemctl is-active minwang)" = active ]', 180)
@@ -216,7 +221,7 @@ def crash(machine: Machine) -> dict[str, object]:
 
 
 def configuration_error(machine: Machine) -> dict[str, object]:
-    """Ends at once with a sentence, and is not tried again."""
+    """A configuration error ends the service at once with a sentence, without a restart."""
     machine.run(
         "cp -p /etc/minwang/minwang.toml /root/kept.toml; printf '[patrol]\\nspeed = 1\\n' >> /etc/minwang/minwang.toml"
     )
@@ -234,20 +239,25 @@ def configuration_error(machine: Machine) -> dict[str, object]:
 
 def privileged_port(machine: Machine) -> dict[str, object]:
     machine.run(
-        "sed -i 's/^port = .*/port = 80/' /etc/minwang/minwang.toml && minwang install --yes && systemctl restart minwang"
+        "sed -i 's/^port = .*/port = 80/' /etc/minwang/minwang.toml && minwang install --yes && systemctl restart "
+        "minwang"
     )
     answers(machine, 80)
     pid = machine.run(MAIN).strip()
     assert "0000000000000400" in machine.run(f"grep CapBnd /proc/{pid}/status")
     machine.run(
-        "sed -i 's/^port = .*/port = 8080/' /etc/minwang/minwang.toml && minwang install --yes && systemctl restart minwang"
+        "sed -i 's/^port = .*/port = 8080/' /etc/minwang/minwang.toml && minwang install --yes && systemctl restart "
+        "minwang"
     )
     answers(machine)
     return {}
 
 
 def revision(machine: Machine) -> str:
-    code = "import sqlite3; print(sqlite3.connect('/var/lib/minwang/minwang.db').execute('SELECT version_num FROM alembic_version').fetchone()[0])"
+    code = (
+        "import sqlite3; print(sqlite3.connect('/var/lib/minwang/minwang.db').execute('SELECT version_num FROM "
+        "alembic_version').fetchone()[0])"
+    )
     return machine.run(f'python3 -c "{code}"', user="minwang").strip()
 
 
@@ -278,7 +288,7 @@ def refused(machine: Machine) -> dict[str, object]:
 
 
 def resumed(machine: Machine) -> dict[str, object]:
-    """An upgrade that is killed in its middle is ended by the unit that runs at boot."""
+    """The unit that runs at boot ends an upgrade that was killed in the middle."""
     machine.run("minwang upgrade --yes /srv/bundle/b.tar >/root/upgrade.log 2>&1 & echo $! > /root/upgrade.pid")
     machine.until("grep -q started /opt/minwang/upgrade.json || grep -q migrated /opt/minwang/upgrade.json", 300)
     machine.run("kill -KILL $(cat /root/upgrade.pid)")

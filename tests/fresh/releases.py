@@ -1,4 +1,4 @@
-"""Bare roots. The mirror, its proxy and its certificates are those of this machine."""
+"""Bare roots, with the mirror, proxy and certificates of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = "python3,git,ca-certificates"  # what the README asks for, and no mor
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`like`: debootstrap's script of a release that is made in the same way, where it does not know this one yet."""
+    """A release. `like`: the debootstrap script of a similar release, if debootstrap does not know this one yet."""
 
     name: str
     distribution: str
@@ -39,16 +39,16 @@ RELEASES = {
 
 
 class NotHereError(MinwangError):
-    """A release cannot be made on this machine: no mirror, no keyring. Says nothing about the checkout."""
+    """A release cannot be created on this machine: no mirror, no keyring. Says nothing about the checkout."""
 
 
 def of_this_machine() -> Release:
-    """The supported release that this machine runs, else the newest Debian."""
+    """Return the supported release that this machine runs, else the newest Debian."""
     return RELEASES.get(platform.freedesktop_os_release().get("VERSION_CODENAME", ""), RELEASES["trixie"])
 
 
 def mirror(release: Release) -> str:
-    """Of this machine's apt where it is of the same distribution; empty: debootstrap's own."""
+    """Return the mirror of this machine's apt if it is of the same distribution; empty: debootstrap's own."""
     if platform.freedesktop_os_release().get("ID") != release.distribution:
         return ""
     command = ["apt-get", "indextargets", "Created-By: Packages", "--format", "$(SITE) $(CODENAME)"]
@@ -58,7 +58,7 @@ def mirror(release: Release) -> str:
 
 
 def make(release: Release, root: Path) -> None:
-    """Raises NotHereError where the release is not to be had here."""
+    """Create the root. Raises NotHereError if the release is not available here."""
     if shutil.which("debootstrap") is None:
         raise NotFoundError("debootstrap is missing; install it: apt-get install debootstrap")
     if not release.keyring.exists():
@@ -84,13 +84,16 @@ def make(release: Release, root: Path) -> None:
 
 
 def _default_mirror(script: Path) -> str:
-    """The one that debootstrap's script names for current releases: the last of them that is no archive of old ones."""
+    """Return the mirror that debootstrap's script names for current releases: the last one that is not an archive."""
     named = re.findall(r"default_mirror (\S+)", script.read_text())
     return next((m for m in named if "old-releases" not in m and "ports" not in m), "")
 
 
 def _settings(root: Path) -> None:
-    """apt, pip, npm and certificates as they are set up here. What they name by a path may be missing in the root, as on any other machine."""
+    """Configure apt, pip, npm and certificates as on this machine.
+
+    Paths in these settings may not exist in the root, as on any other machine.
+    """
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=False).stdout.split("\n")
     kept = [line for line in dump if re.match(r"Acquire::(https?::|Check-|Retries)", line)]
     (root / "etc" / "apt" / "apt.conf.d" / "90this-machine").write_text(
@@ -105,7 +108,7 @@ def _settings(root: Path) -> None:
         "/etc/uv/uv.toml",
     ):
         _copy(Path(file), root / file[1:])
-    for place in ("root", "etc/skel"):  # what /etc/skel holds every new user gets
+    for place in ("root", "etc/skel"):  # every new user gets the content of /etc/skel
         for name in (".npmrc", ".config/pip/pip.conf", ".config/uv/uv.toml"):
             _copy(home / name, root / place / name)
     _copy(Path("/etc/ssl/certs/ca-certificates.crt"), root / "etc/ssl/certs/ca-certificates.crt")

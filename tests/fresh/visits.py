@@ -1,4 +1,4 @@
-"""What newcomers do on a bare system, with figures and bars."""
+"""The steps of new users on a bare system, with figures and bars."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.fresh.documents import Block
 from tests.fresh.machine import Done, Machine
 
-VISITOR = "visitor"  # may not become root
-# What the issue and the README promise, on two cores with a registry near by.
+VISITOR = "visitor"  # has no way to become root
+# Promises of the README, on two cores with a package registry nearby.
 FIRST_DEMO_S, DOWNLOAD_MB, DISK_MB, SECOND_START_S = 100.0, 500.0, 1400.0, 3.0
 DEMO = "./minwang demo --seconds 64"
 
@@ -30,10 +30,9 @@ class Figures:
 
     release: str
     user: str
-    console_s: float | None = None  # from typing the command until the address of the console is told
-    first_demo_s: float | None = (
-        None  # until all that it promises has happened: three faults opened, an alert on the phones
-    )
+    console_s: float | None = None  # from entering the command until the console's address is printed
+    # Until everything promised has happened: three faults opened, an alert on the phones.
+    first_demo_s: float | None = None
     command_s: float | None = None  # until the command has ended
     downloaded_mb: float | None = None
     disk_mb: float | None = None
@@ -42,17 +41,18 @@ class Figures:
     suite_s: float | None = None
     suite_downloaded_mb: float | None = None
     wrong: list[str] = field(default_factory=list)
-    slow: list[str] = field(default_factory=list)  # bars of time: the machine's as much as ours
+    # missed time limits: they depend on the machine as much as on the program
+    slow: list[str] = field(default_factory=list)
 
 
 def _wrong(figures: Figures, text: str) -> None:
-    """Told at once, and again at the end."""
+    """Print an error at once, and again at the end."""
     say(f"WRONG: {text}")
     figures.wrong.append(text)
 
 
 def clone(checkout: Path, root: Path, user: str) -> str:
-    """A clone of what is committed; its folder inside the root."""
+    """Clone the committed files; returns the folder inside the root."""
     folder = "root/minwang" if user == "root" else f"home/{user}/minwang"
     subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(checkout), str(root / folder)], check=True)
     return "/" + folder
@@ -68,7 +68,7 @@ def give(folder: str, machine: Machine, user: str) -> None:
 
 
 def first_demo(machine: Machine, folder: str, user: str, figures: Figures) -> None:
-    """The first command of the README, and the second start."""
+    """Run the first command of the README, and the second start."""
     before_bytes, before_disk = machine.downloaded(), machine.disk()
     told: dict[str, float] = {}
     awaited = ["fault opened", "fault opened", "fault opened", "on the patrol officers' phones", "cameras record"]
@@ -112,11 +112,11 @@ def _judge(figures: Figures) -> None:
 
 
 def refused_without_root(machine: Machine, folder: str, figures: Figures) -> None:
-    """Where a package is missing, a user without sudo is told the exact command, which root then types."""
+    """If a package is missing, a user without sudo is shown the exact command, which root then runs."""
     done = machine.run("./minwang version", user=VISITOR, folder=folder)
     command = done.output.strip().split("\n")[-1].partition("sudo ")[2]
     if done.status == 0:
-        return  # the release brings all of it
+        return  # the release includes all of it
     if done.status != 1 or not command.startswith("apt-get install"):
         _wrong(
             figures, f"`./minwang version` as {VISITOR} names no command that installs what is missing: {_end(done)}"
@@ -127,7 +127,7 @@ def refused_without_root(machine: Machine, folder: str, figures: Figures) -> Non
 
 
 def suite(machine: Machine, folder: str, user: str, figures: Figures) -> None:
-    """`./minwang test`, the long tests too; a user without sudo is told what to install first."""
+    """Run `./minwang test` including the long tests; a user without sudo is told what to install first."""
     before = machine.downloaded()
     if user != "root":
         done = machine.run("./minwang test --collect-only", user=user, folder=folder, seconds=900)
@@ -144,13 +144,13 @@ def suite(machine: Machine, folder: str, user: str, figures: Figures) -> None:
 
 
 def documents(machine: Machine, folder: str, marked: list[Block], figures: Figures) -> None:
-    """Every block that is marked as run, in its order; a document starts from a checkout without a station in it."""
+    """Run every block that is marked as run, in order; each document starts from a checkout without a station."""
     seen: set[str] = set()
     file = ""
     for block in marked:
         script = block.script()
         if script in seen:
-            continue  # the other README's
+            continue  # the same block in the other README
         seen.add(script)
         if block.file != file:
             file = block.file
@@ -178,7 +178,7 @@ def _end(done: Done) -> str:
 
 
 def bare(kept: Path, release: str, to: Path) -> Path:
-    """A copy of the bare root, for one visitor."""
+    """Copy the bare root for one visitor."""
     subprocess.run(["cp", "-a", "--reflink=auto", str(kept / f"{release}-bare"), str(to)], check=True)
     return to
 
@@ -188,7 +188,7 @@ def summary(figures: list[Figures]) -> str:
 
 
 def remove(root: Path) -> None:
-    """Nothing is mounted in it any more, or removing would reach what it was mounted from."""
+    """Remove a root. Nothing may be mounted in it, or this would delete what is mounted there."""
     mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().split("\n") if line]
     assert not [m for m in mounted if m.startswith(str(root) + "/")], mounted
     shutil.rmtree(root)

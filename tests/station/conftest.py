@@ -1,4 +1,4 @@
-"""The station's own processes run on the database that `--database` says."""
+"""The station's processes use the database that `--database` selects."""
 
 from __future__ import annotations
 

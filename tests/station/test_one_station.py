@@ -1,4 +1,4 @@
-"""A second station on a data folder is refused, by the real commands."""
+"""A second station on a data folder is refused, tested with the real commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 
 @contextmanager
 def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """A station whose settings lie in the folder; returns when it holds its lock."""
+    """Run a station with its settings in the folder; the block begins when it holds its lock."""
     (folder / "town.yaml").write_text("town: t\nvillages: [{code: v, name: V}]\ncameras: []\n")
     (folder / "minwang.toml").write_text('inventory = "town.yaml"\n[web]\nport = 0\n[data]\n' + data)
     with (folder / "log").open("wb") as log:
@@ -81,7 +81,7 @@ def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, t
     with serving(tmp_path) as process:
         recorder = next(p for p in workers_of(process, 3) if "recorder" in p.cmdline())
         time.sleep(3)
-        recorder.suspend()  # it cannot end before it goes on
+        recorder.suspend()  # suspended, it cannot end by itself
         process.send_signal(signal_number)
         process.wait()
         with serving(tmp_path) as second:
@@ -95,7 +95,7 @@ def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, t
 
 @pytest.mark.soak
 def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
-    """The station does the round itself; what it indexes by itself is not indexed by a second one."""
+    """The station makes the round itself; footage that it indexes is not indexed a second time."""
     with serving(tmp_path) as process:
         workers_of(process, 3)
         patrolled = minwang("patrol", "--json", cwd=tmp_path, timeout=120)
@@ -110,7 +110,7 @@ def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_two_stations_on_one_volume(tmp_path: Path) -> None:
-    """The second one has a data folder of its own, and is refused all the same."""
+    """The second one has its own data folder and is refused nevertheless."""
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()

@@ -1,5 +1,6 @@
-"""The main job on a server and pictures that this project did not make: Debian's GStreamer RTSP server
-playing real street footage, recorded by both engines, read back, patrolled, searched."""
+"""The main job with a server and pictures that this project did not make: Debian's GStreamer RTSP server plays real
+street footage, which both engines record; it is read back, patrolled and searched.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ ENVIRONMENT = {"MINWANG_CREDENTIAL_FARM": "pass word/1"}
 
 @pytest.fixture(autouse=True)
 def station_database() -> None:
-    """`minwang record` keeps an SQLite file of its own."""
+    """Replace the fixture: `minwang record` keeps its own SQLite file."""
 
 
 @pytest.fixture(scope="module", params=["h264", "h265"])
@@ -134,6 +135,6 @@ def test_recorded_read_back_patrolled_and_searched(farm: str, tmp_path: Path) ->
         cwd=tmp_path,
     )
     assert clip["pictures"] > 0
-    # The footage is over: the recorder does not report, so patrol may not blame the cameras for silence.
+    # The stream has ended and no recorder reports: patrol must not blame the cameras for silence.
     said = station("patrol", "--json", cwd=tmp_path, status=1)
     assert said["faults"] == [] and said["judged"] == 0 and not said["recorder_running"]

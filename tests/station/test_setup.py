@@ -1,4 +1,4 @@
-"""The script ./minwang: a root folder of its own with an empty lock file and a station that tells its arguments."""
+"""The script ./minwang: a root folder with an empty lock file and a station that prints its arguments."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bare_venv(root: Path) -> Path:
-    """A .venv that is complete as far as the script can know, without pip: made in no time."""
+    """Create a .venv that looks complete to the script, without pip; takes no time."""
     venv = root / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     interpreter = (venv / "bin" / "python").resolve()
@@ -48,7 +48,7 @@ def bare_venv(root: Path) -> Path:
 
 
 def minwang(root: Path, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
-    # Without the caller's packages and without an index: nothing can be fetched.
+    # Without the caller's packages and without an index: nothing can be downloaded.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PIP_", "MINWANG_"))}
     environment |= {"MINWANG_PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
     environment["PATH"] = f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]
@@ -58,8 +58,11 @@ def minwang(root: Path, *arguments: str, path: Path | None = None) -> subprocess
 
 
 def console_stamp(root: Path) -> str:
-    """As ./minwang writes it after building."""
-    command = "find . -type f -not -path './node_modules/*' -not -path './dist/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+    """Return the stamp that ./minwang writes after building."""
+    command = (
+        "find . -type f -not -path './node_modules/*' -not -path './dist/*' -print0 | LC_ALL=C sort -z | xargs -0 "
+        "sha256sum"
+    )
     listed = subprocess.run(["sh", "-c", command], cwd=root / "web" / "console", capture_output=True, check=True).stdout
     return hashlib.sha256(listed).hexdigest()
 
@@ -93,7 +96,7 @@ def interrupt(venv: Path) -> None:
 
 
 def forget(venv: Path) -> None:
-    """Of the script's earlier versions, or never finished: here without pip."""
+    """As left by earlier versions of the script, or never finished: here without pip."""
     (venv / ".made").unlink()
 
 
@@ -123,7 +126,7 @@ def test_what_cannot_be_used_is_remade_and_said(root: Path, bare_venv: Path, dam
 def test_options_before_the_command_hide_it_not(root: Path, bare_venv: Path, options: list[str]) -> None:
     done = minwang(root, *options, "serve")
     assert done.returncode == 1
-    assert "the console's packages" in done.stderr  # there is no npm and no network: it has tried to build it
+    assert "the console's packages" in done.stderr  # it tried to build the console: there is no npm and no network
     assert minwang(root, *options, "user", "serve").stdout == f"station {' '.join([*options, 'user', 'serve'])}\n"
 
 

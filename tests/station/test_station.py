@@ -96,7 +96,7 @@ def test_every_command_has_help(command: str) -> None:
 
 @pytest.mark.long
 def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
-    """Nobody can type `python -m station`: ./minwang starts it in an environment of its own."""
+    """Users do not type `python -m station`: ./minwang starts it in its own environment."""
     asked = [started("--help", cwd=tmp_path)]
     asked += [minwang(*a, cwd=tmp_path) for a in (["demo", "--help"], ["inventory", "check", "--help"])]
     wrong = [started("record", cwd=tmp_path)]
@@ -113,7 +113,7 @@ def test_the_program_calls_itself_minwang(tmp_path: Path) -> None:
 
 
 def test_every_command_is_found_in_its_module() -> None:
-    """They are imported one by one when asked for: a table says which module registers which."""
+    """Commands are imported on demand: a table says which module registers which."""
     import importlib
 
     from station.cli.base import MODULES, cli
@@ -240,10 +240,10 @@ def test_what_a_command_leaves_behind_is_found() -> None:
     os.kill(int(done.stdout), signal.SIGKILL)
 
 
-@pytest.mark.soak  # in every run, tests.web.test_browser asks the same of the demo that its pages show
+@pytest.mark.soak  # in every run, tests.web.test_browser checks the same of the demo that its pages show
 @pytest.mark.timeout(600)
 def test_the_demo_does_what_it_promises_and_leaves_nothing_behind() -> None:
-    """The whole main job, with the exit status that the demo itself gives."""
+    """The whole main job, with the demo's own exit status."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -264,7 +264,7 @@ def test_a_busy_port_is_one_sentence() -> None:
 
 @pytest.mark.soak
 def test_a_demo_whose_console_cannot_start_ends_with_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing the cameras takes most of its time."""
+    """Drawing the cameras takes most of the test's time."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -274,7 +274,7 @@ def test_a_demo_whose_console_cannot_start_ends_with_its_sentence(monkeypatch: p
 
 
 def test_a_second_demo_is_one_sentence_and_harms_not_the_first() -> None:
-    """Its cameras' addresses are fixed: somebody else holds one of them."""
+    """The cameras' addresses are fixed: another process holds one of them."""
     kept = ROOT / ".demo" / "kept"
     kept.parent.mkdir(exist_ok=True)
     kept.touch()

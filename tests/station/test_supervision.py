@@ -1,4 +1,4 @@
-"""What a station tells the service manager and `minwang status`, with real processes."""
+"""What a station reports to the service manager and to `minwang status`, with real processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CANNOT = SAYS + f'say(\'{{"failed": "the key is lost; restore it"}}\'); sys.exit
 
 
 class Workers(Supervisor):
-    """Its workers are small programs that speak as real ones do."""
+    """A supervisor whose workers are small programs that report as real ones do."""
 
     def __init__(self, programs: dict[WorkerRole, str], clock: SystemClock):
         super().__init__(list(programs), None, clock)
@@ -98,7 +98,7 @@ async def test_ready_when_the_console_answers_and_all_record(
 async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
     manager: tuple[socket.socket, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is ended first; only one that cannot be ended keeps the watchdog waiting."""
+    """It is killed first; only a worker that cannot be killed keeps the watchdog waiting."""
     monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
     monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.1)
     role = WorkerRole("controller")
@@ -112,7 +112,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
         await eventually(lambda: supervisor.restarts.get(role) == 1)
         assert "status -9" in supervisor.watched[role].last_end
         await eventually(lambda: supervisor.watched[role].ready)
-        monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 60.0)  # nobody ends it now
+        monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 60.0)  # nobody kills it now
         await asyncio.sleep(0.2)
         heard(manager[0])
         await eventually(lambda: not supervisor.in_order)
@@ -151,7 +151,7 @@ def test_status_of_a_station(tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         deadline = time.monotonic() + 60
         while minwang("status", cwd=tmp_path).returncode and time.monotonic() < deadline:
-            time.sleep(2)  # each asks with a process of its own
+            time.sleep(2)  # each query runs in a new process
         facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
         assert facts["running"] and facts["ready"] and facts["holder"]["pid"] == process.pid
         assert [w["name"] for w in facts["workers"]] == ["controller", "recorder-0", "analyst"]

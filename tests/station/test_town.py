@@ -35,7 +35,7 @@ cameras:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A station whose settings name town.yaml, which is not there yet."""
+    """A station whose settings name town.yaml, which does not exist yet."""
     (tmp_path / "minwang.toml").write_text('inventory = "town.yaml"\n')
     return core_settings.load(tmp_path / "minwang.toml")
 
@@ -46,7 +46,7 @@ def write(settings: Settings, text: str) -> None:
 
 
 async def start(settings: Settings, database: Database, clock: ManualClock) -> list[str]:
-    """What a start leaves: the cameras in use."""
+    """Start once; returns the cameras in use afterwards."""
     await town.take_over(settings, database, clock)
     async with database.reading() as session:
         return [c.id for c in await registry.cameras(session)]
@@ -66,7 +66,7 @@ async def test_an_empty_registry_takes_the_file_over_and_a_filled_one_does_not(
 
 
 async def test_cameras_of_a_list_outlive_a_restart(settings: Settings, database: Database, clock: ManualClock) -> None:
-    """Finding A1: the first start was refused (share above 5 %) or retired them without a word."""
+    """Regression: the first start was refused (share above 5 %), or it retired the cameras silently."""
     await asyncio.to_thread(write, settings, FILE)
     await start(settings, database, clock)
     async with database.session() as session:
@@ -115,7 +115,7 @@ async def test_an_update_does_not_stop_a_station_whose_file_is_gone(
     await asyncio.to_thread(write, settings, FILE)
     await start(settings, database, clock)
     async with database.session() as session:
-        await session.execute(delete(InventoryApplied))  # older versions kept none
+        await session.execute(delete(InventoryApplied))  # older versions stored none
     assert settings.inventory is not None
     await asyncio.to_thread(settings.inventory.unlink)
     assert await start(settings, database, clock) == ["w-1"]

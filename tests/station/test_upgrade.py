@@ -1,4 +1,4 @@
-"""Upgrades with plain processes: forward, back, and cut off at every step. With systemd: tests/fresh/offline.py."""
+"""Upgrades with plain processes: forward, back, and interrupted at every step. With systemd: tests/fresh/offline.py."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
 
 def make_release(layout: Layout, letter: str, *, migration: bool = False, broken: str = "") -> ReleaseManifest:
-    """A complete release of this checkout; its environment is the one that runs the tests."""
+    """Create a complete release of this checkout; its environment is the one that runs the tests."""
     made = ReleaseManifest(
         "0.1.0", letter * 40, f"{NAMES[letter]}T00:00:00+00:00", letter * 64, debian={"required": []}
     )
     folder = layout.releases / made.name
     folder.mkdir()
     for top in release.PROGRAM:
-        if top in ("core", "station"):  # with what Python compiled of it: nothing is written there later
+        if top in ("core", "station"):  # with compiled modules: nothing is written there later
             shutil.copytree(ROOT / top, folder / top)
         else:
             (folder / top).symlink_to(ROOT / top)
@@ -78,7 +78,8 @@ def layout(tmp_path: Path) -> Layout:
     for folder in (made.releases, made.kept, made.settings.parent, made.data, made.units):
         folder.mkdir(parents=True)
     made.settings.write_text(
-        f'inventory = "{tmp_path / "none.yaml"}"\n[data]\ndir = "{made.data}"\n[web]\nport = {free_port()}\n[patrol]\nworkers = 1\n'
+        f'inventory = "{tmp_path / "none.yaml"}"\n[data]\ndir = "{made.data}"\n[web]\nport = '
+        f"{free_port()}\n[patrol]\nworkers = 1\n"
     )
     return made
 
@@ -121,7 +122,7 @@ def prepared(a: ReleaseManifest, b: ReleaseManifest, target_revision: str = "900
 
 
 class Station:
-    """Stands for a running station where only its being started counts: like `serve`, it migrates at its start."""
+    """Stands for a running station where only its start matters: like `serve`, it migrates at its start."""
 
     def __init__(self, layout: Layout):
         self.layout = layout
@@ -172,7 +173,7 @@ class PowerCut(BaseException):
 
 
 class Cut(Upgrader):
-    """The power fails at a stage: `before` it is written down, or right after."""
+    """Simulates a power cut at a stage: `before` it is saved, or right after."""
 
     stage = UpgradeStage.PREPARED
     before = False
@@ -186,7 +187,7 @@ class Cut(Upgrader):
         return state
 
 
-# Before a stage is written down its work is done: every step is cut off once after its work, and once around the switch.
+# A stage is saved after its work: every step is interrupted once after its work, and once around the switch.
 FORWARD = [
     (s, True)
     for s in (
@@ -202,7 +203,7 @@ EVERY_RUN = (UpgradeStage.SWITCHED, True)
 
 
 def cuts(of: list[tuple[UpgradeStage, bool]]) -> list[Any]:
-    """A step takes half a minute: the ordinary suite cuts at the switch, `./minwang test -m soak` at every one."""
+    """A step takes half a minute: the ordinary suite cuts at the switch, `./minwang test -m soak` at every step."""
     return [pytest.param(*s, marks=[] if s == EVERY_RUN and of is FORWARD else pytest.mark.soak) for s in of]
 
 
@@ -215,7 +216,7 @@ def cut_at(stage: UpgradeStage, before: bool, layout: Layout, station: Station, 
 
 
 def check_whole(layout: Layout, station: Station) -> None:
-    """The station runs, its release fits its database, and nothing is left to do."""
+    """Check that the station runs, its release fits its database, and no work is left."""
     assert station.running
     assert station.starts[-1] == current(layout)
     assert ("lamp" in tables(layout)) == (revision(layout) == "9000")
@@ -257,7 +258,7 @@ def test_a_power_cut_on_the_way_back_ends_well(
     upgrader = Upgrader(layout, station, lambda _: None, 20.0)
     if layout.current_release() == layout.releases / a.name:
         reached = upgrader.resume(state)
-    else:  # returned to the release that it came from, and said so
+    else:  # it returned to the previous release and reported that
         reached = False
         with pytest.raises(StorageError, match="is in use again"):
             upgrader.resume(state)
@@ -290,7 +291,7 @@ def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not
 
 @pytest.fixture
 def cameras() -> Iterator[int]:
-    """Two virtual streams; their port."""
+    """Run two virtual streams; yields their port."""
     command_ = [sys.executable, "-m", "cameras.virtual", "--streams", "2", "--loop", "4", "--port", "0"]
     process = subprocess.Popen(command_, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert process.stdout is not None
@@ -301,7 +302,7 @@ def cameras() -> Iterator[int]:
 
 
 def running_station(layout: Layout, made: ReleaseManifest, cameras: int, tmp_path: Path) -> ProcessManager:
-    """A station of two cameras that records them."""
+    """Start a station of two cameras that records them."""
     streams = "".join(
         f'- {{id: k{i}, name: k{i}, village: v, streams: {{main: {{url: "rtsp://127.0.0.1:{cameras}/cam{i}"}}}}}}\n'
         for i in range(2)
@@ -347,7 +348,8 @@ def test_a_recording_station_is_upgraded_and_goes_back(
 @pytest.mark.soak
 def test_a_release_that_does_not_start_goes_back_by_itself(layout: Layout, cameras: int, tmp_path: Path) -> None:
     a = make_release(layout, "a")
-    b = make_release(layout, "b", migration=True, broken="station/roles/recorder.py")  # console well, nothing recorded
+    # the console works, but nothing is recorded
+    b = make_release(layout, "b", migration=True, broken="station/roles/recorder.py")
     manager = running_station(layout, a, cameras, tmp_path)
     try:
         with pytest.raises(
@@ -375,7 +377,7 @@ def test_what_is_refused_changes_nothing(layout: Layout) -> None:
         upgrade(layout)
     assert upgrade(layout, "--resume") == 0
     c = make_release(layout, "c")
-    layout.settings.write_text(layout.settings.read_text() + "[web2]\n")  # what the new release does not know
+    layout.settings.write_text(layout.settings.read_text() + "[web2]\n")  # a key that the new release does not know
     with pytest.raises(StorageError, match="unknown key 'web2'"):
         upgrade(layout, str(layout.releases / c.name))
     assert current(layout) == b.name and not layout.state.exists()
@@ -397,7 +399,7 @@ def test_a_station_that_does_not_run_is_not_started(layout: Layout) -> None:
     assert upgrade(layout, str(layout.releases / b.name)) == 0
     assert not ProcessManager(layout).is_running()
     assert (current(layout), revision(layout)) == (b.name, "9000")
-    assert {p.name for p in layout.releases.iterdir()} == {a.name, b.name}  # c was of no use
+    assert {p.name for p in layout.releases.iterdir()} == {a.name, b.name}  # c is removed
     assert c.name not in release.names(layout)
 
 
@@ -418,7 +420,8 @@ def test_a_postgresql_database_comes_back_as_it_was(layout: Layout, console: Non
             return found and found[0]
 
     of_database(
-        "INSERT INTO village (code, name, boundary, subnets, funding) VALUES ('v', 'Wangjia', '[]', '[]', '[]') RETURNING 1"
+        "INSERT INTO village (code, name, boundary, subnets, funding) VALUES ('v', 'Wangjia', '[]', '[]', '[]') "
+        "RETURNING 1"
     )
 
     class NeverRecords(Station):

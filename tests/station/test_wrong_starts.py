@@ -1,4 +1,4 @@
-"""Every wrong start of `serve` is one sentence with place and remedy, a status, and an end within seconds."""
+"""Every failing start of `serve` ends within seconds with an exit status and one sentence with place and remedy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOWN = "town: t\ncredentials: [{name: all, username: u}]\nvillages: [{code: v, n
 
 @dataclass
 class Start:
-    """A folder in which `serve` is going to fail, and what its sentence must hold."""
+    """A folder in which `serve` will fail, and what its error message must contain."""
 
     folder: Path
     data: dict[str, object] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Start:
         (self.folder / "minwang.toml").write_text("\n".join(lines) + "\n")
 
     def database(self) -> sqlite3.Connection:
-        """The database of a station that was in order."""
+        """Open the database of a station that worked before."""
         self.write()
         assert minwang("user", "list", cwd=self.folder).returncode == 0
         return sqlite3.connect(self.data_dir / "minwang.db")
@@ -137,13 +137,13 @@ def key_of_wrong_length(s: Start) -> None:
 
 
 def certificate_is_missing(s: Start) -> None:
-    """Found by the controller only: its sentence ends the station."""
+    """Only the controller detects it: its error ends the station."""
     s.web["tls"] = "own"
     s.expected = (str(s.data_dir / "tls" / "server.crt"), "minwang cert")
 
 
 def pack_is_missing(s: Start) -> None:
-    """Found by the analyst only."""
+    """Only the analyst detects it."""
     s.search["detector"] = "no-such-pack"
     s.expected = ("no-such-pack", "not installed", "minwang models")
 
@@ -159,7 +159,7 @@ def postgresql_host_unknown(s: Start) -> None:
 
 
 KEPT: list[socket.socket] = []
-# One of each kind in every run, the others of the same kinds in `./minwang test -m soak`.
+# One case of each kind in every run, the others in `./minwang test -m soak`.
 CASES: tuple[Callable[[Start], None], ...] = (
     folder_not_writable,
     database_is_garbage,
@@ -177,7 +177,7 @@ MORE: tuple[Callable[[Start], None], ...] = (
 
 def refused(start: Start) -> None:
     start.write()
-    # An endless retry never ends; on a busy machine the analyst, which starts last, takes its time.
+    # An endless retry would never end; on a busy machine the analyst, which starts last, takes its time.
     done = minwang("serve", "--wait-for-database", "1", cwd=start.folder, timeout=150)
     sentences = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert done.returncode in (1, 2), done.stderr
@@ -217,7 +217,7 @@ def test_an_unknown_user_on_a_server(postgresql: str, tmp_path: Path) -> None:
 
 @contextmanager
 def asking_for_passwords(address: str) -> Iterator[None]:
-    """The server asks user `careful` for a password."""
+    """Let the server ask user `careful` for a password."""
     folder = Path(address.partition("host=")[2])
     rules = folder / "data" / "pg_hba.conf"
     before = rules.read_text()
@@ -246,7 +246,7 @@ def test_a_wrong_password_on_a_server(postgresql: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_port_that_only_root_may_have() -> None:
-    "any".encode("idna")  # loaded while this user may read Python's own files
+    "any".encode("idna")  # loads the codec while this user may read Python's own files
 
     def bind() -> str:
         os.seteuid(65534)

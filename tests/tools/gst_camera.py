@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""A camera that we did not write: GStreamer's RTSP server playing an MP4 file (H.264 or H.265, and its sound
-where that is AAC or G.711 A-law), not re-encoded.
+"""A camera that this project did not write: GStreamer's RTSP server plays an MP4 file (H.264 or H.265, with AAC or
+G.711 A-law sound) without re-encoding.
 
-Needs: apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-gi
-Run it with the system's python3: gst_camera.py CLIP.mp4 [PORT]. Serves rtsp://127.0.0.1:PORT/camera
+Needs: apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-gi Run it
+with the system's python3: gst_camera.py CLIP.mp4 [PORT]. Serves rtsp://127.0.0.1:PORT/camera
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""the schema of the foundation"""
+"""The initial schema."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -444,7 +444,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """All goes, the audit trail too: this is the way back to no station at all."""
+    """Drop everything, including the audit trail: this returns to a database without a station."""
     for table in reversed(TABLES):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":

@@ -1,6 +1,6 @@
-"""Archive for a town: volumes, packed index of footage, holds, quotas, schedules.
+"""Archive for a town: volumes, compact segment index, holds, quotas, schedules.
 
-Footage of version 0001 is not lost: `minwang archive verify --repair` takes its files in again.
+Footage of version 0001 is not lost: `minwang archive verify --repair` indexes its files again.
 """
 
 import sqlalchemy as sa
@@ -149,7 +149,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The index of footage goes, its files stay: `archive verify --repair` of that version takes them in."""
+    """Drop the segment index; the files stay: `archive verify --repair` of that version indexes them."""
     op.drop_column("village", "quota_bytes")
     op.drop_column("stream_status", "fell_back_at")
     op.drop_column("stream", "audio")

@@ -1,4 +1,4 @@
-"""Backfill from cameras' cards, and quarantine of streams that kill their recorder."""
+"""Backfill from the cameras' edge storage, and quarantine of streams that crash their recorder."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Onboarding: history of a camera's file, devices met, findings, clock errors, what models do not take."""
+"""Onboarding: history of camera files, discovered devices, findings, clock errors, settings that models reject."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Patrol: what a camera usually looks like, faults with a memory, work orders, registers, planned work."""
+"""Patrol: baselines of cameras, faults with history, work orders, registers, planned work."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -228,7 +228,7 @@ def upgrade() -> None:
             sa.Column("looked", sa.Integer(), server_default="0", nullable=False, comment="Cameras looked at so far")
         )
 
-    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments, and would copy its tables for them
+    if op.get_bind().dialect.name == "postgresql":  # SQLite stores no comments; changing one would copy the table
         for table, column, kind, comment in COMMENTS:
             op.alter_column(table, column, existing_type=kind, existing_nullable=False, comment=comment)
 

@@ -1,4 +1,4 @@
-"""Patrol: timestamps as the recorder sees them, contractors with their photos, figures a day."""
+"""Patrol: timestamps as the recorder receives them, contractors and their photos, daily figures."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Search: sightings leave the station's database for a file a day; short numbers of cameras and packs; judgements."""
+"""Search: sightings move from the database to one file per day; short numbers of cameras and models; judgements."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    # What was indexed is indexed anew from the recordings: they are the log.
+    # Indexed footage is indexed again from the recordings: they are the source.
     op.drop_table("sighting")
     op.drop_table("index_position")
     op.drop_table("watch_position")
@@ -25,7 +25,10 @@ def upgrade() -> None:
         sa.Column("village", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_seen_by")),
         sa.UniqueConstraint("camera", "village", name=op.f("uq_seen_by_camera_village")),
-        comment="Short numbers of cameras: a camera that moves to another village gets a new one, its past stays where it was",
+        comment=(
+            "Short numbers of cameras: a camera that moves to another village gets a new one, its past stays where it "
+            "was"
+        ),
     )
     op.create_index(op.f("ix_seen_by_village"), "seen_by", ["village"], unique=False)
     op.create_table(
@@ -102,7 +105,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Sightings and their positions begin empty: that version reads the recordings again."""
+    """Create the tables of sightings and positions empty: that version reads the recordings again."""
     subjects = sa.table("watch_subject", sa.column("cls", sa.String))
     for old, new in (("two_wheeler", "bike"), ("unknown", "moving")):
         op.execute(subjects.update().where(subjects.c.cls == old).values(cls=new))

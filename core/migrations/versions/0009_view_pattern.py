@@ -1,4 +1,4 @@
-"""Patrol: what stays of a view, and when the weather was last on it."""
+"""Patrol: the permanent pattern of a view, and when weather last affected it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Counters of what a stream sends beside its pictures."""
+"""Counters of what a stream sends besides its pictures."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whether the wall clock may be believed when footage is deleted by age."""
+"""Whether the wall clock is trusted when footage is deleted by age."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How far apart a stream's keyframes are, as the recorder sees it."""
+"""The interval between a stream's keyframes, as the recorder measures it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Holes of a stream that are shorter than a gap: counted."""
+"""Counts of a stream's discontinuities that are shorter than a gap."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The address of a camera may name its service's path: the column's comment says so."""
+"""The address of a camera may include the path of its service: changes the column's comment."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ OLD, NEW = "host[:port] of the ONVIF service", "host[:port][/path] of the ONVIF 
 
 
 def _comment(text: str, before: str) -> None:
-    if op.get_bind().dialect.name != "sqlite":  # which keeps no comments
+    if op.get_bind().dialect.name != "sqlite":  # SQLite stores no comments
         op.alter_column("camera", "address", existing_type=sa.String(120), comment=text, existing_comment=before)
 
 

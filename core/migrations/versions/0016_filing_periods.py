@@ -1,11 +1,11 @@
-"""Footage ages by the monotonic clock: every step of the wall clock is accounted for, not only those that were believed."""
+"""Footage ages by the monotonic clock: records every step of the wall clock, not only the trusted ones."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0016"
 down_revision = "0015"
-COMMENTS = {  # of misfiled: column → what it said, what it says
+COMMENTS = {  # columns of misfiled → previous comment, new comment
     "end_us": ("µs UTC as filed", "µs UTC as filed; 2^62: goes on"),
     "offset_us": ("So much later it was really recorded, µs", "So much later it lies by the clock as it is now, µs"),
 }
@@ -16,7 +16,7 @@ TABLE = (
 
 
 def _say(which: int) -> None:
-    """SQLite keeps no comments."""
+    """Set the comments; SQLite stores none."""
     if op.get_bind().dialect.name == "sqlite":
         return
     for column, said in COMMENTS.items():

@@ -1,4 +1,4 @@
-"""Rows of the audit trail under a key; tries of a sign-in counted by account and source; passwords to be changed."""
+"""Audit rows sealed with a key; sign-in attempts counted by account and source; passwords that must be changed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -84,5 +84,5 @@ def downgrade() -> None:
 
 
 def _comment(text: str, before: str) -> None:
-    if op.get_bind().dialect.name != "sqlite":  # which keeps no comments
+    if op.get_bind().dialect.name != "sqlite":  # SQLite stores no comments
         op.alter_column("audit", "hash", existing_type=sa.String(64), comment=text, existing_comment=before)

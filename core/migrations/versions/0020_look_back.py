@@ -1,4 +1,4 @@
-"""A subject of the watch list is looked for among what was seen before; holds are told before they end."""
+"""Watch-list subjects are also searched for in earlier sightings; ends of holds are announced in advance."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What each camera did on each day, kept; stored reports; supplements of signed registers."""
+"""Daily record of each camera; stored reports; supplements of signed registers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which days were written, also those on which no camera was in use."""
+"""Which days have records, including days on which no camera was in use."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When a camera's RTSP server first offered Digest: a restart must not forget it."""
+"""When a camera's RTSP server first offered Digest; must survive a restart."""
 
 import sqlalchemy as sa
 from alembic import op

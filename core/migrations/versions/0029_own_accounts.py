@@ -1,4 +1,4 @@
-"""Whether a camera has an account of the station's own, and which villages want that before the first use."""
+"""Whether a camera has an account of the station's own, and which villages require one before first use."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Acceptances of cameras by two accounts. What was accepted before keeps its typed names in camera.acceptance."""
+"""Acceptances of cameras by two accounts. Earlier acceptances keep their typed names in camera.acceptance."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What was deleted of footage is kept with its hashes; whether the matcher has taken up a look back."""
+"""Deleted footage keeps a record with its hashes; when the matcher last worked on a subject's look-back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("first_at", UtcDateTime(), nullable=False, comment="When the first of them were deleted"),
         sa.Column("last_at", UtcDateTime(), nullable=False, comment="When the last ones were"),
         sa.PrimaryKeyConstraint("day", "stream", name=op.f("pk_footage_deletion")),
-        comment="Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256",
+        comment=(
+            "Footage that retention deleted, a row a stream and day: how much, and a digest over the files' SHA-256"
+        ),
     )
     op.add_column(
         "watch_subject",

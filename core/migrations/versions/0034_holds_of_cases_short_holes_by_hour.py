@@ -1,4 +1,4 @@
-"""A hold may name a case, cases are closed; short holes are kept by hour and by day."""
+"""A hold may name a case, and cases can be closed; short discontinuities are stored by hour and by day."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Duplicate packets, beginnings that are no keyframes and readings put off: counted for each stream."""
+"""Counters per stream of duplicate packets, starts without a keyframe, and deferred reads."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which files still have to move after the station's clock was set, over a recorder that is killed."""
+"""Files that still have to move after the station's clock was set; survives a killed recorder."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Options, checks and words of `minwang upgrade`."""
+"""Options, checks and messages of `minwang upgrade`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
 from station.install.upgrade.state import UpgradeStage, UpgradeState
 
 DESCRIPTION = (
-    "Put another release in the place of the one in use: from a bundle, an unpacked bundle or a checkout. Where it does not "
+    "Put another release in the place of the one in use: from a bundle, an unpacked bundle or a checkout. Where it "
+    "does not "
     "start or does not record, the release and the database from before come back."
 )
 
@@ -48,7 +49,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, layout: Layout) -> int:
-    """Exit status: 0 the asked-for release is in use, 1 it is not. The caller holds the lock."""
+    """Run the command; returns the exit status: 0 the requested release is in use, 1 it is not.
+
+    The caller holds the lock.
+    """
     if sum((options.source is not None, options.rollback, options.resume)) != 1:
         raise UsageError("give one of: SOURCE, --rollback, --resume")
     upgrader = Upgrader(layout, manager_of(layout), say, options.health_seconds)
@@ -67,7 +71,7 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
 
 
 def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
-    """Everything that can be done while the station runs. None: that release is in use already."""
+    """Do everything that is possible while the station runs. Returns None if that release is already in use."""
     current = _current(layout)
     source, first = _source(layout, options)
     if source.manifest.name == current.name:
@@ -92,7 +96,7 @@ def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace
 
 
 def _back_up(layout: Layout, program: Program) -> None:
-    """Where nightly backups go, and as they are made. Raises StorageError where it fails: nothing was changed yet."""
+    """Make a backup as the nightly ones. Raises StorageError if it fails; nothing was changed yet."""
     facts = install.facts_of(layout, install.InstallOptions(layout.data))
     if facts.backup is None:
         say("no backup is made, because backup.target is not set; where the schema changes, the database is copied")
@@ -102,7 +106,7 @@ def _back_up(layout: Layout, program: Program) -> None:
 
 
 def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: dict[str, Any]) -> UpgradeState:
-    """Raises ConflictError or StorageError where the new release cannot take over this database."""
+    """Return the initial state. Raises ConflictError or StorageError if the new release cannot use this database."""
     before = Program(layout, layout.releases / source).facts()
     if before["revision"] > new["newest"]:
         raise ConflictError(f"the database has version {before['revision']}, {target} knows {new['newest']} at most")
@@ -165,11 +169,13 @@ def _tell_back(state: UpgradeState, at: float) -> None:
     say(f"going back from {state.source} to {state.target}")
     if state.restore:
         say(
-            f"everything that was written into the database since {day} is lost ({(time.time() - at) / 86400:.1f} days); recordings are adopted"
+            f"everything that was written into the database since {day} is lost ({(time.time() - at) / 86400:.1f} "
+            f"days); recordings are adopted"
         )
     elif state.lowers:
         say(
-            f"the schema goes back from {state.revision} to {state.target_revision}; what only the newer one stores is dropped"
+            f"the schema goes back from {state.revision} to {state.target_revision}; what only the newer one stores is "
+            f"dropped"
         )
 
 

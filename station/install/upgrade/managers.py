@@ -1,4 +1,4 @@
-"""Starting and stopping the station: by systemd where it runs this machine, else as a plain process."""
+"""Starting and stopping the station: with systemd if it runs this machine, else as a plain process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Manager(Protocol):
     def is_running(self) -> bool: ...
 
     def start(self) -> None:
-        """Begins it; whether it comes up is for the caller to see. One that runs already is left alone."""
+        """Start the station; the caller checks whether it comes up. Does nothing if it is running."""
 
     def stop(self) -> None:
-        """Returns when no process of it is left. Raises StorageError otherwise."""
+        """Stop the station; returns when none of its processes is left. Raises StorageError otherwise."""
 
 
 def manager_of(layout: Layout) -> Manager:
@@ -48,7 +48,8 @@ class SystemdManager:
     def start(self) -> None:
         self._commands.run(["systemctl", "daemon-reload"])
         self._commands.succeeds(["systemctl", "reset-failed", self._unit])
-        # Not waited for: one that never gets ready would be waited for as long as a migration may take. The caller looks.
+        # Without waiting: a station that never gets ready would block for as long as a migration may take. The caller
+        # checks.
         self._commands.run(["systemctl", "start", "--no-block", self._unit])
 
     def stop(self) -> None:
@@ -56,7 +57,7 @@ class SystemdManager:
 
 
 class ProcessManager:
-    """A detached process; a file holds its id and start time, because ids are used again."""
+    """A detached process; a file stores its id and start time, because ids are reused."""
 
     def __init__(self, layout: Layout):
         self._layout = layout
@@ -73,7 +74,7 @@ class ProcessManager:
         program = Program(self._layout, release)
         log = self._layout.at(self._layout.prefix) / "station.log"
         command = program.command("-m", "station", "--config", str(self._layout.at(self._layout.settings)), "serve")
-        # By a shell that ends at once: the station must not be the child of an upgrade that ends.
+        # Started by a shell that ends at once: the station must not be a child of this upgrade process.
         detached = ["setsid", "sh", "-c", '"$@" </dev/null >>"$0" 2>&1 & echo $!', str(log), *command]
         done = subprocess.run(detached, stdout=subprocess.PIPE, text=True, env=program.environment, cwd="/", check=True)
         pid = int(done.stdout)
@@ -111,7 +112,7 @@ class ProcessManager:
 
 
 def _start_time(pid: int) -> str:
-    """Of a living process, in the kernel's ticks; empty where there is none."""
+    """Return the start time of a living process, in the kernel's clock ticks; empty if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""A release's own Python, as the station's user: each release reads and changes the database by its own code."""
+"""A release's own Python, run as the station's user: each release accesses the database with its own code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Program:
         return [*own, *umask, str(self._layout.at(self.release) / ".venv" / "bin" / "python"), *arguments]
 
     def as_root(self, *arguments: str) -> None:
-        """Run a module of this release as whoever runs this. Raises StorageError with its last line where it fails."""
+        """Run a module of this release as the calling user. Raises StorageError with its last line if it fails."""
         python = str(self._layout.at(self.release) / ".venv" / "bin" / "python")
         done = subprocess.run(
             [python, *arguments],
@@ -54,18 +54,18 @@ class Program:
             )
 
     def facts(self, since: float = 0.0) -> dict[str, Any]:
-        """What `inside.facts` tells; `since`: streams count that were seen recording after that second of the epoch."""
+        """Return the result of `inside.facts`; counts streams seen recording after `since` (seconds since 1970)."""
         found: dict[str, Any] = json.loads(self.inside("facts", "--since", str(since)))
         return found
 
     def inside(
         self, *arguments: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None, seconds: float = 3600
     ) -> str:
-        """Run `station.upgrade.inside`. Raises StorageError with its last line where it fails."""
+        """Run `station.upgrade.inside`. Raises StorageError with its last line if it fails."""
         return self._run(["-m", "station.upgrade.inside", str(self._settings), *arguments], stdin, stdout, seconds)
 
     def station(self, *arguments: str) -> str:
-        """A command of this release's `minwang`. Raises StorageError with its last line where it fails."""
+        """Run a command of this release's `minwang`. Raises StorageError with its last line if it fails."""
         return self._run(["-m", "station", "--config", str(self._settings), *arguments], None, None, 4 * 3600)
 
     @property

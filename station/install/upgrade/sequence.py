@@ -1,4 +1,4 @@
-"""The steps of an upgrade and the way back. `go_on` is the same whether it begins, or resumes after a power cut."""
+"""The steps of an upgrade and the way back. `go_on` runs them at the start and after a power cut alike."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from station.install.upgrade.state import PreviousRelease, UpgradeStage, Upgrade
 
 HEALTH_SECONDS = 180.0
 LOOK_SECONDS = 1.0
-# Of the streams recorded before, so many may fail to come back without the upgrade being at fault: cameras fail by themselves.
+# 1 in MISSING_SHARE of the streams recorded before may stay away without counting as a failure of the upgrade: cameras
+# fail independently of it.
 MISSING_SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrader:
-    """One upgrade, or way back, of one station. `say` tells a person; times are seconds since the epoch."""
+    """One upgrade, or way back, of one station. `say` reports to a person; times are seconds since the epoch."""
 
     layout: Layout
     manager: Manager
@@ -34,12 +35,12 @@ class Upgrader:
     health_seconds: float = HEALTH_SECONDS
 
     def begin(self, state: UpgradeState) -> None:
-        """Raises StorageError where it failed; then the release from before runs again, or the error says that it does not."""
+        """Run the upgrade. Raises StorageError if it fails and says whether the previous release runs again."""
         self._save(state)
         self.go_on(state)
 
     def resume(self, state: UpgradeState) -> bool:
-        """After an interruption: forward where the link was switched, else back to where nothing was changed. False: back."""
+        """Continue after an interruption. Returns True: went forward, as the link was switched; False: went back."""
         self.say(f"an upgrade from {state.source} to {state.target} was interrupted (stage: {state.stage})")
         if state.stage is UpgradeStage.RETURNING:
             self._return(state)
@@ -96,7 +97,7 @@ class Upgrader:
         return state
 
     def _copied(self, state: UpgradeState) -> UpgradeState:
-        """The database as it is when nothing writes into it; only where its schema is going to change."""
+        """Copy the database while nothing writes to it; only if its schema is going to change."""
         if state.revision == state.target_revision or not state.revision:
             return state
         name = f"{state.source}.database"
@@ -128,7 +129,7 @@ class Upgrader:
         steps.symlink(self.layout.at(self.layout.current), self._folder(name))
 
     def _configure(self, name: str) -> None:
-        """The units and the wrapper as this release writes them."""
+        """Write the units and the wrapper as this release defines them."""
         Program(self.layout, self._folder(name)).as_root("-m", "station.install", "refresh", *self._own_paths())
 
     def _own_paths(self) -> list[str]:
@@ -148,7 +149,10 @@ class Upgrader:
         ]
 
     def _look(self, state: UpgradeState) -> None:
-        """Until the console answers and the streams are recorded again. Raises StorageError after `health_seconds`."""
+        """Wait until the console answers and the streams are recorded again.
+
+        Raises StorageError after `health_seconds`.
+        """
         if not state.was_running:
             return
         program = Program(self.layout, self._folder(state.target))
@@ -160,7 +164,8 @@ class Upgrader:
                 break
             if time.monotonic() > end:
                 raise StorageError(
-                    f"after {self.health_seconds:.0f} s the console answers '{found['console']}' and {found['recording']} of "
+                    f"after {self.health_seconds:.0f} s the console answers '{found['console']}' and "
+                    f"{found['recording']} of "
                     f"{state.streams} streams are recorded"
                 )
             time.sleep(LOOK_SECONDS)
@@ -168,7 +173,7 @@ class Upgrader:
                  f"{time.time() - state.stopped_at:.0f} s")  # fmt: skip
 
     def _return(self, state: UpgradeState) -> None:
-        """Back to the release and the database from before. Always raises StorageError, which says how it ended."""
+        """Return to the previous release and database. Always raises StorageError, which says how that ended."""
         state = self._save(state.at(UpgradeStage.RETURNING))
         self.say(f"the upgrade failed: {state.reason}")
         self.say(f"going back to {state.source}")
@@ -184,7 +189,8 @@ class Upgrader:
                 self._look(replace(state, target=state.source))
         except (MinwangError, OSError) as e:
             raise StorageError(
-                f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed as well: {e}; "
+                f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed as "
+                f"well: {e}; "
                 "mend that, then run: minwang upgrade --resume"
             ) from e
         states.clear(self.layout.at(self.layout.state))

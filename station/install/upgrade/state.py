@@ -1,4 +1,4 @@
-"""How far an upgrade came: one file, written whole before each step that must be known about after a power cut."""
+"""The progress of an upgrade: one file, written atomically before each step that a resumed upgrade must know about."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from station.install.steps import write_text
 
 
 class UpgradeStage(StrEnum):
-    PREPARED = "prepared"  # the new release lies there, the station runs as before
+    PREPARED = "prepared"  # the new release is installed, the station runs as before
     STOPPED = "stopped"
-    COPIED = "copied"  # the database from before is safe
-    LOWERING = "lowering"  # its schema is being brought back to the older release's
-    SWITCHED = "switched"  # the link is about to be switched or is
+    COPIED = "copied"  # the database is copied
+    LOWERING = "lowering"  # its schema is being downgraded to the older release's
+    SWITCHED = "switched"  # the link is about to be switched or is switched
     MIGRATED = "migrated"
     STARTED = "started"
-    RETURNING = "returning"  # it failed: the release and the database from before are being brought back
+    RETURNING = "returning"  # failed: the previous release and database are being restored
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeState:
-    source: str  # names of releases
+    source: str  # release names
     target: str
     stage: UpgradeStage
     was_running: bool
-    streams: int  # recorded before
+    streams: int  # streams recorded before the upgrade
     revision: str  # of the database before; empty: there was none
     target_revision: str
     stopped_at: float = 0.0  # seconds since the epoch
-    copy: str = ""  # file below `kept`; empty: the schema stays as it is
-    restore: str = ""  # of a way back that brings an older copy instead of lowering the schema
-    reason: str = ""  # why it is being returned
+    copy: str = ""  # file below `kept`; empty: the schema does not change
+    restore: str = ""  # for a way back that restores an older copy instead of downgrading the schema
+    reason: str = ""  # why the upgrade failed
 
     @property
     def lowers(self) -> bool:
@@ -60,7 +60,7 @@ def save(path: Path, state: UpgradeState | PreviousRelease) -> None:
 
 
 def load(path: Path) -> UpgradeState | None:
-    """None where no upgrade was interrupted. Raises StorageError where the file is not readable as one."""
+    """Return the interrupted upgrade; None if there is none. Raises StorageError if the file is not readable."""
     values = _read(path)
     if values is None:
         return None

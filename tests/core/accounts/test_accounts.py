@@ -42,7 +42,7 @@ async def test_an_idle_session_ends(database: Database, clock: ManualClock) -> N
     clock.advance(29 * 60)
     assert await accounts.resolve(token, active=True)
     clock.advance(29 * 60)
-    assert await accounts.resolve(token)  # the request before kept it alive, this one does not
+    assert await accounts.resolve(token)  # the previous request kept it alive, this one does not
     clock.advance(2 * 60)
     assert await accounts.resolve(token) is None
     assert await accounts.why_ended(token) is SessionEnd.IDLE
@@ -103,7 +103,7 @@ async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, 
 async def test_a_change_under_way_does_not_outlive_reset_disabling_or_sign_out(
     either_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever knows the old password sends his own new one, and it waits for a hashing thread."""
+    """Somebody who knows the old password sends a new one, which waits for a hashing thread."""
     accounts = Accounts(either_database, clock)
     meanwhile, hashed = {}, accounts._hash
     for n, name in enumerate(meanwhile_names := ("reset", "disabled", "signed out", "enabled again")):
@@ -187,9 +187,8 @@ async def test_bad_accounts_are_refused(database: Database, clock: ManualClock) 
         await accounts.create("li", "short", Role.AUDITOR, actor="test")
     with pytest.raises(UsageError, match="log-in name"):
         await accounts.create("a b;c", "long enough indeed", Role.AUDITOR, actor="test")
-    with pytest.raises(
-        UsageError, match="calls itself"
-    ):  # its rounds would go before everybody's, its deeds look like ours
+    # A name of the station's own: patrol rounds that it asks for would look like the schedule's.
+    with pytest.raises(UsageError, match="calls itself"):
         await accounts.create("Schedule", "long enough indeed", Role.AUDITOR, actor="test")
 
 

@@ -7,7 +7,10 @@ from tests.conftest import ROOT
 
 
 def test_what_the_product_s_hashes_cost() -> None:
-    """OWASP's second choice of parameters for argon2id: 19 MiB, two passes. Asked in a process where no test has made them cheap."""
+    """Argon2id with OWASP's second parameter set: 19 MiB, two passes.
+
+    Runs in a process in which no test made hashes cheap.
+    """
     code = "from core.accounts import passwords; print(passwords.hashed('a long password'))"
     hashed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

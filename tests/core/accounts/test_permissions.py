@@ -1,4 +1,4 @@
-"""What each role may, written out: whoever changes core.accounts.permissions changes it here as well, and a reviewer sees it."""
+"""What each role may do, as an explicit list: a change of core.accounts.permissions must be repeated here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPECTED = {
     ),
     Role.AUDITOR: "api.view audit.view",
 }
-PICTURES = {"live.view", "playback.view", "search", "alert.view", "order.own"}  # each of them opens pictures
+PICTURES = {"live.view", "playback.view", "search", "alert.view", "order.own"}  # each of them shows pictures
 LONG = "a long password"
 
 

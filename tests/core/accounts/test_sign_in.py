@@ -1,4 +1,4 @@
-"""Tries to sign in: counted before the password is looked at, by account and source, alike for names that do not exist."""
+"""Sign-in attempts: counted before the password is checked, by account and source, and the same for unknown names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RIGHT = "correct horse"
 
 
 class Quick(Accounts):
-    """Compares passwords without a hash, and counts how many it was given."""
+    """Compares passwords without a hash, and counts the comparisons."""
 
     looked_at = 0
 
@@ -59,7 +59,7 @@ async def test_nobody_shuts_an_account_out_elsewhere(database: Database, clock: 
         await refused(signing, "leader")
     assert isinstance(await refused(signing, "leader", RIGHT), TooManyError)
     assert await signing.open("leader", RIGHT, "10.0.0.2")
-    assert await signing.open("li", RIGHT, "10.0.0.1")  # nor another account at the same place
+    assert await signing.open("li", RIGHT, "10.0.0.1")  # another account at the same source is not locked out
 
 
 async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: Database, clock: ManualClock) -> None:
@@ -69,14 +69,12 @@ async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: 
         await refused(signing, "leader")
     assert (await signing.open("leader", RIGHT, "10.0.0.1", device)).device == device
     assert isinstance(await refused(signing, "leader", RIGHT, device="made up"), TooManyError)
-    assert isinstance(
-        await refused(signing, "li", "guess", device=device), ForbiddenError
-    )  # another account's: no device of his
+    # For another account the device is unknown.
+    assert isinstance(await refused(signing, "li", "guess", device=device), ForbiddenError)
     for _ in range(5):
         await refused(signing, "leader", device=device)
-    assert isinstance(
-        await refused(signing, "leader", RIGHT, device=device), TooManyError
-    )  # a stolen device guesses no faster
+    # A stolen device allows no faster guessing.
+    assert isinstance(await refused(signing, "leader", RIGHT, device=device), TooManyError)
 
 
 async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -> None:
@@ -91,7 +89,7 @@ async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -
     assert accounts.looked_at == 11
     clock.advance(15 * 60)
     assert await signing.open("leader", RIGHT, "10.0.0.1")
-    assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted anew
+    assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted from the beginning again
 
 
 async def test_a_name_that_does_not_exist_behaves_like_one_that_does(database: Database, clock: ManualClock) -> None:
@@ -184,4 +182,4 @@ async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_thei
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
     assert len(rows) == sign_in.FREE_TRIES and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
-    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token  # signing in is another matter
+    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token  # sign-in is not affected

@@ -1,4 +1,4 @@
-"""The audit trail: what is changed, cut off, emptied or written anew behind its back is found."""
+"""The audit trail: rows that were changed, truncated, emptied or rewritten are detected."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Trail:
         return await Verifier(self.database, self.folder).from_start()
 
     async def execute(self, *statements: str, **values: Any) -> None:
-        """As somebody who has the database in his hands and puts the triggers back afterwards."""
+        """Run statements as an attacker with database access who restores the triggers afterwards."""
         async with self.database.session() as session:
             dialect = session.get_bind().dialect.name
             for name in audit_trail.TRIGGERS[dialect]:
@@ -59,7 +59,7 @@ class Trail:
                     await session.execute(text(statement))
 
     async def rewrite(self, key: bytes, first: int = 1, **changes: Any) -> None:
-        """Every row from one on with another actor, chained anew under `key`; empty: as rows of before there was a key."""
+        """Rewrite every row from `first` on with `changes`, chained under `key`; empty key: as before there was one."""
         async with self.database.reading() as session:
             rows = (await session.scalars(select(AuditRow).order_by(AuditRow.id))).all()
         previous, statements = audit_trail.GENESIS, []
@@ -71,7 +71,8 @@ class Trail:
                 row.key_id = row.key_id if key else ""
                 row.hash = audit_trail.keyed_digest(key, row) if key else audit_trail.plain_digest(row)
                 statements.append(
-                    f"UPDATE audit SET actor = '{row.actor}', previous = '{row.previous}', hash = '{row.hash}', key_id = '{row.key_id}' "
+                    f"UPDATE audit SET actor = '{row.actor}', previous = '{row.previous}', hash = '{row.hash}', key_id "
+                    f"= '{row.key_id}' "
                     f"WHERE id = {row.id}"
                 )
             previous = row.hash
@@ -102,7 +103,8 @@ async def trail(either_database: Database, clock: ManualClock, tmp_path: Path) -
         "REPLACE INTO audit SELECT * FROM audit WHERE id = 12",
         "UPDATE OR REPLACE audit SET id = 5 WHERE id = 6",
         "INSERT INTO audit SELECT * FROM audit WHERE id = 3 ON CONFLICT (id) DO UPDATE SET actor = 'li'",
-        "INSERT INTO audit SELECT 0, at, actor, action, object, reason, data, previous, hash, key_id FROM audit WHERE id = 1",
+        "INSERT INTO audit SELECT 0, at, actor, action, object, reason, data, previous, hash, key_id FROM audit WHERE "
+        "id = 1",
     ],
 )
 async def test_the_database_refuses_every_change(trail: Trail, operation: str) -> None:
@@ -120,7 +122,7 @@ async def empty(t: Trail) -> None:
 async def refill(t: Trail) -> None:
     await t.execute("DELETE FROM audit")
     t.clock.advance(1)
-    await t.write(12)  # by the station itself, which goes on
+    await t.write(12)  # written by the station itself, which keeps running
 
 
 ATTACKS: dict[str, tuple[Attack, str]] = {
@@ -142,13 +144,15 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "a row at the end": (
         lambda t: t.execute(
-            "INSERT INTO audit SELECT 13, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"
+            "INSERT INTO audit SELECT 13, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE "
+            "id = 12"
         ),
         "row 13 was changed",
     ),
     "a row far away": (
         lambda t: t.execute(
-            "INSERT INTO audit SELECT 90, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE id = 12"
+            "INSERT INTO audit SELECT 90, at, actor, action, object, reason, data, hash, hash, key_id FROM audit WHERE "
+            "id = 12"
         ),
         "row 90 follows row 12",
     ),
@@ -164,7 +168,7 @@ FOREIGN = "UPDATE audit SET key_id = '00deadbeef000000' WHERE id <= "
 
 @pytest.mark.parametrize("rows", [1, 9, 10, 12])
 async def test_rows_given_another_key_are_not_believed(trail: Trail, clock: ManualClock, rows: int) -> None:
-    """The name of a row's key is not under its hash: rows before the first one of ours would be judged by nobody."""
+    """A row's hash does not cover its key id: rows before our first row must be checked in another way."""
     await trail.execute("UPDATE audit SET actor = 'li', object = 'harmless' WHERE id IN (1, 9)", f"{FOREIGN}{rows}")
     assert (await trail.verdict()).problem
     clock.advance(60)
@@ -176,8 +180,7 @@ async def test_rows_given_another_key_are_not_believed(trail: Trail, clock: Manu
 async def test_rows_before_a_lost_key_are_counted_by_key(
     either_database: Database, clock: ManualClock, tmp_path: Path
 ) -> None:
-    """What the first row of a key tells of those before it holds for ever: an old row cannot join those of the lost key, and
-    a new one neither."""
+    """The first row of a key fixes how many rows of which key precede it: no other row can claim a lost key."""
     row = AuditRow(
         id=1, at=clock.now(), actor="zhang", action="a.b", object="x", reason="", data={}, previous=audit_trail.GENESIS
     )  # fmt: skip
@@ -287,7 +290,7 @@ async def test_rows_of_before_the_key_stay_as_they_were(
 ) -> None:
     previous = audit_trail.GENESIS
     async with either_database.session() as session:
-        for number in (1, 2, 5, 6):  # PostgreSQL left holes
+        for number in (1, 2, 5, 6):  # PostgreSQL left gaps
             row = AuditRow(
                 id=number,
                 at=clock.now(),
@@ -366,7 +369,7 @@ async def test_concurrent_rows_form_one_chain(either_database: Database, clock: 
     await asyncio.gather(*(trail.write(1) for _ in range(8)), and_roll_back(), *(trail.write(1) for _ in range(8)))
     await trail.seal()
     found = await trail.verdict()
-    assert (found.problem, found.rows, found.last) == ("", 16, 16)  # and no hole where it was rolled back
+    assert (found.problem, found.rows, found.last) == ("", 16, 16)  # and no gap after the rollback
 
 
 async def test_odd_data_come_back_as_they_were_sealed(

@@ -1,4 +1,4 @@
-"""What the kernel says of its clock counts for the clock that this process sees only."""
+"""The kernel's clock state counts only if this process sees the kernel's clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from core.host.ntp import STA_UNSYNC, TIME_ERROR, KernelClock
         (0, 0, 0.1, 0, True),
         (TIME_ERROR, 0, 0.1, 0, False),
         (0, STA_UNSYNC, 0.1, 0, False),
-        (0, 0, 20.0, 0, False),  # nobody has corrected it for a day
-        (0, 0, 0.1, 40 * 86_400, False),  # this process is shown another time
+        (0, 0, 20.0, 0, False),  # no correction for hours: above MAX_ERROR_S
+        (0, 0, 0.1, 40 * 86_400, False),  # this process sees another time
     ],
 )
 def test_a_kept_clock(

@@ -73,7 +73,7 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
         assert first_line(child) == "held"
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-    assert json.loads((tmp_path / "station.lock").read_text())["pid"] == child.pid  # what it said counts for nothing
+    assert json.loads((tmp_path / "station.lock").read_text())["pid"] == child.pid  # the file's content does not matter
     assert station_lock.holder(tmp_path) is None
     with station_lock.hold(tmp_path, "serve"):
         holder = station_lock.holder(tmp_path)
@@ -164,7 +164,8 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path, nobody, -1)
     with station_lock.hold(tmp_path, "archive verify --repair"):  # root, once
         assert (tmp_path / "station.lock").stat().st_uid == nobody  # the station can still start
-    reads = HOLD + "import os, pwd; os.setuid(int(sys.argv[2]))\n"  # a checkout in /root cannot be read any more
+    # after setuid, a checkout in /root is no longer readable
+    reads = HOLD + "import os, pwd; os.setuid(int(sys.argv[2]))\n"
     reads += (
         "print(station_lock.holder(Path(sys.argv[1])), flush=True); station_lock.acquire(Path(sys.argv[1]), 'serve')"
     )

@@ -1,4 +1,4 @@
-"""When a challenge is answered, and how: nonces that change, quoted strings, several offers in one field."""
+"""When a challenge is answered, and how: changing nonces, quoted strings, several offers in one field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def digest(nonce: str, *, realm: str = "cam", more: str = "") -> list[str]:
 
 
 def answered(auth: Authenticator, challenges: list[str]) -> bool:
-    """The challenge is taken and a request with its answer sent."""
+    """Take the challenge and send a request with the answer."""
     useful = auth.challenge(challenges)
     assert auth.header("DESCRIBE", "rtsp://c/")
     return useful
@@ -36,7 +36,7 @@ def test_a_new_nonce_is_answered_once_whatever_it_says_of_stale() -> None:
         auth = Authenticator(LOGIN)
         assert answered(auth, digest("a"))
         assert answered(auth, digest("b", more=more))
-        assert not auth.challenge(digest("c", more=more))  # a wrong password is not sent for ever
+        assert not auth.challenge(digest("c", more=more))  # a wrong password is not sent again and again
 
 
 def test_a_nonce_for_each_request_is_answered_each_time() -> None:
@@ -47,7 +47,7 @@ def test_a_nonce_for_each_request_is_answered_each_time() -> None:
 
 
 def test_a_challenge_that_was_only_heard_is_answered() -> None:
-    """OPTIONS was refused with a nonce, and the next request with another one."""
+    """OPTIONS was refused with one nonce, and the next request with another."""
     auth = Authenticator(LOGIN)
     assert auth.challenge(digest("a"))
     assert answered(auth, digest("b"))
@@ -108,7 +108,7 @@ def test_what_we_do_not_speak_is_not_answered() -> None:
 
 
 def test_a_login_that_may_be_told_is_another_one() -> None:
-    """So that a recorder which runs with one takes notice of the other."""
+    """So that a recorder that runs with one of them notices the other."""
     clear = ClearLogin(LOGIN)
     assert clear != LOGIN and clear == ClearLogin(LOGIN) and tuple(clear) == LOGIN and clear != LOGIN
     allowed = Authenticator(clear, basic=True)
@@ -134,7 +134,7 @@ def test_a_wrong_password_is_sent_twice_at_most(nonces: list[str]) -> None:
     "text", ["Digest " + "a" * 64_000, 'Digest x="' + '\\"' * 32_000, "Digest " + 'a="b' * 16_000, "digest," * 9_000]
 )
 def test_a_hostile_challenge_takes_no_time(text: str) -> None:
-    """One camera's header must not stop the others' loop: this took half a minute."""
+    """One camera's header must not block the event loop: this input once took half a minute."""
     began = time.process_time()
     Authenticator(LOGIN).challenge([text])
     assert time.process_time() - began < 0.05

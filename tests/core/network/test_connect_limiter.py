@@ -1,4 +1,4 @@
-"""The budget of connection attempts: of one process, and of several that share a file."""
+"""The limit on connection attempts: within one process, and across several that share a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.tasks import end, spawn
 
 
 class Counted:
-    """Attempts through several budgets: when each began, and how many of a subnet ran at once."""
+    """Makes attempts through several limiters; records when each began, and how many ran at once in a subnet."""
 
     def __init__(self, clock: ManualClock):
         self.clock = clock
@@ -117,7 +117,7 @@ async def test_a_file_that_cannot_be_used_counts_for_this_process_alone(
 
 
 async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
-    """Four dead cameras hold the subnet's places, forty wait in two processes, turns are given far ahead."""
+    """Four dead cameras hold the subnet's places, forty attempts wait in two processes, turns are assigned ahead."""
     clock = ManualClock()
     budgets = [ConnectLimiter(clock, 2, 4, tmp_path / "lock") for _ in range(3)]
     for budget in budgets:
@@ -138,7 +138,7 @@ async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shared", [False, True])
 async def test_dead_cameras_never_hold_the_place_of_a_command(tmp_path: Path, shared: bool) -> None:
-    """Four that do not answer hold the subnet's places for long, in other processes as well: an officer's command begins at once."""
+    """Four dead cameras hold the subnet's places long, in other processes too; a person's attempt begins at once."""
     clock, file = ManualClock(), tmp_path / "lock" if shared else None
     recorder, console = (ConnectLimiter(clock, 20, 4, file) for _ in range(2))
     if not shared:
@@ -148,13 +148,13 @@ async def test_dead_cameras_never_hold_the_place_of_a_command(tmp_path: Path, sh
     dead = [spawn(_hold_for(clock, recorder, f"rtsp://10.0.0.{i}/x", 60)) for i in range(8)]
     await step(clock, 1)
     person = Counted(clock)
-    for _ in range(3):  # again and again
+    for _ in range(3):  # several times
         at = clock.monotonic()
         with for_person():
             steering = spawn(person.attempt(console, "http://10.0.0.200/onvif", 0.1))
         await step(clock, 0.3)
         assert steering.done() and person.began[-1] - at < 0.05
-    with for_person():  # two officers: the second waits for the first, not for the dead
+    with for_person():  # two officers: the second waits for the first, not for the dead cameras
         both = [spawn(person.attempt(console, f"http://10.0.0.20{i}/onvif", 0.2)) for i in range(2)]
     await step(clock, 0.7)
     assert all(t.done() for t in both) and person.most == 1
@@ -175,7 +175,7 @@ async def test_persons_have_one_place_more_and_no_others(tmp_path: Path) -> None
     work += [spawn(counted.attempt(budget, "rtsp://10.0.0.2/x", 0.2)) for _ in range(9)]
     await step(clock, 0.05)
     assert counted.most == 3
-    await end(work[3], work[4])  # who waits may leave
+    await end(work[3], work[4])  # a waiting attempt may be cancelled
     counted.most = 0
     await step(clock, 0.2)
     assert counted.most <= 3
@@ -186,7 +186,7 @@ async def test_persons_have_one_place_more_and_no_others(tmp_path: Path) -> None
 
 
 async def test_a_file_that_fails_later_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk without room, locks that a network's disk no longer gives: told once, tried again, never an error."""
+    """A full disk, or a network file system that lost its locks: logged once, tried again, never an error."""
     clock, said = ManualClock(), list[str]()
     budget = ConnectLimiter(clock, 1000, 4, tmp_path / "lock")
     budget.told = said.append
@@ -218,7 +218,7 @@ async def test_a_removed_file_is_made_anew(tmp_path: Path) -> None:
     await _hold(one, "rtsp://10.0.0.1/", 0.0)
     await asyncio.to_thread((folder / "lock").unlink)
     await _hold(other, "rtsp://10.0.0.1/", 0.0)
-    async with one.attempt("rtsp://10.0.0.1/"):  # in the new file, which the other has open
+    async with one.attempt("rtsp://10.0.0.1/"):  # locks the new file, which the other limiter has open
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(_hold(other, "rtsp://10.0.0.9/", 0.0), 0.1)
     await asyncio.to_thread(shutil.rmtree, folder)

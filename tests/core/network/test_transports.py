@@ -6,7 +6,7 @@ from core.network.transports import abort
 
 
 class ClosedTwice(asyncio.WriteTransport):
-    """As asyncio's over TLS in Python 3.11.2."""
+    """Behaves as asyncio's TLS transport in Python 3.11.2."""
 
     def abort(self) -> None:
         self._ssl_protocol = None

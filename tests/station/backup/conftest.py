@@ -21,12 +21,12 @@ PASSPHRASE = "eine lange Passphrase"
 
 @pytest.fixture(autouse=True)
 def _no_blocking_calls() -> None:
-    """Backups are made by a process of their own, which has no loop to hold up; here they run in threads."""
+    """Allow blocking calls: a backup runs in its own process without an event loop; these tests run it in threads."""
 
 
 @pytest.fixture
 async def database(server_address: str, tmp_path: Path) -> AsyncIterator[Database]:
-    """A new database, once on SQLite where a station has it, and once on PostgreSQL."""
+    """A new database, once on SQLite at the station's place, and once on PostgreSQL."""
     data = tmp_path / "data"
     await asyncio.to_thread(data.mkdir)
     async with open_postgresql(server_address) if server_address else open_database(data, "minwang.db") as db:

@@ -1,4 +1,4 @@
-"""Record, back up, record on, lose the data folder, restore: all footage on the disks is found again."""
+"""Record, back up, keep recording, lose the data folder, restore: all footage on the disks is found again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _record(database: Database, volume: Path, camera: Camera, frames: int)
 
 
 async def _recorded_beyond_its_backup(data: Path, volume: Path, camera: Camera) -> tuple[Path, set[int]]:
-    """(archive, starts of all segments); the last file is torn, as by a power cut."""
+    """Return (archive, starts of all segments); the last file is truncated, as after a power cut."""
     async with open_database(data, "minwang.db") as database:
         await _record(database, volume, camera, 25)
         made = await asyncio.to_thread(
@@ -70,7 +70,7 @@ async def test_footage_that_is_newer_than_the_backup_is_taken_in(rtsp_camera: Ca
 
 
 async def test_a_disk_that_is_not_mounted_yet_is_waited_for(rtsp_camera: Camera, tmp_path: Path) -> None:
-    """The first start says so; with the disk there, the next one takes its footage in."""
+    """The first start logs it; with the disk mounted, the next one indexes its footage."""
     data, volume = tmp_path / "data", tmp_path / "disk"
     data.mkdir()
     path, starts = await _recorded_beyond_its_backup(data, volume, rtsp_camera)

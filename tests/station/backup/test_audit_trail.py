@@ -1,4 +1,4 @@
-"""The audit trail still holds after its database was restored from a backup, or copied to the other kind of database."""
+"""The audit trail stays valid when its database is restored from a backup or copied to the other kind of database."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_a_restored_trail_holds_although_rows_were_written_meanwhile(
     found = await verdict(url, new)
     assert (found.problem, found.rows) == ("", 5)
     assert await asyncio.to_thread(lambda: (new / audit_key.NAME).stat().st_mode & 0o777) == 0o600
-    # The same old database beside the station's newer seal is what somebody would do who wants rows to vanish.
+    # An attacker who wants rows to vanish would combine the old database with the station's newer seal.
     await asyncio.to_thread(lambda: (new / verification.FILE).write_bytes((data / verification.FILE).read_bytes()))
     assert "rows were cut off" in (await verdict(url, new)).problem
 

@@ -1,4 +1,4 @@
-"""A backup holds everything that it must and nothing that it must not, and a station comes back from it."""
+"""A backup contains everything it must and nothing it must not, and a station can be restored from it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ print(longest, count)
 
 
 def test_a_writer_waits_for_no_backup_and_no_backup_for_a_writer(tmp_path: Path, migrated_file: bytes) -> None:
-    """A copy that begins anew at every write of others would never end."""
+    """A copy that restarts at every write of others would never end."""
     source = tmp_path / "minwang.db"
     source.write_bytes(migrated_file)
     connection = sqlite3.connect(source)

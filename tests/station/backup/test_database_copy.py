@@ -1,4 +1,4 @@
-"""A station moves to another database with everything it has, and goes on where it was when it was interrupted."""
+"""A station moves to another database with all its data, and an interrupted copy continues where it stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def sync_engine(url: str) -> sa.Engine:
 
 
 async def _nulls(database: Database) -> None:
-    """What is null in JSON is not what is null in the database; a whole number is a float where the column says so."""
+    """Write both kinds of null (JSON and database), and whole numbers in float columns."""
     async with database.session() as session:
         await session.execute(sa.text("UPDATE camera SET device = NULL WHERE id = (SELECT min(id) FROM camera)"))
         await session.execute(sa.text("UPDATE camera SET acceptance = 'null' WHERE id = (SELECT min(id) FROM camera)"))
@@ -176,7 +176,7 @@ def test_sightings_move_with_their_positions(tmp_path: Path, postgresql: str) ->
             source.write(day, [Batch("cam/main", 1, new=of_day, fresh=[r.id for r in of_day])])
         there, back = SightingStore(tmp_path / "sightings", address), SightingStore(tmp_path / "back")
         days = source.days()
-        for _ in range(2):  # a day that was copied already is copied again
+        for _ in range(2):  # a day that was already copied is copied again
             assert sum(copy_day(source, there, day) for day in days) == 400
         assert there.days() == days and there.positions() == source.positions()
         assert {s.id: s for s in there.many(r.id for r in rows).values()} == source.many(r.id for r in rows)

@@ -1,4 +1,4 @@
-"""An archive comes from a stick that somebody found: nothing of it is believed before it was checked."""
+"""An archive may come from a USB stick that somebody found: nothing in it is trusted before it is checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory, migrated_file: bytes) -> Members:
-    """Of a good archive."""
+    """The members of a valid archive."""
     tmp_path = tmp_path_factory.mktemp("good")
     data = tmp_path / "data"
     data.mkdir()
@@ -98,7 +98,7 @@ def test_changed_content_is_found(members: Members, tmp_path: Path) -> None:
 
 
 def test_a_manifest_changed_with_its_files_does_not_open_the_key(members: Members, tmp_path: Path) -> None:
-    """Who changes the database and its checksum as well has not the passphrase."""
+    """An attacker who changes the database and its checksum does not have the passphrase."""
     told = manifest.parse(members[0][1])
     changed = replace(told, station="another").text()
     refused(
@@ -167,7 +167,7 @@ def test_manifests_that_are_none(text: bytes) -> None:
 
 
 def test_a_header_that_asks_for_all_memory(tmp_path: Path) -> None:
-    """A pax header of a gigabyte (of holes: it costs its maker nothing) is not read."""
+    """A pax header of a gigabyte (sparse, so it costs its author nothing) is not read."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 1 << 30
     with (tmp_path / "pax.tar").open("wb") as file:
@@ -195,7 +195,7 @@ def test_a_seal_that_asks_for_all_time_and_memory(change: dict[str, object]) -> 
 
 
 def test_sealed_files_go_nowhere_else(members: Members, tmp_path: Path) -> None:
-    """Even who knows the passphrase does not write outside the data folder."""
+    """Even an attacker who knows the passphrase cannot write outside the data folder."""
     text = members[0][1]
     for name in ("data/../outside", "data/tls/../../outside.key", "data/note.txt"):
         seal = sealing.seal({name: b"x"}, PASSPHRASE, text)
@@ -210,7 +210,7 @@ def test_sealed_files_go_nowhere_else(members: Members, tmp_path: Path) -> None:
     "name", ["secret.key", "tls/server.key", "minwang.db", "station.lock", ".restoring/x", "models/a@1/pack.json"]
 )
 def test_what_no_backup_holds_in_the_open_is_not_planted(name: str, members: Members, tmp_path: Path) -> None:
-    """A key of the attacker's own, for one."""
+    """For example, the attacker's own key."""
     told = manifest.parse(members[0][1])
     content = bytes(32)
     entry = FileEntry(f"data/{name}", len(content), hashlib.sha256(content).hexdigest())

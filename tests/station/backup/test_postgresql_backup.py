@@ -1,4 +1,4 @@
-"""What is of its own on PostgreSQL: one snapshot, the password that nobody sees, the way back by the command line."""
+"""What differs on PostgreSQL: one snapshot, the hidden password, the restore by the command line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_programs_get_the_address_by_their_environment() -> None:
 
 
 async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """The rows that the manifest tells of are those of the copy, although others are written meanwhile (SQLite too)."""
+    """The row counts in the manifest are those of the copy, although other rows are written meanwhile (SQLite too)."""
     done = asyncio.Event()
 
     async def write() -> int:
@@ -70,7 +70,7 @@ def address(postgresql: str) -> Iterator[str]:
 def test_the_password_of_the_database_leaves_only_sealed(
     address: str, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the command line to the command line, into an empty database that another settings file names."""
+    """Back up and restore by the command line, into an empty database that another settings file names."""
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
 
     def given(config: str, *arguments: str) -> str:

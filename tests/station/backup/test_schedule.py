@@ -1,4 +1,4 @@
-"""One a night, again when it failed, said when it is missing; the last good one never goes."""
+"""One backup per night, retried after a failure, reported when missing; the last good one is never removed."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def ran(hours_ago: float, error: str = "") -> BackupRun:
 @pytest.mark.parametrize(
     ("runs", "at", "expected"),
     [
-        ([], "02:30", True),  # never: at once
+        ([], "02:30", True),  # never made: due at once
         ([ran(9)], "02:30", False),  # made this night
-        ([ran(10)], "02:30", True),  # before this night's hour
-        ([ran(20)], "13:00", False),  # today's hour is still to come, yesterday's was done
+        ([ran(10)], "02:30", True),  # made before this night's hour
+        ([ran(20)], "13:00", False),  # today's hour is still to come, yesterday's backup was made
         ([ran(24)], "13:00", True),  # yesterday's was missed: the station was off
         ([ran(30), ran(0.5, "full")], "02:30", False),  # failed just now
-        ([ran(30), ran(1.5, "full")], "02:30", True),  # tried again after an hour
-        ([ran(5), ran(1.5, "full")], "02:30", False),  # one by hand failed; the night's is there
-        ([ran(0.01)], "12:00", True),  # at noon sharp
+        ([ran(30), ran(1.5, "full")], "02:30", True),  # retried after an hour
+        ([ran(5), ran(1.5, "full")], "02:30", False),  # a manual one failed; this night's exists
+        ([ran(0.01)], "12:00", True),  # exactly at noon
     ],
 )
 def test_when_one_is_due(runs: list[BackupRun], at: str, expected: bool) -> None:

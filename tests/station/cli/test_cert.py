@@ -1,4 +1,4 @@
-"""`minwang cert`: from nothing to a certificate that serves, and the ways in which it refuses."""
+"""`minwang cert`: from nothing to a certificate in use, and the cases in which it refuses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_from_nothing_to_a_certificate(folder: Path) -> None:
     assert shown["names"] == ["station.lan", "10.1.1.1"] and shown["days_left"] == 395
     renewed = json.loads(minwang("cert", "renew", "--json").output)
     assert renewed["names"] == shown["names"] and renewed["sha256"] != shown["sha256"]
-    assert renewed["authority"] == shown["authority"]  # the phones keep what they have
+    assert renewed["authority"] == shown["authority"]  # the authority stays, so phones need not install it again
     other = json.loads(minwang("cert", "renew", "--host", "10.1.1.2", "--json").output)
     assert other["names"] == ["10.1.1.2"]
     exported = minwang("cert", "ca", "--export", "ca.pem")
@@ -66,7 +66,7 @@ def test_what_it_refuses(folder: Path) -> None:
 
 
 def test_a_lost_key_is_not_replaced_by_the_way(folder: Path) -> None:
-    """A station with sealed camera passwords whose key file is gone: the certificate must not bring a new key."""
+    """A station with sealed camera passwords has lost its key file: issuing a certificate must not create a new key."""
     data = folder / "data"
     data.mkdir()
     (data / "minwang.db").write_bytes(_migrated())

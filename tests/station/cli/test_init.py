@@ -1,4 +1,4 @@
-"""`minwang init` and where settings are needed: as a script, as a dialog, interrupted, run again."""
+"""`minwang init` and which commands need settings: as a script, as a dialog, interrupted, run again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPT = ["init", "--yes", "--name", '西店 "所"', "--admin", "root", "--admin
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, as a newcomer's, with a password file."""
+    """An empty working directory, as a new user has, with a password file."""
     for name in [n for n in os.environ if n.startswith("MINWANG_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(settings.settings_source, "SYSTEM_FILE", tmp_path / "etc" / "minwang.toml")
@@ -85,7 +85,7 @@ def test_settings_that_are_there_are_not_overwritten(folder: Path) -> None:
 
 def test_an_interrupted_one_goes_on(folder: Path) -> None:
     run(*SCRIPT)
-    (folder / "data" / "minwang.db").unlink()  # ended before the account was made
+    (folder / "data" / "minwang.db").unlink()  # interrupted before the account was created
     done = run(*SCRIPT)
     assert done.exit_code == 0 and "administrator 'root' added" in done.output
     without = run("init", "--yes")

@@ -1,4 +1,4 @@
-"""Installing: plans, files and units; the whole of it on a bare system is tests/fresh/offline.py."""
+"""Installing: plans, files and units; tests/fresh/offline.py runs all of it on a bare system."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_installer_needs_nothing_but_python() -> None:
 
 
 class Systemctl:
-    """Answers ActiveState with one word after another, the last one for ever."""
+    """Returns one ActiveState after another; the last one repeats."""
 
     def __init__(self, *states: str):
         self.states, self.asked = list(states), 0
@@ -242,7 +242,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def on_disk() -> Iterator[Path]:
-    """A folder where systemd accepts a station's data; below /dev (tests/conftest.py) it does not."""
+    """A folder in which systemd accepts a station's data; it refuses one below /dev (tests/conftest.py)."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         yield Path(name)
 
@@ -250,7 +250,7 @@ def on_disk() -> Iterator[Path]:
 @needs_systemd
 @pytest.mark.parametrize("port", [8080, 443])
 def test_systemd_accepts_the_units(on_disk: Path, port: int) -> None:
-    layout = Layout(user="root")  # a user that is here
+    layout = Layout(user="root")  # a user that exists here
     path = on_disk / units.SERVICE
     text = units.service(layout, Facts(on_disk, FACTS.volumes, (port,)))
     text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text)
@@ -302,7 +302,7 @@ def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
     facts = Facts(Path("/var/lib/minwang"), (Path("/srv/disk"),), ())
     with pytest.raises(UsageError, match="/srv/disk: files of others lie in it"):
         list(install.folder_steps(layout, facts))
-    (disk / volumes.IDENTITY).write_text("{}")  # of a station whose user had another number
+    (disk / volumes.IDENTITY).write_text("{}")  # of a station whose user had another id
     for step in list(install.folder_steps(layout, facts)):
         step.do()
         assert step.is_done(), step.title
@@ -368,7 +368,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path, capsys: pytest.Capture
     assert steps.execute(todo, dry_run=True, yes=True) == 3
     assert steps.execute(todo, dry_run=False, yes=True) == 3
     assert steps.execute(todo, dry_run=False, yes=True) == 0
-    (tmp_path / "a/b").chmod(0o666)  # repaired
+    (tmp_path / "a/b").chmod(0o666)  # repaired by the next run
     assert steps.execute(todo, dry_run=False, yes=True) == 1
     assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o640
     assert "nothing to do" in capsys.readouterr().err

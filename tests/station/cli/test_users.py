@@ -47,7 +47,7 @@ def test_a_village_that_is_not_there_is_refused() -> None:
     assert refused.exit_code == 2 and "no village 'nosuch'; there are: wang, you" in refused.output
     assert run("user", "list").output == "no accounts yet\n"
     assert add("li", "--role", "video_officer", "--village", "wang").exit_code == 0
-    assert change("set", "li", "--display-name", "李").exit_code == 0  # also where nobody is an administrator yet
+    assert change("set", "li", "--display-name", "李").exit_code == 0  # allowed although there is no administrator yet
     refused = change("set", "li", "--village", "nosuch")
     assert refused.exit_code == 2 and "there are: wang, you" in refused.output
 

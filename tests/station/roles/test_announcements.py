@@ -1,4 +1,4 @@
-"""How much anybody on the cameras' network may bring in by saying Hello."""
+"""Limits on what any device on the cameras' network can bring in with Hello messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_host_brings_a_few_devices_an_hour(clock: ManualClock) -> None:
     assert queue.refused == 100 - MAX_ADDRESSES_HOST
     assert queue.put(hello("10.0.0.2:80"))
     clock.advance(3601)
-    assert not queue.put(hello("10.0.0.1:99"))  # its words of before wait still
+    assert not queue.put(hello("10.0.0.1:99"))  # its earlier Hellos still wait
     assert queue.put(hello("10.0.0.1:0")) and queue.refused == 1
 
 
@@ -34,14 +34,14 @@ def test_all_together_are_bounded(clock: ManualClock) -> None:
 
 
 async def test_an_allowed_address_does_not_fill_the_queue(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """Its newest word waits; others have their turn behind one of its."""
+    """Only its newest Hello waits; other devices are next after one of its."""
     queue = HelloQueue(clock)
     for n in range(5000):
         assert queue.put(hello("10.0.0.1:80", str(n)))
     assert queue.put(hello("10.0.0.2:80"))
     assert queue.repeated == 4999 and queue.refused == 0
     assert [(await queue.get()).name, (await queue.get()).address] == ["4999", "10.0.0.2:80"]
-    assert not queue.put(hello("10.0.0.1:80")) and queue.repeated == 5000  # it was looked at just now
+    assert not queue.put(hello("10.0.0.1:80")) and queue.repeated == 5000  # it was surveyed just now
     clock.advance(AGAIN_S)
     assert queue.put(hello("10.0.0.1:80"))
     clock.advance(3601)

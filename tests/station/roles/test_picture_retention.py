@@ -1,4 +1,4 @@
-"""Pictures of persons go when their time is over, unless a hold keeps them or the time is not known."""
+"""Pictures of persons are deleted when their time is over, unless a hold keeps them or the time is not trusted."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def put(folder: Path, name: str, *, old: bool = True) -> str:
 
 
 async def filled(database: Database, clock: ManualClock, folder: Path, days: int) -> None:
-    """One picture of each kind, so many days old; of faults an open and a closed one."""
+    """Write one picture of each kind, `days` old; of faults an open and a closed one."""
     at, n = clock.now() - days * DAY, str(days)
     names = [f"{kind}/{n}.jpg" for kind in ("alerts", "candidates", "patrol", "orders")]
     faults = {state: f"patrol/{state}-{n}.jpg" for state in ("open", "closed")}
@@ -99,7 +99,7 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     await filled(database, clock, tmp_path, 11)
     await asyncio.to_thread(put, tmp_path, "candidates/taken-back.jpg")
     await asyncio.to_thread(put, tmp_path, "candidates/being-written.jpg", old=False)
-    await asyncio.to_thread(put, tmp_path, "cameras/c1/sign.jpg")  # the camera's file, no picture of persons
+    await asyncio.to_thread(put, tmp_path, "cameras/c1/sign.jpg")  # the camera's file, not a picture of persons
     care = PictureRetention(database, clock, tmp_path, SETTINGS, None)
     assert await care.run_once() == 6
     assert await asyncio.to_thread(files, tmp_path) == {
@@ -163,7 +163,7 @@ async def test_a_hold_is_told_of_before_it_ends_and_reviewed(database: Database,
         number = await holds.add(session, clock.now(), owner="x", reason="7", lasts=30 * DAY, **span)
     assert await told() == []
     clock.advance(17 * 86_400)
-    assert await told() == await told() == ["v"]  # once
+    assert await told() == await told() == ["v"]  # announced once
     async with database.session() as session:
         with pytest.raises(UsageError):
             await holds.review(session, clock.now(), number, "li", " ", 30 * DAY)

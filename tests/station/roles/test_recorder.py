@@ -1,4 +1,4 @@
-"""The recorder process: deadly streams, hanging, what it does beside recording."""
+"""The recorder process: streams that crash it, hangs, and its work besides recording."""
 
 from __future__ import annotations
 
@@ -66,14 +66,16 @@ run.run("recorder", load(Path(sys.argv[2])))
     ],
 )
 async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: LoopClip, tmp_path: Path) -> None:
-    """A fault planted in the recorder's own process kills it over one camera's bytes; `deaths` lives later the
-    other camera records and that one is in quarantine. Killed among many cameras, the first death names nobody."""
+    """A fault planted in the recorder's process crashes it on one camera's data; `deaths` processes later the other
+    camera records and that one is quarantined. A crash while many cameras are read does not identify one.
+    """
     server = RtspServer([Mount("/good", {"healthy": clip}), Mount("/evil", {"healthy": clip})])
     port = await server.start("127.0.0.1", 0)
     data = tmp_path / "data"
     config, script, town = tmp_path / "minwang.toml", tmp_path / "deadly.py", tmp_path / "town.yaml"
     cameras = "".join(
-        f"- {{id: {c}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/{c}', engine: native}}}}}}\n"
+        f"- {{id: {c}, name: c, village: v, streams: {{main: {{url: 'rtsp://127.0.0.1:{port}/{c}', engine: "
+        f"native}}}}}}\n"
         for c in ("good", "evil")
     )
 
@@ -186,7 +188,7 @@ async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     try:
         await asyncio.sleep(0.1)
         first = supervisor.children[role]
-        clock.advance(1.0)  # the process is older than the limit, and its box as well soon
+        clock.advance(1.0)  # the process is older than the limit, and its crash marker soon is, too
         await eventually(lambda: first.returncode is not None, 5)
         assert first.returncode == -signal.SIGKILL and time.monotonic() - began > 0.2
         assert supervisor.restarts[role] == 1
@@ -228,7 +230,7 @@ async def test_a_camera_s_event_opens_the_gate(
 async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_ended(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Out of its hours when the recorder starts: the gap of the night ends with its first picture."""
+    """The recorder starts outside a scheduled stream's hours: the gap of the night ends with the first picture."""
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=5, cause="schedule", detail=""))
     wanted = DesiredStreams([], {})
