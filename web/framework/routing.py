@@ -1,8 +1,9 @@
 """Registers routes and enforces their rules: permission, input and reply type.
 
-A `RouteTable` collects the handlers of a module; `install` adds all routes to an application. Before a handler runs, the
-session is resolved, the permission checked, cross-site requests refused, and query and body validated. A route cannot be
-declared without a permission. A handler's errors become an HTTP status and a JSON body {"error": sentence, "reason": code}.
+A `RouteTable` collects the handlers of a module; `install` adds all routes to an application. Before a handler
+runs, the session is resolved, the permission checked, cross-site requests refused, and query and body validated. A
+route cannot be declared without a permission. A handler's errors become an HTTP status and a JSON body
+{"error": sentence, "reason": code}.
 """
 
 from __future__ import annotations
