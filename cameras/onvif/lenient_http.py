@@ -23,6 +23,7 @@ from core.network.error_text import reason
 CHUNK = 65_536
 MAX_HEAD = 65_536
 MAX_SIZE_LINE = 1000  # bytes of a chunk-size line
+MAX_CHUNKS = 10_000  # of one answer; cameras write a few
 QUIET_SECONDS = 1.0  # silence after the stated length that ends a response without an envelope
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
@@ -191,6 +192,8 @@ class _Chunks:
                 return
             self._left, at, self._count = int(found[1], 16), found.end(), self._count + 1
             self._is_over = self._left == 0
+            if self._count > MAX_CHUNKS:
+                raise ProtocolError(f"the answer has more than {MAX_CHUNKS} chunks")
 
     def _no_size(self, data: bytes, body: bytearray) -> None:
         """Handle data that does not start with a complete chunk-size line.

@@ -21,7 +21,7 @@ MAX_PIECES = 1024  # NAL units sent as one
 MAX_MESSAGES = 64  # messages in one SEI; encoders write a handful
 _TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # bytes of 255 in a valid message's type and size; more is invalid
 _MAX_FALSE_CODES = 16  # start codes that may be examined inside one SEI …
-_MAX_LOOKS = 512  # … and inside one sent unit; beyond that, the first start code ends an SEI
+_MAX_FALSE_CODES_TOTAL = 128  # … and inside one sent unit; beyond that, the first start code ends an SEI
 
 
 class NalRole(Enum):
@@ -121,7 +121,7 @@ def split(nal: bytes, codec: str) -> list[bytes]:
     """
     if START_CODE not in nal:
         return [nal]
-    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_LOOKS))
+    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_FALSE_CODES_TOTAL))
     while at < len(nal) and len(pieces) < MAX_PIECES:  # no camera's picture has more; ignore the rest
         end = _end_of_unit(nal, at, codec, looks)
         piece = nal[at:end].rstrip(b"\0")

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 MAX_LEFTOVER = READ_BYTES - 65_536
 LOST_BEFORE_DOUBT = 16  # lost packets of a session, after which numbers used on other channels are considered
+MAX_INTERRUPTIONS = 1_000  # RTSP messages and losses of the framing in one read; a camera sends one or two
 MAX_HALF = READ_BYTES // 2  # bytes of an incomplete picture that may wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
@@ -178,10 +179,13 @@ class NativeSession:
         `align`: stop where nvr.media.batch_depacketizer can continue.
         """
         packet, unpack = self._receiver.packet, _FRAME.unpack_from
-        heads = message_text.Heads(buffer, end)
+        heads, interruptions = message_text.Heads(buffer, end), 0
         while position + 12 <= end:
             mark, on, length = unpack(buffer, position)
             if mark != b"$":
+                interruptions += 1
+                if interruptions > MAX_INTERRUPTIONS:
+                    raise ProtocolError("the camera sends text between its packets without end")
                 found = self._foreign(buffer, position, end, heads)
                 if found < 0:
                     break

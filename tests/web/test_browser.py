@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from tests.conftest import ROOT
 from tests.demo import Demo, demo, kept_its_promises
 
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -20,6 +20,8 @@ from core.database import Database
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from tests.web.test_browser import FLAGS
 
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine with two cores is slow
+
 SHOTS = Path(os.environ["MINWANG_SCREENSHOTS"]) if "MINWANG_SCREENSHOTS" in os.environ else None
 
 

@@ -305,7 +305,7 @@ async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town
 
 
 async def test_a_detector_process_that_is_killed_costs_no_look(town: Town, tmp_path: Path) -> None:
-    pool = DecodePool(1, 8.0, worker.prepare, (SETTINGS, tmp_path / "models"))
+    pool = DecodePool(1, 60.0, worker.prepare, (SETTINGS, tmp_path / "models"))
     memory = worker.AnalysisState.new(1)
     try:
         looked = await pool.run(worker.analyse, memory, town.log.frames[:3])
