@@ -224,3 +224,11 @@ def test_sizes_that_never_end_are_bounded() -> None:
             for _ in range(2000):
                 reader.feed(filling * (1000 // len(filling)))
         assert time.process_time() - began < 2.0
+
+
+async def test_an_answer_in_too_many_chunks_is_refused() -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
+    reader.feed_eof()
+    with pytest.raises(ProtocolError, match="chunks"):
+        await lenient_http._answer(reader, 1_000_000)

@@ -9,6 +9,7 @@ import pytest
 
 from cameras.virtual.clip import LoopClip
 from core.database import Database
+from core.errors import ProtocolError
 from nvr.streams import StreamSpec
 from tests.nvr.camera_streams import Style, encode, packetise
 from tests.nvr.conftest import Recording, eventually, segments_of
@@ -100,3 +101,13 @@ def test_pictures_that_come_in_bursts_fill_the_time_between(period: int) -> None
     assert made.recording.counters.frames == bursts * period * 25 and made.recording.archive.gaps == []
     (first_file, *_), last_file = made.recording.archive.segments, made.recording.archive.segments[-1]
     assert (last_file.end_us - first_file.start_us) / 1e6 == pytest.approx(bursts * period, abs=period)
+
+
+@pytest.mark.parametrize("between", [b"RTSP/", b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"])
+def test_text_between_packets_without_end_ends_the_session(between: bytes) -> None:
+    session = FedSession().session
+    few = (between + b"$\0\0\x0c" + bytes(12)) * 900
+    assert session._parse(few, memoryview(few), 0, len(few)) >= len(few) - 16
+    many = few + few
+    with pytest.raises(ProtocolError, match="text between its packets"):
+        session._parse(many, memoryview(many), 0, len(many))
