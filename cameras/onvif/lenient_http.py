@@ -23,7 +23,7 @@ from core.network.error_text import reason
 CHUNK = 65_536
 MAX_HEAD = 65_536
 MAX_SIZE_LINE = 1000  # bytes of a chunk-size line
-MAX_CHUNKS = 10_000  # of one answer; cameras write a few
+MAX_CHUNKS = 20_000  # of one answer; cameras write a few
 QUIET_SECONDS = 1.0  # silence after the stated length that ends a response without an envelope
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")

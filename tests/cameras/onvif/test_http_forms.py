@@ -199,7 +199,7 @@ def test_an_answer_is_the_same_however_it_is_torn(form: str, cuts: list[int]) ->
     assert found is not None and whole is not None and (found.status, found.body) == (whole.status, whole.body)
 
 
-@pytest.mark.parametrize("step", [20, 60_000])
+@pytest.mark.parametrize("step", [50, 60_000])
 def test_a_chunked_answer_is_taken_apart_once(step: int) -> None:
     """Decoding time is linear in the size; an earlier version restarted at each read (94 ms each at 1 MB)."""
     body = ENVELOPE[:-30] + b" " * 700_000 + ENVELOPE[-30:]
@@ -220,7 +220,7 @@ def test_sizes_that_never_end_are_bounded() -> None:
         reader = lenient_http.AnswerReader()
         reader.feed(head)
         began = time.process_time()
-        with pytest.raises(ProtocolError, match="larger than 1 MB"):
+        with pytest.raises(ProtocolError, match="larger than 1 MB|more than 20000 chunks"):
             for _ in range(2000):
                 reader.feed(filling * (1000 // len(filling)))
         assert time.process_time() - began < 2.0
@@ -228,7 +228,7 @@ def test_sizes_that_never_end_are_bounded() -> None:
 
 async def test_an_answer_in_too_many_chunks_is_refused() -> None:
     reader = asyncio.StreamReader()
-    reader.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
+    reader.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_001 + b"0\r\n\r\n")
     reader.feed_eof()
     with pytest.raises(ProtocolError, match="chunks"):
         await lenient_http._answer(reader, 1_000_000)
