@@ -16,7 +16,7 @@ from core.errors import CameraDeclined, CameraError, ConnectionLost, ProtocolErr
 NATIVE, FFMPEG = "native", "ffmpeg"
 PATIENCE = 2.0  # failures in a row before the other engine is tried
 STEADY_S = 30.0  # a session that recorded for longer starts the count of failures anew
-HANG_UP_WEIGHT = 0.5  # weight of a closed connection, which networks and reboots cause as well
+CLOSED_CONNECTION_WEIGHT = 0.5  # weight of a closed connection, which networks and reboots cause as well
 POOR_SHARE, POOR_SESSIONS, POOR_WINDOW_S = 0.9, 4, 1800.0
 NATIVE_AGAIN_S = 86_400.0  # ffmpeg keeps a stream for this long, then the native engine is tried again
 TRY_AGAIN_S = (3600.0, 4 * 3600.0, NATIVE_AGAIN_S)  # delay after ffmpeg was no better for the 1st, 2nd, 3rd … time
@@ -24,10 +24,10 @@ TRIAL_S = 120.0  # an ffmpeg session is compared after this time
 SESSIONS = 6  # newest sessions of each engine that are compared
 
 
-def weight(error: CameraError, engine: str) -> float:
+def failure_weight(error: CameraError, engine: str) -> float:
     """Return how much a failure counts against the engine; 0: another engine would do no better."""
     if isinstance(error, ConnectionLost):
-        return HANG_UP_WEIGHT
+        return CLOSED_CONNECTION_WEIGHT
     if isinstance(error, (ProtocolError, CameraDeclined, StreamStalled)):
         return 1.0
     return 1.0 if isinstance(error, StationFault) and engine == NATIVE else 0.0
@@ -43,7 +43,7 @@ class Sessions:
         """Return the recorded share of the time; 0 where there are no sessions."""
         return share(sum(s[2] for s in self.ended), sum(s[1] for s in self.ended))
 
-    def poor(self, now: float) -> bool:
+    def is_poor(self, now: float) -> bool:
         """Return whether recent sessions end often and leave much unrecorded."""
         lately = [s for s in self.ended if now - s[0] <= POOR_WINDOW_S]
         return len(lately) >= POOR_SESSIONS and self.share() < POOR_SHARE
@@ -69,7 +69,7 @@ class EngineChoice:
 
     def ended(self, now: float, engine: str, error: CameraError, elapsed: float, recorded: float) -> None:
         """Record that a session of `engine` ended after `elapsed` seconds, of which `recorded` were recorded."""
-        counts = weight(error, engine)
+        counts = failure_weight(error, engine)
         paused_since, self._paused_since = self._paused_since, now if counts else None
         if paused_since is not None:  # include the pause after the last failure: nothing was recorded in it
             elapsed = max(elapsed, now - paused_since)
@@ -85,45 +85,45 @@ class EngineChoice:
         failures are this camera's own, not those of most streams.
         """
         if not native_can:
-            self._go(FFMPEG, now)
+            self._switch_to(FFMPEG, now)
         elif self.engine == FFMPEG and now - self._since > NATIVE_AGAIN_S:
-            self._go(NATIVE, now)
+            self._switch_to(NATIVE, now)
             self._failures = PATIENCE - 1  # one more chance
         elif self.engine == FFMPEG and self._failures >= PATIENCE:
-            self._weigh(now)
+            self._compare(now)
         elif ffmpeg_can and calm and now >= self._not_before and self.native_fails(now):
-            self._go(FFMPEG, now)
+            self._switch_to(FFMPEG, now)
             self._sessions[FFMPEG].ended.clear()
         return self.engine if ffmpeg_can or not native_can or self.engine == NATIVE else NATIVE
 
     def native_fails(self, now: float) -> bool:
         """Return whether the native engine fails persistently, so that ffmpeg should be tried."""
-        return self.engine == NATIVE and (self._failures >= PATIENCE or self._sessions[NATIVE].poor(now))
+        return self.engine == NATIVE and (self._failures >= PATIENCE or self._sessions[NATIVE].is_poor(now))
 
     def is_worse(self, elapsed: float, recorded: float) -> bool:
         """Return whether a running ffmpeg session has recorded a smaller share than the native engine did."""
         return self.engine == FFMPEG and share(recorded, elapsed) < self._sessions[NATIVE].share() - 0.05
 
-    def give_back(self, now: float) -> None:
+    def return_to_native(self, now: float) -> None:
         """Return the stream to the native engine because ffmpeg was no better."""
         self._not_before = now + TRY_AGAIN_S[min(self._returns, len(TRY_AGAIN_S) - 1)]
         self._returns += 1
-        self._go(NATIVE, now)
+        self._switch_to(NATIVE, now)
 
     def without_ffmpeg(self, now: float) -> None:
         """Return to the native engine because ffmpeg could not be started; the native failures stay counted."""
-        self._go(NATIVE, now)
+        self._switch_to(NATIVE, now)
         self._failures = PATIENCE
 
     def shares(self) -> tuple[int, int]:
         """Return the percentage of recent time that (native, ffmpeg) recorded."""
         return round(100 * self._sessions[NATIVE].share()), round(100 * self._sessions[FFMPEG].share())
 
-    def _weigh(self, now: float) -> None:
+    def _compare(self, now: float) -> None:
         self._failures = 0.0
         if self._sessions[NATIVE].share() >= self._sessions[FFMPEG].share():
-            self.give_back(now)
+            self.return_to_native(now)
 
-    def _go(self, engine: str, now: float) -> None:
+    def _switch_to(self, engine: str, now: float) -> None:
         if engine != self.engine:
             self.engine, self._since, self._failures, self._paused_since = engine, now, 0.0, None

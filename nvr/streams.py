@@ -15,7 +15,7 @@ from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
 from nvr.archive.segment_writer import SegmentSink
 from nvr.engine_choice import EngineChoice
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.rtsp import server_memory
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, but none at which a recording can begin
@@ -61,7 +61,7 @@ class StreamFacts:
     has_digest: bool = False  # its camera offered Digest at least once
 
 
-NOTHING_KNOWN = StreamFacts()
+NO_FACTS = StreamFacts()
 
 
 @dataclass(slots=True, eq=False)
@@ -82,31 +82,31 @@ class StreamState:
     keyframe_wanted_at: float = float("-inf")  # monotonic time of the last keyframe request
     missing: str = ""  # what the recording lacks (audio), and why
     choice: EngineChoice | None = None  # if the engine is `auto`
-    native_said: str = ""  # last error text of the native engine; cleared by an ffmpeg session
+    native_error_text: str = ""  # last error text of the native engine; cleared by an ffmpeg session
     native_error: CameraError | None = None  # last error of the native engine; kept during ffmpeg sessions
     fell_back_at: datetime | None = None
     refused: CameraRefused | None = None  # not retried until a person acts
     quarantined: ProtocolError | None = None
-    facts: StreamFacts = NOTHING_KNOWN  # as of the last `hear`
-    news: asyncio.Event = field(default_factory=asyncio.Event)  # a person acted, or the quarantine is over
+    facts: StreamFacts = NO_FACTS  # as of the last `apply_facts`
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # a person acted, or the quarantine is over
 
     @property
     def alive(self) -> bool:
         return self.task is not None and not self.task.done()
 
-    def hear(self, facts: StreamFacts) -> None:
+    def apply_facts(self, facts: StreamFacts) -> None:
         """Apply new facts. A refusal or quarantine that ended there ends here; the other facts end no session."""
         before, self.facts = self.facts, facts
         if facts.refused and self.refused is None:
             self.refused = CameraRefused("the camera refused the credential")
         elif before.refused and not facts.refused:
             self.refused = None
-            self.news.set()
+            self.changed.set()
         if facts.quarantined and self.quarantined is None:
             self.quarantined = ProtocolError("its pictures ended the recorder twice; it is tried again after a day")
         elif before.quarantined and not facts.quarantined:
             self.quarantined = None
-            self.news.set()
+            self.changed.set()
         if facts.has_digest:
             server_memory.remember_digest(self.spec.url)
         elif before.has_digest:  # a person stated that another device uses this address now

@@ -71,7 +71,7 @@ def described(text: str) -> Callable[[], object]:
             with contextlib.suppress(MinwangError):
                 step(text, BASE)
         with contextlib.suppress(MinwangError):
-            sdp.why_silent(text)
+            sdp.missing_audio_reason(text)
 
     return parse
 

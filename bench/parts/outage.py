@@ -44,7 +44,7 @@ async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, 
         back = time.monotonic()
         await _all_recording(machine, 120)
         took = time.monotonic() - back
-        stalls = machine.guard.size
+        stalls = machine.storm_guard.size
         await machine.stop()
         await server.stop()
     return took, max(arrivals.values()), stalls

@@ -45,7 +45,7 @@ class Authenticator:
     login: tuple[str, str] | None
     basic: bool = False  # Basic is allowed if the camera offers nothing better
     answered: bool = False  # the credential was sent at least once
-    wants_clear: bool = False  # the camera asks for a clear-text password, which is not allowed
+    wants_clear_password: bool = False  # the camera asks for a clear-text password, which is not allowed
     has_digest: bool = False  # the camera once offered Digest: Basic is not answered any more
     _fields: dict[str, str] = field(default_factory=dict)
     _scheme: str = ""
@@ -71,8 +71,8 @@ class Authenticator:
         digest = _best_digest(offers)
         basic = next((o for o in offers if o[0] == "basic"), None)
         self.has_digest |= digest is not None
-        self.wants_clear = digest is None and basic is not None and (self.has_digest or not self.basic)
-        chosen = digest or (None if self.wants_clear else basic)
+        self.wants_clear_password = digest is None and basic is not None and (self.has_digest or not self.basic)
+        chosen = digest or (None if self.wants_clear_password else basic)
         if chosen is None:
             return False
         scheme, fields = chosen

@@ -29,7 +29,7 @@ from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault, Inspection
 from nvr.archive.reader import Keyframe
 from nvr.edge.keyframe_probe import KeyframeProbe
-from nvr.recorder.reconcile import note_digest
+from nvr.recorder.reconcile import store_digest_offer
 from nvr.rtsp import server_memory
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Probes:
             if refused:
                 fresh = update(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
                 await session.execute(fresh.values(refused_at=now))
-            await note_digest(session, with_digest, now)
+            await store_digest_offer(session, with_digest, now)
         self._with_digest |= with_digest
 
     async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:

@@ -247,7 +247,7 @@ class _Files:
     """Reads the keyframes of one stream's GOPs. Blocking."""
 
     def __init__(self, stream: str, gops: Sequence[LocatedGop]):
-        self.allowance = gradual_refresh.Allowance(MAX_READ)
+        self.allowance = gradual_refresh.ReadAllowance(MAX_READ)
         self._stream, self._gops = stream, gops
         self._configurations: dict[Path, tuple[str, bytes]] = {}
 
@@ -281,14 +281,14 @@ class _Files:
             us_to_media(gop.end_us - gop.start_us),
         )
         try:
-            found = gradual_refresh.following(self._places(i), frame.codec, needed, period, self.allowance)
+            found = gradual_refresh.read_refresh(self._places(i), frame.codec, needed, period, self.allowance)
         except ProtocolError as e:
             return replace(frame, unusable=str(e))
         if found is None:
             return None
-        return replace(frame, following=tuple(found.pictures), refresh_us=media_to_us(found.lasts))
+        return replace(frame, following=tuple(found.pictures), refresh_us=media_to_us(found.duration))
 
-    def _places(self, i: int) -> Iterator[gradual_refresh.Place]:
+    def _places(self, i: int) -> Iterator[gradual_refresh.GopLocation]:
         """Yield where GOP `i` begins, and each later file that continues the previous one."""
         path, file_end = self._gops[i].path, self._gops[i].end_us
         yield path, self._gops[i].offset

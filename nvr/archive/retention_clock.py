@@ -22,17 +22,16 @@ from core.database import Database
 from core.errors import ConflictError, UsageError
 from core.host import ntp
 from nvr.archive import segment_index
-from nvr.clock import filing_periods
-from nvr.clock.filing_periods import BEGINNING, Period, Phase
+from nvr.clock import filing_periods, plausibility
+from nvr.clock.filing_periods import INITIAL_PERIODS, Period, Phase
 from nvr.clock.plausibility import (
     ClockJudgement,
     ClockSnapshot,
     ClockState,
     RetentionPromise,
     Suspicion,
-    confirmed,
-    first,
     judge,
+    judge_first,
 )
 from nvr.tables import Footage, MisfiledRow, RetentionClockRow
 
@@ -53,7 +52,7 @@ class ClockTrust:
     now_us: int  # time that is believed
     wall_us: int  # time of the wall clock, by which recorders name files
     suspended: bool
-    periods: tuple[Period, ...] = BEGINNING
+    periods: tuple[Period, ...] = INITIAL_PERIODS
 
     def age_us(self, start_us: int, end_us: int) -> int:
         """Return how long ago the recording of what is named in [start, end) ended, µs.
@@ -109,12 +108,12 @@ class RetentionClock:
             row = await session.get(RetentionClockRow, ROW, with_for_update=True)
             before = _state(row) if row is not None else None
             newest = await _newest_end(session) if before is None else None
-            found = first(reading, newest) if before is None else judge(before, reading, promise)
+            found = judge_first(reading, newest) if before is None else judge(before, reading, promise)
             await self._keep(session, row, found)
             known = await _periods(session)
             periods = _following(known, found)
             if not found.state.suspended:
-                periods = filing_periods.needed(periods, reading.wall_us, promise.longest_us)
+                periods = filing_periods.pruned(periods, reading.wall_us, promise.longest_us)
             await _store(session, known, periods)
         state = found.state
         return ClockTrust(state.plausible_us, state.wall_us, state.suspended, periods)
@@ -148,14 +147,14 @@ class RetentionClock:
 def _following(periods: Sequence[Period], found: ClockJudgement) -> tuple[Period, ...]:
     """Return the filing periods after a check."""
     if found.move is not None:
-        periods = filing_periods.moved(periods, found.move, suspended=found.change == "suspended")
-    return filing_periods.proved(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
+        periods = filing_periods.after_move(periods, found.move, suspended=found.change == "suspended")
+    return filing_periods.after_proof(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
 
 
 async def _periods(session: AsyncSession) -> tuple[Period, ...]:
     rows = await session.scalars(select(MisfiledRow).order_by(MisfiledRow.id))
     known = [Period(r.start_us, r.end_us, r.offset_us, r.doubted) for r in rows]
-    return tuple(known) if any(p.end_us == filing_periods.OPEN for p in known) else (*known, *BEGINNING)
+    return tuple(known) if any(p.end_us == filing_periods.OPEN_END_US for p in known) else (*known, *INITIAL_PERIODS)
 
 
 async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
@@ -165,8 +164,8 @@ async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: in
     """
     row = await session.get(RetentionClockRow, ROW, with_for_update=True)
     known = await _periods(session)
-    wall_us = row.wall_us if row is not None else filing_periods.OPEN  # no check has been made yet
-    await _store(session, known, filing_periods.refiled(known, since_us, until_us, by_us, wall_us))
+    wall_us = row.wall_us if row is not None else filing_periods.OPEN_END_US  # no check has been made yet
+    await _store(session, known, filing_periods.after_refiling(known, since_us, until_us, by_us, wall_us))
 
 
 async def _store(session: AsyncSession, before: Sequence[Period], periods: Sequence[Period]) -> None:
@@ -248,11 +247,11 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     if not reason.strip():
         raise UsageError("say with what the time was compared")
     state = _state(row)
-    for name, value in _values(confirmed(state)).items():
+    for name, value in _values(plausibility.confirm(state)).items():
         setattr(row, name, value)
     row.suspended_at = None
     known = await _periods(session)
-    await _store(session, known, filing_periods.confirmed(known, state.ahead_us))
+    await _store(session, known, filing_periods.after_confirmation(known, state.ahead_us))
     events.append(session, now, "retention.resumed", why="person", actor=actor)
     await audit_trail.record(
         session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND

@@ -21,8 +21,8 @@ from nvr.archive.timeline import GAP_MIN_US, JITTER_US, ArchiveLog, Cadence, Clo
 from nvr.clock.station_clock import StationClock
 from nvr.clock.wall_clock import PPM, WallClock
 from nvr.media import audio, fmp4, gop_index, iovec
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.fmp4 import TIMESCALE
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp.sdp import AudioTrack
 from nvr.storage.disk_writer import FULL, SegmentFile
 from nvr.storage.volumes import Disk, VolumeSet
@@ -177,7 +177,7 @@ class SegmentSink:
 
     def _place(self, run: FragmentSamples, arrival_us: int) -> None:
         """Convert a run from media time to the station's time and write it to a file."""
-        if run.broken:
+        if run.discontinuity:
             self._close(slew=False)
             self.clock.restart()
         jumps = self.clock.jumps
@@ -186,13 +186,13 @@ class SegmentSink:
         segment = self.segment
         if segment is not None and segment.fragments:
             hole = self._join(segment, run)
-            if run.key and (hole >= GAP_MIN or self._step_us or self._must_rotate(segment, run)):
+            if run.starts_with_keyframe and (hole >= GAP_MIN or self._step_us or self._must_rotate(segment, run)):
                 self.timeline.last_cause = self._cause_of_hole(run, 0)
                 run.time += self._close(slew=True)
                 self._take_step()
                 segment = None
         if segment is None:
-            if not run.key or arrival_us < self._blocked_until_us:
+            if not run.starts_with_keyframe or arrival_us < self._blocked_until_us:
                 return
             segment = self._open(run, arrival_us)
             if segment is None:
@@ -209,7 +209,9 @@ class SegmentSink:
             until = run.time + sum(run.durations[:i])
             if i == 0:
                 before = missing
-            if i or missing < GAP_MIN or not run.key:  # otherwise the next file reports the gap between two files
+            if (
+                i or missing < GAP_MIN or not run.starts_with_keyframe
+            ):  # otherwise the next file reports the gap between two files
                 start, end = self.clock.wall(until - missing), self.clock.wall(until)
                 self.timeline.hole(start, end, self._cause_of_hole(run, i), fillable=False)
         segment.end = max(segment.newest + 1, run.time - before if before >= GAP_MIN else run.time)
@@ -218,7 +220,14 @@ class SegmentSink:
         return before
 
     def _write(self, segment: Writing, run: FragmentSamples) -> None:
-        head = fmp4.moof(segment.fragments + 1, run.time - segment.base, run.durations, run.sizes, run.key, run.offsets)
+        head = fmp4.moof(
+            segment.fragments + 1,
+            run.time - segment.base,
+            run.durations,
+            run.sizes,
+            run.starts_with_keyframe,
+            run.offsets,
+        )
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
             self._disk_behind(segment)
             return
@@ -230,7 +239,7 @@ class SegmentSink:
         self.recorded += sum(run.durations)
         segment.end = run.time + sum(run.durations)
         segment.newest = segment.end - run.durations[-1]
-        if run.key or not segment.gops:
+        if run.starts_with_keyframe or not segment.gops:
             begin = segment.gops[-1].offset + segment.gops[-1].size if segment.gops else segment.init_size
             segment.gops.append(gop_index.Gop(media_to_us(run.time - segment.base), 0, begin, 0))
         gop = segment.gops[-1]

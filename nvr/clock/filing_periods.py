@@ -3,12 +3,12 @@
 Pure arithmetic on integers (µs), no I/O. A *period* is a range of file times [start, end) that the station filed while
 its wall clock ran evenly. `later_us` says how much later than its names the footage lies on the time line of the
 current clock, by the monotonic clock: a step of the clock moves every earlier period, and when the recorder corrects
-names (nvr.refiling.refiling) the counted offset is kept (`refiled`). The age is therefore at most what the wall clock
+names (nvr.refiling.refiling) the counted offset is kept (`after_refiling`). The age is therefore at most what the wall clock
 says and at most what the monotonic clock has counted, whoever set the clock, however often, and whatever was believed
 about it.
 
 Time during which the machine was off is not counted: nothing was recorded, and no clock proves how long it was. A
-person's confirmation does (`confirmed`): what was filed before the boot is then as old as its name says.
+person's confirmation does (`after_confirmation`): what was filed before the boot is then as old as its name says.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dataclasses import dataclass, replace
 from core.clock import DAY_US, SECOND
 from nvr.clock.plausibility import STEP_US, ClockMove
 
-BETWEEN_LOOKS_US = 120 * SECOND  # planned interval between two clock readings, with margin; a reading may be late
-OLD_NAMES_US = 900 * SECOND  # a recorder may continue with the old clock for this long, until the next keyframe
+READING_INTERVAL_US = 120 * SECOND  # planned interval between two clock readings, with margin; a reading may be late
+OLD_CLOCK_GRACE_US = 900 * SECOND  # a recorder may continue with the old clock for this long, until the next keyframe
 MAX_PERIODS = 60
-OPEN = 2**62  # end of the current period
-AHEAD_US = DAY_US  # names up to this far ahead of the wall clock may belong to the current period
+OPEN_END_US = 2**62  # end of the current period
+MAX_AHEAD_US = DAY_US  # names up to this far ahead of the wall clock may belong to the current period
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +31,54 @@ class Period:
     """A range of file times, and how much later its footage lies by the current clock."""
 
     start_us: int
-    end_us: int  # OPEN: the current period
+    end_us: int  # OPEN_END_US: the current period
     later_us: int = 0
     doubted: bool = False  # filed before a clock step that is not proved yet
 
 
-BEGINNING = (Period(0, OPEN),)
+INITIAL_PERIODS = (Period(0, OPEN_END_US),)
 
 
-def moved(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -> tuple[Period, ...]:
+def after_move(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -> tuple[Period, ...]:
     """Return the periods at the next reading. `suspended`: the clock is doubted from this reading on."""
-    periods = [replace(p, later_us=p.later_us + move.by_us) for p in periods or BEGINNING]
-    if all(abs(p.later_us) <= STEP_US for p in periods if p.end_us == OPEN):
+    periods = [replace(p, later_us=p.later_us + move.by_us) for p in periods or INITIAL_PERIODS]
+    if all(abs(p.later_us) <= STEP_US for p in periods if p.end_us == OPEN_END_US):
         return tuple(periods)
-    margin = max(move.progress_us, BETWEEN_LOOKS_US)
-    end = move.from_us + margin + OLD_NAMES_US
-    closed = [replace(p, end_us=max(end, p.start_us + 1)) if p.end_us == OPEN else p for p in periods]
+    margin = max(move.progress_us, READING_INTERVAL_US)
+    end = move.from_us + margin + OLD_CLOCK_GRACE_US
+    closed = [replace(p, end_us=max(end, p.start_us + 1)) if p.end_us == OPEN_END_US else p for p in periods]
     if suspended:  # boot time by the previous clock; names of other clocks lie elsewhere on its time line
         began = move.began_us if move.began_us < move.from_us else None
         closed = [
-            part for p in closed for part in _split(p, OPEN if began is None else began - (p.later_us - move.by_us))
+            part for p in closed for part in _split(p, OPEN_END_US if began is None else began - (p.later_us - move.by_us))
         ]  # fmt: skip
-    return (*closed, Period(move.to_us - margin, OPEN))
+    return (*closed, Period(move.to_us - margin, OPEN_END_US))
 
 
-def refiled(periods: Sequence[Period], since_us: int, until_us: int, by_us: int, wall_us: int) -> tuple[Period, ...]:
+def after_refiling(
+    periods: Sequence[Period], since_us: int, until_us: int, by_us: int, wall_us: int
+) -> tuple[Period, ...]:
     """Return the periods after names in [since, until] were moved `by_us` later; the footage's age does not change.
 
     `wall_us`: wall time at the last reading, which may have been before the clock was set.
     """
-    until = until_us + OLD_NAMES_US
+    until = until_us + OLD_CLOCK_GRACE_US
     fitting = [p for p in periods if since_us < _end(p, wall_us) and until >= p.start_us]
     old = fitting or [replace(period_of(periods, since_us, until_us, wall_us), start_us=since_us, end_us=until)]
     found = list(periods)
     for p in old:
         start, end = max(p.start_us, since_us), min(_end(p, wall_us), until)
         found = _with_refiled(found, Period(start + by_us, end + by_us, p.later_us - by_us, p.doubted))
-    return _few(found)
+    return _limit_count(found)
 
 
 def _with_refiled(periods: list[Period], new: Period) -> list[Period]:
     """Add a refiled period, merged with a similar one: streams are refiled one by one, with nearly the same ranges."""
     for i, p in enumerate(periods):
-        same = abs(p.later_us - new.later_us) <= SECOND and p.doubted == new.doubted and p.end_us != OPEN
-        if same and p.start_us <= new.end_us + OLD_NAMES_US and new.start_us <= p.end_us + OLD_NAMES_US:
+        same = abs(p.later_us - new.later_us) <= SECOND and p.doubted == new.doubted and p.end_us != OPEN_END_US
+        if same and p.start_us <= new.end_us + OLD_CLOCK_GRACE_US and new.start_us <= p.end_us + OLD_CLOCK_GRACE_US:
             return [*periods[:i], _merged(p, new), *periods[i + 1 :]]
-    at = next((i for i, p in enumerate(periods) if p.end_us == OPEN), len(periods))
+    at = next((i for i, p in enumerate(periods) if p.end_us == OPEN_END_US), len(periods))
     return [*periods[:at], new, *periods[at:]]  # it was recorded before the current period
 
 
@@ -89,12 +91,12 @@ def _split(period: Period, at_us: int) -> list[Period]:
     return [replace(period, end_us=at_us, doubted=True), replace(period, start_us=at_us)]
 
 
-def proved(periods: Sequence[Period]) -> tuple[Period, ...]:
+def after_proof(periods: Sequence[Period]) -> tuple[Period, ...]:
     """Return the periods after deletion by age resumed without a person's confirmation: the counted offsets stay."""
     return tuple(replace(p, doubted=False) for p in periods)
 
 
-def confirmed(periods: Sequence[Period], ahead_us: int) -> tuple[Period, ...]:
+def after_confirmation(periods: Sequence[Period], ahead_us: int) -> tuple[Period, ...]:
     """Return the periods after a person confirmed the wall clock, which is `ahead_us` ahead of the plausible time.
 
     Names from before the step are then right as well.
@@ -102,12 +104,14 @@ def confirmed(periods: Sequence[Period], ahead_us: int) -> tuple[Period, ...]:
     return tuple(replace(p, later_us=p.later_us - ahead_us, doubted=False) if p.doubted else p for p in periods)
 
 
-def needed(periods: Sequence[Period], wall_us: int, longest_us: int) -> tuple[Period, ...]:
+def pruned(periods: Sequence[Period], wall_us: int, longest_us: int) -> tuple[Period, ...]:
     """Return at most MAX_PERIODS periods, without those entirely older than twice the longest promise by any clock."""
-    return _few([p for p in periods if p.end_us == OPEN or p.end_us + max(0, p.later_us) > wall_us - 2 * longest_us])
+    return _limit_count(
+        [p for p in periods if p.end_us == OPEN_END_US or p.end_us + max(0, p.later_us) > wall_us - 2 * longest_us]
+    )
 
 
-def _few(periods: Sequence[Period]) -> tuple[Period, ...]:
+def _limit_count(periods: Sequence[Period]) -> tuple[Period, ...]:
     kept = list(periods)
     while len(kept) > MAX_PERIODS:  # a clock that is set again and again by small amounts
         at = min(range(len(kept) - 2), key=lambda i: abs(kept[i + 1].later_us - kept[i].later_us))
@@ -127,7 +131,7 @@ def period_of(periods: Sequence[Period], start_us: int, end_us: int, wall_us: in
     if fitting:
         return max(fitting, key=lambda p: p.later_us)
     above = [p for p in periods if p.start_us > end_us]  # refiled by the recorder, so it has the next period's clock
-    return min(above, key=lambda p: p.start_us) if above else BEGINNING[0]
+    return min(above, key=lambda p: p.start_us) if above else INITIAL_PERIODS[0]
 
 
 def later_us(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int) -> int:
@@ -136,7 +140,7 @@ def later_us(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int
 
 
 def _end(period: Period, wall_us: int) -> int:
-    return period.end_us if period.end_us != OPEN else max(wall_us, period.start_us) + AHEAD_US
+    return period.end_us if period.end_us != OPEN_END_US else max(wall_us, period.start_us) + MAX_AHEAD_US
 
 
 def least_later_us(periods: Sequence[Period], start_us: int, end_us: int, wall_us: int) -> int:

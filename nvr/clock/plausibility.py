@@ -96,7 +96,7 @@ class ClockJudgement:
     move: ClockMove | None = None
 
 
-def first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
+def judge_first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
     """Judge the first reading ever. `newest_us`: end of the newest footage; None: there is none.
 
     The clock is plausible if it agrees with that within a minute back and the uptime plus a reboot ahead.
@@ -107,7 +107,7 @@ def first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement:
     if -STEP_US <= reading.wall_us - newest_us <= reading.uptime_us + REBOOT_US:
         return ClockJudgement(state)
     move = ClockMove(newest_us, reading.wall_us, 0, newest_us)
-    return ClockJudgement(_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
+    return ClockJudgement(_as_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
 
 
 def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise) -> ClockJudgement:
@@ -121,28 +121,28 @@ def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise)
         plausible_us=before.plausible_us + progress,
     )  # fmt: skip
     if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else reading.uptime_us + REBOOT_US):
-        return ClockJudgement(_believed(now), "returned" if before.suspended else "", move)
+        return ClockJudgement(_as_plausible(now), "returned" if before.suspended else "", move)
     if not before.suspended:
-        return ClockJudgement(_suspended(now), "suspended", move)
+        return ClockJudgement(_as_suspended(now), "suspended", move)
     if not same_boot or abs(move.by_us) > STEP_US:
-        return ClockJudgement(_suspended(now), "", move)
+        return ClockJudgement(_as_suspended(now), "", move)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
     if now.ntp_us >= NTP_PROOF_US and (abs(now.ahead_us) < promise.shortest_us or now.plausible_us < PROGRAM_US):
-        return ClockJudgement(_believed(now), "ntp", move)
+        return ClockJudgement(_as_plausible(now), "ntp", move)
     if now.steady_us >= promise.longest_us:
-        return ClockJudgement(_believed(now), "time", move)
+        return ClockJudgement(_as_plausible(now), "time", move)
     return ClockJudgement(now, "", move)
 
 
-def confirmed(state: ClockState) -> ClockState:
+def confirm(state: ClockState) -> ClockState:
     """Return the state after a person confirmed the wall clock of the last reading."""
-    return _believed(state)
+    return _as_plausible(state)
 
 
-def _believed(state: ClockState) -> ClockState:
+def _as_plausible(state: ClockState) -> ClockState:
     return replace(state, plausible_us=state.wall_us, suspicion=Suspicion.NONE, steady_us=0, ntp_us=0)
 
 
-def _suspended(state: ClockState) -> ClockState:
+def _as_suspended(state: ClockState) -> ClockState:
     suspicion = Suspicion.FORWARD if state.ahead_us >= 0 else Suspicion.BACKWARD
     return replace(state, suspicion=suspicion, steady_us=0, ntp_us=0)

@@ -23,15 +23,17 @@ from core.units import MEDIA_CLOCK, media_to_us, us_to_media
 
 # Times below are in 90 kHz units. The lag of a picture is its arrival minus its placed time.
 MAX_SLEW = MEDIA_CLOCK // 20  # correction between two files
-AHEAD = 35 * MEDIA_CLOCK // 100  # a placed time further before the arrival is impossible
-BEHIND = 75 * MEDIA_CLOCK // 100  # a larger lag exceeds the usual delay of the network
-GROWTH = 3 * MEDIA_CLOCK // 10  # usual limit for the growth of the lag from one run to the next
-STANDING = MEDIA_CLOCK // 1000  # pictures closer than this have a stopped clock
+MAX_LEAD = 35 * MEDIA_CLOCK // 100  # a placed time further before the arrival is impossible
+MAX_LAG = 75 * MEDIA_CLOCK // 100  # a larger lag exceeds the usual delay of the network
+MAX_LAG_GROWTH = 3 * MEDIA_CLOCK // 10  # usual limit for the growth of the lag from one run to the next
+STOPPED_STEP = MEDIA_CLOCK // 1000  # pictures closer than this have a stopped clock
 TOLERANCE = MEDIA_CLOCK // 4  # accepted error of the least delayed picture of a window
 SETTLED = MEDIA_CLOCK // 20  # … while a correction is in progress
-PAUSE = 7 * MEDIA_CLOCK // 10  # after a pause this long, the next data may be late
-SPARSE = PAUSE  # between two arrivals; from here on each picture's own arrival is more exact than a statistic
-SPARSE_AHEAD, SPARSE_BEHIND = MEDIA_CLOCK // 2, 6 * MEDIA_CLOCK // 10
+PAUSE_INTERVAL = 7 * MEDIA_CLOCK // 10  # after a pause this long, the next data may be late
+SPARSE_INTERVAL = (
+    PAUSE_INTERVAL  # between two arrivals; from here on each picture's own arrival is more exact than a statistic
+)
+SPARSE_MAX_LEAD, SPARSE_MAX_LAG = MEDIA_CLOCK // 2, 6 * MEDIA_CLOCK // 10
 BACKLOG = 6 * MEDIA_CLOCK // 10  # media that arrives at once and proves a delay
 CATCHING_UP = 10 * MEDIA_CLOCK  # longest time to catch up after a delay
 MAX_DELAY = 3 * MEDIA_CLOCK // 10  # largest delay of the network that sender reports may state
@@ -86,14 +88,14 @@ class WallClock:
     __slots__ = (
         "_arrival",
         "_best",
-        "_catching",
+        "_catch_up_until",
+        "_compressed",
         "_distances",
         "_lag",
         "_media",
         "_pace",
         "_placed",
         "_ppm",
-        "_pressed",
         "_rate",
         "_reports",
         "_usual_wait",
@@ -118,8 +120,8 @@ class WallClock:
         self._media = self._placed = self._arrival = self._lag = 0  # of the newest picture
         self._distances = (0, 0)  # between the newest pictures; 0: unknown
         self._usual_wait = 0  # between two arrivals
-        self._catching = 0  # arrival until which the stream may catch up after a delay; 0: no delay
-        self._pressed = False  # a run was fitted to its arrival since the last `_settle`
+        self._catch_up_until = 0  # arrival until which the stream may catch up after a delay; 0: no delay
+        self._compressed = False  # a run was fitted to its arrival since the last `_settle`
         self._best: int | None = None  # smallest lag since the last slew
         self._reports: list[int] = []
         self._rate.restart()
@@ -138,12 +140,17 @@ class WallClock:
         elif self._is_ordinary(arrival - media - self.shift):
             placed = time + self.shift, durations
         else:
-            placed = self._place_odd(time, durations, arrival)
+            placed = self._place_unusual(time, durations, arrival)
         self._note(media, placed, arrival)
         return placed
 
     def _is_ordinary(self, lag: int) -> bool:
-        return self._pace == PPM and -AHEAD <= lag <= BEHIND and not self._catching and lag - self._lag < GROWTH
+        return (
+            self._pace == PPM
+            and -MAX_LEAD <= lag <= MAX_LAG
+            and not self._catch_up_until
+            and lag - self._lag < MAX_LAG_GROWTH
+        )
 
     def is_in_doubt(self, time: int, durations: list[int], arrival_us: int) -> bool:
         """Return whether the run came after a pause and lies behind its arrival.
@@ -152,11 +159,11 @@ class WallClock:
         """
         arrival = us_to_media(arrival_us)
         media = time + sum(durations) - durations[-1]
-        if self.shift is None or self._catching or self._is_ordinary(lag := arrival - media - self.shift):
+        if self.shift is None or self._catch_up_until or self._is_ordinary(lag := arrival - media - self.shift):
             return False
         backlog = media - time
-        sudden = lag > BEHIND and _standing(durations[:-1]) < 3 and lag - self._lag > lag // 2
-        return sudden and self._was_paused(arrival) and backlog < BACKLOG and self._usual_wait < SPARSE
+        sudden = lag > MAX_LAG and _count_stopped(durations[:-1]) < 3 and lag - self._lag > lag // 2
+        return sudden and self._was_paused(arrival) and backlog < BACKLOG and self._usual_wait < SPARSE_INTERVAL
 
     def resolve(self, doubtful: tuple[int, int], following: tuple[int, int]) -> None:
         """Decide about a run in doubt.
@@ -166,7 +173,7 @@ class WallClock:
         (media, arrival), (next_media, next_arrival) = doubtful, following
         waited = us_to_media(next_arrival - arrival)
         if self._paced(next_media - media) >= waited + waited // 8:
-            self._catching = us_to_media(arrival) + CATCHING_UP
+            self._catch_up_until = us_to_media(arrival) + CATCHING_UP
 
     def _begin(self, durations: list[int], arrival: int) -> tuple[int, list[int]]:
         """Place the first run: its newest picture lies at its arrival. A step of the clock inside it is removed."""
@@ -195,7 +202,7 @@ class WallClock:
         if self._rate.observe(media, arrival):
             self._settle()
 
-    def _place_odd(self, time: int, durations: list[int], arrival: int) -> tuple[int, list[int]]:
+    def _place_unusual(self, time: int, durations: list[int], arrival: int) -> tuple[int, list[int]]:
         """Place a run that is out of the ordinary.
 
         `steps` are the distances from the newest picture placed before to the run's first, then from picture to
@@ -203,13 +210,13 @@ class WallClock:
         """
         steps = [self._paced(step) for step in (time - self._media, *durations[:-1])]
         lag = arrival - self._placed - sum(steps)
-        if (self._usual_wait or arrival - self._arrival) >= SPARSE:
+        if (self._usual_wait or arrival - self._arrival) >= SPARSE_INTERVAL:
             steps = self._sparse(steps, lag, arrival)
-        elif lag < -AHEAD:
+        elif lag < -MAX_LEAD:
             steps = self._without_steps(steps, lag, arrival)
-        elif lag > GROWTH and _standing(steps) > 2:
+        elif lag > MAX_LAG_GROWTH and _count_stopped(steps) > 2:
             steps = self._spread(steps, lag)
-        elif lag > BEHIND or self._catching:
+        elif lag > MAX_LAG or self._catch_up_until:
             steps = self._behind(steps, lag, arrival)
         places = list(accumulate(steps, initial=self._placed))[1:]
         for i, place in enumerate(places):  # placed times must increase
@@ -222,14 +229,14 @@ class WallClock:
 
         Many pictures that arrive at once were collected since the previous ones: the first may be as old as the pause.
         """
-        self._catching, self._pace = 0, PPM
+        self._catch_up_until, self._pace = 0, PPM
         collected = min(self._usual_wait or arrival - self._arrival, CATCHING_UP) if sum(steps[1:]) >= BACKLOG else 0
-        if -SPARSE_AHEAD <= lag <= max(SPARSE_BEHIND, collected):
+        if -SPARSE_MAX_LEAD <= lag <= max(SPARSE_MAX_LAG, collected):
             return steps
         self.jumps += 1
         if steps[0] + lag > 0:
             return [steps[0] + lag, *steps[1:]]
-        return _fitted(steps, arrival - self._placed)
+        return _scaled(steps, arrival - self._placed)
 
     def _paced(self, ticks: int) -> int:
         return ticks if self._pace == PPM else ticks * self._pace // PPM
@@ -238,12 +245,12 @@ class WallClock:
         """Correct a run that would end after it arrived: remove steps of the clock from it, otherwise compress it."""
         usual = sorted(steps)[len(steps) // 2] if len(steps) > 2 else min(self._distances)
         paused = self._was_paused(arrival)
-        while lag < -AHEAD:
+        while lag < -MAX_LEAD:
             largest = max(range(len(steps)), key=steps.__getitem__)
             excess = steps[largest] - usual
             if 10 * excess < 6 * -lag or not usual:
-                self._pressed = True
-                return _fitted(steps, arrival - self._placed)
+                self._compressed = True
+                return _scaled(steps, arrival - self._placed)
             taken = min(excess, -lag) if paused else excess
             steps[largest] -= taken
             lag += taken
@@ -252,31 +259,31 @@ class WallClock:
 
     def _spread(self, steps: list[int], lag: int) -> list[int]:
         """Distribute the lag over pictures whose timestamps do not advance because the clock (or ffmpeg) stopped."""
-        self._pressed, self._catching = True, 0
-        share = lag // _standing(steps)
-        return [step + share if step < STANDING else step for step in steps]
+        self._compressed, self._catch_up_until = True, 0
+        share = lag // _count_stopped(steps)
+        return [step + share if step < STOPPED_STEP else step for step in steps]
 
     def _was_paused(self, arrival: int) -> bool:
         """Return whether nothing arrived for longer than usual."""
-        return arrival - self._arrival > max(PAUSE, 5 * self._usual_wait // 2)
+        return arrival - self._arrival > max(PAUSE_INTERVAL, 5 * self._usual_wait // 2)
 
     def _behind(self, steps: list[int], lag: int, arrival: int) -> list[int]:
         """Correct a run that arrived late: it is delayed, or the camera's clock stopped, or it runs slow."""
-        if lag <= BEHIND:
-            self._catching = 0
+        if lag <= MAX_LAG:
+            self._catch_up_until = 0
             return steps
-        if self._catching:
+        if self._catch_up_until:
             waited = arrival - self._arrival
-            if arrival < self._catching and (lag <= self._lag - waited // 8 or self._was_paused(arrival)):
+            if arrival < self._catch_up_until and (lag <= self._lag - waited // 8 or self._was_paused(arrival)):
                 return steps
             return self._at_arrival(steps, lag)
         if self._was_paused(arrival) and lag - self._lag > lag // 2:
             if sum(steps[1:]) < BACKLOG:
                 return self._at_arrival(steps, lag)
-            self._catching = arrival + CATCHING_UP
+            self._catch_up_until = arrival + CATCHING_UP
             return steps
-        self._pressed = True
-        return _fitted(steps, arrival - self._placed)
+        self._compressed = True
+        return _scaled(steps, arrival - self._placed)
 
     def _at_arrival(self, steps: list[int], lag: int) -> list[int]:
         """Leave a gap before the run: nothing was sent during that time."""
@@ -285,7 +292,7 @@ class WallClock:
 
     def _new_line(self) -> None:
         self.jumps += 1
-        self._catching = 0
+        self._catch_up_until = 0
         self._rate.restart()
 
     def _settle(self) -> None:
@@ -293,13 +300,13 @@ class WallClock:
         known = self._rate.ppm
         media, arrival = self._rate.points[-1]
         error = arrival - self._line(media)
-        odd, self._pressed = self._pace != PPM or self._pressed, False
-        if self._usual_wait >= SPARSE:
+        odd, self._compressed = self._pace != PPM or self._compressed, False
+        if self._usual_wait >= SPARSE_INTERVAL:
             self._ppm = self._pace = PPM
             return
         if known is not None:
             self._ppm = known if abs(known - PPM) > GOOD_RATE else PPM
-        if self._catching or (abs(error) <= (SETTLED if odd else TOLERANCE) and self._ppm == PPM):
+        if self._catch_up_until or (abs(error) <= (SETTLED if odd else TOLERANCE) and self._ppm == PPM):
             self._pace = PPM
         elif odd or abs(error) > TOLERANCE:
             most = self._ppm // 5
@@ -331,7 +338,7 @@ class WallClock:
 
         Called between two files.
         """
-        if self.shift is None or self._best is None or self._pace != PPM or self._catching:
+        if self.shift is None or self._best is None or self._pace != PPM or self._catch_up_until:
             return 0
         wanted = self._best
         if self._trusted is not None:
@@ -374,12 +381,12 @@ class KnownTimes(WallClock):
         return 0
 
 
-def _standing(steps: list[int]) -> int:
+def _count_stopped(steps: list[int]) -> int:
     """Return how many pictures have hardly a later timestamp than the previous one."""
-    return sum(step < STANDING for step in steps)
+    return sum(step < STOPPED_STEP for step in steps)
 
 
-def _fitted(steps: list[int], room: int) -> list[int]:
+def _scaled(steps: list[int], room: int) -> list[int]:
     """Scale the distances so that they add up to `room`."""
     total = sum(steps)
     if total <= 0:

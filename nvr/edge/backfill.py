@@ -172,7 +172,7 @@ class Backfiller:
     async def _replay(self, job: BackfillJob, url: str, offset_us: int) -> tuple[bool, int]:
         stretch = Replay(_moment(job.start_us + offset_us - MARGIN_US), _moment(job.end_us + offset_us + SECOND))
         live = self.recorder.streams[job.stream].spec.url
-        async with self.recorder.budget.attempt(url):
+        async with self.recorder.connect_limiter.attempt(url):
             session = await open_session(url, job.login, replay=stretch, remembered_as=live)
         filling = GapFill(
             job.stream, job.start_us, job.end_us, offset_us, self.recorder.volumes, self.archive,

@@ -18,7 +18,7 @@ from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ArchiveLog
 from nvr.clock.wall_clock import KnownTimes
 from nvr.media import iovec
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.storage.volumes import VolumeSet
 
 SQUEEZED = 45  # 90 kHz; duration of a picture before the gap; ffmpeg reports shorter ones as time stamp errors
@@ -101,9 +101,9 @@ class GapFill:
 
     def _hold(self, run: FragmentSamples) -> None:
         """Keep the GOP that may reach into the gap."""
-        if run.key or sum(sum(r.sizes) for r in self._held) > MAX_HELD:
+        if run.starts_with_keyframe or sum(sum(r.sizes) for r in self._held) > MAX_HELD:
             self._held = []
-        if run.key or self._held:
+        if run.starts_with_keyframe or self._held:
             self._held.append(run)
 
     def _write(self, run: FragmentSamples) -> None:

@@ -16,10 +16,11 @@ from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 from nvr.archive.reader import Keyframe
 from nvr.media import gradual_refresh
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.depacketizer import Depacketizer
 from nvr.media.iovec import joined
 from nvr.media.rtp import RtpReceiver, probe_of
-from nvr.media.start_points import RECOVERY
+from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.media.start_points import StartPointKind
 from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.interleaved import packets
 
@@ -67,25 +68,27 @@ class KeyframeProbe:
 
     async def _first(self, session: RtspSession, stream: str) -> Keyframe:
         found: list[FragmentSamples] = []
-        track, buffer, came = session.track, bytearray(session.early), 0
-        assembler = Depacketizer(track.codec, track.parameter_sets, StreamCounters(), found.append)
-        receiver = RtpReceiver(assembler, track.payload_type, probe_of(track))
+        track, buffer, came = session.track, bytearray(session.initial_data), 0
+        depacketizer = Depacketizer(track.codec, track.parameter_sets, StreamCounters(), found.append)
+        receiver = RtpReceiver(depacketizer, track.payload_type, probe_of(track))
         began, picture = self._clock.monotonic(), _Picture()
         while True:
             if self._clock.monotonic() - began > POINT_SECONDS:
-                assembler.accept(RECOVERY)
+                depacketizer.set_start_points(StartPointKind.RECOVERY_POINT)
             for channel, packet in packets(buffer):
                 if channel == session.rtp_channel and len(packet) >= 12:
-                    receiver.packet(packet, memoryview(packet), 0, len(packet))
-            assembler.flush_ready()
+                    receiver.process_packet(packet, memoryview(packet), 0, len(packet))
+            depacketizer.flush_ready()
             for run in found:
-                if picture.take(_samples_of(run), run.video.codec, key=run.key, broken=run.broken):
+                if picture.take(
+                    _samples_of(run), run.video.codec, key=run.starts_with_keyframe, broken=run.discontinuity
+                ):
                     at, video, rest = to_microseconds(self._clock.now()), run.video, tuple(picture.following)
                     return Keyframe(stream, at, video.codec, video.configuration(), picture.first, following=rest)
             found.clear()
             data = await _receive(session)
             if not data:  # what came is complete: the next picture is far off
-                assembler.settle()
+                depacketizer.close_silent_picture()
                 continue
             came += len(data)
             if came > MOST_BYTES:
@@ -103,7 +106,7 @@ class _Picture:
 
     def __init__(self) -> None:
         self.first = b""
-        self._refresh: gradual_refresh.Refresh | None = None
+        self._refresh: gradual_refresh.DecoderRefresh | None = None
         self._count = 0  # pictures after the first one
 
     @property
@@ -124,7 +127,7 @@ class _Picture:
             needed, self._count = gradual_refresh.pictures_needed(samples[0], codec), 0
             self.first, samples = samples[0], samples[1:]
             # Where `needed` is None, nobody knows when the picture is complete.
-            self._refresh = gradual_refresh.Refresh(codec, needed, 0) if needed is not None else None
+            self._refresh = gradual_refresh.DecoderRefresh(codec, needed, 0) if needed is not None else None
         if self._refresh is None:
             return False
         for sample in samples:

@@ -21,9 +21,10 @@ from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network.error_text import reason
 from core.units import media_to_us
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.depacketizer import Depacketizer
 from nvr.media.rtcp import ntp_us
 from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.interleaved import packets
 
@@ -63,15 +64,17 @@ class CardReader:
         self._wanted = True
         self.counters = StreamCounters()
         track = session.track
-        self._assembler = Depacketizer(track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate)
-        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track))
+        self._depacketizer = Depacketizer(
+            track.codec, track.parameter_sets, self.counters, self._emit, track.clock_rate
+        )
+        self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track))
 
     async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
         """Read to the end. Return False if `go_on` stopped it. Raises CameraError."""
         session, clock = self._session, self._clock
         # The kernel must not read ahead of the pace: the camera's uplink has already carried what the kernel holds.
         session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK)
-        self._buffer += session.early
+        self._buffer += session.initial_data
         self._parse()
         kept = due = clock.monotonic()
         silence = _Silence(clock.monotonic(), MAX_PICTURE * 8 / bits_per_second)
@@ -91,12 +94,12 @@ class CardReader:
                 self._parse()
             if data is None or self.counters.bytes - flushed >= FRAGMENT:
                 flushed = self.counters.bytes
-                self._assembler.flush_ready()
+                self._depacketizer.flush_ready()
             silence.note(now, self.counters.packets, self.counters.frames)
             if now - kept > session.timeout / 2:
                 kept = now
                 await self._send(session.request(session.keepalive))
-        self._assembler.flush()
+        self._depacketizer.flush()
         return True
 
     async def _receive(self) -> bytes | None:
@@ -119,7 +122,7 @@ class CardReader:
     def _emit(self, run: FragmentSamples) -> None:
         if self._wanted and self._reference is not None:
             ts, taken = self._reference
-            self._wanted = self._take(run, taken + media_to_us(run.time - self._assembler.unwrapped(ts)))
+            self._wanted = self._take(run, taken + media_to_us(run.time - self._depacketizer.unwrapped(ts)))
 
     def _parse(self) -> None:
         for channel, packet in packets(self._buffer):
@@ -136,10 +139,10 @@ class CardReader:
             if self._is_coarse and self._reference is not None:
                 taken = self._within_second(taken, self._expected(*self._reference, ts))
             if self._reference is not None and self._is_break(*self._reference, ts, taken, flags):
-                self._assembler.flush()
+                self._depacketizer.flush()
                 self._cut()
             self._reference = ts, taken
-        self._receiver.packet(packet, memoryview(packet), 0, len(packet))
+        self._receiver.process_packet(packet, memoryview(packet), 0, len(packet))
 
     @staticmethod
     def _within_second(told: int, expected: int) -> int:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nvr.media.iovec import address_of
 
-HEAD = 20  # bytes of an interleaved frame that the batch depacketizer inspects
+HEADER_BYTES = 20  # bytes of an interleaved frame that the batch depacketizer inspects
 
 
 class Arena:
@@ -24,9 +24,9 @@ class Arena:
         self.view = memoryview(buffer)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
         self.base = address_of(buffer)
-        # heads[p] is a view of the HEAD bytes that begin at p; the last HEAD - 1 positions have no row.
-        size = len(self.bytes) - HEAD + 1
-        self.heads = np.lib.stride_tricks.as_strided(self.bytes, (size, HEAD), (1, 1), writeable=False)
+        # headers[p] is a view of the HEADER_BYTES bytes that begin at p; the last HEADER_BYTES - 1 positions have no row.
+        size = len(self.bytes) - HEADER_BYTES + 1
+        self.headers = np.lib.stride_tricks.as_strided(self.bytes, (size, HEADER_BYTES), (1, 1), writeable=False)
         self.words: npt.NDArray[np.uint32] = np.ndarray((size,), ">u4", buffer, strides=(1,))
 
 

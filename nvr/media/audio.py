@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from nvr.rtsp.sdp import AudioTrack
 
 AAC_FRAME = 1024  # samples per frame
-MAX_WAITING = 1_000_000  # bytes buffered between two flushes
-MAX_UNITS = 64  # access units in one packet: 4 s at 16 kHz
+MAX_BUFFERED_BYTES = 1_000_000  # bytes buffered between two flushes
+MAX_ACCESS_UNITS_PER_PACKET = 64  # access units in one packet: 4 s at 16 kHz
 MAX_STEP_SECONDS = 10
-TRACK = 2
+AUDIO_TRACK_ID = 2
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class AudioRun:
     data: bytearray
 
 
-class AudioAssembler:
+class AudioDepacketizer:
     """Depacketizer of one audio track of one session."""
 
     def __init__(self, track: AudioTrack):
@@ -78,7 +78,7 @@ class AudioAssembler:
             return
         bits, width = payload[0] << 8 | payload[1], self.track.header_bytes
         count, at = bits // (8 * width), 2 + (bits + 7) // 8
-        if count > MAX_UNITS or at > len(payload):
+        if count > MAX_ACCESS_UNITS_PER_PACKET or at > len(payload):
             return
         for i in range(count):
             header = int.from_bytes(payload[2 + i * width : 2 + (i + 1) * width], "big")
@@ -94,7 +94,7 @@ class AudioAssembler:
             self._run = AudioRun(self._time + behind, [], [], bytearray())
         self._end = self._time + behind + duration
         run = self._run
-        if duration <= 0 or len(run.data) + len(data) > MAX_WAITING:
+        if duration <= 0 or len(run.data) + len(data) > MAX_BUFFERED_BYTES:
             return
         run.sizes.append(len(data))
         run.durations.append(duration)
@@ -123,7 +123,9 @@ def sample_entry(track: AudioTrack) -> bytes:
 def _esds(configuration: bytes) -> bytes:
     specific = _descriptor(5, configuration)
     decoder = _descriptor(4, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0) + specific)
-    body = struct.pack(">I", 0) + _descriptor(3, struct.pack(">HB", TRACK, 0) + decoder + _descriptor(6, b"\x02"))
+    body = struct.pack(">I", 0) + _descriptor(
+        3, struct.pack(">HB", AUDIO_TRACK_ID, 0) + decoder + _descriptor(6, b"\x02")
+    )
     return struct.pack(">I4s", 8 + len(body), b"esds") + body
 
 
@@ -141,7 +143,7 @@ def moof(sequence: int, time: int, run: AudioRun) -> bytes:
         size, b"moof",
         16, b"mfhd", 0, sequence,
         traf, b"traf",
-        16, b"tfhd", 0x020000, TRACK,
+        16, b"tfhd", 0x020000, AUDIO_TRACK_ID,
         20, b"tfdt", 0x01000000, time,
         trun, b"trun", 0x00000301, len(run.sizes), size + 8,
     )  # fmt: skip

@@ -22,22 +22,24 @@ import numpy.typing as npt
 
 from core.errors import ProtocolError
 from nvr.media import nal_columns
-from nvr.media.arena import HEAD, Arena
+from nvr.media.arena import HEADER_BYTES, Arena
 from nvr.media.cpu_time import cpu_time
 from nvr.media.depacketizer import Depacketizer
 from nvr.media.iovec import IoVec, IoVecTable
-from nvr.media.nal_units import START_CODE, is_sound_sei, slice_pps_id
+from nvr.media.nal_units import START_CODE, is_valid_sei, slice_pps_id
 from nvr.media.picture_times import MAX_JUMP
 from nvr.media.work_budget import lockstep_shares
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-_MOST_FRAMES = 1024  # interleaved frames per region; ordinary cameras fill a region with a few hundred
-_MOST_LOOKS = 128  # packets per region that are inspected one by one in Python
-_MOST_CODES = 64  # start codes per region outside slices
-_LEAST = 8  # bytes of payload in an interleaved frame: an empty RTCP report; a delimiter in its own packet has 14
-_SCANNED = 262_144  # bytes of all regions together that one batch searches for start codes inside slices
-_turns = itertools.count()  # rotates which region the search begins with
+_MAX_FRAMES_PER_REGION = 1024  # interleaved frames per region; ordinary cameras fill a region with a few hundred
+_MAX_SINGLE_CHECKS = 128  # packets per region that are inspected one by one in Python
+_MAX_START_CODES = 64  # start codes per region outside slices
+_MIN_FRAME_BYTES = (
+    8  # bytes of payload in an interleaved frame: an empty RTCP report; a delimiter in its own packet has 14
+)
+_MAX_SCANNED_BYTES = 262_144  # bytes of all regions together that one batch searches for start codes inside slices
+_scan_start = itertools.count()  # rotates which region the search begins with
 _MAX_DELIMITER = 4  # bytes; a longer delimiter contains something else
 _COLUMNS = (
     "at",
@@ -63,45 +65,45 @@ _COLUMNS = (
 class Region:
     """One camera's data in the arena, and the description of its video track."""
 
-    assembler: Depacketizer
+    depacketizer: Depacketizer
     begin: int
     end: int
     channel: int
     payload_type: int
     h265: bool
     ssrc: int
-    seconds: float = 0.0  # set by `depacketize`: CPU time, this camera's share of the batch
+    cpu_seconds: float = 0.0  # set by `depacketize`: CPU time, this camera's share of the batch
     used: int = 0  # set by `depacketize`: position of the first unprocessed byte
-    others: list[int] = field(default_factory=list)  # positions of frames on other channels: audio, RTCP
-    between: list[tuple[int, int]] = field(default_factory=list)  # (begin, end) of those of them after `used`
+    other_frames: list[int] = field(default_factory=list)  # positions of frames on other channels: audio, RTCP
+    skipped_ranges: list[tuple[int, int]] = field(default_factory=list)  # (begin, end) of those of them after `used`
 
     def unread(self, view: memoryview) -> bytes:
         """Return the bytes to process again with the next data: the incomplete picture and the incomplete frame."""
-        if not self.between:
+        if not self.skipped_ranges:
             return bytes(view[self.used : self.end])
-        begins = [self.used, *(following for _, following in self.between)]
-        ends = [*(at for at, _ in self.between), self.end]
+        begins = [self.used, *(following for _, following in self.skipped_ranges)]
+        ends = [*(at for at, _ in self.skipped_ranges), self.end]
         return b"".join(view[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
 def depacketize(arena: Arena, regions: list[Region]) -> None:
-    """Pass the complete pictures of each region to its assembler; set `used`, `others`, `between` and `seconds`.
+    """Pass the complete pictures of each region to its depacketizer; set `used`, `other_frames`, `skipped_ranges` and `cpu_seconds`.
 
     `used` is -1 where nothing was processed because the region needs the packet-by-packet path. Bytes from `used` on
-    belong to an incomplete picture, except the frames in `between`. Only video waits for more data: audio and BYE
+    belong to an incomplete picture, except the frames in `skipped_ranges`. Only video waits for more data: audio and BYE
     packets are delivered at once, also where pictures are rare or have ended.
     """
     began = cpu_time()
     packets = _Packets(arena, regions)
-    frames = np.bincount(packets.lane, minlength=len(regions))
+    frames = np.bincount(packets.region, minlength=len(regions))
     found = cpu_time()
     packets.classify()
-    packets.judge()
-    packets.deliver()
+    packets.validate()
+    packets.emit()
     # Frames are found in lock step: a region with more frames than the others pays alone for its additional steps.
     costs = lockstep_shares(frames) * (found - began) + frames / max(1, frames.sum()) * (cpu_time() - found)
     for region, cost in zip(regions, costs.tolist(), strict=True):
-        region.seconds = cost
+        region.cpu_seconds = cost
 
 
 class _Packets:
@@ -111,9 +113,9 @@ class _Packets:
         self._arena = arena
         self._regions = regions
         self._bad = np.zeros(len(regions), bool)  # regions for the packet-by-packet path
-        self.at, self.lane = self._find()
-        self.head = arena.heads[self.at]
-        size = (self.head[:, 2].astype(np.int64) << 8) | self.head[:, 3]
+        self.at, self.region = self._find()
+        self.headers = arena.headers[self.at]
+        size = (self.headers[:, 2].astype(np.int64) << 8) | self.headers[:, 3]
         self.following = self.at + 4 + size
 
     def _find(self) -> tuple[Ints, npt.NDArray[np.int16]]:
@@ -128,17 +130,17 @@ class _Packets:
         active = np.arange(len(self._regions), dtype=np.int16)
         places, lanes = list[Ints](), list[npt.NDArray[np.int16]]()
         while active.size:
-            if len(places) == _MOST_FRAMES:  # tiny frames: parse this camera alone, and charge it alone
+            if len(places) == _MAX_FRAMES_PER_REGION:  # tiny frames: parse this camera alone, and charge it alone
                 self._bad[active] = True
                 break
             word = words[position].astype(np.int64)
             size = word & 0xFFFF
             following = position + size + 4
-            framed = (word >> 24 == 0x24) & (size >= _LEAST)
+            framed = (word >> 24 == 0x24) & (size >= _MIN_FRAME_BYTES)
             whole = framed & (following <= ends)
             if not whole.all():
                 # No `$` although enough data follows: framing is lost. Otherwise the frame continues in the next poll.
-                self._bad[active[~framed & (position + HEAD <= ends)]] = True
+                self._bad[active[~framed & (position + HEADER_BYTES <= ends)]] = True
                 active, position, ends, following = active[whole], position[whole], ends[whole], following[whole]
             places.append(position)
             lanes.append(active)
@@ -149,7 +151,7 @@ class _Packets:
 
     def classify(self) -> None:
         """Keep the video packets; store the positions of the other frames."""
-        regions, lane, head = self._regions, self.lane, self.head
+        regions, lane, head = self._regions, self.region, self.headers
         channel = np.array([r.channel for r in regions], np.uint8)[lane]
         kind = np.array([r.payload_type for r in regions], np.uint8)[lane]
         on_channel = head[:, 1] == channel
@@ -157,18 +159,23 @@ class _Packets:
         ssrc = np.ascontiguousarray(head[:, 12:16]).view(">u4")[:, 0]
         video = on_channel & (head[:, 4] == 0x80) & (head[:, 5] & 0x7F == kind) & (ssrc == source)
         self._bad[lane[on_channel & ~video]] = True
-        self._others_at, self._others_following, self._others_lane = (
+        self._others_at, self._others_following, self._others_region = (
             self.at[~video],
             self.following[~video],
             lane[~video],
         )
         self._newest_video = np.full(len(regions), -1)
         self._newest_video[lane[video]] = self.at[video]  # for equal indices the last assignment wins
-        self.at, self.lane, self.following, self.head = self.at[video], lane[video], self.following[video], head[video]
+        self.at, self.region, self.following, self.headers = (
+            self.at[video],
+            lane[video],
+            self.following[video],
+            head[video],
+        )
         self._header_fields()
 
     def _header_fields(self) -> None:
-        head, lane = self.head, self.lane
+        head, lane = self.headers, self.region
         self.marker: Bools = head[:, 5] >= 0x80
         self.seq = (head[:, 6].astype(np.int64) << 8) | head[:, 7]
         self.ts = np.ascontiguousarray(head[:, 8:12]).view(">u4")[:, 0].astype(np.int64)
@@ -190,9 +197,9 @@ class _Packets:
         self.skip = np.where(self.fu, np.where(h265, 19, 18), 16)
         self.kept: Bools = nal_columns.KEPT[code]
 
-    def judge(self) -> None:
+    def validate(self) -> None:
         """Mark the regions that contain anything out of the ordinary, and cut off unfinished pictures."""
-        lane, count = self.lane, len(self.lane)
+        lane, count = self.region, len(self.region)
         first = np.ones(count, bool)
         first[1:] = lane[1:] != lane[:-1]
         before = np.arange(count) - 1
@@ -200,9 +207,9 @@ class _Packets:
         previous_ts = self.ts[before]
         ended, marked = self.ends[before], self.marker[before]
         where = np.flatnonzero(first)
-        assemblers = [self._regions[i].assembler for i in lane[where].tolist()]
-        expected[where] = [a.next_seq for a in assemblers]
-        previous_ts[where] = [a.rtp_time for a in assemblers]
+        depacketizers = [self._regions[i].depacketizer for i in lane[where].tolist()]
+        expected[where] = [a.next_seq for a in depacketizers]
+        previous_ts[where] = [a.rtp_time for a in depacketizers]
         ended[where] = marked[where] = True
         self.step = step = ((self.ts - previous_ts + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         picture: Ints = np.cumsum(marked, dtype=np.int64)  # number of the picture, counted across all regions
@@ -215,20 +222,20 @@ class _Packets:
             | (self.following <= self.at + self.skip)
             | (np.abs(step) > MAX_JUMP)
         )
-        self._judge_slices(odd, picture)
-        self._judge_small_units(odd)
+        self._validate_slices(odd, picture)
+        self._validate_small_units(odd)
         self._bad[lane[odd]] = True
         self._drop_unfinished()
-        self._judge_contents()
-        self._search_start_codes(next(_turns) * 7)
-        self._keep(~self._bad[self.lane])
+        self._validate_contents()
+        self._search_start_codes(next(_scan_start) * 7)
+        self._keep(~self._bad[self.region])
 
-    def _judge_slices(self, odd: Bools, picture: Ints) -> None:
+    def _validate_slices(self, odd: Bools, picture: Ints) -> None:
         """Require that each picture has a slice, and that its first slice, and no other, is flagged as first."""
         slices = np.flatnonzero(self.starts & ((self.code == nal_columns.SLICE) | (self.code == nal_columns.KEY_SLICE)))
         of, key = picture[slices], self.code[slices] == nal_columns.KEY_SLICE
         at = 17 + self.h265[slices] + self.fu[slices]
-        first = self.head[slices, at] >= 0x80
+        first = self.headers[slices, at] >= 0x80
         opens = np.ones(len(slices), bool)
         opens[1:] = of[1:] != of[:-1]
         same_kind = opens.copy()
@@ -239,7 +246,7 @@ class _Packets:
         ends = np.flatnonzero(self.marker)
         odd[ends] |= np.bincount(of, minlength=int(picture[-1]) + 1 if len(picture) else 1)[picture[ends]] == 0
 
-    def _judge_small_units(self, odd: Bools) -> None:
+    def _validate_small_units(self, odd: Bools) -> None:
         """Require that delimiters and SEI contain nothing else."""
         small = np.flatnonzero(
             (self.code == nal_columns.SEI) | (self.code == nal_columns.SET) | (self.code == nal_columns.DROPPED)
@@ -249,23 +256,23 @@ class _Packets:
         odd[small] |= self.fu[small] & ~filler & (code != nal_columns.SEI)
         odd[small] |= (code == nal_columns.DROPPED) & ~filler & (size > _MAX_DELIMITER)
 
-    def _judge_contents(self) -> None:
+    def _validate_contents(self) -> None:
         """Check parameter sets, SEI and the PPS ids of keyframes; they are few enough to be inspected one by one."""
         view = self._arena.view
-        sets = np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.lane])
+        sets = np.flatnonzero((self.code == nal_columns.SET) & ~self._bad[self.region])
         looks = np.concatenate((sets, self._long_sei(), np.flatnonzero(self.key_head)))
-        self._bad |= np.bincount(self.lane[looks], minlength=len(self._regions)) > _MOST_LOOKS
-        for i in sets[~self._bad[self.lane[sets]]].tolist():
-            region = self._regions[self.lane[i]]
-            if not region.assembler.knows_set(bytes(view[self.at[i] + 16 : self.following[i]])):
-                self._bad[self.lane[i]] = True
+        self._bad |= np.bincount(self.region[looks], minlength=len(self._regions)) > _MAX_SINGLE_CHECKS
+        for i in sets[~self._bad[self.region[sets]]].tolist():
+            region = self._regions[self.region[i]]
+            if not region.depacketizer.is_known_parameter_set(bytes(view[self.at[i] + 16 : self.following[i]])):
+                self._bad[self.region[i]] = True
         for i in self._long_sei().tolist():
             nal = self._unit(i)
-            if START_CODE in nal or not is_sound_sei(nal, "h265" if self.h265[i] else "h264"):
-                self._bad[self.lane[i]] = True
-        for i in np.flatnonzero(self.key_head & ~self._bad[self.lane]).tolist():
-            if self._pps_of(i) != self._regions[self.lane[i]].assembler.pps_id:
-                self._bad[self.lane[i]] = True
+            if START_CODE in nal or not is_valid_sei(nal, "h265" if self.h265[i] else "h264"):
+                self._bad[self.region[i]] = True
+        for i in np.flatnonzero(self.key_head & ~self._bad[self.region]).tolist():
+            if self._pps_of(i) != self._regions[self.region[i]].depacketizer.pps_id:
+                self._bad[self.region[i]] = True
 
     def _search_start_codes(self, turn: int) -> None:
         """Search slices for Annex B start codes, within a byte limit per batch.
@@ -274,7 +281,7 @@ class _Packets:
         A camera that begins later is found after a while, because `turn` rotates the first region; with few cameras it
         is found at once.
         """
-        count, left = len(self._regions), _SCANNED
+        count, left = len(self._regions), _MAX_SCANNED_BYTES
         for k in range(count):
             i = (turn + k) % count
             left -= self._regions[i].end - self._regions[i].begin
@@ -284,10 +291,10 @@ class _Packets:
 
     def _has_start_code(self, i: int) -> bool:
         region = self._regions[i]
-        rows, left = None, _MOST_CODES
+        rows, left = None, _MAX_START_CODES
         found = self._arena.buffer.find(START_CODE, region.begin, region.end)
         while found >= 0 and left:
-            rows = np.flatnonzero(self.lane == i) if rows is None else rows
+            rows = np.flatnonzero(self.region == i) if rows is None else rows
             row = (
                 rows[np.searchsorted(self.at[rows], found, "right") - 1]
                 if len(rows) and found > self.at[rows[0]]
@@ -303,7 +310,7 @@ class _Packets:
 
     def _long_sei(self) -> Ints:
         """Return the rows of SEI that are not simply one message with a one-byte size."""
-        sei = np.flatnonzero((self.code == nal_columns.SEI) & self.starts & ~self._bad[self.lane])
+        sei = np.flatnonzero((self.code == nal_columns.SEI) & self.starts & ~self._bad[self.region])
         if not len(sei):
             return sei
         at, following = self.at[sei] + 17 + self.h265[sei], self.following[sei]
@@ -340,7 +347,7 @@ class _Packets:
 
     def _drop_unfinished(self) -> None:
         """Keep only the packets up to the last marker of each good region."""
-        lane, count = self.lane, len(self.lane)
+        lane, count = self.region, len(self.region)
         last_marker = np.full(len(self._regions), -1)
         marked = np.flatnonzero(self.marker)
         last_marker[lane[marked]] = marked  # for equal indices the last assignment wins
@@ -352,14 +359,14 @@ class _Packets:
         for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[rows])
 
-    def deliver(self) -> None:
+    def emit(self) -> None:
         """Set `used` of every region, and pass its pictures and the positions of its other frames on."""
         for i, region in enumerate(self._regions):
             region.used = -1 if self._bad[i] else region.begin
         if len(self.at):
             for i in np.flatnonzero((self.code == nal_columns.SKIPPED) & self.ends).tolist():
-                self._regions[self.lane[i]].assembler.counters.skipped_units += 1
-            self._deliver_pictures()
+                self._regions[self.region[i]].depacketizer.counters.skipped_units += 1
+            self._emit_pictures()
         self._assign_others()
 
     def _assign_others(self) -> None:
@@ -368,19 +375,19 @@ class _Packets:
         Only a half received picture stays unread.
         """
         newest_video = self._newest_video.tolist()
-        columns = (self._others_at.tolist(), self._others_following.tolist(), self._others_lane.tolist())
+        columns = (self._others_at.tolist(), self._others_following.tolist(), self._others_region.tolist())
         for at, following, lane in zip(*columns, strict=True):
             region = self._regions[lane]
             if region.used < 0:
                 continue
-            region.others.append(at)
+            region.other_frames.append(at)
             if newest_video[lane] >= region.used:
                 if at >= region.used:
-                    region.between.append((at, following))
+                    region.skipped_ranges.append((at, following))
             else:
                 region.used = max(region.used, following)
 
-    def _deliver_pictures(self) -> None:
+    def _emit_pictures(self) -> None:
         payload = self.following - self.at - self.skip
         header = np.where(self.fu & self.starts, np.where(self.h265, 2, 1), 0)
         self._write_lengths(payload + header)
@@ -390,7 +397,7 @@ class _Packets:
         picture_at = np.flatnonzero(np.concatenate(([True], self.marker[:-1])))
         sizes = np.add.reduceat(share, picture_at)
         keys = np.logical_or.reduceat(self.code == nal_columns.KEY_SLICE, picture_at)
-        picture_lane = self.lane[picture_at]
+        picture_lane = self.region[picture_at]
         lanes, first_picture = np.unique(picture_lane, return_index=True)
         edges = [*first_picture.tolist(), len(picture_at)]
         kept = np.flatnonzero(self.kept)
@@ -403,7 +410,7 @@ class _Packets:
             self.ts[picture_at].tolist(), self.step[picture_at].tolist(), sizes.tolist(), keys.tolist(),
         )  # fmt: skip
         for i, lane in enumerate(lanes.tolist()):
-            columns.give(self._arena, self._regions[lane], edges[i], edges[i + 1])
+            columns.emit(self._arena, self._regions[lane], edges[i], edges[i + 1])
 
     def _write_lengths(self, sizes: Ints) -> None:
         """Write the length (and rebuilt header) of each NAL unit over the RTP header before its first payload byte."""
@@ -437,15 +444,15 @@ class _Columns:
     sizes: list[int]
     keys: list[bool]
 
-    def give(self, arena: Arena, region: Region, first: int, last: int) -> None:
-        """Pass pictures first … last-1 of a region to its assembler, in runs that each begin at a keyframe."""
+    def emit(self, arena: Arena, region: Region, first: int, last: int) -> None:
+        """Pass pictures first … last-1 of a region to its depacketizer, in runs that each begin at a keyframe."""
         start = first
         while start < last:
             stop = last
             if True in self.keys[start + 1 : last]:
                 stop = self.keys.index(True, start + 1, last)
             pieces = IoVec(arena.view, arena.base, self.table[self.slice_at[start] : self.slice_at[stop]])
-            region.assembler.extend(
+            region.depacketizer.extend(
                 self.ts[start:stop], self.steps[start:stop], self.sizes[start:stop], self.keys[start], pieces,
                 self.packet_at[stop] - self.packet_at[start], (self.seq[stop - 1] + 1) & 0xFFFF,
             )  # fmt: skip

@@ -7,7 +7,7 @@ import struct
 
 from core.errors import ProtocolError
 
-MAX_BOX = 32_000_000
+MAX_BOX_BYTES = 32_000_000
 
 
 class BoxReader:
@@ -23,6 +23,6 @@ class BoxReader:
         """
         header = await self._reader.readexactly(8)
         size, kind = struct.unpack(">I4s", header)
-        if not 8 <= size <= MAX_BOX:
+        if not 8 <= size <= MAX_BOX_BYTES:
             raise ProtocolError("ffmpeg's output is not MP4")
         return kind, await self._reader.readexactly(size - 8)

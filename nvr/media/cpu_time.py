@@ -19,7 +19,7 @@ def cpu_time() -> float:
     return thread_time() - getattr(_collector, "seconds", 0.0)
 
 
-def _note(phase: str, _info: dict[str, Any]) -> None:
+def _on_collection(phase: str, _info: dict[str, Any]) -> None:
     """Measure one collection. The collector calls this in the interrupted thread, at the start and at the end."""
     if phase == "start":
         _collector.began = thread_time()
@@ -28,4 +28,4 @@ def _note(phase: str, _info: dict[str, Any]) -> None:
         _collector.began = None
 
 
-gc.callbacks.append(_note)
+gc.callbacks.append(_on_collection)

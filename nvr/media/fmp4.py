@@ -62,7 +62,7 @@ def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
-def init_segment(video: VideoFormat, sound: AudioTrack | None = None) -> bytes:
+def init_segment(video: VideoFormat, audio_track: AudioTrack | None = None) -> bytes:
     """Return `ftyp` and `moov`: track 1 for video, track 2 for audio if there is any."""
     mvhd = full_box(
         b"mvhd",
@@ -71,17 +71,19 @@ def init_segment(video: VideoFormat, sound: AudioTrack | None = None) -> bytes:
         struct.pack(">IIIIIHHII", 0, 0, TIMESCALE, 0, 0x10000, 0x100, 0, 0, 0),
         _MATRIX,
         bytes(24),
-        struct.pack(">I", 3 if sound else 2),
+        struct.pack(">I", 3 if audio_track else 2),
     )
     picture = _track(
         1, b"vide", TIMESCALE, (video.width, video.height), full_box(b"vmhd", 0, 1, bytes(8)), _sample_entry(video)
     )
     tracks = [picture]
     defaults = [full_box(b"trex", 0, 0, struct.pack(">IIIII", 1, 1, 0, 0, DELTA_FLAGS))]
-    if sound is not None:
+    if audio_track is not None:
         header = full_box(b"smhd", 0, 0, bytes(4))
-        tracks.append(_track(audio.TRACK, b"soun", sound.rate, (0, 0), header, audio.sample_entry(sound)))
-        defaults.append(full_box(b"trex", 0, 0, struct.pack(">IIIII", audio.TRACK, 1, 0, 0, KEY_FLAGS)))
+        tracks.append(
+            _track(audio.AUDIO_TRACK_ID, b"soun", audio_track.rate, (0, 0), header, audio.sample_entry(audio_track))
+        )
+        defaults.append(full_box(b"trex", 0, 0, struct.pack(">IIIII", audio.AUDIO_TRACK_ID, 1, 0, 0, KEY_FLAGS)))
     moov = box(b"moov", mvhd, *tracks, box(b"mvex", *defaults))
     return box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6cmfcmp41") + moov
 
@@ -297,12 +299,12 @@ def read_init(path: Path) -> bytes:
     return b""
 
 
-def has_foreign_sound(init: bytes) -> bool:
+def has_unplayable_audio(init: bytes) -> bool:
     """Return whether there is an audio track that browsers cannot play (G.711)."""
     return b"alaw" in init or b"ulaw" in init
 
 
-def without_sound(init: bytes) -> bytes:
+def without_audio(init: bytes) -> bytes:
     """Return the init segment without its audio track."""
     at = init.find(b"moov") - 4
     if at < 0 or b"soun" not in init:

@@ -21,7 +21,7 @@ MAX_TIME = 12 * fmp4.TIMESCALE  # their total duration, 90 kHz
 MAX_BYTES = 24_000_000  # their total size
 MAX_UNITS = 4096  # NAL units of a picture that are parsed; the largest picture has fewer slices
 
-Place = tuple[Path, int]  # a file, and the offset in it where a GOP begins
+GopLocation = tuple[Path, int]  # a file, and the offset in it where a GOP begins
 
 
 def units(sample: bytes) -> Iterator[bytes]:
@@ -53,13 +53,13 @@ def pictures_needed(sample: bytes, codec: str) -> int | None:
 
 
 @dataclass(slots=True)
-class Allowance:
+class ReadAllowance:
     """Bytes that may still be read; negative if the last read exceeded it."""
 
     left: int
 
 
-class Refresh:
+class DecoderRefresh:
     """Collects the pictures that a decoder needs after one recovery point.
 
     `needed` is the result of `pictures_needed`, `period` the time to the next such point in 90 kHz units.
@@ -69,7 +69,7 @@ class Refresh:
         self._codec, self._needed, self._period = codec, needed, period
         self._size = 0
         self.pictures: list[bytes] = []
-        self.lasts = 0  # time from the recovery point to the last picture, 90 kHz
+        self.duration = 0  # time from the recovery point to the last picture, 90 kHz
         self.is_whole = needed == 0
 
     def add(self, time: int, sample: bytes) -> None:
@@ -81,7 +81,7 @@ class Refresh:
             self.is_whole = True
             return
         self.pictures.append(sample)
-        self.lasts, self._size = time, self._size + len(sample)
+        self.duration, self._size = time, self._size + len(sample)
         if self._needed is not None:
             self._needed -= _is_reference(sample, self._codec)
         self.is_whole = self._needed == 0 or is_keyframe(sample, self._codec)
@@ -89,19 +89,25 @@ class Refresh:
             raise ProtocolError("the refresh of its pictures takes longer than they are decoded for")
 
 
-def following(
-    places: Iterable[Place], codec: str, needed: int | None, period: int, allowance: Allowance | None = None
-) -> Refresh | None:
+def read_refresh(
+    locations: Iterable[GopLocation],
+    codec: str,
+    needed: int | None,
+    period: int,
+    allowance: ReadAllowance | None = None,
+) -> DecoderRefresh | None:
     """Return the refresh after the first sample of the first place; None where it is not complete (yet).
 
-    Blocking. Bytes read are subtracted from the allowance. Raises OSError, and ProtocolError like `Refresh.add`.
+    Blocking. Bytes read are subtracted from the allowance. Raises OSError, and ProtocolError like `DecoderRefresh.add`.
     """
-    return behind(_samples(places, allowance or Allowance(MAX_BYTES)), codec, needed, period)
+    return collect_refresh(_samples(locations, allowance or ReadAllowance(MAX_BYTES)), codec, needed, period)
 
 
-def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int) -> Refresh | None:
+def collect_refresh(
+    samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None, period: int
+) -> DecoderRefresh | None:
     """Return the refresh of (time, sample) pairs, the first being the recovery point; None where it is incomplete."""
-    refresh, begin = Refresh(codec, needed, period), -1
+    refresh, begin = DecoderRefresh(codec, needed, period), -1
     for time, sample in samples:
         if begin < 0:
             begin = time
@@ -112,10 +118,10 @@ def behind(samples: Iterable[tuple[int, bytes]], codec: str, needed: int | None,
     return None
 
 
-def _samples(places: Iterable[Place], allowance: Allowance) -> Iterator[tuple[int, bytes]]:
+def _samples(locations: Iterable[GopLocation], allowance: ReadAllowance) -> Iterator[tuple[int, bytes]]:
     """Yield (time since the beginning of the first place, bytes) of the samples in all places."""
     before = 0
-    for path, offset in places:
+    for path, offset in locations:
         base, end = None, before
         with path.open("rb") as f:
             for time, at, size, duration in fmp4.samples(path, offset):

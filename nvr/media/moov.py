@@ -23,15 +23,15 @@ def video_format(moov: bytes) -> VideoFormat:
     return VideoFormat.from_sets(codec, sets_of_record(codec, record))
 
 
-def sound_track(moov: bytes) -> AudioTrack | None:
+def audio_track(moov: bytes) -> AudioTrack | None:
     """Return the audio track in the body of a `moov`; None where there is none that we record."""
     for kind, start, end in children(moov, 0, len(moov)):
         if kind == b"trak" and moov.find(b"soun", start, end) >= 0:
-            return _sound(moov[start:end])
+            return _audio_track(moov[start:end])
     return None
 
 
-def _sound(trak: bytes) -> AudioTrack | None:
+def _audio_track(trak: bytes) -> AudioTrack | None:
     # `entry` is the body of the first sample entry, after its size and type.
     entry, clock = trak.find(b"stsd") + 20, trak.find(b"mdhd") + 4
     if entry < 20 or clock < 4 or len(trak) < entry + 28:

@@ -17,11 +17,11 @@ START_CODE = b"\0\0\1"
 MAX_SEI = 16_384  # bytes; a larger SEI is not needed for decoding and is skipped
 RECOVERY_POINT = 6  # SEI payload type
 HEADER_SIZE = {"h264": 1, "h265": 2}
-MAX_PIECES = 1024  # NAL units sent as one
+MAX_UNITS_PER_PAYLOAD = 1024  # NAL units sent as one
 MAX_MESSAGES = 64  # messages in one SEI; encoders write a handful
 _TYPE_BYTES, _SIZE_BYTES = 4, MAX_SEI // 255 + 1  # bytes of 255 in a valid message's type and size; more is invalid
 _MAX_FALSE_CODES = 16  # start codes that may be examined inside one SEI …
-_MAX_FALSE_CODES_TOTAL = 128  # … and inside one sent unit; beyond that, the first start code ends an SEI
+_MAX_START_CODE_CHECKS = 128  # … and inside one sent unit; beyond that, the first start code ends an SEI
 
 
 class NalRole(Enum):
@@ -102,8 +102,8 @@ def is_first_slice(nal: bytes, codec: str) -> bool:
     return bool(nal[HEADER_SIZE[codec]] & 0x80)
 
 
-def hidden(nal: bytes, codec: str) -> list[bytes]:
-    """Return the NAL units after the first start code inside a unit that is skipped (nvr.media.hidden_units)."""
+def embedded_units(nal: bytes, codec: str) -> list[bytes]:
+    """Return the NAL units after the first start code inside a unit that is skipped (nvr.media.embedded_units)."""
     at = nal.find(START_CODE)
     return (
         [p for p in split(nal[at + len(START_CODE) :], codec) if role_of(p, codec) is not NalRole.SKIP]
@@ -121,8 +121,8 @@ def split(nal: bytes, codec: str) -> list[bytes]:
     """
     if START_CODE not in nal:
         return [nal]
-    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_FALSE_CODES_TOTAL))
-    while at < len(nal) and len(pieces) < MAX_PIECES:  # no camera's picture has more; ignore the rest
+    pieces, at, looks = list[bytes](), 0, iter(range(_MAX_START_CODE_CHECKS))
+    while at < len(nal) and len(pieces) < MAX_UNITS_PER_PAYLOAD:  # no camera's picture has more; ignore the rest
         end = _end_of_unit(nal, at, codec, looks)
         piece = nal[at:end].rstrip(b"\0")
         if piece:
@@ -150,7 +150,7 @@ def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int])
     for _ in islice(looks, _MAX_FALSE_CODES):
         if end - at > MAX_SEI:  # too large, so it is skipped anyway
             return end
-        missing, message, count = _sei_missing(unescaped(nal[begin:end]), message, count)
+        missing, message, count = _missing_sei_bytes(unescaped(nal[begin:end]), message, count)
         if missing <= 0 or missing > len(nal) - end:  # complete, or the stated size is invalid
             return end
         end = nal.find(START_CODE, end + max(missing, len(START_CODE)))
@@ -159,7 +159,7 @@ def _end_of_sei(nal: bytes, at: int, end: int, codec: str, looks: Iterator[int])
     return end
 
 
-def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, int]:
+def _missing_sei_bytes(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, int]:
     """Check the messages of an SEI, starting with message number `count`, which begins at `at`.
 
     Return (number of bytes that the messages state beyond the end of the data, position of the first incomplete
@@ -170,8 +170,8 @@ def _sei_missing(data: bytes, at: int = 0, count: int = 0) -> tuple[int, int, in
     while at < last or (at == last and data[at] != 0x80):
         if count == MAX_MESSAGES:
             return -1, at, count
-        _, behind = _sei_number(data, at, _TYPE_BYTES)  # payloadType
-        size, behind = _sei_number(data, behind, _SIZE_BYTES)
+        _, behind = _read_sei_number(data, at, _TYPE_BYTES)  # payloadType
+        size, behind = _read_sei_number(data, behind, _SIZE_BYTES)
         if behind > last + 1:
             return 1, at, count
         if behind + size > len(data):
@@ -206,8 +206,8 @@ def _recovery_point(nal: bytes, codec: str) -> bytes | None:
     for _ in range(MAX_MESSAGES):
         if at + 2 >= len(data):
             return None
-        kind, at = _sei_number(data, at, _TYPE_BYTES)
-        size, at = _sei_number(data, at, _SIZE_BYTES)
+        kind, at = _read_sei_number(data, at, _TYPE_BYTES)
+        size, at = _read_sei_number(data, at, _SIZE_BYTES)
         if kind == RECOVERY_POINT:
             return data[at : at + size] if at + size <= len(data) else None
         at += size
@@ -226,7 +226,7 @@ def slice_type(nal: bytes) -> int:
     return bits.unsigned()
 
 
-def _sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
+def _read_sei_number(data: bytes, at: int, most: int) -> tuple[int, int]:
     """Return (value, end position) of a payloadType or payloadSize: bytes of 255 and a last byte, summed (7.3.2.3.1).
 
     The end position is after the end of the data where there are more than `most` bytes of 255, or the number is
@@ -242,9 +242,9 @@ def is_sei(nal: bytes, codec: str) -> bool:
     return nal_type(nal, codec) in ((6,) if codec == "h264" else (39, 40))
 
 
-def is_sound_sei(nal: bytes, codec: str) -> bool:
+def is_valid_sei(nal: bytes, codec: str) -> bool:
     """Return whether the SEI is not oversized and contains its messages completely (H.264 7.3.2.3.1)."""
-    return len(nal) <= MAX_SEI and _sei_missing(unescaped(nal[HEADER_SIZE[codec] :]))[0] == 0
+    return len(nal) <= MAX_SEI and _missing_sei_bytes(unescaped(nal[HEADER_SIZE[codec] :]))[0] == 0
 
 
 def slice_pps_id(nal: bytes, codec: str) -> int:

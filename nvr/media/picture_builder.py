@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.errors import ProtocolError
-from nvr.media.hidden_units import fits
+from nvr.media.embedded_units import is_plausible_picture
 from nvr.media.iovec import Part
 from nvr.media.marker_trust import MarkerTrust
 from nvr.media.nal_units import (  # fmt: skip
@@ -31,10 +31,10 @@ from nvr.media.nal_units import (  # fmt: skip
 )
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.media.parameter_sets import VideoFormat
-from nvr.media.rtp_payload import MAX_UNIT
-from nvr.media.start_points import ANY, NONE
+from nvr.media.rtp_payload import MAX_PICTURE_BYTES
+from nvr.media.start_points import StartPointKind
 
-MAX_HELD = 64  # SEI, or changed PPS, held until their picture begins
+MAX_PENDING_UNITS = 64  # SEI, or changed PPS, held until their picture begins
 
 
 @dataclass(slots=True)
@@ -61,11 +61,11 @@ class Picture:
     near_loss: bool = False  # packets are missing around it: its marker proves nothing
 
     def add(self, nal: bytes) -> None:
-        """Append a NAL unit. Raises ProtocolError where the picture exceeds MAX_UNIT bytes."""
+        """Append a NAL unit. Raises ProtocolError where the picture exceeds MAX_PICTURE_BYTES bytes."""
         self.parts += (len(nal).to_bytes(4, "big"), nal)
         self.size += len(nal) + 4
-        if self.size > MAX_UNIT:
-            raise ProtocolError(f"the camera sends a picture of more than {MAX_UNIT} bytes")
+        if self.size > MAX_PICTURE_BYTES:
+            raise ProtocolError(f"the camera sends a picture of more than {MAX_PICTURE_BYTES} bytes")
 
 
 class PictureBuilder:
@@ -77,7 +77,7 @@ class PictureBuilder:
         self.sets = sets
         self.markers = MarkerTrust()
         self.open: Picture | None = None
-        self.lost = False  # packets are missing since the newest slice
+        self.packets_missing = False  # packets are missing since the newest slice
         self._missing = 0  # packets missing that are not yet attributed to a picture
         self.skipped = 0  # useless units since the caller last reset it
         self.pps_id = -1  # of the newest keyframe
@@ -88,11 +88,11 @@ class PictureBuilder:
         self._changed_pps: list[bytes] = []  # since the newest complete picture; they go into the next one
         self._new_sps = False  # since the newest keyframe: a PPS may belong to it, and waits for its keyframe
         self._sets_inside = False  # the GOP has parameter sets between its pictures
-        self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.media.hidden_units)
+        self._doubtful: list[tuple[bytes, int]] = []  # found in a vendor's unit (nvr.media.embedded_units)
         self._contested = -1  # timestamp for which two vendor's units contained a picture
         self._newest_slice = b""  # head of the first slice of the newest undamaged picture
         self._newest = (-1, b"")  # timestamp and first slice of that picture
-        self.start_points = NONE  # which pictures besides keyframes may begin a recording
+        self.start_points = StartPointKind.NONE  # which pictures besides keyframes may begin a recording
         # An SPS precedes the picture that begins; one preceded the newest picture.
         self._sps_before = self._sps_before_last = False
         self._any_order = False  # the camera uses arbitrary slice order (H.264 Baseline)
@@ -100,13 +100,19 @@ class PictureBuilder:
     @property
     def is_idle(self) -> bool:
         """True if nothing is held back or missing, so that the next unit begins a picture."""
-        return self.open is None and not self.lost and not self._prefix and not self._changed_pps and not self._doubtful
+        return (
+            self.open is None
+            and not self.packets_missing
+            and not self._prefix
+            and not self._changed_pps
+            and not self._doubtful
+        )
 
     def unit(self, nal: bytes, ts: int) -> None:
         """Process a NAL unit and the RTP timestamp of its first packet."""
         role, picture = role_of(nal, self._codec), self.open
         if role is NalRole.SLICE:
-            self._slice(nal, ts)
+            self._add_slice(nal, ts)
         elif role is NalRole.PARAMETER_SET:
             self._parameter_set(nal)
         elif role is NalRole.SEI:
@@ -119,7 +125,7 @@ class PictureBuilder:
         elif role is NalRole.DELIMITER:
             self._delimited = True
 
-    def doubt(self, units: list[tuple[bytes, int]]) -> None:
+    def hold_doubtful(self, units: list[tuple[bytes, int]]) -> None:
         """Hold units that are either units of a picture or a vendor's bytes.
 
         The next units with their timestamp show which. A picture that arrives separately, or a loss, speaks against
@@ -128,19 +134,23 @@ class PictureBuilder:
         ts = units[0][1]
         if self._doubtful and self._doubtful[0][1] == ts:  # at most one can be the picture: use neither
             self._doubtful, self._contested = [], ts
-        self._settle_doubt()
+        self._resolve_doubtful()
         picture = self.open
-        if self.lost or ts == self._contested or (picture is not None and picture.ts == ts and picture.slices):
+        if (
+            self.packets_missing
+            or ts == self._contested
+            or (picture is not None and picture.ts == ts and picture.slices)
+        ):
             return  # the picture arrives separately, or it may have arrived in the lost packets
         before = (
             picture.first_slice[:64]
             if picture is not None and picture.slices and not picture.damaged
             else self._newest_slice
         )
-        if fits([nal for nal, _ in units], self._codec, self.sets, before):
+        if is_plausible_picture([nal for nal, _ in units], self._codec, self.sets, before):
             self._doubtful = units
 
-    def _settle_doubt(self, nal: bytes = b"", ts: int = -1) -> None:
+    def _resolve_doubtful(self, nal: bytes = b"", ts: int = -1) -> None:
         """Use or drop the held units.
 
         `nal` is a slice that has just arrived; without one, no more units arrive with the timestamp of the held ones.
@@ -148,15 +158,15 @@ class PictureBuilder:
         if not self._doubtful:
             return
         units, self._doubtful = self._doubtful, []
-        if self.lost or (nal and ts == units[0][1] and is_first_slice(nal, self._codec)):
+        if self.packets_missing or (nal and ts == units[0][1] and is_first_slice(nal, self._codec)):
             return
         for unit, of in units:
             self.unit(unit, of)
 
-    def mark(self, ts: int, *, inside_unit: bool) -> None:
+    def record_marker(self, ts: int, *, inside_unit: bool) -> None:
         """Record that the newest packet had the marker; `inside_unit`: a NAL unit continues after it."""
         if not inside_unit:
-            self._settle_doubt()
+            self._resolve_doubtful()
         picture = self.open
         if picture is not None and picture.slices and picture.ts == ts:
             picture.marked = picture.marked or not inside_unit
@@ -171,16 +181,16 @@ class PictureBuilder:
             picture.near_loss = True
             if picture.damaged:
                 picture.lost, self._missing = picture.lost + self._missing, 0
-        self.lost = True
+        self.packets_missing = True
 
-    def orphan(self, kind: int, ts: int, *, unknown: bool) -> None:
+    def record_incomplete_unit(self, kind: int, ts: int, *, unknown: bool) -> None:
         """Record a NAL unit of type `kind` that is incomplete; `unknown`: a unit of any type may contain slices."""
         is_slice = role_of_type(kind, self._codec) in (NalRole.SLICE, NalRole.PARTITION)
         if not is_slice and not unknown:
             return
         picture = self.open
         if picture is None or picture.ts != ts:
-            picture = self._begin(ts)
+            picture = self._begin_picture(ts)
         picture.damaged = picture.near_loss = True
         picture.key |= is_key_type(kind, self._codec) or not is_slice
 
@@ -190,10 +200,10 @@ class PictureBuilder:
         `more`: packets of the next picture may already have been received, and others may follow.
         """
         if not more:
-            self._settle_doubt()
+            self._resolve_doubtful()
         if self.open is not None:
             self._keep_trailing_sei(self.open)
-        self._finish()
+        self._finish_picture()
 
     def give_up(self) -> None:
         """Drop the open picture."""
@@ -201,7 +211,7 @@ class PictureBuilder:
         self._doubtful = []
         self._prefix.clear()
 
-    def _finish(self) -> None:
+    def _finish_picture(self) -> None:
         picture, self.open = self.open, None
         if picture is None:
             return
@@ -233,7 +243,7 @@ class PictureBuilder:
     # parameter sets and SEI
 
     def _hold(self, nal: bytes, ts: int) -> None:
-        if len(self._prefix) >= MAX_HELD or self._prefix_size > 4 * MAX_SEI:
+        if len(self._prefix) >= MAX_PENDING_UNITS or self._prefix_size > 4 * MAX_SEI:
             self.skipped += len(self._prefix)
             self._prefix.clear()
         self._prefix_size = len(nal) + (self._prefix_size if self._prefix else 0)
@@ -247,36 +257,36 @@ class PictureBuilder:
             self._new_sps = True
             self._changed_pps.clear()
         elif change and not self._new_sps:
-            if len(self._changed_pps) >= MAX_HELD:  # no complete picture has used them for a long time
+            if len(self._changed_pps) >= MAX_PENDING_UNITS:  # no complete picture has used them for a long time
                 del self._changed_pps[0]
             self._changed_pps.append(nal)
         self._sps_before |= nal_type(nal, self._codec) in (7, 33)
 
     # slices
 
-    def _slice(self, nal: bytes, ts: int) -> None:
-        self._settle_doubt(nal, ts)
+    def _add_slice(self, nal: bytes, ts: int) -> None:
+        self._resolve_doubtful(nal, ts)
         first, picture = is_first_slice(nal, self._codec), self.open
-        if self._came_before(picture, nal, ts, first=first):
+        if self._is_repeated(picture, nal, ts, first=first):
             self.skipped += 1
             return
         key = is_key_type(nal_type(nal, self._codec), self._codec)
         if picture is None or self._begins_picture(picture, nal, ts, first=first):
             if picture is not None and picture.ts != ts:
                 self._keep_trailing_sei(picture)
-            picture = self._begin(ts)
+            picture = self._begin_picture(ts)
             picture.key, picture.first_slice = key, nal
             if self.start_points and not key:
-                self._judge_start(picture, nal)
+                self._decide_start(picture, nal)
             self._sps_before, self._sps_before_last = False, self._sps_before
-            if first or (self._codec == "h264" and not self.lost):
+            if first or (self._codec == "h264" and not self.packets_missing):
                 self._provide_sets(picture, nal)
         elif picture.marked:
             picture.marked, picture.mark_inside = False, True
         if picture.by_intra and not _is_intra(nal):
             picture.start = picture.by_intra = False
-        picture.damaged |= self.lost and (self._any_order or not first)
-        picture.near_loss |= self.lost
+        picture.damaged |= self.packets_missing and (self._any_order or not first)
+        picture.near_loss |= self.packets_missing
         picture.key |= key
         for sei, _ in self._prefix:
             picture.add(sei)
@@ -285,26 +295,26 @@ class PictureBuilder:
         picture.slices += 1
         picture.has_first |= first
         if self._codec == "h264":
-            self._note_order(picture, nal)
-        self.lost = self._delimited = False
+            self._check_order(picture, nal)
+        self.packets_missing = self._delimited = False
 
-    def _came_before(self, picture: Picture | None, nal: bytes, ts: int, *, first: bool) -> bool:
+    def _is_repeated(self, picture: Picture | None, nal: bytes, ts: int, *, first: bool) -> bool:
         """Return whether the slice is a repetition, sent again in packets of its own."""
         if picture is None or picture.ts != ts:
             return first and (ts, nal) == self._newest
         return bool(picture.parts) and nal == (picture.first_slice if first else picture.parts[-1])
 
-    def _judge_start(self, picture: Picture, nal: bytes) -> None:
+    def _decide_start(self, picture: Picture, nal: bytes) -> None:
         """Decide whether decoding may begin with a picture that is not a keyframe."""
         picture.start = any(has_recovery_point(sei, self._codec) for sei, _ in self._prefix)
-        if self.start_points < ANY or picture.start:
+        if self.start_points < StartPointKind.ANY or picture.start:
             return
         if self._codec == "h264":
             picture.start = picture.by_intra = _is_intra(nal)
         else:  # encoders repeat parameter sets where a refresh begins
             picture.start = self._sps_before and not self._sps_before_last
 
-    def _note_order(self, picture: Picture, nal: bytes) -> None:
+    def _check_order(self, picture: Picture, nal: bytes) -> None:
         at = _macroblock(nal)
         if at < picture.highest and not picture.near_loss and not picture.second_field:
             self._any_order = True
@@ -315,7 +325,7 @@ class PictureBuilder:
             if self._codec == "h264" and not picture.has_first and picture.slices:
                 return False  # arbitrary slice order: only the timestamp delimits pictures
             return first and not self._is_second_field(picture, nal)
-        if self._any_order or first or self.lost or self._delimited or not picture.slices:
+        if self._any_order or first or self.packets_missing or self._delimited or not picture.slices:
             return True
         # Some cameras give every packet the time of sending: then the slice continues after the previous one.
         return self._codec == "h264" and _macroblock(nal) <= picture.highest
@@ -342,8 +352,8 @@ class PictureBuilder:
                     picture.add(sei)
             self._prefix = [p for p in self._prefix if p[1] != picture.ts]
 
-    def _begin(self, ts: int) -> Picture:
-        self._finish()
+    def _begin_picture(self, ts: int) -> Picture:
+        self._finish_picture()
         self.open = picture = Picture(ts, lost=self._missing)
         self._missing = 0
         return picture

@@ -14,9 +14,9 @@ from core.units import MEDIA_CLOCK
 
 MAX_JUMP = 10 * MEDIA_CLOCK  # a larger timestamp step says nothing about the elapsed time
 MAX_REORDER = 16  # pictures, the reorder depth: the largest DPB of H.264 and H.265
-MAX_HOLE = MEDIA_CLOCK  # largest gap that B-frames fill
-FIRST_HOLE = MEDIA_CLOCK // 2  # the same while the usual distance of pictures is unknown
-LEARNING = 64  # pictures after which a stream without B-frames is assumed to have none
+MAX_REORDER_GAP = MEDIA_CLOCK  # largest gap that B-frames fill
+MAX_FIRST_REORDER_GAP = MEDIA_CLOCK // 2  # the same while the usual distance of pictures is unknown
+LEARNING_PICTURES = 64  # pictures after which a stream without B-frames is assumed to have none
 
 
 class PictureTimes:
@@ -34,10 +34,10 @@ class PictureTimes:
         "_last",
         "_last_shown",
         "_newest",
+        "_picture_count",
         "_rate",
         "_recent",
         "_reordered_at",
-        "_seen",
         "_shift",
         "_usual",
         "reordered",
@@ -61,8 +61,8 @@ class PictureTimes:
         self._newest = 0  # the latest `shown`
         self._depth = 0  # largest distance of a B-frame's `shown` to the latest one
         self._recent: list[int] = []  # `shown` of the newest pictures, in decoding order
-        self._seen = 0  # pictures processed
-        self._reordered_at = 0  # `_seen` at the newest B-frame
+        self._picture_count = 0  # pictures processed
+        self._reordered_at = 0  # `_picture_count` at the newest B-frame
         self._shift = 0  # by which the newest picture was moved, if its timestamp jumped
 
     def advance(self, ts: int) -> bool:
@@ -73,21 +73,21 @@ class PictureTimes:
             return True
         wanted = self.shown + self._delta(ts)
         self.ts = ts
-        wanted = self._undone(wanted)
+        wanted = self._without_stray_shift(wanted)
         if not self._is_plausible(wanted):
             target = max(self._newest, self.time) + (self._period() if self.reordered else self._usual)
             self._shift = target - wanted
             self._place(target)
             return False
         if wanted < self.shown:
-            self.reordered, self._reordered_at = True, self._seen
+            self.reordered, self._reordered_at = True, self._picture_count
             self._depth = max(self._depth, self._newest - wanted)
         elif wanted > self.shown:
             self._usual, self._before = min(self._before, wanted - self.shown), wanted - self.shown
         self._place(wanted)
         return True
 
-    def _undone(self, wanted: int) -> int:
+    def _without_stray_shift(self, wanted: int) -> int:
         """Return `wanted` without the correction of the previous picture, if only that one had a stray timestamp."""
         shift, self._shift = self._shift, 0
         back = wanted - shift
@@ -110,8 +110,8 @@ class PictureTimes:
         self.shown = shown
         self._newest = max(self._newest, shown)
         self._recent = [*self._recent[-MAX_REORDER:], shown]
-        self._seen += 1
-        if self._seen == 1:
+        self._picture_count += 1
+        if self._picture_count == 1:
             self.time = shown
         elif self.reordered:
             self._place_reordered()
@@ -125,7 +125,9 @@ class PictureTimes:
         if abs(self.shown - self.time) > max(MEDIA_CLOCK // 3, 2 * self._depth + 4 * period):
             self.shown = self._newest = self.time
             self._recent = [self.shown]
-        if self._seen - self._reordered_at > LEARNING:  # a past stray timestamp, or the encoder's setting changed
+        if (
+            self._picture_count - self._reordered_at > LEARNING_PICTURES
+        ):  # a past stray timestamp, or the encoder's setting changed
             self.reordered, self._depth = False, 0
 
     def _period(self) -> int:
@@ -140,20 +142,20 @@ class PictureTimes:
         lower = max((s for s in recent if s < shown), default=None)
         upper = min(s for s in recent if s >= shown)
         if lower is None:  # B-frames after the very first keyframe are presented before it
-            return self._seen <= MAX_REORDER and self._newest - shown <= FIRST_HOLE
+            return self._picture_count <= MAX_REORDER and self._newest - shown <= MAX_FIRST_REORDER_GAP
         if upper == shown:
             return False
         hole = upper - lower
-        if hole > MAX_HOLE:
+        if hole > MAX_REORDER_GAP:
             return False
         if not self.reordered:
-            if self._seen > LEARNING or upper != recent[-1] or lower != max(recent[:-1]):
+            if self._picture_count > LEARNING_PICTURES or upper != recent[-1] or lower != max(recent[:-1]):
                 return False
             known = sorted(b - a for a, b in pairwise(sorted(recent[:-1])))
             usual = known[len(known) // 2] if known else 0
-            return 3 * usual <= 2 * hole <= (MAX_REORDER * usual if known else 2 * FIRST_HOLE)
+            return 3 * usual <= 2 * hole <= (MAX_REORDER * usual if known else 2 * MAX_FIRST_REORDER_GAP)
         period = self._period()
-        if self._seen <= LEARNING:
+        if self._picture_count <= LEARNING_PICTURES:
             period = min(period, shown - lower, upper - shown)
         return 3 * period <= 2 * hole <= 2 * MAX_REORDER * period
 
@@ -166,12 +168,12 @@ class PictureTimes:
 
     def relearn(self) -> None:
         """Look for B-frames again because the camera's encoder was reconfigured."""
-        self._seen, self._reordered_at = min(self._seen, MAX_REORDER + 1), 0
+        self._picture_count, self._reordered_at = min(self._picture_count, MAX_REORDER + 1), 0
 
     def restart(self) -> None:
         """Start over: the next timestamp is unrelated to the previous ones; its picture follows the newest one."""
         self.shown = self._newest = max(self._newest, self.time) + self._usual
-        self._recent, self._seen, self._reordered_at, self._shift, self.ts = [], 1, 0, 0, -1
+        self._recent, self._picture_count, self._reordered_at, self._shift, self.ts = [], 1, 0, 0, -1
 
     def keep(self) -> bool:
         """Make the newest picture a sample.
@@ -206,7 +208,7 @@ class PictureTimes:
         self._usual, self._before = min(steps[-2:]), steps[-1]
         self._newest, self.time = max(self._newest, shown), shown
         self._recent = placed[-MAX_REORDER:]
-        self._seen += len(steps)
+        self._picture_count += len(steps)
         self.step = min(max(shown - before, 1), MEDIA_CLOCK)
         self._last = shown
         return placed
@@ -217,7 +219,7 @@ class PictureTimes:
         placed = []
         for ts in stamps:
             self.advance(ts & 0xFFFFFFFF)
-            self.keep()
+            self.commit()
             placed.append(self.time)
         return placed
 

@@ -1,15 +1,15 @@
-"""Reception statistics: receiver reports, and comparison with the camera's sender reports (RFC 3550, 6.4)."""
+"""ReceptionStatistics statistics: receiver reports, and comparison with the camera's sender reports (RFC 3550, 6.4)."""
 
 from __future__ import annotations
 
 from nvr.media import rtcp
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 
 STRAY_PACKETS = 16  # a sender report may count this many more than received: in transit, or counted differently
 
 
-class Reception:
-    """Reception of the video track of one session."""
+class ReceptionStatistics:
+    """ReceptionStatistics of the video track of one session."""
 
     def __init__(self, counters: StreamCounters):
         self._counters = counters
@@ -17,7 +17,7 @@ class Reception:
         self._stated = 0  # packets sent, by the newest sender report
         self._had_come = counters.packets  # packets received by then
 
-    def agrees(self, sent: int) -> bool:
+    def matches_sender_report(self, sent: int) -> bool:
         """Process a sender report that counts `sent` packets.
 
         Return False where some packets sent since the last report were not received.
@@ -27,7 +27,7 @@ class Reception:
         self._stated, self._had_come = sent, self._counters.packets
         return more <= came + STRAY_PACKETS
 
-    def report(self, ssrc: int, highest: int) -> bytes:
+    def receiver_report(self, ssrc: int, highest: int) -> bytes:
         """Return a receiver report about the source; `highest` is the newest sequence number."""
         lost, packets = self._counters.lost_packets - self._reported[0], self._counters.packets - self._reported[1]
         self._reported = self._counters.lost_packets, self._counters.packets

@@ -7,7 +7,7 @@ from typing import Any
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 FIRST, LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
-LEAST = 8  # minimum bytes of a packet
+MIN_PACKET_BYTES = 8  # minimum bytes of a packet
 MAX_COMPOUND = 32  # packets of one compound packet that are parsed
 SENDER_REPORT, BYE, PAYLOAD_FEEDBACK = 200, 203, 206
 PLI, FIR = 1, 4  # RFC 4585, 6.3.1; RFC 5104, 4.3.1

@@ -9,16 +9,26 @@ decoder needs are skipped and counted, and a fragmented unit without an end mark
 from __future__ import annotations
 
 from core.errors import ProtocolError
-from nvr.media.nal_units import MAX_SEI, START_CODE, NalRole, hidden, is_sei, is_sound_sei, role_of, role_of_type, split
+from nvr.media.nal_units import (
+    MAX_SEI,
+    START_CODE,
+    NalRole,
+    embedded_units,
+    is_sei,
+    is_valid_sei,
+    role_of,
+    role_of_type,
+    split,
+)
 
-MAX_HIDDEN = 2_000_000  # bytes of a vendor-specific unit that is searched for a picture
-MAX_UNIT = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
+MAX_VENDOR_UNIT_BYTES = 2_000_000  # bytes of a vendor-specific unit that is searched for a picture
+MAX_PICTURE_BYTES = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
 Unit = tuple[bytes, int]  # a NAL unit and the RTP timestamp of its first packet
 
 _STAP_A, _STAP_B, _FU_A, _FU_B = 24, 25, 28, 29
 _AP, _FU5 = 48, 49
 _SMALL = (NalRole.SEI, NalRole.TRAILER, NalRole.FILLER)
-_NONE: list[Unit] = []  # result of most packets; must not be modified
+_NO_UNITS: list[Unit] = []  # result of most packets; must not be modified
 
 
 class PayloadParser:
@@ -28,12 +38,12 @@ class PayloadParser:
         self._codec = codec
         self._h265 = codec == "h265"
         self.skipped = 0  # NAL units skipped since the caller last reset it
-        self.hidden: list[Unit] = []  # possible units found inside skipped ones
-        self.joins_units = False  # units were sent as a byte stream: a unit of any type may contain slices
+        self.embedded_units: list[Unit] = []  # possible units found inside skipped ones
+        self.sends_byte_stream = False  # units were sent as a byte stream: a unit of any type may contain slices
         self.has_start_codes = False  # … also after a slice
         self.marks_ends = False  # the camera sets the end bit of fragments
         # Type and timestamp of an incomplete unit found by the last payload.
-        self.orphan: tuple[int, int] | None = None
+        self.incomplete_unit: tuple[int, int] | None = None
         self._kind = -1  # type of the unit being received in fragments; -1: none
         self._ts = 0
         self._parts: list[bytes] = []
@@ -54,18 +64,18 @@ class PayloadParser:
         self._parts = []
         return (kind, self._ts) if kind >= 0 else None
 
-    def take(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
+    def parse(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
         """Return the NAL units that are complete with this payload, buffer[start:end] with start < end."""
-        self.orphan = None
+        self.incomplete_unit = None
         if self._kind >= 0 and buffer[start] & self._mask == self._fragment_type:
             body = start + self._flags_at + 1
             # Most packets are a middle fragment: no start or end bit.
             if body < end and not buffer[body - 1] & 0xC0 and self._size + end - body <= self._limit:
                 self._size += end - body
                 self._parts.append(bytes(buffer[body:end]))
-                return _NONE
+                return _NO_UNITS
         if self._h265:
-            return self._take_h265(buffer, start, end, ts)
+            return self._parse_h265(buffer, start, end, ts)
         kind = buffer[start] & 31
         if kind in (_FU_A, _FU_B):
             body = start + (2 if kind == _FU_A else 4)
@@ -77,7 +87,7 @@ class PayloadParser:
             return self._ended() + self._aggregate(buffer, start + (1 if kind == _STAP_A else 3), end, ts)
         return self._ended() + self._whole(bytes(buffer[start:end]), ts)
 
-    def _take_h265(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
+    def _parse_h265(self, buffer: memoryview, start: int, end: int, ts: int) -> list[Unit]:
         kind = (buffer[start] >> 1) & 63
         if kind == _FU5:
             if end - start < 4:
@@ -100,9 +110,15 @@ class PayloadParser:
             self._kind, self._ts, self._parts, self._size = kind, ts, [header], 0
             role = role_of_type(kind, self._codec)
             self._discard = False
-            self._limit = MAX_HIDDEN if role is NalRole.SKIP and kind else MAX_SEI if role in _SMALL else MAX_UNIT
+            self._limit = (
+                MAX_VENDOR_UNIT_BYTES
+                if role is NalRole.SKIP and kind
+                else MAX_SEI
+                if role in _SMALL
+                else MAX_PICTURE_BYTES
+            )
         elif self._kind < 0:
-            self.orphan = kind, ts
+            self.incomplete_unit = kind, ts
             return []
         self._grow(body)
         if flags & 0x40:
@@ -115,11 +131,11 @@ class PayloadParser:
         if self._discard:
             return
         if self._size > self._limit == MAX_SEI and START_CODE in b"".join(self._parts):
-            self._limit = MAX_UNIT  # a byte stream that begins with an SEI: its picture follows
+            self._limit = MAX_PICTURE_BYTES  # a byte stream that begins with an SEI: its picture follows
         if self._size <= self._limit:
             self._parts.append(bytes(body))
-        elif self._limit == MAX_UNIT:
-            raise ProtocolError(f"the camera sends a NAL unit of more than {MAX_UNIT} bytes")
+        elif self._limit == MAX_PICTURE_BYTES:
+            raise ProtocolError(f"the camera sends a NAL unit of more than {MAX_PICTURE_BYTES} bytes")
         else:
             self._discard, self._parts, self._limit = True, [], 0
 
@@ -128,7 +144,7 @@ class PayloadParser:
         if self._kind < 0:
             return []
         if self.marks_ends:
-            self.orphan = self.interrupt()
+            self.incomplete_unit = self.interrupt()
             return []
         return self.finish()
 
@@ -148,14 +164,14 @@ class PayloadParser:
             return [(nal, ts)] if self._is_wanted(nal) else []
         pieces = split(nal, self._codec)
         if len(pieces) == 1 and role_of(pieces[0], self._codec) is NalRole.SKIP:
-            self.hidden += [(piece, ts) for piece in hidden(nal, self._codec)]
-        self.joins_units |= len(pieces) > 1
+            self.embedded_units += [(piece, ts) for piece in embedded_units(nal, self._codec)]
+        self.sends_byte_stream |= len(pieces) > 1
         self.has_start_codes |= len(pieces) > 1 and role_of(pieces[0], self._codec) is NalRole.SLICE
         return [(piece, ts) for piece in pieces if self._is_wanted(piece)]
 
     def _is_wanted(self, nal: bytes) -> bool:
         role = role_of(nal, self._codec)
-        wanted = role is not NalRole.SKIP and (not is_sei(nal, self._codec) or is_sound_sei(nal, self._codec))
+        wanted = role is not NalRole.SKIP and (not is_sei(nal, self._codec) or is_valid_sei(nal, self._codec))
         self.skipped += not wanted
         return wanted
 
@@ -165,7 +181,7 @@ class PayloadParser:
             size = buffer[at] << 8 | buffer[at + 1]
             if size == 0 or at + 2 + size > end:
                 if any(buffer[at:end]):  # zeros are padding
-                    self.orphan = 1, ts  # the rest may have contained slices
+                    self.incomplete_unit = 1, ts  # the rest may have contained slices
                     self.skipped += 1
                 break
             units += self._whole(bytes(buffer[at + 2 : at + 2 + size]), ts)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from nvr.media.packet_numbers import MAX_DUPLICATE
+from nvr.media.sequence_numbers import MAX_DUPLICATE
 
 MIN_TIMESTAMPS = 3  # timestamps of the other source that prove that ours is silent
 MAX_MISSING = 100  # packets that may be missing between two of a candidate
@@ -21,7 +21,7 @@ MAX_FOREIGN = 16  # foreign sources remembered
 
 # Payload, sequence number, timestamp, marker. Without payload: a packet of another payload type, which replaces the
 # timestamp.
-Kept = tuple[bytes | None, int, int, int]
+KeptPacket = tuple[bytes | None, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class SourceBounds:
 class SourceEvidence(Enum):
     """Result of decoding another source's packets."""
 
-    NOT_ASKED = 0  # ours yields pictures: only its silence counts
+    NOT_NEEDED = 0  # ours yields pictures: only its silence counts
     NONE_YET = 1
-    PROVED = 2  # it yields pictures, and ours has not yet
-    HOPELESS = 3  # it cannot be decoded
+    DECODABLE = 2  # it yields pictures, and ours has not yet
+    UNDECODABLE = 3  # it cannot be decoded
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Candidate:
     """Another source on the channel, and what it sent since the current one was last received."""
 
     ssrc: int
-    packets: list[Kept] = field(default_factory=list)
+    packets: list[KeptPacket] = field(default_factory=list)
     size: int = 0  # bytes
     timestamps: int = 0  # changes of the timestamp
     interrupted: bool = False  # the current source has sent as well
@@ -69,27 +69,27 @@ class Candidate:
         self.packets.append((payload, seq, ts, marker))
 
     @property
-    def lasts(self) -> int:
+    def duration(self) -> int:
         """Time from its first timestamp to its newest."""
         return _signed(self._last_ts - self._first_ts, 32)
 
 
 class SourceChoice:
-    """Source selection of one track. `stated` is the SSRC that the camera announced; -1: none."""
+    """Source selection of one track. `announced_ssrc` is the SSRC that the camera announced; -1: none."""
 
-    def __init__(self, bounds: SourceBounds, stated: int = -1):
+    def __init__(self, bounds: SourceBounds, announced_ssrc: int = -1):
         self._bounds = bounds
-        self._stated = stated
+        self._announced_ssrc = announced_ssrc
         self.ssrc = -1  # of the current source; -1: no packet yet
         self.candidate: Candidate | None = None
         self.foreign: set[int] = set()  # SSRCs whose packets were ignored
 
-    def begin(self, ssrc: int) -> None:
+    def set_first_source(self, ssrc: int) -> None:
         """Use the SSRC of the first packet."""
         self.ssrc = ssrc
-        self._stated = -1 if ssrc == self._stated else self._stated
+        self._announced_ssrc = -1 if ssrc == self._announced_ssrc else self._announced_ssrc
 
-    def own(self, *, decided: bool) -> int:
+    def record_own_packet(self, *, decided: bool) -> int:
         """Record that the current source sent a packet while there is a candidate.
 
         `decided`: it has yielded usable media, so it stays the source. Return how many packets become foreign.
@@ -108,7 +108,7 @@ class SourceChoice:
             self.foreign.add(candidate.ssrc)
         return sum(payload is not None for payload, *_ in candidate.packets)
 
-    def other(self, ssrc: int, seq: int) -> tuple[Candidate, int]:
+    def record_other_packet(self, ssrc: int, seq: int) -> tuple[Candidate, int]:
         """Record a packet of another source.
 
         Return its candidate, and how many packets of a previous candidate are foreign.
@@ -129,20 +129,20 @@ class SourceChoice:
         return True
 
     def has_taken_over(
-        self, candidate: Candidate, silence: int, evidence: SourceEvidence = SourceEvidence.NOT_ASKED
+        self, candidate: Candidate, silence: int, evidence: SourceEvidence = SourceEvidence.NOT_NEEDED
     ) -> bool | None:
         """Return whether the candidate is the source from now on; None: not decided yet.
 
         `silence`: how long the candidate must have sent while ours was silent, in units of its timestamps.
         """
-        if candidate.ssrc == self._stated or evidence is SourceEvidence.PROVED:
+        if candidate.ssrc == self._announced_ssrc or evidence is SourceEvidence.DECODABLE:
             return True
         silent = (
             not candidate.interrupted
             and candidate.timestamps >= MIN_TIMESTAMPS
-            and evidence is not SourceEvidence.HOPELESS
+            and evidence is not SourceEvidence.UNDECODABLE
         )
-        if silent and evidence is SourceEvidence.NOT_ASKED and candidate.lasts >= silence:
+        if silent and evidence is SourceEvidence.NOT_NEEDED and candidate.duration >= silence:
             return True
         return silent if self._is_full(candidate) else None
 
@@ -160,10 +160,10 @@ class SourceChoice:
         Return whether it had sent in parallel with the previous one: it is then a different stream that does not
         continue the same pictures.
         """
-        beside = candidate.interrupted or candidate.ssrc in self.foreign or candidate.ssrc == self._stated
+        beside = candidate.interrupted or candidate.ssrc in self.foreign or candidate.ssrc == self._announced_ssrc
         if len(self.foreign) < MAX_FOREIGN:
             self.foreign.add(self.ssrc)
-        self._stated = -1  # the announcement counts once; afterwards silence decides
+        self._announced_ssrc = -1  # the announcement counts once; afterwards silence decides
         self.foreign.discard(candidate.ssrc)
         self.ssrc, self.candidate = candidate.ssrc, None
         return beside

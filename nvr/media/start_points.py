@@ -8,16 +8,24 @@ for a keyframe and requests one; none of this applies if one arrives. Times are 
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Protocol
 
 NO_IDR = "the stream has no keyframes (IDR): its files begin at recovery points"  # shown in its status
-NONE, RECOVERY, ANY = range(3)  # what may begin a recording besides keyframes
-PATIENCE_S = 10.0  # time without a keyframe, although one was requested, before recovery points are used
-KNOWN_PATIENCE_S = 3.0  # the same for a stream that used recovery points before
+KEYFRAME_PATIENCE_S = 10.0  # time without a keyframe, although one was requested, before recovery points are used
+KNOWN_KEYFRAME_PATIENCE_S = 3.0  # the same for a stream that used recovery points before
 ANY_AFTER = 2  # multiple of the patience after which any start point is used
-FAR_S = 120.0  # a recorded stream without a keyframe for this long: its files must be cut somewhere
-TRIAL_S, TRIAL_PAUSE_S = 60.0, 600.0  # duration of a search for recovery points, and pause between two searches
-NEAR_S = 60.0  # keyframes this close together need no other start points
+MAX_KEYFRAME_INTERVAL_S = 120.0  # a recorded stream without a keyframe for this long: its files must be cut somewhere
+SEARCH_S, SEARCH_PAUSE_S = 60.0, 600.0  # duration of a search for recovery points, and pause between two searches
+SHORT_KEYFRAME_INTERVAL_S = 60.0  # keyframes this close together need no other start points
+
+
+class StartPointKind(IntEnum):
+    """What may begin a recording besides keyframes; each kind includes the smaller ones."""
+
+    NONE = 0
+    RECOVERY_POINT = 1
+    ANY = 2
 
 
 class StartPointCounters(Protocol):
@@ -32,13 +40,13 @@ class StartPoints:
         """`counters` are the stream's, over all sessions."""
         self._counters = counters
         self._began = counters.keyframes, counters.start_points
-        self._patience = KNOWN_PATIENCE_S if counters.start_points else PATIENCE_S
+        self._patience = KNOWN_KEYFRAME_PATIENCE_S if counters.start_points else KEYFRAME_PATIENCE_S
         self._keyframes = self._points = 0
-        self._keyframe_at = self._begun_at = now  # time of the newest keyframe, and of the newest GOP start
-        self._trial_from = now
-        self.wanted = NONE
+        self._keyframe_at = self._gop_started_at = now  # time of the newest keyframe, and of the newest GOP start
+        self._search_from = now
+        self.wanted = StartPointKind.NONE
 
-    def observe(self, now: float, waited: float) -> int:
+    def observe(self, now: float, waited: float) -> StartPointKind:
         """Return which start points are wanted now.
 
         `waited`: seconds without any picture that can be the first; 0: the stream is being recorded.
@@ -46,11 +54,11 @@ class StartPoints:
         points = self._counters.start_points - self._began[1]
         keyframes = self._counters.keyframes - self._began[0] - points
         if keyframes != self._keyframes:
-            if not self._points or now - self._keyframe_at < NEAR_S:
-                self.wanted = NONE
-            self._keyframes, self._keyframe_at, self._begun_at = keyframes, now, now
+            if not self._points or now - self._keyframe_at < SHORT_KEYFRAME_INTERVAL_S:
+                self.wanted = StartPointKind.NONE
+            self._keyframes, self._keyframe_at, self._gop_started_at = keyframes, now, now
         if points != self._points:
-            self._points, self._begun_at = points, now
+            self._points, self._gop_started_at = points, now
         if waited > 0:
             self._while_waiting(waited)
         else:
@@ -59,14 +67,14 @@ class StartPoints:
 
     def _while_waiting(self, waited: float) -> None:
         if waited > ANY_AFTER * self._patience:
-            self.wanted = ANY
+            self.wanted = StartPointKind.ANY
         elif waited > self._patience:
-            self.wanted = max(self.wanted, RECOVERY)
+            self.wanted = max(self.wanted, StartPointKind.RECOVERY_POINT)
 
     def _while_recorded(self, now: float) -> None:
-        far = now - self._begun_at
-        if far < FAR_S:
-            self._trial_from = now
+        far = now - self._gop_started_at
+        if far < MAX_KEYFRAME_INTERVAL_S:
+            self._search_from = now
             return
-        tried = (now - self._trial_from) % (TRIAL_S + TRIAL_PAUSE_S)
-        self.wanted = max(self.wanted, RECOVERY) if tried < TRIAL_S else NONE
+        tried = (now - self._search_from) % (SEARCH_S + SEARCH_PAUSE_S)
+        self.wanted = max(self.wanted, StartPointKind.RECOVERY_POINT) if tried < SEARCH_S else StartPointKind.NONE

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-HELD_BACK = "its packets take more CPU than a camera may have; it is read less often"  # shown in its status
+THROTTLED_TEXT = "its packets take more CPU than a camera may have; it is read less often"  # shown in its status
 CPU_SHARE = 0.1  # of one CPU
 MAX_CREDIT_S = 0.5  # CPU seconds that may be saved up, for a burst after a pause
 MAX_DEBT_S = 0.3  # CPU seconds; the resulting pause of 3 s does not count as silence yet
@@ -25,13 +25,13 @@ MIN_MEASURED_S = 0.002  # a shorter read gives no usable measurement
 class WorkBudget:
     """CPU budget of one stream, over its sessions."""
 
-    __slots__ = ("_at", "_cost", "_left", "_most")
+    __slots__ = ("_at", "_cost", "_left", "_max_read")
 
     def __init__(self, now: float):
         self._at = now
         self._left = MAX_CREDIT_S
         self._cost = 0.0  # CPU seconds per byte
-        self._most = FIRST_READ_BYTES
+        self._max_read = FIRST_READ_BYTES
 
     def is_open(self, now: float) -> bool:
         """Return whether the stream may be read."""
@@ -43,21 +43,21 @@ class WorkBudget:
         """Charge CPU seconds that do not depend on the number of bytes."""
         self._left = max(-MAX_DEBT_S, self._left - seconds)
 
-    def spent(self, seconds: float, size: int) -> None:
+    def charge_read(self, seconds: float, size: int) -> None:
         """Charge `seconds` for processing `size` bytes, and update the cost of a byte."""
         self.charge(seconds)
-        self._most = min(READ_BYTES, 2 * self._most)
+        self._max_read = min(READ_BYTES, 2 * self._max_read)
         if size > 0 and seconds >= MIN_MEASURED_S:
             self._cost = max(seconds / size, self._cost * 0.9)
         elif self._cost:
             self._cost *= 0.98
 
     @property
-    def room(self) -> int:
+    def read_bytes(self) -> int:
         """Bytes that may be read at once."""
         return (
-            self._most
-            if self._cost * self._most <= MAX_READING_S
+            self._max_read
+            if self._cost * self._max_read <= MAX_READING_S
             else max(MIN_READ_BYTES, int(MAX_READING_S / self._cost))
         )
 

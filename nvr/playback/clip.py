@@ -23,7 +23,7 @@ from core.files import write_all
 from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader, LocatedGop
 from nvr.media import fmp4
-from nvr.media.audio import TRACK as AUDIO
+from nvr.media.audio import AUDIO_TRACK_ID as AUDIO
 from nvr.media.fmp4 import TIMESCALE, box, full_box
 
 VIDEO = 1

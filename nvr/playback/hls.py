@@ -100,11 +100,11 @@ def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
     each other on one connection (its range stays in force, seen with 5.1).
     """
     files = [(path, list(group), _init(path)) for path, group in groupby(gops, key=lambda g: g.path)]
-    any_foreign = any(fmp4.has_foreign_sound(init) for _, _, init in files)
+    any_foreign = any(fmp4.has_unplayable_audio(init) for _, _, init in files)
     for path, of_file, init in files:
         if not init:
             continue
-        as_parts = fmp4.has_foreign_sound(init) or (any_foreign and b"soun" not in init)
+        as_parts = fmp4.has_unplayable_audio(init) or (any_foreign and b"soun" not in init)
         for g in of_file:
             name = f"segment/{g.segment_us}"
             if as_parts:
@@ -116,7 +116,7 @@ def _ranges(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
                     f'URI="{name}.mp4",BYTERANGE="{len(init)}@0"',
                 )
             yield _Entry(
-                g.start_us, g.end_us, address, byte_range, path, fmp4.without_sound(init) if as_parts else init, uri
+                g.start_us, g.end_us, address, byte_range, path, fmp4.without_audio(init) if as_parts else init, uri
             )
 
 
@@ -128,7 +128,7 @@ def _files(gops: Sequence[LocatedGop]) -> Iterator[_Entry]:
     for path, group in groupby(gops, key=lambda g: g.path):
         of_file = list(group)
         name = f"segment/{of_file[0].segment_us}"
-        init = fmp4.without_sound(_init(path))
+        init = fmp4.without_audio(_init(path))
         if not init:
             continue
         start, end = of_file[0].segment_us, of_file[-1].end_us
@@ -154,7 +154,7 @@ def part(path: Path, media_us: int, name: str) -> bytes:
     '<offset>-<size>.m4s' without audio. Raises NotFoundError for other names and for sizes above fmp4.MAX_GOP.
     """
     if name == "init.mp4":
-        return fmp4.without_sound(fmp4.read_init(path))
+        return fmp4.without_audio(fmp4.read_init(path))
     if (asked := _KEYFRAMES.fullmatch(name)) is not None:
         last = int(asked[1]) if asked[1] else path.stat().st_size
         return keyframes(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])

@@ -25,8 +25,8 @@ from core.secrets import create_private
 from core.tasks import first_of
 from nvr.archive.open_segment import Writing
 from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import FragmentSamples
 from nvr.media.fmp4 import TIMESCALE
+from nvr.media.samples import FragmentSamples
 from nvr.recorder.recorder import Recorder
 
 QUEUE_FRAGMENTS = 50  # 20 s of fragments of 0.4 s (core.settings, fragment_seconds)
@@ -49,7 +49,7 @@ class Viewer:
 
     def offer(self, run: FragmentSamples, segment: Writing, head: bytes) -> None:
         """Queue a fragment, or drop it if the viewer is too slow."""
-        if self.waiting_for_key and not run.key:
+        if self.waiting_for_key and not run.starts_with_keyframe:
             self.dropped += 1
             return
         announce = self.path != segment.file.path

@@ -31,12 +31,12 @@ def path_of(data: Path, index: int) -> Path:
 
 
 def tag(stream: str) -> bytes:
-    """Return a stream's name in the form that `CrashMarker.at` expects."""
+    """Return a stream's name in the form that `CrashMarker.set_stream` expects."""
     return stream.encode()[:_NAME_SIZE].ljust(_NAME_SIZE, b"\0")
 
 
 class CrashMarker:
-    """Opened by the recorder. `left` is the stream that its predecessor crashed on, MANY_STREAMS, or empty."""
+    """Opened by the recorder. `crashed_stream` is the stream that its predecessor crashed on, MANY_STREAMS, or empty."""
 
     def __init__(self, path: Path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,19 +47,19 @@ class CrashMarker:
             self._map = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)
-        self.left = self._map[_NAME_AT:].rstrip(b"\0").decode("utf-8", "replace")
+        self.crashed_stream = self._map[_NAME_AT:].rstrip(b"\0").decode("utf-8", "replace")
         self.idle()
 
-    def at(self, name: bytes) -> None:
+    def set_stream(self, name: bytes) -> None:
         """Record that the data of this stream (its `tag`) is processed from now on."""
         self._map[_NAME_AT:] = name
 
     @types.coroutine
-    def during(self, name: bytes, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    def mark_during(self, name: bytes, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
         """Await `work`; mark this stream whenever `work` runs."""
         step, given = work.send, None
         while True:
-            self.at(name)
+            self.set_stream(name)
             try:
                 awaited = step(given)
             except StopIteration as e:

@@ -13,9 +13,9 @@ from core.ids import StreamId
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import SegmentSink
-from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, weight
-from nvr.media.depacketizer import StreamCounters
+from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, failure_weight
 from nvr.media.fmp4 import TIMESCALE
+from nvr.media.samples import StreamCounters
 from nvr.recorder.poll_loop import NativeEngine, PollLoop
 from nvr.storage.volumes import VolumeSet
 from nvr.streams import StreamSpec, StreamState
@@ -31,7 +31,7 @@ class Engine(Protocol):
     name: str
     ask_keyframe: Callable[[str], object]
 
-    def way(self, stream: str) -> str:
+    def transport_text(self, stream: str) -> str:
         """Return how the stream's media is transported, for its status; empty: over TCP."""
 
     async def record(
@@ -49,7 +49,7 @@ class Engines:
     def __init__(
         self,
         settings: RecorderSettings,
-        ticker: PollLoop,
+        poll_loop: PollLoop,
         volumes: VolumeSet,
         archive: ArchiveDatabase,
         clock: Clock,
@@ -57,12 +57,12 @@ class Engines:
     ):
         """`ask_keyframe` is called with each stream that waits for a keyframe."""
         self._settings = settings
-        self._ticker = ticker
+        self._poll_loop = poll_loop
         self._volumes = volumes
         self._archive = archive
         self._clock = clock
         self._ask_keyframe = ask_keyframe
-        self.native: Engine = NativeEngine(ticker, settings.fragment_seconds, settings.stall_seconds)
+        self.native: Engine = NativeEngine(poll_loop, settings.fragment_seconds, settings.stall_seconds)
         self.native.ask_keyframe = ask_keyframe
         self.ffmpeg: Engine | None = None  # created on first use
         self._ffmpeg_missing = (-FFMPEG_AGAIN_SECONDS, "")  # time and error of the last failed start
@@ -120,7 +120,7 @@ class Engines:
             from nvr.recorder.ffmpeg_engine import FfmpegEngine
 
             seconds, stall = self._settings.fragment_seconds, self._settings.stall_seconds
-            self.ffmpeg = FfmpegEngine(self._ticker.station, seconds, stall, self._volumes.submit)
+            self.ffmpeg = FfmpegEngine(self._poll_loop.station, seconds, stall, self._volumes.submit)
             self.ffmpeg.ask_keyframe = self._ask_keyframe
         return self.ffmpeg
 
@@ -147,9 +147,13 @@ class Engines:
             state.fell_back_at = None
             if state.choice is not None:
                 state.choice.without_ffmpeg(now)
-            return StationFault(f"{error} (the native engine: {state.native_said})") if state.native_said else error
-        state.native_said = str(error) if state.engine == NATIVE else ""
-        wanted = state.choice is not None and weight(error, NATIVE) and state.choice.native_fails(now)
+            return (
+                StationFault(f"{error} (the native engine: {state.native_error_text})")
+                if state.native_error_text
+                else error
+            )
+        state.native_error_text = str(error) if state.engine == NATIVE else ""
+        wanted = state.choice is not None and failure_weight(error, NATIVE) and state.choice.native_fails(now)
         if wanted and (missing := self._missing_ffmpeg()):
             return StationFault(f"{missing} (the native engine: {error})")
         return error

@@ -35,11 +35,11 @@ from core.tasks import spawn
 from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
 from nvr.media import moov
-from nvr.media.audio import TRACK, AudioRun
+from nvr.media.audio import AUDIO_TRACK_ID, AudioRun
 from nvr.media.boxes import BoxReader
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.media.parameter_sets import VideoFormat
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_errors import FfmpegErrors
 from nvr.recorder.ffmpeg_start import StartBuffer
 from nvr.recorder.rtsp_relay import Relay, relay
@@ -47,29 +47,29 @@ from nvr.recorder.silence import SilenceMemory
 from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
 from nvr.rtsp.client import check_credential
 from nvr.rtsp.sdp import AudioTrack
-from nvr.rtsp.server_memory import is_asked_without_options
+from nvr.rtsp.server_memory import needs_no_options
 from nvr.rtsp.transports import declared_transport
 from nvr.streams import NO_KEYFRAME, StreamSpec
 
 log = logging.getLogger(__name__)
 
 FIRST_PICTURE_SECONDS = 20.0
-_NO_OPTIONS = (
+OPTIONS_REFUSED_TEXT = (
     "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
 )
 LAST_WORDS_SECONDS = 5.0  # for ffmpeg to exit after the end of its output
 PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that could connect to another service
-_NO_TUNNEL = (
+HTTP_TUNNEL_REFUSED_TEXT = (
     "its address asks for RTSP in HTTP, in which ffmpeg would follow redirections and log in by itself; "
     "name another transport or none in its address"
 )
 
 
-def command(fragment_seconds: float, *, sound: bool = False) -> list[str]:
+def command(fragment_seconds: float, *, audio: bool = False) -> list[str]:
     """Return the ffmpeg command; the source is passed on standard input."""
     # Options before the input apply to `concat`, which passes none on; the script contains the RTSP options.
     source = ffmpeg.input("pipe:0", format="concat", safe=0, protocol_whitelist=PROTOCOLS)
-    tracks = [source["v:0"], source["a:0?"]] if sound else [source["v:0"]]
+    tracks = [source["v:0"], source["a:0?"]] if audio else [source["v:0"]]
     # `mov` supports G.711, `mp4` does not; each track gets fragments of its own. Pictures before the first keyframe are
     # output as well, because they show that the camera is alive.
     output = ffmpeg.output(
@@ -99,12 +99,12 @@ def script(address: str, declared: str = "", transport: str = "") -> bytes:
 
 
 @dataclass(slots=True)
-class _Learnt:
+class _StreamMemory:
     """What earlier connections showed about a stream."""
 
     transport: str = ""  # 'udp': no media arrived over TCP
-    silent: str = ""  # why its audio cannot be recorded
-    way: str = ""  # how its media is transported, as text for a person
+    missing_audio_reason: str = ""  # why its audio cannot be recorded
+    transport_text: str = ""  # how its media is transported, as text for a person
 
 
 class FfmpegEngine:
@@ -119,7 +119,7 @@ class FfmpegEngine:
         self._fragment_seconds = fragment_seconds
         self._stall_seconds = stall_seconds
         self._after_fragment = after_fragment
-        self._learnt: dict[str, _Learnt] = {}
+        self._memories: dict[str, _StreamMemory] = {}
         self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
 
@@ -127,35 +127,36 @@ class FfmpegEngine:
         self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
         """Record until the stream ends. Always ends by raising CameraError."""
-        learnt = self._learnt.setdefault(spec.id, _Learnt())
+        memory = self._memories.setdefault(spec.id, _StreamMemory())
         url, declared = declared_transport(spec.url)
         if declared == "http":
-            raise TransportDeclined(_NO_TUNNEL)
+            raise TransportDeclined(HTTP_TUNNEL_REFUSED_TEXT)
         while True:
-            sound = spec.audio and not learnt.silent
-            session = _Session(self, spec, sink, counters, connected, learnt.silent)
-            arguments = command(self._fragment_seconds, sound=sound)
+            audio = spec.audio and not memory.missing_audio_reason
+            session = _Session(self, spec, sink, counters, connected, memory.missing_audio_reason)
+            arguments = command(self._fragment_seconds, audio=audio)
             async with relay(url, spec.login) as way:
-                error = await session.run(arguments, script(way.address, declared, learnt.transport), way)
-            if not (sound and session.errors.silent_codec and not session.pictures):
+                error = await session.run(arguments, script(way.address, declared, memory.transport), way)
+            if not (audio and session.errors.unsupported_audio and not session.pictures):
                 break
-            learnt.silent = f"no sound is recorded: ffmpeg cannot keep {session.errors.silent_codec[:20]}"
+            codec = session.errors.unsupported_audio[:20]
+            memory.missing_audio_reason = f"audio is not recorded: ffmpeg cannot store {codec}"
         if not session.pictures and _may_be_the_transport(error, session.errors):
-            learnt.transport = "" if learnt.transport else "udp"
+            memory.transport = "" if memory.transport else "udp"
         raise error
 
-    def way(self, stream: str) -> str:
+    def transport_text(self, stream: str) -> str:
         """Return how the stream's media is transported, for its status; empty: over TCP."""
-        return self._learnt[stream].way if stream in self._learnt else ""
+        return self._memories[stream].transport_text if stream in self._memories else ""
 
-    def begins(self, spec: StreamSpec, errors: FfmpegErrors) -> None:
+    def record_transport(self, spec: StreamSpec, errors: FfmpegErrors) -> None:
         """Record that the stream plays: what ffmpeg was refused before shows which transport it uses."""
-        learnt, declared = self._learnt[spec.id], declared_transport(spec.url)[1]
+        memory, declared = self._memories[spec.id], declared_transport(spec.url)[1]
         declined = errors.declined_transport or errors.refused == ("SETUP", 461)
-        is_udp = declared in ("udp", "multicast") or (not declared and (learnt.transport == "udp" or declined))
-        learnt.way = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
+        is_udp = declared in ("udp", "multicast") or (not declared and (memory.transport == "udp" or declined))
+        memory.transport_text = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
 
-    def take(self, run: FragmentSamples, arrival_us: int, sink: SegmentSink) -> None:
+    def write_run(self, run: FragmentSamples, arrival_us: int, sink: SegmentSink) -> None:
         sink.fragment(run, arrival_us)
         self._after_fragment()
 
@@ -177,18 +178,18 @@ class _Session:
         sink: SegmentSink,
         counters: StreamCounters,
         connected: Callable[[str], object],
-        silent: str,
+        missing_audio_reason: str,
     ):
         self._engine = engine
         self._spec = spec
         self._sink = sink
         self._counters = counters
         self._connected = connected
-        self._silent = silent
+        self._missing_audio_reason = missing_audio_reason
         self._video: VideoFormat | None = None
-        self._sound: AudioTrack | None = None
+        self._audio: AudioTrack | None = None
         self._start = StartBuffer()
-        self._early_sound: list[AudioRun] = []  # received before pictures could be placed
+        self._early_audio: list[AudioRun] = []  # received before pictures could be placed
         self.errors = FfmpegErrors()
         self.pictures = 0
         self._watchdog: Watchdog | None = None  # once ffmpeg has opened the stream
@@ -227,7 +228,7 @@ class _Session:
         if status in (401, 403) and (self._spec.login is not None or method == "OPTIONS"):
             return await self._confirmed(error, method or "a request", status)
         if method == "OPTIONS":
-            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
+            return CameraDeclined(OPTIONS_REFUSED_TEXT.format(f"it answers OPTIONS with {status}"))
         if type(error) is ProtocolError and self._video is None:
             return await self._confirmed(error, "", 0)
         return error
@@ -246,12 +247,12 @@ class _Session:
             pass
         if not method:
             return (
-                CameraDeclined(_NO_OPTIONS.format("it does not answer OPTIONS"))
-                if is_asked_without_options(url)
+                CameraDeclined(OPTIONS_REFUSED_TEXT.format("it does not answer OPTIONS"))
+                if needs_no_options(url)
                 else error
             )
         if method == "OPTIONS":
-            return CameraDeclined(_NO_OPTIONS.format(f"it answers OPTIONS with {status}"))
+            return CameraDeclined(OPTIONS_REFUSED_TEXT.format(f"it answers OPTIONS with {status}"))
         why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"
         return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
 
@@ -259,14 +260,14 @@ class _Session:
         """Process ffmpeg's output. Raises IncompleteReadError at its end, StreamStalled, ProtocolError."""
         moof = b""
         while True:
-            patience = self._watchdog.patience_seconds if self._watchdog else FIRST_PICTURE_SECONDS
+            timeout_s = self._watchdog.timeout_s if self._watchdog else FIRST_PICTURE_SECONDS
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout_s):
                     kind, body = await self._next(boxes)
             except TimeoutError as e:
                 if self._watchdog:
                     self._watchdog.give_up(asyncio.get_running_loop().time())
-                raise StreamStalled(f"no complete picture for {patience:g} s") from e
+                raise StreamStalled(f"no complete picture for {timeout_s:g} s") from e
             if kind == b"moov":
                 self._begin(body)
             elif kind == b"moof":
@@ -279,24 +280,24 @@ class _Session:
         """Return the next box that is not audio, because audio alone does not prove that the camera sends pictures."""
         while True:
             kind, body = await boxes.next()
-            if kind != b"moof" or track_of(b"\0" * 8 + body) != TRACK:
+            if kind != b"moof" or track_of(b"\0" * 8 + body) != AUDIO_TRACK_ID:
                 return kind, body
             parsed = parse_moof(struct.pack(">I4s", 8 + len(body), b"moof") + body)
             kind, data = await boxes.next()
-            if parsed is not None and kind == b"mdat" and self._sound is not None:
-                self._take_sound(self._sound, parsed[0], parsed[1], data)
+            if parsed is not None and kind == b"mdat" and self._audio is not None:
+                self._write_audio(self._audio, parsed[0], parsed[1], data)
 
     def _begin(self, body: bytes) -> None:
         self._video = moov.video_format(body)
-        self._sound = moov.sound_track(body) if self._spec.audio else None
-        missing = self._silent
-        if self._spec.audio and self._sound is None and not missing:
+        self._audio = moov.audio_track(body) if self._spec.audio else None
+        missing = self._missing_audio_reason
+        if self._spec.audio and self._audio is None and not missing:
             why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
             missing = f"no sound is recorded: {why}"
-        self._sink.begin_session(self._sound)
+        self._sink.begin_session(self._audio)
         silences = self._engine.silences.setdefault(self._sink, SilenceMemory())
         self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds, silences)
-        self._engine.begins(self._spec, self.errors)
+        self._engine.record_transport(self._spec, self.errors)
         self._connected(missing)
 
     def _fragment(self, video: VideoFormat, moof: bytes, body: bytes) -> None:
@@ -306,12 +307,12 @@ class _Session:
         time, samples, _ = parsed
         self.pictures += len(samples)
         run = _run(video, time, samples, body)
-        self._waits = self._waits and not run.key
+        self._waits = self._waits and not run.starts_with_keyframe
         self._watch()
         if self._waits:
             return
         self._counters.frames += len(run.sizes)
-        self._counters.keyframes += run.key
+        self._counters.keyframes += run.starts_with_keyframe
         self._counters.bytes += sum(run.sizes)
         self._hand_on(self._start.take(run, self._engine.now_us()))
 
@@ -327,21 +328,21 @@ class _Session:
 
     def _hand_on(self, runs: list[tuple[FragmentSamples, int]]) -> None:
         for run, arrival_us in runs:
-            self._engine.take(run, arrival_us, self._sink)
+            self._engine.write_run(run, arrival_us, self._sink)
         if not self._start.is_live or not runs:
             return
-        early, self._early_sound = self._early_sound, []
-        if early and self._sound is not None:
+        early, self._early_audio = self._early_audio, []
+        if early and self._audio is not None:
             ends = [r.time + sum(r.durations) for r in early]
-            for sound, end in zip(early, ends, strict=True):
-                self._sink.audio(sound, self._sound, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._sound.rate)
+            for run, end in zip(early, ends, strict=True):
+                self._sink.audio(run, self._audio, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._audio.rate)
 
-    def _take_sound(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
+    def _write_audio(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
         if self._start.is_live:
             self._sink.audio(run, track, self._engine.now_us())
         else:
-            self._early_sound.append(run)
+            self._early_audio.append(run)
 
 
 def _may_be_the_transport(error: CameraError, errors: FfmpegErrors) -> bool:

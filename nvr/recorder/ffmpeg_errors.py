@@ -57,7 +57,7 @@ class FfmpegErrors:
     returned: int = 0  # status whose method is unknown; 4 and 5: any 4xx or 5xx
     declined_transport: bool = False
     unresolved: bool = False  # the host name has no address
-    silent_codec: str = ""  # an audio codec that the container does not support
+    unsupported_audio: str = ""  # an audio codec that the container does not support
     _rest: bytes = b""
 
     async def drain(self, reader: asyncio.StreamReader) -> None:
@@ -72,9 +72,9 @@ class FfmpegErrors:
         for line in whole:
             text = line[:MAX_LINE].decode("utf-8", "replace").strip("\r ")
             if text:
-                self._take(text)
+                self._parse_line(text)
 
-    def _take(self, line: str) -> None:
+    def _parse_line(self, line: str) -> None:
         self.lines.append(line)
         if found := _RTSP.match(line):
             self.refused = found[1], int(found[2])
@@ -87,9 +87,9 @@ class FfmpegErrors:
         elif _NO_NAME.match(line):
             self.unresolved = True
         elif found := _NO_SOUND.match(line):
-            self.silent_codec = found[1] or found[2]
+            self.unsupported_audio = found[1] or found[2]
         elif _NO_HEADER.match(line):
-            self.silent_codec = self.silent_codec or "its format"
+            self.unsupported_audio = self.unsupported_audio or "its format"
 
     def reason(self, *, with_login: bool) -> CameraError:
         """Return why ffmpeg ended."""

@@ -6,7 +6,7 @@ ffmpeg reads them while it analyses the stream, and outputs them seconds later, 
 from __future__ import annotations
 
 from core.units import media_to_us
-from nvr.media.depacketizer import FragmentSamples
+from nvr.media.samples import FragmentSamples
 
 MAX_HELD_US = 5_000_000
 MAX_HELD_BYTES = 32_000_000

@@ -30,9 +30,9 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # cameras per round
+CAMERAS_PER_ROUND = 8  # cameras per round
 MAX_PROFILES = 8
-LEFT_ALONE_SECONDS = 3600.0
+SUSPEND_S = 3600.0
 
 # Address, credential, its encrypted password, refused; None: the camera does not exist.
 Known = tuple[str | None, str | None, str | None, bool] | None
@@ -47,8 +47,8 @@ class KeyframeRequests:
     vault: Vault
     soap: Callable[[tuple[str, str] | None], SoapClient]
     _wanted: dict[str, None] = field(default_factory=dict)  # cameras to ask, oldest request first
-    _never: set[str] = field(default_factory=set)  # cameras not to be asked for now …
-    _left: dict[str, tuple[float, Known]] = field(default_factory=dict)  # … since when (monotonic), and their data then
+    # Cameras not to be asked for now: since when (monotonic), and their data then.
+    _suspended: dict[str, tuple[float, Known]] = field(default_factory=dict)
     _clients: dict[str, tuple[SoapClient, list[tuple[str, str, str]]]] = field(default_factory=dict)
 
     def want(self, stream: str) -> None:
@@ -57,20 +57,20 @@ class KeyframeRequests:
 
     async def run_once(self) -> None:
         """Ask the cameras of waiting streams, concurrently, the longest waiting first."""
-        cameras = list(self._wanted)[:AT_ONCE]
+        cameras = list(self._wanted)[:CAMERAS_PER_ROUND]
         for camera in cameras:
             del self._wanted[camera]
         await run_all(*map(self._serve, cameras))
 
     async def _serve(self, camera: str) -> None:
         known = await self._known(camera)
-        if camera in self._never and not self._is_due(camera, known):
+        if camera in self._suspended and not self._is_due(camera, known):
             return
         try:
             await self._ask(camera, known)
         except CameraRefused as e:
-            log.info("%s is not asked for keyframes for a while: %s", camera, e)
-            self._leave(camera, known)
+            log.info("%s: keyframe requests suspended: %s", camera, e)
+            self._suspend(camera, known)
         except TROUBLE as e:
             log.info("%s could not be asked for a keyframe: %s", camera, why(e))
             self._clients.pop(camera, None)
@@ -84,20 +84,19 @@ class KeyframeRequests:
             return row.address, row.credential, login.sealed if login is not None else None, row.refused_at is not None
 
     def _is_due(self, camera: str, known: Known) -> bool:
-        since, before = self._left[camera]
-        if known == before and self.clock.monotonic() - since < LEFT_ALONE_SECONDS:
+        since, before = self._suspended[camera]
+        if known == before and self.clock.monotonic() - since < SUSPEND_S:
             return False
-        self._never.discard(camera)
+        del self._suspended[camera]
         return True
 
-    def _leave(self, camera: str, known: Known) -> None:
-        self._never.add(camera)
-        self._left[camera] = self.clock.monotonic(), known
+    def _suspend(self, camera: str, known: Known) -> None:
+        self._suspended[camera] = self.clock.monotonic(), known
         self._clients.pop(camera, None)
 
     async def _ask(self, camera: str, known: Known) -> None:
-        if camera not in self._clients and not await self._meet(camera):
-            self._leave(camera, known)
+        if camera not in self._clients and not await self._load_profiles(camera):
+            self._suspend(camera, known)
             return
         client, profiles = self._clients[camera]
         answered: CameraError | None = None
@@ -114,7 +113,7 @@ class KeyframeRequests:
         if answered is not None:
             raise answered
 
-    async def _meet(self, camera: str) -> bool:
+    async def _load_profiles(self, camera: str) -> bool:
         """Read the camera's media profiles; return False where it has none, or cannot be reached."""
         async with self.database.reading() as session:
             row = await session.get(Camera, camera)

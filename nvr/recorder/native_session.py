@@ -13,15 +13,16 @@ from core.errors import MinwangError, ProtocolError, StreamStalled
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import rtcp, rtp
 from nvr.media.arena import Arena
-from nvr.media.audio import AudioAssembler
-from nvr.media.audio_packets import SoundReceiver
+from nvr.media.audio import AudioDepacketizer
+from nvr.media.audio_receiver import AudioReceiver
 from nvr.media.batch_depacketizer import Region
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
-from nvr.media.packet_numbers import NOT_LOOKED_AT
-from nvr.media.reception import Reception
+from nvr.media.depacketizer import Depacketizer
+from nvr.media.reception import ReceptionStatistics
 from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.start_points import StartPoints
-from nvr.media.work_budget import HELD_BACK, READ_BYTES, WorkBudget
+from nvr.media.work_budget import READ_BYTES, THROTTLED_TEXT, WorkBudget
 from nvr.recorder import crash_marker
 from nvr.recorder.silence import SilenceMemory
 from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
@@ -34,9 +35,9 @@ from nvr.streams import NO_KEYFRAME, PACKET_LOSS
 log = logging.getLogger(__name__)
 
 MAX_LEFTOVER = READ_BYTES - 65_536
-LOST_BEFORE_DOUBT = 16  # lost packets of a session, after which numbers used on other channels are considered
+LOST_BEFORE_SHARED_NUMBERS = 16  # lost packets of a session, after which numbers used on other channels are considered
 MAX_INTERRUPTIONS = 1_000  # RTSP messages and losses of the framing in one read; a camera sends one or two
-MAX_HALF = READ_BYTES // 2  # bytes of an incomplete picture that may wait for its end
+MAX_INCOMPLETE_BYTES = READ_BYTES // 2  # bytes of an incomplete picture that may wait for its end
 REPORT_SECONDS = 8.0
 _FRAME = struct.Struct(">cBH")  # $, channel, length
 
@@ -62,20 +63,20 @@ class NativeSession:
         self._counters = counters
         self.tick_us = self.arrival_us = 0  # time of this tick, and of the last one with data
         self._leftover = b""
-        self.socket = CameraSocket(rtsp.sock, rtsp.early)
+        self.socket = CameraSocket(rtsp.sock, rtsp.initial_data)
         track = rtsp.track
-        self._assembler = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
-        self._receiver = RtpReceiver(self._assembler, track.payload_type, probe_of(track), rtsp.ssrc)
-        self._audio = AudioAssembler(rtsp.audio) if rtsp.audio else None
-        self._sound = SoundReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
+        self._depacketizer = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
+        self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track), rtsp.ssrc)
+        self._audio = AudioDepacketizer(rtsp.audio) if rtsp.audio else None
+        self._audio_receiver = AudioReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
         self._watchdog = Watchdog(now, stall_seconds, silences)
         self._now = now
-        self._reception = Reception(counters)
+        self._reception = ReceptionStatistics(counters)
         self._start_points = StartPoints(now, counters)
         self._ask_keyframe = ask_keyframe
         self.budget = budget or WorkBudget(now)
         self._lost_before = counters.lost_packets
-        self._told_numbers = False
+        self._numbers_reported = False
         self._is_held = False  # not read because of its CPU budget: its socket may hold more data
         self._fir_number = 0
         self._fragment_ticks = fragment_ticks
@@ -108,14 +109,14 @@ class NativeSession:
         if not self._is_held:
             return True
         if not self._counters.held_back:
-            log.warning("%s: %s", self._sink.stream, HELD_BACK)
+            log.warning("%s: %s", self._sink.stream, THROTTLED_TEXT)
         self._counters.held_back += 1
         return False
 
     @property
-    def room(self) -> int:
+    def read_bytes(self) -> int:
         """Bytes to read at once, including the data left over."""
-        return min(READ_BYTES, len(self._leftover) + self.budget.room)
+        return min(READ_BYTES, len(self._leftover) + self.budget.read_bytes)
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
         """Parse packet by packet until nvr.media.batch_depacketizer can continue; return that position."""
@@ -123,28 +124,28 @@ class NativeSession:
 
     @property
     def is_aligned(self) -> bool:
-        return self._assembler.between_pictures
+        return self._depacketizer.between_pictures
 
     def region(self, begin: int, end: int) -> Region | None:
         """Return the data as a region for the batch depacketizer; None where it must be parsed packet by packet."""
-        if not self.is_aligned or self._receiver.has_rival or end - begin < 20:
+        if not self.is_aligned or self._receiver.has_candidate or end - begin < 20:
             return None
         t, source = self._rtsp.track, self._receiver.ssrc
-        return Region(self._assembler, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
+        return Region(self._depacketizer, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
 
-    def taken(self, arena: Arena, region: Region) -> None:
+    def after_batch(self, arena: Arena, region: Region) -> None:
         """Keep the data that nvr.media.batch_depacketizer left, and process audio and RTCP.
 
         Raises StreamStalled for a BYE.
         """
         self._leftover = region.unread(arena.view)
-        for at in region.others:
+        for at in region.other_frames:
             length = arena.buffer[at + 2] << 8 | arena.buffer[at + 3]
             self._other(arena.buffer, arena.view, at + 4, at + 4 + length, arena.buffer[at + 1])
-        if len(self._leftover) > MAX_HALF:
-            self._read_on(bytearray(self._leftover))
+        if len(self._leftover) > MAX_INCOMPLETE_BYTES:
+            self._parse_large_picture(bytearray(self._leftover))
 
-    def _read_on(self, half: bytearray) -> None:
+    def _parse_large_picture(self, half: bytearray) -> None:
         """Parse packet by packet, because the picture may be larger than one read.
 
         Its data then need not be kept until its end.
@@ -169,7 +170,7 @@ class NativeSession:
         """
         if len(self._leftover) > MAX_LEFTOVER:
             raise ProtocolError("the camera sends bytes that are no media")
-        self._assembler.flush_ready(waiting=bool(self._leftover) or self._is_held)
+        self._depacketizer.flush_ready(waiting=bool(self._leftover) or self._is_held)
         self._flush_audio()
         self._watch(now)
 
@@ -178,7 +179,7 @@ class NativeSession:
 
         `align`: stop where nvr.media.batch_depacketizer can continue.
         """
-        packet, unpack = self._receiver.packet, _FRAME.unpack_from
+        packet, unpack = self._receiver.process_packet, _FRAME.unpack_from
         heads, interruptions = message_text.Heads(buffer, end), 0
         while position + 12 <= end:
             mark, on, length = unpack(buffer, position)
@@ -197,30 +198,34 @@ class NativeSession:
                     position += 1
                     continue
                 break
-            if on == self._channel and length >= rtp.LEAST and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST:
+            if (
+                on == self._channel
+                and length >= rtp.MIN_PACKET_BYTES
+                and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST
+            ):
                 packet(buffer, view, position + 4, following)
-                if align and buffer[position + 5] & 0x80 and self._assembler.is_aligned():
+                if align and buffer[position + 5] & 0x80 and self._depacketizer.is_aligned():
                     return int(following)
-            elif length >= rtcp.LEAST:
+            elif length >= rtcp.MIN_PACKET_BYTES:
                 self._other(buffer, view, position + 4, following, on)
             position = following
         return position
 
     def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
         """Process audio, and the sender reports of both tracks; count packets on other channels."""
-        sound = self._sound
-        if end - at < rtp.LEAST and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
+        receiver = self._audio_receiver
+        if end - at < rtp.MIN_PACKET_BYTES and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             return
         if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):
                 self._video_rtcp(buffer, at, end)
-            elif sound is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
-                self._audio_rtcp(sound, buffer, at, end)
+            elif receiver is not None and channel in (self._rtsp.audio_rtcp_channel, self._rtsp.audio_channel):
+                self._audio_rtcp(receiver, buffer, at, end)
             return
-        if self._counters.lost_packets - self._lost_before >= LOST_BEFORE_DOUBT:
+        if self._counters.lost_packets - self._lost_before >= LOST_BEFORE_SHARED_NUMBERS:
             self._receiver.other_channel(buffer[at + 2] << 8 | buffer[at + 3], channel)
-        if sound is not None and channel == self._rtsp.audio_channel:
-            sound.packet(buffer, view, at, end)
+        if receiver is not None and channel == self._rtsp.audio_channel:
+            receiver.process_packet(buffer, view, at, end)
         elif self._receiver.ssrc < 0 and channel == self._rtsp.rtcp_channel:
             self._swap_channels(buffer[at + 1])
         else:
@@ -234,7 +239,7 @@ class NativeSession:
     def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
         """Process each packet of a compound RTCP packet (RFC 3550, 6.1)."""
         for _ in range(rtcp.MAX_COMPOUND):
-            if at + rtcp.LEAST > end:
+            if at + rtcp.MIN_PACKET_BYTES > end:
                 return
             kind, size = buffer[at + 1], 4 + 4 * (buffer[at + 2] << 8 | buffer[at + 3])
             if kind == rtcp.SENDER_REPORT and at + 20 <= end:
@@ -248,8 +253,8 @@ class NativeSession:
         own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
-    def _audio_rtcp(self, sound: SoundReceiver, buffer: Any, at: int, end: int) -> None:
-        camera_us, time = sound.report(buffer, at, end)
+    def _audio_rtcp(self, receiver: AudioReceiver, buffer: Any, at: int, end: int) -> None:
+        camera_us, time = receiver.parse_sender_report(buffer, at, end)
         if camera_us:
             self._sink.audio_report(camera_us, time)
 
@@ -262,7 +267,7 @@ class NativeSession:
         if buffer[position : position + 5] == b"RTSP/":
             message = heads.after_message(position, MAX_BODY)
             if message is not None:
-                self._hear_keepalive(message[0])
+                self._handle_keepalive_reply(message[0])
                 return min(end, message[1])
             if end - position <= message_text.MAX_HEAD:
                 return -1
@@ -270,7 +275,7 @@ class NativeSession:
         found: int = buffer.find(pattern, position + 1, end)
         return found if found >= 0 else end - 1
 
-    def _hear_keepalive(self, head: bytes) -> None:
+    def _handle_keepalive_reply(self, head: bytes) -> None:
         """Process the reply to a keep-alive. Send it again where another nonce or another method may help."""
         status = head[9:12]
         if status == b"401":
@@ -289,40 +294,44 @@ class NativeSession:
         if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):
             return
         self._ssrc = ssrc
-        if self._reception.agrees(int.from_bytes(buffer[at + 20 : at + 24], "big")):
+        if self._reception.matches_sender_report(int.from_bytes(buffer[at + 20 : at + 24], "big")):
             self._watchdog.sign(self._now)
         camera_us, ts = rtcp.sender_report(buffer, at)
         if camera_us:
-            self._sink.sender_report(camera_us, self._assembler.unwrapped(ts), self.arrival_us)
+            self._sink.sender_report(camera_us, self._depacketizer.unwrapped(ts), self.arrival_us)
 
     def _watch(self, now: float) -> None:
         """Check that pictures arrive, and request keyframes, keep-alives and reports that are due.
 
         Raises StreamStalled.
         """
-        assembler, self._now = self._assembler, now
-        if self._watchdog.check(now, assembler.seen, waits=assembler.waits_for_keyframe):
+        depacketizer, self._now = self._depacketizer, now
+        if self._watchdog.check(now, depacketizer.pictures_received, waits=depacketizer.waits_for_keyframe):
             self._request_keyframe()
-        assembler.accept(self._start_points.observe(now, self._watchdog.waited(now) if assembler.seen else 0.0))
-        if assembler.waits_for_keyframe and assembler.seen:
-            self._tell_waiting(now)
-        if assembler.ignores_numbers and not self._told_numbers:
-            self._told_numbers = True
-            log.warning("%s: %s", self._sink.stream, NOT_LOOKED_AT, extra={"stream": self._sink.stream})
+        depacketizer.set_start_points(
+            self._start_points.observe(now, self._watchdog.waited(now) if depacketizer.pictures_received else 0.0)
+        )
+        if depacketizer.waits_for_keyframe and depacketizer.pictures_received:
+            self._report_missing_keyframe(now)
+        if depacketizer.ignores_numbers and not self._numbers_reported:
+            self._numbers_reported = True
+            log.warning("%s: %s", self._sink.stream, NUMBERS_IGNORED_TEXT, extra={"stream": self._sink.stream})
         if now >= self._keepalive_due or self._watchdog.wants_sign(now):
             self._keepalive_due = now + self._rtsp.timeout / 2
             self.socket.send(self._rtsp.request(self._rtsp.keepalive))
         if now >= self._report_due:
             self._report_due = now + REPORT_SECONDS
-            self._send_rtcp(self._reception.report(self._ssrc, (self._assembler.next_seq - 1) & 0xFFFF))
-            self.socket.fit(REPORT_SECONDS)
+            self._send_rtcp(self._reception.receiver_report(self._ssrc, (self._depacketizer.next_seq - 1) & 0xFFFF))
+            self.socket.adapt(REPORT_SECONDS)
 
-    def _tell_waiting(self, now: float) -> None:
+    def _report_missing_keyframe(self, now: float) -> None:
         """Begin a gap while pictures arrive that cannot be recorded before a keyframe: the first, or after a loss."""
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
-            lost = self._assembler.keyframe_was_lost
+            lost = self._depacketizer.keyframe_was_lost
             self._sink.start_gap(
-                PACKET_LOSS if lost else NO_KEYFRAME, self._assembler.waits_for, self._sink.wall_us(self.tick_us)
+                PACKET_LOSS if lost else NO_KEYFRAME,
+                self._depacketizer.missing_reason,
+                self._sink.wall_us(self.tick_us),
             )
 
     def _request_keyframe(self) -> None:
@@ -341,7 +350,7 @@ class NativeSession:
         rest = bytearray(self._leftover + self.socket.unread())
         with contextlib.suppress(MinwangError):  # the session is over anyway
             self._parse(rest, memoryview(rest), 0, len(rest))
-        self._assembler.flush()
+        self._depacketizer.flush()
         self._flush_audio()
         self.socket.send(self._rtsp.request("TEARDOWN"))
         self.socket.close()

@@ -20,11 +20,11 @@ from nvr.clock.station_clock import StationClock
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import Region, depacketize
 from nvr.media.cpu_time import cpu_time
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import CrashMarker
-from nvr.recorder.native_session import NativeSession as NativeSession
+from nvr.recorder.native_session import NativeSession
 from nvr.recorder.silence import SilenceMemory
 from nvr.rtsp.client import open_session
 from nvr.streams import StreamSpec
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.2
 BATCH_CAMERAS = 256  # most cameras in one batch
-SPREAD_BELOW = 25  # group size in a recorder of at most twice as many cameras: one group per tick
+SPREAD_GROUP_CAMERAS = 25  # group size in a recorder of at most twice as many cameras: one group per tick
 ARENA_BYTES = 32 * 1024 * 1024
 MAX_READS = 4  # reads per tick of a socket that always fills its buffer
 _SEVERAL = crash_marker.tag(crash_marker.MANY_STREAMS)
@@ -44,8 +44,8 @@ class PollLoop:
 
     def __init__(self, clock: Clock, submit: Callable[[ArenaPool, list[Arena]], None]):
         self.station = StationClock(clock)
-        self.box: CrashMarker | None = None  # records whose data is being parsed
-        self.careful = False  # parse each camera alone, because a batch crashed the last recorder
+        self.crash_marker: CrashMarker | None = None  # records whose data is being parsed
+        self.parse_one_by_one = False  # parse each camera alone, because a batch crashed the last recorder
         self._submit = submit  # passes the collected data to the writers, which release the arenas
         self._sessions: set[NativeSession] = set()
         self._pool = ArenaPool(ARENA_BYTES)
@@ -57,8 +57,8 @@ class PollLoop:
         # Batching many cameras saves CPU; with few cameras, spreading them over the ticks lowers peak memory.
         self._sessions.add(session)
         count = len(self._sessions)
-        session.phase = (count - 1) // (SPREAD_BELOW if count <= 2 * SPREAD_BELOW else BATCH_CAMERAS)
-        if count == 2 * SPREAD_BELOW + 1:
+        session.phase = (count - 1) // (SPREAD_GROUP_CAMERAS if count <= 2 * SPREAD_GROUP_CAMERAS else BATCH_CAMERAS)
+        if count == 2 * SPREAD_GROUP_CAMERAS + 1:
             for one in self._sessions:
                 one.phase = 0
 
@@ -95,8 +95,8 @@ class PollLoop:
         for session in due:
             if session in self._sessions:
                 self._finish(session, now)
-        if self.box is not None:
-            self.box.idle()
+        if self.crash_marker is not None:
+            self.crash_marker.idle()
         self._submit(self._pool, used)
 
     def _read(
@@ -113,7 +113,7 @@ class PollLoop:
                 break
             session.tick_us = arrival_us
             try:
-                room = session.room
+                room = session.read_bytes
                 end = session.receive(arena.view, at, room)
             except MinwangError as e:
                 self._end(session, e)
@@ -128,51 +128,53 @@ class PollLoop:
 
     def _depacketize(self, arena: Arena, read: list[tuple[NativeSession, int, int]]) -> None:
         regions: list[Region | None] = [None] * len(read)
-        if not self.careful:
+        if not self.parse_one_by_one:
             read = [(s, begin if s.is_aligned else self._align(s, arena, begin, end), end) for s, begin, end in read]
             regions = [session.region(begin, end) for session, begin, end in read]
         wanted = [r for r in regions if r is not None]
         if wanted:
-            self._together(arena, wanted)
+            self._depacketize_batch(arena, wanted)
         for (session, begin, end), region in zip(read, regions, strict=True):
             if region is not None:
-                session.budget.charge(region.seconds)
+                session.budget.charge(region.cpu_seconds)
             if region is not None and region.used >= 0:
-                self._taken(session, arena, region)
+                self._after_batch(session, arena, region)
             else:
-                self._one_by_one(session, session.parse, arena, begin, end)
+                self._parse_single(session, session.parse, arena, begin, end)
 
-    def _together(self, arena: Arena, regions: list[Region]) -> None:
-        if self.box is not None:
-            self.box.at(_SEVERAL)
+    def _depacketize_batch(self, arena: Arena, regions: list[Region]) -> None:
+        if self.crash_marker is not None:
+            self.crash_marker.set_stream(_SEVERAL)
         depacketize(arena, regions)
 
-    def _taken(self, session: NativeSession, arena: Arena, region: Region) -> None:
+    def _after_batch(self, session: NativeSession, arena: Arena, region: Region) -> None:
         began = cpu_time()
-        self._guarded(session, session.taken, arena, region)
-        session.budget.spent(cpu_time() - began, region.end - region.begin)
+        self._call_guarded(session, session.after_batch, arena, region)
+        session.budget.charge_read(cpu_time() - began, region.end - region.begin)
 
     def _finish(self, session: NativeSession, now: float) -> None:
         began = cpu_time()
-        self._guarded(session, session.finish_tick, now)
+        self._call_guarded(session, session.finish_tick, now)
         session.budget.charge(cpu_time() - began)
 
     def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
-        at = self._one_by_one(session, session.align, arena, begin, end)
+        at = self._parse_single(session, session.align, arena, begin, end)
         return end if at is None else int(at)
 
-    def _one_by_one(self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int) -> Any:
+    def _parse_single(
+        self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int
+    ) -> Any:
         """Parse packet by packet, and charge the CPU time to this camera."""
         began = cpu_time()
         try:
-            return self._guarded(session, step, arena, begin, end)
+            return self._call_guarded(session, step, arena, begin, end)
         finally:
-            session.budget.spent(cpu_time() - began, end - begin)
+            session.budget.charge_read(cpu_time() - began, end - begin)
 
-    def _guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
+    def _call_guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
         """Call `step`; a failure ends this session only. Return its result, None where it failed."""
-        if self.box is not None:
-            self.box.at(session.tag)
+        if self.crash_marker is not None:
+            self.crash_marker.set_stream(session.tag)
         try:
             return step(*arguments)
         except MinwangError as e:
@@ -193,15 +195,15 @@ class NativeEngine:
 
     name = "native"
 
-    def __init__(self, ticker: PollLoop, fragment_seconds: float, stall_seconds: float):
-        self._ticker = ticker
+    def __init__(self, poll_loop: PollLoop, fragment_seconds: float, stall_seconds: float):
+        self._poll_loop = poll_loop
         self._fragment_ticks = max(1, round(fragment_seconds / POLL_INTERVAL_S))
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
         self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
         self._budgets: WeakKeyDictionary[SegmentSink, WorkBudget] = WeakKeyDictionary()
 
-    def way(self, _stream: str) -> str:
+    def transport_text(self, _stream: str) -> str:
         """Return an empty text: media is always transported over TCP."""
         return ""
 
@@ -209,9 +211,9 @@ class NativeEngine:
         self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
         """Record until the stream ends. Always ends by raising CameraError."""
-        opening, box = open_session(spec.url, spec.login, audio=spec.audio), self._ticker.box
-        rtsp = await (opening if box is None else box.during(crash_marker.tag(sink.stream), opening))
-        connected(rtsp.silent)
+        opening, marker = open_session(spec.url, spec.login, audio=spec.audio), self._poll_loop.crash_marker
+        rtsp = await (opening if marker is None else marker.mark_during(crash_marker.tag(sink.stream), opening))
+        connected(rtsp.missing_audio_reason)
         sink.begin_session(rtsp.audio)
         now = asyncio.get_running_loop().time()
         session = NativeSession(
@@ -225,10 +227,10 @@ class NativeEngine:
             silences=self._silences.setdefault(sink, SilenceMemory()),
             budget=self._budgets.setdefault(sink, WorkBudget(now)),
         )
-        self._ticker.add(session)
+        self._poll_loop.add(session)
         try:
             await session.done
         finally:
-            self._ticker.remove(session)
+            self._poll_loop.remove(session)
             session.close()
             sink.end_session()

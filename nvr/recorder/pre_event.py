@@ -11,7 +11,7 @@ from typing import Any
 
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import iovec
-from nvr.media.depacketizer import FragmentSamples
+from nvr.media.samples import FragmentSamples
 
 PRE_ROLL_US = 10_000_000
 MAX_BYTES = 16_000_000
@@ -22,7 +22,7 @@ class EventSink(SegmentSink):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._memory: deque[tuple[FragmentSamples, int]] = deque()
+        self._buffer: deque[tuple[FragmentSamples, int]] = deque()
         self._bytes = 0
         self._until_us = 0
 
@@ -32,19 +32,19 @@ class EventSink(SegmentSink):
 
     def rest(self) -> None:
         super().rest()
-        self._memory.clear()
+        self._buffer.clear()
         self._bytes = 0
 
     def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         """Write the run during an event, else put it into the buffer."""
         if arrival_us < self._until_us:
-            while self._memory:
-                super().fragment(*self._memory.popleft())
+            while self._buffer:
+                super().fragment(*self._buffer.popleft())
             self._bytes = 0
             super().fragment(run, arrival_us)
             return
         if self.segment is not None:
-            if not run.key:  # record the GOP completely
+            if not run.starts_with_keyframe:  # record the GOP completely
                 super().fragment(run, arrival_us)
                 return
             self.end_session()
@@ -52,20 +52,20 @@ class EventSink(SegmentSink):
         elif self.in_gap and self.timeline.last_cause != "schedule":  # the original cause of the gap has ended
             self.start_gap("schedule", "between events", self.wall_us(arrival_us))
         run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer are reused before that
-        self._memory.append((run, arrival_us))
+        self._buffer.append((run, arrival_us))
         self._bytes += sum(run.sizes)
-        self._forget(arrival_us)
+        self._trim_buffer(arrival_us)
 
-    def _forget(self, now_us: int) -> None:
+    def _trim_buffer(self, now_us: int) -> None:
         """Drop the oldest GOPs while the next one begins early enough for the pre-roll, or the buffer is too large."""
-        while self._memory:
-            second = next((i for i, (run, _) in enumerate(self._memory) if i and run.key), None)
+        while self._buffer:
+            second = next((i for i, (run, _) in enumerate(self._buffer) if i and run.starts_with_keyframe), None)
             if second is None:
                 if self._bytes > MAX_BYTES:
-                    self._memory.clear()
+                    self._buffer.clear()
                     self._bytes = 0
                 return
-            if self._bytes <= MAX_BYTES and self._memory[second][1] > now_us - PRE_ROLL_US:
+            if self._bytes <= MAX_BYTES and self._buffer[second][1] > now_us - PRE_ROLL_US:
                 return
             for _ in range(second):
-                self._bytes -= sum(self._memory.popleft()[0].sizes)
+                self._bytes -= sum(self._buffer.popleft()[0].sizes)

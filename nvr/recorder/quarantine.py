@@ -11,8 +11,8 @@ from core import events
 from core.ids import StreamId
 from nvr.tables import StreamStatus
 
-STRIKES = 2
-LASTS = timedelta(days=1)
+MAX_CRASHES = 2
+QUARANTINE = timedelta(days=1)
 
 
 async def record_crash(session: AsyncSession, stream: str, now: datetime) -> bool:
@@ -24,7 +24,7 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
     row.strikes += 1
     camera = StreamId(stream).camera
     events.append(session, now, "stream.killed_recorder", camera=camera, stream=stream, times=row.strikes)
-    if row.strikes < STRIKES:
+    if row.strikes < MAX_CRASHES:
         return False
     row.quarantined_at = now
     events.append(session, now, "stream.quarantined", camera=camera, stream=stream)
@@ -40,6 +40,6 @@ async def reset_crashes(session: AsyncSession, streams: list[str]) -> None:
     )
 
 
-def applies(quarantined_at: datetime | None, now: datetime) -> bool:
+def is_active(quarantined_at: datetime | None, now: datetime) -> bool:
     """Return whether the quarantine is in force. It ends after a day; one more crash renews it."""
-    return quarantined_at is not None and now - quarantined_at < LASTS
+    return quarantined_at is not None and now - quarantined_at < QUARANTINE

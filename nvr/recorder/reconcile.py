@@ -23,10 +23,10 @@ from core.ids import StreamId
 from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 from nvr.archive.short_holes import HourCounts
-from nvr.media.depacketizer import StreamCounters
-from nvr.media.packet_numbers import NOT_LOOKED_AT
+from nvr.media.samples import StreamCounters
+from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.start_points import NO_IDR
-from nvr.media.work_budget import HELD_BACK
+from nvr.media.work_budget import THROTTLED_TEXT
 from nvr.recorder import quarantine, schedule, stream_status
 from nvr.recorder.recorder import Recorder
 from nvr.recorder.watchdog import REQUEST_AGAIN_S
@@ -106,7 +106,7 @@ async def desired(
             fell_back_at, quarantined_at = before.get(stream.id, (None, None))
             found.facts[stream.id] = StreamFacts(
                 refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
-                quarantined=quarantine.applies(quarantined_at, now),
+                quarantined=quarantine.is_active(quarantined_at, now),
                 fell_back_at=fell_back_at,
                 has_digest=camera.rtsp_digest_at is not None,
             )
@@ -146,7 +146,7 @@ async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
     return {row.stream: row.bitrate for row in await session.execute(query)}
 
 
-async def note_digest(session: AsyncSession, cameras: Collection[str], now: datetime) -> None:
+async def store_digest_offer(session: AsyncSession, cameras: Collection[str], now: datetime) -> None:
     """Store that the cameras' RTSP servers offered Digest; an earlier time stays."""
     if cameras:
         first = update(Camera).where(Camera.id.in_(sorted(cameras)), Camera.rtsp_digest_at.is_(None))
@@ -198,7 +198,7 @@ class StatusWriter:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
-        told = await self._tell(session, now)
+        updates = await self._write_camera_updates(session, now)
         rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
         for row in rows:
             if row["stream"] not in self._written:  # its row may be missing, or another worker's
@@ -207,30 +207,30 @@ class StatusWriter:
         if rows:
             await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
         await self._holes.write(session, now, {n: s.sink.timeline for n, s in self._recorder.streams.items()})
-        return told
+        return updates
 
-    async def _tell(self, session: AsyncSession, now: datetime) -> CameraUpdates:
+    async def _write_camera_updates(self, session: AsyncSession, now: datetime) -> CameraUpdates:
         """Write refusals and offers of Digest once. Afterwards a person may have acted, which must not be undone."""
         streams = list(self._recorder.streams.values())
-        told = CameraUpdates(
+        updates = CameraUpdates(
             {s for s in streams if s.refused is not None and not s.facts.refused},
             {s for s in streams if server_memory.offered_digest(s.spec.url) and not s.facts.has_digest},
         )
-        if told.refused:
-            refused = [StreamId(s.spec.id).camera for s in told.refused]
+        if updates.refused:
+            refused = [StreamId(s.spec.id).camera for s in updates.refused]
             for camera in await session.scalars(
                 select(Camera).where(Camera.id.in_(refused), Camera.refused_at.is_(None))
             ):
                 camera.refused_at = now
-        await note_digest(session, {StreamId(s.spec.id).camera for s in told.with_digest}, now)
-        return told
+        await store_digest_offer(session, {StreamId(s.spec.id).camera for s in updates.with_digest}, now)
+        return updates
 
-    def stored(self, told: CameraUpdates) -> None:
+    def stored(self, updates: CameraUpdates) -> None:
         """Mark the changes that `write` returned as committed."""
         self._holes.stored()
-        for state in told.refused:
+        for state in updates.refused:
             state.facts = replace(state.facts, refused=True)
-        for state in told.with_digest:
+        for state in updates.with_digest:
             state.facts = replace(state.facts, has_digest=True)
 
     def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
@@ -251,7 +251,7 @@ class StatusWriter:
                 "pictures arrive, and the keyframe without which they cannot be shown is waited for",
             )
         elif state.state == "recording":
-            detail = "; ".join([*notes(c, before), *([detail] if detail else [])])
+            detail = "; ".join([*status_remarks(c, before), *([detail] if detail else [])])
         return {
             "stream": state.spec.id,
             "worker": self._worker,
@@ -285,11 +285,11 @@ class StatusWriter:
         }
 
 
-def notes(now: StreamCounters, before: StreamCounters) -> list[str]:
+def status_remarks(now: StreamCounters, before: StreamCounters) -> list[str]:
     """Return the remarks for the status of a stream that is recording."""
     found = {
         NO_IDR: now.start_points > before.start_points,
-        HELD_BACK: now.held_back > before.held_back,
-        NOT_LOOKED_AT: now.unordered_packets > before.unordered_packets,
+        THROTTLED_TEXT: now.held_back > before.held_back,
+        NUMBERS_IGNORED_TEXT: now.unordered_packets > before.unordered_packets,
     }
     return [text for text, holds in found.items() if holds]

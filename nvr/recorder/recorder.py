@@ -24,15 +24,15 @@ from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import LiveTap, SegmentSink
 from nvr.archive.timeline import CoveredUntil
 from nvr.engine_choice import FFMPEG, TRIAL_S
-from nvr.media.depacketizer import StreamCounters
 from nvr.media.fmp4 import TIMESCALE
+from nvr.media.samples import StreamCounters
 from nvr.recorder.engines import Engines
 from nvr.recorder.poll_loop import PollLoop
 from nvr.recorder.pre_event import EventSink
 from nvr.refiling.refiling import Refiler
 from nvr.rtsp.storm_guard import ReconnectStormGuard
 from nvr.storage.volumes import Disk, VolumeSet
-from nvr.streams import NOTHING_KNOWN, StreamFacts, StreamSpec, StreamState
+from nvr.streams import NO_FACTS, StreamFacts, StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class Recorder:
         volumes: VolumeSet,
         archive: ArchiveDatabase,
         clock: Clock,
-        budget: ConnectLimiter | None = None,
+        connect_limiter: ConnectLimiter | None = None,
     ):
-        """`budget` is shared by all processes of the station; without it this process counts its connections alone."""
+        """`connect_limiter` is shared by all processes of the station; without it this process counts its connections alone."""
         self._settings = settings
         self.volumes = volumes
         self._archive = archive
@@ -60,21 +60,23 @@ class Recorder:
         volumes.on_flush_failed = self._flush_failed
         archive.paths = {d.number: d.path for d in volumes.disks}
         archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
-        self.ticker = PollLoop(clock, volumes.submit)
-        self.ticker.station.on_step = self._clock_stepped
+        self.poll_loop = PollLoop(clock, volumes.submit)
+        self.poll_loop.station.on_step = self._clock_stepped
         self._refiler = Refiler(archive)
-        self.clock_kept_in: Path | None = None  # file with the current clock epoch (nvr.clock.clock_epoch)
-        self.budget = budget or ConnectLimiter(clock, settings.connect_rate, settings.connects_per_subnet)
-        self.budget.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
-        self.guard = ReconnectStormGuard(clock)
-        self.engines = Engines(settings, self.ticker, volumes, archive, clock, self._keyframe_wanted)
+        self.clock_epoch_path: Path | None = None  # file with the current clock epoch (nvr.clock.clock_epoch)
+        self.connect_limiter = connect_limiter or ConnectLimiter(
+            clock, settings.connect_rate, settings.connects_per_subnet
+        )
+        self.connect_limiter.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
+        self.storm_guard = ReconnectStormGuard(clock)
+        self.engines = Engines(settings, self.poll_loop, volumes, archive, clock, self._keyframe_wanted)
         self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
         self.streams: dict[str, StreamState] = {}
         self.tasks = BackgroundTasks(clock)
         self._wanting = asyncio.Lock()
         self._live: dict[str, LiveTap] = {}
         # Streams that this process recorded and that are no longer wanted: a clock step still corrects their files.
-        self._left: dict[str, StreamState] = {}
+        self._removed: dict[str, StreamState] = {}
         self.volume_back: Callable[[int], object] = lambda _number: None
         self.stream_removed: Callable[[str], object] = lambda _stream: None
 
@@ -85,10 +87,10 @@ class Recorder:
 
     async def start(self) -> None:
         await asyncio.to_thread(self.volumes.start)
-        self.tasks.run_forever("poll loop", self.ticker.run, essential=True)
+        self.tasks.run_forever("poll loop", self.poll_loop.run, essential=True)
         self.tasks.run_forever("archive writer", self._archive.run, essential=True)
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
-        await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_kept_in)
+        await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_epoch_path)
         self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
         self.tasks.run_forever("watching for the proof of the clock", self._refiler.watch)
 
@@ -106,12 +108,12 @@ class Recorder:
         log.warning(
             "the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND
         )
-        since = from_microseconds(self.ticker.station.since_us)
+        since = from_microseconds(self.poll_loop.station.since_us)
         self._archive.announce(
             "station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat()
         )
-        self._refiler.clock_stepped(by_us, {*self.streams, *self._left})
-        for state in (*self.streams.values(), *self._left.values()):
+        self._refiler.clock_stepped(by_us, {*self.streams, *self._removed})
+        for state in (*self.streams.values(), *self._removed.values()):
             state.sink.clock_stepped(by_us)
 
     def _volume_changed(self, disk: Disk) -> None:
@@ -150,26 +152,26 @@ class Recorder:
         self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, CoveredUntil], known: Mapping[str, StreamFacts]
     ) -> None:
         gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
-        why = {state.spec.id: _CHANGED if state.alive else _DIED for state in gone}
+        why = {state.spec.id: SPEC_CHANGED_GAP if state.alive else TASK_DIED_GAP for state in gone}
         await end(*(state.task for state in gone))
         for state in gone:
             del self.streams[state.spec.id]
             if state.spec.id not in wanted:
                 self._remove(state)
-        before = {key: (state, _CHANGED) for key, state in self._left.items() if key in wanted}
+        before = {key: (state, SPEC_CHANGED_GAP) for key, state in self._removed.items() if key in wanted}
         before |= {state.spec.id: (state, why[state.spec.id]) for state in gone}
         for key, spec in wanted.items():
             if key in self.streams:
-                self.streams[key].hear(known.get(key, NOTHING_KNOWN))
+                self.streams[key].apply_facts(known.get(key, NO_FACTS))
             else:
-                self._add(spec, covered.get(key), before.get(key), known.get(key, NOTHING_KNOWN))
-                self._left.pop(key, None)
+                self._add(spec, covered.get(key), before.get(key), known.get(key, NO_FACTS))
+                self._removed.pop(key, None)
 
     def _remove(self, state: StreamState) -> None:
         if state.sink.covered_until is not None:
             state.sink.rest()
             state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
-            self._left[state.spec.id] = state
+            self._removed[state.spec.id] = state
         if self._live.pop(state.spec.id, None) is not None:
             self.stream_removed(state.spec.id)
 
@@ -210,7 +212,7 @@ class Recorder:
             sink.timeline.go_on(covered, to_microseconds(self._clock.now()))
         sink.live = self._live.get(spec.id)
         state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
-        state.hear(facts)
+        state.apply_facts(facts)
         self.streams[spec.id] = state
         name, died = f"record {spec.id}", partial(self._stream_failed, state)
         state.task = self.tasks.run_forever(name, partial(self._keep_recording, state), failed=died)
@@ -219,7 +221,7 @@ class Recorder:
         make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
         seconds = self._settings.segment_seconds
         sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
-        sink.follow(self.ticker.station, self._refiler.stepped)
+        sink.follow(self.poll_loop.station, self._refiler.stepped)
         self._refiler.records(spec.id)
         return sink
 
@@ -231,14 +233,14 @@ class Recorder:
 
     def _stream_failed(self, state: StreamState, error: Exception) -> None:
         """Begin a gap because the stream's own task failed, which is a fault of the recorder; the task is restarted."""
-        state.sink.start_gap("station_fault", _OF_OURS, to_microseconds(self._clock.now()))
-        self._enter(state, "waiting", "station_fault", _OF_OURS)
+        state.sink.start_gap("station_fault", RECORDER_FAILED_TEXT, to_microseconds(self._clock.now()))
+        self._enter(state, "waiting", "station_fault", RECORDER_FAILED_TEXT)
 
     async def _keep_recording(self, state: StreamState) -> None:
         while True:
             barred = state.quarantined or state.refused
             if barred is not None:
-                await self._wait_for_news(state, barred)
+                await self._wait_for_change(state, barred)
                 continue
             error = await self._record_once(state)
             state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
@@ -248,16 +250,18 @@ class Recorder:
                 self._archive.announce("camera.refused", StreamId(state.spec.id).camera)
                 continue
             self._enter(state, "waiting", error.cause, str(error))
-            if self.guard.failed(state.spec.id, sum(s.state == "recording" for s in self.streams.values())):
-                self._archive.announce("recorder.stalled", None, streams=self.guard.size)
-            await self.guard.wait(_subnet(state.spec), self._pause(state))
+            if self.storm_guard.record_failure(
+                state.spec.id, sum(s.state == "recording" for s in self.streams.values())
+            ):
+                self._archive.announce("recorder.stalled", None, streams=self.storm_guard.size)
+            await self.storm_guard.wait(_subnet(state.spec), self._pause(state))
 
-    async def _wait_for_news(self, state: StreamState, barred: CameraError) -> None:
+    async def _wait_for_change(self, state: StreamState, barred: CameraError) -> None:
         """Wait until a person acts or the quarantine ends; a changed specification restarts the task as well."""
-        state.news.clear()
+        state.changed.clear()
         state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
         self._enter(state, "quarantined" if barred is state.quarantined else "refused", barred.cause, str(barred))
-        await state.news.wait()
+        await state.changed.wait()
 
     async def _record_once(self, state: StreamState) -> CameraError:
         """Connect and record until it fails; return why."""
@@ -267,11 +271,11 @@ class Recorder:
             state.failures += 1
             return e
         self._enter(state, "connecting", state.cause, state.detail)
-        engine = self.engines.choose(state, calm=not self.guard.systemic)
+        engine = self.engines.choose(state, calm=not self.storm_guard.is_storm)
         began = self._clock.monotonic(), state.sink.recorded
-        async with self.budget.attempt(state.spec.url):
+        async with self.connect_limiter.attempt(state.spec.url):
             connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_settle, connected)))
+            recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_set_connected, connected)))
             try:
                 await asyncio.wait((recording, connected), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
@@ -280,10 +284,13 @@ class Recorder:
         if connected.done():
             state.reconnects += 1
             self._enter(
-                state, "recording", "", "; ".join(t for t in (engine.way(state.spec.id), connected.result()) if t)
+                state,
+                "recording",
+                "",
+                "; ".join(t for t in (engine.transport_text(state.spec.id), connected.result()) if t),
             )
-            self._tell_missing(state, connected.result())
-            self.guard.answered(_subnet(state.spec))
+            self._report_missing_audio(state, connected.result())
+            self.storm_guard.record_success(_subnet(state.spec))
         error = CameraError("the stream ended")
         try:
             await self._running(state, recording, began)
@@ -291,7 +298,7 @@ class Recorder:
             error = e
         except Exception:
             log.exception("%s: the recorder itself failed", state.spec.id)
-            error = StationFault(_OF_OURS)
+            error = StationFault(RECORDER_FAILED_TEXT)
         finally:
             recording.cancel()
         steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
@@ -312,13 +319,13 @@ class Recorder:
                 raise
             elapsed = self._clock.monotonic() - at
             if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
-                choice.give_back(self._clock.monotonic())
+                choice.return_to_native(self._clock.monotonic())
                 self.engines.follow(state, choice)
                 await end(recording)
                 raise CameraError("ffmpeg records less than the native engine did")
         await recording
 
-    def _tell_missing(self, state: StreamState, missing: str) -> None:
+    def _report_missing_audio(self, state: StreamState, missing: str) -> None:
         """Report that requested audio is missing: once, and again when the reason changes."""
         before, state.missing = state.missing, missing
         if missing and missing != before:
@@ -335,16 +342,16 @@ class Recorder:
         state.cause, state.detail = cause, detail
 
 
-_CHANGED = ("schedule", "its description changed")
-_DIED = ("station_fault", "the recorder's own task for it had ended")
+SPEC_CHANGED_GAP = ("schedule", "its description changed")
+TASK_DIED_GAP = ("station_fault", "the recorder's own task for it had ended")
 
 
-def _settle(connected: asyncio.Future[str], missing: str) -> None:
+def _set_connected(connected: asyncio.Future[str], missing: str) -> None:
     if not connected.done():
         connected.set_result(missing)
 
 
-_OF_OURS = (
+RECORDER_FAILED_TEXT = (
     "the recorder itself failed; its log holds the details"  # not the exception's text: it may contain an address
 )
 

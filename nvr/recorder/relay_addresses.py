@@ -32,7 +32,7 @@ class RelayAddresses:
         """Return the part after the secret path; None where the address is not below it."""
         return url.removeprefix(self._base) if url.startswith(self._base) else None
 
-    def camera_s(self, url: str) -> str:
+    def to_camera(self, url: str) -> str:
         """Return the camera's address for an address used by ffmpeg."""
         rest = self.below(url)
         if rest is None:
@@ -41,7 +41,7 @@ class RelayAddresses:
             return self._named[int(named[1])] + rest[named.end() :]
         return self.stream.removesuffix("/") + rest if rest else self.stream
 
-    def ffmpeg_s(self, url: str) -> str:
+    def to_ffmpeg(self, url: str) -> str:
         """Return the name for a camera's address; empty where the camera stated too many."""
         root = self.stream.removesuffix("/")
         if url.startswith(root) and _TRACK.fullmatch(url, len(root)):
@@ -56,11 +56,11 @@ class RelayAddresses:
     def note_set_up(self, url: str) -> None:
         """Record the name with which ffmpeg set up a track: RTP-Info must use the same one."""
         if len(self._set_up) < MAX_NAMED:
-            self._set_up[self.camera_s(url)] = url
+            self._set_up[self.to_camera(url)] = url
 
     def base_for_ffmpeg(self, told: str) -> str:
         """Translate a Content-Base; empty where it is not an absolute address."""
-        return self.ffmpeg_s(told) if _ABSOLUTE.match(told) else ""
+        return self.to_ffmpeg(told) if _ABSOLUTE.match(told) else ""
 
     def info_for_ffmpeg(self, told: str) -> str:
         """Translate an RTP-Info; only addresses, sequence numbers and times remain."""
@@ -70,10 +70,10 @@ class RelayAddresses:
                 tracks.append([])
             elif field == "url":
                 known = self._set_up.get(value)
-                tracks[-1].append(f"url={known or (self.ffmpeg_s(value) if _ABSOLUTE.match(value) else value)}")
+                tracks[-1].append(f"url={known or (self.to_ffmpeg(value) if _ABSOLUTE.match(value) else value)}")
             elif value.isdecimal():
                 tracks[-1].append(f"{field}={value}")
         return ",".join(";".join(t) for t in tracks if t)
 
     def description_for_ffmpeg(self, told: bytes) -> bytes:
-        return _IN_TEXT.sub(lambda m: self.ffmpeg_s(m[0].decode("latin-1")).encode("latin-1"), told)
+        return _IN_TEXT.sub(lambda m: self.to_ffmpeg(m[0].decode("latin-1")).encode("latin-1"), told)

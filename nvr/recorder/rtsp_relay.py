@@ -30,7 +30,14 @@ from nvr.recorder.relay_addresses import RelayAddresses
 from nvr.rtsp import message_text, server_memory
 from nvr.rtsp.camera_tls import connected
 from nvr.rtsp.reply_reader import MAX_BODY, Reply
-from nvr.rtsp.rtsp_dialogue import MAX_CHALLENGES, MAX_REDIRECTS, Dialogue, RtspRedirect, address_with, followed
+from nvr.rtsp.rtsp_dialogue import (
+    MAX_CHALLENGES,
+    MAX_REDIRECTS,
+    Dialogue,
+    RtspRedirect,
+    address_with_password,
+    checked_redirect,
+)
 from nvr.rtsp.status_codes import judge
 
 FIRST_REQUEST_S = 5.0  # for a client to prove with the secret path that it is ffmpeg
@@ -157,12 +164,12 @@ class Relay:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 async with connected(self.addresses.stream) as sock:
-                    return await self._converse(_Line(self, sock, client, self._login), requests)
+                    return await self._converse(_CameraConnection(self, sock, client, self._login), requests)
             except RtspRedirect as e:
-                self.addresses.stream = followed(e.url, self._first)
+                self.addresses.stream = checked_redirect(e.url, self._first)
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
-    async def _converse(self, line: _Line, requests: _Requests) -> None:
+    async def _converse(self, line: _CameraConnection, requests: _Requests) -> None:
         """Relay requests, then media.
 
         Raises CameraError, _FfmpegGone; RtspRedirect, and the redirected request is then the next one.
@@ -187,7 +194,7 @@ class Relay:
         return server_memory.offered_digest(self._first)
 
 
-class _Line:
+class _CameraConnection:
     """One connection of ffmpeg to the camera."""
 
     def __init__(self, relay: Relay, sock: socket.socket, client: socket.socket, login: tuple[str, str] | None):
@@ -202,24 +209,24 @@ class _Line:
 
     async def ask(self, request: _Request) -> None:
         """Before media flows, relay one request and its reply. Raises CameraError, RtspRedirect."""
-        url = self._relay.addresses.camera_s(request.url)
-        reply = await self.dialogue.relayed(request.method, url, dict(request.headers))
+        url = self._relay.addresses.to_camera(request.url)
+        reply = await self.dialogue.relay_request(request.method, url, dict(request.headers))
         self._judge(request.method, reply)
         if request.method == "SETUP" and reply.status == 200:
             self._relay.addresses.note_set_up(request.url)
         if request.method == "PLAY" and reply.status == 200:
             self.plays, self._play_url = True, url
-        await self._tell(request, reply)
+        await self._write_reply(request, reply)
 
     def _judge(self, method: str, reply: Reply) -> None:
         """Handle replies that ffmpeg must not interpret. Raises CameraError, RtspRedirect."""
-        if method in _OPTIONAL and reply.status == 401 and not self.dialogue.auth.wants_clear:
+        if method in _OPTIONAL and reply.status == 401 and not self.dialogue.auth.wants_clear_password:
             return
         self.dialogue.judge_refusal(method, reply)
         if reply.status == 401 or 300 <= reply.status < 400:
             raise judge(method, reply.status, with_login=self.dialogue.auth.login is not None)
 
-    async def _tell(self, request: _Request, reply: Reply) -> None:
+    async def _write_reply(self, request: _Request, reply: Reply) -> None:
         """Write the reply for ffmpeg."""
         self._session = reply.headers.get("session", self._session).partition(";")[0]
         told = {name: reply.headers[k] for k, name in _FIELDS.items() if k in reply.headers}
@@ -288,7 +295,9 @@ class _Line:
 
     async def _send(self, request: _Request) -> None:
         request.tries += 1
-        data = self.dialogue.compose(request.method, self._relay.addresses.camera_s(request.url), dict(request.headers))
+        data = self.dialogue.compose(
+            request.method, self._relay.addresses.to_camera(request.url), dict(request.headers)
+        )
         self._pending[str(self.dialogue.cseq)] = request
         if len(self._pending) > MAX_PENDING:
             del self._pending[next(iter(self._pending))]
@@ -296,12 +305,12 @@ class _Line:
 
     async def _copy_from_camera(self) -> None:
         """Copy media, and the replies in between. Raises CameraError, _FfmpegGone."""
-        buffer = self.dialogue.early + self.dialogue.buffer
+        buffer = self.dialogue.early_frames + self.dialogue.buffer
         while True:
             if size := _frames(buffer):
                 await self._to_ffmpeg(buffer[:size])
                 del buffer[:size]
-            if buffer and buffer[0] != ord("$") and await self._beside_media(buffer):
+            if buffer and buffer[0] != ord("$") and await self._parse_between_media(buffer):
                 continue
             try:
                 data = await self._loop.sock_recv(self._sock, CHUNK)
@@ -311,7 +320,7 @@ class _Line:
                 raise ConnectionLost("the camera closed the connection")
             buffer += data
 
-    async def _beside_media(self, buffer: bytearray) -> bool:
+    async def _parse_between_media(self, buffer: bytearray) -> bool:
         """Remove a reply, or unknown bytes, from the beginning of the buffer; return False where it is incomplete."""
         if not buffer.startswith(b"RTSP/"):
             if b"RTSP/".startswith(bytes(buffer[:5])):
@@ -347,7 +356,7 @@ class _Line:
             auth.accepted()
         if request.method not in _OPTIONAL:
             self._judge(request.method, reply)
-        await self._tell(request, reply if reply.status < 300 else Reply(reply.status, {}, [], b""))
+        await self._write_reply(request, reply if reply.status < 300 else Reply(reply.status, {}, [], b""))
 
     def leave(self) -> None:
         """Send TEARDOWN, because a camera supports few sessions."""
@@ -370,7 +379,7 @@ def _frames(buffer: bytearray) -> int:
 @asynccontextmanager
 async def relay(url: str, login: tuple[str, str] | None) -> AsyncIterator[Relay]:
     """Provide a relay to a camera's stream for the `async with` block. Raises ClearPasswordWanted."""
-    url = address_with(url, login)
+    url = address_with_password(url, login)
     with socket.create_server(("127.0.0.1", 0), backlog=2) as listener:
         listener.setblocking(False)
         made = Relay(url, login, listener)

@@ -22,12 +22,13 @@ MAX_INTERVAL_S = 60.0  # between two pictures; a sparser stream is not supported
 PATIENCE_INTERVALS = 2.5  # × its picture interval
 FIRST_PICTURES_S = 15.0  # maximum until two pictures have shown the interval
 INTERVAL_DECAY = 0.9  # per picture: a longer interval is forgotten within a few pictures
-SIGNED = 3.0  # × `stall_seconds` while the session shows signs of life
-LEARNED = (0.0, 18.0, 30.0)  # × `stall_seconds` after 0, 1, 2 reconnects in a row that improved nothing
-BLIND = (3.0, 6.0, 18.0)  # upper limit of LEARNED in a session without pictures, after 0, 1, 2 such sessions in a row
-NATURAL = 1.5  # × the longest silence that ended by itself, twice in a row
+SIGN_OF_LIFE_FACTOR = 3.0  # × `stall_seconds` while the session shows signs of life
+FRUITLESS_STALL_FACTORS = (0.0, 18.0, 30.0)  # × `stall_seconds` after 0, 1, 2 reconnects in a row that improved nothing
+# Upper limit of FRUITLESS_STALL_FACTORS in a session without pictures, after 0, 1, 2 such sessions in a row.
+NO_PICTURE_STALL_FACTORS = (3.0, 6.0, 18.0)
+NATURAL_FACTOR = 1.5  # × the longest silence that ended by itself, twice in a row
 HELPED_S = 10.0  # pictures arrived frequently for this long: the reconnect has helped
-BURST = 3  # arrivals in a session that prove that the reconnect yielded pictures
+BURST_ARRIVALS = 3  # arrivals in a session that prove that the reconnect yielded pictures
 
 
 @dataclass(slots=True)
@@ -35,12 +36,12 @@ class SilenceMemory:
     """What was learned from the silences of a stream; passed from session to session."""
 
     fruitless: int = 0  # sessions in a row that were given up for silence without any improvement
-    natural: float = 0.0  # seconds; the longest silence that occurred twice in a row: the stream's own rhythm
-    signs_mislead: bool = False  # a session with signs of life was repaired by a reconnect
-    waiting_is_vain: bool = False  # reconnecting yields pictures, waiting does not
-    seen: bool = False  # pictures arrived in some session
+    longest_repeated_s: float = 0.0  # the longest silence that occurred twice in a row: the stream's own rhythm
+    ignore_signs: bool = False  # a session with signs of life was repaired by a reconnect
+    reconnect_helps: bool = False  # reconnecting yields pictures, waiting does not
+    had_pictures: bool = False  # pictures arrived in some session
     signed: bool = False  # the last session showed signs of life when it was given up
-    blind: int = 0  # sessions in a row that were given up without a picture
+    sessions_without_picture: int = 0  # sessions in a row that were given up without a picture
 
     def floor(self, stall: float, arrivals: int) -> float:
         """Return the minimum timeout in seconds for a session in which pictures arrived at `arrivals` moments.
@@ -49,30 +50,32 @@ class SilenceMemory:
         replies before it has pictures, and not every camera begins to send them later). The timeout then grows from
         session to session.
         """
-        learned = LEARNED[self.fruitless]
+        learned = FRUITLESS_STALL_FACTORS[self.fruitless]
         if not arrivals:
-            learned = min(learned, BLIND[self.blind])
-        return max(learned * stall, min(NATURAL * self.natural, NATURAL * MAX_INTERVAL_S))
+            learned = min(learned, NO_PICTURE_STALL_FACTORS[self.sessions_without_picture])
+        return max(learned * stall, min(NATURAL_FACTOR * self.longest_repeated_s, NATURAL_FACTOR * MAX_INTERVAL_S))
 
-    def given_up(self, arrivals: int, *, signed: bool) -> None:
+    def record_give_up(self, arrivals: int, *, signed: bool) -> None:
         """Record that a session was ended for its silence, after pictures had arrived at `arrivals` moments."""
-        self.seen = self.seen or arrivals > 0
+        self.had_pictures = self.had_pictures or arrivals > 0
         self.signed = signed
-        self.blind = 0 if arrivals else min(self.blind + 1, len(BLIND) - 1)
-        if self.fruitless and arrivals >= BURST:
-            self.fruitless, self.waiting_is_vain = 0, True
-        elif self.seen and not self.waiting_is_vain:
-            self.fruitless = min(self.fruitless + 1, len(LEARNED) - 1)
+        self.sessions_without_picture = (
+            0 if arrivals else min(self.sessions_without_picture + 1, len(NO_PICTURE_STALL_FACTORS) - 1)
+        )
+        if self.fruitless and arrivals >= BURST_ARRIVALS:
+            self.fruitless, self.reconnect_helps = 0, True
+        elif self.had_pictures and not self.reconnect_helps:
+            self.fruitless = min(self.fruitless + 1, len(FRUITLESS_STALL_FACTORS) - 1)
 
-    def helped(self) -> None:
+    def record_recovery(self) -> None:
         """Record that the previous session was really dead: this one delivers pictures frequently."""
-        self.signs_mislead = self.signs_mislead or self.signed
+        self.ignore_signs = self.ignore_signs or self.signed
         self.fruitless, self.signed = 0, False
 
     def ended_by_itself(self, seconds: float) -> None:
         """Record that two silences in a row lasted at least `seconds` and ended with new pictures."""
-        self.natural = max(self.natural, seconds)
-        self.waiting_is_vain = self.signs_mislead = False
+        self.longest_repeated_s = max(self.longest_repeated_s, seconds)
+        self.reconnect_helps = self.ignore_signs = False
 
 
 class StallTimeout:
@@ -97,19 +100,19 @@ class StallTimeout:
             repeated, self._newest = min(interval, self._newest), interval
             if repeated > self._stall / 2:
                 self._memory.ended_by_itself(repeated)
-        self._judge_connecting(now)
+        self._judge_previous_session(now)
         self._arrivals += 1
         self._last = now
-        self._memory.seen = True
+        self._memory.had_pictures = True
 
-    def _judge_connecting(self, now: float) -> None:
+    def _judge_previous_session(self, now: float) -> None:
         """Decide whether giving up the previous session was right."""
         if not self._memory.fruitless:
             return
         if self._quick_since is None or self._newest > self._stall / 2:
             self._quick_since = now
         elif now - self._quick_since >= HELPED_S:
-            self._memory.helped()
+            self._memory.record_recovery()
 
     def sign(self, now: float) -> None:
         """Record a sign of life of the session without a picture."""
@@ -122,10 +125,10 @@ class StallTimeout:
         return max(self._stall, min(MAX_INTERVAL_S, usual), self._memory.floor(self._stall, self._arrivals))
 
     def _limit(self, now: float) -> float:
-        return max(self.seconds, SIGNED * self._stall) if self._is_signed(now) else self.seconds
+        return max(self.seconds, SIGN_OF_LIFE_FACTOR * self._stall) if self._is_signed(now) else self.seconds
 
     def _is_signed(self, now: float) -> bool:
-        return now - self._sign <= self._stall and self._sign > self._last and not self._memory.signs_mislead
+        return now - self._sign <= self._stall and self._sign > self._last and not self._memory.ignore_signs
 
     def wants_sign(self, now: float) -> bool:
         """Return whether to provoke a sign of life now, because the silence is becoming long."""
@@ -143,4 +146,4 @@ class StallTimeout:
 
     def give_up(self, now: float) -> None:
         """Record that the session ends for its silence."""
-        self._memory.given_up(self._arrivals, signed=self._is_signed(now))
+        self._memory.record_give_up(self._arrivals, signed=self._is_signed(now))

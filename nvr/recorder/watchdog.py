@@ -7,9 +7,7 @@ the pictures in between. nvr.recorder.silence sets the timeout. Times are second
 from __future__ import annotations
 
 from core.errors import StreamStalled
-from nvr.recorder.silence import FIRST_PICTURES_S as FIRST_PICTURES_S
-from nvr.recorder.silence import SilenceMemory
-from nvr.recorder.silence import StallTimeout as Patience
+from nvr.recorder.silence import SilenceMemory, StallTimeout
 
 FIRST_REQUEST_S = 2.0  # time without a keyframe before the first request
 REQUEST_AGAIN_S = 10.0
@@ -21,7 +19,7 @@ class Watchdog:
 
     def __init__(self, now: float, stall_seconds: float, silences: SilenceMemory | None = None):
         """`silences`: what earlier sessions of the stream showed."""
-        self._patience = Patience(now, stall_seconds, silences)
+        self._stall_timeout = StallTimeout(now, stall_seconds, silences)
         self._pictures = 0
         self._waiting_since: float | None = now
         self._request_due = now + FIRST_REQUEST_S
@@ -34,8 +32,8 @@ class Watchdog:
         """
         if pictures != self._pictures:
             self._pictures = pictures
-            self._patience.arrived(now)
-        self._patience.check(now)
+            self._stall_timeout.arrived(now)
+        self._stall_timeout.check(now)
         if not waits:
             self._waiting_since = None
             return False
@@ -50,20 +48,20 @@ class Watchdog:
 
     def sign(self, now: float) -> None:
         """Record a sign of life: a sender report, or a reply to a request."""
-        self._patience.sign(now)
+        self._stall_timeout.sign(now)
 
     def wants_sign(self, now: float) -> bool:
         """Return whether to provoke a sign of life now."""
-        return self._patience.wants_sign(now)
+        return self._stall_timeout.wants_sign(now)
 
     def give_up(self, now: float) -> None:
         """Record that the caller found the silence too long."""
-        self._patience.give_up(now)
+        self._stall_timeout.give_up(now)
 
     @property
-    def patience_seconds(self) -> float:
+    def timeout_s(self) -> float:
         """Timeout without pictures, s."""
-        return self._patience.seconds
+        return self._stall_timeout.seconds
 
     def waited(self, now: float) -> float:
         """Return the seconds spent waiting for a keyframe; 0 while not waiting."""

@@ -65,13 +65,13 @@ class Refiler:
         """Begin a run of the recorder. The file `kept_in` says whether earlier runs used the same clock."""
         async with self._database.reading() as session:
             row, gap = [await session.scalar(select(func.max(t.id))) or 0 for t in (Footage, Gap)]
-        epoch = await asyncio.to_thread(clock_epoch.present, wall_us, row + 1, gap + 1)
+        epoch = await asyncio.to_thread(clock_epoch.current_epoch, wall_us, row + 1, gap + 1)
         before = await asyncio.to_thread(clock_epoch.load, kept_in) if kept_in is not None else None
         if before is not None and before.continues(epoch):
             epoch = before
         else:
             epoch.rows = await self._rows_around(wall_us, before.streams if before is not None else ())
-            epoch = clock_epoch.following(before, epoch) if before is not None else epoch
+            epoch = clock_epoch.next_epoch(before, epoch) if before is not None else epoch
         self._epoch = epoch = await self._forget_stored(epoch)
         self._kept_in, self._began_us, self._first_offset_us = kept_in, wall_us, epoch.offset_us
         self._worker = kept_in.stem if kept_in is not None else ""
@@ -116,7 +116,7 @@ class Refiler:
     async def watch(self) -> None:
         """Check at intervals whether the clock is confirmed meanwhile, and store the epoch."""
         while True:
-            for _ in range(clock_epoch.KEPT_EVERY_S // LOOK_SECONDS):
+            for _ in range(clock_epoch.SAVE_INTERVAL_S // LOOK_SECONDS):
                 await asyncio.sleep(LOOK_SECONDS)
                 await self.look()
             async with self._database.reading() as session:  # hours that the clock reaches next
@@ -136,25 +136,25 @@ class Refiler:
             left
             or waits
             or self._epoch is None
-            or not (self._epoch.past or not self._epoch.proved)
+            or not (self._epoch.earlier or not self._epoch.is_proved)
             or not await self._believed(self._epoch)
         ):
             return
-        while self._epoch.past:
-            old, *later = (*self._epoch.past, self._epoch)
+        while self._epoch.earlier:
+            old, *later = (*self._epoch.earlier, self._epoch)
             said = await self._said_by_cameras(old, later[-1])
             if by := clock_epoch.correction(old, later, said):
                 log.warning("what was filed until %s µs by a wrong clock moves by %+.1f s", old.end_us, by / SECOND)
                 for stream in old.streams:
                     if not await self._bring_back(stream, old, later[0], by):
                         return
-            self._epoch = replace(self._epoch, past=self._epoch.past[1:])
+            self._epoch = replace(self._epoch, earlier=self._epoch.earlier[1:])
             await self._keep()
-        self._epoch.proved = True
+        self._epoch.is_proved = True
         await self._keep()
 
     async def _said_by_cameras(self, old: Epoch, newest: Epoch) -> int | None:
-        if old.boot == newest.boot or old.proved:
+        if old.boot == newest.boot or old.is_proved:
             return None
         async with self._database.reading() as session:
             return await camera_witness.error_of(session, old, newest, self._wall_us())
@@ -162,8 +162,10 @@ class Refiler:
     async def _forget(self, stream: str) -> None:
         """Remove a finished stream from the oldest epoch, so that a killed recorder does not move its gaps again."""
         if self._epoch is not None:
-            left = tuple(s for s in self._epoch.past[0].streams if s != stream)
-            self._epoch = replace(self._epoch, past=(replace(self._epoch.past[0], streams=left), *self._epoch.past[1:]))
+            left = tuple(s for s in self._epoch.earlier[0].streams if s != stream)
+            self._epoch = replace(
+                self._epoch, earlier=(replace(self._epoch.earlier[0], streams=left), *self._epoch.earlier[1:])
+            )
             await self._keep()
 
     async def _believed(self, epoch: Epoch) -> bool:
@@ -199,21 +201,21 @@ class Refiler:
 
     async def _forget_stored(self, epoch: Epoch) -> Epoch:
         """Return the epoch without the streams whose stored correction a killed recorder did not get to remove."""
-        streams = {s for old in epoch.past for s in old.streams}
+        streams = {s for old in epoch.earlier for s in old.streams}
         if not streams:
             return epoch
         async with self._database.reading() as session:
             stored = await clock_corrections.stretches(session, streams)
         past = [
             replace(old, streams=tuple(s for s in old.streams if (s, *_stretch(old)) not in stored))
-            for old in epoch.past
+            for old in epoch.earlier
         ]
-        return replace(epoch, past=tuple(past))
+        return replace(epoch, earlier=tuple(past))
 
     async def _keep(self) -> None:
         if self._kept_in is None or self._epoch is None:
             return
-        self._epoch.seen_us = max(self._epoch.seen_us, clock_epoch.since_boot())
+        self._epoch.saved_uptime_us = max(self._epoch.saved_uptime_us, clock_epoch.since_boot())
         try:
             await asyncio.to_thread(clock_epoch.save, self._kept_in, self._epoch)
         except OSError as e:
@@ -423,4 +425,4 @@ class Refiler:
 
 def _stretch(old: Epoch) -> tuple[int, int]:
     """Return the time range of what an earlier clock named, slightly extended. It also identifies the correction."""
-    return old.since_us - SECOND, old.end_us + 2 * clock_epoch.KEPT_EVERY_S * SECOND
+    return old.since_us - SECOND, old.end_us + 2 * clock_epoch.SAVE_INTERVAL_S * SECOND

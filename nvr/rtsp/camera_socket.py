@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 FIRST_BUFFER = 1_048_576  # bytes of receive buffer requested until the stream's bit rate is known
 MIN_BUFFER, MAX_BUFFER = 256 * 1024, 4 * 1024 * 1024
 BUFFER_SECONDS = 3.0  # of the stream that the receive buffer should hold
-TOO_FULL = 0.7  # share of the granted buffer; if more arrives between two reads, read more often
-FITS_TICKS, FITS_POLLS = 0.5, 0.3  # share of the granted buffer; if less arrives in a tick, read less often
+MAX_FILL_SHARE = 0.7  # share of the granted buffer; if more arrives between two reads, read more often
+TICK_FILL_SHARE, POLL_FILL_SHARE = 0.5, 0.3  # share of the granted buffer; if less arrives in a tick, read less often
 REST_SECONDS = 0.002  # pause between two reads of a stream that is read on arrival
-MAX_WAITING = 8_000_000  # bytes held between two polls
+MAX_BUFFERED_BYTES = 8_000_000  # bytes held between two polls
 MAX_UNSENT = 16_384  # bytes of requests that the camera has not accepted yet
 CHUNK = 262_144
 
@@ -41,19 +41,19 @@ class ReadSchedule(IntEnum):
 class CameraSocket:
     """A non-blocking socket, owned by one session. All methods run in the event loop."""
 
-    def __init__(self, sock: socket.socket, early: bytes = b""):
+    def __init__(self, sock: socket.socket, initial_data: bytes = b""):
         self._sock = sock
-        self._waiting = bytearray(early)
+        self._waiting = bytearray(initial_data)
         self._unsent = bytearray()
         self._error: ConnectionLost | None = None
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
         self._since_tick = self._peak = 0  # bytes since the last tick or poll, and their maximum in this window
         self.received = 0  # bytes
-        self.granted = granted(sock)
+        self.granted = granted_buffer(sock)
         self.reading = ReadSchedule.EVERY_POLL
         if self.granted < FIRST_BUFFER:
-            _tell_once(self.granted)
+            _warn_once(self.granted)
             self._read(ReadSchedule.ON_ARRIVAL)  # until its bit rate is known
 
     def receive(self, view: memoryview) -> int:
@@ -88,7 +88,7 @@ class CameraSocket:
     def _keep(self) -> None:
         chunk = bytearray(CHUNK)
         with memoryview(chunk) as view:
-            while len(self._waiting) < MAX_WAITING and (size := self._take(view)):
+            while len(self._waiting) < MAX_BUFFERED_BYTES and (size := self._take(view)):
                 self._waiting += view[:size]
                 if size < CHUNK:
                     break
@@ -113,11 +113,11 @@ class CameraSocket:
         self._stop_reading()
         return 0
 
-    def fit(self, seconds: float) -> None:
+    def adapt(self, seconds: float) -> None:
         """Request a suitable kernel buffer and choose the read schedule; called at the end of a window of `seconds`."""
         wanted = int(self.received / seconds * BUFFER_SECONDS)
-        ask(self._sock, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
-        self.granted = granted(self._sock)
+        request_buffer(self._sock, max(MIN_BUFFER, min(MAX_BUFFER, wanted)))
+        self.granted = granted_buffer(self._sock)
         self._read(next_reading(self.reading, self._peak, self.granted))
         self.received = self._peak = 0
 
@@ -188,20 +188,20 @@ def next_reading(reading: ReadSchedule, peak: int, room: int) -> ReadSchedule:
     size.
     """
     if reading is ReadSchedule.EVERY_POLL:
-        return ReadSchedule.EVERY_TICK if peak > TOO_FULL * room else reading
-    if peak > TOO_FULL * room:
+        return ReadSchedule.EVERY_TICK if peak > MAX_FILL_SHARE * room else reading
+    if peak > MAX_FILL_SHARE * room:
         return ReadSchedule.ON_ARRIVAL
-    if peak <= FITS_POLLS * room:
+    if peak <= POLL_FILL_SHARE * room:
         return ReadSchedule.EVERY_POLL
-    return ReadSchedule.EVERY_TICK if peak <= FITS_TICKS * room else reading
+    return ReadSchedule.EVERY_TICK if peak <= TICK_FILL_SHARE * room else reading
 
 
-def ask(sock: socket.socket, size: int) -> None:
+def request_buffer(sock: socket.socket, size: int) -> None:
     """Request a receive buffer. Call it before connecting, because TCP negotiates the window scale then."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(size, MAX_BUFFER))
 
 
-def granted(sock: socket.socket) -> int:
+def granted_buffer(sock: socket.socket) -> int:
     """Return the granted receive buffer in bytes.
 
     The kernel doubles the requested value and reports the doubled one (socket(7)).
@@ -209,12 +209,12 @@ def granted(sock: socket.socket) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
-_told: set[int] = set()
+_reported_sizes: set[int] = set()
 
 
-def _tell_once(size: int) -> None:
-    if size not in _told:
-        _told.add(size)
+def _warn_once(size: int) -> None:
+    if size not in _reported_sizes:
+        _reported_sizes.add(size)
         log.warning(
             "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, "
             "which costs CPU; set net.core.rmem_max to %d (docs/operations.md)",

@@ -21,7 +21,7 @@ from core.tasks import end, first_of, spawn
 from nvr.rtsp.rtsp_dialogue import CONNECT_SECONDS, connect
 
 CHUNK = 262_144
-LEAVE_SECONDS = 0.5  # for the last message (TEARDOWN) to reach the camera when closing
+CLOSE_TIMEOUT_S = 0.5  # for the last message (TEARDOWN) to reach the camera when closing
 
 
 @asynccontextmanager
@@ -42,14 +42,14 @@ async def connected(url: str) -> AsyncIterator[socket.socket]:
     coding: asyncio.Task[None] | None = None
     try:
         tls, plain = await _open_tls(url), await asyncio.open_connection(sock=theirs)
-        coding = spawn(_code(tls, plain), "TLS of a camera")
+        coding = spawn(_copy_tls(tls, plain), "TLS of a camera")
         yield ours
     finally:
         try:
             if coding is not None:
                 with contextlib.suppress(OSError):
                     ours.shutdown(socket.SHUT_WR)
-                await asyncio.wait([coding], timeout=LEAVE_SECONDS)
+                await asyncio.wait([coding], timeout=CLOSE_TIMEOUT_S)
         finally:
             ours.close()
             if coding is not None:
@@ -60,7 +60,7 @@ async def connected(url: str) -> AsyncIterator[socket.socket]:
                 theirs.close()
 
 
-async def _code(
+async def _copy_tls(
     tls: tuple[asyncio.StreamReader, asyncio.StreamWriter], plain: tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ) -> None:
     """Copy data in both directions until one side ends; then close both after the data sent before."""

@@ -25,17 +25,25 @@ from nvr.rtsp.rtsp_dialogue import (
     Dialogue,
     RtspRedirect,
     SilentAtOptions,
-    address_with,
+    address_with_password,
+    checked_redirect,
     connect,
-    followed,
 )
-from nvr.rtsp.sdp import AudioTrack, VideoTrack, aggregate_control, audio_track, base_of, video_track, why_silent
+from nvr.rtsp.sdp import (
+    AudioTrack,
+    VideoTrack,
+    aggregate_control,
+    audio_track,
+    base_of,
+    missing_audio_reason,
+    video_track,
+)
 from nvr.rtsp.transports import interleaved, interleaved_channels, native_url, stated_ssrc
 
 
 @dataclass(slots=True)
 class RtspSession:
-    """A playing session. `early` holds the bytes that arrived before or with the PLAY reply."""
+    """A playing session. `initial_data` holds the bytes that arrived before or with the PLAY reply."""
 
     sock: socket.socket
     url: str
@@ -44,7 +52,7 @@ class RtspSession:
     timeout: int  # seconds after which the camera ends the session
     keepalive: str  # method of keep-alive requests
     rtp_channel: int
-    early: bytes
+    initial_data: bytes
     auth: Authenticator
     cseq: int
     audio: AudioTrack | None = None
@@ -53,7 +61,7 @@ class RtspSession:
     audio_rtcp_channel: int = -1
     audio_ssrc: int = -1  # announced for audio; -1: none
     ssrc: int = -1  # announced for video; -1: none
-    silent: str = ""  # why there is no audio although it was requested
+    missing_audio_reason: str = ""  # why there is no audio although it was requested
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -93,12 +101,12 @@ async def open_session(
     CameraUnreachable, CameraRefused or ProtocolError; the socket is closed then.
     """
     # Insert a password into the configured address only, never into an address from a redirect.
-    first = url = address_with(native_url(url), login)
+    first = url = address_with_password(native_url(url), login)
     for _ in range(MAX_REDIRECTS + 1):
         try:
             return await _play(url, remembered_as or first, login, audio, replay)
         except RtspRedirect as e:
-            url = followed(e.url, first)
+            url = checked_redirect(e.url, first)
     raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
 
 
@@ -123,7 +131,7 @@ async def _play(
     Which cameras need this is remembered. `remembered_as` is the camera's own address before any redirect: that it
     offered Digest there counts wherever it redirects.
     """
-    for with_options in (False,) if server_memory.is_asked_without_options(url) else (True, False):
+    for with_options in (False,) if server_memory.needs_no_options(url) else (True, False):
         sock = await connect(url)
         dialogue = Dialogue(sock, login, has_digest=server_memory.offered_digest(remembered_as))
         try:
@@ -133,7 +141,7 @@ async def _play(
             return session
         except (ConnectionClosed, SilentAtOptions) as e:
             sock.close()
-            if not (with_options and (dialogue.hung_up_at_options or isinstance(e, SilentAtOptions))):
+            if not (with_options and (dialogue.closed_at_options or isinstance(e, SilentAtOptions))):
                 raise
         except BaseException:
             sock.close()
@@ -157,7 +165,7 @@ async def _negotiate(
     session = {"Session": session_id.strip()}
     if not session_id.strip():
         raise ProtocolError("SETUP was answered without a session")
-    sound, channels, silent = await _set_up_sound(dialogue, text, base, session) if audio else (None, (-1, -1, -1), "")
+    audio_setup = await _set_up_audio(dialogue, text, base, session) if audio else _AudioSetup()
     play = {"Range": "npt=0.000-"}
     if replay:
         play = {"Range": f"clock={replay.start}-{replay.end}", "Rate-Control": "no", "Immediate": "yes", **require}
@@ -174,33 +182,42 @@ async def _negotiate(
         rtp_channel=rtp,
         ssrc=stated_ssrc(setup.headers.get("transport", "")),
         rtcp_channel=rtcp,
-        early=bytes(dialogue.early + dialogue.buffer),
+        initial_data=bytes(dialogue.early_frames + dialogue.buffer),
         auth=dialogue.auth,
         cseq=dialogue.cseq,
-        audio=sound,
-        audio_channel=channels[0],
-        audio_rtcp_channel=channels[1],
-        audio_ssrc=channels[2],
-        silent=silent,
+        audio=audio_setup.track,
+        audio_channel=audio_setup.rtp_channel,
+        audio_rtcp_channel=audio_setup.rtcp_channel,
+        audio_ssrc=audio_setup.ssrc,
+        missing_audio_reason=audio_setup.missing_reason,
     )
 
 
-async def _set_up_sound(
-    dialogue: Dialogue, sdp: str, base: str, session: dict[str, str]
-) -> tuple[AudioTrack | None, tuple[int, int, int], str]:
-    """Return (audio track, its RTP and RTCP channels and SSRC, why there is none).
+@dataclass(frozen=True, slots=True)
+class _AudioSetup:
+    """Result of setting up audio; without `track` there is none, and `missing_reason` says why."""
+
+    track: AudioTrack | None = None
+    rtp_channel: int = -1
+    rtcp_channel: int = -1
+    ssrc: int = -1
+    missing_reason: str = ""
+
+
+async def _set_up_audio(dialogue: Dialogue, sdp: str, base: str, session: dict[str, str]) -> _AudioSetup:
+    """Set up the first audio track.
 
     Errors do not end the session: video matters more, and some cameras describe audio that they do not send.
     """
-    sound = audio_track(sdp, base)
-    if sound is None:
-        return None, (-1, -1, -1), f"no sound is recorded: {why_silent(sdp)}"
+    track = audio_track(sdp, base)
+    if track is None:
+        return _AudioSetup(missing_reason=f"audio is not recorded: {missing_audio_reason(sdp)}")
     try:
-        answer = await dialogue.request("SETUP", sound.control, {"Transport": interleaved(2), **session})
+        reply = await dialogue.request("SETUP", track.control, {"Transport": interleaved(2), **session})
     except (CameraDeclined, TransportDeclined) as e:
-        return None, (-1, -1, -1), f"no sound is recorded: {e}"
-    transport = answer.headers.get("transport", "")
-    return sound, (*interleaved_channels(transport, 2), stated_ssrc(transport)), ""
+        return _AudioSetup(missing_reason=f"audio is not recorded: {e}")
+    transport = reply.headers.get("transport", "")
+    return _AudioSetup(track, *interleaved_channels(transport, 2), stated_ssrc(transport))
 
 
 def _keepalive(allowed: str) -> str:

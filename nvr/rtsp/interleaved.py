@@ -8,7 +8,7 @@ from core.errors import ProtocolError
 from nvr.rtsp import message_text
 from nvr.rtsp.reply_reader import MAX_BODY
 
-MAX_WAITING = 4 * 1024 * 1024
+MAX_INCOMPLETE_BYTES = 4 * 1024 * 1024
 
 
 def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
@@ -36,5 +36,5 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
             yield channel, packet
     finally:
         del buffer[:at]
-    if len(buffer) > MAX_WAITING:
+    if len(buffer) > MAX_INCOMPLETE_BYTES:
         raise ProtocolError("the camera sends frames that do not end")

@@ -15,7 +15,7 @@ from nvr.rtsp import message_text
 from nvr.rtsp.message_text import MAX_HEAD
 
 MAX_BODY = 262_144
-MAX_EARLY = 4_000_000  # bytes of media before a reply
+MAX_EARLY_BYTES = 4_000_000  # bytes of media before a reply
 QUIET_SECONDS = 0.4  # silence that ends an SDP whose stated length is missing or may be too short
 SHORT_BODY_SECONDS = 2.5  # silence that ends an SDP that is shorter than its stated length
 
@@ -40,12 +40,12 @@ class ConnectionClosed(ConnectionLost):
 
 
 class ReplyReader:
-    """Reads replies; interleaved frames between them are stored in `early`. The caller sets the deadline."""
+    """Reads replies; interleaved frames between them are stored in `early_frames`. The caller sets the deadline."""
 
     def __init__(self, sock: socket.socket):
         self.sock = sock
         self.buffer = bytearray()
-        self.early = bytearray()
+        self.early_frames = bytearray()
         # Bytes of the buffer without the end of a head; size of a message whose body is incomplete.
         self._searched = self._awaited = 0
         self._described = False  # an SDP was read, and may be longer than stated
@@ -85,14 +85,14 @@ class ReplyReader:
                 if len(self.buffer) >= 4:
                     size = 4 + int.from_bytes(self.buffer[2:4], "big")
                     if len(self.buffer) >= size:
-                        self.early += self.buffer[:size]
+                        self.early_frames += self.buffer[:size]
                         del self.buffer[:size]
                         continue
             elif self.buffer:
                 reply = self._parse()
                 if reply is not None:
                     return reply
-            if len(self.early) > MAX_EARLY:
+            if len(self.early_frames) > MAX_EARLY_BYTES:
                 raise ProtocolError("the camera sends media but never answers")
             if not await self._more(SHORT_BODY_SECONDS if self._awaited else None) and b"m=video" in self.buffer:
                 reply = self._parse(cut_short=True)

@@ -25,7 +25,7 @@ from core.errors import (
 )
 from core.network.authenticator import Authenticator, ClearLogin
 from core.network.error_text import reason
-from nvr.rtsp.camera_socket import FIRST_BUFFER, ask
+from nvr.rtsp.camera_socket import FIRST_BUFFER, request_buffer
 from nvr.rtsp.reply_reader import Reply, ReplyReader
 from nvr.rtsp.status_codes import judge
 
@@ -33,7 +33,7 @@ CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 8.0
 OPTIONS_SECONDS = 4.0  # without a reply for this long, the client continues without OPTIONS
 MAX_REDIRECTS = 3
-CLEAR = (
+CLEAR_PASSWORD_REFUSED_TEXT = (
     "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera "
     "and knows nothing better, 'allow_clear_password: true' in its file allows that"
 )
@@ -65,7 +65,7 @@ class Dialogue(ReplyReader):
         self._options_declined = False
 
     @property
-    def hung_up_at_options(self) -> bool:
+    def closed_at_options(self) -> bool:
         """True if OPTIONS may be the reason that the camera closed the connection."""
         return self.cseq == 1 or (self._options_declined and self.cseq == 2)
 
@@ -86,8 +86,8 @@ class Dialogue(ReplyReader):
     def judge_refusal(self, method: str, reply: Reply) -> None:
         """Raise RtspRedirect or ClearPasswordWanted; raise CameraDeclined for a 401 that refuses no credential."""
         raise_redirected(reply)
-        if reply.status == 401 and self.auth.wants_clear:
-            raise ClearPasswordWanted(CLEAR)
+        if reply.status == 401 and self.auth.wants_clear_password:
+            raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
         if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
             # The credential was not refused: we support no method that the camera offers. Another engine may.
             raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
@@ -120,7 +120,7 @@ class Dialogue(ReplyReader):
         reply = await self.request("DESCRIBE", url, {"Accept": "application/sdp"})
         return reply.headers, (await self._description(reply)).decode("utf-8", "replace")
 
-    async def relayed(self, method: str, url: str, extra: dict[str, str]) -> Reply:
+    async def relay_request(self, method: str, url: str, extra: dict[str, str]) -> Reply:
         """Send another program's request and return the reply, whatever its status.
 
         Challenges are answered here, and an SDP is complete. Raises CameraUnreachable, ProtocolError.
@@ -175,17 +175,17 @@ def raise_redirected(reply: Reply) -> None:
         raise RtspRedirect(reply.headers["location"])
 
 
-def address_with(url: str, login: tuple[str, str] | None) -> str:
+def address_with_password(url: str, login: tuple[str, str] | None) -> str:
     """Return the address to connect to, with the password if the address contains a placeholder for it.
 
     Raises ClearPasswordWanted where the camera's entry does not allow that.
     """
     if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
-        raise ClearPasswordWanted(CLEAR)
+        raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
     return filled(url, login)
 
 
-def followed(url: str, first: str) -> str:
+def checked_redirect(url: str, first: str) -> str:
     """Return the target of a redirect.
 
     Raises RedirectRefused for any other host (the recorder's own host too), for characters that would inject header
@@ -241,7 +241,7 @@ async def connect(url: str) -> socket.socket:
             family, _, _, _, address = infos[0]
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            ask(sock, FIRST_BUFFER)
+            request_buffer(sock, FIRST_BUFFER)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 await loop.sock_connect(sock, address)

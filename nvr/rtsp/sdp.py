@@ -94,7 +94,7 @@ def audio_track(sdp: str, base: str) -> AudioTrack | None:
     sections = _sections(sdp)
     aggregate = _aggregate(sections, base)
     for section, payload_type in _offers(sections, "audio"):
-        name, rate, count = _sound_format(section, payload_type)
+        name, rate, count = _audio_format(section, payload_type)
         if not 1000 <= rate <= 192_000:
             continue
         control = _control(section, aggregate)
@@ -107,9 +107,9 @@ def audio_track(sdp: str, base: str) -> AudioTrack | None:
     return None
 
 
-def why_silent(sdp: str) -> str:
+def missing_audio_reason(sdp: str) -> str:
     """Return why `audio_track` finds no track, as text for a person."""
-    names = [_sound_format(section, payload_type)[0] for section, payload_type in _offers(_sections(sdp), "audio")]
+    names = [_audio_format(section, payload_type)[0] for section, payload_type in _offers(_sections(sdp), "audio")]
     if not names:
         return "the camera describes none"
     known = [n for n in names if n.lower() == "mpeg4-generic"]
@@ -120,7 +120,7 @@ def why_silent(sdp: str) -> str:
     )
 
 
-def _sound_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
+def _audio_format(section: _Section, payload_type: str) -> tuple[str, int, int]:
     """Return (name, clock rate, channels); rate 0 where it is not stated."""
     rtpmap = _attribute(section, "rtpmap", payload_type) or STATIC_AUDIO.get(payload_type, "")
     name, _, rest = rtpmap.partition("/")

@@ -12,7 +12,7 @@ _without_options: set[str] = set()
 _with_digest: set[str] = set()  # these servers never get a password in clear
 
 
-def is_asked_without_options(url: str) -> bool:
+def needs_no_options(url: str) -> bool:
     """Return whether the camera played its stream only for a client that did not send OPTIONS."""
     return _authority(url) in _without_options
 

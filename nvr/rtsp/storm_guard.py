@@ -19,8 +19,8 @@ from core.tasks import first_of
 WINDOW_SECONDS = 5.0
 FAILED_SHARE = 0.5  # of the streams that were recording
 MIN_FAILED = 8  # fewer failures are faults of single cameras
-CALM_SECONDS = 5.0  # shortest pause while most streams are down
-HURRY_SECONDS = 2.0  # reconnects after a neighbour answered are spread over this time
+MIN_STORM_PAUSE_S = 5.0  # shortest pause while most streams are down
+NEIGHBOUR_SPREAD_S = 2.0  # reconnects after a neighbour answered are spread over this time
 
 
 class ReconnectStormGuard:
@@ -30,40 +30,40 @@ class ReconnectStormGuard:
         self._clock = clock
         self._failures: deque[tuple[float, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self.systemic = False
+        self.is_storm = False
         self.size = 0  # streams that failed at the same time
 
-    def failed(self, stream: str, still_recording: int) -> bool:
+    def record_failure(self, stream: str, still_recording: int) -> bool:
         """Record a failed stream. Return True once, when most streams have failed."""
         now = self._clock.monotonic()
         self._failures.append((now, stream))
         while self._failures and now - self._failures[0][0] > WINDOW_SECONDS:
             self._failures.popleft()
         together = len({s for _, s in self._failures})
-        if self.systemic or together < MIN_FAILED or together < FAILED_SHARE * (together + still_recording):
-            self.size = max(self.size, together) if self.systemic else self.size
+        if self.is_storm or together < MIN_FAILED or together < FAILED_SHARE * (together + still_recording):
+            self.size = max(self.size, together) if self.is_storm else self.size
             return False
-        self.systemic, self.size = True, together
+        self.is_storm, self.size = True, together
         return True
 
-    def answered(self, subnet: str) -> None:
+    def record_success(self, subnet: str) -> None:
         """Record that a camera of the subnet answered; waiting streams of the subnet may reconnect soon."""
-        self.systemic = False
+        self.is_storm = False
         for event in self._waiting[subnet]:
             event.set()
 
     async def wait(self, subnet: str, seconds: float) -> None:
         """Wait `seconds` before the next attempt; shorter if a camera of the same subnet answers meanwhile.
 
-        While most streams are down it waits at least CALM_SECONDS ± 20 %.
+        While most streams are down it waits at least MIN_STORM_PAUSE_S ± 20 %.
         """
-        if self.systemic:
-            seconds = max(seconds, CALM_SECONDS * random.uniform(0.8, 1.2))
+        if self.is_storm:
+            seconds = max(seconds, MIN_STORM_PAUSE_S * random.uniform(0.8, 1.2))
         news = asyncio.Event()
         self._waiting[subnet].add(news)
         try:
             await first_of(self._clock.sleep(seconds), news.wait())
             if news.is_set():
-                await self._clock.sleep(min(seconds, random.uniform(0, HURRY_SECONDS)))
+                await self._clock.sleep(min(seconds, random.uniform(0, NEIGHBOUR_SPREAD_S)))
         finally:
             self._waiting[subnet].discard(news)

@@ -85,7 +85,7 @@ async def record(
         "bytes": sum(s["bytes"] for s in streams.values()),
         "frames": sum(s["frames"] for s in streams.values()),
         "unhashed_files": unhashed,
-        "late_ticks": machine.ticker.late_ticks,
+        "late_ticks": machine.poll_loop.late_ticks,
         **{
             name: sum(s[name] for s in streams.values())
             for name in ("lost_packets", "foreign_packets", "skipped_units", "damaged_pictures")

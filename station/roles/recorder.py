@@ -147,7 +147,7 @@ async def _record(settings: Settings, index: int, database: Database, ready: Cal
     archive = ArchiveDatabase(database, clock)
     budget = ConnectLimiter.of_station(settings, clock)
     machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
-    machine.clock_kept_in = settings.data.dir / f"clock-{index}.json"
+    machine.clock_epoch_path = settings.data.dir / f"clock-{index}.json"
     worker = RecorderWorker(settings, index, database, clock, vault, archive, machine, {})
     await _look_back(worker)
     streams = (await worker.wanted()).streams
@@ -196,18 +196,20 @@ def _start_duties(duties: BackgroundTasks, worker: RecorderWorker, url: str, htt
 
 async def _look_back(worker: RecorderWorker) -> None:
     """Read which stream the previous recorder crashed over, and record the crash."""
-    box = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
-    worker.machine.ticker.box = box
-    if not box.left:
+    marker = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
+    worker.machine.poll_loop.crash_marker = marker
+    if not marker.crashed_stream:
         return
-    worker.machine.ticker.careful = True
-    asyncio.get_running_loop().call_later(CAREFUL_SECONDS, setattr, worker.machine.ticker, "careful", False)
-    if box.left == MANY_STREAMS:
+    worker.machine.poll_loop.parse_one_by_one = True
+    asyncio.get_running_loop().call_later(CAREFUL_SECONDS, setattr, worker.machine.poll_loop, "parse_one_by_one", False)
+    if marker.crashed_stream == MANY_STREAMS:
         log.error("the last recorder died over the bytes of several cameras; they are read one by one for an hour")
         return
     async with worker.database.session() as session:
-        isolated = await quarantine.record_crash(session, box.left, worker.clock.now())
-    log.error("the last recorder died over %s%s", box.left, ", which is put in quarantine" if isolated else "")
+        isolated = await quarantine.record_crash(session, marker.crashed_stream, worker.clock.now())
+    log.error(
+        "the last recorder died over %s%s", marker.crashed_stream, ", which is put in quarantine" if isolated else ""
+    )
 
 
 async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:

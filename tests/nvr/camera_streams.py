@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.depacketizer import Depacketizer
 from nvr.media.nal_units import NalRole, is_key_type, nal_type, role_of
+from nvr.media.samples import FragmentSamples, StreamCounters
 
 STEP = 3600  # 25 pictures a second at 90 kHz
 Unit = list[bytes]  # NAL units of a picture, parameter sets first
@@ -229,13 +230,13 @@ def assemble(
     """Run the packets through the packet-by-packet depacketizer, flushed at intervals as a poll loop does."""
     runs: list[FragmentSamples] = []
     counters = StreamCounters()
-    assembler = Depacketizer(codec, sets or [], counters, runs.append)
+    depacketizer = Depacketizer(codec, sets or [], counters, runs.append)
     for i, p in enumerate(packets):
         view = memoryview(p.payload)
-        assembler.push(view, 0, len(view), p.seq, p.ts & 0xFFFFFFFF, 0x80 if p.marker else 0)
+        depacketizer.push(view, 0, len(view), p.seq, p.ts & 0xFFFFFFFF, 0x80 if p.marker else 0)
         if i % every == 0:
-            assembler.flush_ready()
-    assembler.flush()
+            depacketizer.flush_ready()
+    depacketizer.flush()
     return runs, counters
 
 
@@ -255,12 +256,12 @@ def files(runs: list[FragmentSamples]) -> list[bytes]:
     """Return files as the recorder cuts them: at keyframes where the format changes."""
     made: list[tuple[FragmentSamples, bytes]] = []
     for i, run in enumerate(runs):
-        if not made or run.broken or (run.key and run.video != made[-1][0].video):
+        if not made or run.discontinuity or (run.starts_with_keyframe and run.video != made[-1][0].video):
             made.append((run, fmp4.init_segment(run.video)))
         first, data = made[-1]
-        data += fmp4.moof(i + 1, run.time - first.time, run.durations, run.sizes, run.key, run.offsets) + iovec.joined(
-            run.parts
-        )
+        data += fmp4.moof(
+            i + 1, run.time - first.time, run.durations, run.sizes, run.starts_with_keyframe, run.offsets
+        ) + iovec.joined(run.parts)
         made[-1] = (first, data)
     return [data for _, data in made]
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media.arena import Arena, ArenaPool
-from nvr.recorder.poll_loop import POLL_INTERVAL_S, NativeSession, PollLoop
+from nvr.recorder.native_session import NativeSession
+from nvr.recorder.poll_loop import POLL_INTERVAL_S, PollLoop
 from nvr.rtsp.camera_socket import ReadSchedule
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
@@ -63,7 +64,7 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
 class FedSession:
     """One session of a stream.
 
-    Several sessions can share one `recording` and, as the engine does, one `memory`. `fast`: a poll loop reads the
+    Several sessions can share one `recording` and, as the engine does, one `memory`. `batch`: a poll loop reads the
     session, and nvr.media.batch_depacketizer handles whole pictures; otherwise it is read packet by packet.
     """
 
@@ -75,7 +76,7 @@ class FedSession:
         began: float = 0.0,
         stall: float = 5.0,
         audio: AudioTrack | None = None,
-        fast: bool = False,
+        batch: bool = False,
         **more: Any,
     ):
         self.recording = recording or Recording(segment_seconds=3600)
@@ -86,15 +87,15 @@ class FedSession:
         rtsp.audio = audio
         if audio is not None:
             rtsp.audio_channel, rtsp.audio_rtcp_channel = 2, 3
-        self.ticker = PollLoop(ManualClock(), written) if fast else None
+        self.poll_loop = PollLoop(ManualClock(), written) if batch else None
         loop = asyncio.new_event_loop()
         try:
             self.session = loop.run_until_complete(self._make(rtsp, stall, more))
         finally:
             loop.close()
         self.session.socket.reading = ReadSchedule.EVERY_POLL
-        if self.ticker is not None:
-            self.ticker.add(self.session)
+        if self.poll_loop is not None:
+            self.poll_loop.add(self.session)
 
     async def _make(self, rtsp: RtspSession, stall: float, more: dict[str, Any]) -> NativeSession:
         sink, counters = self.recording.sink, self.recording.counters
@@ -106,8 +107,8 @@ class FedSession:
         self.wire.incoming += data
         self.now += POLL_INTERVAL_S
         tick_us = ORIGIN_US + round(self.now * 1_000_000)
-        if self.ticker is not None:
-            self.ticker.tick(self.now, tick_us)
+        if self.poll_loop is not None:
+            self.poll_loop.tick(self.now, tick_us)
             if self.session.done.done() and (error := self.session.done.exception()) is not None:
                 raise error
             return

@@ -10,10 +10,10 @@ from typing import Any, cast
 from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.media import iovec
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.iovec import Part
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_times import PictureTimes
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.storage.disk_writer import SegmentFile
 from nvr.storage.volumes import VolumeSet
 from tests.nvr.camera_clock import ORIGIN_US, CameraClock, Run, runs

@@ -80,7 +80,7 @@ def test_a_session_of_ffmpeg_that_records_less_is_told_while_it_runs() -> None:
     camera.sessions(2)
     assert camera.choice.choose(camera.now) == FFMPEG
     assert camera.choice.is_worse(120.0, 60.0) and not camera.choice.is_worse(120.0, 100.0)
-    camera.choice.give_back(camera.now)
+    camera.choice.return_to_native(camera.now)
     assert camera.choice.choose(camera.now) == NATIVE
 
 

@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
 from nvr.archive.timeline import CoveredUntil
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.recorder.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
@@ -67,14 +67,14 @@ async def test_a_barred_stream_waits_until_it_is_barred_no_more(
 
 def test_a_refusal_found_here_outlives_facts_that_do_not_know_of_it_yet() -> None:
     state = StreamState(StreamSpec("c/main", NOWHERE), None, None)  # type: ignore[arg-type]
-    state.hear(StreamFacts(refused=True))
+    state.apply_facts(StreamFacts(refused=True))
     assert state.refused is not None
     own = StreamState(StreamSpec("c/main", NOWHERE), None, None, refused=state.refused)  # type: ignore[arg-type]
-    own.hear(StreamFacts())
-    assert own.refused is not None and not own.news.is_set()
-    own.hear(StreamFacts(refused=True))
-    own.hear(StreamFacts())
-    assert own.refused is None and own.news.is_set()
+    own.apply_facts(StreamFacts())
+    assert own.refused is not None and not own.changed.is_set()
+    own.apply_facts(StreamFacts(refused=True))
+    own.apply_facts(StreamFacts())
+    assert own.refused is None and own.changed.is_set()
 
 
 BAD_ADDRESSES = ["rtsp://[::1/cam", "rtsp://cam:port/x", "rtsp:///cam", "rtsp://h:99999/x"]

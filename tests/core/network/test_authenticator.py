@@ -115,7 +115,7 @@ def test_a_login_that_may_be_told_is_another_one() -> None:
     assert (
         allowed.challenge(['Digest realm="x", nonce="n"'])
         and not allowed.challenge(['Basic realm="x"'])
-        and allowed.wants_clear
+        and allowed.wants_clear_password
     )
 
 

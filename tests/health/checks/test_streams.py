@@ -23,7 +23,7 @@ from health.tables import Fault
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.recorder.reconcile import KeyframeIntervals
 from nvr.streams import NO_KEYFRAME, StreamSpec, StreamState
 from nvr.tables import Gap, StreamStatus, Volume

@@ -25,7 +25,7 @@ from nvr.archive import retention as retention_module
 from nvr.archive.retention import CLOSING_US, Retention
 from nvr.archive.retention_clock import RetentionClock
 from nvr.archive.segment_index import Segment
-from nvr.clock.filing_periods import OPEN
+from nvr.clock.filing_periods import OPEN_END_US
 from nvr.clock.plausibility import ClockSnapshot
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Footage, Gap, Hold, MisfiledRow, Volume
@@ -466,7 +466,7 @@ async def test_what_was_filed_too_early_makes_room_last_and_blocks_nothing(
     async with database.session() as session:
         session.add(MisfiledRow(start_us=0, end_us=old + DAY_US, offset_us=120 * SECOND))
         session.add(MisfiledRow(start_us=old - 401 * DAY_US, end_us=old - 300 * DAY_US, offset_us=410 * DAY_US))
-        session.add(MisfiledRow(start_us=old + 10 * DAY_US, end_us=OPEN, offset_us=0))
+        session.add(MisfiledRow(start_us=old + 10 * DAY_US, end_us=OPEN_END_US, offset_us=0))
     retention = full(database, clock, min_free_bytes=3_000)
     assert await retention.run_once() == 3
     assert await left(database) == {"wrong/main": 4, "c/main": 1}

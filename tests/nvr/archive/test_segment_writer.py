@@ -17,7 +17,7 @@ from nvr.archive.segment_writer import LiveTap
 from nvr.archive.timeline import ClockStep
 from nvr.clock.station_clock import StationClock
 from nvr.media.audio import AudioRun
-from nvr.media.depacketizer import FragmentSamples
+from nvr.media.samples import FragmentSamples
 from nvr.playback.live import announcement
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.clock import SECOND
 from nvr.archive.retention_clock import ClockTrust, _following
 from nvr.clock import filing_periods
-from nvr.clock.filing_periods import BEGINNING, MAX_PERIODS, OPEN, Period
+from nvr.clock.filing_periods import INITIAL_PERIODS, MAX_PERIODS, OPEN_END_US, Period
 from nvr.clock.plausibility import (
     NTP_PROOF_US,
     REBOOT_US,
@@ -19,9 +19,9 @@ from nvr.clock.plausibility import (
     ClockState,
     RetentionPromise,
     Suspicion,
-    confirmed,
-    first,
+    confirm,
     judge,
+    judge_first,
 )
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
@@ -36,8 +36,8 @@ class Machine:
     def __init__(self, *, newest: int | None = NOW, uptime: int = HOUR) -> None:
         self.true, self.uptime, self.off, self.boot, self.ntp = NOW, uptime, 0, 1, False
         self.said: list[str] = []
-        self.periods: tuple[Period, ...] = BEGINNING
-        self._take(first(self.reading(), newest))
+        self.periods: tuple[Period, ...] = INITIAL_PERIODS
+        self._take(judge_first(self.reading(), newest))
 
     def reading(self) -> ClockSnapshot:
         return ClockSnapshot(self.true + self.off, self.uptime, str(self.boot), self.ntp)
@@ -61,8 +61,8 @@ class Machine:
         self.periods = _following(self.periods, found)
 
     def confirm(self) -> None:
-        self.periods = filing_periods.confirmed(self.periods, self.state.ahead_us)
-        self.state = confirmed(self.state)
+        self.periods = filing_periods.after_confirmation(self.periods, self.state.ahead_us)
+        self.state = confirm(self.state)
 
     @property
     def trust(self) -> ClockTrust:
@@ -100,7 +100,7 @@ def test_a_person_or_a_time_service_or_time_proves_it(step: int) -> None:
     machine.run()
     machine.off = step
     assert machine.run().suspended
-    told = confirmed(machine.state)
+    told = confirm(machine.state)
     assert not told.suspended and told.plausible_us == machine.state.wall_us
     machine.ntp = True
     machine.run(60, NTP_PROOF_US // MINUTE - 1)
@@ -194,7 +194,7 @@ def test_a_first_start_in_1970_is_young_as_soon_as_the_clock_is_right() -> None:
     """
     machine = Machine(newest=None)
     machine.off = -NOW
-    machine._take(first(machine.reading(), None))
+    machine._take(judge_first(machine.reading(), None))
     machine.run(60, 30)
     filed, machine.off, machine.ntp = machine.true + machine.off, 0, True
     machine.run()
@@ -238,7 +238,7 @@ def test_a_clock_that_creeps_ages_nothing_faster() -> None:
     for _ in range(600):
         machine.off += 50 * SECOND
         machine.run(60)
-        machine.periods = filing_periods.needed(machine.periods, machine.state.wall_us, PROMISE.longest_us)
+        machine.periods = filing_periods.pruned(machine.periods, machine.state.wall_us, PROMISE.longest_us)
     assert not machine.state.suspended and len(machine.periods) <= MAX_PERIODS
     assert (
         abs(machine.age(filed) - 600 * MINUTE) < 20 * MINUTE
@@ -363,7 +363,7 @@ def test_no_footage_goes_before_its_promise_though_the_recorder_moves_it_along_w
     def moved(by: int) -> None:
         if ours:
             ends = [end for _, end in ours]
-            machine.periods = filing_periods.refiled(
+            machine.periods = filing_periods.after_refiling(
                 machine.periods, min(ends) - MINUTE, max(ends) - MINUTE, by, machine.state.wall_us
             )
             ours[:] = [(true, end + by) for true, end in ours]
@@ -384,7 +384,7 @@ def test_no_footage_goes_before_its_promise_though_the_recorder_moves_it_along_w
             machine.run(min(seconds, 86_400) if not ntp else 60)
             ours.append((machine.true, machine.true + machine.off))
         if not machine.state.suspended:
-            machine.periods = filing_periods.needed(machine.periods, machine.state.wall_us, PROMISE.longest_us)
+            machine.periods = filing_periods.pruned(machine.periods, machine.state.wall_us, PROMISE.longest_us)
             young = [true for true, end in (*kept, *ours) if machine.age(end) >= PROMISE.shortest_us]
             assert all(machine.true - true >= PROMISE.shortest_us - 3 * STEP_US for true in young)
             kept = [k for k in kept if machine.age(k[1]) < PROMISE.shortest_us]
@@ -399,7 +399,9 @@ def test_what_moved_along_with_a_mistake_that_a_reboot_undoes_stays_as_young_as_
     machine.off = by
     if looked:
         machine.run()
-    machine.periods = filing_periods.refiled(machine.periods, first - MINUTE, last - MINUTE, by, machine.state.wall_us)
+    machine.periods = filing_periods.after_refiling(
+        machine.periods, first - MINUTE, last - MINUTE, by, machine.state.wall_us
+    )
     machine.run(60, 60)
     assert machine.age(first + by) <= 19 * DAY + 61 * MINUTE
     machine.reboot(5 * MINUTE, 0)
@@ -413,7 +415,9 @@ def test_a_person_s_word_for_a_clock_moves_nothing_that_was_recorded_since_the_m
     machine.run(DAY / SECOND, 20)
     first = NOW + DAY
     machine.off = -400 * DAY
-    machine.periods = filing_periods.refiled(machine.periods, first, machine.true, -400 * DAY, machine.state.wall_us)
+    machine.periods = filing_periods.after_refiling(
+        machine.periods, first, machine.true, -400 * DAY, machine.state.wall_us
+    )
     machine.run()
     machine.confirm()
     machine.run()
@@ -437,6 +441,6 @@ def test_the_most_age_of_an_hour_is_no_less_than_that_of_what_lies_in_it(steps: 
     for step in steps:
         machine.off = step
         machine.run(600, 2)
-    assert machine.periods[-1].end_us == OPEN
+    assert machine.periods[-1].end_us == OPEN_END_US
     most = machine.trust.most_age_us(hour, hour + HOUR)
     assert all(machine.trust.age_us(at, at + MINUTE) <= most for at in range(hour, hour + HOUR, 7 * MINUTE))

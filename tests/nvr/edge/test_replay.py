@@ -18,7 +18,7 @@ from cameras.virtual.clip import _SSRC
 from core.clock import ManualClock
 from core.network.authenticator import Authenticator
 from nvr.edge.replay import CardReader
-from nvr.media.depacketizer import FragmentSamples
+from nvr.media.samples import FragmentSamples
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.sdp import VideoTrack
 from tests.nvr.films import pictures

@@ -17,7 +17,7 @@ from core.database import Database
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import AUDIO
 from nvr.media import fmp4
-from nvr.media.audio import AudioAssembler
+from nvr.media.audio import AudioDepacketizer
 from nvr.playback import clip, hls
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp.sdp import AudioTrack, audio_track
@@ -140,32 +140,32 @@ async def test_sound_is_off_by_default(gst_camera: tuple[str, str], recording: R
 
 def test_aac_access_units_are_taken_apart() -> None:
     track = AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"))
-    assembler = AudioAssembler(track)
+    depacketizer = AudioDepacketizer(track)
     units = [b"abc", b"defgh"]
     headers = b"".join(struct.pack(">H", len(u) << 3) for u in units)
-    assembler.push(memoryview(struct.pack(">H", len(headers) * 8) + headers + b"".join(units)), 5000)
-    assembler.push(memoryview(struct.pack(">HH", 16, 4 << 3) + b"next"), 5000 + 2048)
-    run = assembler.take()
+    depacketizer.push(memoryview(struct.pack(">H", len(headers) * 8) + headers + b"".join(units)), 5000)
+    depacketizer.push(memoryview(struct.pack(">HH", 16, 4 << 3) + b"next"), 5000 + 2048)
+    run = depacketizer.take()
     assert run is not None
     assert (run.sizes, run.durations, bytes(run.data)) == ([3, 5, 4], [1024] * 3, b"abcdefghnext")
     for broken in (b"", b"\0", b"\xff\xff", struct.pack(">HH", 16, 99 << 3) + b"short"):
-        assembler.push(memoryview(broken), 9000)
-    assert assembler.take() is None
+        depacketizer.push(memoryview(broken), 9000)
+    assert depacketizer.take() is None
 
 
 def test_aac_of_small_units_has_headers_of_a_byte() -> None:
-    assembler = AudioAssembler(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), 6))
-    assembler.push(memoryview(struct.pack(">HBB", 16, 3 << 2, 5 << 2) + b"abcdefgh"), 5000)
-    run = assembler.take()
+    depacketizer = AudioDepacketizer(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), 6))
+    depacketizer.push(memoryview(struct.pack(">HBB", 16, 3 << 2, 5 << 2) + b"abcdefgh"), 5000)
+    run = depacketizer.take()
     assert run is not None and (run.sizes, bytes(run.data)) == ([3, 5], b"abcdefgh")
 
 
 @pytest.mark.parametrize("size", [13, 6])
 def test_more_access_units_than_any_packet_has_are_dropped(size: int) -> None:
-    assembler = AudioAssembler(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), size))
+    depacketizer = AudioDepacketizer(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), size))
     for count in (65, 3000, 65535 // 8):
-        assembler.push(memoryview(struct.pack(">H", count * 8) + b"\x08" * count + bytes(8000)), 5000)
-    assert assembler.frames <= 64
+        depacketizer.push(memoryview(struct.pack(">H", count * 8) + b"\x08" * count + bytes(8000)), 5000)
+    assert depacketizer.frames <= 64
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from core.errors import MinwangError
 from nvr.media import iovec
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import depacketize
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
 from nvr.media.parameter_sets import VideoFormat
-from nvr.recorder.poll_loop import NativeSession, PollLoop
+from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.recorder.native_session import NativeSession
+from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import VideoTrack
 from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
@@ -66,7 +67,7 @@ class Sink:
         self.formats.append(run.video)
         self.losses += [(len(self.pictures) + i, lost) for i, lost in (run.losses or {}).items()]
         for i, (size, duration) in enumerate(zip(run.sizes, run.durations, strict=True)):
-            self.pictures.append((time, size, run.key and i == 0, data[at : at + size]))
+            self.pictures.append((time, size, run.starts_with_keyframe and i == 0, data[at : at + size]))
             at, time = at + size, time + duration
         assert at == len(data)
 
@@ -104,13 +105,13 @@ def written(pool: ArenaPool, arenas: list[Arena]) -> None:
 
 async def both_ways(clip: Coded, streams: list[list[bytes]]) -> list[tuple[Any, Any]]:
     """Pass every stream's chunks to a poll loop (in batches where possible) and to the packet-by-packet path."""
-    ticker = PollLoop(ManualClock(), written)
+    poll_loop = PollLoop(ManualClock(), written)
     fast = [session(clip, chunks) for chunks in streams]
     slow = [session(clip, chunks) for chunks in streams]
     for made, _, _ in fast:
-        ticker.add(made)
+        poll_loop.add(made)
     for tick in range(max(map(len, streams)) + 1):
-        ticker.tick(tick * 0.2, tick * 200_000)
+        poll_loop.tick(tick * 0.2, tick * 200_000)
         for made, _, _ in slow:
             if made.done.done():
                 continue

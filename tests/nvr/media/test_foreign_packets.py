@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
-from nvr.media.foreign_numbers import ForeignNumbers
+from nvr.media.depacketizer import Depacketizer
+from nvr.media.foreign_sequence_numbers import ForeignSequenceNumbers
 from nvr.media.rtp import RtpReceiver
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp.transports import stated_ssrc
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise, sample, samples
 
@@ -36,18 +37,18 @@ class Channel:
     def __init__(self, codec: str, stated: int = -1) -> None:
         self.counters = StreamCounters()
         self.runs: list[FragmentSamples] = []
-        self.assembler = Depacketizer(codec, [], self.counters, self.runs.append)
+        self.depacketizer = Depacketizer(codec, [], self.counters, self.runs.append)
         self.receiver = RtpReceiver(
-            self.assembler, 96, lambda: Depacketizer(codec, [], StreamCounters(), lambda _: None), stated
+            self.depacketizer, 96, lambda: Depacketizer(codec, [], StreamCounters(), lambda _: None), stated
         )
 
     def take(self, packets: list[Packet], every: int = 50) -> list[bytes]:
         for i, p in enumerate(packets):
             data = p.framed()[4:]
-            self.receiver.packet(data, memoryview(data), 0, len(data))
+            self.receiver.process_packet(data, memoryview(data), 0, len(data))
             if i % every == 0:
-                self.assembler.flush_ready()
-        self.assembler.flush()
+                self.depacketizer.flush_ready()
+        self.depacketizer.flush()
         return samples(self.runs)
 
 
@@ -93,8 +94,8 @@ def test_a_new_source_restarts_the_sequence(codec: str, at: int) -> None:
     channel = Channel(codec)
     assert channel.take([*before, *after]) == wanted(codec)
     assert channel.counters.lost_packets == channel.counters.damaged_units == 0
-    assert sum(r.broken for r in channel.runs) == 1
-    assert next(r for r in channel.runs if r.broken).key
+    assert sum(r.discontinuity for r in channel.runs) == 1
+    assert next(r for r in channel.runs if r.discontinuity).starts_with_keyframe
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -267,10 +268,10 @@ def test_losses_beside_numbers_that_are_shared_are_counted_exactly(rng: random.R
 
 
 def test_a_payload_type_that_was_taken_for_numbered_apart_is_believed_again() -> None:
-    numbers = ForeignNumbers()
-    numbers.note(30_000, 107, 10)  # far away: numbered separately
+    numbers = ForeignSequenceNumbers()
+    numbers.record(30_000, 107, 10)  # far away: numbered separately
     found = []
     for at in range(10, 30, 2):  # from now on it shares the stream's sequence
-        numbers.note(at, 107, at)
+        numbers.record(at, 107, at)
         found.append(numbers.explain(at, 1))
     assert found == [0, 0] + [1] * 8

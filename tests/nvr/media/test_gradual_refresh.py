@@ -90,11 +90,11 @@ def test_the_refresh_goes_on_in_the_next_file(tmp_path: Path) -> None:
     gops = gops_of(paths)
     last = max(i for i, g in enumerate(gops) if g.path == paths[0])
     needed = 3 * GOP  # more than the rest of the file
-    rest = gradual_refresh.following(
+    rest = gradual_refresh.read_refresh(
         [(paths[0], gops[last].offset), (paths[1], gops[last + 1].offset)], "h264", needed, 0
     )
     assert rest is not None and len(rest.pictures) == needed
-    assert gradual_refresh.following([(paths[0], gops[last].offset)], "h264", needed, 0) is None  # not there yet
+    assert gradual_refresh.read_refresh([(paths[0], gops[last].offset)], "h264", needed, 0) is None  # not there yet
 
 
 def test_the_newest_point_whose_refresh_is_not_complete_is_passed_over(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_cannot_become_whole_is_unusable_and_nothing_else(tmp_path: Path, m
     paths = files_of(refreshed(16), tmp_path, seconds=60.0)
     gops = gops_of(paths)
     with pytest.raises(ProtocolError, match="refresh"):
-        gradual_refresh.following([(paths[0], gops[0].offset)] * 40, "h264", 10**6, 0)
+        gradual_refresh.read_refresh([(paths[0], gops[0].offset)] * 40, "h264", 10**6, 0)
     monkeypatch.setattr(gradual_refresh, "MAX_PICTURES", 1)
     frames = _read_keyframes("c/main", gops, len(gops))
     assert len(frames) == len(gops) and all(f.unusable and not f.following for f in frames)
@@ -145,13 +145,13 @@ def test_how_long_a_refresh_takes() -> None:
 def test_what_nobody_states_is_bounded_as_well_and_complete_only_with_the_next_point() -> None:
     delta = b"\x00\x00\x00\x02\x41\xe0"
     with pytest.raises(ProtocolError, match="refresh"):
-        gradual_refresh.behind(((i, delta) for i in range(100_000)), "h264", None, 10**6)
+        gradual_refresh.collect_refresh(((i, delta) for i in range(100_000)), "h264", None, 10**6)
     with pytest.raises(ProtocolError, match="refresh"):
-        gradual_refresh.behind([(0, delta), (13 * 90_000, delta)], "h264", None, 14 * 90_000)
+        gradual_refresh.collect_refresh([(0, delta), (13 * 90_000, delta)], "h264", None, 14 * 90_000)
     samples = [(i * 3600, delta) for i in range(4)]
-    assert gradual_refresh.behind(samples[:3], "h264", None, 10_800) is None  # cut off
-    found = gradual_refresh.behind(samples, "h264", None, 10_800)
-    assert found is not None and len(found.pictures) == 2 and found.lasts == 7200
+    assert gradual_refresh.collect_refresh(samples[:3], "h264", None, 10_800) is None  # cut off
+    found = gradual_refresh.collect_refresh(samples, "h264", None, 10_800)
+    assert found is not None and len(found.pictures) == 2 and found.duration == 7200
 
 
 def test_a_recovery_point_at_every_picture_costs_no_more_than_the_video(

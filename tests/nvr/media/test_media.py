@@ -19,10 +19,11 @@ from cameras.virtual.rtsp_server import describe
 from cameras.virtual.scene import Street
 from core.errors import MinwangError, ProtocolError
 from nvr.media import fmp4, gop_index, iovec
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.depacketizer import Depacketizer
 from nvr.media.fmp4 import Sample
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp import payload_bounds
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import sdp
 
 Packet = tuple[int, int, int, bytes]  # sequence, timestamp, marker, payload
@@ -44,13 +45,13 @@ def assemble(
 ) -> tuple[list[FragmentSamples], StreamCounters]:
     runs: list[FragmentSamples] = []
     counters = StreamCounters()
-    assembler = Depacketizer(clip.codec, clip.parameter_sets if sets else [], counters, runs.append)
+    depacketizer = Depacketizer(clip.codec, clip.parameter_sets if sets else [], counters, runs.append)
     for seq, ts, marker, payload in feed:
         view = memoryview(b"x" * 16 + payload)
-        assembler.push(view, 16, len(view), seq, ts, marker)
+        depacketizer.push(view, 16, len(view), seq, ts, marker)
         if marker and counters.frames % every == 0:
-            assembler.flush_ready()
-    assembler.flush()
+            depacketizer.flush_ready()
+    depacketizer.flush()
     return runs, counters
 
 
@@ -58,7 +59,7 @@ def to_file(runs: list[FragmentSamples]) -> bytes:
     data = fmp4.init_segment(runs[0].video)
     for i, run in enumerate(runs):
         data += fmp4.moof(
-            i + 1, run.time - runs[0].time, run.durations, run.sizes, run.key, run.offsets
+            i + 1, run.time - runs[0].time, run.durations, run.sizes, run.starts_with_keyframe, run.offsets
         ) + iovec.joined(run.parts)
     return data
 
@@ -85,7 +86,7 @@ def test_parameter_sets_may_come_in_band_only(clip: LoopClip) -> None:
 def test_fragments_are_short_and_gops_begin_with_keyframes(clip: LoopClip) -> None:
     runs, _ = assemble(clip, packets(clip))
     assert all(sum(r.durations) <= 0.31 * fmp4.TIMESCALE for r in runs)
-    assert sum(r.key for r in runs) == len(clip.keyframes)
+    assert sum(r.starts_with_keyframe for r in runs) == len(clip.keyframes)
     for before, after in itertools.pairwise(runs):
         assert before.time + sum(before.durations) == after.time
 
@@ -137,12 +138,12 @@ def test_b_frames_keep_time_and_order() -> None:
             (len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)
         ]
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer("h264", [], StreamCounters(), runs.append)
     for seq, ts, marker, payload in feed:
-        assembler.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
-        if marker and assembler.units % 5 == 0:
-            assembler.flush_ready()
-    assembler.flush()
+        depacketizer.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
+        if marker and depacketizer.complete_pictures % 5 == 0:
+            depacketizer.flush_ready()
+    depacketizer.flush()
     assert sum(len(r.sizes) for r in runs) == 100
     total = sum(sum(r.durations) for r in runs)
     assert total == pytest.approx(4 * fmp4.TIMESCALE, rel=0.1)
@@ -157,7 +158,7 @@ def test_a_timestamp_jump_loses_no_picture(clip: LoopClip) -> None:
     feed = packets(clip, 0, 10) + [(s, (t + 90_000 * 100) & 0xFFFFFFFF, m, p) for s, t, m, p in packets(clip, 10)]
     runs, counters = assemble(clip, feed[: len(feed)])
     assert counters.timestamp_jumps == 1 and counters.frames == 10 + clip.frames
-    assert not any(r.broken for r in runs)
+    assert not any(r.discontinuity for r in runs)
     assert max(max(r.durations) for r in runs) <= 90_000 // 10  # it follows the previous picture
 
 

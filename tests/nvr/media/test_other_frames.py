@@ -42,12 +42,12 @@ def halves(packet: Packet) -> list[Packet]:
     return numbered((Packet(piece, packet.ts, marker) for piece, marker in pieces), packet.seq)
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("channel", [0, 1])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_bye_ends_the_session_at_once(form: str, channel: int, half: bool, fast: bool) -> None:
-    made = FedSession(fast=fast)
+def test_a_bye_ends_the_session_at_once(form: str, channel: int, half: bool, batch: bool) -> None:
+    made = FedSession(batch=batch)
     made.play(PACKETS[:-1])
     made.tick((halves(PACKETS[-1])[0] if half else PACKETS[-1]).framed())
     with pytest.raises(StreamStalled, match="BYE"):
@@ -56,11 +56,11 @@ def test_a_bye_ends_the_session_at_once(form: str, channel: int, half: bool, fas
     assert made.recording.counters.frames == (49 if half else 50) and made.recording.counters.duplicate_packets == 0
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("half", [False, True])
-def test_sound_goes_on_where_no_picture_comes(fast: bool, half: bool) -> None:
+def test_sound_goes_on_where_no_picture_comes(batch: bool, half: bool) -> None:
     """More audio than the leftover buffer could hold; a half received picture is completed at the end."""
-    made = FedSession(fast=fast, audio=SOUND, stall=20.0)
+    made = FedSession(batch=batch, audio=SOUND, stall=20.0)
     begin, end = halves(PACKETS[-1])
     made.play(PACKETS[:-1])
     for tick in range(48):
@@ -74,18 +74,18 @@ def test_sound_goes_on_where_no_picture_comes(fast: bool, half: bool) -> None:
     assert made.recording.counters.lost_packets == 0
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_a_short_frame_on_the_sound_channel_is_no_packet(fast: bool) -> None:
-    made = FedSession(fast=fast, audio=SOUND)
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_short_frame_on_the_sound_channel_is_no_packet(batch: bool) -> None:
+    made = FedSession(batch=batch, audio=SOUND)
     made.play(PACKETS)
     made.tick(frame(2, b"\x80\x08" + bytes(6)) + sound(1))
     assert made.session._audio is not None and made.session._audio.frames == 1
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("size", [300_000, 600_000, 2_000_000])
-def test_a_keyframe_may_be_larger_than_what_is_read_at_once(size: int, fast: bool) -> None:
-    made = FedSession(fast=fast)
+def test_a_keyframe_may_be_larger_than_what_is_read_at_once(size: int, batch: bool) -> None:
+    made = FedSession(batch=batch)
     made.play(PACKETS[:-1])
     pieces = fragments(b"\x65\x88\x84" + b"\x55" * size, "h264", 1400)
     last = PACKETS[-1]

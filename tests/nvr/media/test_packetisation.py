@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
-from nvr.media.nal_units import MAX_PIECES, split
-from nvr.media.picture_builder import MAX_HELD
+from nvr.media.depacketizer import Depacketizer
+from nvr.media.nal_units import MAX_UNITS_PER_PAYLOAD, split
+from nvr.media.picture_builder import MAX_PENDING_UNITS
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import interleaved
 from tests.nvr.camera_streams import (
     STEP,
@@ -226,14 +227,14 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
     """A sparse picture does not wait for the next one; while its next packet arrives slowly, it is not complete."""
     packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer("h264", [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer("h264", [], StreamCounters(), runs.append)
     for p in packets:
-        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+        depacketizer.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
     for _ in range(5):
-        assembler.flush_ready(waiting=True)
+        depacketizer.flush_ready(waiting=True)
     assert not runs
     for flushed in range(1, silent + 1):
-        assembler.flush_ready()
+        depacketizer.flush_ready()
         assert len(runs) == (flushed == silent)
     assert samples(runs) == expected("h264")[:1]
 
@@ -242,11 +243,11 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
 def test_a_trusted_marker_completes_a_picture_at_once(codec: str) -> None:
     packets = packetise(pictures(codec), codec, Style())
     runs: list[FragmentSamples] = []
-    assembler = Depacketizer(codec, [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer(codec, [], StreamCounters(), runs.append)
     for p in packets:
-        assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+        depacketizer.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
         if p.marker:
-            assembler.flush_ready()
+            depacketizer.flush_ready()
     assert samples(runs) == expected(codec)
 
 
@@ -264,16 +265,16 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
 def test_what_waits_for_a_picture_is_bounded() -> None:
     """Changed PPS that no complete picture uses, and endless SEI: memory and time stay bounded."""
     sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
-    assembler = Depacketizer("h264", sets, StreamCounters(), lambda _: None)
-    builder = assembler._builder
+    depacketizer = Depacketizer("h264", sets, StreamCounters(), lambda _: None)
+    builder = depacketizer._builder
     for i in range(500):
         builder.unit(bytes([0x68, 0xC8]) + (i + 2).to_bytes(2, "big") + b"\x5a" * 50 + b"\x80", 3600 * i)
         builder.unit(b"\x41\x20\x84" + b"\x11" * 20, 3600 * i)  # a slice that is not the first of its picture
-    assert len(builder._changed_pps) <= MAX_HELD
+    assert len(builder._changed_pps) <= MAX_PENDING_UNITS
     for _ in range(20_000):
         builder.unit(b"\x06\x80", 0)
-    assert len(builder._prefix) <= MAX_HELD
+    assert len(builder._prefix) <= MAX_PENDING_UNITS
 
 
 def test_start_codes_without_end_are_bounded() -> None:
-    assert len(split(b"\x41\x9a" + b"\0\0\1\x41\x9a" * 100_000, "h264")) == MAX_PIECES
+    assert len(split(b"\x41\x9a" + b"\0\0\1\x41\x9a" * 100_000, "h264")) == MAX_UNITS_PER_PAYLOAD

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ProtocolError
-from nvr.media.depacketizer import Depacketizer, FragmentSamples, StreamCounters
+from nvr.media.depacketizer import Depacketizer
 from nvr.media.parameter_set_store import ParameterSetStore
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import sdp
 from tests.nvr.camera_streams import (
     Packet,
@@ -172,17 +173,21 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
 
 
 def test_a_stream_that_lacks_its_sets_says_so() -> None:
-    assembler = Depacketizer("h264", [], StreamCounters(), lambda _: None)
-    assert "no keyframe" in assembler.waits_for
+    depacketizer = Depacketizer("h264", [], StreamCounters(), lambda _: None)
+    assert "no keyframe" in depacketizer.missing_reason
     bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
     packets = packetise(bare * 2, "h264", Style())
 
     def feed(packets: list[Packet]) -> None:
         for p in packets:
-            assembler.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
+            depacketizer.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
 
     feed(packets[: len(packets) // 4])
-    assert "parameter sets" in assembler.waits_for and assembler.waits_for_keyframe and assembler.counters.frames == 0
+    assert (
+        "parameter sets" in depacketizer.missing_reason
+        and depacketizer.waits_for_keyframe
+        and depacketizer.counters.frames == 0
+    )
     with pytest.raises(ProtocolError, match="parameter sets"):
         feed(packets[len(packets) // 4 :])
 

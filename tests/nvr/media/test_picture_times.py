@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nvr.media.picture_times import LEARNING, PictureTimes
+from nvr.media.picture_times import LEARNING_PICTURES, PictureTimes
 
 STEP = 3600
 
@@ -67,11 +67,11 @@ def test_pictures_shown_before_the_very_first_keyframe_are_no_step() -> None:
 
 def test_a_stream_without_b_frames_is_believed_to_have_none_until_its_encoder_is_set_anew() -> None:
     times = PictureTimes()
-    advance(times, *steady(LEARNING + 1))
-    ahead = 1000 + (LEARNING + 3) * STEP
+    advance(times, *steady(LEARNING_PICTURES + 1))
+    ahead = 1000 + (LEARNING_PICTURES + 3) * STEP
     assert advance(times, ahead, ahead - STEP) == [True, False]
     times = PictureTimes()
-    advance(times, *steady(LEARNING + 1))
+    advance(times, *steady(LEARNING_PICTURES + 1))
     times.relearn()
     assert advance(times, ahead, ahead - STEP) == [True, True] and times.reordered
 

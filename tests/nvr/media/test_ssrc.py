@@ -10,7 +10,7 @@ import pytest
 from nvr.media import rtp
 from nvr.media.ssrc import SourceBounds, SourceChoice, SourceEvidence
 from tests.nvr.camera_streams import Packet
-from tests.nvr.media import test_audio_packets, test_foreign_packets
+from tests.nvr.media import test_audio_receiver, test_foreign_packets
 
 OWN, NEW = 1, 2
 RATE = 8000
@@ -22,19 +22,19 @@ class Listener:
 
     def __init__(self, stated: int = -1, bounds: SourceBounds = BOUNDS) -> None:
         self.choice = SourceChoice(bounds, stated)
-        self.choice.begin(OWN)
+        self.choice.set_first_source(OWN)
         self.foreign = 0
 
     def hear(
-        self, seq: int, ts: int, size: int = 10, evidence: SourceEvidence = SourceEvidence.NOT_ASKED
+        self, seq: int, ts: int, size: int = 10, evidence: SourceEvidence = SourceEvidence.NOT_NEEDED
     ) -> bool | None:
-        candidate, gone = self.choice.other(NEW, seq & 0xFFFF)
+        candidate, gone = self.choice.record_other_packet(NEW, seq & 0xFFFF)
         self.foreign += gone
         candidate.add(b"x" * size, seq & 0xFFFF, ts & 0xFFFFFFFF, 0)
         return self.choice.has_taken_over(candidate, RATE, evidence)
 
     def own(self, *, decided: bool = True) -> None:
-        self.foreign += self.choice.own(decided=decided)
+        self.foreign += self.choice.record_own_packet(decided=decided)
 
 
 def first(found: Sequence[bool | None]) -> int:
@@ -88,9 +88,9 @@ def test_while_nothing_of_ours_can_be_used_decoding_decides() -> None:
     heard = Listener()
     assert [heard.hear(i, 160 * i, 1, SourceEvidence.NONE_YET) for i in range(49)] == [None] * 49
     heard.own(decided=False)
-    assert heard.hear(50, 160 * 60, 1, SourceEvidence.PROVED) is True
+    assert heard.hear(50, 160 * 60, 1, SourceEvidence.DECODABLE) is True
     hopeless = Listener()
-    found = [hopeless.hear(i, 160 * i, 1, SourceEvidence.HOPELESS) for i in range(60)]
+    found = [hopeless.hear(i, 160 * i, 1, SourceEvidence.UNDECODABLE) for i in range(60)]
     assert found[first(found)] is False
 
 
@@ -98,7 +98,7 @@ def test_the_announced_source_is_believed_once() -> None:
     heard = Listener(stated=NEW)
     assert heard.hear(1, 0) is True and heard.choice.candidate is not None
     heard.choice.switch(heard.choice.candidate)
-    heard.choice.switch(heard.choice.other(OWN, 5)[0])
+    heard.choice.switch(heard.choice.record_other_packet(OWN, 5)[0])
     assert heard.hear(2, 160) is None
     ours = Listener(stated=OWN)  # announced, and received first
     assert ours.hear(1, 0) is None
@@ -116,10 +116,10 @@ def test_packets_of_another_payload_type_are_kept_in_bounds() -> None:
         *(replace(other, seq=i & 0xFFFF, payload=b"", payload_type=99) for i in range(200_000)),
     ):
         data = packet.framed()[4:]
-        channel.receiver.packet(data, memoryview(data), 0, len(data))
+        channel.receiver.process_packet(data, memoryview(data), 0, len(data))
         candidate = channel.receiver._sources.candidate
         kept = max(kept, len(candidate.packets) if candidate is not None else 0)
-    assert 1 < kept <= rtp.BOUNDS.packets + 1 and not channel.receiver.has_rival
+    assert 1 < kept <= rtp.BOUNDS.packets + 1 and not channel.receiver.has_candidate
     assert channel.counters.foreign_packets == 200_001
     assert channel.take(test_foreign_packets.stream("h264"))  # afterwards the stream is recorded
 
@@ -135,6 +135,6 @@ def test_pictures_and_sound_follow_a_source_alike(copies: int) -> None:
     after = test_foreign_packets.stream("h264", test_foreign_packets.NEW, 3_000_000_000, 20, 40, 123)
     channel = test_foreign_packets.Channel("h264")
     assert channel.take([*pictures, *repeated(after)]) == test_foreign_packets.wanted("h264")
-    sound, later = test_audio_packets.sound(60), test_audio_packets.sound(200, test_audio_packets.NEW, 5, 3, 7)
-    found, _, counters = test_audio_packets.taken([*sound, *repeated(later)])
-    assert found == test_audio_packets.bytes_of([*sound, *later]) and counters.foreign_packets == 0
+    sound, later = test_audio_receiver.sound(60), test_audio_receiver.sound(200, test_audio_receiver.NEW, 5, 3, 7)
+    found, _, counters = test_audio_receiver.taken([*sound, *repeated(later)])
+    assert found == test_audio_receiver.bytes_of([*sound, *later]) and counters.foreign_packets == 0

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from nvr.media import fmp4
-from nvr.media.depacketizer import StreamCounters
 from nvr.media.nal_units import has_recovery_point
-from nvr.media.start_points import ANY, FAR_S, NONE, PATIENCE_S, RECOVERY, TRIAL_PAUSE_S, TRIAL_S, StartPoints
+from nvr.media.samples import StreamCounters
+from nvr.media.start_points import (
+    KEYFRAME_PATIENCE_S,
+    MAX_KEYFRAME_INTERVAL_S,
+    SEARCH_PAUSE_S,
+    SEARCH_S,
+    StartPointKind,
+    StartPoints,
+)
 from tests.nvr.camera_streams import Style, Unit, decoded, encode, packetise, reference, sei, sets_of
 from tests.nvr.fed_session import FedSession
 
@@ -36,7 +43,7 @@ def test_a_stream_with_recovery_points_only_is_recorded_and_decodes() -> None:
     assert counters.start_points == counters.keyframes > 5 and counters.damaged_units == 0
     assert len(files) >= 2  # cut at recovery points
     total = sum(s.frames for s in made.recording.archive.segments)
-    assert total >= (22 - PATIENCE_S - 2) * 25
+    assert total >= (22 - KEYFRAME_PATIENCE_S - 2) * 25
     assert [g.cause for g in made.recording.archive.gaps] == ["no_keyframe"] or made.recording.archive.gaps == []
     wanted = reference(units[-total:], "h264")
     for number, file in enumerate(files):
@@ -91,28 +98,38 @@ def test_a_file_of_a_stream_whose_only_keyframe_is_its_first_is_cut_all_the_same
     watch = StartPoints(0.0, counters)
     counters.keyframes = 1
     found = [watch.observe(float(t), 0.0) for t in range(1, 1000)]
-    assert found[int(FAR_S) - 2] == NONE
-    assert sum(found[: int(FAR_S + TRIAL_S + 5)]) == pytest.approx(TRIAL_S, abs=2)
-    assert sum(found[int(FAR_S + TRIAL_S) : int(FAR_S + TRIAL_S + TRIAL_PAUSE_S) - 5]) <= 2
+    assert found[int(MAX_KEYFRAME_INTERVAL_S) - 2] == StartPointKind.NONE
+    assert sum(found[: int(MAX_KEYFRAME_INTERVAL_S + SEARCH_S + 5)]) == pytest.approx(SEARCH_S, abs=2)
+    assert (
+        sum(
+            found[
+                int(MAX_KEYFRAME_INTERVAL_S + SEARCH_S) : int(MAX_KEYFRAME_INTERVAL_S + SEARCH_S + SEARCH_PAUSE_S) - 5
+            ]
+        )
+        <= 2
+    )
     counters.keyframes, counters.start_points = 2, 1
-    watch.wanted = RECOVERY
+    watch.wanted = StartPointKind.RECOVERY_POINT
     for t in range(1000, 1400):
         counters.keyframes += t % 2 == 0
         counters.start_points += t % 2 == 0
-        assert watch.observe(float(t), 0.0) == RECOVERY
+        assert watch.observe(float(t), 0.0) == StartPointKind.RECOVERY_POINT
     counters.keyframes += 1
     watch.observe(1500.0, 0.0)
     counters.keyframes += 1
-    assert watch.observe(1510.0, 0.0) == NONE  # it has keyframes now
+    assert watch.observe(1510.0, 0.0) == StartPointKind.NONE  # it has keyframes now
 
 
 def test_patience_grows_to_any_picture() -> None:
     watch = StartPoints(0.0, StreamCounters())
-    assert [watch.observe(t, t) for t in (1.0, PATIENCE_S, PATIENCE_S + 0.1, 2 * PATIENCE_S + 0.1)] == [
-        NONE,
-        NONE,
-        RECOVERY,
-        ANY,
+    assert [
+        watch.observe(t, t)
+        for t in (1.0, KEYFRAME_PATIENCE_S, KEYFRAME_PATIENCE_S + 0.1, 2 * KEYFRAME_PATIENCE_S + 0.1)
+    ] == [
+        StartPointKind.NONE,
+        StartPointKind.NONE,
+        StartPointKind.RECOVERY_POINT,
+        StartPointKind.ANY,
     ]
 
 

@@ -42,12 +42,12 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
         for _ in range(4):
             if not waiting or not budget.is_open(now):
                 break
-            size = min(waiting, budget.room)
-            budget.spent(size * cost, size)
+            size = min(waiting, budget.read_bytes)
+            budget.charge_read(size * cost, size)
             spent, waiting, read, longest = spent + size * cost, waiting - size, read + size, max(longest, size * cost)
     assert spent <= CPU_SHARE * now + MAX_CREDIT_S + MAX_DEBT_S + longest + (READ_BYTES * cost)
     if rate * cost < CPU_SHARE / 2 and rate * 2 * POLL_INTERVAL_S < 4 * READ_BYTES:
-        assert waiting == 0 and budget.room == (READ_BYTES if cost * READ_BYTES <= MAX_READING_S else budget.room)
+        assert waiting == 0 and (cost * READ_BYTES > MAX_READING_S or budget.read_bytes == READ_BYTES)
     else:
         # At most four reads per round, even if they are cheap.
         most = min(CPU_SHARE * now, rate * now * cost, 500 * 4 * READ_BYTES * cost)
@@ -58,8 +58,8 @@ def test_an_ordinary_stream_is_never_held_back() -> None:
     """A busy stream on a slow machine: 16 Mb/s, 10 µs a packet."""
     budget = WorkBudget(0.0)
     for i in range(1000):
-        assert budget.is_open(i * 2 * POLL_INTERVAL_S) and budget.room == min(READ_BYTES, FIRST_READ_BYTES << i)
-        budget.spent(570 * 10e-6, 800_000)
+        assert budget.is_open(i * 2 * POLL_INTERVAL_S) and budget.read_bytes == min(READ_BYTES, FIRST_READ_BYTES << i)
+        budget.charge_read(570 * 10e-6, 800_000)
 
 
 def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
@@ -83,10 +83,10 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
 
     costly("hostile", hostile, 2e-6)
     costly("good", good, 2e-9)
-    ticker = PollLoop(ManualClock(), written)
+    loop = PollLoop(ManualClock(), written)
     for made in (good, hostile):
         made.session.socket.reading = made.session.socket.reading.__class__(0)
-        ticker.add(made.session)
+        loop.add(made.session)
     tiny = b"".join(p.framed() for p in numbered(Packet(b"", 5) for _ in range(8192)))
     at = 0
     for tick in range(1, 100):
@@ -95,7 +95,7 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
             at += 1
         if len(hostile.wire.incoming) < 1 << 20:
             hostile.wire.incoming += tiny
-        ticker.tick(tick * POLL_INTERVAL_S, tick * 200_000)
+        loop.tick(tick * POLL_INTERVAL_S, tick * 200_000)
     assert used["hostile"] <= CPU_SHARE * 100 * POLL_INTERVAL_S + MAX_CREDIT_S + MAX_DEBT_S + READ_BYTES * 2e-6 + 0.1
     assert hostile.recording.counters.held_back > 10 and good.recording.counters.held_back == 0
     assert good.recording.counters.frames >= 99
@@ -205,7 +205,7 @@ def test_a_new_session_does_not_forget_what_the_stream_costs() -> None:
     """The first read is small, whatever the socket holds; a new session continues where the last one ended."""
     budget = WorkBudget(0.0)
     first = FedSession(budget=budget)
-    assert first.session.room == FIRST_READ_BYTES
-    budget.spent(0.4, FIRST_READ_BYTES)
+    assert first.session.read_bytes == FIRST_READ_BYTES
+    budget.charge_read(0.4, FIRST_READ_BYTES)
     again = FedSession(budget=budget, recording=first.recording, began=1.0)
-    assert again.session.room < FIRST_READ_BYTES and budget._left < MAX_CREDIT_S / 2
+    assert again.session.read_bytes < FIRST_READ_BYTES and budget._left < MAX_CREDIT_S / 2

@@ -117,7 +117,7 @@ def test_a_slow_viewer_skips_to_the_next_keyframe_and_counts() -> None:
         class Run:
             parts = (b"x",)
 
-        Run.key = key  # type: ignore[attr-defined]
+        Run.starts_with_keyframe = key  # type: ignore[attr-defined]
         viewer.offer(Run, Segment, b"head")  # type: ignore[arg-type]
 
     offer(True)

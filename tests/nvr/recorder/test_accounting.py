@@ -22,7 +22,7 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.segment_writer import SegmentSink
 from nvr.archive.timeline import ClockStep, covered, holes, overtaken
 from nvr.clock.station_clock import StationClock
-from nvr.media.depacketizer import FragmentSamples, StreamCounters
+from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, _Session
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.watchdog import Watchdog

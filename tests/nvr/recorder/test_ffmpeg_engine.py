@@ -17,7 +17,7 @@ from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreac
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
 from nvr.media import moov
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, command, script
 from nvr.rtsp.transports import declared_transport
 from nvr.streams import NO_KEYFRAME, StreamSpec
@@ -241,7 +241,7 @@ async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(
 
 
 def test_no_secret_is_on_the_command_line() -> None:
-    assert "pipe:0" in command(0.4) and not any("rtsp" in a and "//" in a for a in command(0.4, sound=True))
+    assert "pipe:0" in command(0.4) and not any("rtsp" in a and "//" in a for a in command(0.4, audio=True))
 
 
 async def test_a_flood_of_words_does_not_stop_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -270,4 +270,4 @@ async def test_a_first_keyframe_is_waited_for(clip: LoopClip, monkeypatch: pytes
         await eventually(lambda: sink.runs, 20)
         assert not recording.done()
         await end(recording)
-    assert sink.runs[0].key and asked and NO_KEYFRAME in sink.gaps  # type: ignore[attr-defined]
+    assert sink.runs[0].starts_with_keyframe and asked and NO_KEYFRAME in sink.gaps  # type: ignore[attr-defined]

@@ -134,4 +134,4 @@ def test_a_codec_that_the_container_does_not_hold() -> None:
     errors.feed(
         b"[mov @ 0x55d] Could not find tag for codec opus in stream #1, codec not currently supported in container\n"
     )
-    assert errors.silent_codec == "opus"
+    assert errors.unsupported_audio == "opus"

@@ -93,10 +93,10 @@ async def test_cameras_are_asked_over_onvif(password: str, clip: LoopClip, datab
             await requests.run_once()
     await runner.cleanup()
     assert made.keyframe_requests == (["main", "sub"] * 2 if password == "geheim-123" else [])
-    assert requests._never == ({"nobody"} if password == "geheim-123" else {"nobody", "cam"})
+    assert set(requests._suspended) == ({"nobody"} if password == "geheim-123" else {"nobody", "cam"})
 
 
-class Asked(KeyframeRequests):
+class RecordingKeyframeRequests(KeyframeRequests):
     """Records which cameras are asked, and answers in place of the camera."""
 
     def __init__(self, database: Database, clock: ManualClock) -> None:
@@ -105,7 +105,7 @@ class Asked(KeyframeRequests):
         self.answer: Exception | None = None
         self.meets = True
 
-    async def _meet(self, camera: str) -> bool:
+    async def _load_profiles(self, camera: str) -> bool:
         self.asked.append(camera)
         if self.answer is not None:
             raise self.answer
@@ -120,7 +120,7 @@ async def test_a_camera_that_refused_once_is_asked_again_when_something_changed(
         await session.flush()
         session.add(Camera(id="cam", name="cam", village="v", address="127.0.0.1:1", credential="c", profile={}))
     clock = ManualClock()
-    requests = Asked(database, clock)
+    requests = RecordingKeyframeRequests(database, clock)
 
     async def rounds() -> int:
         before = len(requests.asked)
@@ -136,11 +136,11 @@ async def test_a_camera_that_refused_once_is_asked_again_when_something_changed(
     async with database.session() as session:
         (await session.get_one(Credential, "c")).sealed = "new"
     requests.answer = None
-    assert await rounds() == 1 and requests._never == set()
+    assert await rounds() == 1 and set(requests._suspended) == set()
     requests._clients.clear()
     requests.meets = False  # no media service
-    assert await rounds() == 1 and requests._never == {"cam"}
+    assert await rounds() == 1 and set(requests._suspended) == {"cam"}
     async with database.session() as session:
         (await session.get_one(Camera, "cam")).address = "127.0.0.1:2"
     requests.meets = True
-    assert await rounds() == 1 and requests._never == set()
+    assert await rounds() == 1 and set(requests._suspended) == set()

@@ -80,8 +80,8 @@ async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, re
         scripted(clip, script) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
     ):
-        await eventually(lambda: machine.ticker._sessions)
-        next(iter(machine.ticker._sessions))._keepalive_due = 0.0
+        await eventually(lambda: machine.poll_loop._sessions)
+        next(iter(machine.poll_loop._sessions))._keepalive_due = 0.0
         await eventually(lambda: camera.methods.count("OPTIONS") > 1)
         assert camera.methods.count("GET_PARAMETER") == 1 and machine.streams["cam/main"].reconnects == 0
 

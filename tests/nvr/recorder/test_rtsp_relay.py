@@ -26,7 +26,7 @@ from core.network.authenticator import ClearLogin
 from core.network.transports import abort
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.samples import StreamCounters
 from nvr.recorder import rtsp_relay
 from nvr.recorder.ffmpeg_engine import FfmpegEngine
 from nvr.recorder.relay_addresses import MAX_NAMED
@@ -190,17 +190,17 @@ async def test_rtsp_in_http_is_not_spoken() -> None:
 async def test_addresses_of_tracks_are_what_ffmpeg_would_make_of_the_camera_s(url: str) -> None:
     async with relay(url, None) as way:
         names = way.addresses
-        assert names.camera_s(way.address) == url
+        assert names.to_camera(way.address) == url
         joint = "" if url.endswith("/") else "/"  # libavformat/rtsp.c inserts one
-        assert names.camera_s(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
-        assert names.camera_s("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
+        assert names.to_camera(f"{way.address}{joint}trackID=1") == f"{url}{joint}trackID=1"
+        assert names.to_camera("rtsp://h/told/by/the/camera") == "rtsp://h/told/by/the/camera"
         # A camera's address is restored exactly, whatever ffmpeg appends to it.
         for told in (url, f"{url}/", "rtsp://u:geheim@h/a/", "rtsp://h/b?password=geheim", f"{url}&password=geheim"):
-            name = names.ffmpeg_s(told)
+            name = names.to_ffmpeg(told)
             joint = "" if told.endswith("/") else "/"
-            assert name.startswith("rtsp://127.0.0.1:") and "geheim" not in name and name == names.ffmpeg_s(told)
-            assert names.camera_s(name + joint + "trackID=1") == told + joint + "trackID=1"
-            assert names.camera_s(name).removesuffix("/") == told.removesuffix("/")
+            assert name.startswith("rtsp://127.0.0.1:") and "geheim" not in name and name == names.to_ffmpeg(told)
+            assert names.to_camera(name + joint + "trackID=1") == told + joint + "trackID=1"
+            assert names.to_camera(name).removesuffix("/") == told.removesuffix("/")
             names.note_set_up(name + joint + "trackID=1")
             info = names.info_for_ffmpeg(f"url={told}{joint}trackID=1;seq=5;rtptime=9;geheim, url={told}2")
             assert (
@@ -231,14 +231,14 @@ async def test_ffmpeg_hears_no_password_from_an_address(
 ) -> None:
     """The password is in the stream's address, which the camera repeats wherever it can."""
     heard = bytearray()
-    to_ffmpeg = rtsp_relay._Line._to_ffmpeg
+    to_ffmpeg = rtsp_relay._CameraConnection._to_ffmpeg
 
-    async def listening(line: rtsp_relay._Line, data: bytes | bytearray) -> None:
+    async def listening(line: rtsp_relay._CameraConnection, data: bytes | bytearray) -> None:
         if data[:1] == b"R":
             heard.extend(data)
         await to_ffmpeg(line, data)
 
-    monkeypatch.setattr(rtsp_relay._Line, "_to_ffmpeg", listening)
+    monkeypatch.setattr(rtsp_relay._CameraConnection, "_to_ffmpeg", listening)
     path = f"/user={LOGIN[0]}&password={LOGIN[1]}&channel=1"
 
     def script(request: Request) -> Answer | None:

@@ -28,7 +28,7 @@ class Camera:
     def __init__(
         self, apart: Callable[[float], float], on_connecting: int = 0, answers: bool = False, until: float = 3600.0
     ):
-        self.given_up: list[float] = []
+        self.record_give_up: list[float] = []
         self.waited: list[float] = []
         memory, now, due = SilenceMemory(), 0.0, 0.0
         while now < until:
@@ -47,7 +47,7 @@ class Camera:
                         dog.sign(now)
                     dog.check(now, came, waits=False)
             except StreamStalled:
-                self.given_up.append(now)
+                self.record_give_up.append(now)
                 self.waited.append(now - last)
 
 
@@ -61,12 +61,14 @@ def falls(to: float, at: float = 100.0, back: float = 1e9) -> Callable[[float], 
 def test_a_stream_that_becomes_sparse_is_given_up_once_at_most(to: float, on_connecting: int, answers: bool) -> None:
     """Three times if connecting yields no early picture and they are 45 s apart: it may be dead until one arrives."""
     made = Camera(falls(to), on_connecting, answers)
-    assert len(made.given_up) <= (0 if answers and to < 14 else 1 if on_connecting or to < 45 else 3)
+    assert len(made.record_give_up) <= (0 if answers and to < 14 else 1 if on_connecting or to < 45 else 3)
 
 
 @pytest.mark.parametrize("to", [6.0, 20.0, 45.0])
 def test_what_one_night_taught_is_known_the_next(to: float) -> None:
-    first, all_nights = (Camera(lambda t: to if 200 < t % 1000 < 800 else 0.04, until=u).given_up for u in (1000, 5000))
+    first, all_nights = (
+        Camera(lambda t: to if 200 < t % 1000 < 800 else 0.04, until=u).record_give_up for u in (1000, 5000)
+    )
     assert len(all_nights) == len(first) <= (1 if to < 45 else 3)
 
 
@@ -134,7 +136,7 @@ def test_a_camera_that_plays_for_three_seconds_a_connection_is_not_waited_for_ag
 
 def test_a_camera_that_never_gave_a_picture_is_tried_anew_as_before() -> None:
     made = Camera(lambda t: 0.0, until=200)
-    assert all(w <= 16 for w in made.waited) and len(made.given_up) > 10
+    assert all(w <= 16 for w in made.waited) and len(made.record_give_up) > 10
 
 
 @settings(max_examples=40, deadline=None)
@@ -155,7 +157,7 @@ def test_rates_that_change_again_and_again_cost_few_connections(
         return phases[-1][1]
 
     made = Camera(apart, on_connecting, answers, until=sum(length for length, _ in phases) + 300)
-    assert len(made.given_up) <= 4
+    assert len(made.record_give_up) <= 4
 
 
 def sparse(count: int, apart: float, codec: str = "h264") -> list[Packet]:
@@ -165,10 +167,10 @@ def sparse(count: int, apart: float, codec: str = "h264") -> list[Packet]:
     return [Packet(p.payload, 1000 + (p.ts - 1000) // 3600 * round(apart * 90_000), p.marker, p.seq) for p in packets]
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(fast: bool) -> None:
+@pytest.mark.parametrize("batch", [False, True])
+def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(batch: bool) -> None:
     for answers in (True, False):
-        made = FedSession(fast=fast)
+        made = FedSession(batch=batch)
         made.play(sparse(20, 0.2))
         made.wire.sent.clear()
         silent = 0.0
@@ -183,12 +185,12 @@ def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(fast: bool)
         assert silent == pytest.approx(15.0 if answers else 5.0, abs=0.8)
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize(("stray", "lasts"), [(0, 15.0), (200, 5.0)])
 def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(
-    stray: int, lasts: float, fast: bool
+    stray: int, lasts: float, batch: bool
 ) -> None:
-    made = FedSession(fast=fast)
+    made = FedSession(batch=batch)
     packets = sparse(20, 0.2)
     made.play(packets)
     sent, silent = len(packets), 0.0
@@ -203,12 +205,12 @@ def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(
     assert silent == pytest.approx(lasts, abs=0.8)
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_a_session_after_a_fruitless_connection_waits_for_the_next_sparse_picture(fast: bool) -> None:
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_session_after_a_fruitless_connection_waits_for_the_next_sparse_picture(batch: bool) -> None:
     memory = SilenceMemory()
-    first = FedSession(silences=memory, fast=fast)
+    first = FedSession(silences=memory, batch=batch)
     first.play(sparse(20, 0.2))
     assert first.ended_after(20) == pytest.approx(5, abs=0.8)
-    second = FedSession(silences=memory, recording=first.recording, began=first.now + 2, fast=fast)
+    second = FedSession(silences=memory, recording=first.recording, began=first.now + 2, batch=batch)
     second.play(sparse(3, 30.0))
     assert second.ended_after(60) is None

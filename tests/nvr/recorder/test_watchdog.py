@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import StreamStalled
-from nvr.recorder.watchdog import FIRST_PICTURES_S, GIVE_UP_S, Patience, Watchdog
+from nvr.recorder.silence import FIRST_PICTURES_S, StallTimeout
+from nvr.recorder.watchdog import GIVE_UP_S, Watchdog
 
 POLL = 0.4
 
@@ -50,7 +51,7 @@ def test_one_pause_makes_nobody_patient_for_long() -> None:
 
 @given(st.lists(st.floats(0.05, 10.0), min_size=3, max_size=60))
 def test_what_comes_as_often_as_before_is_never_given_up(steps: list[float]) -> None:
-    patience, now, longest = Patience(0.0, 5.0), 0.0, 0.0
+    patience, now, longest = StallTimeout(0.0, 5.0), 0.0, 0.0
     for step in steps:
         if step <= max(5.0, longest):
             patience.check(now + step)

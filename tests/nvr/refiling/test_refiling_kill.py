@@ -165,9 +165,9 @@ async def test_gaps_of_the_boot_before_are_moved_back_once(filed: Filed, tmp_pat
     await refiler.begin(T, kept)
     assert refiler._epoch is not None
     past = replace(refiler._epoch, streams=("a/main", "b/main"))
-    refiler._epoch = replace(refiler._epoch, past=(past,))
+    refiler._epoch = replace(refiler._epoch, earlier=(past,))
     await refiler._forget("a/main")
     kept_now = await asyncio.to_thread(refiling.clock_epoch.load, kept)
-    assert kept_now is not None and kept_now.past[0].streams == ("b/main",)
+    assert kept_now is not None and kept_now.earlier[0].streams == ("b/main",)
     async with filed.database.reading() as session:
         assert (await session.scalars(select(Gap))).all() == []

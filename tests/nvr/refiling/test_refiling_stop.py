@@ -271,7 +271,7 @@ async def brought_back(filed: Filed, kept: Path, monkeypatch: pytest.MonkeyPatch
     second = refiling.Refiler(filed.archive)
     await second.begin(T + 100 * SECOND + BACK, kept)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
-    assert ours is not None and len(ours.past) == 1
+    assert ours is not None and len(ours.earlier) == 1
     async with filed.database.session() as session:
         wall = ours.offset_us + up[0]
         session.add(
@@ -339,7 +339,7 @@ async def test_a_stop_or_an_error_while_an_earlier_clock_is_taken_back(
     assert await filed.gaps() == [(T + 80 * SECOND + BACK, T + 85 * SECOND + BACK)]
     assert await corrections(filed.database) == []
     after = await asyncio.to_thread(clock_epoch.load, kept)
-    assert after is not None and after.past == () and after.proved
+    assert after is not None and after.earlier == () and after.is_proved
 
 
 async def test_a_database_that_is_locked_while_an_earlier_clock_is_taken_back(

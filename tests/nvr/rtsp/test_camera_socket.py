@@ -25,7 +25,7 @@ def _capped(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a system with a small net.core.rmem_max."""
     monkeypatch.setattr(camera_socket, "MAX_BUFFER", CAP)
     monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)
-    monkeypatch.setattr(camera_socket, "_told", set())
+    monkeypatch.setattr(camera_socket, "_reported_sizes", set())
 
 
 @asynccontextmanager
@@ -80,7 +80,7 @@ async def record(reading: ReadSchedule | None, size: int) -> tuple[int, int, Rea
             else:
                 came += sock.receive(view)
         came += sock.receive(view)
-        sock.fit(2.0)
+        sock.adapt(2.0)
         last = sock.reading
         sock.close()
         return sending.result(), came, last

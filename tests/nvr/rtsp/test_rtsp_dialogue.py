@@ -128,7 +128,7 @@ def _read(pieces: list[bytes]) -> tuple[list[Reply], bytes, str]:
             while True:
                 replies.append(await dialogue._read_reply())
         except CameraError as e:
-            return replies, bytes(dialogue.early), type(e).__name__
+            return replies, bytes(dialogue.early_frames), type(e).__name__
         finally:
             await feeding
             ours.close()

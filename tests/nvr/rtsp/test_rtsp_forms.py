@@ -21,7 +21,7 @@ from core.errors import (
 from core.network.authenticator import ClearLogin
 from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.rtsp_dialogue import Dialogue
-from nvr.rtsp.sdp import aggregate_control, audio_track, base_of, video_track, why_silent
+from nvr.rtsp.sdp import aggregate_control, audio_track, base_of, missing_audio_reason, video_track
 from nvr.rtsp.transports import interleaved_channels
 from tests.nvr.conftest import LOGIN
 from tests.nvr.scripted_camera import Answer, Request, Script, scripted
@@ -242,7 +242,7 @@ def test_aac_s_configuration_wherever_it_stands(types: str, fmtp: str) -> None:
     ],
 )
 def test_the_absence_of_sound_is_explained(more: str, why: str) -> None:
-    assert audio_track(described(more=more), "rtsp://h/a") is None and why in why_silent(described(more=more))
+    assert audio_track(described(more=more), "rtsp://h/a") is None and why in missing_audio_reason(described(more=more))
 
 
 def test_feedback_that_is_offered() -> None:

@@ -156,8 +156,8 @@ async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) ->
         assert said and b"Authorization" not in said
     for placeholder in ("rtsp://127.0.0.1/a?user={user}&password={password}", "rtsp://127.0.0.1/a?authbasic={basic}"):
         with pytest.raises(ClearPasswordWanted):
-            client.address_with(placeholder, LOGIN)
-        assert LOGIN[1] not in placeholder and "{" not in client.address_with(placeholder, ClearLogin(LOGIN))
+            client.address_with_password(placeholder, LOGIN)
+        assert LOGIN[1] not in placeholder and "{" not in client.address_with_password(placeholder, ClearLogin(LOGIN))
 
 
 async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
@@ -176,10 +176,10 @@ async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
 async def test_most_cameras_at_once_is_one_event_and_nobody_hurries() -> None:
     clock = ManualClock()
     guard = ReconnectStormGuard(clock)
-    assert not any(guard.failed(f"c{i}", 100) for i in range(20))  # one in six: faults of single cameras
+    assert not any(guard.record_failure(f"c{i}", 100) for i in range(20))  # one in six: faults of single cameras
     clock.advance(60)
-    told = [guard.failed(f"c{i}", 100 - i) for i in range(90)]
-    assert told.count(True) == 1 and guard.systemic and guard.size == 90
+    told = [guard.record_failure(f"c{i}", 100 - i) for i in range(90)]
+    assert told.count(True) == 1 and guard.is_storm and guard.size == 90
     waiting = asyncio.create_task(guard.wait("10.0.0.0/24", 1.0))
     for _ in range(300):  # three seconds of simulated time
         await asyncio.sleep(0)
@@ -195,7 +195,7 @@ async def test_a_neighbour_s_answer_shortens_the_wait() -> None:
     near, far = (asyncio.create_task(guard.wait(net, 60.0)) for net in ("10.0.0.0/24", "10.0.9.0/24"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    guard.answered("10.0.0.0/24")
+    guard.record_success("10.0.0.0/24")
     for _ in range(300):
         await asyncio.sleep(0)
         clock.advance(0.01)

@@ -49,7 +49,7 @@ def parse(self, arena, begin, end):
 poll_loop.NativeSession.parse = parse
 real_batch = poll_loop.depacketize
 def depacketize(arena, regions):
-    if any(r.assembler._emit.__self__._sink.stream == "evil/main" for r in regions):
+    if any(r.depacketizer._emit.__self__._sink.stream == "evil/main" for r in regions):
         os._exit(99)
     real_batch(arena, regions)
 poll_loop.depacketize = depacketize
@@ -62,7 +62,7 @@ run.run("recorder", load(Path(sys.argv[2])))
     ("kills", "deaths"),
     [
         pytest.param("True", 2, marks=pytest.mark.soak, id="alone"),
-        pytest.param("self._assembler.between_pictures", 3, id="among others"),
+        pytest.param("self._depacketizer.between_pictures", 3, id="among others"),
     ],
 )
 async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: LoopClip, tmp_path: Path) -> None:
@@ -122,29 +122,29 @@ async def _database(data: Path, town: Path) -> Database:
     return database
 
 
-def test_the_box_outlives_its_recorder(tmp_path: Path) -> None:
+def test_the_marker_outlives_its_recorder(tmp_path: Path) -> None:
     path = crash_marker.path_of(tmp_path, 0)
     assert crash_marker.silent_seconds(path) is None
     first = CrashMarker(path)
-    assert first.left == ""
-    first.at(crash_marker.tag("cam-1/main"))
+    assert first.crashed_stream == ""
+    first.set_stream(crash_marker.tag("cam-1/main"))
     second = CrashMarker(path)
-    assert second.left == "cam-1/main"
-    second.at(crash_marker.tag(MANY_STREAMS))
+    assert second.crashed_stream == "cam-1/main"
+    second.set_stream(crash_marker.tag(MANY_STREAMS))
     third = CrashMarker(path)
-    assert third.left == MANY_STREAMS
+    assert third.crashed_stream == MANY_STREAMS
     third.idle()
-    assert CrashMarker(path).left == ""
+    assert CrashMarker(path).crashed_stream == ""
     silent = crash_marker.silent_seconds(path)
     assert silent is not None and 0 <= silent < 5
 
 
-async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path) -> None:
+async def test_the_marker_names_a_camera_that_is_being_connected_to(tmp_path: Path) -> None:
     path = crash_marker.path_of(tmp_path, 0)
-    box, named = CrashMarker(path), list[str]()
+    marker, named = CrashMarker(path), list[str]()
 
     def look() -> None:
-        named.append(box._map[8:].rstrip(b"\0").decode())
+        named.append(marker._map[8:].rstrip(b"\0").decode())
 
     async def connect() -> str:
         look()
@@ -155,11 +155,11 @@ async def test_the_box_names_a_camera_that_is_being_connected_to(tmp_path: Path)
         look()
         return "connected"
 
-    assert await box.during(crash_marker.tag("cam-1/main"), connect()) == "connected"
+    assert await marker.mark_during(crash_marker.tag("cam-1/main"), connect()) == "connected"
     look()
     assert named == ["cam-1/main", "", "cam-1/main", ""]
     with pytest.raises(ValueError, match="lost"):
-        await box.during(crash_marker.tag("cam-1/main"), _fail())
+        await marker.mark_during(crash_marker.tag("cam-1/main"), _fail())
 
 
 async def _fail() -> None:

@@ -9,61 +9,63 @@ of the two cases applies.
 from __future__ import annotations
 
 MAX_AHEAD = 1024  # numbers after the expected one; a farther number belongs to a separate sequence
-FILLED = 2  # gaps in a row that a payload type must fill exactly to be no longer regarded as numbered separately
+FILLED_GAPS_FOR_SHARED = (
+    2  # gaps in a row that a payload type must fill exactly to be no longer regarded as numbered separately
+)
 
 
-class ForeignNumbers:
+class ForeignSequenceNumbers:
     """State of one source.
 
-    Call `note` for foreign packets between two packets of the stream, then `in_order` or `explain`.
+    Call `record` for foreign packets between two packets of the stream, then `in_order` or `explain`.
     """
 
-    __slots__ = ("_apart", "_since")
+    __slots__ = ("_foreign_since", "_separate")
 
     def __init__(self) -> None:
-        self._since: list[tuple[int, int]] = []  # (number, payload type) since the newest packet of the stream
+        self._foreign_since: list[tuple[int, int]] = []  # (number, payload type) since the newest packet of the stream
         # Payload types that are numbered separately: the gaps in a row that they filled exactly.
-        self._apart: dict[int, int] = {}
+        self._separate: dict[int, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._since)
+        return bool(self._foreign_since)
 
     def restart(self) -> None:
         """Start over for another source."""
-        self._since.clear()
-        self._apart.clear()
+        self._foreign_since.clear()
+        self._separate.clear()
 
-    def note(self, seq: int, payload_type: int, expected: int) -> None:
+    def record(self, seq: int, payload_type: int, expected: int) -> None:
         """Record that a packet of `payload_type` used the number `seq` while the stream's next number is `expected`."""
         if (seq - expected) & 0xFFFF >= MAX_AHEAD:
-            self._apart[payload_type] = 0
-        elif len(self._since) < MAX_AHEAD:
-            self._since.append((seq, payload_type))
+            self._separate[payload_type] = 0
+        elif len(self._foreign_since) < MAX_AHEAD:
+            self._foreign_since.append((seq, payload_type))
 
     def in_order(self) -> None:
         """Handle a packet of the stream that has the expected number.
 
         Payload types that used a number in between are therefore numbered separately.
         """
-        for _, payload_type in self._since:
-            self._apart[payload_type] = 0
-        self._since.clear()
+        for _, payload_type in self._foreign_since:
+            self._separate[payload_type] = 0
+        self._foreign_since.clear()
 
     def explain(self, expected: int, missing: int) -> int:
         """Return how many of the `missing` numbers from `expected` on were used by foreign packets."""
-        used = {(seq - expected) & 0xFFFF: payload_type for seq, payload_type in self._since}
-        self._since.clear()
+        used = {(seq - expected) & 0xFFFF: payload_type for seq, payload_type in self._foreign_since}
+        self._foreign_since.clear()
         for place, payload_type in used.items():
             if place >= missing:  # a packet of the stream itself has this number
-                self._apart[payload_type] = 0
+                self._separate[payload_type] = 0
         inside = {place: payload_type for place, payload_type in used.items() if place < missing}
-        explained = sum(payload_type not in self._apart for payload_type in inside.values())
+        explained = sum(payload_type not in self._separate for payload_type in inside.values())
         if len(inside) == missing:
-            for payload_type in set(inside.values()) & self._apart.keys():
-                self._filled(payload_type)
+            for payload_type in set(inside.values()) & self._separate.keys():
+                self._record_filled_gap(payload_type)
         return explained
 
-    def _filled(self, payload_type: int) -> None:
-        self._apart[payload_type] += 1
-        if self._apart[payload_type] >= FILLED:
-            del self._apart[payload_type]
+    def _record_filled_gap(self, payload_type: int) -> None:
+        self._separate[payload_type] += 1
+        if self._separate[payload_type] >= FILLED_GAPS_FOR_SHARED:
+            del self._separate[payload_type]

@@ -1,4 +1,4 @@
-"""Cameras whose sequence numbers restart, are meaningless, or are shared by all tracks (nvr.media.packet_numbers)."""
+"""Cameras whose sequence numbers restart, are meaningless, or are shared by all tracks (nvr.media.sequence_numbers)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nvr.media.depacketizer import StreamCounters
 from nvr.media.iovec import IoVec
-from nvr.media.packet_numbers import BEFORE, MAX_STRANGE, MIN_FOLLOWING, NOT_LOOKED_AT, UNKNOWN, PacketNumbers
+from nvr.media.samples import StreamCounters
+from nvr.media.sequence_numbers import (
+    DUPLICATE,
+    MAX_UNEXPECTED,
+    MIN_EXPECTED,
+    NUMBERS_IGNORED_TEXT,
+    UNKNOWN_LOSS,
+    SequenceTracker,
+)
 from nvr.recorder.reconcile import notes
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
-from tests.nvr.media.test_audio_packets import sound
+from tests.nvr.media.test_audio_receiver import sound
 
 COUNT, GOP = 150, 25
 
@@ -24,8 +31,8 @@ def pictures(params: str = "") -> list[Packet]:
     return packetise(encode("h264", "64x48", COUNT, GOP, params), "h264", Style())
 
 
-def played(packets: list[Packet], fast: bool, audio: AudioTrack | None = None) -> FedSession:
-    made = FedSession(fast=fast, audio=audio)
+def played(packets: list[Packet], batch: bool, audio: AudioTrack | None = None) -> FedSession:
+    made = FedSession(batch=batch, audio=audio)
     made.play(packets, 2.0)
     made.session.close()
     made.recording.sink.end_session()
@@ -43,11 +50,11 @@ def number_in_gop(packets: list[Packet]) -> list[Packet]:
     return found
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("params", ["", "bframes=2:b-adapt=0"])
-def test_numbers_that_start_over_under_the_same_source(fast: bool, params: str) -> None:
+def test_numbers_that_start_over_under_the_same_source(batch: bool, params: str) -> None:
     """The numbers fall back by a few, but no packet is a duplicate, because its timestamp is newer than all others."""
-    made = played(number_in_gop(pictures(params)), fast)
+    made = played(number_in_gop(pictures(params)), batch)
     counters = made.recording.counters
     assert (
         counters.frames == COUNT and counters.damaged_units == counters.duplicate_packets == counters.lost_packets == 0
@@ -63,18 +70,18 @@ STRANGE: dict[str, Callable[[int], int]] = {
 }
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("kind", STRANGE)
-def test_numbers_that_never_follow_each_other_are_not_looked_at(kind: str, fast: bool) -> None:
-    """The stream is recorded from the second keyframe after MAX_STRANGE packets."""
-    made = played([replace(p, seq=STRANGE[kind](i)) for i, p in enumerate(pictures())], fast)
+def test_numbers_that_never_follow_each_other_are_not_looked_at(kind: str, batch: bool) -> None:
+    """The stream is recorded from the second keyframe after MAX_UNEXPECTED packets."""
+    made = played([replace(p, seq=STRANGE[kind](i)) for i, p in enumerate(pictures())], batch)
     assert made.recording.counters.frames >= COUNT - 2 * GOP
     assert sum(s.frames for s in made.recording.archive.segments) == made.recording.counters.frames
 
 
 def test_loss_is_no_strange_number() -> None:
     """Half of all packets are missing at random places; the packets in order prove that the numbers are meaningful."""
-    numbers = PacketNumbers()
+    numbers = SequenceTracker()
     expected = 0
     for i in range(1000):
         seq = i * 3 // 2
@@ -87,38 +94,38 @@ def test_loss_is_no_strange_number() -> None:
 
 
 def test_what_came_before_is_told_from_what_begins_anew() -> None:
-    numbers = PacketNumbers()
-    assert numbers.judge(100, 90, newer=False) == BEFORE
-    assert numbers.judge(100, 90, newer=True) == UNKNOWN
-    assert [numbers.judge(100, 90, newer=False) for _ in range(MAX_STRANGE - 1)][-2:] == [BEFORE, UNKNOWN]
+    numbers = SequenceTracker()
+    assert numbers.judge(100, 90, newer=False) == DUPLICATE
+    assert numbers.judge(100, 90, newer=True) == UNKNOWN_LOSS
+    assert [numbers.judge(100, 90, newer=False) for _ in range(MAX_UNEXPECTED - 1)][-2:] == [DUPLICATE, UNKNOWN_LOSS]
     assert numbers.ignored and numbers.judge(100, 7, newer=False) == 0
     numbers.restart()
     assert not numbers.ignored
 
 
 def test_numbers_that_follow_each_other_again_are_looked_at() -> None:
-    numbers = PacketNumbers()
-    for i in range(MAX_STRANGE + 5):
+    numbers = SequenceTracker()
+    for i in range(MAX_UNEXPECTED + 5):
         numbers.judge(0, 1000 * i & 0xFFFF, newer=True)
-    for _ in range(MIN_FOLLOWING - 1):
+    for _ in range(MIN_EXPECTED - 1):
         assert numbers.pending
         numbers.in_order()
     assert numbers.judge(10, 15, newer=True) == 0 and numbers.ignored  # not enough in a row
-    for _ in range(MIN_FOLLOWING):
+    for _ in range(MIN_EXPECTED):
         numbers.in_order()
     assert (numbers.ignored, numbers.pending, numbers.is_plain) == (False, False, True)
     assert numbers.judge(10, 15, newer=True) == 5 and numbers.pending
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("copies", [0, 2])
-def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, fast: bool) -> None:
+def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, batch: bool) -> None:
     """Now and then one packet is lost or duplicated, with whole batches in order in between: each one is counted."""
-    count = (MAX_STRANGE + 10) * 5
+    count = (MAX_UNEXPECTED + 10) * 5
     sent = packetise(encode("h264", "64x48", count, 5 * count), "h264", Style(size=60_000))
     odd = {i for i, p in enumerate(sent) if p.marker and (p.ts - 1000) // STEP % 5 == 3}
-    assert len(odd) > MAX_STRANGE
-    made = played([p for i, p in enumerate(sent) for _ in range(copies if i in odd else 1)], fast)
+    assert len(odd) > MAX_UNEXPECTED
+    made = played([p for i, p in enumerate(sent) for _ in range(copies if i in odd else 1)], batch)
     counters = made.recording.counters
     assert (counters.lost_packets, counters.duplicate_packets) == ((0, len(odd)) if copies else (len(odd), 0))
     assert counters.unordered_packets == 0 and counters.frames == count - (0 if copies else len(odd))
@@ -126,31 +133,31 @@ def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, fast: bool) -
 
 def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
     """A duplicate arrives between two batches, which pass whole pictures on without calling `in_order`."""
-    made = FedSession(fast=True)
+    made = FedSession(batch=True)
     made.play(pictures(), 2.0)
-    assembler = made.session._assembler
-    assert assembler.between_pictures
+    depacketizer = made.session._depacketizer
+    assert depacketizer.between_pictures
     nothing = IoVec(memoryview(b""), 0, np.zeros((0, 2), np.uint64))
-    for _ in range(2 * MAX_STRANGE):
-        seq, ts = assembler.next_seq, assembler.rtp_time
-        assert not assembler._follows((seq - 1) & 0xFFFF, ts)  # a duplicate
-        assembler.extend([ts + STEP], [STEP], [4], False, nothing, 1, (seq + 1) & 0xFFFF)
-    assert made.recording.counters.duplicate_packets == 2 * MAX_STRANGE
+    for _ in range(2 * MAX_UNEXPECTED):
+        seq, ts = depacketizer.next_seq, depacketizer.rtp_time
+        assert not depacketizer._follows((seq - 1) & 0xFFFF, ts)  # a duplicate
+        depacketizer.extend([ts + STEP], [STEP], [4], False, nothing, 1, (seq + 1) & 0xFFFF)
+    assert made.recording.counters.duplicate_packets == 2 * MAX_UNEXPECTED
     assert made.recording.counters.unordered_packets == 0
 
 
 def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
-    made = played([replace(p, seq=STRANGE["even"](i)) for i, p in enumerate(pictures())], fast=True)
-    told = [r.getMessage() for r in caplog.records if NOT_LOOKED_AT in r.getMessage()]
+    made = played([replace(p, seq=STRANGE["even"](i)) for i, p in enumerate(pictures())], batch=True)
+    told = [r.getMessage() for r in caplog.records if NUMBERS_IGNORED_TEXT in r.getMessage()]
     assert len(told) == 1 and made.recording.sink.stream in told[0]
-    assert made.recording.counters.unordered_packets > COUNT - 2 * MAX_STRANGE
-    assert notes(made.recording.counters, StreamCounters()) == [NOT_LOOKED_AT]  # and in the stream's status
+    assert made.recording.counters.unordered_packets > COUNT - 2 * MAX_UNEXPECTED
+    assert notes(made.recording.counters, StreamCounters()) == [NUMBERS_IGNORED_TEXT]  # and in the stream's status
     assert notes(StreamCounters(), StreamCounters()) == []
 
 
-@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("batch", [False, True])
 @pytest.mark.parametrize("one_source", [False, True])
-def test_one_count_for_the_packets_of_pictures_and_sound(fast: bool, one_source: bool) -> None:
+def test_one_count_for_the_packets_of_pictures_and_sound(batch: bool, one_source: bool) -> None:
     """Nothing is missing where an audio packet had the number; finding this out costs at most the first GOP."""
     track = AudioTrack("pcma", 8, "", 8000, 1)
     own, voice = pictures(), sound(300, first_ts=0)
@@ -158,7 +165,7 @@ def test_one_count_for_the_packets_of_pictures_and_sound(fast: bool, one_source:
     order = [p for _, p in sorted(both, key=lambda x: x[0])]
     mixed = [replace(p, ssrc=7) if one_source else p for p in numbered(order)]
     times = dict(zip(map(id, mixed), sorted(t for t, _ in both), strict=True))
-    made = FedSession(fast=fast, audio=track)
+    made = FedSession(batch=batch, audio=track)
     for tick in range(31):
         made.tick(b"".join(p.framed() for p in mixed if tick * 0.2 <= times[id(p)] < (tick + 1) * 0.2))
     made.session.close()
@@ -169,10 +176,10 @@ def test_one_count_for_the_packets_of_pictures_and_sound(fast: bool, one_source:
     assert sum(body.count(p.payload) for p in voice) >= 240
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_slices_that_are_sent_twice_in_packets_of_their_own(fast: bool) -> None:
+@pytest.mark.parametrize("batch", [False, True])
+def test_slices_that_are_sent_twice_in_packets_of_their_own(batch: bool) -> None:
     units = encode("h264", "64x48", COUNT, GOP)
     twice = [[n for n in u for _ in range(2 if n[0] & 31 in (1, 5) else 1)] for u in units]
-    made = played(packetise(twice, "h264", Style()), fast)
+    made = played(packetise(twice, "h264", Style()), batch)
     counters = made.recording.counters
     assert counters.frames == COUNT and counters.skipped_units == COUNT and counters.timestamp_jumps == 0

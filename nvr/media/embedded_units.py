@@ -21,7 +21,7 @@ from nvr.media.nal_units import (
 from nvr.media.parameter_set_store import ParameterSetStore
 
 
-def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes) -> bool:
+def is_plausible_picture(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes) -> bool:
     """Return whether the units are one picture of the stream, or its beginning.
 
     `newest` is the first slice of the previous picture; empty: none.
@@ -39,12 +39,12 @@ def fits(units: list[bytes], codec: str, store: ParameterSetStore, newest: bytes
         found = probe.format(slice_pps_id(slices[0], codec))
         if found is None:
             return False
-        return bool(sets) or _goes_on(slices[0], newest, codec, probe)
+        return bool(sets) or _may_follow(slices[0], newest, codec, probe)
     except ProtocolError:
         return False
 
 
-def _goes_on(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) -> bool:
+def _may_follow(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore) -> bool:
     """Return whether, by its header fields, the slice may follow the previous picture. Raises ProtocolError."""
     if codec == "h265":
         if not newest or slice_pps_id(nal, codec) != slice_pps_id(newest, codec) or nal[1] != newest[1]:

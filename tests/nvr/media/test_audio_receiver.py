@@ -1,4 +1,4 @@
-"""Which packets on the audio channel belong to the audio track (nvr.media.audio_packets)."""
+"""Which packets on the audio channel belong to the audio track (nvr.media.audio_receiver)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.media.audio import AudioAssembler
-from nvr.media.audio_packets import SoundReceiver
-from nvr.media.depacketizer import StreamCounters
+from nvr.media.audio import AudioDepacketizer
+from nvr.media.audio_receiver import AudioReceiver
+from nvr.media.samples import StreamCounters
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
@@ -34,13 +34,13 @@ def sound(
 
 def taken(packets: list[Packet], stated: int = -1) -> tuple[bytes, int, StreamCounters]:
     """(the audio bytes, the number of samples, counters)."""
-    counters, assembler = StreamCounters(), AudioAssembler(TRACK)
-    receiver = SoundReceiver(assembler, counters, stated)
+    counters, depacketizer = StreamCounters(), AudioDepacketizer(TRACK)
+    receiver = AudioReceiver(depacketizer, counters, stated)
     found, samples = bytearray(), 0
     for p in packets:
         data = p.framed()[4:]
-        receiver.packet(data, memoryview(data), 0, len(data))
-        run = assembler.take()
+        receiver.process_packet(data, memoryview(data), 0, len(data))
+        run = depacketizer.take()
         if run is not None:
             found += run.data
             samples += sum(run.durations)
@@ -137,12 +137,12 @@ def test_a_session_records_the_sound_of_its_own_source_only() -> None:
 def test_foreign_sound_is_kept_in_few_bytes() -> None:
     """Large packets with one timestamp; the audio of our source, and of a new one, is recorded after them."""
     counters = StreamCounters()
-    receiver = SoundReceiver(AudioAssembler(TRACK), counters)
+    receiver = AudioReceiver(AudioDepacketizer(TRACK), counters)
     foreign = numbered((Packet(b"x" * 60_000, 5, ssrc=OLD, payload_type=8) for _ in range(200)), 7)
     kept = 0
     for p in [*sound(1), *foreign]:
         data = p.framed()[4:]
-        receiver.packet(data, memoryview(data), 0, len(data))
+        receiver.process_packet(data, memoryview(data), 0, len(data))
         kept = max(kept, receiver._sources.candidate.size if receiver._sources.candidate else 0)
     assert 0 < kept <= 1_100_000 and counters.foreign_packets >= 180
     found, _, _ = taken([*sound(1), *foreign, *(new := sound(200, NEW))])
