@@ -6,7 +6,8 @@ import numpy as np
 
 from nvr.media.nal_units import NalRole, is_key_type, role_of_type
 
-# The roles of nvr.media.nal_units.NalRole, as small integers that fit into a column.
+# The roles of nvr.media.nal_units.NalRole as plain integers: NumPy would widen a column of 8 bits to 64 bits to compare
+# it with an IntEnum.
 SLICE, KEY_SLICE, SET, SEI, DROPPED, TRAILER, SKIPPED, ODD = range(1, 9)
 KEPT = np.array([code in (SLICE, KEY_SLICE, SEI, TRAILER) for code in range(9)])
 _CODE_OF = {

@@ -15,8 +15,8 @@ from nvr.media import rtcp, rtp
 from nvr.media.arena import Arena
 from nvr.media.audio import AudioDepacketizer
 from nvr.media.audio_receiver import AudioReceiver
-from nvr.media.batch_depacketizer import Region
 from nvr.media.depacketizer import Depacketizer
+from nvr.media.packet_columns import Region
 from nvr.media.reception import ReceptionStatistics
 from nvr.media.rtp import RtpReceiver, probe_of
 from nvr.media.samples import FragmentSamples, StreamCounters

@@ -18,8 +18,9 @@ from core.errors import MinwangError, ProtocolError
 from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
 from nvr.media.arena import Arena, ArenaPool
-from nvr.media.batch_depacketizer import Region, depacketize
+from nvr.media.batch_depacketizer import depacketize
 from nvr.media.cpu_time import cpu_time
+from nvr.media.packet_columns import Region
 from nvr.media.samples import StreamCounters
 from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker

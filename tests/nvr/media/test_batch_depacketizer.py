@@ -148,7 +148,7 @@ def cut(data: bytes, rng: random.Random, pieces: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("which", ["clip", "clip_h265"])
-async def test_a_healthy_stream_goes_the_fast_way(which: str, request: pytest.FixtureRequest) -> None:
+async def test_a_healthy_stream_goes_through_the_batch_path(which: str, request: pytest.FixtureRequest) -> None:
     clip: LoopClip = request.getfixturevalue(which)
     streams = [[stream(clip, i, 3) for i in range(0, clip.frames, 3)] for _ in range(3)]
     taken: list[int] = []
@@ -259,7 +259,7 @@ def test_both_ways_see_the_pictures_of_odd_cameras(rng: random.Random, codec: st
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 @pytest.mark.parametrize("name", FAST)
-def test_harmless_oddities_go_the_fast_way(codec: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_harmless_oddities_go_through_the_batch_path(codec: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
 
     def counted(arena: Arena, regions: list[Any]) -> None:
@@ -276,7 +276,7 @@ def test_harmless_oddities_go_the_fast_way(codec: str, name: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
-def test_another_source_and_payload_type_in_the_fast_way(codec: str) -> None:
+def test_another_source_and_payload_type_in_the_batch_path(codec: str) -> None:
     units = encode(codec, count=60, gop=20, params="slices=3")
     own = packetise(units, codec, Style())
     rng = random.Random(3)

@@ -131,7 +131,7 @@ def test_odd_packets_far_apart_are_no_strange_numbers(copies: int, batch: bool) 
     assert counters.unordered_packets == 0 and counters.frames == count - (0 if copies else len(odd))
 
 
-def test_pictures_that_nvr_bulk_takes_came_in_order() -> None:
+def test_batches_count_as_packets_in_order() -> None:
     """A duplicate arrives between two batches, which pass whole pictures on without calling `in_order`."""
     made = FedSession(batch=True)
     made.play(pictures(), 2.0)

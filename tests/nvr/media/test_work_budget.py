@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import ManualClock
-from nvr.media.batch_depacketizer import Region, depacketize
+from nvr.media.batch_depacketizer import depacketize
+from nvr.media.packet_columns import Region
 from nvr.media.work_budget import (
     CPU_SHARE,
     FIRST_READ_BYTES,
@@ -102,7 +103,7 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
     assert sum("more CPU" in r.getMessage() for r in caplog.records) == 1
 
 
-def test_tiny_packets_do_not_hold_up_the_fast_way() -> None:
+def test_tiny_packets_do_not_hold_up_the_batch_path() -> None:
     """The regions go in lock step: a region with thousands of frames leaves the batch, the others stay."""
     packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
     good, hostile = FedSession(), FedSession()
