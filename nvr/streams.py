@@ -103,7 +103,9 @@ class StreamState:
             self.refused = None
             self.changed.set()
         if facts.quarantined and self.quarantined is None:
-            self.quarantined = ProtocolError("its pictures ended the recorder twice; it is tried again after a day")
+            self.quarantined = ProtocolError(
+                "the recorder crashed twice on this stream; the next attempt is in 24 hours"
+            )
         elif before.quarantined and not facts.quarantined:
             self.quarantined = None
             self.changed.set()

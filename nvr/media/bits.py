@@ -24,7 +24,7 @@ class BitReader:
     def read(self, count: int) -> int:
         """Return an unsigned number of `count` bits."""
         if count > self._left:
-            raise ProtocolError("a parameter set or slice header is cut short")
+            raise ProtocolError("a parameter set or slice header is truncated")
         self._left -= count
         return (self._value >> self._left) & ((1 << count) - 1)
 

@@ -63,8 +63,8 @@ def _may_follow(nal: bytes, newest: bytes, codec: str, store: ParameterSetStore)
 def _frame_num(nal: bytes, store: ParameterSetStore) -> tuple[int, int]:
     """Return (frame_num, its width in bits) of an H.264 slice (7.3.3). Raises ProtocolError."""
     if slice_type(nal) > 9:
-        raise ProtocolError("no slice type")
+        raise ProtocolError("invalid slice type")
     sps = store.h264_sps(slice_pps_id(nal, "h264"))
     if sps is None:
-        raise ProtocolError("no parameter set")
+        raise ProtocolError("unknown parameter set")
     return frame_num_of(nal, sps.frame_num_bits, sps.separate_planes)[0], sps.frame_num_bits

@@ -86,7 +86,7 @@ class DecoderRefresh:
             self._needed -= _is_reference(sample, self._codec)
         self.is_whole = self._needed == 0 or is_keyframe(sample, self._codec)
         if not self.is_whole and (len(self.pictures) >= MAX_PICTURES or self._size > MAX_BYTES or time > MAX_TIME):
-            raise ProtocolError("the refresh of its pictures takes longer than they are decoded for")
+            raise ProtocolError("the gradual refresh exceeds the limit (pictures, bytes or duration)")
 
 
 def read_refresh(

@@ -66,7 +66,7 @@ def _enter(data: bytes, at: int, tag: int) -> tuple[int, int]:
     Raises ValueError if it has another tag.
     """
     if data[at] != tag:
-        raise ValueError("another descriptor")
+        raise ValueError("unexpected descriptor tag")
     size = 0
     for last in range(at + 1, at + 5):
         size = size << 7 | data[last] & 0x7F
@@ -83,7 +83,7 @@ def sets_of_record(codec: str, record: bytes) -> list[bytes]:
     try:
         sets = _avc_sets(record) if codec == "h264" else _hevc_sets(record)
     except (IndexError, struct.error) as e:
-        raise ProtocolError("the stream's parameter sets are cut") from e
+        raise ProtocolError("the stream's parameter sets are truncated") from e
     return sets
 
 

@@ -175,7 +175,7 @@ class PictureTimes:
         self.shown = self._newest = max(self._newest, self.time) + self._usual
         self._recent, self._picture_count, self._reordered_at, self._shift, self.ts = [], 1, 0, 0, -1
 
-    def keep(self) -> bool:
+    def commit(self) -> bool:
         """Make the newest picture a sample.
 
         Return True where it has the same presentation time as the previous sample, i.e. the camera's clock stands

@@ -17,7 +17,7 @@ DUPLICATE, UNKNOWN_LOSS = (
     -2,
 )  # duplicate packet; the numbering is discontinuous, the number of missing packets unknown
 # Shown in the stream's status.
-NUMBERS_IGNORED_TEXT = "its packets' numbers do not follow each other: what is lost is not known"
+NUMBERS_IGNORED_TEXT = "its RTP sequence numbers are not consecutive; packet loss cannot be measured"
 
 
 class SequenceTracker:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-THROTTLED_TEXT = "its packets take more CPU than a camera may have; it is read less often"  # shown in its status
+THROTTLED_TEXT = "it exceeds its CPU share; it is read less often"  # shown in its status
 CPU_SHARE = 0.1  # of one CPU
 MAX_CREDIT_S = 0.5  # CPU seconds that may be saved up, for a burst after a pause
 MAX_DEBT_S = 0.3  # CPU seconds; the resulting pause of 3 s does not count as silence yet

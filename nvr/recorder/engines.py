@@ -100,8 +100,8 @@ class Engines:
         state.fell_back_at = self._clock.now() if on_ffmpeg else None
         native, ffmpeg = choice.shares()
         log.warning(
-            "%s: %s", state.spec.id, "the native engine cannot record it, ffmpeg takes over" if on_ffmpeg
-            else "the native engine has it again", extra={"stream": state.spec.id},
+            "%s: %s", state.spec.id, "the native engine cannot record it; ffmpeg takes over" if on_ffmpeg
+            else "the native engine records it again", extra={"stream": state.spec.id},
         )  # fmt: skip
         self._archive.announce(
             "stream.fell_back" if on_ffmpeg else "stream.native_again",

@@ -37,6 +37,7 @@ from nvr.clock.station_clock import StationClock
 from nvr.media import moov
 from nvr.media.audio import AUDIO_TRACK_ID, AudioRun
 from nvr.media.boxes import BoxReader
+from nvr.media.depacketizer import NO_KEYFRAME_YET_TEXT
 from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.samples import FragmentSamples, StreamCounters
@@ -54,14 +55,12 @@ from nvr.streams import NO_KEYFRAME, StreamSpec
 log = logging.getLogger(__name__)
 
 FIRST_PICTURE_SECONDS = 20.0
-OPTIONS_REFUSED_TEXT = (
-    "ffmpeg cannot record this camera: {}, and ffmpeg goes no further then; set engine: auto, which records it natively"
-)
+OPTIONS_REFUSED_TEXT = "ffmpeg cannot record this camera: {}; set 'engine: auto' to use the native engine"
 LAST_WORDS_SECONDS = 5.0  # for ffmpeg to exit after the end of its output
 PROTOCOLS = "pipe,file,rtsp,rtp,srtp,udp,tcp"  # none that could connect to another service
 HTTP_TUNNEL_REFUSED_TEXT = (
-    "its address asks for RTSP in HTTP, in which ffmpeg would follow redirections and log in by itself; "
-    "name another transport or none in its address"
+    "RTSP over HTTP is not allowed (ffmpeg would follow redirects and authenticate on its own); "
+    "remove 'http' from the address or choose another transport"
 )
 
 
@@ -253,8 +252,8 @@ class _Session:
             )
         if method == "OPTIONS":
             return CameraDeclined(OPTIONS_REFUSED_TEXT.format(f"it answers OPTIONS with {status}"))
-        why = f"{method} of ffmpeg was answered with {status}, though the camera takes the credential"
-        return CameraDeclined(f"{why}: let the native engine record it (engine: auto)")
+        why = f"{method} of ffmpeg was answered with {status} although the camera accepts the credential"
+        return CameraDeclined(f"{why}; set 'engine: auto' to use the native engine")
 
     async def _copy(self, boxes: BoxReader) -> None:
         """Process ffmpeg's output. Raises IncompleteReadError at its end, StreamStalled, ProtocolError."""
@@ -292,8 +291,8 @@ class _Session:
         self._audio = moov.audio_track(body) if self._spec.audio else None
         missing = self._missing_audio_reason
         if self._spec.audio and self._audio is None and not missing:
-            why = "it is neither AAC nor G.711" if b"soun" in body else "the camera gives none"
-            missing = f"no sound is recorded: {why}"
+            why = "it is neither AAC nor G.711" if b"soun" in body else "the camera sends none"
+            missing = f"audio is not recorded: {why}"
         self._sink.begin_session(self._audio)
         silences = self._engine.silences.setdefault(self._sink, SilenceMemory())
         self._watchdog = Watchdog(asyncio.get_running_loop().time(), self._engine.stall_seconds, silences)
@@ -324,7 +323,7 @@ class _Session:
             self._engine.ask_keyframe(self._spec.id)
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
             at = self._sink.wall_us(self._engine.now_us())
-            self._sink.start_gap(NO_KEYFRAME, "pictures arrive, and no keyframe among them yet", at)
+            self._sink.start_gap(NO_KEYFRAME, NO_KEYFRAME_YET_TEXT, at)
 
     def _hand_on(self, runs: list[tuple[FragmentSamples, int]]) -> None:
         for run, arrival_us in runs:
@@ -334,8 +333,8 @@ class _Session:
         early, self._early_audio = self._early_audio, []
         if early and self._audio is not None:
             ends = [r.time + sum(r.durations) for r in early]
-            for run, end in zip(early, ends, strict=True):
-                self._sink.audio(run, self._audio, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._audio.rate)
+            for early_run, end in zip(early, ends, strict=True):
+                self._sink.audio(early_run, self._audio, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._audio.rate)
 
     def _write_audio(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
@@ -373,4 +372,4 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
             limit=2**20,
         )
     except FileNotFoundError as e:
-        raise StationFault("the program ffmpeg is missing here; install it: apt-get install ffmpeg") from e
+        raise StationFault("ffmpeg is not installed; install it: apt-get install ffmpeg") from e

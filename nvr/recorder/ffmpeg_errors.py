@@ -96,13 +96,13 @@ class FfmpegErrors:
         if self.refused is not None:
             return status_codes.judge(*self.refused, with_login=with_login)
         if self.declined_transport:
-            return TransportDeclined("the camera answered with another transport than was asked for")
+            return TransportDeclined("the camera chose a transport that was not requested")
         if self.returned:
             return status_codes.judge_alone(self.returned, with_login=with_login)
         if not self.lines:
-            return ConnectionLost("ffmpeg ended without a word")
+            return ConnectionLost("ffmpeg ended without an error message")
         if self.unresolved:
-            return CameraUnreachable("the camera's name has no address")
+            return CameraUnreachable("the camera's host name cannot be resolved")
         text = redact(self.lines[-1])[:160]
         if any(line.endswith(_UNREACHABLE) for line in self.lines):
             return CameraUnreachable(text)

@@ -88,6 +88,10 @@ class NativeSession:
         self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def stream(self) -> str:
+        return self._sink.stream
+
     def _emit(self, run: FragmentSamples) -> None:
         self._sink.fragment(run, self.arrival_us)
 
@@ -169,7 +173,7 @@ class NativeSession:
         Raises CameraError.
         """
         if len(self._leftover) > MAX_LEFTOVER:
-            raise ProtocolError("the camera sends bytes that are no media")
+            raise ProtocolError("the camera sends data that is not media")
         self._depacketizer.flush_ready(waiting=bool(self._leftover) or self._is_held)
         self._flush_audio()
         self._watch(now)

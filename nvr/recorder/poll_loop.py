@@ -181,8 +181,8 @@ class PollLoop:
         except MinwangError as e:
             self._end(session, e)
         except Exception:
-            log.exception("a stream broke the parser")
-            self._end(session, ProtocolError("the stream broke the recorder's parser; its log holds the details"))
+            log.exception("%s: the parser failed on the stream", session.stream, extra={"stream": session.stream})
+            self._end(session, ProtocolError("the recorder's parser failed on the stream; see the log for details"))
         return None
 
     def _end(self, session: NativeSession, error: BaseException) -> None:

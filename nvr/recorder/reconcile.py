@@ -119,7 +119,7 @@ def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
         return schedule.includes(stream.schedule, now, zone)
     except ValueError as e:
         log.error(
-            "the schedule of %s cannot be read (%s), so it is recorded always; correct it in the inventory",
+            "the schedule of %s is invalid (%s); the stream is recorded continuously; correct it in the inventory",
             stream.id,
             e,
         )
@@ -248,7 +248,7 @@ class StatusWriter:
         if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
             cause, detail = (
                 NO_KEYFRAME,
-                "pictures arrive, and the keyframe without which they cannot be shown is waited for",
+                "waiting for a keyframe; pictures cannot be decoded without it",
             )
         elif state.state == "recording":
             detail = "; ".join([*status_remarks(c, before), *([detail] if detail else [])])

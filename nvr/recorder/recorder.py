@@ -91,8 +91,8 @@ class Recorder:
         self.tasks.run_forever("archive writer", self._archive.run, essential=True)
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
         await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_epoch_path)
-        self.tasks.run_forever("correcting what a wrong clock filed", self._refiler.run)
-        self.tasks.run_forever("watching for the proof of the clock", self._refiler.watch)
+        self.tasks.run_forever("refiling after a clock step", self._refiler.run)
+        self.tasks.run_forever("clock proof check", self._refiler.watch)
 
     async def stop(self) -> None:
         """End every stream, write all buffered data, and store the pending database facts."""
@@ -106,7 +106,7 @@ class Recorder:
     def _clock_stepped(self, by_us: int) -> None:
         """Handle a step of the station's clock: streams use the new clock from their next keyframe on."""
         log.warning(
-            "the station's clock was set by %+.1f s; what was filed since it ran wrong is corrected", by_us / SECOND
+            "the station's clock was set by %+.1f s; files recorded with the wrong time are renamed", by_us / SECOND
         )
         since = from_microseconds(self.poll_loop.station.since_us)
         self._archive.announce(
@@ -342,8 +342,8 @@ class Recorder:
         state.cause, state.detail = cause, detail
 
 
-SPEC_CHANGED_GAP = ("schedule", "its description changed")
-TASK_DIED_GAP = ("station_fault", "the recorder's own task for it had ended")
+SPEC_CHANGED_GAP = ("schedule", "its settings changed")
+TASK_DIED_GAP = ("station_fault", "the recorder's task for this stream ended unexpectedly")
 
 
 def _set_connected(connected: asyncio.Future[str], missing: str) -> None:

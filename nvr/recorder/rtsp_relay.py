@@ -331,7 +331,7 @@ class _CameraConnection:
         head = message_text.head_end(buffer, 0, min(len(buffer), MAX_HEAD))
         if head is None:
             if len(buffer) >= MAX_HEAD:
-                raise ProtocolError("a reply's head does not end")
+                raise ProtocolError(f"the header of a reply exceeds {MAX_HEAD} bytes")
             return False
         first, named = message_text.fields(bytes(buffer[: head[0]]))
         whole = head[1] + message_text.body_size(named, MAX_BODY)

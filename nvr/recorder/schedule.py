@@ -14,7 +14,7 @@ def hours(text: str) -> list[tuple[time, time]]:
     for part in text.split(","):
         start, dash, end = part.strip().partition("-")
         if not dash:
-            raise ValueError(f"'{part}' is not a span of hours like 07:00-19:00")
+            raise ValueError(f"'{part}' is not a time range such as 07:00-19:00")
         pairs.append((time.fromisoformat(start), time.fromisoformat(end)))
     return pairs
 

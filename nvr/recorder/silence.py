@@ -142,7 +142,7 @@ class StallTimeout:
         limit = self._limit(now)
         if now - self._last > limit:
             self.give_up(now)
-            raise StreamStalled(f"no picture for {limit:.0f} s" if limit >= 1 else "no picture for 1 s")
+            raise StreamStalled(f"no picture for {limit:.0f} s" if limit >= 1 else f"no picture for {limit:.1g} s")
 
     def give_up(self, now: float) -> None:
         """Record that the session ends for its silence."""

@@ -156,7 +156,7 @@ class CameraSocket:
             self._unsent += data
             self._send_on()
         else:
-            log.debug("a request could not be sent; the watchdog decides")
+            log.debug("a request was dropped because the camera accepts no data")
 
     def _send_on(self) -> None:
         """Send pending requests.
@@ -216,7 +216,7 @@ def _warn_once(size: int) -> None:
     if size not in _reported_sizes:
         _reported_sizes.add(size)
         log.warning(
-            "the kernel grants %d bytes of receive buffer a camera: streams of a high bit rate are read more often, "
+            "the kernel limits the receive buffer to %d bytes; high bit rate streams are read more often, "
             "which costs CPU; set net.core.rmem_max to %d (docs/operations.md)",
             size,
             MAX_BUFFER,

@@ -87,7 +87,7 @@ async def _open_tls(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     except ValueError as e:
         raise ProtocolError(f"'{url}' is not an RTSP address") from e
     except ssl.SSLError as e:
-        raise ProtocolError(f"no TLS with the camera: {e.reason}") from e
+        raise ProtocolError(f"TLS with the camera failed: {e.reason}") from e
     except TimeoutError as e:
         raise CameraUnreachable(f"no connection within {CONNECT_SECONDS:g} s") from e
     except OSError as e:

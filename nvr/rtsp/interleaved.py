@@ -22,7 +22,7 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= len(buffer):
             if buffer[at] != 0x24:
                 if not buffer.startswith(b"RTSP", at):
-                    raise ProtocolError("the camera's stream is out of step")
+                    raise ProtocolError("the interleaved framing is lost")
                 message = message_text.after_message(buffer, at, len(buffer), MAX_BODY)
                 if message is None or message[1] > len(buffer):
                     break
@@ -37,4 +37,4 @@ def packets(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
     finally:
         del buffer[:at]
     if len(buffer) > MAX_INCOMPLETE_BYTES:
-        raise ProtocolError("the camera sends frames that do not end")
+        raise ProtocolError(f"an interleaved frame exceeds {MAX_INCOMPLETE_BYTES} bytes")

@@ -35,10 +35,10 @@ def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
     Raises ProtocolError for an oversized head.
     """
     if (count := head.count(b"\n")) > MAX_FIELDS:
-        raise ProtocolError(f"the camera sends {count} header lines at once; at most {MAX_FIELDS} are read")
+        raise ProtocolError(f"the camera sends {count} header lines at once; the limit is {MAX_FIELDS}")
     first, *lines = (line.strip("\r") for line in head.decode("utf-8", "replace").split("\n"))
     if (longest := max(len(first), *map(len, lines)) if lines else len(first)) > MAX_LINE:
-        raise ProtocolError(f"the camera sends a header line of {longest} characters; at most {MAX_LINE} are read")
+        raise ProtocolError(f"the camera sends a header line of {longest} characters; the limit is {MAX_LINE}")
     return first, [(k.strip().lower(), v.strip()) for k, _, v in (line.partition(":") for line in lines)]
 
 

@@ -120,7 +120,7 @@ class ReplyReader:
         if found is None:
             self._searched = len(self.buffer)
             if len(self.buffer) > MAX_HEAD:
-                raise ProtocolError("a reply's head does not end")
+                raise ProtocolError(f"the header of a reply exceeds {MAX_HEAD} bytes")
             return None
         first, named = message_text.fields(bytes(self.buffer[: found[0]]))
         headers = dict(named)
@@ -129,7 +129,7 @@ class ReplyReader:
             length = int(headers.get("content-length", "0"))
             status = 0 if asks else int(first.split()[1])
         except (ValueError, IndexError) as e:
-            raise ProtocolError(f"an unreadable reply: {first[:60]!r}") from e
+            raise ProtocolError(f"invalid reply: {first[:60]!r}") from e
         if not 0 <= length <= MAX_BODY:
             raise ProtocolError(f"a reply states a body of {length} bytes")
         whole = found[1] + length
@@ -148,7 +148,7 @@ class ReplyReader:
         if not self.buffer or _BEGINS.match(self.buffer):
             return
         if not self._described:
-            raise ProtocolError(f"the camera does not speak RTSP: {bytes(self.buffer[:24])!r}")
+            raise ProtocolError(f"the camera does not support RTSP: {bytes(self.buffer[:24])!r}")
         self._skipped = 0
 
     def _skip_text(self) -> bool:
@@ -158,7 +158,7 @@ class ReplyReader:
         del self.buffer[:drop]
         self._skipped += drop
         if self._skipped > MAX_BODY:
-            raise ProtocolError("the camera sends bytes that are no RTSP")
+            raise ProtocolError("the camera sends data that is not RTSP")
         if at >= 0:
             self._skipped = -1
         return at >= 0

@@ -34,8 +34,8 @@ REPLY_SECONDS = 8.0
 OPTIONS_SECONDS = 4.0  # without a reply for this long, the client continues without OPTIONS
 MAX_REDIRECTS = 3
 CLEAR_PASSWORD_REFUSED_TEXT = (
-    "the camera wants the password in clear (Basic, or in the address), and gets none; where it is the right camera "
-    "and knows nothing better, 'allow_clear_password: true' in its file allows that"
+    "the camera requests the password in clear (Basic, or in the address), which is not allowed; if this is the right "
+    "camera and it does not support Digest, set 'allow_clear_password: true' in its entry"
 )
 MAX_URL = 1000  # characters
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -90,7 +90,7 @@ class Dialogue(ReplyReader):
             raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
         if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
             # The credential was not refused: we support no method that the camera offers. Another engine may.
-            raise CameraDeclined(f"{method} was answered with 401 and no way to authenticate that is known here")
+            raise CameraDeclined(f"{method} was answered with 401 without a supported authentication method")
 
     async def _authenticated(self, method: str, url: str, extra: dict[str, str] | None) -> Reply:
         reply = await self._once(method, url, extra)
@@ -138,7 +138,7 @@ class Dialogue(ReplyReader):
     def compose(self, method: str, url: str, extra: dict[str, str] | None = None) -> bytes:
         """Return the next request, with the answer to the camera's last challenge. Raises ProtocolError."""
         if _CONTROL.search(url):  # line breaks would inject header lines into the request
-            raise ProtocolError(f"an unreadable address: {url[:80]!r}")
+            raise ProtocolError(f"the address contains control characters: {url[:80]!r}")
         self.cseq += 1
         headers = {"CSeq": str(self.cseq), "User-Agent": USER_AGENT, **(extra or {})}
         authorization = self.auth.header(method, url)
@@ -193,12 +193,12 @@ def checked_redirect(url: str, first: str) -> str:
     """
     shown = ascii(url[:80])
     if len(url) > MAX_URL or _UNPRINTABLE.search(url):
-        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}")
+        raise RedirectRefused(f"the camera redirects to an invalid address: {shown}")
     try:
         there, here = urlsplit(url), urlsplit(first)
         host, _ = there.hostname, there.port
     except ValueError as e:
-        raise RedirectRefused(f"the camera redirects to an address that is none: {shown}") from e
+        raise RedirectRefused(f"the camera redirects to an invalid address: {shown}") from e
     if (
         there.scheme != "rtsp"
         or there.username is not None
@@ -206,8 +206,8 @@ def checked_redirect(url: str, first: str) -> str:
         or _canonical(host) != _canonical(here.hostname or "")
     ):
         raise RedirectRefused(
-            f"the camera redirects to another place ({shown}), which is not followed; "
-            "give the stream's address in the inventory"
+            f"the camera redirects to another host ({shown}), which is not allowed; "
+            "enter the stream's address in the inventory"
         )
     return url
 
@@ -233,7 +233,7 @@ async def connect(url: str) -> socket.socket:
     except ValueError as e:
         raise ProtocolError(f"'{url}' is not an RTSP address") from e
     if parts.scheme != "rtsp" or not host:
-        raise ProtocolError(f"the native engine speaks rtsp:// only, not {parts.scheme}://")
+        raise ProtocolError(f"the native engine supports rtsp:// only, not {parts.scheme}://")
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):

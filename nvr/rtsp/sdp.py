@@ -111,7 +111,7 @@ def missing_audio_reason(sdp: str) -> str:
     """Return why `audio_track` finds no track, as text for a person."""
     names = [_audio_format(section, payload_type)[0] for section, payload_type in _offers(_sections(sdp), "audio")]
     if not names:
-        return "the camera describes none"
+        return "the camera offers no audio"
     known = [n for n in names if n.lower() == "mpeg4-generic"]
     return (
         "its AAC has no usable configuration"
@@ -195,7 +195,7 @@ def _sections(sdp: str) -> list[_Section]:
     Raises ProtocolError for an oversized SDP: later work is proportional to the number of formats times attributes.
     """
     if len(sdp) > MAX_SDP:
-        raise ProtocolError(f"the camera describes its streams in {len(sdp)} characters; at most {MAX_SDP} are read")
+        raise ProtocolError(f"the camera describes its streams in {len(sdp)} characters; the limit is {MAX_SDP}")
     sections = [_Section([])]
     for line in sdp.replace("\r", "\n").split("\n"):
         line = line.strip()
@@ -207,7 +207,7 @@ def _sections(sdp: str) -> list[_Section]:
             sections[-1].attributes.setdefault(key[2:], []).append(value)
     formats = sum(len(s.media[3:]) for s in sections)
     if formats > MAX_FORMATS:
-        raise ProtocolError(f"the camera offers {formats} formats; at most {MAX_FORMATS} are read")
+        raise ProtocolError(f"the camera offers {formats} formats; the limit is {MAX_FORMATS}")
     return sections
 
 

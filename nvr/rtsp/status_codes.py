@@ -9,7 +9,7 @@ from __future__ import annotations
 from core.errors import CameraDeclined, CameraError, CameraRefused, TransportDeclined
 
 REFUSED = "the camera refused the credential"
-NO_LOGIN = "the camera wants a user and password"
+NO_LOGIN = "the camera requires a user name and password"
 
 
 def judge(method: str, status: int, *, with_login: bool) -> CameraError:
@@ -23,7 +23,7 @@ def judge(method: str, status: int, *, with_login: bool) -> CameraError:
     if status == 401:
         return CameraRefused(REFUSED if with_login else NO_LOGIN)
     if status == 403 and method in ("DESCRIBE", "GET"):
-        return CameraRefused("the camera forbids this stream to the credential")
+        return CameraRefused("the credential has no permission for this stream")
     if status == 461:
         return TransportDeclined("the camera does not offer RTP over the RTSP connection")
     return CameraDeclined(f"{method} was answered with {status}")

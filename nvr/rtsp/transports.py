@@ -24,7 +24,7 @@ def native_url(url: str) -> str:
     """Return the address without a declared transport. Raises TransportDeclined if this client does not support it."""
     address, transport = declared_transport(url)
     if transport not in ("", "tcp"):
-        raise TransportDeclined(f"its address asks for {transport}, which the native engine does not speak")
+        raise TransportDeclined(f"its address asks for {transport}, which the native engine does not support")
     return address
 
 
@@ -49,7 +49,7 @@ def interleaved_channels(transport: str, asked: int) -> tuple[int, int]:
             re.search(r"(client|server)_port\s*=|multicast", transport, re.IGNORECASE)
             and "tcp" not in transport.lower()
         ):
-            raise TransportDeclined("the camera answers with UDP, though it was asked for RTP over the RTSP connection")
+            raise TransportDeclined("the camera offers UDP although RTP over TCP was requested")
         return asked, asked + 1
     rtp = int(chosen[1])
     rtcp = int(chosen[2]) if chosen[2] else rtp + 1

@@ -121,7 +121,7 @@ def runs(clock: CameraClock, times: PictureTimes) -> Iterator[Run]:
         placed, shown = [], []
         for picture in came:
             times.advance(picture.timestamp)
-            times.keep()
+            times.commit()
             placed.append(times.time)
             shown.append(times.shown)
         ends = [*placed[1:], max(times.end, placed[-1] + 1)]

@@ -24,8 +24,8 @@ WAIT_S = 1.0
 def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
     """Report how large a receive buffer the kernel grants a camera's socket (net.core.rmem_max)."""
     with socket.socket() as sock:
-        camera_socket.ask(sock, camera_socket.MAX_BUFFER)
-        size = camera_socket.granted(sock)
+        camera_socket.request_buffer(sock, camera_socket.MAX_BUFFER)
+        size = camera_socket.granted_buffer(sock)
     value = f"{size} of {camera_socket.MAX_BUFFER} bytes granted a camera"
     if size < camera_socket.MAX_BUFFER:
         remedy = f"echo net.core.rmem_max={camera_socket.MAX_BUFFER} > /etc/sysctl.d/60-minwang.conf; sysctl --system"

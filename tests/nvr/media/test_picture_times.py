@@ -15,7 +15,7 @@ def advance(times: PictureTimes, *stamps: int) -> list[bool]:
     found = []
     for stamp in stamps:
         found.append(times.advance(stamp & 0xFFFFFFFF))
-        times.keep()
+        times.commit()
     return found
 
 

@@ -18,7 +18,7 @@ from nvr.media.sequence_numbers import (
     UNKNOWN_LOSS,
     SequenceTracker,
 )
-from nvr.recorder.reconcile import notes
+from nvr.recorder.reconcile import status_remarks
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
@@ -151,8 +151,10 @@ def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytes
     told = [r.getMessage() for r in caplog.records if NUMBERS_IGNORED_TEXT in r.getMessage()]
     assert len(told) == 1 and made.recording.sink.stream in told[0]
     assert made.recording.counters.unordered_packets > COUNT - 2 * MAX_UNEXPECTED
-    assert notes(made.recording.counters, StreamCounters()) == [NUMBERS_IGNORED_TEXT]  # and in the stream's status
-    assert notes(StreamCounters(), StreamCounters()) == []
+    assert status_remarks(made.recording.counters, StreamCounters()) == [
+        NUMBERS_IGNORED_TEXT
+    ]  # and in the stream's status
+    assert status_remarks(StreamCounters(), StreamCounters()) == []
 
 
 @pytest.mark.parametrize("batch", [False, True])

@@ -204,7 +204,7 @@ async def test_sound_is_recorded(
 
 
 @pytest.mark.parametrize(
-    ("codec", "why"), [("libopus", "ffmpeg cannot keep opus"), ("vorbis", "it is neither AAC nor G.711")]
+    ("codec", "why"), [("libopus", "ffmpeg cannot store opus"), ("vorbis", "it is neither AAC nor G.711")]
 )
 async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(
     codec: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -237,7 +237,7 @@ async def test_sound_that_cannot_be_kept_is_told_and_the_pictures_recorded(
     reading(f"file:{film}", monkeypatch)
     with pytest.raises(CameraError):
         await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, StreamCounters(), told.append)  # type: ignore[arg-type]
-    assert told == [f"no sound is recorded: {why}"] and len(sink.runs) > 0
+    assert told == [f"audio is not recorded: {why}"] and len(sink.runs) > 0
 
 
 def test_no_secret_is_on_the_command_line() -> None:

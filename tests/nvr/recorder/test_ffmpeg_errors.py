@@ -126,7 +126,7 @@ def test_anything_is_an_error_and_little_is_kept(pieces: list[bytes]) -> None:
 def test_without_a_login_the_camera_wants_one() -> None:
     errors = FfmpegErrors()
     errors.feed(SAID[0][0].encode())
-    assert "wants a user and password" in str(errors.reason(with_login=False))
+    assert "requires a user name and password" in str(errors.reason(with_login=False))
 
 
 def test_a_codec_that_the_container_does_not_hold() -> None:

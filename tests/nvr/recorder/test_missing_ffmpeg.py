@@ -35,11 +35,11 @@ async def test_what_the_camera_said_is_kept(recording: Recording, database: Data
     ):
         state = machine.streams["cam/main"]
         await eventually(lambda: state.cause == "station_fault")
-        assert "ffmpeg is missing" in state.detail and "does not speak RTSP" in state.detail
+        assert "ffmpeg is not installed" in state.detail and "does not support RTSP" in state.detail
         failures = state.failures
         await eventually(lambda: state.failures > failures and state.state == "waiting", 20)
         assert state.engine == "native"  # a repaired camera is recorded without ffmpeg
-        assert "ffmpeg is missing" in state.detail and "does not speak RTSP" in state.detail
+        assert "ffmpeg is not installed" in state.detail and "does not support RTSP" in state.detail
     gaps = await rows(database, Gap)
     assert [g.cause for g in gaps] == ["protocol_error", "station_fault"]
-    assert "does not speak RTSP" in gaps[1].detail
+    assert "does not support RTSP" in gaps[1].detail

@@ -121,7 +121,7 @@ async def test_basic_and_digest(basic: bool, clip: LoopClip) -> None:
     port = await server.start("127.0.0.1", 0)
     session = await client.open_session(f"rtsp://127.0.0.1:{port}/cam", ClearLogin(LOGIN) if basic else LOGIN)
     session.sock.close()
-    with pytest.raises(CameraError, match="user and password"):
+    with pytest.raises(CameraError, match="user name and password"):
         await client.open_session(f"rtsp://127.0.0.1:{port}/cam", None)
     await server.stop()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import CameraUnreachable
 from nvr.rtsp import camera_socket
-from nvr.rtsp.camera_socket import CameraSocket, ReadSchedule, granted, next_reading
+from nvr.rtsp.camera_socket import CameraSocket, ReadSchedule, granted_buffer, next_reading
 
 CAP = 212_992  # Debian's net.core.rmem_max
 PACKET = bytes(1400)
@@ -36,7 +36,7 @@ async def connected() -> AsyncIterator[tuple[socket.socket, socket.socket]]:
     listener.setblocking(False)
     ours = socket.socket()
     ours.setblocking(False)
-    camera_socket.ask(ours, camera_socket.FIRST_BUFFER)
+    camera_socket.request_buffer(ours, camera_socket.FIRST_BUFFER)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
     await loop.sock_connect(ours, listener.getsockname())
     theirs, _ = await loop.sock_accept(listener)
@@ -94,7 +94,7 @@ async def test_a_capped_buffer_loses_nothing_when_it_is_read_as_it_fills(caplog:
     # A busy machine loses some.
     assert kept <= lost / 10 and came >= 3_500_000 - (kept + 1) * len(PACKET) and last is ReadSchedule.ON_ARRIVAL
     told = [r.getMessage() for r in caplog.records if "net.core.rmem_max" in r.getMessage()]
-    assert len(told) == 1 and f"grants {CAP} bytes" in told[0]
+    assert len(told) == 1 and f"limits the receive buffer to {CAP} bytes" in told[0]
 
 
 @pytest.mark.usefixtures("_capped")
@@ -120,8 +120,8 @@ async def test_what_came_before_the_end_is_handed_over_first() -> None:
 
 async def test_the_kernel_s_grant_is_what_counts() -> None:
     with socket.socket() as sock:
-        camera_socket.ask(sock, 100_000)
-        assert granted(sock) == 100_000
+        camera_socket.request_buffer(sock, 100_000)
+        assert granted_buffer(sock) == 100_000
 
 
 @given(st.sampled_from(ReadSchedule), st.integers(0, 1_000_000), st.integers(10_000, 1_000_000))

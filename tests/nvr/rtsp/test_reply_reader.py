@@ -113,7 +113,7 @@ async def test_what_follows_a_description_late_is_passed_over(monkeypatch: pytes
     usual = answers(sized(len(SDP) - 1, SDP[:-1]))
     session, _ = await opened(lambda m, cseq: (b"ck1\r\n" if m == "SETUP" else b"") + (usual(m, cseq) or b""))
     assert session.track.control.endswith("/track1")
-    with pytest.raises(ProtocolError, match="no RTSP"):
+    with pytest.raises(ProtocolError, match="not RTSP"):
         await opened(lambda m, cseq: b"a=x\r\n" * 60_000 if m == "SETUP" else usual(m, cseq))
 
 

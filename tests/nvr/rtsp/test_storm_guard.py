@@ -15,7 +15,7 @@ from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ClearPasswordWanted, ProtocolError, RedirectRefused
 from core.network.authenticator import ClearLogin
-from nvr.engine_choice import weight
+from nvr.engine_choice import failure_weight
 from nvr.recorder import schedule
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.reconcile import shard
@@ -138,7 +138,7 @@ async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[
 
 
 def test_no_other_engine_follows_a_redirection_or_tells_a_password() -> None:
-    assert [weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordWanted)] == [0.0, 0.0]
+    assert [failure_weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordWanted)] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(

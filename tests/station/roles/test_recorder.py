@@ -23,7 +23,7 @@ from core.settings import Settings
 from nvr.archive import segment_index
 from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
-from nvr.recorder.quarantine import applies
+from nvr.recorder.quarantine import is_active
 from nvr.recorder.reconcile import DesiredStreams
 from nvr.recorder.recorder import StreamSpec
 from nvr.tables import Gap, StreamStatus
@@ -198,11 +198,11 @@ async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
 
 
 def test_quarantine_lasts_a_day(clock: ManualClock) -> None:
-    assert not applies(None, clock.now())
+    assert not is_active(None, clock.now())
     began = clock.now()
-    assert applies(began, clock.now())
+    assert is_active(began, clock.now())
     clock.advance(86_401)
-    assert not applies(began, clock.now())
+    assert not is_active(began, clock.now())
 
 
 async def test_a_camera_s_event_opens_the_gate(
