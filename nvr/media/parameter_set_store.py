@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.errors import ProtocolError
 from nvr.media.bits import BitReader
 from nvr.media.nal_units import NalRole, nal_type, role_of, split
-from nvr.media.parameter_sets import H264Sps, VideoFormat, read_h264_sps, read_h265_sps
+from nvr.media.parameter_sets import H264Sps, VideoFormat, check_size, read_h264_sps, read_h265_sps
 
 MAX_SET = 16_384  # bytes; anything longer is not a parameter set
 MAX_PICTURE_PARAMETER_SETS = 128  # an avcC counts them in one byte; no camera uses more than a few
@@ -38,19 +38,17 @@ def _identify(nal: bytes, codec: str) -> _Set:
     if kind == 32:
         return _Set(nal, "vps", BitReader(nal[:8], 2).read(4))
     if codec == "h264":
-        found = read_h264_sps(nal)
-        size, made = (found.width, found.height), _Set(nal, "sps", found.id, -1, found)
-    else:
-        read = read_h265_sps(nal)
-        size, made = (read.width, read.height), _Set(nal, "sps", read.id, read.vps)
-    if not all(16 <= n <= 16384 for n in size):
-        raise ProtocolError(f"the stream states a picture of {size[0]}×{size[1]}")
-    return _checked(made, 32)
+        h264 = read_h264_sps(nal)
+        check_size(h264.width, h264.height)
+        return _checked(_Set(nal, "sps", h264.id, -1, h264), 32)
+    h265 = read_h265_sps(nal)
+    check_size(h265.width, h265.height)
+    return _checked(_Set(nal, "sps", h265.id, h265.vps), 32)
 
 
 def _checked(made: _Set, ids: int) -> _Set:
     if made.id >= ids or made.refers_to >= 32:
-        raise ProtocolError("a parameter set with an impossible id")
+        raise ProtocolError("a parameter set has an invalid id")
     return made
 
 
