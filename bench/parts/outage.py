@@ -29,12 +29,12 @@ async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, 
 
     Player.connection_made = counted  # type: ignore[method-assign]
     port = await server.start([f"127.0.{i}.1" for i in range(20)], c.port + 5)
-    async with in_process.recorder(c.folder, "outage") as (machine, _):
+    async with in_process.recorder(c.folder, "outage") as (recorder, _):
         # Twenty subnets, one village each, for the connection limiter.
-        await machine.want(
+        await recorder.want(
             [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
         )
-        await _all_recording(machine, 120)
+        await _all_recording(recorder, 120)
         for mount in server.mounts:
             mount.faults.add("dead")
         await asyncio.sleep(outage)
@@ -42,18 +42,18 @@ async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, 
             mount.faults.clear()
         arrivals.clear()
         back = time.monotonic()
-        await _all_recording(machine, 120)
+        await _all_recording(recorder, 120)
         took = time.monotonic() - back
-        stalls = machine.storm_guard.size
-        await machine.stop()
+        stalls = recorder.storm_guard.size
+        await recorder.stop()
         await server.stop()
     return took, max(arrivals.values()), stalls
 
 
-async def _all_recording(machine: Recorder, limit: float) -> None:
-    before = {k: s.counters.frames for k, s in machine.streams.items()}
+async def _all_recording(recorder: Recorder, limit: float) -> None:
+    before = {k: s.counters.frames for k, s in recorder.streams.items()}
     async with asyncio.timeout(limit):
-        while not all(s.state == "recording" and s.counters.frames > before[k] for k, s in machine.streams.items()):
+        while not all(s.state == "recording" and s.counters.frames > before[k] for k, s in recorder.streams.items()):
             await asyncio.sleep(0.1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -153,6 +153,12 @@ async def store_digest_offer(session: AsyncSession, cameras: Collection[str], no
         await session.execute(first.values(rtsp_digest_at=now))
 
 
+def _keep(known: MutableMapping[str, Any], streams: Collection[str]) -> None:
+    """Remove the entries of other streams."""
+    for stream in known.keys() - streams:
+        del known[stream]
+
+
 class KeyframeIntervals:
     """Keyframe interval of each stream, from counters that are read every few seconds."""
 
@@ -170,6 +176,10 @@ class KeyframeIntervals:
             known, at, interval = count, now, (now - at) / (count - known) if count > known else None
         self._before[state.spec.id] = (known, at, interval)
         return max(interval or 0.0, now - at) or None
+
+    def keep(self, streams: Collection[str]) -> None:
+        """Forget all other streams."""
+        _keep(self._before, streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +209,7 @@ class StatusWriter:
         await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
         updates = await self._write_camera_updates(session, now)
+        self._forget_removed(self._recorder.streams)
         rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
         for row in rows:
             if row["stream"] not in self._written:  # its row may be missing, or another worker's
@@ -224,6 +235,12 @@ class StatusWriter:
                 camera.refused_at = now
         await store_digest_offer(session, {StreamId(s.spec.id).camera for s in updates.with_digest}, now)
         return updates
+
+    def _forget_removed(self, streams: Collection[str]) -> None:
+        _keep(self._before, streams)
+        _keep(self._jumps, streams)
+        self._keyframes.keep(streams)
+        self._written.intersection_update(streams)
 
     def stored(self, updates: CameraUpdates) -> None:
         """Mark the changes that `write` returned as committed."""

@@ -130,9 +130,8 @@ class Recorder:
 
     def trigger(self, camera: str, until_us: int) -> None:
         """Record the camera's on-event streams from their pre-roll up to `until_us`."""
-        for kind in ("main", "sub"):
-            state = self.streams.get(f"{camera}/{kind}")
-            if state is not None and isinstance(state.sink, EventSink):
+        for stream, state in self.streams.items():
+            if StreamId(stream).camera == camera and isinstance(state.sink, EventSink):
                 state.sink.trigger(until_us)
 
     async def want(

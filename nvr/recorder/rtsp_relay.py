@@ -164,7 +164,7 @@ class Relay:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 async with connected(self.addresses.stream) as sock:
-                    return await self._converse(_CameraConnection(self, sock, client, self._login), requests)
+                    return await self._converse(_CameraConnection(self, sock, client), requests)
             except RtspRedirect as e:
                 self.addresses.stream = checked_redirect(e.url, self._first)
         raise ProtocolError(f"the camera redirects more than {MAX_REDIRECTS} times")
@@ -190,21 +190,27 @@ class Relay:
             if line.dialogue.auth.has_digest:
                 server_memory.remember_digest(self._first)
 
-    def has_digest(self) -> bool:
-        return server_memory.offered_digest(self._first)
+    def dialogue(self, sock: socket.socket) -> Dialogue:
+        """Return a dialogue with the camera on a new connection."""
+        return Dialogue(
+            sock,
+            self._login,
+            has_digest=server_memory.offered_digest(self._first),
+            may_use_basic=server_memory.may_use_basic(self._first),
+        )
 
 
 class _CameraConnection:
     """One connection of ffmpeg to the camera."""
 
-    def __init__(self, relay: Relay, sock: socket.socket, client: socket.socket, login: tuple[str, str] | None):
+    def __init__(self, relay: Relay, sock: socket.socket, client: socket.socket):
         self._relay = relay
         self._sock = sock
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._pending: dict[str, _Request] = {}  # sent while media flows, by our CSeq
         self._session = self._play_url = ""
-        self.dialogue = Dialogue(sock, login, has_digest=relay.has_digest())
+        self.dialogue = relay.dialogue(sock)
         self.plays = False
 
     async def ask(self, request: _Request) -> None:

@@ -133,7 +133,12 @@ async def _play(
     """
     for with_options in (False,) if server_memory.needs_no_options(url) else (True, False):
         sock = await connect(url)
-        dialogue = Dialogue(sock, login, has_digest=server_memory.offered_digest(remembered_as))
+        dialogue = Dialogue(
+            sock,
+            login,
+            has_digest=server_memory.offered_digest(remembered_as),
+            may_use_basic=server_memory.may_use_basic(remembered_as),
+        )
         try:
             session = await _negotiate(dialogue, url, audio, replay, with_options)
             if not with_options:

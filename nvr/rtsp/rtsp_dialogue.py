@@ -52,15 +52,23 @@ class RtspRedirect(Exception):
 
 
 class SilentAtOptions(ConnectionLost):
-    pass
+    """The camera does not reply to OPTIONS; the client connects again without it."""
 
 
 class Dialogue(ReplyReader):
     """Requests and replies on one socket while the session is being set up."""
 
-    def __init__(self, sock: socket.socket, login: tuple[str, str] | None, *, has_digest: bool = False):
+    def __init__(
+        self,
+        sock: socket.socket,
+        login: tuple[str, str] | None,
+        *,
+        has_digest: bool = False,
+        may_use_basic: bool = True,
+    ):
+        """`has_digest`: the server offered Digest before; `may_use_basic`: a `ClearLogin` may be sent in clear."""
         super().__init__(sock)
-        self.auth = Authenticator(login, basic=isinstance(login, ClearLogin), has_digest=has_digest)
+        self.auth = Authenticator(login, basic=may_use_basic and isinstance(login, ClearLogin), has_digest=has_digest)
         self.cseq = 0
         self._options_declined = False
 
@@ -76,8 +84,8 @@ class Dialogue(ReplyReader):
         """
         reply = await self._authenticated(method, url, extra)
         if reply.status == 551 and extra and "Require" in extra:  # the camera may support it but reject Require
-            del extra["Require"]
-            reply = await self._authenticated(method, url, extra)
+            without = {name: value for name, value in extra.items() if name != "Require"}
+            reply = await self._authenticated(method, url, without)
         self.judge_refusal(method, reply)
         if not 200 <= reply.status < 300:
             raise judge(method, reply.status, with_login=self.auth.login is not None)
@@ -131,7 +139,7 @@ class Dialogue(ReplyReader):
         return reply
 
     async def _description(self, reply: Reply) -> bytes:
-        with self._deadline("DESCRIBE"):
+        with self._deadline("DESCRIBE", REPLY_SECONDS):
             async with asyncio.timeout(REPLY_SECONDS):
                 return await self._whole_description(reply)
 
@@ -149,7 +157,7 @@ class Dialogue(ReplyReader):
     async def _once(self, method: str, url: str, extra: dict[str, str] | None, seconds: float = 0.0) -> Reply:
         request = self.compose(method, url, extra)
         loop = asyncio.get_running_loop()
-        with self._deadline(method):
+        with self._deadline(method, seconds or REPLY_SECONDS):
             async with asyncio.timeout(seconds or REPLY_SECONDS):
                 await loop.sock_sendall(self.sock, request)
                 while True:
@@ -158,13 +166,14 @@ class Dialogue(ReplyReader):
                         return reply
 
     @contextlib.contextmanager
-    def _deadline(self, method: str) -> Iterator[None]:
+    def _deadline(self, method: str, seconds: float) -> Iterator[None]:
+        """Convert the errors of a request that may take `seconds`."""
         try:
             yield
         except TimeoutError as e:
             if method == "OPTIONS":
-                raise SilentAtOptions(f"no answer to OPTIONS within {OPTIONS_SECONDS:g} s") from e
-            raise ConnectionLost(f"no answer to {method} within {REPLY_SECONDS:g} s") from e
+                raise SilentAtOptions(f"no answer to OPTIONS within {seconds:g} s") from e
+            raise ConnectionLost(f"no answer to {method} within {seconds:g} s") from e
         except OSError as e:
             raise ConnectionLost(f"connection lost at {method}: {reason(e)}") from e
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict, deque
+from collections import deque
 
 from core.clock import Clock
 from core.tasks import first_of
@@ -29,7 +29,7 @@ class ReconnectStormGuard:
     def __init__(self, clock: Clock):
         self._clock = clock
         self._failures: deque[tuple[float, str]] = deque()
-        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waiting: dict[str, set[asyncio.Event]] = {}  # streams in their back-off, by subnet
         self.is_storm = False
         self.size = 0  # streams that failed at the same time
 
@@ -49,7 +49,7 @@ class ReconnectStormGuard:
     def record_success(self, subnet: str) -> None:
         """Record that a camera of the subnet answered; waiting streams of the subnet may reconnect soon."""
         self.is_storm = False
-        for event in self._waiting[subnet]:
+        for event in self._waiting.get(subnet, ()):
             event.set()
 
     async def wait(self, subnet: str, seconds: float) -> None:
@@ -59,11 +59,14 @@ class ReconnectStormGuard:
         """
         if self.is_storm:
             seconds = max(seconds, MIN_STORM_PAUSE_S * random.uniform(0.8, 1.2))
-        news = asyncio.Event()
-        self._waiting[subnet].add(news)
+        answered = asyncio.Event()
+        waiting = self._waiting.setdefault(subnet, set())
+        waiting.add(answered)
         try:
-            await first_of(self._clock.sleep(seconds), news.wait())
-            if news.is_set():
+            await first_of(self._clock.sleep(seconds), answered.wait())
+            if answered.is_set():
                 await self._clock.sleep(min(seconds, random.uniform(0, NEIGHBOUR_SPREAD_S)))
         finally:
-            self._waiting[subnet].discard(news)
+            waiting.discard(answered)
+            if not waiting and self._waiting.get(subnet) is waiting:
+                del self._waiting[subnet]

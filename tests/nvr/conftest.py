@@ -36,13 +36,13 @@ async def record(
     archive = ArchiveDatabase(database, clock)
     folders = [volumes] if isinstance(volumes, Path) else volumes
     disks = VolumeSet.of(await prepare(database, folders), clock, sync_interval=10, min_free=0)
-    machine = Recorder(settings, disks, archive, clock)
-    await machine.start()
-    await machine.want(specs, covered)
+    recorder = Recorder(settings, disks, archive, clock)
+    await recorder.start()
+    await recorder.want(specs, covered)
     try:
-        yield machine
+        yield recorder
     finally:
-        await machine.stop()
+        await recorder.stop()
 
 
 @pytest.fixture

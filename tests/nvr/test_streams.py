@@ -17,6 +17,7 @@ from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryErr
 from core.tasks import end
 from nvr.archive.timeline import CoveredUntil
 from nvr.media.samples import StreamCounters
+from nvr.recorder.pre_event import EventSink
 from nvr.recorder.recorder import Recorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
@@ -33,16 +34,16 @@ async def causes(database: Database) -> list[str]:
 
 async def test_what_was_observed_restarts_nothing(rtsp_camera: Camera, recording: Recording) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
-    async with recording(spec) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(spec) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 5)
         for facts in (
             StreamFacts(fell_back_at=SystemClock().now()),
             StreamFacts(refused=True),
             StreamFacts(quarantined=True),
         ):
-            await machine.want([spec], facts={spec.id: facts})
-        assert machine.streams["cam/main"] is state and state.alive and state.reconnects == 0
+            await recorder.want([spec], facts={spec.id: facts})
+        assert recorder.streams["cam/main"] is state and state.alive and state.reconnects == 0
         frames = state.counters.frames
         await eventually(lambda: state.counters.frames > frames)
 
@@ -54,13 +55,13 @@ async def test_a_barred_stream_waits_until_it_is_barred_no_more(
     facts: StreamFacts, named: str, rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
-    async with recording() as machine:
-        await machine.want([spec], {spec.id: CoveredUntil(1, False)}, {spec.id: facts})
-        state = machine.streams["cam/main"]
+    async with recording() as recorder:
+        await recorder.want([spec], {spec.id: CoveredUntil(1, False)}, {spec.id: facts})
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == named)
-        await machine.want([spec], facts={spec.id: facts})
+        await recorder.want([spec], facts={spec.id: facts})
         assert state.state == named and rtsp_camera[0].sent_pictures == 0
-        await machine.want([spec], facts={})
+        await recorder.want([spec], facts={})
         await eventually(lambda: state.state == "recording" and state.counters.frames >= 5)
     assert (await causes(database))[-1] == {"refused": "auth_refused", "quarantined": "protocol_error"}[named]
 
@@ -87,8 +88,8 @@ async def test_an_address_that_is_none_is_a_gap_with_a_remedy(
     with pytest.raises(StationFault, match="correct it in the inventory"):
         StreamSpec("c/main", url).check()
     spec = StreamSpec("cam/main", url, LOGIN)
-    async with recording(spec) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(spec) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
         assert state.cause == "station_fault" and "correct it in the inventory" in state.detail and state.alive
     assert await causes(database) == ["station_fault"]
@@ -119,10 +120,10 @@ async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
         return await real(self, state)
 
     monkeypatch.setattr(Recorder, "_record_once", failing)
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
-        assert state.cause == "station_fault" and machine.tasks.failures["record cam/main"] == 1
+        assert state.cause == "station_fault" and recorder.tasks.failures["record cam/main"] == 1
         await eventually(lambda: state.counters.frames >= 5)
     assert await causes(database) == ["station_fault"]
     for record in caplog.get_records("call"):
@@ -133,12 +134,12 @@ async def test_a_stream_whose_task_is_gone_is_started_again(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
-    async with recording(spec) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(spec) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 5)
         await end(state.task)
-        await machine.want([spec])
-        again = machine.streams["cam/main"]
+        await recorder.want([spec])
+        again = recorder.streams["cam/main"]
         assert again is not state and again.sink is state.sink
         frames = state.counters.frames
         await eventually(lambda: again.counters.frames > frames + 5)
@@ -152,24 +153,32 @@ async def test_viewers_stay_over_a_restart_and_end_with_the_stream(
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     seen: list[Any] = []
     removed: list[str] = []
-    async with recording(spec) as machine:
-        machine.stream_removed = removed.append
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 5)
-        assert machine.tap("cam/main", lambda *fragment: seen.append(fragment))
+    async with recording(spec) as recorder:
+        recorder.stream_removed = removed.append
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 5)
+        assert recorder.tap("cam/main", lambda *fragment: seen.append(fragment))
         await eventually(lambda: len(seen) > 1)
-        await machine.want([replace(spec, **change)])
-        machine.trigger("cam", 2**62)
+        await recorder.want([replace(spec, **change)])
+        recorder.trigger("cam", 2**62)
         before = len(seen)
         await eventually(lambda: len(seen) > before + 1)
         assert not removed
-        await machine.want([])
-        assert removed == ["cam/main"] and not machine.tap("cam/main", None)
+        await recorder.want([])
+        assert removed == ["cam/main"] and not recorder.tap("cam/main", None)
+
+
+async def test_an_event_triggers_every_on_event_stream_of_its_camera(recording: Recording) -> None:
+    streams = ["cam/main", "cam/fisheye", "cam-2/main"]
+    async with recording(*(StreamSpec(s, NOWHERE, on_event=True) for s in streams)) as recorder:
+        recorder.trigger("cam", 2**62)
+        sinks = [recorder.streams[s].sink for s in streams]
+        assert [isinstance(s, EventSink) and s._until_us == 2**62 for s in sinks] == [True, True, False]
 
 
 async def test_two_changes_at_once_leave_one_task_a_stream(recording: Recording) -> None:
     spec = StreamSpec("cam/main", NOWHERE)
-    async with recording(spec) as machine:
-        await asyncio.gather(machine.want([replace(spec, audio=True)]), machine.want([replace(spec, audio=True)]))
+    async with recording(spec) as recorder:
+        await asyncio.gather(recorder.want([replace(spec, audio=True)]), recorder.want([replace(spec, audio=True)]))
         names = [t.get_name() for t in asyncio.all_tasks()]
         assert names.count("record cam/main") == 1
 
@@ -186,17 +195,17 @@ class Failing:
 
 async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(recording: Recording) -> None:
     """ffmpeg reports a connection that is closed at once as "invalid data"."""
-    async with recording() as machine:
+    async with recording() as recorder:
         closed, invalid = ConnectionLost("the camera closed the connection"), ProtocolError("Invalid data found")
-        machine.engines.native, machine.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
+        recorder.engines.native, recorder.engines.ffmpeg = Failing("native", closed), Failing("ffmpeg", invalid)  # type: ignore[assignment]
         state = StreamState(
             StreamSpec("c/main", NOWHERE),
-            machine._sink(StreamSpec("c/main", NOWHERE), StreamCounters()),
+            recorder._sink(StreamSpec("c/main", NOWHERE), StreamCounters()),
             StreamCounters(),
         )
-        assert await machine._record_once(state) is closed
+        assert await recorder._record_once(state) is closed
         assert state.choice is not None
         state.choice.engine = "ffmpeg"
-        assert await machine._record_once(state) is closed and state.engine == "ffmpeg"
-        machine.engines.ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
-        assert isinstance(await machine._record_once(state), CameraRefused)
+        assert await recorder._record_once(state) is closed and state.engine == "ffmpeg"
+        recorder.engines.ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
+        assert isinstance(await recorder._record_once(state), CameraRefused)

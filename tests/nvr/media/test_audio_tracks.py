@@ -108,8 +108,8 @@ async def test_sound_is_recorded_where_it_is_asked_for(
     gst_camera: tuple[str, str], recording: Recording, database: Database, tmp_path: Path
 ) -> None:
     codec, url = gst_camera
-    async with recording(StreamSpec("cam/main", url, None, "native", audio=True), segment_seconds=4) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 90, 25)
+    async with recording(StreamSpec("cam/main", url, None, "native", audio=True), segment_seconds=4) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 90, 25)
     segments = await segments_of(database)
     assert all(s.flags & AUDIO for s in segments)
     path = await place_of(database, segments[0])
@@ -131,8 +131,8 @@ async def test_sound_is_recorded_where_it_is_asked_for(
 
 
 async def test_sound_is_off_by_default(gst_camera: tuple[str, str], recording: Recording, database: Database) -> None:
-    async with recording(StreamSpec("cam/main", gst_camera[1], None, "native")) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 15, 20)
+    async with recording(StreamSpec("cam/main", gst_camera[1], None, "native")) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15, 20)
     (first, *_) = await segments_of(database)
     assert set(await asyncio.to_thread(streams, await place_of(database, first))) == {"h264"}
     assert not first.flags & AUDIO

@@ -88,17 +88,20 @@ def test_loss_is_no_strange_number() -> None:
         if seq == expected:
             numbers.in_order()
         else:
-            assert numbers.judge(expected, seq, newer=True) == seq - expected
+            assert numbers.count_missing(expected, seq, newer=True) == seq - expected
         expected = seq + 1
     assert not numbers.ignored
 
 
 def test_what_came_before_is_told_from_what_begins_anew() -> None:
     numbers = SequenceTracker()
-    assert numbers.judge(100, 90, newer=False) == DUPLICATE
-    assert numbers.judge(100, 90, newer=True) == UNKNOWN_LOSS
-    assert [numbers.judge(100, 90, newer=False) for _ in range(MAX_UNEXPECTED - 1)][-2:] == [DUPLICATE, UNKNOWN_LOSS]
-    assert numbers.ignored and numbers.judge(100, 7, newer=False) == 0
+    assert numbers.count_missing(100, 90, newer=False) == DUPLICATE
+    assert numbers.count_missing(100, 90, newer=True) == UNKNOWN_LOSS
+    assert [numbers.count_missing(100, 90, newer=False) for _ in range(MAX_UNEXPECTED - 1)][-2:] == [
+        DUPLICATE,
+        UNKNOWN_LOSS,
+    ]
+    assert numbers.ignored and numbers.count_missing(100, 7, newer=False) == 0
     numbers.restart()
     assert not numbers.ignored
 
@@ -106,15 +109,15 @@ def test_what_came_before_is_told_from_what_begins_anew() -> None:
 def test_numbers_that_follow_each_other_again_are_looked_at() -> None:
     numbers = SequenceTracker()
     for i in range(MAX_UNEXPECTED + 5):
-        numbers.judge(0, 1000 * i & 0xFFFF, newer=True)
+        numbers.count_missing(0, 1000 * i & 0xFFFF, newer=True)
     for _ in range(MIN_EXPECTED - 1):
         assert numbers.pending
         numbers.in_order()
-    assert numbers.judge(10, 15, newer=True) == 0 and numbers.ignored  # not enough in a row
+    assert numbers.count_missing(10, 15, newer=True) == 0 and numbers.ignored  # not enough in a row
     for _ in range(MIN_EXPECTED):
         numbers.in_order()
     assert (numbers.ignored, numbers.pending, numbers.is_plain) == (False, False, True)
-    assert numbers.judge(10, 15, newer=True) == 5 and numbers.pending
+    assert numbers.count_missing(10, 15, newer=True) == 5 and numbers.pending
 
 
 @pytest.mark.parametrize("batch", [False, True])

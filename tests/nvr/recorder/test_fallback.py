@@ -11,7 +11,6 @@ from sqlalchemy import select
 from cameras.virtual.clip import LoopClip
 from core.database import Database
 from core.events import Event
-from nvr.recorder import recorder
 from nvr.recorder.recorder import StreamSpec
 from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
 from tests.nvr.scripted_camera import Answer, Request, scripted
@@ -25,12 +24,12 @@ def _only_ffmpeg(request: Request) -> Answer | None:
 async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
     clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "RECONNECT_DELAYS_S", (0.05,))
+    monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         scripted(clip, _only_ffmpeg) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "auto")) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
     ):
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5, 15)
         assert state.engine == "ffmpeg" and state.fell_back_at is not None
     segments = await segments_of(database)
@@ -49,8 +48,8 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
     seconds: float, kept: str, clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The camera ends each of the native engine's sessions after `seconds`; ffmpeg needs a while to begin."""
-    monkeypatch.setattr(recorder, "RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))
-    monkeypatch.setattr(recorder, "TRIAL_S", 1.2 if kept == "native" else 4.0)
+    monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))
+    monkeypatch.setattr("nvr.recorder.recorder.TRIAL_S", 1.2 if kept == "native" else 4.0)
     goodbye = b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, SSRC)
     engines = list[str]()
 
@@ -63,9 +62,9 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
 
     async with (
         scripted(clip, script) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "auto")) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
     ):
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         count = 4 if kept == "native" else 3
         await eventually(lambda: len(engines) == count and state.engine == kept and state.state == "recording", 15)
         if kept == "ffmpeg":

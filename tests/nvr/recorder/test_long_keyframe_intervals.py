@@ -45,11 +45,11 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
         scripted(
             film, lambda r: None, skip=round(3 * clip.fps), sdp=lambda t: t.replace("a=control:trackID=0", OFFERS)
         ) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
     ):
         asked = list[str]()
-        machine.keyframe_wanted = asked.append
-        state = machine.streams["cam/main"]
+        recorder.keyframe_wanted = asked.append
+        state = recorder.streams["cam/main"]
         await eventually(lambda: asked)
         assert state.state == "recording" and state.keyframe_wanted_at > 0 and state.counters.frames == 0
         await eventually(lambda: state.counters.frames > clip.fps, wait + 6)

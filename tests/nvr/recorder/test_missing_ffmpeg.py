@@ -20,8 +20,8 @@ def _no_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_cause_is_the_station(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "ffmpeg")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "ffmpeg")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
         assert state.cause == "station_fault" and "apt-get install ffmpeg" in state.detail
     assert [g.cause for g in await rows(database, Gap)] == ["station_fault"]
@@ -31,9 +31,9 @@ async def test_the_cause_is_the_station(rtsp_camera: Camera, recording: Recordin
 async def test_what_the_camera_said_is_kept(recording: Recording, database: Database) -> None:
     async with (
         hostile(b"HTTP/1.1 200 OK\r\n\r\n", close=False) as port,
-        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "auto")) as machine,
+        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "auto")) as recorder,
     ):
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.cause == "station_fault")
         assert "ffmpeg is not installed" in state.detail and "does not support RTSP" in state.detail
         failures = state.failures

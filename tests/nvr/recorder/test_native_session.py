@@ -37,9 +37,9 @@ async def test_media_on_whatever_channel(transport: str, channel: int, clip: Loo
     """255: the reply states the channels in reverse, but the camera sends RTP on the first and RTCP on the second."""
     async with (
         scripted(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
     ):
-        await eventually(lambda: machine.streams["cam/main"].counters.frames > 5)
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames > 5)
 
 
 def bye(ssrc: int) -> bytes:
@@ -54,9 +54,9 @@ def report_and_bye(ssrc: int) -> bytes:
 async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recording, database: Database) -> None:
     async with (
         scripted(clip, lambda r: None) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as recorder,
     ):
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5)
         camera.send(bye(SSRC + 1))  # of an old session
         camera.send(report_and_bye(SSRC + 2))
@@ -78,12 +78,12 @@ async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, re
 
     async with (
         scripted(clip, script) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as machine,
+        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
     ):
-        await eventually(lambda: machine.poll_loop._sessions)
-        next(iter(machine.poll_loop._sessions))._keepalive_due = 0.0
+        await eventually(lambda: recorder.poll_loop._sessions)
+        next(iter(recorder.poll_loop._sessions))._keepalive_due = 0.0
         await eventually(lambda: camera.methods.count("OPTIONS") > 1)
-        assert camera.methods.count("GET_PARAMETER") == 1 and machine.streams["cam/main"].reconnects == 0
+        assert camera.methods.count("GET_PARAMETER") == 1 and recorder.streams["cam/main"].reconnects == 0
 
 
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 8])

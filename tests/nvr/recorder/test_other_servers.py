@@ -71,7 +71,7 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
         url = await stack.enter_async_context(gstreamer("tcp", 8000))
         others = await stack.enter_async_context(scripted(clip, lambda r: None))
         specs = [StreamSpec(f"c{i}/main", others.url, None, "native") for i in range(24)]
-        machine = await stack.enter_async_context(
+        recorder = await stack.enter_async_context(
             recording(
                 StreamSpec("cam/main", url, None, "native"),
                 *specs,
@@ -80,14 +80,14 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
                 stall_seconds=5.0,
             )
         )
-        state = machine.streams["cam/main"]
-        await eventually(lambda: all(s.counters.frames > 0 for s in machine.streams.values()), 20)
+        state = recorder.streams["cam/main"]
+        await eventually(lambda: all(s.counters.frames > 0 for s in recorder.streams.values()), 20)
         frames, began = state.counters.frames, time.monotonic()
         await asyncio.sleep(8.0)
         took, frames = time.monotonic() - began, state.counters.frames - frames
         c = state.counters
         rate = c.bytes * 8 / 1e6 / (time.monotonic() - state.since)
-        lost = [s.counters.lost_packets for s in machine.streams.values()]
+        lost = [s.counters.lost_packets for s in recorder.streams.values()]
     log.info(
         "%.1f Mb/s of GStreamer: %d pictures in %.1f s; lost packets %d, damaged units %d, connections %d, "
         "lost packets of the others %d",
@@ -111,9 +111,9 @@ async def test_a_camera_of_udp_alone_is_recorded(
     monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         gstreamer("udp", 500) as url,
-        recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as machine,
+        recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as recorder,
     ):
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "recording" and state.counters.frames > 60, 30)
         assert state.engine == "ffmpeg" and state.fell_back_at is not None
         assert state.detail == "over UDP"

@@ -51,8 +51,8 @@ async def test_record_and_read_back(
 ) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip if codec == "h264" else clip_h265}, login=LOGIN)])
     port = await server.start("127.0.0.1", 0)
-    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, engine)) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 45, 20)
+    async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, engine)) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 45, 20)
     await server.stop()
     segments = await segments_of(database)
     assert len(segments) >= 2
@@ -72,8 +72,8 @@ async def test_record_and_read_back(
 
 async def test_wall_time_is_right(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     before = to_microseconds(SystemClock().now())
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN)) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 20)
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN)) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 20)
     after = to_microseconds(SystemClock().now())
     segments = await segments_of(database)
     assert before <= segments[0].start_us <= before + 1_500_000
@@ -83,9 +83,9 @@ async def test_wall_time_is_right(rtsp_camera: Camera, recording: Recording, dat
 async def test_camera_clock_error_is_measured(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     mount, url = rtsp_camera
     mount.faults.add("clock_wrong")
-    async with recording(StreamSpec("cam/main", url, LOGIN)) as machine:
-        await eventually(lambda: machine.streams["cam/main"].sink.clock.offset_us is not None)
-        offset = machine.streams["cam/main"].sink.clock.offset_us
+    async with recording(StreamSpec("cam/main", url, LOGIN)) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].sink.clock.offset_us is not None)
+        offset = recorder.streams["cam/main"].sink.clock.offset_us
     assert offset == pytest.approx(3600e6, abs=1e6)
 
 
@@ -103,13 +103,13 @@ async def test_a_refused_credential_is_tried_once(clip: LoopClip, recording: Rec
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nvr.recorder.poll_loop.open_session", counted)
-        async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN)) as machine:
-            await eventually(lambda: machine.streams["cam/main"].state == "refused")
+        async with recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN)) as recorder:
+            await eventually(lambda: recorder.streams["cam/main"].state == "refused")
             await asyncio.sleep(2.5)
             # It is retried only after a person sets another credential.
             mount.faults.clear()
-            await machine.want([StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, "native")])
-            await eventually(lambda: machine.streams["cam/main"].state == "recording")
+            await recorder.want([StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, "native")])
+            await eventually(lambda: recorder.streams["cam/main"].state == "recording")
     await server.stop()
     assert tries == 2
     assert [g.cause for g in await rows(database, Gap)] == ["auth_refused"]
@@ -183,9 +183,9 @@ async def test_a_hostile_camera_costs_itself_a_gap(
             StreamSpec("cam/main", rtsp_camera[1], LOGIN),
             StreamSpec("bad/main", f"rtsp://127.0.0.1:{port}/x", None, "native"),
         )
-        async with recording(good, bad) as machine:
-            await eventually(lambda: machine.streams["cam/main"].counters.frames >= 15)
-            await eventually(lambda: machine.streams["bad/main"].state == "waiting")
+        async with recording(good, bad) as recorder:
+            await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
+            await eventually(lambda: recorder.streams["bad/main"].state == "waiting")
     assert {g.cause for g in await rows(database, Gap, "bad/main")} == {cause}
     assert await rows(database, Gap) == []
 
@@ -196,9 +196,9 @@ async def test_silence_is_unreachable(
     monkeypatch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.5)
     async with (
         hostile(None, close=False) as port,
-        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "native")) as machine,
+        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "native")) as recorder,
     ):
-        await eventually(lambda: machine.streams["cam/main"].state == "waiting")
+        await eventually(lambda: recorder.streams["cam/main"].state == "waiting")
     assert [g.cause for g in await rows(database, Gap)] == ["unreachable"]
 
 
@@ -206,8 +206,8 @@ async def test_garbage_in_the_stream_ends_in_a_gap_and_recovers(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 15)
         mount.faults.add("garbage")
         await eventually(lambda: state.state == "waiting")
@@ -224,8 +224,8 @@ async def test_garbage_in_the_stream_ends_in_a_gap_and_recovers(
 
 async def test_a_stall_is_a_gap_without_overlap(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 15)
         mount.faults.add("stalled")
         await eventually(lambda: state.cause == "no_packets")
@@ -247,8 +247,8 @@ async def test_packet_loss_is_counted_and_files_stay_good(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 10)
         mount.faults.add("packet_loss")
         await eventually(lambda: state.counters.lost_packets > 5, 20)
@@ -274,8 +274,8 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
         return real(descriptor, parts)
 
     monkeypatch.setattr("nvr.media.iovec.write", writev)
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 25)
         full = True
         await eventually(lambda: state.sink.in_gap)
@@ -300,10 +300,10 @@ async def test_a_locked_database_delays_rows_and_loses_none(
 
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     # On SQLite a writing session holds the lock from its first statement on.
-    async with recording(spec) as machine, database.session() as other:
+    async with recording(spec) as recorder, database.session() as other:
         postgresql = other.get_bind().dialect.name == "postgresql"
         await other.execute(text("LOCK TABLE footage, open_segment IN SHARE MODE" if postgresql else "SELECT 1"))
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 40, 20)
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 40, 20)
         assert await segments_of(database) == []
     segments = await segments_of(database)
     assert sum(s.frames for s in segments) >= 40
@@ -316,13 +316,13 @@ async def test_other_streams_are_not_interrupted_by_a_change(
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(3)])
     port = await server.start("127.0.0.1", 0)
     specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}") for i in range(3)]
-    async with recording(*specs[:2]) as machine:
-        await eventually(lambda: all(s.counters.frames > 5 for s in machine.streams.values()))
-        task = machine.streams["cam0/main"].task
-        await machine.want([specs[0], specs[2]])
-        await eventually(lambda: machine.streams["cam2/main"].counters.frames > 5)
-        assert machine.streams["cam0/main"].task is task
-        assert set(machine.streams) == {"cam0/main", "cam2/main"}
+    async with recording(*specs[:2]) as recorder:
+        await eventually(lambda: all(s.counters.frames > 5 for s in recorder.streams.values()))
+        task = recorder.streams["cam0/main"].task
+        await recorder.want([specs[0], specs[2]])
+        await eventually(lambda: recorder.streams["cam2/main"].counters.frames > 5)
+        assert recorder.streams["cam0/main"].task is task
+        assert set(recorder.streams) == {"cam0/main", "cam2/main"}
     await server.stop()
     assert [g.cause for g in await rows(database, Gap, "cam1/main")] == ["schedule"]
 
@@ -330,12 +330,12 @@ async def test_other_streams_are_not_interrupted_by_a_change(
 async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: Recording, database: Database) -> None:
     """A schedule starts and stops a stream every day."""
     spec = StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native")
-    async with recording(spec) as machine:
-        await eventually(lambda: machine.streams["cam/main"].sink.in_gap)
-        await machine.want([])
-        await machine.want([spec])
-        assert machine.streams["cam/main"].sink.timeline.last_cause == "schedule"
-        await eventually(lambda: machine.streams["cam/main"].sink.timeline.last_cause == "unreachable")
+    async with recording(spec) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].sink.in_gap)
+        await recorder.want([])
+        await recorder.want([spec])
+        assert recorder.streams["cam/main"].sink.timeline.last_cause == "schedule"
+        await eventually(lambda: recorder.streams["cam/main"].sink.timeline.last_cause == "unreachable")
     found = await rows(database, Gap)
     assert [(g.cause, g.end_us is None) for g in found] == [
         ("unreachable", False),
@@ -349,11 +349,11 @@ async def test_restart_leaves_a_gap_called_recorder_down(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
-    async with recording(spec) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 15)
+    async with recording(spec) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
     await asyncio.sleep(1.2)
-    async with recording(spec, covered=await last_covered(database, ["cam/main"])) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 15)
+    async with recording(spec, covered=await last_covered(database, ["cam/main"])) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
     (gap,) = await rows(database, Gap)
     assert gap.cause == "recorder_down"
     assert gap.end_us - gap.start_us >= 1_000_000

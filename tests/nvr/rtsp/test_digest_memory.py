@@ -31,9 +31,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    server_memory._with_digest.clear()
+    server_memory.clear()
     yield
-    server_memory._with_digest.clear()
+    server_memory.clear()
 
 
 async def registered(database: Database, url: str, *, record: bool = True) -> None:
@@ -59,30 +59,35 @@ async def act(database: Database, **values: object) -> None:
 
 
 async def test_a_restart_does_not_forget_it(database: Database, recording: Recording) -> None:
-    async with recording() as machine, answering("127.0.0.1", DIGEST) as (port, _):
+    async with recording() as recorder, answering("127.0.0.1", DIGEST) as (port, _):
         await registered(database, f"rtsp://127.0.0.1:{port}/x")
         before = await wanted(database)
         assert isinstance(before.specs[0].login, ClearLogin) and not before.facts["cam/main"].has_digest
-        await machine.want(before.specs, facts=before.facts)
-        await eventually(lambda: machine.streams["cam/main"].state == "refused")
-        writer = StatusWriter(machine, SystemClock(), "r")
+        await recorder.want(before.specs, facts=before.facts)
+        await eventually(lambda: recorder.streams["cam/main"].state == "refused")
+        writer = StatusWriter(recorder, SystemClock(), "r")
         async with database.session() as session:
             told = await writer.write(session, "", 1)
         writer.stored(told)
         async with database.session() as session:
             again = await writer.write(session, "", 1)
         assert len(told.with_digest) == 1 and not again.with_digest and not again.refused
+        assert writer._written == set(writer._before) == {"cam/main"}
+        await recorder.want([])
+        async with database.session() as session:
+            await writer.write(session, "", 1)
+        assert not (writer._written or writer._before or writer._jumps or writer._keyframes._before)
     await act(database)
-    server_memory._with_digest.clear()  # as in a new process
-    async with recording() as machine, answering("127.0.0.1", BASIC, port=port) as (_, asked):
+    server_memory.clear()  # as in a new process
+    async with recording() as recorder, answering("127.0.0.1", BASIC, port=port) as (_, asked):
         found = await wanted(database)
-        await machine.want(found.specs, facts=found.facts)
-        state = machine.streams["cam/main"]
+        await recorder.want(found.specs, facts=found.facts)
+        state = recorder.streams["cam/main"]
         await eventually(lambda: "in clear" in state.detail)
         assert asked and b"Basic" not in b"".join(asked)
         await act(database, rtsp_digest_at=None)  # a person states that another device is there now
         found = await wanted(database)
-        await machine.want(found.specs, facts=found.facts)
+        await recorder.want(found.specs, facts=found.facts)
         await eventually(lambda: b"Authorization: Basic" in b"".join(asked))
 
 
@@ -102,7 +107,7 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
         await registered(database, f"rtsp://127.0.0.1:{port}/x", record=False)
         await visited(new())
     await act(database)
-    server_memory._with_digest.clear()
+    server_memory.clear()
     visits = new()
     async with answering("127.0.0.1", BASIC, port=port) as (_, asked):
         await visited(visits)
@@ -129,3 +134,45 @@ async def test_a_redirection_does_not_make_it_forgotten() -> None:
         with pytest.raises(ClearPasswordWanted):  # the address of its SD card recordings differs
             await client.open_session(f"rtsp://127.0.0.1:{other}/card", clear, remembered_as=url)
     assert b"Basic" not in b"".join(asked)
+
+
+def url_of(number: int) -> str:
+    return f"rtsp://10.0.{number // 256}.{number % 256}/stream"
+
+
+def test_a_full_memory_forgets_only_the_server_that_was_not_used_for_longest() -> None:
+    for i in range(server_memory.MAX_REMEMBERED):
+        server_memory.remember_digest(url_of(i))
+        server_memory.remember_without_options(url_of(i))
+    assert server_memory.offered_digest(url_of(0)) and server_memory.needs_no_options(url_of(0))  # used again
+    server_memory.remember_digest("rtsp://camera/")
+    server_memory.remember_without_options("rtsp://camera/")
+    known = [url_of(0), *(url_of(i) for i in range(2, server_memory.MAX_REMEMBERED)), "rtsp://camera/"]
+    assert all(map(server_memory.needs_no_options, known)) and not server_memory.needs_no_options(url_of(1))
+    assert all(map(server_memory.offered_digest, known))
+
+
+def test_a_server_that_a_full_memory_forgot_is_not_sent_a_password_in_clear() -> None:
+    """Whether a forgotten server offered Digest is unknown, so it counts as if it had, until a person states otherwise."""
+    for i in range(server_memory.MAX_REMEMBERED):
+        server_memory.remember_digest(url_of(i))
+    assert server_memory.may_use_basic("rtsp://basic/")
+    server_memory.remember_digest("rtsp://camera/")
+    assert not server_memory.may_use_basic(url_of(0)) and not server_memory.may_use_basic("rtsp://basic/")
+    assert not server_memory.offered_digest("rtsp://basic/")  # what was not observed is not stored
+    server_memory.forget_digest("rtsp://basic/")
+    assert server_memory.may_use_basic("rtsp://basic/") and not server_memory.may_use_basic(url_of(0))
+
+
+async def test_a_full_memory_never_falls_back_to_basic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_memory, "MAX_REMEMBERED", 2)
+    clear = ClearLogin(LOGIN)
+    async with answering("127.0.0.1", DIGEST) as (port, _):
+        with pytest.raises(CameraRefused):
+            await client.open_session(url := f"rtsp://127.0.0.1:{port}/x", clear)
+    for i in range(5):
+        server_memory.remember_digest(url_of(i))
+    async with answering("127.0.0.1", BASIC, port=port) as (_, asked):
+        with pytest.raises(ClearPasswordWanted):
+            await client.open_session(url, clear)
+    assert asked and b"Basic" not in b"".join(asked)

@@ -234,7 +234,7 @@ def test_aac_s_configuration_wherever_it_stands(types: str, fmtp: str) -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ("", "describes none"),
+        ("", "offers no audio"),
         (AAC.format(types="97", fmtp=""), "no usable configuration"),
         (AAC.format(types="97", fmtp="a=fmtp:97 config=zz\r\n"), "no usable configuration"),
         ("m=audio 0 RTP/AVP 98\r\na=rtpmap:98 G726-32/8000\r\n", "G726-32 cannot be recorded"),

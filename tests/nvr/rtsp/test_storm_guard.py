@@ -50,13 +50,13 @@ def test_hours_are_the_station_s(text: str, hour: int, wanted: bool) -> None:
 
 async def test_on_event_the_pre_roll_is_there(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
-    async with recording(spec, segment_seconds=30) as machine:
-        state = machine.streams["cam/main"]
+    async with recording(spec, segment_seconds=30) as recorder:
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 35, 20)
         assert isinstance(state.sink, EventSink)
         assert await segments_of(database) == [] and state.sink.segment is None
         now = to_microseconds(SystemClock().now())
-        machine.trigger("cam", now + 1_500_000)
+        recorder.trigger("cam", now + 1_500_000)
         await eventually(lambda: state.sink.segment is not None)
         await eventually(lambda: state.sink.segment is None, 10)
     (kept,) = await segments_of(database)
@@ -202,6 +202,8 @@ async def test_a_neighbour_s_answer_shortens_the_wait() -> None:
     assert near.done() and not far.done()
     far.cancel()
     await asyncio.gather(far, return_exceptions=True)
+    guard.record_success("10.0.5.0/24")
+    assert not guard._waiting  # nothing is kept of subnets in which nobody waits
 
 
 def test_another_number_of_workers_moves_few_cameras() -> None:
