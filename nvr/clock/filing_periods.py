@@ -3,9 +3,9 @@
 Pure arithmetic on integers (µs), no I/O. A *period* is a range of file times [start, end) that the station filed while
 its wall clock ran evenly. `later_us` says how much later than its names the footage lies on the time line of the
 current clock, by the monotonic clock: a step of the clock moves every earlier period, and when the recorder corrects
-names (nvr.refiling.refiling) the counted offset is kept (`after_refiling`). The age is therefore at most what the wall clock
-says and at most what the monotonic clock has counted, whoever set the clock, however often, and whatever was believed
-about it.
+names (nvr.refiling.refiling) the counted offset is kept (`after_refiling`). The age is therefore at most what the wall
+clock says and at most what the monotonic clock has counted, whoever set the clock, however often, and whatever was
+believed about it.
 
 Time during which the machine was off is not counted: nothing was recorded, and no clock proves how long it was. A
 person's confirmation does (`after_confirmation`): what was filed before the boot is then as old as its name says.
@@ -49,9 +49,8 @@ def after_move(periods: Sequence[Period], move: ClockMove, *, suspended: bool) -
     closed = [replace(p, end_us=max(end, p.start_us + 1)) if p.end_us == OPEN_END_US else p for p in periods]
     if suspended:  # boot time by the previous clock; names of other clocks lie elsewhere on its time line
         began = move.began_us if move.began_us < move.from_us else None
-        closed = [
-            part for p in closed for part in _split(p, OPEN_END_US if began is None else began - (p.later_us - move.by_us))
-        ]  # fmt: skip
+        boots = [OPEN_END_US if began is None else began - (p.later_us - move.by_us) for p in closed]
+        closed = [part for p, boot in zip(closed, boots, strict=True) for part in _split(p, boot)]
     return (*closed, Period(move.to_us - margin, OPEN_END_US))
 
 

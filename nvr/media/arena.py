@@ -24,7 +24,7 @@ class Arena:
         self.view = memoryview(buffer)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(buffer, np.uint8)
         self.base = address_of(buffer)
-        # headers[p] is a view of the HEADER_BYTES bytes that begin at p; the last HEADER_BYTES - 1 positions have no row.
+        # headers[p] is a view of the HEADER_BYTES bytes that begin at p; the last positions have no row.
         size = len(self.bytes) - HEADER_BYTES + 1
         self.headers = np.lib.stride_tricks.as_strided(self.bytes, (size, HEADER_BYTES), (1, 1), writeable=False)
         self.words: npt.NDArray[np.uint32] = np.ndarray((size,), ">u4", buffer, strides=(1,))

@@ -1,7 +1,7 @@
 """Receive the RTP packets of an audio track (RFC 3550 5.1), as nvr.media.rtp does for video.
 
-Packets go in, their payloads go to the track's `AudioDepacketizer`. Packets with another SSRC, e.g. of an old session, are
-foreign while the known source keeps sending; when the known source falls silent, the other one becomes the source
+Packets go in, their payloads go to the track's `AudioDepacketizer`. Packets with another SSRC, e.g. of an old session,
+are foreign while the known source keeps sending; when the known source falls silent, the other one becomes the source
 (nvr.media.ssrc), and sequence numbers and timestamps start over. Duplicate packets are dropped.
 """
 

@@ -75,8 +75,8 @@ class SourceProbe:
 class RtpReceiver:
     """Passes the packets of one track to its depacketizer.
 
-    `probe` creates depacketizers for other sources, whose pictures are discarded. `announced_ssrc` is the SSRC that the camera
-    announced; -1: none.
+    `probe` creates depacketizers for other sources, whose pictures are discarded. `announced_ssrc` is the SSRC that the
+    camera announced; -1: none.
     """
 
     def __init__(

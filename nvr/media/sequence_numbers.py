@@ -12,10 +12,8 @@ from nvr.media.foreign_sequence_numbers import ForeignSequenceNumbers
 MAX_DUPLICATE = 64  # packets; a sequence number at most this far behind is a duplicate
 MAX_UNEXPECTED = 64  # packets in a row without the expected number, after which the numbers are ignored
 MIN_EXPECTED = 64  # packets in a row with the expected number, after which the numbers are used again
-DUPLICATE, UNKNOWN_LOSS = (
-    -1,
-    -2,
-)  # duplicate packet; the numbering is discontinuous, the number of missing packets unknown
+DUPLICATE = -1
+UNKNOWN_LOSS = -2  # the numbering is discontinuous, the number of missing packets unknown
 # Shown in the stream's status.
 NUMBERS_IGNORED_TEXT = "its RTP sequence numbers are not consecutive; packet loss cannot be measured"
 
@@ -23,8 +21,9 @@ NUMBERS_IGNORED_TEXT = "its RTP sequence numbers are not consecutive; packet los
 class SequenceTracker:
     """State of one source.
 
-    For each packet call `in_order` if its number is the expected one and `pending` is set, `count_missing` if it is another
-    number. A caller that takes packets in order without these calls (nvr.media.batch_depacketizer) sets `unexpected_in_a_row` to 0.
+    For each packet call `in_order` if its number is the expected one and `pending` is set, `count_missing` if it is
+    another number. A caller that takes packets in order without these calls (nvr.media.batch_depacketizer) sets
+    `unexpected_in_a_row` to 0.
     """
 
     __slots__ = ("_expected_in_a_row", "_foreign", "ignored", "pending", "unexpected_in_a_row")

@@ -36,7 +36,7 @@ def tag(stream: str) -> bytes:
 
 
 class CrashMarker:
-    """Opened by the recorder. `crashed_stream` is the stream that its predecessor crashed on, MANY_STREAMS, or empty."""
+    """Opened by the recorder. `crashed_stream`: the stream on which its predecessor crashed, MANY_STREAMS, or empty."""
 
     def __init__(self, path: Path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

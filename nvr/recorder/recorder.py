@@ -51,7 +51,7 @@ class Recorder:
         clock: Clock,
         connect_limiter: ConnectLimiter | None = None,
     ):
-        """`connect_limiter` is shared by all processes of the station; without it this process counts its connections alone."""
+        """`connect_limiter` is shared by all processes of the station; without it this process counts alone."""
         self._settings = settings
         self.volumes = volumes
         self._archive = archive

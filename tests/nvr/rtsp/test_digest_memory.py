@@ -153,7 +153,7 @@ def test_a_full_memory_forgets_only_the_server_that_was_not_used_for_longest() -
 
 
 def test_a_server_that_a_full_memory_forgot_is_not_sent_a_password_in_clear() -> None:
-    """Whether a forgotten server offered Digest is unknown, so it counts as if it had, until a person states otherwise."""
+    """It is unknown whether it offered Digest, so it counts as if it had, until a person states otherwise."""
     for i in range(server_memory.MAX_REMEMBERED):
         server_memory.remember_digest(url_of(i))
     assert server_memory.may_use_basic("rtsp://basic/")
