@@ -11,7 +11,7 @@ from core.database import Base
 from core.events import BigId
 
 
-class SeenBy(Base):
+class CameraNumber(Base):
     __tablename__ = "seen_by"
     __table_args__ = (
         UniqueConstraint("camera", "village"),
@@ -28,7 +28,7 @@ class SeenBy(Base):
     village: Mapped[str] = mapped_column(String(40), index=True)
 
 
-class SearchPack(Base):
+class ModelPack(Base):
     __tablename__ = "search_pack"
     __table_args__ = ({"comment": "Short numbers of model packs by id and version"},)
 
@@ -36,7 +36,7 @@ class SearchPack(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True, comment="id@version")
 
 
-STRIKES = 2  # consecutive crashes after which a stream is quarantined
+QUARANTINE_CRASHES = 2  # consecutive crashes after which a stream is quarantined
 
 
 class IndexState(Base):

@@ -36,7 +36,7 @@ class Cls(IntEnum):
     animal = 14
 
 
-ASKED: dict[str, tuple[Cls, ...]] = {
+INCLUDED_CLASSES: dict[str, tuple[Cls, ...]] = {
     "person": (Cls.person, Cls.rider),
     "pedestrian": (Cls.person,),
     "rider": (Cls.rider,),
@@ -120,37 +120,37 @@ class Attribute(IntFlag):
     helmet = 128
 
 
-def classes(asked: Iterable[str]) -> tuple[int, ...]:
+def classes(words: Iterable[str]) -> tuple[int, ...]:
     """Return the codes of all classes that the words include. Raises UsageError for an unknown word."""
-    found = {int(c) for word in asked for c in _of(ASKED, word, "class")}
+    found = {int(c) for word in words for c in _code_of(INCLUDED_CLASSES, word, "class")}
     return tuple(sorted(found))
 
 
 def colour(word: str) -> int:
     """Return the code of a colour. Raises UsageError."""
-    return int(_of({c: Colour[c] for c in COLOURS}, word, "colour"))
+    return int(_code_of({c: Colour[c] for c in COLOURS}, word, "colour"))
 
 
 def attributes(words: Iterable[str]) -> int:
     """Return the mask of the attributes. Raises UsageError."""
     mask = 0
     for word in words:
-        mask |= int(_of({a.name or "": a for a in Attribute}, word, "attribute"))
+        mask |= int(_code_of({a.name or "": a for a in Attribute}, word, "attribute"))
     return mask
 
 
 def direction(word: str) -> int:
     """Return the code of a direction. Raises UsageError."""
-    return int(_of({d.name: d for d in Direction}, word, "direction"))
+    return int(_code_of({d.name: d for d in Direction}, word, "direction"))
 
 
 def speed(word: str) -> int:
     """Return the code of a speed. Raises UsageError."""
-    return int(_of({s.name: s for s in Speed}, word, "speed"))
+    return int(_code_of({s.name: s for s in Speed}, word, "speed"))
 
 
-def _of(known: dict[str, _T], word: str, kind: str) -> _T:
+def _code_of(known: dict[str, _T], word: str, kind: str) -> _T:
     try:
         return known[word]
     except KeyError:
-        raise UsageError(f"there is no {kind} '{word[:40]}'; known are: {', '.join(known)}") from None
+        raise UsageError(f"unknown {kind} '{word[:40]}'; valid values: {', '.join(known)}") from None

@@ -36,7 +36,7 @@ from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.analysis import pipeline
 from search.models import ModelRegistry
-from search.store.upkeep import days_of, shelf_of
+from search.store.upkeep import model_dir_of, sighting_store_of
 from web import api
 from web.doctor.checks import CHECKS
 from web.doctor.facts import StationFacts
@@ -110,8 +110,8 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         node_token=node_token(data_dir),
         data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone),
-        days=days_of(settings),
-        shelf=ModelRegistry(shelf_of(settings)),
+        days=sighting_store_of(settings),
+        shelf=ModelRegistry(model_dir_of(settings)),
         motion=MotionJobs(clock, reader),
         sign_ins=SignInLimit(clock),
         sign_in=sign_in,
@@ -130,7 +130,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         bodies=Budget(),
         uploads=Uploads(data_dir),
         printer=Printer(),
-        looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
+        looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),
     )
     app[SERVICES] = services
     routing.install(app, api.ROUTES)

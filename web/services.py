@@ -28,7 +28,7 @@ from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import snapshot
 from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
-from search.analysis.detectors.load import name as detector_name
+from search.analysis.detectors.load import detector_name
 from search.models import ModelRegistry
 from search.store import SightingStore
 from web.doctor.runner import Doctor

@@ -23,7 +23,7 @@ from nvr.playback.pictures import Picture
 from search.analysis import pipeline
 from search.analysis.motion_gate import MotionGate
 from search.analysis.pipeline import AnalysisCounts, AnalysisState
-from search.analysis.riders import things_of
+from search.analysis.riders import objects_of
 from search.analysis.tracking import Track, Tracker
 from search.models import ModelRegistry
 from search.query.sightings import sighting_of
@@ -93,7 +93,7 @@ def _scored(
         if i not in boxes and i % 10:
             continue
         began = time.process_time()
-        moving = gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
+        moving = gate.detect_motion(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
         # As search.analysis.pipeline: every four seconds while the gate does not know what moved.
         sweep = moving is None and i - swept >= 40
         swept = i if sweep else swept
@@ -161,9 +161,9 @@ def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
     tracker, found = Tracker(1, 480 / 360), dict[int, list[tuple[int, Box]]]()
     models = pipeline.models()
     for i in range(0, len(source), 2):
-        things = things_of(models.detector.detect(source[i], []))
-        looks = [models.look(source[i], t, AnalysisState.new(1).balance, infrared=False) for t in things]
-        for track, one in zip(tracker.update(i * 100, looks), looks, strict=True):
+        objects = objects_of(models.detector.detect(source[i], []))
+        detections = [models.describe(source[i], t, AnalysisState.new(1).balance, infrared=False) for t in objects]
+        for track, one in zip(tracker.update(i * 100, detections), detections, strict=True):
             d = one.whole
             found.setdefault(track.id, []).append((i, (d.x, d.y, d.w, d.h)))
     return [w for w in found.values() if len(w) > min(20, len(source) // 8)]
@@ -205,7 +205,7 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
     return [
         Figure("keyframes of the village mix", len(made.frames), ""),
         Figure("of them with somebody", round(sum(made.active) / len(made.active), 3), ""),
-        Figure("looks at things a keyframe", round(objects / len(made.frames), 3), ""),
+        Figure("detections a keyframe", round(objects / len(made.frames), 3), ""),
         Figure("passed over by their sizes, of those without anybody", round(counts.quiet / len(quiet), 3), ""),
         Figure("decoded and without motion, of all", round(counts.still / len(made.frames), 3), ""),
         Figure("CPU a keyframe, decoding to row", round(per_keyframe, 2), "ms"),
@@ -218,18 +218,18 @@ def cameras(footage: Path, quick: bool) -> list[Figure]:
 
 
 def _indexed(
-    frames: Sequence[Keyframe], days: SightingStore, batch: int = 12
+    frames: Sequence[Keyframe], store: SightingStore, batch: int = 12
 ) -> tuple[float, AnalysisCounts, int, list[Track]]:
     """Return the CPU seconds of analysing and storing as the indexer does: state by pipe, rows to a day's file."""
-    memory, counts, tracks, looks = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
+    state, counts, tracks, detections = AnalysisState.new(1), AnalysisCounts(), dict[int, Track](), 0
     began = time.process_time()
     for at in range(0, len(frames), batch):
         part = frames[at : at + batch]
-        looked = pipeline.analyse(*pickle.loads(pickle.dumps((memory, part))))
-        looked = pickle.loads(pickle.dumps(looked))
-        memory = looked.memory
+        analysis = pipeline.analyse(*pickle.loads(pickle.dumps((state, part))))
+        analysis = pickle.loads(pickle.dumps(analysis))
+        state = analysis.state
         rows = Batch("cam/sub", part[-1].at_us)
-        for track in looked.tracks:
+        for track in analysis.tracks:
             row = sighting_of(track, 1, 2)
             if track.id in tracks:
                 rows.changed.append(row)
@@ -237,12 +237,12 @@ def _indexed(
                 rows.new.append(row)
             track.stored = True
             tracks[track.id] = track
-        days.write(ids.day_of(part[-1].at_us // 1000), [rows])
+        store.write(ids.day_of(part[-1].at_us // 1000), [rows])
         for name in ("keyframes", "quiet", "still", "detected", "undecodable"):
-            setattr(counts, name, getattr(counts, name) + getattr(looked.counts, name))
+            setattr(counts, name, getattr(counts, name) + getattr(analysis.counts, name))
     cpu = time.process_time() - began
-    looks = sum(t.looks for t in tracks.values())
-    return cpu, counts, looks, list(tracks.values())
+    detections = sum(t.detections for t in tracks.values())
+    return cpu, counts, detections, list(tracks.values())
 
 
 def _missed(made: Village) -> list[Figure]:
@@ -250,13 +250,13 @@ def _missed(made: Village) -> list[Figure]:
     from nvr.playback.pictures import decoded
     from search.analysis.pipeline import bgr_of, luma_of
 
-    memory, by_size, by_motion, after = AnalysisState.new(1), 0, 0, 0
+    state, by_size, by_motion, after = AnalysisState.new(1), 0, 0, 0
     shares = [f.gop_bytes / len(f.data) - 1 for f in made.frames]
     for i, (frame, active) in enumerate(zip(made.frames, made.active, strict=True)):
         around, video = max(shares[i], shares[i - 1] if i else 0.0), decoded(frame, quick=True)
-        limit, moving = memory.sizes.limit, memory.gate.look(luma_of(video))
+        limit, moving = state.gop_size_gate.limit, state.motion_gate.detect_motion(luma_of(video))
         if moving is not None:
-            memory.sizes.learn(around, event=bool(moving))
+            state.gop_size_gate.learn(around, event=bool(moving))
         if not active or i < len(made.frames) // 4:
             continue
         # Reference: a sweep over the whole picture in native size finds somebody.
@@ -287,7 +287,7 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             ours, _, _, tracks = _indexed(frames, SightingStore(Path(folder)))
         cpu_full, cpu_ours = cpu_full + spent, cpu_ours + ours
-        lasting = [t for t in reference if t.last_ms - t.first_ms > 4000 and t.looks > 2 * fps]
+        lasting = [t for t in reference if t.last_ms - t.first_ms > 4000 and t.detections > 2 * fps]
         long += len(lasting)
         found += sum(any(_same(t, o) for o in tracks) for t in lasting)
     ratio, share = cpu_ours / cpu_full, found / max(1, long)
@@ -300,7 +300,7 @@ def against_everything(footage: Path, quick: bool) -> list[Figure]:
 
 def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
     """The reference: decode, detect, describe and track every picture."""
-    models, memory, found = pipeline.models(), AnalysisState.new(1), dict[int, Track]()
+    models, state, found = pipeline.models(), AnalysisState.new(1), dict[int, Track]()
     with tempfile.NamedTemporaryFile(suffix=".h264") as f:
         f.write(annex_b(clip))
         f.flush()
@@ -308,11 +308,11 @@ def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
         with av.open(f.name, format="h264") as container:
             for i, video in enumerate(container.decode(video=0)):
                 picture = pipeline.bgr_of(video)
-                moving = memory.gate.look(pipeline.luma_of(video))
-                memory.tracker.aspect = picture.shape[1] / picture.shape[0]
-                things = things_of(models.detector.detect(picture, moving or [], sweep=i == 0))
-                looks = [models.look(picture, t, memory.balance, infrared=False) for t in things]
-                for track in memory.tracker.update(START_US // 1000 + round(i * 1000 / fps), looks):
+                moving = state.motion_gate.detect_motion(pipeline.luma_of(video))
+                state.tracker.aspect = picture.shape[1] / picture.shape[0]
+                objects = objects_of(models.detector.detect(picture, moving or [], sweep=i == 0))
+                detections = [models.describe(picture, t, state.balance, infrared=False) for t in objects]
+                for track in state.tracker.update(START_US // 1000 + round(i * 1000 / fps), detections):
                     found[track.id] = track
     return time.process_time() - began, list(found.values())
 
@@ -337,14 +337,14 @@ def identities(footage: Path, quick: bool) -> list[Figure]:
     frames = pictures(footage / "vtest_480x360.avi")
     models, found = pipeline.models(), list[Figure]()
     for fps, bar in ((1, True), (0.5, False))[: 1 if quick else 2]:
-        memory, names = AnalysisState.new(1), set[int]()
+        state, names = AnalysisState.new(1), set[int]()
         for i in range(0, len(frames), round(10 / fps)):
-            memory.looks += 1
-            moving = memory.gate.look(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))
+            state.decoded += 1
+            moving = state.motion_gate.detect_motion(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))
             names |= {
                 t.id
                 for t in pipeline.detect(
-                    models, memory, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False
+                    models, state, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False
                 )
             }
         each = len(names) / PERSONS

@@ -87,26 +87,26 @@ def rows_of_a_day(count: int, seed: int = 1) -> list[tuple[object, ...]]:
 def make(folder: Path, total: int) -> int:
     """Write the month if it does not exist yet; returns the number of rows."""
     a_day = total // DAYS
-    days = SightingStore(folder)
+    store = SightingStore(folder)
     names = [ids.day_of(FIRST_MS + n * ids.DAY_MS) for n in range(DAYS)]
-    first = days.place(names[0]) / "rows.db"
+    first = store.day_dir(names[0]) / "rows.db"
     if not first.exists():
         _day_of(
-            days,
+            store,
             names[0],
             lambda c: c.executemany(
                 f"INSERT INTO sighting VALUES ({','.join('?' * len(NAMES))})", rows_of_a_day(a_day)
             ),
         )
-    missing = [(n, name) for n, name in enumerate(names) if not (days.place(name) / "rows.db").exists()]
+    missing = [(n, name) for n, name in enumerate(names) if not (store.day_dir(name) / "rows.db").exists()]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda d: _moved(days, first, *d), missing))
-    days.close()
+        list(pool.map(lambda d: _moved(store, first, *d), missing))
+    store.close()
     with sqlite3.connect(first) as connection:
         return int(connection.execute("SELECT count(*) FROM sighting").fetchone()[0]) * DAYS
 
 
-def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
+def _moved(store: SightingStore, first: Path, n: int, name: str) -> None:
     """Write the first day's rows n days later, on other cameras."""
     shift = n * ids.DAY_MS
     moved = f"((camera + {n * 97}) % {CAMERAS})"
@@ -122,17 +122,17 @@ def _moved(days: SightingStore, first: Path, n: int, name: str) -> None:
         connection.execute("ATTACH ? AS source", (str(first),))
         connection.execute(f"INSERT INTO main.sighting SELECT {chosen} FROM source.sighting ORDER BY 1")
 
-    _day_of(days, name, fill)
+    _day_of(store, name, fill)
 
 
-def _day_of(days: SightingStore, name: str, fill: Callable[[sqlite3.Connection], object]) -> None:
+def _day_of(store: SightingStore, name: str, fill: Callable[[sqlite3.Connection], object]) -> None:
     """Write a day's file as the store does; creates its indexes after its rows, for speed."""
-    place = days.place(name)
+    place = store.day_dir(name)
     shutil.rmtree(place, ignore_errors=True)
-    making = SightingStore(days.folder / f"making-{name}")
+    making = SightingStore(store.folder / f"making-{name}")
     making.write(name, [Batch("x", 1)])
     making.close()
-    connection = sqlite3.connect(making.place(name) / "rows.db", isolation_level=None)
+    connection = sqlite3.connect(making.day_dir(name) / "rows.db", isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA cache_size = -400000")
     indexes = connection.execute(
@@ -145,7 +145,7 @@ def _day_of(days: SightingStore, name: str, fill: Callable[[sqlite3.Connection],
         connection.execute(sql)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
-    making.place(name).rename(place)
+    making.day_dir(name).rename(place)
     shutil.rmtree(making.folder)
 
 
@@ -187,16 +187,16 @@ def run(folder: Path, total: int, quick: bool) -> list[Figure]:
     began = time.perf_counter()
     count = make(folder, total)
     made_in = time.perf_counter() - began
-    days = SightingStore(folder)
+    store = SightingStore(folder)
     size = sum(p.stat().st_size for p in folder.rglob("rows.db"))
     asked = questions(1, 20 if quick else 200)
     for q in asked[:20]:
-        find(days, q)
-    warm = _timed(days, asked)
-    cold = [_cold(days, q) for q in questions(2, 10 if quick else 20)]
+        find(store, q)
+    warm = _timed(store, asked)
+    cold = [_cold(store, q) for q in questions(2, 10 if quick else 20)]
     p95 = _p95(warm)
-    written = insertion(days, questions(3, 50), 2 if quick else 20)
-    days.close()
+    written = insertion(store, questions(3, 50), 2 if quick else 20)
+    store.close()
     by_kind = [statistics.median(warm[i::10]) for i in range(10)]
     return [
         Figure("sightings, 31 days, 2,252 cameras", count, ""),
@@ -217,23 +217,23 @@ def run(folder: Path, total: int, quick: bool) -> list[Figure]:
     ]
 
 
-def _timed(days: SightingStore, asked: Sequence[Query]) -> list[float]:
+def _timed(store: SightingStore, asked: Sequence[Query]) -> list[float]:
     took = []
     for q in asked:
         began = time.perf_counter()
-        find(days, q, 50)
+        find(store, q, 50)
         took.append((time.perf_counter() - began) * 1000)
     return took
 
 
-def _cold(days: SightingStore, q: Query) -> float:
+def _cold(store: SightingStore, q: Query) -> float:
     """Time a query with no page of any day's file in memory, and no file open."""
-    days.close()
-    for path in days.folder.rglob("rows.db"):
+    store.close()
+    for path in store.folder.rglob("rows.db"):
         descriptor = os.open(path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
-    return _timed(days, [q])[0]
+    return _timed(store, [q])[0]
 
 
 def _p95(values: Sequence[float]) -> float:
@@ -241,18 +241,18 @@ def _p95(values: Sequence[float]) -> float:
 
 
 def _ask(folder: Path, asked: Sequence[Query], stop: Any, answered: Any) -> None:
-    days = SightingStore(folder)
+    store = SightingStore(folder)
     while not stop.is_set():
-        find(days, asked[answered.value % len(asked)])
+        find(store, asked[answered.value % len(asked)])
         answered.value += 1
 
 
-def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> list[Figure]:
+def insertion(store: SightingStore, asked: Sequence[Query], seconds: float) -> list[Figure]:
     """Write rows to a new day in batches of 500, while another process queries."""
     day = ids.day_of(FIRST_MS + (DAYS + 2) * ids.DAY_MS)
     start, context = FIRST_MS + (DAYS + 2) * ids.DAY_MS, multiprocessing.get_context("spawn")
     stop, answered = context.Event(), context.Value("q", 0)
-    asking = context.Process(target=_ask, args=(days.folder, list(asked), stop, answered))
+    asking = context.Process(target=_ask, args=(store.folder, list(asked), stop, answered))
     asking.start()
     while not answered.value:
         time.sleep(0.05)
@@ -278,12 +278,12 @@ def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> li
             )
             for i, (u, u2, w, w2) in enumerate(shape)
         ]
-        days.write(day, [Batch("cam/sub", written + 1, new=rows, fresh=[r.id for r in rows[:50]])])
+        store.write(day, [Batch("cam/sub", written + 1, new=rows, pending=[r.id for r in rows[:50]])])
         written, fresh = written + len(rows), fresh + 50
     took = time.perf_counter() - began
     stop.set()
     asking.join()
-    days.drop(day)
+    store.drop(day)
     rate = written / took
     return [
         Figure("sightings written while questions are asked", round(rate), "a second", "≥ 20000", rate >= 20_000),
@@ -293,27 +293,27 @@ def insertion(days: SightingStore, asked: Sequence[Query], seconds: float) -> li
 
 def likeness(folder: Path, quick: bool) -> list[Figure]:
     """Search by similarity among all vectors of the month, and in two villages for five hours."""
-    days = SightingStore(folder)
-    names = days.days()
+    store = SightingStore(folder)
+    names = store.days()
     rng = np.random.default_rng(5)
-    if not (days.place(names[0]) / "vectors-2.bits").exists():
+    if not (store.day_dir(names[0]) / "vectors-2.bits").exists():
         for name in names:
-            _vectors(days, name, rng)
+            _vectors(store, name, rng)
     target = rng.standard_normal(DIMENSION).astype(np.float32)
     target /= np.linalg.norm(target)
     start = FIRST_MS * 1000 + 12 * DAY_US + 10 * 3_600_000_000
     villages = Query(start_us=start, end_us=start + 5 * 3_600_000_000, cameras=frozenset(range(204)))
-    similar(days, target, 2, Query(), 50)
+    similar(store, target, 2, Query(), 50)
     whole, narrow = [], []
     for _ in range(3 if quick else 10):
         for query, took in ((Query(), whole), (villages, narrow)):
             began = time.perf_counter()
-            similar(days, target, 2, query, 50)
+            similar(store, target, 2, query, 50)
             took.append((time.perf_counter() - began) * 1000)
-    count = sum(len(s.ids) for n in names if (s := open_shard(days.place(n), 2)) is not None)
+    count = sum(len(s.ids) for n in names if (s := open_shard(store.day_dir(n), 2)) is not None)
     memory = _peak_gigabytes()
     bits = sum(p.stat().st_size for p in folder.rglob("vectors-2.bits")) / 1e9
-    days.close()
+    store.close()
     return [
         Figure("vectors of the month", count, ""),
         Figure(
@@ -338,9 +338,9 @@ def _peak_gigabytes() -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1e6
 
 
-def _vectors(days: SightingStore, name: str, rng: np.random.Generator) -> None:
+def _vectors(store: SightingStore, name: str, rng: np.random.Generator) -> None:
     """Write random sign bits for every sighting of the day, in its order; the full vectors are a hole in the file."""
-    place = days.place(name)
+    place = store.day_dir(name)
     with sqlite3.connect(place / "rows.db") as connection:
         numbers = np.fromiter((r[0] for r in connection.execute("SELECT id FROM sighting ORDER BY id")), np.int64)
     append(place, 2, "bench@1", [int(numbers[0])], np.ones((1, DIMENSION), np.float32) / 16)
@@ -358,7 +358,7 @@ def identities(folder: Path, count: int) -> list[Figure]:
     """Measure the recall of an identity among `count` full vectors (20 each, cosine about .68), also with a filter."""
     place, rng = folder / "identities", np.random.default_rng(7)
     shutil.rmtree(place, ignore_errors=True)
-    days, people = SightingStore(place), count // 20
+    store, people = SightingStore(place), count // 20
     centres = rng.standard_normal((people, DIMENSION)).astype(np.float32)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     rows: list[Sighting] = []
@@ -368,21 +368,21 @@ def identities(folder: Path, count: int) -> list[Figure]:
         vectors = centres + noise
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         numbers = [ids.compose(FIRST_MS + n * 4_000_000 + i % 4_000_000, i % 200, n) for i in range(people)]
-        places = append(days.place(day), 2, "bench@1", numbers, vectors)
+        places = append(store.day_dir(day), 2, "bench@1", numbers, vectors)
         rows += [
             Sighting(m, m >> 21, m >> 21, i % 200, 1, 800, upper=1 + i % 12, embedder=2, vector=p)
             for i, (m, p) in enumerate(zip(numbers, places, strict=True))
         ]
     for at in range(0, len(rows), 20_000):
-        days.write(day, [Batch("x", 1, new=rows[at : at + 20_000])])
+        store.write(day, [Batch("x", 1, new=rows[at : at + 20_000])])
     queries = rng.integers(0, people, 60)
     recall = {"all": 0, "filtered": 0, "exact": 0}
     for who in queries:
-        mine = {m.sighting.id for m in similar(days, centres[who], 2, Query(), 100) if _is(m.sighting, who)}
+        mine = {m.sighting.id for m in similar(store, centres[who], 2, Query(), 100) if _is(m.sighting, who)}
         colour = Query(cameras=frozenset(range(200)), upper=1 + int(who) % 12)
-        filtered = {m.sighting.id for m in similar(days, centres[who], 2, colour, 100) if _is(m.sighting, who)}
+        filtered = {m.sighting.id for m in similar(store, centres[who], 2, colour, 100) if _is(m.sighting, who)}
         recall["all"], recall["filtered"] = recall["all"] + len(mine), recall["filtered"] + len(filtered)
-    days.close()
+    store.close()
     shutil.rmtree(place)
     shares = {k: v / (20 * len(queries)) for k, v in recall.items()}
     kept = shares["filtered"] >= shares["all"]

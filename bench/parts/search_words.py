@@ -23,7 +23,7 @@ from nvr.playback.pictures import Picture
 from search.analysis.colours import WhiteBalance, strongest, weights
 from search.query import motion_search
 from search.store.rows import Sighting
-from search.store.vectors import DIMENSION, quantised, restored
+from search.store.vectors import DIMENSION, dequantise, quantise
 from search.vocabulary import COLOURS, Colour
 
 # Three shades of each colour name as in clothes: red, green, blue.
@@ -111,7 +111,7 @@ def watch(quick: bool) -> list[Figure]:
             upper=COLOURS[i % 12] if i % 3 else None,
             lower=COLOURS[i % 7] if i % 4 == 0 else None,
             villages=None if i % 10 else [f"v{i % 22}"],
-            vector=quantised(vectors[i : i + 1]).tobytes() if i % 2 else None,
+            vector=quantise(vectors[i : i + 1]).tobytes() if i % 2 else None,
             embedder="pack@1" if i % 2 else "",
             likeness=0.6,
             state="active",
@@ -136,7 +136,7 @@ def watch(quick: bool) -> list[Figure]:
         )
         for i in range(50 if quick else 1000)
     ]
-    mine = restored(quantised(vectors[: len(seen)]))
+    mine = dequantise(quantise(vectors[: len(seen)]))
     for i, s in enumerate(seen[:22]):
         listed.fitting(s, f"v{i % 22}", "pack@1", lambda i=i: mine[i])
     began = time.perf_counter()
@@ -184,7 +184,7 @@ async def _search(frames: Sequence[Keyframe], seconds: int) -> tuple[float, int]
     mask = motion_search.mask_of([(0.05, 0.3), (0.95, 0.3), (0.95, 1.0), (0.05, 1.0)])
     start = frames[0].at_us
     try:
-        await asyncio.gather(*(pool.run(motion_search.look, [], frames[:2], mask) for _ in range(2)))
+        await asyncio.gather(*(pool.run(motion_search.find_motion, [], frames[:2], mask) for _ in range(2)))
         began, events = time.perf_counter(), 0
         async for progress in motion_search.search(
             _Archive(frames), pool, "c/main", start, start + seconds * 1_000_000, mask, 2

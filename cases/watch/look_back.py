@@ -45,9 +45,9 @@ class _Window:
 class LookBack:
     """Runs the waiting look-backs, one subject per pass."""
 
-    def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Looker):
+    def __init__(self, database: Database, clock: Clock, store: SightingStore, look: Looker):
         """`look` matches sightings with one subject, raises alerts for the matches, and returns their number."""
-        self._database, self._clock, self._days, self._look = database, clock, days, look
+        self._database, self._clock, self._store, self._look = database, clock, store, look
         # Number of passes so far; and for each subject the pass in which it was last searched for.
         self._turns, self._turn = 0, dict[int, int]()
         self._at: dict[int, _Window] = {}  # by subject
@@ -79,7 +79,7 @@ class LookBack:
             wanted = Query(
                 start_us=to_microseconds(at.back_to), end_us=at.end_us, classes=tuple(vocabulary.classes([subject.cls]))
             )
-            rows = await asyncio.to_thread(find, self._days, wanted, BATCH, at.before)
+            rows = await asyncio.to_thread(find, self._store, wanted, BATCH, at.before)
             raised += await self._look(subject, rows)
             if len(rows) == BATCH:
                 at = replace(at, before=rows[-1].id)

@@ -290,16 +290,16 @@ class Matcher:
     alert.
     """
 
-    def __init__(self, database: Database, clock: Clock, days: SightingStore, data_dir: Path):
-        self._database, self._clock, self._days, self._data_dir = database, clock, days, data_dir
-        self._back = LookBack(database, clock, days, self._look_back_at)
+    def __init__(self, database: Database, clock: Clock, store: SightingStore, data_dir: Path):
+        self._database, self._clock, self._store, self._data_dir = database, clock, store, data_dir
+        self._back = LookBack(database, clock, store, self._look_back_at)
         self._list: WatchList | None = None
         self._version: tuple[object, ...] = ()
 
     async def run_once(self) -> int:
         """Examine all new sightings, batch by batch; return the number of alerts raised."""
         raised = await self._back.run_once()
-        while fresh := await asyncio.to_thread(self._days.fresh, BATCH):
+        while fresh := await asyncio.to_thread(self._store.pending, BATCH):
             raised += await self._look_at(fresh)
         return raised
 
@@ -308,12 +308,12 @@ class Matcher:
         async with self._database.reading() as session:
             watched = await self._watched(session, now)
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-        seen = await asyncio.to_thread(self._days.many, {number for _, _, number in fresh}) if len(watched) else {}
+        seen = await asyncio.to_thread(self._store.many, {number for _, _, number in fresh}) if len(watched) else {}
         matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
         raised = 0
         for subject, sighting in matches:
             raised += await self._raise(now, subject, sighting, places[sighting.camera])
-        await asyncio.to_thread(self._days.looked_at, fresh)
+        await asyncio.to_thread(self._store.acknowledge, fresh)
         return raised
 
     async def _look_back_at(self, subject: WatchSubject, seen: Sequence[Sighting]) -> int:
@@ -363,7 +363,7 @@ class Matcher:
         ]
 
     def _vector(self, s: Sighting) -> Floats | None:
-        return self._days.vectors([s]).get(s.id)
+        return self._store.vectors([s]).get(s.id)
 
     async def _raise(
         self,
@@ -429,7 +429,7 @@ class Matcher:
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
             content = thumbnails.read(
-                self._days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+                self._store.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
             )
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)

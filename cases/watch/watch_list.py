@@ -10,7 +10,7 @@ import numpy.typing as npt
 from cases.tables import WatchSubject
 from search import vocabulary
 from search.store import Sighting
-from search.store.vectors import DIMENSION, Floats, restored
+from search.store.vectors import DIMENSION, Floats, dequantise
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,7 +31,7 @@ class WatchList:
         self._vectors = np.zeros((len(subjects), DIMENSION), np.float32)
         for i, s in enumerate(subjects):
             if s.vector is not None and len(s.vector) == DIMENSION:
-                self._vectors[i] = restored(np.frombuffer(s.vector, np.int8)[None])[0]
+                self._vectors[i] = dequantise(np.frombuffer(s.vector, np.int8)[None])[0]
 
     def __len__(self) -> int:
         return len(self.subjects)

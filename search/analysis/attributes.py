@@ -32,11 +32,11 @@ class AttributePack:
 
     def of(self, crop: Picture) -> AttributeScores:
         """Run the network on a crop."""
-        outputs, said = self._network.run(crop), AttributeScores()
+        outputs, scores = self._network.run(crop), AttributeScores()
         for name, meanings in self.pack.outputs.items():
             values = outputs[name].ravel()[: len(meanings)]
             if self.pack.decoder == "sigmoids":
-                said.attributes |= {
+                scores.attributes |= {
                     Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None
                 }
                 continue
@@ -45,7 +45,7 @@ class AttributePack:
             if word is None or values[best] < self.pack.threshold:
                 continue
             if word in Cls.__members__:
-                said.cls = Cls[word]
+                scores.cls = Cls[word]
             elif word in Colour.__members__:
-                said.colour = Colour[word]
-        return said
+                scores.colour = Colour[word]
+        return scores

@@ -17,17 +17,17 @@ import numpy.typing as npt
 from nvr.playback.pictures import Picture
 from search.vocabulary import Colour, Tone
 
-SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
-TORSO, LEGS = (0.17, 0.5), (0.56, 0.9)
-BODY = (0.25, 0.7)  # rows of a vehicle's body, shares of the crop's height
+CROP_SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
+TORSO_ROWS, LEGS_ROWS = (0.17, 0.5), (0.56, 0.9)
+VEHICLE_ROWS = (0.25, 0.7)  # rows of a vehicle's body, shares of the crop's height
 MIN_SHARE = 0.2
-MONO_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below which a picture is infra-red and has no colours
-DARK, LIGHT = 70, 150  # grey levels between which a tone is `mid`
-NORM = 6  # Minkowski norm of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
-BRIGHT = 165.0  # level of this norm in a well-exposed picture of a street
-GAINS = (0.72, 1.4)
-EXPOSURE = (0.8, 1.7)
-LEARN = 0.1
+MAX_MONOCHROME_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below which a picture is infra-red and has no colours
+MAX_DARK_LEVEL, MIN_LIGHT_LEVEL = 70, 150  # grey levels between which a tone is `mid`
+MINKOWSKI_NORM = 6  # Minkowski norm of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
+WELL_EXPOSED_LEVEL = 165.0  # level of this norm in a well-exposed picture of a street
+GAIN_RANGE = (0.72, 1.4)
+EXPOSURE_RANGE = (0.8, 1.7)
+MIN_LEARN_WEIGHT = 0.1
 Floats = npt.NDArray[np.float64]
 
 
@@ -45,23 +45,23 @@ class WhiteBalance:
     """A camera's running estimate of its illuminant, by the shades-of-grey method on the background."""
 
     grey: tuple[float, float, float] = (0.0, 0.0, 0.0)  # norms of B, G and R
-    looks: int = 0
+    pictures: int = 0
 
     def learn(self, background: Picture) -> None:
         """Update the estimate from a small BGR picture in which moving objects cover little."""
         values = background.reshape(-1, 3).astype(np.float64)
-        norms = np.power(np.mean(np.power(values, NORM), axis=0), 1 / NORM)
-        share = max(LEARN, 1 / (self.looks + 1))
+        norms = np.power(np.mean(np.power(values, MINKOWSKI_NORM), axis=0), 1 / MINKOWSKI_NORM)
+        share = max(MIN_LEARN_WEIGHT, 1 / (self.pictures + 1))
         self.grey = tuple(float(g + (n - g) * share) for g, n in zip(self.grey, norms, strict=True))  # type: ignore[assignment]
-        self.looks += 1
+        self.pictures += 1
 
     def apply(self, picture: Picture) -> Picture:
         """Return the picture balanced to white light and good exposure."""
-        if self.looks == 0 or min(self.grey) < 8:
+        if self.pictures == 0 or min(self.grey) < 8:
             return picture
         level = sum(self.grey) / 3
-        exposure = min(max(BRIGHT / level, EXPOSURE[0]), EXPOSURE[1])
-        gains = [min(max(level / g, GAINS[0]), GAINS[1]) * exposure for g in self.grey]
+        exposure = min(max(WELL_EXPOSED_LEVEL / level, EXPOSURE_RANGE[0]), EXPOSURE_RANGE[1])
+        gains = [min(max(level / g, GAIN_RANGE[0]), GAIN_RANGE[1]) * exposure for g in self.grey]
         table = np.clip(np.arange(256)[:, None] * np.array(gains)[None, :], 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
@@ -103,9 +103,9 @@ def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
     """
     names = _named(crop)
     if vehicle:
-        return _sums(names, np.ones(SIZE[0]), BODY), np.zeros(len(Colour))
-    column = np.exp(-(((np.arange(SIZE[0]) - SIZE[0] / 2 + 0.5) / (SIZE[0] * 0.18)) ** 2))
-    return _sums(names, column, TORSO), _sums(names, column, LEGS)
+        return _sums(names, np.ones(CROP_SIZE[0]), VEHICLE_ROWS), np.zeros(len(Colour))
+    column = np.exp(-(((np.arange(CROP_SIZE[0]) - CROP_SIZE[0] / 2 + 0.5) / (CROP_SIZE[0] * 0.18)) ** 2))
+    return _sums(names, column, TORSO_ROWS), _sums(names, column, LEGS_ROWS)
 
 
 def strongest(sums: Floats) -> ColourNames:
@@ -122,20 +122,24 @@ def strongest(sums: Floats) -> ColourNames:
 
 def tones(crop: Picture) -> tuple[Tone, Tone]:
     """Return the tones of the upper and the lower part, the only clothing information of an infra-red picture."""
-    grey = cv2.cvtColor(cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-    middle = grey[:, SIZE[0] // 4 : -SIZE[0] // 4]
-    levels = (float(np.median(middle[int(a * SIZE[1]) : int(b * SIZE[1])])) for a, b in (TORSO, LEGS))
-    upper, lower = (Tone.dark if v < DARK else Tone.light if v > LIGHT else Tone.mid for v in levels)
+    grey = cv2.cvtColor(cv2.resize(crop, CROP_SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    middle = grey[:, CROP_SIZE[0] // 4 : -CROP_SIZE[0] // 4]
+    levels = (
+        float(np.median(middle[int(a * CROP_SIZE[1]) : int(b * CROP_SIZE[1])])) for a, b in (TORSO_ROWS, LEGS_ROWS)
+    )
+    upper, lower = (
+        Tone.dark if v < MAX_DARK_LEVEL else Tone.light if v > MIN_LIGHT_LEVEL else Tone.mid for v in levels
+    )
     return upper, lower
 
 
 def _named(crop: Picture) -> npt.NDArray[np.uint8]:
-    scaled = cv2.resize(crop, SIZE, interpolation=cv2.INTER_AREA)
+    scaled = cv2.resize(crop, CROP_SIZE, interpolation=cv2.INTER_AREA)
     return np.asarray(_table()[tuple((scaled // 8)[..., i] for i in range(3))], np.uint8)
 
 
 def _sums(names: npt.NDArray[np.uint8], column: Floats, rows: tuple[float, float]) -> Floats:
-    part = names[int(rows[0] * SIZE[1]) : int(rows[1] * SIZE[1])]
+    part = names[int(rows[0] * CROP_SIZE[1]) : int(rows[1] * CROP_SIZE[1])]
     sums = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(Colour)).astype(np.float64)
     return np.asarray(sums / sums.sum(), np.float64)
 
@@ -144,4 +148,4 @@ def is_monochrome(picture: Picture) -> bool:
     """Return whether a BGR picture is without colours, as under infra-red light."""
     small = cv2.resize(picture, (80, 45), interpolation=cv2.INTER_AREA).astype(np.int16)
     chroma = np.abs(small[..., 0] - small[..., 1]) + np.abs(small[..., 2] - small[..., 1])
-    return bool(np.percentile(chroma, 95) < MONO_CHROMA)
+    return bool(np.percentile(chroma, 95) < MAX_MONOCHROME_CHROMA)

@@ -22,7 +22,8 @@ from search.models import ModelRegistry
 
 THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH = 200, 260
 JPEG_QUALITY = 82
-LEAST_PIXELS = 4  # smaller crops are not described
+CROP_MARGIN = 0.12  # of a thumbnail on each side of the object, share of its size
+MIN_PIXELS = 4  # smaller crops are not described
 GOOD_HEIGHT = 160  # height in pixels above which quality does not increase
 COLOUR_PIXELS = 12  # height in pixels below which colours are noise
 
@@ -35,52 +36,54 @@ class Models:
 
         Raises DetectorError if a pack is missing, wrong or cannot be loaded.
         """
-        shelf = ModelRegistry(folder)
-        self.detector: Detector = load(settings, shelf)
-        people = shelf.verified("embed", settings.embedder)
+        registry = ModelRegistry(folder)
+        self.detector: Detector = load(settings, registry)
+        people = registry.choose_verified("embed", settings.embedder)
         self.people = PackEmbedder(people) if people else None
         self.others = HistogramEmbedder()
-        self.attributes = _attribute_packs(shelf) if settings.attributes else []
-        plates = shelf.verified("plate") if settings.plates else None
+        self.attributes = _attribute_packs(registry) if settings.attributes else []
+        plates = registry.choose_verified("plate") if settings.plates else None
         self.plates = PlateReader(plates) if plates else None
 
-    def look(
-        self, picture: Picture, thing: DetectedObject, balance: WhiteBalance, *, infrared: bool
+    def describe(
+        self, picture: Picture, object_: DetectedObject, balance: WhiteBalance, *, infrared: bool
     ) -> TrackedDetection:
-        """Describe a detected object. A crop of less than LEAST_PIXELS gets a vector only."""
-        whole, body = crop(picture, thing.whole), crop(picture, thing.body)
-        cls = int(thing.whole.cls)
+        """Describe a detected object. A crop of less than MIN_PIXELS gets a vector only."""
+        whole, body = crop(picture, object_.whole), crop(picture, object_.body)
+        cls = int(object_.whole.cls)
         embedder = self.people if self.people is not None and cls in self.people.applies_to else self.others
         white = balance.apply(body)
-        look = TrackedDetection(
-            thing.whole, embedder.of(body if embedder is self.people else white), embedder.name, None, None,
-            quality=_quality(thing.whole, whole.shape[0]),
+        detection = TrackedDetection(
+            object_.whole, embedder.of(body if embedder is self.people else white), embedder.name, None, None,
+            quality=_quality(object_.whole, whole.shape[0]),
         )  # fmt: skip
-        if min(whole.shape[:2]) < LEAST_PIXELS:
-            return look
-        dressed = cls in PEOPLE or cls in TWO_WHEELERS
+        if min(whole.shape[:2]) < MIN_PIXELS:
+            return detection
+        clothed = cls in PEOPLE or cls in TWO_WHEELERS
         if infrared:
             upper, lower = colours.tones(body)
-            look.tone = int(upper) * 4 + int(lower)
+            detection.tone = int(upper) * 4 + int(lower)
         elif body.shape[0] >= COLOUR_PIXELS:
-            look.upper, look.lower = colours.weights(white, vehicle=not dressed)
+            detection.upper, detection.lower = colours.weights(white, vehicle=not clothed)
         for pack in self.attributes:
             if cls in pack.applies_to:
-                said = pack.of(body)
-                look.attributes |= said.attributes
-                look.cls = int(said.cls) if said.cls is not None else look.cls
-                look.colour = int(said.colour) if said.colour is not None and not infrared else look.colour
+                scores = pack.of(body)
+                detection.attributes |= scores.attributes
+                detection.cls = int(scores.cls) if scores.cls is not None else detection.cls
+                detection.colour = (
+                    int(scores.colour) if scores.colour is not None and not infrared else detection.colour
+                )
         if self.plates is not None and cls in VEHICLES:
-            look.plate = self.plates.read(whole)
-        return look
+            detection.plate = self.plates.read(whole)
+        return detection
 
 
-def _attribute_packs(shelf: ModelRegistry) -> list[AttributePack]:
+def _attribute_packs(registry: ModelRegistry) -> list[AttributePack]:
     """Return the highest-ranked attribute pack for each class."""
     found: list[AttributePack] = []
-    for installed in (i for i in shelf.installed() if i.pack.task == "attribute"):
+    for installed in (i for i in registry.installed() if i.pack.task == "attribute"):
         if not any(set(installed.pack.applies_to) & set(f.pack.applies_to) for f in found):
-            shelf.verified("attribute", installed.pack.name)
+            registry.choose_verified("attribute", installed.pack.name)
             found.append(AttributePack(installed))
     return found
 
@@ -96,7 +99,7 @@ def crop(picture: Picture, d: Detection, margin: float = 0.0) -> Picture:
 
 def thumbnail(picture: Picture, d: Detection) -> bytes:
     """Return a JPEG of the object with a margin."""
-    wide = crop(picture, d, 0.12)
+    wide = crop(picture, d, CROP_MARGIN)
     scale = min(1.0, THUMBNAIL_HEIGHT / wide.shape[0], THUMBNAIL_WIDTH / wide.shape[1])
     size = max(1, round(wide.shape[1] * scale)), max(1, round(wide.shape[0] * scale))
     _, jpeg = cv2.imencode(

@@ -16,14 +16,14 @@ import numpy.typing as npt
 from search.analysis.detectors.base import Region
 
 WIDTH, HEIGHT = 160, 90
-LEARN = 0.08  # weight of a new picture in the average
-LEARN_NOISE = 0.03
-BUSY = 0.35  # share of pictures with motion above which a pixel does not count
-FLOOR = 9.0  # grey levels
-SIGMAS = 4.5
+LEARN_WEIGHT = 0.08  # weight of a new picture in the average
+LEARN_NOISE_WEIGHT = 0.03
+MAX_BUSY_SHARE = 0.35  # share of pictures with motion above which a pixel does not count
+MIN_DIFFERENCE = 9.0  # grey levels
+NOISE_SIGMAS = 4.5
 MIN_PIXELS = 5  # of 14,400 pixels
-FIRST_LOOKS = 2
-ALL = 0.4
+LEARNING_PICTURES = 2
+MAX_MOTION_SHARE = 0.4
 Plane = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
@@ -35,29 +35,33 @@ class MotionGate:
     mean: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
     noise: Floats = field(default_factory=lambda: np.full((HEIGHT, WIDTH), 2.0, np.float32))
     busy: Floats = field(default_factory=lambda: np.zeros((HEIGHT, WIDTH), np.float32))
-    looks: int = 0
+    pictures: int = 0
 
-    def look(self, luma: Plane) -> list[Region] | None:
+    def detect_motion(self, luma: Plane) -> list[Region] | None:
         """Return regions with motion in shares of the picture; None if everything changed or too little is known."""
-        small = shrunk(luma).astype(np.float32)
+        small = downscale(luma).astype(np.float32)
         difference = cv2.absdiff(small, self.mean)
-        limit = np.maximum(FLOOR, SIGMAS * self.noise)
+        limit = np.maximum(MIN_DIFFERENCE, NOISE_SIGMAS * self.noise)
         moved = difference > limit
-        self.looks += 1
-        if self.looks <= FIRST_LOOKS or moved.mean() > ALL:
-            self.mean = small if self.looks == 1 or moved.mean() > ALL else self.mean + (small - self.mean) * 0.5
+        self.pictures += 1
+        if self.pictures <= LEARNING_PICTURES or moved.mean() > MAX_MOTION_SHARE:
+            self.mean = (
+                small
+                if self.pictures == 1 or moved.mean() > MAX_MOTION_SHARE
+                else self.mean + (small - self.mean) * 0.5
+            )
             return None
         quiet = ~moved
-        self.mean += (small - self.mean) * np.where(quiet, LEARN, LEARN * 0.25).astype(np.float32)
-        self.noise += np.where(quiet, (difference * 1.25 - self.noise) * LEARN_NOISE, 0).astype(np.float32)
-        counted = moved & (self.busy < BUSY)
+        self.mean += (small - self.mean) * np.where(quiet, LEARN_WEIGHT, LEARN_WEIGHT * 0.25).astype(np.float32)
+        self.noise += np.where(quiet, (difference * 1.25 - self.noise) * LEARN_NOISE_WEIGHT, 0).astype(np.float32)
+        counted = moved & (self.busy < MAX_BUSY_SHARE)
         # A busy pixel must be quiet for long before it counts again; objects that only pass by hardly make a pixel
         # busy.
-        self.busy += (moved.astype(np.float32) - self.busy) * LEARN_NOISE
+        self.busy += (moved.astype(np.float32) - self.busy) * LEARN_NOISE_WEIGHT
         return regions(counted)
 
 
-def shrunk(luma: Plane) -> Plane:
+def downscale(luma: Plane) -> Plane:
     """Scale to 160×90 in two steps: averaging straight from 1080p costs five times as much."""
     if luma.shape[1] > WIDTH * 4:
         luma = np.asarray(cv2.resize(luma, (WIDTH * 4, HEIGHT * 4), interpolation=cv2.INTER_LINEAR), np.uint8)

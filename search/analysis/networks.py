@@ -63,7 +63,7 @@ class Network:
     def _tensor(self, picture: Picture) -> Floats:
         spec = self.pack.input
         scaled = (
-            fitted(picture, spec.width, spec.height) if spec.letterbox else _resized(picture, spec.width, spec.height)
+            letterbox(picture, spec.width, spec.height) if spec.letterbox else _resize(picture, spec.width, spec.height)
         )
         if spec.colour == "rgb":
             scaled = scaled[..., ::-1]
@@ -73,23 +73,23 @@ class Network:
         return np.ascontiguousarray(values.transpose(2, 0, 1) if self._channels_first else values)[None]
 
 
-def _resized(picture: Picture, width: int, height: int) -> Picture:
+def _resize(picture: Picture, width: int, height: int) -> Picture:
     smaller = picture.shape[0] > height
     return np.asarray(
         cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR), np.uint8
     )
 
 
-def placed(picture: Picture, width: int, height: int) -> tuple[float, int, int]:
+def letterbox_placement(picture: Picture, width: int, height: int) -> tuple[float, int, int]:
     """Return (scale, left, top) of a picture letterboxed into width × height."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     return scale, (width - round(picture.shape[1] * scale)) // 2, (height - round(picture.shape[0] * scale)) // 2
 
 
-def fitted(picture: Picture, width: int, height: int) -> Picture:
+def letterbox(picture: Picture, width: int, height: int) -> Picture:
     """Letterbox a picture into width × height on grey."""
-    scale, left, top = placed(picture, width, height)
-    inner = _resized(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    scale, left, top = letterbox_placement(picture, width, height)
+    inner = _resize(picture, max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     canvas = np.full((height, width, 3), 114, np.uint8)
     canvas[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return canvas
@@ -97,7 +97,7 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
 
 def _model_file(installed: InstalledModel) -> Path:
     suffix = ".xml" if installed.pack.format == "openvino" else ".onnx"
-    named = [f.name for f in installed.pack.files if f.name.endswith(suffix)]
-    if not named:
-        raise DetectorError(f"{installed.pack.name}: names no {suffix} file")
-    return installed.folder / named[0]
+    names = [f.name for f in installed.pack.files if f.name.endswith(suffix)]
+    if not names:
+        raise DetectorError(f"{installed.pack.name}: the pack lists no {suffix} file")
+    return installed.folder / names[0]

@@ -23,12 +23,12 @@ from search.analysis.description import Models, thumbnail
 from search.analysis.detectors.base import Region
 from search.analysis.gop_size_gate import GopSizeGate
 from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
-from search.analysis.riders import things_of
+from search.analysis.riders import objects_of
 from search.analysis.tracking import Track, TrackedDetection, Tracker
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
-INFRARED_LOOKS = 3  # consecutive monochrome pictures from which a stream counts as infra-red
-BETTER = 1.15  # quality gain required to replace the thumbnail
+MIN_INFRARED_PICTURES = 3  # consecutive monochrome pictures from which a stream counts as infra-red
+MIN_QUALITY_GAIN = 1.15  # quality gain required to replace the thumbnail
 MAX_WIDTH = 3840
 _models: Models | None = None
 
@@ -39,13 +39,13 @@ class AnalysisState:
 
     camera: int
     tracker: Tracker
-    gate: MotionGate = field(default_factory=MotionGate)
-    sizes: GopSizeGate = field(default_factory=GopSizeGate)
+    motion_gate: MotionGate = field(default_factory=MotionGate)
+    gop_size_gate: GopSizeGate = field(default_factory=GopSizeGate)
     balance: WhiteBalance = field(default_factory=WhiteBalance)
     monochrome: int = 0
-    looks: int = 0
-    swept_ms: int = 0
-    seen_ms: int = 0
+    decoded: int = 0
+    sweep_ms: int = 0
+    decoded_ms: int = 0
     last_share: float = 0.0
 
     @classmethod
@@ -68,7 +68,7 @@ class AnalysisCounts:
 class Analysis:
     """The answer of a worker: the new state and the tracks of the batch."""
 
-    memory: AnalysisState
+    state: AnalysisState
     detector: str
     tracks: list[Track]  # started or changed in this batch, including ended ones
     counts: AnalysisCounts
@@ -87,23 +87,23 @@ def models() -> Models:
     return _models
 
 
-def analyse(memory: AnalysisState, frames: Sequence[Keyframe]) -> Analysis:
+def analyse(state: AnalysisState, frames: Sequence[Keyframe]) -> Analysis:
     """Analyse keyframes of one stream, oldest first. Runs in a disposable worker."""
     counts, loaded = AnalysisCounts(), models()
-    touched: dict[int, Track] = {}
+    changed: dict[int, Track] = {}
     for frame in frames:
         counts.keyframes += 1
-        for track in _one(loaded, memory, frame, counts):
-            touched[track.id] = track
-    return Analysis(memory, loaded.detector.name, list(touched.values()), counts)
+        for track in _analyse_keyframe(loaded, state, frame, counts):
+            changed[track.id] = track
+    return Analysis(state, loaded.detector.name, list(changed.values()), counts)
 
 
-def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: AnalysisCounts) -> list[Track]:
+def _analyse_keyframe(models: Models, state: AnalysisState, frame: Keyframe, counts: AnalysisCounts) -> list[Track]:
     at_ms = frame.at_us // 1000
     share = max(0.0, frame.gop_bytes / max(1, len(frame.data)) - 1) if frame.gop_bytes else 0.0
     # Motion between two keyframes shows in the pictures before this keyframe or in those after it.
-    around, memory.last_share = max(share, memory.last_share), share
-    if at_ms - memory.seen_ms < SWEEP_MS and memory.sizes.says_quiet(around):
+    around, state.last_share = max(share, state.last_share), share
+    if at_ms - state.decoded_ms < SWEEP_MS and state.gop_size_gate.is_quiet(around):
         counts.quiet += 1
         return []
     try:
@@ -111,44 +111,44 @@ def _one(models: Models, memory: AnalysisState, frame: Keyframe, counts: Analysi
     except ProtocolError:
         counts.undecodable += 1
         return []
-    memory.looks += 1
-    memory.seen_ms = at_ms
-    moving = memory.gate.look(luma_of(video))
+    state.decoded += 1
+    state.decoded_ms = at_ms
+    moving = state.motion_gate.detect_motion(luma_of(video))
     if moving is not None and around > 0:
-        memory.sizes.learn(around, event=bool(moving))
+        state.gop_size_gate.learn(around, event=bool(moving))
     # Where motion is unknown (first pictures, change of light) the whole picture is searched.
-    sweep = at_ms - memory.swept_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
+    sweep = at_ms - state.sweep_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
     if moving == [] and not sweep:
         counts.still += 1
         return []
-    memory.swept_ms = at_ms if sweep else memory.swept_ms
+    state.sweep_ms = at_ms if sweep else state.sweep_ms
     counts.detected += 1
-    return detect(models, memory, at_ms, bgr_of(video), moving or [], sweep=sweep)
+    return detect(models, state, at_ms, bgr_of(video), moving or [], sweep=sweep)
 
 
 def detect(
-    models: Models, memory: AnalysisState, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
+    models: Models, state: AnalysisState, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
 ) -> list[Track]:
     """Detect objects in one decoded picture and add them to the camera's tracks; return these."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    memory.monochrome = memory.monochrome + 1 if is_monochrome(small) else 0
-    infrared = memory.monochrome >= min(INFRARED_LOOKS, memory.looks)
+    state.monochrome = state.monochrome + 1 if is_monochrome(small) else 0
+    infrared = state.monochrome >= min(MIN_INFRARED_PICTURES, state.decoded)
     if not infrared:
-        memory.balance.learn(small)
-    memory.tracker.aspect = picture.shape[1] / picture.shape[0]
-    things = things_of(models.detector.detect(picture, moving, sweep=sweep))
-    looks = [models.look(picture, thing, memory.balance, infrared=infrared) for thing in things]
-    tracks = memory.tracker.update(at_ms, looks)
-    for track, one in zip(tracks, looks, strict=True):
-        _keep_best(track, at_ms, picture, one)
+        state.balance.learn(small)
+    state.tracker.aspect = picture.shape[1] / picture.shape[0]
+    objects = objects_of(models.detector.detect(picture, moving, sweep=sweep))
+    detections = [models.describe(picture, object_, state.balance, infrared=infrared) for object_ in objects]
+    tracks = state.tracker.update(at_ms, detections)
+    for track, detection in zip(tracks, detections, strict=True):
+        _keep_best(track, at_ms, picture, detection)
     return tracks
 
 
-def _keep_best(track: Track, at_ms: int, picture: Picture, one: TrackedDetection) -> None:
-    if one.quality <= track.best_quality * BETTER:
+def _keep_best(track: Track, at_ms: int, picture: Picture, detection: TrackedDetection) -> None:
+    if detection.quality <= track.best_quality * MIN_QUALITY_GAIN:
         return
-    d = one.whole
-    track.best_quality, track.best_ms, track.best_box = one.quality, at_ms, (d.x, d.y, d.w, d.h)
+    d = detection.whole
+    track.best_quality, track.best_ms, track.best_box = detection.quality, at_ms, (d.x, d.y, d.w, d.h)
     track.thumbnail = thumbnail(picture, d)
 
 

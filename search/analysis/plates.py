@@ -14,7 +14,7 @@ from search.analysis.networks import Network
 from search.models.registry import InstalledModel
 
 PROPORTIONS = (2.2, 5.0)  # width / height: 440 × 140 mm, seen from the side
-LEAST_WIDTH = 40  # pixels; below, characters cannot be distinguished
+MIN_WIDTH = 40  # pixels; below, characters cannot be distinguished
 LENGTHS = (7, 8)
 # Hue ranges (0…179, OpenCV): blue, green (new energy), yellow.
 HUES = ((100, 126), (45, 85), (18, 33))
@@ -28,11 +28,11 @@ class PlateReader:
 
     def read(self, vehicle: Picture) -> str:
         """Return the registration, or an empty string."""
-        for place in candidates(vehicle):
-            numbers = next(iter(self._network.run(place).values())).ravel().astype(int)
-            signs = [self._letters[n] for n in numbers if 0 <= n < len(self._letters)]
-            if len(signs) in LENGTHS:
-                return "".join(signs)
+        for candidate in candidates(vehicle):
+            numbers = next(iter(self._network.run(candidate).values())).ravel().astype(int)
+            characters = [self._letters[n] for n in numbers if 0 <= n < len(self._letters)]
+            if len(characters) in LENGTHS:
+                return "".join(characters)
         return ""
 
 
@@ -40,7 +40,7 @@ def candidates(vehicle: Picture) -> list[Picture]:
     """Return up to two parts of a vehicle's crop that may be its plate, largest first."""
     height = vehicle.shape[0]
     part = vehicle[height // 3 :]
-    if part.shape[1] < LEAST_WIDTH or part.shape[0] < LEAST_WIDTH // 5:
+    if part.shape[1] < MIN_WIDTH or part.shape[0] < MIN_WIDTH // 5:
         return []
     hsv = cv2.cvtColor(part, cv2.COLOR_BGR2HSV)
     found: list[tuple[int, Picture]] = []
@@ -50,7 +50,7 @@ def candidates(vehicle: Picture) -> list[Picture]:
         count, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
         for x, y, w, h, area in stats[1:count]:
             if (
-                w >= LEAST_WIDTH
+                w >= MIN_WIDTH
                 and PROPORTIONS[0] <= w / h <= PROPORTIONS[1]
                 and area >= 0.55 * w * h
                 and w < 0.6 * part.shape[1]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.analysis.detectors.base import Detection, both
+from search.analysis.detectors.base import Detection, intersection
 from search.vocabulary import Cls
 
 TWO_WHEELERS = frozenset({int(Cls.two_wheeler), int(Cls.bicycle), int(Cls.ebike)})
 VEHICLES = frozenset(int(c) for c in (Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.tricycle))
 PEOPLE = frozenset({int(Cls.person), int(Cls.rider)})
-MOST = 200  # objects per picture
+MAX_OBJECTS = 200  # objects per picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +22,28 @@ class DetectedObject:
     body: Detection
 
 
-def things_of(found: Sequence[Detection]) -> list[DetectedObject]:
-    """Join riders, keep other detections; return at most MOST, highest score first."""
+def objects_of(found: Sequence[Detection]) -> list[DetectedObject]:
+    """Join riders, keep other detections; return at most MAX_OBJECTS, highest score first."""
     wheels = [d for d in found if d.cls in TWO_WHEELERS]
     people = sorted((d for d in found if d.cls == Cls.person), key=lambda d: -d.score)
-    made: list[DetectedObject] = []
+    objects: list[DetectedObject] = []
     ridden: set[Detection] = set()
     for person in people:
         mount = next(
-            (w for w in sorted(wheels, key=lambda w: -both(w, person)) if w not in ridden and _rides(person, w)), None
+            (
+                w
+                for w in sorted(wheels, key=lambda w: -intersection(w, person))
+                if w not in ridden and _rides(person, w)
+            ),
+            None,
         )
         if mount is None:
-            made.append(DetectedObject(person, person))
+            objects.append(DetectedObject(person, person))
         else:
             ridden.add(mount)
-            made.append(DetectedObject(_union(person, mount), person))
-    made += [DetectedObject(d, d) for d in found if d.cls != Cls.person and d not in ridden]
-    return sorted(made, key=lambda t: -t.whole.score)[:MOST]
+            objects.append(DetectedObject(_union(person, mount), person))
+    objects += [DetectedObject(d, d) for d in found if d.cls != Cls.person and d not in ridden]
+    return sorted(objects, key=lambda t: -t.whole.score)[:MAX_OBJECTS]
 
 
 def _rides(person: Detection, wheels: Detection) -> bool:
@@ -50,7 +55,7 @@ def _rides(person: Detection, wheels: Detection) -> bool:
     middle, feet = person.x + person.w / 2, person.y + person.h
     within = wheels.x - 0.15 * wheels.w <= middle <= wheels.x + 1.15 * wheels.w
     above = wheels.y + 0.3 * wheels.h <= feet <= wheels.y + 1.15 * wheels.h and person.y < wheels.y + 0.35 * wheels.h
-    return within and above and both(person, wheels) > 0.15 * person.w * person.h
+    return within and above and intersection(person, wheels) > 0.15 * person.w * person.h
 
 
 def _union(person: Detection, wheels: Detection) -> Detection:

@@ -17,18 +17,18 @@ from search.analysis.detectors.base import Detection
 from search.analysis.embedders import Vector
 from search.analysis.riders import TWO_WHEELERS, VEHICLES
 from search.store import ids
-from search.store.rows import MAX_PATH, UNIT, Point, cell_bit
+from search.store.rows import BOX_UNITS, MAX_PATH_POINTS, Point, cell_bit
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed
 
-GONE_MS, GONE_ONCE_MS, GONE_STILL_MS = 12_000, 35_000, 95_000  # still objects are searched every 30 s only
-REACH_ON_FOOT, REACH_ON_WHEELS = 2.2, 7.0  # speed limits, heights per second
-SLACK = 0.9  # heights, independent of the time
-ALIKE_PACK, ALIKE_HISTOGRAM = 0.25, 0.45  # minimum cosine of the same object
-APPEARANCE, DISTANCE = 1.0, 0.45  # weights in the cost of a match
-MEAN_OF = 8  # detections in the running mean vector
-STILL = 0.6  # heights of displacement below which a track is still
-FAST, BRISK = 2.6, 1.3  # heights per second
-_KINDS = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(Cls.dog), int(Cls.animal)})
+ENDED_MS, ENDED_SINGLE_MS, ENDED_STILL_MS = 12_000, 35_000, 95_000  # still objects are searched every 30 s only
+MAX_SPEED_ON_FOOT, MAX_SPEED_ON_WHEELS = 2.2, 7.0  # speed limits, heights per second
+POSITION_SLACK = 0.9  # heights, independent of the time
+MIN_COSINE_PACK, MIN_COSINE_HISTOGRAM = 0.25, 0.45  # minimum cosine of the same object
+APPEARANCE_WEIGHT, DISTANCE_WEIGHT = 1.0, 0.45  # weights in the cost of a match
+MAX_AVERAGED = 8  # detections in the running mean vector
+STILL_HEIGHTS = 0.6  # heights of displacement below which a track is still
+FAST_HEIGHTS_PER_S, BRISK_HEIGHTS_PER_S = 2.6, 1.3  # heights per second
+_INTERCHANGEABLE = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(Cls.dog), int(Cls.animal)})
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Track:
     votes: dict[int, float]
     vector: Vector
     embedder: str
-    looks: int = 1
+    detections: int = 1
     score: float = 0.0
     upper: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
     lower: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
@@ -71,28 +71,32 @@ class Track:
     best_ms: int = 0
     best_box: tuple[float, float, float, float] = (0, 0, 0, 0)
     thumbnail: bytes | None = None  # a better picture than the stored one
-    place: int = -1  # of the vector in the day's shard
-    thumb: tuple[int, int] = (-1, 0)  # offset and size of the picture in the day's pack file
+    vector_index: int = -1  # of the vector in the day's shard
+    thumbnail_place: tuple[int, int] = (-1, 0)  # offset and size of the picture in the day's pack file
     changed: bool = True
     stored: bool = False
-    close_vector: Vector | None = None
-    closed_up: bool = False  # a best shot was attempted
-    told: tuple[int, ...] = ()  # fingerprint last given to the watch list
+    best_shot_vector: Vector | None = None
+    best_shot_tried: bool = False  # a best shot was attempted
+    last_fingerprint: tuple[int, ...] = ()  # fingerprint last given to the watch list
 
-    def take_closeup(self, look: TrackedDetection, thumbnail: bytes) -> None:
+    def apply_best_shot(self, detection: TrackedDetection, thumbnail: bytes) -> None:
         """Apply a best shot: thumbnail, vector, colours, attributes, plate. Adds no track point."""
-        self.thumbnail, self.best_quality, self.changed = thumbnail, max(self.best_quality, look.quality, 1.0), True
-        self.close_vector = look.vector if look.embedder == self.embedder else None
-        if look.upper is not None and look.lower is not None:
-            self.upper, self.lower = self.upper + look.upper * 2, self.lower + look.lower * 2
+        self.thumbnail, self.best_quality, self.changed = (
+            thumbnail,
+            max(self.best_quality, detection.quality, 1.0),
+            True,
+        )
+        self.best_shot_vector = detection.vector if detection.embedder == self.embedder else None
+        if detection.upper is not None and detection.lower is not None:
+            self.upper, self.lower = self.upper + detection.upper * 2, self.lower + detection.lower * 2
             self.coloured += 1
-        for attribute, value in look.attributes.items():
+        for attribute, value in detection.attributes.items():
             self.attributes[attribute] = (value * 2, 2)
-        self.plate = look.plate or self.plate
+        self.plate = detection.plate or self.plate
 
-    def shown(self) -> Vector:
+    def search_vector(self) -> Vector:
         """Return the vector used for search: that of the best shot if there is one."""
-        return self.vector if self.close_vector is None else self.close_vector
+        return self.vector if self.best_shot_vector is None else self.best_shot_vector
 
     @property
     def first_ms(self) -> int:
@@ -105,36 +109,36 @@ class Track:
         A two-wheeler that moved is a rider.
         """
         best = max(self.votes, key=lambda c: (c != Cls.unknown, self.votes[c]))
-        moved = self.looks > 1 and self.displacement()[0] > STILL * 1.5
+        moved = self.detections > 1 and self.displacement()[0] > STILL_HEIGHTS * 1.5
         return int(Cls.rider) if best in TWO_WHEELERS and moved else best
 
     def displacement(self, aspect: float = 16 / 9) -> tuple[float, float, float]:
         """Return (distance in heights, x, y in picture heights) from the first point to the last."""
         first, last = self.points[0], self.points[-1]
-        dx, dy = (last.x - first.x) / UNIT * aspect, (last.y - first.y) / UNIT
-        height = max(1, (first.h + last.h) / 2) / UNIT
+        dx, dy = (last.x - first.x) / BOX_UNITS * aspect, (last.y - first.y) / BOX_UNITS
+        height = max(1, (first.h + last.h) / 2) / BOX_UNITS
         return float(np.hypot(dx, dy)) / height, dx, dy
 
     def direction(self) -> Direction:
         distance, dx, dy = self.displacement()
-        if distance < STILL:
+        if distance < STILL_HEIGHTS:
             return Direction.still
         return Direction(1 + round(float(np.degrees(np.arctan2(dy, dx))) % 360 / 45) % 8)
 
     def speed(self) -> Speed:
         seconds = (self.points[-1].at_ms - self.points[0].at_ms) / 1000
         distance = self.displacement()[0]
-        if distance < STILL or seconds <= 0:
+        if distance < STILL_HEIGHTS or seconds <= 0:
             return Speed.still
         pace = distance / seconds
-        return Speed.fast if pace > FAST else Speed.brisk if pace > BRISK else Speed.slow
+        return Speed.fast if pace > FAST_HEIGHTS_PER_S else Speed.brisk if pace > BRISK_HEIGHTS_PER_S else Speed.slow
 
-    def gone(self, at_ms: int) -> bool:
+    def has_ended(self, at_ms: int) -> bool:
         """Return whether the track has ended at this time."""
         away = at_ms - self.last_ms
-        if self.looks == 1:  # it may stand still, and a sweep comes every 30 s
-            return away > GONE_ONCE_MS
-        return away > (GONE_STILL_MS if self.speed() == Speed.still else GONE_MS)
+        if self.detections == 1:  # it may stand still, and a sweep comes every 30 s
+            return away > ENDED_SINGLE_MS
+        return away > (ENDED_STILL_MS if self.speed() == Speed.still else ENDED_MS)
 
 
 class Tracker:
@@ -145,28 +149,28 @@ class Tracker:
         self.aspect = aspect
         self.tracks: list[Track] = []
 
-    def update(self, at_ms: int, looks: Sequence[TrackedDetection]) -> list[Track]:
+    def update(self, at_ms: int, detections: Sequence[TrackedDetection]) -> list[Track]:
         """Assign the detections of a keyframe; return the track of each, in the same order."""
-        self.tracks = [t for t in self.tracks if not t.gone(at_ms)]
-        matched = self._match(at_ms, looks)
+        self.tracks = [t for t in self.tracks if not t.has_ended(at_ms)]
+        matched = self._match(at_ms, detections)
         found: list[Track] = []
-        for j, look in enumerate(looks):
+        for j, detection in enumerate(detections):
             track = matched.get(j)
             if track is None:
-                track = _begun(ids.compose(at_ms, self._camera, min(j, ids.MAX_COUNT - 1)), at_ms, look)
+                track = _start_track(ids.compose(at_ms, self._camera, min(j, ids.MAX_COUNT - 1)), at_ms, detection)
                 self.tracks.append(track)
             else:
-                _extend(track, at_ms, look)
+                _extend_track(track, at_ms, detection)
             found.append(track)
         return found
 
-    def _match(self, at_ms: int, looks: Sequence[TrackedDetection]) -> dict[int, Track]:
-        if not looks or not self.tracks:
+    def _match(self, at_ms: int, detections: Sequence[TrackedDetection]) -> dict[int, Track]:
+        if not detections or not self.tracks:
             return {}
-        costs = np.full((len(self.tracks), len(looks)), np.inf)
+        costs = np.full((len(self.tracks), len(detections)), np.inf)
         for i, track in enumerate(self.tracks):
-            for j, look in enumerate(looks):
-                costs[i, j] = self._cost(track, at_ms, look)
+            for j, detection in enumerate(detections):
+                costs[i, j] = self._cost(track, at_ms, detection)
         # Imported here, because the console imports this module without matching: saves 0.3 s CPU at each start.
         from scipy.optimize import linear_sum_assignment
 
@@ -174,88 +178,95 @@ class Tracker:
         rows, columns = linear_sum_assignment(finite)
         return {int(j): self.tracks[i] for i, j in zip(rows, columns, strict=True) if np.isfinite(costs[i, j])}
 
-    def _cost(self, track: Track, at_ms: int, look: TrackedDetection) -> float:
+    def _cost(self, track: Track, at_ms: int, detection: TrackedDetection) -> float:
         """Return the cost of assigning the detection to the track; infinite if impossible."""
-        if at_ms <= track.last_ms or not _same_kind(track, look):
+        if at_ms <= track.last_ms or not _same_kind(track, detection):
             return float("inf")
         seconds = (at_ms - track.last_ms) / 1000
         x, y = self._expected(track, seconds)
         last = track.points[-1]
-        height = max(last.h / UNIT, look.whole.h) or 1e-6
-        foot_x, foot_y = look.whole.x + look.whole.w / 2, look.whole.y + look.whole.h
+        height = max(last.h / BOX_UNITS, detection.whole.h) or 1e-6
+        foot_x, foot_y = detection.whole.x + detection.whole.w / 2, detection.whole.y + detection.whole.h
         distances = [
             float(np.hypot((foot_x - px) * self.aspect, foot_y - py)) / height
-            for px, py in ((x, y), (last.x / UNIT, last.y / UNIT))
+            for px, py in ((x, y), (last.x / BOX_UNITS, last.y / BOX_UNITS))
         ]
-        on_foot = max(track.votes, key=lambda c: track.votes[c]) == Cls.person and look.whole.cls == Cls.person
+        on_foot = max(track.votes, key=lambda c: track.votes[c]) == Cls.person and detection.whole.cls == Cls.person
         # After a longer pause only an object at the same place counts as the same.
-        reach = SLACK + (REACH_ON_FOOT if on_foot else REACH_ON_WHEELS) * (seconds if seconds * 1000 <= GONE_MS else 0)
-        same = track.embedder == look.embedder
-        alike = float(track.vector @ look.vector) if same else 0.5
-        least = ALIKE_HISTOGRAM if look.embedder.startswith("lab-") else ALIKE_PACK
-        if min(distances) > reach or alike < least:
+        reach = POSITION_SLACK + (MAX_SPEED_ON_FOOT if on_foot else MAX_SPEED_ON_WHEELS) * (
+            seconds if seconds * 1000 <= ENDED_MS else 0
+        )
+        same = track.embedder == detection.embedder
+        similarity = float(track.vector @ detection.vector) if same else 0.5
+        min_similarity = MIN_COSINE_HISTOGRAM if detection.embedder.startswith("lab-") else MIN_COSINE_PACK
+        if min(distances) > reach or similarity < min_similarity:
             return float("inf")
-        grown = abs(float(np.log(max(look.whole.h, 1e-6) * UNIT / max(last.h, 1))))
-        if grown > 0.7 + 0.15 * seconds:
+        height_change = abs(float(np.log(max(detection.whole.h, 1e-6) * BOX_UNITS / max(last.h, 1))))
+        if height_change > 0.7 + 0.15 * seconds:
             return float("inf")
-        return APPEARANCE * (1 - alike) + DISTANCE * min(distances) / reach + 0.1 * grown
+        return APPEARANCE_WEIGHT * (1 - similarity) + DISTANCE_WEIGHT * min(distances) / reach + 0.1 * height_change
 
     def _expected(self, track: Track, seconds: float) -> tuple[float, float]:
         """Extrapolate the track's position; after more than 4 s return the last one."""
         last = track.points[-1]
         if len(track.points) < 2 or seconds > 4:
-            return last.x / UNIT, last.y / UNIT
+            return last.x / BOX_UNITS, last.y / BOX_UNITS
         before = track.points[-2]
         step = min(2.0, seconds * 1000 / max(1, last.at_ms - before.at_ms))
-        return (last.x + (last.x - before.x) * step) / UNIT, (last.y + (last.y - before.y) * step) / UNIT
+        return (last.x + (last.x - before.x) * step) / BOX_UNITS, (last.y + (last.y - before.y) * step) / BOX_UNITS
 
 
-def _same_kind(track: Track, look: TrackedDetection) -> bool:
+def _same_kind(track: Track, detection: TrackedDetection) -> bool:
     mine = max(track.votes, key=lambda c: track.votes[c])
     unknown = int(Cls.unknown)
     return (
-        mine == look.whole.cls
-        or unknown in (mine, look.whole.cls)
-        or any(mine in k and look.whole.cls in k for k in _KINDS)
+        mine == detection.whole.cls
+        or unknown in (mine, detection.whole.cls)
+        or any(mine in k and detection.whole.cls in k for k in _INTERCHANGEABLE)
     )
 
 
-def _begun(number: int, at_ms: int, look: TrackedDetection) -> Track:
-    track = Track(number, at_ms, [], {}, look.vector, look.embedder, looks=0)
-    _take(track, at_ms, look)
+def _start_track(number: int, at_ms: int, detection: TrackedDetection) -> Track:
+    track = Track(number, at_ms, [], {}, detection.vector, detection.embedder, detections=0)
+    _add_detection(track, at_ms, detection)
     return track
 
 
-def _extend(track: Track, at_ms: int, look: TrackedDetection) -> None:
-    _take(track, at_ms, look)
-    if track.embedder == look.embedder:
-        mean = track.vector + (look.vector - track.vector) / min(track.looks, MEAN_OF)
+def _extend_track(track: Track, at_ms: int, detection: TrackedDetection) -> None:
+    _add_detection(track, at_ms, detection)
+    if track.embedder == detection.embedder:
+        mean = track.vector + (detection.vector - track.vector) / min(track.detections, MAX_AVERAGED)
         track.vector = np.asarray(mean / max(1e-9, float(np.linalg.norm(mean))), np.float32)
-    if len(track.points) > 2 * MAX_PATH:
+    if len(track.points) > 2 * MAX_PATH_POINTS:
         track.points = [*track.points[:-1:2], track.points[-1]]
 
 
-def _take(track: Track, at_ms: int, look: TrackedDetection) -> None:
-    d = look.whole
-    track.last_ms, track.looks, track.changed = at_ms, track.looks + 1, True
+def _add_detection(track: Track, at_ms: int, detection: TrackedDetection) -> None:
+    d = detection.whole
+    track.last_ms, track.detections, track.changed = at_ms, track.detections + 1, True
     track.score = max(track.score, d.score)
     track.points.append(
-        Point(at_ms, round((d.x + d.w / 2) * UNIT), round(min(1.0, d.y + d.h) * UNIT), max(1, round(d.h * UNIT)))
+        Point(
+            at_ms,
+            round((d.x + d.w / 2) * BOX_UNITS),
+            round(min(1.0, d.y + d.h) * BOX_UNITS),
+            max(1, round(d.h * BOX_UNITS)),
+        )
     )
     track.cells |= cell_bit(d.x + d.w / 2, min(1.0, d.y + d.h)) & 2**64 - 1
     # An attribute pack knows the class better than the detector.
-    cls = look.cls if look.cls is not None else d.cls
-    track.votes[cls] = track.votes.get(cls, 0.0) + (1.5 if look.cls is not None else d.score)
-    if look.upper is not None and look.lower is not None:
-        weight = 0.25 + look.quality
-        track.upper = track.upper + look.upper * weight
-        track.lower = track.lower + look.lower * weight
+    cls = detection.cls if detection.cls is not None else d.cls
+    track.votes[cls] = track.votes.get(cls, 0.0) + (1.5 if detection.cls is not None else d.score)
+    if detection.upper is not None and detection.lower is not None:
+        weight = 0.25 + detection.quality
+        track.upper = track.upper + detection.upper * weight
+        track.lower = track.lower + detection.lower * weight
         track.coloured += 1
-    if look.colour is not None:
-        track.upper[look.colour] += 1.0
-    if look.tone:
-        track.tones = [*track.tones[-8:], look.tone]
-    for attribute, value in look.attributes.items():
+    if detection.colour is not None:
+        track.upper[detection.colour] += 1.0
+    if detection.tone:
+        track.tones = [*track.tones[-8:], detection.tone]
+    for attribute, value in detection.attributes.items():
         total, count = track.attributes.get(attribute, (0.0, 0))
         track.attributes[attribute] = (total + value, count + 1)
-    track.plate = look.plate or track.plate
+    track.plate = detection.plate or track.plate

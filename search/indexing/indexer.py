@@ -33,16 +33,16 @@ from search.query.sightings import fingerprint, restore_tracks, sighting_of
 from search.store import camera_numbers, ids, thumbnails, vectors
 from search.store.rows import Sighting
 from search.store.sighting_store import Batch, SightingStore
-from search.tables import STRIKES, IndexState
+from search.tables import QUARANTINE_CRASHES, IndexState
 
 log = logging.getLogger(__name__)
 
-STEP_US = 200_000  # a closed segment's index may differ from the open file's by some ms
-BEHIND_US = 600 * 1_000_000  # lag above which quiet cameras are skipped
-QUIET_SHARE = 0.1  # share of events below which a camera is quiet
-MOST_CLOSEUPS, MOST_WAITING = 8, 200  # best shots per batch; waiting tracks per stream
-SUB_HEIGHT = 480  # assumed height in pixels: the gain of the main stream is known only after decoding it
-FIRST_US = 60 * 1_000_000  # start of a stream without a position, before now
+MIN_STEP_US = 200_000  # a closed segment's index may differ from the open file's by some ms
+SKIP_LAG_US = 600 * 1_000_000  # lag above which quiet cameras are skipped
+MAX_QUIET_EVENT_SHARE = 0.1  # share of events below which a camera is quiet
+BEST_SHOTS_PER_BATCH, MAX_WAITING_TRACKS = 8, 200  # best shots per batch; waiting tracks per stream
+ASSUMED_SUB_HEIGHT = 480  # assumed height in pixels: the gain of the main stream is known only after decoding it
+INITIAL_BACKLOG_US = 60 * 1_000_000  # start of a stream without a position, before now
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class IndexedStream:
     """The reading state of one stream in this process."""
 
     position_us: int
-    memory: AnalysisState
+    state: AnalysisState
     counts: AnalysisCounts = field(default_factory=AnalysisCounts)
     strikes: int = 0
     skipped: int = 0
@@ -80,18 +80,18 @@ class Indexer:
         self,
         database: Database,
         clock: Clock,
-        days: SightingStore,
+        store: SightingStore,
         pool: DecodePool,
         settings: SearchSettings,
-        again: ReindexRange | None = None,
+        reindex: ReindexRange | None = None,
     ):
-        """`again`: a period that is indexed again and replaced, instead of new footage."""
-        self._database, self._clock, self._days, self._pool = database, clock, days, pool
-        self._settings, self._again = settings, again
+        """`reindex`: a period that is indexed again and replaced, instead of new footage."""
+        self._database, self._clock, self._store, self._pool = database, clock, store, pool
+        self._settings, self._reindex = settings, reindex
         self._numbers: dict[tuple[str, str], int] = {}
-        self._giving = asyncio.Lock()
+        self._number_lock = asyncio.Lock()
         self._reader = ArchiveReader(database, clock)
-        self._readings: dict[str, IndexedStream] = {}
+        self._streams: dict[str, IndexedStream] = {}
         self._positions: dict[str, int] | None = None
         self._packs: dict[str, int] = {}
         self._detector = ""
@@ -106,7 +106,7 @@ class Indexer:
             cameras = await registry.cameras(session)
         streams = [(c, s) for c in cameras if (s := registry.watched_stream(c)) is not None]
         # Urgent cameras first, then those furthest behind.
-        order = sorted(streams, key=lambda cs: (not _hurries(cs[0], urgent), self._known_position(cs[1].id)))
+        order = sorted(streams, key=lambda cs: (not _is_urgent(cs[0], urgent), self._known_position(cs[1].id)))
         waiting = asyncio.Queue[tuple[Camera, Stream]](len(order) or 1)
         for one in order:
             waiting.put_nowait(one)
@@ -120,139 +120,147 @@ class Indexer:
         total = 0
         while not waiting.empty():
             camera, stream = waiting.get_nowait()
-            total += await self.index_stream(camera, stream, start_us, may_skip=not _hurries(camera, urgent))
+            total += await self.index_stream(camera, stream, start_us, may_skip=not _is_urgent(camera, urgent))
         return total
 
     def positions(self) -> dict[str, int]:
         """Return how far this process has read each stream, µs UTC."""
-        return {stream: r.position_us for stream, r in self._readings.items()}
+        return {stream: r.position_us for stream, r in self._streams.items()}
 
     def _known_position(self, stream: str) -> int:
-        return self._readings[stream].position_us if stream in self._readings else 0
+        return self._streams[stream].position_us if stream in self._streams else 0
 
     async def index_stream(
         self, camera: Camera, stream: Stream, start_us: int | None = None, *, may_skip: bool = False
     ) -> int:
         """Index the next batch of one stream; return the number of sightings started or changed."""
         now_us = to_microseconds(self._clock.now())
-        reading = await self._reading(camera, stream, start_us if start_us is not None else now_us - FIRST_US)
-        if reading.strikes >= STRIKES:
+        indexed = await self._indexed_stream(
+            camera, stream, start_us if start_us is not None else now_us - INITIAL_BACKLOG_US
+        )
+        if indexed.strikes >= QUARANTINE_CRASHES:
             return 0
-        end_us = min(self._again.end_us if self._again else now_us + 5_000_000, now_us + 5_000_000)
-        if may_skip and now_us - reading.position_us > BEHIND_US and _is_quiet(reading):
-            await self._pass_over(stream, reading, now_us)
-        begin_us = max(reading.position_us + STEP_US, reading.free_us)
+        end_us = min(self._reindex.end_us if self._reindex else now_us + 5_000_000, now_us + 5_000_000)
+        if may_skip and now_us - indexed.position_us > SKIP_LAG_US and _is_quiet(indexed):
+            await self._skip(stream, indexed, now_us)
+        begin_us = max(indexed.position_us + MIN_STEP_US, indexed.free_us)
         frames = await self._reader.keyframes(stream.id, begin_us, end_us, self._settings.batch)
         frames = _of_one_day(frames)
         if not frames:
             return 0
-        looked, failed = await self._look(reading.memory, frames)
+        analysis, failed = await self._analyse(indexed.state, frames)
         if failed:
-            await self._strike(camera, stream, reading, failed)
+            await self._record_failure(camera, stream, indexed, failed)
         else:
-            reading.strikes = 0
-        changed = await self._store(stream, looked, reading, frames[-1].at_us)
-        reading.memory, reading.position_us, reading.dirty = looked.memory, frames[-1].at_us, True
-        reading.free_us = frames[-1].whole_us + 1
-        _add(reading.counts, looked.counts)
-        await self._closeups(camera, stream, reading, looked.tracks)
+            indexed.strikes = 0
+        changed = await self._store_analysis(stream, analysis, indexed, frames[-1].at_us)
+        indexed.state, indexed.position_us, indexed.dirty = analysis.state, frames[-1].at_us, True
+        indexed.free_us = frames[-1].whole_us + 1
+        _add(indexed.counts, analysis.counts)
+        await self._take_best_shots(camera, stream, indexed, analysis.tracks)
         return changed
 
-    async def _closeups(self, camera: Camera, stream: Stream, reading: IndexedStream, touched: Sequence[Track]) -> None:
+    async def _take_best_shots(
+        self, camera: Camera, stream: Stream, indexed: IndexedStream, touched: Sequence[Track]
+    ) -> None:
         """Take best shots from the main stream for tracks that have ended or last long."""
         main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
         if stream.kind != "sub" or main is None:
             return
-        reading.waiting |= {t.id: t for t in touched if not t.closed_up}
-        position_ms = reading.position_us // 1000
-        for track in [t for t in reading.waiting.values() if best_shot.due(t, position_ms)][:MOST_CLOSEUPS]:
-            del reading.waiting[track.id]
-            live = next((t for t in reading.memory.tracker.tracks if t.id == track.id), track)
-            live.closed_up = True
+        indexed.waiting |= {t.id: t for t in touched if not t.best_shot_tried}
+        position_ms = indexed.position_us // 1000
+        for track in [t for t in indexed.waiting.values() if best_shot.due(t, position_ms)][:BEST_SHOTS_PER_BATCH]:
+            del indexed.waiting[track.id]
+            live = next((t for t in indexed.state.tracker.tracks if t.id == track.id), track)
+            live.best_shot_tried = True
             frame = await self._reader.keyframe_at(main.id, live.best_ms * 1000)
-            if frame is None or (where := best_shot.wanted(live, frame.at_us // 1000, SUB_HEIGHT)) is None:
+            if frame is None or (where := best_shot.target_of(live, frame.at_us // 1000, ASSUMED_SUB_HEIGHT)) is None:
                 continue
             try:
-                memory = reading.memory
-                better = await self._pool.run(best_shot.take, frame, where, memory.balance, memory.monochrome > 0)
+                state = indexed.state
+                better = await self._pool.run(
+                    best_shot.take_best_shot, frame, where, state.balance, state.monochrome > 0
+                )
             except ProtocolError as e:
-                log.error("%s: no picture was taken from it: %s", main.id, e)
+                log.error("%s: best shot failed: %s", main.id, e)
                 continue
             if better is not None:
-                live.take_closeup(better.look, better.thumbnail)
+                live.apply_best_shot(better.detection, better.thumbnail)
                 row = await self._row(live, self._detector)
                 await asyncio.to_thread(self._write, Batch(stream.id, 0), [(live, row)], self._names())
-        for number in list(reading.waiting)[: max(0, len(reading.waiting) - MOST_WAITING)]:
-            del reading.waiting[number]
+        for number in list(indexed.waiting)[: max(0, len(indexed.waiting) - MAX_WAITING_TRACKS)]:
+            del indexed.waiting[number]
 
-    async def again(self, cameras: Sequence[Camera]) -> int:
+    async def reindex(self, cameras: Sequence[Camera]) -> int:
         """Index the period of each camera again to its end; return the number of sightings written."""
-        assert self._again is not None
+        assert self._reindex is not None
         total = 0
         for camera in cameras:
             stream = registry.watched_stream(camera)
             if stream is None:
                 continue
             before = -1
-            while (reading := self._readings.get(stream.id)) is None or reading.position_us != before:
-                before = reading.position_us if reading else -1
-                total += await self.index_stream(camera, stream, self._again.start_us)
-            await asyncio.to_thread(self._days.forget, self._again.key(stream.id))
+            while (indexed := self._streams.get(stream.id)) is None or indexed.position_us != before:
+                before = indexed.position_us if indexed else -1
+                total += await self.index_stream(camera, stream, self._reindex.start_us)
+            await asyncio.to_thread(self._store.forget, self._reindex.key(stream.id))
             await self._report()
         return total
 
-    async def _reading(self, camera: Camera, stream: Stream, start_us: int) -> IndexedStream:
-        found = self._readings.get(stream.id)
+    async def _indexed_stream(self, camera: Camera, stream: Stream, start_us: int) -> IndexedStream:
+        found = self._streams.get(stream.id)
         if self._positions is None:
-            self._positions = await asyncio.to_thread(self._days.positions)
+            self._positions = await asyncio.to_thread(self._store.positions)
         number = self._numbers.get((camera.id, camera.village))
         if number is None:
             # Serialised: concurrent calls would take the same number.
-            async with self._giving, self._database.session() as session:
+            async with self._number_lock, self._database.session() as session:
                 number = await camera_numbers.of_camera(session, camera.id, camera.village)
             self._numbers[camera.id, camera.village] = number
         if found is None:
             async with self._database.reading() as session:
-                state, names = await session.get(IndexState, stream.id), await camera_numbers.packs(session)
-            position = self._positions.get(self._again.key(stream.id) if self._again else stream.id, start_us)
-            memory = AnalysisState.new(number)
-            memory.tracker.tracks = await asyncio.to_thread(restore_tracks, self._days, number, position // 1000, names)
-            strikes = state.strikes if state and not self._again else 0
-            found = self._readings[stream.id] = IndexedStream(position, memory, strikes=strikes)
-        elif found.memory.camera != number:  # it moved to another village: new sightings belong there
-            found.memory = AnalysisState.new(number)
+                row, names = await session.get(IndexState, stream.id), await camera_numbers.packs(session)
+            position = self._positions.get(self._reindex.key(stream.id) if self._reindex else stream.id, start_us)
+            state = AnalysisState.new(number)
+            state.tracker.tracks = await asyncio.to_thread(restore_tracks, self._store, number, position // 1000, names)
+            strikes = row.strikes if row and not self._reindex else 0
+            found = self._streams[stream.id] = IndexedStream(position, state, strikes=strikes)
+        elif found.state.camera != number:  # it moved to another village: new sightings belong there
+            found.state = AnalysisState.new(number)
         return found
 
-    async def _look(self, memory: AnalysisState, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
+    async def _analyse(self, state: AnalysisState, frames: Sequence[Keyframe]) -> tuple[Analysis, list[str]]:
         """Analyse a batch; if that crashes or hangs, analyse keyframe by keyframe, so that only the bad one is lost.
 
         Returns the analysis and the reasons of the failures.
         """
         try:
-            return await self._pool.run(worker.analyse, memory, frames), []
+            return await self._pool.run(worker.analyse, state, frames), []
         except ProtocolError as e:
             if len(frames) == 1:
-                return Analysis(memory, "", [], AnalysisCounts(keyframes=1, undecodable=1)), [str(e)]
-        whole, failed = Analysis(memory, "", [], AnalysisCounts()), list[str]()
+                return Analysis(state, "", [], AnalysisCounts(keyframes=1, undecodable=1)), [str(e)]
+        whole, failed = Analysis(state, "", [], AnalysisCounts()), list[str]()
         touched: dict[int, Track] = {}
         for frame in frames:
-            part, reasons = await self._look(whole.memory, [frame])
+            part, reasons = await self._analyse(whole.state, [frame])
             failed += reasons
             touched |= {t.id: t for t in part.tracks}
             _add(whole.counts, part.counts)
-            whole.memory, whole.detector = part.memory, part.detector or whole.detector
+            whole.state, whole.detector = part.state, part.detector or whole.detector
         # Each answer is a copy: the stored track must be the one in the state.
-        live = {t.id: t for t in whole.memory.tracker.tracks}
+        live = {t.id: t for t in whole.state.tracker.tracks}
         whole.tracks = [live.get(number, track) for number, track in touched.items()]
         return whole, failed
 
-    async def _store(self, stream: Stream, looked: Analysis, reading: IndexedStream, position_us: int) -> int:
-        changed, self._detector = [t for t in looked.tracks if t.changed], looked.detector or self._detector
-        rows = [(t, await self._row(t, looked.detector)) for t in changed]
+    async def _store_analysis(
+        self, stream: Stream, analysis: Analysis, indexed: IndexedStream, position_us: int
+    ) -> int:
+        changed, self._detector = [t for t in analysis.tracks if t.changed], analysis.detector or self._detector
+        rows = [(t, await self._row(t, analysis.detector)) for t in changed]
         batch = Batch(stream.id, position_us)
-        if self._again is not None:
-            batch.stream = self._again.key(stream.id)
-            batch.replace = (reading.memory.camera, reading.position_us // 1000 + 1, position_us // 1000 + 1)
+        if self._reindex is not None:
+            batch.stream = self._reindex.key(stream.id)
+            batch.replace = (indexed.state.camera, indexed.position_us // 1000 + 1, position_us // 1000 + 1)
         await asyncio.to_thread(self._write, batch, rows, self._names())
         return len(rows)
 
@@ -262,7 +270,7 @@ class Indexer:
     async def _row(self, track: Track, detector: str) -> Sighting:
         for name in (detector, track.embedder):
             if name not in self._packs:
-                async with self._giving, self._database.session() as session:
+                async with self._number_lock, self._database.session() as session:
                     self._packs[name] = await camera_numbers.of_pack(session, name)
         return sighting_of(track, self._packs[detector], self._packs[track.embedder])
 
@@ -275,28 +283,30 @@ class Indexer:
         for track, row in rows:
             day = ids.day_of(row.start_ms)
             batch = batches.setdefault(day, Batch(mine.stream, 0))
-            folder = self._days.place(day)
+            folder = self._store.day_dir(day)
             if track.thumbnail is not None:
-                track.thumb = thumbnails.append(folder, [track.thumbnail])[0]
-                track.place = vectors.append(folder, row.embedder, names[row.embedder], [row.id], track.shown()[None])[
-                    0
-                ]
+                track.thumbnail_place = thumbnails.append(folder, [track.thumbnail])[0]
+                track.vector_index = vectors.append(
+                    folder, row.embedder, names[row.embedder], [row.id], track.search_vector()[None]
+                )[0]
                 track.thumbnail = None
-            row.thumb, row.thumb_size = track.thumb
-            row.vector = track.place
+            row.thumb, row.thumb_size = track.thumbnail_place
+            row.vector = track.vector_index
             (batch.changed if track.stored else batch.new).append(row)
-            if track.told != fingerprint(row):
-                track.told = fingerprint(row)
-                batch.fresh += [row.id] if self._again is None else []
+            if track.last_fingerprint != fingerprint(row):
+                track.last_fingerprint = fingerprint(row)
+                batch.pending += [row.id] if self._reindex is None else []
             track.stored, track.changed = True, False
         for day in sorted(batches):  # yesterday's continuing tracks first, then today's with the position
-            self._days.write(day, [batches[day]])
+            self._store.write(day, [batches[day]])
 
-    async def _strike(self, camera: Camera, stream: Stream, reading: IndexedStream, reasons: Sequence[str]) -> None:
-        log.error("%s: %d keyframes were passed over: %s", stream.id, len(reasons), reasons[0])
-        reading.strikes += 1
-        reading.dirty = True
-        if reading.strikes >= STRIKES:
+    async def _record_failure(
+        self, camera: Camera, stream: Stream, indexed: IndexedStream, reasons: Sequence[str]
+    ) -> None:
+        log.error("%s: skipped %d keyframes: %s", stream.id, len(reasons), reasons[0])
+        indexed.strikes += 1
+        indexed.dirty = True
+        if indexed.strikes >= QUARANTINE_CRASHES:
             async with self._database.session() as session:
                 events.append(
                     session,
@@ -307,44 +317,44 @@ class Indexer:
                     reason=reasons[0],
                 )
 
-    async def _pass_over(self, stream: Stream, reading: IndexedStream, now_us: int) -> None:
-        missed_us = now_us - FIRST_US - reading.position_us
+    async def _skip(self, stream: Stream, indexed: IndexedStream, now_us: int) -> None:
+        missed_us = now_us - INITIAL_BACKLOG_US - indexed.position_us
         log.warning(
-            "%s: %d s are passed over: too little time, and the camera is a quiet one",
+            "%s: skipped %d s of a quiet camera, because indexing lags behind",
             stream.id,
             missed_us // 1_000_000,
         )
-        reading.skipped += missed_us // 1_000_000
-        reading.position_us = now_us - FIRST_US
+        indexed.skipped += missed_us // 1_000_000
+        indexed.position_us = now_us - INITIAL_BACKLOG_US
 
     async def _report(self) -> None:
         """Update the IndexState rows, which are for display."""
-        dirty = [(s, r) for s, r in self._readings.items() if r.dirty]
+        dirty = [(s, r) for s, r in self._streams.items() if r.dirty]
         if not dirty:
             return
         async with self._database.session() as session:
             known = {r.stream: r for r in await session.scalars(select(IndexState))}
-            for stream, reading in dirty:
+            for stream, indexed in dirty:
                 row = known.get(stream)
                 if row is None:
                     row = IndexState(stream=stream, keyframes=0, decoded=0, detected=0, undecodable=0, skipped=0)
                     session.add(row)
-                row.position_us, row.strikes = reading.position_us, reading.strikes
-                row.keyframes += reading.counts.keyframes
-                row.decoded += reading.counts.keyframes - reading.counts.quiet
-                row.detected += reading.counts.detected
-                row.undecodable += reading.counts.undecodable
-                row.skipped += reading.skipped
-                reading.counts, reading.skipped, reading.dirty = AnalysisCounts(), 0, False
+                row.position_us, row.strikes = indexed.position_us, indexed.strikes
+                row.keyframes += indexed.counts.keyframes
+                row.decoded += indexed.counts.keyframes - indexed.counts.quiet
+                row.detected += indexed.counts.detected
+                row.undecodable += indexed.counts.undecodable
+                row.skipped += indexed.skipped
+                indexed.counts, indexed.skipped, indexed.dirty = AnalysisCounts(), 0, False
 
 
-def _hurries(camera: Camera, urgent: Collection[str] | None) -> bool:
+def _is_urgent(camera: Camera, urgent: Collection[str] | None) -> bool:
     return urgent is None or camera.village in urgent
 
 
-def _is_quiet(reading: IndexedStream) -> bool:
-    memory = reading.memory
-    return len(memory.tracker.tracks) == 0 and memory.sizes.share_of_events() < QUIET_SHARE
+def _is_quiet(indexed: IndexedStream) -> bool:
+    state = indexed.state
+    return len(state.tracker.tracks) == 0 and state.gop_size_gate.share_of_events() < MAX_QUIET_EVENT_SHARE
 
 
 def _of_one_day(frames: Sequence[Keyframe]) -> list[Keyframe]:

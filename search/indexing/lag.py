@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import to_microseconds
 from nvr.tables import StreamStatus
-from search.tables import STRIKES, IndexState
+from search.tables import QUARANTINE_CRASHES, IndexState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,19 @@ async def lag(session: AsyncSession) -> IndexingLag:
     query = (
         select(IndexState.position_us, StreamStatus.last_picture)
         .join(StreamStatus, StreamStatus.stream == IndexState.stream)
-        .where(StreamStatus.last_picture.is_not(None), StreamStatus.state == "recording", IndexState.strikes < STRIKES)
+        .where(
+            StreamStatus.last_picture.is_not(None),
+            StreamStatus.state == "recording",
+            IndexState.strikes < QUARANTINE_CRASHES,
+        )
     )
     rows = await session.execute(query)
     worst = max((to_microseconds(r.last_picture) - r.position_us for r in rows), default=0)
     skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
     left_out = (
-        await session.scalar(select(func.count()).select_from(IndexState).where(IndexState.strikes >= STRIKES)) or 0
+        await session.scalar(
+            select(func.count()).select_from(IndexState).where(IndexState.strikes >= QUARANTINE_CRASHES)
+        )
+        or 0
     )
     return IndexingLag(max(0.0, worst / 1e6), int(skipped), left_out)

@@ -17,6 +17,7 @@ from core.database import Database
 from core.errors import ProtocolError, StorageError
 from nvr.playback.decode_pool import DecodePool
 from search.analysis import pipeline
+from search.analysis.description import CROP_MARGIN
 from search.analysis.embedders import Vector
 from search.models import ModelRegistry, Pack
 from search.store import camera_numbers, thumbnails, vectors
@@ -25,27 +26,31 @@ from search.store.sighting_store import Batch, SightingStore
 from search.vocabulary import Cls
 
 log = logging.getLogger(__name__)
-MARGIN = 0.12 / 1.24  # margin that search.analysis.description leaves around the object, share of the thumbnail
-AT_ONCE = 100
+# Share of the thumbnail on each side of the object (search.analysis.description).
+THUMBNAIL_MARGIN = CROP_MARGIN / (1 + 2 * CROP_MARGIN)
+BATCH_SIGHTINGS = 100
 _c = SIGHTING.c
 
 
 class Reembedder:
     """Re-embeds sightings in batches, newest day first."""
 
-    def __init__(self, database: Database, days: SightingStore, pool: DecodePool, shelf: ModelRegistry, embedder: str):
-        self._database, self._days, self._pool, self._shelf, self._embedder = database, days, pool, shelf, embedder
+    def __init__(
+        self, database: Database, store: SightingStore, pool: DecodePool, registry: ModelRegistry, embedder: str
+    ):
+        self._database, self._store, self._pool = database, store, pool
+        self._registry, self._embedder = registry, embedder
         self._state, self._number = -1, 0
         self._pack: Pack | None = None
         self._done: set[str] = set()  # days without work for this pack; new sightings have its vectors already
 
-    async def run_once(self, most: int = AT_ONCE) -> int:
-        """Re-embed up to `most` sightings of the newest day that have another pack's vector; return their number."""
-        await self._choose()
+    async def run_once(self, limit: int = BATCH_SIGHTINGS) -> int:
+        """Re-embed up to `limit` sightings of the newest day that have another pack's vector; return their number."""
+        await self._select_pack()
         if self._pack is None:
             return 0
         day, rows = await asyncio.to_thread(
-            self._waiting, self._number, [int(Cls[c]) for c in self._pack.applies_to], most
+            self._next_batch, self._number, [int(Cls[c]) for c in self._pack.applies_to], limit
         )
         if not rows:
             return 0
@@ -69,28 +74,28 @@ class Reembedder:
         )
         return len(done)
 
-    async def _choose(self) -> None:
+    async def _select_pack(self) -> None:
         """Select the people pack again if the installed packs have changed."""
-        state = await asyncio.to_thread(self._shelf.state)
+        state = await asyncio.to_thread(self._registry.modified_ns)
         if state == self._state:
             return
-        chosen = await asyncio.to_thread(self._shelf.chosen, "embed", self._embedder)
+        chosen = await asyncio.to_thread(self._registry.choose, "embed", self._embedder)
         if chosen is not None:
             async with self._database.session() as session:
                 self._number = await camera_numbers.of_pack(session, chosen.pack.name)
         self._state, self._pack = state, chosen.pack if chosen else None
         self._done.clear()
 
-    def _waiting(self, number: int, classes: list[int], most: int) -> tuple[str, list[Sighting]]:
-        for day in self._days.days():
+    def _next_batch(self, number: int, classes: list[int], limit: int) -> tuple[str, list[Sighting]]:
+        for day in self._store.days():
             if day in self._done:
                 continue
             query = (
                 sa.select(SIGHTING)
                 .where(_c.cls.in_(classes), _c.embedder.not_in([number, 0]), _c.thumb >= 0)
-                .limit(most)
+                .limit(limit)
             )
-            if rows := self._days.sightings(day, query):
+            if rows := self._store.sightings(day, query):
                 return day, rows
             self._done.add(day)
         return "", []
@@ -99,7 +104,7 @@ class Reembedder:
         found = []
         for s in rows:
             try:
-                found.append((s, thumbnails.read(self._days.place(day), s.thumb, s.thumb_size)))
+                found.append((s, thumbnails.read(self._store.day_dir(day), s.thumb, s.thumb_size)))
             except OSError:
                 continue
         return found
@@ -110,21 +115,21 @@ class Reembedder:
         number: int,
         name: str,
         done: list[tuple[Sighting, Vector]],
-        lost: list[Sighting],
+        without_thumbnail: list[Sighting],
     ) -> None:
         """Write the vectors, read them back, then write the rows. Raises StorageError if they differ."""
-        folder = self._days.place(day)
+        folder = self._store.day_dir(day)
         if done:
             values = np.stack([v for _, v in done])
             places = vectors.append(folder, number, name, [s.id for s, _ in done], values)
             shard = vectors.open_shard(folder, number)
             if shard is None or [int(shard.ids[p]) for p in places] != [s.id for s, _ in done]:
-                raise StorageError(f"{folder}: the vectors that were written are not there; nothing was changed")
+                raise StorageError(f"{folder}: the vectors read back differ; no row was changed")
             for (s, _), place in zip(done, places, strict=True):
                 s.embedder, s.vector = number, place
-        for s in lost:  # without a thumbnail: not tried again; filters still find it
+        for s in without_thumbnail:  # without a thumbnail: not tried again; filters still find it
             s.embedder, s.vector = 0, -1
-        self._days.write(day, [Batch("", 0, changed=[*(s for s, _ in done), *lost])])
+        self._store.write(day, [Batch("", 0, changed=[*(s for s, _ in done), *without_thumbnail])])
 
 
 def embed(pictures: list[bytes]) -> tuple[str, list[Vector | None]]:
@@ -137,6 +142,6 @@ def embed(pictures: list[bytes]) -> tuple[str, list[Vector | None]]:
             found.append(None)
             continue
         height, width = picture.shape[:2]
-        y, x = round(height * MARGIN), round(width * MARGIN)
+        y, x = round(height * THUMBNAIL_MARGIN), round(width * THUMBNAIL_MARGIN)
         found.append(people.of(np.asarray(picture[y : max(y + 1, height - y), x : max(x + 1, width - x)], np.uint8)))
     return people.name if people is not None else "", found

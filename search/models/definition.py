@@ -15,16 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import DetectorError
 from search.vocabulary import Attribute, Cls, Colour
 
-FILE = "pack.json"
+DEFINITION_FILE = "pack.json"
 MAX_BYTES = 2_000_000_000
-Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+_NAME_FIELD = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
 
 
 class PackFile(BaseModel):
     """One file of a pack with its size in bytes, SHA-256 and source URL."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Name
+    name: str = _NAME_FIELD
     bytes: int = Field(gt=0, le=MAX_BYTES)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     source: str = Field("", pattern=r"^(https?://\S{1,400})?$")
@@ -46,8 +46,8 @@ class Pack(BaseModel):
     """A validated pack definition."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    id: str = Name
-    version: str = Name
+    id: str = _NAME_FIELD
+    version: str = _NAME_FIELD
     task: Literal["detect", "attribute", "embed", "plate"]
     format: Literal["openvino", "onnx", "ultralytics"]
     title: str = Field("", max_length=200)
@@ -70,12 +70,12 @@ class Pack(BaseModel):
     @field_validator("classes")
     @classmethod
     def _known_classes(cls, value: dict[str, str]) -> dict[str, str]:
-        return {k: _known(v, Cls.__members__, "class") for k, v in value.items()}
+        return {k: _check_word(v, Cls.__members__, "class") for k, v in value.items()}
 
     @field_validator("applies_to")
     @classmethod
     def _known_objects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_known(v, Cls.__members__, "class") for v in value)
+        return tuple(_check_word(v, Cls.__members__, "class") for v in value)
 
     @field_validator("outputs")
     @classmethod
@@ -84,7 +84,7 @@ class Pack(BaseModel):
         for meanings in value.values():
             for word in meanings:
                 if word is not None:
-                    _known(word, words, "attribute, class or colour")
+                    _check_word(word, words, "attribute, class or colour")
         return value
 
     @property
@@ -93,13 +93,13 @@ class Pack(BaseModel):
         return f"{self.id}@{self.version}"
 
 
-def _known(word: str, words: object, kind: str) -> str:
+def _check_word(word: str, words: object, kind: str) -> str:
     if word not in words:  # type: ignore[operator]
-        raise ValueError(f"'{word}' is no {kind} of ours")
+        raise ValueError(f"'{word}' is not a known {kind}")
     return word
 
 
-def read(path: Path) -> Pack:
+def read_definition(path: Path) -> Pack:
     """Read a definition. Raises DetectorError that names file, field and problem."""
     try:
         return Pack.model_validate_json(path.read_bytes())
@@ -110,7 +110,7 @@ def read(path: Path) -> Pack:
         raise DetectorError(f"{path}: {'.'.join(str(p) for p in first['loc']) or 'the file'}: {first['msg']}") from e
 
 
-def faults_of(pack: Pack, folder: Path) -> list[str]:
+def file_problems(pack: Pack, folder: Path) -> list[str]:
     """Return the problems of a pack's files: missing, wrong size, wrong checksum. Empty if there are none."""
     found = []
     for file in pack.files:
@@ -120,7 +120,7 @@ def faults_of(pack: Pack, folder: Path) -> list[str]:
         elif path.stat().st_size != file.bytes:
             found.append(f"{path}: has {path.stat().st_size} bytes, {file.bytes} were expected")
         elif checksum(path) != file.sha256:
-            found.append(f"{path}: its SHA-256 is not the one in {FILE}; fetch it again")
+            found.append(f"{path}: its SHA-256 is not the one in {DEFINITION_FILE}; fetch it again")
     return found
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import aiohttp
 
 from core.errors import DetectorError, NotFoundError, UsageError
-from search.models.definition import FILE, Pack, PackFile, checksum, faults_of, read
+from search.models.definition import DEFINITION_FILE, Pack, PackFile, checksum, file_problems, read_definition
 
-KNOWN = Path(__file__).parent / "known"
-PULL_SECONDS = 600
-CHUNK = 1 << 20
+KNOWN_PACKS = Path(__file__).parent / "known"
+PULL_TIMEOUT_S = 600
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class InstalledModel:
 
     def verify(self) -> None:
         """Check the files against the definition. Raises DetectorError."""
-        if wrong := faults_of(self.pack, self.folder):
+        if wrong := file_problems(self.pack, self.folder):
             raise DetectorError(wrong[0])
 
 
@@ -39,18 +39,18 @@ class ModelRegistry:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def state(self) -> int:
+    def modified_ns(self) -> int:
         """Return a value that changes when a pack is added or removed."""
         return self.folder.stat().st_mtime_ns if self.folder.exists() else 0
 
     def installed(self) -> list[InstalledModel]:
         """Return the packs with their definitions, highest rank first. Does not check their files; see `verify`."""
         found = []
-        for path in sorted(self.folder.glob(f"*/{FILE}")):
-            found.append(InstalledModel(read(path), path.parent))
+        for path in sorted(self.folder.glob(f"*/{DEFINITION_FILE}")):
+            found.append(InstalledModel(read_definition(path), path.parent))
         return sorted(found, key=lambda i: -i.pack.rank)
 
-    def chosen(self, task: str, name: str = "auto") -> InstalledModel | None:
+    def choose(self, task: str, name: str = "auto") -> InstalledModel | None:
         """Return the pack for a task: by id or id@version, or the highest-ranked for 'auto'.
 
         Returns None for 'none' or if no pack is installed for the task. Raises DetectorError if a named pack is
@@ -58,21 +58,21 @@ class ModelRegistry:
         """
         if name == "none":
             return None
-        fitting = [i for i in self.installed() if i.pack.task == task and name in ("auto", i.pack.id, i.pack.name)]
-        if not fitting and name != "auto":
+        candidates = [i for i in self.installed() if i.pack.task == task and name in ("auto", i.pack.id, i.pack.name)]
+        if not candidates and name != "auto":
             raise DetectorError(f"the model pack '{name}' is not installed; run: minwang models list")
-        return fitting[0] if fitting else None
+        return candidates[0] if candidates else None
 
-    def verified(self, task: str, name: str = "auto") -> InstalledModel | None:
-        """Return the pack as `chosen`, after checking its files. Raises DetectorError."""
-        found = self.chosen(task, name)
+    def choose_verified(self, task: str, name: str = "auto") -> InstalledModel | None:
+        """Return the pack as `choose`, after checking its files. Raises DetectorError."""
+        found = self.choose(task, name)
         if found is not None:
             found.verify()
         return found
 
     def known(self) -> list[Pack]:
         """Return the packs whose definitions ship with the product."""
-        return sorted((read(p) for p in KNOWN.glob("*.json")), key=lambda p: (p.task, -p.rank))
+        return sorted((read_definition(p) for p in KNOWN_PACKS.glob("*.json")), key=lambda p: (p.task, -p.rank))
 
     def add(self, source: Path) -> list[Pack]:
         """Copy packs from a folder: those with a `pack.json`, and known packs recognised by the SHA-256 of their files.
@@ -82,27 +82,27 @@ class ModelRegistry:
         if not source.is_dir():
             raise UsageError(f"{source}: not a folder; give the folder of a pack")
         found = [
-            self.take(read(path), {f.name: path.parent / f.name for f in read(path).files})
+            self.install(read_definition(path), {f.name: path.parent / f.name for f in read_definition(path).files})
             for path in _definitions(source)
         ]
         if not found:
             sizes = {f.bytes for p in self.known() for f in p.files}
             here = {checksum(p): p for p in sorted(source.rglob("*")) if p.is_file() and p.stat().st_size in sizes}
-            whole = [p for p in self.known() if all(f.sha256 in here for f in p.files)]
-            found = [self.take(p, {f.name: here[f.sha256] for f in p.files}) for p in whole]
+            complete = [p for p in self.known() if all(f.sha256 in here for f in p.files)]
+            found = [self.install(p, {f.name: here[f.sha256] for f in p.files}) for p in complete]
         if not found:
-            raise UsageError(f"{source}: there is no {FILE} in it and no file of a pack that is known by its checksum")
+            raise UsageError(f"{source}: contains no {DEFINITION_FILE} and no file of a known pack")
         return found
 
-    def take(self, pack: Pack, files: dict[str, Path]) -> Pack:
+    def install(self, pack: Pack, files: dict[str, Path]) -> Pack:
         """Copy a pack's files into the registry, check and install them. Raises DetectorError."""
-        folder = self._under_way(pack)
+        folder = self._temporary_folder(pack)
         try:
             for file in pack.files:
                 if not files[file.name].is_file():
-                    raise DetectorError(f"{files[file.name]}: missing; {FILE} names it")
+                    raise DetectorError(f"{files[file.name]}: missing; {DEFINITION_FILE} names it")
                 shutil.copyfile(files[file.name], folder / file.name)
-            self._finish(pack, folder)
+            self._verify_and_install(pack, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return pack
@@ -111,14 +111,14 @@ class ModelRegistry:
         """Fetch a known pack from its stated sources. Raises NotFoundError, DetectorError."""
         pack = next((p for p in await asyncio.to_thread(self.known) if name in (p.id, p.name)), None)
         if pack is None:
-            raise NotFoundError(f"no pack '{name}' is known; run: minwang models list")
-        folder = await asyncio.to_thread(self._under_way, pack)
+            raise NotFoundError(f"pack '{name}' is not known; run: minwang models list")
+        folder = await asyncio.to_thread(self._temporary_folder, pack)
         try:
-            timeout = aiohttp.ClientTimeout(total=PULL_SECONDS, sock_connect=20, sock_read=60)
+            timeout = aiohttp.ClientTimeout(total=PULL_TIMEOUT_S, sock_connect=20, sock_read=60)
             async with aiohttp.ClientSession(timeout=timeout) as http:
                 for file in pack.files:
                     await _fetch(http, file, folder / file.name)
-            await asyncio.to_thread(self._finish, pack, folder)
+            await asyncio.to_thread(self._verify_and_install, pack, folder)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, True)
         return pack
@@ -131,15 +131,15 @@ class ModelRegistry:
         for one in found:
             shutil.rmtree(one.folder)
 
-    def _under_way(self, pack: Pack) -> Path:
+    def _temporary_folder(self, pack: Pack) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{pack.id}-", dir=self.folder))
 
-    def _finish(self, pack: Pack, folder: Path) -> None:
+    def _verify_and_install(self, pack: Pack, folder: Path) -> None:
         """Verify the files and replace the installed pack by a rename. Raises DetectorError."""
-        if wrong := faults_of(pack, folder):
+        if wrong := file_problems(pack, folder):
             raise DetectorError(f"{pack.name} was not installed: {Path(wrong[0]).name}")
-        (folder / FILE).write_text(pack.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / DEFINITION_FILE).write_text(pack.model_dump_json(indent=2) + "\n", encoding="utf-8")
         target = self.folder / pack.name
         if target.exists():
             shutil.rmtree(target)
@@ -148,7 +148,7 @@ class ModelRegistry:
 
 
 def _definitions(source: Path) -> Iterator[Path]:
-    yield from sorted(source.rglob(FILE))
+    yield from sorted(source.rglob(DEFINITION_FILE))
 
 
 async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> None:
@@ -165,7 +165,7 @@ async def _fetch(http: aiohttp.ClientSession, file: PackFile, target: Path) -> N
                     "fetch it by other means and run: minwang models add FOLDER"
                 )
             with await asyncio.to_thread(target.open, "wb") as f:
-                async for chunk in reply.content.iter_chunked(CHUNK):
+                async for chunk in reply.content.iter_chunked(CHUNK_BYTES):
                     size += len(chunk)
                     if size > file.bytes:
                         raise DetectorError(f"{file.source}: sends more than the {file.bytes} bytes that were expected")

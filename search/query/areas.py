@@ -9,10 +9,10 @@ from shapely import Polygon
 from core.errors import UsageError
 
 
-def drawn(corners: Sequence[tuple[float, float]]) -> Polygon:
+def polygon_of(corners: Sequence[tuple[float, float]]) -> Polygon:
     """Return the polygon of the corners. Raises UsageError if it is not a valid area."""
     if len(corners) < 3:
-        raise UsageError("an area has at least three corners")
+        raise UsageError("an area needs at least three corners")
     polygon = Polygon(corners)
     if not polygon.is_valid or polygon.area <= 0:
         raise UsageError("the drawn area crosses itself or is empty; draw it again")

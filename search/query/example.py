@@ -16,11 +16,11 @@ from search.analysis.colours import WhiteBalance
 from search.analysis.description import thumbnail
 from search.analysis.detectors.base import Detection, iou
 from search.analysis.pipeline import bgr_of
-from search.analysis.riders import DetectedObject, things_of
+from search.analysis.riders import DetectedObject, objects_of
 from search.vocabulary import Cls
 
-LEAST_BOX = 0.004  # minimum share of the picture's width and height
-LARGEST = 2560  # pixels; pictures with a longer side are scaled down first
+MIN_BOX_SHARE = 0.004  # minimum share of the picture's width and height
+MAX_PIXELS = 2560  # pixels; pictures with a longer side are scaled down first
 Box = tuple[float, float, float, float]
 
 
@@ -38,7 +38,7 @@ class AppearanceExample:
 
 def from_frame(frame: Keyframe, box: Box) -> AppearanceExample:
     """Describe the content of a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
-    return _described(bgr_of(decoded(frame)), box)
+    return _describe(bgr_of(decoded(frame)), box)
 
 
 def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
@@ -46,32 +46,38 @@ def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
 
     Raises UsageError.
     """
-    return _described(read(content), box)
+    return _describe(read_picture(content), box)
 
 
-def read(content: bytes) -> Picture:
+def read_picture(content: bytes) -> Picture:
     """Decode an uploaded picture to BGR; its type is checked before decoding. Raises UsageError."""
-    return uploads.read(content, LARGEST)
+    return uploads.read(content, MAX_PIXELS)
 
 
-def _described(picture: Picture, box: Box | None) -> AppearanceExample:
+def _describe(picture: Picture, box: Box | None) -> AppearanceExample:
     models = pipeline.models()
-    found = things_of(models.detector.detect(picture, [], sweep=False))
-    thing = (
-        _in_box(found, box) if box is not None else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
+    found = objects_of(models.detector.detect(picture, [], sweep=False))
+    object_ = (
+        _object_in_box(found, box)
+        if box is not None
+        else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
     )
-    made = models.look(picture, thing, WhiteBalance(), infrared=False)
-    embedder = models.people if models.people is not None and made.embedder == models.people.name else models.others
-    d = thing.whole
+    detection = models.describe(picture, object_, WhiteBalance(), infrared=False)
+    embedder = (
+        models.people if models.people is not None and detection.embedder == models.people.name else models.others
+    )
+    d = object_.whole
     return AppearanceExample(
-        made.vector, made.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d)
+        detection.vector, detection.embedder, embedder.same, int(d.cls), (d.x, d.y, d.w, d.h), thumbnail(picture, d)
     )
 
 
-def _in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
+def _object_in_box(found: Sequence[DetectedObject], box: Box) -> DetectedObject:
     """Return the object that fills the drawn box, or else the box as a person or vehicle. Raises UsageError."""
     x, y, w, h = box
-    if not (0 <= x < 1 and 0 <= y < 1 and w >= LEAST_BOX and h >= LEAST_BOX and x + w <= 1.001 and y + h <= 1.001):
+    if not (
+        0 <= x < 1 and 0 <= y < 1 and w >= MIN_BOX_SHARE and h >= MIN_BOX_SHARE and x + w <= 1.001 and y + h <= 1.001
+    ):
         raise UsageError("the box lies outside the picture or is too small; draw it around the person or vehicle")
     drawn = Detection(Cls.person, 1.0, x, y, w, h)
     best = max(found, key=lambda t: iou(t.whole, drawn), default=None)

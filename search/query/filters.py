@@ -16,7 +16,7 @@ from core.clock import to_microseconds
 from core.errors import UsageError
 from search import vocabulary
 from search.query import time_expressions
-from search.query.areas import drawn
+from search.query.areas import polygon_of
 from search.query.find import Query
 from search.query.phrases import Chip
 from search.store import camera_numbers
@@ -26,7 +26,7 @@ from search.vocabulary import Direction
 _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 Corner = tuple[_Coordinate, _Coordinate]
 _COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
-_WITHIN = 60  # degrees on either side of a heading
+_HEADING_TOLERANCE_DEG = 60  # degrees on either side of a heading
 
 
 class Filter(BaseModel):
@@ -68,46 +68,46 @@ class CameraScope:
     profiles: Mapping[str, dict[str, Any]]
 
     @classmethod
-    async def of(cls, session: AsyncSession, asked: Filter) -> CameraScope:
+    async def of(cls, session: AsyncSession, filter_: Filter) -> CameraScope:
         """Load the numbers, and the profiles only for map areas and headings, because profiles are large."""
-        profiles = await camera_numbers.profiles(session) if asked.map_area or asked.heading else {}
+        profiles = await camera_numbers.profiles(session) if filter_.map_area or filter_.heading else {}
         return cls(await camera_numbers.places(session), profiles)
 
 
-async def query_of(session: AsyncSession, asked: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
+async def query_of(session: AsyncSession, filter_: Filter, zone: tzinfo, scope: Iterable[str] | None) -> Query:
     """Return the query of a filter within a scope of villages (None: the town).
 
     Raises UsageError for invalid words, times or areas.
     """
-    for moment in (asked.start, asked.end):
+    for moment in (filter_.start, filter_.end):
         if moment is not None and moment.tzinfo is None:
-            raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
-    if len(asked.cameras) > MAX_CAMERAS:
+            raise UsageError("times need a UTC offset, like 2026-11-21T08:00:00+08:00")
+    if len(filter_.cameras) > MAX_CAMERAS:
         raise UsageError(
-            f"{len(asked.cameras)} cameras are named, at most {MAX_CAMERAS} can be; name villages or none for all"
+            f"{len(filter_.cameras)} cameras are named; the maximum is {MAX_CAMERAS}; name villages, or none for all"
         )
-    where = await CameraScope.of(session, asked)
+    where = await CameraScope.of(session, filter_)
     return Query(
-        start_us=to_microseconds(asked.start) if asked.start else None,
-        end_us=to_microseconds(asked.end) if asked.end else None,
-        nightly=_nightly(asked.nightly) if asked.nightly else None,
+        start_us=to_microseconds(filter_.start) if filter_.start else None,
+        end_us=to_microseconds(filter_.end) if filter_.end else None,
+        nightly=_nightly(filter_.nightly) if filter_.nightly else None,
         zone=zone,
-        cameras=_cameras(where, asked, scope),
-        classes=vocabulary.classes(asked.cls),
-        upper=vocabulary.colour(asked.upper) if asked.upper else 0,
-        lower=vocabulary.colour(asked.lower) if asked.lower else 0,
-        infrared=asked.infrared,
-        attributes=vocabulary.attributes(asked.attributes),
-        lacking=vocabulary.attributes(asked.lacking),
-        directions=tuple(vocabulary.direction(d) for d in asked.directions),
-        headings=_headings(where, asked.heading),
-        speeds=tuple(vocabulary.speed(s) for s in asked.speeds),
-        min_dwell_ms=round(asked.min_dwell * 1000),
-        min_height=asked.min_height,
-        max_height=asked.max_height,
-        area=_checked(asked.area),
-        plate=asked.plate.upper(),
-        min_score=asked.min_score,
+        cameras=_cameras(where, filter_, scope),
+        classes=vocabulary.classes(filter_.cls),
+        upper=vocabulary.colour(filter_.upper) if filter_.upper else 0,
+        lower=vocabulary.colour(filter_.lower) if filter_.lower else 0,
+        infrared=filter_.infrared,
+        attributes=vocabulary.attributes(filter_.attributes),
+        lacking=vocabulary.attributes(filter_.lacking),
+        directions=tuple(vocabulary.direction(d) for d in filter_.directions),
+        headings=_headings(where, filter_.heading),
+        speeds=tuple(vocabulary.speed(s) for s in filter_.speeds),
+        min_dwell_ms=round(filter_.min_dwell * 1000),
+        min_height=filter_.min_height,
+        max_height=filter_.max_height,
+        area=_check_area(filter_.area),
+        plate=filter_.plate.upper(),
+        min_score=filter_.min_score,
     )
 
 
@@ -115,36 +115,36 @@ def _nightly(text: str) -> tuple[time, time]:
     try:
         begin, end = (time.fromisoformat(t) for t in text.split("-"))
     except ValueError as e:
-        raise UsageError(f"'{text}' are no times of day; write them like 22:00-05:00") from e
+        raise UsageError(f"'{text}' is not a time range; write them like 22:00-05:00") from e
     if begin == end:
-        raise UsageError("a time of day must end at another moment than it begins")
+        raise UsageError("start and end of the time range must differ")
     return begin, end
 
 
-def _cameras(where: CameraScope, asked: Filter, scope: Iterable[str] | None) -> frozenset[int] | None:
+def _cameras(where: CameraScope, filter_: Filter, scope: Iterable[str] | None) -> frozenset[int] | None:
     allowed = None if scope is None else set(scope)
-    if allowed is None and not (asked.cameras or asked.villages or asked.map_area):
+    if allowed is None and not (filter_.cameras or filter_.villages or filter_.map_area):
         return None
-    cameras, villages = set(asked.cameras), set(asked.villages)
-    polygon = drawn(asked.map_area) if asked.map_area else None
+    cameras, villages = set(filter_.cameras), set(filter_.villages)
+    polygon = polygon_of(filter_.map_area) if filter_.map_area else None
     return frozenset(
         number
         for number, place in where.places.items()
         if (allowed is None or place.village in allowed)
         and (not cameras or place.camera in cameras)
         and (not villages or place.village in villages)
-        and (polygon is None or _lies_in(where.profiles.get(place.camera), polygon))
+        and (polygon is None or _is_in(where.profiles.get(place.camera), polygon))
     )
 
 
-def _lies_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
+def _is_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
     position: list[float] | None = (profile or {}).get("position")
     return position is not None and polygon.intersects(ShapelyPoint(float(position[0]), float(position[1])))
 
 
-def _checked(corners: list[Corner]) -> tuple[Corner, ...]:
+def _check_area(corners: list[Corner]) -> tuple[Corner, ...]:
     if corners:
-        drawn(corners)
+        polygon_of(corners)
     return tuple(corners)
 
 
@@ -156,7 +156,7 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
     if heading is None:
         return ()
     if heading not in _COMPASS:
-        raise UsageError(f"there is no heading '{heading[:20]}'; known are: {', '.join(_COMPASS)}")
+        raise UsageError(f"unknown heading '{heading[:20]}'; valid values: {', '.join(_COMPASS)}")
     wanted = _COMPASS.index(heading) * 45
     groups: dict[tuple[int, ...], set[int]] = {}
     for number, place in where.places.items():
@@ -164,7 +164,9 @@ def _headings(where: CameraScope, heading: str | None) -> tuple[tuple[frozenset[
         if azimuth is None:
             continue
         ways = tuple(
-            int(d) for d in Direction if d and abs((_bearing(d, float(azimuth)) - wanted + 180) % 360 - 180) <= _WITHIN
+            int(d)
+            for d in Direction
+            if d and abs((_bearing(d, float(azimuth)) - wanted + 180) % 360 - 180) <= _HEADING_TOLERANCE_DEG
         )
         groups.setdefault(ways, set()).add(number)
     if not groups:
@@ -207,7 +209,7 @@ def filter_of(chips: Iterable[Chip]) -> Filter:
             if chip.value not in into:
                 into.append(chip.value)
         elif chip.kind == "between":
-            values["start"], values["end"] = time_expressions.spans(chip.value)
+            values["start"], values["end"] = time_expressions.ends_of(chip.value)
         elif chip.kind == "dwell":
             values["min_dwell"] = float(chip.value)
         elif chip.kind in ("upper", "lower", "nightly", "heading"):

@@ -15,18 +15,18 @@ import sqlalchemy as sa
 from shapely import Point as ShapelyPoint
 from shapely import Polygon, box
 
-from search.query.areas import drawn
+from search.query.areas import polygon_of
 from search.store import ids
 from search.store.rows import (
+    BOX_UNITS,
     BY_CAMERA,
     BY_CLASS,
     BY_LOWER,
     BY_LOWER2,
     BY_UPPER,
     BY_UPPER2,
-    GRID,
+    GRID_CELLS,
     SIGHTING,
-    UNIT,
     Sighting,
     signed,
     unpack_path,
@@ -35,9 +35,9 @@ from search.store.sighting_store import SightingStore
 from search.vocabulary import Cls, Colour
 
 HOUR_MS = 3_600_000
-ALL = 2**62  # effectively no limit
-EVERY_COLOUR = [int(c) for c in Colour]
-FEW_CAMERAS = 400  # up to this number the query uses the index by camera; for more, those by class and colour
+NO_LIMIT = 2**62  # effectively no limit
+ALL_COLOURS = [int(c) for c in Colour]
+MAX_INDEXED_CAMERAS = 400  # up to this number the query uses the index by camera; for more, those by class and colour
 _c = SIGHTING.c
 Condition = sa.ColumnElement[bool]
 
@@ -78,25 +78,25 @@ class TimeRange:
     end_ms: int
 
 
-def find(days: SightingStore, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
+def find(store: SightingStore, query: Query, limit: int = 50, before: int | None = None) -> list[Sighting]:
     """Return at most `limit` sightings with ids below `before`, newest first. Blocking; call it from a thread."""
-    asked, found = PreparedQuery(days, query), list[Sighting]()
-    for i, day in enumerate(days.days(*bounds(query, before))):
+    prepared, found = PreparedQuery(store, query), list[Sighting]()
+    for i, day in enumerate(store.days(*bounds(query, before))):
         # Frequent matches fill the page from the newest hour; only rare ones need the whole day.
         for spans in _slices(query, day, before) if i == 0 else [list(spans_of(query, day))]:
-            found += asked.sightings(day, spans, limit - len(found), before)
+            found += prepared.sightings(day, spans, limit - len(found), before)
             if len(found) >= limit:
                 return found
     return found
 
 
-def numbers(days: SightingStore, query: Query, most: int | None = None) -> list[int]:
-    """Return the ids of all matches (at most `most`), newest first, for counting and ranking. Blocking."""
-    asked, found = PreparedQuery(days, query), list[int]()
-    for day in days.days(*bounds(query)):
-        found += asked.numbers(day)
-        if most is not None and len(found) >= most:
-            return found[:most]
+def find_ids(store: SightingStore, query: Query, limit: int | None = None) -> list[int]:
+    """Return the ids of all matches (at most `limit`), newest first, for counting and ranking. Blocking."""
+    prepared, found = PreparedQuery(store, query), list[int]()
+    for day in store.days(*bounds(query)):
+        found += prepared.find_ids(day)
+        if limit is not None and len(found) >= limit:
+            return found[:limit]
     return found
 
 
@@ -109,54 +109,54 @@ def by_place_and_time(query: Query) -> bool:
 class PreparedQuery:
     """A query as SQL, the same text for every day and time range."""
 
-    def __init__(self, days: SightingStore, query: Query):
-        self._days, self._query = days, query
-        self._polygon = drawn(query.area) if query.area else None
-        self._prepared = days.prepare(_statement(query))
+    def __init__(self, store: SightingStore, query: Query):
+        self._store, self._query = store, query
+        self._polygon = polygon_of(query.area) if query.area else None
+        self._prepared = store.prepare(_statement(query))
 
-    def numbers(self, day: str) -> list[int]:
+    def find_ids(self, day: str) -> list[int]:
         """Return the ids of all matches of a UTC day, newest first."""
         spans = list(spans_of(self._query, day))
         if self._polygon is not None:
-            return [s.id for s in self.sightings(day, spans, ALL, None)]
-        return self._ordered(day, spans, ALL, None)
+            return [s.id for s in self.sightings(day, spans, NO_LIMIT, None)]
+        return self._ids_between(day, spans, NO_LIMIT, None)
 
     def sightings(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[Sighting]:
         """Return the day's matches. Checks an area exactly, page by page, because the index knows only 8×8 cells."""
         found: list[Sighting] = []
         while True:
-            rows = _rows(self._days, day, self._ordered(day, spans, limit, before))
+            rows = _rows(self._store, day, self._ids_between(day, spans, limit, before))
             found += rows if self._polygon is None else [s for s in rows if _enters(s, self._polygon)]
             if self._polygon is None or len(rows) < limit or len(found) >= limit:
                 return found[:limit]
             before = rows[-1].id
 
-    def _ordered(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[int]:
+    def _ids_between(self, day: str, spans: list[TimeRange], limit: int, before: int | None) -> list[int]:
         """Return the ids of a day's matches, newest first: most queries need no rows."""
         found: list[int] = []
         for span in sorted(spans, key=lambda s: -s.start_ms):
             low, high = ids.first_at(span.start_ms), ids.first_at(span.end_ms)
             high = high if before is None else min(before, high)
             if low < high and len(found) < limit:
-                rows = self._prepared.run(day, low=low, high=high, most=limit - len(found))
+                rows = self._prepared.run(day, low=low, high=high, row_limit=limit - len(found))
                 found += [r[0] for r in rows]
         return found
 
 
 def _statement(query: Query) -> sa.Select[Any]:
-    """Return the statement: ids between `low` and `high`, newest first, at most `most`."""
-    most = sa.bindparam("most", 0, sa.BigInteger)
+    """Return the statement: ids between `low` and `high`, newest first, at most `row_limit`."""
+    row_limit = sa.bindparam("row_limit", 0, sa.BigInteger)
     branches = []
     for condition, index in _conditions(query):
         between = (_c.id >= sa.bindparam("low", 0, sa.BigInteger), _c.id < sa.bindparam("high", 0, sa.BigInteger))
         branch = sa.select(_c.id).where(*between, *condition)
         if index is not None:
             branch = branch.with_hint(SIGHTING, f"INDEXED BY {index.name}", "sqlite")
-        branches.append(branch.order_by(_c.id.desc()).limit(most))
+        branches.append(branch.order_by(_c.id.desc()).limit(row_limit))
     if len(branches) == 1:
         return branches[0]
-    together = sa.union_all(*(sa.select(b.subquery()) for b in branches)).subquery()
-    return sa.select(together).order_by(together.c.id.desc()).limit(most)
+    union = sa.union_all(*(sa.select(b.subquery()) for b in branches)).subquery()
+    return sa.select(union).order_by(union.c.id.desc()).limit(row_limit)
 
 
 def bounds(query: Query, before: int | None = None) -> tuple[int | None, int | None]:
@@ -180,23 +180,23 @@ def _slices(query: Query, day: str, before: int | None) -> Iterator[list[TimeRan
         ]
 
 
-def _rows(days: SightingStore, day: str, numbers: list[int]) -> list[Sighting]:
+def _rows(store: SightingStore, day: str, wanted: list[int]) -> list[Sighting]:
     """Return whole rows, newest first."""
     found = [
         s
-        for at in range(0, len(numbers), 5000)
-        for s in days.sightings(day, sa.select(SIGHTING).where(_c.id.in_(numbers[at : at + 5000])))
+        for at in range(0, len(wanted), 5000)
+        for s in store.sightings(day, sa.select(SIGHTING).where(_c.id.in_(wanted[at : at + 5000])))
     ]
     return sorted(found, key=lambda s: -s.id)
 
 
 def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None]]:
     """Return one or more disjoint conditions, each with the index that delivers its matches in order of time."""
-    common = _common(query)
+    common = _unindexed_conditions(query)
     cameras = query.cameras
-    if cameras is not None and len(cameras) <= FEW_CAMERAS:
+    if cameras is not None and len(cameras) <= MAX_INDEXED_CAMERAS:
         some = [_c.cls.in_(query.classes or tuple(Cls))]
-        yield [_c.camera.in_(sorted(cameras)), *some, *_colours(query), *common], BY_CAMERA
+        yield [_c.camera.in_(sorted(cameras)), *some, *_colour_conditions(query), *common], BY_CAMERA
         return
     if cameras is not None:
         # Answered from the index alone: the camera is part of the id.
@@ -207,10 +207,10 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
     for cls in classes:
         of_class: Condition = _c.cls == cls
         if query.infrared and (query.upper or query.lower):
-            yield [of_class, *_colours(query), *common], BY_CLASS
+            yield [of_class, *_colour_conditions(query), *common], BY_CLASS
         elif query.upper:
             # Lists every colour, so that the index is read between the times and not from end to end.
-            exact = [_c.lower == query.lower if query.lower else _c.lower.in_(EVERY_COLOUR)]
+            exact = [_c.lower == query.lower if query.lower else _c.lower.in_(ALL_COLOURS)]
             second = [_c.upper2 == query.upper, _c.upper != query.upper]
             yield [of_class, _c.upper == query.upper, *exact, *common], BY_UPPER
             yield [of_class, *second, *exact, *common], BY_UPPER2
@@ -222,7 +222,7 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
             yield (
                 [
                     of_class,
-                    _c.upper.in_(EVERY_COLOUR),
+                    _c.upper.in_(ALL_COLOURS),
                     _c.lower2 == query.lower,
                     _c.lower != query.lower,
                     *common,
@@ -233,21 +233,21 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
             yield [of_class, *common], BY_CLASS
 
 
-def _colours(query: Query) -> list[Condition]:
+def _colour_conditions(query: Query) -> list[Condition]:
     """Return the colour conditions: strongest or second colour, but not both parts by their second colour."""
-    seen: list[Condition] = []
+    conditions: list[Condition] = []
     if query.upper:
-        seen.append(sa.or_(_c.upper == query.upper, _c.upper2 == query.upper))
+        conditions.append(sa.or_(_c.upper == query.upper, _c.upper2 == query.upper))
     if query.lower:
-        seen.append(sa.or_(_c.lower == query.lower, _c.lower2 == query.lower))
+        conditions.append(sa.or_(_c.lower == query.lower, _c.lower2 == query.lower))
     if query.upper and query.lower:
-        seen.append(sa.or_(_c.upper == query.upper, _c.lower == query.lower))
-    if seen and query.infrared:
-        return [sa.or_(_c.tone > 0, sa.and_(*seen))]
-    return seen
+        conditions.append(sa.or_(_c.upper == query.upper, _c.lower == query.lower))
+    if conditions and query.infrared:
+        return [sa.or_(_c.tone > 0, sa.and_(*conditions))]
+    return conditions
 
 
-def _common(query: Query) -> list[Condition]:
+def _unindexed_conditions(query: Query) -> list[Condition]:
     """Return the conditions without an index, which are checked row by row."""
     found: list[Condition] = []
     if query.attributes:
@@ -265,31 +265,33 @@ def _common(query: Query) -> list[Condition]:
     if query.min_dwell_ms:
         found.append(sa.literal_column("end_ms - (id >> 21)") >= query.min_dwell_ms)
     if query.min_height > 0:
-        found.append(_c.h >= round(query.min_height * UNIT))
+        found.append(_c.h >= round(query.min_height * BOX_UNITS))
     if query.max_height < 1:
-        found.append(_c.h <= round(query.max_height * UNIT))
+        found.append(_c.h <= round(query.max_height * BOX_UNITS))
     if query.min_score > 0:
         found.append(_c.score >= round(query.min_score * 1000))
     if query.plate:
         found.append(_c.plate.contains(query.plate, autoescape=True))
     if query.area:
-        found.append(_c.cells.op("&")(cells_of(drawn(query.area))) != 0)
+        found.append(_c.cells.op("&")(cells_of(polygon_of(query.area))) != 0)
     return found
 
 
 def cells_of(polygon: Polygon) -> int:
     """Return the cells (8×8) that the polygon touches, as a signed mask."""
     mask = 0
-    for row in range(GRID):
-        for column in range(GRID):
-            if polygon.intersects(box(column / GRID, row / GRID, (column + 1) / GRID, (row + 1) / GRID)):
-                mask |= 1 << row * GRID + column
+    for row in range(GRID_CELLS):
+        for column in range(GRID_CELLS):
+            if polygon.intersects(
+                box(column / GRID_CELLS, row / GRID_CELLS, (column + 1) / GRID_CELLS, (row + 1) / GRID_CELLS)
+            ):
+                mask |= 1 << row * GRID_CELLS + column
     return signed(mask)
 
 
 def _enters(sighting: Sighting, polygon: Polygon) -> bool:
     path = unpack_path(sighting.start_ms, sighting.path)
-    return any(polygon.intersects(ShapelyPoint(p.x / UNIT, p.y / UNIT)) for p in path)
+    return any(polygon.intersects(ShapelyPoint(p.x / BOX_UNITS, p.y / BOX_UNITS)) for p in path)
 
 
 def spans_of(query: Query, day: str) -> Iterator[TimeRange]:

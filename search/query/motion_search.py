@@ -20,15 +20,15 @@ from core.tasks import end, spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import decoded
-from search.analysis.motion_gate import FIRST_LOOKS, HEIGHT, WIDTH, MotionGate
+from search.analysis.motion_gate import HEIGHT, LEARNING_PICTURES, WIDTH, MotionGate
 from search.analysis.pipeline import luma_of
-from search.query.areas import drawn
+from search.query.areas import polygon_of
 
-STRETCH = 120  # keyframes per task of a worker
+STRETCH_KEYFRAMES = 120  # keyframes per task of a worker
 STEP_US = 900_000  # minimum step between keyframes; more only cost time
 WARM_UP_US = 12_000_000  # analysed before a stretch, to learn the view
 JOIN_MS = 6_000  # motion after a shorter pause belongs to the same event
-LONGEST_US = 7 * 86_400_000_000
+MAX_RANGE_US = 7 * 86_400_000_000
 Mask = npt.NDArray[np.bool_]
 
 
@@ -58,7 +58,7 @@ def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
     """Return the region as a mask of 160×90; the whole picture if none is drawn. Raises UsageError."""
     if not area:
         return np.ones((HEIGHT, WIDTH), bool)
-    drawn(area)
+    polygon_of(area)
     points = np.array([[round(x * WIDTH), round(y * HEIGHT)] for x, y in area], np.int32)
     canvas = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.fillPoly(canvas, [points], 1)
@@ -69,19 +69,19 @@ async def search(
     reader: ArchiveReader, pool: DecodePool, stream: str, start_us: int, end_us: int, mask: Mask, workers: int = 2
 ) -> AsyncIterator[MotionProgress]:
     """Search stretch by stretch, in order of time. Raises UsageError for more than a week."""
-    if not start_us < end_us <= start_us + LONGEST_US:
-        raise UsageError("motion is looked for in up to seven days at a time")
+    if not start_us < end_us <= start_us + MAX_RANGE_US:
+        raise UsageError("a motion search covers at most seven days")
     waiting: list[asyncio.Task[MotionProgress]] = []
     position = start_us
     try:
         while position < end_us or waiting:
             while position < end_us and len(waiting) < workers + 1:
-                frames = await reader.keyframes(stream, position, end_us, STRETCH, step_us=STEP_US)
+                frames = await reader.keyframes(stream, position, end_us, STRETCH_KEYFRAMES, step_us=STEP_US)
                 if not frames:
                     position = end_us
                     break
                 before = await reader.keyframes(stream, position - WARM_UP_US, position, 60, step_us=STEP_US)
-                waiting.append(spawn(_stretch(pool, before[-FIRST_LOOKS - 4 :], frames, mask)))
+                waiting.append(spawn(_search_stretch(pool, before[-LEARNING_PICTURES - 4 :], frames, mask)))
                 position = max(frames[-1].at_us + STEP_US, frames[-1].whole_us + 1)
             if waiting:
                 yield await waiting.pop(0)
@@ -89,28 +89,28 @@ async def search(
         await end(*waiting)
 
 
-async def _stretch(
+async def _search_stretch(
     pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask
 ) -> MotionProgress:
     try:
-        found = await pool.run(look, before, frames, mask)
+        found = await pool.run(find_motion, before, frames, mask)
     except ProtocolError:  # a bad keyframe loses only its own stretch
         found = []
     return MotionProgress(frames[-1].at_us, len(frames), found)
 
 
-def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:
+def find_motion(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:
     """Return the events of one stretch. Runs in a worker."""
     gate, found = MotionGate(), list[MotionSpan]()
-    known = len(before)
+    warm_up = len(before)
     for i, frame in enumerate([*before, *frames]):
         try:
-            regions = gate.look(luma_of(decoded(frame, quick=True)))
+            regions = gate.detect_motion(luma_of(decoded(frame, quick=True)))
         except ProtocolError:
             continue
-        if i < known or not regions:
+        if i < warm_up or not regions:
             continue
-        share, box = _within(regions, mask)
+        share, box = _moved_inside(regions, mask)
         if share <= 0:
             continue
         at_ms = frame.at_us // 1000
@@ -124,7 +124,7 @@ def look(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> 
     return found
 
 
-def _within(
+def _moved_inside(
     regions: Sequence[tuple[float, float, float, float]], mask: Mask
 ) -> tuple[float, tuple[float, float, float, float]]:
     moved = np.zeros_like(mask)

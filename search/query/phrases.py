@@ -20,7 +20,7 @@ import yaml
 from core.errors import UsageError
 from search.query import time_expressions
 
-LONGEST = 500  # characters per phrase
+MAX_CHARACTERS = 500  # characters per phrase
 FILLER, COLOUR, GARMENT, CLS, NOTE = "filler", "colour", "garment", "cls", "note"
 _TWO_WHEELS = {"ebike", "bicycle", "two_wheeler", "rider"}
 _PEOPLE = {"person", "pedestrian"}
@@ -48,7 +48,7 @@ class ParsedPhrase:
     unknown: tuple[str, ...]  # parts of the phrase without a meaning
 
 
-def understand(
+def parse(
     phrase: str,
     now: datetime,
     zone: tzinfo,
@@ -57,20 +57,22 @@ def understand(
 ) -> ParsedPhrase:
     """Parse a phrase. `villages`, `cameras`: names to codes.
 
-    Raises UsageError for a phrase of more than LONGEST characters.
+    Raises UsageError for a phrase of more than MAX_CHARACTERS characters.
     """
-    if len(phrase) > LONGEST:
-        raise UsageError(f"the phrase has {len(phrase)} signs; at most {LONGEST} are read. Say it in fewer words")
-    text = _plain(phrase)
-    places = {_plain(name): ("village", code) for name, code in (villages or {}).items() if name}
-    places |= {_plain(name): ("camera", code) for name, code in (cameras or {}).items() if name}
-    when = time_expressions.read(text, now, zone)
+    if len(phrase) > MAX_CHARACTERS:
+        raise UsageError(f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}")
+    text = _normalise(phrase)
+    places = {_normalise(name): ("village", code) for name, code in (villages or {}).items() if name}
+    places |= {_normalise(name): ("camera", code) for name, code in (cameras or {}).items() if name}
+    when = time_expressions.parse(text, now, zone)
     tokens, unknown = _tokens(text, when, places)
-    chips = [Chip(kind, value, phrase[start:end], start, end) for kind, value, start, end in _joined(tokens, text)]
+    chips = [
+        Chip(kind, value, phrase[start:end], start, end) for kind, value, start, end in _merge_tokens(tokens, text)
+    ]
     return ParsedPhrase(tuple(sorted(chips, key=lambda c: c.start)), tuple(phrase[a:b].strip() for a, b in unknown))
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     """Normalise character by character, so that positions stay the same: full-width to ASCII, lower case."""
     return "".join(n if len(n := unicodedata.normalize("NFKC", c).lower()) == 1 else c for c in text)
 
@@ -94,7 +96,7 @@ def _tokens(
             i = moment.end
             continue
         until = min([len(text), i + longest, *(s for s in starts if s > i)])
-        found = _entry(text, i, until, places) or _entry(text, i, until, entries)
+        found = _longest_entry(text, i, until, places) or _longest_entry(text, i, until, entries)
         if found is not None:
             (kind, value), end = found
             if kind != FILLER:
@@ -109,7 +111,9 @@ def _tokens(
     return tokens, unknown
 
 
-def _entry(text: str, i: int, until: int, entries: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, str], int] | None:
+def _longest_entry(
+    text: str, i: int, until: int, entries: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[str, str], int] | None:
     """Return the longest entry that begins at `i`, and its end; English entries match whole words only."""
     latin = text[i].isascii() and text[i].isalpha()
     if latin and i > 0 and text[i - 1].isascii() and text[i - 1].isalnum():
@@ -129,7 +133,7 @@ def _word_end(text: str, i: int) -> int:
     return latin.end() if latin else i + 1
 
 
-def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
+def _merge_tokens(tokens: Sequence[Token], text: str) -> list[Token]:
     """Assign colours to garments and vehicles; merge a person and a vehicle into one class."""
     found: list[Token] = []
     colours: list[Token] = []  # colours without an object yet
@@ -145,7 +149,7 @@ def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
             continue
         if kind == GARMENT:
             if colours:
-                found += _given(colours, value, end)
+                found += _assign_colours(colours, value, end)
                 colours = []
             else:
                 bare = token
@@ -153,15 +157,15 @@ def _joined(tokens: Sequence[Token], text: str) -> list[Token]:
         if kind == CLS and colours:
             # "red e-bike" colours the vehicle; "in red riding an e-bike" colours the rider's top.
             beside = not text[colours[-1][3] : start].strip(" 的色,，")
-            found += _given(colours, _coloured(value) if beside else "upper")
+            found += _assign_colours(colours, _coloured_part(value) if beside else "upper")
             colours = []
         found.append(token)
         if kind in (CLS, "attribute", "lacking"):
             bare = None
-    return _one_class(found + _given(colours, "upper"))
+    return _merge_classes(found + _assign_colours(colours, "upper"))
 
 
-def _given(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
+def _assign_colours(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
     """Assign the first colour to a part; further colours become notes, because only one can be searched."""
     if not colours:
         return []
@@ -170,7 +174,7 @@ def _given(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
     return [(*given, first[2], end or first[3]), *((NOTE, "second_colour", c[2], c[3]) for c in colours[1:])]
 
 
-def _coloured(cls: str) -> str:
+def _coloured_part(cls: str) -> str:
     """Return the part that a colour beside a noun refers to.
 
     A person's top, a vehicle's paint; for a two-wheeler a note, because its colour is not stored.
@@ -180,7 +184,7 @@ def _coloured(cls: str) -> str:
     return _PAINT if cls in _VEHICLES else "upper"
 
 
-def _one_class(found: Sequence[Token]) -> list[Token]:
+def _merge_classes(found: Sequence[Token]) -> list[Token]:
     """Merge classes: a person on an e-bike is a rider and the two-wheeler's class is searched.
 
     With a car, people are dropped and colours of clothes become notes: the driver is not visible.

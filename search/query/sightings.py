@@ -7,14 +7,14 @@ import sqlalchemy as sa
 
 from search.analysis.colours import ColourNames, Floats, strongest
 from search.analysis.embedders import HISTOGRAM, Vector
-from search.analysis.tracking import GONE_STILL_MS, Track
+from search.analysis.tracking import ENDED_STILL_MS, Track
 from search.store import ids
-from search.store.rows import SIGHTING, UNIT, Sighting, pack_path, signed, unpack_path
+from search.store.rows import BOX_UNITS, SIGHTING, Sighting, pack_path, signed, unpack_path
 from search.store.sighting_store import SightingStore
 from search.vocabulary import Attribute, Colour
 
-YES = 0.5  # mean probability from which an attribute counts as present
-LONGEST_MS = 6 * 3_600_000  # an older track is not restored; it continues as a new one
+MIN_PRESENT_PROBABILITY = 0.5  # mean probability from which an attribute counts as present
+MAX_RESTORED_MS = 6 * 3_600_000  # an older track is not restored; it continues as a new one
 
 
 def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
@@ -22,7 +22,7 @@ def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
     upper = strongest(track.upper) if track.coloured else ColourNames()
     lower = strongest(track.lower) if track.coloured else ColourNames()
     x, y, w, h = track.best_box
-    yes, known = _attributes(track)
+    present, known = _attributes(track)
     return Sighting(
         id=track.id,
         end_ms=track.last_ms,
@@ -30,42 +30,42 @@ def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
         camera=ids.camera_of(track.id),
         cls=track.cls,
         score=round(track.score * 1000),
-        looks=min(track.looks, 32_000),
+        looks=min(track.detections, 32_000),
         upper=upper.first,
         upper2=upper.second,
         lower=lower.first,
         lower2=lower.second,
         upper_share=upper.share,
         lower_share=lower.share,
-        tone=0 if track.coloured else _usual(track.tones),
-        attributes=yes,
+        tone=0 if track.coloured else _most_frequent(track.tones),
+        attributes=present,
         known=known,
         direction=int(track.direction()),
         speed=int(track.speed()),
-        x=round(x * UNIT),
-        y=round(y * UNIT),
-        w=round(w * UNIT),
-        h=round(h * UNIT),
+        x=round(x * BOX_UNITS),
+        y=round(y * BOX_UNITS),
+        w=round(w * BOX_UNITS),
+        h=round(h * BOX_UNITS),
         cells=signed(track.cells),
         path=pack_path(track.points),
         plate=track.plate[:12],
         pack=pack,
         embedder=embedder,
-        vector=track.place,
-        thumb=track.thumb[0],
-        thumb_size=track.thumb[1],
+        vector=track.vector_index,
+        thumb=track.thumbnail_place[0],
+        thumb_size=track.thumbnail_place[1],
     )
 
 
 def _attributes(track: Track) -> tuple[int, int]:
-    yes = known = 0
+    present = known = 0
     for attribute, (total, count) in track.attributes.items():
         known |= int(attribute)
-        yes |= int(attribute) if total / count >= YES else 0
-    return yes, known
+        present |= int(attribute) if total / count >= MIN_PRESENT_PROBABILITY else 0
+    return present, known
 
 
-def _usual(tones: list[int]) -> int:
+def _most_frequent(tones: list[int]) -> int:
     return max(set(tones), key=tones.count) if tones else 0
 
 
@@ -75,23 +75,23 @@ def fingerprint(sighting: Sighting) -> tuple[int, ...]:
     return s.cls, s.upper, s.upper2, s.lower, s.lower2, s.attributes, s.tone
 
 
-def restore_tracks(days: SightingStore, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
+def restore_tracks(store: SightingStore, camera: int, at_ms: int, packs: dict[int, str]) -> list[Track]:
     """Return the tracks that a camera had when its reader stopped at `at_ms`.
 
     They continue as the same sightings. Blocking; call it from a thread.
     """
     found = []
-    for day in days.days(at_ms - LONGEST_MS, at_ms + 1):
+    for day in store.days(at_ms - MAX_RESTORED_MS, at_ms + 1):
         query = sa.select(SIGHTING).where(
             SIGHTING.c.camera == camera,
-            SIGHTING.c.id >= ids.first_at(at_ms - LONGEST_MS),
-            SIGHTING.c.end_ms >= at_ms - GONE_STILL_MS,
+            SIGHTING.c.id >= ids.first_at(at_ms - MAX_RESTORED_MS),
+            SIGHTING.c.end_ms >= at_ms - ENDED_STILL_MS,
         )
-        rows = days.sightings(day, query)
-        vectors = days.vectors(rows)
+        rows = store.sightings(day, query)
+        vectors = store.vectors(rows)
         for s in rows:
             track = _track_of(s, vectors.get(s.id), packs.get(s.embedder, HISTOGRAM))
-            if not track.gone(at_ms):
+            if not track.has_ended(at_ms):
                 found.append(track)
     return found
 
@@ -105,23 +105,23 @@ def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
         {s.cls: float(s.looks)},
         np.zeros(256, np.float32) if vector is None else vector,
         embedder,
-        looks=s.looks,
+        detections=s.looks,
         score=s.score / 1000,
         plate=s.plate,
         best_ms=s.best_ms,
-        best_box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        best_box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         best_quality=s.score / 1000,
         cells=s.cells & 2**64 - 1,
         stored=True,
         changed=False,
-        told=fingerprint(s),
-        place=s.vector,
-        thumb=(s.thumb, s.thumb_size),
+        last_fingerprint=fingerprint(s),
+        vector_index=s.vector,
+        thumbnail_place=(s.thumb, s.thumb_size),
     )
     if s.upper or s.lower:
         track.coloured = s.looks
-        track.upper = _weights(s.upper, s.upper2, s.upper_share) * s.looks
-        track.lower = _weights(s.lower, s.lower2, s.lower_share) * s.looks
+        track.upper = _restored_weights(s.upper, s.upper2, s.upper_share) * s.looks
+        track.lower = _restored_weights(s.lower, s.lower2, s.lower_share) * s.looks
     elif s.tone:
         track.tones = [s.tone]
     for attribute in Attribute:
@@ -130,7 +130,7 @@ def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:
     return track
 
 
-def _weights(first: int, second: int, share: int) -> Floats:
+def _restored_weights(first: int, second: int, share: int) -> Floats:
     sums = np.zeros(len(Colour))
     sums[first], rest = share / 100, 1 - share / 100
     if second:

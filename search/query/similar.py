@@ -16,47 +16,47 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
-from search.query import find as asking
+from search.query import find as finding
 from search.query.find import Query
 from search.store import ids
 from search.store.rows import Sighting
 from search.store.sighting_store import SightingStore
 from search.store.vectors import Bits, Floats, Numbers, VectorShard, open_shard, signs
 
-EXACT = 5_000  # candidates of a day up to which all are compared exactly
-RERANK, RERANK_DAY = 6000, 300  # candidates kept after comparing signs: of all days together, minimum per day
-BLOCK = 1 << 20
-THREADS = 2  # days compared concurrently
+MAX_EXACT = 5_000  # candidates of a day up to which all are compared exactly
+RERANK_TOTAL, RERANK_PER_DAY = 6000, 300  # candidates kept after comparing signs: of all days together, minimum per day
+BLOCK_ENTRIES = 1 << 20
+MAX_THREADS = 2  # days compared concurrently
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityMatch:
-    """A sighting; `likeness`: cosine, −1…1."""
+    """A sighting; `similarity`: cosine, −1…1."""
 
     sighting: Sighting
-    likeness: float
+    similarity: float
 
 
-def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[SimilarityMatch]:
+def similar(store: SightingStore, vector: Floats, pack: int, query: Query, limit: int = 50) -> list[SimilarityMatch]:
     """Return the `limit` sightings most similar to a unit vector of that pack, best first. Blocking."""
-    best: list[tuple[float, int, int]] = []  # likeness, sighting id, place in the shard
-    kept = days.days(*asking.bounds(query))
-    nearest = max(RERANK_DAY, RERANK // max(1, len(kept)), limit * 3)
+    best: list[tuple[float, int, int]] = []  # similarity, sighting id, place in the shard
+    days = store.days(*finding.bounds(query))
+    nearest = max(RERANK_PER_DAY, RERANK_TOTAL // max(1, len(days)), limit * 3)
 
-    asked = None if asking.by_place_and_time(query) else asking.PreparedQuery(days, query)
+    prepared = None if finding.by_place_and_time(query) else finding.PreparedQuery(store, query)
 
     def of(day: str) -> list[tuple[float, int, int]]:
-        shard = open_shard(days.place(day), pack)
-        return [] if shard is None else list(_of_day(day, shard, vector, query, asked, nearest))
+        shard = open_shard(store.day_dir(day), pack)
+        return [] if shard is None else list(_of_day(day, shard, vector, query, prepared, nearest))
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        for found_there in pool.map(of, kept):
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
+        for found_there in pool.map(of, days):
             best = heapq.nlargest(limit * 3, best + found_there)
-    rows = days.many({number for _, number, _ in best})
+    rows = store.many({number for _, number, _ in best})
     found = [
-        SimilarityMatch(rows[number], likeness)
-        for likeness, number, place in best
+        SimilarityMatch(rows[number], similarity)
+        for similarity, number, place in best
         # An entry that its sighting does not refer to belongs to an earlier, worse picture.
         if number in rows and rows[number].vector == place and rows[number].embedder == pack
     ]
@@ -64,39 +64,39 @@ def similar(days: SightingStore, vector: Floats, pack: int, query: Query, limit:
 
 
 def _of_day(
-    day: str, shard: VectorShard, vector: Floats, query: Query, asked: asking.PreparedQuery | None, nearest: int
+    day: str, shard: VectorShard, vector: Floats, query: Query, prepared: finding.PreparedQuery | None, nearest: int
 ) -> Iterator[tuple[float, int, int]]:
-    chosen = _places(day, shard, query, asked)
+    chosen = _places(day, shard, query, prepared)
     if chosen is None:
         places = _nearest(shard.bits, vector, nearest)
-    elif len(chosen) <= EXACT:
+    elif len(chosen) <= MAX_EXACT:
         places = chosen
     else:
         places = chosen[_nearest(shard.bits, vector, nearest, chosen)]
     if len(places):
-        likeness = shard.vectors(places) @ vector
-        order = np.argsort(-likeness)[:nearest]
+        similarity = shard.vectors(places) @ vector
+        order = np.argsort(-similarity)[:nearest]
         numbers = shard.ids_at(places[order])
-        yield from ((float(likeness[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
+        yield from ((float(similarity[i]), int(n), int(places[i])) for i, n in zip(order, numbers, strict=True))
 
 
-def _places(day: str, shard: VectorShard, query: Query, asked: asking.PreparedQuery | None) -> Numbers | None:
+def _places(day: str, shard: VectorShard, query: Query, prepared: finding.PreparedQuery | None) -> Numbers | None:
     """Return the places in the shard that match the query; None: all.
 
-    `asked`: None if the query restricts only cameras and times.
+    `prepared`: None if the query restricts only cameras and times.
     """
-    spans = list(asking.spans_of(query, day))
+    spans = list(finding.spans_of(query, day))
     start = ids.day_start(day)
-    whole = spans == [asking.TimeRange(start, start + ids.DAY_MS)]
-    if asked is None:
+    whole = spans == [finding.TimeRange(start, start + ids.DAY_MS)]
+    if prepared is None:
         if whole and query.cameras is None:
             return None
         return np.flatnonzero(_within(shard.ids, spans, query.cameras)).astype(np.int64)
-    wanted = np.sort(np.asarray(asked.numbers(day), np.int64))
+    wanted = np.sort(np.asarray(prepared.find_ids(day), np.int64))
     return np.flatnonzero(np.isin(shard.ids, wanted)).astype(np.int64)
 
 
-def _within(numbers: Numbers, spans: Sequence[asking.TimeRange], cameras: frozenset[int] | None) -> Mask:
+def _within(numbers: Numbers, spans: Sequence[finding.TimeRange], cameras: frozenset[int] | None) -> Mask:
     """Return a mask of the ids within the time ranges and cameras, which are part of the ids."""
     mask = np.zeros(len(numbers), bool)
     for span in spans:
@@ -112,15 +112,15 @@ def _nearest(bits: Bits, vector: Floats, count: int, among: Numbers | None = Non
     """Return the positions (within `among`, if given) of the `count` entries with the fewest differing signs."""
     wanted = signs(vector[None])
     total = len(bits) if among is None else len(among)
-    kept: list[tuple[npt.NDArray[np.int32], Numbers]] = []
-    for at in range(0, total, BLOCK):
-        block = bits[at : at + BLOCK] if among is None else bits[among[at : at + BLOCK]]
+    blocks: list[tuple[npt.NDArray[np.int32], Numbers]] = []
+    for at in range(0, total, BLOCK_ENTRIES):
+        block = bits[at : at + BLOCK_ENTRIES] if among is None else bits[among[at : at + BLOCK_ENTRIES]]
         distances, positions = _HAMMING(np.ascontiguousarray(block), wanted, min(count, len(block)))
-        kept.append((distances, positions + at))
-    if not kept:
+        blocks.append((distances, positions + at))
+    if not blocks:
         return np.zeros(0, np.int64)
-    distances = np.concatenate([d for d, _ in kept])
-    positions = np.concatenate([p for _, p in kept])
+    distances = np.concatenate([d for d, _ in blocks])
+    positions = np.concatenate([p for _, p in blocks])
     return positions[np.argsort(distances, kind="stable")[:count]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
-_N = r"(?:\d{1,3}|[零〇一二两三四五六七八九十]{1,3})"
+_NUMBER = r"(?:\d{1,3}|[零〇一二两三四五六七八九十]{1,3})"
 _UNITS = {  # seconds
     "秒": 1,
     "秒钟": 1,
@@ -79,13 +79,13 @@ _DAY = (
 def _clock(prefix: str) -> str:
     """Return the pattern of a time of day: 下午3点半, 18:30, 6pm, 二十二点. Its groups begin with the prefix."""
     p = f"?P<{prefix}"
-    part, hour, minutes = rf"({p}p>{_PART})?", rf"({p}h>{_N})", rf"[:点时]({p}mm>\d{{1,2}}|半|一刻|三刻)?分?"
+    part, hour, minutes = rf"({p}p>{_PART})?", rf"({p}h>{_NUMBER})", rf"[:点时]({p}mm>\d{{1,2}}|半|一刻|三刻)?分?"
     half = rf"({p}ap>am|pm|a\.m\.|p\.m\.)"
     return rf"{part}\s*{hour}(?:{minutes}|(?=\s*(?:am|pm|a\.m|p\.m)))\s*{half}?(?:整|钟)?"
 
 
-_TO = r"\s*(?:到|至|-|~|–|—|and|to|until|till)\s*"
-_RANGE = rf"(?:between |from |从)?{_clock('a')}{_TO}(?:次日|第二天|the next day )?{_clock('b')}(?:之间|期间)?"
+_UNTIL = r"\s*(?:到|至|-|~|–|—|and|to|until|till)\s*"
+_RANGE = rf"(?:between |from |从)?{_clock('a')}{_UNTIL}(?:次日|第二天|the next day )?{_clock('b')}(?:之间|期间)?"
 _EVERY = (
     r"(?P<every>每天晚上|每天夜里|每天|每晚|每夜|每日|天天|every night|every day|each night|each day|nightly|daily)"
 )
@@ -93,11 +93,11 @@ _NIGHTS = {
     "每晚": "夜", "每夜": "夜", "每天晚上": "夜", "每天夜里": "夜",
     "every night": "night", "each night": "night", "nightly": "night",
 }  # fmt: skip
-_GAP = r"[的\s,，]*"
-_AMOUNT = rf"(?P<n>{_N}|半|half an?)\s*(?P<u>{_UNIT})(?:s\b)?"
-_STAYS = r"停留|逗留|徘徊|滞留|停放|停了|站了|待了|stays?|stayed|lingers?|lingered|loitering|loiters|waits|parked"
-_OVER = r"(?:超过|大于|至少|over|more than|at least)?"
-_SHORT = (
+_SEPARATORS = r"[的\s,，]*"
+_AMOUNT = rf"(?P<n>{_NUMBER}|半|half an?)\s*(?P<u>{_UNIT})(?:s\b)?"
+_STAY_VERBS = r"停留|逗留|徘徊|滞留|停放|停了|站了|待了|stays?|stayed|lingers?|lingered|loitering|loiters|waits|parked"
+_AT_LEAST = r"(?:超过|大于|至少|over|more than|at least)?"
+_DAY_PARTS = (
     r"今早|今晚|今夜|昨晚|昨夜|前晚|昨早|tonight|last night|this morning|this afternoon|this evening"
     r"|yesterday (?:morning|afternoon|evening|night)"
 )
@@ -105,16 +105,17 @@ _AT_TIMES = rf"(?:{_RANGE}|(?:at )?{_clock('c')}(?:左右|前后)?|(?:in the |at
 PATTERNS = [
     (name, re.compile(pattern))
     for name, pattern in (
-        ("nightly", rf"{_EVERY}{_GAP}(?:{_RANGE}|(?P<part>{_PART}))?"),
+        ("nightly", rf"{_EVERY}{_SEPARATORS}(?:{_RANGE}|(?P<part>{_PART}))?"),
         (
             "recent",
-            rf"(?:最近|过去|近|the last|last|the past|past)\s*(?:(?P<n>{_N}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?"
+            rf"(?:最近|过去|近|the last|last|the past|past)\s*"
+            rf"(?:(?P<n>{_NUMBER}|半|half an?)\s*)?(?P<u>{_UNIT})(?:s\b)?"
             r"(?:以来|之内|内|里)?",
         ),
-        ("dwell", rf"(?:{_STAYS})\s*(?:了|for)?\s*{_OVER}\s*{_AMOUNT}(?:以上)?"),
+        ("dwell", rf"(?:{_STAY_VERBS})\s*(?:了|for)?\s*{_AT_LEAST}\s*{_AMOUNT}(?:以上)?"),
         ("loiter", r"徘徊|逗留|滞留|loitering|loiters|lingering|lingers"),
-        ("when", rf"(?:{_DAY}){_GAP}{_AT_TIMES}"),
-        ("short", rf"(?P<short>{_SHORT}){_GAP}(?:{_RANGE})?"),
+        ("when", rf"(?:{_DAY}){_SEPARATORS}{_AT_TIMES}"),
+        ("short", rf"(?P<short>{_DAY_PARTS}){_SEPARATORS}(?:{_RANGE})?"),
         ("range", _RANGE),
         (
             "point",
@@ -136,7 +137,7 @@ class TimeExpression:
     end: int
 
 
-def read(text: str, now: datetime, zone: tzinfo) -> list[TimeExpression]:
+def parse(text: str, now: datetime, zone: tzinfo) -> list[TimeExpression]:
     """Return the time expressions of a normalised text, in order and without overlap."""
     found: list[TimeExpression] = []
     at = 0
@@ -182,7 +183,7 @@ def _meaning(name: str, g: dict[str, str | None], now: datetime) -> tuple[str, s
 
 def _seconds(g: dict[str, str | None]) -> int:
     unit, amount = _UNITS[g["u"] or "秒"], g["n"] or "1"
-    return unit // 2 if amount == "半" or amount.startswith("half") else unit * number(amount)
+    return unit // 2 if amount == "半" or amount.startswith("half") else unit * parse_number(amount)
 
 
 def _nightly(g: dict[str, str | None]) -> tuple[str, str] | None:
@@ -272,7 +273,7 @@ def _time(g: dict[str, str | None], prefix: str, after: time | None = None) -> t
     """Return the clock time of a group. 下午3点 and 3pm are 15 h; 4点 after 下午2点 is 16 h."""
     if g.get(f"{prefix}h") is None:
         return None
-    hour = number(g[f"{prefix}h"] or "0")
+    hour = parse_number(g[f"{prefix}h"] or "0")
     minutes = {"半": 30, "一刻": 15, "三刻": 45, None: 0}
     mm = g[f"{prefix}mm"]
     minute = minutes[mm] if mm in minutes else int(mm or 0)
@@ -296,7 +297,7 @@ def _time(g: dict[str, str | None], prefix: str, after: time | None = None) -> t
     return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
-def number(text: str) -> int:
+def parse_number(text: str) -> int:
     """Parse a number: 12, 十二, 二十, 两."""
     if text.isdigit():
         return int(text)
@@ -321,6 +322,6 @@ def _between(start: datetime, end: datetime) -> tuple[str, str]:
     return "between", f"{start.isoformat(timespec='minutes')}/{end.isoformat(timespec='minutes')}"
 
 
-def spans(value: str) -> Iterator[datetime]:
+def ends_of(value: str) -> Iterator[datetime]:
     """Return the two ends of a `between` value."""
     yield from (datetime.fromisoformat(v) for v in value.split("/"))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core.errors import StorageError
 from search.store.ids import MAX_CAMERAS
-from search.tables import SearchPack, SeenBy
+from search.tables import CameraNumber, ModelPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +24,31 @@ class CameraPlace:
 
 async def places(session: AsyncSession) -> dict[int, CameraPlace]:
     """Return every number with its camera and village."""
-    rows = await session.execute(select(SeenBy.number, SeenBy.camera, SeenBy.village))
+    rows = await session.execute(select(CameraNumber.number, CameraNumber.camera, CameraNumber.village))
     return {r.number: CameraPlace(r.camera, r.village) for r in rows}
 
 
 async def of_camera(session: AsyncSession, camera: str, village: str) -> int:
     """Return the camera's number in its village; assign one if it has none. Raises StorageError beyond 4,096."""
-    found = await session.scalar(select(SeenBy.number).where(SeenBy.camera == camera, SeenBy.village == village))
+    found = await session.scalar(
+        select(CameraNumber.number).where(CameraNumber.camera == camera, CameraNumber.village == village)
+    )
     if found is not None:
         return found
-    taken = set(await session.scalars(select(SeenBy.number)))
+    taken = set(await session.scalars(select(CameraNumber.number)))
     free = next((n for n in range(MAX_CAMERAS) if n not in taken), None)
     if free is None:
         raise StorageError(f"search knows {MAX_CAMERAS} cameras and has no number left for {camera}")
-    session.add(SeenBy(number=free, camera=camera, village=village))
+    session.add(CameraNumber(number=free, camera=camera, village=village))
     await session.flush()
     return free
 
 
 async def of_pack(session: AsyncSession, name: str) -> int:
     """Return a pack's number; assign one if it has none."""
-    found = await session.scalar(select(SearchPack.number).where(SearchPack.name == name))
+    found = await session.scalar(select(ModelPack.number).where(ModelPack.name == name))
     if found is None:
-        row = SearchPack(name=name)
+        row = ModelPack(name=name)
         session.add(row)
         await session.flush()
         found = row.number
@@ -55,7 +57,7 @@ async def of_pack(session: AsyncSession, name: str) -> int:
 
 async def packs(session: AsyncSession) -> dict[int, str]:
     """Return the names of all packs by number."""
-    return {r.number: r.name for r in await session.execute(select(SearchPack.number, SearchPack.name))}
+    return {r.number: r.name for r in await session.execute(select(ModelPack.number, ModelPack.name))}
 
 
 async def profiles(session: AsyncSession) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from core.errors import StorageError
-from search.store.rows import FRESH, PROGRESS, SIGHTING
+from search.store.rows import PENDING, PROGRESS, SIGHTING
 from search.store.sighting_store import SightingStore
 
 BATCH_ROWS = 2000
@@ -18,11 +18,11 @@ def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
     """
     with source.connected(day) as one:
         progress = [r._asdict() for r in one.execute(sa.select(PROGRESS).where(PROGRESS.c.day == day))]
-        query = sa.select(FRESH.c.day, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)
-        fresh = [r._asdict() for r in one.execute(query)]
+        query = sa.select(PENDING.c.day, PENDING.c.sighting).where(PENDING.c.day == day).order_by(PENDING.c.n)
+        pending = [r._asdict() for r in one.execute(query)]
         with target.connected(day, make=True) as other:
             _clear(other, target, day)
-            for table, rows in ((PROGRESS, progress), (FRESH, fresh)):
+            for table, rows in ((PROGRESS, progress), (PENDING, pending)):
                 if rows:
                     other.execute(sa.insert(table), rows)
             count = 0
@@ -34,15 +34,15 @@ def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
     return count
 
 
-def _clear(connection: sa.Connection, days: SightingStore, day: str) -> None:
-    connection.execute(sa.delete(SIGHTING).where(days.of_day(day)))
+def _clear(connection: sa.Connection, store: SightingStore, day: str) -> None:
+    connection.execute(sa.delete(SIGHTING).where(store.of_day(day)))
     connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.day == day))
-    connection.execute(sa.delete(FRESH).where(FRESH.c.day == day))
+    connection.execute(sa.delete(PENDING).where(PENDING.c.day == day))
 
 
 def _compare(one: sa.Result[tuple[object, ...]], other: sa.Result[tuple[object, ...]], day: str) -> None:
     for row in one:
         if tuple(row) != tuple(other.fetchone() or ()):
-            raise StorageError(f"sightings of {day}: {row[0]} is not the same in both; copy again")
+            raise StorageError(f"sightings of {day}: {row[0]} differs between source and target; copy again")
     if other.fetchone() is not None:
         raise StorageError(f"sightings of {day}: the target has more than the source; copy again")

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from search.store import ids
 
 METADATA = sa.MetaData(schema="sightings")
-UNIT = 10_000  # boxes are stored as integers, in units of 1/UNIT of the picture
-GRID = 8  # `cells`: 8×8 cells, one bit each
-MAX_PATH = 64
+BOX_UNITS = 10_000  # boxes are stored as integers, in units of 1/BOX_UNITS of the picture
+GRID_CELLS = 8  # `cells`: 8×8 cells, one bit each
+MAX_PATH_POINTS = 64
 
 _small = sa.SmallInteger
 SIGHTING = sa.Table(
@@ -34,7 +34,7 @@ SIGHTING = sa.Table(
     ),
     sa.Column("end_ms", sa.BigInteger, nullable=False, comment="Last moment, ms UTC"),
     sa.Column("best_ms", sa.BigInteger, nullable=False, comment="When the kept picture was taken, ms UTC"),
-    sa.Column("camera", _small, nullable=False, comment="Number of camera and village (table seen_by)"),
+    sa.Column("camera", _small, nullable=False, comment="Number of camera and village (table camera_number)"),
     sa.Column("cls", _small, nullable=False, comment="search.vocabulary.Cls"),
     sa.Column("score", _small, nullable=False, comment="Best score of the detector, thousandths"),
     sa.Column("looks", _small, nullable=False, comment="Keyframes on which it was seen"),
@@ -67,7 +67,7 @@ SIGHTING = sa.Table(
         comment="ms since the first moment, foot x, foot y, height: at most 64 times",
     ),
     sa.Column("plate", sa.String(12), nullable=False, comment="Registration, where a pack reads it; else empty"),
-    sa.Column("pack", _small, nullable=False, comment="Number of the detector (table search_pack)"),
+    sa.Column("pack", _small, nullable=False, comment="Number of the detector (table model_pack)"),
     sa.Column("embedder", _small, nullable=False, comment="Number of the pack that made the vector; 0 none"),
     sa.Column("vector", sa.Integer, nullable=False, comment="Place in that pack's shard of this day; -1 none"),
     sa.Column("thumb", sa.BigInteger, nullable=False, comment="Offset of the JPEG in the day's pack file; -1 none"),
@@ -101,7 +101,7 @@ PROGRESS = sa.Table(
     sa.Column("stream", sa.String(150), primary_key=True, comment="Or stream~from~pack of a reading once more"),
     sa.Column("position_us", sa.BigInteger, nullable=False, comment="Keyframes up to here are in, µs UTC"),
 )  # fmt: skip
-FRESH = sa.Table(
+PENDING = sa.Table(
     "fresh",
     METADATA,
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
@@ -171,7 +171,7 @@ class Sighting:
     def as_tuple(self) -> tuple[Any, ...]:
         """Return `as_row` as a tuple in the order of the columns; faster."""
         values = list(_VALUES(self))
-        values[_SECONDS[0]], values[_SECONDS[1]] = self.upper2 or None, self.lower2 or None
+        values[_NULLABLE[0]], values[_NULLABLE[1]] = self.upper2 or None, self.lower2 or None
         return tuple(values)
 
     @classmethod
@@ -184,14 +184,14 @@ class Sighting:
 
 NAMES = tuple(f.name for f in fields(Sighting))
 _VALUES = attrgetter(*NAMES)
-_SECONDS = (NAMES.index("upper2"), NAMES.index("lower2"))
+_NULLABLE = (NAMES.index("upper2"), NAMES.index("lower2"))
 assert tuple(c.name for c in SIGHTING.columns) == NAMES
 
 
 def pack_path(points: Sequence[Point]) -> bytes:
-    """Pack a path. While there are more than MAX_PATH points, drops every second one except the ends."""
+    """Pack a path. While there are more than MAX_PATH_POINTS points, drops every second one except the ends."""
     kept = list(points)
-    while len(kept) > MAX_PATH:
+    while len(kept) > MAX_PATH_POINTS:
         kept = [*kept[:-1:2], kept[-1]]
     first = kept[0].at_ms if kept else 0
     return b"".join(_POINT.pack(min(p.at_ms - first, 2**32 - 1), p.x, p.y, p.h) for p in kept)
@@ -203,8 +203,8 @@ def unpack_path(first_ms: int, packed: bytes) -> list[Point]:
 
 def cell_bit(x: float, y: float) -> int:
     """Return the bit of the cell that contains a point (0…1), as a signed 64-bit mask."""
-    column, row = min(GRID - 1, max(0, int(x * GRID))), min(GRID - 1, max(0, int(y * GRID)))
-    return signed(1 << row * GRID + column)
+    column, row = min(GRID_CELLS - 1, max(0, int(x * GRID_CELLS))), min(GRID_CELLS - 1, max(0, int(y * GRID_CELLS)))
+    return signed(1 << row * GRID_CELLS + column)
 
 
 def signed(mask: int) -> int:

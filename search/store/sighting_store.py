@@ -27,11 +27,11 @@ from sqlalchemy.exc import ProgrammingError
 
 from core.database import BUSY_TIMEOUT_SECONDS, sqlite_begin, sqlite_pragmas
 from search.store import ids
-from search.store.rows import FRESH, METADATA, NAMES, PROGRESS, SIGHTING, Sighting
+from search.store.rows import METADATA, NAMES, PENDING, PROGRESS, SIGHTING, Sighting
 from search.store.vectors import Floats, open_shard
 
-MAX_OPEN = 40
-GONE = ".gone"
+MAX_OPEN_DAYS = 40
+DELETED_SUFFIX = ".gone"
 _UPDATE = (
     sa.update(SIGHTING)
     .where(SIGHTING.c.id == sa.bindparam("_id"))
@@ -43,7 +43,7 @@ _UPDATE = (
 class PreparedStatement:
     """SQL text with its values; `positions`: their order, if the driver uses positional parameters."""
 
-    days: SightingStore
+    store: SightingStore
     sql: str
     values: dict[str, Any]
     positions: list[str]
@@ -51,7 +51,7 @@ class PreparedStatement:
     def run(self, day: str, **bound: Any) -> Sequence[Any]:
         """Return the rows of a day; `bound` replaces values of the statement. Empty if the day was deleted."""
         values = self.values | bound
-        return self.days.text(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
+        return self.store.execute(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
 
 
 class _Compiler(SQLiteCompiler):
@@ -75,7 +75,7 @@ class Batch:
     position_us: int
     new: list[Sighting] = field(default_factory=list)
     changed: list[Sighting] = field(default_factory=list)
-    fresh: list[int] = field(default_factory=list)  # ids for the watch list
+    pending: list[int] = field(default_factory=list)  # ids for the watch list
     replace: tuple[int, int, int] | None = None
 
 
@@ -94,7 +94,7 @@ class SightingStore:
         text = str(sa.insert(SIGHTING).compile(dialect=dialect))
         self._insert = text if self._server is not None else text.replace("sightings.", "")
 
-    def place(self, day: str) -> Path:
+    def day_dir(self, day: str) -> Path:
         """Return the folder of a day's files."""
         return self.folder / day
 
@@ -102,9 +102,9 @@ class SightingStore:
         """Return the stored days that overlap [start, end), newest first."""
         first = ids.day_of(max(0, start_ms)) if start_ms is not None else ""
         last = ids.day_of(max(0, end_ms - 1)) if end_ms is not None else "9"
-        return sorted((d for d in self._kept() if first <= d <= last), reverse=True)
+        return sorted((d for d in self._stored_days() if first <= d <= last), reverse=True)
 
-    def _kept(self) -> set[str]:
+    def _stored_days(self) -> set[str]:
         if self._server is None:
             return {p.parent.name for p in self.folder.glob("[0-9]*/rows.db") if p.parent.name.isdigit()}
         with self._server.connect() as connection:
@@ -116,19 +116,19 @@ class SightingStore:
 
     def write(self, day: str, batches: Sequence[Batch]) -> None:
         """Write all batches of a day, including positions, in one transaction."""
-        with self._engine(day, make=True).begin() as connection:
+        with self._engine(day, create=True).begin() as connection:
             for batch in batches:
                 if batch.replace is not None:
-                    _remove(connection, *batch.replace)
+                    _delete_range(connection, *batch.replace)
             if new := [s.as_tuple() for b in batches for s in b.new]:
                 connection.exec_driver_sql(self._insert, new)
             if changed := [{**s.as_row(), "_id": s.id} for b in batches for s in b.changed]:
                 connection.execute(_UPDATE, changed)
-            if fresh := [{"day": day, "sighting": n} for b in batches for n in b.fresh]:
-                connection.execute(sa.insert(FRESH), fresh)
+            if pending := [{"day": day, "sighting": n} for b in batches for n in b.pending]:
+                connection.execute(sa.insert(PENDING), pending)
             for batch in batches:
                 if batch.position_us:
-                    _advance(connection, day, batch)
+                    _set_position(connection, day, batch)
 
     def positions(self) -> dict[str, int]:
         """Return how far each stream is indexed, the maximum over all days, µs UTC."""
@@ -163,7 +163,7 @@ class SightingStore:
         with self._engine(day).connect() as connection:
             return connection.execute(statement).all()
 
-    def text(self, day: str, sql: str, values: Any) -> Sequence[Any]:
+    def execute(self, day: str, sql: str, values: Any) -> Sequence[Any]:
         """Execute SQL text from `prepare`; otherwise as `run`."""
         if not self._exists(day):
             return []
@@ -200,28 +200,28 @@ class SightingStore:
                 by_shard.setdefault((ids.day_of(s.start_ms), s.embedder), []).append(s)
         found: dict[int, Floats] = {}
         for (day, pack), rows in by_shard.items():
-            shard = open_shard(self.place(day), pack)
+            shard = open_shard(self.day_dir(day), pack)
             there = [] if shard is None else [s for s in rows if s.vector < len(shard.ids)]
             if shard is not None and there:
                 found |= dict(zip((s.id for s in there), shard.vectors([s.vector for s in there]), strict=True))
         return found
 
-    def fresh(self, limit: int) -> list[tuple[str, int, int]]:
+    def pending(self, limit: int) -> list[tuple[str, int, int]]:
         """Return (day, n, sighting) not yet checked by the watch list, of the three newest days, oldest day first."""
         found: list[tuple[str, int, int]] = []
         for day in reversed(self.days()[:3]):
-            query = sa.select(FRESH.c.n, FRESH.c.sighting).where(FRESH.c.day == day).order_by(FRESH.c.n)
+            query = sa.select(PENDING.c.n, PENDING.c.sighting).where(PENDING.c.day == day).order_by(PENDING.c.n)
             found += [(day, row.n, row.sighting) for row in self.run(day, query.limit(limit - len(found)))]
             if len(found) >= limit:
                 break
         return found
 
-    def looked_at(self, done: Sequence[tuple[str, int, int]]) -> None:
-        """Delete entries returned by `fresh`."""
+    def acknowledge(self, done: Sequence[tuple[str, int, int]]) -> None:
+        """Delete entries returned by `pending`."""
         for day in {d for d, _, _ in done}:
             numbers = [n for d, n, _ in done if d == day]
             with self._engine(day).begin() as connection:
-                connection.execute(sa.delete(FRESH).where(FRESH.c.n.in_(numbers)))
+                connection.execute(sa.delete(PENDING).where(PENDING.c.n.in_(numbers)))
 
     def drop(self, day: str) -> None:
         """Delete a day with its rows, thumbnails and vectors.
@@ -236,21 +236,21 @@ class SightingStore:
             with self._server.begin() as connection:
                 connection.execute(sa.text(f"DROP TABLE IF EXISTS sightings.sighting_{int(day):08d}"))
                 connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.day == day))
-                connection.execute(sa.delete(FRESH).where(FRESH.c.day == day))
+                connection.execute(sa.delete(PENDING).where(PENDING.c.day == day))
             self._partitions.discard(day)
         with suppress(FileNotFoundError):
-            self.place(day).rename(self.place(day).with_suffix(GONE))
-        self.sweep()
+            self.day_dir(day).rename(self.day_dir(day).with_suffix(DELETED_SUFFIX))
+        self.finish_deletions()
 
-    def sweep(self) -> None:
+    def finish_deletions(self) -> None:
         """Finish deletions interrupted by a crash."""
-        for left in self.folder.glob(f"*{GONE}"):
+        for left in self.folder.glob(f"*{DELETED_SUFFIX}"):
             shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
-    def connected(self, day: str, *, make: bool = False) -> Iterator[sa.Connection]:
+    def connected(self, day: str, *, create: bool = False) -> Iterator[sa.Connection]:
         """Open a transaction on a day, for functions that move whole days."""
-        with self._engine(day, make=make).begin() as connection:
+        with self._engine(day, create=create).begin() as connection:
             yield connection
 
     def of_day(self, day: str) -> sa.ColumnElement[bool]:
@@ -271,34 +271,34 @@ class SightingStore:
 
     def _exists(self, day: str) -> bool:
         return (
-            (self.place(day) / "rows.db").is_file()
+            (self.day_dir(day) / "rows.db").is_file()
             if self._server is None
-            else day in self._partitions or day in self._kept()
+            else day in self._partitions or day in self._stored_days()
         )
 
-    def _engine(self, day: str, *, make: bool = False) -> sa.Engine:
+    def _engine(self, day: str, *, create: bool = False) -> sa.Engine:
         with self._lock:
             if self._server is not None:
-                if make and day not in self._partitions:
-                    self._make_partition(self._server, day)
+                if create and day not in self._partitions:
+                    self._create_partition(self._server, day)
                 return self._server
-            path = self.place(day) / "rows.db"
+            path = self.day_dir(day) / "rows.db"
             engine = self._open.get(day)
             # Another process may have deleted the day: then the open file has no name any more.
             if engine is not None and not path.exists():
                 self._open.pop(day).dispose()
                 engine = None
             if engine is None:
-                if not (make or path.exists()):
+                if not (create or path.exists()):
                     raise FileNotFoundError(path)
-                engine = self._open[day] = _day_file(path, make=make)
-                while len(self._open) > MAX_OPEN:
+                engine = self._open[day] = _open_day_file(path, create=create)
+                while len(self._open) > MAX_OPEN_DAYS:
                     self._open.popitem(last=False)[1].dispose()
             self._open.move_to_end(day)
             return engine
 
-    def _make_partition(self, server: sa.Engine, day: str) -> None:
-        self.place(day).mkdir(parents=True, exist_ok=True)
+    def _create_partition(self, server: sa.Engine, day: str) -> None:
+        self.day_dir(day).mkdir(parents=True, exist_ok=True)
         start = ids.day_start(day)
         bounds = f"FROM ({ids.first_at(start)}) TO ({ids.first_at(start + ids.DAY_MS)})"
         with server.begin() as connection:
@@ -319,7 +319,7 @@ _DAY_DIALECT = sqlite_dialect()
 _DAY_DIALECT.statement_compiler = _Compiler
 
 
-def _day_file(path: Path, *, make: bool) -> sa.Engine:
+def _open_day_file(path: Path, *, create: bool) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
@@ -334,21 +334,21 @@ def _day_file(path: Path, *, make: bool) -> sa.Engine:
         connection.execute("PRAGMA mmap_size = 268435456")
 
     event.listen(engine, "begin", sqlite_begin)
-    if make:
+    if create:
         # Several processes may create the same day: the lock makes the second one find it.
         with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
             METADATA.create_all(connection)
     return engine
 
 
-def _remove(connection: sa.Connection, camera: int, start_ms: int, end_ms: int) -> None:
+def _delete_range(connection: sa.Connection, camera: int, start_ms: int, end_ms: int) -> None:
     condition = sa.and_(
         SIGHTING.c.camera == camera, SIGHTING.c.id >= ids.first_at(start_ms), SIGHTING.c.id < ids.first_at(end_ms)
     )
     connection.execute(sa.delete(SIGHTING).where(condition))
 
 
-def _advance(connection: sa.Connection, day: str, batch: Batch) -> None:
+def _set_position(connection: sa.Connection, day: str, batch: Batch) -> None:
     mine = sa.and_(PROGRESS.c.day == day, PROGRESS.c.stream == batch.stream)
     if not connection.execute(sa.update(PROGRESS).where(mine).values(position_us=batch.position_us)).rowcount:
         connection.execute(sa.insert(PROGRESS).values(day=day, stream=batch.stream, position_us=batch.position_us))

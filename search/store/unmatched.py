@@ -23,9 +23,9 @@ from search.store.sighting_store import SightingStore
 
 log = logging.getLogger(__name__)
 
-MAX_A_RUN = 100_000  # sightings per run, which comes every hour
-BATCH = 5_000
-AGAIN_S = 86_400.0  # a finished day is checked again after this, because vectors may have been written since
+MAX_PER_RUN = 100_000  # sightings per run, which comes every hour
+BATCH_ROWS = 5_000
+RECHECK_S = 86_400.0  # a finished day is checked again after this, because vectors may have been written since
 _c = SIGHTING.c
 
 
@@ -39,7 +39,7 @@ class KeptSightings:
     sightings: frozenset[int] = frozenset()
     held: Sequence[tuple[frozenset[int], int, int]] = field(default_factory=tuple)
 
-    def has(self, number: int) -> bool:
+    def keeps(self, number: int) -> bool:
         """Return whether the sighting keeps thumbnail and vector."""
         if number in self.sightings:
             return True
@@ -47,73 +47,73 @@ class KeptSightings:
         return any(camera in cameras and start <= at < end for cameras, start, end in self.held)
 
 
-Need = Callable[[str], Awaitable[KeptSightings]]  # argument: a day, YYYYMMDD
+LoadKeptSightings = Callable[[str], Awaitable[KeptSightings]]  # argument: a day, YYYYMMDD
 
 
 class UnmatchedErasure:
     """Erases unneeded thumbnails and vectors day by day."""
 
-    def __init__(self, clock: Clock, days: SightingStore, need: Need):
-        self._clock, self._days, self._need = clock, days, need
+    def __init__(self, clock: Clock, store: SightingStore, load_kept: LoadKeptSightings):
+        self._clock, self._store, self._load_kept = clock, store, load_kept
         self._done: dict[str, float] = {}  # day → monotonic time in s
 
     async def run_once(self, days: Sequence[str]) -> dict[str, int]:
         """Erase unneeded thumbnails and vectors of these days, oldest first; return the number per day.
 
-        Erases those of at most MAX_A_RUN sightings.
+        Erases those of at most MAX_PER_RUN sightings.
         """
-        now, left, counts = self._clock.monotonic(), MAX_A_RUN, dict[str, int]()
-        self._done = {d: at for d, at in self._done.items() if d in days and now - at < AGAIN_S}
+        now, remaining, counts = self._clock.monotonic(), MAX_PER_RUN, dict[str, int]()
+        self._done = {d: at for d, at in self._done.items() if d in days and now - at < RECHECK_S}
         for day in sorted(d for d in days if d not in self._done):
-            needed = await self._need(day)
-            gone, whole = await asyncio.to_thread(self._erase_day, day, needed, left)
-            if gone:
-                counts[day] = gone
-            if whole:
+            kept = await self._load_kept(day)
+            erased, finished = await asyncio.to_thread(self._erase_day, day, kept, remaining)
+            if erased:
+                counts[day] = erased
+            if finished:
                 self._done[day] = now
-            left -= gone
-            if left <= 0:
+            remaining -= erased
+            if remaining <= 0:
                 break
         return counts
 
-    def _erase_day(self, day: str, needed: KeptSightings, most: int) -> tuple[int, bool]:
+    def _erase_day(self, day: str, kept: KeptSightings, limit: int) -> tuple[int, bool]:
         """Return (number erased, whether the day is finished). Blocking."""
-        gone, after = 0, 0
-        while gone < most:
+        erased, after = 0, 0
+        while erased < limit:
             query = sa.select(_c.id, _c.embedder, _c.vector, _c.thumb, _c.thumb_size)
-            query = query.where(self._days.of_day(day), _c.id > after, sa.or_(_c.thumb >= 0, _c.vector >= 0))
-            rows = self._days.run(day, query.order_by(_c.id).limit(min(BATCH, most - gone)))
+            query = query.where(self._store.of_day(day), _c.id > after, sa.or_(_c.thumb >= 0, _c.vector >= 0))
+            rows = self._store.run(day, query.order_by(_c.id).limit(min(BATCH_ROWS, limit - erased)))
             if not rows:
                 self._erase_rest(day)
-                return gone, True
+                return erased, True
             after = rows[-1].id
-            going = [r for r in rows if not needed.has(r.id)]
-            if going:
-                self._erase(day, going)
-                gone += len(going)
-        return gone, False
+            unneeded = [r for r in rows if not kept.keeps(r.id)]
+            if unneeded:
+                self._erase(day, unneeded)
+                erased += len(unneeded)
+        return erased, False
 
     def _erase_rest(self, day: str) -> None:
         """Erase entries that no row refers to: replaced pictures and their vectors, vectors of a former pack."""
-        folder = self._days.place(day)
-        sizes = {p: p.stat().st_size for p in [folder / thumbnails.NAME, *vectors.shards(folder)] if p.exists()}
+        folder = self._store.day_dir(day)
+        sizes = {p: p.stat().st_size for p in [folder / thumbnails.FILE_NAME, *vectors.shards(folder)] if p.exists()}
         query = sa.select(_c.embedder, _c.vector, _c.thumb, _c.thumb_size).where(sa.or_(_c.thumb >= 0, _c.vector >= 0))
-        rows = self._days.run(day, query.where(self._days.of_day(day)))
+        rows = self._store.run(day, query.where(self._store.of_day(day)))
         for path, size in sizes.items():
-            if path.name == thumbnails.NAME:
+            if path.name == thumbnails.FILE_NAME:
                 erase(path, without([(0, size)], [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0]))
             else:
                 vectors.erase_other_places(path, size, {(r.embedder, r.vector) for r in rows if r.vector >= 0})
 
     def _erase(self, day: str, rows: Sequence[sa.Row[tuple[int, int, int, int, int]]]) -> None:
-        folder = self._days.place(day)
+        folder = self._store.day_dir(day)
         pictures = [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0]
-        if pictures and (folder / thumbnails.NAME).exists():
-            erase(folder / thumbnails.NAME, pictures)
+        if pictures and (folder / thumbnails.FILE_NAME).exists():
+            erase(folder / thumbnails.FILE_NAME, pictures)
         for pack in {r.embedder for r in rows if r.vector >= 0}:
             vectors.erase_places(folder, pack, [r.vector for r in rows if r.vector >= 0 and r.embedder == pack])
-        forgotten = {"thumb": -1, "thumb_size": 0, "vector": -1, "embedder": 0}
-        with self._days.connected(day) as connection:
+        without_content = {"thumb": -1, "thumb_size": 0, "vector": -1, "embedder": 0}
+        with self._store.connected(day) as connection:
             numbers = [r.id for r in rows]
             for at in range(0, len(numbers), 900):
-                connection.execute(sa.update(SIGHTING).where(_c.id.in_(numbers[at : at + 900])).values(forgotten))
+                connection.execute(sa.update(SIGHTING).where(_c.id.in_(numbers[at : at + 900])).values(without_content))

@@ -12,19 +12,19 @@ from core.database import Database
 from core.settings import Settings
 from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from search.store import SightingStore
-from search.store.unmatched import Need, UnmatchedErasure
+from search.store.unmatched import LoadKeptSightings, UnmatchedErasure
 
-SIGHTINGS, MODELS = "sightings", "models"
+SIGHTINGS_DIR, MODELS_DIR = "sightings", "models"
 
 
-def days_of(settings: Settings) -> SightingStore:
+def sighting_store_of(settings: Settings) -> SightingStore:
     """Return the station's sighting store."""
-    return SightingStore(settings.data.dir.absolute() / SIGHTINGS, settings.database_url)
+    return SightingStore(settings.data.dir.absolute() / SIGHTINGS_DIR, settings.database_url)
 
 
-def shelf_of(settings: Settings) -> Path:
+def model_dir_of(settings: Settings) -> Path:
     """Return the folder of the station's model packs."""
-    return settings.data.dir.absolute() / MODELS
+    return settings.data.dir.absolute() / MODELS_DIR
 
 
 class Upkeep:
@@ -34,45 +34,47 @@ class Upkeep:
         self,
         database: Database,
         clock: Clock,
-        days: SightingStore,
+        store: SightingStore,
         keep_days: float,
-        guard: RetentionClock | None = None,
+        retention_clock: RetentionClock | None = None,
         unmatched_days: float = 0.0,
-        need: Need | None = None,
+        load_kept: LoadKeptSightings | None = None,
     ):
         """Periods are in days.
 
-        `guard` decides whether the time is trusted; None: the clock is trusted. `need` returns the sightings that keep
-        thumbnail and vector after `unmatched_days`; None: all keep them.
+        `retention_clock` decides whether the time is trusted; None: the clock is trusted. `load_kept` returns the
+        sightings that keep thumbnail and vector after `unmatched_days`; None: all keep them.
         """
-        self._database, self._clock, self._days, self._keep = database, clock, days, timedelta(days=keep_days)
-        self._guard, self._unmatched_after = guard, timedelta(days=unmatched_days)
-        self._unmatched = UnmatchedErasure(clock, days, need) if need is not None else None
+        self._database, self._clock, self._store, self._keep = database, clock, store, timedelta(days=keep_days)
+        self._retention_clock, self._unmatched_after = retention_clock, timedelta(days=unmatched_days)
+        self._unmatched = UnmatchedErasure(clock, store, load_kept) if load_kept is not None else None
 
     async def run_once(self) -> int:
         """Delete expired days; return their number. Deletes nothing while the time is not trusted."""
-        await asyncio.to_thread(self._days.sweep)
+        await asyncio.to_thread(self._store.finish_deletions)
         now = self._clock.now()
         trust = (
-            await self._guard.look()
-            if self._guard is not None
+            await self._retention_clock.look()
+            if self._retention_clock is not None
             else ClockTrust(to_microseconds(now), to_microseconds(now), False)
         )
         if trust.suspended:
             return 0
-        over = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._keep]
-        for day in sorted(over):
-            await asyncio.to_thread(self._days.drop, day)
+        expired = [d for d in await asyncio.to_thread(self._store.days) if _age(d, trust) >= self._keep]
+        for day in sorted(expired):
+            await asyncio.to_thread(self._store.drop, day)
             async with self._database.session() as session:
                 await audit_trail.record(
                     session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400
                 )
         if self._unmatched is not None:
-            kept = [d for d in await asyncio.to_thread(self._days.days) if _age(d, trust) >= self._unmatched_after]
-            for day, count in (await self._unmatched.run_once(kept)).items():
+            old_enough = [
+                d for d in await asyncio.to_thread(self._store.days) if _age(d, trust) >= self._unmatched_after
+            ]
+            for day, count in (await self._unmatched.run_once(old_enough)).items():
                 async with self._database.session() as session:
                     await audit_trail.record(session, now, "system", "sightings.unmatched", day, erased=count)
-        return len(over)
+        return len(expired)
 
 
 def _age(day: str, trust: ClockTrust) -> timedelta:

@@ -14,7 +14,7 @@ from core.host.station_lock import LOCK_FILE
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE, TLS_DIR
 from nvr.storage.volumes import IDENTITY
-from search.store.upkeep import MODELS, SIGHTINGS
+from search.store.upkeep import MODELS_DIR, SIGHTINGS_DIR
 from station.backup import sqlite
 
 SECRETS = (KEY_FILE, "node.token", audit_key.NAME, verification.FILE)
@@ -22,7 +22,7 @@ RESTORED = "restored"  # folder for the settings that an archive contained
 # Files that a running station creates again, or that are copied in another way.
 NOT_COPIED = {
     DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal",
-    SIGHTINGS, MODELS, RESTORED, backup_log.FILE, *SECRETS,
+    SIGHTINGS_DIR, MODELS_DIR, RESTORED, backup_log.FILE, *SECRETS,
 }  # fmt: skip
 ARCHIVES = ("minwang-", ".tar")  # prefix and suffix of the names of backups
 PASSING = (".new", ".tmp", ".box", ".lock", ".pid", ".log", ".gone")
@@ -100,7 +100,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 def copy_sightings(data: Path, to: Path) -> None:
     """Copy sightings day by day: first the rows, then the pictures and vectors they refer to, which are append-only."""
-    source = data / SIGHTINGS
+    source = data / SIGHTINGS_DIR
     for day in sorted(p for p in source.glob("[0-9]*") if p.is_dir() and p.name.isdigit()):
         (to / day.name).mkdir(parents=True)
         if (day / "rows.db").is_file():
@@ -111,7 +111,7 @@ def copy_sightings(data: Path, to: Path) -> None:
 
 def models_of(data: Path) -> list[str]:
     """Return the names of the installed model packs; they are downloaded again, or copied by hand."""
-    return sorted(p.name for p in (data / MODELS).glob("*") if p.is_dir())
+    return sorted(p.name for p in (data / MODELS_DIR).glob("*") if p.is_dir())
 
 
 def foreign_entries(data: Path) -> list[str]:

@@ -139,7 +139,7 @@ def _working(data: Path) -> Iterator[Path]:
 
 def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, bytes]) -> None:
     """Move the checked files to their places; the database last: a partial restore must not look like a station."""
-    for folder, to in ((DATA, data), (SETTINGS, data / contents.RESTORED), (SIGHTINGS, data / upkeep.SIGHTINGS)):
+    for folder, to in ((DATA, data), (SETTINGS, data / contents.RESTORED), (SIGHTINGS, data / upkeep.SIGHTINGS_DIR)):
         if (work / folder).is_dir():
             _move(work / folder, to)
     for name, content in secrets.items():

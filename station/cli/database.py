@@ -140,9 +140,9 @@ def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
     """Copy the sightings; returns day → number. Their pictures stay in the data folder."""
     from search.store import SightingStore
     from search.store.copying import copy_day
-    from search.store.upkeep import days_of
+    from search.store.upkeep import sighting_store_of
 
-    source = days_of(settings)
+    source = sighting_store_of(settings)
     target = SightingStore(source.folder, address)
     try:
         return {day: copy_day(source, target, day) for day in sorted(source.days())}

@@ -39,7 +39,7 @@ from search.query import phrases
 from search.query.filters import Filter, filter_of, query_of
 from search.query.find import find
 from search.store import Sighting, camera_numbers, upkeep, verify
-from search.store.rows import UNIT
+from search.store.rows import BOX_UNITS
 from search.vocabulary import Cls, Colour, Direction
 from station.runtime import visits_of
 
@@ -114,11 +114,11 @@ async def _round_facts(database: Database, clock: SystemClock, number: int) -> d
 
 async def index(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
     """Index new footage, or reindex a range (`start`, `end`)."""
-    clock, packs = SystemClock(), upkeep.shelf_of(settings)
+    clock, packs = SystemClock(), upkeep.model_dir_of(settings)
     if options["pack"]:
         settings = settings.with_values({"search.detector": options["pack"]})
     detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
-    days = await asyncio.to_thread(upkeep.days_of, settings)
+    days = await asyncio.to_thread(upkeep.sighting_store_of, settings)
     pool = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     try:
         if options["start"]:
@@ -130,10 +130,10 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
             if again.start_us >= again.end_us:
                 raise UsageError("--to must lie after --from")
             cameras = await _cameras(database, options["camera"])
-            total = await Indexer(database, clock, days, pool, settings.search, again).again(cameras)
+            total = await Indexer(database, clock, days, pool, settings.search, again).reindex(cameras)
         else:
             total = await _index_new(database, Indexer(database, clock, days, pool, settings.search))
-        wrong = await asyncio.to_thread(verify.faults, days)
+        wrong = await asyncio.to_thread(verify.problems, days)
         return {"sightings": total, "detector": detector.name, "wrong": wrong}
     finally:
         await pool.close()
@@ -162,13 +162,13 @@ async def _cameras(database: Database, wanted: Sequence[str]) -> list[Camera]:
 
 async def search(database: Database, settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
     zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
-    clock, days = SystemClock(), await asyncio.to_thread(upkeep.days_of, settings)
+    clock, days = SystemClock(), await asyncio.to_thread(upkeep.sighting_store_of, settings)
     asked, unknown = Filter(), list[str]()
     async with database.session() as session:
         if options["words"]:
             villages = {v.name: v.code for v in await session.scalars(select(Village))}
             understood = await asyncio.to_thread(
-                phrases.understand, " ".join(options["words"]), clock.now(), zone, villages, {}
+                phrases.parse, " ".join(options["words"]), clock.now(), zone, villages, {}
             )
             asked, unknown = filter_of(understood.chips), list(understood.unknown)
         for name, into in (("camera", asked.cameras), ("village", asked.villages), ("cls", asked.cls)):
@@ -205,7 +205,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> dict[str
         "cls": Cls(s.cls).name,
         "score": s.score / 1000,
         "looks": s.looks,
-        "box": [v / UNIT for v in (s.x, s.y, s.w, s.h)],
+        "box": [v / BOX_UNITS for v in (s.x, s.y, s.w, s.h)],
         "upper": [Colour(v).name for v in (s.upper, s.upper2) if v],
         "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],
         "direction": Direction(s.direction).name,

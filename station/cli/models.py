@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from search.models import ModelRegistry, Pack
-from search.models.definition import faults_of
-from search.store.upkeep import shelf_of
+from search.models.definition import file_problems
+from search.store.upkeep import model_dir_of
 from station.cli.base import Need, as_json, cli, run, settings_of, show
 
 
@@ -19,7 +19,7 @@ def models() -> None:
 
 
 def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
-    return ModelRegistry(shelf_of(settings_of(ctx, need)))
+    return ModelRegistry(model_dir_of(settings_of(ctx, need)))
 
 
 @models.command("list")
@@ -84,7 +84,7 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: st
             raise click.UsageError(
                 "--sha256 is needed for weights: loading a .pt file runs what is in it; compare it with its maker's"
             )
-        packs = [shelf.take(pack_of(source, licence, sha256), {source.name: source})]
+        packs = [shelf.install(pack_of(source, licence, sha256), {source.name: source})]
     else:
         packs = shelf.add(source)
     show([p.name for p in packs], json_output, lambda: "\n".join(f"{p.name} is installed ({p.licence})" for p in packs))
@@ -95,7 +95,7 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: st
 @click.pass_context
 def models_verify(ctx: click.Context, json_output: bool) -> None:
     """Compare every installed file with its checksum."""
-    wrong = [w for i in _shelf(ctx).installed() for w in faults_of(i.pack, i.folder)]
+    wrong = [w for i in _shelf(ctx).installed() for w in file_problems(i.pack, i.folder)]
     show(wrong, json_output, lambda: "\n".join(wrong) or "all packs are as they were published")
     sys.exit(1 if wrong else 0)
 

@@ -46,8 +46,8 @@ from health.tables import Fault
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.tables import StreamStatus
-from search.query.find import Query, numbers
-from search.store.upkeep import days_of
+from search.query.find import Query, find_ids
+from search.store.upkeep import sighting_store_of
 from search.vocabulary import classes
 from station import database as station_database
 from station.runtime import until_stopped, vault_of
@@ -275,9 +275,9 @@ class DemoStory:
 
     def _seen(self) -> tuple[int, int]:
         """Return the number of people, and of sightings of all classes."""
-        days = days_of(self._settings)
+        days = sighting_store_of(self._settings)
         try:
-            return len(numbers(days, Query(classes=classes(["person"])))), len(numbers(days, Query()))
+            return len(find_ids(days, Query(classes=classes(["person"])))), len(find_ids(days, Query()))
         finally:
             days.close()
 

@@ -24,7 +24,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     from search.store import upkeep
 
     # Load the detector here: this process, not its worker, should report a missing or wrong pack, at once.
-    packs = upkeep.shelf_of(settings)
+    packs = upkeep.model_dir_of(settings)
     detector = await asyncio.to_thread(load, settings.search, ModelRegistry(packs))
     log.info("search looks with %s", detector.name)
     async with station_database.opened(settings) as database:
@@ -47,7 +47,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     data_dir = settings.data.dir.absolute()
     pictures = DecodePool(settings.patrol.workers)
     objects = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
-    days = await asyncio.to_thread(upkeep.days_of, settings)
+    days = await asyncio.to_thread(upkeep.sighting_store_of, settings)
     zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = CounterWatch(database, clock, settings.patrol, settings.retention)

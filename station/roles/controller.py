@@ -39,7 +39,7 @@ from nvr.archive import holds
 from nvr.archive.retention import Retention
 from nvr.edge import backfill
 from reports.coverage import Reports
-from search.store.upkeep import Upkeep, days_of
+from search.store.upkeep import Upkeep, sighting_store_of
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
 from station.roles import announcements
@@ -189,7 +189,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     upkeep = Upkeep(
         database,
         clock,
-        days_of(settings),
+        sighting_store_of(settings),
         settings.search.days,
         retention.guard,
         settings.search.unmatched_days,

@@ -13,7 +13,7 @@ from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from search.store import ids
 from search.store.unmatched import KeptSightings
-from search.tables import Judgement, SeenBy
+from search.tables import CameraNumber, Judgement
 
 
 class NeededSightings:
@@ -35,7 +35,7 @@ class NeededSightings:
             )
             found = frozenset([*alerts, *await session.scalars(judged)])
             cameras: dict[str, set[int]] = defaultdict(set)
-            for row in await session.scalars(select(SeenBy)):
+            for row in await session.scalars(select(CameraNumber)):
                 cameras[row.camera].add(row.number)
             holds = [
                 (frozenset(cameras[h.camera]), h.start_us // 1000, -(-h.end_us // 1000))

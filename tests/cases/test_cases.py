@@ -62,7 +62,7 @@ async def see(
     at_ms = to_microseconds(clock.now()) // 1000
     made = sighting(at_ms, number, next(_counts) % 512, upper=int(Colour[upper]), **fields)
     await asyncio.to_thread(
-        days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], fresh=[made.id])]
+        days.write, ids.day_of(at_ms), [Batch(f"{camera}/main", at_ms * 1000, new=[made], pending=[made.id])]
     )
     return made
 
@@ -232,7 +232,7 @@ async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
         await see(database, clock, days, upper="blue")
     await see(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 1
-    assert not await asyncio.to_thread(days.fresh, 100)
+    assert not await asyncio.to_thread(days.pending, 100)
 
 
 async def test_an_alert_whose_picture_cannot_be_kept_says_so(

@@ -16,7 +16,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
 from search.store import SightingStore
-from search.store.upkeep import days_of
+from search.store.upkeep import sighting_store_of
 from tests import postgres
 from tests.conftest import ROOT, open_database
 from web import server
@@ -79,7 +79,7 @@ async def station_settings(database: Database, tmp_path: Path) -> Settings:
 @pytest.fixture
 def sightings(station_settings: Settings) -> Iterator[SightingStore]:
     """The station's sighting store, for tests to fill as the analyst does."""
-    store = days_of(station_settings)
+    store = sighting_store_of(station_settings)
     yield store
     store.close()
 

@@ -65,11 +65,11 @@ async def put(
     made = sighting(at_ms, number, count, upper=int(Colour[colour]), embedder=pack, **fields)
 
     def write() -> None:
-        folder = store.place(day)
+        folder = store.day_dir(day)
         ((made.thumb, made.thumb_size),) = thumbnails.append(folder, [jpeg(picture)])
         vector = HistogramEmbedder().of(picture)
         (made.vector,) = vectors.append(folder, pack, HISTOGRAM, [made.id], vector[None])
-        store.write(day, [Batch(f"{camera}/sub", at_ms * 1000, new=[made], fresh=[made.id])])
+        store.write(day, [Batch(f"{camera}/sub", at_ms * 1000, new=[made], pending=[made.id])])
 
     await asyncio.to_thread(write)
     return made
@@ -210,7 +210,7 @@ async def test_watching_for_whoever_looks_like_a_sighting(
 ) -> None:
     example = await put(database, sightings, "wj-01", "wangjia", "red", 90)
     matcher = Matcher(database, SystemClock(), sightings, station_settings.data.dir)
-    while await asyncio.to_thread(sightings.fresh, 10):
+    while await asyncio.to_thread(sightings.pending, 10):
         await matcher.run_once()
     client, leader = await officer(sign_in), await sign_in(Role.APPROVER)
     case = (await post(client, "/api/cases", {"number": "7", "title": "t"}))[1]

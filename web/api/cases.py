@@ -20,7 +20,7 @@ from core.accounts.scope import within
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
-from search.store.vectors import quantised
+from search.store.vectors import quantise
 from web.api.search import seen as seen_sighting
 from web.framework.routing import Context, RouteTable
 from web.work.picture_files import keep, picture
@@ -206,7 +206,7 @@ async def _example(c: Context, text: str) -> proposals.SubjectExample:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, LIKENESS)
+    return proposals.SubjectExample(quantise(found[sighting.id]).tobytes(), pack, LIKENESS)
 
 
 @routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)

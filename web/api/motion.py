@@ -11,7 +11,7 @@ from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
-from search.query.motion_search import LONGEST_US, mask_of
+from search.query.motion_search import MAX_RANGE_US, mask_of
 from web.api.nvr import camera_of, may_play_back
 from web.framework.routing import Context, RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
@@ -52,8 +52,8 @@ async def begin_motion_search(c: Context) -> MotionView:
     camera = await camera_of(c, body.camera)
     may_play_back(c, body.start, c.services.clock.now())
     start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
-    if not start_us < end_us <= start_us + LONGEST_US:
-        raise UsageError("motion is looked for in up to seven days at a time")
+    if not start_us < end_us <= start_us + MAX_RANGE_US:
+        raise UsageError("a motion search covers at most seven days")
     mask = mask_of(body.area)
     kinds = {s.kind for s in camera.streams if s.record}
     stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"

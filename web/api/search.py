@@ -24,11 +24,10 @@ from search import vocabulary
 from search.indexing.lag import lag
 from search.query import phrases
 from search.query.filters import Filter, filter_of, query_of
-from search.query.find import Query, find
-from search.query.find import numbers as all_numbers
+from search.query.find import Query, find, find_ids
 from search.store import Sighting, camera_numbers, ids, thumbnails
 from search.store.camera_numbers import CameraPlace
-from search.store.rows import UNIT, unpack_path
+from search.store.rows import BOX_UNITS, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
 from web.framework.routing import Context, RouteTable
@@ -178,7 +177,7 @@ async def understand_words(c: Context) -> WordsReply:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
     found = await c.services.searching.run(
-        phrases.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
+        phrases.parse, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
     )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
@@ -192,7 +191,7 @@ async def count_sightings(c: Context) -> CountsReply:
         query = await question(c, session, c.body)
         known = await camera_numbers.places(session)
         await record(session, c, "search.count", c.body, reason)
-    found = await c.services.searching.run(all_numbers, c.services.days, query, COUNTED + 1)
+    found = await c.services.searching.run(find_ids, c.services.days, query, COUNTED + 1)
     more, found = len(found) > COUNTED, found[:COUNTED]
     by_time, by_camera = await c.services.searching.run(_counted, found, c.services.zone)
     named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}
@@ -251,7 +250,7 @@ async def search_vocabulary(c: Context) -> VocabularyReply:
     async with c.services.database.reading() as session:
         behind = await lag(session)
     return VocabularyReply(
-        classes=list(vocabulary.ASKED),
+        classes=list(vocabulary.INCLUDED_CLASSES),
         colours=list(vocabulary.COLOURS),
         attributes=[a.name or "" for a in Attribute],
         directions=[d.name for d in Direction],
@@ -270,7 +269,7 @@ async def one_sighting(c: Context) -> SightingFile:
     async with c.services.database.reading() as session:
         packs = await camera_numbers.packs(session)
     path = [
-        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / UNIT, y=p.y / UNIT, h=p.h / UNIT)
+        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / BOX_UNITS, y=p.y / BOX_UNITS, h=p.h / BOX_UNITS)
         for p in unpack_path(sighting.start_ms, sighting.path)
     ]
     (view,) = await views(c, [sighting])
@@ -389,7 +388,7 @@ def picture_of(c: Context, sighting: Sighting) -> bytes:
     """Return the JPEG of a sighting. Blocking; call it from a thread. Raises NotFoundError."""
     try:
         return thumbnails.read(
-            c.services.days.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+            c.services.days.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
         )
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e
@@ -421,7 +420,7 @@ def view(s: Sighting, place: CameraPlace, verdict: str | None = None) -> Sightin
         cls=Cls(s.cls).name,
         score=s.score / 1000,
         looks=s.looks,
-        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         upper=_colours(s.upper, s.upper2),
         lower=_colours(s.lower, s.lower2),
         tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [],

@@ -100,7 +100,7 @@ async def search_by_picture(c: Context) -> SimilarReply:
     if any(v is None for v in corners) and any(v is not None for v in corners):
         raise UsageError("a box needs x, y, w and h")
     # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
-    content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
+    content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.MAX_PIXELS, 95)
     made: AppearanceExample = await c.services.looker.run(
         example.from_picture, content, None if q.x is None else corners
     )
@@ -124,9 +124,9 @@ async def search_together(c: Context) -> list[MeetingView]:
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
     found: list[CoOccurrence] = await c.services.searching.run(
-        lambda: co_occurrences(c.services.days, questions, within_ms=within, same=same, limit=body.limit)
+        lambda: co_occurrences(c.services.days, questions, within_ms=within, min_similarity=same, limit=body.limit)
     )
-    return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found]
+    return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.similarity, 3)) for m in found]
 
 
 async def _asked(c: Context, asked: Filter, reason: str, action: str, of: str) -> Query:
@@ -175,7 +175,7 @@ async def _with_travel(
         row = shown.get(str(match.sighting.id))
         if row is None:
             continue
-        row.likeness = round(match.likeness, 3)
+        row.likeness = round(match.similarity, 3)
         if origin is not None:
             way = travel(origin, match.sighting, positions.get(origin.camera), positions.get(match.sighting.camera))
             if way is not None:

@@ -25,7 +25,7 @@ from nvr.archive import segment_index
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
-from search.store.upkeep import shelf_of
+from search.store.upkeep import model_dir_of
 from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
 from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
@@ -228,7 +228,7 @@ def models(site: StationFacts) -> Sequence[CheckResult]:
     """Verify the files of the installed model packs against their checksums."""
     if site.locked_out:
         return [locked_out(site)]
-    shelf = ModelRegistry(shelf_of(site.settings))
+    shelf = ModelRegistry(model_dir_of(site.settings))
     found = []
     for installed in shelf.installed():
         try:

@@ -41,31 +41,31 @@ class Detector(Protocol):
         """
 
 
-def clipped(cls: int, score: float, x1: float, y1: float, x2: float, y2: float) -> Detection | None:
+def clip_to_picture(cls: int, score: float, x1: float, y1: float, x2: float, y2: float) -> Detection | None:
     """Return a detection from corner coordinates, clipped to the picture; None if nothing is left."""
     x1, y1, x2, y2 = max(0.0, x1), max(0.0, y1), min(1.0, x2), min(1.0, y2)
     return Detection(cls, score, x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
 
 
 # For these classes a box inside another one is the same object; a person inside another person's box is a second one.
-_WHOLE = frozenset({Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.two_wheeler, Cls.bicycle, Cls.ebike})
+_INDIVISIBLE = frozenset({Cls.vehicle, Cls.car, Cls.van, Cls.truck, Cls.bus, Cls.two_wheeler, Cls.bicycle, Cls.ebike})
 
 
-def suppressed(found: Sequence[Detection], overlap: float = 0.5, inside: float = 0.7) -> list[Detection]:
+def suppress_overlaps(found: Sequence[Detection], overlap: float = 0.5, inside: float = 0.7) -> list[Detection]:
     """Apply greedy non-maximum suppression within each class.
 
-    For the classes in _WHOLE it removes boxes inside other boxes, too. `overlap`: intersection over union; `inside`:
-    intersection over the smaller area.
+    For the classes in _INDIVISIBLE it removes boxes inside other boxes, too. `overlap`: intersection over union;
+    `inside`: intersection over the smaller area.
     """
     kept: list[Detection] = []
     for d in sorted(found, key=lambda d: -d.score):
         rivals = [k for k in kept if k.cls == d.cls]
-        if all(iou(k, d) < overlap and not (d.cls in _WHOLE and _inside(k, d) >= inside) for k in rivals):
+        if all(iou(k, d) < overlap and not (d.cls in _INDIVISIBLE and _containment(k, d) >= inside) for k in rivals):
             kept.append(d)
     return kept
 
 
-def both(a: Detection, b: Detection) -> float:
+def intersection(a: Detection, b: Detection) -> float:
     """Return the intersection of two boxes, as a share of the picture."""
     w = min(a.x + a.w, b.x + b.w) - max(a.x, b.x)
     h = min(a.y + a.h, b.y + b.h) - max(a.y, b.y)
@@ -74,10 +74,10 @@ def both(a: Detection, b: Detection) -> float:
 
 def iou(a: Detection, b: Detection) -> float:
     """Return the intersection over union of two boxes."""
-    shared = both(a, b)
+    shared = intersection(a, b)
     return shared / (a.w * a.h + b.w * b.h - shared)
 
 
-def _inside(a: Detection, b: Detection) -> float:
+def _containment(a: Detection, b: Detection) -> float:
     """Return the intersection over the smaller area of two boxes."""
-    return both(a, b) / min(a.w * a.h, b.w * b.h)
+    return intersection(a, b) / min(a.w * a.h, b.w * b.h)

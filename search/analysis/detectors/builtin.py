@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, clipped
+from search.analysis.detectors.base import Detection, Region, clip_to_picture
 from search.vocabulary import Cls
 
 PERSON_PIXELS = 150  # height to which a moving region is scaled: the HOG template is 128 tall
 MAX_REGIONS = 6
 MIN_AREA = 0.004  # share of the picture: smaller is a bird, a branch, or too small for HOG
-SURE = 0.55
+MIN_PERSON_SCORE = 0.55
 
 
 class BuiltinDetector:
@@ -37,7 +37,7 @@ class BuiltinDetector:
         large = [r for r in moving if (r[2] - r[0]) * (r[3] - r[1]) >= MIN_AREA]
         for region in sorted(large, key=lambda r: -(r[2] - r[0]) * (r[3] - r[1]))[:MAX_REGIONS]:
             people = self._people(picture, region)
-            found += people or [d for d in [clipped(Cls.unknown, 0.5, *region)] if d]
+            found += people or [d for d in [clip_to_picture(Cls.unknown, 0.5, *region)] if d]
         return [d for d in found if d.score >= self._threshold]
 
     def _people(self, picture: Picture, region: Region) -> list[Detection]:
@@ -71,7 +71,7 @@ class BuiltinDetector:
                 (left + (x + w) / scale) / width,
                 (top + (y + h) / scale) / height,
             ]
-            detection = clipped(Cls.person, 1 / (1 + math.exp(-float(weight))), *corners)
-            if detection and detection.score > SURE:
+            detection = clip_to_picture(Cls.person, 1 / (1 + math.exp(-float(weight))), *corners)
+            if detection and detection.score > MIN_PERSON_SCORE:
                 found.append(detection)
         return found

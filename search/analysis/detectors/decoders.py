@@ -62,7 +62,7 @@ def decoder_of(pack: Pack) -> Decoder:
     """Return the pack's decoder. Raises DetectorError for a decoder that is none for detection."""
     if pack.decoder not in DECODERS:
         raise DetectorError(
-            f"{pack.name}: the decoder '{pack.decoder}' is none for detection; known are: {', '.join(DECODERS)}"
+            f"{pack.name}: '{pack.decoder}' is not a detection decoder; valid values: {', '.join(DECODERS)}"
         )
     return DECODERS[pack.decoder]
 

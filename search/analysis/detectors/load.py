@@ -11,24 +11,24 @@ from search.models import ModelRegistry
 from search.models.registry import InstalledModel
 
 
-def chosen(settings: SearchSettings, shelf: ModelRegistry) -> InstalledModel | None:
+def detector_pack(settings: SearchSettings, registry: ModelRegistry) -> InstalledModel | None:
     """Return the detector pack; None for the built-in detector. Raises DetectorError if a named pack is missing."""
-    return None if settings.detector == "builtin" else shelf.chosen("detect", settings.detector)
+    return None if settings.detector == "builtin" else registry.choose("detect", settings.detector)
 
 
-def name(settings: SearchSettings, shelf: ModelRegistry) -> str:
+def detector_name(settings: SearchSettings, registry: ModelRegistry) -> str:
     """Return id and version of the detector in use."""
-    found = chosen(settings, shelf)
+    found = detector_pack(settings, registry)
     return found.pack.name if found else BuiltinDetector.name
 
 
-def load(settings: SearchSettings, shelf: ModelRegistry) -> Detector:
+def load(settings: SearchSettings, registry: ModelRegistry) -> Detector:
     """Create the detector. `auto`: the highest-ranked installed pack, otherwise the built-in detector.
 
     Raises DetectorError if a pack is missing or wrong.
     """
     threshold = settings.threshold or None
-    found = chosen(settings, shelf)
+    found = detector_pack(settings, registry)
     if found is None:
         return BuiltinDetector(threshold)
     found.verify()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, clipped, suppressed
+from search.analysis.detectors.base import Detection, Region, clip_to_picture, suppress_overlaps
 from search.analysis.detectors.decoders import decoder_of
 from search.analysis.detectors.regions import Pixels, tiles, windows
-from search.analysis.networks import Network, placed
+from search.analysis.networks import Network, letterbox_placement
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
 
-EDGE = 3  # pixels: a box that ends at the edge of its window is an incomplete object
+EDGE_PIXELS = 3  # pixels: a box that ends at the edge of its window is an incomplete object
 
 
 class PackDetector:
@@ -28,12 +28,12 @@ class PackDetector:
 
     def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
         size, network = (picture.shape[1], picture.shape[0]), (self._pack.input.width, self._pack.input.height)
-        found = list(self._within(picture, (0, 0, *size)))
+        found = list(self._detect_in(picture, (0, 0, *size)))
         for window in tiles(size, network) if sweep else windows(moving, size, network):
-            found += self._within(picture, window)
-        return suppressed(found)
+            found += self._detect_in(picture, window)
+        return suppress_overlaps(found)
 
-    def _within(self, picture: Picture, window: Pixels) -> Iterator[Detection]:
+    def _detect_in(self, picture: Picture, window: Pixels) -> Iterator[Detection]:
         height, width = picture.shape[:2]
         left, top, right, bottom = window
         part = picture[top:bottom, left:right]
@@ -42,16 +42,16 @@ class PackDetector:
             if label not in self._classes:
                 continue
             if self._pack.input.letterbox:
-                x1, y1, x2, y2 = self._unfitted(part, (x1, y1, x2, y2))
+                x1, y1, x2, y2 = self._undo_letterbox(part, (x1, y1, x2, y2))
             corners = [
                 left + x1 * (right - left),
                 top + y1 * (bottom - top),
                 left + x2 * (right - left),
                 top + y2 * (bottom - top),
             ]
-            if _cut(corners, window, (width, height)):
+            if _touches_inner_edge(corners, window, (width, height)):
                 continue
-            made = clipped(
+            detection = clip_to_picture(
                 self._classes[label],
                 score,
                 corners[0] / width,
@@ -59,13 +59,13 @@ class PackDetector:
                 corners[2] / width,
                 corners[3] / height,
             )
-            if made is not None:
-                yield made
+            if detection is not None:
+                yield detection
 
-    def _unfitted(self, part: Picture, corners: Region) -> Region:
+    def _undo_letterbox(self, part: Picture, corners: Region) -> Region:
         """Convert corners in a letterboxed input to shares of the part."""
         spec = self._pack.input
-        scale, left, top = placed(part, spec.width, spec.height)
+        scale, left, top = letterbox_placement(part, spec.width, spec.height)
         x1, y1, x2, y2 = corners
         w, h = part.shape[1] * scale, part.shape[0] * scale
         return (
@@ -76,12 +76,12 @@ class PackDetector:
         )
 
 
-def _cut(corners: Sequence[float], window: Pixels, size: tuple[int, int]) -> bool:
+def _touches_inner_edge(corners: Sequence[float], window: Pixels, size: tuple[int, int]) -> bool:
     """Return whether the box touches an edge of the window inside the picture: another window has it complete."""
     left, top, right, bottom = window
     return (
-        (left > 0 and corners[0] <= left + EDGE)
-        or (top > 0 and corners[1] <= top + EDGE)
-        or (right < size[0] and corners[2] >= right - EDGE)
-        or (bottom < size[1] and corners[3] >= bottom - EDGE)
+        (left > 0 and corners[0] <= left + EDGE_PIXELS)
+        or (top > 0 and corners[1] <= top + EDGE_PIXELS)
+        or (right < size[0] and corners[2] >= right - EDGE_PIXELS)
+        or (bottom < size[1] and corners[3] >= bottom - EDGE_PIXELS)
     )

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from search.analysis.detectors.base import Region
 
 MAX_REGIONS = 4
-WINDOW = (2.0, 2.0)  # largest region as a multiple of the network's input, in native pixels
-SMALL = 64  # network pixels: taller objects are detected in the whole picture
-MARGIN = 0.6  # margin around a moving object, share of its size
+MAX_WINDOW = (2.0, 2.0)  # largest region as a multiple of the network's input, in native pixels
+MAX_SMALL_PIXELS = 64  # network pixels: taller objects are detected in the whole picture
+MOTION_MARGIN = 0.6  # margin around a moving object, share of its size
 Pixels = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -26,15 +26,15 @@ def windows(moving: Sequence[Region], picture: tuple[int, int], network: tuple[i
         return []
     found: list[Pixels] = []
     for region in sorted(moving, key=lambda r: -(r[2] - r[0]) * (r[3] - r[1])):
-        if (region[3] - region[1]) * network[1] > SMALL:
+        if (region[3] - region[1]) * network[1] > MAX_SMALL_PIXELS:
             continue
-        around = _around(region, picture)
+        around = _with_margin(region, picture)
         merged = next((i for i, w in enumerate(found) if _fits(_union(w, around), network)), None)
         if merged is not None:
             found[merged] = _union(found[merged], around)
         elif len(found) < MAX_REGIONS:
             found.append(around)
-    return [_shaped(w, picture, network) for w in found]
+    return [_fit_proportions(w, picture, network) for w in found]
 
 
 def tiles(picture: tuple[int, int], network: tuple[int, int], overlap: float = 0.15) -> list[Pixels]:
@@ -58,9 +58,9 @@ def tiles(picture: tuple[int, int], network: tuple[int, int], overlap: float = 0
     ]
 
 
-def _around(region: Region, picture: tuple[int, int]) -> Pixels:
+def _with_margin(region: Region, picture: tuple[int, int]) -> Pixels:
     w, h = region[2] - region[0], region[3] - region[1]
-    mx, my = max(w * MARGIN, h * MARGIN * 0.6), h * MARGIN
+    mx, my = max(w * MOTION_MARGIN, h * MOTION_MARGIN * 0.6), h * MOTION_MARGIN
     return (
         int(max(0.0, region[0] - mx) * picture[0]), int(max(0.0, region[1] - my) * picture[1]),
         int(min(1.0, region[2] + mx) * picture[0] + 1), int(min(1.0, region[3] + my) * picture[1] + 1),
@@ -72,10 +72,10 @@ def _union(a: Pixels, b: Pixels) -> Pixels:
 
 
 def _fits(w: Pixels, network: tuple[int, int]) -> bool:
-    return w[2] - w[0] <= network[0] * WINDOW[0] and w[3] - w[1] <= network[1] * WINDOW[1]
+    return w[2] - w[0] <= network[0] * MAX_WINDOW[0] and w[3] - w[1] <= network[1] * MAX_WINDOW[1]
 
 
-def _shaped(w: Pixels, picture: tuple[int, int], network: tuple[int, int]) -> Pixels:
+def _fit_proportions(w: Pixels, picture: tuple[int, int], network: tuple[int, int]) -> Pixels:
     """Grow a window to the network's proportions and at least its size, and move it into the picture."""
     width, height = max(w[2] - w[0], network[0]), max(w[3] - w[1], network[1])
     width, height = max(width, height * network[0] // network[1]), max(height, width * network[1] // network[0])

@@ -22,7 +22,7 @@ import numpy as np
 
 from core.errors import DetectorError
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, clipped, suppressed
+from search.analysis.detectors.base import Detection, Region, clip_to_picture, suppress_overlaps
 from search.analysis.detectors.regions import tiles, windows
 from search.models.definition import Input, Pack, PackFile, checksum
 from search.models.registry import InstalledModel
@@ -61,12 +61,12 @@ class UltralyticsDetector:
         """Load the weights. Raises DetectorError if the extra or the weights are missing."""
         path = installed.folder / installed.pack.files[0].name
         if not path.is_file():  # otherwise the library tries to download a file of that name
-            raise DetectorError(f"{path}: no such weights; run: minwang models verify")
+            raise DetectorError(f"{path}: weights not found; run: minwang models verify")
         self.name = installed.pack.name
         self._threshold = installed.pack.threshold if threshold is None else threshold
         self._size = max(installed.pack.input.width, installed.pack.input.height)
-        self._classes = {name: int(Cls[ours]) for name, ours in installed.pack.classes.items()}
-        tame()
+        self._classes = {name: int(Cls[cls]) for name, cls in installed.pack.classes.items()}
+        isolate_library()
         try:
             import torch
             from ultralytics import YOLO
@@ -95,9 +95,9 @@ class UltralyticsDetector:
                     continue
                 x1, y1, x2, y2 = (float(v) for v in box.xyxy[0])
                 corners = [(left + x1) / size[0], (top + y1) / size[1], (left + x2) / size[0], (top + y2) / size[1]]
-                if (d := clipped(self._classes[name], float(box.conf), *corners)) is not None:
+                if (d := clip_to_picture(self._classes[name], float(box.conf), *corners)) is not None:
                     found.append(d)
-        return suppressed(found)
+        return suppress_overlaps(found)
 
 
 def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
@@ -108,19 +108,20 @@ def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
     """
     if (found := checksum(weights)) != sha256.strip().lower():
         raise DetectorError(
-            f"{weights}: its SHA-256 is {found}, not the one given; loading a changed file would run what is in it"
+            f"{weights}: its SHA-256 is {found}, not the one given; "
+            "the file was not loaded, because loading executes code in it"
         )
-    tame()
+    isolate_library()
     try:
         from ultralytics import YOLO
     except ImportError as e:
         raise DetectorError("ultralytics is not installed; run: MINWANG_EXTRAS=ultralytics ./minwang version") from e
     names = {str(n) for n in YOLO(str(weights)).names.values()}
-    ours = {n: CLASS_OF[n] for n in sorted(names) if n in CLASS_OF} | {
+    classes = {n: CLASS_OF[n] for n in sorted(names) if n in CLASS_OF} | {
         n: n for n in sorted(names) if n in Cls.__members__
     }
-    if not ours:
-        raise DetectorError(f"{weights}: none of its labels ({', '.join(sorted(names))[:200]}) is a class of ours")
+    if not classes:
+        raise DetectorError(f"{weights}: none of its labels ({', '.join(sorted(names))[:200]}) matches a known class")
     identity = re.sub(r"[^A-Za-z0-9._-]", "-", weights.stem)[:60]
     file = PackFile(name=weights.name, bytes=weights.stat().st_size, sha256=checksum(weights))
     return Pack(
@@ -130,7 +131,7 @@ def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
         format="ultralytics",
         licence=licence,
         files=(file,),
-        classes=ours,
+        classes=classes,
         input=Input(width=640, height=640, colour="rgb", letterbox=True),
         decoder="library",
         threshold=0.3,
@@ -138,7 +139,7 @@ def pack_of(weights: Path, licence: str, sha256: str) -> Pack:
     )
 
 
-def tame() -> None:
+def isolate_library() -> None:
     """Prepare the library: offline, no installation, its own settings folder, a replacement for torchvision."""
     # A temporary folder keeps the library's settings file out of the user's home.
     folder = str(Path(tempfile.gettempdir()) / f"minwang-ultralytics-{os.getuid()}")
@@ -146,7 +147,7 @@ def tame() -> None:
     for key, value in wanted.items():
         os.environ.setdefault(key, value)
     if not _torchvision_works():
-        _stand_in_for_torchvision()
+        _replace_torchvision()
 
 
 def _torchvision_works() -> bool:
@@ -158,7 +159,7 @@ def _torchvision_works() -> bool:
         return False
 
 
-def _stand_in_for_torchvision() -> None:
+def _replace_torchvision() -> None:
     """Install a module `torchvision` that contains only NMS, from the pure-torch routine of ultralytics."""
     for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
         del sys.modules[name]

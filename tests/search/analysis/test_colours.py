@@ -23,13 +23,13 @@ def jacket(name: str) -> Picture:
 
 
 @pytest.mark.parametrize("name", ["red", "blue", "green", "yellow", "black", "white"])
-def test_jackets_are_named(name: str) -> None:
+def test_jacket_colours_are_named(name: str) -> None:
     upper, lower = (strongest(w) for w in weights(jacket(name), vehicle=False))
     assert upper.first == Colour[name] and upper.share > 20
     assert Colour.black in (lower.first, lower.second)
 
 
-def test_a_camera_s_light_is_taken_out() -> None:
+def test_white_balance_removes_the_illuminant() -> None:
     """In a warm and dark picture the white jacket is named white once the camera's light is known."""
     view = street(2)[0]
     light = np.array([0.55, 0.75, 0.95])
@@ -42,7 +42,7 @@ def test_a_camera_s_light_is_taken_out() -> None:
     assert strongest(weights(balance.apply(crop), vehicle=False)[0]).first == Colour.white
 
 
-def test_a_balance_that_knows_nothing_changes_nothing() -> None:
+def test_white_balance_without_pictures_changes_nothing() -> None:
     picture = jacket("red")
     assert WhiteBalance().apply(picture) is picture
     black = WhiteBalance()
@@ -50,20 +50,20 @@ def test_a_balance_that_knows_nothing_changes_nothing() -> None:
     assert black.apply(picture) is picture
 
 
-def test_infra_red_pictures_claim_no_colour() -> None:
+def test_infrared_pictures_have_tones_and_no_colours() -> None:
     grey = cv2.cvtColor(cv2.cvtColor(street(1)[0], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     assert is_monochrome(np.asarray(grey, np.uint8))
     assert not is_monochrome(street(1)[0])
     assert tones(jacket("white"))[0] == Tone.light and tones(jacket("black"))[0] == Tone.dark
 
 
-def test_vehicles_have_one_colour() -> None:
+def test_vehicle_has_one_colour() -> None:
     car = np.full((60, 120, 3), (40, 30, 190), np.uint8)
     upper, lower = weights(car, vehicle=True)
     assert strongest(upper).first == Colour.red and strongest(lower).first == Colour.none
 
 
-def test_stripes_of_colour_tell_people_apart() -> None:
+def test_histogram_vectors_distinguish_clothes() -> None:
     embedder = HistogramEmbedder()
     red, again, blue = (embedder.of(jacket(n)) for n in ("red", "red", "blue"))
     dimmed = embedder.of(np.clip(jacket("red") * 0.93, 0, 255).astype(np.uint8))
@@ -72,7 +72,7 @@ def test_stripes_of_colour_tell_people_apart() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1), (2, 300)])
-def test_crops_of_a_few_pixels_do_no_harm(shape: tuple[int, int]) -> None:
+def test_tiny_crops_are_accepted(shape: tuple[int, int]) -> None:
     crop = np.full((*shape, 3), 120, np.uint8)
     assert strongest(weights(crop, vehicle=False)[0]).first in list(Colour)
     assert np.isfinite(HistogramEmbedder().of(crop)).all() and tones(crop)

@@ -16,20 +16,20 @@ from cameras.virtual import scene
 from core.errors import DetectorError
 from core.settings import SearchSettings
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, suppressed
+from search.analysis.detectors.base import Detection, Region, suppress_overlaps
 from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.decoders import end2end, ssd, yolo
 from search.analysis.detectors.load import load
 from search.analysis.detectors.regions import tiles, windows
 from search.analysis.motion_gate import MotionGate
 from search.analysis.plates import PlateReader
-from search.analysis.riders import things_of
+from search.analysis.riders import objects_of
 from search.models import ModelRegistry, Pack
 from search.models.definition import checksum
 from search.vocabulary import Cls
 from tests.conftest import FOOTAGE, MODELS, needs_footage, needs_models
 from tests.health.frames import street
-from tests.search import networks_made
+from tests.search import handmade_networks
 
 
 def footage(name: str, step: int, count: int) -> list[Picture]:
@@ -38,39 +38,39 @@ def footage(name: str, step: int, count: int) -> list[Picture]:
     return [np.asarray(f, np.uint8) for f in frames[:count]]
 
 
-class Watching:
+class GatedDetector:
     """A detector behind a motion gate, as in the pipeline."""
 
     def __init__(self, detector: Any):
         self.detector, self.gate = detector, MotionGate()
 
-    def see(self, picture: Picture) -> list[Detection]:
-        moving = self.gate.look(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
+    def detect(self, picture: Picture) -> list[Detection]:
+        moving = self.gate.detect_motion(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
         found: list[Detection] = self.detector.detect(picture, moving or [])
         return found
 
 
-def test_the_built_in_detector_finds_walkers_and_nothing_in_an_empty_street() -> None:
-    watching, view = Watching(BuiltinDetector()), scene.Street(3, (640, 360))
-    found = [d for i in range(16) for d in watching.see(view.frame(i / 12, i))]
+def test_builtin_detector_finds_walkers_and_nothing_in_an_empty_street() -> None:
+    gated, view = GatedDetector(BuiltinDetector()), scene.Street(3, (640, 360))
+    found = [d for i in range(16) for d in gated.detect(view.frame(i / 12, i))]
     assert sum(d.cls == Cls.person for d in found) >= 5
     assert all(d.x >= 0 and d.x + d.w <= 1.0001 and d.h > 0.2 for d in found if d.cls == Cls.person)
-    watching, empty = Watching(BuiltinDetector()), scene.Street(3, (640, 360), walkers=[])
-    assert [d for i in range(12) for d in watching.see(empty.frame(i / 12, i))] == []
+    gated, empty = GatedDetector(BuiltinDetector()), scene.Street(3, (640, 360), walkers=[])
+    assert [d for i in range(12) for d in gated.detect(empty.frame(i / 12, i))] == []
 
 
 @needs_footage
-def test_the_built_in_detector_sees_people_move_in_real_footage() -> None:
-    watching = Watching(BuiltinDetector())
-    found = [d for p in footage("one-by-one-person-detection.mp4", 12, 90) for d in watching.see(p)]
+def test_builtin_detector_finds_people_in_real_footage() -> None:
+    gated = GatedDetector(BuiltinDetector())
+    found = [d for p in footage("one-by-one-person-detection.mp4", 12, 90) for d in gated.detect(p)]
     assert len(found) > 10
     assert any(d.cls == Cls.person for d in found)
     assert {d.cls for d in found} <= {Cls.person, Cls.unknown}
 
 
-def test_a_pack_made_by_hand_finds_what_it_is_made_for(tmp_path: Path) -> None:
-    networks_made.write_pack(tmp_path / "shelf" / "red-quarters@1", networks_made.red_quarters())
-    detector = load(SearchSettings(), ModelRegistry(tmp_path / "shelf"))
+def test_handmade_pack_detects_its_object(tmp_path: Path) -> None:
+    handmade_networks.write_pack(tmp_path / "models" / "red-quarters@1", handmade_networks.red_quarters())
+    detector = load(SearchSettings(), ModelRegistry(tmp_path / "models"))
     picture = np.zeros((90, 160, 3), np.uint8)
     picture[45:, :80] = (0, 0, 255)
     (found,) = detector.detect(picture, [])
@@ -79,7 +79,7 @@ def test_a_pack_made_by_hand_finds_what_it_is_made_for(tmp_path: Path) -> None:
     assert detector.detect(np.zeros((90, 160, 3), np.uint8), []) == []
 
 
-def test_without_a_pack_the_built_in_detector_looks(tmp_path: Path) -> None:
+def test_without_a_pack_the_builtin_detector_is_loaded(tmp_path: Path) -> None:
     assert load(SearchSettings(), ModelRegistry(tmp_path)).name == BuiltinDetector.name
     assert load(SearchSettings(detector="builtin"), ModelRegistry(tmp_path)).name == BuiltinDetector.name
     with pytest.raises(DetectorError, match="minwang models list"):
@@ -88,9 +88,9 @@ def test_without_a_pack_the_built_in_detector_looks(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
-    shelf = ModelRegistry(tmp_path_factory.mktemp("zoo"))
-    shelf.add(MODELS)
-    return shelf
+    registry = ModelRegistry(tmp_path_factory.mktemp("zoo"))
+    registry.add(MODELS)
+    return registry
 
 
 def truth() -> dict[int, list[tuple[float, ...]]]:
@@ -111,7 +111,9 @@ def truth() -> dict[int, list[tuple[float, ...]]]:
         ("person-vehicle-bike-2000", 0.75, 0.85),
     ],
 )
-def test_packs_find_the_people_of_real_footage(zoo: ModelRegistry, name: str, recall: float, precision: float) -> None:
+def test_known_packs_find_people_in_real_footage(
+    zoo: ModelRegistry, name: str, recall: float, precision: float
+) -> None:
     """Against the ground truth of PETS S2L1 at IoU 0.4, with the whole picture only."""
     detector, boxes = load(SearchSettings(detector=name), zoo), truth()
     hits = found = wanted = 0
@@ -137,7 +139,7 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
 
 @needs_models
 @needs_footage
-def test_distant_people_are_found_where_they_move(zoo: ModelRegistry) -> None:
+def test_motion_windows_find_distant_people(zoo: ModelRegistry) -> None:
     """The same people in a corner of a 1080p picture: lost in the whole picture, found in a window around them."""
     detector, boxes = load(SearchSettings(), zoo), truth()
     frames = footage("vtest_480x360.avi", 1, 10_000)
@@ -159,15 +161,15 @@ def test_distant_people_are_found_where_they_move(zoo: ModelRegistry) -> None:
 
 @needs_models
 @needs_footage
-def test_a_pack_tells_classes_apart_and_a_cyclist_is_one_rider(zoo: ModelRegistry) -> None:
+def test_pack_distinguishes_classes_and_joins_riders(zoo: ModelRegistry) -> None:
     detector = load(SearchSettings(), zoo)
     pictures = footage("person-bicycle-car-detection.mp4", 20, 40)
-    seen = {t.whole.cls for p in pictures for t in things_of(detector.detect(p, []))}
+    seen = {t.whole.cls for p in pictures for t in objects_of(detector.detect(p, []))}
     assert {Cls.person, Cls.vehicle} <= seen and seen & {Cls.rider, Cls.two_wheeler}
 
 
 @needs_models
-def test_a_drawn_plate_is_read(zoo: ModelRegistry) -> None:
+def test_drawn_plate_is_read(zoo: ModelRegistry) -> None:
     fonts = sorted(Path("/usr/share/fonts").rglob("NotoSansCJK-Bold.ttc"))
     if not fonts:
         pytest.skip("the font of Chinese plates is not installed (fonts-noto-cjk)")
@@ -179,7 +181,7 @@ def test_a_drawn_plate_is_read(zoo: ModelRegistry) -> None:
     small = cv2.resize(np.asarray(plate, np.uint8)[..., ::-1], (150, 48), interpolation=cv2.INTER_AREA)
     car = np.full((400, 500, 3), 130, np.uint8)
     car[300:348, 180:330] = small
-    installed = zoo.verified("plate")
+    installed = zoo.choose_verified("plate")
     assert installed is not None
     read = PlateReader(installed).read(car)
     # the drawn province is sometimes confused with a similar character
@@ -202,7 +204,7 @@ def _pack(decoder: str) -> Pack:
     )
 
 
-def test_decoders_read_their_layouts() -> None:
+def test_decoders_decode_their_layouts() -> None:
     rows = np.array(
         [[0, 1, 0.9, 0.1, 0.2, 0.3, 0.4], [0, 0, 0.3, 0, 0, 1, 1], [-1, 0, 0.9, 0, 0, 1, 1], [0, 0, 0.9, 0, 0, 1, 1]],
         np.float32,
@@ -218,7 +220,7 @@ def test_decoders_read_their_layouts() -> None:
     assert row[0] == 0 and np.allclose(row[2], (0.1, 0.2, 0.2, 0.4))
 
 
-def test_windows_hold_what_moved_and_tiles_hold_everything() -> None:
+def test_windows_contain_the_motion_and_tiles_cover_the_picture() -> None:
     moving: list[Region] = [(0.5, 0.5, 0.52, 0.56), (0.53, 0.5, 0.55, 0.56), (0.1, 0.1, 0.11, 0.13)]
     found = windows(moving, (1920, 1080), (448, 256))
     assert len(found) == 2  # neighbouring regions share one window
@@ -232,18 +234,18 @@ def test_windows_hold_what_moved_and_tiles_hold_everything() -> None:
     assert covered.all()
 
 
-def test_a_box_inside_another_is_the_same_car_but_another_person() -> None:
+def test_box_inside_another_is_the_same_vehicle_but_another_person() -> None:
     outer, inner = (0.1, 0.1, 0.4, 0.4), (0.12, 0.12, 0.2, 0.3)
     for cls, count in ((Cls.vehicle, 1), (Cls.person, 2)):
-        assert len(suppressed([Detection(cls, 0.9, *outer), Detection(cls, 0.8, *inner)])) == count
+        assert len(suppress_overlaps([Detection(cls, 0.9, *outer), Detection(cls, 0.8, *inner)])) == count
 
 
-def test_a_person_over_wheels_is_a_rider_and_one_beside_them_is_not() -> None:
+def test_person_over_a_two_wheeler_is_a_rider() -> None:
     wheels = Detection(Cls.two_wheeler, 0.6, 0.4, 0.5, 0.12, 0.2)
     riding, beside = Detection(Cls.person, 0.9, 0.43, 0.35, 0.06, 0.3), Detection(Cls.person, 0.9, 0.6, 0.4, 0.06, 0.3)
-    (rider,) = things_of([wheels, riding])
+    (rider,) = objects_of([wheels, riding])
     assert rider.whole.cls == Cls.rider and rider.body == riding and rider.whole.h > riding.h
-    assert sorted(t.whole.cls for t in things_of([wheels, beside])) == [Cls.person, Cls.two_wheeler]
+    assert sorted(t.whole.cls for t in objects_of([wheels, beside])) == [Cls.person, Cls.two_wheeler]
 
 
 def test_ultralytics_adapter(tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_ultralytics_adapter(tmp_path: Path) -> None:
         pytest.skip("the ultralytics extra is not installed (MINWANG_EXTRAS=ultralytics)")
     from search.analysis.detectors import ultralytics_yolo
 
-    ultralytics_yolo.tame()
+    ultralytics_yolo.isolate_library()
     from ultralytics import YOLO
 
     weights = tmp_path / "tiny.pt"
@@ -260,13 +262,13 @@ def test_ultralytics_adapter(tmp_path: Path) -> None:
     named = {0: "person", 1: "bicycle", 2: "car", 3: "motorcycle", 5: "bus", 7: "truck", 16: "dog", 26: "handbag"}
     untrained.model.names = {i: named.get(i, f"toaster {i}") for i in range(80)}
     untrained.save(str(weights))
-    shelf = ModelRegistry(tmp_path / "shelf")
-    pack = shelf.take(ultralytics_yolo.pack_of(weights, "AGPL-3.0", checksum(weights)), {weights.name: weights})
+    registry = ModelRegistry(tmp_path / "models")
+    pack = registry.install(ultralytics_yolo.pack_of(weights, "AGPL-3.0", checksum(weights)), {weights.name: weights})
     assert pack.classes["motorcycle"] == "ebike" and pack.classes["handbag"] == "bag" and len(pack.classes) == 8
-    detector = load(SearchSettings(threshold=0.0001), shelf)
+    detector = load(SearchSettings(threshold=0.0001), registry)
     found = detector.detect(street(1)[0], [])
     assert detector.name == pack.name
     assert all(0 <= d.x <= 1 and d.w > 0 and d.cls in list(Cls) for d in found)
-    (shelf.folder / pack.name / "tiny.pt").write_bytes(b"not what was published")
+    (registry.folder / pack.name / "tiny.pt").write_bytes(b"not what was published")
     with pytest.raises(DetectorError, match="bytes"):
-        load(SearchSettings(), shelf)
+        load(SearchSettings(), registry)

@@ -9,7 +9,7 @@ from search.analysis.colours import Floats
 from search.analysis.detectors.base import Detection
 from search.analysis.embedders import Vector
 from search.analysis.gop_size_gate import GopSizeGate
-from search.analysis.motion_gate import BUSY, MotionGate
+from search.analysis.motion_gate import MAX_BUSY_SHARE, MotionGate
 from search.analysis.tracking import Track, TrackedDetection, Tracker
 from search.query.sightings import sighting_of
 from search.store import ids
@@ -26,7 +26,7 @@ def vector(seed: int, noise: float = 0.0, again: int = 0) -> Vector:
     return np.asarray(values / np.linalg.norm(values), np.float32)
 
 
-def look(
+def detection(
     x: float, y: float, who: int, *, h: float = 0.2, cls: int = Cls.person, again: int = 0, upper: Colour = Colour.red
 ) -> TrackedDetection:
     sums: Floats = np.zeros(len(Colour))
@@ -36,9 +36,9 @@ def look(
     )
 
 
-def test_a_man_who_crosses_the_street_is_one_sighting() -> None:
+def test_person_crossing_the_street_is_one_sighting() -> None:
     tracker = Tracker(7)
-    seen = {tracker.update(START + 2000 * i, [look(0.1 + 0.08 * i, 0.6, 1, again=i)])[0].id for i in range(10)}
+    seen = {tracker.update(START + 2000 * i, [detection(0.1 + 0.08 * i, 0.6, 1, again=i)])[0].id for i in range(10)}
     (track,) = tracker.tracks
     assert seen == {track.id} == {ids.compose(START, 7, 0)}
     row = sighting_of(track, 1, 2)
@@ -50,43 +50,45 @@ def test_a_man_who_crosses_the_street_is_one_sighting() -> None:
     )
 
 
-def test_two_who_pass_each_other_keep_their_names() -> None:
+def test_two_people_passing_each_other_keep_their_tracks() -> None:
     tracker = Tracker(1)
     for i in range(12):
-        looks = [look(0.1 + 0.07 * i, 0.6, 1, again=i), look(0.9 - 0.07 * i, 0.62, 2, again=50 + i)]
-        tracks = tracker.update(START + 1000 * i, looks if i % 2 else looks[::-1])
+        seen = [detection(0.1 + 0.07 * i, 0.6, 1, again=i), detection(0.9 - 0.07 * i, 0.62, 2, again=50 + i)]
+        tracks = tracker.update(START + 1000 * i, seen if i % 2 else seen[::-1])
         first = tracks if i % 2 else tracks[::-1]
         assert [t.id & 511 for t in first] == [1, 0], i  # in the first picture the second person was first in the list
     assert len(tracker.tracks) == 2
 
 
-def test_somebody_else_at_the_same_place_is_somebody_else() -> None:
+def test_another_person_at_the_same_place_is_another_track() -> None:
     tracker = Tracker(1)
-    tracker.update(START, [look(0.5, 0.6, 1)])
-    tracker.update(START + 2000, [look(0.5, 0.6, 2, again=7)])
+    tracker.update(START, [detection(0.5, 0.6, 1)])
+    tracker.update(START + 2000, [detection(0.5, 0.6, 2, again=7)])
     assert len(tracker.tracks) == 2
 
 
-def test_who_is_away_for_long_is_seen_anew_and_who_stands_is_waited_for() -> None:
+def test_moving_track_ends_sooner_than_a_still_one() -> None:
     tracker = Tracker(1)
-    walks = tracker.update(START, [look(0.2, 0.6, 1)])[0]
-    tracker.update(START + 2000, [look(0.3, 0.6, 1)])
-    assert tracker.update(START + 20_000, [look(0.4, 0.6, 1)])[0].id != walks.id
-    parked = [tracker.update(START + 60_000 + 30_000 * i, [look(0.7, 0.9, 9, cls=Cls.vehicle)])[0].id for i in range(5)]
+    walks = tracker.update(START, [detection(0.2, 0.6, 1)])[0]
+    tracker.update(START + 2000, [detection(0.3, 0.6, 1)])
+    assert tracker.update(START + 20_000, [detection(0.4, 0.6, 1)])[0].id != walks.id
+    parked = [
+        tracker.update(START + 60_000 + 30_000 * i, [detection(0.7, 0.9, 9, cls=Cls.vehicle)])[0].id for i in range(5)
+    ]
     assert len(set(parked)) == 1
 
 
-def test_what_rolls_has_a_rider_and_what_stands_has_none() -> None:
+def test_moving_two_wheeler_is_a_rider() -> None:
     moving, parked = Tracker(1), Tracker(2)
     for i in range(4):
-        moving.update(START + 2000 * i, [look(0.1 + 0.2 * i, 0.6, 1, cls=Cls.two_wheeler)])
-        parked.update(START + 2000 * i, [look(0.5, 0.6, 1, cls=Cls.two_wheeler)])
+        moving.update(START + 2000 * i, [detection(0.1 + 0.2 * i, 0.6, 1, cls=Cls.two_wheeler)])
+        parked.update(START + 2000 * i, [detection(0.5, 0.6, 1, cls=Cls.two_wheeler)])
     assert moving.tracks[0].cls == Cls.rider and parked.tracks[0].cls == Cls.two_wheeler
 
 
-def test_a_pack_s_word_on_the_kind_counts_more() -> None:
+def test_class_from_an_attribute_pack_outweighs_the_detector() -> None:
     tracker = Tracker(1)
-    one = look(0.5, 0.6, 1, cls=Cls.vehicle)
+    one = detection(0.5, 0.6, 1, cls=Cls.vehicle)
     one.cls = int(Cls.van)
     assert tracker.update(START, [one])[0].cls == Cls.van
 
@@ -100,17 +102,17 @@ def test_a_pack_s_word_on_the_kind_counts_more() -> None:
         max_size=12,
     )
 )
-def test_every_look_gets_one_track_and_no_track_two_looks(frames: list[list[tuple[float, float, int, int]]]) -> None:
+def test_each_detection_gets_its_own_track(frames: list[list[tuple[float, float, int, int]]]) -> None:
     tracker, ever = Tracker(1), dict[int, Track]()
     for i, frame in enumerate(frames):
-        tracks = tracker.update(START + 2000 * i, [look(x, y, who, cls=cls, again=i) for x, y, who, cls in frame])
+        tracks = tracker.update(START + 2000 * i, [detection(x, y, who, cls=cls, again=i) for x, y, who, cls in frame])
         assert len(tracks) == len(frame) == len({t.id for t in tracks})
         ever |= {t.id: t for t in tracks}
-    assert sum(t.looks for t in ever.values()) == sum(map(len, frames))
+    assert sum(t.detections for t in ever.values()) == sum(map(len, frames))
     assert all(sighting_of(t, 1, 1).score > 0 for t in ever.values())
 
 
-def test_the_gate_sees_what_moves_and_learns_what_always_does() -> None:
+def test_motion_gate_detects_motion_and_learns_busy_pixels() -> None:
     rng, gate = np.random.default_rng(1), MotionGate()
     base = rng.integers(60, 180, (90, 160)).astype(np.float64)
 
@@ -122,26 +124,26 @@ def test_the_gate_sees_what_moves_and_learns_what_always_does() -> None:
         return np.clip(frame, 0, 255).astype(np.uint8)
 
     for i in range(60):
-        gate.look(picture(None, i))
-    assert gate.busy[4, 10] > BUSY  # the gate has learned the clock
-    quiet = sum(bool(gate.look(picture(None, i))) for i in range(40))
+        gate.detect_motion(picture(None, i))
+    assert gate.busy[4, 10] > MAX_BUSY_SHARE  # the gate has learned the clock
+    quiet = sum(bool(gate.detect_motion(picture(None, i))) for i in range(40))
     assert quiet <= 1
-    seen = gate.look(picture(0.5, 1))
+    seen = gate.detect_motion(picture(0.5, 1))
     assert seen and seen[0][0] == pytest.approx(0.5, abs=0.03) and seen[0][3] == pytest.approx(60 / 90, abs=0.05)
-    assert gate.look(np.full((90, 160), 255, np.uint8)) is None  # the light changed: motion is unknown
+    assert gate.detect_motion(np.full((90, 160), 255, np.uint8)) is None  # the light changed: motion is unknown
 
 
-def test_sizes_pass_over_quiet_gops_and_give_up_where_they_say_nothing() -> None:
+def test_gop_size_gate_skips_quiet_gops_and_turns_off_at_constant_bit_rate() -> None:
     rng, variable, constant = np.random.default_rng(1), GopSizeGate(), GopSizeGate()
     passed = missed = 0
     for i in range(600):
         event = i % 4 == 0
         share = float(rng.normal(1.5 if event else 0.4, 0.25))
-        if i > 200 and variable.says_quiet(share):
+        if i > 200 and variable.is_quiet(share):
             passed, missed = passed + 1, missed + event
         else:
             variable.learn(share, event=event)
         constant.learn(float(rng.normal(3.0, 0.1)), event=event)
-    assert constant.limit == 0 and not constant.says_quiet(2.9)
+    assert constant.limit == 0 and not constant.is_quiet(2.9)
     assert passed > 180 and missed <= 3
-    assert not variable.says_quiet(0.0)  # the GOP's size is unknown
+    assert not variable.is_quiet(0.0)  # the GOP's size is unknown

@@ -22,7 +22,6 @@ from cameras.virtual.clip import encode
 from core import events
 from core.clock import ManualClock, from_microseconds, to_microseconds
 from core.database import Database
-from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.decode_pool import DecodePool
@@ -35,67 +34,32 @@ from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnail
 from search.tables import IndexState
 from search.vocabulary import Cls
 from tests.health.frames import TOWN, keyframes
+from tests.search.fakes import FakeReader, InlinePool, Killed
 
 SETTINGS = SearchSettings(detector="builtin")
-
-
-class Killed(BaseException):
-    """The process ended here."""
-
-
-class Inline:
-    """Runs the worker's function in a thread; `bad`: times of keyframes that crash it."""
-
-    def __init__(self) -> None:
-        self.bad: set[int] = set()
-        self.die_after = 10**9
-        self.calls = 0
-
-    async def run(self, function: Any, memory: Any, frames: list[Keyframe]) -> Any:
-        self.calls += 1
-        if self.calls > self.die_after:
-            raise Killed
-        if any(f.at_us in self.bad for f in frames):
-            raise ProtocolError("the picture crashed its decoder")
-        # Copies through pickle, as a pipe does: changes by the worker are visible in its answer only.
-        import pickle
-
-        return await asyncio.to_thread(
-            lambda: pickle.loads(pickle.dumps(function(*pickle.loads(pickle.dumps((memory, frames))))))
-        )
-
-
-class Log:
-    """The recording: keyframes of the stream."""
-
-    def __init__(self, frames: list[Keyframe]):
-        self.frames = frames
-
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
-        return [f for f in self.frames if start_us <= f.at_us < end_us][:limit]
 
 
 class Town:
     def __init__(self, database: Database, clock: ManualClock, folder: Path, frames: list[Keyframe]):
         self.database, self.clock, self.folder = database, clock, folder
-        self.days, self.log, self.pool = SightingStore(folder), Log(frames), Inline()
+        self.store, self.reader, self.pool = SightingStore(folder), FakeReader(frames), InlinePool()
 
-    def indexer(self, again: ReindexRange | None = None, batch: int = 6) -> Indexer:
+    def indexer(self, reindex: ReindexRange | None = None, batch: int = 6) -> Indexer:
         """Return a new process's indexer."""
         settings = SETTINGS.model_copy(update={"batch": batch})
-        made = Indexer(self.database, self.clock, self.days, self.pool, settings, again)  # type: ignore[arg-type]
-        made._reader = self.log  # type: ignore[assignment]
+        made = Indexer(self.database, self.clock, self.store, self.pool, settings, reindex)  # type: ignore[arg-type]
+        made._reader = self.reader  # type: ignore[assignment]
         return made
 
     async def index_all(self, indexer: Indexer | None = None) -> None:
         one, before = indexer or self.indexer(), None
-        start = self.log.frames[0].at_us - 1_000_000
+        start = self.reader.frames[0].at_us - 1_000_000
         while one.positions() != before:
             before = one.positions()
             await one.run_once(start)
 
     async def found(self, **query: Any) -> list[Sighting]:
-        return await asyncio.to_thread(find, self.days, Query(**query), 1000)
+        return await asyncio.to_thread(find, self.store, Query(**query), 1000)
 
 
 @pytest.fixture
@@ -112,10 +76,10 @@ async def town(database: Database, clock: ManualClock, tmp_path: Path) -> AsyncI
     clock.advance(120)
     made = Town(database, clock, tmp_path / "sightings", frames)
     yield made
-    await asyncio.to_thread(made.days.close)
+    await asyncio.to_thread(made.store.close)
 
 
-async def test_indexing_gives_sightings_and_resumes_where_it_stopped(town: Town) -> None:
+async def test_indexing_resumes_at_its_position(town: Town) -> None:
     indexer = town.indexer()
     await town.index_all(indexer)
     seen = await town.found()
@@ -124,44 +88,44 @@ async def test_indexing_gives_sightings_and_resumes_where_it_stopped(town: Town)
     longest = max(seen, key=lambda s: s.looks)
     assert longest.looks >= 4 and longest.end_ms - longest.start_ms >= 6000
     picture = await asyncio.to_thread(
-        thumbnails.read, town.days.place(ids.day_of(longest.start_ms)), longest.thumb, longest.thumb_size
+        thumbnails.read, town.store.day_dir(ids.day_of(longest.start_ms)), longest.thumb, longest.thumb_size
     )
     assert picture[:2] == b"\xff\xd8"
-    assert await asyncio.to_thread(verify.faults, town.days) == []
+    assert await asyncio.to_thread(verify.problems, town.store) == []
     assert await indexer.run_once() == 0 and await town.indexer().run_once() == 0  # no keyframe twice, in any process
     async with town.database.reading() as session:
         state = await session.get_one(IndexState, "cam/main")
-    assert (state.position_us, state.keyframes) == (town.log.frames[-1].at_us, len(town.log.frames))
+    assert (state.position_us, state.keyframes) == (town.reader.frames[-1].at_us, len(town.reader.frames))
     assert state.detected <= state.decoded <= state.keyframes
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_an_analyst_ended_at_any_batch_goes_on_with_the_same_sightings(town: Town, seed: int) -> None:
+async def test_restarted_analyst_continues_the_same_sightings(town: Town, seed: int) -> None:
     """Killed and restarted repeatedly: each keyframe is analysed once, and an object in view stays one sighting."""
     rng = random.Random(seed)
-    looked: list[int] = []
-    original = Inline.run
+    analysed: list[int] = []
+    original = InlinePool.run
 
-    async def noting(self: Inline, function: Any, memory: Any, frames: list[Keyframe]) -> Any:
-        result = await original(self, function, memory, frames)
-        looked.extend(f.at_us for f in frames)
+    async def noting(self: InlinePool, function: Any, state: Any, frames: list[Keyframe]) -> Any:
+        result = await original(self, function, state, frames)
+        analysed.extend(f.at_us for f in frames)
         return result
 
     town.pool.run = noting.__get__(town.pool)  # type: ignore[method-assign]
-    while (await asyncio.to_thread(town.days.positions)).get("cam/main", 0) < town.log.frames[-1].at_us:
+    while (await asyncio.to_thread(town.store.positions)).get("cam/main", 0) < town.reader.frames[-1].at_us:
         town.pool.calls, town.pool.die_after = 0, rng.randrange(1, 3)
         try:
             await town.index_all(town.indexer(batch=rng.randrange(2, 7)))
         except Killed:
             continue
-    assert looked == [f.at_us for f in town.log.frames]
+    assert analysed == [f.at_us for f in town.reader.frames]
     seen = await town.found()
     assert len({s.id for s in seen}) == len(seen)
     assert max(s.looks for s in seen) >= 4
-    assert await asyncio.to_thread(verify.faults, town.days) == []
+    assert await asyncio.to_thread(verify.problems, town.store) == []
 
 
-async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(
+async def test_crash_between_thumbnail_and_row_leaves_only_unused_bytes(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, failed = SightingStore.write, list[str]()
@@ -173,7 +137,7 @@ async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(
         real(self, day, batches)
 
     monkeypatch.setattr(SightingStore, "write", write)
-    while (await asyncio.to_thread(town.days.positions)).get("cam/main", 0) < town.log.frames[-1].at_us:
+    while (await asyncio.to_thread(town.store.positions)).get("cam/main", 0) < town.reader.frames[-1].at_us:
         try:
             await town.index_all(town.indexer())
         except OSError:
@@ -181,35 +145,35 @@ async def test_a_crash_between_picture_and_row_leaves_unused_bytes_only(
     assert len(failed) == 3
     seen = await town.found()
     assert seen and len({s.id for s in seen}) == len(seen)
-    assert await asyncio.to_thread(verify.faults, town.days) == []
+    assert await asyncio.to_thread(verify.problems, town.store) == []
 
 
-async def test_a_stretch_is_read_once_more_and_replaced(town: Town) -> None:
+async def test_reindexing_replaces_a_period(town: Town) -> None:
     await town.index_all()
     before = await town.found()
-    live = (await asyncio.to_thread(town.days.positions))["cam/main"]
-    frames = town.log.frames
-    again = ReindexRange(frames[0].at_us - 1_000_000, frames[-1].at_us + 1_000_000, "builtin@1")
+    live = (await asyncio.to_thread(town.store.positions))["cam/main"]
+    frames = town.reader.frames
+    reindex = ReindexRange(frames[0].at_us - 1_000_000, frames[-1].at_us + 1_000_000, "builtin@1")
     async with town.database.reading() as session:
         cameras = list(await session.scalars(select(Camera)))
     for _ in range(2):
-        assert await town.indexer(again).again(cameras) > 0
+        assert await town.indexer(reindex).reindex(cameras) > 0
         after = await town.found()
         assert [(s.id, s.cls, s.looks) for s in after] == [(s.id, s.cls, s.looks) for s in before]
     # the live position is unchanged, and that of the second run is deleted
-    assert await asyncio.to_thread(town.days.positions) == {"cam/main": live}
-    assert await asyncio.to_thread(verify.faults, town.days) == []
+    assert await asyncio.to_thread(town.store.positions) == {"cam/main": live}
+    assert await asyncio.to_thread(verify.problems, town.store) == []
 
 
-async def test_one_bad_keyframe_costs_itself_and_a_bad_stream_is_left_alone(town: Town) -> None:
-    town.pool.bad = {town.log.frames[3].at_us}
+async def test_bad_keyframe_is_skipped_and_bad_stream_is_quarantined(town: Town) -> None:
+    town.pool.bad = {town.reader.frames[3].at_us}
     await town.index_all()
     async with town.database.reading() as session:
         state = await session.get_one(IndexState, "cam/main")
-        assert (state.keyframes, state.undecodable, state.strikes) == (len(town.log.frames), 1, 0)
+        assert (state.keyframes, state.undecodable, state.strikes) == (len(town.reader.frames), 1, 0)
     assert await town.found()
-    later = [replace(f, at_us=f.at_us + 3_600_000_000) for f in town.log.frames]
-    town.log.frames += later
+    later = [replace(f, at_us=f.at_us + 3_600_000_000) for f in town.reader.frames]
+    town.reader.frames += later
     town.pool.bad = {f.at_us for f in later}
     town.clock.advance(3600)
     indexer = town.indexer()
@@ -221,44 +185,42 @@ async def test_one_bad_keyframe_costs_itself_and_a_bad_stream_is_left_alone(town
     assert kinds.count("stream.quarantined") == 1
 
 
-async def test_corrupt_keyframes_are_counted_and_nothing_else(town: Town) -> None:
+async def test_corrupt_keyframes_are_counted(town: Town) -> None:
     rng = random.Random(1)
     for i in (2, 5, 9):
-        data = bytearray(town.log.frames[i].data)
+        data = bytearray(town.reader.frames[i].data)
         for _ in range(200):
             data[rng.randrange(8, len(data))] = rng.randrange(256)
-        town.log.frames[i] = replace(town.log.frames[i], data=bytes(data[: len(data) // 2]))
-    town.log.frames[12] = replace(town.log.frames[12], data=b"")
+        town.reader.frames[i] = replace(town.reader.frames[i], data=bytes(data[: len(data) // 2]))
+    town.reader.frames[12] = replace(town.reader.frames[12], data=b"")
     await town.index_all()
     async with town.database.reading() as session:
         state = await session.get_one(IndexState, "cam/main")
-    assert state.undecodable >= 1 and state.keyframes == len(town.log.frames)
+    assert state.undecodable >= 1 and state.keyframes == len(town.reader.frames)
 
 
-async def test_behind_too_far_a_quiet_camera_is_passed_over_and_it_is_said(
-    town: Town, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_quiet_camera_is_skipped_when_indexing_lags(town: Town, caplog: pytest.LogCaptureFixture) -> None:
     indexer = town.indexer()
     await town.index_all(indexer)
-    reading = indexer._readings["cam/main"]
-    reading.memory.sizes.quiet, reading.memory.sizes.active = [0.1] * 50, [2.0]
-    reading.memory.tracker.tracks = []
+    indexed = indexer._streams["cam/main"]
+    indexed.state.gop_size_gate.quiet, indexed.state.gop_size_gate.active = [0.1] * 50, [2.0]
+    indexed.state.tracker.tracks = []
     town.clock.advance(3600)
     await indexer.run_once(urgent=["v"])
-    assert reading.skipped == 0  # the watch list looks for somebody there
+    assert indexed.skipped == 0  # the watch list looks for somebody there
     await indexer.run_once()
     now_us = to_microseconds(town.clock.now())
-    assert now_us - reading.position_us == 60_000_000
-    assert "passed over" in caplog.text
-    town.log.frames.append(replace(town.log.frames[-1], at_us=now_us - 10_000_000))
+    assert now_us - indexed.position_us == 60_000_000
+    assert "indexing lags behind" in caplog.text
+    town.reader.frames.append(replace(town.reader.frames[-1], at_us=now_us - 10_000_000))
     await indexer.run_once()
     async with town.database.reading() as session:
         assert (await session.get_one(IndexState, "cam/main")).skipped > 3000
 
 
-async def test_how_far_behind_is_said(town: Town) -> None:
+async def test_lag_of_recorded_streams(town: Town) -> None:
     await town.index_all()
-    newest = town.log.frames[-1].at_us
+    newest = town.reader.frames[-1].at_us
     async with town.database.session() as session:
         assert (await lag(session)).behind_seconds == 0  # no stream is being recorded
         last = from_microseconds(newest + 90_000_000)
@@ -280,7 +242,7 @@ async def test_how_far_behind_is_said(town: Town) -> None:
     assert (found.behind_seconds, found.quarantined) == (0, 1)
 
 
-async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town: Town) -> None:
+async def test_moved_camera_leaves_its_sightings_in_the_old_village(town: Town) -> None:
     indexer = town.indexer()
     await town.index_all(indexer)
     before = await town.found()
@@ -292,8 +254,8 @@ async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town
             "t",
             really=True,
         )
-    shift = town.log.frames[-1].at_us - town.log.frames[0].at_us + 2_000_000
-    town.log.frames += [replace(f, at_us=f.at_us + shift) for f in town.log.frames]
+    shift = town.reader.frames[-1].at_us - town.reader.frames[0].at_us + 2_000_000
+    town.reader.frames += [replace(f, at_us=f.at_us + shift) for f in town.reader.frames]
     town.clock.advance(shift / 1e6)
     await town.index_all(indexer)
     async with town.database.reading() as session:
@@ -304,20 +266,20 @@ async def test_a_camera_that_moves_to_another_village_leaves_its_past_there(town
     assert await town.found(cameras=new)
 
 
-async def test_a_detector_process_that_is_killed_costs_no_look(town: Town, tmp_path: Path) -> None:
+async def test_killed_worker_process_loses_no_keyframe(town: Town, tmp_path: Path) -> None:
     pool = DecodePool(1, 60.0, worker.prepare, (SETTINGS, tmp_path / "models"))
-    memory = worker.AnalysisState.new(1)
+    state = worker.AnalysisState.new(1)
     try:
-        looked = await pool.run(worker.analyse, memory, town.log.frames[:3])
-        assert looked.counts.keyframes == 3 and memory.looks == 0 and looked.memory.looks == 3
+        analysis = await pool.run(worker.analyse, state, town.reader.frames[:3])
+        assert analysis.counts.keyframes == 3 and state.decoded == 0 and analysis.state.decoded == 3
         (process,) = pool.processes()
         os.kill(process, signal.SIGKILL)
-        assert (await pool.run(worker.analyse, looked.memory, town.log.frames[3:5])).memory.looks == 5
+        assert (await pool.run(worker.analyse, analysis.state, town.reader.frames[3:5])).state.decoded == 5
     finally:
         await pool.close()
 
 
-def test_a_large_picture_and_a_person_of_three_pixels(tmp_path: Path) -> None:
+def test_large_picture_with_tiny_objects(tmp_path: Path) -> None:
     worker.prepare(SETTINGS, tmp_path / "models")
     rng = np.random.default_rng(1)
     base = rng.integers(90, 150, (2160, 3840, 3), np.uint8)
@@ -328,8 +290,8 @@ def test_a_large_picture_and_a_person_of_three_pixels(tmp_path: Path) -> None:
         picture[200:203, 3000:3003] = 0
         frames.append(picture)
     clip = keyframes(encode(frames, fps=1, gop=1))
-    looked = worker.analyse(
+    analysis = worker.analyse(
         worker.AnalysisState.new(1),
         [replace(f, at_us=1_780_000_000_000_000 + i * 2_000_000) for i, f in enumerate(clip)],
     )
-    assert looked.counts.keyframes == 6 and looked.counts.undecodable == 0
+    assert analysis.counts.keyframes == 6 and analysis.counts.undecodable == 0

@@ -27,7 +27,8 @@ from search.query.find import Query, find
 from search.store import SightingStore, verify
 from tests.health.frames import TOWN, keyframes
 from tests.postgres import AUDIT_KEY
-from tests.search import networks_made
+from tests.search import handmade_networks
+from tests.search.fakes import FakeReader
 
 COUNT = 240
 
@@ -44,20 +45,12 @@ def recorded(start_us: int) -> list[Keyframe]:
     return [replace(clip[i % 8], at_us=start_us + 2_000_000 * (i + 1)) for i in range(COUNT)]
 
 
-class Slow:
+class SlowPool:
     """Runs the worker's function in this process with a delay, so that a kill can hit any step."""
 
     async def run(self, function: Any, *args: Any) -> Any:
         await asyncio.sleep(0.004)
         return await asyncio.to_thread(function, *args)
-
-
-class Log:
-    def __init__(self, frames: list[Keyframe]):
-        self.frames = frames
-
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
-        return [f for f in self.frames if start_us <= f.at_us < end_us][:limit]
 
 
 def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, started: Any) -> None:
@@ -68,8 +61,8 @@ def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, 
     async def index() -> None:
         database, clock = Database(url, AUDIT_KEY), ManualClock()
         clock.advance(now_seconds)
-        indexer = Indexer(database, clock, SightingStore(folder / "sightings"), Slow(), settings)  # type: ignore[arg-type]
-        indexer._reader = Log(frames)  # type: ignore[assignment]
+        indexer = Indexer(database, clock, SightingStore(folder / "sightings"), SlowPool(), settings)  # type: ignore[arg-type]
+        indexer._reader = FakeReader(frames)  # type: ignore[assignment]
         started.set()
         before: Any = None
         while indexer.positions() != before:
@@ -81,13 +74,13 @@ def analyst(url: str, folder: Path, frames: list[Keyframe], now_seconds: float, 
 
 
 @pytest.mark.long
-async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
+async def test_killed_analyst_neither_skips_nor_duplicates(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
     await asyncio.to_thread(
-        networks_made.write_pack, tmp_path / "models" / "red-quarters@1", networks_made.red_quarters()
+        handmade_networks.write_pack, tmp_path / "models" / "red-quarters@1", handmade_networks.red_quarters()
     )
     frames = await asyncio.to_thread(recorded, to_microseconds(clock.now()))
     monkeypatch.setattr(worker, "SWEEP_MS", 0)
@@ -95,15 +88,15 @@ async def test_killed_at_random_moments_nothing_is_skipped_or_doubled(
     whole = await asyncio.to_thread(worker.analyse, worker.AnalysisState.new(1), frames)
     kills = await asyncio.to_thread(_until_done, database.url, tmp_path, frames)
     assert kills >= 3
-    days = SightingStore(tmp_path / "sightings")
-    seen = await asyncio.to_thread(find, days, Query(), 1000)
-    assert (await asyncio.to_thread(days.positions))["cam/main"] == frames[-1].at_us
+    store = SightingStore(tmp_path / "sightings")
+    seen = await asyncio.to_thread(find, store, Query(), 1000)
+    assert (await asyncio.to_thread(store.positions))["cam/main"] == frames[-1].at_us
     assert len({s.id for s in seen}) == len(seen)
     # The content of a keyframe depends on nothing else here: each counts as often as in one uninterrupted run, that is
     # once.
-    assert whole.counts.detected == COUNT and sum(s.looks for s in seen) == sum(t.looks for t in whole.tracks)
-    assert await asyncio.to_thread(verify.faults, days) == []
-    await asyncio.to_thread(days.close)
+    assert whole.counts.detected == COUNT and sum(s.looks for s in seen) == sum(t.detections for t in whole.tracks)
+    assert await asyncio.to_thread(verify.problems, store) == []
+    await asyncio.to_thread(store.close)
 
 
 def _until_done(url: str, folder: Path, frames: list[Keyframe]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -27,12 +27,12 @@ from search.indexing.indexer import Indexer
 from search.query.co_occurrence import co_occurrences, travel
 from search.query.filters import Filter, filter_of, query_of
 from search.query.find import find
-from search.query.phrases import understand
+from search.query.phrases import parse
 from search.query.similar import similar
 from search.store import Sighting, SightingStore, camera_numbers
 from search.vocabulary import Cls, Direction
 from tests.health.frames import keyframes
-from tests.search.indexing.test_indexer import Inline
+from tests.search.fakes import FakeReader, InlinePool
 
 TOWN = """
 town: t
@@ -85,31 +85,21 @@ def recorded(start_us: int, camera: str, seed: int) -> list[Keyframe]:
     return [replace(clip[i], stream=f"{camera}/main", at_us=times[i]) for i in order]
 
 
-class Logs:
-    def __init__(self, frames: Sequence[Keyframe]):
-        self.frames = sorted(frames, key=lambda f: f.at_us)
-
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
-        return [f for f in self.frames if f.stream == stream and start_us <= f.at_us < end_us][:limit]
-
-
 class Station:
-    def __init__(self, database: Database, days: SightingStore, now: datetime):
-        self.database, self.days, self.now = database, days, now
+    def __init__(self, database: Database, store: SightingStore, now: datetime):
+        self.database, self.store, self.now = database, store, now
 
     async def say(self, phrase: str, scope: list[str] | None = None) -> list[tuple[str, Sighting]]:
         """Return the result of a phrase: (camera, sighting), oldest first."""
-        understood = await asyncio.to_thread(
-            understand, phrase, self.now, SHANGHAI, {"东村": "east", "西村": "west"}, {}
-        )
-        assert not understood.unknown
-        return await self.ask(filter_of(understood.chips), scope)
+        parsed = await asyncio.to_thread(parse, phrase, self.now, SHANGHAI, {"东村": "east", "西村": "west"}, {})
+        assert not parsed.unknown
+        return await self.ask(filter_of(parsed.chips), scope)
 
     async def ask(self, asked: Filter, scope: list[str] | None = None) -> list[tuple[str, Sighting]]:
         async with self.database.reading() as session:
             query = await query_of(session, asked, SHANGHAI, scope)
             places = await camera_numbers.places(session)
-        found = await asyncio.to_thread(find, self.days, query, 200)
+        found = await asyncio.to_thread(find, self.store, query, 200)
         return [(places[s.camera].camera, s) for s in reversed(found)]
 
 
@@ -124,20 +114,20 @@ async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Asy
     )
     settings = SearchSettings(detector="builtin")
     await asyncio.to_thread(worker.prepare, settings, tmp_path / "models")
-    days, pool = SightingStore(tmp_path / "sightings"), Inline()
-    indexer = Indexer(database, clock, days, pool, settings)  # type: ignore[arg-type]
-    indexer._reader = Logs(frames)  # type: ignore[assignment]
+    store, pool = SightingStore(tmp_path / "sightings"), InlinePool()
+    indexer = Indexer(database, clock, store, pool, settings)  # type: ignore[arg-type]
+    indexer._reader = FakeReader(frames)  # type: ignore[assignment]
     clock.advance(1000)
     before: Any = None
     while indexer.positions() != before:
         before = indexer.positions()
         await indexer.run_once(start - 1_000_000, urgent=None)
     assert len(cameras) == 3
-    yield Station(database, days, datetime.fromtimestamp(start / 1e6, timezone.utc) + timedelta(hours=1))
-    await asyncio.to_thread(days.close)
+    yield Station(database, store, datetime.fromtimestamp(start / 1e6, timezone.utc) + timedelta(hours=1))
+    await asyncio.to_thread(store.close)
 
 
-async def test_words_find_whom_they_describe_and_nobody_else(station: Station) -> None:
+async def test_phrases_find_only_the_people_they_describe(station: Station) -> None:
     for phrase, cameras in (
         ("红衣男子", {"e1", "w1"}),
         ("red top, black trousers", {"e1", "w1"}),
@@ -156,7 +146,7 @@ async def test_words_find_whom_they_describe_and_nobody_else(station: Station) -
         assert {c for c, _ in people} == cameras, phrase
 
 
-async def test_one_passer_is_one_sighting_with_its_time_and_way(station: Station) -> None:
+async def test_each_passer_is_one_sighting_with_time_and_direction(station: Station) -> None:
     start_ms = round((station.now - timedelta(hours=1)).timestamp() * 1000)
     for passer in PASSERS:
         found = [s for c, s in await station.ask(Filter(upper=passer.jacket)) if c == passer.camera and s.looks >= 4]
@@ -166,25 +156,25 @@ async def test_one_passer_is_one_sighting_with_its_time_and_way(station: Station
                                      (Direction.right, Direction.right_up, Direction.right_down)), passer  # fmt: skip
 
 
-async def test_headings_follow_the_cameras_azimuths(station: Station) -> None:
+async def test_headings_use_the_azimuths_of_the_cameras(station: Station) -> None:
     """To the right is east if the camera points north, and west if it points south; w2's azimuth is unknown."""
     east = {c for c, s in await station.say("red jacket heading east") if s.looks >= 4}
     west = {c for c, s in await station.say("红衣男子往西") if s.looks >= 4}
     assert (east, west) == ({"e1"}, {"w1"})
 
 
-async def test_a_picture_finds_the_same_one_on_the_other_camera(station: Station) -> None:
+async def test_similar_finds_the_person_on_the_other_camera(station: Station) -> None:
     ((_, here),) = [f for f in await station.ask(Filter(upper="red", cameras=["e1"])) if f[1].looks >= 4]
-    vectors = await asyncio.to_thread(station.days.vectors, [here])
+    vectors = await asyncio.to_thread(station.store.vectors, [here])
     async with station.database.reading() as session:
         places = await camera_numbers.places(session)
         everywhere = await query_of(session, Filter(), SHANGHAI, None)
         in_west = await query_of(session, Filter(villages=["west"]), SHANGHAI, None)
         of_west = await query_of(session, Filter(), SHANGHAI, ["west"])  # an officer of that village only
-    ranked = await asyncio.to_thread(similar, station.days, vectors[here.id], here.embedder, everywhere, 50)
-    assert ranked[0].sighting.id == here.id and ranked[0].likeness > 0.98
+    ranked = await asyncio.to_thread(similar, station.store, vectors[here.id], here.embedder, everywhere, 50)
+    assert ranked[0].sighting.id == here.id and ranked[0].similarity > 0.98
     for query in (in_west, of_west):
-        others = await asyncio.to_thread(similar, station.days, vectors[here.id], here.embedder, query, 50)
+        others = await asyncio.to_thread(similar, station.store, vectors[here.id], here.embedder, query, 50)
         assert places[others[0].sighting.camera].camera == "w1" and others[0].sighting.upper == here.upper
         assert {places[m.sighting.camera].village for m in others} == {"west"}
         assert {m.sighting.id for m in others} == {
@@ -192,26 +182,31 @@ async def test_a_picture_finds_the_same_one_on_the_other_camera(station: Station
         }
 
 
-async def test_who_was_here_and_there_within_twenty_minutes(station: Station) -> None:
+async def test_co_occurrence_within_twenty_minutes(station: Station) -> None:
     async with station.database.reading() as session:
         here, there = [await query_of(session, Filter(villages=[v]), SHANGHAI, None) for v in ("east", "west")]
         profiles, places = await camera_numbers.profiles(session), await camera_numbers.places(session)
-    met = await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=20 * 60_000, same=0.7))
+    met = await asyncio.to_thread(
+        lambda: co_occurrences(station.store, [here, there], within_ms=20 * 60_000, min_similarity=0.7)
+    )
     best = met[0]
     assert [places[s.camera].camera for s in best.sightings] == ["e1", "w1"] and {s.upper for s in best.sightings} == {
         4
     }
     assert (
-        await asyncio.to_thread(lambda: co_occurrences(station.days, [here, there], within_ms=60_000, same=0.7)) == []
+        await asyncio.to_thread(
+            lambda: co_occurrences(station.store, [here, there], within_ms=60_000, min_similarity=0.7)
+        )
+        == []
     )
     way = travel(*best.sightings, *(profiles[places[s.camera].camera]["position"] for s in best.sightings))
     assert way is not None and 900 < way.metres < 1050 and way.plausible  # one kilometre in twelve minutes
     assert travel(best.sightings[0], best.sightings[1], (121.5, 29.5), (121.6, 29.5)).plausible is False  # type: ignore[union-attr]
     with pytest.raises(UsageError):
-        co_occurrences(station.days, [here])
+        co_occurrences(station.store, [here])
 
 
-async def test_a_question_that_names_ten_thousand_cameras(station: Station) -> None:
+async def test_too_many_named_cameras_are_refused(station: Station) -> None:
     with pytest.raises(UsageError, match="10000 cameras are named"):
         await station.ask(Filter(cameras=[f"c{i}" for i in range(10_000)]))
     assert {c for c, _ in await station.ask(Filter(cameras=[*(f"c{i}" for i in range(3000)), "w2"]))} == {"w2"}
@@ -233,12 +228,12 @@ async def test_a_question_that_names_ten_thousand_cameras(station: Station) -> N
         {"speeds": ["warp"]},
     ],
 )
-async def test_bad_questions_are_one_sentence(station: Station, asked: dict[str, Any]) -> None:
+async def test_invalid_filters_are_refused(station: Station, asked: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         await station.ask(Filter(**asked))
 
 
-async def test_an_area_on_the_map_chooses_its_cameras(station: Station) -> None:
+async def test_map_area_selects_its_cameras(station: Station) -> None:
     around_west = [(121.505, 29.4), (121.7, 29.4), (121.7, 29.6), (121.505, 29.6)]
     assert {c for c, _ in await station.ask(Filter(map_area=around_west))} == {"w1", "w2"}
     left_half = [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]

@@ -29,33 +29,15 @@ from search.store import SightingStore, camera_numbers, ids, thumbnails, vectors
 from search.vocabulary import Cls
 from tests.conftest import MODELS, needs_footage, needs_models
 from tests.health.frames import keyframes
-from tests.search import networks_made
+from tests.search import handmade_networks
 from tests.search.analysis.test_detectors import footage
-from tests.search.indexing.test_indexer import Inline
+from tests.search.fakes import FakeReader, InlinePool
 
 TWO_STREAMS = """
 town: t
 villages: [{code: v, name: v}]
 cameras: [{id: cam, name: c, village: v, streams: {main: {url: "rtsp://127.0.0.1/x"}, sub: {url: "rtsp://127.0.0.1/y"}}}]
 """
-
-
-class Anything(Inline):
-    """Runs any function that a worker would run."""
-
-    async def run(self, function: Any, *args: Any) -> Any:
-        return await asyncio.to_thread(function, *args)
-
-
-class Streams:
-    def __init__(self, frames: dict[str, list[Keyframe]]):
-        self.frames = frames
-
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
-        return [f for f in self.frames[stream] if start_us <= f.at_us < end_us][:limit]
-
-    async def keyframe_at(self, stream: str, at_us: int) -> Keyframe | None:
-        return max((f for f in self.frames.get(stream, []) if f.at_us <= at_us), key=lambda f: f.at_us, default=None)
 
 
 def coded(pictures: list[Picture], start_us: int, step_us: int, stream: str) -> list[Keyframe]:
@@ -70,14 +52,14 @@ async def indexed(
 ) -> tuple[SightingStore, Indexer]:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TWO_STREAMS), clock.now(), "test")
-    days = SightingStore(folder / "sightings")
-    indexer = Indexer(database, clock, days, Anything(), settings)  # type: ignore[arg-type]
-    indexer._reader = Streams(frames)  # type: ignore[assignment]
+    store = SightingStore(folder / "sightings")
+    indexer = Indexer(database, clock, store, InlinePool(), settings)  # type: ignore[arg-type]
+    indexer._reader = FakeReader([f for stream in frames.values() for f in stream])  # type: ignore[assignment]
     before: Any = None
     while indexer.positions() != before:
         before = indexer.positions()
         await indexer.run_once(frames["cam/sub"][0].at_us - 1_000_000)
-    return days, indexer
+    return store, indexer
 
 
 def red_quarter(i: int) -> Picture:
@@ -87,73 +69,75 @@ def red_quarter(i: int) -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-async def test_a_new_pack_takes_over_and_vectors_never_mix(
+async def test_new_pack_replaces_the_old_one_without_mixing_vectors(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = ModelRegistry(tmp_path / "models")
+    models = ModelRegistry(tmp_path / "models")
     spec = {"task": "embed", "decoder": "vector", "classes": {}, "applies_to": ("person",), "id": "means"}
-    await asyncio.to_thread(networks_made.write_pack, shelf.folder / "red-quarters@1", networks_made.red_quarters())
     await asyncio.to_thread(
-        lambda: networks_made.write_pack(shelf.folder / "means@1", networks_made.mean_colours(), rank=1, **spec)
+        handmade_networks.write_pack, models.folder / "red-quarters@1", handmade_networks.red_quarters()
+    )
+    await asyncio.to_thread(
+        lambda: handmade_networks.write_pack(
+            models.folder / "means@1", handmade_networks.mean_colours(), rank=1, **spec
+        )
     )
     settings = SearchSettings()
-    await asyncio.to_thread(worker.prepare, settings, shelf.folder)
+    await asyncio.to_thread(worker.prepare, settings, models.folder)
     start = to_microseconds(clock.now())
     frames = await asyncio.to_thread(lambda: coded([red_quarter(i) for i in range(24)], start, 30_000_000, "cam/sub"))
     clock.advance(2000)
-    days, _ = await indexed(database, clock, tmp_path, {"cam/sub": frames}, settings)
-    before = await asyncio.to_thread(find, days, Query(), 100)
+    store, _ = await indexed(database, clock, tmp_path, {"cam/sub": frames}, settings)
+    before = await asyncio.to_thread(find, store, Query(), 100)
     assert before and {s.cls for s in before} <= {Cls.person, Cls.rider}
     async with database.reading() as session:
         packs = {name: n for n, name in (await camera_numbers.packs(session)).items()}
     assert {s.embedder for s in before} == {packs["means@1"]}
     await asyncio.to_thread(
-        lambda: networks_made.write_pack(
-            shelf.folder / "means@2", networks_made.mean_colours(), rank=2, version="2", **spec
+        lambda: handmade_networks.write_pack(
+            models.folder / "means@2", handmade_networks.mean_colours(), rank=2, version="2", **spec
         )
     )
-    await asyncio.to_thread(worker.prepare, settings, shelf.folder)
-    new = Reembedder(database, days, Anything(), shelf, "auto")  # type: ignore[arg-type]
-    assert await new.run_once(most=2) == 2
+    await asyncio.to_thread(worker.prepare, settings, models.folder)
+    new = Reembedder(database, store, InlinePool(), models, "auto")  # type: ignore[arg-type]
+    assert await new.run_once(limit=2) == 2
     async with database.reading() as session:
         packs = {name: n for n, name in (await camera_numbers.packs(session)).items()}
-    halfway = await asyncio.to_thread(find, days, Query(), 100)
+    halfway = await asyncio.to_thread(find, store, Query(), 100)
     assert sorted({s.embedder for s in halfway}) == [packs["means@1"], packs["means@2"]]
     for s in halfway:
-        mine = (await asyncio.to_thread(days.vectors, [s]))[s.id]
-        found = await asyncio.to_thread(similar, days, mine, s.embedder, Query(), 100)
+        mine = (await asyncio.to_thread(store.vectors, [s]))[s.id]
+        found = await asyncio.to_thread(similar, store, mine, s.embedder, Query(), 100)
         assert found[0].sighting.id == s.id and {m.sighting.embedder for m in found} == {s.embedder}
-    while await new.run_once(most=2):
+    while await new.run_once(limit=2):
         pass
-    after = await asyncio.to_thread(find, days, Query(), 100)
+    after = await asyncio.to_thread(find, store, Query(), 100)
     assert [s.id for s in after] == [s.id for s in before] and {s.embedder for s in after} == {packs["means@2"]}
-    assert await asyncio.to_thread(verify.faults, days) == []
+    assert await asyncio.to_thread(verify.problems, store) == []
     await asyncio.to_thread(
-        lambda: networks_made.write_pack(
-            shelf.folder / "means@3", networks_made.mean_colours(), rank=3, version="3", **spec
+        lambda: handmade_networks.write_pack(
+            models.folder / "means@3", handmade_networks.mean_colours(), rank=3, version="3", **spec
         )
     )
     assert await new.run_once() == 0  # the worker still has the old pack: its vectors are not stored as the new one's
-    await asyncio.to_thread(worker.prepare, settings, shelf.folder)
+    await asyncio.to_thread(worker.prepare, settings, models.folder)
     # Vectors that were not written are never recorded as done.
     monkeypatch.setattr(vectors, "append", lambda *a: [10_000 + i for i in range(len(a[3]))])
     with pytest.raises((StorageError, IndexError)):
         await new.run_once()
-    assert {s.embedder for s in await asyncio.to_thread(find, days, Query(), 100)} == {packs["means@2"]}
-    await asyncio.to_thread(days.close)
+    assert {s.embedder for s in await asyncio.to_thread(find, store, Query(), 100)} == {packs["means@2"]}
+    await asyncio.to_thread(store.close)
 
 
 @pytest.mark.long
 @needs_models
 @needs_footage
-async def test_the_best_picture_comes_from_the_main_stream(
-    database: Database, clock: ManualClock, tmp_path: Path
-) -> None:
+async def test_best_shot_comes_from_the_main_stream(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     """The sub-stream finds the people; the main stream, with other keyframe times, shows them twice as large."""
-    shelf = ModelRegistry(tmp_path / "models")
-    await asyncio.to_thread(shelf.add, MODELS)
+    models = ModelRegistry(tmp_path / "models")
+    await asyncio.to_thread(models.add, MODELS)
     settings = SearchSettings()
-    await asyncio.to_thread(worker.prepare, settings, shelf.folder)
+    await asyncio.to_thread(worker.prepare, settings, models.folder)
     start = to_microseconds(clock.now())
 
     def streams() -> dict[str, list[Keyframe]]:
@@ -169,16 +153,16 @@ async def test_the_best_picture_comes_from_the_main_stream(
     clock.advance(200)
     heights = {}
     for name, given in (("both", frames), ("sub", {"cam/sub": frames["cam/sub"], "cam/main": []})):
-        days, _ = await indexed(database, clock, tmp_path / name, given, settings)
-        found = [s for s in await asyncio.to_thread(find, days, Query(), 100) if s.looks >= 5]
+        store, _ = await indexed(database, clock, tmp_path / name, given, settings)
+        found = [s for s in await asyncio.to_thread(find, store, Query(), 100) if s.looks >= 5]
         sizes = []
         for s in found:
             content = await asyncio.to_thread(
-                thumbnails.read, days.place(ids.day_of(s.start_ms)), s.thumb, s.thumb_size
+                thumbnails.read, store.day_dir(ids.day_of(s.start_ms)), s.thumb, s.thumb_size
             )
             sizes.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape[0])
         heights[name] = (len(found), float(np.median(sizes)))
-        assert await asyncio.to_thread(verify.faults, days) == []
-        await asyncio.to_thread(days.close)
+        assert await asyncio.to_thread(verify.problems, store) == []
+        await asyncio.to_thread(store.close)
     assert heights["both"][0] == heights["sub"][0] >= 5
     assert heights["both"][1] > 1.4 * heights["sub"][1]

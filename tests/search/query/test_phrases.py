@@ -15,50 +15,50 @@ from hypothesis import strategies as st
 from core.errors import UsageError
 from search import vocabulary
 from search.query.filters import filter_of
-from search.query.phrases import LONGEST, ParsedPhrase, understand
+from search.query.phrases import MAX_CHARACTERS, ParsedPhrase, parse
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=SHANGHAI)  # a Wednesday
 VILLAGES = {"王家村": "wangjia", "西店村": "xidian", "崖下村": "yaxia"}
 CAMERAS = {"村口": "wj-01", "East Gate": "xd-01"}
 PHRASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "phrases.yaml").read_text(encoding="utf-8"))
-BAR = 0.95
+MIN_CORRECT_SHARE = 0.95
 
 
 def read(phrase: str) -> ParsedPhrase:
-    return understand(phrase, NOW, SHANGHAI, VILLAGES, CAMERAS)
+    return parse(phrase, NOW, SHANGHAI, VILLAGES, CAMERAS)
 
 
-def told(found: ParsedPhrase) -> dict[str, Any]:
+def as_entry(found: ParsedPhrase) -> dict[str, Any]:
     """Return the result in the form of phrases.yaml: the values by kind; years and zone omitted."""
-    said: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
     for chip in found.chips:
-        said.setdefault(chip.kind, []).append(chip.value)
-    said = {kind: " ".join(sorted(set(values))) for kind, values in said.items()}
-    if "between" in said:
-        said["between"] = said["between"].replace("2026-", "").replace("+08:00", "")
+        entry.setdefault(chip.kind, []).append(chip.value)
+    entry = {kind: " ".join(sorted(set(values))) for kind, values in entry.items()}
+    if "between" in entry:
+        entry["between"] = entry["between"].replace("2026-", "").replace("+08:00", "")
     if found.unknown:
-        said["unknown"] = " ".join(found.unknown)
-    return said
+        entry["unknown"] = " ".join(found.unknown)
+    return entry
 
 
-def test_the_list_is_long_and_in_both_languages() -> None:
+def test_phrase_list_covers_both_languages() -> None:
     assert len(PHRASES) >= 200 and len({p["phrase"] for p in PHRASES}) == len(PHRASES)
     chinese = sum(any("一" <= c <= "鿿" for c in p["phrase"]) for p in PHRASES)
     assert chinese >= 90 and len(PHRASES) - chinese >= 90
 
 
-def test_nearly_all_phrases_are_read_right() -> None:
+def test_phrases_parse_as_listed() -> None:
     wrong = []
     for entry in PHRASES:
         expected = {k: str(v) for k, v in entry.items() if k != "phrase"}
-        got = told(read(entry["phrase"]))
+        got = as_entry(read(entry["phrase"]))
         if got != expected:
             wrong.append(f"{entry['phrase']}: {got}, not {expected}")
-    assert len(wrong) <= (1 - BAR) * len(PHRASES), "\n".join(wrong)
+    assert len(wrong) <= (1 - MIN_CORRECT_SHARE) * len(PHRASES), "\n".join(wrong)
 
 
-def test_every_word_of_the_dictionary_is_a_word_of_search() -> None:
+def test_dictionary_values_are_in_the_vocabulary() -> None:
     from search.query.phrases import _dictionary
 
     for kind, value in _dictionary()[0].values():
@@ -82,18 +82,18 @@ def test_every_word_of_the_dictionary_is_a_word_of_search() -> None:
         st.sampled_from("红黑衣裤男子骑电瓶车往东昨晚18点到23:00每晚abc on a red the 、,。 ３０㎏"), max_size=60
     ).map("".join)
 )
-def test_any_text_is_read_without_harm(text: str) -> None:
+def test_any_text_parses(text: str) -> None:
     found = read(text)
     for chip in found.chips:
         assert 0 <= chip.start < chip.end <= len(text) and chip.text == text[chip.start : chip.end]
     filter_of(found.chips)
 
 
-def test_a_phrase_of_five_thousand_signs_is_one_sentence() -> None:
-    with pytest.raises(UsageError, match=rf"5000 signs; at most {LONGEST}"):
+def test_phrase_that_is_too_long_is_refused() -> None:
+    with pytest.raises(UsageError, match=rf"5000 characters; the maximum is {MAX_CHARACTERS}"):
         read("红" * 5000)
 
 
-def test_unknown_words_are_shown() -> None:
+def test_unknown_words_are_reported() -> None:
     assert read("红衣男子 qwertz 哪吒").unknown == ("qwertz", "哪吒")
     assert read("").chips == () and read("   ").unknown == ()

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from shapely import Point as ShapelyPoint
 from shapely import Polygon
 
-from search.query.find import Query, find, numbers, spans_of
+from search.query.find import Query, find, find_ids, spans_of
 from search.query.similar import by_faiss, by_numpy
 from search.store import Sighting, SightingStore, ids, thumbnails
-from search.store.rows import MAX_PATH, SIGHTING, UNIT, Point, pack_path, unpack_path
+from search.store.rows import BOX_UNITS, MAX_PATH_POINTS, SIGHTING, Point, pack_path, unpack_path
 from search.store.sighting_store import Batch
 from search.vocabulary import Cls
 from tests.search.sightings import START_MS, many, sighting
@@ -33,10 +33,10 @@ TOWN = many(1500)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def fill(days: SightingStore, rows: list[Sighting]) -> None:
+def fill(store: SightingStore, rows: list[Sighting]) -> None:
     for day in sorted({ids.day_of(s.start_ms) for s in rows}):
         of_day = [s for s in rows if ids.day_of(s.start_ms) == day]
-        days.write(day, [Batch("cam/main", 1, new=of_day)])
+        store.write(day, [Batch("cam/main", 1, new=of_day)])
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -45,10 +45,10 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "postgresql":
         address = request.getfixturevalue("postgresql")
         url = asyncio.run(_new_database(address))
-    days = SightingStore(tmp_path_factory.mktemp("days"), url)
-    fill(days, TOWN)
-    yield days
-    days.close()
+    store = SightingStore(tmp_path_factory.mktemp("days"), url)
+    fill(store, TOWN)
+    yield store
+    store.close()
 
 
 async def _new_database(address: str) -> str:
@@ -84,14 +84,14 @@ def fits(s: Sighting, q: Query) -> bool:
         and (not q.directions or s.direction in q.directions)
         and (not q.speeds or s.speed in q.speeds)
         and s.end_ms - s.start_ms >= q.min_dwell_ms
-        and q.min_height * UNIT <= s.h <= q.max_height * UNIT
+        and q.min_height * BOX_UNITS <= s.h <= q.max_height * BOX_UNITS
         and s.score >= q.min_score * 1000
     )
 
 
 def _foot(s: Sighting) -> tuple[float, float]:
     (point,) = unpack_path(s.start_ms, s.path)
-    return point.x / UNIT, point.y / UNIT
+    return point.x / BOX_UNITS, point.y / BOX_UNITS
 
 
 moments = st.none() | st.integers(START_MS - 10_000_000, START_MS + 4 * ids.DAY_MS).map(lambda ms: ms * 1000)
@@ -120,11 +120,11 @@ queries = st.builds(
 
 @settings(deadline=None, max_examples=120)
 @given(query=queries, few=st.booleans(), page=st.integers(1, 60))
-def test_finds_what_a_plain_list_finds_page_by_page(town: SightingStore, query: Query, few: bool, page: int) -> None:
+def test_find_matches_the_reference_page_by_page(town: SightingStore, query: Query, few: bool, page: int) -> None:
     if not few and query.cameras:  # takes the other index path, for many cameras
         query = replace(query, cameras=query.cameras | frozenset(range(100, 400)))
     expected = sorted((s.id for s in TOWN if fits(s, query)), reverse=True)
-    assert numbers(town, query) == expected
+    assert find_ids(town, query) == expected
     found: list[int] = []
     before: int | None = None
     for _ in range(8):
@@ -143,22 +143,22 @@ def test_rows_come_back_as_they_were_written(town: SightingStore) -> None:
     assert town.get(TOWN[7].id + 1) is None and town.get(-5) is None and town.get(2**63) is None
 
 
-def test_a_day_goes_whole(town: SightingStore) -> None:
+def test_drop_deletes_a_day_completely(town: SightingStore) -> None:
     at = START_MS + 40 * ids.DAY_MS
     day = ids.day_of(at)
-    thumbnails.append(town.place(day), [b"\xff\xd8one"])
-    town.write(day, [Batch("a/main", 5, new=[sighting(at)], fresh=[ids.compose(at, 1, 0)])])
-    assert town.days(at, at + 1) == [day] and town.fresh(10) and town.positions()["a/main"] == 5
+    thumbnails.append(town.day_dir(day), [b"\xff\xd8one"])
+    town.write(day, [Batch("a/main", 5, new=[sighting(at)], pending=[ids.compose(at, 1, 0)])])
+    assert town.days(at, at + 1) == [day] and town.pending(10) and town.positions()["a/main"] == 5
     town.drop(day)
-    assert town.days(at, at + 1) == [] and town.fresh(10) == [] and "a/main" not in town.positions()
+    assert town.days(at, at + 1) == [] and town.pending(10) == [] and "a/main" not in town.positions()
     assert town.get(ids.compose(at, 1, 0)) is None
-    assert not town.place(day).exists() and not list(town.folder.glob("*.gone"))
+    assert not town.day_dir(day).exists() and not list(town.folder.glob("*.gone"))
     town.write(day, [Batch("a/main", 6, new=[sighting(at)])])  # the day can be created again
     assert town.get(ids.compose(at, 1, 0)) is not None
     town.drop(day)
 
 
-def test_another_process_s_drop_is_noticed(tmp_path: Path) -> None:
+def test_drop_by_another_process_is_noticed(tmp_path: Path) -> None:
     with closing(SightingStore(tmp_path)) as mine, closing(SightingStore(tmp_path)) as other:
         fill(mine, [sighting()])
         assert other.get(sighting().id) is not None
@@ -166,7 +166,7 @@ def test_another_process_s_drop_is_noticed(tmp_path: Path) -> None:
         assert other.get(sighting().id) is None and find(other, Query()) == []
 
 
-def test_writing_again_replaces_a_stretch(town: SightingStore) -> None:
+def test_batch_with_replace_deletes_the_range_first(town: SightingStore) -> None:
     at = START_MS + 50 * ids.DAY_MS
     day = ids.day_of(at)
     old = [sighting(at + n * 1000, camera) for n in range(10) for camera in (1, 2)]
@@ -179,21 +179,21 @@ def test_writing_again_replaces_a_stretch(town: SightingStore) -> None:
     town.drop(day)
 
 
-def test_changes_and_what_is_fresh(town: SightingStore) -> None:
+def test_changed_sightings_and_pending_entries(town: SightingStore) -> None:
     at = START_MS + 60 * ids.DAY_MS
     day, made = ids.day_of(at), sighting(at)
-    town.write(day, [Batch("a/main", 1, new=[made], fresh=[made.id])])
+    town.write(day, [Batch("a/main", 1, new=[made], pending=[made.id])])
     grown = replace(made, end_ms=made.end_ms + 9000, upper=4, upper2=2, looks=7)
-    town.write(day, [Batch("a/main", 2, changed=[grown], fresh=[made.id])])
+    town.write(day, [Batch("a/main", 2, changed=[grown], pending=[made.id])])
     assert town.get(made.id) == grown
-    fresh = town.fresh(10)
-    assert [f[2] for f in fresh] == [made.id, made.id]
-    town.looked_at(fresh[:1])
-    assert len(town.fresh(10)) == 1
+    pending = town.pending(10)
+    assert [f[2] for f in pending] == [made.id, made.id]
+    town.acknowledge(pending[:1])
+    assert len(town.pending(10)) == 1
     town.drop(day)
 
 
-def test_nights_follow_the_clock_of_the_station() -> None:
+def test_nightly_ranges_follow_clock_changes() -> None:
     """22:00 to 05:00 has six hours in the night of the change to summer time and eight in that of the change back."""
     berlin = ZoneInfo("Europe/Berlin")
     for month, day, hours_ in ((3, 28, 6), (10, 24, 8), (11, 10, 7)):
@@ -211,22 +211,22 @@ def test_nights_follow_the_clock_of_the_station() -> None:
 
 
 @given(st.integers(0, 2**42 - 1), st.integers(0, 4095), st.integers(0, 511))
-def test_numbers_hold_time_and_camera(at_ms: int, camera: int, count: int) -> None:
+def test_ids_contain_time_and_camera(at_ms: int, camera: int, count: int) -> None:
     number = ids.compose(at_ms, camera, count)
     assert number < 2**63 and (ids.milliseconds(number), ids.camera_of(number)) == (at_ms, camera)
     assert ids.first_at(at_ms) <= number < ids.first_at(at_ms + 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), *[st.integers(0, 10_000)] * 3), max_size=300))
-def test_paths_keep_their_ends(points: list[tuple[int, int, int, int]]) -> None:
+def test_packed_paths_keep_their_ends(points: list[tuple[int, int, int, int]]) -> None:
     path = sorted(Point(START_MS + p[0], *p[1:]) for p in points)
     back = unpack_path(START_MS if not path else path[0].at_ms, pack_path(path))
-    assert len(back) <= MAX_PATH and set(back) <= set(path)
+    assert len(back) <= MAX_PATH_POINTS and set(back) <= set(path)
     if path:
         assert (back[0], back[-1]) == (path[0], path[-1])
 
 
-def test_thumbnails(tmp_path: Path) -> None:
+def test_thumbnails_are_read_back(tmp_path: Path) -> None:
     pictures = [b"one", b"three", b"seventeen"]
     places = thumbnails.append(tmp_path, pictures[:1]) + thumbnails.append(tmp_path, pictures[1:])
     assert [thumbnails.read(tmp_path, *p) for p in places] == pictures
@@ -236,17 +236,17 @@ def test_thumbnails(tmp_path: Path) -> None:
 
 
 def _write_for_ever(folder: Path, started: object) -> None:
-    days = SightingStore(folder)
-    position = days.positions().get("a/main", 0)
+    store = SightingStore(folder)
+    position = store.positions().get("a/main", 0)
     while True:
         n = position + 1
         made = sighting(START_MS + n, 1)
-        days.write(ids.day_of(START_MS), [Batch("a/main", n, new=[made], fresh=[made.id])])
+        store.write(ids.day_of(START_MS), [Batch("a/main", n, new=[made], pending=[made.id])])
         position = n
         started.set()  # type: ignore[attr-defined]
 
 
-def test_a_writer_killed_at_any_moment_neither_skips_nor_doubles(tmp_path: Path) -> None:
+def test_killed_writer_neither_skips_nor_duplicates(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     for round_ in range(6):
         started = context.Event()
@@ -257,18 +257,18 @@ def test_a_writer_killed_at_any_moment_neither_skips_nor_doubles(tmp_path: Path)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    days = SightingStore(tmp_path)
-    position = days.positions()["a/main"]
-    rows = days.run(ids.day_of(START_MS), sa.select(SIGHTING.c.id).order_by(SIGHTING.c.id))
+    store = SightingStore(tmp_path)
+    position = store.positions()["a/main"]
+    rows = store.run(ids.day_of(START_MS), sa.select(SIGHTING.c.id).order_by(SIGHTING.c.id))
     assert [ids.milliseconds(r[0]) for r in rows] == [START_MS + n for n in range(1, position + 1)]
-    days.close()
+    store.close()
 
 
-def test_the_zone_of_this_test_is_not_utc() -> None:
+def test_station_zone_differs_from_utc() -> None:
     assert datetime(2026, 1, 1, tzinfo=timezone.utc).astimezone(SHANGHAI).hour == 8
 
 
-def test_with_and_without_faiss_the_nearest_are_the_same() -> None:
+def test_faiss_and_numpy_find_the_same_neighbours() -> None:
     rng = np.random.default_rng(1)
     bits, wanted = rng.integers(0, 256, (5000, 32), np.uint8), rng.integers(0, 256, (1, 32), np.uint8)
     one, two = by_faiss(bits, wanted, 40), by_numpy(bits, wanted, 40)

@@ -26,7 +26,7 @@ from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnail
 from search.store.sighting_store import Batch
 from search.store.unmatched import UnmatchedErasure
 from search.store.upkeep import Upkeep
-from search.store.verify import faults
+from search.store.verify import problems
 from search.tables import Judgement
 from station.roles.needed_sightings import NeededSightings
 from tests.search.sightings import sighting
@@ -44,7 +44,7 @@ def unit(n: int) -> vectors.Floats:
     return made
 
 
-async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Sighting]:
+async def filled(database: Database, store: SightingStore, at_ms: int) -> list[Sighting]:
     """Store sightings of two cameras on one day, each with its own picture and vector."""
     async with database.session() as session:
         cameras = [await camera_numbers.of_camera(session, c, "v") for c in ("c-1", "c-2")]
@@ -52,7 +52,7 @@ async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Si
 
     def write() -> None:
         day = ids.day_of(at_ms)
-        folder = days.place(day)
+        folder = store.day_dir(day)
         thumbnails.append(folder, [picture(200)])  # an earlier, worse picture that no row refers to
         vectors.append(folder, 1, "p@1", [seen[0].id], unit(200)[None])
         vectors.append(folder, 2, "former@1", [s.id for s in seen], np.stack([unit(n) for n in range(COUNT)]))
@@ -61,7 +61,7 @@ async def filled(database: Database, days: SightingStore, at_ms: int) -> list[Si
         places = vectors.append(folder, 1, "p@1", [s.id for s in seen], np.stack([unit(n) for n in range(COUNT)]))
         for s, place in zip(seen, places, strict=True):
             s.vector = place
-        days.write(day, [Batch("c-1/main", at_ms * 1000, new=seen)])
+        store.write(day, [Batch("c-1/main", at_ms * 1000, new=seen)])
 
     await asyncio.to_thread(write)
     return seen
@@ -118,75 +118,75 @@ async def needed_of(database: Database, clock: ManualClock, seen: list[Sighting]
 
 
 @pytest.mark.parametrize("batch", [7, 5_000])
-async def test_what_nobody_needs_is_erased_and_what_somebody_needs_is_as_it_was(
+async def test_unmatched_content_is_erased_and_kept_content_is_unchanged(
     database: Database, clock: ManualClock, tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unmatched, "BATCH", batch)
-    monkeypatch.setattr(unmatched, "MAX_A_RUN", 15)
-    days = SightingStore(tmp_path / "sightings")
+    monkeypatch.setattr(unmatched, "BATCH_ROWS", batch)
+    monkeypatch.setattr(unmatched, "MAX_PER_RUN", 15)
+    store = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000 // ids.DAY_MS * ids.DAY_MS + 3_600_000
-    seen = await filled(database, days, at_ms)
+    seen = await filled(database, store, at_ms)
     kept = await needed_of(database, clock, seen)
-    upkeep = Upkeep(database, clock, days, 31, None, 14, NeededSightings(database, clock).of_day)
+    upkeep = Upkeep(database, clock, store, 31, None, 14, NeededSightings(database, clock).of_day)
     clock.advance(13 * 86_400)
     await upkeep.run_once()
-    assert len(await asyncio.to_thread(_whole, days, seen)) == COUNT  # not old enough yet
+    assert len(await asyncio.to_thread(_complete, store, seen)) == COUNT  # not old enough yet
     clock.advance(3 * 86_400)
     runs = []
     for _ in range(4):
         await upkeep.run_once()
-        runs.append(len(await asyncio.to_thread(_whole, days, seen)))
+        runs.append(len(await asyncio.to_thread(_complete, store, seen)))
     assert runs[0] >= COUNT - 15 - 6 and runs[-1] == len(kept) and runs == sorted(runs, reverse=True)
-    assert await asyncio.to_thread(_whole, days, seen) == kept
-    content = await asyncio.to_thread((days.place(ids.day_of(at_ms)) / thumbnails.NAME).read_bytes)
-    raw = await asyncio.to_thread((days.place(ids.day_of(at_ms)) / "vectors-1.i8").read_bytes)
+    assert await asyncio.to_thread(_complete, store, seen) == kept
+    content = await asyncio.to_thread((store.day_dir(ids.day_of(at_ms)) / thumbnails.FILE_NAME).read_bytes)
+    raw = await asyncio.to_thread((store.day_dir(ids.day_of(at_ms)) / "vectors-1.i8").read_bytes)
     for n in (*range(COUNT), 200):
         assert (picture(n) in content) is (n in kept)
-    former = await asyncio.to_thread((days.place(ids.day_of(at_ms)) / "vectors-2.i8").read_bytes)
+    former = await asyncio.to_thread((store.day_dir(ids.day_of(at_ms)) / "vectors-2.i8").read_bytes)
     assert not np.any(np.frombuffer(former[64:], np.int8))
     assert np.count_nonzero(np.frombuffer(raw[64:], np.int8)) == len(kept)
-    assert await asyncio.to_thread(faults, days) == []
-    found = await asyncio.to_thread(similar, days, unit(21), 1, Query())
+    assert await asyncio.to_thread(problems, store) == []
+    found = await asyncio.to_thread(similar, store, unit(21), 1, Query())
     assert found[0].sighting.id == seen[21].id and {m.sighting.id for m in found} <= {seen[n].id for n in kept}
-    rows = await asyncio.to_thread(days.many, [s.id for s in seen])
+    rows = await asyncio.to_thread(store.many, [s.id for s in seen])
     assert len(rows) == COUNT and rows[seen[5].id].upper == seen[5].upper  # filters still find it
     async with database.reading() as session:
         audited = await session.scalars(select(AuditRow.data).where(AuditRow.action == "sightings.unmatched"))
         assert sum(d["erased"] for d in audited) == COUNT - len(kept)
-    await asyncio.to_thread(days.close)
+    await asyncio.to_thread(store.close)
 
 
-def _whole(days: SightingStore, seen: list[Sighting]) -> set[int]:
+def _complete(store: SightingStore, seen: list[Sighting]) -> set[int]:
     """Return the indices of the sightings that have their own picture and vector."""
-    rows = days.many([s.id for s in seen])
-    found = days.vectors(list(rows.values()))
+    rows = store.many([s.id for s in seen])
+    found = store.vectors(list(rows.values()))
     whole = set()
     for n, s in enumerate(seen):
         row = rows[s.id]
         if row.thumb < 0 or s.id not in found:
             assert row.thumb < 0 and row.vector < 0
             continue
-        assert thumbnails.read(days.place(ids.day_of(s.start_ms)), row.thumb, row.thumb_size) == picture(n)
+        assert thumbnails.read(store.day_dir(ids.day_of(s.start_ms)), row.thumb, row.thumb_size) == picture(n)
         assert found[s.id] @ unit(n) > 0.99
         whole.add(n)
     return whole
 
 
-async def test_a_crash_between_bytes_and_rows_repeats_the_work(
+async def test_crash_between_bytes_and_rows_repeats_the_work(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = SightingStore(tmp_path / "sightings")
+    store = SightingStore(tmp_path / "sightings")
     at_ms = to_microseconds(clock.now()) // 1000 // ids.DAY_MS * ids.DAY_MS
-    seen = await filled(database, days, at_ms)
-    work = UnmatchedErasure(clock, days, NeededSightings(database, clock).of_day)
+    seen = await filled(database, store, at_ms)
+    work = UnmatchedErasure(clock, store, NeededSightings(database, clock).of_day)
     with monkeypatch.context() as broken:
         broken.setattr(SightingStore, "connected", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
         with pytest.raises(RuntimeError, match="killed"):
             await work.run_once([ids.day_of(at_ms)])
     assert await work.run_once([ids.day_of(at_ms)]) == {ids.day_of(at_ms): COUNT}
-    assert await asyncio.to_thread(_whole, days, seen) == set()
+    assert await asyncio.to_thread(_complete, store, seen) == set()
     assert await work.run_once([ids.day_of(at_ms)]) == {}
-    await asyncio.to_thread(days.close)
+    await asyncio.to_thread(store.close)
 
 
 spans = st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)).map(lambda p: (min(p), max(p))), max_size=6)
@@ -194,7 +194,7 @@ spans = st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 40_000)).map(l
 
 @settings(max_examples=40, deadline=None)
 @given(spans, st.booleans())
-def test_erasing_touches_its_spans_only(
+def test_erase_changes_only_its_spans(
     tmp_path_factory: pytest.TempPathFactory, some: list[tuple[int, int]], holes: bool
 ) -> None:
     path = tmp_path_factory.mktemp("e") / "f"

@@ -173,7 +173,7 @@ def test_sightings_move_with_their_positions(tmp_path: Path, postgresql: str) ->
         source = SightingStore(tmp_path / "sightings")
         for day in sorted({ids.day_of(r.start_ms) for r in rows}):
             of_day = [r for r in rows if ids.day_of(r.start_ms) == day]
-            source.write(day, [Batch("cam/main", 1, new=of_day, fresh=[r.id for r in of_day])])
+            source.write(day, [Batch("cam/main", 1, new=of_day, pending=[r.id for r in of_day])])
         there, back = SightingStore(tmp_path / "sightings", address), SightingStore(tmp_path / "back")
         days = source.days()
         for _ in range(2):  # a day that was already copied is copied again
@@ -183,7 +183,7 @@ def test_sightings_move_with_their_positions(tmp_path: Path, postgresql: str) ->
         for day in days:
             copy_day(there, back, day)
         assert back.many(r.id for r in rows) == source.many(r.id for r in rows)
-        assert back.fresh(10_000) and len(back.fresh(10_000)) == len(source.fresh(10_000))
+        assert back.pending(10_000) and len(back.pending(10_000)) == len(source.pending(10_000))
         for store in (source, there, back):
             store.close()
 

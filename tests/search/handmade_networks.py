@@ -9,7 +9,7 @@ import numpy as np
 from openvino import Model, save_model
 from openvino import opset13 as ops
 
-from search.models.definition import FILE, Input, Pack, PackFile, checksum
+from search.models.definition import DEFINITION_FILE, Input, Pack, PackFile, checksum
 
 SIZE = 32
 QUARTERS = np.array([[0, 0, 16, 16], [16, 0, 32, 16], [0, 16, 16, 32], [16, 16, 32, 32]], np.float32)
@@ -54,5 +54,5 @@ def write_pack(folder: Path, model: Model, **fields: Any) -> Pack:
         "input": Input(width=SIZE, height=SIZE), "decoder": "boxes", "classes": {"1": "person"}, "threshold": 0.3,
     }  # fmt: skip
     pack = Pack(**known | fields)
-    (folder / FILE).write_text(pack.model_dump_json(), encoding="utf-8")
+    (folder / DEFINITION_FILE).write_text(pack.model_dump_json(), encoding="utf-8")
     return pack
