@@ -17,8 +17,8 @@ from core.errors import UsageError
 from search import vocabulary
 from search.query import time_expressions
 from search.query.areas import polygon_of
+from search.query.chips import Chip, ChipKind
 from search.query.find import Query
-from search.query.phrases import Chip
 from search.store import camera_numbers
 from search.store.ids import MAX_CAMERAS
 from search.vocabulary import Direction
@@ -27,6 +27,16 @@ _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 Corner = tuple[_Coordinate, _Coordinate]
 _COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 _HEADING_TOLERANCE_DEG = 60  # degrees on either side of a heading
+
+_LIST_FIELDS = {
+    ChipKind.CLS: "cls",
+    ChipKind.ATTRIBUTE: "attributes",
+    ChipKind.LACKING: "lacking",
+    ChipKind.DIRECTION: "directions",
+    ChipKind.SPEED: "speeds",
+    ChipKind.VILLAGE: "villages",
+    ChipKind.CAMERA: "cameras",
+}  # chips that may occur several times → field of Filter
 
 
 class Filter(BaseModel):
@@ -53,7 +63,7 @@ class Filter(BaseModel):
     directions: list[str] = Field(default_factory=list, max_length=9, description="In the picture")
     heading: str | None = Field(None, description="On the compass; cameras whose azimuth is known")
     speeds: list[str] = Field(default_factory=list, max_length=4)
-    min_dwell: float = Field(0, ge=0, le=86_400, description="Seconds")
+    min_dwell: float = Field(0, ge=0, le=time_expressions.MAX_DWELL_S, description="Seconds")
     min_height: float = Field(0, ge=0, le=1, description="Of the picture")
     max_height: float = Field(1, ge=0, le=1)
     min_score: float = Field(0, ge=0, le=1)
@@ -193,25 +203,17 @@ def _bearing(way: Direction, azimuth: float) -> float:
 
 def filter_of(chips: Iterable[Chip]) -> Filter:
     """Convert the chips of a phrase to a filter; of two that exclude each other the later one counts."""
-    values: dict[str, Any] = {}
-    lists = {
-        "cls": "cls",
-        "attribute": "attributes",
-        "lacking": "lacking",
-        "direction": "directions",
-        "speed": "speeds",
-        "village": "villages",
-        "camera": "cameras",
-    }
+    values: dict[str, object] = {}
+    lists: dict[str, list[str]] = {}
     for chip in chips:
-        if chip.kind in lists:
-            into = values.setdefault(lists[chip.kind], [])
+        if chip.kind in _LIST_FIELDS:
+            into = lists.setdefault(_LIST_FIELDS[chip.kind], [])
             if chip.value not in into:
                 into.append(chip.value)
-        elif chip.kind == "between":
+        elif chip.kind is ChipKind.BETWEEN:
             values["start"], values["end"] = time_expressions.ends_of(chip.value)
-        elif chip.kind == "dwell":
+        elif chip.kind is ChipKind.DWELL:
             values["min_dwell"] = float(chip.value)
-        elif chip.kind in ("upper", "lower", "nightly", "heading"):
-            values[chip.kind] = chip.value
-    return Filter(**values)
+        elif chip.kind is not ChipKind.NOTE:
+            values[chip.kind.value] = chip.value
+    return Filter.model_validate(values | lists)

@@ -19,25 +19,14 @@ import yaml
 
 from core.errors import UsageError
 from search.query import time_expressions
+from search.query.chips import Chip, ChipKind
 
 MAX_CHARACTERS = 500  # characters per phrase
-FILLER, COLOUR, GARMENT, CLS, NOTE = "filler", "colour", "garment", "cls", "note"
+FILLER, COLOUR, GARMENT, PAINT = "filler", "colour", "garment", "paint"  # kinds of tokens that become no chip
 _TWO_WHEELS = {"ebike", "bicycle", "two_wheeler", "rider"}
 _PEOPLE = {"person", "pedestrian"}
 _VEHICLES = {"vehicle", "car", "van", "truck", "bus", "tricycle"}
-_PAINT = "paint"
 _LATIN = re.compile(r"[a-z][a-z'-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One recognised element: `kind` and `value` in the search vocabulary, [start, end) in the phrase."""
-
-    kind: str
-    value: str
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +51,13 @@ def parse(
     if len(phrase) > MAX_CHARACTERS:
         raise UsageError(f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}")
     text = _normalise(phrase)
-    places = {_normalise(name): ("village", code) for name, code in (villages or {}).items() if name}
-    places |= {_normalise(name): ("camera", code) for name, code in (cameras or {}).items() if name}
+    places = {_normalise(name): (ChipKind.VILLAGE, code) for name, code in (villages or {}).items() if name}
+    places |= {_normalise(name): (ChipKind.CAMERA, code) for name, code in (cameras or {}).items() if name}
     when = time_expressions.parse(text, now, zone)
     tokens, unknown = _tokens(text, when, places)
     chips = [
-        Chip(kind, value, phrase[start:end], start, end) for kind, value, start, end in _merge_tokens(tokens, text)
+        Chip(ChipKind(kind), value, phrase[start:end], start, end)
+        for kind, value, start, end in _merge_tokens(tokens, text)
     ]
     return ParsedPhrase(tuple(sorted(chips, key=lambda c: c.start)), tuple(phrase[a:b].strip() for a, b in unknown))
 
@@ -154,15 +144,15 @@ def _merge_tokens(tokens: Sequence[Token], text: str) -> list[Token]:
             else:
                 bare = token
             continue
-        if kind == CLS and colours:
+        if kind == ChipKind.CLS and colours:
             # "red e-bike" colours the vehicle; "in red riding an e-bike" colours the rider's top.
             beside = not text[colours[-1][3] : start].strip(" 的色,，")
-            found += _assign_colours(colours, _coloured_part(value) if beside else "upper")
+            found += _assign_colours(colours, _coloured_part(value) if beside else ChipKind.UPPER)
             colours = []
         found.append(token)
-        if kind in (CLS, "attribute", "lacking"):
+        if kind in (ChipKind.CLS, ChipKind.ATTRIBUTE, ChipKind.LACKING):
             bare = None
-    return _merge_classes(found + _assign_colours(colours, "upper"))
+    return _merge_classes(found + _assign_colours(colours, ChipKind.UPPER))
 
 
 def _assign_colours(colours: Sequence[Token], part: str, end: int = 0) -> list[Token]:
@@ -170,8 +160,8 @@ def _assign_colours(colours: Sequence[Token], part: str, end: int = 0) -> list[T
     if not colours:
         return []
     first = colours[0]
-    given = (NOTE, "two_wheeler_colour") if part == NOTE else (part, first[1])
-    return [(*given, first[2], end or first[3]), *((NOTE, "second_colour", c[2], c[3]) for c in colours[1:])]
+    given = (ChipKind.NOTE, "two_wheeler_colour") if part == ChipKind.NOTE else (part, first[1])
+    return [(*given, first[2], end or first[3]), *((ChipKind.NOTE, "second_colour", c[2], c[3]) for c in colours[1:])]
 
 
 def _coloured_part(cls: str) -> str:
@@ -180,8 +170,8 @@ def _coloured_part(cls: str) -> str:
     A person's top, a vehicle's paint; for a two-wheeler a note, because its colour is not stored.
     """
     if cls in _TWO_WHEELS - {"rider"}:
-        return NOTE
-    return _PAINT if cls in _VEHICLES else "upper"
+        return ChipKind.NOTE
+    return PAINT if cls in _VEHICLES else ChipKind.UPPER
 
 
 def _merge_classes(found: Sequence[Token]) -> list[Token]:
@@ -189,7 +179,7 @@ def _merge_classes(found: Sequence[Token]) -> list[Token]:
 
     With a car, people are dropped and colours of clothes become notes: the driver is not visible.
     """
-    classes = {t[1] for t in found if t[0] == CLS}
+    classes = {t[1] for t in found if t[0] == ChipKind.CLS}
     people, wheels, vehicles = classes & _PEOPLE, classes & _TWO_WHEELS, classes & _VEHICLES
     drop: set[str] = set()
     if wheels:
@@ -200,12 +190,12 @@ def _merge_classes(found: Sequence[Token]) -> list[Token]:
         drop = {"person"}
     kept: list[Token] = []
     for kind, value, start, end in found:
-        if kind == CLS and value in drop:
+        if kind == ChipKind.CLS and value in drop:
             continue
-        if vehicles and not wheels and kind in ("upper", "lower"):
-            kept.append((NOTE, "driver", start, end))
+        if vehicles and not wheels and kind in (ChipKind.UPPER, ChipKind.LOWER):
+            kept.append((ChipKind.NOTE, "driver", start, end))
         else:
-            kept.append(("upper" if kind == _PAINT else kind, value, start, end))
+            kept.append((ChipKind.UPPER if kind == PAINT else kind, value, start, end))
     return kept
 
 

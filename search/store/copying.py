@@ -20,7 +20,7 @@ def copy_day(source: SightingStore, target: SightingStore, day: str) -> int:
         progress = [r._asdict() for r in one.execute(sa.select(PROGRESS).where(PROGRESS.c.day == day))]
         query = sa.select(PENDING.c.day, PENDING.c.sighting).where(PENDING.c.day == day).order_by(PENDING.c.n)
         pending = [r._asdict() for r in one.execute(query)]
-        with target.connected(day, make=True) as other:
+        with target.connected(day, create=True) as other:
             _clear(other, target, day)
             for table, rows in ((PROGRESS, progress), (PENDING, pending)):
                 if rows:
