@@ -102,12 +102,12 @@ PROGRESS = sa.Table(
     sa.Column("position_us", sa.BigInteger, nullable=False, comment="Keyframes up to here are in, µs UTC"),
 )  # fmt: skip
 PENDING = sa.Table(
-    "fresh",
+    "fresh",  # stored name: kept, because several processes have day files open that an earlier release made
     METADATA,
     sa.Column("n", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("day", sa.String(8), nullable=False, index=True),
     sa.Column(
-        "sighting", sa.BigInteger, nullable=False, comment="New, or seen better since: the watch list looks at it once"
+        "sighting", sa.BigInteger, nullable=False, comment="New or improved sighting; the watch list checks it once"
     ),
 )
 
@@ -125,7 +125,7 @@ class Point(NamedTuple):
 
 @dataclass(slots=True)
 class Sighting:
-    """A row; the fields are in the order of the table's columns."""
+    """A row; the fields have the names and the order of the table's columns, also `looks` (detections)."""
 
     id: int
     end_ms: int

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -32,6 +33,8 @@ from search.store.vectors import Floats, open_shard
 
 MAX_OPEN_DAYS = 40
 DELETED_SUFFIX = ".gone"
+ALWAYS_CHECKED_DAYS = 3  # newest days that are always read for pending entries
+RECHECK_PENDING_S = 600.0
 _UPDATE = (
     sa.update(SIGHTING)
     .where(SIGHTING.c.id == sa.bindparam("_id"))
@@ -89,6 +92,8 @@ class SightingStore:
         self._lock = threading.Lock()
         self._server = sa.create_engine(url, pool_pre_ping=True) if url.startswith("postgresql") else None
         self._partitions: set[str] = set()
+        self._without_pending: set[str] = set()
+        self._checked_all_at = 0.0  # monotonic s
         # Compiled once: SQLAlchemy would otherwise take half of the time of a row.
         dialect = _DAY_DIALECT if self._server is None else postgresql_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         text = str(sa.insert(SIGHTING).compile(dialect=dialect))
@@ -129,6 +134,7 @@ class SightingStore:
             for batch in batches:
                 if batch.position_us:
                     _set_position(connection, day, batch)
+        self._without_pending.discard(day)
 
     def positions(self) -> dict[str, int]:
         """Return how far each stream is indexed, the maximum over all days, µs UTC."""
@@ -207,18 +213,47 @@ class SightingStore:
         return found
 
     def pending(self, limit: int) -> list[tuple[str, int, int]]:
-        """Return (day, n, sighting) not yet checked by the watch list, of the three newest days, oldest day first."""
+        """Return up to `limit` (day, n, sighting) not yet checked by the watch list, oldest day first."""
+        if self._server is not None:
+            return self._pending_on_server(self._server, limit)
         found: list[tuple[str, int, int]] = []
-        for day in reversed(self.days()[:3]):
+        for day in self._days_to_check():
             query = sa.select(PENDING.c.n, PENDING.c.sighting).where(PENDING.c.day == day).order_by(PENDING.c.n)
-            found += [(day, row.n, row.sighting) for row in self.run(day, query.limit(limit - len(found)))]
+            self._without_pending.add(day)  # before the query: `write` removes it again after its commit
+            rows = self.run(day, query.limit(limit - len(found)))
+            if rows:
+                self._without_pending.discard(day)
+            found += [(day, row.n, row.sighting) for row in rows]
             if len(found) >= limit:
                 break
         return found
 
+    def _pending_on_server(self, server: sa.Engine, limit: int) -> list[tuple[str, int, int]]:
+        query = sa.select(PENDING.c.day, PENDING.c.n, PENDING.c.sighting).order_by(PENDING.c.day, PENDING.c.n)
+        with server.connect() as connection:
+            try:
+                return [(row.day, row.n, row.sighting) for row in connection.execute(query.limit(limit))]
+            except ProgrammingError:  # nothing was ever written
+                return []
+
+    def _days_to_check(self) -> list[str]:
+        """Return the days that may have pending entries, oldest first.
+
+        Reading every day's file at each call would be slow. The newest days are read always; an older one that had no
+        entries is read again when this process has written to it, or RECHECK_PENDING_S later.
+        """
+        now = time.monotonic()
+        if now - self._checked_all_at >= RECHECK_PENDING_S:
+            self._checked_all_at = now
+            self._without_pending.clear()
+        days = self.days()
+        return sorted({d for d in days if d not in self._without_pending} | set(days[:ALWAYS_CHECKED_DAYS]))
+
     def acknowledge(self, done: Sequence[tuple[str, int, int]]) -> None:
         """Delete entries returned by `pending`."""
         for day in {d for d, _, _ in done}:
+            if not self._exists(day):  # deleted meanwhile
+                continue
             numbers = [n for d, n, _ in done if d == day]
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(PENDING).where(PENDING.c.n.in_(numbers)))

@@ -23,7 +23,7 @@ from shapely import Polygon
 
 from search.query.find import Query, find, find_ids, spans_of
 from search.query.similar import by_faiss, by_numpy
-from search.store import Sighting, SightingStore, ids, thumbnails
+from search.store import Sighting, SightingStore, ids, sighting_store, thumbnails
 from search.store.rows import BOX_UNITS, MAX_PATH_POINTS, SIGHTING, Point, pack_path, unpack_path
 from search.store.sighting_store import Batch
 from search.vocabulary import Cls
@@ -191,6 +191,37 @@ def test_changed_sightings_and_pending_entries(town: SightingStore) -> None:
     town.acknowledge(pending[:1])
     assert len(town.pending(10)) == 1
     town.drop(day)
+
+
+def test_pending_entries_of_all_days_are_returned(town: SightingStore) -> None:
+    """Also of days before the three newest ones, as after a long outage of the matcher."""
+    made = [sighting(START_MS + (70 + n) * ids.DAY_MS) for n in range(6)]
+    for s in made:
+        town.write(ids.day_of(s.start_ms), [Batch("a/main", 1, new=[s], pending=[s.id])])
+    found = town.pending(10)
+    assert [n for _, _, n in found] == [s.id for s in made]
+    assert town.pending(2) == found[:2]
+    town.acknowledge(found)
+    assert town.pending(10) == []
+    oldest = ids.day_of(made[0].start_ms)
+    town.write(oldest, [Batch("a/main", 2, pending=[made[0].id])])  # a reader that is days behind
+    again = town.pending(10)
+    assert [n for _, _, n in again] == [made[0].id]
+    town.drop(oldest)
+    town.acknowledge(again)  # the day was deleted meanwhile
+    for s in made[1:]:
+        town.drop(ids.day_of(s.start_ms))
+    assert town.pending(10) == []
+
+
+def test_pending_entries_of_another_process_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [sighting(START_MS + n * ids.DAY_MS) for n in range(5)]
+    with closing(SightingStore(tmp_path)) as mine, closing(SightingStore(tmp_path)) as other:
+        fill(other, made)
+        assert mine.pending(10) == []
+        other.write(ids.day_of(START_MS), [Batch("a/main", 2, pending=[made[0].id])])
+        monkeypatch.setattr(sighting_store, "RECHECK_PENDING_S", 0.0)
+        assert [n for _, _, n in mine.pending(10)] == [made[0].id]
 
 
 def test_nightly_ranges_follow_clock_changes() -> None:
