@@ -22,36 +22,45 @@ from core.logs import redact
 
 log = logging.getLogger(__name__)
 
-_SHAPES = (TypeError, LookupError, AttributeError)  # JSON with an unexpected structure
-TROUBLE = (CameraError, SecretError, UsageError, NotFoundError, ConflictError, NoResultFound, *UNFIT, *_SHAPES)
-MAX_PROBLEM = 200  # characters; the size of the column Camera.problem
+_STRUCTURE_ERRORS = (TypeError, LookupError, AttributeError)  # JSON with an unexpected structure
+CAMERA_ERRORS = (
+    CameraError,
+    SecretError,
+    UsageError,
+    NotFoundError,
+    ConflictError,
+    NoResultFound,
+    *UNFIT,
+    *_STRUCTURE_ERRORS,
+)
+MAX_PROBLEM_CHARS = 200  # characters; the size of the column Camera.problem
 
 
-def why(error: BaseException) -> str:
-    """Return the message of one of TROUBLE, in characters that any database can store."""
+def error_message(error: BaseException) -> str:
+    """Return the message of one of CAMERA_ERRORS, in characters that any database can store."""
     if isinstance(error, MinwangError):
-        return for_people(str(error), MAX_PROBLEM)
-    told = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
-    return for_people(f"its file, or what it told, cannot be used: {told}", MAX_PROBLEM)
+        return for_people(str(error), MAX_PROBLEM_CHARS)
+    text = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
+    return for_people(f"its file, or what it told, cannot be used: {text}", MAX_PROBLEM_CHARS)
 
 
 @asynccontextmanager
-async def own_trouble(database: Database, camera: str) -> AsyncIterator[None]:
-    """Run the block for one camera; store an error of TROUBLE in the camera's record and continue."""
+async def isolate_camera_errors(database: Database, camera: str) -> AsyncIterator[None]:
+    """Run the block for one camera; store an error of CAMERA_ERRORS in the camera's record and continue."""
     try:
         yield
-    except TROUBLE as e:
-        await note(database, camera, e)
+    except CAMERA_ERRORS as e:
+        await record_problem(database, camera, e)
 
 
-async def note(database: Database, camera: str, error: BaseException) -> None:
+async def record_problem(database: Database, camera: str, error: BaseException) -> None:
     """Log why a camera could not be processed and, if its row can still be written, store it there."""
     # A traceback helps only if the record has a structure that the code does not expect.
-    log.warning("%s: %s", camera, why(error), exc_info=isinstance(error, _SHAPES))
+    log.warning("%s: %s", camera, error_message(error), exc_info=isinstance(error, _STRUCTURE_ERRORS))
     try:
         async with database.session() as session:
             row = await session.get(Camera, camera)
             if row is not None:
-                row.problem = why(error)
+                row.problem = error_message(error)
     except UNFIT as e:
         log.warning("%s: its file cannot be written: %s", camera, why_unfit(e))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from core.database import Base
 from core.events import BigId
 
-LEGAL_DAYS = 30.0  # days for which footage of public places must at least be kept (Decree 799; R-RET-1)
+LEGAL_RETENTION_DAYS = 30.0  # days for which footage of public places must at least be kept (Decree 799; R-RET-1)
 
 
 class Village(Base):
@@ -197,7 +197,7 @@ class Finding(Base):
     )
 
 
-class ModelNote(Base):
+class ModelQuirk(Base):
     __tablename__ = "model_note"
     __table_args__ = (
         {"comment": "What a model of a firmware does not take, so that nobody tries it on each camera again"},

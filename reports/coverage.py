@@ -185,8 +185,8 @@ async def _made(
     until = min(end, max(now, start))
     last = (until - timedelta(microseconds=1)).astimezone(zone).date()
     # Rates and money cover the same cameras of the village.
-    every = await periods_in_use.between(session, start, until, [village.code])
-    cameras = await periods_in_use.between(session, until - AT_THE_END, until, [village.code])
+    every = await periods_in_use.cameras_in_use(session, start, until, [village.code])
+    cameras = await periods_in_use.cameras_in_use(session, until - AT_THE_END, until, [village.code])
     # A camera that was moved to another village does not bring that village's outages into this report.
     faults = [
         f for f in await figures.concerning(session, every, start, until) if f.camera or f.village == village.code

@@ -44,7 +44,7 @@ async def forget(session: AsyncSession, now: datetime) -> int:
         else:
             of_host[host] += 1
     for device in gone:
-        await findings.gone(
+        await findings.close(
             session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
         )
     addresses = [d.address for d in gone]

@@ -55,12 +55,12 @@ async def confirm_move(
                 f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that"
             )
         is_at = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware).known_as
-        history.note(session, camera.id, at, actor, "address", camera.address, is_at)
+        history.record_change(session, camera.id, at, actor, "address", camera.address, is_at)
         events.append(
             session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at
         )
         camera.address = is_at
-    await findings.gone(session, at, ["moved"], findings.FindingSubject.of(camera))
+    await findings.close(session, at, ["moved"], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
 
 

@@ -23,9 +23,9 @@ from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, s
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.media import Profile
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import findings, history, registry
-from cameras.registry.firmware import KnownVulnerability, known_holes
+from cameras.registry.firmware import KnownVulnerability, known_vulnerabilities
 from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
@@ -82,9 +82,9 @@ class Onboarding:
                 try:
                     await self.identify(camera)
                     outcome.identified.append(camera.id)
-                except TROUBLE as e:  # one camera's failure must not end the others' turn
-                    outcome.failed[camera.id] = why(e)
-                    await per_camera.note(self._database, camera.id, e)
+                except CAMERA_ERRORS as e:  # one camera's failure must not end the others' turn
+                    outcome.failed[camera.id] = error_message(e)
+                    await per_camera.record_problem(self._database, camera.id, e)
             progress(len(outcome.identified) + len(outcome.failed), len(wanted))
 
         await run_all(*(one(c) for c in wanted))
@@ -166,17 +166,17 @@ class Onboarding:
         """Store the new address of the camera's service."""
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
-            history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
+            history.record_change(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
             row.address = address
 
     async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
         """Open a finding about a camera, or close it."""
         async with self._database.session() as session:
-            about = findings.FindingSubject.of(camera)
+            subject = findings.FindingSubject.of(camera)
             if gone:
-                await findings.gone(session, self._clock.now(), [kind], about)
+                await findings.close(session, self._clock.now(), [kind], subject)
             else:
-                await findings.tell(session, self._clock.now(), kind, about, **detail)
+                await findings.open_or_update(session, self._clock.now(), kind, subject, **detail)
 
     async def refused(self, number: str) -> None:
         """Record a refused credential: it is not used on this camera again until a person acts."""
@@ -186,7 +186,7 @@ class Onboarding:
             if row.refused_at is None:
                 row.refused_at = now
                 events.append(session, now, "camera.refused", village=row.village, camera=row.id)
-                await findings.tell(
+                await findings.open_or_update(
                     session, now, "credential_refused", findings.FindingSubject.of(row), credential=row.credential
                 )
         # Drop the shared client: until now, it refused further calls without sending anything.
@@ -200,7 +200,9 @@ class Onboarding:
             other = bool(row.device) and _contradicts(row, found)
             if other:
                 detail = {"was": _shown(row.device or {}), "is": _shown(facts)}
-                await findings.tell(session, now, "identity_changed", findings.FindingSubject.of(row), **detail)
+                await findings.open_or_update(
+                    session, now, "identity_changed", findings.FindingSubject.of(row), **detail
+                )
             else:
                 await self._store(session, row, found, facts)
         if other:
@@ -208,22 +210,24 @@ class Onboarding:
 
     async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: dict[str, Any]) -> None:
         now = self._clock.now()
-        history.note_all(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
+        history.record_changes(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
         row.device = facts
         row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode or None, None
         await self._keep_login(session, row, found)
         for kind, profile in chosen(found.profiles).items():
             _store_stream(session, row, kind, profile, now)
-        about = findings.FindingSubject.of(row)
-        await findings.gone(session, now, ["identity_changed", "credential_refused"], about)
-        if holes := known_holes(facts, self._holes):
-            await findings.tell(session, now, "known_bad_firmware", about, firmware=found.firmware, holes=holes)
+        subject = findings.FindingSubject.of(row)
+        await findings.close(session, now, ["identity_changed", "credential_refused"], subject)
+        if holes := known_vulnerabilities(facts, self._holes):
+            await findings.open_or_update(
+                session, now, "known_bad_firmware", subject, firmware=found.firmware, holes=holes
+            )
         else:
-            await findings.gone(session, now, ["known_bad_firmware"], about)
+            await findings.close(session, now, ["known_bad_firmware"], subject)
         if found.mode == "none" and row.credential is not None:
-            await findings.tell(session, now, "no_authentication", about, model=found.model)
+            await findings.open_or_update(session, now, "no_authentication", subject, model=found.model)
         else:
-            await findings.gone(session, now, ["no_authentication"], about)
+            await findings.close(session, now, ["no_authentication"], subject)
         events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
 
     async def _keep_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
@@ -233,8 +237,8 @@ class Onboarding:
         user, password = found.embedded_login
         name = f"camera-{row.id}"[:40]
         if await session.get(Credential, name) is None:
-            await registry.keep_login(session, self._vault, name, user, password)
-        history.note(session, row.id, self._clock.now(), history.SYSTEM, "credential", None, name)
+            await registry.seal_login(session, self._vault, name, user, password)
+        history.record_change(session, row.id, self._clock.now(), history.SYSTEM, "credential", None, name)
         row.credential = name
 
 
@@ -264,8 +268,8 @@ def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
 def _known_traits(camera: Camera) -> DeviceIdentifiers:
     try:
         return traits_of(camera.device, camera.endpoint)
-    except TROUBLE as e:  # one unreadable record; the others are still matched
-        log.warning("%s: %s", camera.id, why(e))
+    except CAMERA_ERRORS as e:  # one unreadable record; the others are still matched
+        log.warning("%s: %s", camera.id, error_message(e))
         return DeviceIdentifiers(uuid=camera.endpoint or "")
 
 
@@ -354,7 +358,7 @@ def _store_stream(session: AsyncSession, camera: Camera, kind: str, profile: Pro
     }
     if not row.from_inventory:
         told["url"] = profile.stream_url
-    history.note_all(
+    history.record_changes(
         session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in told}, told, f"streams.{kind}."
     )
     for key, value in told.items():

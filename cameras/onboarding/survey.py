@@ -26,8 +26,8 @@ from cameras.onboarding.onboarding import Onboarding, roll_of, serial_of, traits
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE
-from cameras.per_camera import TROUBLE, own_trouble
-from cameras.per_camera import why as why_not
+from cameras.per_camera import CAMERA_ERRORS, isolate_camera_errors
+from cameras.per_camera import error_message as why_not
 from cameras.registry import findings, history
 from cameras.tables import Camera, DeviceSeen, Village
 from core import events
@@ -129,12 +129,12 @@ class Survey:
         silent = {c.id: c for c in cameras if c.address and host_port(c.address) not in answered}
         places: dict[str, tuple[str, int]] = {}
         for camera in silent.values():
-            async with own_trouble(self._database, camera.id):
+            async with isolate_camera_errors(self._database, camera.id):
                 places[camera.id] = _place(camera)
         hosts, own = {h for h, _ in places.values()}, {p for _, p in places.values()}
         found = await port_scan.open_ports(sorted(hosts), sorted(own | set(port_scan.CANDIDATES)))
         for number, (host, port) in places.items():
-            async with own_trouble(self._database, number):
+            async with isolate_camera_errors(self._database, number):
                 await self._note_silent(silent[number], host, port, found.get(host, []))
         return {c: found[h] for c, (h, _) in places.items() if h in found}
 
@@ -144,7 +144,9 @@ class Survey:
             row = await session.get_one(Camera, camera.id)
             if better is not None:
                 address = f"{bracket(host)}:{better}"
-                history.note(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
+                history.record_change(
+                    session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address
+                )
                 row.address = address
             elif row.problem is None or row.problem.startswith(SILENT):
                 row.problem = f"{SILENT}; open ports: {', '.join(map(str, there)) or 'none'}"
@@ -182,7 +184,7 @@ class Survey:
         for device in await self._proven(once, book.at):
             try:
                 await self._meet(report, device, book)
-            except TROUBLE as e:  # one device's answer must not stop the others
+            except CAMERA_ERRORS as e:  # one device's answer must not stop the others
                 log.warning("%s: %s", device.address, why_not(e))
         return report
 
@@ -280,11 +282,13 @@ class Survey:
                 and device.endpoint != device.address
             ):
                 if camera.endpoint != device.endpoint:
-                    history.note(session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint)
+                    history.record_change(
+                        session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint
+                    )
                 camera.endpoint = device.endpoint
             if camera is not None and met.followed:
                 is_at = device.known_as
-                await findings.tell(
+                await findings.open_or_update(
                     session,
                     now,
                     "moved",
@@ -294,7 +298,7 @@ class Survey:
                     followed=True,
                     why="",
                 )
-                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
+                history.record_change(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
                 events.append(
                     session,
                     now,
@@ -306,7 +310,9 @@ class Survey:
                 )
                 camera.address = is_at
             elif camera is not None and answers_there and service_url(camera.address or "").endswith(DEFAULT_PATH):
-                history.note(session, camera.id, now, history.SYSTEM, "address", camera.address, device.known_as)
+                history.record_change(
+                    session, camera.id, now, history.SYSTEM, "address", camera.address, device.known_as
+                )
                 camera.address = device.known_as
             await self._tell(session, met, camera)
 
@@ -341,17 +347,19 @@ class Survey:
         telling = {"new": "unknown_device", "clone": "clone"}.get(met.verdict.kind)
         for kind in ("unknown_device", "clone"):
             if kind != telling:
-                await findings.gone(session, now, [kind], stranger)
+                await findings.close(session, now, [kind], stranger)
         if telling is not None:
-            about = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
-            await findings.tell(session, now, telling, stranger, **about)
+            subject = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
+            await findings.open_or_update(session, now, telling, stranger, **subject)
         elif met.verdict.kind == "moved" and not met.followed and camera is not None:
             told = {"was": camera.address, "now_at": device.known_as, "followed": False, "why": met.why}
             if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
-                await findings.tell(session, now, "moved", findings.FindingSubject.of(camera), **told)
+                await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **told)
         elif met.verdict.kind == "replaced" and camera is not None:
             change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
-            await findings.tell(session, now, "identity_changed", findings.FindingSubject.of(camera), **change)
+            await findings.open_or_update(
+                session, now, "identity_changed", findings.FindingSubject.of(camera), **change
+            )
 
 
 def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:

@@ -21,21 +21,21 @@ from core import events
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, UsageError
 
-MASKS = ("none_needed", "in_camera")
+MASK_STATES = ("none_needed", "in_camera")
 # Places where no camera may be installed (Decree 799, article 8). Ticking a place states that the camera neither hangs
 # there nor shows it.
-PROHIBITED = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
-SIGNED = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
-OF_DEVICE = ("masks", "picture", "picture_sha256", "picture_by")  # facts that depend on the device installed there
+PROHIBITED_PLACES = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
+SIGNED_FACTS = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
+DEVICE_FACTS = ("masks", "picture", "picture_sha256", "picture_by")  # facts that depend on the device installed there
 
 
-def missing(camera: Camera) -> list[str]:
+def missing_facts(camera: Camera) -> list[str]:
     """Return the codes of the facts still missing before somebody can sign, in the order of collection."""
     facts: Mapping[str, Any] = camera.acceptance or {}
     gaps = [
-        ("places", set(facts.get("places") or []) != set(PROHIBITED)),
+        ("places", set(facts.get("places") or []) != set(PROHIBITED_PLACES)),
         ("field_of_view", not facts.get("picture")),
-        ("masks", facts.get("masks") not in MASKS),
+        ("masks", facts.get("masks") not in MASK_STATES),
         ("sign_photo", not facts.get("sign_photo")),
         ("legal_class", not camera.profile.get("legal_class")),
         ("responsible", not camera.profile.get("responsible")),
@@ -45,18 +45,18 @@ def missing(camera: Camera) -> list[str]:
 
 def check(facts: Mapping[str, Any]) -> None:
     """Raise UsageError for an unknown value."""
-    if unknown := set(facts.get("places") or []) - set(PROHIBITED):
-        raise UsageError(f"places are {', '.join(PROHIBITED)}; there is no {sorted(unknown)[0]}")
-    if facts.get("masks") is not None and facts["masks"] not in MASKS:
-        raise UsageError(f"masks are {' or '.join(MASKS)}")
+    if unknown := set(facts.get("places") or []) - set(PROHIBITED_PLACES):
+        raise UsageError(f"places are {', '.join(PROHIBITED_PLACES)}; there is no {sorted(unknown)[0]}")
+    if facts.get("masks") is not None and facts["masks"] not in MASK_STATES:
+        raise UsageError(f"masks are {' or '.join(MASK_STATES)}")
 
 
-def fill(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
+def store_facts(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
     """Store checked facts. Raises UsageError for an unknown value."""
     check(facts)
     old, before = camera.acceptance or {}, signed_facts(camera)
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
-    if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
+    if history.record_changes(session, camera.id, at, actor, old, new, "acceptance."):
         camera.acceptance = new
         withdraw_if_changed(session, camera, before, at, actor)
 
@@ -65,7 +65,7 @@ def signed_facts(camera: Camera) -> dict[str, Any]:
     """Return the facts that a signature covers."""
     facts: Mapping[str, Any] = camera.acceptance or {}
     profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
-    return {name: facts.get(name) for name in SIGNED} | profile
+    return {name: facts.get(name) for name in SIGNED_FACTS} | profile
 
 
 def withdraw_if_changed(
@@ -82,15 +82,15 @@ def withdraw_if_changed(
 def forget_device(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
     """Remove the facts that depend on the device, after it was replaced; they must be checked and signed again."""
     old = camera.acceptance or {}
-    new = {name: value for name, value in old.items() if name not in OF_DEVICE}
-    if history.note_all(session, camera.id, at, actor, old, new, "acceptance."):
+    new = {name: value for name, value in old.items() if name not in DEVICE_FACTS}
+    if history.record_changes(session, camera.id, at, actor, old, new, "acceptance."):
         camera.acceptance = new
     _withdraw(session, camera, at, actor)
 
 
 def _withdraw(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
     if camera.accepted_at is not None:
-        history.note(session, camera.id, at, actor, "accepted_at", camera.accepted_at.isoformat(), None)
+        history.record_change(session, camera.id, at, actor, "accepted_at", camera.accepted_at.isoformat(), None)
         camera.accepted_at = None
 
 
@@ -135,7 +135,7 @@ def accepted_by(found: Acceptance | None, camera: Camera) -> list[str]:
 
 async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
     """Sign first. Raises ConflictError that names the missing facts."""
-    if lacks := missing(camera):
+    if lacks := missing_facts(camera):
         raise ConflictError(f"{camera.id} cannot be accepted yet: {', '.join(lacks)} missing")
     there = (await newest(session, [camera.id])).get(camera.id)
     if camera.accepted_at is not None or is_waiting(there, camera):
@@ -143,7 +143,7 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     row = Acceptance(camera=camera.id, facts=signed_facts(camera), proposed_by=actor, proposed_at=at)
     session.add(row)
     await session.flush()
-    history.note(session, camera.id, at, actor, "acceptance_proposed", None, actor)
+    history.record_change(session, camera.id, at, actor, "acceptance_proposed", None, actor)
     events.append(session, at, "camera.acceptance_proposed", village=camera.village, camera=camera.id)
     await audit_trail.record(
         session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village
@@ -163,7 +163,7 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
         raise ForbiddenError(f"you proposed to accept {camera.id}; another person confirms it")
     row.confirmed_by, row.confirmed_at = actor, at
     camera.accepted_at = at
-    history.note(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
+    history.record_change(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
     events.append(session, at, "camera.accepted", village=camera.village, camera=camera.id)
     await audit_trail.record(
         session,
@@ -192,7 +192,7 @@ async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> di
     return found
 
 
-def why_not(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
+def blocking_reasons(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
     """Return the codes of the reasons why this person cannot confirm now."""
     if camera.accepted_at is not None:
         return []

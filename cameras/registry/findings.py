@@ -59,14 +59,21 @@ class FindingSubject:
         return cls(camera.id, camera.address or "", camera.village)
 
 
-async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSubject, **detail: Any) -> Finding:
+async def open_or_update(
+    session: AsyncSession, at: datetime, kind: str, subject: FindingSubject, **detail: Any
+) -> Finding:
     """Open a finding, or update the details of an open one. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"'{kind}' is not among the kinds of findings")
-    row = await _open(session, kind, about)
+    row = await _open(session, kind, subject)
     if row is None:
         row = Finding(
-            camera=about.camera, address=about.address, village=about.village, kind=kind, detail=detail, opened_at=at
+            camera=subject.camera,
+            address=subject.address,
+            village=subject.village,
+            kind=kind,
+            detail=detail,
+            opened_at=at,
         )
         session.add(row)
         await session.flush()
@@ -76,10 +83,10 @@ async def tell(session: AsyncSession, at: datetime, kind: str, about: FindingSub
     return row
 
 
-async def gone(session: AsyncSession, at: datetime, kinds: Sequence[str], about: FindingSubject) -> None:
+async def close(session: AsyncSession, at: datetime, kinds: Sequence[str], subject: FindingSubject) -> None:
     """Close the open findings of these kinds."""
     for kind in kinds:
-        row = await _open(session, kind, about)
+        row = await _open(session, kind, subject)
         if row is not None:
             row.closed_at, row.closed_by = at, "system"
             _announce(session, at, "finding.closed", row)
@@ -107,14 +114,14 @@ async def accept(
     return row
 
 
-async def is_accepted(session: AsyncSession, kind: str, about: FindingSubject, **detail: Any) -> bool:
+async def is_accepted(session: AsyncSession, kind: str, subject: FindingSubject, **detail: Any) -> bool:
     """Return whether a person closed the subject's newest finding of this kind, with the same details."""
-    query = select(Finding).where(Finding.kind == kind, Finding.camera == about.camera).order_by(Finding.id.desc())
+    query = select(Finding).where(Finding.kind == kind, Finding.camera == subject.camera).order_by(Finding.id.desc())
     last = await session.scalar(query.limit(1))
     return last is not None and last.closed_by not in (None, "system") and last.detail == detail
 
 
-async def open_ones(
+async def list_open(
     session: AsyncSession, villages: Villages = None, *, before: int | None = None, limit: int | None = None
 ) -> Sequence[Finding]:
     """Return open findings of some villages (None: all), newest first; `before`: an id."""
@@ -128,12 +135,12 @@ async def open_ones(
     return (await session.scalars(query.limit(limit))).all()
 
 
-async def _open(session: AsyncSession, kind: str, about: FindingSubject) -> Finding | None:
+async def _open(session: AsyncSession, kind: str, subject: FindingSubject) -> Finding | None:
     query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None))
     # A camera's finding stays with the camera when its address changes; an unknown device has only its address.
-    if about.camera is not None:
-        query = query.where(Finding.camera == about.camera)
+    if subject.camera is not None:
+        query = query.where(Finding.camera == subject.camera)
     else:
-        query = query.where(Finding.camera.is_(None), Finding.address == about.address)
+        query = query.where(Finding.camera.is_(None), Finding.address == subject.address)
     found: Finding | None = await session.scalar(query.limit(1))
     return found

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from core.errors import SettingsError
 
-OURS = Path(__file__).parent / "firmware.yaml"
-NAME = "firmware.yaml"  # the station's own list, in the data folder
+SHIPPED_LIST = Path(__file__).parent / "firmware.yaml"
+STATION_LIST_NAME = "firmware.yaml"  # the station's own list, in the data folder
 
 
 class KnownVulnerability(BaseModel):
@@ -48,19 +48,21 @@ def _version(text: str) -> tuple[int, ...]:
 
 def load(data_dir: Path | None = None) -> list[KnownVulnerability]:
     """Return our list and the station's. Raises SettingsError if the station's list cannot be read."""
-    holes = TypeAdapter(list[KnownVulnerability]).validate_python(yaml.safe_load(OURS.read_text(encoding="utf-8")))
-    path = data_dir / NAME if data_dir is not None else None
+    vulnerabilities = TypeAdapter(list[KnownVulnerability]).validate_python(
+        yaml.safe_load(SHIPPED_LIST.read_text(encoding="utf-8"))
+    )
+    path = data_dir / STATION_LIST_NAME if data_dir is not None else None
     if path is not None and path.is_file():
         try:
-            holes += TypeAdapter(list[KnownVulnerability]).validate_python(
+            vulnerabilities += TypeAdapter(list[KnownVulnerability]).validate_python(
                 yaml.safe_load(path.read_text(encoding="utf-8")) or []
             )
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as e:
             raise SettingsError(
                 f"{path}: not a list of holes as in cameras/registry/firmware.yaml: {str(e).splitlines()[0]}"
             ) from e
-    return holes
+    return vulnerabilities
 
 
-def known_holes(device: dict[str, Any], holes: Sequence[KnownVulnerability]) -> list[str]:
-    return sorted({h.id for h in holes if h.affects(device)})
+def known_vulnerabilities(device: dict[str, Any], vulnerabilities: Sequence[KnownVulnerability]) -> list[str]:
+    return sorted({v.id for v in vulnerabilities if v.affects(device)})

@@ -14,12 +14,12 @@ from cameras.tables import CameraChange
 SYSTEM = "system"
 
 
-def note(session: AsyncSession, camera: str, at: datetime, actor: str, field: str, old: Any, new: Any) -> None:
+def record_change(session: AsyncSession, camera: str, at: datetime, actor: str, field: str, old: Any, new: Any) -> None:
     """Add a change to the running transaction."""
     session.add(CameraChange(camera=camera, at=at, actor=actor, field=field, old=old, new=new))
 
 
-def note_all(
+def record_changes(
     session: AsyncSession,
     camera: str,
     at: datetime,
@@ -31,11 +31,13 @@ def note_all(
     """Add every field that differs; return whether one does."""
     changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
     for key in changed:
-        note(session, camera, at, actor, f"{prefix}{key}", old.get(key), new.get(key))
+        record_change(session, camera, at, actor, f"{prefix}{key}", old.get(key), new.get(key))
     return bool(changed)
 
 
-async def of(session: AsyncSession, camera: str, limit: int = 200, before: int | None = None) -> Iterable[CameraChange]:
+async def changes_of(
+    session: AsyncSession, camera: str, limit: int = 200, before: int | None = None
+) -> Iterable[CameraChange]:
     """Return a camera's changes, newest first, paged by id."""
     query = select(CameraChange).where(CameraChange.camera == camera).order_by(CameraChange.id.desc()).limit(limit)
     if before is not None:

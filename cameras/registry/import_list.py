@@ -49,7 +49,7 @@ HEADINGS = {
     "installed": ("installed", "安装日期"),
 }
 MAX_ROWS = 20_000
-MAX_FILE = 10_000_000  # maximum size of a CSV file, bytes
+MAX_FILE_BYTES = 10_000_000  # maximum size of a CSV file, bytes
 
 
 @dataclass(slots=True)
@@ -90,9 +90,11 @@ def _field(heading: str) -> str:
 
 
 def _csv(path: Path) -> Iterator[list[str]]:
-    if path.stat().st_size > MAX_FILE:
+    if path.stat().st_size > MAX_FILE_BYTES:
         raise InventoryError(
-            [f"{path}: the file is larger than {MAX_FILE // 1_000_000} MB; give at most {MAX_ROWS} lines at a time"]
+            [
+                f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; give at most {MAX_ROWS} lines at a time"
+            ]
         )
     raw = path.read_bytes()
     try:
@@ -106,7 +108,7 @@ def _csv(path: Path) -> Iterator[list[str]]:
         raise InventoryError([f"{path}: not a CSV file ({e}); save it as .xlsx or .csv"]) from e
 
 
-async def bring_in(
+async def import_cameras(
     session: AsyncSession, rows: Sequence[tuple[int, dict[str, str]]], name: str, at: datetime, actor: str
 ) -> ImportResult:
     """Add the cameras that the registry does not have.
@@ -136,7 +138,7 @@ async def bring_in(
                 f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first"
             )
             continue
-        if sentence := _foreign(villages[village], values, users):
+        if sentence := _credential_problem(villages[village], values, users):
             problems.append(f"{name}:{line}: {sentence}")
             continue
         known = book.find(village, values)
@@ -157,7 +159,7 @@ async def bring_in(
         raise InventoryError(problems)
     for entry in entries:
         await add_camera(session, entry)
-        history.note(session, entry.id, at, actor, "expected", None, name)
+        history.record_change(session, entry.id, at, actor, "expected", None, name)
         result.added.append(entry.id)
     if entries:
         events.append(session, at, "cameras.expected", added=len(entries))
@@ -165,7 +167,7 @@ async def bring_in(
     return result
 
 
-def _foreign(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:
+def _credential_problem(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:
     """Return why a line may not name its credential; empty: it may.
 
     A list comes from a contractor, and the device at the listed address would receive the credential.

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cameras.onvif.addresses import address_of
 from cameras.registry.geometry import area_km2
-from cameras.tables import LEGAL_DAYS
+from cameras.tables import LEGAL_RETENTION_DAYS
 from core.errors import InventoryError
 
 Loc = tuple[str | int, ...]
@@ -30,7 +30,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Point = tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Place = tuple[Share, Share, Share, Share]
+PictureArea = tuple[Share, Share, Share, Share]
 Fraction = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
 
 
@@ -200,7 +200,7 @@ class CameraEntry(Strict):
         default_factory=list,
         description="Privacy masks in the camera: polygons in shares of the picture, from its upper left corner",
     )
-    marks: dict[Literal["time", "name"], Place] = Field(
+    marks: dict[Literal["time", "name"], PictureArea] = Field(
         default_factory=dict,
         description="Where the time and the name are burnt into the picture: "
         "x, y, width, height in shares of it, with little around",
@@ -248,23 +248,23 @@ def load(path: Path) -> Inventory:
 
 def parse(text: str, name: str = "inventory.yaml") -> Inventory:
     """Like `load`, for a text; `name` is the file name in the messages."""
-    with uncollected():
+    with garbage_collection_paused():
         return _parse(text, name)
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def garbage_collection_paused() -> Iterator[None]:
     """Disable the garbage collector while an inventory is parsed.
 
     A town's file creates half a million objects that all stay alive; the collector would traverse them repeatedly (60 %
     of the parse time).
     """
-    was = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
@@ -339,7 +339,7 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
                 ("cameras", i, "policy"),
                 f"camera '{camera.id}': there is no policy '{camera.policy}'; add it under policies",
             )
-        if sentence := kept_too_short(camera.id, camera.retention_days, camera.legal_class):
+        if sentence := retention_error(camera.id, camera.retention_days, camera.legal_class):
             yield ("cameras", i, "retention_days"), sentence
         if camera.address is None and camera.streams.main.url is None and not camera.site:
             yield (
@@ -349,13 +349,13 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
             )
 
 
-def kept_too_short(camera: str, days: float | None, legal_class: str | None) -> str:
+def retention_error(camera: str, days: float | None, legal_class: str | None) -> str:
     """Return an error message if footage would be deleted before the legal 30 days without a stated class, else ''."""
-    if days is None or days >= LEGAL_DAYS or legal_class:
+    if days is None or days >= LEGAL_RETENTION_DAYS or legal_class:
         return ""
     return (
-        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_DAYS:g} that public places keep; "
-        f"state its legal_class (docs/cameras.md), or give {LEGAL_DAYS:g} days or more"
+        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_RETENTION_DAYS:g} that public places keep; "
+        f"state its legal_class (docs/cameras.md), or give {LEGAL_RETENTION_DAYS:g} days or more"
     )
 
 

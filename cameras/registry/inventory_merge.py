@@ -19,15 +19,15 @@ from cameras.registry.inventory import CameraEntry, CredentialEntry, Inventory, 
 KINDS: Final = ("main", "sub")
 SUB_STREAM: Final = "streams.sub"  # whether the camera has a sub-stream
 Fields = dict[str, Any]
-Thing = tuple[str, str]  # ("camera", its id), ("village", its code), ("policy" or "credential", its name)
+EntryKey = tuple[str, str]  # ("camera", its id), ("village", its code), ("policy" or "credential", its name)
 
 
-class _NotSaid:
+class _Unstated:
     def __repr__(self) -> str:
         return "nothing"
 
 
-NOT_SAID: Final = _NotSaid()
+UNSTATED: Final = _Unstated()
 """Stands for a required field of an entry that the last applied file did not contain."""
 
 
@@ -50,15 +50,15 @@ class Difference:
 class Merge:
     """What applying the file would change."""
 
-    added: list[Thing] = field(default_factory=list)
-    changed: dict[Thing, list[Difference]] = field(default_factory=dict)
+    added: list[EntryKey] = field(default_factory=list)
+    changed: dict[EntryKey, list[Difference]] = field(default_factory=dict)
     restored: list[str] = field(default_factory=list)  # retired cameras that are new in the file again
     retired: list[str] = field(default_factory=list)  # cameras that were removed from the file
     not_in_file: list[str] = field(default_factory=list)  # registry cameras that never were in the file: they stay
     kept_retired: list[str] = field(default_factory=list)  # in the file, but retired manually since it was applied
 
     @property
-    def conflicts(self) -> dict[Thing, list[Difference]]:
+    def conflicts(self) -> dict[EntryKey, list[Difference]]:
         found = {thing: [d for d in differences if d.conflict] for thing, differences in self.changed.items()}
         return {thing: differences for thing, differences in found.items() if differences}
 
@@ -74,8 +74,8 @@ def merge(
 
     `applied`: the file as it was last applied, None if none was; `registry` includes retired cameras.
     """
-    wanted, there = dict(things(file)), dict(things(registry))
-    before = wanted if applied is file else dict(things(applied)) if applied else {}
+    wanted, there = dict(entries_with_fields(file)), dict(entries_with_fields(registry))
+    before = wanted if applied is file else dict(entries_with_fields(applied)) if applied else {}
     result = Merge()
     for thing, fields in wanted.items():
         kind, key = thing
@@ -103,7 +103,7 @@ def _differences(applied: Mapping[str, Any], file: Fields, registry: Fields) -> 
             yield Difference(name, applied[name], value, registry[name])
 
 
-def things(inventory: Inventory) -> Iterator[tuple[Thing, Fields]]:
+def entries_with_fields(inventory: Inventory) -> Iterator[tuple[EntryKey, Fields]]:
     """Yield every entry of an inventory with its fields."""
     for credential in inventory.credentials:
         yield ("credential", credential.name), {"username": credential.username}
@@ -143,4 +143,4 @@ def defaults(kind: str) -> Mapping[str, Any]:
     if kind == "camera":
         plain = camera_fields(CameraEntry(id="x", name="x", village="x"))
     required = {name for name, info in model.model_fields.items() if info.is_required()}
-    return {**plain, **dict.fromkeys(required - {key}, NOT_SAID)}
+    return {**plain, **dict.fromkeys(required - {key}, UNSTATED)}

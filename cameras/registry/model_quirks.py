@@ -10,26 +10,26 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, ModelNote
+from cameras.tables import Camera, ModelQuirk
 
-Key = tuple[str, str, str]
+ModelKey = tuple[str, str, str]
 
 
-def key(camera: Camera) -> Key:
+def model_key(camera: Camera) -> ModelKey:
     """Return manufacturer, model and firmware; empty strings if the camera was never identified."""
     device = camera.device or {}
     return tuple(str(device.get(k) or "")[:60] for k in ("manufacturer", "model", "firmware"))  # type: ignore[return-value]
 
 
-async def note(
+async def record_quirk(
     session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = ""
 ) -> None:
     """Store that a model refused, ignored or rounded a setting; nothing is stored if the model is unknown."""
-    manufacturer, model, firmware = key(camera)
+    manufacturer, model, firmware = model_key(camera)
     if not model:
         return
     await session.merge(
-        ModelNote(
+        ModelQuirk(
             manufacturer=manufacturer,
             model=model,
             firmware=firmware,
@@ -41,11 +41,11 @@ async def note(
     )
 
 
-async def with_setting(session: AsyncSession, setting: str) -> set[Key]:
+async def models_rejecting(session: AsyncSession, setting: str) -> set[ModelKey]:
     """Return the models that refused or ignored a setting."""
     rows = await session.execute(
-        select(ModelNote.manufacturer, ModelNote.model, ModelNote.firmware).where(
-            ModelNote.setting == setting, ModelNote.outcome.in_(("refused", "ignored"))
+        select(ModelQuirk.manufacturer, ModelQuirk.model, ModelQuirk.firmware).where(
+            ModelQuirk.setting == setting, ModelQuirk.outcome.in_(("refused", "ignored"))
         )
     )
     return {(r.manufacturer, r.model, r.firmware) for r in rows}

@@ -16,11 +16,15 @@ from cameras.tables import Camera, CameraChange
 from core.accounts.scope import Villages
 from core.clock import to_microseconds
 
-REGISTERED = ("inventory", "expected", "adopted")  # field of a record's first change, by how the camera was added
-MAX_ASKED = 500  # ids per query
+REGISTRATION_FIELDS = (
+    "inventory",
+    "expected",
+    "adopted",
+)  # field of a record's first change, by how the camera was added
+MAX_IDS_PER_QUERY = 500  # ids per query
 
 
-async def between(
+async def cameras_in_use(
     session: AsyncSession, start: datetime, end: datetime, villages: Villages = None, also: Collection[str] = ()
 ) -> list[Camera]:
     """Return the cameras in use at some time in [start, end), limited to villages (None: all) by the village at `end`.
@@ -29,7 +33,7 @@ async def between(
     """
     rows = list(await session.scalars(select(Camera).order_by(Camera.village, Camera.id)))
     begin, finish = to_microseconds(start), to_microseconds(end)
-    unused = await unused_spans(session, rows, finish)
+    unused = await retired_periods(session, rows, finish)
     since = await _registered_after(session, end)
     was_in = await _villages_at(session, end)
     return [
@@ -40,7 +44,7 @@ async def between(
     ]
 
 
-async def unused_spans(
+async def retired_periods(
     session: AsyncSession, cameras: Sequence[Camera], finish: int
 ) -> dict[str, list[tuple[int, int]]]:
     """Return the periods (µs since the epoch, in order) in which cameras were retired, up to `finish`.
@@ -50,8 +54,8 @@ async def unused_spans(
     found: dict[str, list[tuple[int, int]]] = {}
     since: dict[str, int] = {}
     ids = [c.id for c in cameras]
-    for at in range(0, len(ids), MAX_ASKED):
-        some = CameraChange.camera.in_(ids[at : at + MAX_ASKED])
+    for at in range(0, len(ids), MAX_IDS_PER_QUERY):
+        some = CameraChange.camera.in_(ids[at : at + MAX_IDS_PER_QUERY])
         query = select(CameraChange).where(some, CameraChange.field == "retired").order_by(CameraChange.id)
         for change in await session.scalars(query):
             moment = to_microseconds(change.at)
@@ -70,7 +74,7 @@ def _covered(spans: Sequence[tuple[int, int]], begin: int, finish: int) -> bool:
 
 
 async def _registered_after(session: AsyncSession, end: datetime) -> set[str]:
-    query = select(CameraChange.camera).where(CameraChange.field.in_(REGISTERED)).group_by(CameraChange.camera)
+    query = select(CameraChange.camera).where(CameraChange.field.in_(REGISTRATION_FIELDS)).group_by(CameraChange.camera)
     return set(await session.scalars(query.having(func.min(CameraChange.at) > end)))
 
 

@@ -28,10 +28,10 @@ from cameras.registry.inventory import (
     Inventory,
     PolicyEntry,
     VillageEntry,
-    kept_too_short,
-    uncollected,
+    garbage_collection_paused,
+    retention_error,
 )
-from cameras.registry.inventory_merge import Difference, Merge, merge, things
+from cameras.registry.inventory_merge import Difference, Merge, entries_with_fields, merge
 from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
 from core import events
@@ -41,7 +41,7 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from core.network.authenticator import ClearLogin
 from core.secrets import Vault
 
-MOST_RETIRED = 0.05  # largest fraction of the cameras that `apply` retires without `really`
+MAX_RETIRED_FRACTION = 0.05  # largest fraction of the cameras that `apply` retires without `confirm_retiring`
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class ConflictPreference(StrEnum):
 
 async def plan(session: AsyncSession, inventory: Inventory) -> RegistryPlan:
     """Compute what `apply` would change. See cameras.registry.inventory_merge for the rules."""
-    with uncollected():
+    with garbage_collection_paused():
         last = await last_applied(session)
         rows = list(await session.scalars(select(Camera).order_by(Camera.id)))
         there = await _as_inventory(session, "registry", rows)
@@ -129,22 +129,22 @@ async def apply(
     *,
     file: str = "",
     prefer: ConflictPreference | None = None,
-    really: bool = False,
+    confirm_retiring: bool = False,
 ) -> RegistryPlan:
     """Apply to the registry what the file changed since it was last applied; store the file as the last applied one.
 
     Returns the changes. Raises ConflictError if file and registry both changed a field and `prefer` is not given, and
-    if more than 5 % of the cameras would be retired, unless `really`.
+    if more than 5 % of the cameras would be retired, unless `confirm_retiring`.
     """
     changes = await plan(session, inventory)
     rows = {c.id: c for c in await session.scalars(select(Camera))}
-    _refuse(changes, sum(not c.retired for c in rows.values()), prefer, really=really)
+    _check_plan(changes, sum(not c.retired for c in rows.values()), prefer, confirm_retiring=confirm_retiring)
     await _write_others(session, inventory, changes.merge, prefer)
     entries = {c.id: c for c in inventory.cameras}
     for kind, key in changes.merge.added:
         if kind == "camera":
             await add_camera(session, entries[key])
-            history.note(session, key, at, actor, "inventory", None, inventory.town)
+            history.record_change(session, key, at, actor, "inventory", None, inventory.town)
     for (kind, key), differences in changes.merge.changed.items():
         if kind == "camera":
             change_camera(session, rows[key], _accepted(differences, prefer), at, actor)
@@ -152,11 +152,13 @@ async def apply(
         set_retired(session, rows[key], at, actor, retired=False)
     for key in changes.merge.retired:
         set_retired(session, rows[key], at, actor, retired=True)
-    await _note_applied(session, inventory, changes, at, actor, file)
+    await _record_applied(session, inventory, changes, at, actor, file)
     return changes
 
 
-def _refuse(changes: RegistryPlan, in_use: int, prefer: ConflictPreference | None, *, really: bool) -> None:
+def _check_plan(
+    changes: RegistryPlan, in_use: int, prefer: ConflictPreference | None, *, confirm_retiring: bool
+) -> None:
     conflicts = [f"{thing}: {what}" for thing, those in changes.conflicts.items() for what in those]
     if conflicts and prefer is None:
         raise ConflictError(
@@ -164,7 +166,7 @@ def _refuse(changes: RegistryPlan, in_use: int, prefer: ConflictPreference | Non
             f"the first: {conflicts[0]}; 'inventory plan' lists them; "
             "say who is right with --prefer file or --prefer registry"
         )
-    if len(changes.retired) > MOST_RETIRED * in_use and not really:
+    if len(changes.retired) > MAX_RETIRED_FRACTION * in_use and not confirm_retiring:
         raise ConflictError(
             f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
             "check that the file is whole, then say so with --really"
@@ -179,7 +181,7 @@ async def _write_others(
     session: AsyncSession, inventory: Inventory, merge: Merge, prefer: ConflictPreference | None
 ) -> None:
     """Write credentials, policies and villages: new ones, and the accepted fields of existing ones."""
-    wanted = dict(things(inventory))
+    wanted = dict(entries_with_fields(inventory))
     for (kind, key), fields in wanted.items():
         if kind == "camera":
             continue
@@ -191,7 +193,7 @@ async def _write_others(
     await session.flush()
 
 
-async def _note_applied(
+async def _record_applied(
     session: AsyncSession, inventory: Inventory, changes: RegistryPlan, at: datetime, actor: str, file: str
 ) -> None:
     """Store the file as the last applied one; an unchanged file without changes is not recorded."""
@@ -263,7 +265,7 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
     await audit_trail.record(session, at, actor, "credential.set", name)
 
 
-async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:
+async def seal_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:
     """Seal user and password under a credential's name; create the credential if needed."""
     row = await session.get(Credential, name)
     if row is None:
@@ -276,10 +278,10 @@ async def keep_login(session: AsyncSession, vault: Vault, name: str, user: str, 
 async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
     """Like `login`, for a camera's streams: a ClearLogin if the camera's record allows a plain-text password."""
     found = await login(session, vault, camera.credential)
-    return ClearLogin(found) if found is not None and allows_clear(camera) else found
+    return ClearLogin(found) if found is not None and allows_plain_password(camera) else found
 
 
-def allows_clear(camera: Camera) -> bool:
+def allows_plain_password(camera: Camera) -> bool:
     """Return whether the camera's record allows a plain-text password on its streams: only the value `true` does."""
     return isinstance(camera.profile, dict) and camera.profile.get("allow_clear_password") is True
 
@@ -329,7 +331,7 @@ def watched_stream(camera: Camera) -> Stream | None:
     return recorded.get("sub") or recorded.get("main")
 
 
-def visited_stream(camera: Camera) -> Stream | None:
+def probed_stream(camera: Camera) -> Stream | None:
     """Return the stream that patrol probes if no stream of the camera is recorded: the sub-stream if there is one."""
     if watched_stream(camera) is not None:
         return None
@@ -342,7 +344,9 @@ def free_id(taken: Collection[str], village: str) -> str:
     return next(n for i in range(1, 100_000) if (n := f"{village}-{i:03d}") not in taken)
 
 
-async def add_met(session: AsyncSession, village: str, name: str, address: str, credential: str | None) -> Camera:
+async def add_discovered_camera(
+    session: AsyncSession, village: str, name: str, address: str, credential: str | None
+) -> Camera:
     """Add a camera that discovery found. Raises NotFoundError for an unknown village or credential."""
     if await session.get(Village, village) is None:
         raise NotFoundError(f"there is no village '{village}'")
@@ -360,9 +364,9 @@ def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any],
         entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
     except ValidationError as e:
         raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e
-    if sentence := kept_too_short(camera.id, entry.retention_days, entry.legal_class):
+    if sentence := retention_error(camera.id, entry.retention_days, entry.legal_class):
         raise UsageError(sentence)
     before = acceptance.signed_facts(camera)
-    history.note_all(session, camera.id, at, actor, camera.profile, profile)
+    history.record_changes(session, camera.id, at, actor, camera.profile, profile)
     camera.profile = profile
     acceptance.withdraw_if_changed(session, camera, before, at, actor)

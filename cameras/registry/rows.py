@@ -36,7 +36,7 @@ def change_camera(
         acceptance.signed_facts(camera),
     )
     for change in differences:
-        history.note(session, camera.id, at, actor, change.field, change.registry, change.file)
+        history.record_change(session, camera.id, at, actor, change.field, change.registry, change.file)
         section, _, key = change.field.removeprefix("streams.").partition(".")
         if change.field == SUB_STREAM:
             continue
@@ -117,7 +117,7 @@ def entry_of(camera: Camera) -> CameraEntry:
 
 def set_retired(session: AsyncSession, camera: Camera, at: datetime, actor: str, *, retired: bool) -> None:
     """Retire a camera or restore it; its footage and history stay."""
-    history.note(session, camera.id, at, actor, "retired", camera.retired, retired)
+    history.record_change(session, camera.id, at, actor, "retired", camera.retired, retired)
     camera.retired = retired
 
 

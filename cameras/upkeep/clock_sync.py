@@ -21,7 +21,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import CameraTime, camera_time, set_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.soap import for_people
-from cameras.per_camera import MAX_PROBLEM, TROUBLE, own_trouble, why
+from cameras.per_camera import CAMERA_ERRORS, MAX_PROBLEM_CHARS, error_message, isolate_camera_errors
 from cameras.registry import findings, model_quirks
 from cameras.tables import Camera, ClockSample
 from core.clock import Clock
@@ -73,7 +73,7 @@ class ClockSync:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None)))
             ).all()
-            stubborn = await model_quirks.with_setting(session, SETTING)
+            stubborn = await model_quirks.models_rejecting(session, SETTING)
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(camera: Camera) -> ClockReading:
@@ -82,95 +82,95 @@ class ClockSync:
                     camera, may_set=camera.id not in busy and camera.refused_at is None, stubborn=stubborn
                 )
 
-        looks = await run_all(*(one(c) for c in cameras))
-        await self._keep(looks)
-        for look in looks:
-            if look.refused:
-                async with own_trouble(self._database, look.camera):
-                    await self._onboarding.refused(look.camera)
-        return _summary(looks)
+        readings = await run_all(*(one(c) for c in cameras))
+        await self._keep(readings)
+        for reading in readings:
+            if reading.refused:
+                async with isolate_camera_errors(self._database, reading.camera):
+                    await self._onboarding.refused(reading.camera)
+        return _summary(readings)
 
     async def _look(
-        self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.Key] = ()
+        self, camera: Camera, *, may_set: bool, stubborn: Collection[model_quirks.ModelKey] = ()
     ) -> ClockReading:
-        look = ClockReading(camera.id)
+        reading = ClockReading(camera.id)
         try:
             url = service_url(camera.address or "")
             client = await self._onboarding.client(camera)
             # camera_time sends the credential only to cameras that refuse the request without it.
-            look.told = await camera_time(client, url, self._clock)
-            offset = look.told.offset
-            may_set = may_set and camera.device is not None and model_quirks.key(camera) not in stubborn
+            reading.told = await camera_time(client, url, self._clock)
+            offset = reading.told.offset
+            may_set = may_set and camera.device is not None and model_quirks.model_key(camera) not in stubborn
             if offset is not None and abs(offset) > TOLERATED and may_set:
-                await self._correct(client, url, look)
+                await self._correct(client, url, reading)
         except CameraRefused as e:
-            look.refused, look.problem = camera.credential is not None, str(e)
-        except TROUBLE as e:
-            look.problem = why(e)
-        return look
+            reading.refused, reading.problem = camera.credential is not None, str(e)
+        except CAMERA_ERRORS as e:
+            reading.problem = error_message(e)
+        return reading
 
-    async def _correct(self, client: SoapClient, url: str, look: ClockReading) -> None:
-        assert look.told is not None
-        client.clock_offset = look.told.offset or 0.0
+    async def _correct(self, client: SoapClient, url: str, reading: ClockReading) -> None:
+        assert reading.told is not None
+        client.clock_offset = reading.told.offset or 0.0
         try:
-            look.after = await set_time(client, url, self._clock, look.told)
+            reading.after = await set_time(client, url, self._clock, reading.told)
         except ProtocolError as e:  # a refusal; a timeout would say nothing about the model
-            look.outcome = "refused"
-            log.info("%s does not take a time: %s", look.camera, e)
+            reading.outcome = "refused"
+            log.info("%s does not take a time: %s", reading.camera, e)
             return
-        if look.after.offset is None or abs(look.after.offset) > TOLERATED:
-            look.outcome = "ignored"
+        if reading.after.offset is None or abs(reading.after.offset) > TOLERATED:
+            reading.outcome = "ignored"
 
-    async def _keep(self, looks: Sequence[ClockReading]) -> None:
+    async def _keep(self, readings: Sequence[ClockReading]) -> None:
         """Store all readings in one transaction; if that fails, each reading in its own transaction."""
         try:
             async with self._database.session() as session:
                 rows = {c.id: c for c in await session.scalars(select(Camera))}
-                for look in looks:
-                    if (row := rows.get(look.camera)) is not None:
-                        await self._keep_one(session, row, look)
-        except TROUBLE:
-            for look in looks:
-                async with own_trouble(self._database, look.camera), self._database.session() as session:
-                    await self._keep_one(session, await session.get_one(Camera, look.camera), look)
+                for reading in readings:
+                    if (row := rows.get(reading.camera)) is not None:
+                        await self._keep_one(session, row, reading)
+        except CAMERA_ERRORS:
+            for reading in readings:
+                async with isolate_camera_errors(self._database, reading.camera), self._database.session() as session:
+                    await self._keep_one(session, await session.get_one(Camera, reading.camera), reading)
 
-    async def _keep_one(self, session: AsyncSession, row: Camera, look: ClockReading) -> None:
+    async def _keep_one(self, session: AsyncSession, row: Camera, reading: ClockReading) -> None:
         now = self._clock.now()
-        if look.told is None:
-            row.problem = for_people(look.problem, MAX_PROBLEM)
+        if reading.told is None:
+            row.problem = for_people(reading.problem, MAX_PROBLEM_CHARS)
             return
-        row.seen_at, row.problem = now, for_people(look.problem, MAX_PROBLEM) or None
-        was, told = row.clock_offset, look.told.offset
-        row.clock_offset = look.after.offset if look.after is not None else told
-        if told is not None and (was is None or abs(told - was) > NOTEWORTHY or look.after is not None):
-            session.add(ClockSample(camera=row.id, at=now, offset=told, corrected=look.after is not None))
-        if look.outcome:
-            await model_quirks.note(session, row, SETTING, look.outcome, now)
-        about = findings.FindingSubject.of(row)
+        row.seen_at, row.problem = now, for_people(reading.problem, MAX_PROBLEM_CHARS) or None
+        was, told = row.clock_offset, reading.told.offset
+        row.clock_offset = reading.after.offset if reading.after is not None else told
+        if told is not None and (was is None or abs(told - was) > NOTEWORTHY or reading.after is not None):
+            session.add(ClockSample(camera=row.id, at=now, offset=told, corrected=reading.after is not None))
+        if reading.outcome:
+            await model_quirks.record_quirk(session, row, SETTING, reading.outcome, now)
+        subject = findings.FindingSubject.of(row)
         error = row.clock_offset
-        zone = look.told.zone_mistake and look.after is None
+        zone = reading.told.zone_mistake and reading.after is None
         for kind, there in (
             ("zone_wrong", zone),
             ("clock_wrong", not zone and error is not None and abs(error) > ALARMING),
         ):
             if there:
                 # Whole seconds, so that small clock jitter does not rewrite the finding.
-                await findings.tell(
-                    session, now, kind, about, offset=round(error or 0.0), zone=for_people(look.told.zone)
+                await findings.open_or_update(
+                    session, now, kind, subject, offset=round(error or 0.0), zone=for_people(reading.told.zone)
                 )
             else:
-                await findings.gone(session, now, [kind], about)
+                await findings.close(session, now, [kind], subject)
 
 
-def _summary(looks: Sequence[ClockReading]) -> ClockRound:
-    result = ClockRound(asked=len(looks))
-    for look in looks:
-        if look.told is None:
-            result.silent.append(look.camera)
+def _summary(readings: Sequence[ClockReading]) -> ClockRound:
+    result = ClockRound(asked=len(readings))
+    for reading in readings:
+        if reading.told is None:
+            result.silent.append(reading.camera)
             continue
-        now = look.after.offset if look.after is not None else look.told.offset
-        if look.after is not None and not look.outcome:
-            result.corrected.append(look.camera)
+        now = reading.after.offset if reading.after is not None else reading.told.offset
+        if reading.after is not None and not reading.outcome:
+            result.corrected.append(reading.camera)
         elif now is None or abs(now) > TOLERATED:
-            result.wrong.append(look.camera)
+            result.wrong.append(reading.camera)
     return result

@@ -20,10 +20,10 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
 from cameras.onvif.namespaces import DEVICE, MEDIA
 from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
-from cameras.per_camera import own_trouble
+from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history, model_quirks
 from cameras.registry.inventory import EncoderPolicy, PolicyEntry
-from cameras.tables import Camera, ModelNote, Policy
+from cameras.tables import Camera, ModelQuirk, Policy
 from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Database
@@ -91,26 +91,26 @@ class ConfigCompliance:
             policies = {
                 p.name: entry for p in await session.scalars(select(Policy)) if (entry := _entry(p)) is not None
             }
-            notes: dict[model_quirks.Key, dict[str, ModelNote]] = {}
-            for n in await session.scalars(select(ModelNote)):
+            notes: dict[model_quirks.ModelKey, dict[str, ModelQuirk]] = {}
+            for n in await session.scalars(select(ModelQuirk)):
                 notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
         slots = asyncio.Semaphore(AT_ONCE)
 
         results: list[Result] = []
 
         async def one(camera: Camera) -> None:
-            async with slots, own_trouble(self._database, camera.id):
+            async with slots, isolate_camera_errors(self._database, camera.id):
                 policy = policies.get(camera.profile.get("policy") or "")
                 if policy is None:
                     return
-                known = notes.get(model_quirks.key(camera), {})
+                known = notes.get(model_quirks.model_key(camera), {})
                 results.append(result := await self._one(camera, policy, known, write=write and policy.enforce))
                 await self._keep(result)
 
         await run_all(*(one(c) for c in cameras))
         return sorted(results, key=lambda r: r.camera)
 
-    async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelNote], *, write: bool) -> Result:
+    async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelQuirk], *, write: bool) -> Result:
         result = Result(camera.id)
         client = await self._onboarding.client(camera)
         device = camera.device or {}
@@ -134,12 +134,12 @@ class ConfigCompliance:
             camera = await session.get_one(Camera, result.camera)
             for deed in result.deeds:
                 await _note(session, camera, deed, now)
-            about = findings.FindingSubject.of(camera)
+            subject = findings.FindingSubject.of(camera)
             if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
-                if not await findings.is_accepted(session, "drift", about, settings=drifted):
-                    await findings.tell(session, now, "drift", about, settings=drifted)
+                if not await findings.is_accepted(session, "drift", subject, settings=drifted):
+                    await findings.open_or_update(session, now, "drift", subject, settings=drifted)
             elif not result.problem:
-                await findings.gone(session, now, ["drift"], about)
+                await findings.close(session, now, ["drift"], subject)
             if done := result.of(SET, ROUNDED):
                 await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
 
@@ -157,12 +157,12 @@ def _entry(policy: Policy) -> PolicyEntry | None:
 
 async def _note(session: AsyncSession, camera: Camera, deed: SettingResult, now: Any) -> None:
     if deed.state in (SET, ROUNDED):
-        history.note(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
+        history.record_change(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
     if deed.state in (REFUSED, IGNORED, ROUNDED):
-        await model_quirks.note(session, camera, deed.setting, deed.state, now, deed.now)
+        await model_quirks.record_quirk(session, camera, deed.setting, deed.state, now, deed.now)
 
 
-async def _care(setting: _Setting, note: ModelNote | None, *, write: bool) -> SettingResult:
+async def _care(setting: _Setting, note: ModelQuirk | None, *, write: bool) -> SettingResult:
     """Check and write one setting. Raises CameraUnreachable and CameraRefused; other errors are part of the result."""
     try:
         was = await setting.read()

@@ -29,7 +29,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import DEVICE
 from cameras.onvif.soap import SoapFault
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import history, registry
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep.rotation_claims import AccountClaimed, claim
@@ -134,14 +134,14 @@ class CredentialRotation:
                     await self._rotate(number, history.SYSTEM)
         except AccountClaimed:
             return
-        except TROUBLE as e:
-            log.warning("%s has no account of our own: %s", number, why(e))
+        except CAMERA_ERRORS as e:
+            log.warning("%s has no account of our own: %s", number, error_message(e))
             async with self._database.session() as session:
                 row = await session.get_one(Camera, number)
                 # A refused credential needs a person first; the account is tried after that. If the state has changed,
                 # another process gave the camera an account meanwhile.
                 if row.refused_at is None and row.account_state is None:
-                    row.account_state, row.account_problem = AccountState.FAILED, why(e)
+                    row.account_state, row.account_problem = AccountState.FAILED, error_message(e)
 
     async def run_once(self, most: int = MOST) -> list[str]:
         """Rotate accounts that are due by policy and retry failed first accounts; return the ids of changed cameras.
@@ -152,8 +152,8 @@ class CredentialRotation:
         for number in (await self._due())[:most]:
             try:
                 await self.rotate(number, history.SYSTEM)
-            except TROUBLE as e:
-                log.warning("%s keeps its account: %s", number, why(e))
+            except CAMERA_ERRORS as e:
+                log.warning("%s keeps its account: %s", number, error_message(e))
                 continue
             done.append(number)
         return done
@@ -265,14 +265,14 @@ class CredentialRotation:
             return
         # the failure has another cause than the account
         with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):
-            await self._try_stream(address, ClearLogin(login) if registry.allows_clear(camera) else login)
+            await self._try_stream(address, ClearLogin(login) if registry.allows_plain_password(camera) else login)
 
     async def _use(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
         now, credential = self._clock.now(), f"camera-{camera.id}"[:40]
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
-            await registry.keep_login(session, self._vault, credential, name, secret)
-            history.note(session, row.id, now, actor, "account", old, name)
+            await registry.seal_login(session, self._vault, credential, name, secret)
+            history.record_change(session, row.id, now, actor, "account", old, name)
             row.credential = credential
             row.account_state, row.account_problem = AccountState.OWN, None
             await audit_trail.record(session, now, actor, "camera.account", row.id, user=name)

@@ -17,7 +17,7 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import DEVICE
-from cameras.per_camera import own_trouble
+from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings
 from cameras.tables import Camera
 from core.clock import Clock
@@ -79,7 +79,7 @@ class DefaultPasswordAudit:
             )
             cameras = (await session.scalars(query)).all()
         for camera in cameras:
-            async with own_trouble(self._database, camera.id):
+            async with isolate_camera_errors(self._database, camera.id):
                 taken = await self._one(camera)
                 result.tried += taken is not None
                 if taken:
@@ -120,7 +120,9 @@ class DefaultPasswordAudit:
             row = await session.get_one(Camera, number)
             row.audited_at = now
             if taken:  # the same password is tried next time, so the finding closes once it is changed
-                await findings.tell(session, now, "default_password", findings.FindingSubject.of(row), user=user)
+                await findings.open_or_update(
+                    session, now, "default_password", findings.FindingSubject.of(row), user=user
+                )
                 return
             row.audited += 1
-            await findings.gone(session, now, ["default_password"], findings.FindingSubject.of(row))
+            await findings.close(session, now, ["default_password"], findings.FindingSubject.of(row))

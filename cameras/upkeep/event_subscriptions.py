@@ -112,13 +112,15 @@ class EventSubscriptions:
                 )
             if failures == SILENT_AFTER:
                 async with self._database.session() as session:
-                    about = findings.FindingSubject.of(camera)
-                    await findings.tell(session, self._clock.now(), "events_silent", about, failures=failures)
+                    subject = findings.FindingSubject.of(camera)
+                    await findings.open_or_update(
+                        session, self._clock.now(), "events_silent", subject, failures=failures
+                    )
             await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
 
     async def _heard(self, camera: Camera) -> None:
         async with self._database.session() as session:
-            await findings.gone(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
+            await findings.close(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
 
     async def _poll(
         self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
@@ -159,12 +161,12 @@ class EventSubscriptions:
                     topic=n.topic,
                     source=n.source,
                 )
-            about = findings.FindingSubject.of(camera)
+            subject = findings.FindingSubject.of(camera)
             for n in lasting:
                 if n.state:
-                    await findings.tell(session, now, n.kind, about, topic=n.topic)
+                    await findings.open_or_update(session, now, n.kind, subject, topic=n.topic)
                 else:
-                    await findings.gone(session, now, [n.kind], about)
+                    await findings.close(session, now, [n.kind], subject)
 
 
 def _key(camera: Camera) -> tuple[str, str | None]:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.discovery import port_scan
 from cameras.onvif.addresses import host_of, service_url
-from cameras.per_camera import own_trouble
+from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history
 from cameras.tables import Camera
 from core.clock import Clock
@@ -63,14 +63,14 @@ class ExposureScan:
             ).all()
         hosts: dict[str, str] = {}
         for camera in cameras:
-            async with own_trouble(self._database, camera.id):
+            async with isolate_camera_errors(self._database, camera.id):
                 hosts[camera.id] = host_of(service_url(camera.address or ""))
         there = await port_scan.open_ports(sorted({h for h in hosts.values() if h}), (*self._telnet, self._tls))
         slots = asyncio.Semaphore(AT_ONCE)
         seen: dict[str, ExposedServices] = {}
 
         async def one(camera: str) -> None:
-            async with slots, own_trouble(self._database, camera):
+            async with slots, isolate_camera_errors(self._database, camera):
                 what = await self._look(hosts[camera], there.get(hosts[camera], []))
                 async with self._database.session() as session:
                     await self._keep(session, await session.get_one(Camera, camera), what)
@@ -90,17 +90,19 @@ class ExposureScan:
         )
 
     async def _keep(self, session: AsyncSession, camera: Camera, seen: ExposedServices) -> None:
-        now, about = self._clock.now(), findings.FindingSubject.of(camera)
+        now, subject = self._clock.now(), findings.FindingSubject.of(camera)
         for kind, there in (("open_telnet", seen.telnet), ("open_upnp", [self._upnp] if seen.upnp else [])):
             if there:
-                await findings.tell(session, now, kind, about, ports=there)
+                await findings.open_or_update(session, now, kind, subject, ports=there)
             else:
-                await findings.gone(session, now, [kind], about)
+                await findings.close(session, now, [kind], subject)
         if seen.certificate is not None and seen.certificate != camera.certificate:
-            history.note(session, camera.id, now, history.SYSTEM, "certificate", camera.certificate, seen.certificate)
+            history.record_change(
+                session, camera.id, now, history.SYSTEM, "certificate", camera.certificate, seen.certificate
+            )
             if camera.certificate is not None:  # stays open until a person accepts it
                 change = {"was": camera.certificate, "is": seen.certificate}
-                await findings.tell(session, now, "certificate_changed", about, **change)
+                await findings.open_or_update(session, now, "certificate_changed", subject, **change)
             camera.certificate = seen.certificate
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import findings
 from cameras.tables import Camera
 from core.clock import Clock
@@ -51,15 +51,17 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
         for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
             try:
                 found = list(due(camera.profile, today))
-            except TROUBLE as e:  # one unreadable record; the others are still processed
-                log.warning("%s: its papers cannot be read: %s", camera.id, why(e))
+            except CAMERA_ERRORS as e:  # one unreadable record; the others are still processed
+                log.warning("%s: its papers cannot be read: %s", camera.id, error_message(e))
                 continue
             for kind, day in found:
                 wanted.add((camera.id, kind))
-                await findings.tell(session, now, kind, findings.FindingSubject.of(camera), day=day.isoformat())
-        for row in await findings.open_ones(session):
+                await findings.open_or_update(
+                    session, now, kind, findings.FindingSubject.of(camera), day=day.isoformat()
+                )
+        for row in await findings.list_open(session):
             if row.kind in KINDS and (row.camera, row.kind) not in wanted:
-                await findings.gone(
+                await findings.close(
                     session, now, [row.kind], findings.FindingSubject(row.camera, row.address, row.village)
                 )
     return len(wanted)

@@ -45,7 +45,7 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
     """Return the checklist of each camera, by camera id."""
     statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
     kinds: dict[str, set[str]] = {}
-    for finding in await findings.open_ones(session):
+    for finding in await findings.list_open(session):
         kinds.setdefault(finding.camera or "", set()).add(finding.kind)
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):

@@ -67,7 +67,7 @@ async def of_interval(
         await _read_recording(session, some, found, begin, finish, oldest)
         await _read_looks(session, found, start, end)
         await _read_clocks(session, some, found, end)
-        for number, spans in (await periods_in_use.unused_spans(session, some, finish)).items():
+        for number, spans in (await periods_in_use.retired_periods(session, some, finish)).items():
             found[number].unused.extend(spans)
         for number, at in (await acceptance.first_accepted(session, some)).items():
             found[number].accepted = at

@@ -170,7 +170,7 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
         await session.scalars(select(Inspection.camera).where(Inspection.at >= start, Inspection.at < end).distinct())
     )
     written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
-    cameras = await periods_in_use.between(session, start, end, villages, looked | written)
+    cameras = await periods_in_use.cameras_in_use(session, start, end, villages, looked | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)
     ids = {c.id for c in cameras}
     told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)

@@ -166,7 +166,7 @@ class Patrol:
             async with chunks:
                 await self._look_at_some(chunk, number, slots)
 
-        visited = [c for c in cameras if self._visiting is not None and registry.visited_stream(c) is not None]
+        visited = [c for c in cameras if self._visiting is not None and registry.probed_stream(c) is not None]
         away = {c.id for c in visited}
         async with asyncio.TaskGroup() as group:
             for chunks, some_of in ((recorded, [c for c in cameras if c.id not in away]), (others, visited)):
@@ -217,7 +217,7 @@ class Patrol:
                 faults[camera.id],
                 recorded[camera.id],
                 devices[camera.id],
-                stream or registry.visited_stream(camera),
+                stream or registry.probed_stream(camera),
                 frames.get(stream.id, []) if stream else visit.frames if visit else [],
                 working=camera.id in resting or camera.village in villages,
                 sky=camera.village in sky,

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.onboarding import own_account
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import registry
 from cameras.tables import Camera
 from core.database import Database
@@ -64,7 +64,7 @@ class Probes:
             wanted = [
                 (c, s)
                 for c in cameras
-                if (s := registry.visited_stream(c)) is not None and not own_account.waits(c, wanting)
+                if (s := registry.probed_stream(c)) is not None and not own_account.waits(c, wanting)
             ]
             for camera, stream in wanted:
                 try:
@@ -72,7 +72,10 @@ class Probes:
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
                 except TROUBLE as e:  # this camera stays unknown; the others are probed
                     log.error(
-                        "%s is not visited, for want of credential '%s': %s", camera.id, camera.credential, why(e)
+                        "%s is not visited, for want of credential '%s': %s",
+                        camera.id,
+                        camera.credential,
+                        error_message(e),
                     )
         known = [(c, s) for c, s in wanted if c.id in logins]
         return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
@@ -146,7 +149,7 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
     """
     cameras = await registry.cameras(session)
     recorded = {c.village for c in cameras if registry.watched_stream(c) is not None}
-    visited = {c.id: c for c in cameras if c.village not in recorded and registry.visited_stream(c) is not None}
+    visited = {c.id: c for c in cameras if c.village not in recorded and registry.probed_stream(c) is not None}
     if not visited:
         return
     newest = (

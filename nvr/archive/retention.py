@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import LEGAL_DAYS, Camera, Village
+from cameras.tables import LEGAL_RETENTION_DAYS, Camera, Village
 from core import events
 from core.clock import DAY_US, HOUR_US, Clock
 from core.database import Database
@@ -363,7 +363,7 @@ def promised_days(profile: Mapping[str, Any], settings: RetentionSettings) -> fl
     Fewer than the 30 that the law requires only if the camera's legal class is stated.
     """
     days = float(profile.get("retention_days") or settings.main_days)
-    return days if profile.get("legal_class") else max(days, LEGAL_DAYS)
+    return days if profile.get("legal_class") else max(days, LEGAL_RETENTION_DAYS)
 
 
 def _starting_at(starts: set[int]) -> Callable[[Segment], bool]:

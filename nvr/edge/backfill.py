@@ -20,7 +20,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import EdgeStorage
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import registry
 from cameras.tables import Camera, Stream
 from core import events

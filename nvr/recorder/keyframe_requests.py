@@ -18,7 +18,7 @@ from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import MEDIA, MEDIA2
-from cameras.per_camera import TROUBLE, why
+from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import registry
 from cameras.tables import Camera, Credential
 from core.clock import Clock

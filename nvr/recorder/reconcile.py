@@ -95,7 +95,7 @@ async def desired(
             if not (stream.record and stream.url and _is_time(stream, now, zone)):
                 continue
             login = logins[camera.credential]
-            if login is not None and registry.allows_clear(camera):
+            if login is not None and registry.allows_plain_password(camera):
                 login = ClearLogin(login)
             found.specs.append(
                 StreamSpec(

@@ -39,7 +39,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
     async def work(database: Any, _: Settings) -> import_list.ImportResult:
         async with database.session() as session:
-            return await import_list.bring_in(session, rows, file.name, SystemClock().now(), system_user.actor())
+            return await import_list.import_cameras(session, rows, file.name, SystemClock().now(), system_user.actor())
 
     done = with_database(ctx, work)
     facts = {"added": done.added, "known": done.known}
@@ -178,7 +178,7 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
             row = await session.get(Camera, camera)
             if row is None:
                 raise NotFoundError(f"there is no camera '{camera}'")
-            changes = await history.of(session, camera)
+            changes = await history.changes_of(session, camera)
             return {
                 "id": row.id,
                 "name": row.name,
@@ -228,7 +228,7 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
                     "since": f.opened_at,
                     "detail": f.detail,
                 }
-                for f in await findings.open_ones(session)
+                for f in await findings.list_open(session)
             ]
 
     rows = with_database(ctx, work)

@@ -90,7 +90,13 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
         async with database.session() as session:
             now = SystemClock().now()
             return await registry.apply(
-                session, wanted, now, system_user.actor(), file=str(path.absolute()), prefer=decided, really=really
+                session,
+                wanted,
+                now,
+                system_user.actor(),
+                file=str(path.absolute()),
+                prefer=decided,
+                confirm_retiring=really,
             )
 
     plan = with_database(ctx, work)

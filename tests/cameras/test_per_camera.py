@@ -158,7 +158,7 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
         good.profile = {"in_use_since": "2026-01-01"}
     await reminders.look(database, clock, UTC)
     async with database.reading() as session:
-        assert [f.camera for f in await findings.open_ones(session)] == ["z-good"]
+        assert [f.camera for f in await findings.list_open(session)] == ["z-good"]
 
 
 async def test_what_the_database_refuses_of_one_clock_is_kept_of_the_others(station: Station) -> None:

@@ -139,7 +139,7 @@ async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database
     before = [await reports.village(code, "2026-10") for code in ("wangjia", "xidian")]
     async with database.session() as session:
         await session.execute(delete(StoredReport))
-        history.note(session, "wj-01", clock.now(), "test", "village", "wangjia", "xidian")
+        history.record_change(session, "wj-01", clock.now(), "test", "village", "wangjia", "xidian")
         (await session.get_one(Camera, "wj-01")).village = "xidian"
     after = [await reports.village(code, "2026-10") for code in ("wangjia", "xidian")]
     assert [r.required_hours for r in after] == [r.required_hours for r in before] and before[0].required_hours == 744.0

@@ -70,7 +70,7 @@ async def test_cameras_of_a_list_outlive_a_restart(settings: Settings, database:
     await asyncio.to_thread(write, settings, FILE)
     await start(settings, database, clock)
     async with database.session() as session:
-        await registry.add_met(session, "wang", "桥头", "10.1.1.9", None)
+        await registry.add_discovered_camera(session, "wang", "桥头", "10.1.1.9", None)
     assert await start(settings, database, clock) == ["w-1", "wang-001"]
 
 

@@ -28,7 +28,7 @@ from web.services import SERVICES
 
 NOW = SystemClock().now()
 CHECKED = {
-    "places": list(acceptance.PROHIBITED),
+    "places": list(acceptance.PROHIBITED_PLACES),
     "masks": "none_needed",
     "picture": "p.jpg",
     "picture_sha256": "1",
@@ -102,7 +102,7 @@ async def test_what_is_changed_in_between_is_proposed_anew(
         if change == "responsible":
             camera.profile = camera.profile | {"responsible": "李村长"}
         else:
-            acceptance.fill(session, camera, {change: "in_camera"}, NOW, "somebody")
+            acceptance.store_facts(session, camera, {change: "in_camera"}, NOW, "somebody")
     assert (await candidate(second))["proposed_by"] is None
     assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
     await post(second, "/api/onboarding/propose")
@@ -115,7 +115,7 @@ async def test_a_changed_file_takes_the_acceptance_back(officers: tuple[Client, 
     await post(first, "/api/onboarding/propose")
     await post(second, "/api/onboarding/accept")
     async with database.session() as session:
-        acceptance.fill(session, await session.get_one(Camera, "wj-01"), {"masks": "in_camera"}, NOW, "somebody")
+        acceptance.store_facts(session, await session.get_one(Camera, "wj-01"), {"masks": "in_camera"}, NOW, "somebody")
     told = await candidate(first)
     assert told["accepted_at"] is None and told["accepted_by"] == []
     assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}

@@ -53,14 +53,14 @@ async def moved(database: Database, camera: str, address: str, *, followed: bool
                 last_seen=now,
             )
         )
-        await findings.tell(session, now, "moved", findings.FindingSubject.of(row), **told)
+        await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(row), **told)
 
 
 async def state(database: Database, camera: str) -> tuple[str | None, list[str], list[str]]:
     """Return the camera's address, its open findings, and the reasons in the audit trail."""
     async with database.reading() as session:
         row = await session.get_one(Camera, camera)
-        found = [f.kind for f in await findings.open_ones(session) if f.camera == camera]
+        found = [f.kind for f in await findings.list_open(session) if f.camera == camera]
         rows = await session.scalars(
             select(AuditRow).where(AuditRow.action == "camera.move", AuditRow.object == camera)
         )

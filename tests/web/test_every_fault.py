@@ -164,7 +164,7 @@ async def _town(database: Database, vault: Vault, clock: Clock, port: int) -> No
     villages = "".join(f"- {{code: {camera_of(n)}, name: {n}}}\n" for n in WANTED)
     text = f"town: t\nvillages:\n{villages}credentials: [{{name: all, username: u}}]\ncameras:\n{rows}\n"
     async with database.session() as session:
-        await registry.apply(session, inventory.parse(text), clock.now(), "test", really=True)
+        await registry.apply(session, inventory.parse(text), clock.now(), "test", confirm_retiring=True)
         await registry.set_password(session, vault, "all", "p", clock.now(), "test")
         await session.execute(update(Stream).values(codec="H264", width=640, height=360))
 

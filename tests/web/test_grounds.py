@@ -17,7 +17,12 @@ from tests.web.sessions.test_footage_grants import NOW, Town, town
 __all__ = ["town"]
 
 ALERT, PHOTO, ACCEPTANCE = "/api/alerts/1/thumbnail", "/api/orders/1/photos/1", "/api/cameras/wj-01/acceptance/picture"
-FACTS = {"places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture_sha256": "1", "sign_sha256": "2"}
+FACTS = {
+    "places": list(acceptance.PROHIBITED_PLACES),
+    "masks": "none_needed",
+    "picture_sha256": "1",
+    "sign_sha256": "2",
+}
 GROUNDS = [
     (Role.PATROL_OFFICER, ALERT, "alert 1, case 1", {"alert": 1, "case": "1"}),
     (Role.VIDEO_OFFICER, PHOTO, "order 1", {"order": 1}),

@@ -215,7 +215,7 @@ async def fill(c: Context) -> CandidateView:
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
         if profile:
             registry.change_profile(session, row, profile, now, c.identity.name)
-        acceptance.fill(session, row, facts, now, c.identity.name)
+        acceptance.store_facts(session, row, facts, now, c.identity.name)
         await audit_trail.record(
             session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look
         )
@@ -251,7 +251,7 @@ async def sign(c: Context) -> CandidateView:
     name, digest = await _keep(c, camera, "sign", jpeg)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
+        acceptance.store_facts(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
         await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
         return await _told(session, row, now)
 
@@ -298,7 +298,7 @@ async def accept(c: Context) -> AcceptReply:
     async with c.services.database.session() as session:
         signed = await acceptance.newest(session, c.body.cameras)
         for camera, lacks in await _chosen(session, c, now):
-            if lacks := lacks or acceptance.why_not(signed.get(camera.id), camera, c.identity.name):
+            if lacks := lacks or acceptance.blocking_reasons(signed.get(camera.id), camera, c.identity.name):
                 reply.lacking[camera.id] = lacks
                 continue
             await acceptance.confirm(session, camera, now, c.identity.name)
@@ -314,7 +314,7 @@ async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tupl
     found = []
     for camera in chosen:
         open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
-        found.append((camera, [*open_items, *acceptance.missing(camera)]))
+        found.append((camera, [*open_items, *acceptance.missing_facts(camera)]))
     return found
 
 
@@ -328,11 +328,13 @@ async def adopt(c: Context) -> Created:
         device = await adoption.device(session, c.body.address, c.identity.villages)
         await adoption.check_credential(session, c.body.credential, c.body.village, c.identity.villages)
         met = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware)
-        added = await registry.add_met(session, c.body.village, c.body.name, met.known_as, c.body.credential)
+        added = await registry.add_discovered_camera(
+            session, c.body.village, c.body.name, met.known_as, c.body.credential
+        )
         number = added.id
-        history.note(session, number, now, c.identity.name, "adopted", None, device.address)
+        history.record_change(session, number, now, c.identity.name, "adopted", None, device.address)
         device.verdict, device.camera = "first", number
-        await findings.gone(
+        await findings.close(
             session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
         )
         await audit_trail.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
@@ -345,11 +347,11 @@ async def replace(c: Context) -> Created:
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        history.note(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
+        history.record_change(session, row.id, now, c.identity.name, "replaced", row.device, c.body.reason)
         row.device, row.endpoint, row.auth_mode, row.rtsp_digest_at = None, None, None, None
         row.account_state = row.account_problem = None
         acceptance.forget_device(session, row, now, c.identity.name)
-        await findings.gone(session, now, ["identity_changed"], findings.FindingSubject.of(row))
+        await findings.close(session, now, ["identity_changed"], findings.FindingSubject.of(row))
         await audit_trail.record(session, now, c.identity.name, "camera.replace", row.id, reason=c.body.reason)
     return Created(id=camera.id)
 
@@ -371,7 +373,7 @@ async def camera_history(c: Context) -> list[ChangeView]:
     """Changes of a camera's file with time and actor, newest first."""
     camera = await _visible(c)
     async with c.services.database.reading() as session:
-        rows = await history.of(session, camera.id, c.query.limit, c.query.before)
+        rows = await history.changes_of(session, camera.id, c.query.limit, c.query.before)
     return [ChangeView.model_validate(r, from_attributes=True) for r in rows]
 
 
@@ -379,7 +381,7 @@ async def camera_history(c: Context) -> list[ChangeView]:
 async def open_findings(c: Context) -> list[FindingView]:
     """Open findings, newest first: exposed services, refused credentials, clones, unknown devices, wrong clocks."""
     async with c.services.database.reading() as session:
-        rows = await findings.open_ones(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
+        rows = await findings.list_open(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 
@@ -448,7 +450,7 @@ def _candidate(camera: Camera, items: list[checklist.ChecklistItem], signed: Acc
         make=make,
         marks="".join(MARKS[i.state] for i in items),
         failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
-        missing=acceptance.missing(camera),
+        missing=acceptance.missing_facts(camera),
         accepted_at=camera.accepted_at,
         accepted_by=acceptance.accepted_by(signed, camera),
         proposed_by=waiting.proposed_by if waiting else None,

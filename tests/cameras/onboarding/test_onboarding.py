@@ -89,7 +89,7 @@ class Village:
 
     async def findings(self) -> list[tuple[str, str | None]]:
         async with self.database.reading() as session:
-            return sorted((f.kind, f.camera) for f in await findings.open_ones(session))
+            return sorted((f.kind, f.camera) for f in await findings.list_open(session))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_a_village_is_met_and_identified(village: Village, clip: LoopClip)
     assert {s.kind: (s.codec, s.width) for s in camera.streams} == {"main": ("H264", 1280), "sub": ("H264", 640)}
     assert await village.findings() == [("unknown_device", None)]
     async with village.database.reading() as session:
-        changes = {c.field for c in await history.of(session, "v-1")}
+        changes = {c.field for c in await history.changes_of(session, "v-1")}
         met = (await session.scalars(select(DeviceSeen).order_by(DeviceSeen.address))).all()
     assert {"device.serial", "endpoint", "streams.main.url"} <= changes
     assert [(d.verdict, d.village) for d in met] == [("known", "v"), ("known", "v"), ("new", "v")]
@@ -145,7 +145,7 @@ async def test_what_is_seen_again_writes_no_history(village: Village, clip: Loop
 
     async def count() -> int:
         async with village.database.reading() as session:
-            return len(list(await history.of(session, "v-1")))
+            return len(list(await history.changes_of(session, "v-1")))
 
     before = await count()
     await village.look()
@@ -162,7 +162,7 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: L
     assert (await village.camera("v-1")).address == f"{NET}.9:{PORTS[0]}"
     assert await village.identify() == {}
     async with village.database.reading() as session:
-        (change,) = [c for c in await history.of(session, "v-1") if c.field == "address"]
+        (change,) = [c for c in await history.changes_of(session, "v-1") if c.field == "address"]
     assert (change.actor, change.old, change.new) == ("system", f"{NET}.1:{PORTS[0]}", f"{NET}.9:{PORTS[0]}")
     assert await village.look() == {"known": 2}
     assert await village.findings() == [("moved", "v-1")]  # until a person confirms it
@@ -174,7 +174,7 @@ async def test_a_camera_is_followed_to_another_address(village: Village, clip: L
         said = (await session.scalars(select(AuditRow).where(AuditRow.action == "camera.move"))).one()
     assert (said.actor, said.object) == ("wang", "v-1") and await village.findings() == []
     async with village.database.reading() as session:
-        assert [c.field for c in await history.of(session, "v-1")].count("address") == 1
+        assert [c.field for c in await history.changes_of(session, "v-1")].count("address") == 1
 
 
 @pytest.mark.parametrize("why", ["old_address_answers", "outside_subnets", "no_digest"])
@@ -409,12 +409,12 @@ async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None
     rows += [row("10.4.0.1:80", old, "known", "v-2")]
     async with village.database.session() as session:
         await session.execute(insert(DeviceSeen), rows)
-        await findings.tell(session, now, "clone", findings.FindingSubject(None, "10.1.1.1:80", None))
-        await findings.tell(session, now, "unknown_device", findings.FindingSubject(None, "10.2.0.1:1", None))
+        await findings.open_or_update(session, now, "clone", findings.FindingSubject(None, "10.1.1.1:80", None))
+        await findings.open_or_update(session, now, "unknown_device", findings.FindingSubject(None, "10.2.0.1:1", None))
     async with village.database.session() as session:
         gone = await unknown_devices.forget(session, now)
         left = set(await session.scalars(select(DeviceSeen.address)))
-        told = {f.address for f in await findings.open_ones(session)}
+        told = {f.address for f in await findings.list_open(session)}
     assert gone == 200 + 40 + 21 and len(left) == unknown_devices.MAX_STRANGERS + 2
     assert {a for a in left if a.startswith("10.2.")} == {f"10.2.0.1:{i}" for i in range(1, 21)}
     assert {f"{NET}.1:{PORTS[0]}", f"{NET}.3:{PORTS[0]}", "10.4.0.1:80"} <= left and not any(

@@ -34,7 +34,7 @@ async def _town(database: Database, clock: ManualClock) -> None:
 async def _bring(database: Database, clock: ManualClock, path: Path) -> import_list.ImportResult:
     rows = await asyncio.to_thread(import_list.read, path)
     async with database.session() as session:
-        return await import_list.bring_in(session, rows, path.name, clock.now(), "li")
+        return await import_list.import_cameras(session, rows, path.name, clock.now(), "li")
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ async def test_plan_apply_change_retire(database: Database, clock: ManualClock) 
         assert (await registry.plan(session, empty)).retired == ["camera w-1"]
         with pytest.raises(ConflictError, match="1 of 1 cameras"):
             await registry.apply(session, empty, clock.now(), "test")
-        await registry.apply(session, empty, clock.now(), "test", really=True)
+        await registry.apply(session, empty, clock.now(), "test", confirm_retiring=True)
         assert await registry.cameras(session) == []
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from cameras.registry import history, import_list, inventory, registry
 from cameras.registry.inventory import Inventory
-from cameras.registry.inventory_merge import camera_fields, merge, things
+from cameras.registry.inventory_merge import camera_fields, entries_with_fields, merge
 from cameras.registry.registry import ConflictPreference
 from cameras.registry.rows import entry_of
 from cameras.tables import Camera, InventoryApplied, Stream
@@ -97,7 +97,7 @@ async def test_only_the_changed_field_is_changed(either_database: Database, cloc
     assert (row.name, row.address, row.profile["azimuth"]) == ("村口", "10.1.1.99", 90)
     assert [(s.kind, s.audio) for s in row.streams] == [("main", True), ("sub", False)]
     async with either_database.reading() as session:
-        noted = {c.field: (c.old, c.new) for c in await history.of(session, "w-1")}
+        noted = {c.field: (c.old, c.new) for c in await history.changes_of(session, "w-1")}
     assert noted["name"] == ("点位1", "村口") and noted["azimuth"] == (None, 90) and "address" not in noted
     # Removing the line from the file removes the value.
     await apply(either_database, clock, town())
@@ -135,8 +135,8 @@ async def test_cameras_that_were_never_in_the_file_stay(either_database: Databas
     await apply(either_database, clock, town())
     async with either_database.session() as session:
         rows = [(2, {"village": "wang", "site": f"杆{i}"}) for i in range(9)]
-        added = (await import_list.bring_in(session, rows, "list.csv", clock.now(), "test")).added
-        met = (await registry.add_met(session, "wang", "桥头", "10.1.1.200", None)).id
+        added = (await import_list.import_cameras(session, rows, "list.csv", clock.now(), "test")).added
+        met = (await registry.add_discovered_camera(session, "wang", "桥头", "10.1.1.200", None)).id
     done = await apply(either_database, clock, town())
     assert done.empty and sorted(done.merge.not_in_file) == sorted([*added, met])
     shorter = await apply(either_database, clock, town(lambda v: v["cameras"].pop()))
@@ -203,10 +203,10 @@ async def test_what_is_exported_changes_nothing(either_database: Database, clock
     await apply(either_database, clock, town())
     await learn(either_database, "w-1", address="10.1.1.99")
     async with either_database.session() as session:
-        await import_list.bring_in(
+        await import_list.import_cameras(
             session, [(2, {"village": "wang", "site": "杆1", "cost": "3200"})], "l", clock.now(), "test"
         )
-        await registry.keep_login(session, Vault(b"k" * 32), "camera-w-2", "minwang", "a password")
+        await registry.seal_login(session, Vault(b"k" * 32), "camera-w-2", "minwang", "a password")
         (await session.get_one(Camera, "w-2")).credential = "camera-w-2"
     async with either_database.reading() as session:
         text = inventory.dump(await registry.export(session, "西店"))
@@ -278,7 +278,7 @@ def test_an_unchanged_file_is_a_no_op_whatever_the_registry_learned(
 ) -> None:
     result = merge(file, file, learned, retired)
     assert not result.conflicts and not result.restored
-    there = dict(things(learned))
+    there = dict(entries_with_fields(learned))
     # Entries missing from the registry are added; existing entries keep every field.
     assert all(thing not in there for thing in result.added)
     for thing, differences in result.changed.items():
@@ -291,7 +291,11 @@ def test_an_unchanged_file_is_a_no_op_whatever_the_registry_learned(
 def test_a_field_changes_only_where_the_file_changed(
     applied: Inventory, file: Inventory, there: Inventory, retired: frozenset[str]
 ) -> None:
-    before, now, registry_ = dict(things(applied)), dict(things(file)), dict(things(there))
+    before, now, registry_ = (
+        dict(entries_with_fields(applied)),
+        dict(entries_with_fields(file)),
+        dict(entries_with_fields(there)),
+    )
     result = merge(applied, file, there, retired)
     for thing, differences in result.changed.items():
         for d in differences:
@@ -308,10 +312,10 @@ def test_a_field_changes_only_where_the_file_changed(
 def test_what_the_file_changed_and_the_registry_did_not_comes_in(
     applied: Inventory, file: Inventory, there: Inventory
 ) -> None:
-    before, registry_ = dict(things(applied)), dict(things(there))
+    before, registry_ = dict(entries_with_fields(applied)), dict(entries_with_fields(there))
     result = merge(applied, file, there)
     plain = {(t, d.field) for t, ds in result.changed.items() for d in ds if not d.conflict}
-    for thing, fields in things(file):
+    for thing, fields in entries_with_fields(file):
         if thing in before and thing in registry_:
             for name, value in fields.items():
                 if name != "streams.sub" and value != before[thing][name] == registry_[thing][name]:
@@ -342,7 +346,7 @@ async def _twice(
         learned = {number: found[number] for number in before}
         for number, address in learned.items():
             await learn(database, number, address=address, endpoint="uuid")
-        await apply(database, clock, file, prefer=how, really=True)
+        await apply(database, clock, file, prefer=how, confirm_retiring=True)
         for entry in (c for c in file.cameras if c.id in before):
             row, was, now = await camera(database, entry.id), before[entry.id], learned[entry.id]
             changed, moved = entry.address != was, now != was

@@ -83,6 +83,6 @@ def test_a_text_file_of_endless_lines_or_columns_is_bounded(tmp_path: Path) -> N
         import_list.read(path)
     path.write_text("village,site\nwangjia,gate" + "," * 1_000_000)
     assert import_list.read(path) == [(2, {"village": "wangjia", "site": "gate"})]
-    path.write_bytes(b"," * (import_list.MAX_FILE + 1))
+    path.write_bytes(b"," * (import_list.MAX_FILE_BYTES + 1))
     with pytest.raises(InventoryError, match="10 MB"):
         import_list.read(path)

@@ -71,13 +71,19 @@ async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: Lo
     ],
 )
 def test_firmware_with_known_holes(device: dict[str, object], holes: list[str]) -> None:
-    assert firmware.known_holes(device, firmware.load()) == holes
+    assert firmware.known_vulnerabilities(device, firmware.load()) == holes
 
 
 def test_the_station_adds_its_own(tmp_path: Path) -> None:
-    (tmp_path / firmware.NAME).write_text("- {id: TM-1, manufacturer: tianmu, below: '5.7.2'}\n", encoding="utf-8")
-    assert firmware.known_holes({"manufacturer": "Tianmu", "firmware": "5.7.1"}, firmware.load(tmp_path)) == ["TM-1"]
-    assert firmware.known_holes({"manufacturer": "Tianmu", "firmware": "5.7.2"}, firmware.load(tmp_path)) == []
-    (tmp_path / firmware.NAME).write_text("- {id: x}", encoding="utf-8")
+    (tmp_path / firmware.STATION_LIST_NAME).write_text(
+        "- {id: TM-1, manufacturer: tianmu, below: '5.7.2'}\n", encoding="utf-8"
+    )
+    assert firmware.known_vulnerabilities({"manufacturer": "Tianmu", "firmware": "5.7.1"}, firmware.load(tmp_path)) == [
+        "TM-1"
+    ]
+    assert (
+        firmware.known_vulnerabilities({"manufacturer": "Tianmu", "firmware": "5.7.2"}, firmware.load(tmp_path)) == []
+    )
+    (tmp_path / firmware.STATION_LIST_NAME).write_text("- {id: x}", encoding="utf-8")
     with pytest.raises(SettingsError, match="not a list of holes"):
         firmware.load(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from cameras.tables import Camera, ClockSample, ModelNote
+from cameras.tables import Camera, ClockSample, ModelQuirk
 from cameras.upkeep.clock_sync import ClockRound, ClockSync
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.crowd import Crowd
@@ -67,7 +67,7 @@ async def test_a_model_that_ignores_it_is_asked_once(village: Village, clip: Loo
         member.clock_shift = -400.0
     assert sorted((await _care(village)).wrong) == ["v-1", "v-2"]
     async with village.database.reading() as session:
-        (known,) = (await session.scalars(select(ModelNote))).all()
+        (known,) = (await session.scalars(select(ModelQuirk))).all()
     assert (known.model, known.setting, known.outcome) == ("Q-1", "clock", "ignored")
     calls = sum(s.calls for s in crowd.services.values())
     await _care(village)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from cameras.registry import findings
-from cameras.tables import Camera, CameraChange, Credential, ModelNote, Policy
+from cameras.tables import Camera, CameraChange, Credential, ModelQuirk, Policy
 from cameras.upkeep.config_compliance import ConfigCompliance, Result
 from cameras.upkeep.credential_rotation import NAMES, CredentialRotation, password
 from cameras.virtual.clip import LoopClip
@@ -97,7 +97,7 @@ async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village
     await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
     await _care(village, "v-1")
     async with village.database.session() as session:
-        (row,) = await findings.open_ones(session)
+        (row,) = await findings.list_open(session)
         await findings.accept(session, row.id, SystemClock().now(), "an officer", "this model cannot do it")
     await _care(village, "v-1")
     assert await village.findings() == []
@@ -113,7 +113,7 @@ async def test_a_value_that_is_rounded_is_taken_and_remembered(village: Village,
     assert crowd.members[0].encoders["main"].bitrate in (1024, 2048)
     assert (await _care(village, "v-1"))["v-1"].of("known") == ["encoder main"]
     async with village.database.reading() as session:
-        (note,) = (await session.scalars(select(ModelNote))).all()
+        (note,) = (await session.scalars(select(ModelQuirk))).all()
     assert note.outcome == "rounded"
     assert await village.findings() == []
 

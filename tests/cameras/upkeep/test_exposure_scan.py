@@ -191,4 +191,4 @@ async def test_every_finding_has_its_word(village: Village) -> None:
         assert set(words) == set(findings.KINDS)
     async with village.database.session() as session:
         with pytest.raises(ValueError, match="kinds of findings"):
-            await findings.tell(session, SystemClock().now(), "odd", findings.FindingSubject(None, "a", None))
+            await findings.open_or_update(session, SystemClock().now(), "odd", findings.FindingSubject(None, "a", None))

@@ -194,14 +194,16 @@ async def test_card_dome_and_events_are_faults_where_the_camera_has_them(station
             camera.device = {"services": services}
             for kind in ("storage_failure", "ptz_failed", "events_silent"):
                 if name == "c-1":
-                    await findings.tell(session, station.clock.now(), kind, findings.FindingSubject.of(camera))
+                    await findings.open_or_update(
+                        session, station.clock.now(), kind, findings.FindingSubject.of(camera)
+                    )
     await station.round()
     await station.round()
     assert {f for f, s in (await station.faults("c-1")).items() if s == "open"} == {"card", "ptz", "events"}
     assert await station.faults("c-2") == {}
     async with station.database.session() as session:
         camera = await session.get_one(Camera, "c-1")
-        await findings.gone(session, station.clock.now(), ["ptz_failed"], findings.FindingSubject.of(camera))
+        await findings.close(session, station.clock.now(), ["ptz_failed"], findings.FindingSubject.of(camera))
     await station.round()
     await station.round()
     assert (await station.faults("c-1"))["ptz"] == "closed"

@@ -181,7 +181,7 @@ async def test_the_register_of_a_past_day_is_of_the_cameras_that_were_in_use_on_
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), start - timedelta(days=9), "test")
         await registry.retire(session, ["c-1"], end + timedelta(hours=1), "x", retired=True)
-        await registry.apply(session, inventory.parse(new), end + timedelta(hours=2), "test", really=True)
+        await registry.apply(session, inventory.parse(new), end + timedelta(hours=2), "test", confirm_retiring=True)
         session.add(
             Fault(
                 camera="c-1", village="v", family="black", state="closed", severity=1, figures={}, facts={}, looks=1,
@@ -254,7 +254,7 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
     start, end = bounds(date(2026, 10, 5), zone)
     long_ago, down, up, anew = (start + timedelta(hours=n) for n in (-240, 8, 14, 15))
     await _village(database, clock, long_ago, legal_class="9", responsible="x")
-    facts = {"places": list(acceptance.PROHIBITED), "masks": "none_needed", "picture": "p", "sign_photo": "s"}
+    facts = {"places": list(acceptance.PROHIBITED_PLACES), "masks": "none_needed", "picture": "p", "sign_photo": "s"}
     async with database.session() as session:
         camera = await session.get_one(Camera, "c-1")
         camera.acceptance = facts
@@ -269,7 +269,7 @@ async def test_a_later_acceptance_takes_no_hours_from_the_day(
             Gap(stream="c-1/main", start_us=to_microseconds(down), end_us=to_microseconds(up), cause="unreachable")
         )
         await session.flush()
-        acceptance.fill(session, camera, {"masks": "in_camera"}, anew, "a")
+        acceptance.store_facts(session, camera, {"masks": "in_camera"}, anew, "a")
         assert camera.accepted_at is None
         if first != "withdrawn":
             await acceptance.propose(session, camera, anew, "a")

@@ -252,7 +252,7 @@ async def test_moved_camera_leaves_its_sightings_in_the_old_village(town: Town) 
             inventory.parse(TOWN.replace("village: v", "village: w").replace("code: v", "code: w")),
             town.clock.now(),
             "t",
-            really=True,
+            confirm_retiring=True,
         )
     shift = town.reader.frames[-1].at_us - town.reader.frames[0].at_us + 2_000_000
     town.reader.frames += [replace(f, at_us=f.at_us + shift) for f in town.reader.frames]

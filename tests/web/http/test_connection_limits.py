@@ -211,7 +211,7 @@ def test_the_limit_of_open_files_is_raised() -> None:
 async def test_findings_come_page_by_page(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for n in range(5):
-            await findings.tell(
+            await findings.open_or_update(
                 session, SystemClock().now(), "unknown_device", findings.FindingSubject(None, f"10.0.0.{n}:80", None)
             )
     client = await sign_in(Role.ADMINISTRATOR)
