@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from cameras.virtual.__main__ import load_clip
-from cameras.virtual.odd import ODDITIES, OddMount, OddPlayer
+from cameras.virtual.faulty_streams import STREAM_FAULTS, FaultyMount, FaultyPlayer
 from cameras.virtual.rtsp_server import RtspServer
 
 BITRATE = 2_000_000
@@ -21,24 +21,24 @@ BITRATE = 2_000_000
 def oddity(number: int, streams: int, odd: int) -> str:
     """Return the oddity of a camera; odd cameras are spread evenly among the others."""
     if odd and number % (streams // odd) == 0:
-        return ODDITIES[number // (streams // odd) % len(ODDITIES)]
+        return STREAM_FAULTS[number // (streams // odd) % len(STREAM_FAULTS)]
     return ""
 
 
 async def serve(streams: int, odd: int, port: int, loop_seconds: float, out: Path) -> None:
     clip = load_clip("h264", BITRATE, (1280, 720), 25.0, loop_seconds)
     mounts = [
-        OddMount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37 % loop_seconds, oddity=oddity(i, streams, odd))
+        FaultyMount(f"/cam{i}", {"healthy": clip}, phase=i * 0.37 % loop_seconds, fault=oddity(i, streams, odd))
         for i in range(streams)
     ]
-    server = RtspServer([*mounts], OddPlayer)
+    server = RtspServer([*mounts], FaultyPlayer)
     await server.start("127.0.0.1", port)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)
     await stop.wait()
     await server.stop()
-    facts = {m.path.strip("/"): {"oddity": m.oddity, "sent": m.sent} for m in mounts}
+    facts = {m.path.strip("/"): {"oddity": m.fault, "sent": m.sent} for m in mounts}
     await asyncio.to_thread(out.write_text, json.dumps(facts))
 
 

@@ -100,7 +100,7 @@ async def ours(cameras: int) -> None:
 
 
 async def hourly(cameras: int) -> None:
-    from cameras.onvif.camera_clock import camera_time
+    from cameras.onvif.camera_clock import read_camera_time
     from cameras.onvif.client import SoapClient, http_session
     from core.clock import SystemClock
 
@@ -108,7 +108,9 @@ async def hourly(cameras: int) -> None:
     async with http_session() as http:
 
         async def ask(host: str) -> None:
-            told = await camera_time(SoapClient(http, clock), f"http://{host}:{HTTP_PORT}/onvif/device_service", clock)
+            told = await read_camera_time(
+                SoapClient(http, clock), f"http://{host}:{HTTP_PORT}/onvif/device_service", clock
+            )
             assert told.offset is not None
 
         await measured(cameras, ask)

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import NoResultFound
 
-from cameras.onvif.soap import for_people
+from cameras.onvif.soap import display_text
 from cameras.tables import Camera
 from core.database import Database
 from core.database_errors import UNFIT, why_unfit
@@ -39,9 +39,9 @@ MAX_PROBLEM_CHARS = 200  # characters; the size of the column Camera.problem
 def error_message(error: BaseException) -> str:
     """Return the message of one of CAMERA_ERRORS, in characters that any database can store."""
     if isinstance(error, MinwangError):
-        return for_people(str(error), MAX_PROBLEM_CHARS)
+        return display_text(str(error), MAX_PROBLEM_CHARS)
     text = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
-    return for_people(f"its file, or what it told, cannot be used: {text}", MAX_PROBLEM_CHARS)
+    return display_text(f"its file, or what it told, cannot be used: {text}", MAX_PROBLEM_CHARS)
 
 
 @asynccontextmanager

@@ -33,10 +33,10 @@ from core.tasks import BackgroundTasks, run_all
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
-HOLD_SECONDS = 1.5  # a move that is not renewed for this time is stopped
-GUARD_SECONDS = 120.0  # after the last command the dome returns to its guard position
-CLOSE_SECONDS = 3.0  # for stopping moving domes when the console ends
+LEASE_S = 30.0
+MOVE_TIMEOUT_S = 1.5  # a move that is not renewed for this time is stopped
+GUARD_DELAY_S = 120.0  # after the last command the dome returns to its guard position
+CLOSE_TIMEOUT_S = 3.0  # for stopping moving domes when the console ends
 GUARD_NAMES = ("guard", "守望", "看守位", "home")
 
 
@@ -47,14 +47,14 @@ class Preset:
 
 
 @dataclass(slots=True)
-class _Held:
+class _Lease:
     """State of a dome that somebody operates or has operated."""
 
     camera: Camera
     holder: str
-    until: float  # monotonic
+    expires: float  # monotonic
     moving: bool = False
-    written: bool = False  # the current lease is recorded in the audit trail
+    audited: bool = False  # the current lease is recorded in the audit trail
     timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -64,29 +64,29 @@ class PtzControl:
     Owns the timers that stop a dome and return it to its guard position.
     """
 
-    def __init__(self, clock: Clock, onboarding: Onboarding, guard_seconds: float = GUARD_SECONDS):
+    def __init__(self, clock: Clock, onboarding: Onboarding, guard_seconds: float = GUARD_DELAY_S):
         self._clock = clock
         self._onboarding = onboarding
         self._guard_seconds = guard_seconds
-        self._held: dict[str, _Held] = {}
+        self._leases: dict[str, _Lease] = {}
         self._closed = False
         self._timers = BackgroundTasks(clock)
 
-    def holder(self, camera: str) -> tuple[str, float] | None:
+    def lease_holder(self, camera: str) -> tuple[str, float] | None:
         """Return the operator and the remaining seconds of the lease, or None."""
-        held = self._held.get(camera)
-        left = held.until - self._clock.monotonic() if held is not None else 0.0
-        return (held.holder, left) if held is not None and left > 0 else None
+        lease = self._leases.get(camera)
+        left = lease.expires - self._clock.monotonic() if lease is not None else 0.0
+        return (lease.holder, left) if lease is not None and left > 0 else None
 
-    def take(self, camera: Camera, who: str) -> bool:
+    def acquire_lease(self, camera: Camera, who: str) -> bool:
         """Take or renew the lease; return whether it is already in the audit trail. Raises ConflictError."""
-        return self._take(camera, who).written
+        return self._acquire(camera, who).audited
 
-    def written(self, camera: str, who: str) -> None:
+    def mark_audited(self, camera: str, who: str) -> None:
         """Record that the current lease is in the audit trail."""
-        held = self._held.get(camera)
-        if held is not None and held.holder == who:
-            held.written = True
+        lease = self._leases.get(camera)
+        if lease is not None and lease.holder == who:
+            lease.audited = True
 
     async def move(self, camera: Camera, who: str, pan: float, tilt: float, zoom: float) -> None:
         """Move with a speed from -1 to 1 on each axis until stopped.
@@ -97,35 +97,35 @@ class PtzControl:
             raise ConflictError("the station is shutting down")
         if not all(-1 <= v <= 1 for v in (pan, tilt, zoom)):
             raise UsageError("speeds lie between -1 and 1")
-        held = self._take(camera, who)
+        lease = self._acquire(camera, who)
         velocity = {"PanTilt": {"x": pan, "y": tilt}, "Zoom": {"x": zoom}}
-        held.moving = True
+        lease.moving = True
         try:
-            await self._ask(camera, "ContinuousMove", Velocity=velocity)
+            await self._call(camera, "ContinuousMove", Velocity=velocity)
         except CameraUnreachable:
             raise  # only the answer was lost: the dome may be moving
         except CameraError:
-            held.moving = False
+            lease.moving = False
             raise
         finally:
-            if held.moving and not self._closed:
-                self._after(camera, held, "stop", HOLD_SECONDS, lambda: self._halt(camera, held))
+            if lease.moving and not self._closed:
+                self._start_timer(camera, lease, "stop", MOVE_TIMEOUT_S, lambda: self._halt(camera, lease))
 
     async def stop(self, camera: Camera, who: str) -> None:
-        held = self._take(camera, who)
-        self._cancel(held, "stop")
-        await self._halt(camera, held)
+        lease = self._acquire(camera, who)
+        self._cancel(lease, "stop")
+        await self._halt(camera, lease)
 
     async def presets(self, camera: Camera) -> list[Preset]:
-        reply = await self._ask(camera, "GetPresets")
+        reply = await self._call(camera, "GetPresets")
         found = ((n.attribute("token"), n.text("Name")) for n in reply.all("Preset"))
         return [Preset(token, (name or token)[:60]) for token, name in found if token]
 
     async def goto(self, camera: Camera, who: str, preset: str) -> None:
         """Move to a preset. Raises NotFoundError if the camera does not have it."""
-        self._take(camera, who)
+        self._acquire(camera, who)
         try:
-            await self._ask(camera, "GotoPreset", PresetToken=preset)
+            await self._call(camera, "GotoPreset", PresetToken=preset)
         except CameraRefused:
             raise
         except CameraError as e:
@@ -133,14 +133,14 @@ class PtzControl:
                 raise NotFoundError("the camera has no such preset") from e
             raise
 
-    async def keep(self, camera: Camera, who: str, name: str) -> str:
+    async def save_preset(self, camera: Camera, who: str, name: str) -> str:
         """Store the current position as a preset; return its token."""
-        self._take(camera, who)
-        reply = await self._ask(camera, "SetPreset", PresetName=name)
+        self._acquire(camera, who)
+        reply = await self._call(camera, "SetPreset", PresetName=name)
         return reply.text("PresetToken") or ""
 
     async def home(self, camera: Camera, who: str) -> None:
-        self._take(camera, who)
+        self._acquire(camera, who)
         await self._go_home(camera)
 
     async def close(self) -> None:
@@ -150,83 +150,83 @@ class PtzControl:
         """
         self._closed = True
         await self._timers.close()
-        turning = [held for held in self._held.values() if held.moving]
+        turning = [lease for lease in self._leases.values() if lease.moving]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await run_all(*(self._halt_at_last(held) for held in turning))
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await run_all(*(self._halt_at_last(lease) for lease in turning))
 
-    async def _halt_at_last(self, held: _Held) -> None:
+    async def _halt_at_last(self, lease: _Lease) -> None:
         try:
-            await self._halt(held.camera, held)
+            await self._halt(lease.camera, lease)
         except MinwangError as e:
-            log.warning("%s may still turn: it did not take stop: %s", held.camera.id, e)
+            log.warning("%s may still turn: it did not take stop: %s", lease.camera.id, e)
 
-    def _take(self, camera: Camera, who: str) -> _Held:
-        has = self.holder(camera.id)
+    def _acquire(self, camera: Camera, who: str) -> _Lease:
+        has = self.lease_holder(camera.id)
         if has is not None and has[0] != who:
             raise ConflictError(f"{has[0]} turns this camera; it is free in {has[1]:.0f} s")
-        held = self._held.setdefault(camera.id, _Held(camera, who, 0.0))
-        held.holder, held.until = who, self._clock.monotonic() + LEASE_SECONDS
-        held.written = held.written and has is not None
-        return held
+        lease = self._leases.setdefault(camera.id, _Lease(camera, who, 0.0))
+        lease.holder, lease.expires = who, self._clock.monotonic() + LEASE_S
+        lease.audited = lease.audited and has is not None
+        return lease
 
-    async def _ask(self, camera: Camera, operation: str, **arguments: Any) -> Node:
+    async def _call(self, camera: Camera, operation: str, **arguments: Any) -> Node:
         device = camera.device or {}
         address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
         if not address or not profile:
             raise NotFoundError("this camera cannot be turned")
         client = await self._onboarding.client(camera)
-        held = self._held.get(camera.id)
-        if held is not None and not self._closed:
-            self._after(camera, held, "guard", self._guard_seconds, lambda: self._return(camera))
+        lease = self._leases.get(camera.id)
+        if lease is not None and not self._closed:
+            self._start_timer(camera, lease, "guard", self._guard_seconds, lambda: self._return(camera))
         try:
             with for_person():
                 answer = await wsdl_requests.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
         except CameraRefused:
-            await self._onboarding.refused(camera.id)
+            await self._onboarding.record_refusal(camera.id)
             raise
         except CameraError as e:
             # An unknown preset is not a motor fault.
             if operation not in ("GotoPreset", "SetPreset"):
-                await self._onboarding.told(camera, "ptz_failed", operation=operation, said=str(e)[:120])
+                await self._onboarding.set_finding(camera, "ptz_failed", operation=operation, said=str(e)[:120])
             raise
-        await self._onboarding.told(camera, "ptz_failed", gone=True)
+        await self._onboarding.set_finding(camera, "ptz_failed", close=True)
         return answer
 
-    async def _halt(self, camera: Camera, held: _Held) -> None:
-        await self._ask(camera, "Stop", PanTilt=True, Zoom=True)
-        held.moving = False
+    async def _halt(self, camera: Camera, lease: _Lease) -> None:
+        await self._call(camera, "Stop", PanTilt=True, Zoom=True)
+        lease.moving = False
 
     async def _return(self, camera: Camera) -> None:
         """Return to the guard position after nobody has operated the dome for a while."""
-        held = self._held.pop(camera.id, None)
-        if held is not None:
-            self._cancel(held, "stop")
+        lease = self._leases.pop(camera.id, None)
+        if lease is not None:
+            self._cancel(lease, "stop")
         await self._go_home(camera)
 
     async def _go_home(self, camera: Camera) -> None:
         guard = next((p for p in await self.presets(camera) if p.name.lower() in GUARD_NAMES), None)
         if guard is not None:
-            await self._ask(camera, "GotoPreset", PresetToken=guard.token)
+            await self._call(camera, "GotoPreset", PresetToken=guard.token)
         else:
-            await self._ask(camera, "GotoHomePosition")
+            await self._call(camera, "GotoHomePosition")
 
-    def _after(
-        self, camera: Camera, held: _Held, name: str, seconds: float, deed: Callable[[], Awaitable[None]]
+    def _start_timer(
+        self, camera: Camera, lease: _Lease, name: str, seconds: float, action: Callable[[], Awaitable[None]]
     ) -> None:
-        self._cancel(held, name)
+        self._cancel(lease, name)
 
         async def later() -> None:
             await asyncio.sleep(seconds)
-            held.timers.pop(name, None)
+            lease.timers.pop(name, None)
             try:
-                await deed()
+                await action()
             except CameraError as e:
                 log.warning("%s did not take %s: %s", camera.id, name, e)
 
-        held.timers[name] = self._timers.start(f"{name} of {camera.id}", later())
+        lease.timers[name] = self._timers.start(f"{name} of {camera.id}", later())
 
-    def _cancel(self, held: _Held, name: str) -> None:
-        timer = held.timers.pop(name, None)
+    def _cancel(self, lease: _Lease, name: str) -> None:
+        timer = lease.timers.pop(name, None)
         if timer is not None:
             timer.cancel()

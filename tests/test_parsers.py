@@ -102,7 +102,7 @@ class Dripping:
 
 def dripped(data: bytes) -> Callable[[], object]:
     def parse() -> None:
-        asyncio.run(lenient_http._answer(Dripping(data), XML))  # type: ignore[arg-type]
+        asyncio.run(lenient_http._read_response(Dripping(data), XML))  # type: ignore[arg-type]
 
     return parse
 
@@ -224,11 +224,11 @@ CASES: dict[str, Callable[[], object]] = {
     "address of names": lambda: addresses.repair_rtsp("rtsp://a/" + fill("user=_", 100_000), "http://10.0.0.1/"),
     "address of letters": lambda: addresses.repair_rtsp("rtsp://a/password=_" + fill("a", 100_000), "http://10.0.0.1/"),
     "address of colons": lambda: addresses.repair_http("http://" + fill(":1", 100_000), "http://10.0.0.1/"),
-    "capture of elements": lambda: capture.redacted(fill("<Password>", XML).encode()),
-    "capture of prefixes": lambda: capture.redacted(fill("<a", XML).encode()),
-    "capture of names": lambda: capture.redacted(fill("user=", XML).encode()),
-    "capture of addresses": lambda: capture.redacted(fill("://", XML).encode()),
-    "capture of users": lambda: capture.redacted(b"://" + fill("a", XML).encode()),
+    "capture of elements": lambda: capture.redact_exchange(fill("<Password>", XML).encode()),
+    "capture of prefixes": lambda: capture.redact_exchange(fill("<a", XML).encode()),
+    "capture of names": lambda: capture.redact_exchange(fill("user=", XML).encode()),
+    "capture of addresses": lambda: capture.redact_exchange(fill("://", XML).encode()),
+    "capture of users": lambda: capture.redact_exchange(b"://" + fill("a", XML).encode()),
     "ffmpeg of one line": errors(fill("[rtsp @ 0x", 65_536).encode()),
     "ffmpeg of lines": errors(fill("[rtsp @ 0x0] method A failed\n", 65_536).encode()),
     "units of start codes": lambda: nal_units.split(b"\x06\0\0\1" * 2_000_000, "h264"),

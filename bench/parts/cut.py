@@ -40,7 +40,7 @@ async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
         begin = to_microseconds(clock.now())
         faults, cuts = await _cut_and_restore(server, mounts, seconds, rng)
         for mount in mounts.values():
-            server.cut(mount)
+            server.take_down(mount)
         ended = to_microseconds(clock.now())
         await asyncio.sleep(2.0)
         await machine.stop()
@@ -85,7 +85,7 @@ async def _cut_and_restore(
                 del away[stream]
         while len(away) < max(1, round(SHARE * len(mounts))) and now < until - 15:
             stream = rng.choice([s for s in mounts if s not in away])
-            server.cut(mounts[stream])
+            server.take_down(mounts[stream])
             away[stream] = (now + rng.uniform(2, 20), to_microseconds(clock.now()))
             cuts += 1
         await asyncio.sleep(0.1)

@@ -130,7 +130,7 @@ class Faults:
         mount = self.station.mounts[stream]
         self._busy.add(stream)
         mount.faults.add("wrong_password")
-        self.station.server.cut(mount)
+        self.station.server.take_down(mount)
         await asyncio.sleep(1)
         mount.faults.discard("dead")
         await asyncio.sleep(self._rng.uniform(15, 40))
@@ -153,7 +153,7 @@ class Faults:
         ticks = self._rng.choice((-1, 1)) * self._rng.randrange(90_000, 90_000 * 3600)
         for player in self.station.server.players:
             if player.shows(self.station.mounts[stream]):
-                player.jump(ticks)
+                player.shift_timestamps(ticks)
         await asyncio.sleep(5)
         self._log([stream], ("no_packets", "packet_loss"), start)
 

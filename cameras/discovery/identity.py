@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _WEIGHTS = {"mac": 3, "uuid": 2, "serial": 2}
-_AGAINST = {"mac": -4, "uuid": -1, "serial": -2}  # a firmware update may change the UUID
+_CONTRADICTION_WEIGHTS = {"mac": -4, "uuid": -1, "serial": -2}  # a firmware update may change the UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KnownCamera:
 
     id: str
     address: str | None
-    traits: DeviceIdentifiers
+    identifiers: DeviceIdentifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,20 @@ class CameraIndex:
     def __init__(self, cameras: Iterable[KnownCamera]):
         self._cameras = list(cameras)
         self._at = {c.address: c for c in self._cameras if c.address}
-        self._shared = _shared([c.traits for c in self._cameras])
-        self._by_trait: dict[tuple[str, str], list[KnownCamera]] = {}
+        self._shared = _shared([c.identifiers for c in self._cameras])
+        self._by_identifier: dict[tuple[str, str], list[KnownCamera]] = {}
         for camera in self._cameras:
-            for trait in _each(camera.traits):
-                self._by_trait.setdefault(trait, []).append(camera)
+            for identifier in _pairs(camera.identifiers):
+                self._by_identifier.setdefault(identifier, []).append(camera)
 
-    def judge(self, address: str, seen: DeviceIdentifiers) -> IdentityMatch:
+    def match(self, address: str, seen: DeviceIdentifiers) -> IdentityMatch:
         """Match a device that answered at an address."""
         here = self._at.get(address)
-        if here is not None and not here.traits:
+        if here is not None and not here.identifiers:
             return IdentityMatch("first", here.id)
-        claims = {c.id: c for t in _each(seen) for c in self._by_trait.get(t, ())}
-        scores = sorted(((self._score(seen, c.traits), c.id) for c in claims.values()), reverse=True)
-        if here is not None and (not seen or self._score(seen, here.traits) > 0):
+        claims = {c.id: c for t in _pairs(seen) for c in self._by_identifier.get(t, ())}
+        scores = sorted(((self._score(seen, c.identifiers), c.id) for c in claims.values()), reverse=True)
+        if here is not None and (not seen or self._score(seen, here.identifiers) > 0):
             return IdentityMatch("known", here.id)
         if scores and scores[0][0] > 0 and (len(scores) == 1 or scores[1][0] < scores[0][0]):
             return IdentityMatch("moved", scores[0][1])
@@ -86,18 +86,18 @@ class CameraIndex:
                 continue
             agreed = mine & theirs
             if not agreed:
-                total += _AGAINST[name]
+                total += _CONTRADICTION_WEIGHTS[name]
             elif any((name, v) not in self._shared for v in agreed):
                 total += _WEIGHTS[name]
         return total
 
 
-def _each(traits: DeviceIdentifiers) -> list[tuple[str, str]]:
-    pairs = [("uuid", traits.uuid), ("serial", traits.serial), *(("mac", m) for m in traits.macs)]
+def _pairs(identifiers: DeviceIdentifiers) -> list[tuple[str, str]]:
+    pairs = [("uuid", identifiers.uuid), ("serial", identifiers.serial), *(("mac", m) for m in identifiers.macs)]
     return [p for p in pairs if p[1]]
 
 
-def _shared(all_traits: Sequence[DeviceIdentifiers]) -> set[tuple[str, str]]:
+def _shared(cameras: Sequence[DeviceIdentifiers]) -> set[tuple[str, str]]:
     """Return the identifiers that more than one camera reports."""
-    counts = Counter(t for traits in all_traits for t in _each(traits))
+    counts = Counter(t for identifiers in cameras for t in _pairs(identifiers))
     return {t for t, n in counts.items() if n > 1}

@@ -9,23 +9,23 @@ import asyncio
 from collections.abc import Iterable
 
 # HTTP, RTSP, and ONVIF ports used by different makes.
-CANDIDATES = (80, 554, 8000, 2020, 8899, 8080, 888, 5000, 6688, 34567)
-RATE = 200.0  # connections per second
-TIMEOUT = 2.0
-AT_ONCE = 200
+CAMERA_PORTS = (80, 554, 8000, 2020, 8899, 8080, 888, 5000, 6688, 34567)
+CONNECTIONS_PER_S = 200.0  # connections per second
+CONNECT_TIMEOUT_S = 2.0
+MAX_PARALLEL = 200
 
 
 async def open_ports(
-    hosts: Iterable[str], ports: Iterable[int] = CANDIDATES, rate: float = RATE
+    hosts: Iterable[str], ports: Iterable[int] = CAMERA_PORTS, rate: float = CONNECTIONS_PER_S
 ) -> dict[str, list[int]]:
     """Return open ports by host; hosts without open ports are omitted."""
     wanted = [(h, p) for p in ports for h in hosts]
     found: dict[str, list[int]] = {}
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def one(host: str, port: int) -> None:
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError, ValueError, OverflowError):  # the last two: an invalid host name or port
             return

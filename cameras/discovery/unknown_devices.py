@@ -13,43 +13,47 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.discovery.ws_discovery import MAX_OF_HOST
+from cameras.discovery.ws_discovery import MAX_DEVICES_PER_HOST
 from cameras.onvif.addresses import host_port
 from cameras.registry import findings
 from cameras.tables import DeviceSeen
 
 log = logging.getLogger(__name__)
 
-OURS = ("known", "first")  # identity matches of cameras at their own addresses
-KEEP = timedelta(days=30)  # since a stranger last answered
+KNOWN_MATCHES = ("known", "first")  # identity matches of cameras at their own addresses
+STRANGER_LIFETIME = timedelta(days=30)  # since a stranger last answered
 MAX_STRANGERS = 5000
-AT_ONCE = 500
+DELETE_BATCH = 500
 
 
-async def forget(session: AsyncSession, now: datetime) -> int:
+async def delete_expired(session: AsyncSession, now: datetime) -> int:
     """Delete strangers and their findings; return how many.
 
     Deletes those not seen for 30 days, those beyond 20 per host, and those beyond 5,000 in all.
     """
     query = (
         select(DeviceSeen)
-        .where(DeviceSeen.verdict.not_in(OURS))
+        .where(DeviceSeen.verdict.not_in(KNOWN_MATCHES))
         .order_by(DeviceSeen.last_seen.desc(), DeviceSeen.address)
     )
-    of_host, gone = Counter[str](), list[DeviceSeen]()
+    per_host, expired = Counter[str](), list[DeviceSeen]()
     for device in await session.scalars(query):
         host = host_port(device.address).rpartition(":")[0]
-        if now - device.last_seen > KEEP or of_host[host] >= MAX_OF_HOST or of_host.total() >= MAX_STRANGERS:
-            gone.append(device)
+        if (
+            now - device.last_seen > STRANGER_LIFETIME
+            or per_host[host] >= MAX_DEVICES_PER_HOST
+            or per_host.total() >= MAX_STRANGERS
+        ):
+            expired.append(device)
         else:
-            of_host[host] += 1
-    for device in gone:
+            per_host[host] += 1
+    for device in expired:
         await findings.close(
             session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
         )
-    addresses = [d.address for d in gone]
-    for at in range(0, len(addresses), AT_ONCE):
-        await session.execute(delete(DeviceSeen).where(DeviceSeen.address.in_(addresses[at : at + AT_ONCE])))
-    if gone:
-        log.info("%d devices that are no cameras are forgotten", len(gone))
-    return len(gone)
+    addresses = [d.address for d in expired]
+    for at in range(0, len(addresses), DELETE_BATCH):
+        await session.execute(delete(DeviceSeen).where(DeviceSeen.address.in_(addresses[at : at + DELETE_BATCH])))
+    if expired:
+        log.info("%d devices that are no cameras are forgotten", len(expired))
+    return len(expired)

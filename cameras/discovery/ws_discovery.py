@@ -21,18 +21,21 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import psutil
 
-from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, address_of, host_port
-from cameras.onvif.soap import Node, for_people, parse
+from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, address_of, host_port
+from cameras.onvif.soap import Node, display_text, parse
 from core.errors import ProtocolError, UsageError
 
 log = logging.getLogger(__name__)
 
 GROUP, PORT = "239.255.255.250", 3702
-MAX_SWEEP = 4096
-MAX_ADDRESS, MAX_ENDPOINT = 120, 80  # characters; the sizes of the columns Camera.address and Camera.endpoint
+MAX_SWEEP_ADDRESSES = 4096
+MAX_ADDRESS_CHARS, MAX_ENDPOINT_CHARS = (
+    120,
+    80,
+)  # characters; the sizes of the columns Camera.address and Camera.endpoint
 # Limits for devices that answer: per host (a recorder may have one port per channel), and in all. Anybody on the
 # cameras' network can answer with thousands of devices from invented addresses; cameras of the registry do not count.
-MAX_OF_HOST, MAX_DEVICES = 20, 5000
+MAX_DEVICES_PER_HOST, MAX_DEVICES = 20, 5000
 _TYPES = (
     '<d:Types xmlns:dn="http://www.onvif.org/ver10/network/wsdl">dn:NetworkVideoTransmitter</d:Types>',
     '<d:Types xmlns:tds="http://www.onvif.org/ver10/device/wsdl">tds:Device</d:Types>',
@@ -52,13 +55,13 @@ class DiscoveredDevice:
     is_proven: bool = False  # it answered a probe that was sent to its address alone
 
     @property
-    def known_as(self) -> str:
+    def registry_address(self) -> str:
         """Return its address for the registry: with the path of its service if that is not the default one."""
         try:
             address = address_of(self.url)
         except ValueError:
             return self.address  # the reported URL is invalid
-        return address if len(address) <= MAX_ADDRESS else self.address
+        return address if len(address) <= MAX_ADDRESS_CHARS else self.address
 
 
 def probe_message(types: str, message_id: str = "") -> bytes:
@@ -87,17 +90,17 @@ def read_answer(datagram: bytes, source: str) -> list[DiscoveredDevice]:
 
 def read_match(match: Node, source: str) -> DiscoveredDevice | None:
     """Return the device of a ProbeMatch or Hello that came from `source`, or None without a service address."""
-    told = [p for u in (match.text("XAddrs") or "").split() if (p := _service(u)) is not None]
-    if not told:
+    service_urls = [p for u in (match.text("XAddrs") or "").split() if (p := _service(u)) is not None]
+    if not service_urls:
         return None
-    parts = next((p for p in told if p.hostname == source), told[0])
+    parts = next((p for p in service_urls if p.hostname == source), service_urls[0])
     host = f"[{source}]" if ":" in source else source
     try:
         port = parts.port
     except ValueError:
         port = None
     address = f"{host}:{port}" if port else host
-    path = parts.path if len(parts.path) <= MAX_URL - MAX_ADDRESS else DEFAULT_PATH
+    path = parts.path if len(parts.path) <= MAX_URL_CHARS - MAX_ADDRESS_CHARS else DEFAULT_PATH
     scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
     return DiscoveredDevice(
         _endpoint(match) or address,
@@ -118,13 +121,13 @@ def _service(url: str) -> SplitResult | None:
 
 def _endpoint(node: Node) -> str:
     """Return the UUID of an endpoint reference, written as urn:uuid:… or uuid:…; '' if it is too long."""
-    told = re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
-    return told if len(told) <= MAX_ENDPOINT and told.isprintable() else ""
+    endpoint = re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
+    return endpoint if len(endpoint) <= MAX_ENDPOINT_CHARS and endpoint.isprintable() else ""
 
 
 def _scope(scopes: list[str], kind: str) -> str:
     prefix = f"onvif://www.onvif.org/{kind}/"
-    return for_people(next((s[len(prefix) :] for s in scopes if s.startswith(prefix)), ""))
+    return display_text(next((s[len(prefix) :] for s in scopes if s.startswith(prefix)), ""))
 
 
 def interfaces() -> list[str]:
@@ -149,34 +152,34 @@ class _Collector(asyncio.DatagramProtocol):
 
     def __init__(self, known: Collection[str] = ()):
         self._known = known
-        self._asked: dict[str, list[bytes]] = {}  # message IDs of the probes sent to each address
+        self._message_ids: dict[str, list[bytes]] = {}  # message IDs of the probes sent to each address
         self._found: dict[str, DiscoveredDevice] = {}
         self._of_host: Counter[str] = Counter()
-        self._refused = 0
+        self._ignored = 0
 
     @property
     def devices(self) -> list[DiscoveredDevice]:
-        if self._refused:
+        if self._ignored:
             log.warning(
                 "%d more devices answered discovery than are believed; the cameras of the registry are met",
-                self._refused,
+                self._ignored,
             )
         return list(self._found.values())
 
     def probe(self, types: str, host: str) -> bytes:
         """Return a probe for one address."""
         number = str(uuid.uuid4())
-        self._asked.setdefault(host, []).append(number.encode())
+        self._message_ids.setdefault(host, []).append(number.encode())
         return probe_message(types, number)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         data = data[:65536]
-        numbers = self._asked.get(addr[0])
+        numbers = self._message_ids.get(addr[0])
         is_proven = numbers is not None and any(n in data.lower() for n in numbers)
         for device in read_answer(data, addr[0]):
-            self._take(replace(device, is_proven=True) if is_proven else device, addr[0])
+            self._add(replace(device, is_proven=True) if is_proven else device, addr[0])
 
-    def _take(self, device: DiscoveredDevice, host: str) -> None:
+    def _add(self, device: DiscoveredDevice, host: str) -> None:
         known = host_port(device.address) in self._known
         # Clones share an endpoint: the address keeps them apart, and the registry reports the clash. The address of a
         # known camera is one device, whatever endpoint an answer reports.
@@ -187,8 +190,8 @@ class _Collector(asyncio.DatagramProtocol):
             return
         host = f"{host} asked" if device.is_proven else host  # unproven answers in its name do not use up its limit
         if not known:
-            if self._of_host[host] >= MAX_OF_HOST or self._of_host.total() >= MAX_DEVICES:
-                self._refused += 1
+            if self._of_host[host] >= MAX_DEVICES_PER_HOST or self._of_host.total() >= MAX_DEVICES:
+                self._ignored += 1
                 return
             self._of_host[host] += 1
         self._found[key] = device
@@ -228,8 +231,10 @@ async def sweep(
             network = ipaddress.ip_network(subnet, strict=False)
         except ValueError as e:
             raise UsageError(f"'{subnet}' is not a subnet; write it like 10.20.3.0/24") from e
-        if network.num_addresses > MAX_SWEEP:
-            raise UsageError(f"{subnet} holds {network.num_addresses} addresses; give subnets of at most {MAX_SWEEP}")
+        if network.num_addresses > MAX_SWEEP_ADDRESSES:
+            raise UsageError(
+                f"{subnet} holds {network.num_addresses} addresses; give subnets of at most {MAX_SWEEP_ADDRESSES}"
+            )
         hosts += [str(h) for h in network.hosts()] or [str(network.network_address)]
     found = _Collector(known)
     transport = await _open(found, "0.0.0.0")
@@ -245,7 +250,7 @@ async def sweep(
     return found.devices
 
 
-async def ask(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[DiscoveredDevice]:
+async def probe_hosts(hosts: Iterable[str], wait: float = 1.0, port: int = PORT) -> list[DiscoveredDevice]:
     """Probe single addresses by unicast. Hosts that do not answer or are not IPv4 addresses are omitted."""
     addresses = []
     for host in hosts:
@@ -268,12 +273,12 @@ async def _open(found: _Collector, address: str) -> asyncio.DatagramTransport:
     return transport
 
 
-Heard = Callable[[str, DiscoveredDevice], None]
+AnnouncementHandler = Callable[[str, DiscoveredDevice], None]
 
 
 class _Announcements(asyncio.DatagramProtocol):
-    def __init__(self, heard: Heard):
-        self._heard = heard
+    def __init__(self, on_announcement: AnnouncementHandler):
+        self._on_announcement = on_announcement
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         try:
@@ -282,11 +287,13 @@ class _Announcements(asyncio.DatagramProtocol):
             return
         if body.name in ("Hello", "Bye"):
             device = read_match(body, addr[0]) or DiscoveredDevice(_endpoint(body) or addr[0], addr[0], "", "", "")
-            self._heard(body.name, device)
+            self._on_announcement(body.name, device)
 
 
 @asynccontextmanager
-async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT) -> AsyncIterator[None]:
+async def announcements(
+    addresses: Iterable[str], on_announcement: AnnouncementHandler, port: int = PORT
+) -> AsyncIterator[None]:
     """Listen for Hello and Bye messages on the given interfaces; `heard` gets the message name and the device.
 
     A Bye carries no service address: its device is identified by its endpoint.
@@ -299,7 +306,9 @@ async def announcements(addresses: Iterable[str], heard: Heard, port: int = PORT
         membership = socket.inet_aton(GROUP) + socket.inet_aton(address)
         with contextlib.suppress(OSError):  # an interface without multicast, or a second address of one
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Announcements(heard), sock=sock)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: _Announcements(on_announcement), sock=sock
+    )
     try:
         yield
     finally:

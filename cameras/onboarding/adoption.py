@@ -19,7 +19,7 @@ from core.errors import ConflictError, NotFoundError
 ADOPTABLE = ("new", "clone", "replaced")  # identity matches; any other device is a known camera
 
 
-async def device(session: AsyncSession, address: str, villages: Villages) -> DeviceSeen:
+async def adoptable_device(session: AsyncSession, address: str, villages: Villages) -> DeviceSeen:
     """Return a device discovered in the subnets of `villages` (None: anywhere) that is not a known camera.
 
     Raises NotFoundError if it was not discovered, lies in another village's subnet or is a camera (the message does not
@@ -54,12 +54,20 @@ async def confirm_move(
             raise ConflictError(
                 f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that"
             )
-        is_at = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware).known_as
-        history.record_change(session, camera.id, at, actor, "address", camera.address, is_at)
+        new_address = DiscoveredDevice(
+            device.endpoint, device.address, device.url, device.name, device.hardware
+        ).registry_address
+        history.record_change(session, camera.id, at, actor, "address", camera.address, new_address)
         events.append(
-            session, at, "camera.moved", village=camera.village, camera=camera.id, was=camera.address, address=is_at
+            session,
+            at,
+            "camera.moved",
+            village=camera.village,
+            camera=camera.id,
+            was=camera.address,
+            address=new_address,
         )
-        camera.address = is_at
+        camera.address = new_address
     await findings.close(session, at, ["moved"], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
 
@@ -67,8 +75,8 @@ async def confirm_move(
 async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:
     """Return whether the station already uses that address and waits for a person's confirmation."""
     query = select(Finding).where(Finding.kind == "moved", Finding.camera == camera.id, Finding.closed_at.is_(None))
-    told = [f.detail for f in await session.scalars(query)]
-    return host_port(address) == host_port(camera.address or "") and any(d.get("followed") for d in told)
+    details = [f.detail for f in await session.scalars(query)]
+    return host_port(address) == host_port(camera.address or "") and any(d.get("followed") for d in details)
 
 
 async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> DeviceSeen:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import per_camera
 from cameras.discovery import ws_discovery
 from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, KnownCamera
-from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL, host_of, host_port, service_url
+from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.media import Profile
@@ -36,8 +36,8 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 50
-MAX_TOLD = 64  # most services, protocols and MAC addresses stored per camera
+MAX_PARALLEL_CAMERAS = 50
+MAX_REPORTED_ITEMS = 64  # most services, protocols and MAC addresses stored per camera
 Progress = Callable[[int, int], None]
 
 
@@ -59,7 +59,7 @@ class Onboarding:
         clock: Clock,
         http: aiohttp.ClientSession,
         listener: Listener | None = None,
-        holes: Sequence[KnownVulnerability] = (),
+        vulnerabilities: Sequence[KnownVulnerability] = (),
     ):
         self._database = database
         self._vault = vault
@@ -67,14 +67,14 @@ class Onboarding:
         self._http = http
         self._listener = listener
         self._clients: dict[str, SoapClient] = {}
-        self._holes = holes
+        self._vulnerabilities = vulnerabilities
         # Called with the camera id after its identity is stored and before the camera is used.
-        self.identified: Callable[[str], Awaitable[None]] | None = None
+        self.on_identified: Callable[[str], Awaitable[None]] | None = None
 
     async def run(self, cameras: Sequence[Camera], progress: Progress = lambda _done, _all: None) -> OnboardingResult:
         """Identify cameras, at most 50 at once; `progress` is called after each with the number done and the total."""
         outcome = OnboardingResult()
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(MAX_PARALLEL_CAMERAS)
         wanted = [c for c in cameras if c.address and c.refused_at is None]
 
         async def one(camera: Camera) -> None:
@@ -120,11 +120,11 @@ class Onboarding:
             except ServiceNotFound as missing:
                 found = await self._identify_elsewhere(client, camera, missing)
         except CameraRefused:
-            await self.refused(camera.id)
+            await self.record_refusal(camera.id)
             raise
-        await self._keep(camera.id, found)
-        if self.identified is not None:
-            await self.identified(camera.id)
+        await self._store_identity(camera.id, found)
+        if self.on_identified is not None:
+            await self.on_identified(camera.id)
         return found
 
     async def _identify_elsewhere(
@@ -134,16 +134,16 @@ class Onboarding:
 
         Raises `missing` if none answers.
         """
-        for told in await self._told_addresses(camera):
+        for told in await self._candidate_addresses(camera):
             try:
                 found = await identify(client, service_url(told), self._clock)
             except ServiceNotFound:
                 continue
-            await self._follow(camera, told)
+            await self._change_address(camera, told)
             return found
         raise missing
 
-    async def _told_addresses(self, camera: Camera) -> list[str]:
+    async def _candidate_addresses(self, camera: Camera) -> list[str]:
         """Return other addresses of the service on the same host.
 
         The first candidate comes from discovery (probed now if the device was not discovered before). The default path
@@ -157,28 +157,28 @@ class Onboarding:
         if seen is not None:
             met = [ws_discovery.DiscoveredDevice(seen.endpoint, seen.address, seen.url, seen.name, seen.hardware)]
         else:
-            met = await ws_discovery.ask([host_of(service_url(known))])
-        told = [a for d in met if host_of(service_url(a := d.known_as)) == host_of(service_url(known))]
+            met = await ws_discovery.probe_hosts([host_of(service_url(known))])
+        told = [a for d in met if host_of(service_url(a := d.registry_address)) == host_of(service_url(known))]
         told.append(f"https://{host_port(known)}{DEFAULT_PATH}" if known.startswith("https://") else host_port(known))
         return [a for a in dict.fromkeys(told) if service_url(a) != service_url(known)]
 
-    async def _follow(self, camera: Camera, address: str) -> None:
+    async def _change_address(self, camera: Camera, address: str) -> None:
         """Store the new address of the camera's service."""
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
             history.record_change(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
             row.address = address
 
-    async def told(self, camera: Camera, kind: str, *, gone: bool = False, **detail: Any) -> None:
+    async def set_finding(self, camera: Camera, kind: str, *, close: bool = False, **detail: Any) -> None:
         """Open a finding about a camera, or close it."""
         async with self._database.session() as session:
             subject = findings.FindingSubject.of(camera)
-            if gone:
+            if close:
                 await findings.close(session, self._clock.now(), [kind], subject)
             else:
                 await findings.open_or_update(session, self._clock.now(), kind, subject, **detail)
 
-    async def refused(self, number: str) -> None:
+    async def record_refusal(self, number: str) -> None:
         """Record a refused credential: it is not used on this camera again until a person acts."""
         now = self._clock.now()
         async with self._database.session() as session:
@@ -192,14 +192,14 @@ class Onboarding:
         # Drop the shared client: until now, it refused further calls without sending anything.
         self._clients.pop(number, None)
 
-    async def _keep(self, number: str, found: DeviceInformation) -> None:
+    async def _store_identity(self, number: str, found: DeviceInformation) -> None:
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
             facts = _facts(found)
             other = bool(row.device) and _contradicts(row, found)
             if other:
-                detail = {"was": _shown(row.device or {}), "is": _shown(facts)}
+                detail = {"was": _identity_fields(row.device or {}), "is": _identity_fields(facts)}
                 await findings.open_or_update(
                     session, now, "identity_changed", findings.FindingSubject.of(row), **detail
                 )
@@ -213,14 +213,14 @@ class Onboarding:
         history.record_changes(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
         row.device = facts
         row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode or None, None
-        await self._keep_login(session, row, found)
-        for kind, profile in chosen(found.profiles).items():
+        await self._seal_embedded_login(session, row, found)
+        for kind, profile in select_streams(found.profiles).items():
             _store_stream(session, row, kind, profile, now)
         subject = findings.FindingSubject.of(row)
         await findings.close(session, now, ["identity_changed", "credential_refused"], subject)
-        if holes := known_vulnerabilities(facts, self._holes):
+        if vulnerabilities := known_vulnerabilities(facts, self._vulnerabilities):
             await findings.open_or_update(
-                session, now, "known_bad_firmware", subject, firmware=found.firmware, holes=holes
+                session, now, "known_bad_firmware", subject, firmware=found.firmware, holes=vulnerabilities
             )
         else:
             await findings.close(session, now, ["known_bad_firmware"], subject)
@@ -230,7 +230,7 @@ class Onboarding:
             await findings.close(session, now, ["no_authentication"], subject)
         events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
 
-    async def _keep_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
+    async def _seal_embedded_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
         """Seal a password that the camera writes into its addresses in the vault."""
         if found.embedded_login is None or row.credential is not None:
             return
@@ -247,7 +247,7 @@ def serial_of(manufacturer: str, serial: str) -> str:
     return f"{manufacturer} {serial}" if serial else ""
 
 
-def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIdentifiers:
+def identifiers_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIdentifiers:
     """Return the identifiers of a camera in the registry."""
     if not device:
         return DeviceIdentifiers(uuid=endpoint or "")
@@ -255,25 +255,25 @@ def traits_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIden
     return DeviceIdentifiers(endpoint or "", serial, frozenset(device.get("macs") or ()))
 
 
-def roll_of(cameras: Sequence[Camera]) -> CameraIndex:
+def camera_index(cameras: Sequence[Camera]) -> CameraIndex:
     """Return the index of cameras that devices are matched with.
 
     A camera with an unreadable record is indexed by its UUID only.
     """
     return CameraIndex(
-        KnownCamera(c.id, host_port(c.address) if c.address else None, _known_traits(c)) for c in cameras
+        KnownCamera(c.id, host_port(c.address) if c.address else None, _known_identifiers(c)) for c in cameras
     )
 
 
-def _known_traits(camera: Camera) -> DeviceIdentifiers:
+def _known_identifiers(camera: Camera) -> DeviceIdentifiers:
     try:
-        return traits_of(camera.device, camera.endpoint)
+        return identifiers_of(camera.device, camera.endpoint)
     except CAMERA_ERRORS as e:  # one unreadable record; the others are still matched
         log.warning("%s: %s", camera.id, error_message(e))
         return DeviceIdentifiers(uuid=camera.endpoint or "")
 
 
-def chosen(profiles: Sequence[Profile]) -> dict[str, Profile]:
+def select_streams(profiles: Sequence[Profile]) -> dict[str, Profile]:
     """Choose the main and sub profiles.
 
     Main: the largest picture in a codec that we can record; sub: the smallest of the others of the same channel, H.264
@@ -315,36 +315,36 @@ def _facts(found: DeviceInformation) -> dict[str, Any]:
         "firmware": found.firmware,
         "serial": found.serial,
         "hardware": found.hardware,
-        "macs": found.macs[:MAX_TOLD],
+        "macs": found.macs[:MAX_REPORTED_ITEMS],
         "services": _bounded(found.services),
         "protocols": _bounded(found.protocols),
-        "ptz": next((p.token for p in _of_main(found) if p.ptz), None),
+        "ptz": next((p.token for p in _main_channel_profiles(found) if p.ptz), None),
         "zone": found.time.zone[:80] if found.time else "",
-        "encoders": {kind: p.encoder for kind, p in chosen(found.profiles).items() if p.encoder},
-        "source": next((p.source_configuration for p in _of_main(found) if p.source_configuration), None),
+        "encoders": {kind: p.encoder for kind, p in select_streams(found.profiles).items() if p.encoder},
+        "source": next((p.source_configuration for p in _main_channel_profiles(found) if p.source_configuration), None),
         "notes": [n[:300] for n in found.notes[:20]],
     }
 
 
-def _bounded(told: dict[str, Any]) -> dict[str, Any]:
+def _bounded(reported: dict[str, Any]) -> dict[str, Any]:
     """Limit the number and length of a camera's services or protocols."""
-    fitting = {k: v for k, v in told.items() if len(k) <= MAX_URL and len(str(v)) <= MAX_URL}
-    return dict(list(fitting.items())[:MAX_TOLD])
+    fitting = {k: v for k, v in reported.items() if len(k) <= MAX_URL_CHARS and len(str(v)) <= MAX_URL_CHARS}
+    return dict(list(fitting.items())[:MAX_REPORTED_ITEMS])
 
 
-def _of_main(found: DeviceInformation) -> list[Profile]:
+def _main_channel_profiles(found: DeviceInformation) -> list[Profile]:
     """Return the profiles of the main stream's channel: OSD and PTZ must belong to the same channel."""
-    main = chosen(found.profiles).get("main")
+    main = select_streams(found.profiles).get("main")
     return [p for p in found.profiles if main is None or _same_channel(p, main)]
 
 
 def _contradicts(row: Camera, found: DeviceInformation) -> bool:
     serial = serial_of(found.manufacturer, found.serial)
-    here = CameraIndex([KnownCamera(row.id, "here", traits_of(row.device, None))])
-    return here.judge("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind == "replaced"
+    here = CameraIndex([KnownCamera(row.id, "here", identifiers_of(row.device, None))])
+    return here.match("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind == "replaced"
 
 
-def _shown(device: dict[str, Any]) -> dict[str, Any]:
+def _identity_fields(device: dict[str, Any]) -> dict[str, Any]:
     return {k: device.get(k) for k in ("manufacturer", "model", "serial", "macs")}
 
 
@@ -353,13 +353,13 @@ def _store_stream(session: AsyncSession, camera: Camera, kind: str, profile: Pro
     if row is None:
         row = Stream(id=f"{camera.id}/{kind}", camera=camera.id, kind=kind, record=True)
         camera.streams.append(row)
-    told = {
+    values = {
         k: v for k, v in asdict(profile).items() if k in ("codec", "width", "height", "fps", "bitrate", "snapshot_url")
     }
     if not row.from_inventory:
-        told["url"] = profile.stream_url
+        values["url"] = profile.stream_url
     history.record_changes(
-        session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in told}, told, f"streams.{kind}."
+        session, camera.id, now, history.SYSTEM, {k: getattr(row, k) for k in values}, values, f"streams.{kind}."
     )
-    for key, value in told.items():
+    for key, value in values.items():
         setattr(row, key, value)

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.discovery import port_scan, unknown_devices, ws_discovery
 from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, IdentityMatch
 from cameras.discovery.ws_discovery import DiscoveredDevice
-from cameras.onboarding.onboarding import Onboarding, roll_of, serial_of, traits_of
+from cameras.onboarding.onboarding import Onboarding, camera_index, identifiers_of, serial_of
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE
@@ -39,9 +39,9 @@ from core.tasks import run_all
 log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-ASK_SECONDS = 1.0
-SILENT = "no answer to discovery"
-NO_WEB = (554, 34567)  # RTSP and a proprietary protocol: no SOAP service there
+PROBE_WAIT_S = 1.0
+NO_DISCOVERY_ANSWER = "no answer to discovery"
+NON_HTTP_PORTS = (554, 34567)  # RTSP and a proprietary protocol: no SOAP service there
 TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
 
 
@@ -57,18 +57,18 @@ class SurveyedDevice:
 
 
 @dataclass(slots=True)
-class Report:
+class SurveyReport:
     """The devices that a survey found, and the open ports of the cameras that it did not find."""
 
-    met: list[SurveyedDevice] = field(default_factory=list)
+    devices: list[SurveyedDevice] = field(default_factory=list)
     silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that did not answer
 
     @property
     def counts(self) -> dict[str, int]:
-        return dict(Counter(m.verdict.kind for m in self.met))
+        return dict(Counter(m.verdict.kind for m in self.devices))
 
     def of(self, *kinds: str) -> list[SurveyedDevice]:
-        return [m for m in self.met if m.verdict.kind in kinds]
+        return [m for m in self.devices if m.verdict.kind in kinds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class _RegistrySnapshot:
     """The registry at the beginning of a survey, against which devices are matched."""
 
     cameras: dict[str, Camera]
-    roll: CameraIndex
-    at: dict[str, Camera]  # by host:port; of two cameras at one address the first
+    index: CameraIndex
+    by_address: dict[str, Camera]  # by host:port; of two cameras at one address the first
     networks: Sequence[tuple[Network, str]]  # subnets and their village codes
     answered: Collection[str]  # host:port of every device that answered
 
@@ -93,7 +93,7 @@ class Survey:
         self._onboarding = onboarding
         self._discovery_port = discovery_port
 
-    async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> Report:
+    async def run(self, interfaces: Sequence[str], wait: float = 2.0, subnets: Sequence[str] = ()) -> SurveyReport:
         """Probe by multicast on the interfaces and by unicast in the villages' and the given subnets.
 
         Stores the devices that answered, and scans the ports of cameras that did not answer.
@@ -105,19 +105,20 @@ class Survey:
             )
             cameras = {host_port(a or "") for a in known}
         wanted = sorted(
-            {str(n) for n, _ in networks_of(villages) if n.num_addresses <= ws_discovery.MAX_SWEEP} | set(subnets)
+            {str(n) for n, _ in networks_of(villages) if n.num_addresses <= ws_discovery.MAX_SWEEP_ADDRESSES}
+            | set(subnets)
         )
         parts = await run_all(
             ws_discovery.multicast(interfaces, wait, cameras), ws_discovery.sweep(wanted, wait, known=cameras)
         )
         devices = [d for part in parts for d in part]
-        report = await self.keep(devices)
+        report = await self.match_and_store(devices)
         async with self._database.session() as session:
-            await unknown_devices.forget(session, self._clock.now())
-        report.silent = await self._knock({host_port(d.address) for d in devices})
+            await unknown_devices.delete_expired(session, self._clock.now())
+        report.silent = await self._scan_silent_cameras({host_port(d.address) for d in devices})
         return report
 
-    async def _knock(self, answered: set[str]) -> dict[str, list[int]]:
+    async def _scan_silent_cameras(self, answered: set[str]) -> dict[str, list[int]]:
         """Scan the ports of cameras that have answered neither ONVIF nor discovery; return open ports by camera.
 
         A camera that speaks ONVIF on another port gets the new address.
@@ -127,18 +128,18 @@ class Survey:
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.seen_at.is_(None)))
             ).all()
         silent = {c.id: c for c in cameras if c.address and host_port(c.address) not in answered}
-        places: dict[str, tuple[str, int]] = {}
+        endpoints: dict[str, tuple[str, int]] = {}
         for camera in silent.values():
             async with isolate_camera_errors(self._database, camera.id):
-                places[camera.id] = _place(camera)
-        hosts, own = {h for h, _ in places.values()}, {p for _, p in places.values()}
-        found = await port_scan.open_ports(sorted(hosts), sorted(own | set(port_scan.CANDIDATES)))
-        for number, (host, port) in places.items():
+                endpoints[camera.id] = _host_and_port(camera)
+        hosts, own = {h for h, _ in endpoints.values()}, {p for _, p in endpoints.values()}
+        found = await port_scan.open_ports(sorted(hosts), sorted(own | set(port_scan.CAMERA_PORTS)))
+        for number, (host, port) in endpoints.items():
             async with isolate_camera_errors(self._database, number):
-                await self._note_silent(silent[number], host, port, found.get(host, []))
-        return {c: found[h] for c, (h, _) in places.items() if h in found}
+                await self._store_silent(silent[number], host, port, found.get(host, []))
+        return {c: found[h] for c, (h, _) in endpoints.items() if h in found}
 
-    async def _note_silent(self, camera: Camera, host: str, port: int, there: list[int]) -> None:
+    async def _store_silent(self, camera: Camera, host: str, port: int, there: list[int]) -> None:
         better = None if port in there else await self._onvif_port(camera, host, there)
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
@@ -148,13 +149,13 @@ class Survey:
                     session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address
                 )
                 row.address = address
-            elif row.problem is None or row.problem.startswith(SILENT):
-                row.problem = f"{SILENT}; open ports: {', '.join(map(str, there)) or 'none'}"
+            elif row.problem is None or row.problem.startswith(NO_DISCOVERY_ANSWER):
+                row.problem = f"{NO_DISCOVERY_ANSWER}; open ports: {', '.join(map(str, there)) or 'none'}"
 
     async def _onvif_port(self, camera: Camera, host: str, there: list[int]) -> int | None:
         client = await self._onboarding.client(camera, alone=True)
         for port in there:
-            if port in NO_WEB:
+            if port in NON_HTTP_PORTS:
                 continue
             try:
                 await client.call(service_url(f"{bracket(host)}:{port}"), TIME_REQUEST, authenticate=False, seconds=5.0)
@@ -165,30 +166,32 @@ class Survey:
             return port
         return None
 
-    async def keep(self, devices: Sequence[DiscoveredDevice]) -> Report:
+    async def match_and_store(self, devices: Sequence[DiscoveredDevice]) -> SurveyReport:
         """Match devices with the registry and store the outcome."""
         async with self._database.reading() as session:
             cameras = (await session.scalars(select(Camera).where(Camera.retired.is_(False)))).all()
             villages = (await session.scalars(select(Village))).all()
-        book = _RegistrySnapshot(
+        snapshot = _RegistrySnapshot(
             {c.id: c for c in cameras},
-            roll_of(cameras),
+            camera_index(cameras),
             {host_port(c.address): c for c in reversed(cameras) if c.address},
             networks_of(villages),
             {host_port(d.address) for d in devices},
         )
-        report = Report()
+        report = SurveyReport()
         # if two answers concern one address, the proven one counts
         in_order = sorted(devices, key=lambda d: d.is_proven)
         once = list({host_port(d.address): d for d in in_order}.values())
-        for device in await self._proven(once, book.at):
+        for device in await self._verify_endpoints(once, snapshot.by_address):
             try:
-                await self._meet(report, device, book)
+                await self._process_device(report, device, snapshot)
             except CAMERA_ERRORS as e:  # one device's answer must not stop the others
                 log.warning("%s: %s", device.address, why_not(e))
         return report
 
-    async def _proven(self, devices: Sequence[DiscoveredDevice], at: Mapping[str, Camera]) -> list[DiscoveredDevice]:
+    async def _verify_endpoints(
+        self, devices: Sequence[DiscoveredDevice], by_address: Mapping[str, Camera]
+    ) -> list[DiscoveredDevice]:
         """Probe the devices that claim another endpoint at a camera's address.
 
         Anybody can send a Hello in a camera's name and would assign it an identity that way. A device that does not
@@ -199,7 +202,7 @@ class Survey:
             for d in devices
             if not d.is_proven
             and d.endpoint != d.address
-            and (here := at.get(host_port(d.address)))
+            and (here := by_address.get(host_port(d.address)))
             and here.endpoint != d.endpoint
         }
         if not doubtful:
@@ -207,30 +210,32 @@ class Survey:
         hosts = sorted({host_of(d.url) for d in doubtful.values()})
         there = {
             host_port(a.address): a
-            for a in await ws_discovery.ask(hosts, ASK_SECONDS, self._discovery_port)
+            for a in await ws_discovery.probe_hosts(hosts, PROBE_WAIT_S, self._discovery_port)
             if a.is_proven
         }
         nameless = {address: replace(d, endpoint=d.address) for address, d in doubtful.items()}
         return [(nameless | there)[p] if (p := host_port(d.address)) in doubtful else d for d in devices]
 
-    async def _meet(self, report: Report, device: DiscoveredDevice, book: _RegistrySnapshot) -> None:
+    async def _process_device(
+        self, report: SurveyReport, device: DiscoveredDevice, snapshot: _RegistrySnapshot
+    ) -> None:
         """Match one device, request its identity if it must prove it, and store the outcome."""
-        here = book.at.get(host_port(device.address))
+        here = snapshot.by_address.get(host_port(device.address))
         seen = DeviceIdentifiers(uuid=device.endpoint if device.endpoint != device.address else "")
         if here is not None and here.endpoint in (None, seen.uuid):
             # The UUID is public: here it only has to agree with the address.
             verdict = IdentityMatch("known" if here.device else "first", here.id)
         else:
-            verdict = book.roll.judge(host_port(device.address), seen)
-        identity, why, village = None, "", village_of(device.address, book.networks)
+            verdict = snapshot.index.match(host_port(device.address), seen)
+        identity, why, village = None, "", village_of(device.address, snapshot.networks)
         if verdict.kind == "moved" and verdict.camera is not None:
-            camera = book.cameras[verdict.camera]
-            why = await self._why_not_followed(camera, village, book.answered)
+            camera = snapshot.cameras[verdict.camera]
+            why = await self._why_not_followed(camera, village, snapshot.answered)
             if not why:  # otherwise the credential is not sent there
-                identity, verdict = await self._proved(camera, device)
+                identity, verdict = await self._verify_identity(camera, device)
         followed = verdict.kind == "moved" and not why
-        report.met.append(met := SurveyedDevice(device, verdict, village, followed, why))
-        answers = await self._answers_there(book.cameras.get(verdict.camera or ""), met)
+        report.devices.append(met := SurveyedDevice(device, verdict, village, followed, why))
+        answers = await self._answers_there(snapshot.cameras.get(verdict.camera or ""), met)
         await self._write(met, identity, answers)
 
     async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
@@ -239,19 +244,21 @@ class Survey:
             return "outside_subnets"
         if camera.auth_mode != "digest":
             return "no_digest"
-        old, (host, port) = host_port(camera.address or ""), _place(camera)
+        old, (host, port) = host_port(camera.address or ""), _host_and_port(camera)
         if old in answered or await port_scan.open_ports([host], [port]):
             return "old_address_answers"
         return ""
 
-    async def _proved(self, camera: Camera, device: DiscoveredDevice) -> tuple[DeviceInformation | None, IdentityMatch]:
+    async def _verify_identity(
+        self, camera: Camera, device: DiscoveredDevice
+    ) -> tuple[DeviceInformation | None, IdentityMatch]:
         """Identify the device with the camera's own credential, once; a device that refuses it is not the camera."""
         client = await self._onboarding.client(camera, alone=True)
         try:
             found = await identify(client, device.url, self._clock)
         except CameraError:
             return None, IdentityMatch("clone", camera.id)
-        known = traits_of(camera.device, camera.endpoint)
+        known = identifiers_of(camera.device, camera.endpoint)
         told = DeviceIdentifiers(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
         same = (not known.macs or not told.macs or known.macs & told.macs) and (
             not known.serial or known.serial == told.serial
@@ -287,7 +294,7 @@ class Survey:
                     )
                 camera.endpoint = device.endpoint
             if camera is not None and met.followed:
-                is_at = device.known_as
+                is_at = device.registry_address
                 await findings.open_or_update(
                     session,
                     now,
@@ -311,10 +318,10 @@ class Survey:
                 camera.address = is_at
             elif camera is not None and answers_there and service_url(camera.address or "").endswith(DEFAULT_PATH):
                 history.record_change(
-                    session, camera.id, now, history.SYSTEM, "address", camera.address, device.known_as
+                    session, camera.id, now, history.SYSTEM, "address", camera.address, device.registry_address
                 )
-                camera.address = device.known_as
-            await self._tell(session, met, camera)
+                camera.address = device.registry_address
+            await self._update_findings(session, met, camera)
 
     async def _answers_there(self, camera: Camera | None, met: SurveyedDevice) -> bool:
         """Return whether a camera not yet identified answers at the path that discovery reports.
@@ -328,10 +335,10 @@ class Survey:
             camera is None
             or camera.device
             or met.verdict.kind not in ("known", "first")
-            or device.known_as == device.address
+            or device.registry_address == device.address
         ):
             return False
-        if not service_url(known).endswith(DEFAULT_PATH) or host_port(known) != host_port(device.known_as):
+        if not service_url(known).endswith(DEFAULT_PATH) or host_port(known) != host_port(device.registry_address):
             return False
         client = await self._onboarding.client(camera, alone=True)
         try:
@@ -340,7 +347,7 @@ class Survey:
             return isinstance(e, CameraRefused)
         return True
 
-    async def _tell(self, session: AsyncSession, met: SurveyedDevice, camera: Camera | None) -> None:
+    async def _update_findings(self, session: AsyncSession, met: SurveyedDevice, camera: Camera | None) -> None:
         """Open and close findings: clones and strangers by address, another device at a camera's address by camera."""
         now, device = self._clock.now(), met.found
         stranger = findings.FindingSubject(None, device.address, met.village)
@@ -352,7 +359,7 @@ class Survey:
             subject = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
             await findings.open_or_update(session, now, telling, stranger, **subject)
         elif met.verdict.kind == "moved" and not met.followed and camera is not None:
-            told = {"was": camera.address, "now_at": device.known_as, "followed": False, "why": met.why}
+            told = {"was": camera.address, "now_at": device.registry_address, "followed": False, "why": met.why}
             if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
                 await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **told)
         elif met.verdict.kind == "replaced" and camera is not None:
@@ -375,7 +382,7 @@ def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:
     return found
 
 
-def _place(camera: Camera) -> tuple[str, int]:
+def _host_and_port(camera: Camera) -> tuple[str, int]:
     """Return host and port of the camera's ONVIF service. Raises ValueError or UsageError."""
     url = service_url(camera.address or "")
     host = host_of(url)

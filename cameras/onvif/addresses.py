@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 DEFAULT_PATH = "/onvif/device_service"
 RTSP_PORT = 554
-MAX_URL = 400  # characters; the size of the columns Stream.url, Stream.snapshot_url and DeviceSeen.url
+MAX_URL_CHARS = 400  # characters; the size of the columns Stream.url, Stream.snapshot_url and DeviceSeen.url
 # Passwords in the path or query, as some makes write them: user=admin_password=x_channel=1, ?usr=admin&pwd=x. A value
 # may contain '_': it ends where the next name begins.
 _VALUE = r"([^&/?;]*?)(?=[&/?;]|_[a-zA-Z]+=|$)"
@@ -30,7 +30,7 @@ _PASSWORD = re.compile(rf"(?<![a-z])({PASSWORD_NAMES})={_VALUE}", re.IGNORECASE)
 # page.
 _SHORT_USER = re.compile(rf"(?<=[?&;])(u)={_VALUE}", re.IGNORECASE)
 _SHORT_PASSWORD = re.compile(rf"(?<=[?&;])(p)={_VALUE}", re.IGNORECASE)
-OWN_PASSWORD = 8  # characters; a shorter password may occur in an address by chance
+MIN_REPLACED_PASSWORD_CHARS = 8  # characters; a shorter password may occur in an address by chance
 # base64 of user:password, and session tokens. Tokens shorter than 20 characters are profile names.
 _BASIC = re.compile(rf"(?<![a-z])(authbasic|auth|authorization)={_VALUE}", re.IGNORECASE)
 _TOKEN = re.compile(r"(?<![a-z])((?:access_?)?token|session_?id)=([^&/?;]{20,})", re.IGNORECASE)
@@ -53,15 +53,15 @@ def address_of(url: str) -> str:
     if "://" in url and not url.startswith(("http://", "https://")):
         raise ValueError("the ONVIF service is spoken to over http or https")
     parts = urlsplit(service_url(url))
-    told = f":{parts.port}" if parts.port else ""  # raises ValueError for an invalid port
+    port = f":{parts.port}" if parts.port else ""  # raises ValueError for an invalid port
     host = parts.hostname or ""
     if not _HOST.fullmatch(host) or parts.username is not None or parts.fragment or _UNSAFE.search(url):
         raise ValueError("an address is a host, host:port or the URL of the ONVIF service, without user and password")
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     path = "" if path in ("", "/", DEFAULT_PATH) else path
     if parts.scheme == "https":
-        return f"https://{bracket(host)}{told}{path or DEFAULT_PATH}"
-    return f"{bracket(host)}{told}{path}"
+        return f"https://{bracket(host)}{port}{path or DEFAULT_PATH}"
+    return f"{bracket(host)}{port}{path}"
 
 
 def host_port(address: str) -> str:
@@ -96,13 +96,13 @@ def repair_http(found: str, device_url: str) -> str:
 
 def repair_snapshot(found: str, device_url: str) -> str:
     """Repair an address like `repair_http` and replace credentials with placeholders."""
-    return cleaned(repair_http(found, device_url))
+    return replace_credentials(repair_http(found, device_url))
 
 
-def cleaned(url: str) -> str:
+def replace_credentials(url: str) -> str:
     """Replace credentials in path and query with placeholders and remove the values of session tokens.
 
-    The placeholders are `{user}`, `{password}` and `{basic}`; `filled` replaces them with a login.
+    The placeholders are `{user}`, `{password}` and `{basic}`; `insert_credentials` replaces them with a login.
     """
     user, password = _names(url)
     if password.search(url):
@@ -117,9 +117,9 @@ def _names(url: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return _USER, _PASSWORD
 
 
-def without_own(url: str, login: tuple[str, str] | None) -> str:
+def replace_own_password(url: str, login: tuple[str, str] | None) -> str:
     """Replace our own password in the path and query, under whatever name the camera writes it, with a placeholder."""
-    if login is None or len(login[1]) < OWN_PASSWORD:
+    if login is None or len(login[1]) < MIN_REPLACED_PASSWORD_CHARS:
         return url
     head, slash, path = url.partition("://")[2].partition("/")
     for secret in (quote(login[1], safe=""), quote(login[1]), login[1]):
@@ -147,29 +147,29 @@ def repair_rtsp(found: str, device_url: str, port: int | None = None) -> str:
         scheme, rest = "rtsp", f"/{found.lstrip('/')}"
     scheme = scheme.lower() if scheme.lower() in ("rtsp", "rtsps") else "rtsp"
     authority, slash, path = _split_authority(rest)
-    told = _port(authority)
+    reported_port = _port(authority)
     use = (
         port or RTSP_PORT
-        if told in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1
-        else told
+        if reported_port in (None, 80) or authority.rpartition("@")[2].rpartition("]")[2].count(":") > 1
+        else reported_port
     )
     shown = "" if use == (322 if scheme == "rtsps" else RTSP_PORT) else f":{use}"
-    return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{cleaned(path)}"
+    return f"{scheme}://{bracket(host_of(device_url))}{shown}{slash}{replace_credentials(path)}"
 
 
-def login_in(url: str) -> tuple[str, str] | None:
+def login_from_url(url: str) -> tuple[str, str] | None:
     """Return user and password from an address: user:password@host, or parameters of path and query.
 
     Returns None for logins that no camera accepts: a user name of more than 60 characters or with a NUL, or a password
     of more than 200 bytes.
     """
-    found = _login_in(url)
+    found = _find_login(url)
     if found is None or len(found[0]) > 60 or "\0" in found[0] or len(found[1].encode()) > 200:
         return None
     return found
 
 
-def _login_in(url: str) -> tuple[str, str] | None:
+def _find_login(url: str) -> tuple[str, str] | None:
     authority, _, path = _split_authority(url.partition("://")[2])
     user_info = authority.rpartition("@")[0]
     if ":" in user_info:
@@ -180,10 +180,10 @@ def _login_in(url: str) -> tuple[str, str] | None:
     if user_found and password_found:
         return unquote(user_found.group(2)), unquote(password_found.group(2))
     basic = _BASIC.search(path)
-    return _of_basic(unquote(basic.group(2))) if basic else None
+    return _decode_basic(unquote(basic.group(2))) if basic else None
 
 
-def _of_basic(text: str) -> tuple[str, str] | None:
+def _decode_basic(text: str) -> tuple[str, str] | None:
     try:
         user, colon, password = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode().partition(":")
     except ValueError:
@@ -196,8 +196,8 @@ def wants_password(url: str) -> bool:
     return "{password}" in url or "{basic}" in url
 
 
-def filled(url: str, login: tuple[str, str] | None) -> str:
-    """Return the address to connect to: replace the placeholders of `cleaned` with the login."""
+def insert_credentials(url: str, login: tuple[str, str] | None) -> str:
+    """Return the address to connect to: replace the placeholders of `replace_credentials` with the login."""
     if not wants_password(url):
         return url
     user, password = login or ("", "")

@@ -18,10 +18,10 @@ from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError
 from core.numbers import whole
 
-ZONE_STEP = 1800.0  # seconds; time zone offsets are multiples of half an hour
-ZONE_TOLERANCE = 60.0  # seconds; an error within this distance of a multiple of ZONE_STEP is a wrong time zone
-CHINA = "CST-8"  # POSIX: west of UTC is positive
-CHINA_NAMES = (CHINA, "UTC-8", "GMT-08:00")  # spellings that different makes accept
+ZONE_STEP_S = 1800.0  # seconds; time zone offsets are multiples of half an hour
+ZONE_TOLERANCE_S = 60.0  # seconds; an error within this distance of a multiple of ZONE_STEP is a wrong time zone
+CHINA_ZONE = "CST-8"  # POSIX: west of UTC is positive
+CHINA_ZONE_SPELLINGS = (CHINA_ZONE, "UTC-8", "GMT-08:00")  # spellings that different makes accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class CameraTime:
 
 def is_zone_mistake(offset: float) -> bool:
     """Return whether an offset in seconds is a multiple of half an hour, up to 24 hours, to the minute."""
-    steps = round(offset / ZONE_STEP)
-    return 0 < abs(steps) <= 48 and abs(offset - steps * ZONE_STEP) <= ZONE_TOLERANCE
+    steps = round(offset / ZONE_STEP_S)
+    return 0 < abs(steps) <= 48 and abs(offset - steps * ZONE_STEP_S) <= ZONE_TOLERANCE_S
 
 
-async def camera_time(client: SoapClient, url: str, clock: Clock) -> CameraTime:
+async def read_camera_time(client: SoapClient, url: str, clock: Clock) -> CameraTime:
     """Request the camera's time, first without credentials; if the camera refuses that, with credentials."""
     body = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
     before = clock.now()
@@ -61,9 +61,13 @@ def read_time(reply: Node, now: datetime) -> CameraTime:
     """Compare the clock of a GetSystemDateAndTime reply with `now`."""
     node = reply.get("SystemDateAndTime") or reply
     zone = node.text("TimeZone/TZ") or ""
-    told = node.get("UTCDateTime")
-    utc = read_datetime(told) if told is not None else None
-    if utc is None and (there := node.get("LocalDateTime")) is not None and (local := read_datetime(there)) is not None:
+    utc_node = node.get("UTCDateTime")
+    utc = read_datetime(utc_node) if utc_node is not None else None
+    if (
+        utc is None
+        and (local_node := node.get("LocalDateTime")) is not None
+        and (local := read_datetime(local_node)) is not None
+    ):
         utc = local - (zone_offset(zone) or timedelta(hours=8))
     return CameraTime(
         offset=(utc - now).total_seconds() if utc else None,
@@ -112,21 +116,21 @@ def _zone_parts(text: str) -> tuple[str, str, str]:
     return name, sign, digits[:end]
 
 
-async def set_time(client: SoapClient, url: str, clock: Clock, told: CameraTime) -> CameraTime:
+async def set_time(client: SoapClient, url: str, clock: Clock, reported: CameraTime) -> CameraTime:
     """Set the camera's clock to ours and its time zone to China's; return the time that it reports afterwards.
 
     If the camera's own spelling of the zone already means UTC+8, it is sent first: some cameras refuse every other
     spelling. Raises CameraError; ProtocolError if the camera accepts no spelling of the zone.
     """
-    own = [told.zone] if zone_offset(told.zone) == timedelta(hours=8) else []
+    own = [reported.zone] if zone_offset(reported.zone) == timedelta(hours=8) else []
     problem: ProtocolError | None = None
-    for zone in dict.fromkeys([*own, *CHINA_NAMES]):
+    for zone in dict.fromkeys([*own, *CHINA_ZONE_SPELLINGS]):
         try:
             await client.call(url, _set_body(clock.now() + timedelta(milliseconds=500), zone))
         except ProtocolError as e:
             problem = e
             continue
-        return await camera_time(client, url, clock)
+        return await read_camera_time(client, url, clock)
     assert problem is not None
     raise problem
 

@@ -19,7 +19,7 @@ from cameras.onvif.addresses import PASSWORD_NAMES, USER_NAMES
 
 log = logging.getLogger(__name__)
 
-WAITING = 2000
+MAX_QUEUED_FILES = 2000
 _ELEMENTS = re.compile(rb"(<((?:[\w.-]+:)?(?:Password|Nonce|Username))\b[^>]*>)[^<]*(</\2>)", re.IGNORECASE)
 _USER_INFO = re.compile(rb"://[^/\s<>\"@]+@")
 _QUERY = re.compile(
@@ -33,7 +33,7 @@ _QUERY = re.compile(
 _OPERATION = re.compile(rb"<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
 
 
-def redacted(raw: bytes) -> bytes:
+def redact_exchange(raw: bytes) -> bytes:
     """Remove user names, passwords, digests and nonces from a message."""
     raw = _USER_INFO.sub(b"://", _ELEMENTS.sub(rb"\1***\3", raw))
     return _QUERY.sub(rb"\1\2***", raw) if b"=" in raw else raw
@@ -49,7 +49,7 @@ class Capture:
         self.folder = folder
         self.dropped = 0
         self._numbers = itertools.count(1)
-        self._queue: queue.Queue[tuple[Path, bytes] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[tuple[Path, bytes] | None] = queue.Queue(MAX_QUEUED_FILES)
         self._thread = threading.Thread(target=self._write, name="capture", daemon=True)
 
     def __enter__(self) -> Capture:
@@ -82,6 +82,6 @@ class Capture:
             path, raw = item
             try:
                 path.parent.mkdir(exist_ok=True)
-                path.write_bytes(redacted(raw))
+                path.write_bytes(redact_exchange(raw))
             except OSError as e:
                 log.warning("%s: cannot be written (%s)", path, e.strerror)

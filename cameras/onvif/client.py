@@ -32,15 +32,15 @@ from core.network.authenticator import Authenticator
 from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 
-MAX_BODY = 1_000_000
-CONNECT_SECONDS = 5.0
-TOTAL_SECONDS = 15.0
-_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)  # `time_limit` enforces the total time
-STEERED_SECONDS = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
-SHORT_PULL_SECONDS = 2.0
-LONGEST_PULL_SECONDS = 25.0
-SERIAL_SECONDS = 3600.0
-PROVEN_SECONDS = 60.0  # how long a credential counts as valid after the camera accepted it
+MAX_BODY_BYTES = 1_000_000
+CONNECT_TIMEOUT_S = 5.0
+CALL_TIMEOUT_S = 15.0
+_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)  # `time_limit` enforces the total time
+SHORT_PULLS_AFTER_REQUEST_S = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
+SHORT_PULL_S = 2.0
+LONGEST_PULL_S = 25.0
+SERIAL_RETEST_S = 3600.0
+CREDENTIAL_PROOF_S = 60.0  # how long a credential counts as valid after the camera accepted it
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may call it
 MODES = ("none", "digest", "wsse")
@@ -68,7 +68,7 @@ def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
     )
 
 
-class _Deaf(CameraUnreachable):
+class _ConnectionFailed(CameraUnreachable):
     """The TCP connection to that port failed."""
 
 
@@ -80,16 +80,16 @@ class _Malformed(ProtocolError):
     """The answer violates HTTP: wrong length, bytes after the end, or an early end."""
 
 
-class _Shared:
+class _SharedState:
     """State that a client and its companion share about their camera. Times are monotonic seconds."""
 
-    __slots__ = ("asked_at", "is_suspect", "line", "pulls", "refused", "serial_until")
+    __slots__ = ("is_suspect", "last_request_at", "pull_lock", "pull_transitions", "refused", "serial_until")
 
     def __init__(self) -> None:
-        self.line = asyncio.Lock()  # held during a pull
+        self.pull_lock = asyncio.Lock()  # held during a pull
         self.refused = False
-        self.asked_at = float("-inf")  # when the last request other than a pull was sent
-        self.pulls = 0  # incremented when a pull starts and when it ends: odd while a pull is pending
+        self.last_request_at = float("-inf")  # when the last request other than a pull was sent
+        self.pull_transitions = 0  # incremented when a pull starts and when it ends: odd while a pull is pending
         self.is_suspect = False  # a request failed during a pull; if that pull is answered, the camera is serial
         # monotonic time until which the camera counts as serial (it answers nothing during a pull)
         self.serial_until = float("-inf")
@@ -113,15 +113,17 @@ class SoapClient:
         self._auth = Authenticator(login, basic=False)
         self._listener = listener
         self._urls: dict[str, URL] = {}
-        self._deaf: set[str] = set()  # host:port values that refuse connections while the device service answers
-        self._one_at_a_time = asyncio.Lock()
+        self._dead_authorities: set[str] = (
+            set()
+        )  # host:port values that refuse connections while the device service answers
+        self._request_lock = asyncio.Lock()
         self._header = ""
         self._path = ""  # of the last request
         self._lenient = False  # the web server violates HTTP framing: use lenient_http
         self._accepted_at: float | None = None  # when the camera last accepted the credential (monotonic)
-        self._shared = _Shared()
+        self._shared = _SharedState()
         self._is_companion = False
-        self._waited = 0.0  # seconds that the current call has waited for connection slots
+        self._slot_wait = 0.0  # seconds that the current call has waited for connection slots
         self.probe_url = ""  # URL of the device service, used to check the credential; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
@@ -155,56 +157,56 @@ class SoapClient:
     def pull_seconds(self, usual: float) -> float:
         """Return how long a pull may wait: short while somebody operates the camera, or if the camera is serial."""
         now, shared = self._clock.monotonic(), self._shared
-        short = now - shared.asked_at < STEERED_SECONDS or now < shared.serial_until
-        return min(usual, SHORT_PULL_SECONDS) if short else usual
+        short = now - shared.last_request_at < SHORT_PULLS_AFTER_REQUEST_S or now < shared.serial_until
+        return min(usual, SHORT_PULL_S) if short else usual
 
     async def call(
-        self, url: str, body: str, *, authenticate: bool = True, seconds: float = TOTAL_SECONDS, header: str = ""
+        self, url: str, body: str, *, authenticate: bool = True, seconds: float = CALL_TIMEOUT_S, header: str = ""
     ) -> Node:
         """Send a request and return the reply element inside the Body. `header` is added to the SOAP header.
 
         Raises CameraUnreachable, CameraRefused (credential refused), NotPermitted (operation not allowed), SoapFault or
         ProtocolError.
         """
-        async with self._one_at_a_time:
+        async with self._request_lock:
             if self._is_companion:
                 return await self._call(url, body, authenticate, seconds, header)
-            return await self._beside_pulls(url, body, authenticate, seconds, header)
+            return await self._call_during_pulls(url, body, authenticate, seconds, header)
 
-    async def _beside_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
+    async def _call_during_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         shared = self._shared
-        shared.asked_at = self._clock.monotonic()
-        if shared.asked_at < shared.serial_until:
-            return await self._between_pulls(url, body, authenticate, seconds, header)
-        began, pulls = shared.asked_at, shared.pulls
-        self._waited = 0.0
+        shared.last_request_at = self._clock.monotonic()
+        if shared.last_request_at < shared.serial_until:
+            return await self._call_between_pulls(url, body, authenticate, seconds, header)
+        began, pulls = shared.last_request_at, shared.pull_transitions
+        self._slot_wait = 0.0
         try:
             answer = await self._call(url, body, authenticate, seconds, header)
         except CameraUnreachable as e:
-            if pulls % 2 == 0 or shared.pulls != pulls or isinstance(e, ConnectLimitReached):
+            if pulls % 2 == 0 or shared.pull_transitions != pulls or isinstance(e, ConnectLimitReached):
                 raise
             shared.is_suspect = True
             if not body.startswith("<Get"):
                 raise
-            return await self._between_pulls(url, body, authenticate, seconds, header)
-        took = self._clock.monotonic() - began - self._waited
-        if pulls % 2 and shared.pulls != pulls and took > SHORT_PULL_SECONDS:
-            self._is_serial()  # slow, and finished only after the pull had finished
+            return await self._call_between_pulls(url, body, authenticate, seconds, header)
+        took = self._clock.monotonic() - began - self._slot_wait
+        if pulls % 2 and shared.pull_transitions != pulls and took > SHORT_PULL_S:
+            self._mark_serial()  # slow, and finished only after the pull had finished
         return answer
 
-    def _is_serial(self) -> None:
-        self._shared.serial_until = self._clock.monotonic() + SERIAL_SECONDS
+    def _mark_serial(self) -> None:
+        self._shared.serial_until = self._clock.monotonic() + SERIAL_RETEST_S
 
-    async def _between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
+    async def _call_between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         """Send a request to a serial camera between two pulls.
 
         A read (Get…) waits for the longest pull, a command for two short pulls only: a late command is worse than none.
         Raises CameraUnreachable when that wait expires.
         """
-        wait = LONGEST_PULL_SECONDS if body.startswith("<Get") else 2 * SHORT_PULL_SECONDS
+        wait = LONGEST_PULL_S if body.startswith("<Get") else 2 * SHORT_PULL_S
         try:
             async with asyncio.timeout(wait):
-                await self._shared.line.acquire()
+                await self._shared.pull_lock.acquire()
         except TimeoutError:
             raise CameraUnreachable(
                 "the camera is telling events and answers one question at a time; try again"
@@ -212,20 +214,20 @@ class SoapClient:
         try:
             return await self._call(url, body, authenticate, seconds, header)
         finally:
-            self._shared.line.release()
+            self._shared.pull_lock.release()
 
     async def wait_for_events(self, url: str, body: str, *, seconds: float, header: str) -> Node:
         """Like `call`, on a companion, for a request that the camera answers when an event occurs."""
         shared = self._shared
-        async with shared.line, self._one_at_a_time:
-            shared.pulls += 1
+        async with shared.pull_lock, self._request_lock:
+            shared.pull_transitions += 1
             try:
                 answer = await self._call(url, body, True, seconds, header)
                 if shared.is_suspect:
-                    self._is_serial()
+                    self._mark_serial()
                 return answer
             finally:
-                shared.pulls += 1
+                shared.pull_transitions += 1
                 shared.is_suspect = False
 
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
@@ -235,19 +237,19 @@ class SoapClient:
         # Some operations need no login: success without one says nothing about the next operation.
         if self.mode is None or (self.mode == "none" and self._login is not None):
             return await self._negotiate(url, body, seconds)
-        stale = self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > PROVEN_SECONDS
+        stale = self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > CREDENTIAL_PROOF_S
         if stale and self.probe_url:
-            await self._prove(body)
+            await self._check_credential(body)
         answer = await self._authenticated(url, body, self.mode, seconds)
         if self._accepted_at is not None and answer[0] != 401 and is_refusal(answer[0], answer[1]):
-            await self._prove(body)
+            await self._check_credential(body)
         return self._read(*answer, sent=self.mode != "none")
 
-    async def _prove(self, body: str) -> None:
+    async def _check_credential(self, body: str) -> None:
         """Check that the camera still accepts the credential; raise CameraRefused if not.
 
         A valid account may lack the permission for an operation, so only a refusal of GetDeviceInformation, which every
-        account may call, counts. Called before a request if the last proof is older than PROVEN_SECONDS, and after a
+        account may call, counts. Called before a request if the last proof is older than CREDENTIAL_PROOF_S, and after a
         refusal.
         """
         if self.mode == "none" or _PROBE in body:
@@ -257,7 +259,7 @@ class SoapClient:
             raise CameraRefused("the camera refused the credential")
         header, self._header = self._header, ""
         probe = f'<{_PROBE} xmlns="{DEVICE}"/>'
-        answer = await self._authenticated(self.probe_url, probe, self.mode or "wsse", TOTAL_SECONDS)
+        answer = await self._authenticated(self.probe_url, probe, self.mode or "wsse", CALL_TIMEOUT_S)
         self._header = header
         if is_refusal(answer[0], answer[1]):
             self.refused = True
@@ -318,7 +320,7 @@ class SoapClient:
 
     def reachable(self, url: str) -> str:
         """Return the address that works for a reported one: some makes report ports on which nobody listens."""
-        if not self._deaf or self._url(url).authority not in self._deaf:
+        if not self._dead_authorities or self._url(url).authority not in self._dead_authorities:
             return url
         return with_port_of(url, self.probe_url)
 
@@ -328,12 +330,12 @@ class SoapClient:
         url = self.reachable(url)
         try:
             return await self._post_there(url, body, mode, seconds)
-        except _Deaf:
+        except _ConnectionFailed:
             other = with_port_of(url, self.probe_url) if self.probe_url else url
             if other == url:
                 raise
             answer = await self._post_there(other, body, mode, seconds)
-            self._deaf.add(self._url(url).authority)
+            self._dead_authorities.add(self._url(url).authority)
             return answer
 
     async def _post_there(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
@@ -346,7 +348,7 @@ class SoapClient:
             try:
                 return await self._post_once(url, body, action, mode, seconds)
             except aiohttp.ClientConnectorError as e:
-                raise _Deaf(f"no ONVIF answer: {reason(e)}") from e
+                raise _ConnectionFailed(f"no ONVIF answer: {reason(e)}") from e
             except _Malformed:  # the next attempt uses the lenient reader
                 if last:
                     raise
@@ -368,13 +370,13 @@ class SoapClient:
         self._path = self._url(url).raw_path_qs
         if mode == "digest" and self._auth.ready:
             headers["Authorization"] = self._auth.header("POST", self._path)
-        asked = self._leniently if self._lenient else self._strictly
+        asked = self._post_lenient if self._lenient else self._post_strict
         status, content, offered = await asked(url, request, headers, seconds)
         if self._listener is not None:
             self._listener(url, request, status, content)
         return status, content, offered
 
-    async def _strictly(
+    async def _post_strict(
         self, url: str, request: bytes, headers: dict[str, str], seconds: float
     ) -> tuple[int, bytes, list[str]]:
         try:
@@ -384,9 +386,9 @@ class SoapClient:
                     self._url(url), data=request, headers=headers, timeout=_CONNECTING, allow_redirects=False
                 ) as reply,
             ):
-                content = await http_body.read(reply, MAX_BODY)
+                content = await http_body.read(reply, MAX_BODY_BYTES)
                 status, offered = reply.status, reply.headers.getall("WWW-Authenticate", [])
-                self._waited += limit.waited
+                self._slot_wait += limit.waited
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
             self._lenient = True
             raise _Malformed(
@@ -397,12 +399,14 @@ class SoapClient:
             raise _Malformed("the camera's answer is cut short; ask again")
         return status, content, offered
 
-    async def _leniently(
+    async def _post_lenient(
         self, url: str, request: bytes, headers: dict[str, str], seconds: float
     ) -> tuple[int, bytes, list[str]]:
         connector = self._http.connector
-        place = connector.place(url) if isinstance(connector, BudgetedConnector) else contextlib.nullcontext()
-        return await lenient_http.post(self._url(url), request, headers, seconds, CONNECT_SECONDS, MAX_BODY, place)
+        place = connector.slot(url) if isinstance(connector, BudgetedConnector) else contextlib.nullcontext()
+        return await lenient_http.post(
+            self._url(url), request, headers, seconds, CONNECT_TIMEOUT_S, MAX_BODY_BYTES, place
+        )
 
     def _url(self, url: str) -> URL:
         """Parse a URL, cached: a client uses only the few addresses of its camera."""

@@ -17,9 +17,9 @@ import aiohttp
 from core.errors import CameraUnreachable
 from core.network.connect_limiter import ConnectLimiter, person_waits
 
-PLACE_SECONDS = 60.0  # longest wait for a slot
+SLOT_WAIT_S = 60.0  # longest wait for a slot
 # Longest wait for a slot when a person waits: a dome must not turn long after the button was pressed.
-PERSON_SECONDS = 8.0
+INTERACTIVE_SLOT_WAIT_S = 8.0
 
 
 class ConnectLimitReached(CameraUnreachable):
@@ -56,26 +56,26 @@ class BudgetedConnector(aiohttp.TCPConnector):
         self._budget = budget
 
     async def _create_connection(self, req: aiohttp.ClientRequest, *arguments: Any, **options: Any) -> Any:
-        async with self.place(str(req.url)):
+        async with self.slot(str(req.url)):
             return await super()._create_connection(req, *arguments, **options)
 
     @asynccontextmanager
-    async def place(self, url: str) -> AsyncIterator[None]:
+    async def slot(self, url: str) -> AsyncIterator[None]:
         """Hold a slot for a connection that another module opens (lenient_http). Raises ConnectLimitReached."""
         if self._budget is None:
             yield
             return
         async with AsyncExitStack() as stack:
-            await self._take(self._budget, stack, url)
+            await self._enter_slot(self._budget, stack, url)
             yield
 
-    async def _take(self, budget: ConnectLimiter, stack: AsyncExitStack, url: str) -> None:
+    async def _enter_slot(self, budget: ConnectLimiter, stack: AsyncExitStack, url: str) -> None:
         loop, limit = asyncio.get_running_loop(), _limit.get()
         began = loop.time()
         if limit is not None:
             limit.timer.reschedule(None)
         try:
-            async with asyncio.timeout(PERSON_SECONDS if person_waits() else PLACE_SECONDS):
+            async with asyncio.timeout(INTERACTIVE_SLOT_WAIT_S if person_waits() else SLOT_WAIT_S):
                 await stack.enter_async_context(budget.attempt(url))
         except TimeoutError:
             raise ConnectLimitReached(

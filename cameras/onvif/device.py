@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from cameras.onvif import media
 from cameras.onvif.addresses import repair_http
-from cameras.onvif.camera_clock import CameraTime, camera_time
+from cameras.onvif.camera_clock import CameraTime, read_camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.media import Profile
 from cameras.onvif.namespaces import CAPABILITY, DEVICE, MEDIA, MEDIA2
@@ -60,15 +60,15 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     """
     found = DeviceInformation()
     client.probe_url = url
-    found.time = await camera_time(client, url, clock)
+    found.time = await read_camera_time(client, url, clock)
     found.clock_offset = found.time.offset
     client.clock_offset = found.clock_offset or 0.0
     info = await client.call(url, f'<GetDeviceInformation xmlns="{DEVICE}"/>')
-    found.manufacturer = info.words("Manufacturer")
-    found.model = info.words("Model")
-    found.firmware = info.words("FirmwareVersion")
-    found.serial = info.words("SerialNumber")
-    found.hardware = info.words("HardwareId")
+    found.manufacturer = info.display_text("Manufacturer")
+    found.model = info.display_text("Model")
+    found.firmware = info.display_text("FirmwareVersion")
+    found.serial = info.display_text("SerialNumber")
+    found.hardware = info.display_text("HardwareId")
     found.services = await services(client, url, union=thorough)
     if thorough:
         await _network(client, url, found)
@@ -85,8 +85,8 @@ async def services(client: SoapClient, url: str, *, union: bool = True) -> dict[
     """
     found: dict[str, str] = {DEVICE: url}
     for body, read in (
-        (f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>', _of_services),
-        (f'<GetCapabilities xmlns="{DEVICE}"><Category>All</Category></GetCapabilities>', _of_capabilities),
+        (f'<GetServices xmlns="{DEVICE}"><IncludeCapability>false</IncludeCapability></GetServices>', _services_reply),
+        (f'<GetCapabilities xmlns="{DEVICE}"><Category>All</Category></GetCapabilities>', _capabilities_reply),
     ):
         if not union and (MEDIA in found or MEDIA2 in found):
             break
@@ -99,12 +99,12 @@ async def services(client: SoapClient, url: str, *, union: bool = True) -> dict[
     return found
 
 
-def _of_services(reply: Node) -> dict[str, str]:
+def _services_reply(reply: Node) -> dict[str, str]:
     pairs = ((s.text("Namespace"), s.text("XAddr")) for s in reply.all("Service"))
     return {n.rstrip("/"): a for n, a in pairs if n and a}
 
 
-def _of_capabilities(reply: Node) -> dict[str, str]:
+def _capabilities_reply(reply: Node) -> dict[str, str]:
     root = reply.get("Capabilities") or reply
     places = [root, *root.all("Extension")]
     pairs = ((n, p.text(f"{name}/XAddr")) for name, n in CAPABILITY.items() for p in places)
@@ -124,7 +124,7 @@ async def _network(client: SoapClient, url: str, found: DeviceInformation) -> No
         found.macs += [
             m
             for n in reply.all("NetworkInterfaces/Info/HwAddress")
-            if (m := mac(n.text() or "")) and m not in found.macs
+            if (m := normalise_mac(n.text() or "")) and m not in found.macs
         ]
         found.scopes += [t for n in reply.all("Scopes/ScopeItem") if (t := n.text())]
         found.protocols |= enabled_protocols(reply)
@@ -140,7 +140,7 @@ def enabled_protocols(reply: Node) -> dict[str, int]:
     return found
 
 
-def mac(text: str) -> str:
+def normalise_mac(text: str) -> str:
     """Normalise 'DE-AC-34…', 'deac.34…' and the like to lower case with colons; return '' for an invalid address."""
     digits = re.sub(r"[^0-9a-f]", "", text.lower())
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if len(digits) == 12 and int(digits, 16) else ""
@@ -148,23 +148,23 @@ def mac(text: str) -> str:
 
 async def _streams(client: SoapClient, url: str, found: DeviceInformation, *, thorough: bool) -> None:
     """Read the profiles of media2 and media1 and merge them by token; only media2 can express H.265."""
-    asked = media.MediaContext(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
+    context = media.MediaContext(url, found.protocols.get("RTSP"), snapshots=thorough, login=client.login)
     profiles: dict[str, Profile] = {}
     failures: list[str] = []
     if MEDIA not in found.services and MEDIA2 not in found.services:
         found.services[MEDIA] = url  # no media service reported: some cameras serve everything at one address
-    for namespace, read in ((MEDIA2, media.profiles2), (MEDIA, media.profiles1)):
+    for namespace, read in ((MEDIA2, media.media2_profiles), (MEDIA, media.media1_profiles)):
         address = found.services.get(namespace)
         if address is None or (profiles and all(p.complete for p in profiles.values())):
             continue
         try:
-            brought = await read(client, asked, address)
+            read_profiles = await read(client, context, address)
         except CameraRefused:
             raise
         except CameraError as e:
             failures.append(f"{'media2' if namespace == MEDIA2 else 'media'}: {e}")
             continue
-        for profile in brought:
+        for profile in read_profiles:
             known = profiles.get(profile.token)
             profiles[profile.token] = media.merged(known, profile) if known else profile
     if not profiles and failures:
@@ -173,6 +173,6 @@ async def _streams(client: SoapClient, url: str, found: DeviceInformation, *, th
         if (there := client.reachable(address)) != address:
             found.notes.append(f"{address} does not answer; {there} does")
             found.services[namespace] = there
-    found.notes += failures + asked.notes
+    found.notes += failures + context.notes
     found.profiles = list(profiles.values())
-    found.embedded_login = asked.embedded_login
+    found.embedded_login = context.embedded_login

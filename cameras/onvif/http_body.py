@@ -10,7 +10,7 @@ import aiohttp
 from cameras.onvif import soap
 from core.errors import ProtocolError
 
-REST_SECONDS = 0.2  # longest wait for bytes after the envelope
+REST_TIMEOUT_S = 0.2  # longest wait for bytes after the envelope
 
 
 async def read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -25,7 +25,7 @@ async def read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
             if len(content) > limit:
                 raise ProtocolError(f"the answer is larger than {limit // 1_000_000} MB")
             if soap.is_complete(content, len(content) - len(chunk)):
-                await _pass_over_rest(reply, limit)
+                await _discard_rest(reply, limit)
                 break
     except aiohttp.ClientPayloadError:
         if not soap.is_complete(content):
@@ -34,11 +34,11 @@ async def read(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _pass_over_rest(reply: aiohttp.ClientResponse, limit: int) -> None:
+async def _discard_rest(reply: aiohttp.ClientResponse, limit: int) -> None:
     """Discard bytes after the envelope; close a connection whose body is still incomplete, so that it is not reused."""
     passed = 0
     with contextlib.suppress(TimeoutError, aiohttp.ClientPayloadError):
-        async with asyncio.timeout(REST_SECONDS):
+        async with asyncio.timeout(REST_TIMEOUT_S):
             async for chunk in reply.content.iter_any():
                 passed += len(chunk)
                 if passed > limit:

@@ -39,7 +39,7 @@ async def post(
     seconds: float,
     connect_seconds: float,
     limit: int,
-    place: AbstractAsyncContextManager[object],
+    slot: AbstractAsyncContextManager[object],
 ) -> tuple[int, bytes, list[str]]:
     """Send a POST request; return status, body and WWW-Authenticate headers.
 
@@ -47,12 +47,12 @@ async def post(
     """
     try:
         async with time_limit(seconds):
-            async with place, asyncio.timeout(connect_seconds):
+            async with slot, asyncio.timeout(connect_seconds):
                 reader, writer = await asyncio.open_connection(url.host, url.port, ssl=url.scheme == "https" or None)
             try:
                 writer.write(_request(url, request, headers))
                 await writer.drain()
-                return await _answer(reader, limit)
+                return await _read_response(reader, limit)
             finally:
                 writer.close()
     except (OSError, TimeoutError) as e:
@@ -66,29 +66,29 @@ def _request(url: URL, body: bytes, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def _answer(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes, list[str]]:
-    answer = AnswerReader(limit)
-    quiet: float | None = None
+async def _read_response(reader: asyncio.StreamReader, limit: int) -> tuple[int, bytes, list[str]]:
+    parser = ResponseParser(limit)
+    silence: float | None = None
     while True:
         try:
-            async with asyncio.timeout(quiet):
-                came = await reader.read(CHUNK)
+            async with asyncio.timeout(silence):
+                received = await reader.read(READ_BYTES)
         except TimeoutError:
-            if quiet is None:
+            if silence is None:
                 raise
-            came = b""
+            received = b""
         except ConnectionResetError:
-            came = b""
-        answer.feed(came)
-        found = answer.found(ended=not came)
+            received = b""
+        parser.feed(received)
+        found = parser.response(ended=not received)
         if found is not None:
             return found.status, found.body, found.challenges
-        if not came:
+        if not received:
             raise CameraUnreachable("no ONVIF answer: the camera closed the connection")
-        quiet = QUIET_SECONDS if answer.is_due else None
+        silence = SILENCE_TIMEOUT_S if parser.is_due else None
 
 
-class HttpAnswer:
+class HttpResponse:
     """An HTTP response that is complete enough to use."""
 
     __slots__ = ("body", "challenges", "status")
@@ -97,7 +97,7 @@ class HttpAnswer:
         self.status, self.body, self.challenges = status, body, challenges
 
 
-class AnswerReader:
+class ResponseParser:
     """Incremental parser for a response; it scans each byte once and keeps at most `limit` bytes of body."""
 
     def __init__(self, limit: int = 1_000_000):
@@ -109,15 +109,15 @@ class AnswerReader:
         self._chunks: _Chunks | None = None
         self._body = bytearray()
         self._has_begun = self._is_complete = False  # state of the SOAP envelope
-        self._came = 0  # bytes received after the head
+        self._received = 0  # bytes received after the head
 
     def feed(self, data: bytes) -> None:
         """Add received bytes. Raises ProtocolError if they are not HTTP or the body is too large."""
         if self._fields is None:
             self._head += data
             data = self._after_head()
-        self._came += len(data)
-        if self._came > self._limit + MAX_HEAD:
+        self._received += len(data)
+        if self._received > self._limit + MAX_HEAD_BYTES:
             raise ProtocolError(f"the answer is larger than {self._limit // 1_000_000} MB")
         if self._chunks is not None:
             self._chunks.feed(data, self._body)
@@ -127,7 +127,7 @@ class AnswerReader:
         self._is_complete = self._is_complete or soap.is_complete(self._body, self._searched)
         self._searched = len(self._body)
 
-    def found(self, *, ended: bool) -> HttpAnswer | None:
+    def response(self, *, ended: bool) -> HttpResponse | None:
         """Return the response, or None if more data is needed. `ended`: the connection has ended."""
         if self._fields is None:
             return None
@@ -135,13 +135,13 @@ class AnswerReader:
             return None
         if self._chunks is not None:
             self._chunks.end(self._body)
-        return HttpAnswer(self._status, bytes(self._body), [v for k, v in self._fields if k == "www-authenticate"])
+        return HttpResponse(self._status, bytes(self._body), [v for k, v in self._fields if k == "www-authenticate"])
 
     @property
     def is_due(self) -> bool:
         """Whether as many body bytes as Content-Length states have arrived. An envelope is still read to its end."""
         told = _field(self._fields or [], "content-length")
-        return told.isascii() and told.isdigit() and len(told) < 16 and self._came >= int(told)
+        return told.isascii() and told.isdigit() and len(told) < 16 and self._received >= int(told)
 
     def _after_head(self) -> bytes:
         """Return the bytes after the head; skip 1xx responses and leftovers of an earlier response."""
@@ -156,7 +156,7 @@ class AnswerReader:
                 self._chunks = _Chunks() if "chunked" in _field(self._fields, "transfer-encoding").lower() else None
                 return rest
         self._searched = len(self._head)
-        if len(self._head) > MAX_HEAD:
+        if len(self._head) > MAX_HEAD_BYTES:
             raise ProtocolError("the answer is not HTTP")
         return b""
 
@@ -202,7 +202,7 @@ class _Chunks:
         came before.
         """
         line = data.lstrip() if self._count else data
-        if b"\n" not in line.lstrip() and len(line) < MAX_SIZE_LINE and _SIZE_BEGINS.fullmatch(line):
+        if b"\n" not in line.lstrip() and len(line) < MAX_SIZE_LINE_BYTES and _SIZE_BEGINS.fullmatch(line):
             self._rest += line
         elif self._count:
             self._is_over = True
@@ -217,16 +217,16 @@ class _Chunks:
             self._rest.clear()
 
 
-def answer_in(data: bytes, *, ended: bool) -> HttpAnswer | None:
+def parse_response(data: bytes, *, ended: bool) -> HttpResponse | None:
     """Return the response in `data`, or None if more data is needed. `ended`: the connection has ended."""
-    reader = AnswerReader()
+    reader = ResponseParser()
     reader.feed(data)
-    return reader.found(ended=ended)
+    return reader.response(ended=ended)
 
 
 def is_due(data: bytes) -> bool:
     """Return whether `data` holds as many body bytes as the head states."""
-    reader = AnswerReader()
+    reader = ResponseParser()
     reader.feed(data)
     return reader.is_due
 

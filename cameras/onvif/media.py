@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from xml.sax.saxutils import escape
 
-from cameras.onvif.addresses import MAX_URL, login_in, repair_rtsp, repair_snapshot, without_own
+from cameras.onvif.addresses import MAX_URL_CHARS, login_from_url, repair_rtsp, repair_snapshot, replace_own_password
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
 from core.numbers import whole
 
-MAX_TOKEN = 200  # characters; ONVIF allows 64
+MAX_TOKEN_CHARS = 200  # characters; ONVIF allows 64
 MAX_PROFILES = 64  # recorders report three for each of 12 or 16 channels
 
 
@@ -56,18 +56,18 @@ class MediaContext:
     login: tuple[str, str] | None = None  # the login that we use for the camera
     notes: list[str] = field(default_factory=list)  # reported values that were ignored
 
-    def fitting(self, address: str, profile: Profile) -> str | None:
-        """Return the address without our own password; for one longer than MAX_URL return None and add a note."""
-        address = without_own(address, self.login)
-        if len(address) <= MAX_URL:
+    def storable_address(self, address: str, profile: Profile) -> str | None:
+        """Return the address without our own password; for one longer than MAX_URL_CHARS return None and add a note."""
+        address = replace_own_password(address, self.login)
+        if len(address) <= MAX_URL_CHARS:
             return address
         self.notes.append(
-            f"profile {profile.token[:40]}: an address of {len(address)} characters is left out; {MAX_URL} are kept"
+            f"profile {profile.token[:40]}: an address of {len(address)} characters is left out; {MAX_URL_CHARS} are kept"
         )
         return None
 
 
-async def profiles1(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
+async def media1_profiles(client: SoapClient, context: MediaContext, url: str) -> list[Profile]:
     """Return the profiles of media1. Raises CameraError."""
     reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA}"/>')
     setup = (
@@ -76,13 +76,13 @@ async def profiles1(client: SoapClient, asked: MediaContext, url: str) -> list[P
     )
     return [
         await _with_addresses(
-            client, url, MEDIA, _profile(n, n.get("VideoEncoderConfiguration"), "{}Configuration"), asked, setup
+            client, url, MEDIA, _profile(n, n.get("VideoEncoderConfiguration"), "{}Configuration"), context, setup
         )
-        for n in _told(reply)
+        for n in _valid_profiles(reply)
     ]
 
 
-async def profiles2(client: SoapClient, asked: MediaContext, url: str) -> list[Profile]:
+async def media2_profiles(client: SoapClient, context: MediaContext, url: str) -> list[Profile]:
     """Return the profiles of media2. Raises CameraError."""
     try:
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"><Type>All</Type></GetProfiles>')
@@ -90,19 +90,19 @@ async def profiles2(client: SoapClient, asked: MediaContext, url: str) -> list[P
         reply = await client.call(url, f'<GetProfiles xmlns="{MEDIA2}"/>')
     return [
         await _with_addresses(
-            client, url, MEDIA2, _profile(n, n.get("Configurations/VideoEncoder"), "Configurations/{}"), asked,
+            client, url, MEDIA2, _profile(n, n.get("Configurations/VideoEncoder"), "Configurations/{}"), context,
             "<Protocol>RtspUnicast</Protocol>",
         )
-        for n in _told(reply)
+        for n in _valid_profiles(reply)
     ]  # fmt: skip
 
 
-def _told(reply: Node) -> list[Node]:
+def _valid_profiles(reply: Node) -> list[Node]:
     """Return the profiles that have a token, each once, at most MAX_PROFILES."""
     found: dict[str, Node] = {}
     for node in reply.all("Profiles"):
         token = node.attribute("token")
-        if token and len(token) <= MAX_TOKEN:
+        if token and len(token) <= MAX_TOKEN_CHARS:
             found.setdefault(token, node)
     return list(found.values())[:MAX_PROFILES]
 
@@ -112,7 +112,7 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
     source, ptz = node.get(place.format("VideoSource")), node.get(place.format("PTZ"))
     return Profile(
         token=token,
-        name=node.words("Name") or token[:80],
+        name=node.display_text("Name") or token[:80],
         codec=_codec(encoder.text("Encoding")) if encoder else None,
         width=_whole(encoder, "Resolution/Width"),
         height=_whole(encoder, "Resolution/Height"),
@@ -127,19 +127,23 @@ def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
 
 
 async def _with_addresses(
-    client: SoapClient, url: str, service: str, told: Profile, asked: MediaContext, how: str
+    client: SoapClient, url: str, service: str, profile: Profile, context: MediaContext, how: str
 ) -> Profile:
-    wanted = f"<ProfileToken>{escape(told.token)}</ProfileToken>"
-    stream = await _uri(client, url, f'<GetStreamUri xmlns="{service}">{how}{wanted}</GetStreamUri>')
+    token = f"<ProfileToken>{escape(profile.token)}</ProfileToken>"
+    stream = await _uri(client, url, f'<GetStreamUri xmlns="{service}">{how}{token}</GetStreamUri>')
     snapshot = None
     if stream is not None:
-        asked.embedded_login = asked.embedded_login or login_in(stream)
-    if asked.snapshots:
-        snapshot = await _uri(client, url, f'<GetSnapshotUri xmlns="{service}">{wanted}</GetSnapshotUri>')
+        context.embedded_login = context.embedded_login or login_from_url(stream)
+    if context.snapshots:
+        snapshot = await _uri(client, url, f'<GetSnapshotUri xmlns="{service}">{token}</GetSnapshotUri>')
     return replace(
-        told,
-        stream_url=asked.fitting(repair_rtsp(stream, asked.device_url, asked.rtsp_port), told) if stream else None,
-        snapshot_url=asked.fitting(repair_snapshot(snapshot, asked.device_url), told) if snapshot else None,
+        profile,
+        stream_url=context.storable_address(repair_rtsp(stream, context.device_url, context.rtsp_port), profile)
+        if stream
+        else None,
+        snapshot_url=context.storable_address(repair_snapshot(snapshot, context.device_url), profile)
+        if snapshot
+        else None,
     )
 
 
@@ -170,8 +174,8 @@ def _gop(encoder: Node | None) -> int | None:
     for path in ("H264/GovLength", "H265/GovLength", "Extension/H265/GovLength"):
         if (length := _whole(encoder, path)) is not None:
             return length
-    told = encoder.attribute("GovLength") or ""
-    return whole(told, 9)
+    attribute = encoder.attribute("GovLength") or ""
+    return whole(attribute, 9)
 
 
 def _whole(node: Node | None, path: str) -> int | None:

@@ -22,12 +22,12 @@ from core.clock import Clock
 from core.errors import CameraError, CameraUnreachable, ProtocolError
 from core.tasks import spawn
 
-LIFE_SECONDS = 120
-PULL_SECONDS = 20
-AT_LEAST = 1.0  # minimum seconds between two pulls
-CUTS = 3  # interrupted pulls in a row after which `follow` gives up
-LIMIT = 50
-CLOSE_SECONDS = 5  # for unsubscribing; after that the subscription expires by itself
+SUBSCRIPTION_S = 120
+PULL_S = 20
+MIN_PULL_INTERVAL_S = 1.0  # minimum seconds between two pulls
+MAX_INTERRUPTED_PULLS = 3  # interrupted pulls in a row after which `follow` gives up
+MESSAGE_LIMIT = 50
+CLOSE_TIMEOUT_S = 5  # for unsubscribing; after that the subscription expires by itself
 _WSNT = "http://docs.oasis-open.org/wsn/b-2"
 _WSA = "http://www.w3.org/2005/08/addressing"
 _BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # namespace of the WS-BaseNotification WSDL, prefix of its actions
@@ -96,7 +96,7 @@ class PullPoint:
         except asyncio.CancelledError:
             # The camera may already have created the subscription; only its answer holds the address to unsubscribe.
             with contextlib.suppress(CameraError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await (await subscribing).close()
             raise
 
@@ -105,14 +105,14 @@ class PullPoint:
         reply = await client.call(
             events_url,
             f'<CreatePullPointSubscription xmlns="{EVENTS}">'
-            f"<InitialTerminationTime>PT{LIFE_SECONDS}S</InitialTerminationTime></CreatePullPointSubscription>",
+            f"<InitialTerminationTime>PT{SUBSCRIPTION_S}S</InitialTerminationTime></CreatePullPointSubscription>",
         )
-        told = reply.text("SubscriptionReference/Address")
-        if not told:
+        address = reply.text("SubscriptionReference/Address")
+        if not address:
             raise ProtocolError("the camera subscribed us without an address")
-        return cls(client, repair_http(told, events_url))
+        return cls(client, repair_http(address, events_url))
 
-    async def pull(self, seconds: float = PULL_SECONDS) -> list[Notification]:
+    async def pull(self, seconds: float = PULL_S) -> list[Notification]:
         """Wait at most `seconds` for events. Raises CameraError.
 
         A pull is never cancelled early: the camera would send the next event to the closed connection.
@@ -120,13 +120,13 @@ class PullPoint:
         seconds = self._client.pull_seconds(seconds)
         body = (
             f'<PullMessages xmlns="{EVENTS}"><Timeout>PT{seconds:g}S</Timeout>'
-            f"<MessageLimit>{LIMIT}</MessageLimit></PullMessages>"
+            f"<MessageLimit>{MESSAGE_LIMIT}</MessageLimit></PullMessages>"
         )
         header = self._header(f"{EVENTS}/PullPointSubscription/PullMessagesRequest")
         return read(await self._client.wait_for_events(self._address, body, seconds=seconds + 10, header=header))
 
     async def renew(self) -> None:
-        await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{LIFE_SECONDS}S</TerminationTime></Renew>')
+        await self._call(f'<Renew xmlns="{_WSNT}"><TerminationTime>PT{SUBSCRIPTION_S}S</TerminationTime></Renew>')
 
     async def close(self) -> None:
         """Unsubscribe: cameras have few slots."""
@@ -146,49 +146,49 @@ class PullPoint:
         )
 
 
-async def follow(
-    client: SoapClient, events_url: str, clock: Clock, tell: Callable[[list[Notification]], Awaitable[None]]
+async def receive_events(
+    client: SoapClient, events_url: str, clock: Clock, handle: Callable[[list[Notification]], Awaitable[None]]
 ) -> None:
     """Subscribe and pass events to `tell` until cancelled. Raises CameraError when the camera fails.
 
-    Raises CameraUnreachable after CUTS interrupted pulls in a row; the caller subscribes again. A camera that answers
+    Raises CameraUnreachable after MAX_INTERRUPTED_PULLS interrupted pulls in a row; the caller subscribes again. A camera that answers
     at once is polled once a second.
     """
     point = await PullPoint.open(client, events_url)
-    renewed, cuts = clock.monotonic(), 0
+    renewed, interrupted = clock.monotonic(), 0
     try:
-        await tell([])  # reports the working subscription even if no event occurs
+        await handle([])  # reports the working subscription even if no event occurs
         while True:
             began = clock.monotonic()
-            if began - renewed > LIFE_SECONDS / 3:
+            if began - renewed > SUBSCRIPTION_S / 3:
                 renewed = began
                 try:
                     await point.renew()
                 except ProtocolError:  # some cameras do not support Renew: subscribe again instead
-                    point = await _again(client, events_url, point)
+                    point = await _resubscribe(client, events_url, point)
             try:
-                news = await point.pull()
-                cuts = 0
+                notifications = await point.pull()
+                interrupted = 0
             except CameraUnreachable:
-                cuts += 1
-                if cuts >= CUTS:
+                interrupted += 1
+                if interrupted >= MAX_INTERRUPTED_PULLS:
                     raise
-                news = []
-            if news:
-                await tell(news)
-            await asyncio.sleep(max(0.0, AT_LEAST - (clock.monotonic() - began)))
+                notifications = []
+            if notifications:
+                await handle(notifications)
+            await asyncio.sleep(max(0.0, MIN_PULL_INTERVAL_S - (clock.monotonic() - began)))
     finally:
         await _close(point)
 
 
-async def _again(client: SoapClient, events_url: str, old: PullPoint) -> PullPoint:
+async def _resubscribe(client: SoapClient, events_url: str, old: PullPoint) -> PullPoint:
     await _close(old)
     return await PullPoint.open(client, events_url)
 
 
 async def _close(point: PullPoint) -> None:
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await point.close()
     except (CameraError, TimeoutError):
         pass  # the subscription expires by itself

@@ -55,7 +55,7 @@ class EdgeStorage:
         """Return the recordings that contain video. Raises CameraError."""
         if SEARCH in self._services:
             try:
-                return await self._searched()
+                return await self._search()
             except ProtocolError:
                 pass  # the announced search does not work: try GetRecordings
         if RECORDING not in self._services:
@@ -64,7 +64,7 @@ class EdgeStorage:
         items = [n for n in reply.all("RecordingItem") if _has_pictures(n, "Tracks/Track", "Configuration/TrackType")]
         return [Recording(token) for n in items if (token := n.text("RecordingToken"))]
 
-    async def _searched(self) -> list[Recording]:
+    async def _search(self) -> list[Recording]:
         address = self._services[SEARCH]
         begun = await self._client.call(
             address, f'<FindRecordings xmlns="{SEARCH}"><Scope/><KeepAliveTime>PT30S</KeepAliveTime></FindRecordings>'

@@ -46,7 +46,7 @@ class EncoderSettings:
                 found.append(name)
         return found
 
-    def with_wishes(self, wanted: EncoderSettings) -> EncoderSettings:
+    def merged_with(self, wanted: EncoderSettings) -> EncoderSettings:
         """Return these settings with every value that `wanted` states."""
         names = ("codec", "width", "height", "fps", "bitrate", "gop")
         return replace(self, **{n: v for n in names if (v := getattr(wanted, n)) is not None})
@@ -68,14 +68,14 @@ class CameraSettings:
         body = f'<SetDiscoveryMode xmlns="{DEVICE}"><DiscoveryMode>{mode}</DiscoveryMode></SetDiscoveryMode>'
         await self._client.call(self._services[DEVICE], body)
 
-    async def open_services(self) -> dict[str, int]:
+    async def enabled_protocols(self) -> dict[str, int]:
         """Return the enabled network protocols and their ports. Raises ProtocolError if the camera reports none."""
         reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
         if reply.get("NetworkProtocols") is None:
             raise ProtocolError("the camera tells no network protocols")
         return enabled_protocols(reply)
 
-    async def shut(self, service: str, port: int) -> None:
+    async def disable_protocol(self, service: str, port: int) -> None:
         """Disable a network protocol. Raises as SoapClient.call."""
         await self._client.call(
             self._services[DEVICE],
@@ -95,11 +95,11 @@ class CameraSettings:
         node = next((n for n in reply.all("Configurations") if n.attribute("token") == token), None)
         if node is None:
             raise NotFoundError(f"the camera has no encoder '{token}'")
-        values = _settings(node, service).with_wishes(wanted)
+        values = _settings(node, service).merged_with(wanted)
         if service == MEDIA2:
-            await self._client.call(self._services[MEDIA2], _body2(node, token, values))
+            await self._client.call(self._services[MEDIA2], _media2_request(node, token, values))
         else:
-            configuration = _configuration1(node, token, values)
+            configuration = _media1_configuration(node, token, values)
             await wsdl_requests.call(
                 self._client, self._services[MEDIA], MEDIA, "SetVideoEncoderConfiguration",
                 Configuration=configuration, ForcePersistence=True,
@@ -121,7 +121,7 @@ class CameraSettings:
                 return service, reply
         raise problem or ProtocolError("the camera tells no encoder settings")
 
-    async def texts(self) -> dict[str, str]:
+    async def osd_texts(self) -> dict[str, str]:
         """Return OSD texts by token.
 
         'DateAndTime' stands for the clock, whatever its type on a make (Pelco: DeviceNameDateTime).
@@ -134,7 +134,7 @@ class CameraSettings:
             found[node.attribute("token") or kind] = "DateAndTime" if "Date" in kind or "Time" in kind else text
         return found
 
-    async def set_text(self, source: str, text: str, token: str = "") -> None:
+    async def set_osd_text(self, source: str, text: str, token: str = "") -> None:
         """Write an OSD text at the upper left; 'DateAndTime' shows the clock at the upper right."""
         clock = text == "DateAndTime"
         osd = {
@@ -203,7 +203,7 @@ def _settings(node: Node, service: str) -> EncoderSettings:
     )
 
 
-def _configuration1(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
+def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
     """Return media1's structure with all mandatory elements.
 
     Values that we do not manage stay as the camera reported them.
@@ -233,7 +233,7 @@ def _configuration1(node: Node, token: str, v: EncoderSettings) -> dict[str, obj
     return found
 
 
-def _body2(node: Node, token: str, v: EncoderSettings) -> str:
+def _media2_request(node: Node, token: str, v: EncoderSettings) -> str:
     profile = node.attribute("Profile")
     attributes = f" GovLength={quoteattr(str(v.gop or 50))}" + (f" Profile={quoteattr(profile)}" if profile else "")
     return (

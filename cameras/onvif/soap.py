@@ -63,9 +63,9 @@ class Node:
             return None
         return element.text.strip() or None
 
-    def words(self, path: str, limit: int = 80) -> str:
+    def display_text(self, path: str, limit: int = 80) -> str:
         """Return a text for display: without control and bidirectional characters, at most `limit` characters."""
-        return for_people(self.text(path) or "", limit)
+        return display_text(self.text(path) or "", limit)
 
     def number(self, path: str) -> float | None:
         """Return a finite number, or None."""
@@ -83,7 +83,7 @@ class Node:
         return None
 
 
-def for_people(text: str, limit: int = 80) -> str:
+def display_text(text: str, limit: int = 80) -> str:
     """Return a text for display: without control and bidirectional characters, at most `limit` characters."""
     if text.isascii() and text.isprintable():
         return text[:limit].strip()

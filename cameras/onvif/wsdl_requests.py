@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml import etree
 
-from cameras.onvif.client import TOTAL_SECONDS, SoapClient
+from cameras.onvif.client import CALL_TIMEOUT_S, SoapClient
 from cameras.onvif.namespaces import DEVICE, EVENTS, IMAGING, MEDIA, PTZ, SCHEMA
 from cameras.onvif.soap import Node
 
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 
 async def call(
-    client: SoapClient, url: str, namespace: str, operation: str, *, seconds: float = TOTAL_SECONDS, **arguments: Any
+    client: SoapClient, url: str, namespace: str, operation: str, *, seconds: float = CALL_TIMEOUT_S, **arguments: Any
 ) -> Node:
     """Write a request from the schema, send it and return the reply.
 

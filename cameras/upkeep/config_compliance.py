@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.onboarding.onboarding import AT_ONCE, Onboarding
+from cameras.onboarding.onboarding import MAX_PARALLEL_CAMERAS, Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
 from cameras.onvif.namespaces import DEVICE, MEDIA
@@ -51,16 +51,16 @@ class SettingResult:
 
 
 @dataclass(slots=True)
-class Result:
+class ComplianceResult:
     """Results for the settings of one camera. `problem` is an error message if the camera failed before the end."""
 
     camera: str
-    deeds: list[SettingResult] = field(default_factory=list)
+    results: list[SettingResult] = field(default_factory=list)
     problem: str = ""
     refused: bool = False
 
     def of(self, *states: str) -> list[str]:
-        return [d.setting for d in self.deeds if d.state in states]
+        return [d.setting for d in self.results if d.state in states]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class ConfigCompliance:
         self._clock = clock
         self._onboarding = onboarding
 
-    async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[Result]:
+    async def run_once(self, only: Sequence[str] | None = None, *, write: bool = True) -> list[ComplianceResult]:
         """Check every camera that has a policy (or only the given ones); with `write` False only report differences."""
         async with self._database.reading() as session:
             query = select(Camera).where(
@@ -94,9 +94,9 @@ class ConfigCompliance:
             notes: dict[model_quirks.ModelKey, dict[str, ModelQuirk]] = {}
             for n in await session.scalars(select(ModelQuirk)):
                 notes.setdefault((n.manufacturer, n.model, n.firmware), {})[n.setting] = n
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(MAX_PARALLEL_CAMERAS)
 
-        results: list[Result] = []
+        results: list[ComplianceResult] = []
 
         async def one(camera: Camera) -> None:
             async with slots, isolate_camera_errors(self._database, camera.id):
@@ -104,36 +104,38 @@ class ConfigCompliance:
                 if policy is None:
                     return
                 known = notes.get(model_quirks.model_key(camera), {})
-                results.append(result := await self._one(camera, policy, known, write=write and policy.enforce))
-                await self._keep(result)
+                results.append(result := await self._check(camera, policy, known, write=write and policy.enforce))
+                await self._store(result)
 
         await run_all(*(one(c) for c in cameras))
         return sorted(results, key=lambda r: r.camera)
 
-    async def _one(self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelQuirk], *, write: bool) -> Result:
-        result = Result(camera.id)
+    async def _check(
+        self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelQuirk], *, write: bool
+    ) -> ComplianceResult:
+        result = ComplianceResult(camera.id)
         client = await self._onboarding.client(camera)
         device = camera.device or {}
         url = service_url(camera.address or "")
         settings = CameraSettings(client, {**(device.get("services") or {}), DEVICE: url})
         try:
             for setting in _settings(settings, policy, camera, client, url):
-                result.deeds.append(await _care(setting, known.get(setting.name), write=write))
+                result.results.append(await _apply_setting(setting, known.get(setting.name), write=write))
         except CameraRefused as e:
             result.refused, result.problem = True, str(e)
         except CameraError as e:
             result.problem = str(e)
         return result
 
-    async def _keep(self, result: Result) -> None:
+    async def _store(self, result: ComplianceResult) -> None:
         if result.refused:
-            await self._onboarding.refused(result.camera)
+            await self._onboarding.record_refusal(result.camera)
             return
         now = self._clock.now()
         async with self._database.session() as session:
             camera = await session.get_one(Camera, result.camera)
-            for deed in result.deeds:
-                await _note(session, camera, deed, now)
+            for outcome in result.results:
+                await _record(session, camera, outcome, now)
             subject = findings.FindingSubject.of(camera)
             if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
                 if not await findings.is_accepted(session, "drift", subject, settings=drifted):
@@ -155,14 +157,16 @@ def _entry(policy: Policy) -> PolicyEntry | None:
         return None
 
 
-async def _note(session: AsyncSession, camera: Camera, deed: SettingResult, now: Any) -> None:
-    if deed.state in (SET, ROUNDED):
-        history.record_change(session, camera.id, now, history.SYSTEM, f"policy.{deed.setting}", deed.was, deed.now)
-    if deed.state in (REFUSED, IGNORED, ROUNDED):
-        await model_quirks.record_quirk(session, camera, deed.setting, deed.state, now, deed.now)
+async def _record(session: AsyncSession, camera: Camera, outcome: SettingResult, now: Any) -> None:
+    if outcome.state in (SET, ROUNDED):
+        history.record_change(
+            session, camera.id, now, history.SYSTEM, f"policy.{outcome.setting}", outcome.was, outcome.now
+        )
+    if outcome.state in (REFUSED, IGNORED, ROUNDED):
+        await model_quirks.record_quirk(session, camera, outcome.setting, outcome.state, now, outcome.now)
 
 
-async def _care(setting: _Setting, note: ModelQuirk | None, *, write: bool) -> SettingResult:
+async def _apply_setting(setting: _Setting, note: ModelQuirk | None, *, write: bool) -> SettingResult:
     """Check and write one setting. Raises CameraUnreachable and CameraRefused; other errors are part of the result."""
     try:
         was = await setting.read()
@@ -207,7 +211,7 @@ def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: An
             _Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted))
         )
     for service in policy.shut:
-        found.append(_shut(s, service))
+        found.append(_disabled_protocol(s, service))
     for kind in ("main", "sub"):
         rules, token = getattr(policy, kind), (device.get("encoders") or {}).get(kind)
         if rules is not None and token is not None:
@@ -216,7 +220,7 @@ def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: An
     if source is not None and MEDIA in (device.get("services") or {}):
         texts = [("name_in_picture", camera.name)] * policy.name_in_picture
         texts += [("time_in_picture", "DateAndTime")] * policy.time_in_picture
-        found += [_text(s, name, source, text) for name, text in texts]
+        found += [_osd_text(s, name, source, text) for name, text in texts]
     if source is not None and camera.profile.get("masks"):
         found.append(_masks(s, source, camera.profile["masks"]))
     return found
@@ -227,10 +231,10 @@ def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Settin
         await s.set_masks(source, wanted)
 
     # Cameras that support only rectangles enlarge a polygon; it counts that the required area is hidden.
-    return _Setting("masks", lambda: s.masks(source), lambda now: hidden(wanted, list(now.values())), write)
+    return _Setting("masks", lambda: s.masks(source), lambda now: masks_cover(wanted, list(now.values())), write)
 
 
-def hidden(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
+def masks_cover(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
     """Return whether the masks hide at least 98 % of each wanted polygon."""
     from shapely import Polygon as Shape  # imported here: with numpy it takes 25 MB, and recorders read inventories too
     from shapely import unary_union
@@ -239,11 +243,11 @@ def hidden(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
     return all((shape := Shape(w).buffer(0)).difference(there).area <= 0.02 * shape.area for w in wanted)
 
 
-def _shut(s: CameraSettings, service: str) -> _Setting:
+def _disabled_protocol(s: CameraSettings, service: str) -> _Setting:
     async def write(now: dict[str, int]) -> None:
-        await s.shut(service, now[service])
+        await s.disable_protocol(service, now[service])
 
-    return _Setting(f"shut {service}", s.open_services, lambda now: service not in now, write)
+    return _Setting(f"shut {service}", s.enabled_protocols, lambda now: service not in now, write)
 
 
 def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> _Setting:
@@ -261,8 +265,8 @@ def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> 
     return _Setting(f"encoder {kind}", read, lambda now: not now.differs(wanted(now)), write)
 
 
-def _text(s: CameraSettings, name: str, source: str, text: str) -> _Setting:
+def _osd_text(s: CameraSettings, name: str, source: str, text: str) -> _Setting:
     async def write(_: Any) -> None:
-        await s.set_text(source, text)
+        await s.set_osd_text(source, text)
 
-    return _Setting(name, s.texts, lambda now: text in now.values(), write)
+    return _Setting(name, s.osd_texts, lambda now: text in now.values(), write)

@@ -50,24 +50,29 @@ from core.secrets import Vault
 
 log = logging.getLogger(__name__)
 
-NAMES = ("minwang-a", "minwang-b")  # used alternately
-LENGTH = 16
-MOST = 200  # cameras per day: a faulty firmware must not cost a town its cameras in one night
+ACCOUNT_NAMES = ("minwang-a", "minwang-b")  # used alternately
+PASSWORD_CHARS = 16
+MAX_ROTATIONS_PER_DAY = 200  # cameras per day: a faulty firmware must not cost a town its cameras in one night
 # Cheap firmware fails on & < > " % : @ / and similar characters.
-PLAIN = string.ascii_letters + string.digits
-SIGNS = "-_."
-SHORT_LENGTH = 12
+PLAIN_CHARS = string.ascii_letters + string.digits
+SPECIAL_CHARS = "-_."
+SHORT_PASSWORD_CHARS = 12
 # (length, special characters), tried in this order until the camera accepts a password: some require a special
 # character, some accept none, some accept at most 12 characters (71 bits).
-SHAPES = ((LENGTH, SIGNS), (LENGTH, ""), (SHORT_LENGTH, SIGNS), (SHORT_LENGTH, ""))
+PASSWORD_FORMATS = (
+    (PASSWORD_CHARS, SPECIAL_CHARS),
+    (PASSWORD_CHARS, ""),
+    (SHORT_PASSWORD_CHARS, SPECIAL_CHARS),
+    (SHORT_PASSWORD_CHARS, ""),
+)
 
 TryStream = Callable[[str, tuple[str, str]], Awaitable[None]]
 
 
-def password(length: int = LENGTH, signs: str = SIGNS) -> str:
+def random_password(length: int = PASSWORD_CHARS, signs: str = SPECIAL_CHARS) -> str:
     """Return a random password with at least one character of each kind, which some firmware requires."""
     while True:
-        made = "".join(secrets.choice(PLAIN + signs) for _ in range(length))
+        made = "".join(secrets.choice(PLAIN_CHARS + signs) for _ in range(length))
         kinds = (str.islower, str.isupper, str.isdigit)
         has_sign = not signs or any(c in signs for c in made)
         if all(any(kind(c) for c in made) for kind in kinds) and made[0].isalpha() and has_sign:
@@ -100,37 +105,37 @@ class CredentialRotation:
         self._onboarding = onboarding
         self._http = http
 
-    async def first(self, number: str) -> None:
+    async def create_first_account(self, number: str) -> None:
         """Give a camera its first own account if that is required and was not tried.
 
         A failure is stored in its record.
         """
-        if await self._waits(number):
+        if await self._must_wait(number):
             await self._try_first(number)
 
-    async def _waits(self, number: str) -> bool:
+    async def _must_wait(self, number: str) -> bool:
         async with self._database.reading() as session:
-            camera, villages = await session.get(Camera, number), await own_account.wanting(session)
-        return bool(camera and camera.device and camera.refused_at is None and own_account.waits(camera, villages))
+            camera, villages = await session.get(Camera, number), await own_account.villages_requiring(session)
+        return bool(camera and camera.device and camera.refused_at is None and own_account.must_wait(camera, villages))
 
-    async def first_ones(self, most: int = MOST) -> None:
+    async def create_first_accounts(self, limit: int = MAX_ROTATIONS_PER_DAY) -> None:
         """Like `first`, for all identified cameras, including those in use before an own account was required."""
         async with self._database.reading() as session:
-            villages = await own_account.wanting(session)
+            villages = await own_account.villages_requiring(session)
             query = select(Camera).where(
                 Camera.retired.is_(False),
                 Camera.refused_at.is_(None),
                 Camera.device.is_not(None),
                 Camera.account_state.is_(None),
             )
-            due = [c.id for c in await session.scalars(query.order_by(Camera.id)) if own_account.waits(c, villages)]
-        for number in due[:most]:
+            due = [c.id for c in await session.scalars(query.order_by(Camera.id)) if own_account.must_wait(c, villages)]
+        for number in due[:limit]:
             await self._try_first(number)
 
     async def _try_first(self, number: str) -> None:
         try:
             async with claim(self._folder, number):
-                if await self._waits(number):  # another process may have been faster
+                if await self._must_wait(number):  # another process may have been faster
                     await self._rotate(number, history.SYSTEM)
         except AccountClaimed:
             return
@@ -143,13 +148,13 @@ class CredentialRotation:
                 if row.refused_at is None and row.account_state is None:
                     row.account_state, row.account_problem = AccountState.FAILED, error_message(e)
 
-    async def run_once(self, most: int = MOST) -> list[str]:
+    async def run_once(self, limit: int = MAX_ROTATIONS_PER_DAY) -> list[str]:
         """Rotate accounts that are due by policy and retry failed first accounts; return the ids of changed cameras.
 
         A camera that fails keeps its account and is tried again in the next run.
         """
         done = []
-        for number in (await self._due())[:most]:
+        for number in (await self._due())[:limit]:
             try:
                 await self.rotate(number, history.SYSTEM)
             except CAMERA_ERRORS as e:
@@ -162,8 +167,8 @@ class CredentialRotation:
         """Return the due cameras: first those without a rotation so far, then by age of the last rotation."""
         now = self._clock.now()
         async with self._database.reading() as session:
-            days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _days(p)) is not None}
-            villages = await own_account.wanting(session)
+            days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _account_lifetime(p)) is not None}
+            villages = await own_account.villages_requiring(session)
             query = select(Camera).where(
                 Camera.retired.is_(False), Camera.refused_at.is_(None), Camera.address.is_not(None)
             )
@@ -171,10 +176,12 @@ class CredentialRotation:
             query_last = select(CameraChange.camera, func.max(CameraChange.at)).where(CameraChange.field == "account")
             last = {c: at for c, at in (await session.execute(query_last.group_by(CameraChange.camera))).all()}  # noqa: C416
         failed = {
-            c.id for c in cameras if c.account_state == AccountState.FAILED and own_account.is_wanted(c, villages)
+            c.id for c in cameras if c.account_state == AccountState.FAILED and own_account.is_required(c, villages)
         }
-        turn = {c.id for c in cameras if (d := days.get(_policy_of(c))) and (c.id not in last or now - last[c.id] >= d)}
-        return sorted(failed | turn, key=lambda c: (c in last, last.get(c, now), c))
+        expired = {
+            c.id for c in cameras if (d := days.get(_policy_of(c))) and (c.id not in last or now - last[c.id] >= d)
+        }
+        return sorted(failed | expired, key=lambda c: (c in last, last.get(c, now), c))
 
     async def rotate(self, number: str, actor: str) -> str:
         """Give a camera a new own account; return its name.
@@ -195,36 +202,36 @@ class CredentialRotation:
         if login is None or camera.refused_at is not None:
             raise ConflictError(f"{number} has no credential that works; set one first")
         client, url = await self._onboarding.client(camera), service_url(camera.address)
-        name = NAMES[1] if login[0] == NAMES[0] else NAMES[0]
+        name = ACCOUNT_NAMES[1] if login[0] == ACCOUNT_NAMES[0] else ACCOUNT_NAMES[0]
         try:
-            secret = await self._make(client, url, name)
-            await self._try(client, url, camera, (name, secret))
+            secret = await self._create_account(client, url, name)
+            await self._test_account(client, url, camera, (name, secret))
         except CameraRefused:
-            await self._onboarding.refused(number)
+            await self._onboarding.record_refusal(number)
             raise
-        await self._use(camera, login[0], name, secret, actor)
+        await self._store_account(camera, login[0], name, secret, actor)
         return name
 
-    async def _make(self, client: SoapClient, url: str, name: str) -> str:
+    async def _create_account(self, client: SoapClient, url: str, name: str) -> str:
         """Create the account, or give the one of two rotations ago a new password; return the password.
 
         Raises CameraError if the camera does not list the account afterwards.
         """
         operation, secret = "SetUser" if name in await users(client, url) else "CreateUsers", ""
-        for length, signs in SHAPES:
-            secret = password(length, signs)
+        for length, signs in PASSWORD_FORMATS:
+            secret = random_password(length, signs)
             user = {"Username": name, "Password": secret, "UserLevel": "Administrator"}
             try:
                 await wsdl_requests.call(client, url, DEVICE, operation, User=[user])
                 break
             except SoapFault as e:
-                if (length, signs) == SHAPES[-1] or not any("password" in code.lower() for code in e.codes):
+                if (length, signs) == PASSWORD_FORMATS[-1] or not any("password" in code.lower() for code in e.codes):
                     raise
         if name not in await users(client, url):
             raise CameraError("the camera said yes and made no account")
         return secret
 
-    async def _try(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
+    async def _test_account(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
         """Use the new account once over ONVIF and RTSP before anything relies on it.
 
         Delete it again if it is refused.
@@ -235,7 +242,7 @@ class CredentialRotation:
         client.clock_offset = camera.clock_offset or 0.0
         try:
             await users(client, url)
-            await self._play(camera, login)
+            await self._open_stream(camera, login)
         except CameraRefused as e:
             # The account in use is still valid: only the new account was refused, and it is not tried again.
             if not await self._is_in_use(camera.id, login[0]):
@@ -255,7 +262,7 @@ class CredentialRotation:
             used = await session.get(Credential, camera.credential) if camera.credential else None
         return used is not None and used.username == name
 
-    async def _play(self, camera: Camera, login: tuple[str, str]) -> None:
+    async def _open_stream(self, camera: Camera, login: tuple[str, str]) -> None:
         """Open the main stream with the account.
 
         Raises CameraRefused if the RTSP server refuses it, CameraUnreachable if it cannot be asked.
@@ -267,7 +274,7 @@ class CredentialRotation:
         with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):
             await self._try_stream(address, ClearLogin(login) if registry.allows_plain_password(camera) else login)
 
-    async def _use(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
+    async def _store_account(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
         now, credential = self._clock.now(), f"camera-{camera.id}"[:40]
         async with self._database.session() as session:
             row = await session.get_one(Camera, camera.id)
@@ -278,7 +285,7 @@ class CredentialRotation:
             await audit_trail.record(session, now, actor, "camera.account", row.id, user=name)
 
 
-def _days(policy: Policy) -> timedelta | None:
+def _account_lifetime(policy: Policy) -> timedelta | None:
     """Return how long a policy keeps an own account; None if it requires none."""
     days = policy.rules.get("account_days") if isinstance(policy.rules, dict) else None
     if not days:

@@ -26,10 +26,10 @@ from core.errors import CameraError, CameraRefused
 
 log = logging.getLogger(__name__)
 
-EVERY = timedelta(days=7)
-A_RUN = 40  # cameras per hourly run: 2,252 cameras in less than three days
+AUDIT_INTERVAL = timedelta(days=7)
+MAX_CAMERAS_PER_RUN = 40  # cameras per hourly run: 2,252 cameras in less than three days
 # Defaults that manufacturers print on the box or in the manual.
-DEFAULTS = (
+DEFAULT_LOGINS = (
     ("admin", "admin"),
     ("admin", "12345"),
     ("admin", "123456"),
@@ -43,7 +43,7 @@ DEFAULTS = (
     ("admin", "password"),
     ("user", "user"),
 )
-_QUESTION = f'<GetDeviceInformation xmlns="{DEVICE}"/>'
+_PROBE = f'<GetDeviceInformation xmlns="{DEVICE}"/>'
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class DefaultPasswordAudit:
         self._onboarding = onboarding
         self._http = http
 
-    async def run_once(self, limit: int = A_RUN) -> PasswordAuditResult:
+    async def run_once(self, limit: int = MAX_CAMERAS_PER_RUN) -> PasswordAuditResult:
         """Try the next password on the cameras that are due, one after the other."""
         now, result = self._clock.now(), PasswordAuditResult()
         async with self._database.reading() as session:
@@ -72,7 +72,7 @@ class DefaultPasswordAudit:
                     Camera.address.is_not(None),
                     Camera.credential.is_not(None),
                     Camera.auth_mode.in_(("digest", "wsse")),
-                    or_(Camera.audited_at.is_(None), Camera.audited_at < now - EVERY),
+                    or_(Camera.audited_at.is_(None), Camera.audited_at < now - AUDIT_INTERVAL),
                 )
                 .order_by(Camera.audited_at.is_not(None), Camera.audited_at)
                 .limit(limit)
@@ -90,15 +90,15 @@ class DefaultPasswordAudit:
         """Return whether the camera accepts the next password; None if it was skipped."""
         url = service_url(camera.address or "")
         ours = await self._onboarding.client(camera)
-        login = DEFAULTS[camera.audited % len(DEFAULTS)]
+        login = DEFAULT_LOGINS[camera.audited % len(DEFAULT_LOGINS)]
         if ours.login is None or ours.login == login:
             return None
         try:
-            await ours.call(url, _QUESTION)  # skip a camera that refuses or does not answer
+            await ours.call(url, _PROBE)  # skip a camera that refuses or does not answer
             taken = await self._takes(camera, url, login)
-            await ours.call(url, _QUESTION)
+            await ours.call(url, _PROBE)
         except CameraRefused:
-            await self._onboarding.refused(camera.id)
+            await self._onboarding.record_refusal(camera.id)
             return None
         except CameraError:
             return None
@@ -109,7 +109,7 @@ class DefaultPasswordAudit:
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode)
         client.clock_offset = camera.clock_offset or 0.0
         try:
-            await client.call(url, _QUESTION)
+            await client.call(url, _PROBE)
         except CameraRefused:
             return False
         return True

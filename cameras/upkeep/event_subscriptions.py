@@ -18,7 +18,7 @@ from sqlalchemy import select
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import EVENTS
-from cameras.onvif.pull_point import Notification, PullPoint, follow
+from cameras.onvif.pull_point import Notification, PullPoint, receive_events
 from cameras.registry import findings
 from cameras.tables import Camera
 from core import events
@@ -29,21 +29,21 @@ from core.tasks import BackgroundTasks, end
 
 log = logging.getLogger(__name__)
 
-PAUSES = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds before the next attempt, by failures in a row
-POLL_SECONDS = 60.0
+RETRY_DELAYS_S = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds before the next attempt, by failures in a row
+POLL_INTERVAL_S = 60.0
 FAILURES_BEFORE_POLLING = 2
-SILENT_AFTER = 6  # failures in a row that become a finding: about 26 minutes with these delays
-SELDOM = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
-RECORDING_ON_EVENT = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
+FAILURES_BEFORE_FINDING = 6  # failures in a row that become a finding: about 26 minutes with these delays
+MIN_EVENT_INTERVAL_S = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
+EVENT_SCHEDULE_INTERVAL_S = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
 # Kinds whose findings the camera itself opens and closes.
-LASTING = ("storage_failure", "disk_full", "tamper", "video_loss")
+FINDING_KINDS = ("storage_failure", "disk_full", "tamper", "video_loss")
 
 
 @dataclass(slots=True)
-class _Followed:
+class _Subscription:
     key: tuple[str, str | None]
     task: asyncio.Task[None]
-    told: dict[str, float] = field(default_factory=dict)
+    last_event_at: dict[str, float] = field(default_factory=dict)
 
 
 class EventSubscriptions:
@@ -53,7 +53,7 @@ class EventSubscriptions:
         self._database = database
         self._clock = clock
         self._onboarding = onboarding
-        self._followed: dict[str, _Followed] = {}
+        self._subscriptions: dict[str, _Subscription] = {}
         self._tasks = BackgroundTasks(clock)
 
     async def reconcile(self) -> None:
@@ -62,44 +62,46 @@ class EventSubscriptions:
             cameras = (
                 await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.refused_at.is_(None)))
             ).all()
-        wanted = {c.id: c for c in cameras if c.address and _address(c)}
+        wanted = {c.id: c for c in cameras if c.address and _event_address(c)}
         for number in [
-            n for n, f in self._followed.items() if n not in wanted or _key(wanted[n]) != f.key or f.task.done()
+            n
+            for n, f in self._subscriptions.items()
+            if n not in wanted or _subscription_key(wanted[n]) != f.key or f.task.done()
         ]:
-            await self._leave(number)
+            await self._unsubscribe(number)
         for number, camera in wanted.items():
-            if number not in self._followed:
+            if number not in self._subscriptions:
                 task = self._tasks.start(f"events of {number}", self._follow(camera))
-                self._followed[number] = _Followed(_key(camera), task)
+                self._subscriptions[number] = _Subscription(_subscription_key(camera), task)
 
     async def close(self) -> None:
         """End all subscriptions."""
-        self._followed = {}
+        self._subscriptions = {}
         await self._tasks.close()
 
-    async def _leave(self, number: str) -> None:
-        await end(self._followed.pop(number).task)
+    async def _unsubscribe(self, number: str) -> None:
+        await end(self._subscriptions.pop(number).task)
 
     async def _follow(self, camera: Camera) -> None:
-        address = _address(camera)
+        address = _event_address(camera)
         failures, heard = 0, False
 
-        async def tell(news: list[Notification]) -> None:
+        async def handle(notifications: list[Notification]) -> None:
             nonlocal failures, heard
             if failures or not heard:
-                await self._heard(camera)
+                await self._close_finding(camera)
             failures, heard = 0, True
-            await self._keep(camera, news)
+            await self._store(camera, notifications)
 
         while True:
             client = (await self._onboarding.client(camera)).companion()
             try:
                 if failures < FAILURES_BEFORE_POLLING:
-                    await follow(client, address, self._clock, tell)
+                    await receive_events(client, address, self._clock, handle)
                 else:
-                    await self._poll(client, address, tell)
+                    await self._poll(client, address, handle)
             except CameraRefused:
-                await self._onboarding.refused(camera.id)
+                await self._onboarding.record_refusal(camera.id)
                 return
             except ProtocolError as e:
                 failures += 1
@@ -110,45 +112,45 @@ class EventSubscriptions:
                     if failures < FAILURES_BEFORE_POLLING
                     else failures + 1
                 )
-            if failures == SILENT_AFTER:
+            if failures == FAILURES_BEFORE_FINDING:
                 async with self._database.session() as session:
                     subject = findings.FindingSubject.of(camera)
                     await findings.open_or_update(
                         session, self._clock.now(), "events_silent", subject, failures=failures
                     )
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+            await asyncio.sleep(RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)])
 
-    async def _heard(self, camera: Camera) -> None:
+    async def _close_finding(self, camera: Camera) -> None:
         async with self._database.session() as session:
             await findings.close(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
 
     async def _poll(
-        self, client: SoapClient, address: str, tell: Callable[[list[Notification]], Awaitable[None]]
+        self, client: SoapClient, address: str, handle: Callable[[list[Notification]], Awaitable[None]]
     ) -> None:
         """Poll a camera that keeps no subscription: subscribe for one second, once a minute."""
         while True:
             point = await PullPoint.open(client, address)
             try:
-                await tell(await point.pull(1.0))
+                await handle(await point.pull(1.0))
             finally:
                 with contextlib.suppress(CameraError):
                     await point.close()
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    async def _keep(self, camera: Camera, news: list[Notification]) -> None:
+    async def _store(self, camera: Camera, notifications: list[Notification]) -> None:
         now, ticks = self._clock.now(), self._clock.monotonic()
         on_event = any(s.schedule == "event" for s in camera.streams)
-        seldom = SELDOM | (RECORDING_ON_EVENT if on_event else {})
-        followed = self._followed.get(camera.id)
-        told = followed.told if followed is not None else {}
-        lasting = [n for n in news if n.kind in LASTING]
+        min_interval = MIN_EVENT_INTERVAL_S | (EVENT_SCHEDULE_INTERVAL_S if on_event else {})
+        subscription = self._subscriptions.get(camera.id)
+        last_event_at = subscription.last_event_at if subscription is not None else {}
+        stateful = [n for n in notifications if n.kind in FINDING_KINDS]
         rows = []
-        for n in news:
-            if n.first or not n.state or ticks - told.get(n.kind, -1e9) < seldom.get(n.kind, 0.0):
+        for n in notifications:
+            if n.first or not n.state or ticks - last_event_at.get(n.kind, -1e9) < min_interval.get(n.kind, 0.0):
                 continue
-            told[n.kind] = ticks
+            last_event_at[n.kind] = ticks
             rows.append(n)
-        if not rows and not lasting:
+        if not rows and not stateful:
             return
         async with self._database.session() as session:
             for n in rows:
@@ -162,18 +164,18 @@ class EventSubscriptions:
                     source=n.source,
                 )
             subject = findings.FindingSubject.of(camera)
-            for n in lasting:
+            for n in stateful:
                 if n.state:
                     await findings.open_or_update(session, now, n.kind, subject, topic=n.topic)
                 else:
                     await findings.close(session, now, [n.kind], subject)
 
 
-def _key(camera: Camera) -> tuple[str, str | None]:
-    return _address(camera), camera.credential
+def _subscription_key(camera: Camera) -> tuple[str, str | None]:
+    return _event_address(camera), camera.credential
 
 
-def _address(camera: Camera) -> str:
+def _event_address(camera: Camera) -> str:
     """Return the address of the camera's event service; empty if there is none in its record."""
     services = camera.device.get("services") if isinstance(camera.device, dict) else None
     found = services.get(EVENTS) if isinstance(services, dict) else None

@@ -28,12 +28,12 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-TELNET = (23, 2323, 9527)  # the last is a manufacturer's debug shell
-TLS = 443
-UPNP = 1900
-AT_ONCE = 50
-SECONDS = 3.0
-QUESTION = (
+TELNET_PORTS = (23, 2323, 9527)  # the last is a manufacturer's debug shell
+TLS_PORT = 443
+UPNP_PORT = 1900
+MAX_PARALLEL_HOSTS = 50
+TIMEOUT_S = 3.0
+SSDP_SEARCH = (
     b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n'
 )
 
@@ -49,7 +49,13 @@ class ExposedServices:
 
 class ExposureScan:
     def __init__(
-        self, database: Database, clock: Clock, *, telnet: Sequence[int] = TELNET, tls: int = TLS, upnp: int = UPNP
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        telnet: Sequence[int] = TELNET_PORTS,
+        tls: int = TLS_PORT,
+        upnp: int = UPNP_PORT,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -66,30 +72,30 @@ class ExposureScan:
             async with isolate_camera_errors(self._database, camera.id):
                 hosts[camera.id] = host_of(service_url(camera.address or ""))
         there = await port_scan.open_ports(sorted({h for h in hosts.values() if h}), (*self._telnet, self._tls))
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(MAX_PARALLEL_HOSTS)
         seen: dict[str, ExposedServices] = {}
 
         async def one(camera: str) -> None:
             async with slots, isolate_camera_errors(self._database, camera):
-                what = await self._look(hosts[camera], there.get(hosts[camera], []))
+                what = await self._scan_host(hosts[camera], there.get(hosts[camera], []))
                 async with self._database.session() as session:
-                    await self._keep(session, await session.get_one(Camera, camera), what)
+                    await self._store(session, await session.get_one(Camera, camera), what)
                 seen[camera] = what
 
         await run_all(*(one(c) for c in hosts))
         return seen
 
-    async def _look(self, host: str, there: Sequence[int]) -> ExposedServices:
+    async def _scan_host(self, host: str, open_ports: Sequence[int]) -> ExposedServices:
         """Scan one host, of which the TCP ports `there` are open. Raises UsageError if the host is empty."""
         if not host:  # an empty host would connect to this machine
             raise UsageError("its address names no host; correct it in the inventory")
         return ExposedServices(
-            telnet=[p for p in there if p in self._telnet],
+            telnet=[p for p in open_ports if p in self._telnet],
             upnp=await answers_upnp(host, self._upnp),
-            certificate=await certificate_of(host, self._tls) if self._tls in there else None,
+            certificate=await certificate_of(host, self._tls) if self._tls in open_ports else None,
         )
 
-    async def _keep(self, session: AsyncSession, camera: Camera, seen: ExposedServices) -> None:
+    async def _store(self, session: AsyncSession, camera: Camera, seen: ExposedServices) -> None:
         now, subject = self._clock.now(), findings.FindingSubject.of(camera)
         for kind, there in (("open_telnet", seen.telnet), ("open_upnp", [self._upnp] if seen.upnp else [])):
             if there:
@@ -106,14 +112,14 @@ class ExposureScan:
             camera.certificate = seen.certificate
 
 
-async def certificate_of(host: str, port: int = TLS) -> str | None:
+async def certificate_of(host: str, port: int = TLS_PORT) -> str | None:
     """Return the SHA-256 (hexadecimal) of a host's TLS certificate; None without TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # Cameras use self-signed certificates: it only matters whether the certificate is the same as before.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
     except (OSError, TimeoutError, ssl.SSLError):
         return None
@@ -122,7 +128,7 @@ async def certificate_of(host: str, port: int = TLS) -> str | None:
     return hashlib.sha256(shown).hexdigest() if shown else None
 
 
-async def answers_upnp(host: str, port: int = UPNP) -> bool:
+async def answers_upnp(host: str, port: int = UPNP_PORT) -> bool:
     """Return whether a host answers a UPnP search."""
     answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -140,8 +146,8 @@ async def answers_upnp(host: str, port: int = UPNP) -> bool:
     except OSError:
         return False
     try:
-        transport.sendto(QUESTION)
-        async with asyncio.timeout(SECONDS):
+        transport.sendto(SSDP_SEARCH)
+        async with asyncio.timeout(TIMEOUT_S):
             return await answered
     except TimeoutError:
         return False

@@ -18,9 +18,9 @@ from core.database import Database
 log = logging.getLogger(__name__)
 
 FILING_DAYS = 30  # after the start of use (Decree 799, article 14)
-AHEAD = timedelta(days=10)
-ENDS_AHEAD = timedelta(days=60)  # so that defects are repaired under warranty
-KINDS = ("filing_due", "warranty_ends", "contract_ends")
+FILING_NOTICE = timedelta(days=10)
+EXPIRY_NOTICE = timedelta(days=60)  # so that defects are repaired under warranty
+REMINDER_KINDS = ("filing_due", "warranty_ends", "contract_ends")
 
 
 def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
@@ -28,12 +28,12 @@ def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
     since = _day(profile, "in_use_since")
     if since is not None and not profile.get("filing_no"):
         last = since + timedelta(days=FILING_DAYS)
-        if today >= last - AHEAD:
+        if today >= last - FILING_NOTICE:
             yield "filing_due", last
     for kind, key in (("warranty_ends", "warranty_until"), ("contract_ends", "contract_until")):
         end = _day(profile, key)
         # An expired warranty needs no action; an expired contract leaves nobody to do repairs.
-        if end is not None and end - ENDS_AHEAD <= today and (kind == "contract_ends" or today <= end):
+        if end is not None and end - EXPIRY_NOTICE <= today and (kind == "contract_ends" or today <= end):
             yield kind, end
 
 
@@ -42,7 +42,7 @@ def _day(profile: dict[str, object], key: str) -> date | None:
     return date.fromisoformat(str(text)) if text else None
 
 
-async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
+async def update_reminders(database: Database, clock: Clock, zone: ZoneInfo) -> int:
     """Open and close the reminders of every camera; return how many are open now."""
     now = clock.now()
     today = now.astimezone(zone).date()
@@ -60,7 +60,7 @@ async def look(database: Database, clock: Clock, zone: ZoneInfo) -> int:
                     session, now, kind, findings.FindingSubject.of(camera), day=day.isoformat()
                 )
         for row in await findings.list_open(session):
-            if row.kind in KINDS and (row.camera, row.kind) not in wanted:
+            if row.kind in REMINDER_KINDS and (row.camera, row.kind) not in wanted:
                 await findings.close(
                     session, now, [row.kind], findings.FindingSubject(row.camera, row.address, row.village)
                 )

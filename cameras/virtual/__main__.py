@@ -24,10 +24,10 @@ import numpy as np
 
 from cameras.registry import inventory
 from cameras.virtual.clip import Frame, LoopClip, encode
-from cameras.virtual.crowd import SIZES, Crowd, devices
 from cameras.virtual.makes import MAKES
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from cameras.virtual.town import CameraPlan, VirtualTown
+from cameras.virtual.virtual_cameras import SIZES, VirtualCameras, create_devices
 
 PASSWORD = "minwang-2026"  # of virtual cameras, unless MINWANG_VIRTUAL_PASSWORD is set
 
@@ -92,8 +92,8 @@ async def serve_crowd(args: argparse.Namespace) -> None:
     clip = load_clip(args.codec, args.bitrate, SIZES["main"], 25.0, args.loop)
     login = (args.user or "admin", os.environ.get("MINWANG_VIRTUAL_PASSWORD", PASSWORD))
     makes = [m for m in MAKES if args.make in ("", m.model)]
-    members = devices(args.crowd, clip, args.first, login, (args.http_port, args.port), makes)
-    crowd = Crowd(members)
+    members = create_devices(args.crowd, clip, args.first, login, (args.http_port, args.port), makes)
+    crowd = VirtualCameras(members)
     await crowd.start(args.discovery_port or None)
     print("ready", len(members), flush=True)
     await _until_stopped()

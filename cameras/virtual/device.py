@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from cameras.virtual.guard import AccessControl
+from cameras.virtual.access_control import AccessControl
 from cameras.virtual.rtsp_server import Mount
 
 # Quirks by family, from research on real makes; each was seen on a camera on the market.
@@ -136,7 +136,7 @@ class Device:
     osd: dict[str, str] = field(default_factory=dict)  # OSD text by token; 'time' shows the time
     ptz: Ptz = field(default_factory=Ptz)
     keyframe_requests: list[str] = field(default_factory=list)  # profile tokens for which a keyframe was requested
-    guard: AccessControl = field(init=False)
+    access_control: AccessControl = field(init=False)
 
     def __post_init__(self) -> None:
         unknown = self.quirks - set(QUIRKS)
@@ -145,11 +145,11 @@ class Device:
             self.clock_shift = -56 * 365.25 * 86400
         if "odd_zone" in self.quirks:
             self.zone = "MoroccoStandardTime0"
-        self.guard = AccessControl(self.login, self.quirks)
+        self.access_control = AccessControl(self.login, self.quirks)
         for mount in self.mounts.values():
             if mount.login is not None:
                 own = "rtsp_own_users" in self.quirks
-                mount.guard = AccessControl(self.login, self.quirks) if own else self.guard
+                mount.access_control = AccessControl(self.login, self.quirks) if own else self.access_control
         self.protocols = self.protocols or {
             "HTTP": (True, self.http_port or 80),
             "RTSP": (True, self.rtsp_port),
@@ -165,10 +165,10 @@ class Device:
 
     @property
     def uuid(self) -> str:
-        return f"4d574e47-0000-4000-8000-{int(self.shown_serial, 16):012x}"
+        return f"4d574e47-0000-4000-8000-{int(self.announced_serial, 16):012x}"
 
     @property
-    def shown_serial(self) -> str:
+    def announced_serial(self) -> str:
         return "0c10e5" if "clone" in self.quirks else self.serial
 
     @property
@@ -178,7 +178,7 @@ class Device:
         return ("-" if "dashed_mac" in self.quirks else ":").join(digits[i : i + 2] for i in range(0, 12, 2))
 
     @property
-    def told_host(self) -> str:
+    def announced_host(self) -> str:
         return "192.168.1.88" if "old_host" in self.quirks else self.host
 
     @property
@@ -189,12 +189,12 @@ class Device:
 
     def address_of(self, service: str) -> str:
         port = 9 if "dead_port" in self.quirks and service.startswith("media") else self.http_port
-        return f"http://{self.told_host}:{port}/onvif/{service}"
+        return f"http://{self.announced_host}:{port}/onvif/{service}"
 
     def switch(self, fault: str, on: bool) -> None:
         for faults in (self.faults, *(m.faults for m in self.mounts.values())):
             (faults.add if on else faults.discard)(fault)
-        self.guard.refusing = "wrong_password" in self.faults
+        self.access_control.refusing = "wrong_password" in self.faults
 
     def now(self) -> datetime:
         """Return its clock as UTC."""

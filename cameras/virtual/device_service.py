@@ -119,7 +119,7 @@ class DeviceService:
         zone = operation.text("TimeZone/TZ") or d.zone
         if zone_offset(zone) is None or ("refuses_zone" in d.quirks and zone != d.zone):
             raise OperationRefused("ter:InvalidTimeZone")
-        values = [operation.number(f"UTCDateTime/{p}") for p in _MOMENT]
+        values = [operation.number(f"UTCDateTime/{p}") for p in DATETIME_PATHS]
         if operation.text("DateTimeType") == "Manual" and None not in values:
             year, month, day, hour, minute, second = (int(v or 0) for v in values)
             wanted = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
@@ -133,7 +133,7 @@ class DeviceService:
         return (
             f"<t:GetDeviceInformationResponse><t:Manufacturer>{escape(d.manufacturer)}</t:Manufacturer>"
             f"<t:Model>{escape(d.model)}</t:Model><t:FirmwareVersion>{escape(d.firmware)}</t:FirmwareVersion>"
-            f"<t:SerialNumber>{d.shown_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId>"
+            f"<t:SerialNumber>{d.announced_serial}</t:SerialNumber><t:HardwareId>virtual</t:HardwareId>"
             "</t:GetDeviceInformationResponse>"
         )
 
@@ -241,7 +241,7 @@ class DeviceService:
     def _users(self, _: Node) -> str:
         items = (
             f"<t:User><tt:Username>{escape(n)}</tt:Username><tt:UserLevel>{level}</tt:UserLevel></t:User>"
-            for n, (_, level) in self.device.guard.users.items()
+            for n, (_, level) in self.device.access_control.users.items()
         )
         return f"<t:GetUsersResponse>{''.join(items)}</t:GetUsersResponse>"
 
@@ -251,14 +251,14 @@ class DeviceService:
         for node in operation.all("User"):
             if "user_limit" in self.device.quirks:
                 raise OperationRefused("ter:TooManyUsers")
-            if (node.text("Username") or "") in self.device.guard.users:
+            if (node.text("Username") or "") in self.device.access_control.users:
                 raise OperationRefused("ter:UsernameClash")
             self._keep_user(node)
         return "<t:CreateUsersResponse/>"
 
     def _set_users(self, operation: Node) -> str:
         for node in operation.all("User"):
-            if (node.text("Username") or "") not in self.device.guard.users:
+            if (node.text("Username") or "") not in self.device.access_control.users:
                 raise OperationRefused("ter:UsernameMissing")
             self._keep_user(node)
         return "<t:SetUserResponse/>"
@@ -273,16 +273,16 @@ class DeviceService:
             raise OperationRefused("ter:PasswordTooWeak")
         if "cuts_passwords" in self.device.quirks:
             password = password[:12]
-        self.device.guard.users[node.text("Username") or ""] = password, node.text("UserLevel") or "User"
+        self.device.access_control.users[node.text("Username") or ""] = password, node.text("UserLevel") or "User"
 
     def _delete_users(self, operation: Node) -> str:
         for node in operation.all("Username"):
-            if self.device.guard.users.pop(node.text() or "", None) is None:
+            if self.device.access_control.users.pop(node.text() or "", None) is None:
                 raise OperationRefused("ter:UsernameMissing")
         return "<t:DeleteUsersResponse/>"
 
 
-_MOMENT = ("Date/Year", "Date/Month", "Date/Day", "Time/Hour", "Time/Minute", "Time/Second")
+DATETIME_PATHS = ("Date/Year", "Date/Month", "Date/Day", "Time/Hour", "Time/Minute", "Time/Second")
 _PLAIN = (ANALYTICS, DEVICE, EVENTS, IMAGING, MEDIA, PTZ)
 _EXTENSION = (RECORDING, SEARCH, REPLAY)
 

@@ -14,7 +14,7 @@ _TREE_QUIRKS = ("reordered", "unknown_elements", "wrong_namespace")
 BOUNDARY = "uuid:4d574e47"
 
 
-def spoken(text: str, quirks: Collection[str]) -> tuple[bytes, str]:
+def apply_quirks(text: str, quirks: Collection[str]) -> tuple[bytes, str]:
     """Return body and Content-Type of a reply."""
     if any(q in quirks for q in _TREE_QUIRKS):
         text = _with_tree_quirks(text, quirks)

@@ -21,48 +21,48 @@ class DiscoveryAnswer:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._mouths: dict[str, asyncio.DatagramTransport] = {}  # sockets by host address
+        self._transports: dict[str, asyncio.DatagramTransport] = {}  # sockets by host address
         self._group: asyncio.DatagramTransport | None = None
 
     @classmethod
     async def start(cls, devices: Sequence[Device], interface: str = "127.0.0.1", port: int = PORT) -> DiscoveryAnswer:
         answer = cls(port)
-        everywhere = _Ear([])
+        group_responder = _ProbeResponder([])
         for device in devices:
-            ear = _Ear([])
-            transport = await answer._open(ear, (device.host, port))
-            ear.mouths.append((device, transport))
-            everywhere.mouths.append((device, transport))
-            answer._mouths[device.host] = transport
-        answer._group = await answer._open(everywhere, (GROUP, port))
+            responder = _ProbeResponder([])
+            transport = await answer._open(responder, (device.host, port))
+            responder.transports.append((device, transport))
+            group_responder.transports.append((device, transport))
+            answer._transports[device.host] = transport
+        answer._group = await answer._open(group_responder, (GROUP, port))
         membership = struct.pack("4s4s", socket.inet_aton(GROUP), socket.inet_aton(interface))
         answer._group.get_extra_info("socket").setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         return answer
 
     def announce(self, device: Device, kind: str = "Hello") -> None:
         """Send Hello or Bye to the group."""
-        self._mouths[device.host].sendto(announcement(device, kind), (GROUP, self._port))
+        self._transports[device.host].sendto(announcement(device, kind), (GROUP, self._port))
 
-    async def _open(self, ear: _Ear, address: tuple[str, int]) -> asyncio.DatagramTransport:
+    async def _open(self, responder: _ProbeResponder, address: tuple[str, int]) -> asyncio.DatagramTransport:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setblocking(False)
         if address[0].startswith("127."):
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
         sock.bind(address)
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ear, sock=sock)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: responder, sock=sock)
         return transport
 
     def close(self) -> None:
-        for transport in (*self._mouths.values(), *([self._group] if self._group else [])):
+        for transport in (*self._transports.values(), *([self._group] if self._group else [])):
             transport.close()
 
 
-class _Ear(asyncio.DatagramProtocol):
+class _ProbeResponder(asyncio.DatagramProtocol):
     """Receives probes and answers them for its devices."""
 
-    def __init__(self, mouths: list[tuple[Device, asyncio.DatagramTransport]]):
-        self.mouths = mouths
+    def __init__(self, transports: list[tuple[Device, asyncio.DatagramTransport]]):
+        self.transports = transports
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         try:
@@ -73,7 +73,7 @@ class _Ear(asyncio.DatagramProtocol):
         if probe.name != "Probe" or (wanted and not wanted & {"NetworkVideoTransmitter", "Device"}):
             return
         message_id = re.search(rb"<(?:\w+:)?MessageID\b[^>]*>([^<]+)<", data)
-        for device, transport in self.mouths:
+        for device, transport in self.transports:
             if "dead" not in device.faults and device.discoverable:
                 transport.sendto(match(device, message_id.group(1).decode() if message_id else ""), addr)
 

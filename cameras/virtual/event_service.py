@@ -24,16 +24,16 @@ TOPICS = {
     "storage_failure": ("tns1:Device/HardwareFailure/StorageFailure", "Failed"),
     "disk_full": ("tns1:Monitoring/StorageFull", "Full"),
 }
-SLOTS = 3
-LIFE_SECONDS = 60.0
-KEEP = 50
+MAX_SUBSCRIPTIONS = 3
+SUBSCRIPTION_S = 60.0
+MAX_QUEUED_EVENTS = 50
 
 
 @dataclass(slots=True, eq=False)
 class Subscription:
     number: int
     ends: float  # monotonic
-    waiting: deque[str] = field(default_factory=lambda: deque(maxlen=KEEP))
+    waiting: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_QUEUED_EVENTS))
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -61,11 +61,11 @@ class EventService:
             subscription.news.set()
 
     def create(self, operation: Node) -> str:
-        self._forget_old()
-        if len(self.subscriptions) >= (1 if "one_slot" in self.device.quirks else SLOTS):
+        self._delete_expired()
+        if len(self.subscriptions) >= (1 if "one_slot" in self.device.quirks else MAX_SUBSCRIPTIONS):
             raise OperationRefused("ter:MaxPullPoints")
         number = next(self._numbers)
-        life = _seconds(operation.text("InitialTerminationTime")) or LIFE_SECONDS
+        life = _seconds(operation.text("InitialTerminationTime")) or SUBSCRIPTION_S
         self.subscriptions[number] = Subscription(number, time.monotonic() + life)
         path = f"/onvif/event_service?sub={number}"
         address = (
@@ -99,7 +99,7 @@ class EventService:
         )
 
     def renew(self, operation: Node, number: int) -> str:
-        life = _seconds(operation.text("TerminationTime")) or LIFE_SECONDS
+        life = _seconds(operation.text("TerminationTime")) or SUBSCRIPTION_S
         self._known(number).ends = time.monotonic() + life
         return f'<w:RenewResponse xmlns:w="{_WSNT}">{self._times(life)}</w:RenewResponse>'
 
@@ -109,12 +109,12 @@ class EventService:
         return f'<w:UnsubscribeResponse xmlns:w="{_WSNT}"/>'
 
     def _known(self, number: int) -> Subscription:
-        self._forget_old()
+        self._delete_expired()
         if number not in self.subscriptions:
             raise OperationRefused("ter:InvalidArgVal")
         return self.subscriptions[number]
 
-    def _forget_old(self) -> None:
+    def _delete_expired(self) -> None:
         now = time.monotonic()
         self.subscriptions = {n: s for n, s in self.subscriptions.items() if s.ends > now}
 

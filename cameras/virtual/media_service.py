@@ -10,8 +10,8 @@ from cameras.onvif.soap import Node
 from cameras.virtual.device import Device, Encoder
 from cameras.virtual.device_service import OperationRefused, Operations, offered
 
-RATES = (256, 512, 1024, 2048, 4096)  # kilobits per second, for cameras that round
-GOPS = (25, 50, 100)
+BITRATES_KBIT = (256, 512, 1024, 2048, 4096)  # kilobits per second, for cameras that round
+GOP_PICTURES = (25, 50, 100)
 
 
 class MediaService:
@@ -27,7 +27,7 @@ class MediaService:
         if namespace not in offered(self.device):
             return {}
         methods: dict[str, Callable[[Node], str]] = {
-            "GetProfiles": self._profiles2 if new else self._profiles1,
+            "GetProfiles": self._media2_profiles if new else self._media1_profiles,
             "GetStreamUri": self._uri_of("GetStreamUri", self._stream, new),
             "GetVideoEncoderConfigurations": lambda _: self._encoders(new),
             "GetVideoEncoderConfiguration": lambda _: self._encoders(new),
@@ -46,27 +46,25 @@ class MediaService:
         self.device.keyframe_requests.append(request.text("ProfileToken") or "")
         return "<t:SetSynchronizationPointResponse/>"
 
-    def _profiles1(self, _: Node) -> str:
-        return (
-            f"<t:GetProfilesResponse>{''.join(self._profile1(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
-        )
+    def _media1_profiles(self, _: Node) -> str:
+        return f"<t:GetProfilesResponse>{''.join(self._media1_profile(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
 
-    def _profile1(self, token: str) -> str:
+    def _media1_profile(self, token: str) -> str:
         width, height = self.device.sizes[token]
         encoder = (
             ""
             if "media1_without_encoder" in self.device.quirks
-            else self._encoder1(token, "tt:VideoEncoderConfiguration")
+            else self._media1_encoder(token, "tt:VideoEncoderConfiguration")
         )
         return (
             f'<t:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name>'
             f'<tt:VideoSourceConfiguration token="vs"><tt:Name>vs</tt:Name><tt:UseCount>2</tt:UseCount>'
             f'<tt:SourceToken>source</tt:SourceToken><tt:Bounds x="0" y="0" width="{width}" height="{height}"/>'
             "</tt:VideoSourceConfiguration>"
-            f"{encoder}{self._ptz1()}</t:Profiles>"
+            f"{encoder}{self._media1_ptz()}</t:Profiles>"
         )
 
-    def _ptz1(self) -> str:
+    def _media1_ptz(self) -> str:
         if not self.device.dome:
             return ""
         return (
@@ -74,7 +72,7 @@ class MediaService:
             "<tt:NodeToken>node</tt:NodeToken></tt:PTZConfiguration>"
         )
 
-    def _encoder1(self, token: str, tag: str) -> str:
+    def _media1_encoder(self, token: str, tag: str) -> str:
         e = self.device.encoders[token]
         codec = e.codec if e.codec in ("H264", "JPEG") else "H264"  # ver10 cannot express H.265
         return (
@@ -90,13 +88,13 @@ class MediaService:
             f"<tt:SessionTimeout>PT60S</tt:SessionTimeout></{tag}>"
         )
 
-    def _profiles2(self, operation: Node) -> str:
+    def _media2_profiles(self, operation: Node) -> str:
         if operation.get("Type") is not None and "media2_without_types" in self.device.quirks:
             raise OperationRefused("ter:InvalidArgVal")
-        inner = (self._profile2(t, operation.get("Type") is not None) for t in self.device.mounts)
+        inner = (self._media2_profile(t, operation.get("Type") is not None) for t in self.device.mounts)
         return f"<t:GetProfilesResponse>{''.join(inner)}</t:GetProfilesResponse>"
 
-    def _profile2(self, token: str, full: bool) -> str:
+    def _media2_profile(self, token: str, full: bool) -> str:
         inner = ""
         if full:
             source = (
@@ -104,10 +102,10 @@ class MediaService:
                 "<tt:SourceToken>source</tt:SourceToken></t:VideoSource>"
             )
             ptz = '<t:PTZ token="ptz"><tt:Name>ptz</tt:Name></t:PTZ>' if self.device.dome else ""
-            inner = f"<t:Configurations>{source}{self._encoder2(token, 't:VideoEncoder')}{ptz}</t:Configurations>"
+            inner = f"<t:Configurations>{source}{self._media2_encoder(token, 't:VideoEncoder')}{ptz}</t:Configurations>"
         return f'<t:Profiles token="{token}" fixed="true"><t:Name>{token}</t:Name>{inner}</t:Profiles>'
 
-    def _encoder2(self, token: str, tag: str) -> str:
+    def _media2_encoder(self, token: str, tag: str) -> str:
         e = self.device.encoders[token]
         return (
             f'<{tag} token="ve-{token}" GovLength="{e.gop}" Profile="Main"><tt:Name>{token}</tt:Name>'
@@ -118,7 +116,7 @@ class MediaService:
         )
 
     def _encoders(self, new: bool) -> str:
-        write = self._encoder2 if new else self._encoder1
+        write = self._media2_encoder if new else self._media1_encoder
         inner = "".join(write(t, "t:Configurations") for t in self.device.encoders)
         return f"<t:GetVideoEncoderConfigurationsResponse>{inner}</t:GetVideoEncoderConfigurationsResponse>"
 
@@ -157,7 +155,7 @@ class MediaService:
         known = self.device.encoders.get(token)
         if node is None or known is None:
             raise OperationRefused("ter:NoConfig")
-        number = {p: int(n) for p in _NUMBERS if (n := node.number(p)) is not None}
+        number = {p: int(n) for p in _ENCODER_PATHS if (n := node.number(p)) is not None}
         gop = node.attribute("GovLength")
         wanted = Encoder(
             node.text("Encoding") or known.codec, number.get("Resolution/Width", known.width),
@@ -168,8 +166,8 @@ class MediaService:
         if (wanted.width, wanted.height) not in self.device.sizes.values():
             raise OperationRefused("ter:ConfigModify")
         if "rounds" in self.device.quirks:
-            wanted.bitrate = min(RATES, key=lambda r: abs(r - wanted.bitrate))
-            wanted.gop = min(GOPS, key=lambda g: abs(g - wanted.gop))
+            wanted.bitrate = min(BITRATES_KBIT, key=lambda r: abs(r - wanted.bitrate))
+            wanted.gop = min(GOP_PICTURES, key=lambda g: abs(g - wanted.gop))
         if "ignores_encoder" not in self.device.quirks:
             self.device.encoders[token] = wanted
             if "restarts_stream" in self.device.quirks:
@@ -197,16 +195,16 @@ class MediaService:
         d, path = self.device, self.device.mounts[token].path
         user, password = d.login or ("admin", "12345")
         if "rtsp_two_ports" in d.quirks:
-            return f"rtsp://{d.told_host}:{d.http_port}:{d.rtsp_port}{path}"
+            return f"rtsp://{d.announced_host}:{d.http_port}:{d.rtsp_port}{path}"
         if "rtsp_port_80" in d.quirks:
-            return f"rtsp://{d.told_host}:80{path}"
+            return f"rtsp://{d.announced_host}:80{path}"
         if "rtsp_password" in d.quirks:
-            return f"rtsp://{user}:{password}@{d.told_host}:{d.rtsp_port}{path}"
+            return f"rtsp://{user}:{password}@{d.announced_host}:{d.rtsp_port}{path}"
         if "rtsp_query_password" in d.quirks:
-            return f"rtsp://{d.told_host}:{d.rtsp_port}{path}?user={user}_password={password}_channel=1"
+            return f"rtsp://{d.announced_host}:{d.rtsp_port}{path}?user={user}_password={password}_channel=1"
         if "bare_ampersand" in d.quirks:
-            return f"rtsp://{d.told_host}:{d.rtsp_port}{path}?channel=1&onvif=true&unicast"
-        host = "0.0.0.0" if "rtsp_zero" in d.quirks or not d.quirks else d.told_host
+            return f"rtsp://{d.announced_host}:{d.rtsp_port}{path}?channel=1&onvif=true&unicast"
+        host = "0.0.0.0" if "rtsp_zero" in d.quirks or not d.quirks else d.announced_host
         return f"rtsp://{host}:{d.rtsp_port}{path}"
 
     def _snapshot(self, token: str) -> str:
@@ -267,6 +265,6 @@ class MediaService:
         )
 
 
-_NUMBERS = (
+_ENCODER_PATHS = (
     "Resolution/Width", "Resolution/Height", "RateControl/FrameRateLimit", "RateControl/BitrateLimit", "H264/GovLength",
 )  # fmt: skip

@@ -18,14 +18,14 @@ from cameras.onvif.soap import Node, parse
 from cameras.virtual.card import CardService
 from cameras.virtual.device import Device
 from cameras.virtual.device_service import DeviceService, OperationRefused
-from cameras.virtual.dialects import spoken
+from cameras.virtual.dialects import apply_quirks
 from cameras.virtual.event_service import TOPICS, EventService
 from cameras.virtual.media_service import MediaService
 from cameras.virtual.ptz_service import PtzService
 from cameras.virtual.rtsp_server import FAULTS
 from core.errors import ProtocolError
 
-MAX_REQUEST = 100_000
+MAX_REQUEST_BYTES = 100_000
 
 
 class OnvifService:
@@ -56,7 +56,7 @@ class OnvifService:
             ).operations()
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_REQUEST)
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES)
         app.router.add_route("*", "/{path:.*}", self.handle)
         return app
 
@@ -69,7 +69,7 @@ class OnvifService:
         if request.path == "/virtual/faults" and request.method == "POST":
             return await self._switch(request)
         if request.path == "/virtual/event" and request.method == "POST":
-            return await self._happen(request)
+            return await self._trigger_event(request)
         return web.Response(status=404, text="no such page\n")
 
     async def _switch(self, request: web.BaseRequest) -> web.Response:
@@ -79,7 +79,7 @@ class OnvifService:
         self.device.switch(body["fault"], bool(body.get("on", True)))
         return web.json_response({"faults": sorted(self.device.faults)})
 
-    async def _happen(self, request: web.BaseRequest) -> web.Response:
+    async def _trigger_event(self, request: web.BaseRequest) -> web.Response:
         body = await request.json()
         if body.get("kind") not in TOPICS:
             return web.Response(status=400, text=f"kinds are: {', '.join(TOPICS)}\n")
@@ -169,7 +169,7 @@ class OnvifService:
         raise OperationRefused("ter:ActionNotSupported")
 
     def _authorised(self, request: web.BaseRequest, raw: bytes) -> bool:
-        guard = self.device.guard
+        guard = self.device.access_control
         if not guard.users or "open_access" in self.device.quirks:
             return True
         if guard.refusing:
@@ -180,26 +180,26 @@ class OnvifService:
         return guard.token(raw.decode("utf-8", "replace"), self.device.now())
 
     def _challenge(self) -> dict[str, str]:
-        challenge = self.device.guard.challenge()
+        challenge = self.device.access_control.challenge()
         return {"WWW-Authenticate": challenge} if challenge else {}
 
     def _refusal(self) -> web.Response:
         """Refuse a request; the 401 offers Digest, and a WS-UsernameToken in the body is accepted as well."""
         if "refuses_in_200" in self.device.quirks:
             return self._fault("ter:NotAuthorized", 200)
-        if "refuses_in_400" in self.device.quirks or self.device.guard.challenge() is None:
+        if "refuses_in_400" in self.device.quirks or self.device.access_control.challenge() is None:
             return self._fault("ter:NotAuthorized", 400)
         return self._fault("ter:NotAuthorized", 401, self._challenge())
 
     def _reply(self, body: str, namespace: str) -> web.Response:
-        return self._spoken(
+        return self._response(
             '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope">'
             f'<s:Body xmlns:t="{namespace}" xmlns:tt="{SCHEMA}" xmlns:tns1="http://www.onvif.org/ver10/topics">'
             f"{body}</s:Body></s:Envelope>"
         )
 
-    def _spoken(self, text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-        body, kind = spoken(text, self.device.quirks)
+    def _response(self, text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+        body, kind = apply_quirks(text, self.device.quirks)
         return web.Response(body=body, status=status, headers={"Content-Type": kind, **(headers or {})})
 
     def _fault(self, subcode: str, status: int, headers: dict[str, str] | None = None) -> web.Response:
@@ -209,7 +209,7 @@ class OnvifService:
                 text="<html><body><h1>Error</h1><p>Please enable ActiveX</p></body></html>",
                 content_type="text/html",
             )
-        return self._spoken(
+        return self._response(
             '<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" '
             'xmlns:ter="http://www.onvif.org/ver10/error"><s:Body><s:Fault><s:Code><s:Value>s:Sender</s:Value>'
             f"<s:Subcode><s:Value>{subcode}</s:Value></s:Subcode></s:Code>"

@@ -13,7 +13,7 @@ from pathlib import Path
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
 
 UNREAD_PICTURES = 2  # with this many pictures in the kernel's buffers, the camera waits
-_LATER = 1e-6  # seconds added so that rounding does not make a picture early
+_ROUNDING_S = 1e-6  # seconds added so that rounding does not make a picture early
 
 
 class PacedServer(RtspServer):
@@ -21,30 +21,30 @@ class PacedServer(RtspServer):
 
     async def _tick_for_ever(self) -> None:
         while True:
-            waiting = await asyncio.to_thread(_queues)
+            waiting = await asyncio.to_thread(_queued_bytes)
             for player in [p for p in self.players if p.playing]:
                 if self._unread(player, waiting) < UNREAD_PICTURES:
-                    player.send_next(_LATER)
+                    player.send_next(_ROUNDING_S)
             pictures = [p.seconds_a_picture for p in self.players if p.playing]
             await asyncio.sleep(min(pictures, default=0.1))
 
     async def unread(self, mount: Mount) -> int:
         """Return how many pictures of the mount are, completely or partly, in the kernel's buffers."""
-        waiting = await asyncio.to_thread(_queues)
+        waiting = await asyncio.to_thread(_queued_bytes)
         return sum(self._unread(p, waiting) for p in self.players if p.shows(mount))
 
     @staticmethod
     def _unread(player: Player, waiting: dict[tuple[str, str], int]) -> int:
         if player.transport is None:
             return 0
-        ours, theirs = (_hexed(player.transport.get_extra_info(name)) for name in ("sockname", "peername"))
+        ours, theirs = (_proc_address(player.transport.get_extra_info(name)) for name in ("sockname", "peername"))
         left = (
             player.transport.get_write_buffer_size() + waiting.get((ours, theirs), 0) + waiting.get((theirs, ours), 0)
         )
         return player.pictures_in(left)
 
 
-def _queues() -> dict[tuple[str, str], int]:
+def _queued_bytes() -> dict[tuple[str, str], int]:
     """Return bytes not yet sent or read of every TCP connection by (local, remote) address (proc(5)). Blocking."""
     found = {}
     for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]:
@@ -54,7 +54,7 @@ def _queues() -> dict[tuple[str, str], int]:
     return found
 
 
-def _hexed(address: Sequence[object]) -> str:
+def _proc_address(address: Sequence[object]) -> str:
     """Return an IPv4 address and port as /proc/net/tcp writes them."""
     host, port = str(address[0]), int(str(address[1]))
     return "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"

@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from cameras.virtual import card
+from cameras.virtual.access_control import AccessControl
 from cameras.virtual.clip import CLOCK_RATE, LoopClip
-from cameras.virtual.guard import AccessControl
 from core.tasks import spawn
 
 log = logging.getLogger(__name__)
 
-TICK = 0.04
-SESSION_TIMEOUT = 60
-SENDER_REPORT_SECONDS = 5.0
-MAX_BUFFERED = 4_000_000
+TICK_S = 0.04
+SESSION_TIMEOUT_S = 60
+SENDER_REPORT_INTERVAL_S = 5.0
+MAX_BUFFERED_BYTES = 4_000_000
 VARIANTS = ("black", "frozen", "blurred", "moved")
 FAULTS = (*VARIANTS, "dead", "stalled", "wrong_password", "clock_wrong", "packet_loss", "garbage", "silent", "no_card")
 REPLAY = "/replay"  # prefix of a mount's path: its recording on the card
@@ -44,7 +44,7 @@ class Mount:
     host: str = ""  # the camera's own address, if several share a server
     faults: set[str] = field(default_factory=set)
     loss: float = 0.05  # fraction of packets lost with 'packet_loss'
-    guard: AccessControl | None = None  # shared by the camera's streams and services
+    access_control: AccessControl | None = None  # shared by the camera's streams and services
     clock_error: float = 3600.0  # seconds, with 'clock_wrong'
     sent_pictures: int = 0
 
@@ -74,8 +74,8 @@ class Player(asyncio.Protocol):
         self.playing = False
         self._from_card = False
         self._replaying: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()  # set while the send buffer has space
-        self._room.set()
+        self._writable = asyncio.Event()  # set while the send buffer has space
+        self._writable.set()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,10 +94,10 @@ class Player(asyncio.Protocol):
             self._replaying.cancel()
 
     def pause_writing(self) -> None:
-        self._room.clear()
+        self._writable.clear()
 
     def resume_writing(self) -> None:
-        self._room.set()
+        self._writable.set()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -147,7 +147,7 @@ class Player(asyncio.Protocol):
 
     def _serve(self, method: str, url: str, headers: dict[str, str], mount: Mount) -> None:
         cseq = headers.get("cseq", "0")
-        session = {"Session": f"{id(self):x};timeout={SESSION_TIMEOUT}"}
+        session = {"Session": f"{id(self):x};timeout={SESSION_TIMEOUT_S}"}
         if method == "DESCRIBE":
             headers = {"Content-Type": "application/sdp", "Content-Base": url.rstrip("/") + "/"}
             self._reply(cseq, "200 OK", headers, self._description(mount))
@@ -179,7 +179,7 @@ class Player(asyncio.Protocol):
         self._reply(cseq, "200 OK", {"Range": headers["range"], **session})
 
         async def send(data: bytes) -> None:
-            await self._room.wait()
+            await self._writable.wait()
             self._send(data)
             await asyncio.sleep(0)
 
@@ -194,11 +194,15 @@ class Player(asyncio.Protocol):
             return True
         if "wrong_password" in mount.faults:
             return False
-        if mount.guard is None:
-            mount.guard = AccessControl(mount.login)
+        if mount.access_control is None:
+            mount.access_control = AccessControl(mount.login)
         if not given:
             return False
-        return mount.guard.basic(given) if mount.basic else mount.guard.digest(given, method, self._nonce)
+        return (
+            mount.access_control.basic(given)
+            if mount.basic
+            else mount.access_control.digest(given, method, self._nonce)
+        )
 
     def _reply(self, cseq: str, status: str, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         lines = [f"RTSP/1.0 {status}", f"CSeq: {cseq}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
@@ -230,7 +234,7 @@ class Player(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
-    def jump(self, ticks: int) -> None:
+    def shift_timestamps(self, ticks: int) -> None:
         """Shift all later timestamps by `ticks` (1/90,000 s), as if the camera's clock had been set."""
         self._ts_shift = (self._ts_shift + ticks) & 0xFFFFFFFF
 
@@ -262,7 +266,7 @@ class Player(asyncio.Protocol):
         due = int((now - self._base) * clip.fps) + 1
         if due - self._next > 10 * clip.fps:  # after a stall, continue with the current picture, as a camera does
             self._next = due - due % clip.frames
-        if self.transport.get_write_buffer_size() > MAX_BUFFERED:
+        if self.transport.get_write_buffer_size() > MAX_BUFFERED_BYTES:
             self._next = due  # a client that does not read loses pictures
             return
         while self._next < due:
@@ -304,7 +308,7 @@ class Player(asyncio.Protocol):
         return new
 
     def _report(self, mount: Mount, clip: LoopClip, now: float) -> None:
-        self._report_due = now + SENDER_REPORT_SECONDS
+        self._report_due = now + SENDER_REPORT_INTERVAL_S
         wall = time.time() + mount.clock_offset
         wall -= now - (self._base + self._next / clip.fps)
         seconds = int(wall)
@@ -345,7 +349,7 @@ class RtspServer:
         path = path.rstrip("/")
         return self._mounts.get(path) or self._mounts.get(path.rsplit("/", 1)[0])  # SETUP requests …/trackID=0
 
-    def cut(self, mount: Mount) -> None:
+    def take_down(self, mount: Mount) -> None:
         """Take the camera down: data already sent still arrives, and clients cannot connect."""
         mount.faults.add("dead")
         self.interrupt(mount)
@@ -384,7 +388,7 @@ class RtspServer:
             for player in list(self.players):
                 if player.playing:
                     player.tick(now)
-            due = max(due + TICK, now)
+            due = max(due + TICK_S, now)
             await asyncio.sleep(due - time.monotonic())
 
 

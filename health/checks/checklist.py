@@ -50,7 +50,7 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], now: datetime) ->
     faults: dict[str, list[str]] = {}
     for fault in await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING)))):
         faults.setdefault(fault.camera, []).append(fault.family)
-    looked, wanting = await _looked_at(session, [c.id for c in cameras]), await own_account.wanting(session)
+    looked, wanting = await _looked_at(session, [c.id for c in cameras]), await own_account.villages_requiring(session)
     return {
         c.id: _list(c, statuses, kinds.get(c.id, set()), faults.get(c.id, []), c.id in looked, now, wanting)
         for c in cameras
@@ -122,9 +122,9 @@ def _credential(camera: Camera, wanting: frozenset[str]) -> ChecklistItem:
     """
     if camera.refused_at is not None:
         return ChecklistItem("credential", FAILED, "refused")
-    if camera.account_state == AccountState.FAILED and own_account.is_wanted(camera, wanting):
+    if camera.account_state == AccountState.FAILED and own_account.is_required(camera, wanting):
         return ChecklistItem("credential", FAILED, f"no_own_account: {camera.account_problem or ''}")
-    if camera.device and own_account.waits(camera, wanting):
+    if camera.device and own_account.must_wait(camera, wanting):
         return ChecklistItem("credential", TODO, "own_account")
     return ChecklistItem("credential", OK if camera.device or camera.address is None else TODO)
 

@@ -60,11 +60,11 @@ class Probes:
         """Start probes of cameras that are not recorded and have an address; return the tasks by camera id."""
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
-            wanting = await own_account.wanting(session)
+            wanting = await own_account.villages_requiring(session)
             wanted = [
                 (c, s)
                 for c in cameras
-                if (s := registry.probed_stream(c)) is not None and not own_account.waits(c, wanting)
+                if (s := registry.probed_stream(c)) is not None and not own_account.must_wait(c, wanting)
             ]
             for camera, stream in wanted:
                 try:

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.onvif.addresses import service_url
-from cameras.onvif.camera_clock import camera_time
+from cameras.onvif.camera_clock import read_camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import EdgeStorage
 from cameras.per_camera import CAMERA_ERRORS, error_message
@@ -148,7 +148,7 @@ class Backfiller:
     async def _fetch(self, job: BackfillJob) -> tuple[bool, int]:
         """Return (whether everything that the camera has was fetched, bytes). Raises CameraError."""
         client, url = self.soap(job.login), service_url(job.address)
-        told = (await camera_time(client, url, self.clock)).offset or 0.0
+        told = (await read_camera_time(client, url, self.clock)).offset or 0.0
         client.clock_offset = told
         card = await EdgeStorage.of(client, url)
         if card is None:

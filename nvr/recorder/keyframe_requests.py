@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from cameras.onvif import device
 from cameras.onvif.addresses import service_url
-from cameras.onvif.camera_clock import camera_time
+from cameras.onvif.camera_clock import read_camera_time
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import MEDIA, MEDIA2
 from cameras.per_camera import CAMERA_ERRORS, error_message
@@ -122,7 +122,7 @@ class KeyframeRequests:
             url = service_url(row.address)
             client = self.soap(await registry.login(session, self.vault, row.credential))
         client.probe_url = url
-        client.clock_offset = (await camera_time(client, url, self.clock)).offset or 0.0
+        client.clock_offset = (await read_camera_time(client, url, self.clock)).offset or 0.0
         services = await device.services(client, url)
         profiles: list[tuple[str, str, str]] = []
         namespace = MEDIA2 if MEDIA2 in services else MEDIA

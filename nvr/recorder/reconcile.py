@@ -78,12 +78,12 @@ async def desired(
     logins: dict[str | None, tuple[str, str] | None] = {}
     sealed_elsewhere: set[str | None] = set()
     found = DesiredStreams([], {})
-    wanting = await own_account.wanting(session)
+    wanting = await own_account.villages_requiring(session)
     for camera in await registry.cameras(session):
         if shard(camera.id, workers) != worker:
             continue
         first_use = not any(stream.id in before for stream in camera.streams)
-        if first_use and own_account.waits(camera, wanting):
+        if first_use and own_account.must_wait(camera, wanting):
             continue
         if camera.credential not in logins:
             try:

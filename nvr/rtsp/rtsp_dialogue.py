@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from cameras.onvif.addresses import filled, wants_password
+from cameras.onvif.addresses import insert_credentials, wants_password
 from core.errors import (
     CameraDeclined,
     CameraUnreachable,

@@ -69,7 +69,7 @@ def cameras_find(
                 "address": m.found.address, "verdict": m.verdict.kind, "camera": m.verdict.camera, "village": m.village,
                 "hardware": m.found.hardware, "name": m.found.name,
             }
-            for m in sorted(report.met, key=lambda m: (m.verdict.kind, m.found.address))
+            for m in sorted(report.devices, key=lambda m: (m.verdict.kind, m.found.address))
         ]  # fmt: skip
 
     rows = with_database(ctx, work)
@@ -284,7 +284,7 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, jso
         return [
             {
                 "camera": r.camera, "problem": r.problem,
-                "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.deeds],
+                "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.results],
             }
             for r in results
         ]  # fmt: skip

@@ -91,7 +91,7 @@ def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...],
     show(
         rows,
         json_output,
-        lambda: "\n".join(f"{d.known_as:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered",
+        lambda: "\n".join(f"{d.registry_address:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered",
     )
 
 

@@ -89,8 +89,8 @@ async def _work(
     duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     audit = DefaultPasswordAudit(database, clock, work.onboarding, work.http)
     folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
-    account_care = CredentialRotation(database, work.vault, clock, work.onboarding, work.http, folder, check)
-    work.onboarding.identified = account_care.first
+    account_rotation = CredentialRotation(database, work.vault, clock, work.onboarding, work.http, folder, check)
+    work.onboarding.on_identified = account_rotation.create_first_account
 
     async def look_at_printing() -> None:
         for found in await asyncio.to_thread(machine.printing, StationFacts(settings, clock, database)):
@@ -98,8 +98,8 @@ async def _work(
                 log.warning("reports are not printed rightly: %s; %s", found.value, found.remedy)
 
     daily(scheduler, clock, "printing", look_at_printing, minutes=2)
-    daily(scheduler, clock, "accounts", account_care.run_once, minutes=40)
-    scheduler.add_job(account_care.first_ones, "interval", minutes=10, id="first accounts")
+    daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)
+    scheduler.add_job(account_rotation.create_first_accounts, "interval", minutes=10, id="first accounts")
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     services = app[SERVICES]
@@ -165,7 +165,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
         await policy_care.run_once()
 
     async def look_at_papers() -> None:
-        await reminders.look(database, clock, zone)
+        await reminders.update_reminders(database, clock, zone)
 
     async def tell_of_holds() -> None:
         async with database.session() as session:

@@ -107,7 +107,9 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
         async with http_session(ConnectLimiter.of_station(settings, clock)) as http:
             onboarding = Onboarding(database, vault, clock, http)
             folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
-            onboarding.identified = CredentialRotation(database, vault, clock, onboarding, http, folder, check).first
+            onboarding.on_identified = CredentialRotation(
+                database, vault, clock, onboarding, http, folder, check
+            ).create_first_account
             await onboarding.run(unknown)
 
 

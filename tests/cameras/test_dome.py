@@ -59,10 +59,10 @@ async def test_two_officers_do_not_fight(village: Village, clip: LoopClip) -> No
     assert not service.ptz.moving
     with pytest.raises(ConflictError, match="li turns"):
         await control.home(camera, "wang")
-    held = control._held["v-1"]
-    held.until = 0.0  # the lease expires
+    held = control._leases["v-1"]
+    held.expires = 0.0  # the lease expires
     await control.move(camera, "wang", -0.5, 0, 0)
-    assert control.holder("v-1") is not None and control.holder("v-1")[0] == "wang"  # type: ignore[index]
+    assert control.lease_holder("v-1") is not None and control.lease_holder("v-1")[0] == "wang"  # type: ignore[index]
     await control.close()
 
 
@@ -70,7 +70,7 @@ async def test_presets_and_the_guard_position(village: Village, clip: LoopClip) 
     control, camera, service = await _dome(village, clip, guard_seconds=0.6)
     service.device.ptz.presets["g"] = ("守望", 12.0, 3.0, 1.0)
     service.device.ptz.pan = 40.0
-    token = await control.keep(camera, "li", "桥头")
+    token = await control.save_preset(camera, "li", "桥头")
     assert [(p.name, p.token) for p in await control.presets(camera)] == [("守望", "g"), ("桥头", token)]
     service.device.ptz.pan = -90.0
     await control.goto(camera, "li", token)
@@ -78,7 +78,7 @@ async def test_presets_and_the_guard_position(village: Village, clip: LoopClip) 
     with pytest.raises(NotFoundError):
         await control.goto(camera, "li", "nowhere")
     await _until(lambda: service.ptz.position()[0] == 12.0)
-    assert control.holder("v-1") is None
+    assert control.lease_holder("v-1") is None
     await control.close()
 
 
@@ -109,7 +109,7 @@ async def test_the_end_of_the_console_waits_for_no_dead_dome(
     async def silence(*_: object, **__: object) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(ptz, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(ptz, "CLOSE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(wsdl_requests, "call", silence)
     async with asyncio.timeout(1):
         await control.close()
@@ -127,7 +127,7 @@ async def test_a_move_whose_answer_is_lost_is_stopped(
             raise CameraUnreachable("no ONVIF answer: timed out")
         return answer
 
-    monkeypatch.setattr(ptz, "HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(ptz, "MOVE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(wsdl_requests, "call", lost)
     with pytest.raises(CameraUnreachable):
         await control.move(camera, "li", 0.5, 0, 0)

@@ -127,7 +127,7 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
     assert set(outcome.failed) == {*BAD, "z-good"} and outcome.identified == []
     events = EventSubscriptions(database, clock, onboarding)
     await events.reconcile()
-    assert set(events._followed) >= {"z-good"} and "c-device" not in events._followed
+    assert set(events._subscriptions) >= {"z-good"} and "c-device" not in events._subscriptions
     await events.close()
     caplog.clear()  # records with an unexpected structure are logged with a traceback
 
@@ -137,8 +137,8 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
     survey = Survey(database, clock, station.onboarding)
     async with database.session() as session:
         await session.execute(update(Camera).values(seen_at=None))
-    assert (await survey._knock(set()))["z-good"] == [station.port]
-    met = await survey.keep(
+    assert (await survey._scan_silent_cameras(set()))["z-good"] == [station.port]
+    met = await survey.match_and_store(
         [DiscoveredDevice("u-1", f"{HOST}:{station.port}", f"http://{HOST}:{station.port}/x", "n", "h")]
     )
     assert met.counts == {"known": 1}
@@ -156,7 +156,7 @@ async def test_no_row_ends_a_survey_or_the_recorders_reconciling(station: Statio
     async with database.session() as session:
         good = await session.get_one(Camera, "z-good")
         good.profile = {"in_use_since": "2026-01-01"}
-    await reminders.look(database, clock, UTC)
+    await reminders.update_reminders(database, clock, UTC)
     async with database.reading() as session:
         assert [f.camera for f in await findings.list_open(session)] == ["z-good"]
 
@@ -168,7 +168,7 @@ async def test_what_the_database_refuses_of_one_clock_is_kept_of_the_others(stat
         ClockReading("gone", CameraTime(1.0)),
         ClockReading("z-good", CameraTime(1.5)),
     ]
-    await ClockSync(station.database, SystemClock(), station.onboarding)._keep(looks)
+    await ClockSync(station.database, SystemClock(), station.onboarding)._store(looks)
     async with station.database.reading() as session:
         assert "z-good" in set(await session.scalars(select(ClockSample.camera)))
     assert (await station.row()).clock_offset == 1.5 and isinstance((await station.row()).seen_at, datetime.datetime)

@@ -14,8 +14,8 @@ import pytest
 from cameras.registry import registry
 from cameras.tables import Camera
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
+from cameras.virtual.virtual_cameras import VirtualCameras, create_device
 from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
@@ -32,10 +32,12 @@ PLACES = ["guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "priv
 @pytest.fixture
 async def crowd(
     clip: LoopClip, database: Database, station_settings: Settings, sign_in: SignIn
-) -> AsyncIterator[Crowd]:
+) -> AsyncIterator[VirtualCameras]:
     """wj-01 is a plain camera, wj-02 a dome, and the device at 127.0.1.9 is unknown."""
     makes = {1: PLAIN, 2: DOME, 9: PLAIN}
-    made = Crowd([device_of(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()])
+    made = VirtualCameras(
+        [create_device(n, m, clip, f"127.0.1.{n}", LOGIN, (8899, free_port())) for n, m in makes.items()]
+    )
     for number in makes:
         require_free(f"127.0.1.{number}", 8899)
     await made.start()
@@ -72,7 +74,7 @@ async def _in(admin: Client) -> Any:
     return await _finished(admin)
 
 
-async def test_a_village_is_met_and_asked(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_village_is_met_and_asked(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     view = await _in(admin)
     cameras = {c["id"]: c for c in view["cameras"]}
@@ -84,14 +86,14 @@ async def test_a_village_is_met_and_asked(crowd: Crowd, sign_in: SignIn) -> None
     assert "device.serial" in {h["field"] for h in history}
 
 
-async def test_two_pieces_of_long_work_do_not_run_at_once(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_two_pieces_of_long_work_do_not_run_at_once(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     await _post(admin, "/api/onboarding/survey")
     assert "still running" in (await _post(admin, "/api/onboarding/survey", status=409))["error"]
     await _finished(admin)
 
 
-async def test_a_stranger_becomes_a_camera(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_stranger_becomes_a_camera(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     await _in(admin)
     body = {"address": "127.0.1.9:8899", "village": "wangjia", "name": "新点位", "credential": "village"}
@@ -102,7 +104,7 @@ async def test_a_stranger_becomes_a_camera(crowd: Crowd, sign_in: SignIn) -> Non
     assert next(c for c in view["cameras"] if c["id"] == "wangjia-001")["make"] == "Tianmu TM-2M"
 
 
-async def test_a_finding_is_accepted_with_a_reason(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_finding_is_accepted_with_a_reason(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, auditor = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.AUDITOR)
     await _in(admin)
     (finding,) = await _get(admin, "/api/findings")
@@ -113,7 +115,9 @@ async def test_a_finding_is_accepted_with_a_reason(crowd: Crowd, sign_in: SignIn
     assert any(r["action"] == "finding.accept" and r["reason"] == "镇水利站的流量计" for r in rows)
 
 
-async def test_nothing_is_accepted_that_was_not_checked(crowd: Crowd, sign_in: SignIn, database: Database) -> None:
+async def test_nothing_is_accepted_that_was_not_checked(
+    crowd: VirtualCameras, sign_in: SignIn, database: Database
+) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     await _in(admin)
     reply = await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
@@ -133,7 +137,7 @@ async def test_nothing_is_accepted_that_was_not_checked(crowd: Crowd, sign_in: S
     assert camera.profile["responsible"] == "王村长" and camera.accepted_at is None
 
 
-async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_the_photo_of_the_sign_is_drawn_anew(crowd: VirtualCameras, sign_in: SignIn) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     photo = cv2.imencode(".jpg", np.full((300, 400, 3), 200, np.uint8))[1].tobytes()
     secret = b"GPS 29.47 121.43"
@@ -151,7 +155,7 @@ async def test_the_photo_of_the_sign_is_drawn_anew(crowd: Crowd, sign_in: SignIn
     ).status == 400
 
 
-async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_dome_is_turned_by_one_at_a_time(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, officer, other = (
         await sign_in(Role.ADMINISTRATOR),
         await sign_in(Role.VIDEO_OFFICER),
@@ -172,7 +176,7 @@ async def test_a_dome_is_turned_by_one_at_a_time(crowd: Crowd, sign_in: SignIn) 
     assert {c["id"]: c["ptz"] for v in tree for c in v["cameras"]}["wj-02"] is True
 
 
-async def test_a_village_sees_its_own(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_village_sees_its_own(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER, ["youjia"])
     await _in(admin)
     view = await _get(officer, "/api/onboarding")

@@ -31,11 +31,11 @@ async def domes(client: Client, database: Database) -> list[str]:
     """Make wj-01 a dome; return the list of the operations that it receives."""
     told: list[str] = []
 
-    async def ask(_camera: Camera, operation: str, **_arguments: object) -> Node:
+    async def call(_camera: Camera, operation: str, **_arguments: object) -> Node:
         told.append(operation)
         return Node(etree.fromstring(b"<answer><PresetToken>1</PresetToken></answer>"))
 
-    client.server.app[SERVICES].ptz._ask = ask  # type: ignore[attr-defined]
+    client.server.app[SERVICES].ptz._call = call  # type: ignore[attr-defined]
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
     return told

@@ -325,11 +325,11 @@ async def adopt(c: Context) -> Created:
     async with c.services.database.session() as session:
         if not c.identity.sees_village(c.body.village):
             raise NotFoundError(f"there is no village '{c.body.village}'")
-        device = await adoption.device(session, c.body.address, c.identity.villages)
+        device = await adoption.adoptable_device(session, c.body.address, c.identity.villages)
         await adoption.check_credential(session, c.body.credential, c.body.village, c.identity.villages)
         met = DiscoveredDevice(device.endpoint, device.address, device.url, device.name, device.hardware)
         added = await registry.add_discovered_camera(
-            session, c.body.village, c.body.name, met.known_as, c.body.credential
+            session, c.body.village, c.body.name, met.registry_address, c.body.credential
         )
         number = added.id
         history.record_change(session, number, now, c.identity.name, "adopted", None, device.address)

@@ -46,7 +46,7 @@ async def ptz(c: Context) -> PtzView:
     """Who controls a camera's PTZ, and its presets."""
     camera, control = await _dome(c)
     presets = await control.presets(camera)
-    holder = control.holder(camera.id)
+    holder = control.lease_holder(camera.id)
     return PtzView(
         holder=holder[0] if holder else None,
         seconds=round(holder[1], 1) if holder else 0.0,
@@ -89,7 +89,7 @@ async def keep(c: Context) -> PresetView:
     """
     camera, control = await _dome(c)
     await _note(c, camera, control)
-    token = await control.keep(camera, c.identity.name, c.body.name)
+    token = await control.save_preset(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name
@@ -124,7 +124,7 @@ async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
     Taking control leaves one audit row before the camera moves; single movements leave none.
     """
     who, purpose = c.identity, c.purpose
-    if not control.take(camera, who.name):
+    if not control.acquire_lease(camera, who.name):
         async with c.services.database.session() as session:
             await audit_trail.record(
                 session,
@@ -136,4 +136,4 @@ async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
                 village=camera.village,
                 by_session=who.session,
             )
-        control.written(camera.id, who.name)
+        control.mark_audited(camera.id, who.name)

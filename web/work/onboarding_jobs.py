@@ -53,7 +53,7 @@ class OnboardingWork:
         self._database = database
         self._clock = clock
         self.http, self.vault = http, vault
-        self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
+        self.onboarding = Onboarding(database, vault, clock, http, vulnerabilities=holes)
         self.state = State()
         self._tasks = BackgroundTasks(clock)
 
@@ -88,7 +88,7 @@ class OnboardingWork:
     async def _survey(self) -> None:
         survey = Survey(self._database, self._clock, self.onboarding)
         report = await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
-        self.state.done = self.state.total = len(report.met)
+        self.state.done = self.state.total = len(report.devices)
 
     async def _identify(self, cameras: Sequence[Camera]) -> None:
         def advance(done: int, total: int) -> None:

@@ -64,7 +64,7 @@ ROLL = CameraIndex(
     ],
 )
 def test_the_vote(address: str, seen: DeviceIdentifiers, verdict: IdentityMatch) -> None:
-    assert ROLL.judge(address, seen) == verdict
+    assert ROLL.match(address, seen) == verdict
 
 
 traits = st.builds(
@@ -80,7 +80,7 @@ def test_a_verdict_names_a_camera_that_exists_and_never_one_that_contradicts(
     known: list[DeviceIdentifiers], seen: DeviceIdentifiers, at: int
 ) -> None:
     roll = CameraIndex(KnownCamera(str(i), f"h{i}:80", t) for i, t in enumerate(known))
-    verdict = roll.judge(f"h{at}:80", seen)
+    verdict = roll.match(f"h{at}:80", seen)
     assert (verdict.camera is None) == (verdict.kind == "new")
     if verdict.camera is not None:
         assert int(verdict.camera) < len(known)

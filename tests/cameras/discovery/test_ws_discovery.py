@@ -17,8 +17,8 @@ from cameras.discovery import port_scan, ws_discovery
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.tables import Camera
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES
+from cameras.virtual.virtual_cameras import VirtualCameras, create_device
 from tests.cameras.onboarding.test_onboarding import DISCOVERY_PORT as PORT
 from tests.cameras.onboarding.test_onboarding import LOGIN, NET, PORTS, Village, village
 from tests.conftest import ROOT
@@ -27,14 +27,14 @@ __all__ = ["village"]
 
 
 @pytest.fixture
-async def crowd(clip: LoopClip) -> AsyncIterator[Crowd]:
-    made = Crowd([device_of(n, MAKES[0], clip, f"{NET}.{n}", LOGIN, PORTS) for n in (1, 2)])
+async def crowd(clip: LoopClip) -> AsyncIterator[VirtualCameras]:
+    made = VirtualCameras([create_device(n, MAKES[0], clip, f"{NET}.{n}", LOGIN, PORTS) for n in (1, 2)])
     await made.start(PORT)
     yield made
     await made.stop()
 
 
-async def test_hello_and_bye_are_heard(crowd: Crowd) -> None:
+async def test_hello_and_bye_are_heard(crowd: VirtualCameras) -> None:
     heard: list[tuple[str, DiscoveredDevice]] = []
     async with ws_discovery.announcements(["127.0.0.1"], lambda word, device: heard.append((word, device)), PORT):
         assert crowd.discovery is not None
@@ -47,19 +47,19 @@ async def test_hello_and_bye_are_heard(crowd: Crowd) -> None:
     assert heard[0][1].address == f"{NET}.1:{PORTS[0]}"
 
 
-async def test_a_camera_that_hides_is_not_met(crowd: Crowd) -> None:
+async def test_a_camera_that_hides_is_not_met(crowd: VirtualCameras) -> None:
     crowd.members[1].discoverable = False
     found = await ws_discovery.sweep([f"{NET}.0/29"], 0.5, PORT)
     assert [d.address for d in found] == [f"{NET}.1:{PORTS[0]}"]
 
 
-async def test_four_thousand_addresses_are_swept_in_seconds(crowd: Crowd) -> None:
+async def test_four_thousand_addresses_are_swept_in_seconds(crowd: VirtualCameras) -> None:
     began = asyncio.get_running_loop().time()
     found = await ws_discovery.sweep(["127.78.0.0/20"], 1.0, PORT)
     assert len(found) == 2 and asyncio.get_running_loop().time() - began < 10
 
 
-async def test_open_ports_are_found_and_nothing_is_sent(crowd: Crowd) -> None:
+async def test_open_ports_are_found_and_nothing_is_sent(crowd: VirtualCameras) -> None:
     calls = sum(s.calls for s in crowd.services.values())
     found = await port_scan.open_ports([f"{NET}.1", f"{NET}.7"], [PORTS[0], PORTS[1], 9], rate=1000)
     assert found == {f"{NET}.1": sorted(PORTS)}
@@ -70,7 +70,7 @@ async def test_a_silent_camera_is_found_on_another_port(
     village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A camera that answers no discovery and is not at its listed port is found by the port scan."""
-    monkeypatch.setattr(port_scan, "CANDIDATES", (80, PORTS[0], PORTS[1]))
+    monkeypatch.setattr(port_scan, "CAMERA_PORTS", (80, PORTS[0], PORTS[1]))
     monkeypatch.setattr(ws_discovery, "PORT", PORT)
     async with village.database.session() as session:
         (await session.get_one(Camera, "v-1")).address = f"{NET}.1:81"
@@ -101,10 +101,10 @@ def test_answers_to_a_look_are_bounded_and_our_cameras_come_in() -> None:
     for first in range(1000, 2200, 300):
         told = [f"http://10.0.0.9:{p}/x" for p in range(first, first + 300)]
         collector.datagram_received(_matches(*told), ("10.0.0.9", 3702))
-    assert len(collector.devices) == ws_discovery.MAX_OF_HOST
+    assert len(collector.devices) == ws_discovery.MAX_DEVICES_PER_HOST
     for n in range(ws_discovery.MAX_DEVICES + 100):
         host = f"10.{n >> 8}.{n & 255}.1"
-        collector._take(DiscoveredDevice(host, f"{host}:80", f"http://{host}:80/x", "", ""), host)
+        collector._add(DiscoveredDevice(host, f"{host}:80", f"http://{host}:80/x", "", ""), host)
     assert len(collector.devices) == ws_discovery.MAX_DEVICES
     for uuid in ("a", "b"):
         collector.datagram_received(_matches("http://10.0.0.9:81/x", endpoint=uuid), ("10.0.0.9", 3702))
@@ -116,7 +116,7 @@ def test_an_answer_proves_an_address_with_the_number_of_its_own_question() -> No
     collector = ws_discovery._Collector({"10.0.0.9:80"})
     for host in ("10.0.0.8", "10.0.0.9"):
         collector.probe("", host)
-    own, other = collector._asked["10.0.0.9"][0], collector._asked["10.0.0.8"][0]
+    own, other = collector._message_ids["10.0.0.9"][0], collector._message_ids["10.0.0.8"][0]
     answer = _matches("http://10.0.0.9/x", endpoint="forged")
     for number in (b"", other):
         collector.datagram_received(answer + b"<!-- uuid:" + number + b" -->", ("10.0.0.9", 3702))
@@ -190,11 +190,11 @@ def two_nets() -> Iterator[str]:
 
 CAMERAS = """
     import asyncio, struct, socket
-    from cameras.virtual.discovery_answer import DiscoveryAnswer, _Ear
+    from cameras.virtual.discovery_answer import DiscoveryAnswer
     from cameras.virtual.device import Device
     async def main():
         devices = [Device(f"net{i}", f"0e000{i}", f"10.77.{i}.2", 80, 554, {}, {}) for i in (0, 1)]
-        for d in devices:  # an ear on each cable
+        for d in devices:  # a group socket on each link
             answer = await DiscoveryAnswer.start([d], d.host, 3702)
             answer._group.get_extra_info("socket")
         print("ready", flush=True)

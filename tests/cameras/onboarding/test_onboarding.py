@@ -19,7 +19,7 @@ from sqlalchemy import insert, select
 
 from cameras.discovery import unknown_devices, ws_discovery
 from cameras.onboarding import adoption
-from cameras.onboarding.onboarding import Onboarding, chosen
+from cameras.onboarding.onboarding import Onboarding, select_streams
 from cameras.onboarding.survey import Survey
 from cameras.onvif import media, soap
 from cameras.onvif.addresses import address_of, host_port, service_url
@@ -32,8 +32,8 @@ from cameras.registry.registry import apply, set_password
 from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
 from cameras.tables import Village as VillageRow
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import MAKES, VirtualMake
+from cameras.virtual.virtual_cameras import VirtualCameras, create_device
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -60,12 +60,14 @@ class Village:
     vault: Vault
     http: aiohttp.ClientSession
     folder: Path
-    crowd: Crowd | None = None
+    crowd: VirtualCameras | None = None
 
-    async def start(self, makes: Sequence[tuple[int, int, VirtualMake]], clip: LoopClip) -> Crowd:
+    async def start(self, makes: Sequence[tuple[int, int, VirtualMake]], clip: LoopClip) -> VirtualCameras:
         """Start cameras given as (last address byte, serial number, make); stop the ones of an earlier call."""
         await self.stop()
-        self.crowd = Crowd([device_of(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes])
+        self.crowd = VirtualCameras(
+            [create_device(n, make, clip, f"{NET}.{host}", LOGIN, PORTS) for host, n, make in makes]
+        )
         await self.crowd.start(discovery_port=DISCOVERY_PORT)
         return self.crowd
 
@@ -76,7 +78,7 @@ class Village:
 
     async def look(self) -> dict[str, int]:
         found = await ws_discovery.sweep([f"{NET}.0/28"], 0.4, DISCOVERY_PORT)
-        return (await self.survey.keep(found)).counts
+        return (await self.survey.match_and_store(found)).counts
 
     async def identify(self) -> dict[str, str]:
         async with self.database.reading() as session:
@@ -247,13 +249,13 @@ async def test_a_thief_of_the_uuid_gets_no_video_and_no_password(village: Villag
     await village.identify()
     crowd = await village.start([(9, 1, LOCKING), (2, 2, PLAIN)], clip)
     thief = crowd.members[0]
-    thief.guard.users = {"thief": ("x", "Administrator")}
+    thief.access_control.users = {"thief": ("x", "Administrator")}
     for _ in range(3):
         assert await village.look() == {"clone": 1, "known": 1}
     camera = await village.camera("v-1")
     assert camera.address == f"{NET}.1:{PORTS[0]}" and camera.refused_at is None
     assert ("clone", None) in await village.findings()
-    assert thief.guard.times_barred == 0
+    assert thief.access_control.lockouts == 0
 
 
 async def test_clones_are_told_apart_by_their_mac(village: Village, clip: LoopClip) -> None:
@@ -268,10 +270,10 @@ async def test_clones_are_told_apart_by_their_mac(village: Village, clip: LoopCl
 
 async def test_a_refused_credential_is_told_and_used_no_more(village: Village, clip: LoopClip) -> None:
     crowd = await village.start([(1, 1, LOCKING), (2, 2, PLAIN)], clip)
-    crowd.members[0].guard.users = {"minwang": ("another", "Administrator")}
+    crowd.members[0].access_control.users = {"minwang": ("another", "Administrator")}
     for _ in range(8):
         await village.identify()
-    assert crowd.members[0].guard.wrong_tries == 1
+    assert crowd.members[0].access_control.wrong_tries == 1
     assert await village.findings() == [("credential_refused", "v-1")]
     refused = await village.camera("v-1")
     assert refused.refused_at is not None
@@ -326,7 +328,7 @@ async def test_a_service_at_another_path_is_asked_where_discovery_told(village: 
         fields = [c.field for c in await session.scalars(select(CameraChange).where(CameraChange.camera == "v-1"))]
     assert fields.count("address") == 1 and ws_discovery.DiscoveredDevice(
         "", stranger.address, stranger.url, "", ""
-    ).known_as.endswith("/onvif/service")
+    ).registry_address.endswith("/onvif/service")
 
 
 async def test_a_service_that_moved_on_its_host_is_found_again(village: Village, clip: LoopClip) -> None:
@@ -351,10 +353,10 @@ async def test_a_forged_hello_moves_no_service(village: Village, clip: LoopClip)
     ]
     right = [(await village.camera(n)).address for n in ("v-1", "v-2")]
     assert right[0] == f"{NET}.1:{PORTS[0]}/onvif/service" and right[1] == f"{NET}.2:{PORTS[0]}"
-    await village.survey.keep(forged)  # before they are identified
+    await village.survey.match_and_store(forged)  # before they are identified
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
     assert await village.identify() == {}
-    await village.survey.keep(forged)
+    await village.survey.match_and_store(forged)
     assert [(await village.camera(n)).address for n in ("v-1", "v-2")] == right
     # An address with a wrong path, stored earlier or confirmed by a person, is corrected at the next identification.
     async with village.database.session() as session:
@@ -372,11 +374,11 @@ async def test_a_forged_hello_gives_a_camera_no_identity(village: Village, clip:
         )
         for i in (1, 2)
     ]
-    assert (await village.survey.keep(forged)).counts == {"first": 2}
+    assert (await village.survey.match_and_store(forged)).counts == {"first": 2}
     assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid, "it was asked itself, and said who it is"
     assert (await village.camera("v-2")).endpoint is None
     await village.identify()
-    assert (await village.survey.keep(forged)).counts == {"known": 1, "first": 1}
+    assert (await village.survey.match_and_store(forged)).counts == {"known": 1, "first": 1}
     assert (await village.camera("v-1")).endpoint == crowd.members[0].uuid
     assert ("identity_changed", "v-1") not in await village.findings()
 
@@ -412,7 +414,7 @@ async def test_strangers_are_forgotten(village: Village, clip: LoopClip) -> None
         await findings.open_or_update(session, now, "clone", findings.FindingSubject(None, "10.1.1.1:80", None))
         await findings.open_or_update(session, now, "unknown_device", findings.FindingSubject(None, "10.2.0.1:1", None))
     async with village.database.session() as session:
-        gone = await unknown_devices.forget(session, now)
+        gone = await unknown_devices.delete_expired(session, now)
         left = set(await session.scalars(select(DeviceSeen.address)))
         told = {f.address for f in await findings.list_open(session)}
     assert gone == 200 + 40 + 21 and len(left) == unknown_devices.MAX_STRANGERS + 2
@@ -485,7 +487,7 @@ def _profile(channel: int, width: int, height: int, *, source: bool = True, code
 )
 def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str]], sources: bool) -> None:
     profiles = [_profile(n, *size, source=sources, codec=codec) for n, size, codec in told]
-    found = chosen(profiles)
+    found = select_streams(profiles)
     channels = {str(p.stream_url).partition("channel=")[2].partition("&")[0] for p in found.values()}
     assert len(channels) == 1 and (found["main"].width or 0) == max(size[0] for _, size, _ in told)
     smaller = [
@@ -497,7 +499,7 @@ def test_main_and_sub_are_one_channel(told: list[tuple[int, tuple[int, int], str
 async def test_all_profiles_of_a_recorder_are_read() -> None:
     nodes = "".join(f"<Profiles token='p{i}'/>" for i in range(36))
     reply = soap.parse(f"<Envelope><Body><R>{nodes}</R></Body></Envelope>".encode())
-    assert len(media._told(reply)) == 36
+    assert len(media._valid_profiles(reply)) == 36
 
 
 async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
@@ -531,7 +533,7 @@ async def test_one_lying_camera_keeps_nobody_from_being_met_or_identified(
         ws_discovery.DiscoveredDevice(e, f"10.0.1.{i}:80", "http://h/x", "n", "h")
         for i, e in enumerate(["u" * 300, "\x00", "b"])
     )
-    await survey.keep([longest, nul, good])
+    await survey.match_and_store([longest, nul, good])
     async with either_database.reading() as session:
         devices = set(await session.scalars(select(DeviceSeen.address)))
         problems = {c.id: c.problem for c in await session.scalars(select(Camera)) if c.problem}

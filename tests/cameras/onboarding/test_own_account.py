@@ -13,11 +13,11 @@ from cameras.registry.inventory import Inventory
 from cameras.registry.registry import apply, export
 from cameras.tables import Camera, Credential
 from cameras.tables import Village as VillageRow
-from cameras.upkeep.credential_rotation import NAMES, CredentialRotation
+from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation
 from cameras.upkeep.rotation_claims import AccountClaimed
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import VirtualMake
+from cameras.virtual.virtual_cameras import VirtualCameras
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable
@@ -42,11 +42,11 @@ def care_of(village: Village) -> CredentialRotation:
     made = CredentialRotation(
         village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder, tried
     )
-    village.onboarding.identified = made.first
+    village.onboarding.on_identified = made.create_first_account
     return made
 
 
-async def start(village: Village, clip: LoopClip, quirks: Sequence[str] = (), *, wanted: bool = True) -> Crowd:
+async def start(village: Village, clip: LoopClip, quirks: Sequence[str] = (), *, wanted: bool = True) -> VirtualCameras:
     make = VirtualMake("Test", "P-1", "1", frozenset(quirks))
     crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
     async with village.database.session() as session:
@@ -81,20 +81,23 @@ async def test_it_is_made_before_the_camera_is_used(village: Village, clip: Loop
         await session.execute(update(Camera).values(device=None))
     assert await village.identify() == {}
     assert "v-1/main" in await recorded(village) and await credential_item(village) == ("ok", "")
-    users, camera = crowd.members[0].guard.users, await village.camera("v-1")
-    assert (camera.credential, camera.account_state) == ("camera-v-1", "own") and set(users) == {LOGIN[0], NAMES[0]}
-    assert set(crowd.members[1].guard.users) == {LOGIN[0]} and crowd.members[0].guard.wrong_tries == 0
+    users, camera = crowd.members[0].access_control.users, await village.camera("v-1")
+    assert (camera.credential, camera.account_state) == ("camera-v-1", "own") and set(users) == {
+        LOGIN[0],
+        ACCOUNT_NAMES[0],
+    }
+    assert set(crowd.members[1].access_control.users) == {LOGIN[0]} and crowd.members[0].access_control.wrong_tries == 0
     async with village.database.reading() as session:
         sealed = await session.get_one(Credential, "camera-v-1")
         (row,) = (await session.scalars(select(AuditRow).where(AuditRow.action == "camera.account"))).all()
-    secret = users[NAMES[0]][0]
+    secret = users[ACCOUNT_NAMES[0]][0]
     assert (
         len(secret) >= 12
         and secret not in (sealed.sealed or "")
-        and (row.object, row.data) == ("v-1", {"user": NAMES[0]})
+        and (row.object, row.data) == ("v-1", {"user": ACCOUNT_NAMES[0]})
     )
-    await care.first_ones()
-    assert await care.run_once() == [] and users[NAMES[0]][0] == secret, "once"
+    await care.create_first_accounts()
+    assert await care.run_once() == [] and users[ACCOUNT_NAMES[0]][0] == secret, "once"
 
 
 BAD = {
@@ -108,7 +111,7 @@ async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip:
     crowd = await start(village, clip, [quirk])
     care = care_of(village)
     assert await village.identify() == {}
-    camera, users = await village.camera("v-1"), crowd.members[0].guard.users
+    camera, users = await village.camera("v-1"), crowd.members[0].access_control.users
     assert (camera.credential, camera.account_state) == ("village", "failed") and BAD[quirk] in (
         camera.account_problem or ""
     )
@@ -136,7 +139,7 @@ async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: Loop
         session.add(StreamStatus(stream="v-1/main", worker="r", state="recording", engine="native", at=now, since=now))
         (await session.get_one(VillageRow, "v")).own_account = True
     assert "v-1/main" in await recorded(village) and stream_status.state_of(None, now) == "unknown"
-    await care_of(village).first_ones()
+    await care_of(village).create_first_accounts()
     assert (await village.camera("v-1")).account_state == "own" and (await village.camera("v-2")).account_state is None
 
 
@@ -168,16 +171,18 @@ async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
         raise CameraRefused
 
     slow._try_stream = refused
-    turn = spawn(slow.first("v-1"))
+    turn = spawn(slow.create_first_account("v-1"))
     await tries.wait()
     with pytest.raises(AccountClaimed):
         await other.rotate("v-1", "command line")
-    await other.first("v-1")
-    await other.first_ones()
-    assert (await village.camera("v-1")).account_state is None and crowd.members[0].guard.wrong_tries == 0
+    await other.create_first_account("v-1")
+    await other.create_first_accounts()
+    assert (await village.camera("v-1")).account_state is None and crowd.members[0].access_control.wrong_tries == 0
     tried.set()
     await turn
-    assert (await village.camera("v-1")).account_state == "failed" and set(crowd.members[0].guard.users) == {LOGIN[0]}
+    assert (await village.camera("v-1")).account_state == "failed" and set(crowd.members[0].access_control.users) == {
+        LOGIN[0]
+    }
     assert await other.run_once() == ["v-1"] and (await village.camera("v-1")).account_state == "own"
 
 
@@ -189,22 +194,22 @@ async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Villa
     other._folder = await asyncio.to_thread(lambda: (village.folder / "other").mkdir() or village.folder / "other")
 
     async def overtaken(_url: str, _login: tuple[str, str]) -> None:
-        assert await other.rotate("v-1", "command line") == NAMES[0]
+        assert await other.rotate("v-1", "command line") == ACCOUNT_NAMES[0]
         raise CameraRefused
 
     care._try_stream = overtaken
-    await care.first_ones()
+    await care.create_first_accounts()
     camera = await village.camera("v-1")
     assert (camera.credential, camera.account_state, camera.account_problem) == ("camera-v-1", "own", None)
-    assert NAMES[0] in crowd.members[0].guard.users and await village.identify() == {}
+    assert ACCOUNT_NAMES[0] in crowd.members[0].access_control.users and await village.identify() == {}
 
 
 async def test_the_delivered_account_stays_told(village: Village, clip: LoopClip) -> None:
     """Our own account is an addition: a default password that opened the camera still opens it."""
     await start(village, clip)
     assert await village.identify() == {}
-    await village.onboarding.told(await village.camera("v-1"), "default_password", user=LOGIN[0])
-    await care_of(village).first_ones()
+    await village.onboarding.set_finding(await village.camera("v-1"), "default_password", user=LOGIN[0])
+    await care_of(village).create_first_accounts()
     assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [
         ("default_password", "v-1")
     ]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.onvif import soap
-from cameras.onvif.capture import Capture, redacted
+from cameras.onvif.capture import Capture, redact_exchange
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd, device_of
 from cameras.virtual.makes import VirtualMake
+from cameras.virtual.virtual_cameras import VirtualCameras, create_device
 from core.clock import SystemClock
 from tests.ports import free_port
 
@@ -23,7 +23,7 @@ LOGIN = ("minwang", "geheim-123")
 
 async def test_an_exchange_is_captured_without_its_password(clip: LoopClip, tmp_path: Path) -> None:
     make = VirtualMake("T", "C", "1", frozenset({"wsse_only", "rtsp_password"}))
-    crowd = Crowd([device_of(1, make, clip, "127.79.0.1", LOGIN, (free_port(), free_port()))])
+    crowd = VirtualCameras([create_device(1, make, clip, "127.79.0.1", LOGIN, (free_port(), free_port()))])
     await crowd.start(None)
     clock = SystemClock()
     capture = await asyncio.to_thread(Capture(tmp_path / "c").__enter__)
@@ -53,4 +53,4 @@ def test_a_password_element_of_any_dress_is_emptied(secret: str) -> None:
         f"<tt:Password Type='x'>{secret}</tt:Password>",
         f"<x:Username>{secret}</x:Username>",
     ):
-        assert f">{secret}<".encode() not in redacted(raw.encode())
+        assert f">{secret}<".encode() not in redact_exchange(raw.encode())

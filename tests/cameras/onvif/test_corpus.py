@@ -22,7 +22,7 @@ from cameras.onvif import soap, wsdl_requests
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, PTZ
-from cameras.virtual.dialects import spoken
+from cameras.virtual.dialects import apply_quirks
 from core.clock import SystemClock
 from core.errors import CameraError, ProtocolError
 from tests.conftest import ONVIF_REPLIES
@@ -212,7 +212,7 @@ HARMLESS = ["reordered", "unknown_elements", "wrong_namespace", "gbk", "soap11",
 async def test_a_dialect_changes_nothing(replay: Replay, http: aiohttp.ClientSession, quirk: str) -> None:
     plain = await _ask(replay, http)
     assert plain.model and plain.profiles and all(p.stream_url for p in plain.profiles)
-    replay.mutate = lambda _name, body, _request: spoken(_canonical(body), [quirk])[0]
+    replay.mutate = lambda _name, body, _request: apply_quirks(_canonical(body), [quirk])[0]
     told = await _ask(replay, http)
     assert (told.manufacturer, told.model, told.serial, told.services) == (
         plain.manufacturer,

@@ -15,8 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.onvif import media, soap
-from cameras.onvif.addresses import filled, login_in, repair_http, repair_rtsp, repair_snapshot, without_own
-from cameras.onvif.capture import redacted
+from cameras.onvif.addresses import (
+    insert_credentials,
+    login_from_url,
+    repair_http,
+    repair_rtsp,
+    repair_snapshot,
+    replace_own_password,
+)
+from cameras.onvif.capture import redact_exchange
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import enabled_protocols, identify
 from core.clock import SystemClock
@@ -181,11 +188,11 @@ ADDRESS_PARTS = st.text(alphabet=st.sampled_from("abc019.:/@?&=%[]{}#\\ \x00\n<>
 def test_repaired_addresses_always_lead_to_the_camera(a: str, b: str, scheme: str) -> None:
     found = f"{scheme}{a}/{b}"
     for repaired in (repair_http(found, DEVICE_URL), repair_rtsp(found, DEVICE_URL)):
-        parts = urlsplit(filled(repaired, ("u", "p")))
+        parts = urlsplit(insert_credentials(repaired, ("u", "p")))
         assert parts.hostname == "10.0.0.5" and parts.username is None
         assert parts.scheme in ("http", "https", "rtsp", "rtsps") and parts.port != 0
         assert not any(ord(c) < 33 for c in repaired)
-    login_in(found)
+    login_from_url(found)
 
 
 @given(st.text(max_size=20).filter(lambda user: "\0" not in user), st.text(max_size=20))
@@ -200,7 +207,7 @@ def test_a_password_in_an_address_never_stays_there(user: str, password: str) ->
         f"?user={quote(user, safe='')}_password={secret}_channel=1"
     )
     assert repair_rtsp(url, DEVICE_URL) == "rtsp://10.0.0.5/live?user={user}_password={password}_channel=1"
-    assert login_in(url) == (user, password)
+    assert login_from_url(url) == (user, password)
 
 
 SECRET = base64.b64encode(b"admin:geheim-123").decode()
@@ -240,17 +247,17 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2lnbmF0dXI"
     ],
 )
 def test_no_address_keeps_a_secret_and_no_capture_either(query: str, kept: str) -> None:
-    """Both stream and snapshot addresses; `filled` restores credentials that the login can replace."""
+    """Both stream and snapshot addresses; `insert_credentials` restores credentials that the login can replace."""
     for host in ("192.168.1.9", "admin:geheim-123@192.168.1.9"):
         stream, snapshot = f"rtsp://{host}/live?{query}", f"http://{host}/snap.jpg?{query}"
         assert repair_rtsp(stream, DEVICE_URL) == f"rtsp://10.0.0.5/live?{kept}"
         assert repair_snapshot(snapshot, DEVICE_URL) == f"http://10.0.0.5/snap.jpg?{kept}"
         for secret in (SECRET, SECRET.rstrip("="), JWT, "geheim-123"):
-            assert secret.encode() not in redacted(f"<Uri>{snapshot}</Uri>{stream} '{stream}'".encode())
+            assert secret.encode() not in redact_exchange(f"<Uri>{snapshot}</Uri>{stream} '{stream}'".encode())
     assert repair_snapshot(f"snap.jpg?{query}", DEVICE_URL).endswith(kept)
     if "geheim" in query or SECRET.rstrip("=") in query:
-        assert login_in(f"rtsp://h/?{query}") == ("admin", "geheim-123")
-        assert unquote(filled(kept, ("admin", "geheim-123"))).rstrip("=") == query.rstrip("=")
+        assert login_from_url(f"rtsp://h/?{query}") == ("admin", "geheim-123")
+        assert unquote(insert_credentials(kept, ("admin", "geheim-123"))).rstrip("=") == query.rstrip("=")
 
 
 @given(st.binary(max_size=600))
@@ -273,11 +280,11 @@ def test_our_own_password_is_kept_under_no_name_and_in_no_path() -> None:
         "http://h/x?mot=geheim-123/%25&q=1",
         "http://h/x?k=geheim-123/%",
     ):
-        kept = asked.fitting(url, profile)
+        kept = asked.storable_address(url, profile)
         assert kept is not None and "{password}" in kept and "geheim" not in kept
-        assert unquote(filled(kept, login)) == unquote(url)
+        assert unquote(insert_credentials(kept, login)) == unquote(url)
     # A password this short could also be a name in the path, so it is not replaced.
-    assert without_own("rtsp://stream1/stream1", ("a", "stream1")) == "rtsp://stream1/stream1"
+    assert replace_own_password("rtsp://stream1/stream1", ("a", "stream1")) == "rtsp://stream1/stream1"
 
 
 def test_told_values_fit_the_columns_that_keep_them() -> None:
@@ -295,8 +302,8 @@ def test_told_values_fit_the_columns_that_keep_them() -> None:
         node = soap.parse(_envelope(encoder).encode())
         assert media._kilobits(node) == kept and profile.bitrate is None
     asked = media.MediaContext(DEVICE_URL)
-    assert asked.fitting("rtsp://h/" + "a" * 391, profile) and not asked.notes
-    assert asked.fitting("rtsp://h/" + "a" * 392, profile) is None and "401 characters" in asked.notes[0]
+    assert asked.storable_address("rtsp://h/" + "a" * 391, profile) and not asked.notes
+    assert asked.storable_address("rtsp://h/" + "a" * 392, profile) is None and "401 characters" in asked.notes[0]
     for login in ("u" * 61 + ":geheim", "u:" + "p" * 201, "a%00b:geheim", "u:" + "%E6%9D%91" * 67):
-        assert login_in(f"rtsp://{login}@10.0.0.1/") is None
-    assert login_in("rtsp://admin:geheim@10.0.0.1/") == ("admin", "geheim")
+        assert login_from_url(f"rtsp://{login}@10.0.0.1/") is None
+    assert login_from_url("rtsp://admin:geheim@10.0.0.1/") == ("admin", "geheim")

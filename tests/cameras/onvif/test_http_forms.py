@@ -170,7 +170,7 @@ async def test_no_message_holds_the_name_of_a_class(camera: Camera, http: aiohtt
 def test_any_bytes_are_an_answer_or_none(data: bytes, ended: bool) -> None:
     for text in (data, b"HTTP/1.1 200 OK\r\n" + data, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + data):
         try:
-            lenient_http.answer_in(text, ended=ended)
+            lenient_http.parse_response(text, ended=ended)
             lenient_http.is_due(text)
         except ProtocolError:
             pass
@@ -182,20 +182,20 @@ def test_chunks_and_lengths_of_any_size_hold_the_envelope(step: int, size: int, 
         _sized(size, ENVELOPE + behind),
         _sized(size, _chunks(ENVELOPE, step) + behind, b"Transfer-Encoding: chunked\r\n"),
     ):
-        assert lenient_http.answer_in(data[: data.find(b"\r\n\r\n") + 30], ended=False) is None or size <= 26
-        found = lenient_http.answer_in(data, ended=True)
+        assert lenient_http.parse_response(data[: data.find(b"\r\n\r\n") + 30], ended=False) is None or size <= 26
+        found = lenient_http.parse_response(data, ended=True)
         assert found is not None and ENVELOPE in found.body and found.status == 200
 
 
 @given(st.sampled_from(sorted(FORMS)), st.lists(st.integers(1, 40), max_size=40))
 def test_an_answer_is_the_same_however_it_is_torn(form: str, cuts: list[int]) -> None:
-    data, torn = FORMS[form][0], lenient_http.AnswerReader()
-    whole = lenient_http.answer_in(data, ended=True)
+    data, torn = FORMS[form][0], lenient_http.ResponseParser()
+    whole = lenient_http.parse_response(data, ended=True)
     for size in cuts:
         torn.feed(data[:size])
         data = data[size:]
     torn.feed(data)
-    found = torn.found(ended=True)
+    found = torn.response(ended=True)
     assert found is not None and whole is not None and (found.status, found.body) == (whole.status, whole.body)
 
 
@@ -204,20 +204,20 @@ def test_a_chunked_answer_is_taken_apart_once(step: int) -> None:
     """Decoding time is linear in the size; an earlier version restarted at each read (94 ms each at 1 MB)."""
     body = ENVELOPE[:-30] + b" " * 700_000 + ENVELOPE[-30:]
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + _chunks(body, step)
-    reader = lenient_http.AnswerReader()
+    reader = lenient_http.ResponseParser()
     began = time.process_time()
     for at in range(0, len(data), 1000):
         reader.feed(data[at : at + 1000])
-        assert reader.found(ended=False) is None or at > len(data) - 2000
+        assert reader.response(ended=False) is None or at > len(data) - 2000
     assert time.process_time() - began < 1.0
-    found = reader.found(ended=False)
+    found = reader.response(ended=False)
     assert found is not None and found.body == body
 
 
 def test_sizes_that_never_end_are_bounded() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"
     for filling in (b" ", b"\r\n", b"1", b"1\r\nx\r\n", b"\n1;", b"g"):
-        reader = lenient_http.AnswerReader()
+        reader = lenient_http.ResponseParser()
         reader.feed(head)
         began = time.process_time()
         with pytest.raises(ProtocolError, match=r"larger than 1 MB|more than 20000 chunks"):

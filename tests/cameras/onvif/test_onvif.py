@@ -324,11 +324,11 @@ async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monk
             client = SoapClient(limited, SystemClock(), LOGIN)
             client._lenient = lenient
             await client.call(address, ask, authenticate=False, seconds=0.3)
-        monkeypatch.setattr(connector, "PERSON_SECONDS", 0.1)
+        monkeypatch.setattr(connector, "INTERACTIVE_SLOT_WAIT_S", 0.1)
         with for_person(), pytest.raises(CameraUnreachable, match="the station is busy"):
             await client.call(address, ask, authenticate=False, seconds=0.3)
         await client.call(address, ask, authenticate=False, seconds=0.3)
-        monkeypatch.setattr(connector, "PLACE_SECONDS", 0.1)
+        monkeypatch.setattr(connector, "SLOT_WAIT_S", 0.1)
         with pytest.raises(CameraUnreachable, match="the station is busy"):
             await client.call(address, ask, authenticate=False, seconds=0.3)
 

@@ -30,16 +30,16 @@ def settings(body: str) -> CameraSettings:
 
 async def test_an_empty_list_of_protocols_says_nothing_of_what_is_shut() -> None:
     with pytest.raises(ProtocolError, match="no network protocols"):
-        await settings("").open_services()
+        await settings("").enabled_protocols()
     told = "<NetworkProtocols><Name>HTTP</Name><Enabled>true</Enabled><Port>80</Port></NetworkProtocols>"
-    assert await settings(told).open_services() == {"HTTP": 80}
+    assert await settings(told).enabled_protocols() == {"HTTP": 80}
 
 
 @pytest.mark.parametrize("kind", ["DateAndTime", "Date", "Time", "DeviceNameDateTime"])
 async def test_the_clock_in_the_picture_is_known_by_each_name(kind: str) -> None:
     plain = "<OSDs token='2'><TextString><Type>Plain</Type><PlainText>Gate</PlainText></TextString></OSDs>"
     osd = f"<OSDs token='1'><TextString><Type>{kind}</Type></TextString></OSDs>{plain}"
-    assert await settings(osd).texts() == {"1": "DateAndTime", "2": "Gate"}
+    assert await settings(osd).osd_texts() == {"1": "DateAndTime", "2": "Gate"}
 
 
 def test_a_frame_rate_of_0_is_no_limit() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cameras.registry import firmware
-from cameras.upkeep.default_password_audit import DEFAULTS, DefaultPasswordAudit
+from cameras.upkeep.default_password_audit import DEFAULT_LOGINS, DefaultPasswordAudit
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
 from core.errors import SettingsError
@@ -25,12 +25,12 @@ async def test_every_default_is_tried_and_nobody_is_locked_out(
     crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
-    for _ in range(len(DEFAULTS)):
+    for _ in range(len(DEFAULT_LOGINS)):
         assert (await audit.run_once()).open == []
         assert (await audit.run_once()).tried == 0, "once a week"
         clock.advance(timedelta(days=7, minutes=1).total_seconds())
-    assert (await village.camera("v-1")).audited == len(DEFAULTS)
-    assert crowd.members[0].guard.times_barred == 0 and (await village.camera("v-1")).refused_at is None
+    assert (await village.camera("v-1")).audited == len(DEFAULT_LOGINS)
+    assert crowd.members[0].access_control.lockouts == 0 and (await village.camera("v-1")).refused_at is None
 
 
 async def test_a_default_password_is_a_finding_until_it_is_changed(
@@ -38,12 +38,12 @@ async def test_a_default_password_is_a_finding_until_it_is_changed(
 ) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
-    users = crowd.members[0].guard.users
-    users[DEFAULTS[0][0]] = (DEFAULTS[0][1], "Administrator")
+    users = crowd.members[0].access_control.users
+    users[DEFAULT_LOGINS[0][0]] = (DEFAULT_LOGINS[0][1], "Administrator")
     audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
     assert (await audit.run_once()).open == ["v-1"]
     assert await village.findings() == [("default_password", "v-1")]
-    del users[DEFAULTS[0][0]]
+    del users[DEFAULT_LOGINS[0][0]]
     clock.advance(8 * 86400)
     assert (await audit.run_once()).open == []
     assert await village.findings() == []
@@ -52,12 +52,12 @@ async def test_a_default_password_is_a_finding_until_it_is_changed(
 async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: LoopClip, clock: ManualClock) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
-    crowd.members[0].guard.users = {"minwang": ("changed", "Administrator")}
+    crowd.members[0].access_control.users = {"minwang": ("changed", "Administrator")}
     audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
     for _ in range(5):
         await audit.run_once()
         clock.advance(8 * 86400)
-    assert crowd.members[0].guard.wrong_tries <= 1 and (await village.camera("v-1")).refused_at is not None
+    assert crowd.members[0].access_control.wrong_tries <= 1 and (await village.camera("v-1")).refused_at is not None
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from cameras.tables import Camera, ClockSample, ModelQuirk
 from cameras.upkeep.clock_sync import ClockRound, ClockSync
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import MAKES, VirtualMake
+from cameras.virtual.virtual_cameras import VirtualCameras
 from core.clock import SystemClock
 from tests.cameras.onboarding.test_onboarding import Village, village
 
@@ -21,7 +21,7 @@ def _make(*quirks: str, model: str = "Q-1") -> VirtualMake:
     return VirtualMake("Test", model, "1", frozenset(quirks))
 
 
-async def _start(village: Village, clip: LoopClip, *makes: VirtualMake) -> Crowd:
+async def _start(village: Village, clip: LoopClip, *makes: VirtualMake) -> VirtualCameras:
     crowd = await village.start([(i, i, m) for i, m in enumerate(makes, 1)], clip)
     await village.identify()
     return crowd
@@ -90,14 +90,15 @@ async def test_a_silent_camera_is_told_with_its_reason(village: Village, clip: L
 )
 async def test_hourly_looks_never_lock_a_camera_out(village: Village, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await _start(village, clip, _make(*quirks), PLAIN)
-    crowd.members[0].guard.users = {"minwang": ("changed", "Administrator")}
+    crowd.members[0].access_control.users = {"minwang": ("changed", "Administrator")}
     crowd.members[0].clock_shift = -400.0
     for _ in range(6):
         await _care(village)
-    # If the password changed within PROVEN_SECONDS, a SOAP fault may refer to the operation only: one more request
+    # If the password changed within CREDENTIAL_PROOF_S, a SOAP fault may refer to the operation only: one more request
     # checks.
     assert (
-        crowd.members[0].guard.wrong_tries <= 1 + ("wsse_only" in quirks) and crowd.members[0].guard.times_barred == 0
+        crowd.members[0].access_control.wrong_tries <= 1 + ("wsse_only" in quirks)
+        and crowd.members[0].access_control.lockouts == 0
     )
     assert (await village.camera("v-1")).refused_at is not None
 
@@ -109,4 +110,4 @@ async def test_a_refused_camera_is_still_asked_for_its_time(village: Village, cl
         (await session.get_one(Camera, "v-1")).refused_at = SystemClock().now()
     crowd.members[0].clock_shift = -400.0
     done = await _care(village)
-    assert done.wrong == ["v-1"] and done.silent == [] and crowd.members[0].guard.wrong_tries == 0
+    assert done.wrong == ["v-1"] and done.silent == [] and crowd.members[0].access_control.wrong_tries == 0

@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from cameras.registry import findings
 from cameras.tables import Camera, CameraChange, Credential, ModelQuirk, Policy
-from cameras.upkeep.config_compliance import ConfigCompliance, Result
-from cameras.upkeep.credential_rotation import NAMES, CredentialRotation, password
+from cameras.upkeep.config_compliance import ComplianceResult, ConfigCompliance
+from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation, random_password
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import VirtualMake
+from cameras.virtual.virtual_cameras import VirtualCameras
 from core.clock import SystemClock
 from core.errors import CameraError
 from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
@@ -23,7 +23,9 @@ RULES = {
 }  # fmt: skip
 
 
-async def _start(village: Village, clip: LoopClip, *quirks: str, rules: dict[str, object] | None = None) -> Crowd:
+async def _start(
+    village: Village, clip: LoopClip, *quirks: str, rules: dict[str, object] | None = None
+) -> VirtualCameras:
     make = VirtualMake("Test", "P-1", "1", frozenset(quirks))
     crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
     for member in crowd.members:
@@ -36,7 +38,7 @@ async def _start(village: Village, clip: LoopClip, *quirks: str, rules: dict[str
     return crowd
 
 
-async def _care(village: Village, *only: str, write: bool = True) -> dict[str, Result]:
+async def _care(village: Village, *only: str, write: bool = True) -> dict[str, ComplianceResult]:
     done = await ConfigCompliance(village.database, SystemClock(), village.onboarding).run_once(
         only or None, write=write
     )
@@ -58,7 +60,7 @@ async def test_every_setting_is_written_and_read_back(village: Village, clip: Lo
     if "media2_only" not in quirks:
         assert "V 1" in device.osd.values() and "time" in device.osd
     again = (await _care(village))["v-1"]
-    assert {d.state for d in again.deeds} == {"ok"}
+    assert {d.state for d in again.results} == {"ok"}
     async with village.database.reading() as session:
         fields = set(await session.scalars(select(CameraChange.field).where(CameraChange.camera == "v-1")))
     assert {"policy.ntp", "policy.encoder main"} <= fields
@@ -86,7 +88,7 @@ async def test_a_model_that_ignores_is_not_asked_twice(village: Village, clip: L
     calls = crowd.services[f"{NET}.2"].calls
     second = (await _care(village, "v-2"))["v-2"]
     assert set(second.of("unsupported")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
-    assert crowd.services[f"{NET}.2"].calls - calls <= len(second.deeds) + 2, "it was read, and nothing was written"
+    assert crowd.services[f"{NET}.2"].calls - calls <= len(second.results) + 2, "it was read, and nothing was written"
     # A setting that is not tried again still differs from the policy: the finding stays open.
     third = (await _care(village, "v-1"))["v-1"]
     assert set(third.of("unsupported")) == set(second.of("unsupported"))
@@ -125,28 +127,30 @@ async def test_an_encoder_that_keeps_its_own_is_told(village: Village, clip: Loo
 
 
 def test_passwords_are_long_random_and_harmless() -> None:
-    made = {password() for _ in range(200)}
+    made = {random_password() for _ in range(200)}
     assert len(made) == 200 and all(len(p) == 16 and not set(p) & set('&<>"%:@/ ') for p in made)
 
 
 async def test_accounts_take_turns_and_never_leave_us_outside(village: Village, clip: LoopClip) -> None:
     crowd = await _start(village, clip)
-    users = crowd.members[0].guard.users
+    users = crowd.members[0].access_control.users
     care = CredentialRotation(
         village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder
     )
     first = await care.rotate("v-1", "admin")
-    assert first == NAMES[0] and set(users) == {LOGIN[0], NAMES[0]}
-    secret = users[NAMES[0]][0]
+    assert first == ACCOUNT_NAMES[0] and set(users) == {LOGIN[0], ACCOUNT_NAMES[0]}
+    secret = users[ACCOUNT_NAMES[0]][0]
     second = await care.rotate("v-1", "admin")
-    assert second == NAMES[1] and set(users) == {LOGIN[0], *NAMES}, "the former one stays until the next turn"
+    assert second == ACCOUNT_NAMES[1] and set(users) == {LOGIN[0], *ACCOUNT_NAMES}, (
+        "the former one stays until the next turn"
+    )
     third = await care.rotate("v-1", "admin")
-    assert third == NAMES[0] and users[NAMES[0]][0] != secret
-    assert await village.identify() == {} and crowd.members[0].guard.wrong_tries == 0
+    assert third == ACCOUNT_NAMES[0] and users[ACCOUNT_NAMES[0]][0] != secret
+    assert await village.identify() == {} and crowd.members[0].access_control.wrong_tries == 0
     async with village.database.reading() as session:
         credential = await session.get_one(Credential, "camera-v-1")
         camera = await session.get_one(Camera, "v-2")
-    assert credential.username == NAMES[0] and users[NAMES[0]][0] not in (credential.sealed or "")
+    assert credential.username == ACCOUNT_NAMES[0] and users[ACCOUNT_NAMES[0]][0] not in (credential.sealed or "")
     assert camera.credential == "village", "the other camera has its own affairs"
 
 
@@ -157,4 +161,4 @@ async def test_an_account_that_is_only_promised_is_not_used(village: Village, cl
     )
     with pytest.raises(CameraError, match="made no account"):
         await care.rotate("v-1", "admin")
-    assert (await village.camera("v-1")).credential == "village" and crowd.members[0].guard.wrong_tries == 0
+    assert (await village.camera("v-1")).credential == "village" and crowd.members[0].access_control.wrong_tries == 0

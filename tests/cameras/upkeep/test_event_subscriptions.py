@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cameras.onvif import pull_point, soap
-from cameras.onvif.client import SHORT_PULL_SECONDS, STEERED_SECONDS, SoapClient
+from cameras.onvif.client import SHORT_PULL_S, SHORT_PULLS_AFTER_REQUEST_S, SoapClient
 from cameras.onvif.namespaces import DEVICE
 from cameras.upkeep.event_subscriptions import EventSubscriptions
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.crowd import Crowd
 from cameras.virtual.makes import MAKES, VirtualMake
 from cameras.virtual.onvif_service import OnvifService
+from cameras.virtual.virtual_cameras import VirtualCameras
 from core.clock import ManualClock, SystemClock
 from core.errors import CameraUnreachable, ProtocolError
 from core.events import Event
@@ -35,7 +35,7 @@ async def care(village: Village) -> AsyncIterator[EventSubscriptions]:
     await made.close()
 
 
-async def _start(village: Village, clip: LoopClip, *quirks: str) -> tuple[Crowd, OnvifService]:
+async def _start(village: Village, clip: LoopClip, *quirks: str) -> tuple[VirtualCameras, OnvifService]:
     crowd = await village.start([(1, 1, VirtualMake("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     return crowd, crowd.services[f"{NET}.1"]
@@ -174,7 +174,7 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
     for _ in range(5):
         await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
     assert asyncio.get_running_loop().time() - began < 2
-    assert client.companion().pull_seconds(20) == SHORT_PULL_SECONDS  # while somebody operates the camera
+    assert client.companion().pull_seconds(20) == SHORT_PULL_S  # while somebody operates the camera
     service.events.emit("motion", True)
 
     async def arrived() -> bool:
@@ -220,7 +220,7 @@ class _SerialCamera:
 
     def pull_seconds(self) -> float:
         """Return the pull time long after the last other request."""
-        self.clock.advance(STEERED_SECONDS + 1)
+        self.clock.advance(SHORT_PULLS_AFTER_REQUEST_S + 1)
         return self.pulls.pull_seconds(20)
 
 
@@ -235,7 +235,7 @@ async def test_a_camera_that_answers_one_at_a_time_is_pulled_shortly(
     await camera.command(seconds, pull_ends=pull_ends)
     camera.answered.set()
     await waiting
-    assert camera.pull_seconds() == (SHORT_PULL_SECONDS if short else 20)
+    assert camera.pull_seconds() == (SHORT_PULL_S if short else 20)
     camera.clock.advance(3600)
     assert camera.pulls.pull_seconds(20) == 20, "it is looked at anew"
 
@@ -249,14 +249,14 @@ async def test_a_camera_that_is_gone_is_not_taken_for_one_that_cuts_off(gone: bo
     camera.gone = gone
     camera.answered.set()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert camera.pull_seconds() == (20 if gone else SHORT_PULL_SECONDS)
+    assert camera.pull_seconds() == (20 if gone else SHORT_PULL_S)
 
 
 async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command waits for a short pull and fails during a long one: a dome must not turn when nobody watches."""
-    monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_SECONDS", 0.05)
+    monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_S", 0.05)
     camera = _SerialCamera()
-    camera.client._is_serial()
+    camera.client._mark_serial()
     waiting = await camera.pull()
     with pytest.raises(CameraUnreachable, match="one question at a time"):
         await camera.command(0.0)

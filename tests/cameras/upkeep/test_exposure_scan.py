@@ -23,8 +23,8 @@ from sqlalchemy import delete
 from cameras.registry import findings
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep import reminders
-from cameras.upkeep.config_compliance import hidden
-from cameras.upkeep.credential_rotation import NAMES, CredentialRotation
+from cameras.upkeep.config_compliance import masks_cover
+from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation
 from cameras.upkeep.exposure_scan import ExposureScan
 from cameras.virtual.clip import LoopClip
 from core.clock import ManualClock, SystemClock
@@ -109,7 +109,7 @@ async def test_papers_that_fall_due(village: Village) -> None:
             camera.profile = profile
 
     async def look() -> list[tuple[str, str | None]]:
-        await reminders.look(village.database, clock, SHANGHAI)
+        await reminders.update_reminders(village.database, clock, SHANGHAI)
         return await village.findings()
 
     await set_papers(in_use_since="2026-03-01", warranty_until="2026-05-30", contract_until="2026-06-30")
@@ -142,10 +142,10 @@ async def test_masks_are_written_into_the_camera(village: Village, clip: LoopCli
     async with village.database.session() as session:
         camera = await session.get_one(Camera, "v-1")
         camera.profile = {**camera.profile, "masks": [MASK]}
-    deeds = (await _care(village, "v-1"))["v-1"].deeds
+    deeds = (await _care(village, "v-1"))["v-1"].results
     assert [(d.setting, d.state) for d in deeds] == [("masks", state)]
     assert len(crowd.members[0].masks) == (state == "set")
-    again = (await _care(village, "v-1"))["v-1"].deeds
+    again = (await _care(village, "v-1"))["v-1"].results
     assert again[0].state == ("ok" if state == "set" else "unsupported")
     # A deleted mask is reported and written again at the next check.
     if state == "set":
@@ -157,8 +157,8 @@ async def test_masks_are_written_into_the_camera(village: Village, clip: LoopCli
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=8))
 def test_a_polygon_hides_itself_and_the_whole_picture_hides_it(polygon: list[tuple[float, float]]) -> None:
     whole = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
-    assert hidden([polygon], [polygon]) and hidden([polygon], [whole])
-    assert not hidden([whole], [[(x / 2, y) for x, y in whole]])
+    assert masks_cover([polygon], [polygon]) and masks_cover([polygon], [whole])
+    assert not masks_cover([whole], [[(x / 2, y) for x, y in whole]])
 
 
 async def test_accounts_change_when_their_time_has_come(village: Village, clip: LoopClip) -> None:
@@ -172,11 +172,11 @@ async def test_accounts_change_when_their_time_has_come(village: Village, clip: 
             return (await session.get_one(Credential, credential)).username
 
     # the first rotation creates the account; `most` limits the cameras per day
-    assert await care.run_once(most=1) == ["v-1"]
+    assert await care.run_once(limit=1) == ["v-1"]
     assert await care.run_once() == ["v-2"] and await care.run_once() == []
-    assert await account("v-1") == NAMES[0]
+    assert await account("v-1") == ACCOUNT_NAMES[0]
     clock.advance(31 * DAY)
-    assert await care.run_once() == ["v-1", "v-2"] and await account("v-1") == NAMES[1]
+    assert await care.run_once() == ["v-1", "v-2"] and await account("v-1") == ACCOUNT_NAMES[1]
     async with village.database.session() as session:
         await session.execute(delete(CameraChange).where(CameraChange.field == "account", CameraChange.camera == "v-2"))
         await session.execute(delete(Policy))

@@ -14,12 +14,12 @@ from cameras.virtual.clip import CLOCK_RATE, LoopClip
 from cameras.virtual.rtsp_server import Mount, Player
 
 _RTP = struct.Struct(">cBHBBHII")  # interleaved header; flags, marker and payload type, sequence, timestamp, SSRC
-_FOREIGN_SSRC = 0x0BADF00D
+_OTHER_SSRC = 0x0BADF00D
 _VENDOR_UNIT = bytes([30]) + b"vendor" * 40  # NAL unit type 30 is unspecified in H.264
 _FIRST_STEP_S, _STEP_EVERY_S = 8.0, 10.0
 
-PACKETS = ("no_marker", "vendor_units", "foreign_source", "foreign_payload_type")
-CLOCKS = (
+PACKET_FAULTS = ("no_marker", "vendor_units", "foreign_source", "foreign_payload_type")
+CLOCK_FAULTS = (
     "slow_clock",
     "fast_clock",
     "steps_back",
@@ -30,63 +30,63 @@ CLOCKS = (
     "lying_reports",
     "sparse",
 )
-DIALOGUES = ("options_refused", "spaced_transport")
-ODDITIES = (*PACKETS, *CLOCKS, *DIALOGUES)
-SPEED = {"slow_clock": 0.84, "fast_clock": 1.2}  # actual frame rate divided by the frame rate of the timestamps
+DIALOGUE_FAULTS = ("options_refused", "spaced_transport")
+STREAM_FAULTS = (*PACKET_FAULTS, *CLOCK_FAULTS, *DIALOGUE_FAULTS)
+CLOCK_SPEED = {"slow_clock": 0.84, "fast_clock": 1.2}  # actual frame rate divided by the frame rate of the timestamps
 
 
 @dataclass(slots=True)
-class OddMount(Mount):
-    oddity: str = ""  # one of ODDITIES; empty: no fault
+class FaultyMount(Mount):
+    fault: str = ""  # one of ODDITIES; empty: no fault
     sent: list[float] = field(default_factory=list)  # when each picture was sent, seconds since 1970
 
 
-class OddPlayer(Player):
+class FaultyPlayer(Player):
     _extra = 0  # packets inserted so far: added to all later sequence numbers
     _played_since = 0.0
     _first = 0  # index of the first picture sent
 
     @property
-    def _oddity(self) -> str:
-        return self._mount.oddity if isinstance(self._mount, OddMount) else ""
+    def _fault(self) -> str:
+        return self._mount.fault if isinstance(self._mount, FaultyMount) else ""
 
     def tick(self, now: float) -> None:
         mount, before = self._mount, self._next
-        if not isinstance(mount, OddMount):
+        if not isinstance(mount, FaultyMount):
             super().tick(now)
-        elif mount.oddity in (*PACKETS, *CLOCKS):
-            self._tick_odd(mount, now)
+        elif mount.fault in (*PACKET_FAULTS, *CLOCK_FAULTS):
+            self._tick_faulty(mount, now)
         else:
             super().tick(now)
             mount.sent += [time.time()] * (self._next - before)
 
-    def _tick_odd(self, mount: OddMount, now: float) -> None:
+    def _tick_faulty(self, mount: FaultyMount, now: float) -> None:
         clip = self._clip
         assert clip is not None
         if not self._played_since:
             self._played_since, self._first = self._base + self._next / clip.fps, self._next
-        elapsed = (now - self._played_since) * SPEED.get(mount.oddity, 1.0)
+        elapsed = (now - self._played_since) * CLOCK_SPEED.get(mount.fault, 1.0)
         due = self._first + int(elapsed * clip.fps) + 1
         while self._next < due:
-            if mount.oddity != "sparse" or self._next % clip.frames in clip.keyframes:
-                self._send(b"".join(self._frames(clip, mount.oddity)))
+            if mount.fault != "sparse" or self._next % clip.frames in clip.keyframes:
+                self._send(b"".join(self._frames(clip, mount.fault)))
                 mount.sent.append(time.time())
             self._next += 1
         if now >= self._report_due:
             self._report(mount, clip, now)
 
-    def _frames(self, clip: LoopClip, oddity: str) -> Iterator[bytes]:
-        ts = self._odd_timestamp(clip, oddity)
+    def _frames(self, clip: LoopClip, fault: str) -> Iterator[bytes]:
+        ts = self._faulty_timestamp(clip, fault)
         for i, packet in enumerate(clip.packet_slices(self._next, self._seq_shift, self._ts_shift)):
             head = list(_RTP.unpack_from(packet))
-            if i == 0 and oddity == "vendor_units":
+            if i == 0 and fault == "vendor_units":
                 yield self._packet([*head[:3], 0x80, head[4] & 0x7F, head[5] + self._extra, ts, head[7]], _VENDOR_UNIT)
                 self._extra += 1
-            if i == 0 and oddity == "foreign_source":
-                yield self._packet([*head[:3], 0x80, head[4], head[5] * 7, ts + 12_345, _FOREIGN_SSRC], b"\x41foreign")
-            if i == 0 and oddity == "foreign_payload_type":
+            if i == 0 and fault == "foreign_source":
+                yield self._packet([*head[:3], 0x80, head[4], head[5] * 7, ts + 12_345, _OTHER_SSRC], b"\x41foreign")
+            if i == 0 and fault == "foreign_payload_type":
                 yield self._packet([*head[:3], 0x80, 98, head[5] * 5, ts, head[7] ^ 1], b"metadata")
-            if oddity == "no_marker":
+            if fault == "no_marker":
                 head[4] &= 0x7F
             yield self._packet([*head[:5], head[5] + self._extra, ts, head[7]], bytes(packet[_RTP.size :]))
 
@@ -94,38 +94,38 @@ class OddPlayer(Player):
         first = _RTP.pack(b"$", 0, 12 + len(payload), head[3], head[4], head[5] & 0xFFFF, head[6] & 0xFFFFFFFF, head[7])
         return first + payload
 
-    def _odd_timestamp(self, clip: LoopClip, oddity: str) -> int:
+    def _faulty_timestamp(self, clip: LoopClip, fault: str) -> int:
         picture = self._next - self._first
         ts = clip.timestamp(self._next) + self._ts_shift
         steps = max(0, int((picture / clip.fps - _FIRST_STEP_S) // _STEP_EVERY_S) + 1)
-        if oddity == "steps_back":
+        if fault == "steps_back":
             return ts - 4 * CLOCK_RATE * steps
-        if oddity == "steps_forward":
+        if fault == "steps_forward":
             return ts + 4 * CLOCK_RATE * steps
-        if oddity == "stray_timestamps" and picture % 150 == 140:
+        if fault == "stray_timestamps" and picture % 150 == 140:
             return ts + 3600 * CLOCK_RATE
-        return picture * 1200 if oddity == "clock_rate_30000" else ts
+        return picture * 1200 if fault == "clock_rate_30000" else ts
 
     def _report(self, mount: Mount, clip: LoopClip, now: float) -> None:
-        if self._oddity == "lying_reports":
+        if self._fault == "lying_reports":
             self._ts_shift += CLOCK_RATE // 3  # for this report only: restored below
             super()._report(mount, clip, now)
             self._ts_shift -= CLOCK_RATE // 3
-        elif self._oddity not in CLOCKS:
+        elif self._fault not in CLOCK_FAULTS:
             super()._report(mount, clip, now)
         else:
             self._report_due = now + 1e9
 
     def _reply(self, cseq: str, status: str, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         headers = dict(headers or {})
-        if self._oddity == "spaced_transport" and "Transport" in headers:
+        if self._fault == "spaced_transport" and "Transport" in headers:
             headers["Transport"] = "RTP/AVP/TCP; unicast; interleaved = 0 - 1; ssrc=4D574E47"
         super()._reply(cseq, status, headers, body)
 
     def _answer(self, head: str) -> None:
         path = head.split(" ", 2)[1] if head.count(" ") > 1 else ""
         mount = self._server.mount("/" + path.split("/", 3)[-1])
-        if isinstance(mount, OddMount) and mount.oddity == "options_refused" and head.startswith("OPTIONS"):
+        if isinstance(mount, FaultyMount) and mount.fault == "options_refused" and head.startswith("OPTIONS"):
             cseq = next(
                 (line.partition(":")[2].strip() for line in head.split("\r\n") if line.lower().startswith("cseq")), "0"
             )
@@ -135,6 +135,6 @@ class OddPlayer(Player):
 
     def _description(self, mount: Mount) -> bytes:
         body = super()._description(mount)
-        if isinstance(mount, OddMount) and mount.oddity in ("clock_rate_30000", "clock_rate_wrong"):
+        if isinstance(mount, FaultyMount) and mount.fault in ("clock_rate_30000", "clock_rate_wrong"):
             return body.replace(f"/{CLOCK_RATE}".encode(), b"/30000")
         return body

@@ -17,9 +17,9 @@ from datetime import datetime
 
 from cameras.onvif.soap import password_digest
 
-WINDOW_SECONDS = 300.0
-TRIES = 5
-BARRED_SECONDS = 1800.0
+TOKEN_WINDOW_S = 300.0
+MAX_WRONG_TRIES = 5
+LOCKOUT_S = 1800.0
 NONCE_USES = 3
 
 
@@ -31,14 +31,14 @@ class AccessControl:
         self._quirks = quirks
         self._nonce = secrets.token_hex(16)
         self._uses = 0
-        self._barred_until = 0.0
+        self._locked_until = 0.0
         self.wrong_tries = 0
         self.refusing = False
-        self.times_barred = 0
+        self.lockouts = 0
 
     @property
-    def barred(self) -> bool:
-        return time.monotonic() < self._barred_until
+    def is_locked(self) -> bool:
+        return time.monotonic() < self._locked_until
 
     def challenge(self) -> str | None:
         """Return the WWW-Authenticate header; None if Digest is not offered."""
@@ -55,11 +55,11 @@ class AccessControl:
             if self._uses > NONCE_USES:
                 self._nonce, self._uses = secrets.token_hex(16), 0
                 return False  # the nonce expired; this does not count as a wrong password
-        return self._judged(any(check_digest(given, method, n, p, nonce) for n, (p, _) in self.users.items()))
+        return self._count_result(any(check_digest(given, method, n, p, nonce) for n, (p, _) in self.users.items()))
 
     def basic(self, given: str) -> bool:
         wanted = ("Basic " + base64.b64encode(f"{n}:{p}".encode()).decode() for n, (p, _) in self.users.items())
-        return self._judged(any(hmac.compare_digest(given, w) for w in wanted))
+        return self._count_result(any(hmac.compare_digest(given, w) for w in wanted))
 
     def token(self, envelope: str, now: datetime) -> bool:
         """Check the WS-UsernameToken in an envelope."""
@@ -70,7 +70,7 @@ class AccessControl:
         fields = {k: m.group(1) for k, m in found.items() if m}
         if len(fields) < 4 or "digest_only" in self._quirks:
             return False  # no credential was sent, so it does not count as a wrong one
-        return self._judged(self._token_is_good(fields, now))
+        return self._count_result(self._token_is_good(fields, now))
 
     def level(self, name: str) -> str:
         return self.users[name][1] if name in self.users else ""
@@ -78,7 +78,7 @@ class AccessControl:
     def _token_is_good(self, fields: dict[str, str], now: datetime) -> bool:
         if fields["Username"] not in self.users:
             return False
-        window = 5.0 if "small_window" in self._quirks else WINDOW_SECONDS
+        window = 5.0 if "small_window" in self._quirks else TOKEN_WINDOW_S
         try:
             created = datetime.fromisoformat(fields["Created"])
             nonce = base64.b64decode(fields["Nonce"])
@@ -89,16 +89,16 @@ class AccessControl:
         wanted = password_digest(nonce, fields["Created"], self.users[fields["Username"]][0])
         return hmac.compare_digest(wanted, fields["Password"])
 
-    def _judged(self, good: bool) -> bool:
-        if self.barred or self.refusing:
+    def _count_result(self, good: bool) -> bool:
+        if self.is_locked or self.refusing:
             return False
         if good:
             self.wrong_tries = 0
             return True
         self.wrong_tries += 1
-        if "locks_out" in self._quirks and self.wrong_tries >= TRIES:
-            self._barred_until = time.monotonic() + BARRED_SECONDS
-            self.times_barred += 1
+        if "locks_out" in self._quirks and self.wrong_tries >= MAX_WRONG_TRIES:
+            self._locked_until = time.monotonic() + LOCKOUT_S
+            self.lockouts += 1
         return False
 
 

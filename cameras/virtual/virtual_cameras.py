@@ -21,7 +21,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 SIZES = {"main": (1280, 720), "sub": (640, 360)}
 
 
-def device_of(
+def create_device(
     number: int,
     make: VirtualMake,
     clip: LoopClip,
@@ -39,7 +39,7 @@ def device_of(
     )  # fmt: skip
 
 
-def devices(
+def create_devices(
     count: int,
     clip: LoopClip,
     first: str,
@@ -49,10 +49,10 @@ def devices(
 ) -> list[Device]:
     """Create `count` cameras of the makes in turn, at consecutive addresses from `first` on."""
     start = ipaddress.ip_address(first)
-    return [device_of(i, makes[i % len(makes)], clip, str(start + i), login, ports) for i in range(count)]
+    return [create_device(i, makes[i % len(makes)], clip, str(start + i), login, ports) for i in range(count)]
 
 
-class Crowd:
+class VirtualCameras:
     """Runs devices until stopped; all devices listen on the same ports of their own addresses."""
 
     def __init__(self, members: Sequence[Device]):
