@@ -108,7 +108,7 @@ async def follow(survey: Survey) -> None:
             while True:
                 device = await heard.get()
                 try:
-                    await survey.keep([device])
+                    await survey.match_and_store([device])
                 except (MinwangError, *UNFIT) as e:  # a bad Hello must not end the listening
                     log.warning("%s said Hello: %s", device.address, why_unfit(e))
     except OSError as e:
