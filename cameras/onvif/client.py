@@ -249,8 +249,8 @@ class SoapClient:
         """Check that the camera still accepts the credential; raise CameraRefused if not.
 
         A valid account may lack the permission for an operation, so only a refusal of GetDeviceInformation, which every
-        account may call, counts. Called before a request if the last proof is older than CREDENTIAL_PROOF_S, and after a
-        refusal.
+        account may call, counts. Called before a request if the last proof is older than CREDENTIAL_PROOF_S, and
+        after a refusal.
         """
         if self.mode == "none" or _PROBE in body:
             return

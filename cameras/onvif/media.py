@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from xml.sax.saxutils import escape
 
+from cameras.onvif import encoder_settings
 from cameras.onvif.addresses import MAX_URL_CHARS, login_from_url, repair_rtsp, repair_snapshot, replace_own_password
 from cameras.onvif.client import SoapClient
+from cameras.onvif.encoder_settings import EncoderSettings
 from cameras.onvif.namespaces import MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
-from core.numbers import whole
 
 MAX_TOKEN_CHARS = 200  # characters; ONVIF allows 64
 MAX_PROFILES = 64  # recorders report three for each of 12 or 16 channels
@@ -62,7 +63,7 @@ class MediaContext:
         if len(address) <= MAX_URL_CHARS:
             return address
         self.notes.append(
-            f"profile {profile.token[:40]}: an address of {len(address)} characters is left out; {MAX_URL_CHARS} are kept"
+            f"profile {profile.token[:40]}: address of {len(address)} characters ignored (limit {MAX_URL_CHARS})"
         )
         return None
 
@@ -110,15 +111,16 @@ def _valid_profiles(reply: Node) -> list[Node]:
 def _profile(node: Node, encoder: Node | None, place: str) -> Profile:
     token = node.attribute("token") or ""
     source, ptz = node.get(place.format("VideoSource")), node.get(place.format("PTZ"))
+    settings = encoder_settings.read(encoder) if encoder is not None else EncoderSettings()
     return Profile(
         token=token,
         name=node.display_text("Name") or token[:80],
-        codec=_codec(encoder.text("Encoding")) if encoder else None,
-        width=_whole(encoder, "Resolution/Width"),
-        height=_whole(encoder, "Resolution/Height"),
-        fps=(encoder.number("RateControl/FrameRateLimit") if encoder else None) or None,  # 0 means no limit
-        bitrate=_kilobits(encoder),
-        gop=_gop(encoder),
+        codec=settings.codec,
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        bitrate=settings.bitrate,
+        gop=settings.gop,
         encoder=encoder.attribute("token") if encoder else None,
         source=source.text("SourceToken") if source else None,
         source_configuration=source.attribute("token") if source else None,
@@ -160,29 +162,3 @@ def merged(first: Profile, second: Profile) -> Profile:
     """Merge two profiles: values that the first lacks come from the second."""
     pairs = ((f.name, getattr(first, f.name), getattr(second, f.name)) for f in fields(Profile))
     return Profile(**{name: a if a is not None else b for name, a, b in pairs})
-
-
-def _codec(text: str | None) -> str | None:
-    """Normalise 'H.265', 'hevc' and the like to H264, H265, JPEG …"""
-    plain = (text or "").upper().replace(".", "").replace("-", "")[:10]
-    return {"HEVC": "H265", "AVC": "H264", "MJPEG": "JPEG"}.get(plain, plain) or None
-
-
-def _gop(encoder: Node | None) -> int | None:
-    if encoder is None:
-        return None
-    for path in ("H264/GovLength", "H265/GovLength", "Extension/H265/GovLength"):
-        if (length := _whole(encoder, path)) is not None:
-            return length
-    attribute = encoder.attribute("GovLength") or ""
-    return whole(attribute, 9)
-
-
-def _whole(node: Node | None, path: str) -> int | None:
-    number = node.number(path) if node else None
-    return int(number) if number is not None and abs(number) < 1e9 else None
-
-
-def _kilobits(encoder: Node | None) -> int | None:
-    limit = encoder.number("RateControl/BitrateLimit") if encoder else None
-    return int(limit * 1000) if limit and 0 < limit < 2e6 else None  # bits per second must fit a 32-bit column

@@ -149,10 +149,10 @@ class PullPoint:
 async def receive_events(
     client: SoapClient, events_url: str, clock: Clock, handle: Callable[[list[Notification]], Awaitable[None]]
 ) -> None:
-    """Subscribe and pass events to `tell` until cancelled. Raises CameraError when the camera fails.
+    """Subscribe and pass events to `handle` until cancelled. Raises CameraError when the camera fails.
 
-    Raises CameraUnreachable after MAX_INTERRUPTED_PULLS interrupted pulls in a row; the caller subscribes again. A camera that answers
-    at once is polled once a second.
+    Raises CameraUnreachable after MAX_INTERRUPTED_PULLS interrupted pulls in a row; the caller subscribes again. A
+    camera that answers at once is polled once a second.
     """
     point = await PullPoint.open(client, events_url)
     renewed, interrupted = clock.monotonic(), 0

@@ -7,49 +7,17 @@ encoders differently; the service that reported an encoder is also used to write
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
-from cameras.onvif import wsdl_requests
+from cameras.onvif import encoder_settings, wsdl_requests
 from cameras.onvif.client import SoapClient
 from cameras.onvif.device import enabled_protocols
+from cameras.onvif.encoder_settings import EncoderSettings, encoding_element
 from cameras.onvif.namespaces import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
 from core.errors import NotFoundError, ProtocolError
-from core.numbers import whole
 
 Polygon = list[tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderSettings:
-    """Video encoder settings; `bitrate` in bits per second, `gop` in pictures.
-
-    None: not reported, or not to be changed.
-    """
-
-    codec: str | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    bitrate: int | None = None
-    gop: int | None = None
-
-    def differs(self, wanted: EncoderSettings) -> list[str]:
-        """Return the names of fields that differ from `wanted` by more than 2 % (cameras round)."""
-        found = []
-        for name in ("codec", "width", "height", "fps", "bitrate", "gop"):
-            mine, theirs = getattr(self, name), getattr(wanted, name)
-            if theirs is None or mine == theirs:
-                continue
-            if mine is None or isinstance(theirs, str) or abs(mine - theirs) > 0.02 * theirs:
-                found.append(name)
-        return found
-
-    def merged_with(self, wanted: EncoderSettings) -> EncoderSettings:
-        """Return these settings with every value that `wanted` states."""
-        names = ("codec", "width", "height", "fps", "bitrate", "gop")
-        return replace(self, **{n: v for n in names if (v := getattr(wanted, n)) is not None})
 
 
 class CameraSettings:
@@ -72,7 +40,7 @@ class CameraSettings:
         """Return the enabled network protocols and their ports. Raises ProtocolError if the camera reports none."""
         reply = await self._client.call(self._services[DEVICE], f'<GetNetworkProtocols xmlns="{DEVICE}"/>')
         if reply.get("NetworkProtocols") is None:
-            raise ProtocolError("the camera tells no network protocols")
+            raise ProtocolError("the camera reports no network protocols")
         return enabled_protocols(reply)
 
     async def disable_protocol(self, service: str, port: int) -> None:
@@ -86,8 +54,8 @@ class CameraSettings:
 
     async def encoders(self) -> dict[str, EncoderSettings]:
         """Return encoder settings by configuration token. Raises ProtocolError if the camera reports none."""
-        service, reply = await self._encoder_reply()
-        return {token: _settings(n, service) for n in reply.all("Configurations") if (token := n.attribute("token"))}
+        _, reply = await self._encoder_reply()
+        return {token: encoder_settings.read(n) for n in reply.all("Configurations") if (token := n.attribute("token"))}
 
     async def set_encoder(self, token: str, wanted: EncoderSettings) -> None:
         """Write an encoder configuration. Raises NotFoundError for an unknown token, else as SoapClient.call."""
@@ -95,7 +63,7 @@ class CameraSettings:
         node = next((n for n in reply.all("Configurations") if n.attribute("token") == token), None)
         if node is None:
             raise NotFoundError(f"the camera has no encoder '{token}'")
-        values = _settings(node, service).merged_with(wanted)
+        values = encoder_settings.read(node).merged_with(wanted)
         if service == MEDIA2:
             await self._client.call(self._services[MEDIA2], _media2_request(node, token, values))
         else:
@@ -119,7 +87,7 @@ class CameraSettings:
                 continue
             if reply.get("Configurations") is not None:
                 return service, reply
-        raise problem or ProtocolError("the camera tells no encoder settings")
+        raise problem or ProtocolError("the camera reports no encoder settings")
 
     async def osd_texts(self) -> dict[str, str]:
         """Return OSD texts by token.
@@ -156,7 +124,7 @@ class CameraSettings:
         camera has no media2 service: media1 has no masks.
         """
         if MEDIA2 not in self._services:
-            raise ProtocolError("the camera has no media2 service: masks are drawn on its own page")
+            raise ProtocolError("the camera has no media2 service; set privacy masks on the camera's own web page")
         body = f'<GetMasks xmlns="{MEDIA2}"><ConfigurationToken>{escape(source)}</ConfigurationToken></GetMasks>'
         reply = await self._client.call(self._services[MEDIA2], body)
         found = {}
@@ -185,24 +153,6 @@ class CameraSettings:
             )
 
 
-def _settings(node: Node, service: str) -> EncoderSettings:
-    gop = (
-        node.attribute("GovLength")
-        if service == MEDIA2
-        else node.text("H264/GovLength") or node.text("Extension/H265/GovLength")
-    )
-    width, height = node.number("Resolution/Width"), node.number("Resolution/Height")
-    rate = node.number("RateControl/BitrateLimit")
-    return EncoderSettings(
-        codec=(node.text("Encoding") or "").upper().replace(".", "") or None,
-        width=int(width) if width else None,
-        height=int(height) if height else None,
-        fps=node.number("RateControl/FrameRateLimit") or None,  # 0 means no limit
-        bitrate=round(rate * 1000) if rate else None,
-        gop=whole(gop or "", 9),
-    )
-
-
 def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
     """Return media1's structure with all mandatory elements.
 
@@ -212,7 +162,7 @@ def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[st
         "token": token,
         "Name": node.text("Name") or token,
         "UseCount": int(node.number("UseCount") or 1),
-        "Encoding": v.codec or "H264",
+        "Encoding": encoding_element(node, v.codec),
         "Resolution": {"Width": v.width, "Height": v.height},
         "Quality": node.number("Quality") or 1.0,
         "RateControl": {
@@ -228,7 +178,7 @@ def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[st
         },
         "SessionTimeout": node.text("SessionTimeout") or "PT60S",
     }
-    if found["Encoding"] == "H264":
+    if (v.codec or "H264") == "H264":
         found["H264"] = {"GovLength": v.gop or 50, "H264Profile": node.text("H264/H264Profile") or "Main"}
     return found
 
@@ -240,7 +190,7 @@ def _media2_request(node: Node, token: str, v: EncoderSettings) -> str:
         f'<SetVideoEncoderConfiguration xmlns="{MEDIA2}"><Configuration token={quoteattr(token)}{attributes}>'
         f'<Name xmlns="{SCHEMA}">{escape(node.text("Name") or token)}</Name>'
         f'<UseCount xmlns="{SCHEMA}">{int(node.number("UseCount") or 1)}</UseCount>'
-        f'<Encoding xmlns="{SCHEMA}">{escape(v.codec or "H264")}</Encoding>'
+        f'<Encoding xmlns="{SCHEMA}">{escape(encoding_element(node, v.codec))}</Encoding>'
         f'<Resolution xmlns="{SCHEMA}"><Width>{v.width}</Width><Height>{v.height}</Height></Resolution>'
         f'<RateControl xmlns="{SCHEMA}" ConstantBitRate="false"><FrameRateLimit>{v.fps or 25:g}</FrameRateLimit>'
         f"<BitrateLimit>{round((v.bitrate or 2_000_000) / 1000)}</BitrateLimit></RateControl>"

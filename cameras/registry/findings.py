@@ -106,8 +106,9 @@ async def accept(
     query = select(Finding).where(Finding.id == number, Finding.closed_at.is_(None), within(Finding.village, villages))
     row: Finding | None = await session.scalar(query)
     if row is None:
-        raise NotFoundError("there is no such open finding")
+        raise NotFoundError("open finding not found")
     row.closed_at, row.closed_by = at, actor
+    _announce(session, at, "finding.closed", row)
     await audit_trail.record(
         session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason
     )

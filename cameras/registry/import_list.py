@@ -93,7 +93,8 @@ def _csv(path: Path) -> Iterator[list[str]]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InventoryError(
             [
-                f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; give at most {MAX_ROWS} lines at a time"
+                f"{path}: the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; "
+                f"give at most {MAX_ROWS} lines at a time"
             ]
         )
     raw = path.read_bytes()

@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.onboarding.onboarding import MAX_PARALLEL_CAMERAS, Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
+from cameras.onvif.encoder_settings import EncoderSettings
 from cameras.onvif.namespaces import DEVICE, MEDIA
-from cameras.onvif.settings import CameraSettings, EncoderSettings, Polygon
+from cameras.onvif.settings import CameraSettings, Polygon
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history, model_quirks
 from cameras.registry.inventory import EncoderPolicy, PolicyEntry

@@ -32,6 +32,7 @@ from cameras.onvif.soap import SoapFault
 from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import history, registry
 from cameras.tables import Camera, CameraChange, Credential, Policy
+from cameras.upkeep.attempt_times import AttemptTimes
 from cameras.upkeep.rotation_claims import AccountClaimed, claim
 from core.audit import audit_trail
 from core.clock import Clock
@@ -104,6 +105,7 @@ class CredentialRotation:
         self._clock = clock
         self._onboarding = onboarding
         self._http = http
+        self._attempts = AttemptTimes()
 
     async def create_first_account(self, number: str) -> None:
         """Give a camera its first own account if that is required and was not tried.
@@ -155,6 +157,7 @@ class CredentialRotation:
         """
         done = []
         for number in (await self._due())[:limit]:
+            self._attempts.record(number, self._clock.now())
             try:
                 await self.rotate(number, history.SYSTEM)
             except CAMERA_ERRORS as e:
@@ -164,7 +167,7 @@ class CredentialRotation:
         return done
 
     async def _due(self) -> list[str]:
-        """Return the due cameras: first those without a rotation so far, then by age of the last rotation."""
+        """Return the due cameras: first those never tried, then by age of the last rotation or failed attempt."""
         now = self._clock.now()
         async with self._database.reading() as session:
             days = {p.name: d for p in await session.scalars(select(Policy)) if (d := _account_lifetime(p)) is not None}
@@ -181,7 +184,7 @@ class CredentialRotation:
         expired = {
             c.id for c in cameras if (d := days.get(_policy_of(c))) and (c.id not in last or now - last[c.id] >= d)
         }
-        return sorted(failed | expired, key=lambda c: (c in last, last.get(c, now), c))
+        return self._attempts.longest_ago({c: last.get(c) for c in failed | expired})
 
     async def rotate(self, number: str, actor: str) -> str:
         """Give a camera a new own account; return its name.

@@ -1,14 +1,16 @@
 """Check whether cameras still accept default passwords, so slowly that no camera locks its accounts.
 
 One password per camera and week, and only on cameras that accept the station's own credential, which is used right
-afterwards: makes that count failed logins reset the counter then. A camera that refuses our credential is skipped.
+afterwards: makes that count failed logins reset the counter then. A camera that refuses our credential is skipped. If
+the station's own credential is a default one, that is the finding, and nothing else is tried.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 from sqlalchemy import or_, select
@@ -20,6 +22,7 @@ from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings
 from cameras.tables import Camera
+from cameras.upkeep.attempt_times import AttemptTimes
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused
@@ -58,54 +61,60 @@ class DefaultPasswordAudit:
         self._clock = clock
         self._onboarding = onboarding
         self._http = http
+        self._attempts = AttemptTimes()
 
     async def run_once(self, limit: int = MAX_CAMERAS_PER_RUN) -> PasswordAuditResult:
         """Try the next password on the cameras that are due, one after the other."""
         now, result = self._clock.now(), PasswordAuditResult()
-        async with self._database.reading() as session:
-            query = (
-                select(Camera)
-                .where(
-                    Camera.retired.is_(False),
-                    Camera.refused_at.is_(None),
-                    Camera.device.is_not(None),
-                    Camera.address.is_not(None),
-                    Camera.credential.is_not(None),
-                    Camera.auth_mode.in_(("digest", "wsse")),
-                    or_(Camera.audited_at.is_(None), Camera.audited_at < now - AUDIT_INTERVAL),
-                )
-                .order_by(Camera.audited_at.is_not(None), Camera.audited_at)
-                .limit(limit)
-            )
-            cameras = (await session.scalars(query)).all()
-        for camera in cameras:
+        for camera in await self._due(now, limit):
+            self._attempts.record(camera.id, now)
             async with isolate_camera_errors(self._database, camera.id):
-                taken = await self._one(camera)
-                result.tried += taken is not None
-                if taken:
+                accepted = await self._check(camera)
+                result.tried += accepted is not None
+                if accepted:
                     result.open.append(camera.id)
         return result
 
-    async def _one(self, camera: Camera) -> bool | None:
-        """Return whether the camera accepts the next password; None if it was skipped."""
+    async def _due(self, now: datetime, limit: int) -> Sequence[Camera]:
+        """Return the due cameras whose last attempt is the longest ago, also if that attempt skipped them."""
+        query = select(Camera.id, Camera.audited_at).where(
+            Camera.retired.is_(False),
+            Camera.refused_at.is_(None),
+            Camera.device.is_not(None),
+            Camera.address.is_not(None),
+            Camera.credential.is_not(None),
+            Camera.auth_mode.in_(("digest", "wsse")),
+            or_(Camera.audited_at.is_(None), Camera.audited_at < now - AUDIT_INTERVAL),
+        )
+        async with self._database.reading() as session:
+            audited = {number: at for number, at in (await session.execute(query)).all()}  # noqa: C416
+            chosen = self._attempts.longest_ago(audited)[:limit]
+            cameras = {c.id: c for c in await session.scalars(select(Camera).where(Camera.id.in_(chosen)))}
+        return [cameras[number] for number in chosen if number in cameras]
+
+    async def _check(self, camera: Camera) -> bool | None:
+        """Return whether the camera accepts the next default password; None if it was skipped."""
         url = service_url(camera.address or "")
         ours = await self._onboarding.client(camera)
-        login = DEFAULT_LOGINS[camera.audited % len(DEFAULT_LOGINS)]
-        if ours.login is None or ours.login == login:
+        if ours.login is None:
             return None
+        own_index = DEFAULT_LOGINS.index(ours.login) if ours.login in DEFAULT_LOGINS else None
+        index = camera.audited % len(DEFAULT_LOGINS) if own_index is None else own_index
         try:
             await ours.call(url, _PROBE)  # skip a camera that refuses or does not answer
-            taken = await self._takes(camera, url, login)
-            await ours.call(url, _PROBE)
+            accepted = own_index is not None
+            if not accepted:
+                accepted = await self._accepts(camera, url, DEFAULT_LOGINS[index])
+                await ours.call(url, _PROBE)
         except CameraRefused:
             await self._onboarding.record_refusal(camera.id)
             return None
         except CameraError:
             return None
-        await self._keep(camera.id, login[0], taken)
-        return taken
+        await self._store(camera.id, index, accepted=accepted)
+        return accepted
 
-    async def _takes(self, camera: Camera, url: str, login: tuple[str, str]) -> bool:
+    async def _accepts(self, camera: Camera, url: str, login: tuple[str, str]) -> bool:
         client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode)
         client.clock_offset = camera.clock_offset or 0.0
         try:
@@ -114,15 +123,19 @@ class DefaultPasswordAudit:
             return False
         return True
 
-    async def _keep(self, number: str, user: str, taken: bool) -> None:
+    async def _store(self, number: str, index: int, *, accepted: bool) -> None:
+        """Store the result for DEFAULT_LOGINS[index]."""
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
             row.audited_at = now
-            if taken:  # the same password is tried next time, so the finding closes once it is changed
-                await findings.open_or_update(
-                    session, now, "default_password", findings.FindingSubject.of(row), user=user
-                )
+            subject = findings.FindingSubject.of(row)
+            if accepted:
+                # The same password is tried next time, so the finding closes once it is changed.
+                if row.audited % len(DEFAULT_LOGINS) != index:
+                    row.audited = index
+                user = DEFAULT_LOGINS[index][0]
+                await findings.open_or_update(session, now, "default_password", subject, user=user)
                 return
             row.audited += 1
-            await findings.close(session, now, ["default_password"], findings.FindingSubject.of(row))
+            await findings.close(session, now, ["default_password"], subject)

@@ -29,10 +29,10 @@ from core.tasks import BackgroundTasks, end
 
 log = logging.getLogger(__name__)
 
-RETRY_DELAYS_S = (5.0, 30.0, 60.0, 300.0, 600.0)  # seconds before the next attempt, by failures in a row
+RETRY_DELAYS_S = (5.0, 30.0, 60.0, 300.0, 600.0)  # before the next attempt, by failures in a row
 POLL_INTERVAL_S = 60.0
 FAILURES_BEFORE_POLLING = 2
-FAILURES_BEFORE_FINDING = 6  # failures in a row that become a finding: about 26 minutes with these delays
+FAILURES_BEFORE_FINDING = 6  # failures in a row that become a finding: 17 minutes with these delays
 MIN_EVENT_INTERVAL_S = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
 EVENT_SCHEDULE_INTERVAL_S = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
 # Kinds whose findings the camera itself opens and closes.
@@ -44,6 +44,36 @@ class _Subscription:
     key: tuple[str, str | None]
     task: asyncio.Task[None]
     last_event_at: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Failures:
+    """Failures in a row of one camera's subscription, since it last worked."""
+
+    service: int = 0  # failures of the event service: they lead to polling and to a finding
+    attempts: int = 0  # all failures
+
+    def record(self, error: CameraError) -> None:
+        """Count a failure.
+
+        A camera that does not answer says nothing about its event service, so silence alone leads neither to polling
+        nor to a finding.
+        """
+        self.attempts += 1
+        if isinstance(error, ProtocolError) or self.service >= FAILURES_BEFORE_POLLING:
+            self.service += 1
+        else:
+            self.service = FAILURES_BEFORE_POLLING - 1
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds until the next attempt.
+
+        The delay grows while the event service fails. A camera that does not answer is tried every 30 s, so that its
+        events arrive soon after it is back.
+        """
+        step = min(self.attempts, max(self.service, FAILURES_BEFORE_POLLING), len(RETRY_DELAYS_S))
+        return RETRY_DELAYS_S[step - 1]
 
 
 class EventSubscriptions:
@@ -84,41 +114,37 @@ class EventSubscriptions:
 
     async def _follow(self, camera: Camera) -> None:
         address = _event_address(camera)
-        failures, heard = 0, False
+        failures, is_first = Failures(), True
 
         async def handle(notifications: list[Notification]) -> None:
-            nonlocal failures, heard
-            if failures or not heard:
+            nonlocal failures, is_first
+            if failures.attempts or is_first:
                 await self._close_finding(camera)
-            failures, heard = 0, True
+            failures, is_first = Failures(), False
             await self._store(camera, notifications)
 
         while True:
             client = (await self._onboarding.client(camera)).companion()
             try:
-                if failures < FAILURES_BEFORE_POLLING:
+                if failures.service < FAILURES_BEFORE_POLLING:
                     await receive_events(client, address, self._clock, handle)
                 else:
                     await self._poll(client, address, handle)
             except CameraRefused:
                 await self._onboarding.record_refusal(camera.id)
                 return
-            except ProtocolError as e:
-                failures += 1
-                log.info("%s: events: %s", camera.id, e)
-            except CameraError:
-                failures = (
-                    min(failures + 1, FAILURES_BEFORE_POLLING - 1)
-                    if failures < FAILURES_BEFORE_POLLING
-                    else failures + 1
-                )
-            if failures == FAILURES_BEFORE_FINDING:
-                async with self._database.session() as session:
-                    subject = findings.FindingSubject.of(camera)
-                    await findings.open_or_update(
-                        session, self._clock.now(), "events_silent", subject, failures=failures
-                    )
-            await asyncio.sleep(RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S) - 1)])
+            except CameraError as e:
+                failures.record(e)
+                if isinstance(e, ProtocolError):
+                    log.info("%s: events: %s", camera.id, e)
+            if failures.service == FAILURES_BEFORE_FINDING:
+                await self._open_finding(camera, failures.service)
+            await asyncio.sleep(failures.delay_s)
+
+    async def _open_finding(self, camera: Camera, failures: int) -> None:
+        async with self._database.session() as session:
+            subject = findings.FindingSubject.of(camera)
+            await findings.open_or_update(session, self._clock.now(), "events_silent", subject, failures=failures)
 
     async def _close_finding(self, camera: Camera) -> None:
         async with self._database.session() as session:

@@ -47,7 +47,8 @@ class MediaService:
         return "<t:SetSynchronizationPointResponse/>"
 
     def _media1_profiles(self, _: Node) -> str:
-        return f"<t:GetProfilesResponse>{''.join(self._media1_profile(t) for t in self.device.mounts)}</t:GetProfilesResponse>"
+        inner = "".join(self._media1_profile(t) for t in self.device.mounts)
+        return f"<t:GetProfilesResponse>{inner}</t:GetProfilesResponse>"
 
     def _media1_profile(self, token: str) -> str:
         width, height = self.device.sizes[token]

@@ -14,7 +14,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras.onvif import media, soap
+from cameras.onvif import encoder_settings, media, soap
 from cameras.onvif.addresses import (
     insert_credentials,
     login_from_url,
@@ -300,7 +300,7 @@ def test_told_values_fit_the_columns_that_keep_them() -> None:
         )
         profile = media._profile(soap.parse(_envelope(f"<P token='p'>{encoder}</P>").encode()), None, "{}")
         node = soap.parse(_envelope(encoder).encode())
-        assert media._kilobits(node) == kept and profile.bitrate is None
+        assert encoder_settings.read(node).bitrate == kept and profile.bitrate is None
     asked = media.MediaContext(DEVICE_URL)
     assert asked.storable_address("rtsp://h/" + "a" * 391, profile) and not asked.notes
     assert asked.storable_address("rtsp://h/" + "a" * 392, profile) is None and "401 characters" in asked.notes[0]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from cameras.onvif import media, soap
-from cameras.onvif.namespaces import DEVICE, MEDIA
+from cameras.onvif.encoder_settings import EncoderSettings
+from cameras.onvif.namespaces import DEVICE, MEDIA, MEDIA2
 from cameras.onvif.settings import CameraSettings
 from cameras.onvif.soap import Node
 from core.errors import ProtocolError
@@ -20,12 +21,15 @@ class Answering:
     def __init__(self, body: str):
         self._reply = soap.parse(f"<Envelope><Body><R>{body}</R></Body></Envelope>".encode())
 
-    async def call(self, *_: object, **__: object) -> Node:
+        self.sent: list[str] = []
+
+    async def call(self, _url: str, body: str, **__: object) -> Node:
+        self.sent.append(body)
         return self._reply
 
 
-def settings(body: str) -> CameraSettings:
-    return CameraSettings(Answering(body), {DEVICE: "http://10.0.0.5/d", MEDIA: "http://10.0.0.5/m"})  # type: ignore[arg-type]
+def settings(body: str, media: str = MEDIA) -> CameraSettings:
+    return CameraSettings(Answering(body), {DEVICE: "http://10.0.0.5/d", media: "http://10.0.0.5/m"})  # type: ignore[arg-type]
 
 
 async def test_an_empty_list_of_protocols_says_nothing_of_what_is_shut() -> None:
@@ -49,3 +53,22 @@ def test_a_frame_rate_of_0_is_no_limit() -> None:
     for told, fps in (("0", None), ("25", 25.0)):
         (node,) = soap.parse(f"<Envelope><Body><R>{text.format(told)}</R></Body></Envelope>".encode()).all("Profiles")
         assert media._profile(node, node.get("VideoEncoderConfiguration"), "{}Configuration").fps == fps
+
+
+@pytest.mark.parametrize("spelling", ["HEVC", "H.265", "h-265"])
+async def test_h265_fits_its_policy_however_the_camera_writes_it(spelling: str) -> None:
+    """A camera that reported HEVC used to differ from a policy of H265 for ever, and was written every day."""
+    encoder = f"<Configurations token='e' GovLength='50'><Encoding>{spelling}</Encoding></Configurations>"
+    camera = settings(encoder, MEDIA2)
+    found = (await camera.encoders())["e"]
+    assert (found.codec, found.gop) == ("H265", 50) and found.differs(EncoderSettings(codec="H265")) == []
+    await camera.set_encoder("e", EncoderSettings(bitrate=1_000_000))
+    written = camera._client.sent[-1]  # type: ignore[attr-defined]
+    assert f">{spelling}</Encoding>" in written, "the camera is told its codec as it writes it itself"
+
+
+async def test_the_keyframe_distance_of_h265_is_read_in_media1() -> None:
+    encoder = (
+        "<Configurations token='e'><Encoding>H265</Encoding><H265><GovLength>75</GovLength></H265></Configurations>"
+    )
+    assert (await settings(encoder).encoders())["e"].gop == 75

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cameras.registry import firmware
+from cameras.registry import firmware, registry
+from cameras.tables import Camera
 from cameras.upkeep.default_password_audit import DEFAULT_LOGINS, DefaultPasswordAudit
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
@@ -24,7 +25,7 @@ async def test_every_default_is_tried_and_nobody_is_locked_out(
     """The virtual camera locks all accounts after five wrong passwords in a row."""
     crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
-    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.http)
     for _ in range(len(DEFAULT_LOGINS)):
         assert (await audit.run_once()).open == []
         assert (await audit.run_once()).tried == 0, "once a week"
@@ -40,7 +41,7 @@ async def test_a_default_password_is_a_finding_until_it_is_changed(
     assert await village.identify() == {}
     users = crowd.members[0].access_control.users
     users[DEFAULT_LOGINS[0][0]] = (DEFAULT_LOGINS[0][1], "Administrator")
-    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.http)
     assert (await audit.run_once()).open == ["v-1"]
     assert await village.findings() == [("default_password", "v-1")]
     del users[DEFAULT_LOGINS[0][0]]
@@ -53,11 +54,50 @@ async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: Lo
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     crowd.members[0].access_control.users = {"minwang": ("changed", "Administrator")}
-    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.onboarding._http)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.http)
     for _ in range(5):
         await audit.run_once()
         clock.advance(8 * 86400)
     assert crowd.members[0].access_control.wrong_tries <= 1 and (await village.camera("v-1")).refused_at is not None
+
+
+async def test_skipped_cameras_do_not_keep_the_others_from_their_turn(
+    village: Village, clip: LoopClip, clock: ManualClock
+) -> None:
+    """Silent cameras used to sort first in every run: enough of them used up the limit for ever."""
+    crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
+    assert await village.identify() == {}
+    crowd.members[0].switch("dead", True)
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.http)
+    tried = []
+    for _ in range(3):
+        tried.append((await audit.run_once(limit=1)).tried)
+        clock.advance(3600)
+    assert tried == [0, 1, 0] and (await village.camera("v-2")).audited == 1
+    crowd.members[0].switch("dead", False)
+    assert (await audit.run_once(limit=1)).tried == 1 and (await village.camera("v-1")).audited == 1
+
+
+async def test_a_default_password_of_our_own_is_a_finding(village: Village, clip: LoopClip, clock: ManualClock) -> None:
+    """The station uses the delivered account: it used to skip the camera for ever instead of reporting it."""
+    crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
+    user, password = DEFAULT_LOGINS[2]
+    for member in crowd.members:
+        member.access_control.users = {user: (password, "Administrator")}
+    async with village.database.session() as session:
+        await registry.seal_login(session, village.vault, "village", user, password)
+    assert await village.identify() == {}
+    audit = DefaultPasswordAudit(village.database, clock, village.onboarding, village.http)
+    assert sorted((await audit.run_once()).open) == ["v-1", "v-2"]
+    assert await village.findings() == [("default_password", "v-1"), ("default_password", "v-2")]
+    assert all(member.access_control.wrong_tries == 0 for member in crowd.members)
+    crowd.members[0].access_control.users = {"minwang": ("geheim-123", "Administrator")}
+    async with village.database.session() as session:
+        await registry.seal_login(session, village.vault, "camera-v-1", "minwang", "geheim-123")
+        (await session.get_one(Camera, "v-1")).credential = "camera-v-1"
+    clock.advance(8 * 86400)
+    assert (await audit.run_once()).open == ["v-2"]
+    assert await village.findings() == [("default_password", "v-2")]
 
 
 @pytest.mark.parametrize(

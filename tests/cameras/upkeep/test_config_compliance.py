@@ -14,6 +14,7 @@ from cameras.virtual.makes import VirtualMake
 from cameras.virtual.virtual_cameras import VirtualCameras
 from core.clock import SystemClock
 from core.errors import CameraError
+from core.events import Event
 from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
 
 __all__ = ["village"]
@@ -104,6 +105,8 @@ async def test_what_a_person_accepts_is_told_again_only_where_it_changes(village
     await _care(village, "v-1")
     assert await village.findings() == []
     async with village.database.session() as session:
+        closed = (await session.scalars(select(Event).where(Event.kind == "finding.closed"))).all()
+        assert [e.camera for e in closed] == ["v-1"], "open consoles learn that a person accepted it"
         about = findings.FindingSubject("v-1", "", "v")
         assert await findings.is_accepted(session, "drift", about, settings=["encoder main"])
         assert not await findings.is_accepted(session, "drift", about, settings=["encoder main", "ntp"])

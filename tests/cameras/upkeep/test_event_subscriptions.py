@@ -14,7 +14,7 @@ from sqlalchemy import select
 from cameras.onvif import pull_point, soap
 from cameras.onvif.client import SHORT_PULL_S, SHORT_PULLS_AFTER_REQUEST_S, SoapClient
 from cameras.onvif.namespaces import DEVICE
-from cameras.upkeep.event_subscriptions import EventSubscriptions
+from cameras.upkeep.event_subscriptions import FAILURES_BEFORE_FINDING, EventSubscriptions, Failures
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
 from cameras.virtual.onvif_service import OnvifService
@@ -289,6 +289,24 @@ async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(vil
         }
         assert f">http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager/{operation}Request</Action>" in request
         assert re.search(r"<MessageID [^>]*>urn:uuid:[0-9a-f-]{36}</MessageID>", request)
+
+
+def test_the_first_retry_comes_after_5_s_and_the_finding_after_a_quarter_of_an_hour() -> None:
+    """The first delay used to be 30 s, and six failures took 26 minutes."""
+    failures, delays = Failures(), list[float]()
+    for _ in range(FAILURES_BEFORE_FINDING + 1):
+        failures.record(ProtocolError("no event service"))
+        delays.append(failures.delay_s)
+    assert delays == [5, 30, 60, 300, 600, 600, 600]
+    assert sum(delays[: FAILURES_BEFORE_FINDING - 1]) == 995
+
+
+def test_a_camera_that_does_not_answer_is_tried_every_30_s_and_is_no_finding() -> None:
+    failures, delays = Failures(), list[float]()
+    for _ in range(8):
+        failures.record(CameraUnreachable("no answer"))
+        delays.append(failures.delay_s)
+    assert delays == [5, *[30] * 7] and failures.service < FAILURES_BEFORE_FINDING
 
 
 def test_a_known_topic_in_any_dress_is_read() -> None:

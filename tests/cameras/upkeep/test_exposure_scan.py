@@ -184,6 +184,21 @@ async def test_accounts_change_when_their_time_has_come(village: Village, clip: 
     assert not [f for f in await village.findings() if f[0] == "credential_refused"]
 
 
+async def test_a_camera_that_accepts_no_account_does_not_block_the_others(village: Village, clip: LoopClip) -> None:
+    """Failing cameras used to sort first in every run: enough of them used up the limit for ever."""
+    crowd = await _start(village, clip, rules={"account_days": 30})
+    crowd.members[0].quirks = frozenset({"user_limit"})
+    clock = ManualClock(SystemClock().now())
+    rotation = CredentialRotation(
+        village.database, village.vault, clock, village.onboarding, village.http, village.folder
+    )
+    done = []
+    for _ in range(3):
+        done.append(await rotation.run_once(limit=1))
+        clock.advance(DAY)
+    assert done == [[], ["v-2"], []]
+
+
 async def test_every_finding_has_its_word(village: Village) -> None:
     for language in ("zh-CN", "en"):
         text = await asyncio.to_thread((ROOT / f"web/console/src/i18n/{language}.json").read_text)
