@@ -41,7 +41,7 @@ def error_message(error: BaseException) -> str:
     if isinstance(error, MinwangError):
         return display_text(str(error), MAX_PROBLEM_CHARS)
     text = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
-    return display_text(f"its file, or what it told, cannot be used: {text}", MAX_PROBLEM_CHARS)
+    return display_text(f"the camera's record or response cannot be used: {text}", MAX_PROBLEM_CHARS)
 
 
 @asynccontextmanager
@@ -63,4 +63,4 @@ async def record_problem(database: Database, camera: str, error: BaseException) 
             if row is not None:
                 row.problem = error_message(error)
     except UNFIT as e:
-        log.warning("%s: its file cannot be written: %s", camera, why_unfit(e))
+        log.warning("%s: the camera's record cannot be written: %s", camera, why_unfit(e))

@@ -159,12 +159,12 @@ class PtzControl:
         try:
             await self._halt(lease.camera, lease)
         except MinwangError as e:
-            log.warning("%s may still turn: it did not take stop: %s", lease.camera.id, e)
+            log.warning("%s may still be moving: stop failed: %s", lease.camera.id, e)
 
     def _acquire(self, camera: Camera, who: str) -> _Lease:
         has = self.lease_holder(camera.id)
         if has is not None and has[0] != who:
-            raise ConflictError(f"{has[0]} turns this camera; it is free in {has[1]:.0f} s")
+            raise ConflictError(f"{has[0]} controls this camera; it is available in {has[1]:.0f} s")
         lease = self._leases.setdefault(camera.id, _Lease(camera, who, 0.0))
         lease.holder, lease.expires = who, self._clock.monotonic() + LEASE_S
         lease.audited = lease.audited and has is not None
@@ -174,7 +174,7 @@ class PtzControl:
         device = camera.device or {}
         address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
         if not address or not profile:
-            raise NotFoundError("this camera cannot be turned")
+            raise NotFoundError("this camera has no PTZ")
         client = await self._onboarding.client(camera)
         lease = self._leases.get(camera.id)
         if lease is not None and not self._closed:
@@ -222,7 +222,7 @@ class PtzControl:
             try:
                 await action()
             except CameraError as e:
-                log.warning("%s did not take %s: %s", camera.id, name, e)
+                log.warning("%s: %s failed: %s", camera.id, name, e)
 
         lease.timers[name] = self._timers.start(f"{name} of {camera.id}", later())
 

@@ -44,7 +44,7 @@ async def check_vault(database: Database, vault: Vault, path: Path) -> None:
         )
     for name in foreign:
         log.error(
-            "the password of '%s' was sealed with another key; give it again: minwang inventory password %s", name, name
+            "the password of '%s' was sealed with another key; set it again: minwang inventory password %s", name, name
         )
 
 

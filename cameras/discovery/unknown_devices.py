@@ -55,5 +55,5 @@ async def delete_expired(session: AsyncSession, now: datetime) -> int:
     for at in range(0, len(addresses), DELETE_BATCH):
         await session.execute(delete(DeviceSeen).where(DeviceSeen.address.in_(addresses[at : at + DELETE_BATCH])))
     if expired:
-        log.info("%d devices that are no cameras are forgotten", len(expired))
+        log.info("removed %d unknown devices", len(expired))
     return len(expired)

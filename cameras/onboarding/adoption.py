@@ -30,12 +30,12 @@ async def adoptable_device(session: AsyncSession, address: str, villages: Villag
     )
     found: DeviceSeen | None = await session.scalar(query)
     if found is None:
-        raise NotFoundError("no such device was met; look around first")
+        raise NotFoundError("device not found; run discovery first")
     for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False), Camera.address.is_not(None))):
         if host_port(camera.address or "") == host_port(found.address):
             if villages is not None and camera.village not in villages:
-                raise NotFoundError("no such device was met; look around first")
-            raise ConflictError(f"camera '{camera.id}' has this address; say there that its device was replaced")
+                raise NotFoundError("device not found; run discovery first")
+            raise ConflictError(f"camera '{camera.id}' has this address; confirm there that its device was replaced")
     return found
 
 
@@ -52,7 +52,8 @@ async def confirm_move(
         device = await _moved_to(session, camera, address)
         if villages is not None and device.village not in villages:
             raise ConflictError(
-                f"{address} lies in no subnet of your villages; an administrator of the whole town confirms that"
+                f"{address} is not in a subnet of your villages; "
+                "ask an administrator of the whole town to confirm the move"
             )
         new_address = DiscoveredDevice(
             device.endpoint, device.address, device.url, device.name, device.hardware
@@ -84,7 +85,7 @@ async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> Devi
     for device in await session.scalars(query):
         if host_port(device.address) == host_port(address):
             return device
-    raise NotFoundError(f"no device that is taken for '{camera.id}' was met at {address}; look around first")
+    raise NotFoundError(f"no device identified as '{camera.id}' was found at {address}; run discovery first")
 
 
 async def check_credential(session: AsyncSession, name: str | None, village: str, villages: Villages) -> None:

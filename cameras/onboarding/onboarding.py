@@ -206,7 +206,7 @@ class Onboarding:
             else:
                 await self._store(session, row, found, facts)
         if other:
-            raise ProtocolError("another device answers at this camera's address; look at the finding")
+            raise ProtocolError("another device answers at this camera's address; see the finding")
 
     async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: dict[str, Any]) -> None:
         now = self._clock.now()

@@ -387,7 +387,7 @@ def _host_and_port(camera: Camera) -> tuple[str, int]:
     url = service_url(camera.address or "")
     host = host_of(url)
     if urlsplit(url).port == 0 or not host:  # an empty host would connect to this machine
-        raise UsageError("its address names no host and port; correct it in the inventory")
+        raise UsageError("the camera's address has no valid host and port; correct it in the inventory")
     return host, int(host_port(camera.address or "").rpartition(":")[2])
 
 

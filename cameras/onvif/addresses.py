@@ -51,7 +51,7 @@ def address_of(url: str) -> str:
     An https address stays a whole URL. Raises ValueError for an invalid address.
     """
     if "://" in url and not url.startswith(("http://", "https://")):
-        raise ValueError("the ONVIF service is spoken to over http or https")
+        raise ValueError("the ONVIF service needs an http or https address")
     parts = urlsplit(service_url(url))
     port = f":{parts.port}" if parts.port else ""  # raises ValueError for an invalid port
     host = parts.hostname or ""

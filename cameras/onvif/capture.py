@@ -63,7 +63,7 @@ class Capture:
         self._queue.put(None)
         self._thread.join(10)
         if self.dropped:
-            log.warning("%d exchanges were not captured: %s takes them too slowly", self.dropped, self.folder)
+            log.warning("%d exchanges were not captured: %s is too slow", self.dropped, self.folder)
 
     def __call__(self, url: str, request: bytes, status: int, reply: bytes) -> None:
         found = _OPERATION.search(request)

@@ -209,7 +209,7 @@ class SoapClient:
                 await self._shared.pull_lock.acquire()
         except TimeoutError:
             raise CameraUnreachable(
-                "the camera is telling events and answers one question at a time; try again"
+                "the camera is busy with an event request and handles one request at a time; try again"
             ) from None
         try:
             return await self._call(url, body, authenticate, seconds, header)
@@ -263,7 +263,7 @@ class SoapClient:
         self._header = header
         if is_refusal(answer[0], answer[1]):
             self.refused = True
-            raise CameraRefused("the camera refuses the credential that it took before")
+            raise CameraRefused("the camera no longer accepts the credential")
         self._read(*answer, sent=True)
 
     async def _negotiate(self, url: str, body: str, seconds: float) -> Node:
@@ -277,7 +277,7 @@ class SoapClient:
             self.mode = "none"
             return self._read(status, content, offered, sent=False)
         if self._login is None:
-            raise CameraRefused("the camera wants a user and password, and none is given for it")
+            raise CameraRefused("the camera requires a user and password; assign a credential to it")
         reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True)
         self.mode = wanted
         return reply
@@ -292,7 +292,9 @@ class SoapClient:
     def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool) -> Node:
         if is_refusal(status, content) and not (sent and self._accepted_at is not None and status != 401):
             self.refused = sent
-            raise CameraRefused("the camera refused the credential" if sent else "the camera wants a user and password")
+            raise CameraRefused(
+                "the camera refused the credential" if sent else "the camera requires a user and password"
+            )
         node = self._parsed(status, content)
         if node.name == "Fault":
             why, codes = fault_of(node)
@@ -314,7 +316,7 @@ class SoapClient:
             told = f"the camera answers HTTP {status}{phrase} at {self._path[:80]}"
             if status in (404, 405, 410):
                 raise ServiceNotFound(
-                    f"{told}: its ONVIF service is not there; give the service's path in its address"
+                    f"{told}: no ONVIF service at this path; add the service's path to the camera's address"
                 ) from e
             raise ProtocolError(f"{told} instead of a SOAP envelope") from e
 
@@ -326,7 +328,7 @@ class SoapClient:
 
     async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
         if self.refused and mode != "none":
-            raise CameraRefused("the camera refused this credential before; set the right one first")
+            raise CameraRefused("the camera refused this credential earlier; set the correct password first")
         url = self.reachable(url)
         try:
             return await self._post_there(url, body, mode, seconds)
@@ -391,12 +393,10 @@ class SoapClient:
                 self._slot_wait += limit.waited
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
             self._lenient = True
-            raise _Malformed(
-                "the camera's answer breaks HTTP (wrong length, or bytes behind its end); ask again"
-            ) from e
+            raise _Malformed("the camera's HTTP response is malformed (wrong length or extra bytes); try again") from e
         if soap.has_begun(content) and not soap.is_complete(content):
             self._lenient = True  # Content-Length is too short
-            raise _Malformed("the camera's answer is cut short; ask again")
+            raise _Malformed("the camera's response is truncated; try again")
         return status, content, offered
 
     async def _post_lenient(
@@ -419,7 +419,7 @@ class SoapClient:
 
     def _token(self) -> str:
         if self._login is None:
-            raise CameraRefused("the camera wants a user and password, and none is given for it")
+            raise CameraRefused("the camera requires a user and password; assign a credential to it")
         user, password = self._login
         nonce = secrets.token_bytes(16)
         created = (self._clock.now() + timedelta(seconds=self.clock_offset)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

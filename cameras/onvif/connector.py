@@ -78,9 +78,7 @@ class BudgetedConnector(aiohttp.TCPConnector):
             async with asyncio.timeout(INTERACTIVE_SLOT_WAIT_S if person_waits() else SLOT_WAIT_S):
                 await stack.enter_async_context(budget.attempt(url))
         except TimeoutError:
-            raise ConnectLimitReached(
-                "the station is busy connecting to other cameras of that network; try again"
-            ) from None
+            raise ConnectLimitReached("the station is connecting to other cameras of that network; try again") from None
         finally:
             if limit is not None:
                 limit.waited += loop.time() - began

@@ -168,10 +168,10 @@ async def _streams(client: SoapClient, url: str, found: DeviceInformation, *, th
             known = profiles.get(profile.token)
             profiles[profile.token] = media.merged(known, profile) if known else profile
     if not profiles and failures:
-        raise ProtocolError(f"the camera tells no streams ({'; '.join(failures)})")
+        raise ProtocolError(f"the camera reports no streams ({'; '.join(failures)})")
     for namespace, address in found.services.items():
         if (there := client.reachable(address)) != address:
-            found.notes.append(f"{address} does not answer; {there} does")
+            found.notes.append(f"{address} does not answer; using {there}")
             found.services[namespace] = there
     found.notes += failures + context.notes
     found.profiles = list(profiles.values())

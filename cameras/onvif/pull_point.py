@@ -109,7 +109,7 @@ class PullPoint:
         )
         address = reply.text("SubscriptionReference/Address")
         if not address:
-            raise ProtocolError("the camera subscribed us without an address")
+            raise ProtocolError("the camera created a subscription without an address")
         return cls(client, repair_http(address, events_url))
 
     async def pull(self, seconds: float = PULL_S) -> list[Notification]:

@@ -71,7 +71,7 @@ class EdgeStorage:
         )
         token = begun.text("SearchToken")
         if not token:
-            raise ProtocolError("the camera began a search without a token")
+            raise ProtocolError("the camera returned no search token")
         found: list[Recording] = []
         for _ in range(MAX_PAGES):
             page = await self._client.call(
@@ -99,7 +99,7 @@ class EdgeStorage:
         )
         found = reply.text("Uri")
         if not found:
-            raise ProtocolError("the camera gave no address for its recording")
+            raise ProtocolError("the camera returned no address for its recording")
         return repair_rtsp(found, self._device_url)
 
 

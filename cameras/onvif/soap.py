@@ -143,7 +143,7 @@ def is_complete(body: bytes | bytearray, since: int = 0) -> bool:
 def parse(body: bytes) -> Node:
     """Return the first child of an envelope's Body.
 
-    Raises ProtocolError for anything that is not SOAP or is cut short.
+    Raises ProtocolError for anything that is not SOAP or is truncated.
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = decoded(body).encode()
@@ -151,7 +151,7 @@ def parse(body: bytes) -> Node:
     begin, end = _BEGIN.search(body), body.rfind(b"Envelope")
     if begin is None or end <= begin.end() or not _CLOSING.search(body, begin.end(), end):
         start = _DECLARATION.sub("", decoded(body[:200])).strip()[:60]
-        raise ProtocolError(f"the answer {'is not a SOAP envelope' if begin is None else 'is cut short'}: {start!r}")
+        raise ProtocolError(f"the answer {'is not a SOAP envelope' if begin is None else 'is truncated'}: {start!r}")
     clean = body[begin.start() : end] + b"Envelope>"
     if max(clean.count(b"<"), clean.count(b"&")) > MAX_ELEMENTS:
         raise ProtocolError(f"the answer has more than {MAX_ELEMENTS} elements")

@@ -46,9 +46,9 @@ def missing_facts(camera: Camera) -> list[str]:
 def check(facts: Mapping[str, Any]) -> None:
     """Raise UsageError for an unknown value."""
     if unknown := set(facts.get("places") or []) - set(PROHIBITED_PLACES):
-        raise UsageError(f"places are {', '.join(PROHIBITED_PLACES)}; there is no {sorted(unknown)[0]}")
+        raise UsageError(f"unknown place '{sorted(unknown)[0]}'; allowed: {', '.join(PROHIBITED_PLACES)}")
     if facts.get("masks") is not None and facts["masks"] not in MASK_STATES:
-        raise UsageError(f"masks are {' or '.join(MASK_STATES)}")
+        raise UsageError(f"masks must be {' or '.join(MASK_STATES)}")
 
 
 def store_facts(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
@@ -158,9 +158,9 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     if row is not None:
         await session.refresh(row, with_for_update=True)  # two persons may confirm at once
     if row is None or not is_waiting(row, camera):
-        raise ConflictError(f"nobody has proposed to accept {camera.id} as its file is now; propose it first")
+        raise ConflictError(f"no proposal matches the current record of {camera.id}; propose the acceptance first")
     if row.proposed_by == actor:
-        raise ForbiddenError(f"you proposed to accept {camera.id}; another person confirms it")
+        raise ForbiddenError(f"you proposed the acceptance of {camera.id}; another person must confirm it")
     row.confirmed_by, row.confirmed_at = actor, at
     camera.accepted_at = at
     history.record_change(session, camera.id, at, actor, "accepted_at", None, at.isoformat())

@@ -59,7 +59,7 @@ def load(data_dir: Path | None = None) -> list[KnownVulnerability]:
             )
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as e:
             raise SettingsError(
-                f"{path}: not a list of holes as in cameras/registry/firmware.yaml: {str(e).splitlines()[0]}"
+                f"{path}: not a list of vulnerabilities like cameras/registry/firmware.yaml: {str(e).splitlines()[0]}"
             ) from e
     return vulnerabilities
 

@@ -178,24 +178,24 @@ def _credential_problem(village: Village, values: dict[str, str], users: dict[st
         return ""
     if users.get(credential) and village.code not in users[credential]:
         return (
-            f"the credential '{credential}' is used in other villages only; "
-            f"give a camera of {village.code} it in the inventory first"
+            f"the credential '{credential}' is used only in other villages; "
+            f"first assign it to a camera of {village.code} in the inventory"
         )
     if not village.subnets:
         return (
-            f"{village.code} has no subnets, so nothing bounds where a credential is told; "
-            "add them to the inventory first"
+            f"village {village.code} has no subnets, so the credential could be sent to any address; "
+            "add its subnets to the inventory first"
         )
     if not address:
         return ""
     try:
         host = ipaddress.ip_address(host_of(service_url(address)))
     except ValueError:
-        return f"'{address}' is no IP address; a line that names a credential needs one of the village's subnets"
+        return f"'{address}' is not an IP address; a line with a credential needs an address in the village's subnets"
     if not any(host in ipaddress.ip_network(s, strict=False) for s in village.subnets):
         return (
-            f"{address} lies outside the subnets of {village.code} ({', '.join(village.subnets)}); "
-            "a line that names a credential must not"
+            f"{address} is outside the subnets of {village.code} ({', '.join(village.subnets)}); "
+            "a line with a credential needs an address inside them"
         )
     return ""
 
@@ -233,7 +233,7 @@ class _ExistingCameras:
 def _entry(number: str, village: str, values: dict[str, str]) -> CameraEntry:
     facts: dict[str, Any] = {k: v for k, v in values.items() if k not in ("village", "longitude", "latitude")}
     if ("longitude" in values) != ("latitude" in values):
-        raise ValueError("longitude and latitude belong together; give both or neither")
+        raise ValueError("give both longitude and latitude, or neither")
     if "longitude" in values:
         facts["position"] = (values["longitude"], values["latitude"])
     facts["name"] = values.get("name") or values.get("site") or number

@@ -61,7 +61,9 @@ class VillageEntry(Strict):
     population: int | None = Field(None, ge=0)
     subnets: list[Annotated[str, AfterValidator(_subnet)]] = Field(default_factory=list)
     funding: list[Funding] = Field(default_factory=list)
-    quota_bytes: int | None = Field(None, gt=0, description="Most that its recordings may take; the oldest go first")
+    quota_bytes: int | None = Field(
+        None, gt=0, description="Maximum size of its recordings; the oldest are deleted first"
+    )
     own_account: bool = Field(
         False, description="Its cameras get an account of the station's own before their first use"
     )
@@ -111,7 +113,7 @@ class StreamEntry(Strict):
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
         except ValueError as e:
-            raise ValueError(f"this is no address: {e}") from e
+            raise ValueError(f"invalid address: {e}") from e
         if not host:
             raise ValueError("a stream address names its host: rtsp://host[:port]/path")
         if "@" in url.split("//", 1)[1].split("/", 1)[0]:
@@ -137,7 +139,7 @@ class PolicyEntry(Strict):
     """Required settings for the cameras of a class. Omitted settings are not changed."""
 
     name: Identifier
-    enforce: bool = Field(True, description="False: what differs is told, nothing is written")
+    enforce: bool = Field(True, description="False: differences are reported, nothing is written")
     ntp: str | None = Field(None, description="Address of the time server, the station's own")
     discoverable: bool | None = None
     shut: list[Literal["HTTP", "HTTPS", "RTSP", "TELNET", "FTP", "SSH", "UPNP"]] = Field(default_factory=list)
@@ -162,8 +164,8 @@ class CameraEntry(Strict):
     credential: Identifier | None = Field(None, description="Name of the credential in the vault")
     allow_clear_password: bool = Field(
         False,
-        description="Its streams may be told the password as it is (Basic, in addresses), "
-        "where it knows nothing better",
+        description="The password may be sent to its RTSP server in plain text (Basic, or in addresses) "
+        "if the server supports nothing better",
     )
     own_account: bool | None = Field(
         None, description="It gets an account of the station's own before its first use; else as its village says"
@@ -180,7 +182,9 @@ class CameraEntry(Strict):
     purpose: str = ""
     site: str = Field("", max_length=120, description="Where it hangs, in words: pole 7 at the bridge")
     switch: str = Field(
-        "", max_length=60, description="Network switch on which it hangs: what fails together is one fault"
+        "",
+        max_length=60,
+        description="Network switch to which it is connected; cameras that fail together are one fault",
     )
     expected_make: str = Field("", max_length=60, description="Manufacturer or model that was ordered")
     legal_class: Literal["7.1", "7.2", "9", "non_public"] | None = Field(
@@ -188,7 +192,7 @@ class CameraEntry(Strict):
     )
     manager_unit: str = Field("", max_length=80, description="Unit that answers for it")
     responsible: str = Field("", max_length=40, description="Person who answers for it")
-    maintainer: str = Field("", max_length=80, description="Who mends it")
+    maintainer: str = Field("", max_length=80, description="Maintenance contractor")
     contract: str = Field("", max_length=80, description="Number of the contract")
     contract_until: date | None = None
     warranty_until: date | None = None
@@ -198,12 +202,12 @@ class CameraEntry(Strict):
     policy: Identifier | None = Field(None, description="Name of the policy by which it is set")
     masks: list[Annotated[list[Fraction], Field(min_length=3, max_length=16)]] = Field(
         default_factory=list,
-        description="Privacy masks in the camera: polygons in shares of the picture, from its upper left corner",
+        description="Privacy masks in the camera: polygons in fractions of the picture, from its upper left corner",
     )
     marks: dict[Literal["time", "name"], PictureArea] = Field(
         default_factory=dict,
-        description="Where the time and the name are burnt into the picture: "
-        "x, y, width, height in shares of it, with little around",
+        description="Position of the burnt-in time and name: "
+        "x, y, width, height as fractions of the picture, with a small margin",
     )
     retention_days: float | None = Field(
         None, ge=1, le=3650, description="Days that the main stream is kept; else the station's"
@@ -218,7 +222,7 @@ class CameraEntry(Strict):
         try:
             address_of(address)
         except ValueError as e:
-            raise ValueError(f"'{address}' is no address: write host, host:port or http://host:port/path") from e
+            raise ValueError(f"'{address}' is not an address: write host, host:port or http://host:port/path") from e
         return address
 
 
@@ -280,7 +284,7 @@ def _parse(text: str, name: str) -> Inventory:
     finally:
         loader.dispose()
     if twice:
-        raise InventoryError([f"{name}:{n}: the key '{key}' stands twice in one entry; keep one" for n, key in twice])
+        raise InventoryError([f"{name}:{n}: duplicate key '{key}' in one entry; keep one" for n, key in twice])
     try:
         inventory = Inventory.model_validate(values)
     except ValidationError as e:
@@ -344,8 +348,7 @@ def _cross_checks(inventory: Inventory) -> Iterator[tuple[Loc, str]]:
         if camera.address is None and camera.streams.main.url is None and not camera.site:
             yield (
                 ("cameras", i),
-                f"camera '{camera.id}': give an address (for ONVIF), streams.main.url, "
-                "or the site of one that is ordered",
+                f"camera '{camera.id}': set an address (for ONVIF), streams.main.url, or the site of an ordered camera",
             )
 
 
@@ -354,8 +357,9 @@ def retention_error(camera: str, days: float | None, legal_class: str | None) ->
     if days is None or days >= LEGAL_RETENTION_DAYS or legal_class:
         return ""
     return (
-        f"camera '{camera}': {days:g} days are fewer than the {LEGAL_RETENTION_DAYS:g} that public places keep; "
-        f"state its legal_class (docs/cameras.md), or give {LEGAL_RETENTION_DAYS:g} days or more"
+        f"camera '{camera}': {days:g} days is less than the legal minimum of "
+        f"{LEGAL_RETENTION_DAYS:g} days for public places; "
+        f"set its legal_class (docs/cameras.md) or at least {LEGAL_RETENTION_DAYS:g} days"
     )
 
 
@@ -365,7 +369,7 @@ def _repeated(section: str, key: str, values: Sequence[str]) -> Iterator[tuple[L
         if value in first:
             yield (
                 (section, i, key),
-                f"duplicate {key} '{value}': entry {first[value] + 1} of {section} has it already; give each its own",
+                f"duplicate {key} '{value}': entry {first[value] + 1} of {section} has the same one; use unique values",
             )
         first.setdefault(value, i)
 
@@ -448,5 +452,6 @@ def _error_sentence(error: Any) -> str:
         case "value_error":
             return f"'{where}': {error['ctx']['error']}"
         case "string_pattern_mismatch":
-            return f"'{where}': '{error['input']}' may hold only small letters, digits and '-', 40 at most"
+            limits = "may contain only lower-case letters, digits and '-', at most 40 characters"
+            return f"'{where}': '{error['input']}' {limits}"
     return f"'{where}': {error['msg']} (found: {str(error['input'])[:60]!r})"

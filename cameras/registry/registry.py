@@ -164,12 +164,12 @@ def _check_plan(
         raise ConflictError(
             f"the file and the registry both changed {len(conflicts)} fields since the file was last applied, "
             f"the first: {conflicts[0]}; 'inventory plan' lists them; "
-            "say who is right with --prefer file or --prefer registry"
+            "choose with --prefer file or --prefer registry"
         )
     if len(changes.retired) > MAX_RETIRED_FRACTION * in_use and not confirm_retiring:
         raise ConflictError(
             f"this would retire {len(changes.retired)} of {in_use} cameras, which is more than 5 %: "
-            "check that the file is whole, then say so with --really"
+            "check that the file is complete, then confirm with --really"
         )
 
 

@@ -116,7 +116,7 @@ class ClockSync:
             reading.after = await set_time(client, url, self._clock, reading.before)
         except ProtocolError as e:  # a refusal; a timeout would say nothing about the model
             reading.outcome = "refused"
-            log.info("%s does not take a time: %s", reading.camera, e)
+            log.info("%s refuses to set its clock: %s", reading.camera, e)
             return
         if reading.after.offset is None or abs(reading.after.offset) > MAX_CLOCK_ERROR_S:
             reading.outcome = "ignored"

@@ -152,9 +152,7 @@ def _entry(policy: Policy) -> PolicyEntry | None:
     try:
         return PolicyEntry(name=policy.name, **policy.rules)
     except (ValueError, TypeError) as e:
-        log.error(
-            "the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, str(e).splitlines()[0]
-        )
+        log.error("policy '%s' is invalid: %s; correct it in the inventory", policy.name, str(e).splitlines()[0])
         return None
 
 

@@ -142,7 +142,7 @@ class CredentialRotation:
         except AccountClaimed:
             return
         except CAMERA_ERRORS as e:
-            log.warning("%s has no account of our own: %s", number, error_message(e))
+            log.warning("%s: creating the station's own account failed: %s", number, error_message(e))
             async with self._database.session() as session:
                 row = await session.get_one(Camera, number)
                 # A refused credential needs a person first; the account is tried after that. If the state has changed,
@@ -161,7 +161,9 @@ class CredentialRotation:
             try:
                 await self.rotate(number, history.SYSTEM)
             except CAMERA_ERRORS as e:
-                log.warning("%s keeps its account: %s", number, error_message(e))
+                log.warning(
+                    "%s: account rotation failed, the current account stays in use: %s", number, error_message(e)
+                )
                 continue
             done.append(number)
         return done
@@ -203,7 +205,7 @@ class CredentialRotation:
         if camera is None or camera.address is None:
             raise NotFoundError(f"there is no camera '{number}' with an address")
         if login is None or camera.refused_at is not None:
-            raise ConflictError(f"{number} has no credential that works; set one first")
+            raise ConflictError(f"{number} has no working credential; set one first")
         client, url = await self._onboarding.client(camera), service_url(camera.address)
         name = ACCOUNT_NAMES[1] if login[0] == ACCOUNT_NAMES[0] else ACCOUNT_NAMES[0]
         try:
@@ -231,7 +233,7 @@ class CredentialRotation:
                 if (length, signs) == PASSWORD_FORMATS[-1] or not any("password" in code.lower() for code in e.codes):
                     raise
         if name not in await users(client, url):
-            raise CameraError("the camera said yes and made no account")
+            raise CameraError("the camera reported success but created no account")
         return secret
 
     async def _test_account(self, delivered: SoapClient, url: str, camera: Camera, login: tuple[str, str]) -> None:
@@ -251,9 +253,7 @@ class CredentialRotation:
             if not await self._is_in_use(camera.id, login[0]):
                 with contextlib.suppress(CameraError):
                     await wsdl_requests.call(delivered, url, DEVICE, "DeleteUsers", Username=[login[0]])
-            raise CameraError(
-                f"the camera made the account and does not let it in{': ' + str(e) if e.args else ''}"
-            ) from e
+            raise CameraError(f"the camera created the account but refuses it{': ' + str(e) if e.args else ''}") from e
 
     async def _is_in_use(self, number: str, name: str) -> bool:
         """Return whether the camera's credential already has that user name.
@@ -296,7 +296,7 @@ def _account_lifetime(policy: Policy) -> timedelta | None:
     try:
         return timedelta(days=days)
     except (TypeError, ValueError, OverflowError) as e:
-        log.error("account_days of the policy '%s' cannot be used: %s; correct it in the inventory", policy.name, e)
+        log.error("account_days of policy '%s' is invalid: %s; correct it in the inventory", policy.name, e)
         return None
 
 

@@ -88,7 +88,7 @@ class ExposureScan:
     async def _scan_host(self, host: str, open_ports: Sequence[int]) -> ExposedServices:
         """Scan one host, of which the TCP ports `there` are open. Raises UsageError if the host is empty."""
         if not host:  # an empty host would connect to this machine
-            raise UsageError("its address names no host; correct it in the inventory")
+            raise UsageError("the camera's address has no host; correct it in the inventory")
         return ExposedServices(
             telnet=[p for p in open_ports if p in self._telnet],
             upnp=await answers_upnp(host, self._upnp),

@@ -52,7 +52,7 @@ async def update_reminders(database: Database, clock: Clock, zone: ZoneInfo) -> 
             try:
                 found = list(due(camera.profile, today))
             except CAMERA_ERRORS as e:  # one unreadable record; the others are still processed
-                log.warning("%s: its papers cannot be read: %s", camera.id, error_message(e))
+                log.warning("%s: the due dates cannot be read: %s", camera.id, error_message(e))
                 continue
             for kind, day in found:
                 wanted.add((camera.id, kind))

@@ -30,9 +30,9 @@ async def claim(folder: Path, camera: str) -> AsyncIterator[None]:
         locks = await asyncio.to_thread(SharedLocks, folder / FILE_NAME)
         taken = locks.lock(byte)
     except OSError as e:
-        raise ConflictError(f"{folder / FILE_NAME} cannot be locked ({e.strerror}); mend the data folder") from e
+        raise ConflictError(f"{folder / FILE_NAME} cannot be locked ({e.strerror}); check the data folder") from e
     if not taken:
-        raise AccountClaimed(f"{camera} is being given an account at the moment; try again in a minute")
+        raise AccountClaimed(f"another process is changing the account of {camera}; try again in a minute")
     try:
         yield
     finally:

@@ -84,7 +84,7 @@ def _of_inventory(file: Path) -> list[dict[str, Any]]:
     hosts = {c.id: (c.address or "").partition(":")[0] for c in inventory.load(file).cameras}
     entries = [{"name": n, "host": h, "seed": i + 1} for i, (n, h) in enumerate(hosts.items()) if h.startswith("127.")]
     if not entries:
-        sys.exit(f"{file}: no camera with a loopback address (127.…), and no other can be played on this machine")
+        sys.exit(f"{file}: no camera with a loopback address (127.…); only these can be simulated on this machine")
     return entries
 
 

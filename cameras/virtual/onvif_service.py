@@ -75,14 +75,14 @@ class OnvifService:
     async def _switch(self, request: web.BaseRequest) -> web.Response:
         body = await request.json()
         if body.get("fault") not in FAULTS:
-            return web.Response(status=400, text=f"faults are: {', '.join(FAULTS)}\n")
+            return web.Response(status=400, text=f"unknown fault; allowed: {', '.join(FAULTS)}\n")
         self.device.switch(body["fault"], bool(body.get("on", True)))
         return web.json_response({"faults": sorted(self.device.faults)})
 
     async def _trigger_event(self, request: web.BaseRequest) -> web.Response:
         body = await request.json()
         if body.get("kind") not in TOPICS:
-            return web.Response(status=400, text=f"kinds are: {', '.join(TOPICS)}\n")
+            return web.Response(status=400, text=f"unknown kind; allowed: {', '.join(TOPICS)}\n")
         self.events.emit(body["kind"], bool(body.get("state", True)))
         return web.json_response({"subscriptions": len(self.events.subscriptions)})
 

@@ -70,7 +70,7 @@ class Probes:
                 try:
                     self._recall_digest(camera, str(stream.url))
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
-                except TROUBLE as e:  # this camera stays unknown; the others are probed
+                except CAMERA_ERRORS as e:  # this camera stays unknown; the others are probed
                     log.error(
                         "%s is not visited, for want of credential '%s': %s",
                         camera.id,
@@ -127,8 +127,10 @@ class Probes:
             log.info("%s: %s", stream, e)
             return ProbeResult(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
         except ValueError as e:  # the address is invalid
-            log.warning("%s: %s", stream, why(e))
-            return ProbeResult(found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": why(e)[:120]}})
+            log.warning("%s: %s", stream, error_message(e))
+            return ProbeResult(
+                found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": error_message(e)[:120]}}
+            )
 
 
 async def beneath(session: AsyncSession) -> list[Fault]:

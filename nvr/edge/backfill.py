@@ -121,8 +121,8 @@ class Backfiller:
                 try:
                     subnet = subnet_of(service_url(camera.address))
                     login = await registry.stream_login(session, self.vault, camera)
-                except TROUBLE as e:  # its storage waits; the others are read
-                    log.warning("%s: its card cannot be asked: %s", gap.stream, why(e))
+                except CAMERA_ERRORS as e:  # its storage waits; the others are read
+                    log.warning("%s: its card cannot be asked: %s", gap.stream, error_message(e))
                     gap.ask_at = now + ASK_AGAIN
                     continue
                 start, end = worth_it[0]

@@ -106,7 +106,7 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
         database, clock, telnet=(station.port,), tls=free_port(), upnp=free_port(socket.SOCK_DGRAM)
     ).run_once()
     assert seen["z-good"].telnet == [station.port] and not {"a-bracket", "a-nowhere"} & set(seen)
-    assert "names no host" in ((await station.row("a-nowhere")).problem or "")
+    assert "has no host" in ((await station.row("a-nowhere")).problem or "")
 
     async def visited(work: object) -> None:
         station.visits = 0

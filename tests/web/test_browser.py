@@ -598,7 +598,7 @@ def test_a_dome_is_turned(browser: Browser, town: str) -> None:
     other.click("[data-camera=yj-01]")
     begin_duty(other)
     other.click("[data-test=ptz-home]")
-    expect(other.locator("[data-test=ptz-error]")).to_contain_text("turns this camera")
+    expect(other.locator("[data-test=ptz-error]")).to_contain_text("controls this camera")
     assert page.problems == []  # type: ignore[attr-defined]
 
 

@@ -165,7 +165,7 @@ async def test_a_dome_is_turned_by_one_at_a_time(crowd: VirtualCameras, sign_in:
     await state_purpose(officer)
     await state_purpose(other)
     await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
-    assert "turns this camera" in (await _post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
+    assert "controls this camera" in (await _post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
     await _post(officer, "/api/cameras/wj-02/ptz/stop")
     kept = await _post(officer, "/api/cameras/wj-02/ptz/keep", {"name": "守望"})
     view = await _get(officer, "/api/cameras/wj-02/ptz")

@@ -114,7 +114,7 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
     if camera is None or camera.retired or not c.identity.sees_village(camera.village):
         raise NotFoundError("there is no such camera")
     if not (camera.device or {}).get("ptz"):
-        raise NotFoundError("this camera cannot be turned")
+        raise NotFoundError("this camera has no PTZ")
     return camera, c.services.ptz
 
 

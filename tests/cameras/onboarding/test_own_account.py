@@ -101,8 +101,8 @@ async def test_it_is_made_before_the_camera_is_used(village: Village, clip: Loop
 
 
 BAD = {
-    "user_limit": "TooManyUsers", "ignores_users": "made no account", "cuts_passwords": "does not let it in",
-    "rtsp_own_users": "does not let it in",
+    "user_limit": "TooManyUsers", "ignores_users": "created no account", "cuts_passwords": "refuses it",
+    "rtsp_own_users": "refuses it",
 }  # fmt: skip
 
 

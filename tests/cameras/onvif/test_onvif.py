@@ -325,11 +325,11 @@ async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monk
             client._lenient = lenient
             await client.call(address, ask, authenticate=False, seconds=0.3)
         monkeypatch.setattr(connector, "INTERACTIVE_SLOT_WAIT_S", 0.1)
-        with for_person(), pytest.raises(CameraUnreachable, match="the station is busy"):
+        with for_person(), pytest.raises(CameraUnreachable, match="the station is connecting"):
             await client.call(address, ask, authenticate=False, seconds=0.3)
         await client.call(address, ask, authenticate=False, seconds=0.3)
         monkeypatch.setattr(connector, "SLOT_WAIT_S", 0.1)
-        with pytest.raises(CameraUnreachable, match="the station is busy"):
+        with pytest.raises(CameraUnreachable, match="the station is connecting"):
             await client.call(address, ask, authenticate=False, seconds=0.3)
 
 

@@ -78,13 +78,13 @@ def test_the_demo_town_is_good() -> None:
         (changed(cameras__0__azimuth=400), ["azimuth"]),
         (changed(cameras__0__streams={"main": {"url": "rtsp://u:p@10.1.1.5/x"}}), ["remove user and password"]),
         (changed(cameras__0__address="rtsp://10.1.1.5/onvif"), ["host:port or http://"]),
-        (changed(cameras__0__id="W 1"), ["small letters"]),
-        (changed(cameras__0__address=None), ["give an address"]),
+        (changed(cameras__0__id="W 1"), ["lower-case letters"]),
+        (changed(cameras__0__address=None), ["set an address"]),
         (changed(villages__0__subnets=["10.1.1.0/33"]), ["subnets"]),
         ("town: x\nvillages:\n\t- code: a\n", ["town.yaml:3", "tab"]),
         ("town: [x\n", ["not valid YAML"]),
         ("", ["empty"]),
-        ("town: x\ntown: y\nvillages: []\n", ["stands twice"]),
+        ("town: x\ntown: y\nvillages: []\n", ["duplicate key"]),
     ],
 )
 def test_bad_inventories_name_line_and_remedy(text: str, wanted: list[str]) -> None:
@@ -206,7 +206,7 @@ cameras:
     assert [(c.id, c.cost, c.streams.sub is not None) for c in made.cameras] == [
         ("c1", 3200, True), ("c2", 3200, True), ("c3", None, True)
     ]  # fmt: skip
-    with pytest.raises(InventoryError, match="'id' stands twice"):
+    with pytest.raises(InventoryError, match="duplicate key 'id'"):
         inventory.parse(text.replace("id: c2,", "id: c2, id: c4,"))
     with pytest.raises(InventoryError):
         inventory.parse("town: t\nvillages: &v [*v]\n")
@@ -225,7 +225,8 @@ async def test_footage_below_thirty_days_needs_a_stated_class(database: Database
     """The file and the API refuse it; a registry with such a camera from an earlier version can still be planned."""
     short = changed(cameras__0__retention_days=7.0)
     with pytest.raises(
-        InventoryError, match="'w-1': 7 days are fewer than the 30 that public places keep; state its legal_class"
+        InventoryError,
+        match="'w-1': 7 days is less than the legal minimum of 30 days for public places; set its legal_class",
     ) as e:
         inventory.parse(short)
     assert len(e.value.problems) == 1

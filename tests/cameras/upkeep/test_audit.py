@@ -125,5 +125,5 @@ def test_the_station_adds_its_own(tmp_path: Path) -> None:
         firmware.known_vulnerabilities({"manufacturer": "Tianmu", "firmware": "5.7.2"}, firmware.load(tmp_path)) == []
     )
     (tmp_path / firmware.STATION_LIST_NAME).write_text("- {id: x}", encoding="utf-8")
-    with pytest.raises(SettingsError, match="not a list of holes"):
+    with pytest.raises(SettingsError, match="not a list of vulnerabilities"):
         firmware.load(tmp_path)

@@ -162,6 +162,6 @@ async def test_an_account_that_is_only_promised_is_not_used(village: Village, cl
     care = CredentialRotation(
         village.database, village.vault, SystemClock(), village.onboarding, village.http, village.folder
     )
-    with pytest.raises(CameraError, match="made no account"):
+    with pytest.raises(CameraError, match="created no account"):
         await care.rotate("v-1", "admin")
     assert (await village.camera("v-1")).credential == "village" and crowd.members[0].access_control.wrong_tries == 0

@@ -258,7 +258,7 @@ async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monk
     camera = _SerialCamera()
     camera.client._mark_serial()
     waiting = await camera.pull()
-    with pytest.raises(CameraUnreachable, match="one question at a time"):
+    with pytest.raises(CameraUnreachable, match="one request at a time"):
         await camera.command(0.0)
     camera.answered.set()
     await waiting
