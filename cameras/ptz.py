@@ -175,7 +175,7 @@ class PtzControl:
         address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
         if not address or not profile:
             raise NotFoundError("this camera has no PTZ")
-        client = await self._onboarding.client(camera)
+        client = await self._onboarding.clients.get(camera)
         lease = self._leases.get(camera.id)
         if lease is not None and not self._closed:
             self._start_timer(camera, lease, "guard", self._guard_seconds, lambda: self._return(camera))
@@ -183,7 +183,7 @@ class PtzControl:
             with for_person():
                 answer = await wsdl_requests.call(client, address, PTZ, operation, ProfileToken=profile, **arguments)
         except CameraRefused:
-            await self._onboarding.record_refusal(camera.id)
+            await self._onboarding.refusals.record(camera.id)
             raise
         except CameraError as e:
             # An unknown preset is not a motor fault.

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras import per_camera
 from cameras.discovery import ws_discovery
 from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, KnownCamera
+from cameras.onboarding.clients import ClientPool
+from cameras.onboarding.refusals import RefusalBook
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, host_of, host_port, service_url
 from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
 from cameras.onvif.device import DeviceInformation, identify
@@ -50,7 +52,7 @@ class OnboardingResult:
 
 
 class Onboarding:
-    """Identifies cameras and stores the results; owns the shared SOAP client of each camera."""
+    """Identifies cameras and stores the results; `clients` and `refusals` serve all other work on the cameras."""
 
     def __init__(
         self,
@@ -64,9 +66,8 @@ class Onboarding:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._http = http
-        self._listener = listener
-        self._clients: dict[str, SoapClient] = {}
+        self.clients = ClientPool(database, vault, clock, http, listener)
+        self.refusals = RefusalBook(database, clock, self.clients)
         self._vulnerabilities = vulnerabilities
         # Called with the camera id after its identity is stored and before the camera is used.
         self.on_identified: Callable[[str], Awaitable[None]] | None = None
@@ -90,37 +91,17 @@ class Onboarding:
         await run_all(*(one(c) for c in wanted))
         return outcome
 
-    async def client(self, camera: Camera, *, alone: bool = False) -> SoapClient:
-        """Return a camera's client, shared by all callers so that one request is in flight and nonces are reused.
-
-        The client has no credential if the camera refused it; that lasts until a person acts. `alone` returns a
-        separate client, for a device that may not be the camera.
-        """
-        login = None
-        if camera.refused_at is None:
-            async with self._database.reading() as session:
-                login = await registry.login(session, self._vault, camera.credential)
-        known = self._clients.get(camera.id)
-        if known is not None and known.login == login and not alone:
-            known.probe_url = service_url(camera.address or "")
-            return known
-        client = SoapClient(self._http, self._clock, login, mode=camera.auth_mode, listener=self._listener)
-        client.clock_offset, client.probe_url = camera.clock_offset or 0.0, service_url(camera.address or "")
-        if not alone:
-            self._clients[camera.id] = client
-        return client
-
     async def identify(self, camera: Camera) -> DeviceInformation:
         """Query one camera and store its identity and streams. Raises CameraError."""
         assert camera.address is not None
-        client = await self.client(camera)
+        client = await self.clients.get(camera)
         try:
             try:
                 found = await identify(client, service_url(camera.address), self._clock)
             except ServiceNotFound as missing:
                 found = await self._identify_elsewhere(client, camera, missing)
         except CameraRefused:
-            await self.record_refusal(camera.id)
+            await self.refusals.record(camera.id)
             raise
         await self._store_identity(camera.id, found)
         if self.on_identified is not None:
@@ -177,20 +158,6 @@ class Onboarding:
                 await findings.close(session, self._clock.now(), [kind], subject)
             else:
                 await findings.open_or_update(session, self._clock.now(), kind, subject, **detail)
-
-    async def record_refusal(self, number: str) -> None:
-        """Record a refused credential: it is not used on this camera again until a person acts."""
-        now = self._clock.now()
-        async with self._database.session() as session:
-            row = await session.get_one(Camera, number)
-            if row.refused_at is None:
-                row.refused_at = now
-                events.append(session, now, "camera.refused", village=row.village, camera=row.id)
-                await findings.open_or_update(
-                    session, now, "credential_refused", findings.FindingSubject.of(row), credential=row.credential
-                )
-        # Drop the shared client: until now, it refused further calls without sending anything.
-        self._clients.pop(number, None)
 
     async def _store_identity(self, number: str, found: DeviceInformation) -> None:
         now = self._clock.now()

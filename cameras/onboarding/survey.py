@@ -153,7 +153,7 @@ class Survey:
                 row.problem = f"{NO_DISCOVERY_ANSWER}; open ports: {', '.join(map(str, there)) or 'none'}"
 
     async def _onvif_port(self, camera: Camera, host: str, there: list[int]) -> int | None:
-        client = await self._onboarding.client(camera, alone=True)
+        client = await self._onboarding.clients.get(camera, shared=False)
         for port in there:
             if port in NON_HTTP_PORTS:
                 continue
@@ -253,7 +253,7 @@ class Survey:
         self, camera: Camera, device: DiscoveredDevice
     ) -> tuple[DeviceInformation | None, IdentityMatch]:
         """Identify the device with the camera's own credential, once; a device that refuses it is not the camera."""
-        client = await self._onboarding.client(camera, alone=True)
+        client = await self._onboarding.clients.get(camera, shared=False)
         try:
             found = await identify(client, device.url, self._clock)
         except CameraError:
@@ -340,7 +340,7 @@ class Survey:
             return False
         if not service_url(known).endswith(DEFAULT_PATH) or host_port(known) != host_port(device.registry_address):
             return False
-        client = await self._onboarding.client(camera, alone=True)
+        client = await self._onboarding.clients.get(camera, shared=False)
         try:
             await client.call(device.url, TIME_REQUEST, authenticate=False, seconds=5.0)
         except CameraError as e:

@@ -87,7 +87,7 @@ class ClockSync:
         for reading in readings:
             if reading.refused:
                 async with isolate_camera_errors(self._database, reading.camera):
-                    await self._onboarding.record_refusal(reading.camera)
+                    await self._onboarding.refusals.record(reading.camera)
         return _summary(readings)
 
     async def _check(
@@ -96,7 +96,7 @@ class ClockSync:
         reading = ClockReading(camera.id)
         try:
             url = service_url(camera.address or "")
-            client = await self._onboarding.client(camera)
+            client = await self._onboarding.clients.get(camera)
             # read_camera_time sends the credential only to cameras that refuse the request without it.
             reading.before = await read_camera_time(client, url, self._clock)
             offset = reading.before.offset

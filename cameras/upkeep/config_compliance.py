@@ -115,7 +115,7 @@ class ConfigCompliance:
         self, camera: Camera, policy: PolicyEntry, known: dict[str, ModelQuirk], *, write: bool
     ) -> ComplianceResult:
         result = ComplianceResult(camera.id)
-        client = await self._onboarding.client(camera)
+        client = await self._onboarding.clients.get(camera)
         device = camera.device or {}
         url = service_url(camera.address or "")
         settings = CameraSettings(client, {**(device.get("services") or {}), DEVICE: url})
@@ -130,7 +130,7 @@ class ConfigCompliance:
 
     async def _store(self, result: ComplianceResult) -> None:
         if result.refused:
-            await self._onboarding.record_refusal(result.camera)
+            await self._onboarding.refusals.record(result.camera)
             return
         now = self._clock.now()
         async with self._database.session() as session:

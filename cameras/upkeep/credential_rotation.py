@@ -206,13 +206,13 @@ class CredentialRotation:
             raise NotFoundError(f"there is no camera '{number}' with an address")
         if login is None or camera.refused_at is not None:
             raise ConflictError(f"{number} has no working credential; set one first")
-        client, url = await self._onboarding.client(camera), service_url(camera.address)
+        client, url = await self._onboarding.clients.get(camera), service_url(camera.address)
         name = ACCOUNT_NAMES[1] if login[0] == ACCOUNT_NAMES[0] else ACCOUNT_NAMES[0]
         try:
             secret = await self._create_account(client, url, name)
             await self._test_account(client, url, camera, (name, secret))
         except CameraRefused:
-            await self._onboarding.record_refusal(number)
+            await self._onboarding.refusals.record(number)
             raise
         await self._store_account(camera, login[0], name, secret, actor)
         return name

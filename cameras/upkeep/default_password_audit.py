@@ -95,7 +95,7 @@ class DefaultPasswordAudit:
     async def _check(self, camera: Camera) -> bool | None:
         """Return whether the camera accepts the next default password; None if it was skipped."""
         url = service_url(camera.address or "")
-        ours = await self._onboarding.client(camera)
+        ours = await self._onboarding.clients.get(camera)
         if ours.login is None:
             return None
         own_index = DEFAULT_LOGINS.index(ours.login) if ours.login in DEFAULT_LOGINS else None
@@ -107,7 +107,7 @@ class DefaultPasswordAudit:
                 accepted = await self._accepts(camera, url, DEFAULT_LOGINS[index])
                 await ours.call(url, _PROBE)
         except CameraRefused:
-            await self._onboarding.record_refusal(camera.id)
+            await self._onboarding.refusals.record(camera.id)
             return None
         except CameraError:
             return None

@@ -124,14 +124,14 @@ class EventSubscriptions:
             await self._store(camera, notifications)
 
         while True:
-            client = (await self._onboarding.client(camera)).companion()
+            client = (await self._onboarding.clients.get(camera)).companion()
             try:
                 if failures.service < FAILURES_BEFORE_POLLING:
                     await receive_events(client, address, self._clock, handle)
                 else:
                     await self._poll(client, address, handle)
             except CameraRefused:
-                await self._onboarding.record_refusal(camera.id)
+                await self._onboarding.refusals.record(camera.id)
                 return
             except CameraError as e:
                 failures.record(e)

@@ -169,7 +169,7 @@ async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
 
     await _until(subscribed)
     await asyncio.sleep(0.3)  # until the pull is waiting
-    client = await village.onboarding.client(await village.camera("v-1"))
+    client = await village.onboarding.clients.get(await village.camera("v-1"))
     began = asyncio.get_running_loop().time()
     for _ in range(5):
         await client.call(service.device.service, f'<GetHostname xmlns="{DEVICE}"/>')
