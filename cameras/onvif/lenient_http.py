@@ -20,11 +20,11 @@ from cameras.onvif.connector import time_limit
 from core.errors import CameraUnreachable, ProtocolError
 from core.network.error_text import reason
 
-CHUNK = 65_536
-MAX_HEAD = 65_536
-MAX_SIZE_LINE = 1000  # bytes of a chunk-size line
+READ_BYTES = 65_536
+MAX_HEAD_BYTES = 65_536
+MAX_SIZE_LINE_BYTES = 1000  # bytes of a chunk-size line
 MAX_CHUNKS = 20_000  # of one answer; cameras write a few
-QUIET_SECONDS = 1.0  # silence after the stated length that ends a response without an envelope
+SILENCE_TIMEOUT_S = 1.0  # silence after the stated length that ends a response without an envelope
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
 _INTERIM = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+1\d\d")

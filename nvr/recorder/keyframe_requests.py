@@ -71,8 +71,8 @@ class KeyframeRequests:
         except CameraRefused as e:
             log.info("%s: keyframe requests suspended: %s", camera, e)
             self._suspend(camera, known)
-        except TROUBLE as e:
-            log.info("%s could not be asked for a keyframe: %s", camera, why(e))
+        except CAMERA_ERRORS as e:
+            log.info("%s could not be asked for a keyframe: %s", camera, error_message(e))
             self._clients.pop(camera, None)
 
     async def _known(self, camera: str) -> Known:

@@ -231,4 +231,4 @@ async def test_an_answer_in_too_many_chunks_is_refused() -> None:
     reader.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_001 + b"0\r\n\r\n")
     reader.feed_eof()
     with pytest.raises(ProtocolError, match="chunks"):
-        await lenient_http._answer(reader, 1_000_000)
+        await lenient_http._read_response(reader, 1_000_000)
