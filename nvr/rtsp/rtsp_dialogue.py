@@ -191,7 +191,7 @@ def address_with_password(url: str, login: tuple[str, str] | None) -> str:
     """
     if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
         raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
-    return filled(url, login)
+    return insert_credentials(url, login)
 
 
 def checked_redirect(url: str, first: str) -> str:
