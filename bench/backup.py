@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.archive import DAY_HOURS, fill
-from bench.common import ENVIRONMENT, Figure, farm, inventory, report
+from bench.common import ENVIRONMENT, Figure, inventory, report, virtual_farm
 from core.clock import HOUR_US, SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
@@ -77,7 +77,7 @@ def measure(folder: Path, streams: int, cameras: int, days: int, seconds: float)
     print(f"{database / 1e9:.2f} GB of database made", file=sys.stderr, flush=True)
     inventory(folder / "town.yaml", streams, PORT, "native")
     warm_up = 5.0 + streams * 0.06
-    with farm(streams, PORT, 4.0):
+    with virtual_farm(streams, PORT, 4.0):
         alone, _ = recorded(folder, min(seconds, 30.0), warm_up)
         passphrase = folder / "passphrase"
         passphrase.touch(0o600)

@@ -30,7 +30,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class BenchContext:
     """The input of a part of a benchmark."""
 
     folder: Path
@@ -51,7 +51,7 @@ def report(bench: str, figures: list[Figure]) -> int:
 
 
 @contextlib.contextmanager
-def farm(
+def virtual_farm(
     streams: int, port: int, loop: float = 10.0, codec: str = "h264", bitrate: int = 2_000_000, host: str = "127.0.0.1"
 ) -> Iterator[subprocess.Popen[str]]:
     """Run `streams` virtual cameras on one port in a separate process."""

@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.common import Context, Figure, report
+from bench.common import BenchContext, Figure, report
 
 FOOTAGE = Path(__file__).parent.parent.parent / "shared" / "data" / "footage"
 PARTS = ("picture", "round", "visits", "parents", "accuracy")
 
 
-def picture(c: Context, footage: Path | None) -> list[Figure]:
+def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
     from health.picture.inspection import InspectionRequest, inspect
     from health.picture.measurement import look
@@ -66,7 +66,7 @@ def _clean(job: tuple[int, int, str, bool]) -> tuple[float, int, dict[str, int],
     rng = np.random.default_rng(seed)
     places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8, unseen)
     cameras = [sights.Camera(p, seed * 1000 + i) for i, p in enumerate(places)]
-    told = sights.clean(cameras, sights.Sky(rng), days)
+    told = sights.clean(cameras, sights.TownWeather(rng), days)
     return told.camera_days, told.looks, dict(told.flagged), told.opened
 
 
@@ -94,7 +94,7 @@ def _broken(job: tuple[int, str, int, str, bool]) -> list[Found]:
     places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8, unseen)
     if index >= len(places):
         return []
-    camera = sights.warmed(places[index], 500 + index, sights.Sky(np.random.default_rng(9)))
+    camera = sights.warmed(places[index], 500 + index, sights.TownWeather(np.random.default_rng(9)))
     found, bare = [], sights.is_bare(camera)
     for name in (faults_other if generator == "other" else faults_made).RIGHT:
         for severity in (1, 2, 3):
@@ -126,7 +126,7 @@ def _table(rows: list[Found]) -> dict[str, dict[str, object]]:
 BARS = ((3, "severe", 0.99), (2, "medium", 0.95), (1, "faint", 0.75))
 
 
-def accuracy(c: Context, footage: Path | None, days: int, unseen: bool = False) -> list[Figure]:
+def accuracy(c: BenchContext, footage: Path | None, days: int, unseen: bool = False) -> list[Figure]:
     folder = str(footage) if footage else ""
     per_job = 8 if days <= 128 else 40
     rounds, starts = max(1, round(days / (per_job * 8))), 1 if c.quick else 3
@@ -195,7 +195,7 @@ def main() -> int:
     args = parser.parse_args()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
-        context = Context(Path(folder), 18750, args.quick)
+        context = BenchContext(Path(folder), 18750, args.quick)
         if "picture" in args.only:
             figures += picture(context, args.footage)
         if "round" in args.only:

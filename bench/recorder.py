@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.common import Context, Figure, report
+from bench.common import BenchContext, Figure, report
 from bench.parts import cost, cut, kills, odd, outage, viewers
 
 PARTS = {
@@ -57,7 +57,7 @@ def main() -> int:
             folder = Path(name) / part
             folder.mkdir()
             print(f"{part} …", file=sys.stderr, flush=True)
-            figures += PARTS[part](Context(folder, PORT, args.quick, args.streams, args.seconds, args.count))
+            figures += PARTS[part](BenchContext(folder, PORT, args.quick, args.streams, args.seconds, args.count))
     return report("recorder", figures)
 
 

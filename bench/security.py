@@ -31,8 +31,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench.common import ENVIRONMENT, Figure, farm, report
-from bench.parts import besieged
+from bench.common import ENVIRONMENT, Figure, report, virtual_farm
+from bench.parts import web_load
 from bench.parts.hostile_cameras import KINDS
 from bench.parts.strangers import GREEDY, PASSWORD, Console
 from bench.startup import recording
@@ -154,8 +154,8 @@ def lost(folder: Path, since_us: int, cameras: int) -> list[Figure]:
 
 
 def web(part: Callable[[Console], Awaitable[list[Figure]]], *, tls: bool = False, cameras: int = 20) -> list[Figure]:
-    """Run a part (bench/parts/besieged.py) against a station with cameras; adds what their recording loses."""
-    with tempfile.TemporaryDirectory() as name, farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
+    """Run a part (bench/parts/web_load.py) against a station with cameras; adds what their recording loses."""
+    with tempfile.TemporaryDirectory() as name, virtual_farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
         folder = Path(name)
         write_station(folder, cameras, 0, tls=tls)
         with station(folder, cameras):
@@ -171,7 +171,7 @@ async def _within(part: Awaitable[list[Figure]]) -> list[Figure]:
 
 
 def hostile(seconds: float, cameras: int) -> list[Figure]:
-    with tempfile.TemporaryDirectory() as name, farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
+    with tempfile.TemporaryDirectory() as name, virtual_farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
         folder = Path(name)
         write_station(folder, cameras, len(KINDS))
         with process([sys.executable, "-m", "bench.parts.hostile_cameras", str(HOSTILE_PORT)], folder) as attackers:
@@ -202,10 +202,10 @@ def main() -> int:
     crowd_s, flood_s, hostile_s = (20.0, 10.0, 40.0) if args.quick else (60.0, 30.0, 300.0)
     parts: dict[str, Callable[[], list[Figure]]] = {
         "parsers": parsers,
-        "web": lambda: web(lambda c: besieged.crowded(c, args.seconds or crowd_s)),
-        "tls": lambda: web(lambda c: besieged.crowded(c, args.seconds or crowd_s), tls=True),
-        "flood": lambda: web(lambda c: besieged.flooded(c, args.seconds or flood_s)),
-        "pdf": lambda: web(lambda c: besieged.printed(c, args.seconds or crowd_s)),
+        "web": lambda: web(lambda c: web_load.crowd(c, args.seconds or crowd_s)),
+        "tls": lambda: web(lambda c: web_load.crowd(c, args.seconds or crowd_s), tls=True),
+        "flood": lambda: web(lambda c: web_load.flood(c, args.seconds or flood_s)),
+        "pdf": lambda: web(lambda c: web_load.print_registers(c, args.seconds or crowd_s)),
         "cameras": lambda: hostile(args.seconds or hostile_s, args.cameras or (40 if args.quick else 200)),
     }
     figures: list[Figure] = []

@@ -40,7 +40,7 @@ from core.settings import load as load_settings
 from nvr.archive.verify import verify
 from nvr.tables import StreamStatus
 from station import database as station_database
-from station.runtime import vault_of
+from station.runtime import open_vault_of_station
 from station.supervision.supervisor import Supervisor, roles
 
 LOGIN = ("minwang", "geheim-123")
@@ -97,7 +97,7 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
         f"town: t\ncredentials: [{{name: all, username: {LOGIN[0]}}}]\nvillages: [{{code: v, name: "
         f"v}}]\ncameras:\n{rows}"
     )
-    vault = await vault_of(settings, database)
+    vault = await open_vault_of_station(settings, database)
     async with database.session() as session:
         await apply(session, await asyncio.to_thread(load, plan), SystemClock().now(), "soak")
         await session.execute(update(Credential).values(sealed=vault.seal(LOGIN[1], "credential:all")))
@@ -168,10 +168,26 @@ def _figures(
         Figure("recorded", round(result.recorded, 1), "camera-seconds"),
         Figure("fetched from cards", round(result.backfilled, 1), "camera-seconds"),
         *gaps,
-        Figure("neither recorded nor in a gap", round(result.nowhere, 1), "camera-seconds", "0", result.nowhere == 0),
-        Figure("recorded twice", round(result.twice, 1), "camera-seconds", "0", round(result.twice, 1) == 0),
         Figure(
-            "in gaps without such a fault", round(result.unexplained, 1), "camera-seconds", "0", result.unexplained == 0
+            "neither recorded nor in a gap",
+            round(result.unaccounted_s, 1),
+            "camera-seconds",
+            "0",
+            result.unaccounted_s == 0,
+        ),
+        Figure(
+            "recorded twice",
+            round(result.recorded_twice_s, 1),
+            "camera-seconds",
+            "0",
+            round(result.recorded_twice_s, 1) == 0,
+        ),
+        Figure(
+            "in gaps without such a fault",
+            round(result.unexplained_s, 1),
+            "camera-seconds",
+            "0",
+            result.unexplained_s == 0,
         ),
         Figure("files, all whole by size and hash", files, "", "whole", clean),
     ]
@@ -194,7 +210,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(small_disk(folder / "disk2"))
         figures, result = asyncio.run(run(2 if args.quick else args.minutes, args.cameras, args.seed, folder))
-    for line in result.strange[:40]:
+    for line in result.oddities[:40]:
         _say(line)
     _say(json.dumps(dict(result.gaps)))
     return report("soak", figures)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.common import ENVIRONMENT, Figure, cpu_seconds, farm, report
+from bench.common import ENVIRONMENT, Figure, cpu_seconds, report, virtual_farm
 
 FARM_PORT, CONSOLE_PORT = 18890, 18891
 LIMIT_SECONDS = 120.0
@@ -105,7 +105,7 @@ def main() -> int:
     parser.add_argument("--cameras", type=int)
     args = parser.parse_args()
     cameras = args.cameras or (40 if args.quick else 200)
-    with tempfile.TemporaryDirectory() as name, farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
+    with tempfile.TemporaryDirectory() as name, virtual_farm(cameras, FARM_PORT, bitrate=300_000, host="0.0.0.0"):
         folder = Path(name)
         write(folder, cameras)
         first, second = measure(folder, cameras), measure(folder, cameras)

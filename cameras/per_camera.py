@@ -16,7 +16,7 @@ from sqlalchemy.exc import NoResultFound
 from cameras.onvif.soap import display_text
 from cameras.tables import Camera
 from core.database import Database
-from core.database_errors import UNFIT, why_unfit
+from core.database_errors import ROW_ERRORS, row_error_reason
 from core.errors import CameraError, ConflictError, MinwangError, NotFoundError, SecretError, UsageError
 from core.logs import redact
 
@@ -30,7 +30,7 @@ CAMERA_ERRORS = (
     NotFoundError,
     ConflictError,
     NoResultFound,
-    *UNFIT,
+    *ROW_ERRORS,
     *_STRUCTURE_ERRORS,
 )
 MAX_PROBLEM_CHARS = 200  # characters; the size of the column Camera.problem
@@ -40,7 +40,7 @@ def error_message(error: BaseException) -> str:
     """Return the message of one of CAMERA_ERRORS, in characters that any database can store."""
     if isinstance(error, MinwangError):
         return display_text(str(error), MAX_PROBLEM_CHARS)
-    text = why_unfit(error) if isinstance(error, UNFIT) else f"{type(error).__name__}: {redact(str(error))}"
+    text = row_error_reason(error) if isinstance(error, ROW_ERRORS) else f"{type(error).__name__}: {redact(str(error))}"
     return display_text(f"the camera's record or response cannot be used: {text}", MAX_PROBLEM_CHARS)
 
 
@@ -62,5 +62,5 @@ async def record_problem(database: Database, camera: str, error: BaseException) 
             row = await session.get(Camera, camera)
             if row is not None:
                 row.problem = error_message(error)
-    except UNFIT as e:
-        log.warning("%s: the camera's record cannot be written: %s", camera, why_unfit(e))
+    except ROW_ERRORS as e:
+        log.warning("%s: the camera's record cannot be written: %s", camera, row_error_reason(e))

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util.concurrency import in_greenlet
 
-from core.database_errors import as_sentence, is_outage
+from core.database_errors import is_outage, to_storage_error
 from core.errors import StorageError
 from core.tasks import spawn
 
@@ -74,13 +74,13 @@ class Outage:
     watched: bool
     since: float | None = None
 
-    def met(self, error: StorageError) -> StorageError:
+    def begin(self, error: StorageError) -> StorageError:
         if self.since is None:
             self.since = time.monotonic()
             log.error("the database does not answer: %s; footage goes on", error)
         return error
 
-    def ended(self) -> None:
+    def end(self) -> None:
         if self.since is not None:
             log.warning("the database is back after %.0f s", time.monotonic() - self.since)
             self.since = None
@@ -115,16 +115,16 @@ class Database:
             try:
                 yield session
             except BaseException:
-                await _to_the_end(session.rollback())
+                await _finish_despite_cancel(session.rollback())
                 raise
             else:
-                await _to_the_end(session.commit())
+                await _finish_despite_cancel(session.commit())
             finally:
-                await _to_the_end(session.close())
-            self._outage.ended()
+                await _finish_despite_cancel(session.close())
+            self._outage.end()
         except (OperationalError, InterfaceError) as e:
             if self._outage.watched and is_outage(e):
-                raise self._outage.met(as_sentence(e, self.url)) from e
+                raise self._outage.begin(to_storage_error(e, self.url)) from e
             if "locked" in str(e):
                 raise StorageError(
                     f"the database was locked by another process for {BUSY_TIMEOUT_SECONDS} s; "
@@ -136,7 +136,7 @@ class Database:
         await self.engine.dispose()
 
 
-async def _to_the_end(ending: Coroutine[Any, Any, None]) -> None:
+async def _finish_despite_cancel(ending: Coroutine[Any, Any, None]) -> None:
     """Finish a commit or rollback even if the task is cancelled: otherwise the pool would lose its connection."""
     task = spawn(ending)
     try:

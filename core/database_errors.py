@@ -26,11 +26,11 @@ _MISSING_DATABASE, _MISSING_ROLE = 'database "', 'role "'
 
 
 # The values of one row do not fit its columns or cannot be stored: an error of the data, not of the database.
-UNFIT = (DataError, IntegrityError, ValueError, OverflowError)
+ROW_ERRORS = (DataError, IntegrityError, ValueError, OverflowError)
 
 
-def why_unfit(error: BaseException) -> str:
-    """Return one of UNFIT in at most 120 characters, without the statement and its values."""
+def row_error_reason(error: BaseException) -> str:
+    """Return one of ROW_ERRORS in at most 120 characters, without the statement and its values."""
     told = str(error.orig or "") if isinstance(error, DBAPIError) else str(error)
     return redact((told.strip().splitlines() or [type(error).__name__])[0])[:120]
 
@@ -52,7 +52,7 @@ def is_outage(error: BaseException) -> bool:
     return str(state).startswith("08") or state in _OUTAGES
 
 
-def place(url: str) -> str:
+def display_address(url: str) -> str:
     """Return the address in readable form, without the password."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -62,12 +62,12 @@ def place(url: str) -> str:
     return f"PostgreSQL database '{parsed.database}' on {host}{port} (user {parsed.username or 'of this process'})"
 
 
-def as_sentence(error: SQLAlchemyError, url: str) -> StorageError:
+def to_storage_error(error: SQLAlchemyError, url: str) -> StorageError:
     """Return the error to raise instead of the driver's: DatabaseUnreachable if waiting may help, else StorageError."""
     told = redact(_last_line(error))
     if url.startswith("sqlite"):
-        return _of_sqlite(told, place(url))
-    return _of_postgresql(told, place(url))
+        return _of_sqlite(told, display_address(url))
+    return _of_postgresql(told, display_address(url))
 
 
 def _of_sqlite(told: str, where: str) -> StorageError:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.intervals import joined
+from core.intervals import merge
 
 _PUNCH_HOLE, _KEEP_SIZE = 2, 1  # linux/falloc.h
 _UNABLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -17,7 +17,7 @@ _ZEROS = bytes(1 << 16)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
+def erase_ranges(path: Path, spans: Iterable[tuple[int, int]]) -> None:
     """Overwrite [start, end) of each span, in bytes; ignores what lies beyond the end of the file.
 
     Blocking. Raises OSError.
@@ -25,7 +25,7 @@ def erase(path: Path, spans: Iterable[tuple[int, int]]) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
         size = os.fstat(descriptor).st_size
-        for start, end in joined(spans):
+        for start, end in merge(spans):
             if start < min(end, size):
                 _erase(descriptor, start, min(end, size))
         os.fsync(descriptor)

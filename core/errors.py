@@ -6,8 +6,8 @@
     │   └── InventoryError       inventory.yaml; carries every problem found, not only the first
     ├── NotFoundError            no such camera, case, user … (HTTP 404)
     ├── ForbiddenError           the account may not do this (HTTP 403)
-    │   ├── PurposeNeeded        the session states no purpose
-    │   └── NobodyWatches        nobody confirmed that somebody still watches the live picture
+    │   ├── PurposeRequired        the session states no purpose
+    │   └── ViewerNotConfirmed        nobody confirmed that somebody still watches the live picture
     ├── ConflictError            the object's state does not allow this (HTTP 409)
     │   └── StationBusyError     another process holds the data folder or a volume
     ├── TooManyError             too many requests; try again later (HTTP 429)
@@ -23,7 +23,7 @@
     │   ├── CameraUnreachable    no TCP connection, or no answer in time
     │   │   └── ConnectionLost       an established connection broke
     │   ├── CameraRefused        credential refused: no retry until a person acts
-    │   ├── ClearPasswordWanted  the camera wants a clear-text password, which its file does not allow: not sent
+    │   ├── ClearPasswordRequested  the camera wants a clear-text password, which its file does not allow: not sent
     │   ├── RedirectRefused      the camera redirects to another host
     │   ├── CameraDeclined       a protocol answer that declines: no such stream, busy, internal error
     │   ├── ProtocolError        an answer that violates the protocol
@@ -66,11 +66,11 @@ class ForbiddenError(MinwangError):
     pass
 
 
-class PurposeNeeded(ForbiddenError):
+class PurposeRequired(ForbiddenError):
     pass
 
 
-class NobodyWatches(ForbiddenError):
+class ViewerNotConfirmed(ForbiddenError):
     pass
 
 
@@ -148,7 +148,7 @@ class ProtocolError(CameraError):
     cause = "protocol_error"
 
 
-class ClearPasswordWanted(CameraError):
+class ClearPasswordRequested(CameraError):
     """A camera asks for the password in clear text. No engine sends it, and the camera is not parked."""
 
     cause = "auth_refused"

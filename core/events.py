@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.clock import Clock
 from core.database import Base, Database
 
-LOOK_SECONDS, WAIT_SECONDS = 0.005, 0.5
+POLL_INTERVAL_S, MAX_SETTLE_WAIT_S = 0.005, 0.5
 _WRITERS = text(
     "SELECT virtualtransaction FROM pg_locks WHERE relation = 'event'::regclass AND mode = 'RowExclusiveLock' AND "
     "granted "
@@ -102,10 +102,10 @@ async def _settled(session: AsyncSession) -> bool:
     if not _on_postgresql(session):
         return True
     writing = await _writers(session)
-    for _ in range(int(WAIT_SECONDS / LOOK_SECONDS)):
+    for _ in range(int(MAX_SETTLE_WAIT_S / POLL_INTERVAL_S)):
         if not writing:
             return True
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_INTERVAL_S)
         writing &= await _writers(session)
     return not writing
 

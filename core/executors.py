@@ -20,7 +20,7 @@ T = TypeVar("T")
 FILE_THREADS = 16
 RETRY_AFTER_S = 5
 # The account whose work a call is, for `FairExecutor`; 0: the station itself.
-ASKER: contextvars.ContextVar[int] = contextvars.ContextVar("asker", default=0)
+CALLER_ACCOUNT: contextvars.ContextVar[int] = contextvars.ContextVar("account", default=0)
 
 
 class RunInThread(Protocol):
@@ -42,12 +42,12 @@ class Executor:
 
 
 class FairExecutor:
-    """A pool of `workers` threads that accounts (`ASKER`) use in turn; one account runs at most `of_one` calls at a
-    time.
+    """A pool of `workers` threads that accounts (`CALLER_ACCOUNT`) use in turn; one account runs at most
+    `max_running_per_account` calls at a time.
 
-    At most `waiting` calls wait, at most `waiting_of_one` of them from one account, each for at most `wait_s` seconds;
-    further calls are refused and counted (`refused`). A call that takes longer than `answer_s` seconds is abandoned and
-    counted (`given_up`); its thread stays occupied until the call ends.
+    At most `max_waiting` calls wait, at most `max_waiting_per_account` of them from one account, each for at most
+    `max_wait_s` seconds; further calls are refused and counted (`refused`). A call that takes longer than `max_run_s`
+    seconds is abandoned and counted (`abandoned`); its thread stays occupied until the call ends.
     """
 
     def __init__(
@@ -55,40 +55,40 @@ class FairExecutor:
         name: str,
         workers: int,
         *,
-        of_one: int,
-        waiting: int,
-        waiting_of_one: int,
-        wait_s: float = 30.0,
-        answer_s: float = 120.0,
+        max_running_per_account: int,
+        max_waiting: int,
+        max_waiting_per_account: int,
+        max_wait_s: float = 30.0,
+        max_run_s: float = 120.0,
     ):
-        self.name, self._workers, self._of_one = name, workers, of_one
-        self._most_waiting, self._most_waiting_of_one = waiting, waiting_of_one
-        self._wait_s, self._answer_s = wait_s, answer_s
+        self.name, self._workers, self._max_running_per_account = name, workers, max_running_per_account
+        self._max_waiting, self._max_waiting_per_account = max_waiting, max_waiting_per_account
+        self._max_wait_s, self._max_run_s = max_wait_s, max_run_s
         self._pool = ThreadPoolExecutor(workers, name)
         self._running: Counter[int] = Counter()
-        self._waiting: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # the next asker first
-        self.refused = self.given_up = 0
+        self._waiting: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()  # the next account first
+        self.refused = self.abandoned = 0
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call as asyncio.to_thread does.
 
-        Raises TooManyError if too many calls wait, StorageError if the call does not end within `answer_s`.
+        Raises TooManyError if too many calls wait, StorageError if the call does not end within `max_run_s`.
         """
-        asker, loop = ASKER.get(), asyncio.get_running_loop()
-        await self._turn(asker)
+        account, loop = CALLER_ACCOUNT.get(), asyncio.get_running_loop()
+        await self._turn(account)
         try:
             work = self._pool.submit(contextvars.copy_context().run, partial(function, *args, **kwargs))
         except BaseException:
-            self._release(asker)
+            self._release(account)
             raise
-        work.add_done_callback(partial(_tell, loop, self._release, asker))
+        work.add_done_callback(partial(_release_in_loop, loop, self._release, account))
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(self._max_run_s):
                 return await asyncio.wrap_future(work)
         except TimeoutError as e:
             if not work.done():
-                self.given_up += 1
-                raise StorageError(f"no answer within {self._answer_s:.0f} s ({self.name}); a disk may hang") from e
+                self.abandoned += 1
+                raise StorageError(f"no answer within {self._max_run_s:.0f} s ({self.name}); a disk may hang") from e
             raise  # raised by the function itself
 
     @property
@@ -96,68 +96,70 @@ class FairExecutor:
         """Number of calls that run or wait."""
         return self._running.total() + sum(map(len, self._waiting.values()))
 
-    async def _turn(self, asker: int) -> None:
-        mine = self._waiting.setdefault(asker, deque())
+    async def _turn(self, account: int) -> None:
+        mine = self._waiting.setdefault(account, deque())
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         mine.append(turn)
         self._next()
         if not turn.done() and (
-            len(mine) > self._most_waiting_of_one or sum(map(len, self._waiting.values())) > self._most_waiting
+            len(mine) > self._max_waiting_per_account or sum(map(len, self._waiting.values())) > self._max_waiting
         ):
-            self._leave(asker, turn)
+            self._leave(account, turn)
             raise self._full()
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with asyncio.timeout(self._max_wait_s):
                 await turn
         except TimeoutError as e:
-            self._leave(asker, turn)
+            self._leave(account, turn)
             raise self._full() from e
         except BaseException:
-            self._leave(asker, turn)
+            self._leave(account, turn)
             raise
 
     def _full(self) -> TooManyError:
         self.refused += 1
         return TooManyError(f"the station is busy ({self.name}); try again in a moment", retry_after_s=RETRY_AFTER_S)
 
-    def _leave(self, asker: int, turn: asyncio.Future[None]) -> None:
+    def _leave(self, account: int, turn: asyncio.Future[None]) -> None:
         """Remove a waiter; a turn that was granted at the same moment passes to the next waiter."""
         if turn.done() and not turn.cancelled():
-            self._release(asker)
+            self._release(account)
             return
         turn.cancel()
-        if turn in (mine := self._waiting.get(asker, deque())):
+        if turn in (mine := self._waiting.get(account, deque())):
             mine.remove(turn)
         if not mine:
-            self._waiting.pop(asker, None)
+            self._waiting.pop(account, None)
 
-    def _release(self, asker: int) -> None:
-        self._running[asker] -= 1
-        if not self._running[asker]:
-            del self._running[asker]
+    def _release(self, account: int) -> None:
+        self._running[account] -= 1
+        if not self._running[account]:
+            del self._running[account]
         self._next()
 
     def _next(self) -> None:
         """Give free threads to the accounts in turn."""
         while self._running.total() < self._workers:
-            asker = next((a for a in self._waiting if self._running[a] < self._of_one), None)
-            if asker is None:
+            account = next((a for a in self._waiting if self._running[a] < self._max_running_per_account), None)
+            if account is None:
                 return
-            mine = self._waiting[asker]
+            mine = self._waiting[account]
             turn = mine.popleft()
-            self._waiting.move_to_end(asker)
+            self._waiting.move_to_end(account)
             if not mine:
-                del self._waiting[asker]
+                del self._waiting[account]
             if turn.done():
                 continue  # just cancelled; its waiter has not run yet
-            self._running[asker] += 1
+            self._running[account] += 1
             turn.set_result(None)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, release: Callable[[int], None], asker: int, _work: Future[object]) -> None:
+def _release_in_loop(
+    loop: asyncio.AbstractEventLoop, release: Callable[[int], None], account: int, _work: Future[object]
+) -> None:
     """Runs in the worker thread: releases the account's turn in the event loop."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(release, asker)
+        loop.call_soon_threadsafe(release, account)
 
 
 def set_file_threads() -> None:

@@ -9,7 +9,7 @@ Interval = tuple[float, float]
 N = TypeVar("N", int, float)
 
 
-def joined(intervals: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
+def merge(intervals: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """Merge overlapping and touching intervals; sorted, without empty ones."""
     found: list[tuple[N, N]] = []
     for start, end in sorted(i for i in intervals if i[1] > i[0]):
@@ -21,14 +21,14 @@ def joined(intervals: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
 
 
 def length(intervals: Iterable[tuple[N, N]]) -> N:
-    return sum(end - start for start, end in joined(intervals))
+    return sum(end - start for start, end in merge(intervals))
 
 
-def without(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
+def subtract(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """Subtract `excluded` from the intervals. Linear in both after sorting: a day has thousands of segments."""
     found: list[tuple[N, N]] = []
-    cuts, first = joined(excluded), 0
-    for start, end in joined(intervals):
+    cuts, first = merge(excluded), 0
+    for start, end in merge(intervals):
         while first < len(cuts) and cuts[first][1] <= start:
             first += 1
         at = first
@@ -42,7 +42,7 @@ def without(intervals: Iterable[tuple[N, N]], excluded: Iterable[tuple[N, N]]) -
     return found
 
 
-def common(first: Iterable[tuple[N, N]], second: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
+def intersect(first: Iterable[tuple[N, N]], second: Iterable[tuple[N, N]]) -> list[tuple[N, N]]:
     """Return the intersection of both."""
-    wanted = joined(first)
-    return without(wanted, without(wanted, second))
+    wanted = merge(first)
+    return subtract(wanted, subtract(wanted, second))

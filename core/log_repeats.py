@@ -34,11 +34,11 @@ class _Window:
 
 
 class RepeatFilter(logging.Filter):
-    """Filter of a handler. `tell` writes a record past this filter; call `due` every few seconds."""
+    """Filter of a handler. `emit` writes a record past this filter; call `flush_due` every few seconds."""
 
-    def __init__(self, tell: Callable[[logging.LogRecord], object], monotonic: Callable[[], float] = time.monotonic):
+    def __init__(self, emit: Callable[[logging.LogRecord], object], monotonic: Callable[[], float] = time.monotonic):
         super().__init__()
-        self._tell, self._monotonic = tell, monotonic
+        self._emit, self._monotonic = emit, monotonic
         self._kinds: OrderedDict[_Kind, _Window] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -54,7 +54,7 @@ class RepeatFilter(logging.Filter):
 
     def _is_new(self, record: logging.LogRecord, kind: _Kind) -> bool:
         now = self._monotonic()
-        self.due(now)
+        self.flush_due(now)
         text = record.getMessage()[:500]
         window = self._kinds.get(kind)
         if window is None:
@@ -70,7 +70,7 @@ class RepeatFilter(logging.Filter):
         window.repeated += 1
         return False
 
-    def due(self, now: float | None = None) -> None:
+    def flush_due(self, now: float | None = None) -> None:
         """Write the count lines of windows that are over."""
         now = self._monotonic() if now is None else now
         with self._lock:
@@ -93,7 +93,7 @@ class RepeatFilter(logging.Filter):
         if window.repeated:
             last = window.last
             text = f"{last.getMessage()} (repeated {window.repeated} times in {now - window.began:.0f} s)"
-            self._tell(logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None))
+            self._emit(logging.LogRecord(last.name, last.levelno, last.pathname, last.lineno, text, None, None))
 
 
 def _shorten(record: logging.LogRecord) -> None:

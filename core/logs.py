@@ -92,10 +92,10 @@ class _BadRequests(logging.Filter):
 _repeats: RepeatFilter | None = None
 
 
-def tell_repeats() -> None:
+def flush_repeats() -> None:
     """Write the pending lines on repeated records; call it every few seconds, even if nothing else is logged."""
     if _repeats is not None:
-        _repeats.due()
+        _repeats.flush_due()
 
 
 def configure(process: str, level: str = "INFO") -> None:

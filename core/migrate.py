@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import Database, sqlite_pragmas
-from core.database_errors import as_sentence, is_missing_table, place
+from core.database_errors import display_address, is_missing_table, to_storage_error
 from core.errors import StorageError
 from core.logs import redact
 
@@ -33,9 +33,8 @@ async def upgrade(database: Database, revision: str | None = None) -> None:
     found = await version(database)
     if found is not None and found not in _REVISIONS:
         raise StorageError(
-            f"{place(database.url)}: the database is of version {found}, which this program (up to version {newest()}) "
-            f"does "
-            "not know; start the newer program that made it, or restore a backup: minwang restore"
+            f"{display_address(database.url)}: the database has version {found}, which this program (up to version "
+            f"{newest()}) does not know; start the newer program that made it, or restore a backup: minwang restore"
         )
     if found != (revision or newest()):
         await _in_a_process(database, "upgrade", revision or newest())
@@ -56,7 +55,7 @@ async def _in_a_process(database: Database, action: str, revision: str) -> None:
     if process.returncode != 0:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise StorageError(
-            f"{place(database.url)}: the database could not be brought to version {revision} "
+            f"{display_address(database.url)}: the database could not be brought to version {revision} "
             f"({redact(' '.join(last))}); "
             "restore the backup, or report it to us"
         )
@@ -84,7 +83,7 @@ async def version(database: Database) -> str | None:
     except SQLAlchemyError as e:
         if is_missing_table(e):
             return None
-        raise as_sentence(e, database.url) from e
+        raise to_storage_error(e, database.url) from e
 
 
 def run(url: str, action: str = "upgrade", revision: str = "head") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def whole(text: str, digits: int = 18) -> int | None:
+def parse_whole_number(text: str, digits: int = 18) -> int | None:
     """Parse 1 to `digits` ASCII digits; None for anything else.
 
     str.isdigit accepts '²', which int refuses, and int refuses more than 4,300 digits. 18 digits fit into 64 bits.

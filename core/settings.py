@@ -345,7 +345,7 @@ def load(path: Path | None = None) -> Settings:
     except ValidationError as e:
         raise SettingsError("\n".join(_sentence(err, source) for err in e.errors())) from e
     settings._source = source
-    settings_source.anchor(settings, source)
+    settings_source.make_paths_absolute(settings, source)
     return settings
 
 
@@ -364,7 +364,7 @@ def _known_keys(section: Keys) -> list[str]:
     return sorted(model.model_fields)
 
 
-def document() -> str:
+def example_file() -> str:
     """Return the example file: every section and key with its description and default."""
     lines = ["# Every key with its default. Unknown keys are refused.", ""]
     defaults = Settings()

@@ -112,7 +112,7 @@ def check_variables(sections: Collection[str]) -> None:
             )
 
 
-def forget_variables() -> None:
+def remove_variables() -> None:
     """Remove every setting from this process's environment: a demo must not touch the station that they belong to."""
     for name in list(os.environ):
         setting = name.upper().removeprefix(PREFIX)
@@ -152,21 +152,21 @@ def _parts(dotted: str) -> Keys:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
 
 
-def leaves(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys]]:
+def settings_of_sections(model: BaseModel, above: Keys = ()) -> Iterator[tuple[BaseModel, Keys]]:
     """Yield (section, keys) of every single setting."""
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            yield from leaves(value, (*above, name))
+            yield from settings_of_sections(value, (*above, name))
         else:
             yield model, (*above, name)
 
 
-def anchor(model: BaseModel, source: SettingsFile) -> None:
+def make_paths_absolute(model: BaseModel, source: SettingsFile) -> None:
     """Make paths absolute: relative paths, including defaults, are relative to the folder of the settings file."""
     here = Path.cwd()
     beside = source.path.absolute().parent if source.path else here
-    for section, keys in leaves(model):
+    for section, keys in settings_of_sections(model):
         folder = here if variable(keys) else beside
         value = getattr(section, keys[-1])
         if isinstance(value, Path):
@@ -175,7 +175,7 @@ def anchor(model: BaseModel, source: SettingsFile) -> None:
             setattr(section, keys[-1], [folder / v for v in value])
 
 
-def shown(key: str, value: Any) -> Any:
+def printable_value(key: str, value: Any) -> Any:
     """Return a setting in printable form: without passwords."""
     if key == "database" and value:
         url = make_url(value)

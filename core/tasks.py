@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)  # after the first, second … failure in a row
-STEADY_SECONDS = 60.0  # after a run of this length, the next failure counts as the first
-MAX_FAILURES = 6  # in a row, of an essential task: its process then ends, and the supervisor starts a new one
+FAILURE_RESET_S = 60.0  # after a run of this length, the next failure counts as the first
+MAX_FAILURES_IN_A_ROW = 6  # in a row, of an essential task: its process then ends, and the supervisor starts a new one
 
 
 class BackgroundTasks:
@@ -107,12 +107,12 @@ class BackgroundTasks:
         while True:
             started = self._clock.monotonic()
             error = await _failure_of(body) or TaskFailed(f"'{name}' ended, and should run on")
-            in_a_row = 1 if self._clock.monotonic() - started > STEADY_SECONDS else in_a_row + 1
+            in_a_row = 1 if self._clock.monotonic() - started > FAILURE_RESET_S else in_a_row + 1
             delay = RESTART_DELAYS_S[min(in_a_row, len(RESTART_DELAYS_S)) - 1]
             self._note(name, error, f"it is started again in {delay} s")
             if failed is not None:
                 self._tell(name, failed, error)
-            if essential and in_a_row >= MAX_FAILURES:
+            if essential and in_a_row >= MAX_FAILURES_IN_A_ROW:
                 self._fatal = self._fatal or TaskFailed(
                     f"'{name}' failed {in_a_row} times in a row, at last with: {error}"
                 )

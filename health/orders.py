@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
 from health.faults.state_machine import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
@@ -144,7 +144,9 @@ async def move(
     `villages` is the scope of the caller; it must include the order and the order that it is merged `into`. Raises
     NotFoundError; UsageError for missing or wrong input; ConflictError for a transition that STEPS does not allow.
     """
-    order = await session.scalar(select(WorkOrder).where(WorkOrder.id == number, within(WorkOrder.village, villages)))
+    order = await session.scalar(
+        select(WorkOrder).where(WorkOrder.id == number, village_in_scope(WorkOrder.village, villages))
+    )
     if order is None:
         raise NotFoundError(f"there is no work order {number}")
     if state not in STEPS:
@@ -179,7 +181,7 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
 
     Both orders must belong to the same company, because the pictures go to it. A company may be missing on the first.
     """
-    query = select(WorkOrder).where(WorkOrder.id == into, within(WorkOrder.village, villages))
+    query = select(WorkOrder).where(WorkOrder.id == into, village_in_scope(WorkOrder.village, villages))
     other = await session.scalar(query) if into else None
     if other is None or other.id == order.id or other.state in (DONE, MERGED):
         raise UsageError("say with which running order it is merged")

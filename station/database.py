@@ -30,9 +30,9 @@ async def ready(settings: Settings) -> Database:
         await migrate.upgrade(bare)
     finally:
         await bare.close()
-    database = Database(settings.database_url, await opening.key_of(settings.database_url, data_dir))
+    database = Database(settings.database_url, await opening.load_or_create_key(settings.database_url, data_dir))
     try:
-        await opening.begin(database, data_dir)
+        await opening.write_first_row(database, data_dir)
     except BaseException:
         await database.close()
         raise

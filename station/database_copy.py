@@ -29,10 +29,10 @@ from core.logs import redact
 from station.schema import METADATA
 
 BATCH_ROWS, BATCH_BYTES = 2000, 16_000_000
-NOTES = "database_copy"  # progress table in the target, exists until the copy is finished
+PROGRESS_TABLE = "database_copy"  # progress table in the target, exists until the copy is finished
 
-_NOTES = sa.Table(
-    NOTES, sa.MetaData(),
+_PROGRESS = sa.Table(
+    PROGRESS_TABLE, sa.MetaData(),
     sa.Column("name", sa.String(80), primary_key=True), sa.Column("last", sa.Text, nullable=False),
 )  # fmt: skip
 
@@ -112,7 +112,7 @@ def copy(source_url: str, target_url: str, tell: Callable[[str], None] = lambda 
     """Copy all tables and compare them. Raises UsageError, ConflictError or StorageError; it can then be run again."""
     source, target = DatabaseSide(source_url), DatabaseSide(target_url)
     try:
-        with _in_sentences():
+        with _readable_errors():
             done = CopyResult(resumed=_prepare(source, target))
             for name in source.tables:
                 _copy_table(source, target, name, tell)
@@ -129,18 +129,18 @@ def finish(target_url: str) -> None:
     """Set the sequences and the schema version and drop the progress table: a station can then start on the target."""
     target = DatabaseSide(target_url)
     try:
-        with _in_sentences(), target.engine.begin() as connection:
+        with _readable_errors(), target.engine.begin() as connection:
             if target.server:
                 _set_sequences(target, connection)
             connection.execute(sa.text("DELETE FROM alembic_version"))
             connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": migrate.newest()})
-            _NOTES.drop(connection)
+            _PROGRESS.drop(connection)
     finally:
         target.engine.dispose()
 
 
 @contextmanager
-def _in_sentences() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as e:
@@ -160,7 +160,7 @@ def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
             )
     with target.engine.connect() as connection:
         there = target.names(connection)
-    if NOTES in there:
+    if PROGRESS_TABLE in there:
         return True
     if there:
         raise UsageError(
@@ -168,7 +168,7 @@ def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
         )
     migrate.run(target.url)
     with target.engine.begin() as connection:
-        _NOTES.create(connection)
+        _PROGRESS.create(connection)
         connection.execute(sa.text("DELETE FROM alembic_version"))
     return False
 
@@ -180,7 +180,7 @@ def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Cal
         try:
             with target.engine.begin() as connection:
                 connection.execute(sa.insert(target.tables[name]), batch)
-                _note(connection, name, last)
+                _save_progress(connection, name, last)
         except SQLAlchemyError as e:
             line = redact(str(getattr(e, "orig", None) or e).strip().partition("\n")[0])
             first = [batch[0][c.name] for c in source.tables[name].primary_key]
@@ -193,7 +193,7 @@ def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Cal
 def _last(target: DatabaseSide, name: str) -> list[Any] | None:
     """Return the key of the last row in the target; None if there is none."""
     with target.engine.connect() as connection:
-        text = connection.scalar(sa.select(_NOTES.c.last).where(_NOTES.c.name == name))
+        text = connection.scalar(sa.select(_PROGRESS.c.last).where(_PROGRESS.c.name == name))
     if text is None:
         return None
     columns = target.tables[name].primary_key.columns
@@ -203,10 +203,10 @@ def _last(target: DatabaseSide, name: str) -> list[Any] | None:
     ]
 
 
-def _note(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
+def _save_progress(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
     text = json.dumps([v.isoformat() if isinstance(v, datetime) else v for v in last])
-    if not connection.execute(sa.update(_NOTES).where(_NOTES.c.name == name).values(last=text)).rowcount:
-        connection.execute(sa.insert(_NOTES).values(name=name, last=text))
+    if not connection.execute(sa.update(_PROGRESS).where(_PROGRESS.c.name == name).values(last=text)).rowcount:
+        connection.execute(sa.insert(_PROGRESS).values(name=name, last=text))
 
 
 def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict[str, Any]]:

@@ -24,10 +24,10 @@ from nvr.storage.volumes import VolumeSet
 if TYPE_CHECKING:
     from health.patrol.probes import Probes
 
-SUPERVISOR = "MINWANG_SUPERVISOR"  # environment variable of a worker: the process id of its supervisor
+SUPERVISOR_PID_VARIABLE = "MINWANG_SUPERVISOR"  # environment variable of a worker: the process id of its supervisor
 
 
-async def vault_of(settings: Settings, database: Database) -> Vault:
+async def open_vault_of_station(settings: Settings, database: Database) -> Vault:
     return await open_vault(database, settings.data.dir / KEY_FILE)
 
 
@@ -65,7 +65,7 @@ def die_with_parent() -> None:
     """Ask the kernel for SIGTERM when the supervisor ends for whatever reason (prctl PR_SET_PDEATHSIG)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    supervisor = os.environ.get(SUPERVISOR)
+    supervisor = os.environ.get(SUPERVISOR_PID_VARIABLE)
     if supervisor is not None and os.getppid() != int(supervisor):
         # The kernel sends no signal if the supervisor ended before the call.
         sys.exit("the supervisor has ended while its worker was starting")
@@ -79,7 +79,7 @@ async def until_stopped() -> None:
     await stop.wait()
 
 
-async def visits_of(settings: Settings, database: Database, clock: Clock) -> Probes:
+async def probes_of(settings: Settings, database: Database, clock: Clock) -> Probes:
     """Return the probes with which patrol reaches unrecorded cameras, within the station's connection limit."""
     from core.network.connect_limiter import ConnectLimiter
     from health.patrol.probes import Probes
@@ -88,6 +88,6 @@ async def visits_of(settings: Settings, database: Database, clock: Clock) -> Pro
     budget = ConnectLimiter.of_station(settings, clock)
     return Probes(
         database,
-        await vault_of(settings, database),
+        await open_vault_of_station(settings, database),
         KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once),
     )

@@ -14,7 +14,7 @@ import reports.tables
 import search.tables
 from core.database import Base
 
-ROOMS = (
+TABLE_MODULES = (
     core.accounts.accounts,
     core.audit.audit_trail,
     core.accounts.sign_in,

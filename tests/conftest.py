@@ -90,7 +90,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
 
 
-class Rows(LoadScopeScheduling):
+class FileScheduling(LoadScopeScheduling):
     """Scheduling for several workers: one file runs on one worker, and so do all files that share fixed addresses."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -101,8 +101,8 @@ class Rows(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)  # also runs without xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rows:
-    return Rows(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ def _cheap_passwords() -> Iterator[None]:
     """Make password hashes cheap for thousands of accounts; tests.core.accounts.test_passwords checks the real cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        patch.setattr(passwords, "_NOBODY", passwords.hashed("nobody"))
+        patch.setattr(passwords, "_DUMMY_HASH", passwords.hash_password("nobody"))
         yield
 
 
@@ -142,7 +142,7 @@ def _no_hidden_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @functools.cache
 def _migrated() -> bytes:
     """Return the file of an empty database; a migration takes a second, and every test needs one."""
-    assert station.schema.ROOMS
+    assert station.schema.TABLE_MODULES
 
     async def make(file: Path) -> None:
         db = Database(f"sqlite+aiosqlite:///{file}")

@@ -12,7 +12,7 @@ EPOCH = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=timezone.utc)
 Row = dict[str, Any]
 
 
-def made(metadata: sa.MetaData, first: int = 1, count: int = 3) -> Iterator[tuple[sa.Table, list[Row]]]:
+def table_rows(metadata: sa.MetaData, first: int = 1, count: int = 3) -> Iterator[tuple[sa.Table, list[Row]]]:
     """Yield (table, rows numbered from `first`), parents before children.
 
     One row in three has NULLs in nullable columns.

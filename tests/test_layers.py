@@ -24,8 +24,8 @@ LAYERS = {
     "reports": "pdf register repairs tables coverage",
     "web": "tls work http doctor sessions services framework api server",
     "station": (
-        "backup database files install pip_progress runtime schema town database_copy supervision upgrade demo roles "
-        "cli __main__"
+        "backup database files install pip_progress runtime schema inventory_start database_copy supervision upgrade "
+        "demo roles cli __main__"
     ),
 }
 BELOW = {

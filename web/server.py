@@ -20,7 +20,7 @@ from cameras.ptz import PtzControl
 from cameras.registry import firmware
 from cameras.vault import open_vault
 from core.accounts.accounts import Accounts
-from core.accounts.sign_in import SignIns
+from core.accounts.sign_in import SignInService
 from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
@@ -83,7 +83,7 @@ PAGES = (
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
     """The application, ready to run; needs a running event loop."""
-    data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
+    data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
     anonymous = AnonymousLimit(clock, known.first)
     limited = anonymous_limit.middleware(
@@ -93,7 +93,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited],
         client_max_size=LARGEST_JSON,
     )
-    footage = FairExecutor("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
+    footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     services = Services(
         settings=settings,
@@ -116,9 +116,9 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         sign_ins=SignInLimit(clock),
         sign_in=sign_in,
         anonymous=anonymous,
-        searching=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10),
+        searching=FairExecutor("search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10),
         footage=footage,
-        pages=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4),
+        pages=FairExecutor("pages", 2, max_running_per_account=1, max_waiting=20, max_waiting_per_account=4),
         audit=Verifier(database, data_dir),
         looks=FootageGrants(clock),
         attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from cameras.ptz import PtzControl
 from core.accounts.accounts import Accounts, Identity
-from core.accounts.sign_in import SignIns
+from core.accounts.sign_in import SignInService
 from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
@@ -154,7 +154,7 @@ class Services:
     pages: FairExecutor  # renders printed pages to HTML before they become PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
-    sign_in: SignIns
+    sign_in: SignInService
     audit: Verifier
     looks: FootageGrants
     attendance: Attendance

@@ -13,8 +13,8 @@ from core.database import Database
 from nvr.archive import segment_index
 from nvr.tables import Gap
 
-LEAST_US = SECOND  # shorter is jitter, for which the recorder writes no gap
-GRACE_US = 75 * SECOND  # after a fault: the longest reconnect delay and a connection
+MIN_GAP_US = SECOND  # shorter is jitter, for which the recorder writes no gap
+FAULT_GRACE_US = 75 * SECOND  # after a fault: the longest reconnect delay and a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Account:
     recorded: float = 0.0
     backfilled: float = 0.0
     gaps: Counter[str] = field(default_factory=Counter)  # by cause
-    nowhere: float = 0.0  # neither recorded nor in a gap
-    twice: float = 0.0  # recorded by two files at the same time
-    unexplained: float = 0.0  # in a gap with a cause for which no fault was injected then
-    strange: list[str] = field(default_factory=list)
+    unaccounted_s: float = 0.0  # neither recorded nor in a gap
+    recorded_twice_s: float = 0.0  # recorded by two files at the same time
+    unexplained_s: float = 0.0  # in a gap with a cause for which no fault was injected then
+    oddities: list[str] = field(default_factory=list)
 
 
 async def account(
@@ -85,22 +85,22 @@ def _judge(
     missing = [(a, b, cause) for a, b, cause in missing if b > a]
     for a, b, cause in missing:
         result.gaps[cause] += round((b - a) / SECOND, 3)  # type: ignore[assignment]
-        if not any(cause in f.causes and f.start_us - 2 * SECOND < b and a < f.end_us + GRACE_US for f in faults):
-            result.unexplained += (b - a) / SECOND
-            result.strange.append(f"{stream}: {(b - a) / SECOND:.1f} s {cause} without such a fault")
+        if not any(cause in f.causes and f.start_us - 2 * SECOND < b and a < f.end_us + FAULT_GRACE_US for f in faults):
+            result.unexplained_s += (b - a) / SECOND
+            result.oddities.append(f"{stream}: {(b - a) / SECOND:.1f} s {cause} without such a fault")
     at = start
     for a, b in sorted([*recorded, *elsewhere, *((a, b) for a, b, _ in missing)]):
-        if a - at >= LEAST_US:
-            result.nowhere += (a - at) / SECOND
-            result.strange.append(f"{stream}: {(a - at) / SECOND:.1f} s nowhere at {(at - start) / SECOND:.1f} s")
+        if a - at >= MIN_GAP_US:
+            result.unaccounted_s += (a - at) / SECOND
+            result.oddities.append(f"{stream}: {(a - at) / SECOND:.1f} s nowhere at {(at - start) / SECOND:.1f} s")
         at = max(at, b)
-    if end - at >= LEAST_US:
-        result.nowhere += (end - at) / SECOND
-        result.strange.append(f"{stream}: {(end - at) / SECOND:.1f} s nowhere at the end")
+    if end - at >= MIN_GAP_US:
+        result.unaccounted_s += (end - at) / SECOND
+        result.oddities.append(f"{stream}: {(end - at) / SECOND:.1f} s nowhere at the end")
     at = start
     for a, b in sorted((max(a, start), min(b, end)) for a, b in recorded):
         if at - a > SECOND // 10:
             seconds = (min(at, b) - a) / SECOND
-            result.twice += seconds
-            result.strange.append(f"{stream}: {seconds:.1f} s twice, from {a}")
+            result.recorded_twice_s += seconds
+            result.oddities.append(f"{stream}: {seconds:.1f} s twice, from {a}")
         at = max(at, b)

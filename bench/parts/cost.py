@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm, inventory, pss
+from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, inventory, pss, virtual_farm
 
 WARM_UP = 5.0
 
@@ -136,10 +136,10 @@ def plain(streams: int, seconds: float, folder: Path, port: int) -> float:
     return used / streams
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     """50 streams: native and ffmpeg."""
     streams, seconds, warm_up = (10, 3.0, 2.5) if c.quick else (c.streams or 50, c.seconds or 60.0, WARM_UP)
-    with farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
+    with virtual_farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
         native = record("native", streams, seconds, c.folder, c.port, source.pid, warm_up=warm_up)
         ffmpeg = record("ffmpeg", streams, seconds, c.folder, c.port, source.pid, warm_up=warm_up)
     full = streams >= 50  # the bars are for 50 streams; with fewer, the process's fixed cost dominates
@@ -165,10 +165,10 @@ def run(c: Context) -> list[Figure]:
     ]
 
 
-def run_limit(c: Context) -> list[Figure]:
+def run_limit(c: BenchContext) -> list[Figure]:
     """200 streams: native, without and with hashing, and the plain loop before and after."""
     streams, seconds, warm_up = (20, 3.0, 2.5) if c.quick else (c.streams or 200, c.seconds or 40.0, WARM_UP)
-    with farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
+    with virtual_farm(streams, c.port, 4.0 if c.quick else 10.0) as source:
         before = plain(streams, seconds, c.folder, c.port)
         bare = record("native", streams, seconds, c.folder, c.port, source.pid, warm_up=warm_up, hashing=False)
         between = plain(streams, seconds, c.folder, c.port)
@@ -189,10 +189,10 @@ def run_limit(c: Context) -> list[Figure]:
     ]
 
 
-def run_town(c: Context) -> list[Figure]:
+def run_town(c: BenchContext) -> list[Figure]:
     """1,000 streams, H.264 and H.265 mixed, on this machine, including the source."""
     streams, seconds = (40, 6.0) if c.quick else (c.streams or 1000, c.seconds or 600.0)
-    with farm(streams, c.port, 4.0 if c.quick else 10.0, codec="mixed") as source:
+    with virtual_farm(streams, c.port, 4.0 if c.quick else 10.0, codec="mixed") as source:
         cost = record("native", streams, seconds, c.folder, c.port, source.pid, warm_up=4.0 if c.quick else 20.0)
     return [
         Figure("streams", streams, "", "1000", c.quick or streams >= 1000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from bench.common import Context, Figure
+from bench.common import BenchContext, Figure
 from bench.parts import in_process
 from bench.parts.accounting import Injected, account
 from cameras.virtual.__main__ import load_clip
@@ -19,7 +19,7 @@ from station.runtime import tune_allocator
 SHARE = 0.05  # share of the cameras that is away at any time
 
 
-async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
+async def measure(c: BenchContext, streams: int, seconds: float) -> list[Figure]:
     rng = random.Random(5)
     clip = load_clip("h264", 1_000_000, (640, 360), 25.0, 4.0)
     hosts = [f"127.0.{i // 200 + 1}.{i % 200 + 1}" for i in range(streams)]
@@ -52,13 +52,15 @@ async def measure(c: Context, streams: int, seconds: float) -> list[Figure]:
         Figure("cameras", streams, f"for {seconds:g} s, {SHARE:.0%} of them away", "600 s", c.quick or seconds >= 600),
         Figure("cuts", cuts, ""),
         Figure("pictures that arrived and are in no file", total - kept, f"of {total}", "0", total == kept),
-        Figure("seconds neither recorded nor in a gap", round(result.nowhere, 1), "s", "0", result.nowhere == 0),
+        Figure(
+            "seconds neither recorded nor in a gap", round(result.unaccounted_s, 1), "s", "0", result.unaccounted_s == 0
+        ),
         Figure("seconds in gaps", round(sum(result.gaps.values()), 1), "s"),
-        Figure("of these with a wrong cause", round(result.unexplained, 1), "s", "0", result.unexplained == 0),
+        Figure("of these with a wrong cause", round(result.unexplained_s, 1), "s", "0", result.unexplained_s == 0),
     ]
 
 
-async def _frames(c: Context, streams: dict[str, Mount]) -> list[int]:
+async def _frames(c: BenchContext, streams: dict[str, Mount]) -> list[int]:
     """Return the number of pictures in the files of each stream."""
 
     def count(stream: str) -> int:
@@ -93,7 +95,7 @@ async def _cut_and_restore(
     return faults, cuts
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     tune_allocator()
     streams, seconds = (20, 25.0) if c.quick else (c.streams or 100, c.seconds or 600.0)
     return asyncio.run(measure(c, streams, seconds))

@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.common import ENVIRONMENT, Context, Figure, farm, inventory
+from bench.common import ENVIRONMENT, BenchContext, Figure, inventory, virtual_farm
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.paced import PacedServer
@@ -95,7 +95,7 @@ def check_reads_back(path: Path) -> None:
     assert done.returncode == 0 and not done.stderr, f"{path}: {done.stderr.decode()}"
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     kills = 1 if c.quick else c.count or 100
     clip = load_clip("h264", 500_000, (640, 360), 25.0, 4.0)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -108,7 +108,7 @@ def run(c: Context) -> list[Figure]:
     ]
 
 
-def cut_once(c: Context, seed: int) -> tuple[float, int]:
+def cut_once(c: BenchContext, seed: int) -> tuple[float, int]:
     """Simulate one power cut; returns (seconds lost of the worst stream, older files that were damaged)."""
     rng = random.Random(seed)
     data, plan = c.folder / f"power-{seed}", c.folder / f"power-{seed}.yaml"
@@ -170,9 +170,9 @@ def cut_once(c: Context, seed: int) -> tuple[float, int]:
     return lost, 0 if json.loads(again.stdout)["clean"] else 1
 
 
-def run_power(c: Context) -> list[Figure]:
+def run_power(c: BenchContext) -> list[Figure]:
     cuts = 1 if c.quick else c.count or 20
-    with farm(KILL_STREAMS, c.port, 4.0), concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    with virtual_farm(KILL_STREAMS, c.port, 4.0), concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(lambda seed: cut_once(c, seed), range(cuts)))
     worst = max(lost for lost, _ in results)
     return [

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, inventory
+from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, inventory
 from nvr.archive import segment_index
 from nvr.media import fmp4
 from nvr.media.fmp4 import TIMESCALE
@@ -44,7 +44,7 @@ def recorded_times(folder: Path) -> list[float]:
     return found
 
 
-def measure(c: Context, name: str, streams: int, odd: int, seconds: float) -> Run:
+def measure(c: BenchContext, name: str, streams: int, odd: int, seconds: float) -> Run:
     folder = c.folder / name
     folder.mkdir()
     out = folder / "sent.json"
@@ -88,7 +88,7 @@ def worst_error(sent: list[float], recorded: list[float]) -> float:
     return max((abs(a - b) for a, b in zip(recorded, sent, strict=False)), default=99.0)
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     """The same number of streams, first all clean, then a quarter odd."""
     streams, seconds = (15 * 4, 8.0) if c.quick else (c.streams or 200, c.seconds or 60.0)
     clean = measure(c, "clean", streams, 0, seconds)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 
-from bench.common import Context, Figure
+from bench.common import BenchContext, Figure
 from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
@@ -16,7 +16,7 @@ from station.runtime import tune_allocator
 OUTAGE_SECONDS = 40.0
 
 
-async def measure(c: Context, streams: int, outage: float) -> tuple[float, int, int]:
+async def measure(c: BenchContext, streams: int, outage: float) -> tuple[float, int, int]:
     """Return (seconds until all record again, most connections in one second, systemic-stall events)."""
     clip = load_clip("h264", 300_000, (640, 360), 12.5, 4.0)
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}, phase=i % 4) for i in range(streams)])
@@ -57,7 +57,7 @@ async def _all_recording(recorder: Recorder, limit: float) -> None:
             await asyncio.sleep(0.1)
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     tune_allocator()
     streams, outage = (30, 6.0) if c.quick else (c.streams or 500, OUTAGE_SECONDS)
     took, most, together = asyncio.run(measure(c, streams, outage))

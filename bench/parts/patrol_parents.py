@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 from sqlalchemy import select, update
 
-from bench.common import Context, Figure
+from bench.common import BenchContext, Figure
 from cameras.registry import inventory, registry
 from cameras.tables import Camera, Stream
 from core.clock import ManualClock, SystemClock
@@ -22,10 +22,10 @@ from nvr.tables import StreamStatus
 
 VILLAGES, SWITCHES, CAMERAS = 34, 4, 15
 # share of cameras that are off anyway; share of cameras beneath a failed parent that seem to answer
-BASE, MISSED = 0.04, 0.03
+OFFLINE_SHARE, ANSWERING_SHARE = 0.04, 0.03
 DAYS = 3000  # village-days
-BENEATH = 93
-TICK = 10.0
+CAMERAS_BENEATH = 93
+TICK_S = 10.0
 
 
 def _village(number: int) -> list[topology.TopologyChild]:
@@ -41,7 +41,7 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
     rng, outages, told, made_up = np.random.default_rng(seed), 0, 0, 0
     for _ in range(0, days, VILLAGES):
         children = [child for v in range(VILLAGES) for child in _village(v)]
-        failing = {c.camera for c in children if rng.random() < BASE}
+        failing = {c.camera for c in children if rng.random() < OFFLINE_SHARE}
         truth: set[tuple[str, str]] = set()
         for v in range(VILLAGES):
             dice = rng.random()
@@ -51,14 +51,14 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
                 truth.add(("switch", f"v{v}/s{int(rng.integers(SWITCHES))}"))
         for child in children:
             beneath = ("village", child.village) in truth or ("switch", f"{child.village}/{child.switch}") in truth
-            if beneath and rng.random() >= MISSED:
+            if beneath and rng.random() >= ANSWERING_SHARE:
                 failing.add(child.camera)
         found = {(p.kind, p.name) for p in topology.down(topology.parents(children), failing)}
         outages, told, made_up = outages + len(truth), told + len(truth & found), made_up + len(found - truth)
     return outages, told, made_up
 
 
-async def cut(c: Context) -> tuple[float, float, int]:
+async def cut(c: BenchContext) -> tuple[float, float, int]:
     """Cut an up-link; returns (seconds until its fault opens, seconds from return until it closes, faults opened)."""
     database = Database(f"sqlite+aiosqlite:///{c.folder / 'parents.db'}", bytes(32))
     await upgrade(database)
@@ -66,7 +66,7 @@ async def cut(c: Context) -> tuple[float, float, int]:
     rows = "".join(
         f"- {{id: {v}-{i}, name: c, village: {v}, streams: {{main: {{url: 'rtsp://127.0.0.1/{v}{i}'}}}}}}\n"
         for v in ("a", "b", "d", "e")
-        for i in range(BENEATH if v == "a" else 30)
+        for i in range(CAMERAS_BENEATH if v == "a" else 30)
     )
     villages = "".join(f"- {{code: {v}, name: {v}}}\n" for v in ("a", "b", "d", "e"))
     async with database.session() as session:
@@ -96,7 +96,7 @@ async def cut(c: Context) -> tuple[float, float, int]:
     async def until(gone: bool, wanted: str) -> float:
         began = clock.now()
         while (clock.now() - began).total_seconds() < 600:
-            clock.advance(TICK)
+            clock.advance(TICK_S)
             async with database.session() as session:
                 for status in await session.scalars(select(StreamStatus)):
                     status.at = clock.now()
@@ -117,7 +117,7 @@ async def cut(c: Context) -> tuple[float, float, int]:
     return opened, closed, faults
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     outages, told, made_up = by_chance(DAYS // 10 if c.quick else DAYS)
     opened, closed, faults = asyncio.run(cut(c))
     return [

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from sqlalchemy import func, insert, select, update
 
-from bench.common import ENVIRONMENT, Context, Figure, farm
+from bench.common import ENVIRONMENT, BenchContext, Figure, virtual_farm
 from bench.parts import in_process
 from cameras.registry import inventory, registry
 from cameras.tables import Stream
@@ -214,7 +214,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
                     )
 
 
-async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
+async def measure(c: BenchContext, cameras: int) -> tuple[float, float, int, float]:
     """Return (wall seconds, CPU seconds of workers and event loop, result rows, share judged with a history)."""
     folder, clock = c.folder / "round", SystemClock()
     database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
@@ -265,10 +265,10 @@ async def measure(c: Context, cameras: int) -> tuple[float, float, int, float]:
     return wall, spent, looks, judged / max(1, looks)
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     cameras, streams = (100, 20) if c.quick else (CAMERAS, RECORDED)
     (c.folder / "round").mkdir()
-    with farm(streams, c.port):
+    with virtual_farm(streams, c.port):
         command = [
             sys.executable,
             "-m",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from bench.common import Context, Figure, farm
+from bench.common import BenchContext, Figure, virtual_farm
 from bench.parts.patrol_round import VILLAGES, remember
 from cameras.registry import inventory, registry
 from core.clock import SystemClock
@@ -63,7 +63,7 @@ async def _town(database: Database, cameras: int, hanging: int, port: int, silen
         await registry.apply(session, inventory.parse(text), SystemClock().now(), "bench")
 
 
-async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
+async def _round(c: BenchContext, cameras: int, hanging: int) -> dict[str, Any]:
     folder, clock = c.folder / "visits", SystemClock()
     folder.mkdir()
     database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
@@ -92,9 +92,9 @@ async def _round(c: Context, cameras: int, hanging: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     cameras, hanging = (120, 3) if c.quick else (CAMERAS, HANGING)
-    with farm(cameras, c.port, host="0.0.0.0"):  # all of 127.0.0.0/8
+    with virtual_farm(cameras, c.port, host="0.0.0.0"):  # all of 127.0.0.0/8
         told = asyncio.run(_round(c, cameras, hanging))
     return [
         Figure("cameras that must be connected to", cameras, ""),

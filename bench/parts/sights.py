@@ -57,7 +57,7 @@ PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
 
 
 @dataclass
-class Sky:
+class TownWeather:
     """A town's weather by day, the same for all its cameras."""
 
     rng: np.random.Generator
@@ -128,7 +128,7 @@ class Camera:
         return lorry if here else Guests()
 
 
-def see(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Measurement:
+def measure(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Measurement:
     return measurement.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
 
 
@@ -157,7 +157,7 @@ def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
 
 def is_bare(camera: Camera) -> bool:
     """Return whether the place has almost no structure: in fewer than half of its cells under an overcast noon."""
-    cells = measurement.cells(see(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
+    cells = measurement.cells(measure(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
     return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
 
 
@@ -165,7 +165,7 @@ def light_of(sight: Measurement) -> str:
     return "night" if sight["chroma"] < 3 and sight["mean"] < 110 else "day"
 
 
-def step(
+def process_inspection(
     camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()
 ) -> tuple[PictureVerdict, list[str]]:
     """Judge an inspection and advance the state machine; returns the verdict and the families that opened."""
@@ -231,16 +231,16 @@ class Outcome:
     looks: int = 0
 
 
-def warmed(place: Place, seed: int, sky: Sky, days: float = KEEP_DAYS) -> Camera:
+def warmed(place: Place, seed: int, weather: TownWeather, days: float = KEEP_DAYS) -> Camera:
     """Return a camera with some days of hourly inspections without any fault."""
     camera = Camera(place, seed)
     for i in range(int(days * 24)):
         now = i / 24 + 0.01
-        step(camera, now, see(camera, now, sky.at(int(now), now * 24 % 24)))
+        process_inspection(camera, now, measure(camera, now, weather.at(int(now), now * 24 % 24)))
     return camera
 
 
-def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outcome:
+def clean(cameras: Sequence[Camera], weather: TownWeather, days: int, warm: int = 5) -> Outcome:
     """Run hourly inspections of cameras without faults, and extra ones after a suspicion; what all see is weather."""
     result = Outcome()
     for tick in range((days + warm) * 144):
@@ -249,8 +249,8 @@ def clean(cameras: Sequence[Camera], sky: Sky, days: int, warm: int = 5) -> Outc
             c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)
         ]
         for c in due:
-            sight = see(c, now, sky.at(int(now), now * 24 % 24))
-            verdict, opened = step(c, now, sight, weather_of(cameras, now))
+            sight = measure(c, now, weather.at(int(now), now * 24 % 24))
+            verdict, opened = process_inspection(c, now, sight, weather_of(cameras, now))
             c.again = [a for a in c.again if a > now + 0.5 / 144]
             if verdict.found and not c.again:
                 c.again = [now + 1 / 144, now + 3 / 144]
@@ -290,7 +290,7 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
     regular = begin
     try:
         while now <= begin + HOURS / 24 + 1e-6:
-            verdict, opened = step(camera, now, see(camera, now, Weather(0.5), fault))
+            verdict, opened = process_inspection(camera, now, measure(camera, now, Weather(0.5), fault))
             first = first or (opened[0] if opened else "")
             if right & set(opened):
                 return (now - begin) * 24, first

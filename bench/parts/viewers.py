@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from bench.common import ENVIRONMENT, Context, Figure, cpu_seconds, farm
+from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, virtual_farm
 from bench.parts import in_process
 from nvr.playback.live import TOKEN_HEADER, LiveHub
 from nvr.recorder.recorder import StreamSpec
@@ -92,10 +92,10 @@ async def _cpu(pid: int, seconds: float) -> float:
     return (cpu_seconds(pid) - before) / (time.monotonic() - started)
 
 
-def run(c: Context) -> list[Figure]:
+def run(c: BenchContext) -> list[Figure]:
     viewers, seconds = (30, 2.0) if c.quick else (c.count or 300, c.seconds or 20.0)
     hub = c.port + 7
-    with farm(STREAMS, c.port, 4.0, bitrate=RATE):
+    with virtual_farm(STREAMS, c.port, 4.0, bitrate=RATE):
         command = [sys.executable, "-m", "bench.parts.viewers", str(c.folder), str(c.port), str(hub)]
         process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None

@@ -12,7 +12,7 @@ from cameras.onvif.addresses import host_port
 from cameras.registry import findings, history
 from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
 
@@ -26,7 +26,7 @@ async def adoptable_device(session: AsyncSession, address: str, villages: Villag
     tell which); ConflictError if a camera of these villages has its address.
     """
     query = select(DeviceSeen).where(
-        DeviceSeen.address == address, DeviceSeen.verdict.in_(ADOPTABLE), within(DeviceSeen.village, villages)
+        DeviceSeen.address == address, DeviceSeen.verdict.in_(ADOPTABLE), village_in_scope(DeviceSeen.village, villages)
     )
     found: DeviceSeen | None = await session.scalar(query)
     if found is None:

@@ -16,7 +16,7 @@ from cameras.onvif.namespaces import DEVICE, SCHEMA
 from cameras.onvif.soap import Node
 from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 
 ZONE_STEP_S = 1800.0  # seconds; time zone offsets are multiples of half an hour
 ZONE_TOLERANCE_S = 60.0  # seconds; an error within this distance of a multiple of ZONE_STEP is a wrong time zone
@@ -99,7 +99,7 @@ def zone_offset(text: str) -> timedelta | None:
     if not sign and not digits:
         return timedelta() if name in ("UTC", "GMT", "Z") else None
     hours, minutes = (*digits.split(":"), "0")[:2]
-    if whole(hours, 2) is None or whole(minutes or "0", 2) is None or int(hours) > 14:
+    if parse_whole_number(hours, 2) is None or parse_whole_number(minutes or "0", 2) is None or int(hours) > 14:
         return None
     size = timedelta(hours=int(hours), minutes=int(minutes or 0))
     east = sign == "-" if name else sign != "-"

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Finding
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError
 
@@ -103,7 +103,9 @@ async def accept(
 
     Raises NotFoundError if it is not open or lies outside `villages` (None: all).
     """
-    query = select(Finding).where(Finding.id == number, Finding.closed_at.is_(None), within(Finding.village, villages))
+    query = select(Finding).where(
+        Finding.id == number, Finding.closed_at.is_(None), village_in_scope(Finding.village, villages)
+    )
     row: Finding | None = await session.scalar(query)
     if row is None:
         raise NotFoundError("open finding not found")
@@ -128,7 +130,7 @@ async def list_open(
     """Return open findings of some villages (None: all), newest first; `before`: an id."""
     query = (
         select(Finding)
-        .where(Finding.closed_at.is_(None), within(Finding.village, villages))
+        .where(Finding.closed_at.is_(None), village_in_scope(Finding.village, villages))
         .order_by(Finding.id.desc())
     )
     if before is not None:

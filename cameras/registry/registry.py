@@ -35,10 +35,10 @@ from cameras.registry.inventory_merge import Difference, Merge, entries_with_fie
 from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from core.network.authenticator import ClearLogin
+from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
 
 MAX_RETIRED_FRACTION = 0.05  # largest fraction of the cameras that `apply` retires without `confirm_retiring`
@@ -276,9 +276,9 @@ async def seal_login(session: AsyncSession, vault: Vault, name: str, user: str, 
 
 
 async def stream_login(session: AsyncSession, vault: Vault, camera: Camera) -> tuple[str, str] | None:
-    """Like `login`, for a camera's streams: a ClearLogin if the camera's record allows a plain-text password."""
+    """Like `login`, for a camera's streams: PlainPasswordLogin if the camera's record allows a plain-text password."""
     found = await login(session, vault, camera.credential)
-    return ClearLogin(found) if found is not None and allows_plain_password(camera) else found
+    return PlainPasswordLogin(found) if found is not None and allows_plain_password(camera) else found
 
 
 def allows_plain_password(camera: Camera) -> bool:
@@ -316,7 +316,9 @@ async def check_villages(session: AsyncSession, codes: Sequence[str], villages: 
     Raises NotFoundError with the same message for an unknown village and one outside `villages`.
     """
     known = set(
-        await session.scalars(select(Village.code).where(Village.code.in_(codes), within(Village.code, villages)))
+        await session.scalars(
+            select(Village.code).where(Village.code.in_(codes), village_in_scope(Village.code, villages))
+        )
     )
     if missing := [v for v in codes if v not in known]:
         raise NotFoundError(f"there is no village '{missing[0]}'")

@@ -41,12 +41,12 @@ from core.errors import (
     CameraDeclined,
     CameraError,
     CameraRefused,
-    ClearPasswordWanted,
+    ClearPasswordRequested,
     ConflictError,
     NotFoundError,
     ProtocolError,
 )
-from core.network.authenticator import ClearLogin
+from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
 
 log = logging.getLogger(__name__)
@@ -274,8 +274,10 @@ class CredentialRotation:
         if self._try_stream is None or address is None:
             return
         # the failure has another cause than the account
-        with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordWanted):
-            await self._try_stream(address, ClearLogin(login) if registry.allows_plain_password(camera) else login)
+        with contextlib.suppress(ProtocolError, CameraDeclined, ClearPasswordRequested):
+            await self._try_stream(
+                address, PlainPasswordLogin(login) if registry.allows_plain_password(camera) else login
+            )
 
     async def _store_account(self, camera: Camera, old: str, name: str, secret: str, actor: str) -> None:
         now, credential = self._clock.now(), f"camera-{camera.id}"[:40]

@@ -1,6 +1,6 @@
 """Locks that let one process at a time (controller, recorder, command line) change a camera's accounts.
 
-A claim is a kernel lock in a file of the data folder (core.network.shared_slots): it ends when its process ends, in
+A claim is a kernel lock in a file of the data folder (core.network.shared_locks): it ends when its process ends, in
 whatever way.
 """
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.errors import ConflictError
-from core.network.shared_slots import SharedLocks
+from core.network.shared_locks import SharedLocks
 
 FILE_NAME = "accounts.lock"  # in the data folder
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cases.tables import Alert, Case, WatchSubject
 from cases.watch.proposals import dispatch
 from core import events
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
 
@@ -26,7 +26,7 @@ async def get(
     session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None
 ) -> Alert:
     """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
-    query = select(Alert).where(Alert.id == number, within(Alert.village, villages))
+    query = select(Alert).where(Alert.id == number, village_in_scope(Alert.village, villages))
     if states is not None:
         query = query.where(Alert.state.in_(states))
     alert: Alert | None = await session.scalar(query)
@@ -58,7 +58,7 @@ async def recent(
         .order_by(Alert.id.desc())
         .limit(limit)
     )
-    query = query.where(within(Alert.village, villages))
+    query = query.where(village_in_scope(Alert.village, villages))
     if states is not None:
         query = query.where(Alert.state.in_(states))
     if before is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from cases.tables import Case, WatchSubject
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
 from nvr.archive import holds
@@ -19,7 +19,7 @@ from nvr.tables import Hold
 
 async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
     """Return a case within an account's villages. Raises NotFoundError, also for one outside them."""
-    row = await session.scalar(select(Case).where(Case.id == number, within(Case.village, scope)))
+    row = await session.scalar(select(Case).where(Case.id == number, village_in_scope(Case.village, scope)))
     if row is None:
         raise NotFoundError("there is no such case")
     return row
@@ -64,7 +64,7 @@ async def hold(
 
     Raises NotFoundError, UsageError, and ConflictError for a case that is closed or of another village.
     """
-    row = await session.scalar(select(Camera).where(Camera.id == camera, within(Camera.village, scope)))
+    row = await session.scalar(select(Camera).where(Camera.id == camera, village_in_scope(Camera.village, scope)))
     if row is None:
         raise NotFoundError("there is no such camera")
     if case is not None:
@@ -88,7 +88,11 @@ async def hold(
 
 async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
     """Return a hold on a camera within the scope. Raises NotFoundError, also for one outside it."""
-    query = select(Hold).join(Camera, Camera.id == Hold.camera).where(Hold.id == number, within(Camera.village, scope))
+    query = (
+        select(Hold)
+        .join(Camera, Camera.id == Hold.camera)
+        .where(Hold.id == number, village_in_scope(Camera.village, scope))
+    )
     row: Hold | None = await session.scalar(query)
     if row is None:
         raise NotFoundError("there is no such hold")
@@ -97,4 +101,7 @@ async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
 
 async def named(session: AsyncSession, cases: set[int], scope: Villages) -> dict[int, Case]:
     """Return the cases of this set that an account sees, by number."""
-    return {c.id: c for c in await session.scalars(select(Case).where(Case.id.in_(cases), within(Case.village, scope)))}
+    return {
+        c.id: c
+        for c in await session.scalars(select(Case).where(Case.id.in_(cases), village_in_scope(Case.village, scope)))
+    }

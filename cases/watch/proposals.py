@@ -22,7 +22,7 @@ from cases.tables import Alert, Case, WatchSubject
 from cases.watch.look_back import BEFORE_APPROVAL, IN_PROGRESS, LookBack
 from cases.watch.watch_list import WatchList
 from core import events
-from core.accounts.scope import Villages, covers, overlapping, overlaps, within
+from core.accounts.scope import Villages, covers, overlaps, village_in_scope, villages_overlap_scope
 from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
@@ -106,7 +106,7 @@ async def propose(
     check_end(at, expires_at)
     if not any((upper, lower, example)):
         raise UsageError("say more than the class: a colour or a picture; else everybody would be looked for")
-    found = await session.scalar(select(Case).where(Case.id == case, within(Case.village, scope)))
+    found = await session.scalar(select(Case).where(Case.id == case, village_in_scope(Case.village, scope)))
     if found is None:
         raise NotFoundError("there is no such case")
     if found.closed_at is not None:
@@ -263,7 +263,11 @@ async def subject_of(session: AsyncSession, number: int, scope: Villages) -> Wat
 
 async def subjects(session: AsyncSession, scope: Villages, limit: int = 200) -> list[WatchSubject]:
     """Return the subjects that are looked for in one of an account's villages, newest first."""
-    query = select(WatchSubject).where(overlapping(WatchSubject.villages, scope)).order_by(WatchSubject.id.desc())
+    query = (
+        select(WatchSubject)
+        .where(villages_overlap_scope(WatchSubject.villages, scope))
+        .order_by(WatchSubject.id.desc())
+    )
     return [r for r in await session.scalars(query.limit(limit)) if overlaps(scope, r.villages)]
 
 

@@ -18,20 +18,20 @@ from sqlalchemy import JSON, CursorResult, ForeignKey, String, delete, false, se
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.accounts.permissions import NEEDS_VILLAGES, Permission, Role, allows, scope_problem
+from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows, scope_problem
 from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, TooManyError, UsageError
 from core.executors import Executor
 
-MIN_PASSWORD = 10
-MAX_SESSION = timedelta(hours=12)
-KEPT_AFTER_END = timedelta(hours=24)  # a page can still say why the user has to sign in again
-SEEN_EVERY = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
+MIN_PASSWORD_LENGTH = 10
+MAX_SESSION_AGE = timedelta(hours=12)
+ENDED_SESSION_RETENTION = timedelta(hours=24)  # a page can still say why the user has to sign in again
+SEEN_AT_RESOLUTION = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
 MAX_HASHES_WAITING = 60
-OUR_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actor names that belong to no person
-CHANGED_MEANWHILE = "the account or the session was changed meanwhile; sign in again"
+RESERVED_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actor names that belong to no person
+SESSION_CHANGED_MESSAGE = "the account or the session was changed meanwhile; sign in again"
 
 
 class User(Base):
@@ -109,7 +109,7 @@ class Accounts:
         database: Database,
         clock: Clock,
         idle: timedelta = timedelta(minutes=30),
-        longest: timedelta = MAX_SESSION,
+        longest: timedelta = MAX_SESSION_AGE,
     ):
         self._database = database
         self._clock = clock
@@ -130,19 +130,19 @@ class Accounts:
         actor: str,
         reason: str = "",
         must_change: bool = False,
-        by: Identity | None = None,
+        requested_by: Identity | None = None,
     ) -> None:
         """Add an account. `must_change`: the user must choose a new password at the first sign-in.
 
-        `by`: the session of the person who makes the request; if it has ended in the meantime, ForbiddenError is
-        raised. Raises UsageError, ConflictError, ForbiddenError.
+        `requested_by`: the session of the person who makes the request; if it has ended in the meantime, ForbiddenError
+        is raised. Raises UsageError, ConflictError, ForbiddenError.
         """
         check_name(name)
         _check_vendor(role, vendor)
         check_scope(role, villages)
-        hashed = await self._hash(password)
+        password_hash = await self._hash(password)
         async with self._database.session() as session:
-            await _same_session(session, by)
+            await _require_open_session(session, requested_by)
             if await session.scalar(select(User.id).where(User.name == name)):
                 raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user password'")
             session.add(
@@ -152,7 +152,7 @@ class Accounts:
                     role=role,
                     villages=villages,
                     vendor=vendor,
-                    password_hash=hashed,
+                    password_hash=password_hash,
                     must_change=must_change,
                 )
             )
@@ -169,17 +169,17 @@ class Accounts:
         actor: str,
         reason: str = "",
         must_change: bool = False,
-        by: Identity | None = None,
+        requested_by: Identity | None = None,
     ) -> None:
-        """Set the password of another account and end all its sessions. `by`: see `create`.
+        """Set the password of another account and end all its sessions. `requested_by`: see `create`.
 
         Raises NotFoundError, UsageError, ForbiddenError.
         """
-        hashed = await self._hash(password)
+        password_hash = await self._hash(password)
         async with self._database.session() as session:
-            await _same_session(session, by)
-            user = await _by_name(session, name)
-            user.password_hash, user.must_change = hashed, must_change
+            await _require_open_session(session, requested_by)
+            user = await _user_by_name(session, name)
+            user.password_hash, user.must_change = password_hash, must_change
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             await audit_trail.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
 
@@ -192,19 +192,19 @@ class Accounts:
         check_password(new)
         async with self._database.reading() as session:
             stored = await session.scalar(select(User.password_hash).where(User.id == identity.user_id))
-        if not await self.verify(stored, old):
+        if not await self.verify_password(stored, old):
             raise ForbiddenError("the present password is wrong")
         if old == new:
             raise UsageError("the new password is the present one; choose another")
-        hashed = await self._hash(new)
+        password_hash = await self._hash(new)
         async with self._database.session() as session:
             user = await session.scalar(select(User).where(User.id == identity.user_id).with_for_update())
-            await _same_session(session, identity)
+            await _require_open_session(session, identity)
             # Hashing takes a while: someone who knows the old password must not undo a reset or a disabling made
             # meanwhile.
             if user is None or user.disabled or user.password_hash != stored:
-                raise ForbiddenError(CHANGED_MEANWHILE)
-            user.password_hash, user.must_change = hashed, False
+                raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+            user.password_hash, user.must_change = password_hash, False
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             await audit_trail.record(session, self._clock.now(), user.name, "user.password", user.name)
 
@@ -219,17 +219,17 @@ class Accounts:
         disabled: bool | None = None,
         actor: str,
         reason: str = "",
-        by: Identity | None = None,
+        requested_by: Identity | None = None,
     ) -> dict[str, Any]:
         """Set every field that is not None and end the account's sessions. Returns the changes, field → new value.
 
-        `villages='all'` means the whole town; `by`: see `create`. Raises NotFoundError, UsageError, ForbiddenError, and
-        ConflictError if no enabled administrator would be left.
+        `villages='all'` means the whole town; `requested_by`: see `create`. Raises NotFoundError, UsageError,
+        ForbiddenError, and ConflictError if no enabled administrator would be left.
         """
         async with self._database.session() as session:
             # Lock all rows, so that of two administrators who disable each other at the same time one is left.
             everyone = {u.name: u for u in await session.scalars(select(User).order_by(User.id).with_for_update())}
-            await _same_session(session, by)
+            await _require_open_session(session, requested_by)
             user = everyone.get(name)
             if user is None:
                 raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
@@ -261,7 +261,7 @@ class Accounts:
             )
             return changed
 
-    async def users(self) -> list[User]:
+    async def list_users(self) -> list[User]:
         async with self._database.reading() as session:
             return list(await session.scalars(select(User).order_by(User.name)))
 
@@ -285,7 +285,7 @@ class Accounts:
         now = self._clock.now()
         if user.disabled or self._ended(sign_in, Role(user.role), now) is not None:
             return None
-        if active and now - sign_in.seen_at > min(SEEN_EVERY, self._idle / 10):
+        if active and now - sign_in.seen_at > min(SEEN_AT_RESOLUTION, self._idle / 10):
             async with self._database.session() as session:
                 row = await session.get(SignIn, sign_in.token_hash)
                 if row:
@@ -302,7 +302,7 @@ class Accounts:
         idle = role is not Role.PATROL_OFFICER and now - sign_in.seen_at > self._idle
         return SessionEnd.IDLE if idle else None
 
-    async def why_ended(self, token: str) -> SessionEnd:
+    async def end_reason(self, token: str) -> SessionEnd:
         """Return why `resolve` returns None for this token."""
         async with self._database.reading() as session:
             sign_in = await session.get(SignIn, fingerprint(token))
@@ -311,7 +311,7 @@ class Accounts:
             return SessionEnd.REVOKED
         return self._ended(sign_in, Role(user.role), self._clock.now()) or SessionEnd.REVOKED
 
-    async def open_sessions(self) -> set[str]:
+    async def open_session_fingerprints(self) -> set[str]:
         """Return the token hashes (`fingerprint`) of all sessions that `resolve` accepts."""
         now = self._clock.now()
         async with self._database.reading() as session:
@@ -324,7 +324,7 @@ class Accounts:
     async def purge(self) -> int:
         """Delete sessions that ended more than a day ago; returns how many."""
         now = self._clock.now()
-        gone = SignIn.created_at < now - self._longest - KEPT_AFTER_END
+        gone = SignIn.created_at < now - self._longest - ENDED_SESSION_RETENTION
         async with self._database.session() as session:
             done: CursorResult[Any] = await session.execute(delete(SignIn).where(gone))  # type: ignore[assignment]
             return done.rowcount
@@ -334,18 +334,20 @@ class Accounts:
         async with self._database.session() as session:
             row = await session.get(SignIn, fingerprint(token))
             if row is None:
-                raise ForbiddenError(CHANGED_MEANWHILE)
+                raise ForbiddenError(SESSION_CHANGED_MESSAGE)
             row.purpose = purpose
             await audit_trail.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
 
-    async def recent_purpose(self, who: Identity) -> str:
+    async def recent_purpose(self, identity: Identity) -> str:
         """Return the purpose of the person's newest session of the last twelve hours (one shift) that has one; else
         empty.
 
         A session that was signed out is not considered.
         """
         query = select(SignIn.purpose).where(
-            SignIn.user_id == who.user_id, SignIn.purpose != "", SignIn.created_at > self._clock.now() - MAX_SESSION
+            SignIn.user_id == identity.user_id,
+            SignIn.purpose != "",
+            SignIn.created_at > self._clock.now() - MAX_SESSION_AGE,
         )
         async with self._database.reading() as session:
             return await session.scalar(query.order_by(SignIn.created_at.desc()).limit(1)) or ""
@@ -357,9 +359,9 @@ class Accounts:
 
     async def _hash(self, password: str) -> str:
         check_password(password)
-        return await self._hashing.run(_passwords().hashed, password)
+        return await self._hashing.run(_passwords().hash_password, password)
 
-    async def verify(self, hashed: str | None, password: str) -> bool:
+    async def verify_password(self, stored: str | None, password: str) -> bool:
         """Return whether the password matches; None (no such account) takes the same time.
 
         Raises TooManyError if MAX_HASHES_WAITING checks are waiting already.
@@ -368,21 +370,21 @@ class Accounts:
             raise TooManyError("too many people sign in at this moment; try again in a few seconds")
         self._waiting += 1
         try:
-            return await self._hashing.run(_passwords().matches, hashed, password)
+            return await self._hashing.run(_passwords().verify_password, stored, password)
         finally:
             self._waiting -= 1
 
 
-async def _same_session(session: AsyncSession, who: Identity | None) -> None:
+async def _require_open_session(session: AsyncSession, identity: Identity | None) -> None:
     """Raise ForbiddenError if the session of this request has ended. None: a command, without a session."""
-    if who is None:
+    if identity is None:
         return
-    its = SignIn.user_id == who.user_id, SignIn.token_hash.startswith(who.session, autoescape=True)
-    if not who.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
-        raise ForbiddenError(CHANGED_MEANWHILE)
+    its = SignIn.user_id == identity.user_id, SignIn.token_hash.startswith(identity.session, autoescape=True)
+    if not identity.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
+        raise ForbiddenError(SESSION_CHANGED_MESSAGE)
 
 
-async def _by_name(session: AsyncSession, name: str) -> User:
+async def _user_by_name(session: AsyncSession, name: str) -> User:
     user = await session.scalar(select(User).where(User.name == name))
     if user is None:
         raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
@@ -400,7 +402,7 @@ def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
 
 def check_name(name: str) -> None:
     """Raise UsageError if this cannot be a log-in name."""
-    if name.lower() in OUR_NAMES:
+    if name.lower() in RESERVED_NAMES:
         raise UsageError(f"'{name}' is what the station calls itself in its records; choose another log-in name")
     if not re.fullmatch(r"[\w.@-]{2,60}", name):
         raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
@@ -408,8 +410,8 @@ def check_name(name: str) -> None:
 
 def check_password(password: str) -> None:
     """Raise UsageError if the password is too short."""
-    if len(password) < MIN_PASSWORD:
-        raise UsageError(f"a password needs at least {MIN_PASSWORD} characters")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise UsageError(f"a password needs at least {MIN_PASSWORD_LENGTH} characters")
 
 
 def check_scope(role: Role, villages: list[str] | None) -> None:
@@ -421,7 +423,7 @@ def check_scope(role: Role, villages: list[str] | None) -> None:
 def _villages(user: User) -> tuple[str, ...] | None:
     """Return the account's scope; empty if it must name villages but names none (made by an older release)."""
     if user.villages is None:
-        return () if user.role in NEEDS_VILLAGES else None
+        return () if user.role in ROLES_REQUIRING_VILLAGES else None
     return tuple(user.villages)
 
 

@@ -86,14 +86,14 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 
 
 # Permissions that concern no single village: only accounts of the whole town have them.
-OF_THE_TOWN = frozenset({P.ACCOUNT_MANAGE, P.AUDIT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM})
-NEEDS_VILLAGES = frozenset({Role.FUNDER})  # each funder reads the reports of the villages that he paid for
-NEEDS_TOWN = frozenset({Role.AUDITOR})
+TOWN_PERMISSIONS = frozenset({P.ACCOUNT_MANAGE, P.AUDIT_VIEW, P.STATION_VIEW, P.RETENTION_CONFIRM})
+ROLES_REQUIRING_VILLAGES = frozenset({Role.FUNDER})  # each funder reads the reports of the villages that he paid for
+ROLES_REQUIRING_TOWN = frozenset({Role.AUDITOR})
 
 
 def allows(role: Role, permission: Permission, *, whole_town: bool = True) -> bool:
     """Return whether an account of this role has the permission. `whole_town`: its scope is not limited to villages."""
-    if permission in OF_THE_TOWN and not whole_town:
+    if permission in TOWN_PERMISSIONS and not whole_town:
         return False
     return permission in (P.PUBLIC, P.SIGNED_IN) or permission in GRANTS[role]
 
@@ -102,8 +102,8 @@ def scope_problem(role: Role, villages: Collection[str] | None) -> str:
     """Return why an account of this role cannot have this scope (None: the whole town); empty if it can."""
     if villages is not None and not villages:
         return "a scope names at least one village; without a scope an account sees the whole town"
-    if role in NEEDS_VILLAGES and villages is None:
+    if role in ROLES_REQUIRING_VILLAGES and villages is None:
         return f"an account of the role {role.value} names its villages (--village)"
-    if role in NEEDS_TOWN and villages is not None:
+    if role in ROLES_REQUIRING_TOWN and villages is not None:
         return f"an account of the role {role.value} sees the whole town; give it no villages"
     return ""

@@ -25,16 +25,18 @@ from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ForbiddenError, TooManyError
 
-FREE_TRIES = 5
+ATTEMPTS_BEFORE_WAIT = 5
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(minutes=15)
-FORGOTTEN_AFTER = timedelta(days=1)
-DEVICE_KNOWN_FOR = timedelta(days=90)
+ATTEMPT_RETENTION = timedelta(days=1)
+DEVICE_RETENTION = timedelta(days=90)
 MAX_ROWS = 50_000
-MAX_WAITING = 10_000  # (name, source) pairs that wait, in memory
-CHANGING = "change of password"  # the source under which wrong guesses of the present password are counted
+MAX_WAITING_SOURCES = 10_000  # (name, source) pairs that wait, in memory
+PASSWORD_CHANGE_SOURCE = (
+    "change of password"  # the source under which wrong guesses of the present password are counted
+)
 ANONYMOUS = "anonymous"
-REFUSED = "name or password is wrong"
+REFUSED_MESSAGE = "name or password is wrong"
 
 
 class SignInSource(Base):
@@ -63,7 +65,7 @@ class OpenedSession:
     device: str
 
 
-class SignIns:
+class SignInService:
     def __init__(self, database: Database, clock: Clock, accounts: Accounts):
         self._database = database
         self._clock = clock
@@ -71,10 +73,10 @@ class SignIns:
         # Until when a name waits at a source (wall time): an attempt during the wait causes no database write.
         self._waiting: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
-    async def knows(self, name: str, device: str) -> bool:
+    async def is_known_device(self, name: str, device: str) -> bool:
         """Whether the account has signed in from this device before."""
         async with self._database.reading() as session:
-            return await _known(session, name, device)
+            return await _is_known_device(session, name, device)
 
     async def known_devices(self) -> set[str]:
         """Return the devices that any account has signed in from, as named by `device_source`."""
@@ -90,10 +92,10 @@ class SignIns:
         counted = await self._count(name, source, device)
         async with self._database.reading() as session:
             user = await session.scalar(select(User).where(User.name == name))
-        good = await self._accounts.verify(user.password_hash if user else None, password)
+        good = await self._accounts.verify_password(user.password_hash if user else None, password)
         if user is None or user.disabled or not good:
             await self._refuse(name)
-            raise ForbiddenError(REFUSED)
+            raise ForbiddenError(REFUSED_MESSAGE)
         token, device = (
             secrets.token_urlsafe(32),
             device if counted.startswith("device ") else secrets.token_urlsafe(32),
@@ -102,8 +104,8 @@ class SignIns:
         async with self._database.session() as session:
             row = await session.scalar(select(User).where(User.id == user.id).with_for_update())
             if row is None or row.disabled or row.password_hash != user.password_hash:
-                raise ForbiddenError(REFUSED)  # changed while the password was checked
-            await _forgive(session, name, counted, now)
+                raise ForbiddenError(REFUSED_MESSAGE)  # changed while the password was checked
+            await _reset_attempts(session, name, counted, now)
             if not counted.startswith("device "):
                 session.add(
                     SignInSource(
@@ -119,7 +121,9 @@ class SignIns:
 
         Raises the errors of `open`, and UsageError.
         """
-        counted = await self._count(identity.name, CHANGING, "")  # independent of the source or device of the session
+        counted = await self._count(
+            identity.name, PASSWORD_CHANGE_SOURCE, ""
+        )  # independent of the source or device of the session
         try:
             await self._accounts.change_own_password(identity, old, new)
         except ForbiddenError as e:
@@ -136,17 +140,17 @@ class SignIns:
                 )
             raise
         async with self._database.session() as session:
-            await _forgive(session, identity.name, counted, self._clock.now())
+            await _reset_attempts(session, identity.name, counted, self._clock.now())
 
     async def purge(self) -> int:
         """Delete expired attempts and devices; returns the number of rows."""
         now = self._clock.now()
-        old = (SignInSource.known.is_(False) & (SignInSource.tried_at < now - FORGOTTEN_AFTER)) | (
-            SignInSource.tried_at < now - DEVICE_KNOWN_FOR
+        old = (SignInSource.known.is_(False) & (SignInSource.tried_at < now - ATTEMPT_RETENTION)) | (
+            SignInSource.tried_at < now - DEVICE_RETENTION
         )
         async with self._database.session() as session:
             done: CursorResult[Any] = await session.execute(delete(SignInSource).where(old))  # type: ignore[assignment]
-            await _limit(session)
+            await _delete_excess_rows(session)
             return done.rowcount
 
     async def _count(self, name: str, source: str, device: str) -> str:
@@ -154,24 +158,26 @@ class SignIns:
 
         Raises TooManyError if the account has to wait there; such an attempt is not counted.
         """
-        if device and await self.knows(name, device):
+        if device and await self.is_known_device(name, device):
             source = device_source(device)
         now, asked, wait = self._clock.now(), (name, source), timedelta()
         if now < (until := self._waiting.get(asked, now)):
-            raise _has_to_wait(until - now)
+            raise _wait_error(until - now)
         async with self._database.session() as session:
-            row = await _locked(session, name, source, now)
+            row = await _lock_row(session, name, source, now)
             if row.wait_until is not None and row.wait_until > now:
                 wait = row.wait_until - now
             else:
                 row.failures, row.tried_at = row.failures + 1, now
-                if row.failures >= FREE_TRIES:
-                    row.wait_until = now + min(FIRST_WAIT * 2 ** min(row.failures - FREE_TRIES, 10), LONGEST_WAIT)
+                if row.failures >= ATTEMPTS_BEFORE_WAIT:
+                    row.wait_until = now + min(
+                        FIRST_WAIT * 2 ** min(row.failures - ATTEMPTS_BEFORE_WAIT, 10), LONGEST_WAIT
+                    )
         if wait:
             self._waiting[asked] = now + wait
-            while len(self._waiting) > MAX_WAITING:
+            while len(self._waiting) > MAX_WAITING_SOURCES:
                 self._waiting.popitem(last=False)
-            raise _has_to_wait(wait)
+            raise _wait_error(wait)
         return source
 
     async def _refuse(self, name: str) -> None:
@@ -181,7 +187,7 @@ class SignIns:
             )
 
 
-def _has_to_wait(left: timedelta) -> TooManyError:
+def _wait_error(left: timedelta) -> TooManyError:
     minutes = math.ceil(left.total_seconds() / 60)
     sentence = f"too many tries for this name from here; try again in {minutes} min"
     return TooManyError(sentence, retry_after_s=math.ceil(left.total_seconds()))
@@ -192,12 +198,12 @@ def device_source(token: str) -> str:
     return f"device {fingerprint(token)}"
 
 
-async def _known(session: AsyncSession, name: str, device: str) -> bool:
+async def _is_known_device(session: AsyncSession, name: str, device: str) -> bool:
     row = await session.get(SignInSource, (name[:60], device_source(device)))
     return row is not None and row.known
 
 
-async def _locked(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
+async def _lock_row(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
     """Return the locked row of this name and source; creates it if it is missing and resets it if it has expired."""
     key = SignInSource.name == name[:60], SignInSource.source == source[:80]
     if session.get_bind().dialect.name == "postgresql":  # a row that does not exist yet cannot be locked
@@ -206,18 +212,18 @@ async def _locked(session: AsyncSession, name: str, source: str, now: datetime) 
     if row is None:
         row = SignInSource(name=name[:60], source=source[:80], failures=0, wait_until=None, tried_at=now, known=False)
         session.add(row)
-    elif not row.known and row.tried_at < now - FORGOTTEN_AFTER:
+    elif not row.known and row.tried_at < now - ATTEMPT_RETENTION:
         row.failures, row.wait_until = 0, None
     return row
 
 
-async def _forgive(session: AsyncSession, name: str, source: str, now: datetime) -> None:
+async def _reset_attempts(session: AsyncSession, name: str, source: str, now: datetime) -> None:
     row = await session.get(SignInSource, (name[:60], source[:80]))
     if row is not None:
         row.failures, row.wait_until, row.tried_at = 0, None, now
 
 
-async def _limit(session: AsyncSession) -> None:
+async def _delete_excess_rows(session: AsyncSession) -> None:
     """Keep at most MAX_ROWS rows: delete the oldest first, known devices last."""
     total = await session.scalar(select(func.count()).select_from(SignInSource)) or 0
     if total <= MAX_ROWS:

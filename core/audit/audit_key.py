@@ -40,7 +40,7 @@ def load(data_dir: Path) -> bytes | None:
     return key
 
 
-def make(data_dir: Path) -> bytes:
+def create(data_dir: Path) -> bytes:
     """Create the key if there is none, and return the key in the file: two processes may do this at the same time.
 
     Raises StorageError.

@@ -27,7 +27,7 @@ from core.events import BigId
 
 GENESIS = "0" * 64
 # Address of the client for which this task works; empty: the command line or the station itself.
-CLIENT: ContextVar[str] = ContextVar("client", default="")
+CLIENT_ADDRESS: ContextVar[str] = ContextVar("client", default="")
 
 
 class AuditRow(Base):
@@ -49,7 +49,7 @@ class AuditRow(Base):
 
 
 # Executed by the migration that creates the table.
-GUARDS: dict[str, tuple[str, ...]] = {
+TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
     "sqlite": tuple(
         f"CREATE TRIGGER audit_no_{operation.lower()} BEFORE {operation} ON audit "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
@@ -66,7 +66,7 @@ GUARDS: dict[str, tuple[str, ...]] = {
 
 
 # Added by the migration that introduces the key: INSERT OR REPLACE deletes rows without firing the DELETE trigger.
-INSERT_GUARDS: dict[str, tuple[str, ...]] = {
+INSERT_TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
     "sqlite": (
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.id <= (SELECT max(id) FROM audit) "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
@@ -103,8 +103,8 @@ async def record(
     key = session.info.get(AUDIT_KEY)
     if not key:
         raise StorageError("the audit trail cannot be written: the database was opened without the station's audit key")
-    if CLIENT.get():
-        data = {**data, "client": CLIENT.get()}
+    if CLIENT_ADDRESS.get():
+        data = {**data, "client": CLIENT_ADDRESS.get()}
     if session.get_bind().dialect.name == "postgresql":
         # Two transactions must not chain to the same row; on SQLite the single writer guarantees that.
         await session.execute(text("SELECT pg_advisory_xact_lock(7281001)"))

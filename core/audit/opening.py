@@ -14,7 +14,7 @@ from core.database import Database
 from core.errors import ConflictError, StorageError
 
 
-async def key_of(database_url: str, data_dir: Path) -> bytes:
+async def load_or_create_key(database_url: str, data_dir: Path) -> bytes:
     """Return the station's key; creates it if no row of the trail has a key.
 
     Raises StorageError if the key is missing although rows were sealed with one.
@@ -34,10 +34,10 @@ async def key_of(database_url: str, data_dir: Path) -> bytes:
             f"backup, or begin "
             "a new key, under which the rows there are cannot be verified any more: minwang audit new-key --reason …"
         )
-    return await asyncio.to_thread(audit_key.make, data_dir)
+    return await asyncio.to_thread(audit_key.create, data_dir)
 
 
-async def begin(database: Database, data_dir: Path, actor: str = "system", reason: str = "") -> None:
+async def write_first_row(database: Database, data_dir: Path, actor: str = "system", reason: str = "") -> None:
     """Write the first row and the first seal under this key if they are missing."""
     assert database.audit_key is not None
     if await asyncio.to_thread((data_dir / verification.FILE).exists):
@@ -54,7 +54,7 @@ async def begin(database: Database, data_dir: Path, actor: str = "system", reaso
                 session,
                 now,
                 actor,
-                verification.KEY_BEGUN,
+                verification.NEW_KEY_ACTION,
                 "audit trail",
                 reason=reason,
                 rows=rows,
@@ -63,17 +63,17 @@ async def begin(database: Database, data_dir: Path, actor: str = "system", reaso
                 keys=await verification.keys(session),
             )
     if not keyed:  # a seal that somebody removed is not renewed automatically
-        await verification.seal_now(database, data_dir, SystemClock().now(), anew=True)
+        await verification.seal_now(database, data_dir, SystemClock().now(), replace_seal=True)
 
 
 async def new_key(database_url: str, data_dir: Path, actor: str, reason: str) -> None:
     """Create a new key in place of a lost one. Raises ConflictError if the key still exists."""
     if await asyncio.to_thread(audit_key.load, data_dir) is not None:
         raise ConflictError(f"{data_dir / audit_key.NAME} is there; nothing to do")
-    key = await asyncio.to_thread(audit_key.make, data_dir)
+    key = await asyncio.to_thread(audit_key.create, data_dir)
     await asyncio.to_thread((data_dir / verification.FILE).unlink, missing_ok=True)
     database = Database(database_url, key)
     try:
-        await begin(database, data_dir, actor, reason)
+        await write_first_row(database, data_dir, actor, reason)
     finally:
         await database.close()

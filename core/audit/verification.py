@@ -35,8 +35,8 @@ from core.tasks import spawn
 log = logging.getLogger(__name__)
 
 FILE = "audit.seal"
-SEALED_ANEW = "audit.seal"
-KEY_BEGUN = "audit.key"
+RESEAL_ACTION = "audit.seal"
+NEW_KEY_ACTION = "audit.key"
 BATCH_ROWS = 500
 WAIT_S = 2.0  # how long an answer waits for a running verification
 _COLUMNS = tuple(getattr(AuditRow, c.name) for c in AuditRow.__table__.columns)
@@ -53,12 +53,12 @@ class Seal:
     key_id: str
     first: int | None = None  # number of the first row under this key; None: unknown, in seals of earlier versions
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the content of the file without the MAC; the MAC is computed over it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def mac(self, key: bytes) -> str:
-        return hmac.new(key, json.dumps(self.told(), sort_keys=True).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(key, json.dumps(self.as_dict(), sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
 def read_seal(data_dir: Path, key: bytes) -> Seal | None:
@@ -86,7 +86,7 @@ def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
     path = data_dir / FILE
     new = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        audit_key.write_private(new, json.dumps(seal.told() | {"mac": seal.mac(key)}) + "\n")
+        audit_key.write_private(new, json.dumps(seal.as_dict() | {"mac": seal.mac(key)}) + "\n")
         new.replace(path)
         sync_folder(data_dir)
     except OSError as e:
@@ -94,17 +94,18 @@ def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
         raise StorageError(f"{path}: cannot be written ({e.strerror}); the audit trail is not sealed") from e
 
 
-async def seal_now(database: Database, data_dir: Path, at: datetime, *, anew: bool = False) -> Seal | None:
+async def seal_now(database: Database, data_dir: Path, at: datetime, *, replace_seal: bool = False) -> Seal | None:
     """Seal the trail as it is now and return the seal; None if the trail has not grown.
 
-    A trail that does not match the existing seal is not sealed again (returns None) unless `anew`. Raises StorageError.
+    A trail that does not match the existing seal is not sealed again (returns None) unless `replace_seal`. Raises
+    StorageError.
     """
     key = database.audit_key
     assert key is not None
     async with database.reading() as session:
-        former = None if anew else await asyncio.to_thread(read_seal, data_dir, key)
+        former = None if replace_seal else await asyncio.to_thread(read_seal, data_dir, key)
         seal = await _seal_of(session, key, at, former)
-        if seal is None or (former is not None and (seal.last <= former.last or await _misfit(session, former))):
+        if seal is None or (former is not None and (seal.last <= former.last or await _seal_problem(session, former))):
             return None
     await asyncio.to_thread(write_seal, data_dir, key, seal)
     return seal
@@ -133,7 +134,7 @@ async def _seal_of(session: AsyncSession, key: bytes, at: datetime, former: Seal
     return Seal(rows, last.id, last.hash, at.isoformat(), ours, first)
 
 
-async def _misfit(session: AsyncSession, seal: Seal) -> str:
+async def _seal_problem(session: AsyncSession, seal: Seal) -> str:
     """Return how the trail contradicts the seal, as a sentence; empty if it matches."""
     found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == seal.last))
     if found is None:
@@ -188,13 +189,13 @@ class VerificationResult:
     sealed_at: str | None
 
 
-def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
+def verify_rows(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
     """Check the next rows and return the new state; stops at the first row that does not match. Blocking."""
     ours = audit_key.key_id(key)
     for row in rows:
         # A row of ours that an older program copied has lost its key id, but not its hash.
         fits = row.key_id in ("", ours) and hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row))
-        if wrong := _wrong(state, row, ours, fits):
+        if wrong := _row_problem(state, row, ours, fits):
             return replace(state, broken_at=row.id, problem=f"row {row.id} {wrong}")
         state = replace(
             state,
@@ -209,20 +210,20 @@ def follow(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
     return state
 
 
-def _wrong(state: ChainState, row: Any, ours: str, fits: bool) -> str:
+def _row_problem(state: ChainState, row: Any, ours: str, fits: bool) -> str:
     """Return what is wrong with the next row, as the end of a sentence. `fits`: its hash is right under our key."""
     if row.previous != state.hash:
         return "does not follow the row before it: rows between them were changed or taken away"
     if row.key_id and state.last and row.id != state.last + 1:
         return f"follows row {state.last}: rows between them are missing"
     if row.key_id == ours or fits:
-        return _unvouched(state, row) if fits else "was changed"
+        return _key_start_problem(state, row) if fits else "was changed"
     if state.keyed:
         return "was not sealed with the station's key"
     return "was changed" if not row.key_id and row.hash != audit_trail.plain_digest(row) else ""
 
 
-def _unvouched(state: ChainState, row: Any) -> str:
+def _key_start_problem(state: ChainState, row: Any) -> str:
     """Return what is wrong if `row`, the first row of our key, does not confirm the rows before it.
 
     Rows before it are trusted only as far as it records them: how many of which key id (the key id is not covered by a
@@ -230,7 +231,7 @@ def _unvouched(state: ChainState, row: Any) -> str:
     """
     if state.keyed or not state.rows:
         return ""
-    told = row.data if row.action == KEY_BEGUN else {}
+    told = row.data if row.action == NEW_KEY_ACTION else {}
     known = (told.get("rows"), told.get("hash"), told.get("keys", {"": state.rows})) == (
         state.rows,
         state.hash,
@@ -252,42 +253,44 @@ class Verifier:
         self._state = ChainState()
         self._work: asyncio.Task[VerificationResult] | None = None
 
-    async def verdict(self, wait_s: float | None = WAIT_S) -> VerificationResult:
+    async def verify_new_rows(self, wait_s: float | None = WAIT_S) -> VerificationResult:
         """Return what is known now. `wait_s`: longest wait for a running verification, which then continues; None:
         until it ends.
 
         Raises StorageError if there is no key.
         """
         if self._work is None or self._work.done():
-            self._work = spawn(self._follow(), "audit verification")
+            self._work = spawn(self._verify_batches(), "audit verification")
         await asyncio.wait({self._work}, timeout=wait_s)
-        return self._work.result() if self._work.done() else await self._judged(complete=False)
+        return self._work.result() if self._work.done() else await self._result(complete=False)
 
-    async def from_start(self) -> VerificationResult:
+    async def verify_all_rows(self) -> VerificationResult:
         """Verify every row again: verified rows may have been changed since."""
         if self._work is not None and not self._work.done():
             await asyncio.wait({self._work})
         self._state = ChainState()
-        return await self.verdict(None)
+        return await self.verify_new_rows(None)
 
-    async def _follow(self) -> VerificationResult:
+    async def _verify_batches(self) -> VerificationResult:
         key = self._key()
         while self._state.broken_at is None:
             async with self._database.reading() as session:
                 query = select(*_COLUMNS).where(AuditRow.id > self._state.last).order_by(AuditRow.id).limit(BATCH_ROWS)
                 rows = (await session.execute(query)).all()
-            self._state = await asyncio.to_thread(follow, self._state, rows, key)
+            self._state = await asyncio.to_thread(verify_rows, self._state, rows, key)
             if self._state.broken_at is not None:
-                self._state = await self._passed_over(self._state, key)
+                self._state = await self._skip_resealed_break(self._state, key)
             elif len(rows) < BATCH_ROWS:
                 break
             await asyncio.sleep(0)
-        return await self._judged(complete=True)
+        return await self._result(complete=True)
 
-    async def _passed_over(self, state: ChainState, key: bytes) -> ChainState:
+    async def _skip_resealed_break(self, state: ChainState, key: bytes) -> ChainState:
         """Return the state after the row where a person sealed the trail again because of this break; else `state`."""
         query = (
-            select(*_COLUMNS).where(AuditRow.action == SEALED_ANEW, AuditRow.id > state.broken_at).order_by(AuditRow.id)
+            select(*_COLUMNS)
+            .where(AuditRow.action == RESEAL_ACTION, AuditRow.id > state.broken_at)
+            .order_by(AuditRow.id)
         )
         async with self._database.reading() as session:
             rows = (await session.execute(query)).all()
@@ -300,7 +303,7 @@ class Verifier:
                 )  # fmt: skip
         return state
 
-    async def _judged(self, *, complete: bool) -> VerificationResult:
+    async def _result(self, *, complete: bool) -> VerificationResult:
         state, sealed_at, problem = self._state, None, self._state.problem
         try:
             seal = await asyncio.to_thread(read_seal, self._data_dir, self._key())
@@ -311,18 +314,18 @@ class Verifier:
                 problem = problem or f"{self._data_dir / FILE} is missing: whether rows were cut off cannot be told"
         async with self._database.reading() as session:
             if seal is not None:
-                sealed_at, problem = seal.at, problem or await _misfit(session, seal)
+                sealed_at, problem = seal.at, problem or await _seal_problem(session, seal)
             if complete and self._state.rows and not self._state.keyed:
                 problem = problem or "no row is sealed with the station's key: all were given another one"
-            problem = problem or await _unguarded(session)
-            if complete and not problem and (still := await self._changed(session)):
+            problem = problem or await _trigger_problem(session)
+            if complete and not problem and (still := await self._last_row_problem(session)):
                 problem = still
         return VerificationResult(
             problem, state.broken_at, state.rows, state.last, complete and state.broken_at is None, state.unkeyed,
             state.foreign, state.doubted, sealed_at,
         )  # fmt: skip
 
-    async def _changed(self, session: AsyncSession) -> str:
+    async def _last_row_problem(self, session: AsyncSession) -> str:
         """Return a problem if the last verified row was changed or removed: a cheap check between full runs."""
         if not self._state.last:
             return ""
@@ -339,7 +342,7 @@ class Verifier:
         return self._database.audit_key
 
 
-async def _unguarded(session: AsyncSession) -> str:
+async def _trigger_problem(session: AsyncSession) -> str:
     """Return which database trigger is missing, as a sentence; empty if none is."""
     dialect = session.get_bind().dialect.name
     query = {
@@ -356,14 +359,14 @@ async def _unguarded(session: AsyncSession) -> str:
     )
 
 
-class Sealing:
+class AuditSealer:
     """Timed work of the station: seals the trail, and logs its head once an hour so that a log server keeps a copy."""
 
     def __init__(self, database: Database, data_dir: Path, clock: Clock, verifier: Verifier):
         self._database, self._data_dir, self._clock, self._verifier = database, data_dir, clock, verifier
         self._said = ""
 
-    async def run_once(self) -> None:
+    async def seal(self) -> None:
         """Seal the trail; called every minute."""
         now = self._clock.now()
         await seal_now(self._database, self._data_dir, now)
@@ -376,7 +379,7 @@ class Sealing:
 
     async def verify(self) -> None:
         """Verify all rows; called once a day."""
-        found = await self._verifier.from_start()
+        found = await self._verifier.verify_all_rows()
         if found.problem:
             log.error(
                 "the audit trail does not hold: %s; tell the auditor, and compare with the backups", found.problem

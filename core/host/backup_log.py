@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 FILE = "backups.json"
-KEPT = 100
+MAX_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def add(data_dir: Path, run: BackupRun) -> None:
     """Append a run atomically; keeps the KEPT newest runs and the last good one."""
     runs = [*read(data_dir), run]
     good = [r for r in runs if r.good][-1:]
-    kept = [*(r for r in good if r not in runs[-KEPT:]), *runs[-KEPT:]]
+    kept = [*(r for r in good if r not in runs[-MAX_RUNS:]), *runs[-MAX_RUNS:]]
     text = json.dumps([{**asdict(r), "at": r.at.isoformat()} for r in kept], ensure_ascii=False, indent=1)
     new = data_dir / f"{FILE}.{os.getpid()}.new"
     new.write_text(text, encoding="utf-8")

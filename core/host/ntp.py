@@ -61,10 +61,10 @@ def synchronised() -> bool | None:
     if kernel is not None:
         # libfaketime can show this process another time than the kernel's; the kernel's state says nothing about that.
         return kernel.synchronised and abs(kernel.seconds - time.time()) < SAME_CLOCK_S
-    return {"yes": True, "no": False}.get(timedated_says())
+    return {"yes": True, "no": False}.get(timedated_answer())
 
 
-def timedated_says() -> str:
+def timedated_answer() -> str:
     """Return 'yes', 'no' or empty, as systemd's timedated reports it, which may query the kernel. Blocking."""
     program = shutil.which("timedatectl")
     if program is None:

@@ -7,8 +7,8 @@ import resource
 
 log = logging.getLogger(__name__)
 
-WANTED = 65_536
-LEAST = 4096  # a thousand cameras, their files, and as many connections from unknown clients
+TARGET_FILES = 65_536
+MIN_FILES = 4096  # a thousand cameras, their files, and as many connections from unknown clients
 
 
 def raise_limit() -> int:
@@ -17,16 +17,16 @@ def raise_limit() -> int:
     Child processes inherit the limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)
+    most = TARGET_FILES if hard == resource.RLIM_INFINITY else min(hard, TARGET_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     now = limit()
-    if now < LEAST:
+    if now < MIN_FILES:
         log.warning(
             "this process may open %d files, %d are needed; set LimitNOFILE=%d in the service's unit",
             now,
-            LEAST,
-            WANTED,
+            MIN_FILES,
+            TARGET_FILES,
         )
     return now
 
@@ -34,4 +34,4 @@ def raise_limit() -> int:
 def limit() -> int:
     """Return the soft limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return WANTED if soft == resource.RLIM_INFINITY else soft
+    return TARGET_FILES if soft == resource.RLIM_INFINITY else soft

@@ -12,7 +12,11 @@ import socket
 
 log = logging.getLogger(__name__)
 
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # for the main process only: workers do not inherit them
+NOTIFY_VARIABLES = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+)  # for the main process only: workers do not inherit them
 
 
 class Notifier:

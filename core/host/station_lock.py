@@ -24,9 +24,11 @@ from core.errors import StationBusyError, StorageError
 from core.host import file_locks, system_user
 
 LOCK_FILE = "station.lock"
-INHERITED = "MINWANG_STATION_LOCK"  # environment variable of a worker: the descriptor through which it holds the lock
-ORPHANS_SECONDS = 15.0  # the workers of a killed station end within this time
-WRITING_SECONDS = 0.5  # a process that has just taken the lock writes its description within this time
+LOCK_DESCRIPTOR_VARIABLE = (
+    "MINWANG_STATION_LOCK"  # environment variable of a worker: the descriptor through which it holds the lock
+)
+MAX_WORKER_WAIT_S = 15.0  # the workers of a killed station end within this time
+HOLDER_WRITE_WAIT_S = 0.5  # a process that has just taken the lock writes its description within this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def holder(folder: Path) -> LockHolder | None:
 def keep_inherited() -> None:
     """In a worker: keep the lock that the supervisor passed on until this process ends; children do not inherit it."""
     with contextlib.suppress(KeyError, ValueError, OSError):
-        os.set_inheritable(int(os.environ.pop(INHERITED)), False)
+        os.set_inheritable(int(os.environ.pop(LOCK_DESCRIPTOR_VARIABLE)), False)
 
 
 def make_folder(folder: Path) -> None:
@@ -156,7 +158,7 @@ def _take(descriptor: int) -> bool:
     started, told = time.monotonic(), False
     while not file_locks.try_lock(descriptor):
         current = _read(descriptor)
-        if not current.is_gone or time.monotonic() - started > ORPHANS_SECONDS:
+        if not current.is_gone or time.monotonic() - started > MAX_WORKER_WAIT_S:
             return False
         if not told:
             told = True
@@ -171,9 +173,9 @@ def _read(descriptor: int) -> LockHolder:
     while True:
         with contextlib.suppress(ValueError, TypeError):
             found = LockHolder(**json.loads(os.pread(descriptor, 4096, 0)))
-            if not found.is_gone or time.monotonic() - started > WRITING_SECONDS:
+            if not found.is_gone or time.monotonic() - started > HOLDER_WRITE_WAIT_S:
                 return found  # the description of an ended process may be left over from the previous holder
-        if time.monotonic() - started > WRITING_SECONDS:
+        if time.monotonic() - started > HOLDER_WRITE_WAIT_S:
             return LockHolder("(unknown command)", 0, "unknown", socket.gethostname(), "an unknown time")
         time.sleep(0.02)
 

@@ -20,7 +20,7 @@ MAX_CHALLENGE = 2048  # characters of a header field; cameras send about 200
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
-class ClearLogin(tuple[str, str]):
+class PlainPasswordLogin(tuple[str, str]):
     """User and password of a camera whose file allows clear-text passwords (Basic, in URLs).
 
     Any other login answers only Digest: otherwise somebody who takes a camera's place and asks for Basic would learn a
@@ -30,7 +30,7 @@ class ClearLogin(tuple[str, str]):
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ClearLogin) and tuple.__eq__(self, other)
+        return isinstance(other, PlainPasswordLogin) and tuple.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other

@@ -1,7 +1,7 @@
 """Limits connection attempts to cameras: at most `rate` per second in all, and `per_subnet` at a time in one subnet.
 
 The limit applies to all processes of a station together, over RTSP and ONVIF, if they use the same `file`
-(core.network.shared_slots). If that file fails (a full disk, a removed folder, a file system without locks), every
+(core.network.shared_locks). If that file fails (a full disk, a removed folder, a file system without locks), every
 process counts for itself, logs that, and tries the file again later: the limiter never keeps a camera from being
 recorded.
 
@@ -25,16 +25,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.clock import Clock
-from core.network.shared_slots import SharedLocks
+from core.network.shared_locks import SharedLocks
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = "connections.lock"  # in the data folder
-AGAIN_SECONDS = 60.0  # a file that failed is tried again after this time
-RESERVED_FOR_PERSONS = 1  # places per subnet that only persons' attempts may take
+LOCK_FILE = "connections.lock"  # in the data folder
+FILE_RETRY_S = 60.0  # a file that failed is tried again after this time
+RESERVED_PLACES = 1  # places per subnet that only persons' attempts may take
 _RETRY_SECONDS = 0.002  # another process holds the head for microseconds
-HEAD_SECONDS = 2.0  # a holder that takes longer is stopped
+MAX_HEAD_WAIT_S = 2.0  # a holder that takes longer is stopped
 _SLOT_POLL_SECONDS = (0.02, 0.06)  # random interval between two attempts to get a slot that another process holds
 
 _person_waits: ContextVar[bool] = ContextVar("person_waits", default=False)
@@ -69,35 +69,35 @@ class ConnectLimiter:
         self._opening = asyncio.Lock()
         self._not_before = float("-inf")
         self._why = ""  # why the file is not used
-        self.told: Callable[[str], object] = lambda _why: None  # called with the reason when the file fails
+        self.on_file_failure: Callable[[str], object] = lambda _why: None  # called with the reason when the file fails
 
     @classmethod
     def of_station(cls, settings: Settings, clock: Clock) -> ConnectLimiter:
         """Return the limiter that all processes of the station share."""
         limits = settings.recorder
-        return cls(clock, limits.connect_rate, limits.connects_per_subnet, settings.data.dir.absolute() / FILE_NAME)
+        return cls(clock, limits.connect_rate, limits.connects_per_subnet, settings.data.dir.absolute() / LOCK_FILE)
 
     @asynccontextmanager
     async def attempt(self, url: str) -> AsyncIterator[None]:
         """Wait for a place and a turn, then run the block. Raises ValueError if the URL is invalid."""
-        subnet, first = subnet_of(url), person_waits()
+        subnet, priority = subnet_of(url), person_waits()
         shared = await self._opened()
-        with self._announced(shared, subnet) if first else contextlib.nullcontext():
-            await self._subnets[subnet].take(first=first)
+        with self._announced(shared, subnet) if priority else contextlib.nullcontext():
+            await self._subnets[subnet].acquire(priority=priority)
             slot: int | None = None
             try:
-                slot = await self._slot(shared, subnet, first=first)
+                slot = await self._slot(shared, subnet, priority=priority)
             finally:
                 if slot is None:
-                    self._subnets[subnet].give()
+                    self._subnets[subnet].release()
         try:
-            if (wait := await self._turn(shared, first=first) - self._clock.monotonic()) > 0:
+            if (wait := await self._turn(shared, priority=priority) - self._clock.monotonic()) > 0:
                 await self._clock.sleep(wait)
             yield
         finally:
             if shared is not None and slot >= 0:
                 shared.unlock(slot)
-            self._subnets[subnet].give()
+            self._subnets[subnet].release()
 
     @contextmanager
     def _announced(self, shared: SharedLocks | None, subnet: str) -> Iterator[None]:
@@ -112,27 +112,27 @@ class ConnectLimiter:
             if held is not None and shared is not None:
                 shared.unlock(held)
 
-    def _next_turn(self, *, first: bool) -> float:
+    def _next_turn(self, *, priority: bool) -> float:
         now = self._clock.monotonic()
         at = max(now, self._free_at)
         self._free_at = at + self._gap
-        return now if first else at
+        return now if priority else at
 
-    async def _turn(self, shared: SharedLocks | None, *, first: bool) -> float:
+    async def _turn(self, shared: SharedLocks | None, *, priority: bool) -> float:
         """Return when the attempt may begin (monotonic, seconds)."""
         if shared is not None and shared is self._shared:
             try:
                 at = await self._shared_turn(shared)
-                return self._clock.monotonic() if first else at
+                return self._clock.monotonic() if priority else at
             except OSError as e:
                 self._failed(shared, e)
-        return self._next_turn(first=first)
+        return self._next_turn(priority=priority)
 
     async def _shared_turn(self, shared: SharedLocks) -> float:
         """Take the next turn of all processes. Raises OSError."""
         began = self._clock.monotonic()
         while not shared.lock(0):
-            if self._clock.monotonic() - began > HEAD_SECONDS:
+            if self._clock.monotonic() - began > MAX_HEAD_WAIT_S:
                 raise TimeoutError("another process holds it and stands still")
             await self._clock.sleep(_RETRY_SECONDS)
         try:
@@ -140,12 +140,12 @@ class ConnectLimiter:
         finally:
             shared.unlock(0)
 
-    async def _slot(self, shared: SharedLocks | None, subnet: str, *, first: bool) -> int:
+    async def _slot(self, shared: SharedLocks | None, subnet: str, *, priority: bool) -> int:
         """Lock one of the subnet's places; returns its byte, or -1 if the file is not used."""
         while shared is not None and shared is self._shared:
             try:
-                if first or not shared.is_locked(shared.notices_of(subnet)):
-                    for byte in shared.slots_of(subnet, self._per_subnet + (RESERVED_FOR_PERSONS if first else 0)):
+                if priority or not shared.is_locked(shared.notices_of(subnet)):
+                    for byte in shared.slots_of(subnet, self._per_subnet + (RESERVED_PLACES if priority else 0)):
                         if shared.lock(byte):
                             return byte
             except OSError as e:
@@ -159,14 +159,14 @@ class ConnectLimiter:
         if shared is not self._shared:
             return
         self._shared = None
-        self._not_before = self._clock.monotonic() + AGAIN_SECONDS
+        self._not_before = self._clock.monotonic() + FILE_RETRY_S
         why = (
             f"connections are counted for this process alone: {self._file}: {error.strerror or error}; see to its disk "
             f"and folder"
         )
         if why != self._why:
             log.warning("%s", why)
-            self.told(why)
+            self.on_file_failure(why)
         self._why = why
 
     async def _opened(self) -> SharedLocks | None:
@@ -189,7 +189,7 @@ class ConnectLimiter:
 class _Places:
     """The places of one subnet in this process.
 
-    A waiter with `first` goes before all others and may also take the reserved place.
+    A waiter with `priority` goes before all others and may also take the reserved place.
     """
 
     def __init__(self, count: int):
@@ -197,29 +197,29 @@ class _Places:
         self._taken = 0
         self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
 
-    def _is_free(self, *, first: bool) -> bool:
-        return self._taken < self._count + (RESERVED_FOR_PERSONS if first else 0)
+    def _is_free(self, *, priority: bool) -> bool:
+        return self._taken < self._count + (RESERVED_PLACES if priority else 0)
 
-    async def take(self, *, first: bool) -> None:
-        if self._is_free(first=first):
+    async def acquire(self, *, priority: bool) -> None:
+        if self._is_free(priority=priority):
             self._taken += 1
             return
-        queue, place = self._waiting[0 if first else 1], asyncio.get_running_loop().create_future()
+        queue, place = self._waiting[0 if priority else 1], asyncio.get_running_loop().create_future()
         queue.append(place)
         try:
             await place
         except asyncio.CancelledError:
             if place.cancelled():
-                with contextlib.suppress(ValueError):  # `give` has already removed it
+                with contextlib.suppress(ValueError):  # `release` has already removed it
                     queue.remove(place)
             else:
-                self.give()
+                self.release()
             raise
 
-    def give(self) -> None:
+    def release(self) -> None:
         self._taken -= 1
-        for first, queue in zip((True, False), self._waiting, strict=True):
-            while queue and self._is_free(first=first):
+        for priority, queue in zip((True, False), self._waiting, strict=True):
+            while queue and self._is_free(priority=priority):
                 place = queue.popleft()
                 if not place.done():
                     place.set_result(None)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.registry import acceptance, periods_in_use
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
-from core.intervals import Interval, common, joined, length, without
+from core.intervals import Interval, intersect, length, merge, subtract
 from health.faults.state_machine import DEAD, DISMISSED
 from health.tables import CameraDay, Fault, Inspection, Maintenance
 from nvr.archive import gaps, segment_index, short_holes
@@ -86,22 +86,22 @@ async def of_interval(
 
 def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | None) -> CameraDay | None:
     first = _in_use_from(camera, facts, zone)
-    in_use = without([(max(begin, first), finish)], facts.unused) if first is not None else []
+    in_use = subtract([(max(begin, first), finish)], facts.unused) if first is not None else []
     if not in_use:
         return None
-    service = without(in_use, facts.planned)
-    recorded = joined([*facts.recorded, *facts.gaps.get("retention", ())])
-    wanted = without(_wanted(camera, facts, service), facts.gaps.get("schedule", ()))
-    offline = without([*facts.down, *_caused(facts, OFFLINE_CAUSES)], recorded)
-    vouched = without(_vouched(facts.looks, finish), wanted)
+    service = subtract(in_use, facts.planned)
+    recorded = merge([*facts.recorded, *facts.gaps.get("retention", ())])
+    wanted = subtract(_wanted(camera, facts, service), facts.gaps.get("schedule", ()))
+    offline = subtract([*facts.down, *_caused(facts, OFFLINE_CAUSES)], recorded)
+    vouched = subtract(_vouched(facts.looks, finish), wanted)
     known = [*recorded, *offline, *_caused(facts, SENDING_CAUSES), *vouched]
-    missing = _missing(without(wanted, recorded), facts.gaps)
+    missing = _missing(subtract(wanted, recorded), facts.gaps)
     required = length(wanted)
     looked = any(begin <= at < finish for at in facts.looks)
     return CameraDay(
         camera=camera.id, village=camera.village, vendor=str(camera.profile.get("maintainer") or "")[:80],
         sponsor=str(camera.profile.get("sponsor") or "")[:80], service=length(service) / SECOND,
-        offline=length(common(service, offline)) / SECOND, unknown=length(without(service, known)) / SECOND,
+        offline=length(intersect(service, offline)) / SECOND, unknown=length(subtract(service, known)) / SECOND,
         required=required / SECOND, recorded=(required - sum(missing.values())) / SECOND,
         missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, looked=looked,
         intact=False if facts.bad else True if looked else None,
@@ -137,7 +137,7 @@ def _wanted(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Inte
         return []
     recording = any(s.kind == "main" and s.record for s in camera.streams)
     last = service[-1][1] if recording and service else facts.last_fact
-    return common(service, [(facts.first_recording, last)])
+    return intersect(service, [(facts.first_recording, last)])
 
 
 def _caused(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
@@ -156,9 +156,9 @@ def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dic
     """Return the µs that were required and not recorded, by cause. Each instant counts once."""
     found: dict[str, float] = {}
     for cause in sorted(causes.keys() - {"schedule", "retention"}):
-        if share := length(common(holes, causes[cause])):
+        if share := length(intersect(holes, causes[cause])):
             found[cause] = share
-            holes = without(holes, causes[cause])
+            holes = subtract(holes, causes[cause])
     if rest := length(holes):
         found["unaccounted"] = rest
     return found

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import periods_in_use
 from cameras.tables import Camera
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.database import Database
 from health.faults.state_machine import FAMILIES
 from health.kpi import camera_days
@@ -195,7 +195,7 @@ async def day_faults(
         Fault.closed_at.is_(None) | (Fault.closed_at >= start),
         Fault.family.in_(FAMILIES),
     )
-    above = (Fault.camera != "") | within(Fault.village, villages)
+    above = (Fault.camera != "") | village_in_scope(Fault.village, villages)
     rows = await session.scalars(select(Fault).where(*open_then, above).order_by(Fault.id))
     return [
         {

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
 from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, FaultState
@@ -137,7 +137,7 @@ async def misses(session: AsyncSession, since: datetime, villages: Villages = No
     """Return the miss rate of reviews since a time, for the cameras of some villages (None: all)."""
     query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
     if villages is not None:
-        query = query.join(Camera, Camera.id == TourVerdict.camera).where(within(Camera.village, villages))
+        query = query.join(Camera, Camera.id == TourVerdict.camera).where(village_in_scope(Camera.village, villages))
     said = (await session.scalars(query)).all()
     shown, missed = len(said), sum(v == "faulty" for v in said)
     return MissRate(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)

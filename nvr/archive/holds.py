@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core import events
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
@@ -202,7 +202,9 @@ async def page(
     `before`: number of the last hold on the previous page.
     """
     over = Hold.released_at.is_not(None) | (Hold.expires_at <= now)
-    query = select(Hold, Camera).join(Camera, Camera.id == Hold.camera).where(within(Camera.village, villages))
+    query = (
+        select(Hold, Camera).join(Camera, Camera.id == Hold.camera).where(village_in_scope(Camera.village, villages))
+    )
     query = query.where(over if ended else ~over)
     if before is not None:
         query = query.where(Hold.id < before)

@@ -20,7 +20,7 @@ from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
 from core.ids import StreamId
-from core.network.authenticator import ClearLogin
+from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
 from nvr.archive.short_holes import HourCounts
 from nvr.media.samples import StreamCounters
@@ -96,7 +96,7 @@ async def desired(
                 continue
             login = logins[camera.credential]
             if login is not None and registry.allows_plain_password(camera):
-                login = ClearLogin(login)
+                login = PlainPasswordLogin(login)
             found.specs.append(
                 StreamSpec(
                     stream.id, stream.url, login, stream.engine or default_engine, audio=stream.audio,

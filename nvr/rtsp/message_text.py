@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from core.errors import ProtocolError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 
 MAX_HEAD = 65_536
 MAX_FIELDS = 200
@@ -45,7 +45,7 @@ def fields(head: bytes) -> tuple[str, list[tuple[str, str]]]:
 def body_size(named: list[tuple[str, str]], most: int) -> int:
     """Return the Content-Length; 0 where it is missing, unreadable or above `most`."""
     told = dict(named).get("content-length", "")
-    size = whole(told, 7) or 0
+    size = parse_whole_number(told, 7) or 0
     return size if size <= most else 0
 
 

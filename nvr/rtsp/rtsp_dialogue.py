@@ -18,12 +18,12 @@ from cameras.onvif.addresses import insert_credentials, wants_password
 from core.errors import (
     CameraDeclined,
     CameraUnreachable,
-    ClearPasswordWanted,
+    ClearPasswordRequested,
     ConnectionLost,
     ProtocolError,
     RedirectRefused,
 )
-from core.network.authenticator import Authenticator, ClearLogin
+from core.network.authenticator import Authenticator, PlainPasswordLogin
 from core.network.error_text import reason
 from nvr.rtsp.camera_socket import FIRST_BUFFER, request_buffer
 from nvr.rtsp.reply_reader import Reply, ReplyReader
@@ -66,9 +66,11 @@ class Dialogue(ReplyReader):
         has_digest: bool = False,
         may_use_basic: bool = True,
     ):
-        """`has_digest`: the server offered Digest before; `may_use_basic`: a `ClearLogin` may be sent in clear."""
+        """`has_digest`: the server offered Digest before; `may_use_basic`: a `PlainPasswordLogin` may be sent."""
         super().__init__(sock)
-        self.auth = Authenticator(login, basic=may_use_basic and isinstance(login, ClearLogin), has_digest=has_digest)
+        self.auth = Authenticator(
+            login, basic=may_use_basic and isinstance(login, PlainPasswordLogin), has_digest=has_digest
+        )
         self.cseq = 0
         self._options_declined = False
 
@@ -92,10 +94,10 @@ class Dialogue(ReplyReader):
         return reply
 
     def judge_refusal(self, method: str, reply: Reply) -> None:
-        """Raise RtspRedirect or ClearPasswordWanted; raise CameraDeclined for a 401 that refuses no credential."""
+        """Raise RtspRedirect or ClearPasswordRequested; raise CameraDeclined for a 401 that refuses no credential."""
         raise_redirected(reply)
         if reply.status == 401 and self.auth.wants_clear_password:
-            raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
+            raise ClearPasswordRequested(CLEAR_PASSWORD_REFUSED_TEXT)
         if reply.status == 401 and self.auth.login is not None and not (reply.challenges and self.auth.answered):
             # The credential was not refused: we support no method that the camera offers. Another engine may.
             raise CameraDeclined(f"{method} was answered with 401 without a supported authentication method")
@@ -187,10 +189,10 @@ def raise_redirected(reply: Reply) -> None:
 def address_with_password(url: str, login: tuple[str, str] | None) -> str:
     """Return the address to connect to, with the password if the address contains a placeholder for it.
 
-    Raises ClearPasswordWanted where the camera's entry does not allow that.
+    Raises ClearPasswordRequested where the camera's entry does not allow that.
     """
-    if login is not None and wants_password(url) and not isinstance(login, ClearLogin):
-        raise ClearPasswordWanted(CLEAR_PASSWORD_REFUSED_TEXT)
+    if login is not None and wants_password(url) and not isinstance(login, PlainPasswordLogin):
+        raise ClearPasswordRequested(CLEAR_PASSWORD_REFUSED_TEXT)
     return insert_credentials(url, login)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import ProtocolError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 
 CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 AU_HEADERS = {13: 16, 6: 8}  # bits of an AU header by bits of its size field: AAC-hbr, AAC-lbr (RFC 3640, 3.3)
@@ -264,7 +264,7 @@ def _sets(fields: dict[str, str]) -> list[bytes]:
 
 def _number(text: str) -> int:
     """Parse up to 7 ASCII digits; return 0 for anything else."""
-    return whole(text, 7) or 0
+    return parse_whole_number(text, 7) or 0
 
 
 def _float(text: str | None) -> float | None:

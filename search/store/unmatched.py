@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from core.clock import Clock
-from core.erase import erase
-from core.intervals import without
 from search.store import ids, thumbnails, vectors
 from search.store.rows import SIGHTING
 from search.store.sighting_store import SightingStore
@@ -101,7 +99,9 @@ class UnmatchedErasure:
         rows = self._store.run(day, query.where(self._store.of_day(day)))
         for path, size in sizes.items():
             if path.name == thumbnails.FILE_NAME:
-                erase(path, without([(0, size)], [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0]))
+                erase_ranges(
+                    path, subtract([(0, size)], [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0])
+                )
             else:
                 vectors.erase_other_places(path, size, {(r.embedder, r.vector) for r in rows if r.vector >= 0})
 
@@ -109,7 +109,7 @@ class UnmatchedErasure:
         folder = self._store.day_dir(day)
         pictures = [(r.thumb, r.thumb + r.thumb_size) for r in rows if r.thumb >= 0]
         if pictures and (folder / thumbnails.FILE_NAME).exists():
-            erase(folder / thumbnails.FILE_NAME, pictures)
+            erase_ranges(folder / thumbnails.FILE_NAME, pictures)
         for pack in {r.embedder for r in rows if r.vector >= 0}:
             vectors.erase_places(folder, pack, [r.vector for r in rows if r.vector >= 0 and r.embedder == pack])
         without_content = {"thumb": -1, "thumb_size": 0, "vector": -1, "embedder": 0}

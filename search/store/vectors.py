@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.erase import erase
+from core.erase import erase_ranges
 from core.errors import StorageError
 from core.files import write_all
-from core.intervals import without
+from core.intervals import subtract
 
 DIMENSION = 256
 QUANTISATION_SCALE = 127 * 4.0  # values of a unit vector of 256 are about 1/16; beyond 1/4 they are clipped
@@ -122,7 +122,7 @@ def erase_places(folder: Path, number: int, places: Sequence[int]) -> None:
         path = _path(folder, number, kind)
         if path.exists():
             width = ENTRY_BYTES[kind]
-            erase(path, [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for p in places])
+            erase_ranges(path, [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for p in places])
 
 
 def shards(folder: Path) -> list[Path]:
@@ -137,7 +137,7 @@ def erase_other_places(path: Path, size: int, keep: Collection[tuple[int, int]])
     """
     number, width = int(path.stem.removeprefix("vectors-")), ENTRY_BYTES[path.suffix[1:]]
     kept = [(_HEAD.size + p * width, _HEAD.size + (p + 1) * width) for pack, p in keep if pack == number]
-    erase(path, without([(_HEAD.size, size)], kept))
+    erase_ranges(path, subtract([(_HEAD.size, size)], kept))
 
 
 def open_shard(folder: Path, number: int) -> VectorShard | None:

@@ -113,7 +113,7 @@ class Archive:
             for chunk in self._chunks(member):
                 hashed = hashing.submit(digest.update, chunk)
                 file.write(chunk)
-                pace.wrote(file.fileno(), len(chunk))
+                pace.after_write(file.fileno(), len(chunk))
                 hashed.result()
         if digest.hexdigest() != entry.sha256:
             raise BackupError(
@@ -146,7 +146,7 @@ class _Bounded(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
+def open_archive(path: Path) -> Iterator[Archive]:
     """Open an archive. Raises BackupError if the file is not an archive, damaged, or not a backup."""
     try:
         with path.open("rb") as file, tarfile.open(fileobj=_Bounded(file), mode="r:") as tar:

@@ -20,12 +20,12 @@ from station.backup import sqlite
 SECRETS = (KEY_FILE, "node.token", audit_key.NAME, verification.FILE)
 RESTORED = "restored"  # folder for the settings that an archive contained
 # Files that a running station creates again, or that are copied in another way.
-NOT_COPIED = {
+EXCLUDED_NAMES = {
     DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-journal",
     SIGHTINGS_DIR, MODELS_DIR, RESTORED, backup_log.FILE, *SECRETS,
 }  # fmt: skip
-ARCHIVES = ("minwang-", ".tar")  # prefix and suffix of the names of backups
-PASSING = (".new", ".tmp", ".box", ".lock", ".pid", ".log", ".gone")
+ARCHIVE_PREFIX, ARCHIVE_SUFFIX = "minwang-", ".tar"  # of the names of backups
+TRANSIENT_SUFFIXES = (".new", ".tmp", ".box", ".lock", ".pid", ".log", ".gone")
 
 
 def is_secret(relative: Path) -> bool:
@@ -43,22 +43,22 @@ def secrets_of(data: Path) -> dict[str, bytes]:
     return {n.as_posix(): (data / n).read_bytes() for n in names if is_secret(n) and (data / n).is_file()}
 
 
-def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Iterator[Path]:
+def small_files(data: Path, excluded: Iterable[Path], left_out: list[str]) -> Iterator[Path]:
     """Yield the names below the data folder of the files that are copied unchanged.
 
-    `apart`: folders and files that are never copied (disks of recordings, the folder of backups, the passphrase).
+    `excluded`: folders and files that are never copied (disks of recordings, the folder of backups, the passphrase).
     Entries that are neither file nor folder are added to `left_out`.
     """
-    kept_apart = {os.path.realpath(p) for p in apart}
+    excluded_paths = {os.path.realpath(p) for p in excluded}
     for folder, names, files in os.walk(data):
         here = Path(folder)
         for name in list(names):
-            if not _is_entered(data, here / name, kept_apart, left_out):
+            if not _is_entered(data, here / name, excluded_paths, left_out):
                 names.remove(name)
         for name in files:
             path = here / name
             relative = path.relative_to(data)
-            if not is_copied(relative) or os.path.realpath(path) in kept_apart:
+            if not is_copied(relative) or os.path.realpath(path) in excluded_paths:
                 continue
             if path.is_file():
                 yield relative
@@ -69,14 +69,16 @@ def small_files(data: Path, apart: Iterable[Path], left_out: list[str]) -> Itera
 def is_copied(relative: Path) -> bool:
     """Return whether a file or folder of this name below the data folder is copied unchanged."""
     name = relative.name
-    is_archive = name.startswith(ARCHIVES[0]) and name.endswith(ARCHIVES[1])
-    passing = any(part.startswith(".") for part in relative.parts) or relative.suffix in PASSING or is_archive
-    return relative.parts[0] not in NOT_COPIED and not passing and not is_secret(relative)
+    is_archive = name.startswith(ARCHIVE_PREFIX) and name.endswith(ARCHIVE_SUFFIX)
+    is_transient = (
+        any(part.startswith(".") for part in relative.parts) or relative.suffix in TRANSIENT_SUFFIXES or is_archive
+    )
+    return relative.parts[0] not in EXCLUDED_NAMES and not is_transient and not is_secret(relative)
 
 
-def _is_entered(data: Path, folder: Path, apart: set[str], left_out: list[str]) -> bool:
+def _is_entered(data: Path, folder: Path, excluded: set[str], left_out: list[str]) -> bool:
     relative = folder.relative_to(data)
-    if not is_copied(relative) or os.path.realpath(folder) in apart or (folder / IDENTITY).exists():
+    if not is_copied(relative) or os.path.realpath(folder) in excluded or (folder / IDENTITY).exists():
         return False
     if folder.is_symlink():
         left_out.append(f"{relative.as_posix()}: a link to a folder elsewhere")
@@ -84,8 +86,8 @@ def _is_entered(data: Path, folder: Path, apart: set[str], left_out: list[str]) 
     return True
 
 
-def copy_small(data: Path, to: Path, apart: Iterable[Path], left_out: list[str]) -> None:
-    for relative in small_files(data, apart, left_out):
+def copy_small(data: Path, to: Path, excluded: Iterable[Path], left_out: list[str]) -> None:
+    for relative in small_files(data, excluded, left_out):
         copy_file(data / relative, to / relative)
 
 

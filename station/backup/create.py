@@ -28,7 +28,6 @@ from station.backup import archive, contents, postgresql, sealing, sqlite
 from station.backup.manifest import DATA, DATABASE, SETTINGS, SIGHTINGS, BackupManifest, VolumeEntry
 from station.backup.pacing import WritePacer
 
-PREFIX, SUFFIX = contents.ARCHIVES
 WORK = ".minwang-backup-"
 SQLITE_NAME, POSTGRESQL_NAME = "minwang.db", "minwang.dump"
 
@@ -57,51 +56,51 @@ class BackupResult:
     manifest: BackupManifest
 
 
-def backup(settings: Settings, wish: BackupRequest) -> BackupResult:
+def backup(settings: Settings, request: BackupRequest) -> BackupResult:
     """Make a backup. Raises BackupError or UsageError; the run is recorded in the data folder in any case."""
     started = time.monotonic()
     try:
-        made = _backup(settings, wish, started)
+        made = _backup(settings, request, started)
     except (MinwangError, OSError) as e:
-        sentence = str(e) if isinstance(e, MinwangError) else f"{e.filename or wish.target}: {e.strerror or e}"
-        _write_down(settings, _run(wish, started, error=sentence.partition("\n")[0]))
+        sentence = str(e) if isinstance(e, MinwangError) else f"{e.filename or request.target}: {e.strerror or e}"
+        _record_run(settings, _run(request, started, error=sentence.partition("\n")[0]))
         raise e if isinstance(e, MinwangError) else BackupError(sentence) from e
-    _write_down(settings, _run(wish, started, made))
+    _record_run(settings, _run(request, started, made))
     return made
 
 
-def _write_down(settings: Settings, run: backup_log.BackupRun) -> None:
+def _record_run(settings: Settings, run: backup_log.BackupRun) -> None:
     if settings.data.dir.is_dir():
         backup_log.add(settings.data.dir, run)
 
 
 def _run(
-    wish: BackupRequest, started: float, made: BackupResult | None = None, error: str = ""
+    request: BackupRequest, started: float, made: BackupResult | None = None, error: str = ""
 ) -> backup_log.BackupRun:
     now, took = datetime.now(timezone.utc), round(time.monotonic() - started, 1)
     if made is None:
-        return backup_log.BackupRun(now, str(wish.target), took, error=error)
+        return backup_log.BackupRun(now, str(request.target), took, error=error)
     return backup_log.BackupRun(now, str(made.path), took, made.size, made.verified)
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Lower the CPU and I/O priority of this process below the recorders'; for a process that does nothing else."""
     with suppress(OSError, psutil.Error):
         os.nice(10)
         psutil.Process().ionice(psutil.IOPRIO_CLASS_BE, 7)
 
 
-def _backup(settings: Settings, wish: BackupRequest, started: float) -> BackupResult:
-    target = target_of(wish.target)
+def _backup(settings: Settings, request: BackupRequest, started: float) -> BackupResult:
+    target = target_of(request.target)
     if not settings.data.dir.is_dir():
         raise UsageError(f"{settings.data.dir}: there is no data folder; nothing to back up")
-    with _working(target.parent) as work:
-        manifest, seal = _stage(settings, wish, work / "staged")
+    with _work_folder(target.parent) as work:
+        manifest, seal = _stage(settings, request, work / "staged")
         archive.write(target.with_name(f".{target.name}.unverified"), work / "staged", manifest, seal)
         unverified = target.with_name(f".{target.name}.unverified")
         try:
             shutil.rmtree(work / "staged")
-            verified = verify(unverified, work / "restored", wish.passphrase, settings.database_url)
+            verified = verify(unverified, work / "restored", request.passphrase, settings.database_url)
             unverified.replace(target)
             sync_folder(target.parent)
         finally:
@@ -113,7 +112,7 @@ def target_of(target: Path) -> Path:
     """Return the archive's path; a folder gets a file named by the time. Raises UsageError."""
     target = target.absolute()
     if target.is_dir():
-        return target / f"{PREFIX}{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}{SUFFIX}"
+        return target / f"{contents.ARCHIVE_PREFIX}{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}{contents.ARCHIVE_SUFFIX}"
     if not target.parent.is_dir():
         raise UsageError(f"{target.parent}: there is no such folder; make it, or mount the disk")
     if target.exists():
@@ -122,7 +121,7 @@ def target_of(target: Path) -> Path:
 
 
 @contextmanager
-def _working(folder: Path) -> Iterator[Path]:
+def _work_folder(folder: Path) -> Iterator[Path]:
     """Provide a work folder beside the archive. Allows one run at a time; removes the remains of a killed run."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -132,8 +131,8 @@ def _working(folder: Path) -> Iterator[Path]:
             raise BackupError(f"{folder}: another backup is being made there; wait until it is done") from e
         for left in [
             *folder.glob(f"{WORK}*"),
-            *folder.glob(f".*{SUFFIX}.unverified"),
-            *folder.glob(f".*{SUFFIX}*.new"),
+            *folder.glob(f".*{contents.ARCHIVE_SUFFIX}.unverified"),
+            *folder.glob(f".*{contents.ARCHIVE_SUFFIX}*.new"),
         ]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         work = folder / f"{WORK}{os.getpid()}"
@@ -146,33 +145,37 @@ def _working(folder: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _stage(settings: Settings, wish: BackupRequest, folder: Path) -> tuple[BackupManifest, bytes | None]:
+def _stage(settings: Settings, request: BackupRequest, folder: Path) -> tuple[BackupManifest, bytes | None]:
     """Copy everything into `folder` with the layout of the archive."""
     data, left_out = settings.data.dir.absolute(), list[str]()
     for name in (DATABASE, SETTINGS, DATA):
         (folder / name).mkdir(parents=True)
     secrets = _secrets(settings, data)  # before the database: the seal of the audit trail must not be ahead of it
-    kind, revision, tables, volumes = _stage_database(settings, wish, folder / DATABASE)
-    apart = [*settings.volumes, *(Path(v.path) for v in volumes), *filter(None, [wish.passphrase_file, wish.target])]
-    contents.copy_small(data, folder / DATA, apart, left_out)
-    if wish.with_sightings:
+    kind, revision, tables, volumes = _stage_database(settings, request, folder / DATABASE)
+    excluded = [
+        *settings.volumes,
+        *(Path(v.path) for v in volumes),
+        *filter(None, [request.passphrase_file, request.target]),
+    ]
+    contents.copy_small(data, folder / DATA, excluded, left_out)
+    if request.with_sightings:
         contents.copy_sightings(data, folder / SIGHTINGS)
     _stage_settings(settings, folder / SETTINGS)
     if not (data / KEY_FILE).is_file():
         left_out.append(f"{KEY_FILE}: there is none (no password was ever sealed, or it is lost)")
     manifest = BackupManifest(
         minwang=core.__version__, station=settings.station.name, created=datetime.now(timezone.utc).isoformat(),
-        database=kind, revision=revision, tables=tables, sealed=wish.passphrase is not None,
-        with_sightings=wish.with_sightings, data_dir=str(data), models=contents.models_of(data), volumes=volumes,
+        database=kind, revision=revision, tables=tables, sealed=request.passphrase is not None,
+        with_sightings=request.with_sightings, data_dir=str(data), models=contents.models_of(data), volumes=volumes,
         left_out=left_out, files=archive.entries_of(folder),
     )  # fmt: skip
-    if wish.passphrase is None:
+    if request.passphrase is None:
         return manifest, None
-    return manifest, sealing.seal(secrets, wish.passphrase, manifest.text())
+    return manifest, sealing.seal(secrets, request.passphrase, manifest.text())
 
 
 def _stage_database(
-    settings: Settings, wish: BackupRequest, folder: Path
+    settings: Settings, request: BackupRequest, folder: Path
 ) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
     url = settings.database_url
     if url.startswith("sqlite"):
@@ -181,7 +184,7 @@ def _stage_database(
         sqlite.copy(source, copied)
         volumes = [VolumeEntry(*row) for row in sqlite.volumes(copied)]
         return "sqlite", *sqlite.facts(copied), volumes
-    found = postgresql.dump(url, folder / POSTGRESQL_NAME, sightings=wish.with_sightings)
+    found = postgresql.dump(url, folder / POSTGRESQL_NAME, sightings=request.with_sightings)
     return "postgresql", *found, [VolumeEntry(*row) for row in postgresql.volumes(url)]
 
 
@@ -222,7 +225,7 @@ def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> s
     otherwise it is only unpacked ('read').
     """
     folder.mkdir(mode=0o700)
-    with archive.opened(path) as opened:
+    with archive.open_archive(path) as opened:
         opened.extract(folder, WritePacer())
         manifest, seal, text = opened.manifest, opened.seal, opened.manifest_text
     opens = sealing.unseal(seal, passphrase, text) if seal is not None and passphrase is not None else {}
@@ -230,7 +233,7 @@ def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> s
         copied = folder / DATABASE / SQLITE_NAME
         sqlite.check(copied, thorough=True)
         compare(manifest, sqlite.facts(copied))
-        open_one(opens, sqlite.sealed_passwords(copied))
+        check_key(opens, sqlite.sealed_passwords(copied))
         return "restored"
     return _verify_dump(manifest, folder / DATABASE / POSTGRESQL_NAME, opens, url)
 
@@ -239,11 +242,11 @@ def _verify_dump(manifest: BackupManifest, dump: Path, opens: dict[str, bytes], 
     with postgresql.scratch(url) as own:
         if own is None:
             postgresql.read_through(url, dump)
-            open_one(opens, postgresql.sealed_passwords(url))
+            check_key(opens, postgresql.sealed_passwords(url))
             return "read"
         postgresql.restore(own, dump)
         compare(manifest, postgresql.facts(own))
-        open_one(opens, postgresql.sealed_passwords(own))
+        check_key(opens, postgresql.sealed_passwords(own))
     return "restored"
 
 
@@ -259,7 +262,7 @@ def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None
             )
 
 
-def open_one(opens: dict[str, bytes], sealed: list[tuple[str, str]]) -> None:
+def check_key(opens: dict[str, bytes], sealed: list[tuple[str, str]]) -> None:
     """Check that the key of the archive decrypts a password of the database. Raises SecretError if it does not."""
     key = opens.get(f"{DATA}/{KEY_FILE}")
     if key is not None and sealed:

@@ -15,15 +15,15 @@ LONGEST_REST_S = 5.0
 
 
 class WritePacer:
-    """Flushes and pauses after every STEP_BYTES. `calm` False: full speed, for a restore, when nothing records."""
+    """Flushes and pauses after every STEP_BYTES. `paced` False: full speed, for a restore, when nothing records."""
 
-    def __init__(self, calm: bool = True):
-        self.calm, self._written = calm, 0
+    def __init__(self, paced: bool = True):
+        self.paced, self._written = paced, 0
 
-    def wrote(self, descriptor: int, count: int) -> None:
+    def after_write(self, descriptor: int, count: int) -> None:
         """Call after each write, with the number of bytes."""
         self._written += count
-        if self.calm and self._written >= STEP_BYTES:
+        if self.paced and self._written >= STEP_BYTES:
             self._written = 0
             began = time.monotonic()
             os.fdatasync(descriptor)
@@ -38,7 +38,7 @@ class PacedFile:
 
     def write(self, data: bytes) -> int:
         count = self._file.write(data)
-        self._pace.wrote(self._file.fileno(), count)
+        self._pace.after_write(self._file.fileno(), count)
         return count
 
     def tell(self) -> int:

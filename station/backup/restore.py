@@ -47,11 +47,11 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
     """
     data = data.absolute()
     _require_empty(data)
-    with archive.opened(path) as opened, station_lock.hold(data, "restore"), _working(data) as work:
+    with archive.open_archive(path) as opened, station_lock.hold(data, "restore"), _work_folder(data) as work:
         manifest = opened.manifest
         _require_fit(manifest, url)
         secrets = _secrets(opened, passphrase)
-        opened.extract(work, WritePacer(calm=False))
+        opened.extract(work, WritePacer(paced=False))
         _check(manifest, work, secrets)
         if manifest.database == "postgresql":
             _restore_dump(manifest, work, url)
@@ -112,7 +112,7 @@ def _check(manifest: BackupManifest, work: Path, secrets: dict[str, bytes]) -> N
         finally:
             checked.result()  # report damage before a row count that is wrong because of it
     create.compare(manifest, facts)
-    create.open_one(secrets, sqlite.sealed_passwords(copied))
+    create.check_key(secrets, sqlite.sealed_passwords(copied))
 
 
 def _restore_dump(manifest: BackupManifest, work: Path, url: str) -> None:
@@ -121,7 +121,7 @@ def _restore_dump(manifest: BackupManifest, work: Path, url: str) -> None:
 
 
 @contextmanager
-def _working(data: Path) -> Iterator[Path]:
+def _work_folder(data: Path) -> Iterator[Path]:
     """Provide a work folder inside the data folder: on the same disk, removed at the end."""
     work = data / WORK
     try:

@@ -45,10 +45,13 @@ def _last_hour(now: datetime, at: str, zone: ZoneInfo) -> datetime:
     return today if today <= local else datetime.combine(local.date() - timedelta(days=1), time.fromisoformat(at), zone)
 
 
-def too_old(folder: Path, keep: int) -> list[Path]:
+def excess_archives(folder: Path, keep: int) -> list[Path]:
     """Return the archives beyond the newest `keep` (at least one): the last good one is never removed. Blocking."""
-    prefix, suffix = contents.ARCHIVES
-    found = sorted(p for p in folder.glob(f"{prefix}*{suffix}") if p.is_file() and not p.is_symlink())
+    found = sorted(
+        p
+        for p in folder.glob(f"{contents.ARCHIVE_PREFIX}*{contents.ARCHIVE_SUFFIX}")
+        if p.is_file() and not p.is_symlink()
+    )
     return found[: -max(1, keep)]
 
 
@@ -68,15 +71,15 @@ class NightlyBackup:
             return
         self._busy = True
         try:
-            await self._care(wanted, wanted.target)
+            await self._run_if_due(wanted, wanted.target)
         finally:
             self._busy = False
 
-    async def _care(self, wanted: BackupSettings, target: Path) -> None:
+    async def _run_if_due(self, wanted: BackupSettings, target: Path) -> None:
         runs = await asyncio.to_thread(backup_log.read, self._settings.data.dir)
         if due(runs, self._clock.now(), wanted.at, self._zone):
             await self._make(wanted, target)
-        await self._remind(wanted)
+        await self._warn_if_overdue(wanted)
 
     async def _make(self, wanted: BackupSettings, target: Path) -> None:
         error = await self._run(self._command(wanted, target))
@@ -109,7 +112,7 @@ class NightlyBackup:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, told = await process.communicate()
+            _, errors = await process.communicate()
         except asyncio.CancelledError:
             process.terminate()
             async with asyncio.timeout(STOP_SECONDS):
@@ -117,12 +120,12 @@ class NightlyBackup:
             raise
         if process.returncode == 0:
             return ""
-        lines = told.decode("utf-8", "replace").strip().splitlines() or [f"it ended with status {process.returncode}"]
+        lines = errors.decode("utf-8", "replace").strip().splitlines() or [f"it ended with status {process.returncode}"]
         error = lines[-1].removeprefix("minwang: ")[:400]
-        await asyncio.to_thread(self._write_down, started, error)
+        await asyncio.to_thread(self._record_failure, started, error)
         return error
 
-    def _write_down(self, started: datetime, error: str) -> None:
+    def _record_failure(self, started: datetime, error: str) -> None:
         runs = backup_log.read(self._settings.data.dir)
         if not runs or runs[-1].at < started:
             took = (self._clock.now() - started).total_seconds()
@@ -131,7 +134,7 @@ class NightlyBackup:
                 BackupRun(self._clock.now(), str(self._settings.backup.target), took, error=error),
             )
 
-    async def _remind(self, wanted: BackupSettings) -> None:
+    async def _warn_if_overdue(self, wanted: BackupSettings) -> None:
         """Log and announce once a day while the last good backup is too old."""
         now = self._clock.now()
         last = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
@@ -154,7 +157,7 @@ class NightlyBackup:
 
 
 def _rotate(folder: Path, keep: int) -> int:
-    going = too_old(folder, keep)
+    going = excess_archives(folder, keep)
     for path in going:
         path.unlink()
     return len(going)

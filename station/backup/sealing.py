@@ -37,10 +37,10 @@ def read_passphrase(path: Path) -> str:
         raise UsageError(f"{path}: the passphrase cannot be read ({getattr(e, 'strerror', None) or 'not text'})") from e
     if mode & 0o077:
         raise UsageError(f"{path}: others can read the passphrase (mode {mode:o}); run: chmod 600 {path}")
-    return checked(text, str(path))
+    return check_passphrase(text, str(path))
 
 
-def checked(passphrase: str, where: str) -> str:
+def check_passphrase(passphrase: str, where: str) -> str:
     """Return the passphrase. Raises UsageError if it is too short to protect a key."""
     if len(passphrase) < MIN_PASSPHRASE:
         raise UsageError(f"{where}: the passphrase is shorter than {MIN_PASSPHRASE} characters; choose a longer one")

@@ -32,7 +32,7 @@ def copy(source: Path, target: Path) -> None:
             one.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot begins here
             with target.open("rb") as file:
                 pace, size = WritePacer(), STEP_PAGES * int(one.execute("PRAGMA page_size").fetchone()[0])
-                one.backup(other, pages=STEP_PAGES, progress=lambda *_: pace.wrote(file.fileno(), size))
+                one.backup(other, pages=STEP_PAGES, progress=lambda *_: pace.after_write(file.fileno(), size))
             one.execute("ROLLBACK")
     except sqlite3.Error as e:
         raise BackupError(f"{source}: the database cannot be copied ({e}); see 'minwang database check'") from e

@@ -15,7 +15,16 @@ from core.clock import DAY_US, SystemClock, from_microseconds, parse_time, to_mi
 from core.errors import UsageError
 from core.host import station_lock, system_user
 from core.settings import Settings
-from station.cli.base import Need, as_json, because, cli, settings_of, show, stated, with_database
+from station.cli.base import (
+    SettingsRequirement,
+    as_json,
+    cli,
+    print_result,
+    reason_option,
+    require_reason,
+    settings_of,
+    with_database,
+)
 
 
 @cli.group()
@@ -38,7 +47,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
     from nvr.storage import volumes
 
     if repair:
-        stated(reason)
+        require_reason(reason)
 
     async def work(database: Any, settings: Settings) -> verify.Findings:
         rows = await volumes.prepare(database, settings.volumes)
@@ -62,11 +71,13 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 
     if repair:
         with station_lock.hold(
-            settings_of(ctx, Need.FOOTAGE).data.dir, "archive verify --repair", "end it before repairing its archive"
+            settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir,
+            "archive verify --repair",
+            "end it before repairing its archive",
         ):
-            findings = with_database(ctx, work, Need.FOOTAGE)
+            findings = with_database(ctx, work, SettingsRequirement.FOOTAGE)
     else:
-        findings = with_database(ctx, work, Need.FOOTAGE)
+        findings = with_database(ctx, work, SettingsRequirement.FOOTAGE)
 
     def text() -> str:
         lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
@@ -75,7 +86,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
                 lines += [f"{name}: {p}" for p in paths]
         return "\n".join(lines)
 
-    show(findings.as_dict(), json_output, text)
+    print_result(findings.as_dict(), json_output, text)
     sys.exit(0 if findings.clean or repair else 1)
 
 
@@ -83,7 +94,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 @click.argument("camera")
 @click.argument("start")
 @click.argument("end")
-@because
+@reason_option
 @click.option("--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds.")
 @click.option(
     "--case",
@@ -112,8 +123,8 @@ def archive_hold(
                 case=case,
             )
 
-    number = with_database(ctx, work, Need.FOOTAGE)
-    show({"hold": number}, json_output, lambda: f"hold {number} until it expires in {days} days")
+    number = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    print_result({"hold": number}, json_output, lambda: f"hold {number} until it expires in {days} days")
 
 
 @archive.command("holds")
@@ -139,12 +150,12 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
                 for h in await active_holds(session, SystemClock().now())
             ]
 
-    rows = with_database(ctx, work, Need.FOOTAGE)
+    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
     lines = [
         f"{r['hold']:5} {r['camera']:12} {r['start']} – {r['end']}  {r['owner']}: {r['reason']}, until {r['expires']}"
         for r in rows
     ]
-    show(rows, json_output, lambda: "\n".join(lines) or "no holds")
+    print_result(rows, json_output, lambda: "\n".join(lines) or "no holds")
 
 
 @archive.command("review")
@@ -152,7 +163,7 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
 @click.option(
     "--days", default=180, show_default=True, type=click.IntRange(1, 3650), help="How long it holds from now."
 )
-@because
+@reason_option
 @as_json
 @click.pass_context
 def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_output: bool) -> None:
@@ -165,13 +176,13 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
                 session, SystemClock().now(), hold, system_user.actor(), reason, timedelta(days=days)
             )
 
-    until = with_database(ctx, work, Need.FOOTAGE)
-    show({"hold": hold, "expires": until}, json_output, lambda: f"hold {hold} until {until:%Y-%m-%d}")
+    until = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    print_result({"hold": hold, "expires": until}, json_output, lambda: f"hold {hold} until {until:%Y-%m-%d}")
 
 
 @archive.command("release")
 @click.argument("hold", type=int)
-@because
+@reason_option
 @as_json
 @click.pass_context
 def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
@@ -182,8 +193,8 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
         async with database.session() as session:
             await holds.release(session, SystemClock().now(), hold, system_user.actor(), reason)
 
-    with_database(ctx, work, Need.FOOTAGE)
-    show({"released": hold}, json_output, lambda: f"hold {hold} is released")
+    with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    print_result({"released": hold}, json_output, lambda: f"hold {hold} is released")
 
 
 @archive.command("deleted")
@@ -218,7 +229,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
                 found.append(told)
         return found
 
-    rows = with_database(ctx, work, Need.FOOTAGE)
+    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
 
     def text() -> str:
         lines = []
@@ -235,7 +246,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
                 lines.append(f"  {r['problem'] or 'fits the copy'}")
         return "\n".join(lines) or "nothing of that day was deleted"
 
-    show(rows, json_output, text)
+    print_result(rows, json_output, text)
     sys.exit(1 if any(r.get("problem") for r in rows) else 0)
 
 
@@ -254,7 +265,7 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
                 for f in await retention.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
             ]
 
-    rows = with_database(ctx, work, Need.FOOTAGE)
+    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
 
     def text() -> str:
         lines = []
@@ -268,7 +279,7 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
             )
         return "\n".join(lines) or "nothing is recorded yet"
 
-    show(rows, json_output, text)
+    print_result(rows, json_output, text)
 
 
 @archive.command("clock")
@@ -284,7 +295,7 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
     from nvr.archive import retention_clock
 
     if confirm:
-        stated(reason)
+        require_reason(reason)
 
     async def work(database: Any, _: Settings) -> dict[str, Any]:
         if confirm:
@@ -293,8 +304,10 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
         async with database.reading() as session:
             return asdict(await retention_clock.report(session))
 
-    found = with_database(ctx, work, Need.FOOTAGE)
-    show(found, json_output, lambda: f"{found['sentence']}" + (f"; {found['remedy']}" if found["remedy"] else ""))
+    found = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    print_result(
+        found, json_output, lambda: f"{found['sentence']}" + (f"; {found['remedy']}" if found["remedy"] else "")
+    )
     sys.exit(1 if found["suspended"] else 0)
 
 

@@ -14,7 +14,16 @@ from core.clock import SystemClock
 from core.host import system_user
 from core.settings import Settings
 from health.register import signatures
-from station.cli.base import as_json, because, cli, private_files, run, settings_of, show, with_database
+from station.cli.base import (
+    as_json,
+    cli,
+    print_result,
+    reason_option,
+    run,
+    set_private_umask,
+    settings_of,
+    with_database,
+)
 
 
 @cli.group("audit")
@@ -24,7 +33,7 @@ def audit_group() -> None:
 
 async def verdict(database: Any, settings: Settings) -> VerificationResult:
     """Verify all rows."""
-    return await Verifier(database, settings.data.dir.absolute()).from_start()
+    return await Verifier(database, settings.data.dir.absolute()).verify_all_rows()
 
 
 @audit_group.command("verify")
@@ -43,7 +52,7 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
         return found if misfit is None else replace(found, problem=misfit.problem)
 
     found = with_database(ctx, work)
-    show(asdict(found), json_output, lambda: "\n".join(_lines(found)))
+    print_result(asdict(found), json_output, lambda: "\n".join(_lines(found)))
     sys.exit(1 if found.problem else 0)
 
 
@@ -67,7 +76,7 @@ def _lines(found: VerificationResult) -> list[str]:
 
 
 @audit_group.command("seal")
-@because
+@reason_option
 @click.pass_context
 def audit_seal(ctx: click.Context, reason: str) -> None:
     """Seal the trail as it is, in place of a seal that it does not match, with a row that says what did not match.
@@ -80,10 +89,10 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
         now, actor = SystemClock().now(), system_user.actor()
         async with database.session() as session:
             await audit_trail.record(
-                session, now, actor, verification.SEALED_ANEW, "audit trail", reason=reason, problem=found.problem,
+                session, now, actor, verification.RESEAL_ACTION, "audit trail", reason=reason, problem=found.problem,
                 broken_at=found.broken_at,
             )  # fmt: skip
-        await verification.seal_now(database, data_dir, now, anew=True)
+        await verification.seal_now(database, data_dir, now, replace_seal=True)
         return found
 
     found = with_database(ctx, work)
@@ -91,11 +100,11 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
 
 
 @audit_group.command("new-key")
-@because
+@reason_option
 @click.pass_context
 def audit_new_key(ctx: click.Context, reason: str) -> None:
     """Create a new key if the station's key is lost. Existing rows stay, but can no longer be verified."""
     settings = settings_of(ctx)
-    private_files()
+    set_private_umask()
     run(opening.new_key(settings.database_url, settings.data.dir.absolute(), system_user.actor(), reason))
     click.echo("a new key is begun; back it up (docs/backup.md)")

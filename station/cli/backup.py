@@ -11,7 +11,7 @@ import click
 
 from core.errors import UsageError
 from core.settings import Settings
-from station.cli.base import Need, as_json, cli, run, settings_of, show
+from station.cli.base import SettingsRequirement, as_json, cli, print_result, run, settings_of
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
@@ -55,14 +55,14 @@ def backup(
     if into_folder and not target.is_dir():
         raise UsageError(f"{target}: there is no such folder; is its disk mounted?")
     passphrase = None if without_key else _passphrase(passphrase_file, confirm=True)
-    wish = create.BackupRequest(target, passphrase, with_sightings, passphrase_file)
-    create.give_way()
-    made = create.backup(settings, wish)
+    request = create.BackupRequest(target, passphrase, with_sightings, passphrase_file)
+    create.lower_priority()
+    made = create.backup(settings, request)
     facts = {
         "archive": made.path, "bytes": made.size, "seconds": round(made.seconds, 1), "verified": made.verified,
         **asdict(replace(made.manifest, files=[])), "files": len(made.manifest.files),
     }  # fmt: skip
-    show(facts, json_output, lambda: "\n".join(_told(facts, settings)))
+    print_result(facts, json_output, lambda: "\n".join(_told(facts, settings)))
 
 
 def _passphrase(file: Path | None, *, confirm: bool) -> str:
@@ -77,7 +77,9 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
             "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept "
             "elsewhere"
         )
-    return sealing.checked(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm), "the terminal")
+    return sealing.check_passphrase(
+        click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm), "the terminal"
+    )
 
 
 def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
@@ -119,8 +121,8 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     from station.backup import restore as restoring
 
     # A new machine has no settings file yet; the archive contains one.
-    settings = settings_of(ctx, Need.NOTHING).with_values({"data.dir": data})
-    with archives.opened(archive) as opened:
+    settings = settings_of(ctx, SettingsRequirement.NOTHING).with_values({"data.dir": data})
+    with archives.open_archive(archive) as opened:
         sealed = opened.manifest.sealed
     passphrase = _passphrase(passphrase_file, confirm=False) if sealed else None
     done = restoring.restore(archive, data, passphrase, settings.data.database)
@@ -130,7 +132,7 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
         "data": done.data, "settings": done.settings, "with_key": done.with_key, "station": done.manifest.station,
         "created": done.manifest.created, "models": done.manifest.models, "adopted": adopted,
     }  # fmt: skip
-    show(facts, json_output, lambda: "\n".join(_restored(facts)))
+    print_result(facts, json_output, lambda: "\n".join(_restored(facts)))
 
 
 async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object] | None:
@@ -139,13 +141,13 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
 
     from core.clock import SystemClock
     from station import database as station_database
-    from station.backup import adopting
+    from station.backup import index_newer_footage
 
-    if not await asyncio.to_thread(adopting.disks_are_there, settings, identities):
+    if not await asyncio.to_thread(index_newer_footage.disks_are_there, settings, identities):
         return None
     database = await station_database.ready(settings)
     try:
-        adopted = await adopting.finish(settings, database, SystemClock())
+        adopted = await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     finally:
         await database.close()
     return adopted.as_dict() if adopted is not None else None

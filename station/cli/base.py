@@ -22,7 +22,7 @@ from core.settings import DATABASE_FILE, Settings
 T = TypeVar("T")
 
 
-MODULES = {
+COMMAND_MODULES = {
     "archive": "archive",
     "audit": "audit",
     "backup": "backup",
@@ -55,11 +55,11 @@ class Commands(click.Group):
     """A group that prints our errors as one sentence with an exit status, and imports commands on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *MODULES})
+        return sorted({*super().list_commands(ctx), *COMMAND_MODULES})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.commands and cmd_name in MODULES:
-            importlib.import_module(f"station.cli.{MODULES[cmd_name]}")
+        if cmd_name not in self.commands and cmd_name in COMMAND_MODULES:
+            importlib.import_module(f"station.cli.{COMMAND_MODULES[cmd_name]}")
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -85,7 +85,7 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-class Need(Enum):
+class SettingsRequirement(Enum):
     """Which settings a command requires."""
 
     STATION = auto()  # a settings file, or MINWANG_DATA__DIR
@@ -93,15 +93,15 @@ class Need(Enum):
     NOTHING = auto()
 
 
-def settings_of(ctx: click.Context, need: Need = Need.STATION) -> Settings:
+def settings_of(ctx: click.Context, need: SettingsRequirement = SettingsRequirement.STATION) -> Settings:
     """Return the settings.
 
     Raises SettingsError if there are none and the command needs them: no command creates a data folder unexpectedly.
     """
     settings = core_settings.load(ctx.find_root().obj)
-    if settings.configured or need is Need.NOTHING:
+    if settings.configured or need is SettingsRequirement.NOTHING:
         return settings
-    if need is Need.FOOTAGE and (settings.data.dir / DATABASE_FILE).is_file():
+    if need is SettingsRequirement.FOOTAGE and (settings.data.dir / DATABASE_FILE).is_file():
         return settings
     where = f"{Path.cwd()} has no minwang.toml and there is none in /etc/minwang"
     raise SettingsError(
@@ -114,7 +114,7 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")(command)
 
 
-def show(data: Any, json_output: bool, text: Callable[[], str]) -> None:
+def print_result(data: Any, json_output: bool, text: Callable[[], str]) -> None:
     click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str) if json_output else text())
 
 
@@ -122,10 +122,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[T]], need: Need = Need.STATION) -> T:
+def with_database(
+    ctx: click.Context,
+    work: Callable[[Any, Settings], Awaitable[T]],
+    need: SettingsRequirement = SettingsRequirement.STATION,
+) -> T:
     """Run `work` with the station's database; seals new rows of the audit trail at the end, even after an error."""
     settings = settings_of(ctx, need)
-    private_files()
+    set_private_umask()
     system_user.actor()  # reads a file and caches it: must not happen in the event loop
 
     async def body() -> T:
@@ -134,7 +138,7 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
         from station import database as station_database
         from station import schema
 
-        assert schema.ROOMS  # imports the mappers of all tables
+        assert schema.TABLE_MODULES  # imports the mappers of all tables
         database = await station_database.ready(settings)
         try:
             return await work(database, settings)
@@ -147,12 +151,12 @@ def with_database(ctx: click.Context, work: Callable[[Any, Settings], Awaitable[
     return run(body())
 
 
-def private_files() -> None:
+def set_private_umask() -> None:
     """Make new files of this process unreadable for other users of the machine."""
     os.umask(0o027)
 
 
-def because(command: Callable[..., Any]) -> Callable[..., Any]:
+def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--reason` to a command that writes to the audit trail."""
     return click.option(
         "--reason", required=True, callback=_stated, help="Case number or ground; it is written into the audit trail."
@@ -160,10 +164,10 @@ def because(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stated(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    return stated(value)
+    return require_reason(value)
 
 
-def stated(reason: str) -> str:
+def require_reason(reason: str) -> str:
     """Return the reason without surrounding blanks. Raises UsageError if it is empty."""
     if not reason.strip():
         raise UsageError("--reason: say why, for example a case number; it is written into the audit trail")

@@ -12,13 +12,13 @@ import click
 
 from core.host import system_user
 from core.settings import Settings
-from station.cli.base import as_json, cli, show, with_database
+from station.cli.base import as_json, cli, print_result, with_database
 
 if TYPE_CHECKING:
     from cameras.onboarding.onboarding import Onboarding
     from cameras.onvif.client import Listener
 
-MARKS = {"ok": "✓", "failed": "✗", "todo": "·"}
+STATE_SYMBOLS = {"ok": "✓", "failed": "✗", "todo": "·"}
 
 
 @cli.group()
@@ -43,7 +43,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
     done = with_database(ctx, work)
     facts = {"added": done.added, "known": done.known}
-    show(facts, json_output, lambda: f"{len(done.added)} cameras added, {len(done.known)} were there already")
+    print_result(facts, json_output, lambda: f"{len(done.added)} cameras added, {len(done.known)} were there already")
 
 
 @cameras.command("find")
@@ -78,7 +78,7 @@ def cameras_find(
         lines = [f"{r['verdict']:9} {r['address']:24} {r['camera'] or '':20} {r['hardware']} {r['name']}" for r in rows]
         return "\n".join(lines) or "nothing answered"
 
-    show(rows, json_output, text)
+    print_result(rows, json_output, text)
 
 
 @cameras.command("identify")
@@ -116,7 +116,7 @@ def cameras_identify(
         lines = [f"{camera}: {problem}" for camera, problem in sorted(done.failed.items())]
         return "\n".join([*lines, f"{len(done.identified)} identified, {len(done.failed)} not"])
 
-    show(facts, json_output, text)
+    print_result(facts, json_output, text)
     if done.failed:
         ctx.exit(1)
 
@@ -153,14 +153,14 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
     def text() -> str:
         lines = []
         for row in rows:
-            marks = "".join(MARKS[c["state"]] for c in row["checks"])
+            marks = "".join(STATE_SYMBOLS[c["state"]] for c in row["checks"])
             failed = ", ".join(
                 f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed"
             )
             lines.append(f"{row['id']:20} {marks}  {row['address'] or '-':22} {row['name']}  {failed}")
         return "\n".join(lines) or "no cameras"
 
-    show(rows, json_output, text)
+    print_result(rows, json_output, text)
 
 
 @cameras.command("show")
@@ -207,7 +207,7 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
         ]
         return "\n".join(lines)
 
-    show(facts, json_output, text)
+    print_result(facts, json_output, text)
 
 
 @cameras.command("findings")
@@ -232,7 +232,7 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
             ]
 
     rows = with_database(ctx, work)
-    show(
+    print_result(
         rows,
         json_output,
         lambda: (
@@ -259,7 +259,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
 
     done = with_database(ctx, work)
     facts = {"asked": done.asked, "silent": done.silent, "corrected": done.corrected, "wrong": done.wrong}
-    show(
+    print_result(
         facts,
         json_output,
         lambda: (
@@ -270,17 +270,19 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
 
 @cameras.command("configure")
 @click.option("--camera", "only", multiple=True, help="Only these cameras.")
-@click.option("--look", is_flag=True, help="Only tell what differs from the policy.")
+@click.option("--dry-run", is_flag=True, help="Only show what differs from the policy.")
 @as_json
 @click.pass_context
-def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, json_output: bool) -> None:
+def cameras_configure(ctx: click.Context, only: tuple[str, ...], dry_run: bool, json_output: bool) -> None:
     """Configure cameras by their policy, and read back the result."""
     from cameras.upkeep.config_compliance import ConfigCompliance
     from core.clock import SystemClock
 
     async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
         async with _onboarding(database, settings) as onboarding:
-            results = await ConfigCompliance(database, SystemClock(), onboarding).run_once(only or None, write=not look)
+            results = await ConfigCompliance(database, SystemClock(), onboarding).run_once(
+                only or None, write=not dry_run
+            )
         return [
             {
                 "camera": r.camera, "problem": r.problem,
@@ -298,7 +300,7 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], look: bool, jso
             lines.append(f"{row['camera']:20} {row['problem'] or ', '.join(odd) or 'as the policy says'}")
         return "\n".join(lines) or "no camera has a policy"
 
-    show(rows, json_output, text)
+    print_result(rows, json_output, text)
 
 
 @cameras.command("rotate")
@@ -313,7 +315,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from core.errors import MinwangError
     from core.network.connect_limiter import ConnectLimiter
     from station.roles.stream_check import StreamCheck
-    from station.runtime import vault_of
+    from station.runtime import open_vault_of_station
 
     async def work(database: Any, settings: Settings) -> dict[str, str]:
         done: dict[str, str] = {}
@@ -321,7 +323,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
             _onboarding(database, settings) as onboarding,
             http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
-            vault, check = await vault_of(settings, database), StreamCheck(settings, SystemClock())
+            vault, check = await open_vault_of_station(settings, database), StreamCheck(settings, SystemClock())
             care = CredentialRotation(
                 database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check
             )
@@ -333,7 +335,7 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
         return done
 
     done = with_database(ctx, work)
-    show(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
+    print_result(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
     if any(w.startswith("failed") for w in done.values()):
         ctx.exit(1)
 
@@ -362,11 +364,13 @@ async def _onboarding(database: Any, settings: Settings, listener: Listener | No
     from cameras.registry import firmware
     from core.clock import SystemClock
     from core.network.connect_limiter import ConnectLimiter
-    from station.runtime import vault_of
+    from station.runtime import open_vault_of_station
 
     async with http_session(ConnectLimiter.of_station(settings, SystemClock())) as http:
         holes = firmware.load(settings.data.dir)
-        yield Onboarding(database, await vault_of(settings, database), SystemClock(), http, listener, holes)
+        yield Onboarding(
+            database, await open_vault_of_station(settings, database), SystemClock(), http, listener, holes
+        )
 
 
 def _progress(stack: contextlib.ExitStack, length: int, *, quiet: bool) -> Callable[[int, int], None]:

@@ -15,7 +15,7 @@ from core.clock import SystemClock
 from core.errors import CertificateError, ConflictError, UsageError
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
-from station.cli.base import as_json, cli, run, settings_of, show
+from station.cli.base import as_json, cli, print_result, run, settings_of
 from web.doctor.checks import site_of
 from web.tls.authority import Authority, own_hosts
 from web.tls.certificate import Certificate, common_name, fingerprint, read
@@ -124,7 +124,7 @@ def _show(settings: Settings, json_output: bool) -> None:
             "name": common_name(top.subject), "file": authority.path, "valid_until": top.not_valid_after_utc,
             "sha256": fingerprint(top),
         }  # fmt: skip
-    show(facts, json_output, lambda: "\n".join(_lines(facts)))
+    print_result(facts, json_output, lambda: "\n".join(_lines(facts)))
 
 
 def _facts(found: Certificate, settings: Settings) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from core.audit.verification import Verifier
 from core.errors import StorageError, UsageError
 from core.host import station_lock
 from core.settings import DataSettings, Settings
-from station.cli.base import as_json, cli, run, settings_of, show, with_database
+from station.cli.base import as_json, cli, print_result, run, settings_of, with_database
 
 
 @cli.group()
@@ -45,7 +45,7 @@ def status(ctx: click.Context, json_output: bool) -> None:
     facts = with_database(ctx, work)
     lines = [f"{facts['address']}: version {facts['version']}, {facts['bytes'] / 1e6:.1f} MB"]
     lines += [f"{count:12}  {name}" for name, count in facts["rows"].items() if count]
-    show(facts, json_output, lambda: "\n".join(lines))
+    print_result(facts, json_output, lambda: "\n".join(lines))
 
 
 async def _size(session: AsyncSession, settings: Settings) -> int:
@@ -62,14 +62,14 @@ def check(ctx: click.Context, json_output: bool) -> None:
     """Check for damage: SQLite's own check of pages, indexes and references; the chain of the audit trail."""
 
     async def work(db: Any, settings: Settings) -> list[str]:
-        found = await Verifier(db, settings.data.dir.absolute()).from_start()
+        found = await Verifier(db, settings.data.dir.absolute()).verify_all_rows()
         return [f"audit trail: {found.problem}"] if found.problem else []
 
     settings = settings_of(ctx)
     problems = _damage(settings)
     if not problems:
         problems = with_database(ctx, work)
-    show({"problems": problems}, json_output, lambda: "\n".join(problems) or "no damage found")
+    print_result({"problems": problems}, json_output, lambda: "\n".join(problems) or "no damage found")
     if problems:
         raise StorageError(f"the database is damaged ({len(problems)}); restore it from the backup (docs/backup.md)")
 
@@ -119,7 +119,7 @@ def copy(ctx: click.Context, target: str, json_output: bool) -> None:
         database_copy.finish(address)
     facts = {"rows": done.rows, "digests": done.digests, "sightings": days, "resumed": done.resumed}
     total = sum(done.rows.values())
-    show(
+    print_result(
         facts,
         json_output,
         lambda: (

@@ -10,13 +10,13 @@ import click
 from core.clock import SystemClock
 from core.settings import Settings
 from station import schema
-from station.cli.base import as_json, cli, run, settings_of, show
+from station.cli.base import as_json, cli, print_result, run, settings_of
 from web.doctor.checks import CHECKS, site_of
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import Doctor, worst
 
 COLOURS = {CheckState.OK: "green", CheckState.WARNING: "yellow", CheckState.FAILED: "red", CheckState.UNKNOWN: "cyan"}
-assert schema.ROOMS  # imports the mappers of all tables
+assert schema.TABLE_MODULES  # imports the mappers of all tables
 
 
 @cli.command()
@@ -31,7 +31,7 @@ def doctor(ctx: click.Context, json_output: bool) -> None:
     facts = run(_facts(settings_of(ctx)))
     state = worst(facts)
     rows = {"state": state, "facts": [f.model_dump(mode="json") for f in facts]}
-    show(rows, json_output, lambda: "\n".join(_lines(facts)))
+    print_result(rows, json_output, lambda: "\n".join(_lines(facts)))
     sys.exit(1 if state is CheckState.FAILED else 0)
 
 

@@ -23,7 +23,7 @@ from core.errors import StorageError, UsageError
 from core.settings import DataSettings, Settings, StationSettings, WebSettings
 from core.settings_source import SYSTEM_FILE
 from station import database as station_database
-from station.runtime import vault_of
+from station.runtime import open_vault_of_station
 
 ACTOR = "minwang init"
 INVENTORY_NAME = "town.yaml"
@@ -174,7 +174,7 @@ async def administrators(settings: Settings) -> list[str]:
     """Create or migrate the database, create the key; returns the enabled administrators."""
     database = await station_database.ready(settings)
     try:
-        await vault_of(settings, database)
+        await open_vault_of_station(settings, database)
         users = await Accounts(database, SystemClock()).users()
         return [u.name for u in users if u.is_administrator]
     finally:

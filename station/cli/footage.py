@@ -11,7 +11,16 @@ import click
 
 from core.errors import StationBusyError
 from core.host import station_lock
-from station.cli.base import Need, as_json, because, cli, run, settings_of, show, with_database
+from station.cli.base import (
+    SettingsRequirement,
+    as_json,
+    cli,
+    print_result,
+    reason_option,
+    run,
+    settings_of,
+    with_database,
+)
 
 
 @cli.command()
@@ -37,7 +46,9 @@ def record(
 
     with station_lock.hold(data, "record"):
         summary = run(
-            record_command.record(settings_of(ctx, Need.NOTHING), file, seconds, data, engine, segment_seconds)
+            record_command.record(
+                settings_of(ctx, SettingsRequirement.NOTHING), file, seconds, data, engine, segment_seconds
+            )
         )
     click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
     sys.exit(0 if all(c["segments"] for c in summary["streams"].values()) else 1)
@@ -59,13 +70,13 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
     """
     from station.cli import foreground
 
-    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    data = settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir
     if runs_station(data):
-        facts = with_database(ctx, foreground.patrol_by_station, Need.FOOTAGE)
+        facts = with_database(ctx, foreground.patrol_by_station, SettingsRequirement.FOOTAGE)
     else:
         with station_lock.hold(data, "patrol"):
-            facts = with_database(ctx, foreground.patrol, Need.FOOTAGE)
-    show(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
+            facts = with_database(ctx, foreground.patrol, SettingsRequirement.FOOTAGE)
+    print_result(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
     sys.exit(0 if facts["faults"] or facts["judged"] else 1)
 
 
@@ -99,17 +110,17 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     """
     from station.cli import foreground
 
-    data = settings_of(ctx, Need.FOOTAGE).data.dir
+    data = settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir
     if runs_station(data):
         if not (options["start"] and options["end"]):
             raise StationBusyError(
                 "the running station indexes what is new by itself; give --from and --to to read a stretch once more"
             )
-        facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
+        facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), SettingsRequirement.FOOTAGE)
     else:
         with station_lock.hold(data, "index"):
-            facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), Need.FOOTAGE)
-    show(
+            facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), SettingsRequirement.FOOTAGE)
+    print_result(
         facts,
         json_output,
         lambda: "\n".join([f"{facts['sightings']} sightings written by {facts['detector']}", *facts["wrong"]]),
@@ -129,14 +140,14 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @click.option("--end", help="ISO time")
 @click.option("--limit", default=20, show_default=True)
 @click.option("--after", help="Key of the next page")
-@because
+@reason_option
 @as_json
 @click.pass_context
 def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     """Find sightings by WORDS (红衣男子骑电瓶车往东) and options, newest first."""
     from station.cli import foreground
 
-    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options), Need.FOOTAGE)
+    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options), SettingsRequirement.FOOTAGE)
 
     def text() -> str:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
@@ -148,7 +159,7 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
         ]
         return "\n".join(lines if facts["rows"] else [*lines, "nothing found"])
 
-    show(facts, json_output, text)
+    print_result(facts, json_output, text)
 
 
 @cli.command()
@@ -157,7 +168,7 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @click.argument("end")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--kind", type=click.Choice(["main", "sub"]), default="main", show_default=True)
-@because
+@reason_option
 @as_json
 @click.pass_context
 def clip(
@@ -173,14 +184,18 @@ def clip(
     streams = [f"{c}/{kind}" for c in camera.split(",")]
     if len(streams) > 1 or target.suffix == ".zip":
         manifest = with_database(
-            ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), Need.FOOTAGE
+            ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), SettingsRequirement.FOOTAGE
         )
         files = [s["file"] for s in manifest["streams"] if s["file"]]
         lost = [u for s in manifest["streams"] for u in s["unreadable"]]
-        show(manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)]))
+        print_result(
+            manifest, json_output, lambda: "\n".join([f"{target}: {', '.join(files)}", *_unreadable_lines(lost)])
+        )
         sys.exit(1 if lost else 0)
-    facts = with_database(ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target, reason), Need.FOOTAGE)
-    show(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
+    facts = with_database(
+        ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target, reason), SettingsRequirement.FOOTAGE
+    )
+    print_result(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
     sys.exit(1 if facts["unreadable"] else 0)
 
 

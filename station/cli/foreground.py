@@ -41,10 +41,10 @@ from search.query.find import find
 from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import BOX_UNITS
 from search.vocabulary import Cls, Colour, Direction
-from station.runtime import visits_of
+from station.runtime import probes_of
 
-ROUND_SECONDS = 0.5
-PICTURE = "black"  # a fault family that is evaluated for every picture that could be judged
+ROUND_POLL_S = 0.5
+PICTURE_FAMILY = "black"  # a fault family that is evaluated for every picture that could be judged
 
 
 async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
@@ -53,7 +53,7 @@ async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
     A camera without a judged picture is listed as `not_judged`, not as good.
     """
     clock = SystemClock()
-    return await _round_facts(database, clock, await _look_here(database, settings, clock))
+    return await _round_facts(database, clock, await _patrol_here(database, settings, clock))
 
 
 async def patrol_by_station(database: Database, settings: Settings) -> dict[str, Any]:
@@ -64,7 +64,7 @@ async def patrol_by_station(database: Database, settings: Settings) -> dict[str,
     while not await _is_finished(database, number):
         if await asyncio.to_thread(station_lock.holder, settings.data.dir) is None:
             raise ConflictError(f"the station ended before it finished round {number}; the next one goes on with it")
-        await clock.sleep(ROUND_SECONDS)
+        await clock.sleep(ROUND_POLL_S)
     return await _round_facts(database, clock, number)
 
 
@@ -73,14 +73,14 @@ async def _is_finished(database: Database, number: int) -> bool:
         return (await session.get_one(PatrolRound, number)).finished_at is not None
 
 
-async def _look_here(database: Database, settings: Settings, clock: SystemClock) -> int:
+async def _patrol_here(database: Database, settings: Settings, clock: SystemClock) -> int:
     pool = DecodePool(settings.patrol.workers)
     zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
     try:
         async with database.session() as session:
             number = (await ask(session, clock.now(), system_user.actor())).id
         await CounterWatch(database, clock, settings.patrol, settings.retention).run_once()
-        visiting = await visits_of(settings, database, clock)
+        visiting = await probes_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(
             number
         )
@@ -105,7 +105,7 @@ async def _round_facts(database: Database, clock: SystemClock, number: int) -> d
         looks = list(await session.scalars(select(Inspection).where(Inspection.round == number)))
         cameras = [c.id for c in await registry.cameras(session)]
         recorded = await segment_index.first_start(session) is not None
-    judged = {look.camera for look in looks if PICTURE not in look.untestable}
+    judged = {look.camera for look in looks if PICTURE_FAMILY not in look.untestable}
     return {
         "cameras": len(cameras), "judged": len(judged), "not_judged": [c for c in cameras if c not in judged],
         "recorder_running": await recorders_alive(database, clock), "recordings": recorded, "faults": faults,
@@ -212,7 +212,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> dict[str
     }
 
 
-async def _note_clip(
+async def _record_export(
     database: Database, streams: list[str], start_us: int, end_us: int, target: Path, reason: str
 ) -> None:
     """Record in the audit trail that footage leaves the archive, before it is written."""
@@ -239,7 +239,7 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
     lost = await write_clip.unreadable(reader, stream, start_us, end_us, gops)
     if not gops:
         write_clip.refuse(lost, f"nothing of {stream} is recorded in this range")
-    await _note_clip(database, [stream], start_us, end_us, target, reason)
+    await _record_export(database, [stream], start_us, end_us, target, reason)
     made = await asyncio.to_thread(write_clip.parts, gops)
     names = write_clip.names(target, len(made))
     sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]
@@ -280,7 +280,7 @@ async def bundle(
     start_us, end_us = _time(start), _time(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
-    await _note_clip(database, streams, start_us, end_us, target, reason)
+    await _record_export(database, streams, start_us, end_us, target, reason)
     return await write_bundle.write(ArchiveReader(database, SystemClock()), streams, start_us, end_us, target)
 
 

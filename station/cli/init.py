@@ -62,9 +62,9 @@ def init(
     elif yes and not target.exists():
         raise UsageError(f"nothing is asked with --yes: give {ADMIN_FLAGS}")
     if target.exists() and not force:
-        settings = _kept(target, given)
+        settings = _load_existing(target, given)
     else:
-        settings = _written(target, _flags(target, given) if yes else _dialog(target, given), force=force)
+        settings = _write_files(target, _flags(target, given) if yes else _dialog(target, given), force=force)
     _administrator(settings, admin, password, ask=not yes)
     _next_steps(target, settings)
 
@@ -72,17 +72,19 @@ def init(
 def _flags(target: Path, given: dict[str, Any]) -> Answers:
     if not given["name"]:
         raise UsageError("--name is missing: with --yes nothing is asked; give the station's name")
-    return Answers(**{"timezone": StationSettings().timezone, "data": first_start.default_data(target), **_said(given)})
+    return Answers(
+        **{"timezone": StationSettings().timezone, "data": first_start.default_data(target), **_given(given)}
+    )
 
 
-def _said(given: dict[str, Any]) -> dict[str, Any]:
+def _given(given: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value is not None}
 
 
 def _dialog(target: Path, given: dict[str, Any]) -> Answers:
     """Ask for what no flag gives; an invalid answer is reported and asked for again."""
     click.echo(f"This sets up a station; its settings go into {target}. Enter takes what stands in brackets.")
-    said = _said(given)
+    said = _given(given)
     if "name" not in said:
         said["name"] = click.prompt("Name of the station")
     if "timezone" not in said:
@@ -104,7 +106,7 @@ def _dialog(target: Path, given: dict[str, Any]) -> Answers:
         said["host"] = click.prompt("Address of the console (0.0.0.0: the whole network)", default="127.0.0.1")
     if "port" not in said:
         said["port"] = click.prompt("Port of the console", default=8080, type=click.IntRange(0, 65535))
-    return Answers(**_said(said))
+    return Answers(**_given(said))
 
 
 def _asked(check: Any, value: Any) -> Any:
@@ -137,7 +139,7 @@ def _inventory(text: str) -> Path | None:
     return Path(text)
 
 
-def _kept(target: Path, given: dict[str, Any]) -> Settings:
+def _load_existing(target: Path, given: dict[str, Any]) -> Settings:
     """Return the existing settings. Raises UsageError if a flag contradicts them."""
     settings = core_settings.load(target)
     there = {
@@ -145,7 +147,7 @@ def _kept(target: Path, given: dict[str, Any]) -> Settings:
         "volumes": settings.data.volumes, "database": settings.data.database, "inventory": settings.inventory,
         "host": settings.web.host, "port": settings.web.port,
     }  # fmt: skip
-    for key, value in _said(given).items():
+    for key, value in _given(given).items():
         wanted = (
             [p.absolute() for p in value]
             if key == "volumes"
@@ -162,7 +164,7 @@ def _kept(target: Path, given: dict[str, Any]) -> Settings:
     return settings
 
 
-def _written(target: Path, answers: Answers, *, force: bool) -> Settings:
+def _write_files(target: Path, answers: Answers, *, force: bool) -> Settings:
     first_start.check(answers)
     for line in first_start.disk_lines(answers.volumes or [answers.data]):
         click.echo(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from station.cli.base import as_json, cli, show
+from station.cli.base import as_json, cli, print_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,4 +45,4 @@ def bundle(out: Path | None, with_debs: bool, json_output: bool) -> None:
 
     path, made = bundles.build(ROOT, out, with_debs=with_debs, say=say)
     facts = {"file": str(path), "release": made.name, "bytes": path.stat().st_size, "sha256": archive.sha256_of(path)}
-    show(facts, json_output, lambda: f"{path}: {facts['bytes']} bytes, SHA-256 {facts['sha256']}")
+    print_result(facts, json_output, lambda: f"{path}: {facts['bytes']} bytes, SHA-256 {facts['sha256']}")

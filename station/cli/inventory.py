@@ -12,7 +12,7 @@ from core.errors import UsageError
 from core.host import metrics_token, system_user
 from core.settings import Settings, TlsMode
 from station import files
-from station.cli.base import as_json, cli, new_password, settings_of, show, with_database
+from station.cli.base import as_json, cli, new_password, print_result, settings_of, with_database
 
 if TYPE_CHECKING:
     from cameras.registry.registry import RegistryPlan
@@ -46,7 +46,9 @@ def inventory_check(ctx: click.Context, file: Path | None, json_output: bool) ->
     path = _inventory_path(ctx, file)
     found = cameras_inventory.load(path)
     facts = {"file": str(path), "villages": len(found.villages), "cameras": len(found.cameras)}
-    show(facts, json_output, lambda: f"{path}: good: {len(found.villages)} villages, {len(found.cameras)} cameras")
+    print_result(
+        facts, json_output, lambda: f"{path}: good: {len(found.villages)} villages, {len(found.cameras)} cameras"
+    )
 
 
 @inventory.command("plan")
@@ -65,7 +67,9 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
             return await registry.plan(session, wanted)
 
     plan = with_database(ctx, work)
-    show(_plan_facts(plan, applied=False), json_output, lambda: "\n".join([_last_line(plan), *_plan_lines(plan)]))
+    print_result(
+        _plan_facts(plan, applied=False), json_output, lambda: "\n".join([_last_line(plan), *_plan_lines(plan)])
+    )
 
 
 @inventory.command("apply")
@@ -100,7 +104,7 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
             )
 
     plan = with_database(ctx, work)
-    show(_plan_facts(plan, applied=True), json_output, lambda: "\n".join(_plan_lines(plan, prefer)))
+    print_result(_plan_facts(plan, applied=True), json_output, lambda: "\n".join(_plan_lines(plan, prefer)))
 
 
 def _plan_facts(plan: RegistryPlan, *, applied: bool) -> dict[str, Any]:
@@ -180,12 +184,12 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
     """Store the password of a camera credential in the vault."""
     from cameras.registry import registry
     from core.clock import SystemClock
-    from station.runtime import vault_of
+    from station.runtime import open_vault_of_station
 
     password = new_password(password_file)
 
     async def work(database: Any, settings: Settings) -> None:
-        vault = await vault_of(settings, database)
+        vault = await open_vault_of_station(settings, database)
         async with database.session() as session:
             await registry.set_password(session, vault, name, password, SystemClock().now(), system_user.actor())
 

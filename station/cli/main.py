@@ -10,14 +10,14 @@ import core
 from core import settings_source
 from core.errors import MinwangError, UsageError
 from core.host import station_lock
-from station.cli.base import as_json, cli, run, settings_of, show
+from station.cli.base import as_json, cli, print_result, run, settings_of
 
 
 @cli.command()
 @as_json
 def version(json_output: bool) -> None:
     """Print the version."""
-    show({"version": core.__version__}, json_output, lambda: f"minwang {core.__version__}")
+    print_result({"version": core.__version__}, json_output, lambda: f"minwang {core.__version__}")
 
 
 @cli.command()
@@ -52,7 +52,7 @@ def demo(seconds: float | None, port: int, database: str) -> None:
     """Run a small town of virtual cameras: discovery, recording, patrol, search, console."""
     from station.demo import demo as demo_town
 
-    settings_source.forget_variables()  # the demo must not touch the station that they belong to
+    settings_source.remove_variables()  # the demo must not touch the station that they belong to
     sys.exit(run(demo_town.run(seconds, port, database)))
 
 
@@ -88,7 +88,7 @@ def discover(subnets: tuple[str, ...], wait: float, interfaces: tuple[str, ...],
         {"address": d.address, "name": d.name, "hardware": d.hardware, "endpoint": d.endpoint, "url": d.url}
         for d in found
     ]
-    show(
+    print_result(
         rows,
         json_output,
         lambda: "\n".join(f"{d.registry_address:24} {d.hardware:20} {d.name}" for d in found) or "no camera answered",

@@ -10,7 +10,7 @@ import click
 from search.models import ModelRegistry, Pack
 from search.models.definition import file_problems
 from search.store.upkeep import model_dir_of
-from station.cli.base import Need, as_json, cli, run, settings_of, show
+from station.cli.base import SettingsRequirement, as_json, cli, print_result, run, settings_of
 
 
 @cli.group()
@@ -18,7 +18,7 @@ def models() -> None:
     """Manage model packs for search."""
 
 
-def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
+def _shelf(ctx: click.Context, need: SettingsRequirement = SettingsRequirement.FOOTAGE) -> ModelRegistry:
     return ModelRegistry(model_dir_of(settings_of(ctx, need)))
 
 
@@ -27,7 +27,7 @@ def _shelf(ctx: click.Context, need: Need = Need.FOOTAGE) -> ModelRegistry:
 @click.pass_context
 def models_list(ctx: click.Context, json_output: bool) -> None:
     """List installed packs, and known ones that can be pulled."""
-    shelf = _shelf(ctx, Need.NOTHING)
+    shelf = _shelf(ctx, SettingsRequirement.NOTHING)
     here = {i.pack.name: i for i in shelf.installed()}
     packs = [*(i.pack for i in here.values()), *(k for k in shelf.known() if k.name not in here)]
     rows = [
@@ -45,7 +45,7 @@ def models_list(ctx: click.Context, json_output: bool) -> None:
         f"{'*' if p.name in here else ' '} {p.name:44} {p.task:9} {_bytes(p) / 1e6:6.1f} MB  {p.licence:12} {p.title}"
         for p in packs
     ]
-    show(
+    print_result(
         rows,
         json_output,
         lambda: "\n".join([*lines, "", "* installed; others: minwang models pull ID, or minwang models add FOLDER"]),
@@ -63,7 +63,7 @@ def _bytes(pack: Pack) -> int:
 def models_pull(ctx: click.Context, name: str, json_output: bool) -> None:
     """Download a known pack from its source, check it, install it."""
     pack = run(_shelf(ctx).pull(name))
-    show({"installed": pack.name}, json_output, lambda: f"{pack.name} is installed ({pack.licence})")
+    print_result({"installed": pack.name}, json_output, lambda: f"{pack.name} is installed ({pack.licence})")
 
 
 @models.command("add")
@@ -87,7 +87,9 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: st
         packs = [shelf.install(pack_of(source, licence, sha256), {source.name: source})]
     else:
         packs = shelf.add(source)
-    show([p.name for p in packs], json_output, lambda: "\n".join(f"{p.name} is installed ({p.licence})" for p in packs))
+    print_result(
+        [p.name for p in packs], json_output, lambda: "\n".join(f"{p.name} is installed ({p.licence})" for p in packs)
+    )
 
 
 @models.command("verify")
@@ -96,7 +98,7 @@ def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: st
 def models_verify(ctx: click.Context, json_output: bool) -> None:
     """Compare every installed file with its checksum."""
     wrong = [w for i in _shelf(ctx).installed() for w in file_problems(i.pack, i.folder)]
-    show(wrong, json_output, lambda: "\n".join(wrong) or "all packs are as they were published")
+    print_result(wrong, json_output, lambda: "\n".join(wrong) or "all packs are as they were published")
     sys.exit(1 if wrong else 0)
 
 

@@ -10,7 +10,7 @@ import click
 
 from core import settings_source
 from core.settings import Settings
-from station.cli.base import Need, as_json, cli, settings_of, show
+from station.cli.base import SettingsRequirement, as_json, cli, print_result, settings_of
 
 
 @cli.command("settings")
@@ -21,20 +21,20 @@ def print_settings(ctx: click.Context, json_output: bool) -> None:
 
     Secrets are hidden.
     """
-    settings = settings_of(ctx, Need.NOTHING)
+    settings = settings_of(ctx, SettingsRequirement.NOTHING)
     rows = _rows(settings)
     facts = {"file": settings.source.path, "settings": rows}
-    show(facts, json_output, lambda: "\n".join(_lines(settings.source.path, rows)))
+    print_result(facts, json_output, lambda: "\n".join(_lines(settings.source.path, rows)))
 
 
 def _rows(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "key": ".".join(keys),
-            "value": settings_source.shown(keys[-1], getattr(section, keys[-1])),
+            "value": settings_source.printable_value(keys[-1], getattr(section, keys[-1])),
             "origin": settings.source.where(keys),
         }
-        for section, keys in settings_source.leaves(settings)
+        for section, keys in settings_source.settings_of_sections(settings)
     ]
 
 

@@ -20,13 +20,13 @@ from core.host import station_lock
 from core.settings import Settings
 from nvr.tables import StreamStatus, Worker
 from station import schema
-from station.cli.base import as_json, cli, run, settings_of, show
-from station.supervision import overseer
+from station.cli.base import as_json, cli, print_result, run, settings_of
+from station.supervision import status_reporter
 from web.doctor.data import backlog
 from web.doctor.facts import StationFacts
 
-assert schema.ROOMS  # imports the mappers of all tables
-FRESH = timedelta(seconds=15)  # a recorder writes its state every 4 s
+assert schema.TABLE_MODULES  # imports the mappers of all tables
+MAX_STATUS_AGE = timedelta(seconds=15)  # a recorder writes its state every 4 s
 ANSWER_SECONDS = 10.0
 
 
@@ -40,13 +40,13 @@ def status(ctx: click.Context, json_output: bool) -> None:
     """
     settings = settings_of(ctx)
     facts = run(_facts(settings))
-    show(facts, json_output, lambda: "\n".join(_lines(facts, settings)))
+    print_result(facts, json_output, lambda: "\n".join(_lines(facts, settings)))
     sys.exit(0 if facts["ready"] else 1)
 
 
 async def _facts(settings: Settings) -> dict[str, Any]:
     holder = await asyncio.to_thread(station_lock.holder, settings.data.dir)
-    told = await asyncio.to_thread(overseer.read, settings.data.dir) if holder else None
+    told = await asyncio.to_thread(status_reporter.read, settings.data.dir) if holder else None
     if told is not None and holder is not None and told.get("pid") != holder.pid:
         told = None  # left by an earlier station
     return {
@@ -89,7 +89,9 @@ async def _streams(database: Database) -> dict[str, Any]:
             await session.scalar(wanted.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
         )
         rows = await session.execute(
-            select(StreamStatus.state, func.count()).where(StreamStatus.at > now - FRESH).group_by(StreamStatus.state)
+            select(StreamStatus.state, func.count())
+            .where(StreamStatus.at > now - MAX_STATUS_AGE)
+            .group_by(StreamStatus.state)
         )
         states = {str(state): int(count) for state, count in rows}
         seen = await session.scalar(select(func.max(Worker.seen_at)).where(Worker.role == "recorder"))

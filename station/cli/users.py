@@ -12,7 +12,7 @@ from core.accounts.permissions import Role
 from core.database import Database
 from core.errors import UsageError
 from core.host import system_user
-from station.cli.base import as_json, because, cli, new_password, show, with_database
+from station.cli.base import as_json, cli, new_password, print_result, reason_option, with_database
 
 if TYPE_CHECKING:
     from core.accounts.accounts import Accounts, User
@@ -49,7 +49,7 @@ def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable
 @_vendor
 @_password_file
 @_own
-@because
+@reason_option
 @click.pass_context
 def user_add(
     ctx: click.Context,
@@ -90,7 +90,7 @@ def user_add(
 @click.pass_context
 def user_list(ctx: click.Context, json_output: bool) -> None:
     """List the accounts."""
-    users = _accounts(ctx, lambda accounts, _: accounts.users())
+    users = _accounts(ctx, lambda accounts, _: accounts.list_users())
     rows = [
         {
             "name": u.name,
@@ -102,7 +102,7 @@ def user_list(ctx: click.Context, json_output: bool) -> None:
         }
         for u in users
     ]
-    show(rows, json_output, lambda: "\n".join(map(_line, users)) or "no accounts yet")
+    print_result(rows, json_output, lambda: "\n".join(map(_line, users)) or "no accounts yet")
 
 
 def _line(u: User) -> str:
@@ -118,7 +118,7 @@ def _line(u: User) -> str:
 @click.option("--vendor", help="Of a contractor's account: the company whose work orders it sees.")
 @click.option("--display-name")
 @click.option("--disabled/--enabled", "disabled", default=None, help="Whether it may sign in.")
-@because
+@reason_option
 @click.pass_context
 def user_set(
     ctx: click.Context,
@@ -142,7 +142,7 @@ def user_set(
 
 @user.command("disable")
 @click.argument("name")
-@because
+@reason_option
 @click.pass_context
 def user_disable(ctx: click.Context, name: str, reason: str) -> None:
     """Disable an account; its sessions end at once."""
@@ -151,7 +151,7 @@ def user_disable(ctx: click.Context, name: str, reason: str) -> None:
 
 @user.command("enable")
 @click.argument("name")
-@because
+@reason_option
 @click.pass_context
 def user_enable(ctx: click.Context, name: str, reason: str) -> None:
     """Enable a disabled account."""
@@ -162,7 +162,7 @@ def user_enable(ctx: click.Context, name: str, reason: str) -> None:
 @click.argument("name")
 @click.argument("role", type=ROLES)
 @_vendor
-@because
+@reason_option
 @click.pass_context
 def user_role(ctx: click.Context, name: str, role: str, vendor: str, reason: str) -> None:
     """Change the role of an account; its sessions end."""
@@ -173,7 +173,7 @@ def user_role(ctx: click.Context, name: str, role: str, vendor: str, reason: str
 @click.argument("name")
 @click.option("--village", "villages", multiple=True, help="The villages that it sees (repeat for several).")
 @click.option("--all-villages", is_flag=True, help="It sees the whole town.")
-@because
+@reason_option
 @click.pass_context
 def user_scope(ctx: click.Context, name: str, villages: tuple[str, ...], all_villages: bool, reason: str) -> None:
     """Set the villages that an account sees; its sessions end."""
@@ -221,7 +221,7 @@ def _set_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @click.argument("name")
 @_password_file
 @_own
-@because
+@reason_option
 @click.pass_context
 def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
     """Set a new password, which must be changed at the first sign-in; all sessions of the account end."""
@@ -232,7 +232,7 @@ def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @click.argument("name")
 @_password_file
 @_own
-@because
+@reason_option
 @click.pass_context
 def user_reset(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
     """Former name of `user password`."""

@@ -50,7 +50,7 @@ from search.query.find import Query, find_ids
 from search.store.upkeep import sighting_store_of
 from search.vocabulary import classes
 from station import database as station_database
-from station.runtime import until_stopped, vault_of
+from station.runtime import open_vault_of_station, until_stopped
 from station.supervision.supervisor import Supervisor, roles
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ class DemoProgress:
 
     started: float = field(default_factory=time.monotonic)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         sys.stderr.write(f"[{time.monotonic() - self.started:5.1f} s] {text}\n")
         sys.stderr.flush()
 
@@ -106,12 +106,12 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     town = inventory.load(ROOT / "inventory.yaml")
     stopping = spawn(until_stopped(), "signals")
     camera_password = secrets.token_urlsafe(12)
-    progress.say("starting 8 virtual cameras (they draw and encode their streets first)")
+    progress.report("starting 8 virtual cameras (they draw and encode their streets first)")
     cameras = await _start_cameras(folder, town, camera_password, stopping)
     database = await station_database.ready(settings)
     supervisor = Supervisor(roles(settings), config, SystemClock(), folder / "station.log", lock)
     story = DemoStory(settings, database, town, camera_password, progress)
-    telling = spawn(story.tell(supervisor, port), "story")
+    telling = spawn(story.run(supervisor, port), "story")
     failing = spawn(supervisor.until_failed())
     try:
         # Count the seconds from here: how long drawing takes depends on the machine and is not part of the demo.
@@ -121,7 +121,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     finally:
         await end(failing, stopping, *(() if telling.done() else (telling,)))
         summary = await story.summary()
-        progress.say("stopping")
+        progress.report("stopping")
         await supervisor.stop()
         await _stop_cameras(cameras)
         await database.close()
@@ -153,23 +153,23 @@ class DemoStory:
         self._discovered = 0
         self._identified = 0
 
-    async def tell(self, supervisor: Supervisor, port: int) -> None:
+    async def run(self, supervisor: Supervisor, port: int) -> None:
         await self._prepare()
         await self._find_cameras()
         await supervisor.start()
         async with running(self._report_events(), "events") as watching:
             await self._until(self._all_recording, 30)
-            self._progress.say(f"all {self._identified} cameras record, main and sub-stream")
-            self._progress.say(f"console: http://127.0.0.1:{port}")
-            self._progress.say("log-ins: " + ", ".join(a[0] for a in ACCOUNTS) + f"; password of each: {PASSWORD}")
-            self._progress.say(f"phone page of the patrol officer: http://127.0.0.1:{port}/m")
+            self._progress.report(f"all {self._identified} cameras record, main and sub-stream")
+            self._progress.report(f"console: http://127.0.0.1:{port}")
+            self._progress.report("log-ins: " + ", ".join(a[0] for a in ACCOUNTS) + f"; password of each: {PASSWORD}")
+            self._progress.report(f"phone page of the patrol officer: http://127.0.0.1:{port}/m")
             await self._until(self._first_patrol, 40)
             await self._break_cameras()
             await watching
 
     async def _prepare(self) -> None:
         now = self._clock.now()
-        vault = await vault_of(self._settings, self._database)
+        vault = await open_vault_of_station(self._settings, self._database)
         async with self._database.session() as session:
             await registry.apply(session, self._town, now, "demo")
             await registry.set_password(session, vault, "village", self._password, now, "demo")
@@ -195,7 +195,7 @@ class DemoStory:
                 expires_at=now + timedelta(days=10),
             )
             await proposals.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
-        self._progress.say(
+        self._progress.report(
             "registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person"
         )
 
@@ -203,20 +203,20 @@ class DemoStory:
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
         async with http_session(ConnectLimiter.of_station(self._settings, self._clock)) as http:
-            vault = await vault_of(self._settings, self._database)
+            vault = await open_vault_of_station(self._settings, self._database)
             onboarding = Onboarding(self._database, vault, self._clock, http)
             report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)
             found = {m.verdict.camera for m in report.of("first", "known", "moved")}
             self._discovered = len(found)
             strangers = len(report.of("new", "clone"))
-            self._progress.say(
+            self._progress.report(
                 f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers"
             )
             outcome = await onboarding.run([c for c in cameras if c.id in found])
         self._identified = len(outcome.identified)
-        self._progress.say(f"ONVIF: {self._identified} cameras told their identity and streams")
+        self._progress.report(f"ONVIF: {self._identified} cameras told their identity and streams")
         for camera, reason in outcome.failed.items():
-            self._progress.say(f"{camera}: {reason}")
+            self._progress.report(f"{camera}: {reason}")
 
     async def _all_recording(self) -> bool:
         async with self._database.reading() as session:
@@ -245,13 +245,13 @@ class DemoStory:
                     f"http://{addresses[camera]}/virtual/faults", json={"fault": fault, "on": True}
                 ) as reply:
                     reply.raise_for_status()
-        self._progress.say("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in FAULTS.items()))
+        self._progress.report("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in FAULTS.items()))
 
     async def _report_events(self) -> None:
         async for row in events.tail(self._database, self._clock, 0):
             text = self._describe(row)
             if text:
-                self._progress.say(text)
+                self._progress.report(text)
 
     def _describe(self, row: events.Event) -> str:
         data = row.data

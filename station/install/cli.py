@@ -15,7 +15,7 @@ from station.install import archive, install, release, steps, uninstall
 from station.install.install import InstallOptions
 from station.install.layout import Layout
 from station.install.release import ReleaseSource
-from station.install.settings_file import Facts
+from station.install.settings_file import InstallFacts
 from station.install.steps import InstallStep, say
 from station.install.upgrade import command as upgrade
 
@@ -122,8 +122,8 @@ def run_refresh(options: argparse.Namespace) -> int:
         wrapper=options.wrapper,
         user=options.user,
     )
-    wishes = InstallOptions(layout.data)
-    for step in steps.pending(list(install.configuration_steps(layout, install.facts_of(layout, wishes), wishes))):
+    options = InstallOptions(layout.data)
+    for step in steps.pending(list(install.configuration_steps(layout, install.facts_of(layout, options), options))):
         step.do()
     return 0
 
@@ -163,7 +163,7 @@ def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
 
 def run_install(options: argparse.Namespace) -> int:
     layout = layout_of(options)
-    wishes = InstallOptions(
+    options = InstallOptions(
         options.data,
         tuple(options.volume),
         options.host,
@@ -177,7 +177,7 @@ def run_install(options: argparse.Namespace) -> int:
     with locked(layout, dry_run=options.dry_run):
         source, first = _source(layout, options)
         install.check_release(layout, source)
-        steps.execute([*first, *install.plan(layout, source, wishes, say)], dry_run=options.dry_run, yes=options.yes)
+        steps.execute([*first, *install.plan(layout, source, options, say)], dry_run=options.dry_run, yes=options.yes)
         if not options.dry_run:
             archive.remove_tree(layout.at(install.incoming(layout)))
     if not options.dry_run:
@@ -205,7 +205,9 @@ def run_uninstall(options: argparse.Namespace) -> int:
     with locked(layout, dry_run=options.dry_run):
         settings = layout.at(layout.settings)
         found = (
-            install.facts_of(layout, InstallOptions(layout.data)) if settings.exists() else Facts(layout.data, (), ())
+            install.facts_of(layout, InstallOptions(layout.data))
+            if settings.exists()
+            else InstallFacts(layout.data, (), ())
         )
         todo = uninstall.plan(layout, found, purge=options.purge, purge_user=options.purge_user)
         steps.execute(todo, dry_run=options.dry_run, yes=options.yes)

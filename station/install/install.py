@@ -16,7 +16,7 @@ from station.install.commands import SystemCommands
 from station.install.layout import Layout
 from station.install.manifest import machine
 from station.install.release import ReleaseSource
-from station.install.settings_file import Facts
+from station.install.settings_file import InstallFacts
 from station.install.steps import FileOwner, InstallStep
 
 # equals nvr.storage.volumes.IDENTITY, which needs more than the standard library
@@ -40,7 +40,7 @@ class InstallOptions:
 
     def first_settings(self) -> str:
         volumes = self.volumes or (self.data / "video",)
-        return settings_file.first(
+        return settings_file.first_settings(
             self.data,
             volumes,
             host=self.host,
@@ -66,30 +66,30 @@ def check_release(layout: Layout, source: ReleaseSource) -> None:
         )
 
 
-def facts_of(layout: Layout, wishes: InstallOptions) -> Facts:
+def facts_of(layout: Layout, options: InstallOptions) -> InstallFacts:
     """Return the facts of the settings file, or, if there is none, of the one that will be written."""
     path = layout.at(layout.settings)
     if path.exists():
         return settings_file.read(path, layout.settings.parent)
-    for given in (wishes.data, *wishes.volumes):
+    for given in (options.data, *options.volumes):
         if not given.is_absolute():
             raise UsageError(f"{given}: give an absolute path")
-    return Facts(wishes.data, wishes.volumes or (wishes.data / "video",), (wishes.port,))
+    return InstallFacts(options.data, options.volumes or (options.data / "video",), (options.port,))
 
 
 def plan(
-    layout: Layout, source: ReleaseSource, wishes: InstallOptions, say: Callable[[str], None]
+    layout: Layout, source: ReleaseSource, options: InstallOptions, say: Callable[[str], None]
 ) -> list[InstallStep]:
     """Return all steps in order. Raises UsageError or ConflictError if the machine or a folder is unsuitable."""
     commands = SystemCommands(layout.root)
-    facts = facts_of(layout, wishes)
-    wanted = [*packages.REQUIRED, *(packages.OPTIONAL if wishes.optional else ())]
+    facts = facts_of(layout, options)
+    wanted = [*packages.REQUIRED, *(packages.OPTIONAL if options.optional else ())]
     found = [packages.step(commands, wanted, source.debs), user_step(commands, layout)]
     found += folder_steps(layout, facts)
     found.append(release_step(layout, source, say))
-    found += configuration_steps(layout, facts, wishes)
+    found += configuration_steps(layout, facts, options)
     found.append(link_step(layout, source))
-    found += service_steps(layout, facts, wishes.start)
+    found += service_steps(layout, facts, options.start)
     return found
 
 
@@ -114,12 +114,12 @@ def user_step(commands: SystemCommands, layout: Layout) -> InstallStep:
     )
 
 
-def folder_steps(layout: Layout, facts: Facts) -> Iterator[InstallStep]:
+def folder_steps(layout: Layout, facts: InstallFacts) -> Iterator[InstallStep]:
     root, station = FileOwner(layout.root, "root", "root"), FileOwner(layout.root, layout.user, layout.user)
     for path, mode, owner in (
         (layout.prefix, 0o755, root),
         (layout.releases, 0o755, root),
-        (layout.kept, 0o700, root),
+        (layout.database_copies, 0o700, root),
         (layout.settings.parent, 0o750, FileOwner(layout.root, "root", layout.user)),
     ):
         yield steps.folder(layout.at(path), path, mode, owner)
@@ -137,25 +137,25 @@ def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep
             raise UsageError(
                 f"{path}: the service sees nothing below {home}; choose another folder, /srv/minwang for instance"
             )
-    if not _foreign(there, owner):
+    if not _belongs_to_other_user(there, owner):
         return steps.folder(there, path, 0o750, owner)
     if not (there / VOLUME_IDENTITY).is_file() and not (there / "secret.key").is_file():
         raise UsageError(f"{path}: files of others lie in it; give an empty folder, or one of a Minwang station")
     return InstallStep(
         f"give {path} and all recordings and data in it to {owner.user}",
-        lambda: not _foreign(there, owner),
-        lambda: _give_tree(there, owner),
+        lambda: not _belongs_to_other_user(there, owner),
+        lambda: _chown_tree(there, owner),
     )
 
 
-def _foreign(path: Path, owner: FileOwner) -> bool:
+def _belongs_to_other_user(path: Path, owner: FileOwner) -> bool:
     """Return whether a folder belongs to another user and is not empty."""
     if not path.is_dir() or owner.matches(path):
         return False
     return any(p.name != "lost+found" for p in path.iterdir())
 
 
-def _give_tree(path: Path, owner: FileOwner) -> None:
+def _chown_tree(path: Path, owner: FileOwner) -> None:
     uid, gid = owner.ids()
     for directory, folders, files in os.walk(path):
         for name in (*folders, *files):
@@ -183,7 +183,7 @@ def link_step(layout: Layout, source: ReleaseSource) -> InstallStep:
     )
 
 
-def configuration_steps(layout: Layout, facts: Facts, wishes: InstallOptions) -> Iterator[InstallStep]:
+def configuration_steps(layout: Layout, facts: InstallFacts, options: InstallOptions) -> Iterator[InstallStep]:
     """Yield the steps that write outside the release folder; `upgrade` repeats them with the new release's texts."""
     root, settings = FileOwner(layout.root, "root", "root"), layout.at(layout.settings)
     group = FileOwner(layout.root, "root", layout.user)
@@ -194,7 +194,7 @@ def configuration_steps(layout: Layout, facts: Facts, wishes: InstallOptions) ->
             lambda: _protect(settings, group),
         )
     else:
-        yield steps.text_file(settings, layout.settings, 0o640, group, wishes.first_settings)
+        yield steps.text_file(settings, layout.settings, 0o640, group, options.first_settings)
     for path, mode, text in (
         (layout.wrapper, 0o755, wrapper.text(layout)),
         (layout.units / units.SERVICE, 0o644, units.service(layout, facts)),
@@ -212,7 +212,7 @@ def _protect(path: Path, owner: FileOwner) -> None:
     path.chmod(0o640)
 
 
-def service_steps(layout: Layout, facts: Facts, start: bool) -> Iterator[InstallStep]:
+def service_steps(layout: Layout, facts: InstallFacts, start: bool) -> Iterator[InstallStep]:
     commands = SystemCommands(layout.root)
     names = [units.SERVICE, units.RESUME]
     if shutil.which("systemctl", path=_search_path(layout.root)) is None:
@@ -259,14 +259,14 @@ def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.slee
         if state == "active":
             return
         if state == "failed":
-            raise StorageError(f"the station does not start; its reason: {_last_words(commands)}")
+            raise StorageError(f"the station does not start; its reason: {_last_log_line(commands)}")
     raise StorageError(
         f"the station was started and is not ready after {READY_SECONDS} s; it goes on trying, "
-        f"and 'journalctl -u {units.SERVICE}' says why. Its last words: {_last_words(commands)}"
+        f"and 'journalctl -u {units.SERVICE}' says why. Its last words: {_last_log_line(commands)}"
     )
 
 
-def _last_words(commands: SystemCommands) -> str:
+def _last_log_line(commands: SystemCommands) -> str:
     return (
         commands.run_or_empty(["journalctl", "-u", units.SERVICE, "-n", "1", "-o", "cat", "--no-pager"])[-400:]
         or "none"

@@ -34,7 +34,7 @@ class Layout:
         return self.prefix / "upgrade.json"
 
     @property
-    def kept(self) -> Path:
+    def database_copies(self) -> Path:
         """Copies of the database made before upgrades; only root can read them."""
         return self.prefix / "kept"
 

@@ -15,7 +15,7 @@ PRIVILEGED_PORTS_BELOW = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class InstallFacts:
     """The settings that units, folders and upgrades depend on."""
 
     data: Path
@@ -30,7 +30,7 @@ class Facts:
         return any(0 < port < PRIVILEGED_PORTS_BELOW for port in self.ports)
 
 
-def read(path: Path, folder: Path) -> Facts:
+def read(path: Path, folder: Path) -> InstallFacts:
     """Return the facts of `path`; relative paths are relative to `folder`, where the station sees the file.
 
     Raises SettingsError if the file is not TOML or a value has the wrong type; the program reports all other problems.
@@ -42,7 +42,7 @@ def read(path: Path, folder: Path) -> Facts:
         volumes = tuple(folder / v for v in data.get("volumes", [])) or (home / "video",)
         ports = (int(web.get("port", 8080)), int(web.get("redirect_port", 0)))
         target = folder / backup["target"] if backup.get("target") else None
-        return Facts(home, volumes, ports, target, _backup_options(backup, folder))
+        return InstallFacts(home, volumes, ports, target, _backup_options(backup, folder))
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as e:
         raise SettingsError(f"{path}: not valid: {e}") from e
 
@@ -54,7 +54,9 @@ def _backup_options(backup: dict[str, Any], folder: Path) -> tuple[str, ...]:
     return (*sightings, "--without-key")
 
 
-def first(data: Path, volumes: Sequence[Path], *, host: str, port: int, name: str, timezone: str, database: str) -> str:
+def first_settings(
+    data: Path, volumes: Sequence[Path], *, host: str, port: int, name: str, timezone: str, database: str
+) -> str:
     """Return the settings of a new station; every other key keeps its default (docs/minwang.toml.example)."""
     quoted = ", ".join(_text(str(v)) for v in volumes)
     lines = [

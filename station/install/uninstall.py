@@ -11,11 +11,11 @@ from station.install import units
 from station.install.commands import SystemCommands
 from station.install.install import VOLUME_IDENTITY, is_booted
 from station.install.layout import Layout
-from station.install.settings_file import Facts
+from station.install.settings_file import InstallFacts
 from station.install.steps import InstallStep
 
 
-def plan(layout: Layout, facts: Facts, *, purge: bool, purge_user: bool) -> list[InstallStep]:
+def plan(layout: Layout, facts: InstallFacts, *, purge: bool, purge_user: bool) -> list[InstallStep]:
     commands = SystemCommands(layout.root)
     found = [*_service_steps(layout, commands), *_program_steps(layout)]
     if purge:
@@ -63,7 +63,7 @@ def _remove(layout: Layout, path: Path, title: str) -> InstallStep:
     )
 
 
-def _data_step(layout: Layout, facts: Facts) -> InstallStep:
+def _data_step(layout: Layout, facts: InstallFacts) -> InstallStep:
     """Return the step that removes database, keys and small files; a volume inside the data folder stays."""
     data = layout.at(facts.data)
     kept = [*(layout.at(v) for v in facts.volumes), *_volumes_below(data)]

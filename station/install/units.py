@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from station.install.layout import Layout
-from station.install.settings_file import Facts
+from station.install.settings_file import InstallFacts
 
 SERVICE = "minwang.service"
 RESUME = "minwang-upgrade.service"
@@ -97,7 +97,7 @@ WantedBy=multi-user.target
 """
 
 
-def service(layout: Layout, facts: Facts) -> str:
+def service(layout: Layout, facts: InstallFacts) -> str:
     capability = "CAP_NET_BIND_SERVICE" if facts.privileged else ""
     capabilities = [f"CapabilityBoundingSet={capability}", f"AmbientCapabilities={capability}"]
     # "-": a disk that is not mounted must not keep the station from recording on the others.

@@ -13,7 +13,7 @@ from core.database import Database
 from core.settings import Settings
 from core.tasks import BackgroundTasks, run_all
 from station import database as station_database
-from station.runtime import until_stopped, visits_of
+from station.runtime import until_stopped
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
     pictures = DecodePool(settings.patrol.workers)
     objects = DecodePool(settings.search.processes, 30.0, pipeline.prepare, (settings.search, packs))
     days = await asyncio.to_thread(upkeep.sighting_store_of, settings)
-    zone, visiting = ZoneInfo(settings.station.timezone), await visits_of(settings, database, clock)
+    zone, visiting = ZoneInfo(settings.station.timezone), await probes_of(settings, database, clock)
     patrol = Patrol(database, clock, settings.patrol, data_dir, pictures, zone, visiting)
     watch = CounterWatch(database, clock, settings.patrol, settings.retention)
     indexer = Indexer(database, clock, days, objects, settings.search)

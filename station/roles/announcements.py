@@ -10,14 +10,16 @@ from cameras.discovery import ws_discovery
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onboarding.survey import Survey
 from core.clock import Clock, SystemClock
-from core.database_errors import UNFIT, why_unfit
+from core.database_errors import ROW_ERRORS, row_error_reason
 from core.errors import MinwangError
 
 log = logging.getLogger(__name__)
 
 HOUR_S = 3600.0
-MAX_ADDRESSES_HOST, MAX_ADDRESSES = 20, 500  # addresses accepted from Hello messages per hour: of one host, in all
-AGAIN_S = 30.0  # a device is surveyed again for another Hello only after this time: a starting device sends several
+MAX_ADDRESSES_PER_HOST, MAX_ADDRESSES = 20, 500  # addresses accepted from Hello messages per hour: of one host, in all
+RESURVEY_AFTER_S = (
+    30.0  # a device is surveyed again for another Hello only after this time: a starting device sends several
+)
 
 
 class HelloQueue:
@@ -34,7 +36,7 @@ class HelloQueue:
         self._addresses: set[str] = set()
         self._hosts: Counter[str] = Counter()
         self._waiting: dict[str, DiscoveredDevice] = {}
-        self._looked_at: dict[str, float] = {}  # time of the last survey, by address (monotonic)
+        self._surveyed_at: dict[str, float] = {}  # time of the last survey, by address (monotonic)
         self._news = asyncio.Event()
         self.refused = 0  # in this hour, Hellos beyond the address limits
         self.repeated = 0  # in this hour, Hellos of addresses that already wait or were surveyed just now
@@ -42,15 +44,15 @@ class HelloQueue:
     def put(self, device: DiscoveredDevice) -> bool:
         """Add a device; returns False if its Hello is not accepted."""
         self._turn_hour()
-        if not self._allows(device.address):
+        if not self._accept_address(device.address):
             self.refused += 1
             if self.refused == 1:
                 log.warning(
                     "too many devices say Hello (last: %s); the others are met in the hourly look", device.address
                 )
             return False
-        now, last = self._clock.monotonic(), self._looked_at.get(device.address)
-        if device.address in self._waiting or (last is not None and now - last < AGAIN_S):
+        now, last = self._clock.monotonic(), self._surveyed_at.get(device.address)
+        if device.address in self._waiting or (last is not None and now - last < RESURVEY_AFTER_S):
             self.repeated += 1
             if device.address not in self._waiting:
                 return False
@@ -64,7 +66,7 @@ class HelloQueue:
             self._news.clear()
             await self._news.wait()
         address = next(iter(self._waiting))
-        self._looked_at[address] = self._clock.monotonic()
+        self._surveyed_at[address] = self._clock.monotonic()
         return self._waiting.pop(address)
 
     def _turn_hour(self) -> None:
@@ -76,14 +78,14 @@ class HelloQueue:
         self._began, self.refused, self.repeated = now, 0, 0
         self._addresses = set(self._waiting)
         self._hosts = Counter(_host(a) for a in self._waiting)
-        self._looked_at = {a: at for a, at in self._looked_at.items() if now - at < AGAIN_S}
+        self._surveyed_at = {a: at for a, at in self._surveyed_at.items() if now - at < RESURVEY_AFTER_S}
 
-    def _allows(self, address: str) -> bool:
+    def _accept_address(self, address: str) -> bool:
         """Return whether a device's host:port is within the limits; once accepted, it stays so for the hour."""
         host = _host(address)
         if address in self._addresses:
             return True
-        if self._hosts[host] >= MAX_ADDRESSES_HOST or len(self._addresses) >= MAX_ADDRESSES:
+        if self._hosts[host] >= MAX_ADDRESSES_PER_HOST or len(self._addresses) >= MAX_ADDRESSES:
             return False
         self._addresses.add(address)
         self._hosts[host] += 1
@@ -96,20 +98,20 @@ def _host(address: str) -> str:
 
 async def follow(survey: Survey) -> None:
     """Listen until cancelled. If the station cannot join the multicast group, log that and return."""
-    heard = HelloQueue(SystemClock())
+    queue = HelloQueue(SystemClock())
 
-    def hear(word: str, device: DiscoveredDevice) -> None:
-        if word == "Hello" and device.url:
-            heard.put(device)
+    def on_announcement(message: str, device: DiscoveredDevice) -> None:
+        if message == "Hello" and device.url:
+            queue.put(device)
 
     interfaces = await asyncio.to_thread(ws_discovery.interfaces)
     try:
-        async with ws_discovery.announcements(interfaces, hear):
+        async with ws_discovery.announcements(interfaces, on_announcement):
             while True:
-                device = await heard.get()
+                device = await queue.get()
                 try:
                     await survey.match_and_store([device])
-                except (MinwangError, *UNFIT) as e:  # a bad Hello must not end the listening
-                    log.warning("%s said Hello: %s", device.address, why_unfit(e))
+                except (MinwangError, *ROW_ERRORS) as e:  # a bad Hello must not end the listening
+                    log.warning("%s said Hello: %s", device.address, row_error_reason(e))
     except OSError as e:
-        log.warning("announcements of cameras cannot be heard (%s); the hourly look finds them", e.strerror)
+        log.warning("announcements of cameras cannot be queue (%s); the hourly look finds them", e.strerror)

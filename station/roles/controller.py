@@ -25,7 +25,7 @@ from cameras.upkeep.default_password_audit import DefaultPasswordAudit
 from cameras.upkeep.event_subscriptions import EventSubscriptions
 from cameras.upkeep.exposure_scan import ExposureScan
 from core.accounts.accounts import Accounts
-from core.audit.verification import Sealing
+from core.audit.verification import AuditSealer
 from core.clock import SystemClock
 from core.database import Database
 from core.executors import set_file_threads
@@ -103,7 +103,7 @@ async def _work(
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     services = app[SERVICES]
-    sealing = Sealing(database, services.data_dir, clock, services.audit)
+    sealing = AuditSealer(database, services.data_dir, clock, services.audit)
     scheduler.add_job(
         sealing.run_once, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
     )

@@ -28,7 +28,7 @@ from nvr.storage.volumes import check_ours, prepare
 from nvr.tables import Gap
 from station import database as station_database
 from station.roles.stream_check import StreamCheck
-from station.runtime import tune_allocator, vault_of, volume_set
+from station.runtime import open_vault_of_station, tune_allocator, volume_set
 
 
 async def record(
@@ -45,7 +45,7 @@ async def record(
     wanted = inventory.load(file)
     clock = SystemClock()
     database = await station_database.ready(settings)
-    vault = await vault_of(settings, database)
+    vault = await open_vault_of_station(settings, database)
     async with database.session() as session:
         await registry.apply(
             session, wanted, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE
@@ -59,22 +59,22 @@ async def record(
     volumes = await volume_set(settings, database, clock)
     recovered = await recovery.recover(database, wanted_now.streams, clock.now())
     archive = ArchiveDatabase(database, clock)
-    machine = Recorder(settings.recorder, volumes, archive, clock)
+    recorder = Recorder(settings.recorder, volumes, archive, clock)
     began_us = to_microseconds(clock.now())
     cpu_before = _cpu_seconds()
-    await machine.start()
+    await recorder.start()
     covered = await recovery.last_covered(database, wanted_now.streams)
-    await machine.want(wanted_now.specs, covered, wanted_now.facts)
+    await recorder.want(wanted_now.specs, covered, wanted_now.facts)
     try:
-        peak = await machine.tasks.guard(_watch_memory(seconds))
+        peak = await recorder.tasks.guard(_watch_memory(seconds))
     except TaskFailed:
-        await machine.stop()
+        await recorder.stop()
         await database.close()
         raise
     cpu = _cpu_seconds() - cpu_before
-    states = dict(machine.streams)
-    unhashed = sum(d.writer.unhashed_files for d in machine.volumes.disks)
-    await machine.stop()
+    states = dict(recorder.streams)
+    unhashed = sum(d.writer.unhashed_files for d in recorder.volumes.disks)
+    await recorder.stop()
     ended_us = to_microseconds(clock.now())
     streams = {key: await _stream_summary(database, key, state, began_us, ended_us) for key, state in states.items()}
     await database.close()
@@ -85,7 +85,7 @@ async def record(
         "bytes": sum(s["bytes"] for s in streams.values()),
         "frames": sum(s["frames"] for s in streams.values()),
         "unhashed_files": unhashed,
-        "late_ticks": machine.poll_loop.late_ticks,
+        "late_ticks": recorder.poll_loop.late_ticks,
         **{
             name: sum(s[name] for s in streams.values())
             for name in ("lost_packets", "foreign_packets", "skipped_units", "damaged_pictures")

@@ -34,7 +34,7 @@ from nvr.recorder.reconcile import DesiredStreams, StatusWriter, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
-from station.runtime import tune_allocator, until_stopped, vault_of, volume_set
+from station.runtime import open_vault_of_station, tune_allocator, until_stopped, volume_set
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ STATUS_SECONDS = 4.0
 KEYFRAME_REQUEST_SECONDS = 1.0
 BACKFILL_SECONDS = 5.0
 SEAL_SECONDS = 60.0
-CAREFUL_SECONDS = 3600.0  # after a crash cameras are read one by one, so that the next crash identifies the camera
+CAREFUL_READ_S = 3600.0  # after a crash cameras are read one by one, so that the next crash identifies the camera
 TRIGGERS = ("camera.motion", "camera.tamper", "camera.trigger")  # events that on-event streams are recorded for
 POST_ROLL_US = 30 * SECOND
 
@@ -58,13 +58,13 @@ class RecorderWorker:
     clock: Clock
     vault: Vault
     archive: ArchiveDatabase
-    machine: Recorder
+    recorder: Recorder
     covered: dict[str, CoveredUntil]
     recovered: set[str] = field(default_factory=set)  # streams whose remains of earlier recorders are recovered
     seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.SEAL_SECONDS))
     # failures of the recorder's own tasks that were reported
-    told_failures: Counter[str] = field(default_factory=Counter)
-    observing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reported_failures: Counter[str] = field(default_factory=Counter)
+    status_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def wanted(self) -> DesiredStreams:
         async with self.database.reading() as session:
@@ -79,10 +79,10 @@ class RecorderWorker:
             )
 
     async def reconcile(self) -> None:
-        async with self.observing:
+        async with self.status_lock:
             wanted = await self.wanted()
             await self.recover([s for s in wanted.streams if s not in self.recovered])
-            await self.machine.want(wanted.specs, self.covered, wanted.facts)
+            await self.recorder.want(wanted.specs, self.covered, wanted.facts)
         self.covered.clear()
 
     async def recover(self, streams: list[str]) -> None:
@@ -96,16 +96,16 @@ class RecorderWorker:
         self.recovered |= set(streams)
 
     async def write_status(self, status: StatusWriter, url: str) -> None:
-        async with self.observing:  # what is read before the commit must not be reported after it
+        async with self.status_lock:  # what is read before the commit must not be reported after it
             async with self.database.session() as session:
-                told = await status.write(session, url, os.getpid())
-                failures = Counter(self.machine.tasks.failures)
-                for name, times in (failures - self.told_failures).items():
+                written = await status.write(session, url, os.getpid())
+                failures = Counter(self.recorder.tasks.failures)
+                for name, times in (failures - self.reported_failures).items():
                     events.append(
                         session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times
                     )
-            status.stored(told)
-            self.told_failures = failures
+            status.stored(written)
+            self.reported_failures = failures
 
     async def recover_volume(self, number: int, streams: list[str], began_us: int) -> None:
         """Close what earlier recorders left open on a volume that is back."""
@@ -113,8 +113,8 @@ class RecorderWorker:
         if not found.clean:
             log.warning("volume %d is back; recovery: %s", number, found.as_dict())
 
-    async def seal(self) -> None:
-        if all(d.writer.lag() < 1 for d in self.machine.volumes.disks):
+    async def hash_backlog(self) -> None:
+        if all(d.writer.lag() < 1 for d in self.recorder.volumes.disks):
             # Only streams that closed such a file: the index of a whole town's hours is 200 MB.
             waiting, self.archive.unsealed = self.archive.unsealed, set()
             await self.archive.flush()  # the entries of these files must be in the database
@@ -122,9 +122,9 @@ class RecorderWorker:
                 self.archive.unsealed |= waiting  # keep them until a round finds nothing
 
     def seal_failed(self, volume: int, error: OSError) -> None:
-        for disk in self.machine.volumes.disks:
+        for disk in self.recorder.volumes.disks:
             if disk.number == volume and isinstance(error, TimeoutError):
-                self.machine.volumes.hangs(disk, str(error))
+                self.recorder.volumes.hangs(disk, str(error))
 
     async def follow_events(self) -> None:
         """Start the recording of on-event streams when their camera sends an event."""
@@ -132,7 +132,7 @@ class RecorderWorker:
             position = await events.last_id(session)
         async for event in events.tail(self.database, self.clock, position, poll_seconds=0.5):
             if event.kind in TRIGGERS and event.camera is not None:
-                self.machine.trigger(event.camera, to_microseconds(event.at) + POST_ROLL_US)
+                self.recorder.trigger(event.camera, to_microseconds(event.at) + POST_ROLL_US)
 
 
 async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None:
@@ -143,65 +143,65 @@ async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None
 
 
 async def _record(settings: Settings, index: int, database: Database, ready: Callable[[], None]) -> None:
-    clock, vault = SystemClock(), await vault_of(settings, database)
+    clock, vault = SystemClock(), await open_vault_of_station(settings, database)
     archive = ArchiveDatabase(database, clock)
     budget = ConnectLimiter.of_station(settings, clock)
-    machine = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
-    machine.clock_epoch_path = settings.data.dir / f"clock-{index}.json"
-    worker = RecorderWorker(settings, index, database, clock, vault, archive, machine, {})
-    await _look_back(worker)
+    recorder = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
+    recorder.clock_epoch_path = settings.data.dir / f"clock-{index}.json"
+    worker = RecorderWorker(settings, index, database, clock, vault, archive, recorder, {})
+    await _read_crash_marker(worker)
     streams = (await worker.wanted()).streams
     await worker.recover(streams)
-    await machine.start()
-    url, runner = await _serve_live(machine, settings)
+    await recorder.start()
+    url, runner = await _serve_live(recorder, settings)
     duties, began_us = BackgroundTasks(clock), to_microseconds(clock.now())
 
     def volume_back(number: int) -> None:
         duties.start(f"recovery of volume {number}", worker.recover_volume(number, streams, began_us))
 
-    machine.volume_back = volume_back
+    recorder.volume_back = volume_back
     try:
         async with http_session(budget) as http:
             _start_duties(duties, worker, url, http)
             ready()
-            await first_of(until_stopped(), machine.tasks.until_fatal())
+            await first_of(until_stopped(), recorder.tasks.until_fatal())
             await duties.close()
     finally:
         await duties.close()
         await runner.cleanup()
-        await machine.stop()
+        await recorder.stop()
     async with database.session() as session:
-        await quarantine.reset_crashes(session, list(machine.streams))
+        await quarantine.reset_crashes(session, list(recorder.streams))
 
 
 def _start_duties(duties: BackgroundTasks, worker: RecorderWorker, url: str, http: aiohttp.ClientSession) -> None:
     """Start the periodic work beside the recording itself."""
-    status = StatusWriter(worker.machine, worker.clock, f"recorder-{worker.index}")
+    status = StatusWriter(worker.recorder, worker.clock, f"recorder-{worker.index}")
     duties.repeat("reconciling", RECONCILE_SECONDS, worker.reconcile)
     duties.repeat("status", STATUS_SECONDS, partial(worker.write_status, status, url))
-    duties.repeat("sealing", SEAL_SECONDS, worker.seal)
+    duties.repeat("sealing", SEAL_SECONDS, worker.hash_backlog)
     duties.run_forever("following events", worker.follow_events)
     requests = KeyframeRequests(
         worker.database, worker.clock, worker.vault, lambda login: SoapClient(http, worker.clock, login)
     )
-    worker.machine.keyframe_wanted = requests.want
+    worker.recorder.keyframe_wanted = requests.want
     duties.repeat("keyframe requests", KEYFRAME_REQUEST_SECONDS, requests.run_once)
     if worker.settings.recorder.backfill:
         filler = Backfiller(
-            worker.database, worker.machine, worker.archive, worker.clock, worker.vault, worker.settings.recorder,
+            worker.database, worker.recorder, worker.archive, worker.clock, worker.vault, worker.settings.recorder,
             lambda login: SoapClient(http, worker.clock, login),
         )  # fmt: skip
         duties.repeat("backfill", BACKFILL_SECONDS, filler.run_once)
 
 
-async def _look_back(worker: RecorderWorker) -> None:
+async def _read_crash_marker(worker: RecorderWorker) -> None:
     """Read which stream the previous recorder crashed over, and record the crash."""
     marker = await asyncio.to_thread(CrashMarker, crash_marker.path_of(worker.settings.data.dir, worker.index))
-    worker.machine.poll_loop.crash_marker = marker
+    worker.recorder.poll_loop.crash_marker = marker
     if not marker.crashed_stream:
         return
-    worker.machine.poll_loop.parse_one_by_one = True
-    asyncio.get_running_loop().call_later(CAREFUL_SECONDS, setattr, worker.machine.poll_loop, "parse_one_by_one", False)
+    worker.recorder.poll_loop.parse_one_by_one = True
+    asyncio.get_running_loop().call_later(CAREFUL_READ_S, setattr, worker.recorder.poll_loop, "parse_one_by_one", False)
     if marker.crashed_stream == MANY_STREAMS:
         log.error("the last recorder died over the bytes of several cameras; they are read one by one for an hour")
         return
@@ -212,9 +212,9 @@ async def _look_back(worker: RecorderWorker) -> None:
     )
 
 
-async def _serve_live(machine: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
+async def _serve_live(recorder: Recorder, settings: Settings) -> tuple[str, web.AppRunner]:
     runner = web.AppRunner(
-        LiveHub(machine, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1
+        LiveHub(recorder, node_token(settings.data.dir.absolute())).application(), access_log=None, shutdown_timeout=1
     )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

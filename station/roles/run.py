@@ -17,7 +17,7 @@ from core.host import open_files, station_lock
 from core.settings import Settings
 from core.tasks import running
 from station.runtime import die_with_parent
-from station.supervision.worker_report import EX_CONFIG, Reporter
+from station.supervision.worker_report import EX_CONFIG, WorkerReporter
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ async def _controller(settings: Settings, ready: Callable[[], None]) -> None:
 
 def run(role: str, settings: Settings, index: int = 0) -> None:
     """Run a worker process."""
-    reporter = Reporter()
+    reporter = WorkerReporter()
     logs.configure(f"{role}-{index}" if role == "recorder" else role)
     open_files.raise_limit()
     os.umask(0o027)
@@ -65,6 +65,6 @@ def run(role: str, settings: Settings, index: int = 0) -> None:
         sys.exit(EX_CONFIG)
 
 
-async def _beating(reporter: Reporter, body: Callable[[], Awaitable[None]]) -> None:
+async def _beating(reporter: WorkerReporter, body: Callable[[], Awaitable[None]]) -> None:
     async with running(reporter.beat(), "heartbeat"):
         await body()

@@ -25,10 +25,10 @@ from core.settings import Settings, TlsMode
 from core.tasks import end, spawn
 from nvr.storage import volumes
 from station import database as station_database
-from station import town
-from station.backup import adopting
-from station.runtime import until_stopped, vault_of
-from station.supervision.overseer import Overseer
+from station import inventory_start
+from station.backup import index_newer_footage
+from station.runtime import open_vault_of_station, until_stopped
+from station.supervision.status_reporter import StatusReporter
 from station.supervision.supervisor import Supervisor, roles
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,11 @@ async def _prepare(settings: Settings, clock: Clock, notifier: Notifier, wait_fo
     await asyncio.to_thread(_check_ports, settings)
     database = await _reach(settings, clock, notifier, wait_for_database)
     try:
-        await check_vault(database, await vault_of(settings, database), settings.data.dir / KEY_FILE)
-        await town.take_over(settings, database, clock)
+        await check_vault(database, await open_vault_of_station(settings, database), settings.data.dir / KEY_FILE)
+        await inventory_start.apply_or_compare(settings, database, clock)
         rows = await volumes.prepare(database, settings.volumes)
         await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir)
-        await adopting.finish(settings, database, clock)
+        await index_newer_footage.adopt_newer_footage(settings, database, clock)
     finally:
         await database.close()
     if shutil.which("ffmpeg") is None:
@@ -103,15 +103,15 @@ async def _run(
 ) -> None:
     clock = SystemClock()
     supervisor = Supervisor(roles(settings), config or settings.source.path, clock, lock=lock, analyst_waits=True)
-    overseer = Overseer(supervisor, notifier, lock.folder, clock, lambda: log.info("the station is ready"))
+    reporter = StatusReporter(supervisor, notifier, lock.folder, clock, lambda: log.info("the station is ready"))
     await supervisor.start()
-    watching = spawn(overseer.run(), "overseer")
+    watching = spawn(reporter.run(), "reporter")
     failing = spawn(supervisor.until_failed())
     try:
         await asyncio.wait((stopping, failing, watching), return_when=asyncio.FIRST_COMPLETED)
     finally:
         await end(failing, *(() if watching.done() else (watching,)))
-        await overseer.close()
+        await reporter.close()
         await supervisor.stop()
     if supervisor.failed is not None:
         raise supervisor.failed

@@ -24,15 +24,15 @@ from core.host.station_lock import StationLock
 from core.settings import Settings
 from core.tasks import end, spawn
 from nvr.recorder import crash_marker
-from station.runtime import SUPERVISOR
-from station.supervision.worker_report import DESCRIPTOR, EX_CONFIG, WorkerReport, listen
+from station.runtime import SUPERVISOR_PID_VARIABLE
+from station.supervision.worker_report import EX_CONFIG, REPORT_DESCRIPTOR_VARIABLE, WorkerReport, listen
 
 log = logging.getLogger(__name__)
 
-PAUSES = (1, 2, 5, 10, 30, 60)
-STEADY_SECONDS = 120
+RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)
+FAILURE_RESET_S = 120
 STOP_SECONDS = 12.0
-LOOK_SECONDS = 5.0
+POLL_INTERVAL_S = 5.0
 ANALYST_WAITS_SECONDS = 20.0
 HANG_SECONDS = 60.0
 START_SECONDS = 300.0  # a worker that has not reported by then counts as hung
@@ -42,7 +42,7 @@ START_SECONDS = 300.0  # a worker that has not reported by then counts as hung
 class WorkerRole:
     name: str
     index: int = 0
-    box: Path | None = None  # the recorder's keep-alive file (nvr.recorder.crash_marker)
+    crash_marker_path: Path | None = None  # the recorder's keep-alive file (nvr.recorder.crash_marker)
 
     @property
     def arguments(self) -> list[str]:
@@ -57,7 +57,7 @@ class SupervisedWorker:
     """The worker of one role across all its restarts."""
 
     pid: int = 0
-    heard: WorkerReport | None = None
+    report: WorkerReport | None = None
     was_ready: bool = False  # in any of its processes
     started_at: datetime | None = None
     started: float = 0.0  # monotonic, seconds
@@ -66,15 +66,15 @@ class SupervisedWorker:
 
     @property
     def ready(self) -> bool:
-        return self.running and self.heard is not None and self.heard.ready
+        return self.running and self.report is not None and self.report.ready
 
-    def silent(self, now: float) -> float:
+    def overdue_s(self, now: float) -> float:
         """Return the seconds since its report was due; negative while it has time left."""
-        if not self.running or self.heard is None:
+        if not self.running or self.report is None:
             return -HANG_SECONDS
-        if self.heard.beat is None:
+        if self.report.beat is None:
             return now - self.started - START_SECONDS
-        return now - self.heard.beat - HANG_SECONDS
+        return now - self.report.beat - HANG_SECONDS
 
 
 def roles(settings: Settings) -> list[WorkerRole]:
@@ -126,7 +126,7 @@ class Supervisor:
         """Whether every worker lives or is being restarted, and none hangs for longer than it takes to kill it."""
         now = self._clock.monotonic()
         late = HANG_SECONDS / 2  # SIGKILL did not help
-        return all(not t.done() for t in self._tasks) and all(w.silent(now) < late for w in self.watched.values())
+        return all(not t.done() for t in self._tasks) and all(w.overdue_s(now) < late for w in self.watched.values())
 
     async def until_failed(self) -> MinwangError:
         """Wait until a worker cannot be started at all; returns its error."""
@@ -166,9 +166,9 @@ class Supervisor:
             _kill_group(process)  # its own child processes, if it died without ending them
             if self._ending() or await self._note_end(role, code):
                 return
-            failures = 0 if self._clock.monotonic() - started > STEADY_SECONDS else failures + 1
+            failures = 0 if self._clock.monotonic() - started > FAILURE_RESET_S else failures + 1
             self.restarts[role] = self.restarts.get(role, 0) + 1
-            pause = PAUSES[min(max(failures - 1, 0), len(PAUSES) - 1)]
+            pause = RESTART_DELAYS_S[min(max(failures - 1, 0), len(RESTART_DELAYS_S) - 1)]
             log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
             await self._clock.sleep(pause)
 
@@ -180,16 +180,16 @@ class Supervisor:
 
     async def _note_end(self, role: WorkerRole, code: int) -> bool:
         """Record the end of a worker; returns whether a restart is useless."""
-        watched, heard = self.watched[role], self.watched[role].heard
+        watched, report = self.watched[role], self.watched[role].report
         watched.running = False
         failure = None
-        if heard is not None:
+        if report is not None:
             try:
-                await asyncio.wait_for(heard.ended.wait(), 1.0)  # wait for its last report
+                await asyncio.wait_for(report.ended.wait(), 1.0)  # wait for its last report
             except TimeoutError:
                 log.debug("%s ended, and something below it keeps its pipe", role)
-            watched.was_ready = watched.was_ready or heard.ready
-            failure = heard.failure
+            watched.was_ready = watched.was_ready or report.ready
+            failure = report.failure
         watched.last_end = f"status {code} at {self._clock.now().isoformat(timespec='seconds')}"
         if failure is not None:
             watched.last_end += f": {failure}"
@@ -202,7 +202,7 @@ class Supervisor:
         """Return the exit status; kills a process that lives but no longer does anything."""
         ended = spawn(process.wait())
         while not ended.done():
-            await asyncio.wait((ended,), timeout=LOOK_SECONDS)
+            await asyncio.wait((ended,), timeout=POLL_INTERVAL_S)
             silent = await self._silent_seconds(role)
             if silent > HANG_SECONDS and not ended.done():
                 log.error("%s-%d has done nothing for %.0f s; it is ended", role.name, role.index, silent)
@@ -213,20 +213,21 @@ class Supervisor:
     async def _silent_seconds(self, role: WorkerRole) -> float:
         """Return how long the worker has done nothing, by its pipe and, for a recorder, by its crash marker."""
         now, watched = self._clock.monotonic(), self.watched[role]
-        silent = watched.silent(now) + HANG_SECONDS
+        silent = watched.overdue_s(now) + HANG_SECONDS
         if (
-            role.box is not None
-            and (boxed := await asyncio.to_thread(crash_marker.silent_seconds, role.box)) is not None
+            role.crash_marker_path is not None
+            and (marker_silence := await asyncio.to_thread(crash_marker.silent_seconds, role.crash_marker_path))
+            is not None
         ):
-            silent = max(silent, min(boxed, now - watched.started))
+            silent = max(silent, min(marker_silence, now - watched.started))
         return silent
 
     def _ending(self) -> bool:
         return self._stopping
 
     async def _spawn(self, role: WorkerRole) -> asyncio.subprocess.Process:
-        self.watched[role].heard, report = await listen(self._clock, self.changed.set)
-        inherited = [report, *([self._lock.descriptor] if self._lock else [])]
+        self.watched[role].report, descriptor = await listen(self._clock, self.changed.set)
+        inherited = [descriptor, *([self._lock.descriptor] if self._lock else [])]
         errors = None
         try:
             if self._log_file is not None:
@@ -237,11 +238,11 @@ class Supervisor:
                 stdout=errors,
                 stderr=errors,
                 start_new_session=True,
-                env=self._environment(report),
+                env=self._environment(descriptor),
                 pass_fds=inherited,
             )
         finally:
-            os.close(report)
+            os.close(descriptor)
             if errors is not None:
                 errors.close()
 
@@ -249,11 +250,15 @@ class Supervisor:
         config = ["--config", str(self._config)] if self._config else []
         return [sys.executable, "-m", "station", *config, *role.arguments]
 
-    def _environment(self, report: int) -> dict[str, str]:
-        found = {name: value for name, value in os.environ.items() if name not in service_manager.VARIABLES}
-        found |= {"PYTHONPATH": str(Path(__file__).parents[2]), SUPERVISOR: str(os.getpid()), DESCRIPTOR: str(report)}
+    def _environment(self, report_descriptor: int) -> dict[str, str]:
+        found = {name: value for name, value in os.environ.items() if name not in service_manager.NOTIFY_VARIABLES}
+        found |= {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            SUPERVISOR_PID_VARIABLE: str(os.getpid()),
+            REPORT_DESCRIPTOR_VARIABLE: str(report_descriptor),
+        }
         if self._lock:
-            found[station_lock.INHERITED] = str(self._lock.descriptor)
+            found[station_lock.LOCK_DESCRIPTOR_VARIABLE] = str(self._lock.descriptor)
         return found
 
 

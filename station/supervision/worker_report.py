@@ -19,18 +19,18 @@ from core import logs
 from core.clock import Clock
 from core.errors import MinwangError, UsageError
 
-DESCRIPTOR = "MINWANG_REPORT"  # environment variable of a worker
+REPORT_DESCRIPTOR_VARIABLE = "MINWANG_REPORT"  # environment variable of a worker
 EX_CONFIG = 78
 BEAT_SECONDS = 5.0
 
 
-class Reporter:
+class WorkerReporter:
     """The worker's end of the pipe. Does nothing without a supervisor."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
         with contextlib.suppress(KeyError, ValueError, OSError):
-            descriptor = int(os.environ.pop(DESCRIPTOR))
+            descriptor = int(os.environ.pop(REPORT_DESCRIPTOR_VARIABLE))
             os.set_inheritable(descriptor, False)
             os.set_blocking(descriptor, False)
             self._descriptor = descriptor
@@ -46,7 +46,7 @@ class Reporter:
         """Report every 5 s that the event loop runs."""
         while True:
             self._write({})
-            logs.tell_repeats()
+            logs.flush_repeats()
             await asyncio.sleep(BEAT_SECONDS)
 
     def _write(self, message: dict[str, object]) -> None:
@@ -64,34 +64,34 @@ class WorkerReport:
     failure: MinwangError | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self, line: bytes, now: float) -> None:
+    def handle_line(self, line: bytes, now: float) -> None:
         with contextlib.suppress(ValueError, AttributeError):
             message = json.loads(line)
             self.ready = self.ready or bool(message.get("ready"))
-            if told := message.get("failed"):
-                self.failure = (UsageError if message.get("usage") else MinwangError)(str(told))
+            if failure := message.get("failed"):
+                self.failure = (UsageError if message.get("usage") else MinwangError)(str(failure))
             self.beat = now
 
 
-class _Listening(asyncio.Protocol):
-    def __init__(self, heard: WorkerReport, clock: Clock, on_word: Callable[[], None]):
-        self._heard, self._clock, self._on_word, self._rest = heard, clock, on_word, b""
+class _ReportProtocol(asyncio.Protocol):
+    def __init__(self, report: WorkerReport, clock: Clock, on_report: Callable[[], None]):
+        self._report, self._clock, self._on_report, self._rest = report, clock, on_report, b""
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data)[-65_536:].split(b"\n")
         for line in lines:
-            self._heard.take(line, self._clock.monotonic())
-        self._on_word()
+            self._report.handle_line(line, self._clock.monotonic())
+        self._on_report()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._heard.ended.set()
+        self._report.ended.set()
 
 
-async def listen(clock: Clock, on_word: Callable[[], None] = lambda: None) -> tuple[WorkerReport, int]:
+async def listen(clock: Clock, on_report: Callable[[], None] = lambda: None) -> tuple[WorkerReport, int]:
     """Return (the report, the descriptor for the worker). The caller closes the descriptor once the worker has it."""
     reading, writing = os.pipe()
-    heard = WorkerReport()
+    report = WorkerReport()
     await asyncio.get_running_loop().connect_read_pipe(
-        lambda: _Listening(heard, clock, on_word), os.fdopen(reading, "rb", 0)
+        lambda: _ReportProtocol(report, clock, on_report), os.fdopen(reading, "rb", 0)
     )
-    return heard, writing
+    return report, writing

@@ -197,7 +197,7 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
             if r.action.startswith("alert.")
         ]
         assert actions == ["alert.raise", "alert.dispatch", "alert.ack", "alert.answer"]
-    assert (await Verifier(database, Path("none")).from_start()).broken_at is None
+    assert (await Verifier(database, Path("none")).verify_all_rows()).broken_at is None
 
 
 async def test_direct_dispatch_only_where_the_approver_said_so(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.errors import StorageError, TooManyError
-from core.executors import ASKER, FairExecutor
+from core.executors import CALLER_ACCOUNT, FairExecutor
 
 Held = tuple[FairExecutor, threading.Event]
 
@@ -18,18 +18,29 @@ Held = tuple[FairExecutor, threading.Event]
 async def held() -> AsyncIterator[Held]:
     """A pool of two threads whose calls last until the event is set."""
     event = threading.Event()
-    yield FairExecutor("searches", 2, of_one=1, waiting=3, waiting_of_one=2, wait_s=5, answer_s=5), event
+    yield (
+        FairExecutor(
+            "searches",
+            2,
+            max_running_per_account=1,
+            max_waiting=3,
+            max_waiting_per_account=2,
+            max_wait_s=5,
+            max_run_s=5,
+        ),
+        event,
+    )
     event.set()
     await asyncio.sleep(0.05)
 
 
 async def call(held: Held, asker: int, said: list[int]) -> None:
-    ASKER.set(asker)
+    CALLER_ACCOUNT.set(asker)
     lane, event = held
 
     def work() -> None:
         event.wait(5)
-        said.append(ASKER.get())
+        said.append(CALLER_ACCOUNT.get())
 
     await lane.run(work)
 
@@ -97,12 +108,12 @@ async def test_whoever_leaves_at_the_moment_of_his_turn_holds_up_nobody(held: He
 
 
 async def test_a_thread_that_hangs_stays_taken_and_its_caller_is_told(held: Held) -> None:
-    held[0]._answer_s = 0.05
+    held[0]._max_run_s = 0.05
     said: list[int] = []
     tasks = start(held, [1, 2], said)
     await asyncio.sleep(0.15)
     assert all(isinstance(t.exception(), StorageError) for t in tasks)
-    assert held[0].given_up == 2 and held[0].busy == 2
+    assert held[0].abandoned == 2 and held[0].busy == 2
     held[1].set()
     await asyncio.sleep(0.1)
     assert held[0].busy == 0

@@ -60,10 +60,10 @@ def test_the_count_goes_out_without_another_record(log: Log) -> None:
     log.say("odd")
     log.say("odd")
     log.clock.advance(61)
-    log.filter.due()
+    log.filter.flush_due()
     assert log.lines == ["odd", "odd (repeated 1 times in 61 s)"]
     log.clock.advance(61)
-    log.filter.due()
+    log.filter.flush_due()
     log.say("odd")
     assert log.lines[2:] == ["odd"]  # after a quiet minute it is new again
 

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from core import migrate
 from core.database import UtcDateTime, sqlite_pragmas
 from tests import postgres
-from tests.rows import made
+from tests.rows import table_rows
 
 # Columns whose values a revision changes on purpose, up or down: revision → {(table, column)}.
 CHANGED: dict[str, set[tuple[str, str]]] = {}
@@ -75,7 +75,7 @@ class Station:
                 for column in table.columns:
                     if isinstance(column.type, sa.DateTime):
                         column.type = UtcDateTime()
-            for table, rows in made(metadata, first):
+            for table, rows in table_rows(metadata, first):
                 connection.execute(sa.insert(table), rows)
 
     def rows(self, columns: dict[str, list[str]]) -> Rows:

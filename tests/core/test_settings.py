@@ -52,7 +52,7 @@ def test_broken_toml_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_every_key_is_documented() -> None:
-    text = settings.document()
+    text = settings.example_file()
     for name in settings.Settings.model_fields:
         section = getattr(settings.Settings(), name)
         if isinstance(section, settings.Section):
@@ -63,7 +63,7 @@ def test_every_key_is_documented() -> None:
 
 def test_the_example_file_is_up_to_date() -> None:
     example = Path(__file__).parents[2] / "docs" / "minwang.toml.example"
-    assert example.read_text(encoding="utf-8") == settings.document()
+    assert example.read_text(encoding="utf-8") == settings.example_file()
 
 
 def test_a_copy_with_other_values_leaves_the_settings_as_they_are(tmp_path: Path) -> None:

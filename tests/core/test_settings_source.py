@@ -155,7 +155,7 @@ def test_the_command_prints_values_with_their_origin(folder: Path, monkeypatch: 
     assert rows["station.name"]["origin"] == "default"
     shown = make_url(rows["data.database"]["value"])
     assert (shown.password, shown.query["sslpassword"], shown.host) == ("***", "***", "h")
-    assert set(rows) == {".".join(k) for _, k in settings.settings_source.leaves(settings.Settings())}
+    assert set(rows) == {".".join(k) for _, k in settings.settings_source.settings_of_sections(settings.Settings())}
 
 
 def test_a_demo_forgets_the_station_of_its_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +167,6 @@ def test_a_demo_forgets_the_station_of_its_environment(folder: Path, monkeypatch
     ):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MINWANG_EXTRAS", "ultralytics")
-    settings.settings_source.forget_variables()
+    settings.settings_source.remove_variables()
     assert settings.load().data.dir == folder / "data" and settings.load().web.port == 8080
     assert [n for n in os.environ if n.upper().startswith("MINWANG_")] == ["MINWANG_EXTRAS"]

@@ -116,13 +116,13 @@ def test_every_command_is_found_in_its_module() -> None:
     """Commands are imported on demand: a table says which module registers which."""
     import importlib
 
-    from station.cli.base import MODULES, cli
+    from station.cli.base import COMMAND_MODULES, cli
 
-    for module in set(MODULES.values()):
+    for module in set(COMMAND_MODULES.values()):
         importlib.import_module(f"station.cli.{module}")
     modules = {name: str(command.callback.__module__) for name, command in cli.commands.items() if command.callback}
     found = {name: module.rpartition(".")[2] for name, module in modules.items() if module != "station.cli.main"}
-    assert found == MODULES
+    assert found == COMMAND_MODULES
 
 
 def test_a_worker_imports_no_other_command() -> None:

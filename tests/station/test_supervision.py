@@ -18,7 +18,7 @@ import pytest
 from core.clock import SystemClock
 from core.host import station_lock
 from core.host.service_manager import Notifier
-from station.supervision.overseer import Overseer
+from station.supervision.status_reporter import StatusReporter
 from station.supervision.supervisor import Supervisor, WorkerRole
 from station.supervision.worker_report import EX_CONFIG
 from tests.commands import minwang
@@ -72,25 +72,25 @@ async def test_ready_when_the_console_answers_and_all_record(
     controller, recorder, analyst = WorkerRole("controller"), WorkerRole("recorder"), WorkerRole("analyst")
     late = SAYS + "time.sleep(2)\n" + READY.removeprefix(SAYS)
     supervisor = Workers({controller: READY, recorder: late, analyst: SAYS + "time.sleep(60)"}, SystemClock())
-    overseer = Overseer(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
+    reporter = StatusReporter(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
     await supervisor.start()
-    watching = asyncio.create_task(overseer.run())
+    watching = asyncio.create_task(reporter.run())
     try:
         await eventually(lambda: supervisor.watched[controller].ready)
-        await overseer.look()
+        await reporter.update()
         said = heard(manager[0])
         assert "READY=1" not in said and "WATCHDOG=1" in said
         assert said[-1] == "STATUS=starting: recorder-0, analyst"
         await eventually(lambda: supervisor.ready)
-        await overseer.look()
+        await reporter.update()
         assert heard(manager[0]).count("READY=1") == 1
         os.kill(supervisor.children[recorder].pid, signal.SIGKILL)
         await eventually(lambda: supervisor.restarts.get(recorder) == 1)
-        await overseer.look()
+        await reporter.update()
         assert "STATUS=not working: recorder-0, analyst" in heard(manager[0])
     finally:
         watching.cancel()
-        await overseer.close()
+        await reporter.close()
         await supervisor.stop()
     assert heard(manager[0])[-1] == "STOPPING=1"
 
@@ -100,23 +100,23 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
 ) -> None:
     """It is killed first; only a worker that cannot be killed keeps the watchdog waiting."""
     monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
-    monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 0.1)
     role = WorkerRole("controller")
     supervisor = Workers({role: HANGS}, SystemClock())
-    overseer = Overseer(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
+    reporter = StatusReporter(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
     await supervisor.start()
     try:
         await eventually(lambda: supervisor.watched[role].ready)
-        await overseer.look()
+        await reporter.update()
         assert "WATCHDOG=1" in heard(manager[0])
         await eventually(lambda: supervisor.restarts.get(role) == 1)
         assert "status -9" in supervisor.watched[role].last_end
         await eventually(lambda: supervisor.watched[role].ready)
-        monkeypatch.setattr("station.supervision.supervisor.LOOK_SECONDS", 60.0)  # nobody kills it now
+        monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 60.0)  # nobody kills it now
         await asyncio.sleep(0.2)
         heard(manager[0])
         await eventually(lambda: not supervisor.in_order)
-        await overseer.look()
+        await reporter.update()
         assert "WATCHDOG=1" not in heard(manager[0])
     finally:
         await supervisor.stop()

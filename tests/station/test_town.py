@@ -18,7 +18,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import InventoryError, SettingsError
 from core.settings import Settings
-from station import town
+from station import inventory_start
 from station.cli.main import cli
 from tests.postgres import AUDIT_KEY
 
@@ -47,7 +47,7 @@ def write(settings: Settings, text: str) -> None:
 
 async def start(settings: Settings, database: Database, clock: ManualClock) -> list[str]:
     """Start once; returns the cameras in use afterwards."""
-    await town.take_over(settings, database, clock)
+    await inventory_start.apply_or_compare(settings, database, clock)
     async with database.reading() as session:
         return [c.id for c in await registry.cameras(session)]
 
@@ -88,10 +88,10 @@ async def test_a_file_that_was_never_there_is_an_error(
     settings: Settings, database: Database, clock: ManualClock
 ) -> None:
     with pytest.raises(SettingsError, match=r"minwang\.toml:1: the inventory file .*town\.yaml is not there"):
-        await town.take_over(settings, database, clock)
+        await inventory_start.apply_or_compare(settings, database, clock)
     await asyncio.to_thread(write, settings, "town: [")
     with pytest.raises(InventoryError, match=r"town\.yaml:"):
-        await town.take_over(settings, database, clock)
+        await inventory_start.apply_or_compare(settings, database, clock)
 
 
 async def test_a_file_that_was_applied_and_is_gone_or_broken_stops_nothing(

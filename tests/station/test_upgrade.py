@@ -75,7 +75,7 @@ def layout(tmp_path: Path) -> Layout:
         units=tmp_path / "units",
         user="",
     )
-    for folder in (made.releases, made.kept, made.settings.parent, made.data, made.units):
+    for folder in (made.releases, made.database_copies, made.settings.parent, made.data, made.units):
         folder.mkdir(parents=True)
     made.settings.write_text(
         f'inventory = "{tmp_path / "none.yaml"}"\n[data]\ndir = "{made.data}"\n[web]\nport = '
@@ -331,10 +331,10 @@ def test_a_recording_station_is_upgraded_and_goes_back(
         told = capsys.readouterr().err
         assert "2 streams are recorded; recording was interrupted for" in told, told
         assert (current(layout), revision(layout)) == (b.name, "9000") and manager.is_running()
-        assert states.load_previous(layout.kept / "previous.json") == PreviousRelease(
+        assert states.load_previous(layout.database_copies / "previous.json") == PreviousRelease(
             a.name, f"{a.name}.database", pytest.approx(time.time(), abs=120)
         )
-        assert (layout.kept / f"{a.name}.database").stat().st_mode & 0o777 == 0o600
+        assert (layout.database_copies / f"{a.name}.database").stat().st_mode & 0o777 == 0o600
         assert upgrade(layout, str(layout.releases / b.name)) == 0  # again: nothing to do
         assert "is in use already" in capsys.readouterr().err
         assert upgrade(layout, "--rollback") == 0

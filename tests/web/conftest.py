@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from cameras.registry import inventory, registry
 from core.accounts.accounts import Accounts
-from core.accounts.permissions import NEEDS_VILLAGES, Role
+from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Role
 from core.clock import SystemClock
 from core.database import Database
 from core.settings import DataSettings, Settings
@@ -99,7 +99,7 @@ async def sign_in(database: Database, station_settings: Settings) -> AsyncIterat
         client = TestClient(test_server)
         clients.append(client)
         if role is not None:
-            if villages is None and role in NEEDS_VILLAGES:
+            if villages is None and role in ROLES_REQUIRING_VILLAGES:
                 villages = ["wangjia"]
             name = f"{role.value}-{'-'.join(villages or ['all'])}"
             if name not in known:

@@ -11,22 +11,22 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bench import security
-from bench.parts import besieged
+from bench.parts import web_load
 from bench.parts.strangers import Console, waits
 
 
 def test_slow_answers_miss_the_bar() -> None:
     good, bad = (
-        besieged.judged("meanwhile", [0.01] * 99 + [2.0], [0.01]),
-        besieged.judged("meanwhile", [0.01] * 90 + [0.4] * 10, [0.01]),
+        web_load.latency_figures("meanwhile", [0.01] * 99 + [2.0], [0.01]),
+        web_load.latency_figures("meanwhile", [0.01] * 90 + [0.4] * 10, [0.01]),
     )
     assert [f.ok for f in good] == [True, True, True] and good[2].value == 2000
     assert [f.ok for f in bad] == [True, False, True] and bad[1].value == 400
 
 
 def test_a_crowd_that_did_not_come_misses_the_bar() -> None:
-    assert not besieged.there({"held": {}, "told": {}}).ok
-    assert besieged.there({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
+    assert not web_load.crowd_figure({"held": {}, "told": {}}).ok
+    assert web_load.crowd_figure({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
 
 
 def test_lost_footage_misses_the_bar(tmp_path: Path) -> None:
@@ -57,6 +57,6 @@ async def test_a_page_that_is_none_and_an_api_that_fails_are_counted() -> None:
     await server.start_server()
     async with Console(str(server.make_url("")).rstrip("/")).session() as session:
         told: Counter[int] = Counter()
-        assert not await besieged._page(session, "2026-11-29", told) and told == {200: 1}
+        assert not await web_load._page(session, "2026-11-29", told) and told == {200: 1}
         assert set(await waits(session, 0.05)) == {10.0}
     await server.close()

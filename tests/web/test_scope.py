@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from cameras.tables import Camera, DeviceSeen, Finding
 from cases.tables import Alert, Case, WatchSubject
 from core import events
-from core.accounts.permissions import GRANTS, OF_THE_TOWN, Permission, Role
+from core.accounts.permissions import GRANTS, TOWN_PERMISSIONS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Base, Database
 from core.settings import Settings
@@ -300,7 +300,7 @@ def requests(route: Route, made: Ids) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (path, further arguments) of every request to one route. Raises KeyError for an unknown route."""
     name = f"{route.method} {route.path}"
     paths = [_filled(route.path, made | more) for more in _variants(route.path, made)]
-    of_the_town = route.permission in OF_THE_TOWN  # refused whatever is sent
+    of_the_town = route.permission in TOWN_PERMISSIONS  # refused whatever is sent
     wanted = [None] if route.body is None else [{}] if of_the_town else bodies(made)[name]
     for path in dict.fromkeys(paths):
         for query in queries(made).get(name, [{}]):
@@ -391,7 +391,7 @@ async def test_what_is_another_village_s_is_as_if_it_were_not_there(
 
 
 def _harmless(route: Route) -> bool:
-    return "{day}" in route.path or route.permission in OF_THE_TOWN
+    return "{day}" in route.path or route.permission in TOWN_PERMISSIONS
 
 
 def _unsaid(text: str, path: str, arguments: dict[str, Any]) -> str:

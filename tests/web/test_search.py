@@ -202,7 +202,7 @@ async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
     async with database.reading() as session:
         rows = list(await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id)))
         assert [r.reason for r in rows if r.action == "sighting.judge"] == ["案件 2026-7"]
-    assert (await Verifier(database, Path("none")).from_start()).broken_at is None
+    assert (await Verifier(database, Path("none")).verify_all_rows()).broken_at is None
 
 
 async def test_watching_for_whoever_looks_like_a_sighting(

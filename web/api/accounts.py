@@ -1,7 +1,7 @@
 """Routes for accounts: list, add, change, set passwords.
 
-Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.OF_THE_TOWN). The scope checks
-here (`_within`, `_check_scope`) are a second safeguard.
+Only an administrator of the whole town holds ACCOUNT_MANAGE (core.accounts.permissions.TOWN_PERMISSIONS). The scope
+checks here (`_within`, `_check_scope`) are a second safeguard.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class NewPassword(BaseModel):
 @routes.add("GET", "/api/accounts", Permission.ACCOUNT_MANAGE, reply=list[AccountView])
 async def list_accounts(c: Context) -> list[AccountView]:
     """List the accounts."""
-    return [_view(u) for u in await c.services.accounts.users() if _within(c, u.villages)]
+    return [_view(u) for u in await c.services.accounts.list_users() if _within(c, u.villages)]
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
@@ -72,7 +72,7 @@ async def add_account(c: Context) -> AccountView:
     await _check_scope(c, body.villages)
     await c.services.accounts.create(
         body.name, body.password, body.role, display_name=body.display_name, villages=body.villages, vendor=body.vendor,
-        actor=c.identity.name, reason=body.reason, must_change=True, by=c.identity,
+        actor=c.identity.name, reason=body.reason, must_change=True, requested_by=c.identity,
     )  # fmt: skip
     return _view(await _of(c, body.name))
 
@@ -95,7 +95,7 @@ async def change_account(c: Context) -> AccountView:
         disabled=body.disabled,
         actor=c.identity.name,
         reason=body.reason,
-        by=c.identity,
+        requested_by=c.identity,
     )
     return _view(await _of(c, user.name))
 
@@ -106,7 +106,12 @@ async def set_account_password(c: Context) -> AccountView:
     user = await _of(c, c.path("account"))
     _not_oneself(c, user)
     await c.services.accounts.reset_password(
-        user.name, c.body.password, actor=c.identity.name, reason=c.body.reason, must_change=True, by=c.identity
+        user.name,
+        c.body.password,
+        actor=c.identity.name,
+        reason=c.body.reason,
+        must_change=True,
+        requested_by=c.identity,
     )
     return _view(await _of(c, user.name))
 
@@ -121,7 +126,7 @@ def _not_oneself(c: Context, user: User) -> None:
 
 async def _of(c: Context, name: str) -> User:
     """Return the account, if it lies within the administrator's villages. Raises NotFoundError."""
-    for user in await c.services.accounts.users():
+    for user in await c.services.accounts.list_users():
         if user.name == name and _within(c, user.villages):
             return user
     raise NotFoundError("there is no such account")

@@ -16,7 +16,7 @@ from cases.register import case_files
 from cases.tables import Alert, Case, WatchSubject
 from cases.watch import proposals
 from core.accounts.permissions import Permission
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
@@ -140,7 +140,7 @@ class AnswerBody(BaseModel):
 @routes.add("GET", "/api/cases", Permission.CASE_VIEW, reply=list[CaseView])
 async def list_cases(c: Context) -> list[CaseView]:
     """The newest 200 cases."""
-    query = select(Case).where(within(Case.village, c.identity.villages)).order_by(Case.id.desc()).limit(200)
+    query = select(Case).where(village_in_scope(Case.village, c.identity.villages)).order_by(Case.id.desc()).limit(200)
     async with c.services.database.reading() as session:
         return [_case(r) for r in await session.scalars(query)]
 
@@ -176,7 +176,7 @@ async def list_watch(c: Context) -> list[SubjectView]:
     await c.look("watch.list", "watch list")
     async with c.services.database.reading() as session:
         rows = await proposals.subjects(session, c.identity.villages)
-        cases = set(await session.scalars(select(Case.id).where(within(Case.village, c.identity.villages))))
+        cases = set(await session.scalars(select(Case.id).where(village_in_scope(Case.village, c.identity.villages))))
     return [_subject(r, c, known_case=r.case in cases) for r in rows]
 
 

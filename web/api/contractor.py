@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
@@ -182,7 +182,7 @@ def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
     """Select the orders that the company sees: open ones, and closed ones for 30 days."""
     recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
     return select(WorkOrder).where(
-        WorkOrder.vendor == _company(c), within(WorkOrder.village, c.identity.villages), recent
+        WorkOrder.vendor == _company(c), village_in_scope(WorkOrder.village, c.identity.villages), recent
     )
 
 

@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
-from core.accounts.sign_in import DEVICE_KNOWN_FOR, OpenedSession
+from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 from core.tasks import first_of
 from web.framework import openapi
 from web.framework.routing import ROUTES, Context, RouteTable
@@ -130,7 +130,7 @@ class AuditPage(BaseModel):
 async def sign_in(c: Context) -> web.Response:
     """Sign in and open a session."""
     source, device = _source(c)
-    known = bool(device) and await c.services.sign_in.knows(c.body.name, device)
+    known = bool(device) and await c.services.sign_in.is_known_device(c.body.name, device)
     with nullcontext() if known else c.services.sign_ins.attempt(source):
         opened = await c.services.sign_in.open(c.body.name, c.body.password, source_of(source), device)
     return await _opened(c, opened)
@@ -166,7 +166,7 @@ async def _opened(c: Context, opened: OpenedSession) -> web.Response:
         samesite="Strict",
         secure=secure,
         path="/",
-        max_age=DEVICE_KNOWN_FOR.days * 86_400,
+        max_age=DEVICE_RETENTION.days * 86_400,
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -283,7 +283,7 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
 
 async def _send_events(c: Context, socket: web.WebSocketResponse, standing: SocketSession) -> None:
     """Send events until the page leaves or reads nothing for SEND_SECONDS. Raises SessionLost."""
-    async with aclosing(c.services.feed.follow(whole(c.request.query.get("after", "")))) as feed:
+    async with aclosing(c.services.feed.follow(parse_whole_number(c.request.query.get("after", "")))) as feed:
         async for event in feed:
             text = text_for(await standing.fresh(), event)
             if text is not None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core.accounts.accounts import Identity
 from core.accounts.permissions import Permission
-from core.accounts.scope import covers, within
+from core.accounts.scope import covers, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
 from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
@@ -112,7 +112,7 @@ async def patrol(c: Context) -> PatrolView:
     """The newest round, and open or closed faults, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
     query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
-    query = query.where(Fault.state.in_(states), within(Fault.village, c.identity.villages))
+    query = query.where(Fault.state.in_(states), village_in_scope(Fault.village, c.identity.villages))
     if c.query.before is not None:
         query = query.where(Fault.id < c.query.before)
     if c.query.camera is not None:
@@ -139,7 +139,7 @@ async def ask_for_round(c: Context) -> RoundView:
     mine = c.identity.villages
     async with c.services.database.session() as session:
         if mine is not None:
-            known = set(await session.scalars(select(Camera.id).where(within(Camera.village, mine))))
+            known = set(await session.scalars(select(Camera.id).where(village_in_scope(Camera.village, mine))))
             scope["villages"] = [v for v in c.body.villages or mine if v in mine]
             if c.body.cameras:
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
@@ -237,7 +237,7 @@ async def fault_reference(c: Context) -> web.Response:
 
 
 async def _one(c: Context, which: str) -> Fault:
-    """Return the fault after recording the view of its picture. Raises PurposeNeeded, NotFoundError.
+    """Return the fault after recording the view of its picture. Raises PurposeRequired, NotFoundError.
 
     The view belongs to the row of the list that named the fault, or gets a row of its own.
     """
@@ -257,7 +257,9 @@ async def _one(c: Context, which: str) -> Fault:
 async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:
     """Return faults by number. Raises NotFoundError if one does not exist or is outside the account's villages."""
     query = select(Fault).where(
-        Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, "closed")), within(Fault.village, c.identity.villages)
+        Fault.id.in_(numbers),
+        Fault.state.in_((*LIVE_STATES, "closed")),
+        village_in_scope(Fault.village, c.identity.villages),
     )
     found = list(await session.scalars(query.order_by(Fault.id)))
     if len(found) < len(set(numbers)):

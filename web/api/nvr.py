@@ -18,7 +18,7 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission, Role
 from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
-from core.errors import ConflictError, ForbiddenError, NobodyWatches, NotFoundError, UsageError
+from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError, ViewerNotConfirmed
 from core.ids import StreamId
 from core.tasks import first_of
 from nvr.archive.segment_index import Segment
@@ -165,7 +165,7 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
         )
     except SessionLost as e:
         await close(socket, e)
-    except NobodyWatches:
+    except ViewerNotConfirmed:
         await close(socket, SessionLost(NOBODY, "nobody answered whether somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("a viewer is sent away: %s", e)
@@ -320,7 +320,7 @@ async def camera_snapshot(c: Context) -> web.Response:
 def may_play_back(c: Context, start: datetime, now: datetime) -> None:
     """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
 
-    Raises PurposeNeeded, ForbiddenError.
+    Raises PurposeRequired, ForbiddenError.
     """
     _ = c.purpose
     if c.identity.role is Role.VIDEO_OFFICER and now - start > OPERATOR_LIMIT + timedelta(minutes=5):

@@ -17,7 +17,7 @@ from cameras.onboarding import adoption
 from cameras.registry import acceptance, findings, history, registry
 from cameras.tables import Acceptance, Camera, DeviceSeen
 from core.accounts.permissions import Permission
-from core.accounts.scope import covers, within
+from core.accounts.scope import covers, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
@@ -166,7 +166,9 @@ async def overview(c: Context) -> OnboardingView:
         own = {x.id for x in cameras}
         lists = await checklist.of(session, cameras, c.services.clock.now())
         signed = await acceptance.newest(session, sorted(own))
-        query = select(DeviceSeen).where(DeviceSeen.verdict.in_(adoption.ADOPTABLE), within(DeviceSeen.village, scope))
+        query = select(DeviceSeen).where(
+            DeviceSeen.verdict.in_(adoption.ADOPTABLE), village_in_scope(DeviceSeen.village, scope)
+        )
         query = query.order_by(DeviceSeen.address)
         devices = (await session.scalars(query.limit(500))).all()
     return OnboardingView(

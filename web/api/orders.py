@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.errors import ConflictError, NotFoundError, UsageError
 from health import orders
 from health.kpi import figures
@@ -128,7 +128,7 @@ async def list_orders(c: Context) -> list[OrderView]:
         query = query.where(WorkOrder.vendor == c.query.vendor)
     if c.query.before is not None:
         query = query.where(WorkOrder.id < c.query.before)
-    query = query.where(within(WorkOrder.village, c.identity.villages))
+    query = query.where(village_in_scope(WorkOrder.village, c.identity.villages))
     async with c.services.database.reading() as session:
         rows = await session.scalars(query.order_by(WorkOrder.id.desc()).limit(c.query.limit))
         return [_order(o, c.services.clock.now()) for o in rows]
@@ -343,7 +343,7 @@ async def _day(c: Context, text: str | None) -> DayView:
 
 async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:
     query = select(WorkOrder).where(WorkOrder.id.in_(numbers))
-    query = query.where(within(WorkOrder.village, c.identity.villages))
+    query = query.where(village_in_scope(WorkOrder.village, c.identity.villages))
     found = list(await session.scalars(query.order_by(WorkOrder.id)))
     if len(found) < len(set(numbers)):
         raise NotFoundError("there is no such work order")

@@ -119,7 +119,7 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
 
 
 async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
-    """Take control of the camera. Raises PurposeNeeded, ConflictError.
+    """Take control of the camera. Raises PurposeRequired, ConflictError.
 
     Taking control leaves one audit row before the camera moves; single movements leave none.
     """

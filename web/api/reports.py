@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.errors import ForbiddenError, NotFoundError
 from health.kpi import figures
 from health.tables import DailyFigures
@@ -50,7 +50,7 @@ async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
         rows = await session.scalars(
-            select(Village).where(within(Village.code, c.identity.villages)).order_by(Village.code)
+            select(Village).where(village_in_scope(Village.code, c.identity.villages)).order_by(Village.code)
         )
         return [VillageName(code=v.code, name=v.name) for v in rows]
 

@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
 from core.accounts.permissions import Permission
-from core.accounts.scope import within
+from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 from search import vocabulary
 from search.indexing.lag import lag
 from search.query import phrases
@@ -329,7 +329,7 @@ async def candidates(c: Context) -> SightingPage:
     """The candidates of the stated purpose, newest judgement first."""
     reason, scope = c.purpose[:200], c.identity.villages
     async with c.services.database.reading() as session:
-        mine = Judgement.reason == reason, Judgement.verdict == "candidate", within(Judgement.village, scope)
+        mine = Judgement.reason == reason, Judgement.verdict == "candidate", village_in_scope(Judgement.village, scope)
         wanted = list(
             await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200))
         )
@@ -367,7 +367,7 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
 
 def sighting_number(text: str) -> int | None:
     """Return a sighting's number (63 bits); None if the text is not one, or its time is out of range."""
-    number = whole(text, 19)
+    number = parse_whole_number(text, 19)
     return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
-from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_says
+from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_answer
 from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
@@ -34,7 +34,7 @@ def synchronised(site: StationFacts) -> Sequence[CheckResult]:
 
 def _told() -> CheckResult:
     """Report what systemd's timedated says; it may query the kernel clock where this process may not."""
-    said = timedated_says()
+    said = timedated_answer()
     if said == "yes":
         return ok("synchronised (timedatectl)")
     if said == "no":

@@ -28,15 +28,15 @@ from core.errors import (
     ConflictError,
     ForbiddenError,
     MinwangError,
-    NobodyWatches,
     NotFoundError,
-    PurposeNeeded,
+    PurposeRequired,
     TooManyError,
     TooSlowError,
     UsageError,
+    ViewerNotConfirmed,
 )
 from core.host import metrics_token
-from core.numbers import whole
+from core.numbers import parse_whole_number
 from web.http import anonymous_limit, connection_limits, request_bodies, strict_input
 from web.http.cookies import bearer_of, cookie_of, session_cookie
 from web.http.proxies import same_origin
@@ -59,7 +59,7 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
 )
 # `reason` codes for the console: refusals after which a person can do something and try again.
 _REASONS: tuple[tuple[type[MinwangError], str], ...] = (
-    (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
+    (PurposeRequired, "purpose"), (ViewerNotConfirmed, "watching"),
 )  # fmt: skip
 Q = TypeVar("Q", bound=BaseModel)
 
@@ -87,7 +87,7 @@ class Context:
     def number(self, name: str) -> int:
         """Return a path variable as an integer. Raises NotFoundError if it is not a number."""
         text = self.request.match_info[name]
-        number = whole(text)
+        number = parse_whole_number(text)
         if number is None:
             raise NotFoundError("there is no such thing")
         return number
@@ -99,16 +99,16 @@ class Context:
 
     @property
     def purpose(self) -> str:
-        """Return the purpose stated for this session. Raises PurposeNeeded if there is none."""
+        """Return the purpose stated for this session. Raises PurposeRequired if there is none."""
         if not self.identity.purpose.strip():
-            raise PurposeNeeded("state a purpose or case number first")
+            raise PurposeRequired("state a purpose or case number first")
         return self.identity.purpose
 
     def ground(self, thing: str, *, running: bool) -> str:
         """Return the reason under which a picture of an alert, order or acceptance may be viewed.
 
         While `thing` is being worked on (`running`), the reason is `thing` itself, written with its id; afterwards it
-        is the stated purpose. Raises PurposeNeeded.
+        is the stated purpose. Raises PurposeRequired.
         """
         return thing if running else self.purpose
 
@@ -215,7 +215,7 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
                 return await _sign_in_first(r, request, services)
             if who is not None:
                 connection_limits.proved(request, who.user_id)
-            executors.ASKER.set(who.user_id if who is not None else 0)
+            executors.CALLER_ACCOUNT.set(who.user_id if who is not None else 0)
             if who is not None or scraper:
                 anonymous_limit.proved(request)
             if who is not None and who.must_change and (r.method, r.path) not in BEFORE_PASSWORD:
@@ -285,7 +285,7 @@ _ENDED = {
 async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
     """Return the 401 answer; if the session has ended, it says why."""
     token = cookie_of(request, session_cookie(services.settings.web))
-    why = await services.accounts.why_ended(token) if token and token.isascii() else SessionEnd.REVOKED
+    why = await services.accounts.end_reason(token) if token and token.isascii() else SessionEnd.REVOKED
     return _refusal(r, request, 401, _ENDED[why], reason=why.value if token else "")
 
 

@@ -95,11 +95,11 @@ def middleware(settings: WebSettings) -> Middleware:
         if hop is not None and hop.scheme in DEFAULT_PORTS:
             scheme = hop.scheme
         host = hop.host if hop is not None and _HOST.fullmatch(hop.host) else request.host
-        token = audit_trail.CLIENT.set(client)
+        token = audit_trail.CLIENT_ADDRESS.set(client)
         try:
             return await handler(request.clone(remote=client, scheme=scheme, host=host))
         finally:
-            audit_trail.CLIENT.reset(token)
+            audit_trail.CLIENT_ADDRESS.reset(token)
 
     return forwarded
 

@@ -2,8 +2,8 @@
 
 A session watches from its first live socket or footage request until no picture was sent for QUIET_S. After `ask_after`
 seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live sockets are
-closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is any request
-that keeps a session from becoming idle (web.framework.routing).
+closed (`SessionLost`, 4410) and footage is refused (`ViewerNotConfirmed`) until there is input again. Input is any
+request that keeps a session from becoming idle (web.framework.routing).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.accounts.accounts import Identity
 from core.audit import audit_trail
 from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database
-from core.errors import MinwangError, NobodyWatches
+from core.errors import MinwangError, ViewerNotConfirmed
 from nvr.archive.segment_index import Segment
 
 log = logging.getLogger(__name__)
@@ -68,15 +68,15 @@ class Attendance:
             found.since = self._clock.monotonic()
 
     def check(self, session: str) -> None:
-        """Call before sending a picture. Raises NobodyWatches."""
+        """Call before sending a picture. Raises ViewerNotConfirmed."""
         if self._overdue(self._begin(session)):
-            raise NobodyWatches(
+            raise ViewerNotConfirmed(
                 "nobody answered whether somebody is still watching; do something in the page and ask again"
             )
 
     @contextmanager
     def socket(self, session: str) -> Iterator[None]:
-        """Count a live socket while it is open. Raises NobodyWatches."""
+        """Count a live socket while it is open. Raises ViewerNotConfirmed."""
         self.check(session)
         self._begin(session).sockets += 1
         try:
@@ -86,7 +86,7 @@ class Attendance:
             found.sockets -= 1
 
     async def until_nobody(self, session: str) -> None:
-        """Wait until nobody has answered in time, then raise NobodyWatches."""
+        """Wait until nobody has answered in time, then raise ViewerNotConfirmed."""
         while True:
             self.check(session)
             await self._clock.sleep(min(CHECK_S, self.answer_within))

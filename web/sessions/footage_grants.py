@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core.accounts.accounts import MAX_SESSION, Identity
+from core.accounts.accounts import MAX_SESSION_AGE, Identity
 from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database
@@ -57,7 +57,7 @@ class FootageGrants:
     def open_range(self, session: str, purpose: str, camera: str, start_us: int, end_us: int) -> None:
         """Grant the footage of a camera between two times (µs) for the life of a session."""
         ranges = self._of(session).ranges
-        ranges[purpose, camera, start_us, end_us] = self._clock.monotonic() + MAX_SESSION.total_seconds()
+        ranges[purpose, camera, start_us, end_us] = self._clock.monotonic() + MAX_SESSION_AGE.total_seconds()
         while len(ranges) > MAX_RANGES:
             ranges.popitem(last=False)
 
@@ -96,7 +96,7 @@ async def footage_is_granted(
         .where(
             audit_trail.AuditRow.actor == who.name,
             audit_trail.AuditRow.action.in_(FOOTAGE),
-            audit_trail.AuditRow.at > now - MAX_SESSION,
+            audit_trail.AuditRow.at > now - MAX_SESSION_AGE,
         )
         .order_by(audit_trail.AuditRow.id.desc())
         .limit(MAX_RANGES)

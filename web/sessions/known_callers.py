@@ -15,7 +15,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Accounts, fingerprint
-from core.accounts.sign_in import SignIns, device_source
+from core.accounts.sign_in import SignInService, device_source
 from core.clock import Clock
 from core.errors import MinwangError
 from core.host import metrics_token
@@ -31,7 +31,7 @@ FRESH_FOR_UNKNOWN_S = 2.0  # for a name that is not: it may be new
 class KnownCallers:
     """Names of open sessions, known devices and the monitoring token. A name alone grants no access."""
 
-    def __init__(self, clock: Clock, accounts: Accounts, sign_in: SignIns, data_dir: Path):
+    def __init__(self, clock: Clock, accounts: Accounts, sign_in: SignInService, data_dir: Path):
         self._clock, self._accounts, self._sign_in, self._data_dir = clock, accounts, sign_in, data_dir
         self._names: frozenset[str] = frozenset()
         self._read_at = -math.inf
@@ -50,7 +50,7 @@ class KnownCallers:
         return next((n for n in names if n in self._names), "")
 
     async def _read(self) -> frozenset[str]:
-        sessions, devices = await self._accounts.open_sessions(), await self._sign_in.known_devices()
+        sessions, devices = await self._accounts.open_session_fingerprints(), await self._sign_in.known_devices()
         token = await asyncio.to_thread(metrics_token.read, self._data_dir)
         monitoring = {_monitoring(token.decode("ascii", "replace"))} if token else set()
         return frozenset({_session(s) for s in sessions} | devices | monitoring)

@@ -439,7 +439,7 @@ def upgrade() -> None:
     with op.batch_alter_table("stream", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_stream_camera"), ["camera"], unique=False)
 
-    for statement in core.audit.audit_trail.GUARDS[op.get_bind().dialect.name]:
+    for statement in core.audit.audit_trail.TRIGGER_STATEMENTS[op.get_bind().dialect.name]:
         op.execute(statement)
 
 

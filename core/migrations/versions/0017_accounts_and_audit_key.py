@@ -22,7 +22,7 @@ def upgrade() -> None:
         ),
     )
     _comment("HMAC-SHA256 over all of the above; of old rows SHA-256", "SHA-256 over all of the above")
-    for statement in core.audit.audit_trail.INSERT_GUARDS[op.get_bind().dialect.name]:
+    for statement in core.audit.audit_trail.INSERT_TRIGGER_STATEMENTS[op.get_bind().dialect.name]:
         op.execute(statement)
     op.add_column(
         "user",

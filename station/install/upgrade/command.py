@@ -110,10 +110,11 @@ def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new:
     before = Program(layout, layout.releases / source).facts()
     if before["revision"] > new["newest"]:
         raise ConflictError(f"the database has version {before['revision']}, {target} knows {new['newest']} at most")
-    free = shutil.disk_usage(layout.at(layout.kept)).free
+    free = shutil.disk_usage(layout.at(layout.database_copies)).free
     if before["revision"] != new["newest"] and free < 2 * before["bytes"]:
         raise StorageError(
-            f"{layout.kept}: {free >> 20} MB are free, the copy of the database needs {before['bytes'] >> 19} MB"
+            f"{layout.database_copies}: {free >> 20} MB are free, the copy of the database needs "
+            f"{before['bytes'] >> 19} MB"
         )
     running = upgrader.manager.is_running()
     say(f"{before['recording']} streams are recorded now" if running else "the station does not run; it is not started")
@@ -130,7 +131,7 @@ def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new:
 
 def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
     current = _current(layout)
-    previous = states.load_previous(layout.at(layout.kept) / "previous.json")
+    previous = states.load_previous(layout.at(layout.database_copies) / "previous.json")
     if previous is None or not (layout.at(layout.releases) / previous.release / manifest.FILE).is_file():
         raise NotFoundError(
             "no release from before is kept; install an older bundle's station anew and restore a backup"

@@ -1,4 +1,4 @@
-"""The steps of an upgrade and the way back. `go_on` runs them at the start and after a power cut alike."""
+"""The steps of an upgrade and the way back. `run_stages` runs them at the start and after a power cut alike."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from station.install.upgrade.program import Program
 from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 
 HEALTH_SECONDS = 180.0
-LOOK_SECONDS = 1.0
-# 1 in MISSING_SHARE of the streams recorded before may stay away without counting as a failure of the upgrade: cameras
-# fail independently of it.
-MISSING_SHARE = 20
+POLL_INTERVAL_S = 1.0
+# 1 in TOLERATED_LOSS_DIVISOR of the streams recorded before may stay away without counting as a failure of the upgrade:
+# cameras fail independently of it.
+TOLERATED_LOSS_DIVISOR = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +37,32 @@ class Upgrader:
     def begin(self, state: UpgradeState) -> None:
         """Run the upgrade. Raises StorageError if it fails and says whether the previous release runs again."""
         self._save(state)
-        self.go_on(state)
+        self.run_stages(state)
 
     def resume(self, state: UpgradeState) -> bool:
         """Continue after an interruption. Returns True: went forward, as the link was switched; False: went back."""
         self.say(f"an upgrade from {state.source} to {state.target} was interrupted (stage: {state.stage})")
         if state.stage is UpgradeStage.RETURNING:
-            self._return(state)
+            self._roll_back(state)
         if self.layout.current_release() == self._folder(state.target):
-            self.go_on(
+            self.run_stages(
                 state
                 if state.stage in (UpgradeStage.MIGRATED, UpgradeStage.STARTED)
                 else state.at(UpgradeStage.SWITCHED)
             )
             return True
         if state.lowers and state.stage in (UpgradeStage.LOWERING, UpgradeStage.SWITCHED):
-            self._return(replace(state, reason="it was interrupted"))
+            self._roll_back(replace(state, reason="it was interrupted"))
         self._finish_unchanged(state)
         return False
 
-    def go_on(self, state: UpgradeState) -> None:
+    def run_stages(self, state: UpgradeState) -> None:
         try:
             state = self._until_switched(state)
             state = self._until_started(state)
-            self._look(state)
+            self._wait_until_healthy(state)
         except (MinwangError, OSError) as e:
-            self._return(replace(state, reason=str(e)))
+            self._roll_back(replace(state, reason=str(e)))
         self._finish(state)
 
     def _until_switched(self, state: UpgradeState) -> UpgradeState:
@@ -101,7 +101,7 @@ class Upgrader:
         if state.revision == state.target_revision or not state.revision:
             return state
         name = f"{state.source}.database"
-        target = self.layout.at(self.layout.kept) / name
+        target = self.layout.at(self.layout.database_copies) / name
         partial = target.with_name(f".{name}.part")
         self.say("copying the database")
         with partial.open("wb") as f:
@@ -122,7 +122,7 @@ class Upgrader:
             program.inside("lower", state.target_revision)
 
     def _restore(self, program: Program, name: str) -> None:
-        with (self.layout.at(self.layout.kept) / name).open("rb") as f:
+        with (self.layout.at(self.layout.database_copies) / name).open("rb") as f:
             program.inside("restore", stdin=f)
 
     def _switch(self, name: str) -> None:
@@ -148,7 +148,7 @@ class Upgrader:
             self.layout.user,
         ]
 
-    def _look(self, state: UpgradeState) -> None:
+    def _wait_until_healthy(self, state: UpgradeState) -> None:
         """Wait until the console answers and the streams are recorded again.
 
         Raises StorageError after `health_seconds`.
@@ -156,7 +156,7 @@ class Upgrader:
         if not state.was_running:
             return
         program = Program(self.layout, self._folder(state.target))
-        since, needed = time.time(), state.streams - state.streams // MISSING_SHARE
+        since, needed = time.time(), state.streams - state.streams // TOLERATED_LOSS_DIVISOR
         end = time.monotonic() + self.health_seconds
         while True:
             found = program.facts(since)
@@ -168,11 +168,11 @@ class Upgrader:
                     f"{found['recording']} of "
                     f"{state.streams} streams are recorded"
                 )
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_INTERVAL_S)
         self.say(f"the console answers, {found['recording']} streams are recorded; recording was interrupted for "
                  f"{time.time() - state.stopped_at:.0f} s")  # fmt: skip
 
-    def _return(self, state: UpgradeState) -> None:
+    def _roll_back(self, state: UpgradeState) -> None:
         """Return to the previous release and database. Always raises StorageError, which says how that ended."""
         state = self._save(state.at(UpgradeStage.RETURNING))
         self.say(f"the upgrade failed: {state.reason}")
@@ -186,7 +186,7 @@ class Upgrader:
             self._configure(state.source)
             if state.was_running:
                 self.manager.start()
-                self._look(replace(state, target=state.source))
+                self._wait_until_healthy(replace(state, target=state.source))
         except (MinwangError, OSError) as e:
             raise StorageError(
                 f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed as "
@@ -206,14 +206,14 @@ class Upgrader:
         self.say(f"nothing had been changed; {state.source} is in use")
 
     def _finish(self, state: UpgradeState) -> None:
-        kept = self.layout.at(self.layout.kept)
-        states.save(kept / "previous.json", PreviousRelease(state.source, state.copy, state.stopped_at))
+        copies = self.layout.at(self.layout.database_copies)
+        states.save(copies / "previous.json", PreviousRelease(state.source, state.copy, state.stopped_at))
         states.clear(self.layout.at(self.layout.state))
         for name in release.names(self.layout):
             if name not in (state.source, state.target):
                 self.say(f"removing the release {name}")
                 remove_tree(self.layout.at(self._folder(name)))
-        for path in kept.glob("*.database"):
+        for path in copies.glob("*.database"):
             if path.name != state.copy:
                 path.unlink()
         self.say(f"{state.target} is in use; the way back: minwang upgrade --rollback")

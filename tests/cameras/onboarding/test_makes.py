@@ -19,7 +19,7 @@ from cameras.virtual.makes import MAKES, VirtualMake
 from cameras.virtual.virtual_cameras import VirtualCameras, create_device
 from core.clock import SystemClock
 from core.errors import CameraRefused, ProtocolError
-from core.network.authenticator import ClearLogin
+from core.network.authenticator import PlainPasswordLogin
 from nvr.rtsp.client import open_session
 from tests.ports import free_port
 
@@ -76,7 +76,7 @@ async def test_each_make_is_read_to_the_truth(number: int, crowd: VirtualCameras
 async def _plays(url: str, device: Device) -> None:
     assert f"rtsp://{device.host}" in url
     clear = "rtsp_query_password" in device.quirks  # its record would contain allow_clear_password
-    login = ClearLogin(LOGIN) if clear else LOGIN
+    login = PlainPasswordLogin(LOGIN) if clear else LOGIN
     session = await open_session(url.replace(f"{device.host}/", f"{device.host}:{PORTS[1]}/"), login)
     assert "{" not in session.url, "a password that belongs into the address is put in at the last moment"
     assert ("password=" in url) == (f"password={LOGIN[1]}" in session.url)

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from core.accounts.accounts import Accounts, SessionEnd
 from core.accounts.permissions import GRANTS, Permission, Role
-from core.accounts.sign_in import OpenedSession, SignIns
+from core.accounts.sign_in import OpenedSession, SignInService
 from core.audit import audit_trail
 from core.clock import ManualClock
 from core.database import Database
@@ -23,7 +23,7 @@ async def accounts_with(database: Database, clock: ManualClock) -> Accounts:
 async def sign_in(
     accounts: Accounts, name: str, password: str, source: str = "10.0.0.1", device: str = ""
 ) -> OpenedSession:
-    return await SignIns(accounts._database, accounts._clock, accounts).open(name, password, source, device)
+    return await SignInService(accounts._database, accounts._clock, accounts).open(name, password, source, device)
 
 
 async def test_sign_in_resolve_and_sign_out(database: Database, clock: ManualClock) -> None:
@@ -45,7 +45,7 @@ async def test_an_idle_session_ends(database: Database, clock: ManualClock) -> N
     assert await accounts.resolve(token)  # the previous request kept it alive, this one does not
     clock.advance(2 * 60)
     assert await accounts.resolve(token) is None
-    assert await accounts.why_ended(token) is SessionEnd.IDLE
+    assert await accounts.end_reason(token) is SessionEnd.IDLE
 
 
 async def test_polling_keeps_no_session_alive(database: Database, clock: ManualClock) -> None:
@@ -76,11 +76,11 @@ async def test_a_session_ends_after_twelve_hours_however_busy(database: Database
         clock.advance(20 * 60)
     clock.advance(1)
     assert await accounts.resolve(token, active=True) is None
-    assert await accounts.why_ended(token) is SessionEnd.TOO_OLD
+    assert await accounts.end_reason(token) is SessionEnd.TOO_OLD
     assert await accounts.purge() == 0
     clock.advance(25 * 3600)
     assert await accounts.purge() == 1
-    assert await accounts.why_ended(token) is SessionEnd.REVOKED
+    assert await accounts.end_reason(token) is SessionEnd.REVOKED
 
 
 async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, clock: ManualClock) -> None:
@@ -148,14 +148,14 @@ async def test_an_administrator_whose_session_has_ended_makes_no_account_any_mor
     root = await accounts.resolve(token)
     await accounts.change("root", disabled=True, actor="second")
     for work in (
-        accounts.create("mallory", "correct horse", Role.ADMINISTRATOR, actor="root", by=root),
-        accounts.reset_password("zhang", "known to root", actor="root", by=root),
-        accounts.change("zhang", disabled=True, actor="root", by=root),
+        accounts.create("mallory", "correct horse", Role.ADMINISTRATOR, actor="root", requested_by=root),
+        accounts.reset_password("zhang", "known to root", actor="root", requested_by=root),
+        accounts.change("zhang", disabled=True, actor="root", requested_by=root),
         accounts.set_purpose(token, "case 7", "root"),
     ):
         with pytest.raises(ForbiddenError, match="meanwhile"):
             await work
-    assert {u.name for u in await accounts.users()} == {"zhang", "root", "second"}
+    assert {u.name for u in await accounts.list_users()} == {"zhang", "root", "second"}
     assert await sign_in(accounts, "zhang", "correct horse")
 
 

@@ -11,6 +11,6 @@ def test_what_the_product_s_hashes_cost() -> None:
 
     Runs in a process in which no test made hashes cheap.
     """
-    code = "from core.accounts import passwords; print(passwords.hashed('a long password'))"
+    code = "from core.accounts import passwords; print(passwords.hash_password('a long password'))"
     hashed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import update
 
 from core.accounts.accounts import Accounts, Identity, User
-from core.accounts.permissions import GRANTS, OF_THE_TOWN, Permission, Role, allows
-from core.accounts.sign_in import SignIns
+from core.accounts.permissions import GRANTS, TOWN_PERMISSIONS, Permission, Role, allows
+from core.accounts.sign_in import SignInService
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
@@ -45,7 +45,7 @@ def test_who_sees_no_pictures(role: Role) -> None:
 def test_what_is_the_whole_town_s_needs_an_account_of_the_whole_town(role: Role) -> None:
     local = Identity(1, "x", "x", role, ("wangjia",))
     for permission in Permission:
-        assert local.may(permission) == (allows(role, permission) and permission not in OF_THE_TOWN)
+        assert local.may(permission) == (allows(role, permission) and permission not in TOWN_PERMISSIONS)
 
 
 async def test_a_scope_that_the_role_cannot_have_is_refused(database: Database, clock: ManualClock) -> None:
@@ -74,5 +74,5 @@ async def test_a_funder_of_an_older_release_without_villages_sees_none(database:
     await accounts.create("li", LONG, Role.FUNDER, villages=["wangjia"], actor="test")
     async with database.session() as session:
         await session.execute(update(User).values(villages=None))
-    who = await accounts.resolve((await SignIns(database, clock, accounts).open("li", LONG)).token)
+    who = await accounts.resolve((await SignInService(database, clock, accounts).open("li", LONG)).token)
     assert who is not None and who.villages == () and not who.sees_village("wangjia")

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from core.accounts import sign_in
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
-from core.accounts.sign_in import SignIns, SignInSource
+from core.accounts.sign_in import SignInService, SignInSource
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock
 from core.database import Database
@@ -32,14 +32,14 @@ class Quick(Accounts):
         return hashed is not None and password == RIGHT
 
 
-async def station(database: Database, clock: ManualClock) -> tuple[SignIns, Quick]:
+async def station(database: Database, clock: ManualClock) -> tuple[SignInService, Quick]:
     accounts = Quick(database, clock)
     for name in ("leader", "li"):
         await accounts.create(name, RIGHT, Role.APPROVER, actor="test")
-    return SignIns(database, clock, accounts), accounts
+    return SignInService(database, clock, accounts), accounts
 
 
-async def refused(signing: SignIns, name: str, password: str = "guess", **where: str) -> MinwangError:
+async def refused(signing: SignInService, name: str, password: str = "guess", **where: str) -> MinwangError:
     with pytest.raises(MinwangError) as e:
         await signing.open(name, password, **({"source": "10.0.0.1"} | where))
     return e.value
@@ -49,7 +49,7 @@ async def test_of_many_guesses_at_once_five_are_looked_at(either_database: Datab
     signing, accounts = await station(either_database, clock)
     guesses = [*["guess"] * 50, RIGHT, *["guess"] * 9]
     done = await asyncio.gather(*(signing.open("leader", g, "10.0.0.1") for g in guesses), return_exceptions=True)
-    assert accounts.looked_at == sign_in.FREE_TRIES
+    assert accounts.looked_at == sign_in.ATTEMPTS_BEFORE_WAIT
     assert Counter(type(d).__name__ for d in done) == {"ForbiddenError": 5, "TooManyError": 55}
 
 
@@ -156,7 +156,7 @@ async def test_a_name_that_waits_is_told_so_without_writing(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signing, _ = await station(database, clock)
-    for _ in range(sign_in.FREE_TRIES + 1):
+    for _ in range(sign_in.ATTEMPTS_BEFORE_WAIT + 1):
         await refused(signing, "leader")
     with monkeypatch.context() as m:
         m.setattr(database, "session", None)  # nothing may be written
@@ -174,12 +174,12 @@ async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_thei
     me = await accounts.resolve(opened.token)
     assert me is not None
     ended: Counter[str] = Counter()
-    for n in range(sign_in.FREE_TRIES + 3):
+    for n in range(sign_in.ATTEMPTS_BEFORE_WAIT + 3):
         with pytest.raises(MinwangError) as e:
             await signing.change_password(me, f"guess {n}", "quite another one", f"10.0.0.{n}", opened.device)
         ended[type(e.value).__name__] += 1
-    assert ended == {"ForbiddenError": sign_in.FREE_TRIES, "TooManyError": 3}
+    assert ended == {"ForbiddenError": sign_in.ATTEMPTS_BEFORE_WAIT, "TooManyError": 3}
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.action == "user.password_refused")))
-    assert len(rows) == sign_in.FREE_TRIES and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
+    assert len(rows) == sign_in.ATTEMPTS_BEFORE_WAIT and rows[0].actor == "leader" and "guess" not in str(rows[0].data)
     assert (await signing.open("leader", RIGHT, "10.0.0.1")).token  # sign-in is not affected

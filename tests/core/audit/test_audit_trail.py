@@ -43,8 +43,8 @@ class Trail:
         await self.write(2)
         return self
 
-    async def verdict(self) -> VerificationResult:
-        return await Verifier(self.database, self.folder).from_start()
+    async def verify(self) -> VerificationResult:
+        return await Verifier(self.database, self.folder).verify_all_rows()
 
     async def execute(self, *statements: str, **values: Any) -> None:
         """Run statements as an attacker with database access who restores the triggers afterwards."""
@@ -54,7 +54,10 @@ class Trail:
                 await session.execute(text(f"DROP TRIGGER {name}{' ON audit' if dialect == 'postgresql' else ''}"))
             for statement in statements:
                 await session.execute(text(statement), values)
-            for statement in (*audit_trail.GUARDS[dialect], *audit_trail.INSERT_GUARDS[dialect]):
+            for statement in (
+                *audit_trail.TRIGGER_STATEMENTS[dialect],
+                *audit_trail.INSERT_TRIGGER_STATEMENTS[dialect],
+            ):
                 if "FUNCTION audit_" not in statement or "TRIGGER audit" in statement:
                     await session.execute(text(statement))
 
@@ -111,7 +114,7 @@ async def test_the_database_refuses_every_change(trail: Trail, operation: str) -
     with pytest.raises(Exception, match=r"append-only|syntax error"):
         async with trail.database.session() as session:
             await session.execute(text(operation))
-    found = await trail.verdict()
+    found = await trail.verify()
     assert (found.problem, found.rows, found.complete) == ("", 12, True)
 
 
@@ -170,11 +173,11 @@ FOREIGN = "UPDATE audit SET key_id = '00deadbeef000000' WHERE id <= "
 async def test_rows_given_another_key_are_not_believed(trail: Trail, clock: ManualClock, rows: int) -> None:
     """A row's hash does not cover its key id: rows before our first row must be checked in another way."""
     await trail.execute("UPDATE audit SET actor = 'li', object = 'harmless' WHERE id IN (1, 9)", f"{FOREIGN}{rows}")
-    assert (await trail.verdict()).problem
+    assert (await trail.verify()).problem
     clock.advance(60)
     await trail.write(1)
     assert await trail.seal() is None
-    assert "key" in (await trail.verdict()).problem
+    assert "key" in (await trail.verify()).problem
 
 
 async def test_rows_before_a_lost_key_are_counted_by_key(
@@ -188,23 +191,23 @@ async def test_rows_before_a_lost_key_are_counted_by_key(
     async with either_database.session() as session:
         session.add(row)
     trail = Trail(either_database, clock, tmp_path)
-    await opening.begin(either_database, tmp_path)
+    await opening.write_first_row(either_database, tmp_path)
     await trail.write(2)
     other = Database(either_database.url, b"k" * 32)
     try:
         await asyncio.to_thread((tmp_path / verification.FILE).unlink)
-        await opening.begin(other, tmp_path, "root", "the disk is broken")
+        await opening.write_first_row(other, tmp_path, "root", "the disk is broken")
         trail = Trail(other, clock, tmp_path)
         await trail.write(2)
-        found = await trail.verdict()
+        found = await trail.verify()
         assert (found.problem, found.unkeyed, found.foreign) == ("", 1, 3)
         gone = audit_key.key_id(either_database.audit_key or b"")
         await trail.execute(f"UPDATE audit SET actor = 'li', key_id = '{gone}' WHERE id = 1")
-        assert "does not vouch" in (await trail.verdict()).problem
+        assert "does not vouch" in (await trail.verify()).problem
         await trail.execute("UPDATE audit SET actor = 'zhang', key_id = '' WHERE id = 1")
-        assert (await trail.verdict()).problem == ""
+        assert (await trail.verify()).problem == ""
         await trail.execute(f"UPDATE audit SET key_id = '{gone}' WHERE id IN (2, 3, 4, 5)")
-        assert (await trail.verdict()).problem
+        assert (await trail.verify()).problem
     finally:
         await other.close()
 
@@ -212,9 +215,9 @@ async def test_rows_before_a_lost_key_are_counted_by_key(
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_every_attack_on_the_database_is_found(trail: Trail, name: str) -> None:
     attack, sentence = ATTACKS[name]
-    assert (await trail.verdict()).problem == ""
+    assert (await trail.verify()).problem == ""
     await attack(trail)
-    found = await trail.verdict()
+    found = await trail.verify()
     assert found.problem
     assert re.search(sentence, found.problem), found.problem
 
@@ -224,14 +227,14 @@ async def test_a_running_station_does_not_seal_over_what_was_cut_off(trail: Trai
     clock.advance(1)
     await trail.write(9)
     assert await trail.seal() is None
-    assert "is not the one that was sealed" in (await trail.verdict()).problem
+    assert "is not the one that was sealed" in (await trail.verify()).problem
 
 
 async def test_taking_a_trigger_away_is_found(trail: Trail) -> None:
     async with trail.database.session() as session:
         where = " ON audit" if session.get_bind().dialect.name == "postgresql" else ""
         await session.execute(text(f"DROP TRIGGER audit_no_replace{where}"))
-    assert "trigger audit_no_replace is missing" in (await trail.verdict()).problem
+    assert "trigger audit_no_replace is missing" in (await trail.verify()).problem
 
 
 async def test_the_seal_itself_is_forged_or_gone(database: Database, clock: ManualClock, tmp_path: Path) -> None:
@@ -240,38 +243,38 @@ async def test_the_seal_itself_is_forged_or_gone(database: Database, clock: Manu
     assert await asyncio.to_thread(mode, seal) == 0o600
     good = await asyncio.to_thread(seal.read_text)
     await put(seal, json.dumps(json.loads(good) | {"rows": 3, "last": 3}))
-    assert "not written under the station's audit key" in (await trail.verdict()).problem
+    assert "not written under the station's audit key" in (await trail.verify()).problem
     for broken in ("", "[]", "{}", "null", '{"mac": 1}', json.dumps(json.loads(good) | {"more": 1})):
         await put(seal, broken)
-        assert "cannot be read" in (await trail.verdict()).problem, broken
+        assert "cannot be read" in (await trail.verify()).problem, broken
     await asyncio.to_thread(seal.unlink)
-    assert "is missing" in (await trail.verdict()).problem
+    assert "is missing" in (await trail.verify()).problem
     await put(seal, good)
-    assert (await trail.verdict()).problem == ""
+    assert (await trail.verify()).problem == ""
 
 
 async def test_verification_goes_on_where_it_was(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     trail = await Trail(database, clock, tmp_path).made()
     looked_at: list[int] = []
-    original = verification.follow
+    original = verification.verify_rows
 
     def counted(state: verification.ChainState, rows: Any, key: bytes) -> verification.ChainState:
         looked_at.append(len(rows))
         return original(state, rows, key)
 
-    verification.follow = counted  # type: ignore[assignment]
+    verification.verify_rows = counted  # type: ignore[assignment]
     try:
-        assert (await trail.verifier.verdict()).rows == 12
+        assert (await trail.verifier.verify_new_rows()).rows == 12
         await trail.write(3)
-        assert (await trail.verifier.verdict()).rows == 15
+        assert (await trail.verifier.verify_new_rows()).rows == 15
         assert looked_at == [12, 3]
         await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 15")
         await trail.execute("DELETE FROM audit WHERE id = 15")
-        assert "row 15 was changed or taken away after" in (await trail.verifier.verdict()).problem
+        assert "row 15 was changed or taken away after" in (await trail.verifier.verify_new_rows()).problem
         await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
-        assert (await trail.verifier.from_start()).broken_at == 2
+        assert (await trail.verifier.verify_all_rows()).broken_at == 2
     finally:
-        verification.follow = original  # type: ignore[assignment]
+        verification.verify_rows = original  # type: ignore[assignment]
 
 
 async def test_a_long_trail_is_verified_behind_the_answer(
@@ -279,9 +282,9 @@ async def test_a_long_trail_is_verified_behind_the_answer(
 ) -> None:
     monkeypatch.setattr(verification, "BATCH_ROWS", 4)
     trail = await Trail(database, clock, tmp_path).made()
-    first = await trail.verifier.verdict(wait_s=0)
+    first = await trail.verifier.verify_new_rows(wait_s=0)
     assert not first.complete and first.rows < 12
-    last = await trail.verifier.verdict(wait_s=None)
+    last = await trail.verifier.verify_new_rows(wait_s=None)
     assert last.complete and last.rows == 12
 
 
@@ -304,32 +307,32 @@ async def test_rows_of_before_the_key_stay_as_they_were(
             row.hash = previous = audit_trail.plain_digest(row)
             session.add(row)
             await session.flush()
-    await opening.begin(either_database, tmp_path)
+    await opening.write_first_row(either_database, tmp_path)
     trail = Trail(either_database, clock, tmp_path)
     await trail.write(2)
     async with either_database.reading() as session:
         change = await session.get_one(AuditRow, 7)
     assert (change.action, change.data["rows"], change.data["hash"]) == ("audit.key", 4, previous)
-    found = await trail.verdict()
+    found = await trail.verify()
     assert (found.problem, found.rows, found.unkeyed) == ("", 7, 4)
     await trail.rewrite(b"", 1, actor="li")
-    assert (await trail.verdict()).problem
+    assert (await trail.verify()).problem
     await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
 
 
 async def test_a_key_is_made_once_and_never_by_surprise(database: Database, clock: ManualClock, tmp_path: Path) -> None:
-    made = await asyncio.gather(*(asyncio.to_thread(audit_key.make, tmp_path) for _ in range(8)))
+    made = await asyncio.gather(*(asyncio.to_thread(audit_key.create, tmp_path) for _ in range(8)))
     assert len(set(made)) == 1 and len(made[0]) == 32
     assert await asyncio.to_thread(mode, tmp_path / audit_key.NAME) == 0o600
-    assert await opening.key_of(database.url, tmp_path) == made[0]
+    assert await opening.load_or_create_key(database.url, tmp_path) == made[0]
     await Trail(database, clock, tmp_path).write(1)
     await asyncio.to_thread((tmp_path / audit_key.NAME).unlink)
     with pytest.raises(StorageError, match="restore it from the backup"):
-        await opening.key_of(database.url, tmp_path)
+        await opening.load_or_create_key(database.url, tmp_path)
     for wrong in ("", "00", "zz" * 32):
         await put(tmp_path / audit_key.NAME, wrong)
         with pytest.raises(StorageError, match="is not a key"):
-            await opening.key_of(database.url, tmp_path)
+            await opening.load_or_create_key(database.url, tmp_path)
 
 
 async def test_a_lost_key_is_followed_by_another_and_said(
@@ -339,11 +342,11 @@ async def test_a_lost_key_is_followed_by_another_and_said(
     await opening.new_key(database.url, tmp_path, "command line: root", "the disk is broken")
     with pytest.raises(ConflictError):
         await opening.new_key(database.url, tmp_path, "command line: root", "again")
-    other = Database(database.url, await opening.key_of(database.url, tmp_path))
+    other = Database(database.url, await opening.load_or_create_key(database.url, tmp_path))
     try:
         trail = Trail(other, clock, tmp_path)
         await trail.write(1)
-        found = await trail.verdict()
+        found = await trail.verify()
         assert (found.problem, found.rows, found.foreign) == ("", 14, 12)
     finally:
         await other.close()
@@ -368,7 +371,7 @@ async def test_concurrent_rows_form_one_chain(either_database: Database, clock: 
 
     await asyncio.gather(*(trail.write(1) for _ in range(8)), and_roll_back(), *(trail.write(1) for _ in range(8)))
     await trail.seal()
-    found = await trail.verdict()
+    found = await trail.verify()
     assert (found.problem, found.rows, found.last) == ("", 16, 16)  # and no gap after the rollback
 
 
@@ -380,5 +383,5 @@ async def test_odd_data_come_back_as_they_were_sealed(
     async with either_database.session() as session:
         await audit_trail.record(session, clock.now(), "名" * 80, "a.b", "o" * 300, reason="r" * 900, **odd)
     await trail.seal()
-    assert (await trail.verdict()).problem == ""
+    assert (await trail.verify()).problem == ""
     assert to_microseconds(clock.now())

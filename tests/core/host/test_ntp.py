@@ -30,7 +30,7 @@ def test_a_kept_clock(
 
 def test_a_kernel_that_may_not_be_asked_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ntp, "kernel_clock", lambda: None)
-    monkeypatch.setattr(ntp, "timedated_says", lambda: "")
+    monkeypatch.setattr(ntp, "timedated_answer", lambda: "")
     assert ntp.synchronised() is None
 
 

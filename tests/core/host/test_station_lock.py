@@ -95,7 +95,7 @@ def test_a_killed_station_s_workers_are_waited_for(tmp_path: Path, capsys: pytes
 
 
 def test_workers_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station_lock, "ORPHANS_SECONDS", 0.0)
+    monkeypatch.setattr(station_lock, "MAX_WORKER_WAIT_S", 0.0)
     with process(LEAVES_A_WORKER, tmp_path, 30) as child:
         worker = int(first_line(child))
         try:

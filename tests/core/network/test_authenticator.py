@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.network.authenticator import Authenticator, ClearLogin
+from core.network.authenticator import Authenticator, PlainPasswordLogin
 
 LOGIN = ("admin", "secret12")
 
@@ -109,8 +109,8 @@ def test_what_we_do_not_speak_is_not_answered() -> None:
 
 def test_a_login_that_may_be_told_is_another_one() -> None:
     """So that a recorder that runs with one of them notices the other."""
-    clear = ClearLogin(LOGIN)
-    assert clear != LOGIN and clear == ClearLogin(LOGIN) and tuple(clear) == LOGIN and clear != LOGIN
+    clear = PlainPasswordLogin(LOGIN)
+    assert clear != LOGIN and clear == PlainPasswordLogin(LOGIN) and tuple(clear) == LOGIN and clear != LOGIN
     allowed = Authenticator(clear, basic=True)
     assert (
         allowed.challenge(['Digest realm="x", nonce="n"'])

@@ -14,7 +14,7 @@ import pytest
 
 from core.clock import ManualClock, SystemClock
 from core.network.connect_limiter import ConnectLimiter, for_person, subnet_of
-from core.network.shared_slots import MAX_AHEAD_SECONDS, SharedLocks
+from core.network.shared_locks import MAX_AHEAD_SECONDS, SharedLocks
 from core.tasks import end, spawn
 
 
@@ -189,7 +189,7 @@ async def test_a_file_that_fails_later_stops_nobody(tmp_path: Path, monkeypatch:
     """A full disk, or a network file system that lost its locks: logged once, tried again, never an error."""
     clock, said = ManualClock(), list[str]()
     budget = ConnectLimiter(clock, 1000, 4, tmp_path / "lock")
-    budget.told = said.append
+    budget.on_file_failure = said.append
     shared = await budget._opened()
     assert shared is not None
     for name in ("next_turn", "lock", "is_locked"):

@@ -18,7 +18,7 @@ from cameras.registry import acceptance, inventory, registry
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
-from core.intervals import common, joined, length, without
+from core.intervals import intersect, length, merge, subtract
 from health.checks import checklist
 from health.kpi import camera_days, figures
 from health.kpi.camera_days import bounds
@@ -38,9 +38,9 @@ def _seconds(intervals: list[tuple[float, float]]) -> set[int]:
 @given(spans, spans)
 def test_intervals_are_sets_of_seconds(first: list[tuple[float, float]], second: list[tuple[float, float]]) -> None:
     assert length(first) == len(_seconds(first))
-    assert _seconds(without(first, second)) == _seconds(first) - _seconds(second)
-    assert _seconds(common(first, second)) == _seconds(first) & _seconds(second)
-    assert all(a[1] < b[0] for a, b in zip(joined(first), joined(first)[1:], strict=False))
+    assert _seconds(subtract(first, second)) == _seconds(first) - _seconds(second)
+    assert _seconds(intersect(first, second)) == _seconds(first) & _seconds(second)
+    assert all(a[1] < b[0] for a, b in zip(merge(first), merge(first)[1:], strict=False))
 
 
 TOWN = """

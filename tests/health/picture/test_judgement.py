@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.parts import sights
-from bench.parts.sights import Camera, Sky
+from bench.parts.sights import Camera, TownWeather
 from health.picture import measurement
 from health.picture.comparison import AcceptedHistory
 from health.picture.judgement import FAMILIES, decayed, judge
@@ -34,18 +34,18 @@ def _place(kind: str) -> Place:
 def camera(request: pytest.FixtureRequest) -> Camera:
     """Return a camera that was inspected every hour for some days."""
     made = Camera(_place(request.param), 3, lorries=False)
-    sky = Sky(np.random.default_rng(5))
+    sky = TownWeather(np.random.default_rng(5))
     for i in range(int(DAYS * 24)):
         now = i / 24 + 0.01
         weather = Weather(sky.at(int(now), now * 24 % 24).cloud)
-        made.accept(now, now * 24 % 24, sights.see(made, now, weather))
+        made.accept(now, now * 24 % 24, sights.measure(made, now, weather))
     return made
 
 
 def _look(
     camera: Camera, hour: float, weather: Weather | None = None, fault: tuple[str, int, int] | None = None
 ) -> Measurement:
-    return sights.see(camera, 2 + hour / 24, weather or Weather(0.5), fault)
+    return sights.measure(camera, 2 + hour / 24, weather or Weather(0.5), fault)
 
 
 def _judged(camera: Camera, sight: Measurement, hour: float) -> set[str]:

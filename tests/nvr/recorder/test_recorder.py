@@ -19,7 +19,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError
-from core.network.authenticator import Authenticator, ClearLogin
+from core.network.authenticator import Authenticator, PlainPasswordLogin
 from core.network.connect_limiter import ConnectLimiter
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.recovery import last_covered, recover
@@ -119,7 +119,7 @@ async def test_a_refused_credential_is_tried_once(clip: LoopClip, recording: Rec
 async def test_basic_and_digest(basic: bool, clip: LoopClip) -> None:
     server = RtspServer([Mount("/cam", {"healthy": clip}, login=LOGIN, basic=basic)])
     port = await server.start("127.0.0.1", 0)
-    session = await client.open_session(f"rtsp://127.0.0.1:{port}/cam", ClearLogin(LOGIN) if basic else LOGIN)
+    session = await client.open_session(f"rtsp://127.0.0.1:{port}/cam", PlainPasswordLogin(LOGIN) if basic else LOGIN)
     session.sock.close()
     with pytest.raises(CameraError, match="user name and password"):
         await client.open_session(f"rtsp://127.0.0.1:{port}/cam", None)

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
 from core.clock import SystemClock
-from core.errors import CameraRefused, ClearPasswordWanted, RedirectRefused, TransportDeclined
-from core.network.authenticator import ClearLogin
+from core.errors import CameraRefused, ClearPasswordRequested, RedirectRefused, TransportDeclined
+from core.network.authenticator import PlainPasswordLogin
 from core.network.transports import abort
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
@@ -49,7 +49,7 @@ def in_clear(requests: list[Request]) -> bool:
     return any("Basic" in t or LOGIN[1] in t for t in told)
 
 
-@pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
+@pytest.mark.parametrize("login", [LOGIN, PlainPasswordLogin(LOGIN), None])
 @pytest.mark.parametrize("status", ["301 Moved", "302 Moved", "303 See", "307 Moved"])
 async def test_ffmpeg_is_led_nowhere(clip: LoopClip, login: tuple[str, str] | None, status: str) -> None:
     """Redirects to another host, and to another service of this machine."""
@@ -92,9 +92,9 @@ async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Loo
             return Answer("401 No", DIGEST)
         return Answer("401 No", BASIC) if request.method == method else None
 
-    for login in (LOGIN, ClearLogin(LOGIN)):
+    for login in (LOGIN, PlainPasswordLogin(LOGIN)):
         async with scripted(clip, script) as camera:
-            assert type(await error_of(camera.url, login)) is ClearPasswordWanted
+            assert type(await error_of(camera.url, login)) is ClearPasswordRequested
             assert method in camera.methods and not in_clear(camera.requests)
 
 
@@ -103,8 +103,8 @@ async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopCli
         return None if request.headers.get("authorization", "").startswith("Basic ") else Answer("401 No", BASIC)
 
     async with scripted(clip, script) as camera:
-        assert type(await error_of(camera.url)) is ClearPasswordWanted and not in_clear(camera.requests)
-        await recorded(camera.url, ClearLogin(LOGIN))
+        assert type(await error_of(camera.url)) is ClearPasswordRequested and not in_clear(camera.requests)
+        await recorded(camera.url, PlainPasswordLogin(LOGIN))
 
 
 async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
@@ -315,7 +315,7 @@ async def test_over_tls_as_well(clip: LoopClip, tmp_path: Path) -> None:
     async with scripted(clip, script) as camera, in_tls(int(camera.url.split(":")[2].split("/")[0]), tmp_path) as place:
         await recorded(f"rtsps://{place}/cam")
         scheme = "Basic"
-        assert type(await error_of(f"rtsps://{place}/cam")) is ClearPasswordWanted and not in_clear(camera.requests)
+        assert type(await error_of(f"rtsps://{place}/cam")) is ClearPasswordRequested and not in_clear(camera.requests)
         scheme = "none"
         assert isinstance(await error_of(f"rtsps://{place}/cam", None), CameraRefused)
 

@@ -12,8 +12,8 @@ from cameras.registry import registry
 from cameras.tables import Camera, Credential, Stream, Village
 from core.clock import SystemClock
 from core.database import Database
-from core.errors import CameraRefused, ClearPasswordWanted
-from core.network.authenticator import ClearLogin
+from core.errors import CameraRefused, ClearPasswordRequested
+from core.network.authenticator import PlainPasswordLogin
 from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from health.patrol.probes import Probes
@@ -62,7 +62,7 @@ async def test_a_restart_does_not_forget_it(database: Database, recording: Recor
     async with recording() as recorder, answering("127.0.0.1", DIGEST) as (port, _):
         await registered(database, f"rtsp://127.0.0.1:{port}/x")
         before = await wanted(database)
-        assert isinstance(before.specs[0].login, ClearLogin) and not before.facts["cam/main"].has_digest
+        assert isinstance(before.specs[0].login, PlainPasswordLogin) and not before.facts["cam/main"].has_digest
         await recorder.want(before.specs, facts=before.facts)
         await eventually(lambda: recorder.streams["cam/main"].state == "refused")
         writer = StatusWriter(recorder, SystemClock(), "r")
@@ -119,7 +119,7 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
 
 async def test_a_redirection_does_not_make_it_forgotten() -> None:
     """The camera offered Digest, and redirects to another of its ports, which requests Basic."""
-    clear = ClearLogin(LOGIN)
+    clear = PlainPasswordLogin(LOGIN)
     async with answering("127.0.0.1", DIGEST) as (port, _):
         url = f"rtsp://127.0.0.1:{port}/x"
         with pytest.raises(CameraRefused):
@@ -128,10 +128,10 @@ async def test_a_redirection_does_not_make_it_forgotten() -> None:
         answering("127.0.0.1", BASIC) as (other, asked),
         answering("127.0.0.1", MOVED.format(f"rtsp://127.0.0.1:{other}/y"), port=port),
     ):
-        with pytest.raises(ClearPasswordWanted):
+        with pytest.raises(ClearPasswordRequested):
             await client.open_session(url, clear)
         assert asked
-        with pytest.raises(ClearPasswordWanted):  # the address of its SD card recordings differs
+        with pytest.raises(ClearPasswordRequested):  # the address of its SD card recordings differs
             await client.open_session(f"rtsp://127.0.0.1:{other}/card", clear, remembered_as=url)
     assert b"Basic" not in b"".join(asked)
 
@@ -166,13 +166,13 @@ def test_a_server_that_a_full_memory_forgot_is_not_sent_a_password_in_clear() ->
 
 async def test_a_full_memory_never_falls_back_to_basic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_memory, "MAX_REMEMBERED", 2)
-    clear = ClearLogin(LOGIN)
+    clear = PlainPasswordLogin(LOGIN)
     async with answering("127.0.0.1", DIGEST) as (port, _):
         with pytest.raises(CameraRefused):
             await client.open_session(url := f"rtsp://127.0.0.1:{port}/x", clear)
     for i in range(5):
         server_memory.remember_digest(url_of(i))
     async with answering("127.0.0.1", BASIC, port=port) as (_, asked):
-        with pytest.raises(ClearPasswordWanted):
+        with pytest.raises(ClearPasswordRequested):
             await client.open_session(url, clear)
     assert asked and b"Basic" not in b"".join(asked)

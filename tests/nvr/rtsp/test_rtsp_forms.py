@@ -18,7 +18,7 @@ from core.errors import (
     RedirectRefused,
     TransportDeclined,
 )
-from core.network.authenticator import ClearLogin
+from core.network.authenticator import PlainPasswordLogin
 from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.rtsp_dialogue import Dialogue
 from nvr.rtsp.sdp import aggregate_control, audio_track, base_of, missing_audio_reason, video_track
@@ -63,7 +63,7 @@ async def test_options_refused_with_and_without_the_credential(clip: LoopClip) -
             return Answer("401 Unauthorized", BASIC)
         return Answer("403 Forbidden") if request.method == "OPTIONS" else None
 
-    await opened(clip, script, ClearLogin(LOGIN))
+    await opened(clip, script, PlainPasswordLogin(LOGIN))
 
 
 async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: LoopClip) -> None:

@@ -13,8 +13,8 @@ import pytest
 from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
-from core.errors import CameraError, CameraRefused, ClearPasswordWanted, ProtocolError, RedirectRefused
-from core.network.authenticator import ClearLogin
+from core.errors import CameraError, CameraRefused, ClearPasswordRequested, ProtocolError, RedirectRefused
+from core.network.authenticator import PlainPasswordLogin
 from nvr.engine_choice import failure_weight
 from nvr.recorder import schedule
 from nvr.recorder.pre_event import EventSink
@@ -103,7 +103,7 @@ async def test_a_circle_of_redirections_ends() -> None:
     assert len(seen) == client.MAX_REDIRECTS + 1
 
 
-@pytest.mark.parametrize("login", [LOGIN, ClearLogin(LOGIN), None])
+@pytest.mark.parametrize("login", [LOGIN, PlainPasswordLogin(LOGIN), None])
 @pytest.mark.parametrize(
     "where",
     [
@@ -138,7 +138,7 @@ async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[
 
 
 def test_no_other_engine_follows_a_redirection_or_tells_a_password() -> None:
-    assert [failure_weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordWanted)] == [0.0, 0.0]
+    assert [failure_weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordRequested)] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -150,25 +150,27 @@ async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) ->
     async with answering("127.0.0.1", curious) as (port, asked):
         url = f"rtsp://127.0.0.1:{port}/x"
         for ask in (client.open_session(url, LOGIN), client.check_credential(url, LOGIN)):
-            with pytest.raises(ClearPasswordWanted, match="allow_clear_password"):
+            with pytest.raises(ClearPasswordRequested, match="allow_clear_password"):
                 await ask
         said = b"".join(asked)
         assert said and b"Authorization" not in said
     for placeholder in ("rtsp://127.0.0.1/a?user={user}&password={password}", "rtsp://127.0.0.1/a?authbasic={basic}"):
-        with pytest.raises(ClearPasswordWanted):
+        with pytest.raises(ClearPasswordRequested):
             client.address_with_password(placeholder, LOGIN)
-        assert LOGIN[1] not in placeholder and "{" not in client.address_with_password(placeholder, ClearLogin(LOGIN))
+        assert LOGIN[1] not in placeholder and "{" not in client.address_with_password(
+            placeholder, PlainPasswordLogin(LOGIN)
+        )
 
 
 async def test_digest_once_seen_is_not_given_up_for_basic() -> None:
     """Also where the camera's entry allows Basic: a server that changes from Digest to Basic is another one."""
     challenge = "RTSP/1.0 401 No\r\nCSeq: {{cseq}}\r\nWWW-Authenticate: {}\r\n\r\n"
-    clear = ClearLogin(LOGIN)
+    clear = PlainPasswordLogin(LOGIN)
     async with answering("127.0.0.1", challenge.format('Digest realm="x", nonce="n"')) as (port, _):
         with pytest.raises(CameraRefused):
             await client.open_session(f"rtsp://127.0.0.1:{port}/x", clear)
     async with answering("127.0.0.1", challenge.format('Basic realm="x"'), port=port) as (_, asked):
-        with pytest.raises(ClearPasswordWanted):
+        with pytest.raises(ClearPasswordRequested):
             await client.open_session(f"rtsp://127.0.0.1:{port}/x", clear)
     assert asked and b"Basic" not in b"".join(asked)
 

@@ -18,7 +18,7 @@ from core import erase as erasing
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, to_microseconds
 from core.database import Database
-from core.erase import erase
+from core.erase import erase_ranges
 from nvr.tables import Hold
 from search.query.find import Query
 from search.query.similar import similar
@@ -203,7 +203,7 @@ def test_erase_changes_only_its_spans(
     with pytest.MonkeyPatch.context() as patched:
         if not holes:  # as on a file system without hole punching
             patched.setattr(erasing, "_PUNCH_HOLE", 1 << 20)
-        erase(path, some)
+        erase_ranges(path, some)
     for start, end in some:
         content[start:end] = bytes(min(end, 30_000) - min(start, 30_000))
     assert path.read_bytes() == bytes(content) and os.stat(path).st_size == 30_000

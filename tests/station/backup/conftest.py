@@ -14,7 +14,7 @@ from core.settings import DataSettings, Settings
 from station.schema import METADATA
 from tests.conftest import open_database
 from tests.postgres import open_database as open_postgresql
-from tests.rows import made
+from tests.rows import table_rows
 
 PASSPHRASE = "eine lange Passphrase"
 
@@ -45,7 +45,7 @@ async def station(database: Database, settings: Settings) -> Settings:
     data = settings.data.dir
     vault = await asyncio.to_thread(Vault.open_or_create, data / KEY_FILE)
     async with database.session() as session:
-        for table, rows in made(METADATA):
+        for table, rows in table_rows(METADATA):
             if table.name == "credential":
                 rows = [{**r, "sealed": vault.seal("geheim-123", f"credential:{r['name']}")} for r in rows]
             await session.execute(sa.insert(table), rows)

@@ -17,7 +17,7 @@ from nvr.archive import segment_index
 from nvr.archive.recovery import recover
 from nvr.archive.verify import verify
 from nvr.recorder.recorder import StreamSpec
-from station.backup import adopting, restore
+from station.backup import index_newer_footage, restore
 from station.backup.create import BackupRequest, backup
 from tests.conftest import open_database
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
@@ -57,11 +57,11 @@ async def test_footage_that_is_newer_than_the_backup_is_taken_in(rtsp_camera: Ca
     restore.restore(path, data, None)
     settings = Settings(data=DataSettings(dir=data, volumes=[moved]))
     database = Database(settings.database_url, AUDIT_KEY)
-    done = await adopting.finish(settings, database, SystemClock())
+    done = await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     assert done is not None and done.files > 0 and done.missing == []
     segments = await segments_of(database)
     assert {s.start_us for s in segments} == starts and not any(s.open for s in segments)
-    assert await adopting.finish(settings, database, SystemClock()) is None, "once is enough"
+    assert await index_newer_footage.adopt_newer_footage(settings, database, SystemClock()) is None, "once is enough"
     assert (await recover(database, ["cam/main"], SystemClock().now())).adopted == []
     findings = await verify(database, repair=True)
     assert findings.clean, findings
@@ -79,13 +79,13 @@ async def test_a_disk_that_is_not_mounted_yet_is_waited_for(rtsp_camera: Camera,
     volume.mkdir()
     restored = restore.restore(path, data, None)
     settings = Settings(data=DataSettings(dir=data, volumes=[volume]))
-    assert not adopting.disks_are_there(settings, [v.identity for v in restored.manifest.volumes])
+    assert not index_newer_footage.disks_are_there(settings, [v.identity for v in restored.manifest.volumes])
     database = Database(settings.database_url, AUDIT_KEY)
     with pytest.raises(StorageError, match="is its disk mounted"):
-        await adopting.finish(settings, database, SystemClock())
+        await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     volume.rmdir()
     elsewhere.rename(volume)
-    done = await adopting.finish(settings, database, SystemClock())
+    done = await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     assert done is not None and {s.start_us for s in await segments_of(database)} == starts
     assert not (data / restore.MARKER).exists()
     await database.close()

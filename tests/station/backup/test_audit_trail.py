@@ -32,10 +32,10 @@ async def trail_in(data: Path, migrated_file: bytes) -> Database:
     def make() -> bytes:
         data.mkdir()
         (data / "minwang.db").write_bytes(migrated_file)
-        return audit_key.make(data)
+        return audit_key.create(data)
 
     database = Database(f"sqlite+aiosqlite:///{data / 'minwang.db'}", await asyncio.to_thread(make))
-    await opening.begin(database, data)
+    await opening.write_first_row(database, data)
     await write(database, 4)
     await verification.seal_now(database, data, SystemClock().now())
     return database
@@ -44,7 +44,7 @@ async def trail_in(data: Path, migrated_file: bytes) -> Database:
 async def verdict(url: str, data: Path) -> VerificationResult:
     database = Database(url, await asyncio.to_thread(audit_key.load, data))
     try:
-        return await Verifier(database, data).from_start()
+        return await Verifier(database, data).verify_all_rows()
     finally:
         await database.close()
 

@@ -121,11 +121,11 @@ import sys, time
 from station import database_copy
 from station.cli.main import cli
 database_copy.BATCH_ROWS = 1
-note = database_copy._note
+save_progress = database_copy._save_progress
 def slow(*arguments):
-    note(*arguments)
+    save_progress(*arguments)
     time.sleep(0.05)
-database_copy._note = slow
+database_copy._save_progress = slow
 database_copy.copy(*sys.argv[1:])
 """
 
@@ -162,7 +162,7 @@ async def test_a_copy_that_was_killed_goes_on(station: Settings, database: Datab
 def _notes(engine: sa.Engine) -> int:
     try:
         with engine.connect() as connection:
-            return len(connection.execute(sa.text(f"SELECT name FROM {database_copy.NOTES}")).all())
+            return len(connection.execute(sa.text(f"SELECT name FROM {database_copy.PROGRESS_TABLE}")).all())
     except sa.exc.SQLAlchemyError:
         return 0
 

@@ -19,7 +19,7 @@ from core.events import Event
 from core.host import backup_log
 from core.host.backup_log import BackupRun
 from core.settings import Settings
-from station.backup.schedule import NightlyBackup, due, too_old
+from station.backup.schedule import NightlyBackup, due, excess_archives
 from tests.conftest import open_database
 from web.api.metrics import collect
 from web.doctor.data import backup as fact
@@ -55,8 +55,8 @@ def test_the_newest_stay(tmp_path: Path) -> None:
     names = [f"minwang-2026010{n}T000000Z.tar" for n in range(1, 6)]
     for name in [*names, "minwang-notes.txt", "other.tar", ".minwang-9.tar.unverified"]:
         (tmp_path / name).touch()
-    assert [p.name for p in too_old(tmp_path, 3)] == names[:2]
-    assert [p.name for p in too_old(tmp_path, 0)] == names[:4]
+    assert [p.name for p in excess_archives(tmp_path, 3)] == names[:2]
+    assert [p.name for p in excess_archives(tmp_path, 0)] == names[:4]
 
 
 def test_a_lost_log_is_no_good_backup(tmp_path: Path) -> None:

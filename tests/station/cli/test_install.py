@@ -33,13 +33,13 @@ from station.install import (
 )
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
-from station.install.settings_file import Facts
+from station.install.settings_file import InstallFacts
 from tests.conftest import ROOT
 
 MADE = ReleaseManifest(
     "0.1.0", "a" * 40, "2026-01-02T03:04:05+08:00", "c" * 64, manifest.python_version(), manifest.machine()
 )
-FACTS = Facts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), (8080,))
+FACTS = InstallFacts(Path("/var/lib/minwang"), (Path("/disk1"), Path("/disk 2")), (8080,))
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
@@ -210,14 +210,16 @@ def test_the_first_settings_are_valid_and_mean_what_was_asked_for(tmp_path: Path
     path = tmp_path / "minwang.toml"
     volumes = [Path("/disk1"), Path('/disk "2"')]
     path.write_text(
-        settings_file.first(
+        settings_file.first_settings(
             FACTS.data, volumes, host="0.0.0.0", port=443, name="西店", timezone="Asia/Shanghai", database=""
         )
     )
     loaded = core_settings.load(path)
     assert (loaded.data.dir, loaded.volumes, loaded.web.host, loaded.web.port) == (FACTS.data, volumes, "0.0.0.0", 443)
     assert loaded.station.name == "西店"
-    assert settings_file.read(path, tmp_path) == Facts(FACTS.data, tuple(volumes), (443, 0), None, ("--without-key",))
+    assert settings_file.read(path, tmp_path) == InstallFacts(
+        FACTS.data, tuple(volumes), (443, 0), None, ("--without-key",)
+    )
 
 
 @pytest.mark.parametrize("text", ["[data", "data = 3", "[web]\nport = []"])
@@ -252,7 +254,7 @@ def on_disk() -> Iterator[Path]:
 def test_systemd_accepts_the_units(on_disk: Path, port: int) -> None:
     layout = Layout(user="root")  # a user that exists here
     path = on_disk / units.SERVICE
-    text = units.service(layout, Facts(on_disk, FACTS.volumes, (port,)))
+    text = units.service(layout, InstallFacts(on_disk, FACTS.volumes, (port,)))
     text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text)
     path.write_text(text)
     resume = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", units.resume(layout))
@@ -273,7 +275,9 @@ def test_the_unit_is_exposed_little(tmp_path: Path) -> None:
 def test_ports_below_1024_cost_one_capability() -> None:
     assert "CapabilityBoundingSet=\n" in units.service(Layout(), FACTS)
     for ports in ((443, 0), (8443, 80)):
-        assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(Layout(), Facts(FACTS.data, (), ports))
+        assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in units.service(
+            Layout(), InstallFacts(FACTS.data, (), ports)
+        )
     assert 'ReadWritePaths=/var/lib/minwang -/disk1 "-/disk 2"' in units.service(Layout(), FACTS)
 
 
@@ -299,7 +303,7 @@ def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
     disk = tmp_path / "srv/disk"
     disk.mkdir(parents=True)
     (disk / "letters").write_text("x")
-    facts = Facts(Path("/var/lib/minwang"), (Path("/srv/disk"),), ())
+    facts = InstallFacts(Path("/var/lib/minwang"), (Path("/srv/disk"),), ())
     with pytest.raises(UsageError, match="/srv/disk: files of others lie in it"):
         list(install.folder_steps(layout, facts))
     (disk / volumes.IDENTITY).write_text("{}")  # of a station whose user had another id
@@ -309,7 +313,7 @@ def test_folders_of_others_are_not_taken(tmp_path: Path) -> None:
     assert {p.stat().st_uid for p in (disk, disk / "letters", tmp_path / "var/lib/minwang")} == {990}
     assert disk.stat().st_mode & 0o777 == 0o750
     with pytest.raises(UsageError, match="the service sees nothing below /home"):
-        list(install.folder_steps(layout, Facts(Path("/home/x"), (), ())))
+        list(install.folder_steps(layout, InstallFacts(Path("/home/x"), (), ())))
 
 
 def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
@@ -321,7 +325,7 @@ def test_uninstall_leaves_recordings_whatever_is_asked(tmp_path: Path) -> None:
     (data / "old disk" / volumes.IDENTITY).write_text("{}")
     (tmp_path / "opt/minwang/releases/x").mkdir(parents=True)
     (tmp_path / "etc/minwang").mkdir(parents=True)
-    facts = Facts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), ())
+    facts = InstallFacts(Path("/var/lib/minwang"), (Path("/var/lib/minwang/video"),), ())
     steps.execute(uninstall.plan(layout, facts, purge=False, purge_user=False), dry_run=False, yes=True)
     assert (
         not (tmp_path / "opt/minwang").exists()

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from core.audit.audit_trail import GUARDS
+from core.audit.audit_trail import TRIGGER_STATEMENTS
 from core.host import system_user
 from station.cli.main import cli
 
-TRIGGERS = {"update": GUARDS["sqlite"][0]}
+TRIGGERS = {"update": TRIGGER_STATEMENTS["sqlite"][0]}
 TOWN = "town: t\nvillages:\n- {code: wang, name: W}\n- {code: you, name: Y}\n"
 
 

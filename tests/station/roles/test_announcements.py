@@ -9,7 +9,7 @@ import pytest
 
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from core.clock import ManualClock
-from station.roles.announcements import AGAIN_S, MAX_ADDRESSES, MAX_ADDRESSES_HOST, HelloQueue
+from station.roles.announcements import MAX_ADDRESSES, MAX_ADDRESSES_PER_HOST, RESURVEY_AFTER_S, HelloQueue
 
 
 def hello(address: str, name: str = "") -> DiscoveredDevice:
@@ -18,8 +18,8 @@ def hello(address: str, name: str = "") -> DiscoveredDevice:
 
 def test_a_host_brings_a_few_devices_an_hour(clock: ManualClock) -> None:
     queue = HelloQueue(clock)
-    assert [queue.put(hello(f"10.0.0.1:{port}")) for port in range(100)].count(True) == MAX_ADDRESSES_HOST
-    assert queue.refused == 100 - MAX_ADDRESSES_HOST
+    assert [queue.put(hello(f"10.0.0.1:{port}")) for port in range(100)].count(True) == MAX_ADDRESSES_PER_HOST
+    assert queue.refused == 100 - MAX_ADDRESSES_PER_HOST
     assert queue.put(hello("10.0.0.2:80"))
     clock.advance(3601)
     assert not queue.put(hello("10.0.0.1:99"))  # its earlier Hellos still wait
@@ -42,7 +42,7 @@ async def test_an_allowed_address_does_not_fill_the_queue(clock: ManualClock, ca
     assert queue.repeated == 4999 and queue.refused == 0
     assert [(await queue.get()).name, (await queue.get()).address] == ["4999", "10.0.0.2:80"]
     assert not queue.put(hello("10.0.0.1:80")) and queue.repeated == 5000  # it was surveyed just now
-    clock.advance(AGAIN_S)
+    clock.advance(RESURVEY_AFTER_S)
     assert queue.put(hello("10.0.0.1:80"))
     clock.advance(3601)
     queue.put(hello("10.0.0.3:80"))

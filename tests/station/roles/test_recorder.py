@@ -168,19 +168,19 @@ async def _fail() -> None:
 
 
 async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
-    box = tmp_path / "recorder-0.box"
+    marker = tmp_path / "recorder-0.box"
     clock = ManualClock()
-    supervisor = Supervisor([WorkerRole("recorder", 0, box)], None, clock)
+    supervisor = Supervisor([WorkerRole("recorder", 0, marker)], None, clock)
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
 
     async def spawn(_: WorkerRole) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(*sleeper, start_new_session=True)
 
     supervisor._spawn = spawn  # type: ignore[method-assign]
-    await asyncio.to_thread(lambda: CrashMarker(box))
+    await asyncio.to_thread(lambda: CrashMarker(marker))
     began = time.monotonic()
     monkey = pytest.MonkeyPatch()
-    monkey.setattr("station.supervision.supervisor.LOOK_SECONDS", 0.05)
+    monkey.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 0.05)
     monkey.setattr("station.supervision.supervisor.HANG_SECONDS", 0.3)
     monkey.setattr("station.supervision.supervisor.STOP_SECONDS", 0.5)
     await supervisor.start()
@@ -209,12 +209,12 @@ async def test_a_camera_s_event_opens_the_gate(
     rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
 ) -> None:
     stream = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
-    async with record(database, tmp_path / "video", stream) as machine:
+    async with record(database, tmp_path / "video", stream) as recorder:
         clock = SystemClock()
         vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
-        worker = RecorderWorker(Settings(), 0, database, clock, vault, machine._archive, machine, {})
+        worker = RecorderWorker(Settings(), 0, database, clock, vault, recorder._archive, recorder, {})
         following = asyncio.create_task(worker.follow_events())
-        state = machine.streams["cam/main"]
+        state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 12)
         async with database.session() as session:
             events.append(session, clock.now(), "camera.motion", camera="other")
@@ -234,9 +234,9 @@ async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_e
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=5, cause="schedule", detail=""))
     wanted = DesiredStreams([], {})
-    async with record(database, tmp_path / "video") as machine:
+    async with record(database, tmp_path / "video") as recorder:
         vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
-        worker = RecorderWorker(Settings(), 0, database, SystemClock(), vault, machine._archive, machine, {})
+        worker = RecorderWorker(Settings(), 0, database, SystemClock(), vault, recorder._archive, recorder, {})
 
         async def now_wanted(_: RecorderWorker) -> DesiredStreams:
             return wanted
@@ -245,5 +245,5 @@ async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_e
         await worker.reconcile()
         wanted.specs.append(StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native"))
         await worker.reconcile()
-        line = machine.streams["cam/main"].sink.timeline
+        line = recorder.streams["cam/main"].sink.timeline
         assert (line.covered_until, line.in_gap, line.last_cause) == (5, True, "schedule")

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from core.accounts.accounts import Accounts, SignIn
 from core.accounts.permissions import Role
-from core.accounts.sign_in import SignIns
+from core.accounts.sign_in import SignInService
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import StorageError, TooManyError
@@ -218,7 +218,7 @@ async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
 ) -> None:
     accounts = Accounts(database, clock)
     asked = 0
-    real = accounts.open_sessions
+    real = accounts.open_session_fingerprints
 
     async def counted() -> set[str]:
         nonlocal asked
@@ -228,7 +228,7 @@ async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
         return await real()
 
     monkeypatch.setattr(accounts, "open_sessions", counted)
-    known = KnownCallers(clock, accounts, SignIns(database, clock, accounts), tmp_path)
+    known = KnownCallers(clock, accounts, SignInService(database, clock, accounts), tmp_path)
     known._names = frozenset({"session old"})
     for n in range(100):
         assert await known.first([f"session {n}"]) == ""

@@ -17,7 +17,7 @@ from core.accounts.permissions import Role
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, SystemClock
 from core.database import Database
-from core.errors import NobodyWatches, StorageError
+from core.errors import StorageError, ViewerNotConfirmed
 from nvr.archive.segment_index import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
@@ -135,10 +135,10 @@ def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
         clock.advance(60)
     found.check("a")  # the page asks now
     clock.advance(ANSWER_S)
-    with pytest.raises(NobodyWatches):
+    with pytest.raises(ViewerNotConfirmed):
         found.check("a")
     clock.advance(QUIET_S * 10)
-    with pytest.raises(NobodyWatches):
+    with pytest.raises(ViewerNotConfirmed):
         found.check("a")  # time alone is not an answer
     found.check("b")  # another session
     found.note_input("a")

@@ -28,7 +28,7 @@ PAGES_SECONDS = 600.0
 MOST_MS = 300
 
 
-def judged(name: str, took: list[float], calm: list[float]) -> list[Figure]:
+def latency_figures(name: str, took: list[float], calm: list[float]) -> list[Figure]:
     """Return the figures of the latencies of `/api/me`, in seconds."""
     before, p95 = _p95(calm), _p95(took)
     return [
@@ -38,7 +38,7 @@ def judged(name: str, took: list[float], calm: list[float]) -> list[Figure]:
     ]
 
 
-def there(crowd: dict[str, dict[str, int]]) -> Figure:
+def crowd_figure(crowd: dict[str, dict[str, int]]) -> Figure:
     """Return what the crowd holds at the end and the answers it got; without a crowd the result proves nothing."""
     held, told = Counter(crowd["held"]), Counter(crowd["told"])
     came = held["half-open"] + told["half-open closed"] + held["slow bodies"] + told["slow bodies ended"]
@@ -50,7 +50,7 @@ def _p95(took: list[float]) -> float:
     return sorted(took)[int(len(took) * 0.95)]
 
 
-async def hears(feed: aiohttp.ClientWebSocketResponse, title: str, seconds: float) -> bool:
+async def receives_event(feed: aiohttp.ClientWebSocketResponse, title: str, seconds: float) -> bool:
     """Return whether an event of this kind arrives in time; meanwhile the socket answers pings, as a browser does."""
     with contextlib.suppress(TimeoutError, TypeError, aiohttp.ClientError):
         async with asyncio.timeout(seconds):
@@ -77,55 +77,55 @@ async def start(console: Console, seconds: float, *options: str) -> asyncio.subp
     )  # fmt: skip
 
 
-async def crowded(console: Console, seconds: float) -> list[Figure]:
+async def crowd(console: Console, seconds: float) -> list[Figure]:
     """Half-open connections, endless bodies, event sockets of one person."""
     async with persons(console, "probe", "listener", "speaker") as (probe, listener, speaker):
         feeds = [await listener.ws_connect("/api/events") for _ in range(FEEDS)]
-        listening = [asyncio.ensure_future(hears(f, "patrol.", seconds + 30)) for f in feeds]
+        listening = [asyncio.ensure_future(receives_event(f, "patrol.", seconds + 30)) for f in feeds]
         calm = await waits(probe, 5)
-        crowd = await start(console, seconds + 2)
+        attackers = await start(console, seconds + 2)
         took = await waits(probe, seconds)
         async with speaker.post("/api/patrol/rounds", headers=HEADERS) as reply:
             asked = reply.status
         heard = [*(t.result() for t in (await asyncio.wait(listening, timeout=10))[0])]
         for task in listening:
             task.cancel()
-        output, _ = await crowd.communicate()
+        output, _ = await attackers.communicate()
     held = json.loads(output)
     return [
-        there(held),
-        *judged("meanwhile", took, calm),
+        crowd_figure(held),
+        *latency_figures("meanwhile", took, calm),
         Figure(
             "others' feeds that still hear", sum(heard), f"of {FEEDS} (asked: {asked})", f"{FEEDS}", sum(heard) == FEEDS
         ),
     ]
 
 
-async def flooded(console: Console, seconds: float) -> list[Figure]:
+async def flood(console: Console, seconds: float) -> list[Figure]:
     """Sign-in attempts, and a signed-in user at the same address."""
     async with persons(console, "probe") as (probe,):
         calm = await waits(probe, 3)
-        crowd = await start(console, seconds, "--flood")
+        attackers = await start(console, seconds, "--flood")
         took = await waits(probe, seconds)
-        output, _ = await crowd.communicate()
+        output, _ = await attackers.communicate()
     told = Counter(json.loads(output)["told"])
     looked_at = told.total() - told["429"]
     most = anonymous_limit.BURST + anonymous_limit.PER_SECOND * (seconds + 5)
     return [
         Figure("tries to sign in that were answered", told.total(), "", json.dumps(told)),
         Figure("of them not refused at once", looked_at, "", f"≤ {most:.0f}", 0 < looked_at <= most),
-        *judged("during a flood", took, calm),
+        *latency_figures("during a flood", took, calm),
     ]
 
 
-async def printed(console: Console, seconds: float) -> list[Figure]:
+async def print_registers(console: Console, seconds: float) -> list[Figure]:
     """One person requests thirty registers as PDF at once and retries as the station says.
 
     A crowd attacks the station for the first `seconds`.
     """
     async with persons(console, "probe", "printer") as (probe, printer):
         calm = await waits(probe, 3)
-        crowd = await start(console, seconds)
+        attackers = await start(console, seconds)
         days = [f"{datetime.now() - timedelta(days=n):%Y-%m-%d}" for n in range(PAGES)]
         told: Counter[int] = Counter()
         work = asyncio.gather(*(_page(printer, day, told) for day in days))
@@ -134,13 +134,13 @@ async def printed(console: Console, seconds: float) -> list[Figure]:
         while not work.done() and time.monotonic() - began < PAGES_SECONDS:
             took += await waits(probe, 1)
         work.cancel()
-        output, _ = await crowd.communicate()
+        output, _ = await attackers.communicate()
         good = sum(work.result()) if work.done() and not work.cancelled() else told[200]
     return [
         Figure("pages that were printed as PDF", good, json.dumps(told), f"{PAGES}", good == PAGES),
         Figure("time for all of them", round(time.monotonic() - began, 1), "s"),
-        there(json.loads(output)),
-        *judged("while pages are printed", took, calm),
+        crowd_figure(json.loads(output)),
+        *latency_figures("while pages are printed", took, calm),
     ]
 
 

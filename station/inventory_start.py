@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 ACTOR = "station start"
 
 
-async def take_over(settings: Settings, database: Database, clock: Clock) -> None:
+async def apply_or_compare(settings: Settings, database: Database, clock: Clock) -> None:
     """Apply the settings' inventory file if the registry is empty; else log where the two differ.
 
     Raises SettingsError if the registry is empty and the file that the settings name does not exist and was never
@@ -35,7 +35,7 @@ async def take_over(settings: Settings, database: Database, clock: Clock) -> Non
     elif not await asyncio.to_thread(path.is_file):
         # A filled registry without a last applied file comes from an older version; an update must not stop its
         # recording.
-        _missing(settings, path, applied=last is not None or not empty)
+        _report_missing(settings, path, applied=last is not None or not empty)
     elif empty:
         wanted = await asyncio.to_thread(inventory.load, path)
         async with database.session() as session:
@@ -47,7 +47,7 @@ async def take_over(settings: Settings, database: Database, clock: Clock) -> Non
         await _compare(database, clock, path)
 
 
-def _missing(settings: Settings, path: Path, *, applied: bool) -> None:
+def _report_missing(settings: Settings, path: Path, *, applied: bool) -> None:
     where = settings.source.where(("inventory",))
     if not applied:
         raise SettingsError(

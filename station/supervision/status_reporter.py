@@ -23,10 +23,10 @@ from station.supervision.supervisor import Supervisor
 
 FILE = ".station-status.json"  # the leading dot keeps it out of backups
 REFRESH_SECONDS = 10.0
-LOOK_SECONDS = 2.0
+POLL_INTERVAL_S = 2.0
 
 
-class Overseer:
+class StatusReporter:
     """Runs beside a supervisor and reports its state."""
 
     def __init__(
@@ -38,15 +38,15 @@ class Overseer:
         self._ready_at: datetime | None = None
         self._written: dict[str, Any] = {}
         self._written_at = float("-inf")
-        self._told = ""
+        self._last_status = ""
 
     async def run(self) -> None:
-        interval = min(LOOK_SECONDS, (self._notifier.watchdog_seconds or LOOK_SECONDS * 3) / 3)
+        interval = min(POLL_INTERVAL_S, (self._notifier.watchdog_seconds or POLL_INTERVAL_S * 3) / 3)
         while True:
-            await self.look()
+            await self.update()
             await self._clock.sleep(interval)
 
-    async def look(self) -> None:
+    async def update(self) -> None:
         if self._supervisor.ready and self._ready_at is None:
             self._ready_at = self._clock.now()
             self._notifier.ready()
@@ -54,11 +54,11 @@ class Overseer:
         if self._supervisor.in_order:
             self._notifier.alive()
         text = self.sentence()
-        if text != self._told:
+        if text != self._last_status:
             self._notifier.status(text)
-            self._told = text
+            self._last_status = text
         await self._write()
-        logs.tell_repeats()
+        logs.flush_repeats()
 
     def sentence(self) -> str:
         watched = self._supervisor.watched

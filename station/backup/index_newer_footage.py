@@ -22,7 +22,7 @@ from station.backup.restore import MARKER
 log = logging.getLogger(__name__)
 
 
-async def finish(settings: Settings, database: Database, clock: Clock) -> AdoptionResult | None:
+async def adopt_newer_footage(settings: Settings, database: Database, clock: Clock) -> AdoptionResult | None:
     """Index the newer footage and remove the marker of the restore; None if nothing was restored.
 
     Nothing may record meanwhile. Raises StorageError if a file cannot be read.
