@@ -77,7 +77,7 @@ class Outage:
     def begin(self, error: StorageError) -> StorageError:
         if self.since is None:
             self.since = time.monotonic()
-            log.error("the database does not answer: %s; footage goes on", error)
+            log.error("the database does not answer: %s; recording continues", error)
         return error
 
     def end(self) -> None:

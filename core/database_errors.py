@@ -84,14 +84,10 @@ def _of_sqlite(told: str, where: str) -> StorageError:
 def _of_postgresql(told: str, where: str) -> StorageError:
     if _MISSING_DATABASE in told and "does not exist" in told:
         name = told.partition(_MISSING_DATABASE)[2].partition('"')[0]
-        return StorageError(
-            f"{where}: there is no such database; make it with 'createdb {name}', or correct data.database"
-        )
+        return StorageError(f"{where}: database not found; create it with 'createdb {name}', or correct data.database")
     if _MISSING_ROLE in told and "does not exist" in told:
         name = told.partition(_MISSING_ROLE)[2].partition('"')[0]
-        return StorageError(
-            f"{where}: there is no such user; make it with 'createuser {name}', or correct data.database"
-        )
+        return StorageError(f"{where}: user not found; create it with 'createuser {name}', or correct data.database")
     for text, remedy in _PERMANENT.items():
         if text in told:
             return StorageError(f"{where}: the server refuses ({told}); {remedy}")

@@ -56,8 +56,7 @@ async def _in_a_process(database: Database, action: str, revision: str) -> None:
         last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise StorageError(
             f"{display_address(database.url)}: the database could not be brought to version {revision} "
-            f"({redact(' '.join(last))}); "
-            "restore the backup, or report it to us"
+            f"({redact(' '.join(last))}); restore the backup, or report a bug"
         )
 
 

@@ -106,8 +106,8 @@ class WebSettings(Section):
     trusted_proxies: list[str] = Field(
         default_factory=list,
         description=(
-            "Addresses and subnets of proxies whose X-Forwarded-… is believed; empty: with tls = proxy this machine, "
-            "else none."
+            "Addresses and subnets of proxies whose X-Forwarded-… headers are trusted; empty: with tls = proxy "
+            "this machine, else none."
         ),
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
@@ -119,8 +119,8 @@ class WebSettings(Section):
         ge=1,
         le=720,
         description=(
-            "A session in which nobody does anything for this long ends (not on patrol officers' telephones); in any "
-            "case after 12 h."
+            "Minutes without input after which a session ends (not on patrol officers' phones); every session ends "
+            "after 12 h."
         ),
     )
 
@@ -160,8 +160,8 @@ class RecorderSettings(Section):
     engine: Literal["auto", "native", "ffmpeg"] = Field("auto", description="Engine where a stream names none.")
     segment_seconds: float = Field(60.0, gt=1, description="Length of a segment file.")
     hashing: bool = Field(True, description="SHA-256 of every file while it is written; evidence needs it.")
-    fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest stretch held in memory.")
-    sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk's platter.")
+    fragment_seconds: float = Field(0.4, gt=0.05, le=0.5, description="Longest fragment held in memory, in seconds.")
+    sync_interval: float = Field(10.0, gt=0, description="Seconds between flushes to the disk.")
     stall_seconds: float = Field(5.0, gt=0.5, description="No complete picture for this long: reconnect.")
     connect_rate: float = Field(
         20.0, gt=0, description="Connection attempts a second, all cameras and processes together."
@@ -169,7 +169,7 @@ class RecorderSettings(Section):
     connects_per_subnet: int = Field(
         4, ge=1, description="Simultaneous attempts into one /24 (or /64), of all processes together."
     )
-    backfill: bool = Field(True, description="Fetch what was missed from the cameras' own cards (ONVIF Profile G).")
+    backfill: bool = Field(True, description="Backfill gaps from the cameras' edge storage (ONVIF Profile G).")
     backfill_rate: int = Field(
         8_000_000, ge=100_000, description="Bits a second while a card is read; live video comes first."
     )
@@ -178,7 +178,9 @@ class RecorderSettings(Section):
 class RetentionSettings(Section):
     main_days: float = Field(31, gt=0, description="Days that main streams are kept.")
     sub_days: float = Field(3, gt=0, description="Days that sub-streams are kept.")
-    min_free_bytes: int = Field(2_000_000_000, ge=0, description="Oldest footage goes when less is free.")
+    min_free_bytes: int = Field(
+        2_000_000_000, ge=0, description="Free bytes to keep on each disk; below this the oldest footage is deleted."
+    )
 
 
 class PictureSettings(Section):
@@ -196,19 +198,17 @@ class PictureSettings(Section):
 
 class PatrolSettings(Section):
     interval_minutes: float = Field(60, gt=0, description="Minutes between two patrol rounds.")
-    light_seconds: float = Field(10, gt=0, description="Seconds between two looks at the recorders' counters.")
+    light_seconds: float = Field(10, gt=0, description="Seconds between two checks of the recorders' counters.")
     pace: float = Field(
         1.0, gt=0, le=1, description="Shrinks the times that confirm and close faults; below 1 for demonstrations only."
     )
     learning_looks: int = Field(
-        24, ge=5, description="Good looks of a camera before its picture is judged against them."
+        24, ge=5, description="Good inspections that form a camera's baseline before its picture is judged."
     )
-    keep_days: float = Field(5, gt=0, description="Days of looks that say what a camera usually looks like.")
-    at_once: int = Field(8, ge=1, le=64, description="Cameras looked at at once in a round.")
+    keep_days: float = Field(5, gt=0, description="Days of inspections that form a camera's baseline.")
+    at_once: int = Field(8, ge=1, le=64, description="Cameras inspected in parallel in a round.")
     workers: int = Field(2, ge=1, le=64, description="Processes that decode and judge pictures.")
-    visits_at_once: int = Field(
-        128, ge=1, le=1000, description="Cameras that are not recorded, visited at once in a round."
-    )
+    visits_at_once: int = Field(128, ge=1, le=1000, description="Unrecorded cameras probed in parallel in a round.")
     frozen_seconds: float = Field(10, gt=0, description="Identical keyframes over this span look frozen.")
 
 
@@ -216,16 +216,16 @@ class SearchSettings(Section):
     detector: str = Field(
         "auto", description="Id of a detection pack; auto: the best installed, else builtin (no model)."
     )
-    embedder: str = Field("auto", description="Id of the pack by which people are recognised again; auto or none.")
+    embedder: str = Field("auto", description="Id of the pack for person re-identification; auto or none.")
     attributes: bool = Field(True, description="Ask the installed packs for attributes: bags, hats, kinds of vehicles.")
     plates: bool = Field(False, description="Read registration plates, where a pack for it is installed.")
     threshold: float | None = Field(
         None, ge=0, le=1, description="Lowest score that becomes a sighting; empty: the pack's own."
     )
     workers: int = Field(
-        0, ge=0, le=64, description="Processes of one thread each that look at keyframes; 0: half the cores."
+        0, ge=0, le=64, description="Single-threaded processes that analyse keyframes; 0: half the cores."
     )
-    batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream looked at in one go.")
+    batch: int = Field(12, ge=1, le=200, description="Keyframes of one stream analysed per batch.")
     days: float = Field(31, gt=0, description="Days that sightings, their pictures and vectors are kept.")
     unmatched_days: float = Field(
         14,

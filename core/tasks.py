@@ -106,10 +106,10 @@ class BackgroundTasks:
         in_a_row = 0
         while True:
             started = self._clock.monotonic()
-            error = await _failure_of(body) or TaskFailed(f"'{name}' ended, and should run on")
+            error = await _failure_of(body) or TaskFailed(f"'{name}' ended, but must keep running")
             in_a_row = 1 if self._clock.monotonic() - started > FAILURE_RESET_S else in_a_row + 1
             delay = RESTART_DELAYS_S[min(in_a_row, len(RESTART_DELAYS_S)) - 1]
-            self._note(name, error, f"it is started again in {delay} s")
+            self._note(name, error, f"restarting in {delay} s")
             if failed is not None:
                 self._tell(name, failed, error)
             if essential and in_a_row >= MAX_FAILURES_IN_A_ROW:
@@ -123,19 +123,19 @@ class BackgroundTasks:
         try:
             failed(error)
         except Exception as e:  # noqa: BLE001  # the task is started again all the same
-            self._note(name, e, "while its failure was told")
+            self._note(name, e, "while its failure was reported")
 
     async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         while True:
             error = await _failure_of(step)
             if error is not None:
-                self._note(name, error, "it is tried again")
+                self._note(name, error, "it is retried")
             await self._clock.sleep(seconds)
 
     def _note_end(self, name: str, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
-            self._note(name, error, "it is given up")
+            self._note(name, error, "it is not retried")
 
     def _note(self, name: str, error: Exception, then: str) -> None:
         self.failures[name] += 1

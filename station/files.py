@@ -23,7 +23,7 @@ def write_new(path: Path, text: str, *, mode: int, replace: bool = False) -> Non
         else:
             os.link(temporary, path)
     except FileExistsError as e:
-        raise ConflictError(f"{path}: there already; --force writes it again") from e
+        raise ConflictError(f"{path}: already exists; --force overwrites it") from e
     except OSError as e:
         raise StorageError(f"{path}: cannot be written ({e.strerror}); choose another place") from e
     finally:

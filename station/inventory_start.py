@@ -51,12 +51,12 @@ def _report_missing(settings: Settings, path: Path, *, applied: bool) -> None:
     where = settings.source.where(("inventory",))
     if not applied:
         raise SettingsError(
-            f"{where}: the inventory file {path} is not there; correct the path, write the file (docs/cameras.md), or "
-            f"remove the setting"
+            f"{where}: the inventory file {path} is missing; correct the path, write the file (docs/cameras.md), or "
+            "remove the setting"
         )
     log.warning(
-        "the inventory file %s (%s) is gone; the station goes on with its registry. Put it back, or write it anew: "
-        "minwang inventory export --to %s",
+        "the inventory file %s (%s) is missing; the station keeps using its registry. Restore it, or export it "
+        "again: minwang inventory export --to %s",
         path, where, path,
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ async def _compare(database: Database, clock: Clock, path: Path) -> None:
         wanted = await asyncio.to_thread(inventory.load, path)
     except InventoryError as e:
         log.warning(
-            "%s is not good any more (minwang inventory check); the station goes on with its registry: %s", path, e
+            "%s is no longer valid (minwang inventory check); the station keeps using its registry: %s", path, e
         )
         return
     async with database.session() as session:
@@ -77,7 +77,7 @@ async def _compare(database: Database, clock: Clock, path: Path) -> None:
             return
     if not plan.empty:
         log.warning(
-            "%s differs from what was applied: %d to add, %d to change, %d to retire. Nothing of it is done by itself: "
-            "minwang inventory plan, minwang inventory apply",
+            "%s differs from what was applied: %d to add, %d to change, %d to retire; no change is applied "
+            "automatically: minwang inventory plan, minwang inventory apply",
             path, len(plan.added), len(plan.changed), len(plan.retired),
         )  # fmt: skip

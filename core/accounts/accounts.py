@@ -31,7 +31,7 @@ ENDED_SESSION_RETENTION = timedelta(hours=24)  # a page can still say why the us
 SEEN_AT_RESOLUTION = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
 MAX_HASHES_WAITING = 60
 RESERVED_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actor names that belong to no person
-SESSION_CHANGED_MESSAGE = "the account or the session was changed meanwhile; sign in again"
+SESSION_CHANGED_MESSAGE = "the account or its session has changed; sign in again"
 
 
 class User(Base):
@@ -144,7 +144,9 @@ class Accounts:
         async with self._database.session() as session:
             await _require_open_session(session, requested_by)
             if await session.scalar(select(User.id).where(User.name == name)):
-                raise ConflictError(f"there is a user '{name}' already; choose another name or run 'user password'")
+                raise ConflictError(
+                    f"user '{name}' already exists; choose another name, or set a new password with 'user password'"
+                )
             session.add(
                 User(
                     name=name,
@@ -232,7 +234,7 @@ class Accounts:
             await _require_open_session(session, requested_by)
             user = everyone.get(name)
             if user is None:
-                raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
+                raise NotFoundError(f"user '{name}' not found; 'user list' shows all accounts")
             new_role = role or Role(user.role)
             kept = (vendor if vendor is not None else user.vendor) if new_role is Role.CONTRACTOR else vendor or ""
             _check_vendor(new_role, kept)
@@ -367,7 +369,7 @@ class Accounts:
         Raises TooManyError if MAX_HASHES_WAITING checks are waiting already.
         """
         if self._waiting >= MAX_HASHES_WAITING:
-            raise TooManyError("too many people sign in at this moment; try again in a few seconds")
+            raise TooManyError("too many sign-ins at the moment; try again in a few seconds")
         self._waiting += 1
         try:
             return await self._hashing.run(_passwords().verify_password, stored, password)
@@ -387,13 +389,13 @@ async def _require_open_session(session: AsyncSession, identity: Identity | None
 async def _user_by_name(session: AsyncSession, name: str) -> User:
     user = await session.scalar(select(User).where(User.name == name))
     if user is None:
-        raise NotFoundError(f"there is no user '{name}'; 'user list' shows who there is")
+        raise NotFoundError(f"user '{name}' not found; 'user list' shows all accounts")
     return user
 
 
 def _check_vendor(role: Role, vendor: str) -> None:
     if (role is Role.CONTRACTOR) != bool(vendor):
-        raise UsageError("a contractor's account, and no other, names the company whose orders it sees (--vendor)")
+        raise UsageError("a contractor's account, and only that, needs the company whose orders it sees (--vendor)")
 
 
 def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
@@ -403,7 +405,7 @@ def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
 def check_name(name: str) -> None:
     """Raise UsageError if this cannot be a log-in name."""
     if name.lower() in RESERVED_NAMES:
-        raise UsageError(f"'{name}' is what the station calls itself in its records; choose another log-in name")
+        raise UsageError(f"'{name}' is reserved for the station's own records; choose another log-in name")
     if not re.fullmatch(r"[\w.@-]{2,60}", name):
         raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
 

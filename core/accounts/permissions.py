@@ -101,9 +101,9 @@ def allows(role: Role, permission: Permission, *, whole_town: bool = True) -> bo
 def scope_problem(role: Role, villages: Collection[str] | None) -> str:
     """Return why an account of this role cannot have this scope (None: the whole town); empty if it can."""
     if villages is not None and not villages:
-        return "a scope names at least one village; without a scope an account sees the whole town"
+        return "a scope must contain at least one village; without a scope an account sees the whole town"
     if role in ROLES_REQUIRING_VILLAGES and villages is None:
-        return f"an account of the role {role.value} names its villages (--village)"
+        return f"an account of the role {role.value} needs villages (--village)"
     if role in ROLES_REQUIRING_TOWN and villages is not None:
         return f"an account of the role {role.value} sees the whole town; give it no villages"
     return ""

@@ -102,7 +102,7 @@ async def record(
     """
     key = session.info.get(AUDIT_KEY)
     if not key:
-        raise StorageError("the audit trail cannot be written: the database was opened without the station's audit key")
+        raise StorageError("the audit trail cannot be written: the database is open without the station's audit key")
     if CLIENT_ADDRESS.get():
         data = {**data, "client": CLIENT_ADDRESS.get()}
     if session.get_bind().dialect.name == "postgresql":

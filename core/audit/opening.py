@@ -30,9 +30,8 @@ async def load_or_create_key(database_url: str, data_dir: Path) -> bytes:
         await database.close()
     if keyed:
         raise StorageError(
-            f"{data_dir / audit_key.NAME} is missing, with which the audit trail is sealed; restore it from the "
-            f"backup, or begin "
-            "a new key, under which the rows there are cannot be verified any more: minwang audit new-key --reason …"
+            f"{data_dir / audit_key.NAME} is missing; it seals the audit trail. Restore it from the backup, or "
+            "create a new key, with which existing rows cannot be verified: minwang audit new-key --reason …"
         )
     return await asyncio.to_thread(audit_key.create, data_dir)
 
@@ -69,7 +68,7 @@ async def write_first_row(database: Database, data_dir: Path, actor: str = "syst
 async def new_key(database_url: str, data_dir: Path, actor: str, reason: str) -> None:
     """Create a new key in place of a lost one. Raises ConflictError if the key still exists."""
     if await asyncio.to_thread(audit_key.load, data_dir) is not None:
-        raise ConflictError(f"{data_dir / audit_key.NAME} is there; nothing to do")
+        raise ConflictError(f"{data_dir / audit_key.NAME} exists; nothing to do")
     key = await asyncio.to_thread(audit_key.create, data_dir)
     await asyncio.to_thread((data_dir / verification.FILE).unlink, missing_ok=True)
     database = Database(database_url, key)

@@ -141,17 +141,14 @@ async def _seal_problem(session: AsyncSession, seal: Seal) -> str:
         newest = await session.scalar(select(func.max(AuditRow.id))) or 0
         return f"the trail ends at row {newest}, but was sealed up to row {seal.last} on {seal.at}: rows were cut off"
     if found != seal.hash:
-        return f"row {seal.last} is not the one that was sealed on {seal.at}: the trail was written anew"
+        return f"row {seal.last} is not the row that was sealed on {seal.at}: the trail was rewritten"
     # Rows before the first row of our key are not checked with it: moving that boundary would hide changes.
     if seal.first is not None:
         key_id = await session.scalar(select(AuditRow.key_id).where(AuditRow.id == seal.first))
         if key_id not in ("", seal.key_id):
-            return (
-                f"row {seal.first} was given another key since it was sealed on {seal.at}: rows up to there were "
-                f"changed"
-            )
+            return f"the key id of row {seal.first} was changed since {seal.at}: rows up to it were changed"
     rows = await session.scalar(select(func.count()).where(AuditRow.id <= seal.last)) or 0
-    return "" if rows == seal.rows else f"{rows} rows are left of the {seal.rows} that were sealed on {seal.at}"
+    return "" if rows == seal.rows else f"only {rows} of the {seal.rows} rows that were sealed on {seal.at} exist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +210,7 @@ def verify_rows(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainStat
 def _row_problem(state: ChainState, row: Any, ours: str, fits: bool) -> str:
     """Return what is wrong with the next row, as the end of a sentence. `fits`: its hash is right under our key."""
     if row.previous != state.hash:
-        return "does not follow the row before it: rows between them were changed or taken away"
+        return "does not follow the row before it: rows between them were changed or removed"
     if row.key_id and state.last and row.id != state.last + 1:
         return f"follows row {state.last}: rows between them are missing"
     if row.key_id == ours or fits:
@@ -240,7 +237,7 @@ def _key_start_problem(state: ChainState, row: Any) -> str:
     return (
         ""
         if known
-        else "is the first of the station's key and does not vouch for the rows before it: they were given another key"
+        else "is the first row of the station's key but does not confirm the rows before it: their key id was changed"
     )
 
 
@@ -311,12 +308,12 @@ class Verifier:
             seal, problem = None, problem or str(e)
         else:
             if seal is None:
-                problem = problem or f"{self._data_dir / FILE} is missing: whether rows were cut off cannot be told"
+                problem = problem or f"{self._data_dir / FILE} is missing: a truncation cannot be detected"
         async with self._database.reading() as session:
             if seal is not None:
                 sealed_at, problem = seal.at, problem or await _seal_problem(session, seal)
             if complete and self._state.rows and not self._state.keyed:
-                problem = problem or "no row is sealed with the station's key: all were given another one"
+                problem = problem or "no row is sealed with the station's key: the key ids were changed"
             problem = problem or await _trigger_problem(session)
             if complete and not problem and (still := await self._last_row_problem(session)):
                 problem = still
@@ -331,9 +328,7 @@ class Verifier:
             return ""
         found = await session.scalar(select(AuditRow.hash).where(AuditRow.id == self._state.last))
         return (
-            ""
-            if found == self._state.hash
-            else f"row {self._state.last} was changed or taken away after it was verified"
+            "" if found == self._state.hash else f"row {self._state.last} was changed or removed after it was verified"
         )
 
     def _key(self) -> bytes:
@@ -353,9 +348,7 @@ async def _trigger_problem(session: AsyncSession) -> str:
     }[dialect]
     missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
     return (
-        f"the database does not refuse changes of the trail any more: trigger {missing[0]} is missing"
-        if missing
-        else ""
+        f"the database no longer rejects changes of the audit trail: trigger {missing[0]} is missing" if missing else ""
     )
 
 
@@ -382,5 +375,5 @@ class AuditSealer:
         found = await self._verifier.verify_all_rows()
         if found.problem:
             log.error(
-                "the audit trail does not hold: %s; tell the auditor, and compare with the backups", found.problem
+                "the audit trail is not valid: %s; inform the auditor, and compare it with the backups", found.problem
             )

@@ -55,7 +55,7 @@ class Notifier:
             self._failed = False
         except OSError as e:
             if not self._failed:
-                log.warning("the service manager cannot be told how the station does: %s", e)
+                log.warning("cannot report the station's state to the service manager: %s", e)
             self._failed = True
 
 

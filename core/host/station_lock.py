@@ -183,9 +183,7 @@ def _read(descriptor: int) -> LockHolder:
 def _refusal(folder: Path, current: LockHolder, remedy: str) -> str:
     if current.is_gone:
         who = ", ".join(map(str, _users_of(folder / LOCK_FILE))) or "processes of another user"
-        return (
-            f"the data folder {folder} is still in use by what {current} left behind ({who}); end these processes first"
-        )
+        return f"the data folder {folder} is still in use by processes of {current}: {who}; end these processes first"
     return f"the data folder {folder} is in use by {current}; {remedy or 'end that first, or use another data folder'}"
 
 

@@ -161,8 +161,8 @@ class ConnectLimiter:
         self._shared = None
         self._not_before = self._clock.monotonic() + FILE_RETRY_S
         why = (
-            f"connections are counted for this process alone: {self._file}: {error.strerror or error}; see to its disk "
-            f"and folder"
+            f"connection attempts are limited for this process only: {self._file}: {error.strerror or error}; check "
+            "its disk and folder"
         )
         if why != self._why:
             log.warning("%s", why)

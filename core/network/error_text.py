@@ -8,7 +8,7 @@ import socket
 import ssl
 
 _WORDS = {
-    errno.ECONNREFUSED: "connection refused: nobody listens on that port",
+    errno.ECONNREFUSED: "connection refused: nothing listens on that port",
     errno.ECONNRESET: "the connection was reset",
     errno.EPIPE: "the connection was closed",
     errno.EHOSTUNREACH: "no route to the host",
@@ -37,4 +37,4 @@ def reason(error: BaseException) -> str:
         return _WORDS.get(number) or os.strerror(number).lower()
     if isinstance(error, EOFError | ConnectionError):
         return "the connection was closed"
-    return "the answer cannot be understood" if isinstance(error, ValueError) else "the connection failed"
+    return "the answer is invalid" if isinstance(error, ValueError) else "the connection failed"

@@ -9,9 +9,7 @@ from core.errors import StorageError
 
 _REMEDIES = {
     errno.EADDRINUSE: "another program listens there; end it, or set {port} to a free port",
-    errno.EACCES: (
-        "ports below 1024 need a right of their own; set {port} to 8080, or let 'minwang install' give the right"
-    ),
+    errno.EACCES: ("ports below 1024 need a capability; set {port} to 8080, or let 'minwang install' grant it"),
     errno.EADDRNOTAVAIL: "this machine has no such address; set {host} to one of its own, or to 0.0.0.0 for all",
 }
 
@@ -36,7 +34,7 @@ def refusal(host: str, port: int, setting: str, error: OSError) -> StorageError:
     address = f"{setting.partition('.')[0]}.host"
     if isinstance(error, socket.gaierror):
         return StorageError(
-            f"{address} = '{host}' is no address ({error.strerror}); set it to one of this machine, or to 0.0.0.0"
+            f"{address} = '{host}' is not an address ({error.strerror}); use one of this machine, or 0.0.0.0"
         )
     remedy = _REMEDIES.get(error.errno or 0, "set {port} to another port").format(port=setting, host=address)
     why = _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()

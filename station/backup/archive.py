@@ -80,7 +80,7 @@ class Archive:
     def _next(self, name: str, most: int) -> bytes:
         member = self._tar.next()
         if member is None or member.name != name or not member.isreg() or member.issparse() or member.size > most:
-            raise BackupError(f"{self.path}: not a backup of a Minwang station ({name} is not where it must be)")
+            raise BackupError(f"{self.path}: not a backup of a Minwang station ({name} is not at its place)")
         return b"".join(self._chunks(member))
 
     def extract(self, folder: Path, pace: WritePacer) -> None:
@@ -154,4 +154,4 @@ def open_archive(path: Path) -> Iterator[Archive]:
     except OSError as e:
         raise BackupError(f"{path}: cannot be read or unpacked ({e.strerror or e})") from e
     except (tarfile.TarError, EOFError, ValueError, UnicodeError) as e:
-        raise BackupError(f"{path}: not a whole tar archive; it is cut off, damaged or no backup") from e
+        raise BackupError(f"{path}: not a complete tar archive; it is truncated, damaged or not a backup") from e

@@ -93,7 +93,7 @@ def lower_priority() -> None:
 def _backup(settings: Settings, request: BackupRequest, started: float) -> BackupResult:
     target = target_of(request.target)
     if not settings.data.dir.is_dir():
-        raise UsageError(f"{settings.data.dir}: there is no data folder; nothing to back up")
+        raise UsageError(f"{settings.data.dir}: data folder not found; nothing to back up")
     with _work_folder(target.parent) as work:
         manifest, seal = _stage(settings, request, work / "staged")
         archive.write(target.with_name(f".{target.name}.unverified"), work / "staged", manifest, seal)
@@ -114,9 +114,9 @@ def target_of(target: Path) -> Path:
     if target.is_dir():
         return target / f"{contents.ARCHIVE_PREFIX}{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}{contents.ARCHIVE_SUFFIX}"
     if not target.parent.is_dir():
-        raise UsageError(f"{target.parent}: there is no such folder; make it, or mount the disk")
+        raise UsageError(f"{target.parent}: folder not found; create it, or mount the disk")
     if target.exists():
-        raise UsageError(f"{target}: there is a file already; choose another name")
+        raise UsageError(f"{target}: already exists; choose another name")
     return target
 
 
@@ -191,12 +191,10 @@ def _stage_database(
 def _require_room(folder: Path, database: Path) -> None:
     """Check the free space: the copy and the archive exist side by side for a while."""
     if not database.is_file():
-        raise BackupError(f"{database}: there is no database; has the station ever been started with this data folder?")
+        raise BackupError(f"{database}: database not found; has the station ever been started with this data folder?")
     needed, free = int(2.1 * database.stat().st_size), shutil.disk_usage(folder).free
     if free < needed:
-        raise BackupError(
-            f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed there and {free / 1e9:.1f} GB are free"
-        )
+        raise BackupError(f"{folder.parents[1]}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free")
 
 
 def _stage_settings(settings: Settings, folder: Path) -> None:

@@ -36,15 +36,14 @@ async def adopt_newer_footage(settings: Settings, database: Database, clock: Clo
         done = await adopt(database, created, clock.now())
     except OSError as e:
         raise StorageError(
-            f"{e.filename}: the footage cannot be taken in ({e.strerror}); see the disk, then start again"
+            f"{e.filename}: the footage cannot be indexed ({e.strerror}); check the disk, then start again"
         ) from e
     for path in done.missing:
         log.error(
-            "%s does not hold the recordings that it held at the backup: is its disk mounted? Its footage is not "
-            "taken in",
+            "%s lacks the recordings it had at the backup: is its disk mounted? Its footage is not indexed",
             path,
         )
-    log.info("restored from the backup of %s: %d newer files of footage taken in", created.isoformat(), done.files)
+    log.info("restored from the backup of %s: %d newer files of footage indexed", created.isoformat(), done.files)
     if not done.missing:
         await asyncio.to_thread(marker.unlink)
     return done

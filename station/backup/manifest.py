@@ -82,7 +82,7 @@ def parse(text: bytes) -> BackupManifest:
             "the archive's manifest cannot be read; it is damaged, or not a backup of a Minwang station"
         ) from e
     if not tables_are_right or len(manifest.files) > MAX_FILES or manifest.database not in ("sqlite", "postgresql"):
-        raise BackupError("the archive's manifest makes no sense; do not use this file")
+        raise BackupError("the archive's manifest is invalid; do not use this file")
     for entry in manifest.files:
         _check(entry)
     if len({f.name for f in manifest.files}) != len(manifest.files):

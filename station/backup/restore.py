@@ -69,7 +69,9 @@ def _require_fit(manifest: BackupManifest, url: str) -> None:
     for entry in manifest.files:
         folder, _, name = entry.name.partition("/")
         if folder == DATA and not contents.is_copied(Path(name)):
-            raise BackupError(f"the archive holds {entry.name[:80]!r} in the open, which no backup does; do not use it")
+            raise BackupError(
+                f"the archive contains {entry.name[:80]!r} unencrypted, which a valid backup never does; do not use it"
+            )
     if manifest.revision > migrate.newest():
         raise BackupError(
             f"the backup is of database version {manifest.revision}, this program knows {migrate.newest()}; "
@@ -104,7 +106,7 @@ def _check(manifest: BackupManifest, work: Path, secrets: dict[str, bytes]) -> N
         return
     copied = work / DATABASE / create.SQLITE_NAME
     if not copied.is_file():
-        raise BackupError("there is no database in the archive; use another one")
+        raise BackupError("the archive contains no database; use another one")
     with ThreadPoolExecutor(1) as checking:  # in parallel with counting the rows: both read the whole file
         checked = checking.submit(sqlite.check, copied, thorough=False)
         try:

@@ -79,8 +79,7 @@ def unseal(text: bytes, passphrase: str, manifest: bytes) -> dict[str, bytes]:
         return {name: cipher.decrypt(c[:12], c[12:], _bound(name, manifest)) for name, c in files.items()}
     except (InvalidTag, ValueError) as e:
         raise BackupError(
-            "the key in the archive does not open: the passphrase is not the one that it was sealed with, or the "
-            "archive was changed"
+            "the key in the archive cannot be decrypted: the passphrase is wrong, or the archive was changed"
         ) from e
 
 

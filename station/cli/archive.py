@@ -33,7 +33,7 @@ def archive() -> None:
 
 
 @archive.command("verify")
-@click.option("--repair", is_flag=True, help="Mend what is found; only while no recorder runs.")
+@click.option("--repair", is_flag=True, help="Repair what is found; only while no recorder runs.")
 @click.option("--hash", "hash_files", is_flag=True, help="Read every file and compare its SHA-256.")
 @click.option(
     "--reason", default="", help="Why it is repaired (needed with --repair); it is written into the audit trail."
@@ -283,7 +283,7 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
 
 
 @archive.command("clock")
-@click.option("--confirm", is_flag=True, help="The time was compared and is right: delete by age again.")
+@click.option("--confirm", is_flag=True, help="The time was checked and is right: resume deletion by age.")
 @click.option("--reason", default="", help="With what it was compared (needed with --confirm).")
 @as_json
 @click.pass_context

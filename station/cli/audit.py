@@ -64,14 +64,16 @@ def _lines(found: VerificationResult) -> list[str]:
     )
     if found.unkeyed:
         lines.append(
-            f"{found.unkeyed} rows are of before there was a key: their chain fits, but anybody could have computed it"
+            f"{found.unkeyed} rows were written before there was a key: their chain is consistent, but anybody "
+            "could have computed it"
         )
     if found.doubted:
         lines.append(
-            f"{found.doubted} rows stand where the trail was broken before it was sealed anew; see its rows audit.seal"
+            f"{found.doubted} rows lie between a break and the row audit.seal that sealed the trail again; see "
+            "these rows"
         )
     if found.foreign:
-        lines.append(f"{found.foreign} rows were sealed with a key that is gone: that they fit cannot be told")
+        lines.append(f"{found.foreign} rows were sealed with a lost key: they cannot be verified")
     return lines
 
 

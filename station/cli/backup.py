@@ -72,8 +72,7 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
         return sealing.read_passphrase(file)
     if not sys.stdin.isatty():
         raise UsageError(
-            "the key that opens camera passwords goes into the archive sealed only: give --passphrase-file FILE, or "
-            "say "
+            "the key that decrypts camera passwords is only stored encrypted: give --passphrase-file FILE, or "
             "--without-key; then the passwords must be entered again after a restore, unless secret.key is kept "
             "elsewhere"
         )
@@ -156,8 +155,7 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
 def _restored(facts: dict[str, Any]) -> list[str]:
     adopted = facts["adopted"]
     later = (
-        "The disks of recordings are not where the settings say; mount them, and the first start takes in what is "
-        "newer."
+        "The disks of recordings are not where the settings say; mount them, and the first start indexes newer footage."
         if facts["with_key"]
         else "Footage that is newer is taken in by the first start with the keys."
     )

@@ -159,7 +159,7 @@ def set_private_umask() -> None:
 def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--reason` to a command that writes to the audit trail."""
     return click.option(
-        "--reason", required=True, callback=_stated, help="Case number or ground; it is written into the audit trail."
+        "--reason", required=True, callback=_stated, help="Case number or reason; it is written into the audit trail."
     )(command)
 
 

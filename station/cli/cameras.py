@@ -47,7 +47,9 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
 
 @cameras.command("find")
-@click.option("--subnet", "subnets", multiple=True, help="Sweep this subnet too, beside those of the villages.")
+@click.option(
+    "--subnet", "subnets", multiple=True, help="Also probe this subnet, in addition to those of the villages."
+)
 @click.option("--wait", default=2.0, show_default=True, help="Seconds to wait for answers.")
 @click.option("--interface", "interfaces", multiple=True, help="Only from these interface addresses (default: all).")
 @as_json

@@ -83,9 +83,9 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
 def _patrol_lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in facts["faults"]]
     if not facts["recordings"]:
-        lines.append("there are no recordings: nothing that is recorded could be looked at; start 'minwang serve'")
+        lines.append("there are no recordings, so recorded cameras could not be inspected; start 'minwang serve'")
     elif not facts["recorder_running"]:
-        lines.append("no recorder is running: only what was recorded lately could be looked at; start 'minwang serve'")
+        lines.append("no recorder is running: only recent recordings could be inspected; start 'minwang serve'")
     if not facts["cameras"]:
         return [*lines, "there are no cameras"]
     if unknown := facts["not_judged"]:
@@ -97,7 +97,7 @@ def _patrol_lines(facts: dict[str, Any]) -> list[str]:
 
 
 @cli.command()
-@click.option("--from", "start", help="Read once more from here (ISO time) and replace; without it: what is new.")
+@click.option("--from", "start", help="Reindex from this time (ISO) and replace; default: index what is new.")
 @click.option("--to", "end", help="Read once more up to here (default: now).")
 @click.option("--cameras", "camera", multiple=True, help="Only these (A,B or given several times).")
 @click.option("--pack", help="Detection pack by id, instead of the settings' one.")
@@ -114,7 +114,7 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     if runs_station(data):
         if not (options["start"] and options["end"]):
             raise StationBusyError(
-                "the running station indexes what is new by itself; give --from and --to to read a stretch once more"
+                "the running station indexes new footage itself; give --from and --to to reindex a range"
             )
         facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), SettingsRequirement.FOOTAGE)
     else:

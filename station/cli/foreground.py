@@ -63,7 +63,7 @@ async def patrol_by_station(database: Database, settings: Settings) -> dict[str,
         number = (await ask(session, clock.now(), system_user.actor())).id
     while not await _is_finished(database, number):
         if await asyncio.to_thread(station_lock.holder, settings.data.dir) is None:
-            raise ConflictError(f"the station ended before it finished round {number}; the next one goes on with it")
+            raise ConflictError(f"the station ended before it finished round {number}; the next start continues it")
         await clock.sleep(ROUND_POLL_S)
     return await _round_facts(database, clock, number)
 

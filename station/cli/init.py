@@ -22,7 +22,7 @@ ADMIN_FLAGS = "--admin NAME and --admin-password-file FILE ('-': standard input)
 
 
 @cli.command()
-@click.option("--yes", is_flag=True, help="Ask nothing: what no flag says keeps its default.")
+@click.option("--yes", is_flag=True, help="Ask nothing; options that are not given keep their defaults.")
 @click.option("--name", help="Name of the station.")
 @click.option("--timezone", help="IANA zone, like Asia/Shanghai.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the database, the key and small files.")
@@ -83,7 +83,7 @@ def _given(given: dict[str, Any]) -> dict[str, Any]:
 
 def _dialog(target: Path, given: dict[str, Any]) -> Answers:
     """Ask for what no flag gives; an invalid answer is reported and asked for again."""
-    click.echo(f"This sets up a station; its settings go into {target}. Enter takes what stands in brackets.")
+    click.echo(f"This sets up a station; its settings go into {target}. Press Enter to accept the value in brackets.")
     said = _given(given)
     if "name" not in said:
         said["name"] = click.prompt("Name of the station")
@@ -157,8 +157,8 @@ def _load_existing(target: Path, given: dict[str, Any]) -> Settings:
         )
         if wanted != there[key]:
             raise UsageError(
-                f"{target} is there already and says something else than --{key.removesuffix('s')}: "
-                "edit that file, or write it again with --force"
+                f"{target} exists and contradicts --{key.removesuffix('s')}: edit that file, or overwrite it with "
+                "--force"
             )
     click.echo(f"{target} is there already; it stays as it is")
     return settings
@@ -214,6 +214,6 @@ def _next_steps(target: Path, settings: Settings) -> None:
     click.echo(
         f"\n{settings.station.name} is set up. Next:\n"
         f"  1. villages and cameras: edit {settings.inventory}, then {command} inventory check\n"
-        f"  2. {command} serve           (takes the inventory over at its first start)\n"
+        f"  2. {command} serve           (applies the inventory at its first start)\n"
         f"  3. sign in at http://{settings.web.host}:{settings.web.port}"
     )

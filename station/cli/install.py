@@ -28,8 +28,8 @@ def _passed_on(name: str, text: str) -> None:
         sys.exit(main([name, *arguments]))
 
 
-_passed_on("install", "Make a station of this machine (as root; see install --help).")
-_passed_on("upgrade", "Put another release in the place of this one, or go back (as root; see upgrade --help).")
+_passed_on("install", "Install a station on this machine (as root; see install --help).")
+_passed_on("upgrade", "Upgrade to another release, or roll back (as root; see upgrade --help).")
 _passed_on("uninstall", "Remove program and services; recordings always stay.")
 
 

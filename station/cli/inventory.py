@@ -75,7 +75,7 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 @inventory.command("apply")
 @FILE
 @click.option(
-    "--prefer", type=click.Choice(["file", "registry"]), help="Who is right where both changed a field (see plan)."
+    "--prefer", type=click.Choice(["file", "registry"]), help="Which side wins if both changed a field (see plan)."
 )
 @click.option("--really", is_flag=True, help="Even where more than 5 % of the cameras would be retired.")
 @as_json
@@ -198,7 +198,11 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
 
 
 @cli.command()
-@click.option("--new-token", is_flag=True, help="Make the token by which Prometheus reads /metrics; a former one ends.")
+@click.option(
+    "--new-token",
+    is_flag=True,
+    help="Create the token with which Prometheus reads /metrics; replaces the previous one.",
+)
 @click.pass_context
 def metrics(ctx: click.Context, new_token: bool) -> None:
     """Print the station's metrics in Prometheus format (for node_exporter's textfile collector)."""

@@ -69,7 +69,7 @@ def models_pull(ctx: click.Context, name: str, json_output: bool) -> None:
 @models.command("add")
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--licence", help="Of .pt weights that you bring.")
-@click.option("--sha256", help="Of .pt weights, as their maker tells it: loading them runs what is in them.")
+@click.option("--sha256", help="SHA-256 of .pt weights as published by their author: loading them executes code.")
 @as_json
 @click.pass_context
 def models_add(ctx: click.Context, source: Path, licence: str | None, sha256: str | None, json_output: bool) -> None:

@@ -196,7 +196,7 @@ def _change(ctx: click.Context, name: str, reason: str, **wanted: Any) -> None:
 
     changed = _accounts(ctx, work)
     told = ", ".join(f"{field}: {value}" for field, value in changed.items())
-    click.echo(f"user '{name}': {told}; its sessions are ended" if changed else f"user '{name}' is so already")
+    click.echo(f"user '{name}': {told}; its sessions are ended" if changed else f"user '{name}' is unchanged")
 
 
 async def _check_villages(database: Database, wanted: Sequence[str]) -> None:

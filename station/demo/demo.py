@@ -214,7 +214,7 @@ class DemoStory:
             )
             outcome = await onboarding.run([c for c in cameras if c.id in found])
         self._identified = len(outcome.identified)
-        self._progress.report(f"ONVIF: {self._identified} cameras told their identity and streams")
+        self._progress.report(f"ONVIF: identity and streams of {self._identified} cameras queried")
         for camera, reason in outcome.failed.items():
             self._progress.report(f"{camera}: {reason}")
 
@@ -257,7 +257,7 @@ class DemoStory:
         data = row.data
         match row.kind:
             case "patrol.finished":
-                return f"patrol round {data['round']}: {data['cameras']} cameras looked at, {data['faulty']} faulty"
+                return f"patrol round {data['round']}: {data['cameras']} cameras inspected, {data['faulty']} faulty"
             case "fault.opened":
                 return (
                     f"fault opened: {row.camera or data['name']} {data['family']}: "

@@ -46,7 +46,7 @@ def check(path: Path, sha256: str = "") -> Contents:
     """Read the whole archive once without writing anything. Raises UsageError that says what is wrong with it."""
     try:
         if sha256 and (found := sha256_of(path)) != sha256.lower():
-            raise UsageError(f"{path}: its SHA-256 is {found}, not the one given; get the archive again")
+            raise UsageError(f"{path}: its SHA-256 is {found}, not the one given; download the archive again")
         with tarfile.open(path, "r:") as tar:
             return _check(tar, path)
     except tarfile.TarError as e:
@@ -99,7 +99,7 @@ def _check(tar: tarfile.TarFile, path: Path) -> Contents:
         if member.isdir():
             continue
         if name in found:
-            raise UsageError(f"{path}: '{name}' is in it twice; get the archive again")
+            raise UsageError(f"{path}: '{name}' occurs twice; download the archive again")
         size += member.size
         if len(found) >= MAX_FILES or size > MAX_BYTES:
             raise UsageError(f"{path}: more than {MAX_FILES} files or {MAX_BYTES >> 30} GiB; this is no bundle")
@@ -166,7 +166,7 @@ def _parse_checksums(raw: bytes, where: Path) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         name = match.group(2) if match else ""
         if match is None or name in wanted or name.startswith("/") or ".." in name.split("/"):
-            raise UsageError(f"{where}: line {number} of {CHECKSUMS} is not a checksum; get the archive again")
+            raise UsageError(f"{where}: line {number} of {CHECKSUMS} is not a checksum; download the archive again")
         wanted[name] = match.group(1)
     return wanted
 

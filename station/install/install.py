@@ -135,12 +135,13 @@ def _station_folder(layout: Layout, path: Path, owner: FileOwner) -> InstallStep
     for home in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"):
         if path.is_relative_to(home):
             raise UsageError(
-                f"{path}: the service sees nothing below {home}; choose another folder, /srv/minwang for instance"
+                f"{path}: the service cannot access {home} (ProtectHome, PrivateTmp); choose another folder, for "
+                "example /srv/minwang"
             )
     if not _belongs_to_other_user(there, owner):
         return steps.folder(there, path, 0o750, owner)
     if not (there / VOLUME_IDENTITY).is_file() and not (there / "secret.key").is_file():
-        raise UsageError(f"{path}: files of others lie in it; give an empty folder, or one of a Minwang station")
+        raise UsageError(f"{path}: contains other files; give an empty folder, or one of a Minwang station")
     return InstallStep(
         f"give {path} and all recordings and data in it to {owner.user}",
         lambda: not _belongs_to_other_user(there, owner),
@@ -261,8 +262,8 @@ def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.slee
         if state == "failed":
             raise StorageError(f"the station does not start; its reason: {_last_log_line(commands)}")
     raise StorageError(
-        f"the station was started and is not ready after {READY_SECONDS} s; it goes on trying, "
-        f"and 'journalctl -u {units.SERVICE}' says why. Its last words: {_last_log_line(commands)}"
+        f"the station is not ready after {READY_SECONDS} s; systemd keeps trying, and 'journalctl -u "
+        f"{units.SERVICE}' shows why. Its last log line: {_last_log_line(commands)}"
     )
 
 

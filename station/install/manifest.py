@@ -75,7 +75,7 @@ def parse(text: str, where: str) -> ReleaseManifest:
             raise TypeError("'debian' is not a table")
         return manifest
     except (ValueError, TypeError) as e:
-        raise UsageError(f"{where}: not the manifest of a release ({e}); get the archive again") from e
+        raise UsageError(f"{where}: not the manifest of a release ({e}); download the archive again") from e
 
 
 def read(folder: Path) -> ReleaseManifest:

@@ -167,7 +167,7 @@ def check_space(folder: Path) -> None:
     free = shutil.disk_usage(existing).free
     if free < FREE_BYTES:
         raise StorageError(
-            f"{folder}: {free >> 20} MB are free, {FREE_BYTES >> 20} MB are needed; make room, then try again"
+            f"{folder}: {free >> 20} MB are free, {FREE_BYTES >> 20} MB are needed; free some space, then try again"
         )
 
 

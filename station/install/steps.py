@@ -40,7 +40,7 @@ def execute(steps: Sequence[InstallStep], *, dry_run: bool, yes: bool, then: str
     if not titles:
         say("everything is in place; nothing to do")
         return 0
-    say("this is to be done:")
+    say("pending steps:")
     for title in titles:
         sys.stderr.write(f"  - {title}\n")
     if dry_run:
@@ -64,7 +64,7 @@ def _do(step: InstallStep) -> None:
 def confirmed(question: str = "Go on?") -> bool:
     """Return whether a person at the terminal confirms. Raises ConflictError without a terminal."""
     if not sys.stdin.isatty():
-        raise ConflictError("nobody is here to be asked; say --yes, or --dry-run to see what would be done")
+        raise ConflictError("no terminal to ask; give --yes, or --dry-run to see the steps")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -11,14 +11,14 @@ SERVICE = "minwang.service"
 RESUME = "minwang-upgrade.service"
 
 _SERVICE = """\
-# Written by `minwang install`; changes belong into `systemctl edit minwang`, which keeps them in a file of its own.
+# Written by `minwang install`; put changes into `systemctl edit minwang`, which stores them separately.
 [Unit]
 Description=Minwang: cameras, recordings and patrol of a police station
 Documentation=file:{current}/docs/operations.md
 Wants=network-online.target
 After=network-online.target time-sync.target nss-lookup.target postgresql.service
 RequiresMountsFor={data}
-# Trying again has no end: a station that gave up after a night without its database would not record in the morning.
+# Restart without limit: a station that gave up after a night without its database would not record in the morning.
 StartLimitIntervalSec=0
 
 [Service]
@@ -35,7 +35,7 @@ RestartSec=3
 # A mistake in the settings does not go away by itself.
 RestartPreventExitStatus=2 78
 WatchdogSec=60
-# A hung process does not act on SIGABRT, and no core is kept: no half minute is waited for it.
+# A hung process does not react to SIGABRT, and no core is kept: use SIGKILL instead of waiting half a minute.
 WatchdogSignal=SIGKILL
 # A large database may be migrated first.
 TimeoutStartSec=900

@@ -47,9 +47,7 @@ class HelloQueue:
         if not self._accept_address(device.address):
             self.refused += 1
             if self.refused == 1:
-                log.warning(
-                    "too many devices say Hello (last: %s); the others are met in the hourly look", device.address
-                )
+                log.warning("too many devices send Hello (last: %s); the others are surveyed hourly", device.address)
             return False
         now, last = self._clock.monotonic(), self._surveyed_at.get(device.address)
         if device.address in self._waiting or (last is not None and now - last < RESURVEY_AFTER_S):
@@ -112,6 +110,6 @@ async def follow(survey: Survey) -> None:
                 try:
                     await survey.match_and_store([device])
                 except (MinwangError, *ROW_ERRORS) as e:  # a bad Hello must not end the listening
-                    log.warning("%s said Hello: %s", device.address, row_error_reason(e))
+                    log.warning("%s sent Hello: %s", device.address, row_error_reason(e))
     except OSError as e:
         log.warning("announcements of cameras cannot be queue (%s); the hourly look finds them", e.strerror)

@@ -95,7 +95,7 @@ async def _work(
     async def look_at_printing() -> None:
         for found in await asyncio.to_thread(machine.printing, StationFacts(settings, clock, database)):
             if found.state is not CheckState.OK:
-                log.warning("reports are not printed rightly: %s; %s", found.value, found.remedy)
+                log.warning("reports cannot be printed correctly: %s; %s", found.value, found.remedy)
 
     daily(scheduler, clock, "printing", look_at_printing, minutes=2)
     daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)

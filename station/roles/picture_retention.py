@@ -168,5 +168,5 @@ def _sweep(data_dir: Path, named: Collection[str]) -> int:
                     path.unlink()
                     gone += 1
             except OSError as e:
-                log.error("%s could not be deleted, although its time is over: %s", path, e)
+                log.error("%s is expired but could not be deleted: %s", path, e)
     return gone

@@ -203,12 +203,14 @@ async def _read_crash_marker(worker: RecorderWorker) -> None:
     worker.recorder.poll_loop.parse_one_by_one = True
     asyncio.get_running_loop().call_later(CAREFUL_READ_S, setattr, worker.recorder.poll_loop, "parse_one_by_one", False)
     if marker.crashed_stream == MANY_STREAMS:
-        log.error("the last recorder died over the bytes of several cameras; they are read one by one for an hour")
+        log.error("the last recorder crashed while reading several cameras; they are read one by one for an hour")
         return
     async with worker.database.session() as session:
         isolated = await quarantine.record_crash(session, marker.crashed_stream, worker.clock.now())
     log.error(
-        "the last recorder died over %s%s", marker.crashed_stream, ", which is put in quarantine" if isolated else ""
+        "the last recorder crashed while reading %s%s",
+        marker.crashed_stream,
+        ", which is put in quarantine" if isolated else "",
     )
 
 

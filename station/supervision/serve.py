@@ -93,7 +93,7 @@ async def _reach(settings: Settings, clock: Clock, notifier: Notifier, patience:
             left = until - clock.monotonic()
             if left <= 0:
                 raise
-            log.warning("%s; it is tried again for another %.0f s", e, left)
+            log.warning("%s; retrying for another %.0f s", e, left)
             notifier.status(f"waiting for the database: {e}")
         await clock.sleep(min(max(ASK_SECONDS, patience / 10), left))
 

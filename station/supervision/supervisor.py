@@ -169,7 +169,7 @@ class Supervisor:
             failures = 0 if self._clock.monotonic() - started > FAILURE_RESET_S else failures + 1
             self.restarts[role] = self.restarts.get(role, 0) + 1
             pause = RESTART_DELAYS_S[min(max(failures - 1, 0), len(RESTART_DELAYS_S) - 1)]
-            log.error("%s-%d ended with status %d; it is started again in %d s", role.name, role.index, code, pause)
+            log.error("%s ended with status %d; restarting in %d s", role, code, pause)
             await self._clock.sleep(pause)
 
     def _note_start(self, role: WorkerRole, process: asyncio.subprocess.Process) -> None:
@@ -205,7 +205,7 @@ class Supervisor:
             await asyncio.wait((ended,), timeout=POLL_INTERVAL_S)
             silent = await self._silent_seconds(role)
             if silent > HANG_SECONDS and not ended.done():
-                log.error("%s-%d has done nothing for %.0f s; it is ended", role.name, role.index, silent)
+                log.error("%s has not reported for %.0f s; killing it", role, silent)
                 process.kill()
                 break
         return await ended

@@ -138,7 +138,7 @@ def restore(settings: Settings) -> None:
     with contextlib.closing(sqlite3.connect(f"{new.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         whole = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     if not whole:
-        raise StorageError(f"{new}: the copy of the database is damaged; the one that is there was left")
+        raise StorageError(f"{new}: the copy of the database is damaged; the existing database was kept")
     for suffix in ("-wal", "-shm"):  # of the replaced database: SQLite must not apply them to the new one
         Path(f"{file}{suffix}").unlink(missing_ok=True)
     new.rename(file)

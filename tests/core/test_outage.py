@@ -43,6 +43,6 @@ async def test_an_outage_is_one_line_and_its_end_another(own_server: str, caplog
     lines = [r.getMessage() for r in caplog.records if r.name == "core.database"]
     assert len(lines) == 2, lines
     assert lines[0].startswith("the database does not answer: PostgreSQL database 'migrated' on ")
-    assert lines[0].endswith("footage goes on")
+    assert lines[0].endswith("recording continues")
     assert lines[1].startswith("the database is back after ")
     await database.close()

@@ -102,7 +102,7 @@ def test_patrol_and_index_beside_a_station(tmp_path: Path) -> None:
         assert json.loads(patrolled.stdout)["cameras"] == 0, patrolled.stderr
         refused = minwang("index", cwd=tmp_path)
         assert refused.returncode == 1
-        assert "the running station indexes what is new by itself; give --from and --to" in refused.stderr
+        assert "the running station indexes new footage itself; give --from and --to" in refused.stderr
         stretch = ("index", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
         assert minwang(*stretch, cwd=tmp_path).returncode == 0
     assert minwang("index", cwd=tmp_path).returncode == 0

@@ -98,7 +98,7 @@ def address_of_another_machine(s: Start) -> None:
 
 def address_that_is_none(s: Start) -> None:
     s.web["host"] = "no.such.invalid"
-    s.expected = ("web.host = 'no.such.invalid'", "set it to one of this machine")
+    s.expected = ("web.host = 'no.such.invalid'", "use one of this machine")
 
 
 def no_volume(s: Start) -> None:
@@ -205,14 +205,16 @@ def test_a_wrong_database_on_a_server(postgresql: str, tmp_path: Path) -> None:
         Start(
             tmp_path,
             {"database": postgresql.format("nosuch")},
-            expected=("PostgreSQL database 'nosuch'", "no such database", "createdb nosuch"),
+            expected=("PostgreSQL database 'nosuch'", "database not found", "createdb nosuch"),
         )
     )
 
 
 def test_an_unknown_user_on_a_server(postgresql: str, tmp_path: Path) -> None:
     address = postgresql.format("migrated").replace("minwang@", "stranger:geheim-9@")
-    refused(Start(tmp_path, {"database": address}, expected=("(user stranger)", "no such user", "createuser stranger")))
+    refused(
+        Start(tmp_path, {"database": address}, expected=("(user stranger)", "user not found", "createuser stranger"))
+    )
 
 
 @contextmanager

@@ -22,9 +22,8 @@ from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
 from station.install.upgrade.state import UpgradeStage, UpgradeState
 
 DESCRIPTION = (
-    "Put another release in the place of the one in use: from a bundle, an unpacked bundle or a checkout. Where it "
-    "does not "
-    "start or does not record, the release and the database from before come back."
+    "Replace the release in use: from a bundle, an unpacked bundle or a checkout. If the new one does not start or "
+    "record, the previous release and database are restored."
 )
 
 
@@ -35,9 +34,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--restore-database",
         action="store_true",
-        help="with --rollback: the database as it was before the upgrade; what came since is lost",
+        help="with --rollback: restore the database from before the upgrade; later changes are lost",
     )
-    command.add_argument("--resume", action="store_true", help="end an interrupted upgrade, one way or the other")
+    command.add_argument("--resume", action="store_true", help="finish or roll back an interrupted upgrade")
     command.add_argument("--no-backup", action="store_true", help="make no backup first, although backup.target is set")
     command.add_argument(
         "--health-seconds",

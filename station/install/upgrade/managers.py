@@ -122,4 +122,4 @@ def _start_time(pid: int) -> str:
 
 def _tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return " ".join(lines[-3:])[-400:] or "it says nothing"
+    return " ".join(lines[-3:])[-400:] or "no output"

@@ -50,7 +50,7 @@ class Program:
         )
         if done.returncode != 0:
             raise StorageError(
-                f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['it says nothing'])[-1]}"
+                f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}"
             )
 
     def facts(self, since: float = 0.0) -> dict[str, Any]:
@@ -88,7 +88,5 @@ class Program:
             raise StorageError(f"the program of release {self.release.name} does not run: {e}") from e
         if done.returncode != 0:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise StorageError(
-                f"release {self.release.name}: {(lines or ['it says nothing'])[-1].removeprefix('minwang: ')}"
-            )
+            raise StorageError(f"release {self.release.name}: {(lines or ['no output'])[-1].removeprefix('minwang: ')}")
         return (done.stdout or b"").decode()

@@ -189,9 +189,8 @@ class Upgrader:
                 self._wait_until_healthy(replace(state, target=state.source))
         except (MinwangError, OSError) as e:
             raise StorageError(
-                f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed as "
-                f"well: {e}; "
-                "mend that, then run: minwang upgrade --resume"
+                f"the upgrade to {state.target} failed ({state.reason}), and the way back to {state.source} failed "
+                f"as well: {e}; fix that, then run: minwang upgrade --resume"
             ) from e
         states.clear(self.layout.at(self.layout.state))
         database = "with the database from before" if state.copy else "the database was not changed"

@@ -188,7 +188,7 @@ async def test_bad_accounts_are_refused(database: Database, clock: ManualClock) 
     with pytest.raises(UsageError, match="log-in name"):
         await accounts.create("a b;c", "long enough indeed", Role.AUDITOR, actor="test")
     # A name of the station's own: patrol rounds that it asks for would look like the schedule's.
-    with pytest.raises(UsageError, match="calls itself"):
+    with pytest.raises(UsageError, match="is reserved"):
         await accounts.create("Schedule", "long enough indeed", Role.AUDITOR, actor="test")
 
 

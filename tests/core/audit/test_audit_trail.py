@@ -134,7 +134,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "taken out": (lambda t: t.execute("DELETE FROM audit WHERE id = 4"), "row 5 does not follow"),
     "cut off": (lambda t: t.execute("DELETE FROM audit WHERE id > 6"), "ends at row 6, but was sealed up to row 10"),
     "emptied": (empty, "ends at row 0, but was sealed up to row 10"),
-    "emptied and gone on": (refill, "row 10 is not the one that was sealed"),
+    "emptied and gone on": (refill, "row 10 is not the row that was sealed"),
     "beheaded": (lambda t: t.execute("DELETE FROM audit WHERE id < 4"), "row 4 does not follow"),
     "forged with another key": (lambda t: t.rewrite(bytes(32), 3, actor="li"), "row 3 was changed"),
     "forged as rows without a key": (
@@ -203,7 +203,7 @@ async def test_rows_before_a_lost_key_are_counted_by_key(
         assert (found.problem, found.unkeyed, found.foreign) == ("", 1, 3)
         gone = audit_key.key_id(either_database.audit_key or b"")
         await trail.execute(f"UPDATE audit SET actor = 'li', key_id = '{gone}' WHERE id = 1")
-        assert "does not vouch" in (await trail.verify()).problem
+        assert "does not confirm" in (await trail.verify()).problem
         await trail.execute("UPDATE audit SET actor = 'zhang', key_id = '' WHERE id = 1")
         assert (await trail.verify()).problem == ""
         await trail.execute(f"UPDATE audit SET key_id = '{gone}' WHERE id IN (2, 3, 4, 5)")
@@ -227,7 +227,7 @@ async def test_a_running_station_does_not_seal_over_what_was_cut_off(trail: Trai
     clock.advance(1)
     await trail.write(9)
     assert await trail.seal() is None
-    assert "is not the one that was sealed" in (await trail.verify()).problem
+    assert "is not the row that was sealed" in (await trail.verify()).problem
 
 
 async def test_taking_a_trigger_away_is_found(trail: Trail) -> None:
@@ -270,7 +270,7 @@ async def test_verification_goes_on_where_it_was(database: Database, clock: Manu
         assert looked_at == [12, 3]
         await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 15")
         await trail.execute("DELETE FROM audit WHERE id = 15")
-        assert "row 15 was changed or taken away after" in (await trail.verifier.verify_new_rows()).problem
+        assert "row 15 was changed or removed after" in (await trail.verifier.verify_new_rows()).problem
         await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
         assert (await trail.verifier.verify_all_rows()).broken_at == 2
     finally:
@@ -327,7 +327,7 @@ async def test_a_key_is_made_once_and_never_by_surprise(database: Database, cloc
     assert await opening.load_or_create_key(database.url, tmp_path) == made[0]
     await Trail(database, clock, tmp_path).write(1)
     await asyncio.to_thread((tmp_path / audit_key.NAME).unlink)
-    with pytest.raises(StorageError, match="restore it from the backup"):
+    with pytest.raises(StorageError, match="Restore it from the backup"):
         await opening.load_or_create_key(database.url, tmp_path)
     for wrong in ("", "00", "zz" * 32):
         await put(tmp_path / audit_key.NAME, wrong)

@@ -101,7 +101,7 @@ def test_workers_that_stay_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         try:
             child.kill()
             child.wait()
-            with pytest.raises(StationBusyError, match=f"left behind \\({worker}\\); end these processes first"):
+            with pytest.raises(StationBusyError, match=f"processes of .*: {worker}; end these processes first"):
                 station_lock.acquire(tmp_path, "serve")
         finally:
             os.kill(worker, signal.SIGKILL)

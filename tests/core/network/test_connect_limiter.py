@@ -113,7 +113,7 @@ async def test_a_file_that_cannot_be_used_counts_for_this_process_alone(
     budget = ConnectLimiter(SystemClock(), 1000, 4, tmp_path / "missing" / "lock")
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
     await _hold(budget, "rtsp://10.0.0.1/", 0.0)
-    assert sum("for this process alone" in r.message for r in caplog.records) == 1
+    assert sum("for this process only" in r.message for r in caplog.records) == 1
 
 
 async def test_what_a_person_waits_for_goes_first(tmp_path: Path) -> None:

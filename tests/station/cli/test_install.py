@@ -132,7 +132,7 @@ HOSTILE: dict[str, tuple[list[tuple[tarfile.TarInfo, bytes]], str]] = {
     "hard link": ([_entry("top/x", kind=tarfile.LNKTYPE, target="top/minwang")], "is a link or a device"),
     "device": ([_entry("top/x", kind=tarfile.CHRTYPE)], "is a link or a device"),
     "file that no checksum names": ([_entry("top/sitecustomize.py")], "'sitecustomize.py' is not what SHA256SUMS says"),
-    "the same file twice": ([_entry("top/minwang", b"evil")], "is in it twice"),
+    "the same file twice": ([_entry("top/minwang", b"evil")], "occurs twice"),
     "second folder": ([_entry("other/x")], "do not lie below one folder"),
 }
 
@@ -379,7 +379,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_nobody_to_ask_is_said(tmp_path: Path) -> None:
-    with pytest.raises(MinwangError, match="say --yes"):
+    with pytest.raises(MinwangError, match="give --yes"):
         steps.execute([steps.InstallStep("x", lambda: False, lambda: None)], dry_run=False, yes=False)
 
 

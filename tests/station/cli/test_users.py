@@ -61,7 +61,7 @@ def test_an_account_is_changed_disabled_and_enabled() -> None:
     assert (rows["li"]["role"], rows["li"]["villages"], rows["li"]["disabled"]) == ("investigator", None, True)
     assert "disabled" in run("user", "list").output
     assert "enabled" not in change("set", "li", "--enabled").output
-    assert change("set", "li", "--enabled").output == "user 'li' is so already\n"
+    assert change("set", "li", "--enabled").output == "user 'li' is unchanged\n"
     assert change("set", "li").exit_code == 2
     assert change("set", "nobody", "--disabled").exit_code == 1
 
@@ -123,7 +123,7 @@ def test_the_trail_is_verified_and_sealed_anew_by_hand() -> None:
     assert run("audit", "seal").exit_code == 2
     assert run("audit", "seal", "--reason", "looked into").exit_code == 0
     said = run("audit", "verify")
-    assert said.exit_code == 0 and "rows stand where the trail was broken" in said.output, said.output
+    assert said.exit_code == 0 and "rows lie between a break" in said.output, said.output
     assert trail()[-1]["reason"] == "looked into"
 
 
