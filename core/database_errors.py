@@ -94,6 +94,11 @@ def _of_postgresql(told: str, where: str) -> StorageError:
     return DatabaseUnreachable(f"{where} does not answer ({told}); start PostgreSQL, or correct data.database")
 
 
+def first_line(error: SQLAlchemyError) -> str:
+    """Return the first line of the driver's message, redacted, without SQLAlchemy's statement and link."""
+    return redact(str(getattr(error, "orig", None) or error).strip().partition("\n")[0])
+
+
 def _last_line(error: SQLAlchemyError) -> str:
     """Return the last line of the driver's message, without SQLAlchemy's statement and link; at most 300 characters."""
     text = str(error.orig if isinstance(error, DBAPIError) else error).strip()

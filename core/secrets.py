@@ -7,13 +7,12 @@ there. The cipher is imported for the first secret: a recorder whose cameras nee
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import SecretError
-from core.files import write_all
+from core.files import write_atomic
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,7 +29,7 @@ class Vault:
 
     @classmethod
     def open_or_create(cls, path: Path) -> Vault:
-        """Read the key file, or create it. Raises SecretError if other users could read it."""
+        """Read the key file, or create it. Raises SecretError if other users could read it or it cannot be written."""
         try:
             key = _read_key(path)
         except FileNotFoundError:
@@ -77,20 +76,14 @@ def _create_key(path: Path) -> bytes:
 def create_private(path: Path, content: bytes) -> bool:
     """Write a new file of mode 600 atomically; False if it already exists.
 
-    Of several processes that do this at the same time exactly one succeeds; the others use its content.
+    Of several processes that do this at the same time exactly one succeeds; the others use its content. Raises
+    SecretError if it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        write_all(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(temporary, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content, exclusive=True)
     except FileExistsError:
         return False
-    finally:
-        temporary.unlink()
+    except OSError as e:
+        raise SecretError(f"{path}: cannot be written ({e.strerror}); check the disk and the folder's owner") from e
     return True

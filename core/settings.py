@@ -354,7 +354,7 @@ def _sentence(error: Any, source: SettingsFile) -> str:
     named, where = ".".join(keys), source.place(keys)
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key '{named}'; remove it or use one of: {', '.join(_known_keys(keys[:-1]))}"
-    return f"{where}: '{named}': {error['ctx']['error'] if error['type'] == 'value_error' else error['msg']}"
+    return f"{where}: '{named}': {settings_source.validation_message(error)}"
 
 
 def _known_keys(section: Keys) -> list[str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 from sqlalchemy.engine import make_url
 
@@ -173,6 +174,11 @@ def make_paths_absolute(model: BaseModel, source: SettingsFile) -> None:
             setattr(section, keys[-1], folder / value)
         elif isinstance(value, list) and any(isinstance(v, Path) for v in value):
             setattr(section, keys[-1], [folder / v for v in value])
+
+
+def validation_message(error: ErrorDetails) -> str:
+    """Return the text of one of pydantic's errors: that of our own validators without pydantic's "Value error"."""
+    return str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
 
 
 def printable_value(key: str, value: Any) -> Any:

@@ -24,8 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrate
 from core.database import UtcDateTime, sqlite_pragmas
+from core.database_errors import first_line
 from core.errors import ConflictError, StorageError, UsageError
-from core.logs import redact
 from station.schema import METADATA
 
 BATCH_ROWS, BATCH_BYTES = 2000, 16_000_000
@@ -144,8 +144,7 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as e:
-        line = redact(str(getattr(e, "orig", None) or e).strip().partition("\n")[0])
-        raise StorageError(f"the databases could not be copied: {line[:300]}") from e
+        raise StorageError(f"the databases could not be copied: {first_line(e)[:300]}") from e
 
 
 def _prepare(source: DatabaseSide, target: DatabaseSide) -> bool:
@@ -182,9 +181,10 @@ def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Cal
                 connection.execute(sa.insert(target.tables[name]), batch)
                 _save_progress(connection, name, last)
         except SQLAlchemyError as e:
-            line = redact(str(getattr(e, "orig", None) or e).strip().partition("\n")[0])
             first = [batch[0][c.name] for c in source.tables[name].primary_key]
-            raise StorageError(f"table {name}, rows {first} to {last}: the target refuses them: {line[:200]}") from e
+            raise StorageError(
+                f"table {name}, rows {first} to {last}: the target refuses them: {first_line(e)[:200]}"
+            ) from e
         made += len(batch)
     if made:
         tell(f"{name}: {made} rows")

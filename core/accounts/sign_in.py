@@ -32,9 +32,8 @@ ATTEMPT_RETENTION = timedelta(days=1)
 DEVICE_RETENTION = timedelta(days=90)
 MAX_ROWS = 50_000
 MAX_WAITING_SOURCES = 10_000  # (name, source) pairs that wait, in memory
-PASSWORD_CHANGE_SOURCE = (
-    "change of password"  # the source under which wrong guesses of the present password are counted
-)
+# The source under which wrong guesses of the present password are counted
+PASSWORD_CHANGE_SOURCE = "change of password"
 ANONYMOUS = "anonymous"
 REFUSED_MESSAGE = "name or password is wrong"
 

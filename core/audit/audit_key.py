@@ -6,13 +6,13 @@ All functions block.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from core.errors import StorageError
-from core.files import sync_folder
+from core.files import write_atomic
 
 NAME = "audit.key"
 KEY_BYTES = 32
@@ -46,16 +46,9 @@ def create(data_dir: Path) -> bytes:
     Raises StorageError.
     """
     path = data_dir / NAME
-    new = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        write_private(new, secrets.token_bytes(KEY_BYTES).hex() + "\n")
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink(missing_ok=True)
-        sync_folder(data_dir)
+        with contextlib.suppress(FileExistsError):
+            write_atomic(path, f"{secrets.token_bytes(KEY_BYTES).hex()}\n".encode(), exclusive=True)
     except OSError as e:
         raise StorageError(
             f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root"
@@ -63,15 +56,3 @@ def create(data_dir: Path) -> bytes:
     key = load(data_dir)
     assert key is not None
     return key
-
-
-def write_private(path: Path, text: str) -> None:
-    """Create a file of mode 600 and sync it to the disk; root gives it to the owner of the folder. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as f:
-        f.write(text)
-        if os.geteuid() == 0:  # the station's user must be able to read it
-            owner = path.parent.stat()
-            os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
-        f.flush()
-        os.fsync(f.fileno())

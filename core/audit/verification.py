@@ -13,8 +13,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -29,7 +27,7 @@ from core.audit.audit_trail import GENESIS, AuditRow
 from core.clock import Clock
 from core.database import Database
 from core.errors import StorageError
-from core.files import sync_folder
+from core.files import write_atomic
 from core.tasks import spawn
 
 log = logging.getLogger(__name__)
@@ -84,13 +82,9 @@ def read_seal(data_dir: Path, key: bytes) -> Seal | None:
 def write_seal(data_dir: Path, key: bytes, seal: Seal) -> None:
     """Replace the seal file. Blocking. Raises StorageError."""
     path = data_dir / FILE
-    new = path.with_name(f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        audit_key.write_private(new, json.dumps(seal.as_dict() | {"mac": seal.mac(key)}) + "\n")
-        new.replace(path)
-        sync_folder(data_dir)
+        write_atomic(path, f"{json.dumps(seal.as_dict() | {'mac': seal.mac(key)})}\n".encode())
     except OSError as e:
-        new.unlink(missing_ok=True)
         raise StorageError(f"{path}: cannot be written ({e.strerror}); the audit trail is not sealed") from e
 
 

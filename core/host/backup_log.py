@@ -6,12 +6,15 @@ Every backup writes it; the console, the metrics and the checks read it. Blockin
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from core.files import write_atomic
+from core.host import file_locks
+
 FILE = "backups.json"
+LOCK_FILE = ".backups.lock"
 MAX_RUNS = 100
 
 
@@ -45,18 +48,16 @@ def read(data_dir: Path) -> list[BackupRun]:
 
 
 def add(data_dir: Path, run: BackupRun) -> None:
-    """Append a run atomically; keeps the KEPT newest runs and the last good one."""
-    runs = [*read(data_dir), run]
-    good = [r for r in runs if r.good][-1:]
-    kept = [*(r for r in good if r not in runs[-MAX_RUNS:]), *runs[-MAX_RUNS:]]
-    text = json.dumps([{**asdict(r), "at": r.at.isoformat()} for r in kept], ensure_ascii=False, indent=1)
-    new = data_dir / f"{FILE}.{os.getpid()}.new"
-    new.write_text(text, encoding="utf-8")
-    owner = data_dir.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        # root made a backup by hand: the station's next run must be able to write the file
-        os.chown(new, owner.st_uid, owner.st_gid)
-    new.replace(data_dir / FILE)
+    """Append a run; keeps the MAX_RUNS newest runs and the last good one.
+
+    A nightly backup and one by hand may end at the same time: the second waits for the first. Raises OSError.
+    """
+    with file_locks.waiting_lock(data_dir / LOCK_FILE):
+        runs = [*read(data_dir), run]
+        good = [r for r in runs if r.good][-1:]
+        kept = [*(r for r in good if r not in runs[-MAX_RUNS:]), *runs[-MAX_RUNS:]]
+        text = json.dumps([{**asdict(r), "at": r.at.isoformat()} for r in kept], ensure_ascii=False, indent=1)
+        write_atomic(data_dir / FILE, text.encode(), mode=0o640)
 
 
 def last_good(data_dir: Path) -> BackupRun | None:

@@ -10,9 +10,13 @@ of this machine.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import os
 import struct
+from collections.abc import Iterator
+from pathlib import Path
 
 from core.errors import StorageError
 
@@ -25,13 +29,21 @@ def try_lock(descriptor: int, start: int = 0, length: int = 0, *, shared: bool =
 
     Raises StorageError if the file system has no locks.
     """
+    try:
+        return take(descriptor, start, length, shared=shared)
+    except OSError as e:
+        raise StorageError(f"this file system has no locks ({e.strerror}); put the folder on a local disk") from e
+
+
+def take(descriptor: int, start: int = 0, length: int = 0, *, shared: bool = False) -> bool:
+    """Do as `try_lock`, but raise OSError if the file system has no locks."""
     kind = fcntl.F_RDLCK if shared else fcntl.F_WRLCK
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, 0, start, length, 0))
     except OSError as e:
         if e.errno in _BUSY:
             return False
-        raise StorageError(f"this file system has no locks ({e.strerror}); put the folder on a local disk") from e
+        raise
     return True
 
 
@@ -40,7 +52,27 @@ def unlock(descriptor: int, start: int = 0, length: int = 0) -> None:
 
 
 def is_locked(descriptor: int, start: int = 0, length: int = 0) -> bool:
-    """Return whether another open file description holds a lock in the range. Takes no lock itself."""
+    """Return whether another open file description holds a lock in the range. Takes no lock itself.
+
+    Raises OSError.
+    """
     asked = struct.pack(_FLOCK, fcntl.F_WRLCK, 0, start, length, 0)
     found: int = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked))[0]
     return found != fcntl.F_UNLCK
+
+
+@contextlib.contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file during the block, after waiting for it; creates the file if it is missing. Blocking.
+
+    Root gives the file to the owner of its folder. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, struct.pack(_FLOCK, fcntl.F_WRLCK, 0, 0, 0, 0))
+        yield
+    finally:
+        os.close(descriptor)

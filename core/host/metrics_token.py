@@ -7,11 +7,11 @@ The token is random (256 bits) and gives no other access. It is read at each scr
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from core.errors import StorageError
+from core.files import write_atomic
 
 NAME = "metrics.token"
 MAX_BYTES = 4096
@@ -24,23 +24,12 @@ def renew(data_dir: Path) -> Path:
     """
     path = data_dir / NAME
     try:
-        _write(path, path.with_suffix(".new"))
+        write_atomic(path, secrets.token_urlsafe(32).encode())
     except OSError as e:
         raise StorageError(
             f"{path}: cannot be written ({e.strerror}); run this as the station's user or as root"
         ) from e
     return path
-
-
-def _write(path: Path, new: Path) -> None:
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as f:
-        f.write(secrets.token_urlsafe(32))
-        if os.geteuid() == 0:  # the station's user must be able to read it
-            owner = path.parent.stat()
-            os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
-    new.replace(path)
 
 
 def matches(data_dir: Path, given: str) -> bool:

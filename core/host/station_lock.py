@@ -24,9 +24,8 @@ from core.errors import StationBusyError, StorageError
 from core.host import file_locks, system_user
 
 LOCK_FILE = "station.lock"
-LOCK_DESCRIPTOR_VARIABLE = (
-    "MINWANG_STATION_LOCK"  # environment variable of a worker: the descriptor through which it holds the lock
-)
+# Environment variable of a worker: the descriptor through which it holds the lock
+LOCK_DESCRIPTOR_VARIABLE = "MINWANG_STATION_LOCK"
 MAX_WORKER_WAIT_S = 15.0  # the workers of a killed station end within this time
 HOLDER_WRITE_WAIT_S = 0.5  # a process that has just taken the lock writes its description within this time
 

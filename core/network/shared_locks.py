@@ -1,24 +1,23 @@
 """Locks and turns that the processes of one machine share through a file.
 
-The locks are the kernel's (open file description locks, fcntl(2)), so that the locks of a process that dies are
-released. Byte 0 guards the time of the next turn, which the head of the file holds; the places of a subnet are bytes
-far behind it.
+The locks are the kernel's (core.host.file_locks), so that the locks of a process that dies are released. Byte 0 guards
+the time of the next turn, which the head of the file holds; the places of a subnet are bytes far behind it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import struct
 from pathlib import Path
 
+from core.host import file_locks
+
 MAX_AHEAD_SECONDS = 600.0  # a turn further ahead was written before a reboot
 _HEAD = struct.Struct("<36sd")  # boot id, monotonic time of the next free turn
 _SLOTS_AT = _STRIDE = 4096
 _NOTICES = 8
-_FLOCK = struct.Struct("@hhqqi")  # struct flock: type, whence, start, length, pid
 
 
 class SharedLocks:
@@ -71,9 +70,7 @@ class SharedLocks:
         """Lock a byte; returns False if it is already locked. Raises OSError if the file system has no locks."""
         if byte in self._held:
             return False
-        try:
-            self._fcntl(fcntl.F_OFD_SETLK, fcntl.F_WRLCK, byte)
-        except (BlockingIOError, PermissionError):
+        if not file_locks.take(self._descriptor, byte, 1):
             return False
         self._held.add(byte)
         return True
@@ -82,17 +79,13 @@ class SharedLocks:
         """Return whether one of the bytes is locked. Raises OSError."""
         if not self._held.isdisjoint(some):
             return True
-        told = self._fcntl(fcntl.F_OFD_GETLK, fcntl.F_WRLCK, some.start, len(some))
-        return int(_FLOCK.unpack(told)[0]) != fcntl.F_UNLCK
+        return file_locks.is_locked(self._descriptor, some.start, len(some))
 
     def unlock(self, byte: int) -> None:
         """Unlock a byte. Never raises: if the disk refuses, the lock ends with this description."""
         self._held.discard(byte)
         with contextlib.suppress(OSError):
-            self._fcntl(fcntl.F_OFD_SETLK, fcntl.F_UNLCK, byte)
-
-    def _fcntl(self, command: int, kind: int, byte: int, count: int = 1) -> bytes:
-        return fcntl.fcntl(self._descriptor, command, _FLOCK.pack(kind, os.SEEK_SET, byte, count, 0))
+            file_locks.unlock(self._descriptor, byte, 1)
 
     def next_turn(self, now: float, gap: float) -> float:
         """Take the next turn and return its time; byte 0 must be held. Raises OSError.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import BackupError
-from core.files import sync_folder
+from core.files import sha256_of, sync_folder
 from station.backup import manifest as manifests
 from station.backup.manifest import MANIFEST, MAX_TEXT, SEAL, BackupManifest, FileEntry
 from station.backup.pacing import PacedFile, WritePacer
@@ -30,11 +30,6 @@ def entries_of(folder: Path) -> list[FileEntry]:
     """Return the files below a folder with their checksums, sorted by name."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     return [FileEntry(p.relative_to(folder).as_posix(), p.stat().st_size, sha256_of(p)) for p in files]
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def write(target: Path, folder: Path, manifest: BackupManifest, seal: bytes | None) -> None:

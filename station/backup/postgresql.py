@@ -17,6 +17,7 @@ from secrets import token_hex
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.database_errors import first_line
 from core.errors import BackupError, UsageError
 
 _LIBPQ = {
@@ -62,7 +63,7 @@ def _snapshot(url: str) -> Iterator[tuple[sa.Connection, str]]:
         with engine.connect() as connection:
             yield connection, str(connection.scalar(sa.text("SELECT pg_export_snapshot()")))
     except SQLAlchemyError as e:
-        raise BackupError(f"the database cannot be read: {_first_line(e)}") from e
+        raise BackupError(f"the database cannot be read: {first_line(e)}") from e
     finally:
         engine.dispose()
 
@@ -86,7 +87,7 @@ def _connected(url: str) -> Iterator[sa.Connection]:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as e:
-        raise BackupError(f"the database cannot be read: {_first_line(e)}") from e
+        raise BackupError(f"the database cannot be read: {first_line(e)}") from e
     finally:
         engine.dispose()
 
@@ -159,7 +160,3 @@ def _run(program: str, url: str, *arguments: str) -> None:
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line] or [f"status {done.returncode}"]
         raise BackupError(f"{program} failed: {lines[0][:300]}")
-
-
-def _first_line(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

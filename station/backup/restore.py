@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core import migrate
 from core.errors import BackupError, UsageError
-from core.files import sync_folder
+from core.files import sync_folder, write_atomic
 from core.host import station_lock
 from core.secrets import KEY_FILE
 from core.settings import DATABASE_FILE
@@ -146,7 +146,9 @@ def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, 
             _move(work / folder, to)
     for name, content in secrets.items():
         folder, _, relative = name.partition("/")
-        _write_private((data if folder == DATA else data / contents.RESTORED) / relative, content)
+        path = (data if folder == DATA else data / contents.RESTORED) / relative
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        write_atomic(path, content, exclusive=True)
     marker = {"created": manifest.created, "volumes": [v.identity for v in manifest.volumes]}
     (data / MARKER).write_text(json.dumps(marker))
     os.sync()
@@ -174,12 +176,3 @@ def _move(source: Path, target: Path) -> None:
             _move(path, target / path.name)
         else:
             path.rename(target / path.name)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

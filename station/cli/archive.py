@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from core.audit import audit_trail
-from core.clock import DAY_US, SystemClock, from_microseconds, parse_time, to_microseconds
+from core.clock import DAY_US, SystemClock, from_microseconds
 from core.errors import UsageError
 from core.host import station_lock, system_user
 from core.settings import Settings
@@ -19,6 +19,7 @@ from station.cli.base import (
     SettingsRequirement,
     as_json,
     cli,
+    parse_time_us,
     print_result,
     reason_option,
     require_reason,
@@ -116,8 +117,8 @@ def archive_hold(
                 SystemClock().now(),
                 system_user.actor(),
                 camera=camera,
-                start_us=_time(start),
-                end_us=_time(end),
+                start_us=parse_time_us(start),
+                end_us=parse_time_us(end),
                 reason=reason,
                 lasts=timedelta(days=days),
                 case=case,
@@ -215,7 +216,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
     """
     from nvr.archive import deletions, segment_index
 
-    start = _time(f"{day}T00:00:00+00:00")
+    start = parse_time_us(f"{day}T00:00:00+00:00")
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         found = []
@@ -309,10 +310,3 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
         found, json_output, lambda: f"{found['sentence']}" + (f"; {found['remedy']}" if found["remedy"] else "")
     )
     sys.exit(1 if found["suspended"] else 0)
-
-
-def _time(text: str) -> int:
-    try:
-        return to_microseconds(parse_time(text))
-    except ValueError as e:
-        raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e

@@ -15,6 +15,7 @@ import click
 
 import core
 from core import settings as core_settings
+from core.clock import parse_time, to_microseconds
 from core.errors import MinwangError, SettingsError, UsageError
 from core.host import system_user
 from core.settings import DATABASE_FILE, Settings
@@ -112,6 +113,14 @@ def settings_of(ctx: click.Context, need: SettingsRequirement = SettingsRequirem
 
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")(command)
+
+
+def parse_time_us(text: str) -> int:
+    """Parse an ISO time to microseconds. Raises UsageError."""
+    try:
+        return to_microseconds(parse_time(text))
+    except ValueError as e:
+        raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e
 
 
 def print_result(data: Any, json_output: bool, text: Callable[[], str]) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core import migrate
+from core import migrate, settings_source
 from core.audit.verification import Verifier
 from core.errors import StorageError, UsageError
 from core.host import station_lock
@@ -133,7 +133,7 @@ def _address(text: str) -> str:
     try:
         return DataSettings(database=text).database
     except ValidationError as e:
-        raise UsageError(f"--to: {e.errors()[0]['msg'].removeprefix('Value error, ')}") from e
+        raise UsageError(f"--to: {settings_source.validation_message(e.errors()[0])}") from e
 
 
 def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:

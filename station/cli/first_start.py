@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from cameras.registry import inventory
+from core import settings_source
 from core.accounts import accounts
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
@@ -66,10 +68,8 @@ def check(answers: Answers) -> None:
         writable(folder)
 
 
-def _sentence(error: object) -> str:
-    assert isinstance(error, dict)
-    said = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
-    return f"{'.'.join(map(str, error['loc']))}: {said}"
+def _sentence(error: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, error['loc']))}: {settings_source.validation_message(error)}"
 
 
 def check_zone(name: str) -> str:

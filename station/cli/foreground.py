@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cameras.registry import registry
 from cameras.tables import Camera, Village
 from core.audit import audit_trail
-from core.clock import SystemClock, from_microseconds, parse_time, to_microseconds
+from core.clock import SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.host import station_lock, system_user
@@ -41,6 +41,7 @@ from search.query.find import find
 from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import BOX_UNITS
 from search.vocabulary import Cls, Colour, Direction
+from station.cli.base import parse_time_us
 from station.runtime import probes_of
 
 ROUND_POLL_S = 0.5
@@ -123,8 +124,8 @@ async def index(database: Database, settings: Settings, options: dict[str, Any])
     try:
         if options["start"]:
             again = ReindexRange(
-                _time(options["start"]),
-                _time(options["end"]) if options["end"] else to_microseconds(clock.now()),
+                parse_time_us(options["start"]),
+                parse_time_us(options["end"]) if options["end"] else to_microseconds(clock.now()),
                 detector.name,
             )
             if again.start_us >= again.end_us:
@@ -176,7 +177,9 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
         for name in ("upper", "lower", "heading"):
             setattr(asked, name, options[name] or getattr(asked, name))
         for name in ("start", "end"):
-            setattr(asked, name, from_microseconds(_time(options[name])) if options[name] else getattr(asked, name))
+            setattr(
+                asked, name, from_microseconds(parse_time_us(options[name])) if options[name] else getattr(asked, name)
+            )
         query = await query_of(session, asked, zone, None)
         what = asked.model_dump(mode="json", exclude_defaults=True)
         await audit_trail.record(
@@ -231,7 +234,7 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
 
     `unreadable` spans were recorded but are not in the files; `gaps` were not recorded.
     """
-    start_us, end_us = _time(start), _time(end)
+    start_us, end_us = parse_time_us(start), parse_time_us(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
     reader = ArchiveReader(database, SystemClock())
@@ -277,15 +280,8 @@ def _span(start_us: int, end_us: int) -> dict[str, Any]:
 async def bundle(
     database: Database, streams: list[str], start: str, end: str, target: Path, reason: str
 ) -> dict[str, Any]:
-    start_us, end_us = _time(start), _time(end)
+    start_us, end_us = parse_time_us(start), parse_time_us(end)
     if not start_us < end_us:
         raise UsageError("the end must lie after the start")
     await _record_export(database, streams, start_us, end_us, target, reason)
     return await write_bundle.write(ArchiveReader(database, SystemClock()), streams, start_us, end_us, target)
-
-
-def _time(text: str) -> int:
-    try:
-        return to_microseconds(parse_time(text))
-    except ValueError as e:
-        raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e

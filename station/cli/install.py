@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from core.files import sha256_of
 from station.cli.base import as_json, cli, print_result
 
 ROOT = Path(__file__).parents[2]
@@ -39,10 +40,9 @@ _passed_on("uninstall", "Remove program and services; recordings always stay.")
 @as_json
 def bundle(out: Path | None, with_debs: bool, json_output: bool) -> None:
     """Write one archive that installs a station without any network."""
-    from station.install import archive
     from station.install import bundle as bundles
     from station.install.steps import say
 
     path, made = bundles.build(ROOT, out, with_debs=with_debs, say=say)
-    facts = {"file": str(path), "release": made.name, "bytes": path.stat().st_size, "sha256": archive.sha256_of(path)}
+    facts = {"file": str(path), "release": made.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
     print_result(facts, json_output, lambda: f"{path}: {facts['bytes']} bytes, SHA-256 {facts['sha256']}")

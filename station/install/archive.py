@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from core.errors import StorageError, UsageError
+from core.files import sha256_of
 from station.install import manifest as manifests
 from station.install.manifest import CHECKSUMS, ReleaseManifest
 
@@ -35,11 +36,6 @@ class Contents:
     manifest: ReleaseManifest
     files: dict[str, str]
     size: int
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def check(path: Path, sha256: str = "") -> Contents:

@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 
 from core.errors import StorageError, UsageError
+from core.files import sha256_of
 from station.install import debs, manifest, release
-from station.install.archive import sha256_of
 from station.install.manifest import CHECKSUMS, FILE, LOCK, ReleaseManifest
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import StorageError
-from station.install.archive import sha256_of
+from core.files import sha256_of
 from station.install.packages import INDEX, OPTIONAL, REQUIRED
 
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) ?(?P<sum>\S*)")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import StorageError, UsageError
+from core.files import sha256_of
 from station.install import archive, manifest, packages
 from station.install.commands import SystemCommands
 from station.install.layout import Layout
@@ -62,7 +63,7 @@ def content_of(folder: Path, files: list[str]) -> str:
     """Return the SHA-256 over names and contents of the program's files."""
     digest = hashlib.sha256()
     for name in files:
-        digest.update(f"{archive.sha256_of(folder / name)}  {name}\n".encode())
+        digest.update(f"{sha256_of(folder / name)}  {name}\n".encode())
     return digest.hexdigest()
 
 
@@ -155,7 +156,7 @@ def build(layout: Layout, source: ReleaseSource, say: Callable[[str], None]) -> 
     say(f"installing the packages of {LOCK} ({'from the bundle' if source.wheels else 'from the package index'})")
     _make_environment(layout, source)
     (target / FILE).unlink(missing_ok=True)
-    checksums = "".join(f"{archive.sha256_of(target / name)}  {name}\n" for name in source.files)
+    checksums = "".join(f"{sha256_of(target / name)}  {name}\n" for name in source.files)
     write_text(target / CHECKSUMS, checksums, 0o644)
     os.sync()  # everything is on the disk before the file that marks it complete
     write_text(target / FILE, source.manifest.text(), 0o644)

@@ -17,9 +17,8 @@ log = logging.getLogger(__name__)
 
 HOUR_S = 3600.0
 MAX_ADDRESSES_PER_HOST, MAX_ADDRESSES = 20, 500  # addresses accepted from Hello messages per hour: of one host, in all
-RESURVEY_AFTER_S = (
-    30.0  # a device is surveyed again for another Hello only after this time: a starting device sends several
-)
+# A device is surveyed again for another Hello only after this time: a starting device sends several
+RESURVEY_AFTER_S = 30.0
 
 
 class HelloQueue:
@@ -112,4 +111,4 @@ async def follow(survey: Survey) -> None:
                 except (MinwangError, *ROW_ERRORS) as e:  # a bad Hello must not end the listening
                     log.warning("%s sent Hello: %s", device.address, row_error_reason(e))
     except OSError as e:
-        log.warning("announcements of cameras cannot be queue (%s); the hourly look finds them", e.strerror)
+        log.warning("cannot receive WS-Discovery announcements (%s); the hourly survey finds the cameras", e.strerror)

@@ -18,6 +18,7 @@ from typing import Any
 
 from core import logs
 from core.clock import Clock
+from core.files import write_atomic
 from core.host.service_manager import Notifier
 from station.supervision.supervisor import Supervisor
 
@@ -75,9 +76,8 @@ class StatusReporter:
             return
         self._written, self._written_at = facts, now
         with suppress(OSError):  # a full disk is reported by the log and by doctor
-            await asyncio.to_thread(
-                _replace, self._path, facts | {"written": self._clock.now().isoformat(timespec="seconds")}
-            )
+            text = json.dumps(facts | {"written": self._clock.now().isoformat(timespec="seconds")}, ensure_ascii=False)
+            await asyncio.to_thread(write_atomic, self._path, text.encode(), mode=0o640, sync=False)
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -98,13 +98,6 @@ class StatusReporter:
         self._notifier.stopping()
         with suppress(OSError):
             await asyncio.to_thread(self._path.unlink)
-
-
-def _replace(path: Path, facts: dict[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "w", encoding="utf-8") as file:
-        json.dump(facts, file, ensure_ascii=False)
-    temporary.replace(path)
 
 
 def read(data: Path) -> dict[str, Any] | None:

@@ -22,14 +22,13 @@ from core.errors import MinwangError
 from core.host import service_manager, station_lock
 from core.host.station_lock import StationLock
 from core.settings import Settings
-from core.tasks import end, spawn
+from core.tasks import RESTART_DELAYS_S, end, spawn
 from nvr.recorder import crash_marker
 from station.runtime import SUPERVISOR_PID_VARIABLE
 from station.supervision.worker_report import EX_CONFIG, REPORT_DESCRIPTOR_VARIABLE, WorkerReport, listen
 
 log = logging.getLogger(__name__)
 
-RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)
 FAILURE_RESET_S = 120
 STOP_SECONDS = 12.0
 POLL_INTERVAL_S = 5.0

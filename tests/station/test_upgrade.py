@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from station.install.upgrade.sequence import Upgrader
 from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 from tests.conftest import ROOT
 from tests.fresh.next_release import MIGRATION, NEWEST
+from tests.ports import free_port
 
 NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
@@ -57,12 +57,6 @@ def make_release(layout: Layout, letter: str, *, migration: bool = False, broken
     (folder / CHECKSUMS).write_text(sums)
     (folder / FILE).write_text(made.text())
     return made
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -23,13 +22,7 @@ from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp.sdp import AudioTrack, audio_track
 from tests.conftest import ROOT
 from tests.nvr.conftest import Recording, eventually, place_of, segments_of
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 @pytest.fixture(params=["aac", "pcm_alaw"])
