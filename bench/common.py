@@ -14,8 +14,10 @@ from pathlib import Path
 
 import psutil
 
+from core.host.child_environment import child_environment
+
 ROOT = Path(__file__).parent.parent
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = child_environment()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ input), so that a recorder does not keep Alembic in its memory.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.database import Database, sqlite_pragmas
 from core.database_errors import display_address, is_missing_table, to_storage_error
 from core.errors import StorageError
+from core.host.child_environment import child_environment
 from core.logs import redact
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -46,10 +46,9 @@ async def downgrade(database: Database, revision: str) -> None:
 
 
 async def _in_a_process(database: Database, action: str, revision: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parents[1])}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "core.migrate", action, revision,
-        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=child_environment(),
     )  # fmt: skip
     _, errors = await asyncio.wait_for(process.communicate(database.url.encode()), LIMIT_SECONDS)
     if process.returncode != 0:

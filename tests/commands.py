@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from core.host.child_environment import child_environment
+
 ROOT = Path(__file__).parent.parent
 STREAMS = ("stdin", "stdout", "stderr")
 
@@ -49,7 +51,7 @@ def started(
     return subprocess.run(
         [sys.executable, "-m", "station", *arguments],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        env=child_environment(**variables),
         capture_output=True,
         text=True,
         check=False,

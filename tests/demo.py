@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from core.host.child_environment import child_environment
 from tests.conftest import ROOT
 from tests.ports import free_port
 
@@ -52,7 +52,7 @@ def demo() -> Iterator[Demo]:
         process = subprocess.Popen(
             [sys.executable, "-m", "station", "demo", "--seconds", "3600", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), RUN: run},
+            env=child_environment(**{RUN: run}),
             stdout=subprocess.PIPE,
             stderr=out,
             text=True,

@@ -67,7 +67,9 @@ class Recorder:
         self.connect_limiter = connect_limiter or ConnectLimiter(
             clock, settings.connect_rate, settings.connects_per_subnet
         )
-        self.connect_limiter.told = lambda why: archive.announce("station.connections_unshared", None, detail=why)
+        self.connect_limiter.on_file_failure = lambda why: archive.announce(
+            "station.connections_unshared", None, detail=why
+        )
         self.storm_guard = ReconnectStormGuard(clock)
         self.engines = Engines(settings, self.poll_loop, volumes, archive, clock, self._keyframe_wanted)
         self.keyframe_wanted: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one

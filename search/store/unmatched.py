@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from core.clock import Clock
+from core.erase import erase_ranges
+from core.intervals import subtract
 from search.store import ids, thumbnails, vectors
 from search.store.rows import SIGHTING
 from search.store.sighting_store import SightingStore

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import NotFoundError, UsageError
+from core.host.child_environment import child_environment
 
 ROOT = Path(__file__).parents[2]
 # Debian packages that the tests need: program to look for → packages.
@@ -31,7 +32,7 @@ def test(arguments: Sequence[str]) -> int:
     """Install what the tests need, if allowed, then run pytest. Returns its exit status."""
     install_packages()
     os.sync()  # flush the gigabyte or two that set-up wrote: every test that writes would wait for it
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = child_environment()
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=environment)
 
 
@@ -40,19 +41,16 @@ def fresh(arguments: Sequence[str]) -> int:
     missing = [p for program, p in FRESH.items() if shutil.which(program) is None]
     if missing and os.geteuid() == 0:
         install(missing)
-    return subprocess.call(
-        [sys.executable, "-m", "tests.fresh", *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    return subprocess.call([sys.executable, "-m", "tests.fresh", *arguments], cwd=ROOT, env=child_environment())
 
 
 def virtual(arguments: Sequence[str]) -> int:
     """Run virtual cameras in the foreground. Does not return: this process becomes theirs."""
-    os.environ["PYTHONPATH"] = str(ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "cameras.virtual", *arguments])
+    os.execve(sys.executable, [sys.executable, "-m", "cameras.virtual", *arguments], child_environment())
 
 
 def check() -> int:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = child_environment()
     commands = (
         [sys.executable, "-m", "ruff", "check", "."],
         [sys.executable, "-m", "ruff", "format", "--check", "."],
@@ -66,7 +64,7 @@ def bench(name: str, quick: bool, arguments: Sequence[str]) -> int:
         there = ", ".join(sorted(p.stem for p in (ROOT / "bench").glob("[!_]*.py")))
         raise UsageError(f"there is no bench '{name}'; there are: {there}")
     command = [sys.executable, "-m", f"bench.{name}", *(["--quick"] if quick else []), *arguments]
-    return subprocess.call(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.call(command, cwd=ROOT, env=child_environment())
 
 
 PANGO = ["libpango-1.0-0", "libpangoft2-1.0-0"]

@@ -175,7 +175,7 @@ async def administrators(settings: Settings) -> list[str]:
     database = await station_database.ready(settings)
     try:
         await open_vault_of_station(settings, database)
-        users = await Accounts(database, SystemClock()).users()
+        users = await Accounts(database, SystemClock()).list_users()
         return [u.name for u in users if u.is_administrator]
     finally:
         await database.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -36,6 +35,7 @@ from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.host import station_lock
+from core.host.child_environment import child_environment
 from core.host.station_lock import StationLock
 from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
@@ -409,12 +409,7 @@ async def _start_cameras(
         stdout=asyncio.subprocess.PIPE,
         stderr=log,
         start_new_session=True,
-        env={
-            **os.environ,
-            "MINWANG_VIRTUAL_PASSWORD": password,
-            "MINWANG_DIE_WITH_PARENT": "1",
-            "PYTHONPATH": str(ROOT),
-        },
+        env=child_environment(MINWANG_VIRTUAL_PASSWORD=password, MINWANG_DIE_WITH_PARENT="1"),
     )
     log.close()
     assert process.stdout is not None

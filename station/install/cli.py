@@ -122,8 +122,10 @@ def run_refresh(options: argparse.Namespace) -> int:
         wrapper=options.wrapper,
         user=options.user,
     )
-    options = InstallOptions(layout.data)
-    for step in steps.pending(list(install.configuration_steps(layout, install.facts_of(layout, options), options))):
+    install_options = InstallOptions(layout.data)
+    for step in steps.pending(
+        list(install.configuration_steps(layout, install.facts_of(layout, install_options), install_options))
+    ):
         step.do()
     return 0
 
@@ -163,7 +165,7 @@ def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
 
 def run_install(options: argparse.Namespace) -> int:
     layout = layout_of(options)
-    options = InstallOptions(
+    install_options = InstallOptions(
         options.data,
         tuple(options.volume),
         options.host,
@@ -177,7 +179,9 @@ def run_install(options: argparse.Namespace) -> int:
     with locked(layout, dry_run=options.dry_run):
         source, first = _source(layout, options)
         install.check_release(layout, source)
-        steps.execute([*first, *install.plan(layout, source, options, say)], dry_run=options.dry_run, yes=options.yes)
+        steps.execute(
+            [*first, *install.plan(layout, source, install_options, say)], dry_run=options.dry_run, yes=options.yes
+        )
         if not options.dry_run:
             archive.remove_tree(layout.at(install.incoming(layout)))
     if not options.dry_run:

@@ -13,7 +13,7 @@ from core.database import Database
 from core.settings import Settings
 from core.tasks import BackgroundTasks, run_all
 from station import database as station_database
-from station.runtime import until_stopped
+from station.runtime import probes_of, until_stopped
 
 log = logging.getLogger(__name__)
 

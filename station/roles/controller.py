@@ -105,7 +105,7 @@ async def _work(
     services = app[SERVICES]
     sealing = AuditSealer(database, services.data_dir, clock, services.audit)
     scheduler.add_job(
-        sealing.run_once, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
+        sealing.seal, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
     )
     daily(scheduler, clock, "audit", sealing.verify, minutes=15)
     daily(scheduler, clock, "registers", RegisterCheck(database, clock).run_once, minutes=20)

@@ -20,6 +20,7 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import MinwangError
 from core.host import service_manager, station_lock
+from core.host.child_environment import child_environment
 from core.host.station_lock import StationLock
 from core.settings import Settings
 from core.tasks import RESTART_DELAYS_S, end, spawn
@@ -250,15 +251,12 @@ class Supervisor:
         return [sys.executable, "-m", "station", *config, *role.arguments]
 
     def _environment(self, report_descriptor: int) -> dict[str, str]:
-        found = {name: value for name, value in os.environ.items() if name not in service_manager.NOTIFY_VARIABLES}
-        found |= {
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            SUPERVISOR_PID_VARIABLE: str(os.getpid()),
-            REPORT_DESCRIPTOR_VARIABLE: str(report_descriptor),
-        }
+        found = child_environment(
+            **{SUPERVISOR_PID_VARIABLE: str(os.getpid()), REPORT_DESCRIPTOR_VARIABLE: str(report_descriptor)}
+        )
         if self._lock:
             found[station_lock.LOCK_DESCRIPTOR_VARIABLE] = str(self._lock.descriptor)
-        return found
+        return {name: value for name, value in found.items() if name not in service_manager.NOTIFY_VARIABLES}
 
 
 def _kill_group(process: asyncio.subprocess.Process) -> None:

@@ -105,4 +105,5 @@ def _blocks(file: str, text: str) -> list[Block]:
 
 def documents(root: Path) -> list[str]:
     """Return the documents, README first."""
-    return ["README.md", "README.zh-CN.md", *sorted(str(p.relative_to(root)) for p in (root / "docs").glob("*.md"))]
+    below = sorted(str(p.relative_to(root)) for p in (root / "docs").rglob("*.md"))
+    return ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", *below]

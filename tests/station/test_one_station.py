@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,8 +15,8 @@ import psutil
 import pytest
 
 from core.host import station_lock
+from core.host.child_environment import child_environment
 from tests.commands import minwang
-from tests.conftest import ROOT
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
             [sys.executable, "-m", "station", "serve"],
             cwd=folder,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=child_environment(),
         )
     try:
         deadline = time.monotonic() + 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -19,6 +18,7 @@ import psycopg
 import pytest
 
 from core.errors import MinwangError, StorageError
+from core.host.child_environment import child_environment
 from station.install import archive, cli, manifest, release, steps
 from station.install.layout import Layout
 from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
@@ -287,7 +287,7 @@ def test_a_failure_brings_back_release_and_database_and_a_cut_meanwhile_does_not
 def cameras() -> Iterator[int]:
     """Run two virtual streams; yields their port."""
     command_ = [sys.executable, "-m", "cameras.virtual", "--streams", "2", "--loop", "4", "--port", "0"]
-    process = subprocess.Popen(command_, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(command_, stdout=subprocess.PIPE, text=True, env=child_environment())
     assert process.stdout is not None
     yield int(process.stdout.readline().split()[1])
     process.terminate()

@@ -229,7 +229,7 @@ async def audit_trail(c: Context) -> AuditPage:
             doubted=0,
             sealed_at=None,
         )
-    found = await c.services.audit.verdict()
+    found = await c.services.audit.verify_new_rows()
     return AuditPage(
         rows=entries,
         next=following,

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 import core
 from cameras.tables import Camera, Stream
 from core.audit import audit_key, verification
+from core.host.child_environment import child_environment
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
@@ -112,7 +113,7 @@ def printing(site: StationFacts) -> Sequence[CheckResult]:
         text=True,
         timeout=50,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=child_environment(),
     )
     try:
         found = json.loads(done.stdout)

@@ -18,6 +18,7 @@ import pytest
 
 from core.errors import StationBusyError, StorageError
 from core.host import station_lock, system_user
+from core.host.child_environment import child_environment
 from tests.conftest import ROOT
 
 HOLD = "import sys, time; from pathlib import Path; from core.host import station_lock\n"
@@ -35,7 +36,7 @@ def process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     child = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd="/",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "USER": "somebody"},
+        env=child_environment(USER="somebody"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -20,6 +20,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, StorageError, UsageError
 from core.host import station_lock
+from core.host.child_environment import child_environment
 from core.settings import Settings
 from search.store import SightingStore, ids
 from search.store.copying import copy_day
@@ -132,9 +133,7 @@ database_copy.copy(*sys.argv[1:])
 
 @pytest.mark.long
 async def test_a_copy_that_was_killed_goes_on(station: Settings, database: Database, target: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOWLY, database.url, target], env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    process = subprocess.Popen([sys.executable, "-c", SLOWLY, database.url, target], env=child_environment())
     engine = sync_engine(target)
     try:
         until = time.monotonic() + 60

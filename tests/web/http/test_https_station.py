@@ -33,6 +33,7 @@ from cameras.registry import inventory, registry
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
 from core.clock import SystemClock
+from core.host.child_environment import child_environment
 from core.settings import DataSettings, Settings
 from station import database as station_database
 from tests.conftest import ROOT
@@ -44,7 +45,7 @@ from web.tls.context import TlsContext
 
 pytestmark = pytest.mark.long
 EXAMPLES = ROOT / "docs" / "examples"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = child_environment()
 NOBODY = 65534
 CLIENT = "127.0.0.5"  # address of the test's browser
 
