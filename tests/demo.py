@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import psutil
 from core.host.child_environment import child_environment
 from tests.conftest import ROOT
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 # inherited by all processes that a command starts, to tell them from other stations on this machine
 RUN = "MINWANG_TEST_RUN"
@@ -58,12 +58,14 @@ def demo() -> Iterator[Demo]:
             text=True,
         )
         try:
-            deadline = time.monotonic() + 240  # drawing the streets takes most of a minute on a busy machine
-            while (told := Path(out.name).read_text()).count(
-                "fault opened"
-            ) < 3 or "on the patrol officers' phones" not in told:
-                assert time.monotonic() < deadline and process.poll() is None, told
-                time.sleep(0.5)
+
+            def is_complete() -> bool:
+                assert process.poll() is None, Path(out.name).read_text()
+                text = Path(out.name).read_text()
+                return text.count("fault opened") >= 3 and "on the patrol officers' phones" in text
+
+            # Drawing the streets takes most of a minute on a busy machine.
+            wait_until(is_complete, 240, lambda: Path(out.name).read_text())
             yield Demo(f"http://127.0.0.1:{port}", run, process)
         finally:
             if process.poll() is None:

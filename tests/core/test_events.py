@@ -95,7 +95,7 @@ async def test_a_long_transaction_holds_up_readers_and_no_writer(postgresql_data
     async with postgresql_database.reading() as session:
         assert await events.read_after(session, 0) == []
     starting = asyncio.create_task(_started(postgresql_database))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.05)
     assert not starting.done(), "who starts after event 21 would never see event 1"
     go.set()
     await writing

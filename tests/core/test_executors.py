@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import StorageError, TooManyError
 from core.executors import CALLER_ACCOUNT, FairExecutor
+from tests.waiting import eventually
 
 Held = tuple[FairExecutor, threading.Event]
 
@@ -78,12 +79,12 @@ async def test_beyond_its_places_it_refuses_and_counts(held: Held) -> None:
 
 
 async def test_whoever_waits_too_long_or_leaves_takes_no_place(held: Held) -> None:
-    held[0]._wait_s = 0.05
+    held[0]._max_wait_s = 0.05
     said: list[int] = []
     tasks = start(held, [1, 2, 1, 2], said)
     await asyncio.sleep(0.02)
     tasks[3].cancel()
-    await asyncio.sleep(0.1)
+    await eventually(lambda: tasks[2].done() and tasks[3].done())
     assert isinstance(tasks[2].exception(), TooManyError) and tasks[3].cancelled()
     assert held[0].busy == 2 and not held[0]._waiting
     held[1].set()
@@ -111,12 +112,11 @@ async def test_a_thread_that_hangs_stays_taken_and_its_caller_is_told(held: Held
     held[0]._max_run_s = 0.05
     said: list[int] = []
     tasks = start(held, [1, 2], said)
-    await asyncio.sleep(0.15)
+    await eventually(lambda: all(t.done() for t in tasks))
     assert all(isinstance(t.exception(), StorageError) for t in tasks)
     assert held[0].abandoned == 2 and held[0].busy == 2
     held[1].set()
-    await asyncio.sleep(0.1)
-    assert held[0].busy == 0
+    await eventually(lambda: held[0].busy == 0)
 
 
 async def test_errors_and_results_come_through(held: Held) -> None:

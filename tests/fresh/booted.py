@@ -7,6 +7,7 @@ the cgroup 2 hierarchy; if those are missing, `Machine.boot` raises with the rea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.waiting import wait_until
 
 MOUNTS = """
 set -eu
@@ -72,11 +75,7 @@ class Machine:
     def until(self, command: str, seconds: float) -> float:
         """Wait until a command succeeds; returns the seconds it took."""
         started = time.monotonic()
-        while not self.succeeds(command):
-            assert time.monotonic() - started < seconds, (
-                f"{command}: not within {seconds} s: {self.run(command, check=False)}"
-            )
-            time.sleep(0.2)
+        wait_until(lambda: self.succeeds(command), seconds, lambda: f"{command}: {self.run(command, check=False)}")
         return time.monotonic() - started
 
 
@@ -113,24 +112,27 @@ def _cgroup() -> Path:
 
 
 def _remove_cgroup(group: Path) -> None:
-    for _ in range(100):
+    def is_removed() -> bool:
         try:
             for folder, _, _ in os.walk(group, topdown=False):
                 os.rmdir(folder)
         except OSError:
-            time.sleep(0.1)
-        else:
-            return
+            return False
+        return True
+
+    with contextlib.suppress(AssertionError):
+        wait_until(is_removed, 10)
 
 
 def _child_of(pid: int) -> int:
     """Return the process in the new namespaces; it appears shortly after unshare."""
-    for _ in range(100):
+
+    def find() -> int:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        if children and "systemd" in Path(f"/proc/{children[0]}/comm").read_text():
-            return int(children[0])
-        time.sleep(0.1)
-    raise RuntimeError("systemd did not start in its namespaces")
+        is_systemd = children and "systemd" in Path(f"/proc/{children[0]}/comm").read_text()
+        return int(children[0]) if is_systemd else 0
+
+    return wait_until(find, 10, lambda: "systemd did not start in its namespaces")
 
 
 def json_of(text: str) -> dict[str, object]:

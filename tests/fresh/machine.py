@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import NotFoundError, StorageError
+from tests.waiting import wait_until
 
 TAP = "tap0"  # the only network interface of the namespace
 # What a program may expect of a Debian system. `unshare --fork` makes this shell process 1 of its namespace.
@@ -112,9 +113,8 @@ class Machine:
         self._holder.stdout.close()
 
     def _wait_for_network(self) -> None:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and "default" not in self._inside("ip", "route"):
-            time.sleep(0.1)
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: "default" in self._inside("ip", "route"), 10)
 
     def _inside(self, *command: str) -> str:
         return subprocess.run(

@@ -16,7 +16,9 @@ import pytest
 
 from core.host import station_lock
 from core.host.child_environment import child_environment
+from nvr.recorder import crash_marker
 from tests.commands import minwang
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -32,9 +34,7 @@ def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
             env=child_environment(),
         )
     try:
-        deadline = time.monotonic() + 30
-        while station_lock.holder(folder / "data") is None and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: station_lock.holder(folder / "data") is not None or process.poll() is not None)
         yield process
     finally:
         process.terminate()
@@ -42,13 +42,11 @@ def serving(folder: Path, data: str = "") -> Iterator[subprocess.Popen[bytes]]:
 
 
 def workers_of(process: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+    def find() -> list[psutil.Process]:
         found = [p for p in psutil.Process(process.pid).children() if "worker" in p.cmdline()]
-        if len(found) >= count:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("the workers did not start")
+        return found if len(found) >= count else []
+
+    return wait_until(find)
 
 
 COMMANDS = {
@@ -79,7 +77,7 @@ def test_a_second_one_is_refused_and_readers_are_not(tmp_path: Path) -> None:
 def test_the_next_station_waits_for_a_killed_one_s_workers(signal_number: int, tmp_path: Path) -> None:
     with serving(tmp_path) as process:
         recorder = next(p for p in workers_of(process, 3) if "recorder" in p.cmdline())
-        time.sleep(3)
+        wait_until(crash_marker.path_of(tmp_path / "data", 0).exists)  # it works
         recorder.suspend()  # suspended, it cannot end by itself
         process.send_signal(signal_number)
         process.wait()
@@ -115,9 +113,7 @@ def test_two_stations_on_one_volume(tmp_path: Path) -> None:
     second.mkdir()
     shared = f'volumes = ["{tmp_path / "disk"}"]\n'
     with serving(first, shared) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "disk" / ".minwang-volume.lock").exists() and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_until((tmp_path / "disk" / ".minwang-volume.lock").exists, 60)
         workers_of(process, 3)
         with serving(second, shared) as other:
             assert other.wait(timeout=60) == 1

@@ -19,6 +19,7 @@ from station.supervision.supervisor import Supervisor, WorkerRole
 from tests.commands import minwang, started
 from tests.conftest import ROOT
 from tests.demo import RUN, descendants, kept_its_promises
+from tests.waiting import eventually
 
 COMMANDS = (
     "status",
@@ -197,12 +198,6 @@ def alive(pids: list[int]) -> list[int]:
     return [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]
 
 
-async def until(true: object, seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # type: ignore[operator]
-            await asyncio.sleep(0.1)
-
-
 async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Path) -> None:
     config = tmp_path / "minwang.toml"
     with socket.socket() as s:
@@ -213,15 +208,14 @@ async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Pat
     recorder, analyst = WorkerRole("recorder"), WorkerRole("analyst")
     supervisor = Supervisor([recorder, analyst], config, SystemClock(), tmp_path / "log")
     await supervisor.start()
-    await until(lambda: len(supervisor.children) == 2)
-    await asyncio.sleep(3)
+    await eventually(lambda: all(w.ready for w in supervisor.watched.values()), 60)
     first = {role: p.pid for role, p in supervisor.children.items()}
     os.kill(first[recorder], signal.SIGKILL)
-    await until(lambda: supervisor.children[recorder].pid != first[recorder])
+    await eventually(lambda: supervisor.children[recorder].pid != first[recorder])
     assert supervisor.children[analyst].pid == first[analyst]
     assert supervisor.children[analyst].returncode is None
     assert supervisor.restarts == {recorder: 1}
-    await asyncio.sleep(2)
+    await eventually(lambda: supervisor.watched[recorder].ready, 60)
     pids = [p.pid for p in supervisor.children.values()]
     await supervisor.stop()
     assert alive(pids) == []

@@ -8,9 +8,9 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,6 +23,7 @@ from station.supervision.supervisor import Supervisor, WorkerRole
 from station.supervision.worker_report import EX_CONFIG
 from tests.commands import minwang
 from tests.station.test_one_station import serving, workers_of
+from tests.waiting import eventually, wait_until
 
 SAYS = "import os, sys, time\ndef say(text): os.write(int(os.environ['MINWANG_REPORT']), text.encode() + b'\\n')\n"
 READY = SAYS + "say('{\"ready\": true}')\nwhile True: time.sleep(0.1); say('{}')\n"
@@ -60,12 +61,6 @@ def heard(manager: socket.socket) -> list[str]:
             return found
 
 
-async def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.05)
-
-
 async def test_ready_when_the_console_answers_and_all_record(
     manager: tuple[socket.socket, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -100,7 +95,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
 ) -> None:
     """It is killed first; only a worker that cannot be killed keeps the watchdog waiting."""
     monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
-    monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 0.1)
+    monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 0.02)
     role = WorkerRole("controller")
     supervisor = Workers({role: HANGS}, SystemClock())
     reporter = StatusReporter(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
@@ -113,7 +108,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
         assert "status -9" in supervisor.watched[role].last_end
         await eventually(lambda: supervisor.watched[role].ready)
         monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 60.0)  # nobody kills it now
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.05)
         heard(manager[0])
         await eventually(lambda: not supervisor.in_order)
         await reporter.update()
@@ -149,21 +144,19 @@ def test_status_of_a_station(tmp_path: Path) -> None:
     before = minwang("status", cwd=tmp_path)
     assert before.returncode == 1 and "no station runs on" in before.stdout and "unknown" in before.stdout
     with serving(tmp_path) as process:
-        deadline = time.monotonic() + 60
-        while minwang("status", cwd=tmp_path).returncode and time.monotonic() < deadline:
-            time.sleep(2)  # each query runs in a new process
+        wait_until(lambda: minwang("status", cwd=tmp_path).returncode == 0, 60)
         facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
         assert facts["running"] and facts["ready"] and facts["holder"]["pid"] == process.pid
         assert [w["name"] for w in facts["workers"]] == ["controller", "recorder-0", "analyst"]
         assert facts["streams"] == {"wanted": 0, "recording": 0, "states": {}}
         recorder = next(p for p in workers_of(process, 3) if "recorder" in p.cmdline())
         recorder.kill()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            facts = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
-            if facts["workers"][1]["restarts"]:
-                break
-            time.sleep(1)
+
+        def restarted() -> dict[str, Any] | None:
+            facts: dict[str, Any] = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)
+            return facts if facts["workers"][1]["restarts"] else None
+
+        facts = wait_until(restarted)
         assert facts["workers"][1]["restarts"] == 1 and "status -9" in facts["workers"][1]["last_end"]
         assert psutil.pid_exists(process.pid)
     after = json.loads(minwang("status", "--json", cwd=tmp_path).stdout)

@@ -31,6 +31,7 @@ from station.install.upgrade.state import PreviousRelease, UpgradeStage, Upgrade
 from tests.conftest import ROOT
 from tests.fresh.next_release import MIGRATION, NEWEST
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 NAMES = {"a": "2026-01-01", "b": "2026-02-01", "c": "2026-03-01"}
 
@@ -307,10 +308,12 @@ def running_station(layout: Layout, made: ReleaseManifest, cameras: int, tmp_pat
     subprocess.run(apply, env=program.environment, check=True, capture_output=True)
     manager = ProcessManager(layout)
     manager.start()
-    end = time.monotonic() + 60
-    while (found := program.facts())["recording"] < 2 or found["console"] != "ok":
-        assert time.monotonic() < end, (found, (layout.prefix / "station.log").read_text()[-3000:])
-        time.sleep(0.5)
+
+    def works() -> bool:
+        found = program.facts()
+        return found["recording"] >= 2 and found["console"] == "ok"
+
+    wait_until(works, 60, lambda: (program.facts(), (layout.prefix / "station.log").read_text()[-3000:]))
     return manager
 
 

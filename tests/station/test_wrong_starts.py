@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from core.errors import StorageError
 from core.network import ports
 from core.secrets import Vault
 from tests.commands import minwang
+from tests.waiting import wait_until
 
 TOWN = "town: t\ncredentials: [{name: all, username: u}]\nvillages: [{code: v, name: V}]\ncameras: []\n"
 
@@ -217,6 +217,15 @@ def test_an_unknown_user_on_a_server(postgresql: str, tmp_path: Path) -> None:
     )
 
 
+def _is_refused(folder: Path) -> bool:
+    """Whether the server wants a password of `careful`: it rereads its rules a moment after the request."""
+    try:
+        psycopg.connect(f"host={folder} user=careful dbname=postgres").close()
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
 @contextmanager
 def asking_for_passwords(address: str) -> Iterator[None]:
     """Let the server ask user `careful` for a password."""
@@ -227,7 +236,7 @@ def asking_for_passwords(address: str) -> Iterator[None]:
         connection.execute("CREATE ROLE careful LOGIN PASSWORD 'right-one'")
         rules.write_text("local all careful scram-sha-256\n" + before)
         connection.execute("SELECT pg_reload_conf()")
-        time.sleep(0.5)
+        wait_until(lambda: _is_refused(folder))
         yield
         rules.write_text(before)
         connection.execute("SELECT pg_reload_conf()")

@@ -41,7 +41,7 @@ def test_the_programs_get_the_address_by_their_environment() -> None:
 
 async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, tmp_path: Path) -> None:
     """The row counts in the manifest are those of the copy, although other rows are written meanwhile (SQLite too)."""
-    done = asyncio.Event()
+    started, done = asyncio.Event(), asyncio.Event()
 
     async def write() -> int:
         count = 0
@@ -49,11 +49,12 @@ async def test_a_dump_is_of_one_moment(database: Database, settings: Settings, t
             async with database.session() as session:
                 events.append(session, SystemClock().now(), "test.event")
             count += 1
+            started.set()
             await asyncio.sleep(0.002)
         return count
 
     writing = asyncio.create_task(write())
-    await asyncio.sleep(0.1)
+    await started.wait()
     made = await asyncio.to_thread(backup, settings, BackupRequest(tmp_path, None))
     done.set()
     written = await writing

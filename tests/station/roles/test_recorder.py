@@ -31,7 +31,8 @@ from station import database as station_database
 from station.roles.recorder import RecorderWorker
 from station.supervision.supervisor import Supervisor, WorkerRole
 from tests.conftest import ROOT
-from tests.nvr.conftest import LOGIN, eventually, record
+from tests.nvr.conftest import LOGIN, record
+from tests.waiting import eventually
 
 DEADLY = """
 import os, sys
@@ -96,9 +97,12 @@ async def test_a_deadly_stream_is_isolated(kills: str, deaths: int, clip: LoopCl
         async with database.reading() as session:
             return {s.stream: s for s in await session.scalars(select(StreamStatus))}
 
-    async with asyncio.timeout(30):
-        while (found := await states()).get("good/main") is None or found["good/main"].last_picture is None:
-            await asyncio.sleep(0.2)
+    async def recorded() -> dict[str, StreamStatus] | None:
+        found = await states()
+        return found if "good/main" in found and found["good/main"].last_picture is not None else None
+
+    found = await eventually(recorded, 30)
+    assert found is not None
     assert found["evil/main"].state == "quarantined" and found["evil/main"].strikes == 2
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 20) == 0
@@ -186,7 +190,7 @@ async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     await supervisor.start()
     role = supervisor._roles[0]
     try:
-        await asyncio.sleep(0.1)
+        await eventually(lambda: supervisor.watched[role].running)
         first = supervisor.children[role]
         clock.advance(1.0)  # the process is older than the limit, and its crash marker soon is, too
         await eventually(lambda: first.returncode is not None, 5)
@@ -206,7 +210,7 @@ def test_quarantine_lasts_a_day(clock: ManualClock) -> None:
 
 
 async def test_a_camera_s_event_opens_the_gate(
-    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path
+    rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
     async with record(database, tmp_path / "video", stream) as recorder:
@@ -216,10 +220,13 @@ async def test_a_camera_s_event_opens_the_gate(
         following = asyncio.create_task(worker.follow_events())
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 12)
+        triggered: list[str] = []
+        trigger = recorder.trigger
+        monkeypatch.setattr(recorder, "trigger", lambda c, until_us: (triggered.append(c), trigger(c, until_us)))
         async with database.session() as session:
-            events.append(session, clock.now(), "camera.motion", camera="other")
             events.append(session, clock.now(), "camera.seen", camera="cam")
-        await asyncio.sleep(0.8)
+            events.append(session, clock.now(), "camera.motion", camera="other")
+        await eventually(lambda: triggered == ["other"])
         assert state.sink.segments_made == 0
         async with database.session() as session:
             events.append(session, clock.now(), "camera.motion", camera="cam")
