@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 from cameras.onvif.soap import Node
-from core.numbers import whole
+from core.numbers import parse_whole_number
 
 MAX_CODEC_CHARS = 10  # size of the column Stream.codec
 TOLERANCE = 0.02  # cameras round rates
@@ -79,7 +79,7 @@ def _gop(encoder: Node) -> int | None:
     for path in _GOP_PATHS:
         if (length := _whole(encoder, path)) is not None:
             return length
-    return whole(encoder.attribute("GovLength") or "", 9)
+    return parse_whole_number(encoder.attribute("GovLength") or "", 9)
 
 
 def _whole(node: Node, path: str) -> int | None:
