@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
 from nvr.archive.segment_writer import SegmentSink
-from nvr.engine_choice import EngineChoice
+from nvr.engine_choice import EngineChoice, EngineKind
 from nvr.media.samples import StreamCounters
+from nvr.recording_state import RecordingState
 from nvr.rtsp import server_memory
 
 NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, but none at which a recording can begin
@@ -29,7 +30,7 @@ class StreamSpec:
     id: str  # <camera>/<kind>
     url: str
     login: tuple[str, str] | None = None
-    engine: str = "auto"
+    engine: EngineKind = EngineKind.AUTO
     audio: bool = False
     on_event: bool = False  # recorded only around events (`Recorder.trigger`)
 
@@ -72,10 +73,10 @@ class StreamState:
     sink: SegmentSink
     counters: StreamCounters
     task: asyncio.Task[None] | None = None
-    state: str = "connecting"
+    state: RecordingState = RecordingState.CONNECTING
     cause: str = ""
     detail: str = ""
-    engine: str = "native"
+    engine: EngineKind = EngineKind.NATIVE
     since: float = 0.0
     reconnects: int = -1
     failures: int = 0

@@ -37,6 +37,7 @@ from nvr.archive.archive_log import ArchiveDatabase
 from nvr.edge.gap_fill import GapFill
 from nvr.edge.replay import CardReader
 from nvr.recorder.recorder import Recorder
+from nvr.recording_state import RecordingState
 from nvr.rtsp.client import Replay, open_session
 from nvr.streams import StreamState
 from nvr.tables import Gap
@@ -93,7 +94,7 @@ class Backfiller:
     async def _due(self) -> list[BackfillJob]:
         """Return jobs for due gaps of streams that record steadily, oldest first: cameras overwrite the oldest."""
         now = self.clock.now()
-        steady = [s.spec.id for s in self.recorder.streams.values() if s.state == "recording"]
+        steady = [s.spec.id for s in self.recorder.streams.values() if s.state == RecordingState.RECORDING]
         async with self.database.session() as session:
             long_ago = to_microseconds(now - GIVE_UP)
             await session.execute(update(Gap).where(Gap.ask_at.is_not(None), Gap.end_us < long_ago).values(ask_at=None))
@@ -241,7 +242,7 @@ class _Undisturbed:
         self._lost = state.counters.lost_packets
 
     def __call__(self) -> bool:
-        return self._state.state == "recording" and self._state.counters.lost_packets == self._lost
+        return self._state.state == RecordingState.RECORDING and self._state.counters.lost_packets == self._lost
 
 
 def missing(start_us: int, end_us: int, covered: list[tuple[int, int]]) -> list[tuple[int, int]]:

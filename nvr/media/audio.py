@@ -10,13 +10,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 
 AAC_FRAME = 1024  # samples per frame
 MAX_BUFFERED_BYTES = 1_000_000  # bytes buffered between two flushes
 MAX_ACCESS_UNITS_PER_PACKET = 64  # access units in one packet: 4 s at 16 kHz
 MAX_STEP_SECONDS = 10
 AUDIO_TRACK_ID = 2
+_SAMPLE_ENTRIES = {AudioCodec.AAC: b"mp4a", AudioCodec.PCMA: b"alaw", AudioCodec.PCMU: b"ulaw"}
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class AudioDepacketizer:
     def push(self, payload: memoryview, ts: int) -> None:
         """Process one RTP payload; drop it if it cannot be parsed."""
         self._advance(ts)
-        if self.track.codec == "aac":
+        if self.track.codec == AudioCodec.AAC:
             self._aac(payload)
         elif len(payload):
             self._add(payload, len(payload) // self.track.channels)
@@ -113,9 +114,9 @@ class AudioDepacketizer:
 
 def sample_entry(track: AudioTrack) -> bytes:
     """Return the sample entry: `mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
-    kind = {"aac": b"mp4a", "pcma": b"alaw", "pcmu": b"ulaw"}[track.codec]
+    kind = _SAMPLE_ENTRIES[track.codec]
     body = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
-    if track.codec == "aac":
+    if track.codec == AudioCodec.AAC:
         body += _esds(track.configuration)
     return struct.pack(">I4s", 8 + len(body), kind) + body
 

@@ -25,6 +25,7 @@ from nvr.media.rtp_payload import PayloadParser
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.media.sequence_numbers import DUPLICATE, UNKNOWN_LOSS, SequenceTracker
 from nvr.media.start_points import StartPointKind
+from nvr.rtsp.sdp import VideoCodec
 
 # A picture counts as complete after more than this many flushes without data …
 SILENT_FLUSHES = 1  # … if its newest packet has the marker
@@ -38,7 +39,7 @@ class Depacketizer:
 
     def __init__(
         self,
-        codec: str,
+        codec: VideoCodec,
         sets: list[bytes],
         counters: StreamCounters,
         emit: Callable[[FragmentSamples], None],

@@ -10,9 +10,9 @@ import struct
 from core.errors import ProtocolError
 from nvr.media.fmp4 import children, codec_configuration
 from nvr.media.parameter_sets import VideoFormat
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack, VideoCodec
 
-_G711 = {b"alaw": "pcma", b"ulaw": "pcmu"}
+_G711 = {b"alaw": AudioCodec.PCMA, b"ulaw": AudioCodec.PCMU}
 
 
 def video_format(moov: bytes) -> VideoFormat:
@@ -20,7 +20,7 @@ def video_format(moov: bytes) -> VideoFormat:
     codec, record = codec_configuration(moov)
     if not codec:
         raise ProtocolError("the stream is neither H.264 nor H.265")
-    return VideoFormat.from_sets(codec, sets_of_record(codec, record))
+    return VideoFormat.from_sets(VideoCodec(codec), sets_of_record(codec, record))
 
 
 def audio_track(moov: bytes) -> AudioTrack | None:
@@ -41,7 +41,7 @@ def _audio_track(trak: bytes) -> AudioTrack | None:
     if kind in _G711:
         return AudioTrack(_G711[kind], -1, "", rate, channels)
     configuration = _specific_config(trak) if kind == b"mp4a" else b""
-    return AudioTrack("aac", -1, "", rate, channels, configuration) if configuration else None
+    return AudioTrack(AudioCodec.AAC, -1, "", rate, channels, configuration) if configuration else None
 
 
 def _specific_config(trak: bytes) -> bytes:
@@ -81,7 +81,7 @@ def sets_of_record(codec: str, record: bytes) -> list[bytes]:
     Raises ProtocolError if it is truncated.
     """
     try:
-        sets = _avc_sets(record) if codec == "h264" else _hevc_sets(record)
+        sets = _avc_sets(record) if codec == VideoCodec.H264 else _hevc_sets(record)
     except (IndexError, struct.error) as e:
         raise ProtocolError("the stream's parameter sets are truncated") from e
     return sets

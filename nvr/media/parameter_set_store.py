@@ -13,6 +13,7 @@ from core.errors import ProtocolError
 from nvr.media.bits import BitReader
 from nvr.media.nal_units import NalRole, nal_type, role_of, split
 from nvr.media.parameter_sets import H264Sps, VideoFormat, check_size, read_h264_sps, read_h265_sps
+from nvr.rtsp.sdp import VideoCodec
 
 MAX_SET = 16_384  # bytes; anything longer is not a parameter set
 MAX_PICTURE_PARAMETER_SETS = 128  # an avcC counts them in one byte; no camera uses more than a few
@@ -27,7 +28,7 @@ class _Set:
     h264: H264Sps | None = None
 
 
-def _identify(nal: bytes, codec: str) -> _Set:
+def _identify(nal: bytes, codec: VideoCodec) -> _Set:
     """Parse a parameter set. Raises ProtocolError where it is not a usable one."""
     if role_of(nal, codec) is not NalRole.PARAMETER_SET or len(nal) > MAX_SET:
         raise ProtocolError("not a parameter set")
@@ -55,7 +56,7 @@ def _checked(made: _Set, ids: int) -> _Set:
 class ParameterSetStore:
     """Parameter sets of one stream. `version` counts the changes of content."""
 
-    def __init__(self, codec: str, described: list[bytes]):
+    def __init__(self, codec: VideoCodec, described: list[bytes]):
         """`described` are the sets from the SDP; anything that is not a parameter set is ignored."""
         self._codec = codec
         self._sets: dict[tuple[str, int], _Set] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from core.errors import ProtocolError
 from nvr.media.bits import BitReader, unescaped
 from nvr.media.nal_units import nal_type
+from nvr.rtsp.sdp import VideoCodec
 
 # Profiles whose SPS states chroma format, bit depths and scaling lists (H.264 7.3.2.1.1).
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
@@ -53,13 +54,13 @@ class H265Sps:
 class VideoFormat:
     """A codec with its parameter sets (VPS first for H.265, then SPS, PPS) and picture size in pixels."""
 
-    codec: str  # 'h264' or 'h265'
+    codec: VideoCodec
     sets: tuple[bytes, ...]
     width: int
     height: int
 
     @classmethod
-    def from_sets(cls, codec: str, sets: list[bytes]) -> VideoFormat:
+    def from_sets(cls, codec: VideoCodec, sets: list[bytes]) -> VideoFormat:
         """Return the format of these sets in any order. Raises ProtocolError where a set is missing or unreadable."""
         ordered = sorted(sets, key=lambda n: nal_type(n, codec))
         wanted = [7, 8] if codec == "h264" else [32, 33, 34]

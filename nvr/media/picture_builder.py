@@ -33,6 +33,7 @@ from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp_payload import MAX_PICTURE_BYTES
 from nvr.media.start_points import StartPointKind
+from nvr.rtsp.sdp import VideoCodec
 
 MAX_PENDING_UNITS = 64  # SEI, or changed PPS, held until their picture begins
 
@@ -71,7 +72,7 @@ class Picture:
 class PictureBuilder:
     """Picture builder of one track of one session. It calls `done` with every picture, damaged ones included."""
 
-    def __init__(self, codec: str, sets: ParameterSetStore, done: Callable[[Picture], None]):
+    def __init__(self, codec: VideoCodec, sets: ParameterSetStore, done: Callable[[Picture], None]):
         self._codec = codec
         self._done = done
         self.sets = sets

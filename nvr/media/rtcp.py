@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from nvr.rtsp.sdp import KeyframeRequest
+
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 FIRST, LAST = 192, 223  # packet types; as RTP they would be payload types 64 to 95 (RFC 5761, 4)
 MIN_PACKET_BYTES = 8  # minimum bytes of a packet
@@ -41,11 +43,11 @@ def receiver_report(ssrc: int, share_lost: int, lost: int, highest: int) -> byte
     return struct.pack(">BBHI", 0x81, 201, 7, OWN_SSRC) + block
 
 
-def keyframe_request(name: str, ssrc: int, number: int) -> bytes:
-    """Return a 'pli' (picture loss indication) or a 'fir' (full intra request).
+def keyframe_request(kind: KeyframeRequest, ssrc: int, number: int) -> bytes:
+    """Return a keyframe request.
 
-    `number` is the 8-bit sequence number of the 'fir'; each request needs another one.
+    `number` is the 8-bit sequence number of a full intra request; each request needs another one.
     """
-    if name == "pli":
+    if kind == KeyframeRequest.PLI:
         return struct.pack(">BBHII", 0x80 | PLI, PAYLOAD_FEEDBACK, 2, OWN_SSRC, ssrc)
     return struct.pack(">BBHIIII", 0x80 | FIR, PAYLOAD_FEEDBACK, 4, OWN_SSRC, 0, ssrc, number << 24)

@@ -20,6 +20,7 @@ from nvr.media.nal_units import (
     role_of_type,
     split,
 )
+from nvr.rtsp.sdp import VideoCodec
 
 MAX_VENDOR_UNIT_BYTES = 2_000_000  # bytes of a vendor-specific unit that is searched for a picture
 MAX_PICTURE_BYTES = 8_000_000  # bytes; a larger NAL unit or picture is an attack or garbage
@@ -34,7 +35,7 @@ _NO_UNITS: list[Unit] = []  # result of most packets; must not be modified
 class PayloadParser:
     """Parser of one track. Payloads must be in order; `interrupt` says that packets are missing before the next one."""
 
-    def __init__(self, codec: str):
+    def __init__(self, codec: VideoCodec):
         self._codec = codec
         self._h265 = codec == "h265"
         self.skipped = 0  # NAL units skipped since the caller last reset it

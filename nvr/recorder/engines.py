@@ -13,7 +13,7 @@ from core.ids import StreamId
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import SegmentSink
-from nvr.engine_choice import FFMPEG, NATIVE, EngineChoice, failure_weight
+from nvr.engine_choice import EngineChoice, EngineKind, failure_weight
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import StreamCounters
 from nvr.recorder.poll_loop import NativeEngine, PollLoop
@@ -28,7 +28,7 @@ FFMPEG_AGAIN_SECONDS = 600.0  # if ffmpeg was not installed, look for it again a
 class Engine(Protocol):
     """A way to record streams: the native engine or ffmpeg."""
 
-    name: str
+    name: EngineKind
     ask_keyframe: Callable[[str], object]
 
     def transport_text(self, stream: str) -> str:
@@ -86,7 +86,7 @@ class Engines:
         now = self._clock.monotonic()
         if state.choice is not None:
             state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
-        if state.engine == NATIVE:
+        if state.engine == EngineKind.NATIVE:
             state.native_error = error
         elif state.native_error is not None and type(error) is ProtocolError and not connected:
             error = state.native_error  # ffmpeg did not connect: the native engine's error is more exact
@@ -94,7 +94,7 @@ class Engines:
 
     def follow(self, state: StreamState, choice: EngineChoice) -> None:
         """Store and announce which engine has the stream."""
-        on_ffmpeg = choice.engine == FFMPEG
+        on_ffmpeg = choice.engine == EngineKind.FFMPEG
         if on_ffmpeg is (state.fell_back_at is not None):
             return
         state.fell_back_at = self._clock.now() if on_ffmpeg else None
@@ -112,8 +112,8 @@ class Engines:
             ffmpeg_percent=ffmpeg,
         )
 
-    def _named(self, name: str) -> Engine:
-        if name == NATIVE:
+    def _named(self, name: EngineKind) -> Engine:
+        if name == EngineKind.NATIVE:
             return self.native
         if self.ffmpeg is None:
             # Its command builder takes 8 MB of memory, which most recorders never need.
@@ -124,9 +124,9 @@ class Engines:
             self.ffmpeg.ask_keyframe = self._ask_keyframe
         return self.ffmpeg
 
-    def _choice(self, state: StreamState, calm: bool) -> str:
+    def _choice(self, state: StreamState, calm: bool) -> EngineKind:
         wanted = state.spec.engine
-        if wanted != "auto":
+        if wanted != EngineKind.AUTO:
             return wanted
         now = self._clock.monotonic()
         if state.choice is None:
@@ -142,7 +142,7 @@ class Engines:
     def _without_ffmpeg(self, state: StreamState, error: CameraError) -> CameraError:
         """Return a station fault that includes the camera's error if ffmpeg is needed and missing; else `error`."""
         now = self._clock.monotonic()
-        if state.engine == FFMPEG and isinstance(error, StationFault):
+        if state.engine == EngineKind.FFMPEG and isinstance(error, StationFault):
             self._ffmpeg_missing = (now, str(error))
             state.fell_back_at = None
             if state.choice is not None:
@@ -152,8 +152,10 @@ class Engines:
                 if state.native_error_text
                 else error
             )
-        state.native_error_text = str(error) if state.engine == NATIVE else ""
-        wanted = state.choice is not None and failure_weight(error, NATIVE) and state.choice.native_fails(now)
+        state.native_error_text = str(error) if state.engine == EngineKind.NATIVE else ""
+        wanted = (
+            state.choice is not None and failure_weight(error, EngineKind.NATIVE) and state.choice.native_fails(now)
+        )
         if wanted and (missing := self._missing_ffmpeg()):
             return StationFault(f"{missing} (the native engine: {error})")
         return error

@@ -34,6 +34,7 @@ from core.errors import (
 from core.tasks import spawn
 from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
+from nvr.engine_choice import EngineKind
 from nvr.media import moov
 from nvr.media.audio import AUDIO_TRACK_ID, AudioRun
 from nvr.media.boxes import BoxReader
@@ -49,7 +50,7 @@ from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
 from nvr.rtsp.client import check_credential
 from nvr.rtsp.sdp import AudioTrack
 from nvr.rtsp.server_memory import needs_no_options
-from nvr.rtsp.transports import declared_transport
+from nvr.rtsp.transports import Transport, declared_transport
 from nvr.streams import NO_KEYFRAME, StreamSpec
 
 log = logging.getLogger(__name__)
@@ -86,13 +87,13 @@ def command(fragment_seconds: float, *, audio: bool = False) -> list[str]:
     return arguments
 
 
-def script(address: str, declared: str = "", transport: str = "") -> bytes:
+def script(address: str, declared: Transport | None = None, transport: Transport | None = None) -> bytes:
     """Return the ffconcat script: the relay's address and the transport.
 
     The transport is `declared`, otherwise `transport`; with neither, TCP, and UDP if TCP is declined.
     """
     options = [f"rtsp_transport {declared or transport or 'udp+tcp'}", "timeout 5000000"]
-    if not declared and not transport:
+    if declared is None and transport is None:
         options.append("rtsp_flags prefer_tcp")
     return "\n".join(["ffconcat version 1.0", f"file '{address}'", *(f"option {o}" for o in options), ""]).encode()
 
@@ -101,7 +102,7 @@ def script(address: str, declared: str = "", transport: str = "") -> bytes:
 class _StreamMemory:
     """What earlier connections showed about a stream."""
 
-    transport: str = ""  # 'udp': no media arrived over TCP
+    transport: Transport | None = None  # UDP: no media arrived over TCP
     missing_audio_reason: str = ""  # why its audio cannot be recorded
     transport_text: str = ""  # how its media is transported, as text for a person
 
@@ -109,7 +110,7 @@ class _StreamMemory:
 class FfmpegEngine:
     """Records streams with one ffmpeg process each."""
 
-    name = "ffmpeg"
+    name = EngineKind.FFMPEG
 
     def __init__(
         self, clock: StationClock, fragment_seconds: float, stall_seconds: float, after_fragment: Callable[[], None]
@@ -128,7 +129,7 @@ class FfmpegEngine:
         """Record until the stream ends. Always ends by raising CameraError."""
         memory = self._memories.setdefault(spec.id, _StreamMemory())
         url, declared = declared_transport(spec.url)
-        if declared == "http":
+        if declared is Transport.HTTP:
             raise TransportDeclined(HTTP_TUNNEL_REFUSED_TEXT)
         while True:
             audio = spec.audio and not memory.missing_audio_reason
@@ -141,7 +142,7 @@ class FfmpegEngine:
             codec = session.errors.unsupported_audio[:20]
             memory.missing_audio_reason = f"audio is not recorded: ffmpeg cannot store {codec}"
         if not session.pictures and _may_be_the_transport(error, session.errors):
-            memory.transport = "" if memory.transport else "udp"
+            memory.transport = None if memory.transport else Transport.UDP
         raise error
 
     def transport_text(self, stream: str) -> str:
@@ -152,8 +153,12 @@ class FfmpegEngine:
         """Record that the stream plays: what ffmpeg was refused before shows which transport it uses."""
         memory, declared = self._memories[spec.id], declared_transport(spec.url)[1]
         declined = errors.declined_transport or errors.refused == ("SETUP", 461)
-        is_udp = declared in ("udp", "multicast") or (not declared and (memory.transport == "udp" or declined))
-        memory.transport_text = f"over {'UDP multicast' if declared == 'multicast' else 'UDP'}" if is_udp else ""
+        is_udp = declared in (Transport.UDP, Transport.MULTICAST) or (
+            declared is None and (memory.transport is Transport.UDP or declined)
+        )
+        memory.transport_text = (
+            f"over {'UDP multicast' if declared is Transport.MULTICAST else 'UDP'}" if is_udp else ""
+        )
 
     def write_run(self, run: FragmentSamples, arrival_us: int, sink: SegmentSink) -> None:
         sink.fragment(run, arrival_us)

@@ -30,6 +30,7 @@ from nvr.rtsp import message_text
 from nvr.rtsp.camera_socket import CameraSocket
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.reply_reader import MAX_BODY
+from nvr.rtsp.sdp import KeyframeRequest, VideoCodec
 from nvr.streams import NO_KEYFRAME, PACKET_LOSS
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class NativeSession:
         if not self.is_aligned or self._receiver.has_candidate or end - begin < 20:
             return None
         t, source = self._rtsp.track, self._receiver.ssrc
-        return Region(self._depacketizer, begin, end, self._channel, t.payload_type, t.codec == "h265", source)
+        return Region(self._depacketizer, begin, end, self._channel, t.payload_type, t.codec == VideoCodec.H265, source)
 
     def after_batch(self, arena: Arena, region: Region) -> None:
         """Keep the data that nvr.media.batch_depacketizer left, and process audio and RTCP.
@@ -343,7 +344,8 @@ class NativeSession:
         source = self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc
         if offers := self._rtsp.track.feedback:
             self._fir_number = (self._fir_number + 1) & 255
-            self._send_rtcp(rtcp.keyframe_request("pli" if "pli" in offers else "fir", source, self._fir_number))
+            kind = KeyframeRequest.PLI if KeyframeRequest.PLI in offers else KeyframeRequest.FIR
+            self._send_rtcp(rtcp.keyframe_request(kind, source, self._fir_number))
         self._ask_keyframe(self._sink.stream)
 
     def _send_rtcp(self, packet: bytes) -> None:

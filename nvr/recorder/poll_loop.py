@@ -17,6 +17,7 @@ from core.clock import Clock
 from core.errors import MinwangError, ProtocolError
 from nvr.archive.segment_writer import SegmentSink
 from nvr.clock.station_clock import StationClock
+from nvr.engine_choice import EngineKind
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import depacketize
 from nvr.media.cpu_time import cpu_time
@@ -194,7 +195,7 @@ class PollLoop:
 class NativeEngine:
     """Records one stream until it fails or the task is cancelled."""
 
-    name = "native"
+    name = EngineKind.NATIVE
 
     def __init__(self, poll_loop: PollLoop, fragment_seconds: float, stall_seconds: float):
         self._poll_loop = poll_loop

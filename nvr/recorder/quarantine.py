@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
 from core.ids import StreamId
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 
 MAX_CRASHES = 2
@@ -19,7 +20,9 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
     """Record that a recorder crashed on the stream; return whether it is in quarantine now."""
     row = await session.get(StreamStatus, stream)
     if row is None:
-        row = StreamStatus(stream=stream, worker="", state="connecting", engine="", at=now, since=now, strikes=0)
+        row = StreamStatus(
+            stream=stream, worker="", state=RecordingState.CONNECTING, engine="", at=now, since=now, strikes=0
+        )
         session.add(row)
     row.strikes += 1
     camera = StreamId(stream).camera

@@ -23,6 +23,7 @@ from core.ids import StreamId
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
 from nvr.archive.short_holes import HourCounts
+from nvr.engine_choice import EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.start_points import NO_IDR
@@ -30,6 +31,7 @@ from nvr.media.work_budget import THROTTLED_TEXT
 from nvr.recorder import quarantine, schedule, stream_status
 from nvr.recorder.recorder import Recorder
 from nvr.recorder.watchdog import REQUEST_AGAIN_S
+from nvr.recording_state import RecordingState
 from nvr.rtsp import server_memory
 from nvr.storage import volumes
 from nvr.storage.rendezvous import score
@@ -99,7 +101,7 @@ async def desired(
                 login = PlainPasswordLogin(login)
             found.specs.append(
                 StreamSpec(
-                    stream.id, stream.url, login, stream.engine or default_engine, audio=stream.audio,
+                    stream.id, stream.url, login, EngineKind(stream.engine or default_engine), audio=stream.audio,
                     on_event=stream.schedule == schedule.ON_EVENT,
                 )
             )  # fmt: skip
@@ -141,7 +143,12 @@ async def bit_rates(session: AsyncSession, now: datetime) -> dict[str, float]:
         select(StreamStatus.stream, StreamStatus.bitrate)
         .join(Stream, Stream.id == StreamStatus.stream)
         .join(Camera, Camera.id == Stream.camera)
-        .where(StreamStatus.state == "recording", stream_status.is_fresh(now), Stream.record, Camera.retired.is_(False))
+        .where(
+            StreamStatus.state == RecordingState.RECORDING,
+            stream_status.is_fresh(now),
+            Stream.record,
+            Camera.retired.is_(False),
+        )
     )
     return {row.stream: row.bitrate for row in await session.execute(query)}
 
@@ -169,7 +176,7 @@ class KeyframeIntervals:
         """Return the seconds between the newest keyframes, or since the newest if that is longer; None if unknown."""
         count = state.counters.keyframes
         known, at, interval = self._before.get(state.spec.id, (count, now, None))
-        if state.state != "recording":
+        if state.state != RecordingState.RECORDING:
             self._before[state.spec.id] = (count, now, None)
             return None
         if count != known:
@@ -262,12 +269,12 @@ class StatusWriter:
         ) + max(0, c.timestamp_jumps - before.timestamp_jumps)
         sink = state.sink
         cause, detail = state.cause, state.detail
-        if state.state == "recording" and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
+        if state.state == RecordingState.RECORDING and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
             cause, detail = (
                 NO_KEYFRAME,
                 "waiting for a keyframe; pictures cannot be decoded without it",
             )
-        elif state.state == "recording":
+        elif state.state == RecordingState.RECORDING:
             detail = "; ".join([*status_remarks(c, before), *([detail] if detail else [])])
         return {
             "stream": state.spec.id,

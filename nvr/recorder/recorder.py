@@ -23,12 +23,13 @@ from core.tasks import BackgroundTasks, end, spawn
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import LiveTap, SegmentSink
 from nvr.archive.timeline import CoveredUntil
-from nvr.engine_choice import FFMPEG, TRIAL_S
+from nvr.engine_choice import TRIAL_S, EngineKind
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import StreamCounters
 from nvr.recorder.engines import Engines
 from nvr.recorder.poll_loop import PollLoop
 from nvr.recorder.pre_event import EventSink
+from nvr.recording_state import RecordingState
 from nvr.refiling.refiling import Refiler
 from nvr.rtsp.storm_guard import ReconnectStormGuard
 from nvr.storage.volumes import Disk, VolumeSet
@@ -235,7 +236,7 @@ class Recorder:
     def _stream_failed(self, state: StreamState, error: Exception) -> None:
         """Begin a gap because the stream's own task failed, which is a fault of the recorder; the task is restarted."""
         state.sink.start_gap("station_fault", RECORDER_FAILED_TEXT, to_microseconds(self._clock.now()))
-        self._enter(state, "waiting", "station_fault", RECORDER_FAILED_TEXT)
+        self._enter(state, RecordingState.WAITING, "station_fault", RECORDER_FAILED_TEXT)
 
     async def _keep_recording(self, state: StreamState) -> None:
         while True:
@@ -250,9 +251,9 @@ class Recorder:
                 state.refused = error
                 self._archive.announce("camera.refused", StreamId(state.spec.id).camera)
                 continue
-            self._enter(state, "waiting", error.cause, str(error))
+            self._enter(state, RecordingState.WAITING, error.cause, str(error))
             if self.storm_guard.record_failure(
-                state.spec.id, sum(s.state == "recording" for s in self.streams.values())
+                state.spec.id, sum(s.state == RecordingState.RECORDING for s in self.streams.values())
             ):
                 self._archive.announce("recorder.stalled", None, streams=self.storm_guard.size)
             await self.storm_guard.wait(_subnet(state.spec), self._pause(state))
@@ -261,7 +262,12 @@ class Recorder:
         """Wait until a person acts or the quarantine ends; a changed specification restarts the task as well."""
         state.changed.clear()
         state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
-        self._enter(state, "quarantined" if barred is state.quarantined else "refused", barred.cause, str(barred))
+        self._enter(
+            state,
+            RecordingState.QUARANTINED if barred is state.quarantined else RecordingState.REFUSED,
+            barred.cause,
+            str(barred),
+        )
         await state.changed.wait()
 
     async def _record_once(self, state: StreamState) -> CameraError:
@@ -271,7 +277,7 @@ class Recorder:
         except StationFault as e:
             state.failures += 1
             return e
-        self._enter(state, "connecting", state.cause, state.detail)
+        self._enter(state, RecordingState.CONNECTING, state.cause, state.detail)
         engine = self.engines.choose(state, calm=not self.storm_guard.is_storm)
         began = self._clock.monotonic(), state.sink.recorded
         async with self.connect_limiter.attempt(state.spec.url):
@@ -286,7 +292,7 @@ class Recorder:
             state.reconnects += 1
             self._enter(
                 state,
-                "recording",
+                RecordingState.RECORDING,
                 "",
                 "; ".join(t for t in (engine.transport_text(state.spec.id), connected.result()) if t),
             )
@@ -302,7 +308,7 @@ class Recorder:
             error = StationFault(RECORDER_FAILED_TEXT)
         finally:
             recording.cancel()
-        steady = state.state == "recording" and self._clock.monotonic() - state.since > STEADY_SECONDS
+        steady = state.state == RecordingState.RECORDING and self._clock.monotonic() - state.since > STEADY_SECONDS
         state.failures = 0 if steady else state.failures + 1
         return self.engines.ended(state, error, *began, connected=connected.done())
 
@@ -312,7 +318,7 @@ class Recorder:
         End an ffmpeg session if the native engine recorded more.
         """
         choice, (at, recorded) = state.choice, began
-        if choice is not None and state.engine == FFMPEG:
+        if choice is not None and state.engine == EngineKind.FFMPEG:
             try:
                 await asyncio.wait((recording,), timeout=TRIAL_S)
             except asyncio.CancelledError:
@@ -337,7 +343,7 @@ class Recorder:
         step = RECONNECT_DELAYS_S[min(max(state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]
         return step * random.uniform(0.8, 1.2)
 
-    def _enter(self, state: StreamState, name: str, cause: str, detail: str) -> None:
+    def _enter(self, state: StreamState, name: RecordingState, cause: str, detail: str) -> None:
         if state.state != name:
             state.state, state.since = name, self._clock.monotonic()
         state.cause, state.detail = cause, detail

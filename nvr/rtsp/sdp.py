@@ -7,16 +7,38 @@ import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from core.errors import ProtocolError
 from core.numbers import parse_whole_number
 
-CODECS = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
 AU_HEADERS = {13: 16, 6: 8}  # bits of an AU header by bits of its size field: AAC-hbr, AAC-lbr (RFC 3640, 3.3)
-G711 = {"PCMU": "pcmu", "PCMA": "pcma"}
 MAX_SDP = 16_384  # characters; cameras send 500 to 2,000
 MAX_FORMATS = 64  # of all media; RTP has 128 payload types, cameras offer one per medium
 STATIC_AUDIO = {"0": "PCMU/8000", "8": "PCMA/8000"}  # payload types that need no rtpmap (RFC 3551)
+
+
+class VideoCodec(StrEnum):
+    H264 = "h264"
+    H265 = "h265"
+
+
+class AudioCodec(StrEnum):
+    AAC = "aac"
+    PCMA = "pcma"  # G.711 A-law
+    PCMU = "pcmu"  # G.711 µ-law
+
+
+class KeyframeRequest(StrEnum):
+    """RTCP messages that request a keyframe."""
+
+    PLI = "pli"  # picture loss indication, RFC 4585
+    FIR = "fir"  # full intra request, RFC 5104
+
+
+CODECS = {"H264": VideoCodec.H264, "H265": VideoCodec.H265, "HEVC": VideoCodec.H265}
+G711 = {"PCMU": AudioCodec.PCMU, "PCMA": AudioCodec.PCMA}
+_FEEDBACK = {KeyframeRequest.PLI: "nack pli", KeyframeRequest.FIR: "ccm fir"}  # in `a=rtcp-fb`
 
 
 @dataclass(slots=True)
@@ -31,20 +53,20 @@ class _Section:
 class VideoTrack:
     """A video track as the SDP describes it."""
 
-    codec: str
+    codec: VideoCodec
     payload_type: int
     control: str  # absolute address for SETUP
     parameter_sets: list[bytes]
     fps: float | None
     clock_rate: int = 90_000  # as stated by the camera; RFC 6184 and RFC 7798 allow no other
-    feedback: frozenset[str] = frozenset()  # keyframe requests that it supports: 'pli' (RFC 4585), 'fir' (RFC 5104)
+    feedback: frozenset[KeyframeRequest] = frozenset()  # supported keyframe requests
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
     """An audio track as the SDP describes it."""
 
-    codec: str  # 'aac', 'pcma' or 'pcmu'
+    codec: AudioCodec
     payload_type: int
     control: str
     rate: int  # RTP clock rate and sample rate, Hz
@@ -76,11 +98,11 @@ def video_track(sdp: str, base: str) -> VideoTrack:
     raise ProtocolError("the camera offers no H.264 or H.265 video")
 
 
-def _codec_of(fields: dict[str, str]) -> str | None:
+def _codec_of(fields: dict[str, str]) -> VideoCodec | None:
     """Return the codec by its format parameters, for SDP without rtpmap (RFC 6184 8.1, RFC 7798 7.1)."""
     if "sprop-vps" in fields:
-        return "h265"
-    return "h264" if {"packetization-mode", "sprop-parameter-sets"} & fields.keys() else None
+        return VideoCodec.H265
+    return VideoCodec.H264 if {"packetization-mode", "sprop-parameter-sets"} & fields.keys() else None
 
 
 def _clock_rate(stated: str) -> int:
@@ -140,14 +162,14 @@ def _aac(fields: dict[str, str], payload_type: int, control: str, rate: int, cha
         return None
     if not 2 <= len(configuration) <= 64 or header is None or AU_HEADERS.get(size) != header:
         return None
-    return AudioTrack("aac", payload_type, control, rate, channels, configuration, size)
+    return AudioTrack(AudioCodec.AAC, payload_type, control, rate, channels, configuration, size)
 
 
-def _feedback(section: _Section, payload_type: str) -> frozenset[str]:
+def _feedback(section: _Section, payload_type: str) -> frozenset[KeyframeRequest]:
     """Return the keyframe requests that `a=rtcp-fb` offers for this payload type or for all ('*')."""
     words = [_values(section, "rtcp-fb", wanted) for wanted in (payload_type, "*")]
     offers = {" ".join(value.lower().split()[:2]) for values in words for value in values}
-    return frozenset(name for name, offer in (("pli", "nack pli"), ("fir", "ccm fir")) if offer in offers)
+    return frozenset(request for request, offer in _FEEDBACK.items() if offer in offers)
 
 
 def aggregate_control(sdp: str, base: str) -> str:

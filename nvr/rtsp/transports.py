@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from core.errors import TransportDeclined
 
-TRANSPORTS = ("tcp", "udp", "multicast", "http")  # keywords in an address's query, named as in ffmpeg
+
+class Transport(StrEnum):
+    """Transport of RTP; as keywords in an address's query, named as in ffmpeg."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    MULTICAST = "multicast"
+    HTTP = "http"
 
 
-def declared_transport(url: str) -> tuple[str, str]:
-    """Return (address without the keyword, keyword) if the query names a transport (`?udp`), else (address, '')."""
+def declared_transport(url: str) -> tuple[str, Transport | None]:
+    """Return (address without the keyword, transport) if the query names one (`?udp`), else (address, None)."""
     base, separator, query = url.partition("?")
     words = query.split("&") if separator else []
-    named = [w for w in words if w.lower() in TRANSPORTS]
+    named = [w for w in words if w.lower() in list(Transport)]
     if not named:
-        return url, ""
+        return url, None
     rest = "&".join(w for w in words if w not in named)
-    return (f"{base}?{rest}" if rest else base), named[0].lower()
+    return (f"{base}?{rest}" if rest else base), Transport(named[0].lower())
 
 
 def native_url(url: str) -> str:
     """Return the address without a declared transport. Raises TransportDeclined if this client does not support it."""
     address, transport = declared_transport(url)
-    if transport not in ("", "tcp"):
+    if transport not in (None, Transport.TCP):
         raise TransportDeclined(f"its address asks for {transport}, which the native engine does not support")
     return address
 
