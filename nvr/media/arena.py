@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ HEADER_BYTES = 20  # bytes of an interleaved frame that the batch depacketizer i
 class Arena:
     """A buffer, its Python and NumPy views, and the number of pending write batches that refer to it."""
 
-    def __init__(self, buffer: Any):
+    def __init__(self, buffer: mmap.mmap):
         self.users = 0
         self.buffer = buffer
         self.view = memoryview(buffer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from nvr.media.mp4_box import box, full_box, moof_head
 from nvr.rtsp.sdp import AudioCodec, AudioTrack
 
 AAC_FRAME = 1024  # samples per frame
@@ -38,6 +39,7 @@ class AudioDepacketizer:
 
     def __init__(self, track: AudioTrack):
         self.track = track
+        self._is_aac = track.codec == AudioCodec.AAC
         self.frames = 0
         self._ts = -1
         self._time = 0
@@ -47,7 +49,7 @@ class AudioDepacketizer:
     def push(self, payload: memoryview, ts: int) -> None:
         """Process one RTP payload; drop it if it cannot be parsed."""
         self._advance(ts)
-        if self.track.codec == AudioCodec.AAC:
+        if self._is_aac:
             self._aac(payload)
         elif len(payload):
             self._add(payload, len(payload) // self.track.channels)
@@ -114,20 +116,17 @@ class AudioDepacketizer:
 
 def sample_entry(track: AudioTrack) -> bytes:
     """Return the sample entry: `mp4a` with `esds`, or `alaw`/`ulaw` (ISO/IEC 14496-12 12.2.3, 14496-14 5.6)."""
-    kind = _SAMPLE_ENTRIES[track.codec]
-    body = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
-    if track.codec == AudioCodec.AAC:
-        body += _esds(track.configuration)
-    return struct.pack(">I4s", 8 + len(body), kind) + body
+    fields = struct.pack(">6xH8xHH4xI", 1, track.channels, 16, track.rate << 16 & 0xFFFFFFFF)
+    return box(
+        _SAMPLE_ENTRIES[track.codec], fields, _esds(track.configuration) if track.codec == AudioCodec.AAC else b""
+    )
 
 
 def _esds(configuration: bytes) -> bytes:
     specific = _descriptor(5, configuration)
     decoder = _descriptor(4, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0) + specific)
-    body = struct.pack(">I", 0) + _descriptor(
-        3, struct.pack(">HB", AUDIO_TRACK_ID, 0) + decoder + _descriptor(6, b"\x02")
-    )
-    return struct.pack(">I4s", 8 + len(body), b"esds") + body
+    stream = _descriptor(3, struct.pack(">HB", AUDIO_TRACK_ID, 0) + decoder + _descriptor(6, b"\x02"))
+    return full_box(b"esds", 0, 0, stream)
 
 
 def _descriptor(tag: int, body: bytes) -> bytes:
@@ -136,17 +135,6 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 def moof(sequence: int, time: int, run: AudioRun) -> bytes:
     """Return the `moof` of an audio run at `time` of the track, followed by the `mdat` header."""
-    trun = 20 + 8 * len(run.sizes)
-    traf = 8 + 16 + 20 + trun
-    size = 8 + 16 + traf
-    head = struct.pack(
-        ">I4sI4sIII4sI4sIII4sIQI4sIIi",
-        size, b"moof",
-        16, b"mfhd", 0, sequence,
-        traf, b"traf",
-        16, b"tfhd", 0x020000, AUDIO_TRACK_ID,
-        20, b"tfdt", 0x01000000, time,
-        trun, b"trun", 0x00000301, len(run.sizes), size + 8,
-    )  # fmt: skip
+    head = moof_head(sequence, AUDIO_TRACK_ID, time, 0x00000301, len(run.sizes), 8)  # durations and sizes
     table = [value for pair in zip(run.durations, run.sizes, strict=True) for value in pair]
     return head + struct.pack(f">{len(table)}II4s", *table, len(run.data) + 8, b"mdat")

@@ -8,7 +8,6 @@ are foreign while the known source keeps sending; when the known source falls si
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 from nvr.media import rtcp
 from nvr.media.audio import AudioDepacketizer
@@ -16,6 +15,7 @@ from nvr.media.rtp import payload_bounds
 from nvr.media.samples import StreamCounters
 from nvr.media.sequence_numbers import MAX_DUPLICATE
 from nvr.media.ssrc import SourceBounds, SourceChoice
+from nvr.rtsp.message_text import Buffer
 
 MIN_SILENCE_S = 1  # the old source must be silent for this long before the new one takes over
 # Buffered from a candidate source; one second of audio stays below all three limits.
@@ -38,7 +38,7 @@ class AudioReceiver:
         """SSRC of the current source; -1 before the first packet."""
         return self._sources.ssrc
 
-    def parse_sender_report(self, buffer: Any, at: int, end: int) -> tuple[int, int | None]:
+    def parse_sender_report(self, buffer: Buffer, at: int, end: int) -> tuple[int, int | None]:
         """Parse a sender report of the audio track.
 
         Return (the camera's wall time in µs UTC, audio time in units of the rate); the wall time is 0 where the report
@@ -50,7 +50,7 @@ class AudioReceiver:
         camera_us, ts = rtcp.sender_report(buffer, at)
         return camera_us, self._depacketizer.unwrapped(ts)
 
-    def process_packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
+    def process_packet(self, buffer: Buffer, view: memoryview, at: int, end: int) -> None:
         """Process one packet of the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
         first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
         if first & 0xC0 != 0x80 or second & 0x7F != self._depacketizer.track.payload_type:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import threading
 from time import thread_time
-from typing import Any
 
 _collector = threading.local()
 
@@ -19,7 +18,7 @@ def cpu_time() -> float:
     return thread_time() - getattr(_collector, "seconds", 0.0)
 
 
-def _on_collection(phase: str, _info: dict[str, Any]) -> None:
+def _on_collection(phase: str, _info: dict[str, int]) -> None:
     """Measure one collection. The collector calls this in the interrupted thread, at the start and at the end."""
     if phase == "start":
         _collector.began = thread_time()

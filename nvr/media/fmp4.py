@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from core.units import MEDIA_CLOCK
 from nvr.media import audio
+from nvr.media.mp4_box import box, full_box, moof_head
 from nvr.media.parameter_sets import VideoFormat
 from nvr.rtsp.sdp import AudioTrack
 
@@ -48,15 +49,6 @@ class Sample(NamedTuple):
     duration: int
     key: bool
     composition_offset: int = 0
-
-
-def box(kind: bytes, *payload: bytes) -> bytes:
-    body = b"".join(payload)
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
-    return box(kind, struct.pack(">I", version << 24 | flags), *payload)
 
 
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -116,9 +108,6 @@ def _sample_entry(video: VideoFormat) -> bytes:
     return box(b"hvc1", common, box(b"hvcC", video.configuration()))
 
 
-_MOOF_HEAD = struct.Struct(">I4sI4sIII4sI4sIII4sIQI4sIIi")
-
-
 def moof(
     sequence: int, time: int, durations: Sequence[int], sizes: Sequence[int], key: bool, offsets: Sequence[int] = ()
 ) -> bytes:
@@ -137,17 +126,7 @@ def moof(
     else:
         per_sample, kind = 12, 0x01000701
         table = chain.from_iterable(zip(durations, sizes, flags, strict=True))
-    trun = 20 + per_sample * count
-    traf = 8 + 16 + 20 + trun
-    size = 8 + 16 + traf
-    head = _MOOF_HEAD.pack(
-        size, b"moof",
-        16, b"mfhd", 0, sequence,
-        traf, b"traf",
-        16, b"tfhd", 0x020000, 1,
-        20, b"tfdt", 0x01000000, time,
-        trun, b"trun", kind, count, size + 8,
-    )  # fmt: skip
+    head = moof_head(sequence, 1, time, kind, count, per_sample)
     return head + struct.pack(f">{per_sample // 4 * count}II4s", *table, sum(sizes) + 8, b"mdat")
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from nvr.rtsp.message_text import Buffer
 
 IOV_MAX = 1024  # Linux limit of entries per writev(2) call
 IoVecTable = npt.NDArray[np.uint64]  # n × 2: address, length
@@ -42,7 +43,7 @@ class IoVec:
 Part = bytes | bytearray | memoryview | IoVec
 
 
-def address_of(buffer: Any) -> int:
+def address_of(buffer: Buffer | memoryview) -> int:
     """Return the memory address of a buffer's first byte."""
     at: int = np.frombuffer(buffer, np.uint8).__array_interface__["data"][0]
     return at

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
 
+from nvr.rtsp.message_text import Buffer
 from nvr.rtsp.sdp import KeyframeRequest
 
 NTP_EPOCH = 2_208_988_800  # seconds from 1900 to 1970
@@ -21,13 +21,13 @@ def ntp_us(seconds: int, fraction: int) -> int:
     return (seconds - NTP_EPOCH) * 1_000_000 + (fraction * 1_000_000 >> 32)
 
 
-def sender_report(buffer: Any, at: int) -> tuple[int, int]:
+def sender_report(buffer: Buffer, at: int) -> tuple[int, int]:
     """Return (the camera's wall time in µs UTC, RTP timestamp) of a sender report; 0 where it states no time."""
     seconds, fraction, ts = struct.unpack_from(">III", buffer, at + 8)
     return ntp_us(seconds, fraction) if seconds else 0, ts
 
 
-def bye_sources(buffer: Any, at: int, end: int) -> set[int]:
+def bye_sources(buffer: Buffer, at: int, end: int) -> set[int]:
     """Return the SSRCs listed in the BYE packet buffer[at:end]."""
     count = buffer[at] & 31
     return {int.from_bytes(buffer[k : k + 4], "big") for k in range(at + 4, min(at + 4 + 4 * count, end - 3), 4)}

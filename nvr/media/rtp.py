@@ -11,13 +11,13 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable
-from typing import Any
 
 from core.errors import ProtocolError
 from core.units import MEDIA_CLOCK
 from nvr.media.depacketizer import Depacketizer
 from nvr.media.samples import StreamCounters
 from nvr.media.ssrc import Candidate, SourceBounds, SourceChoice, SourceEvidence
+from nvr.rtsp.message_text import Buffer
 from nvr.rtsp.sdp import VideoTrack
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _CHANNELS = 128  # added to a channel number to distinguish it from a payload ty
 _HEADER = struct.Struct(">BBHII")  # V P X CC, M PT, sequence, timestamp, SSRC
 
 
-def payload_bounds(buffer: Any, start: int, end: int) -> tuple[int, int]:
+def payload_bounds(buffer: Buffer, start: int, end: int) -> tuple[int, int]:
     """Return (begin, end) of the payload of an RTP packet: after CSRCs and extension, before the padding."""
     first = buffer[start]
     at = start + 12 + 4 * (first & 15)
@@ -99,7 +99,7 @@ class RtpReceiver:
         """Return whether packets of this source were ignored; its reports are then ignored as well."""
         return ssrc in self._sources.foreign
 
-    def process_packet(self, buffer: Any, view: memoryview, at: int, end: int) -> None:
+    def process_packet(self, buffer: Buffer, view: memoryview, at: int, end: int) -> None:
         """Process one packet of the track's channel, buffer[at:end], at least 12 bytes; `view` is the same memory."""
         first, second, seq, ts, ssrc = _HEADER.unpack_from(buffer, at)
         start, stop = (at + 12, end) if first == 0x80 else payload_bounds(buffer, at, end)

@@ -24,7 +24,8 @@ from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader, LocatedGop
 from nvr.media import fmp4
 from nvr.media.audio import AUDIO_TRACK_ID as AUDIO
-from nvr.media.fmp4 import TIMESCALE, box, full_box
+from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4_box import box, full_box
 
 VIDEO = 1
 COPY = 64 << 20

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import struct
 from collections.abc import Callable
-from typing import Any
 
 from core.errors import MinwangError, ProtocolError, StreamStalled
 from nvr.archive.segment_writer import SegmentSink
@@ -29,6 +28,7 @@ from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
 from nvr.rtsp import message_text
 from nvr.rtsp.camera_socket import CameraSocket
 from nvr.rtsp.client import RtspSession
+from nvr.rtsp.message_text import Buffer
 from nvr.rtsp.reply_reader import MAX_BODY
 from nvr.rtsp.sdp import KeyframeRequest, VideoCodec
 from nvr.streams import NO_KEYFRAME, PACKET_LOSS
@@ -179,7 +179,7 @@ class NativeSession:
         self._flush_audio()
         self._watch(now)
 
-    def _parse(self, buffer: Any, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
+    def _parse(self, buffer: Buffer, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
         """Parse the complete interleaved frames; return the position of the rest.
 
         `align`: stop where nvr.media.batch_depacketizer can continue.
@@ -216,7 +216,7 @@ class NativeSession:
             position = following
         return position
 
-    def _other(self, buffer: Any, view: memoryview, at: int, end: int, channel: int) -> None:
+    def _other(self, buffer: Buffer, view: memoryview, at: int, end: int, channel: int) -> None:
         """Process audio, and the sender reports of both tracks; count packets on other channels."""
         receiver = self._audio_receiver
         if end - at < rtp.MIN_PACKET_BYTES and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
@@ -241,7 +241,7 @@ class NativeSession:
         if second & 0x7F == self._rtsp.track.payload_type:
             self._channel, self._rtsp.rtcp_channel = self._rtsp.rtcp_channel, self._channel
 
-    def _video_rtcp(self, buffer: Any, at: int, end: int) -> None:
+    def _video_rtcp(self, buffer: Buffer, at: int, end: int) -> None:
         """Process each packet of a compound RTCP packet (RFC 3550, 6.1)."""
         for _ in range(rtcp.MAX_COMPOUND):
             if at + rtcp.MIN_PACKET_BYTES > end:
@@ -253,12 +253,12 @@ class NativeSession:
                 raise StreamStalled("the camera ended the stream (RTCP BYE)")
             at += size
 
-    def _ended_by(self, buffer: Any, at: int, end: int) -> bool:
+    def _ended_by(self, buffer: Buffer, at: int, end: int) -> bool:
         """Return whether the BYE names the source of our pictures."""
         own = {self._receiver.ssrc if self._receiver.ssrc >= 0 else self._ssrc} - {0}
         return not own or bool(own & rtcp.bye_sources(buffer, at, end))
 
-    def _audio_rtcp(self, receiver: AudioReceiver, buffer: Any, at: int, end: int) -> None:
+    def _audio_rtcp(self, receiver: AudioReceiver, buffer: Buffer, at: int, end: int) -> None:
         camera_us, time = receiver.parse_sender_report(buffer, at, end)
         if camera_us:
             self._sink.audio_report(camera_us, time)
@@ -267,7 +267,7 @@ class NativeSession:
         if self._audio is not None and (run := self._audio.take()) is not None:
             self._sink.audio(run, self._audio.track, self.arrival_us)
 
-    def _foreign(self, buffer: Any, position: int, end: int, heads: message_text.Heads) -> int:
+    def _foreign(self, buffer: Buffer, position: int, end: int, heads: message_text.Heads) -> int:
         """Skip an RTSP reply, or resynchronise; return the new position, -1 where more data is needed."""
         if buffer[position : position + 5] == b"RTSP/":
             message = heads.after_message(position, MAX_BODY)
@@ -293,7 +293,7 @@ class NativeSession:
             self._rtsp.auth.accepted()
             self._watchdog.sign(self._now)
 
-    def _sender_report(self, buffer: Any, at: int) -> None:
+    def _sender_report(self, buffer: Buffer, at: int) -> None:
         ssrc = int.from_bytes(buffer[at + 4 : at + 8], "big")
         # The report may be of an old session, whose clock is unrelated.
         if self._receiver.is_foreign(ssrc) or self._receiver.ssrc not in (-1, ssrc):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 from core.clock import Clock
@@ -32,6 +32,9 @@ from nvr.rtsp.client import open_session
 from nvr.streams import StreamSpec
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 POLL_INTERVAL_S = 0.2
 BATCH_CAMERAS = 256  # most cameras in one batch
@@ -161,11 +164,11 @@ class PollLoop:
 
     def _align(self, session: NativeSession, arena: Arena, begin: int, end: int) -> int:
         at = self._parse_single(session, session.align, arena, begin, end)
-        return end if at is None else int(at)
+        return end if at is None else at
 
     def _parse_single(
-        self, session: NativeSession, step: Callable[..., Any], arena: Arena, begin: int, end: int
-    ) -> Any:
+        self, session: NativeSession, step: Callable[[Arena, int, int], T], arena: Arena, begin: int, end: int
+    ) -> T | None:
         """Parse packet by packet, and charge the CPU time to this camera."""
         began = cpu_time()
         try:
@@ -173,7 +176,7 @@ class PollLoop:
         finally:
             session.budget.charge_read(cpu_time() - began, end - begin)
 
-    def _call_guarded(self, session: NativeSession, step: Callable[..., Any], *arguments: Any) -> Any:
+    def _call_guarded(self, session: NativeSession, step: Callable[[*Ts], T], *arguments: *Ts) -> T | None:
         """Call `step`; a failure ends this session only. Return its result, None where it failed."""
         if self.crash_marker is not None:
             self.crash_marker.set_stream(session.tag)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
@@ -39,6 +39,8 @@ from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
 from nvr.tables import StreamStatus, Worker
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 JUMP_SECONDS = 300.0
 KEYFRAME_WANTED_SECONDS = REQUEST_AGAIN_S + 5.0  # a waiting stream repeats its request within this time
@@ -160,7 +162,7 @@ async def store_digest_offer(session: AsyncSession, cameras: Collection[str], no
         await session.execute(first.values(rtsp_digest_at=now))
 
 
-def _keep(known: MutableMapping[str, Any], streams: Collection[str]) -> None:
+def _keep(known: dict[str, T], streams: Collection[str]) -> None:
     """Remove the entries of other streams."""
     for stream in known.keys() - streams:
         del known[stream]
@@ -217,11 +219,12 @@ class StatusWriter:
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
         updates = await self._write_camera_updates(session, now)
         self._forget_removed(self._recorder.streams)
-        rows = [self._row(state, now, monotonic) for state in list(self._recorder.streams.values())]
-        for row in rows:
-            if row["stream"] not in self._written:  # its row may be missing, or another worker's
+        states = list(self._recorder.streams.values())
+        rows = [self._row(state, now, monotonic) for state in states]
+        for state, row in zip(states, rows, strict=True):
+            if state.spec.id not in self._written:  # its row may be missing, or another worker's
                 await session.merge(StreamStatus(**row))
-                self._written.add(row["stream"])
+                self._written.add(state.spec.id)
         if rows:
             await session.execute(update(StreamStatus), rows)  # one statement for all, by primary key
         await self._holes.write(session, now, {n: s.sink.timeline for n, s in self._recorder.streams.items()})
@@ -257,7 +260,7 @@ class StatusWriter:
         for state in updates.with_digest:
             state.facts = replace(state.facts, has_digest=True)
 
-    def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, Any]:
+    def _row(self, state: StreamState, now: datetime, monotonic: float) -> dict[str, object]:
         c = state.counters
         before_at, before = self._before.get(state.spec.id, (monotonic - 1e9, StreamCounters()))
         seconds = max(monotonic - before_at, 1e-3)

@@ -1,34 +1,31 @@
 """The recorder: a set of wanted streams, each recorded by its own task.
 
-`want` sets the desired state; another call with another set starts, stops or restarts only what differs. Reconnects use
-back-off delays with jitter (nvr.rtsp.storm_guard) and a common connection limit (core.network.connect_limiter); a
-refused credential is not retried until a person acts or the stream's specification changes.
+`want` sets the desired state; another call with another set starts, stops or restarts only what differs. Each stream is
+recorded by nvr.recorder.stream_recorder. Reconnects use back-off delays with jitter (nvr.rtsp.storm_guard) and a common
+connection limit (core.network.connect_limiter); a refused credential is not retried until a person acts or the stream's
+specification changes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
-from core.errors import CameraError, CameraRefused, StationFault
 from core.ids import StreamId
-from core.network.connect_limiter import ConnectLimiter, subnet_of
+from core.network.connect_limiter import ConnectLimiter
 from core.settings import RecorderSettings
-from core.tasks import BackgroundTasks, end, spawn
+from core.tasks import BackgroundTasks, end
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.archive.segment_writer import LiveTap, SegmentSink
 from nvr.archive.timeline import CoveredUntil
-from nvr.engine_choice import TRIAL_S, EngineKind
-from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import StreamCounters
 from nvr.recorder.engines import Engines
 from nvr.recorder.poll_loop import PollLoop
 from nvr.recorder.pre_event import EventSink
+from nvr.recorder.stream_recorder import StreamRecorder
 from nvr.recording_state import RecordingState
 from nvr.refiling.refiling import Refiler
 from nvr.rtsp.storm_guard import ReconnectStormGuard
@@ -37,8 +34,9 @@ from nvr.streams import NO_FACTS, StreamFacts, StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
 
-RECONNECT_DELAYS_S = (1, 2, 5, 10, 30, 60)  # before the next attempt, by the number of failures
-STEADY_SECONDS = 30  # a session that recorded for longer resets the back-off
+# Cause and detail of the gap until a restarted stream records again.
+SPEC_CHANGED_GAP = ("schedule", "its settings changed")
+TASK_DIED_GAP = ("station_fault", "the recorder's task for this stream ended unexpectedly")
 
 
 class Recorder:
@@ -216,8 +214,8 @@ class Recorder:
         state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
         state.apply_facts(facts)
         self.streams[spec.id] = state
-        name, died = f"record {spec.id}", partial(self._stream_failed, state)
-        state.task = self.tasks.run_forever(name, partial(self._keep_recording, state), failed=died)
+        one = self._stream_recorder(state)
+        state.task = self.tasks.run_forever(f"record {spec.id}", one.run, failed=one.record_task_failure)
 
     def _sink(self, spec: StreamSpec, counters: StreamCounters) -> SegmentSink:
         make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
@@ -233,139 +231,16 @@ class Recorder:
         if sink.covered_until is not None and not sink.in_gap:
             sink.start_gap(*why, to_microseconds(self._clock.now()))
 
-    def _stream_failed(self, state: StreamState, error: Exception) -> None:
-        """Begin a gap because the stream's own task failed, which is a fault of the recorder; the task is restarted."""
-        state.sink.start_gap("station_fault", RECORDER_FAILED_TEXT, to_microseconds(self._clock.now()))
-        self._enter(state, RecordingState.WAITING, "station_fault", RECORDER_FAILED_TEXT)
-
-    async def _keep_recording(self, state: StreamState) -> None:
-        while True:
-            barred = state.quarantined or state.refused
-            if barred is not None:
-                await self._wait_for_change(state, barred)
-                continue
-            error = await self._record_once(state)
-            state.sink.start_gap(error.cause, str(error), to_microseconds(self._clock.now()))
-            log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
-            if isinstance(error, CameraRefused):
-                state.refused = error
-                self._archive.announce("camera.refused", StreamId(state.spec.id).camera)
-                continue
-            self._enter(state, RecordingState.WAITING, error.cause, str(error))
-            if self.storm_guard.record_failure(
-                state.spec.id, sum(s.state == RecordingState.RECORDING for s in self.streams.values())
-            ):
-                self._archive.announce("recorder.stalled", None, streams=self.storm_guard.size)
-            await self.storm_guard.wait(_subnet(state.spec), self._pause(state))
-
-    async def _wait_for_change(self, state: StreamState, barred: CameraError) -> None:
-        """Wait until a person acts or the quarantine ends; a changed specification restarts the task as well."""
-        state.changed.clear()
-        state.sink.start_gap(barred.cause, str(barred), to_microseconds(self._clock.now()))
-        self._enter(
+    def _stream_recorder(self, state: StreamState) -> StreamRecorder:
+        return StreamRecorder(
             state,
-            RecordingState.QUARANTINED if barred is state.quarantined else RecordingState.REFUSED,
-            barred.cause,
-            str(barred),
+            self.engines,
+            self.connect_limiter,
+            self.storm_guard,
+            self._archive,
+            self._clock,
+            self._count_recording,
         )
-        await state.changed.wait()
 
-    async def _record_once(self, state: StreamState) -> CameraError:
-        """Connect and record until it fails; return why."""
-        try:
-            state.spec.check()
-        except StationFault as e:
-            state.failures += 1
-            return e
-        self._enter(state, RecordingState.CONNECTING, state.cause, state.detail)
-        engine = self.engines.choose(state, calm=not self.storm_guard.is_storm)
-        began = self._clock.monotonic(), state.sink.recorded
-        async with self.connect_limiter.attempt(state.spec.url):
-            connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            recording = spawn(engine.record(state.spec, state.sink, state.counters, partial(_set_connected, connected)))
-            try:
-                await asyncio.wait((recording, connected), return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                await end(recording)
-                raise
-        if connected.done():
-            state.reconnects += 1
-            self._enter(
-                state,
-                RecordingState.RECORDING,
-                "",
-                "; ".join(t for t in (engine.transport_text(state.spec.id), connected.result()) if t),
-            )
-            self._report_missing_audio(state, connected.result())
-            self.storm_guard.record_success(_subnet(state.spec))
-        error = CameraError("the stream ended")
-        try:
-            await self._running(state, recording, began)
-        except CameraError as e:
-            error = e
-        except Exception:
-            log.exception("%s: the recorder itself failed", state.spec.id)
-            error = StationFault(RECORDER_FAILED_TEXT)
-        finally:
-            recording.cancel()
-        steady = state.state == RecordingState.RECORDING and self._clock.monotonic() - state.since > STEADY_SECONDS
-        state.failures = 0 if steady else state.failures + 1
-        return self.engines.ended(state, error, *began, connected=connected.done())
-
-    async def _running(self, state: StreamState, recording: asyncio.Task[None], began: tuple[float, int]) -> None:
-        """Wait until the session fails, and raise its error.
-
-        End an ffmpeg session if the native engine recorded more.
-        """
-        choice, (at, recorded) = state.choice, began
-        if choice is not None and state.engine == EngineKind.FFMPEG:
-            try:
-                await asyncio.wait((recording,), timeout=TRIAL_S)
-            except asyncio.CancelledError:
-                await end(recording)  # its buffered data must be written before the volumes close
-                raise
-            elapsed = self._clock.monotonic() - at
-            if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
-                choice.return_to_native(self._clock.monotonic())
-                self.engines.follow(state, choice)
-                await end(recording)
-                raise CameraError("ffmpeg records less than the native engine did")
-        await recording
-
-    def _report_missing_audio(self, state: StreamState, missing: str) -> None:
-        """Report that requested audio is missing: once, and again when the reason changes."""
-        before, state.missing = state.missing, missing
-        if missing and missing != before:
-            log.warning("%s: %s", state.spec.id, missing, extra={"stream": state.spec.id})
-            self._archive.announce("stream.no_sound", StreamId(state.spec.id).camera, stream=state.spec.id, why=missing)
-
-    def _pause(self, state: StreamState) -> float:
-        step = RECONNECT_DELAYS_S[min(max(state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]
-        return step * random.uniform(0.8, 1.2)
-
-    def _enter(self, state: StreamState, name: RecordingState, cause: str, detail: str) -> None:
-        if state.state != name:
-            state.state, state.since = name, self._clock.monotonic()
-        state.cause, state.detail = cause, detail
-
-
-SPEC_CHANGED_GAP = ("schedule", "its settings changed")
-TASK_DIED_GAP = ("station_fault", "the recorder's task for this stream ended unexpectedly")
-
-
-def _set_connected(connected: asyncio.Future[str], missing: str) -> None:
-    if not connected.done():
-        connected.set_result(missing)
-
-
-RECORDER_FAILED_TEXT = (
-    "the recorder itself failed; its log holds the details"  # not the exception's text: it may contain an address
-)
-
-
-def _subnet(spec: StreamSpec) -> str:
-    """Return the subnet of the stream's host; empty where the address is invalid."""
-    try:
-        return subnet_of(spec.url)
-    except ValueError:
-        return ""
+    def _count_recording(self) -> int:
+        return sum(s.state == RecordingState.RECORDING for s in self.streams.values())

@@ -18,16 +18,16 @@ import contextlib
 import re
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from core.errors import CameraError, ConnectionLost, ProtocolError
 from core.network.error_text import reason
 from core.tasks import end, first_of, spawn
 from nvr.recorder.relay_addresses import RelayAddresses
 from nvr.rtsp import message_text, server_memory
+from nvr.rtsp.camera_socket import READ_CHUNK_BYTES
 from nvr.rtsp.camera_tls import connected
 from nvr.rtsp.reply_reader import MAX_BODY, Reply
 from nvr.rtsp.rtsp_dialogue import (
@@ -43,7 +43,6 @@ from nvr.rtsp.status_codes import judge
 FIRST_REQUEST_S = 5.0  # for a client to prove with the secret path that it is ffmpeg
 MAX_HEAD = 8192  # bytes of a message between media
 MAX_PENDING = 16  # unanswered requests while media flows
-CHUNK = 262_144
 _OPTIONAL = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")  # their 401 says nothing about the credential
 _FIELDS = {  # fields of a reply that are passed to ffmpeg
     "session": "Session",
@@ -94,7 +93,7 @@ class _Requests:
             if found is not None:
                 return found
             try:
-                data = await asyncio.get_running_loop().sock_recv(self._sock, CHUNK)
+                data = await asyncio.get_running_loop().sock_recv(self._sock, READ_CHUNK_BYTES)
             except OSError as e:
                 raise _FfmpegGone from e
             if not data or len(self._buffer) > message_text.MAX_HEAD + MAX_BODY:
@@ -281,7 +280,7 @@ class _CameraConnection:
         """
         errors: list[CameraError] = []
 
-        async def copying(work: Coroutine[Any, Any, None]) -> None:
+        async def copying(work: Awaitable[None]) -> None:
             try:
                 await work
             except CameraError as e:  # both directions may fail at once
@@ -319,7 +318,7 @@ class _CameraConnection:
             if buffer and buffer[0] != ord("$") and await self._parse_between_media(buffer):
                 continue
             try:
-                data = await self._loop.sock_recv(self._sock, CHUNK)
+                data = await self._loop.sock_recv(self._sock, READ_CHUNK_BYTES)
             except OSError as e:
                 raise ConnectionLost(f"connection lost: {reason(e)}") from e
             if not data:

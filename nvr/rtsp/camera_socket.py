@@ -27,7 +27,7 @@ TICK_FILL_SHARE, POLL_FILL_SHARE = 0.5, 0.3  # share of the granted buffer; if l
 REST_SECONDS = 0.002  # pause between two reads of a stream that is read on arrival
 MAX_BUFFERED_BYTES = 8_000_000  # bytes held between two polls
 MAX_UNSENT = 16_384  # bytes of requests that the camera has not accepted yet
-CHUNK = 262_144
+READ_CHUNK_BYTES = 262_144
 
 
 class ReadSchedule(IntEnum):
@@ -86,11 +86,11 @@ class CameraSocket:
         self._since_tick = 0
 
     def _keep(self) -> None:
-        chunk = bytearray(CHUNK)
+        chunk = bytearray(READ_CHUNK_BYTES)
         with memoryview(chunk) as view:
             while len(self._waiting) < MAX_BUFFERED_BYTES and (size := self._take(view)):
                 self._waiting += view[:size]
-                if size < CHUNK:
+                if size < READ_CHUNK_BYTES:
                     break
 
     def _take(self, view: memoryview) -> int:

@@ -18,9 +18,9 @@ from core.errors import CameraUnreachable, ProtocolError
 from core.network.error_text import reason
 from core.network.transports import abort
 from core.tasks import end, first_of, spawn
+from nvr.rtsp.camera_socket import READ_CHUNK_BYTES
 from nvr.rtsp.rtsp_dialogue import CONNECT_SECONDS, connect
 
-CHUNK = 262_144
 CLOSE_TIMEOUT_S = 0.5  # for the last message (TEARDOWN) to reach the camera when closing
 
 
@@ -97,6 +97,6 @@ async def _open_tls(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy data until one side ends."""
     with contextlib.suppress(OSError):
-        while data := await reader.read(CHUNK):
+        while data := await reader.read(READ_CHUNK_BYTES):
             writer.write(data)
             await writer.drain()

@@ -6,12 +6,13 @@ bytes, or `\\n` for each `\\r\\n`), too long or missing. All functions take time
 
 from __future__ import annotations
 
+import mmap
 import re
-from typing import Any
 
 from core.errors import ProtocolError
 from core.numbers import parse_whole_number
 
+Buffer = bytes | bytearray | mmap.mmap  # what is searched without copying
 MAX_HEAD = 65_536
 MAX_FIELDS = 200
 MAX_LINE = 2048  # bytes of a line in a head; cameras send about 200
@@ -23,7 +24,7 @@ _FRAME = re.compile(rb"\$[\x00-\x08\x0b\x0c\x0e\x0f]")  # beginning of an interl
 _REQUEST = re.compile(rb"[A-Z_]{3,20} \S{1,500} \Z")
 
 
-def head_end(buffer: Any, begin: int, end: int) -> tuple[int, int] | None:
+def head_end(buffer: Buffer, begin: int, end: int) -> tuple[int, int] | None:
     """Return (end of the head that begins at `begin`, beginning of what follows); None where the head is incomplete."""
     found = _HEAD_END.search(buffer, begin, end)
     return (found.start(), found.end()) if found else None
@@ -54,7 +55,7 @@ class Heads:
 
     __slots__ = ("_buffer", "_end", "_searched")
 
-    def __init__(self, buffer: Any, end: int):
+    def __init__(self, buffer: Buffer, end: int):
         self._buffer, self._end = buffer, end
         self._searched = 0  # no head that begins later ends before this position
 
@@ -71,19 +72,19 @@ class Heads:
         return _after_head(buffer, bytes(buffer[begin : found[0]]), found[1], self._end, most)
 
 
-def after_message(buffer: Any, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
+def after_message(buffer: Buffer, begin: int, end: int, most: int) -> tuple[bytes, int] | None:
     """Like `Heads.after_message`, for one message."""
     return Heads(buffer, end).after_message(begin, most)
 
 
-def _after_head(buffer: Any, head: bytes, at: int, end: int, most: int) -> tuple[bytes, int] | None:
+def _after_head(buffer: Buffer, head: bytes, at: int, end: int, most: int) -> tuple[bytes, int] | None:
     if buffer[at : min(at + 2, end)] == b"$" and body_size(fields(head)[1], most):
         return None  # a frame, or a body that begins like one: the next byte decides
     has_body = not _FRAME.match(buffer, at, end)  # some cameras state a length although there is no body
     return head, at + (body_size(fields(head)[1], most) if has_body else 0)
 
 
-def next_status_line(buffer: Any) -> int:
+def next_status_line(buffer: Buffer) -> int:
     """Return the position of the next reply.
 
     -1: none yet; the last STATUS_LINE_BYTES bytes may be its beginning.

@@ -18,7 +18,7 @@ from core.tasks import end
 from nvr.archive.timeline import CoveredUntil
 from nvr.media.samples import StreamCounters
 from nvr.recorder.pre_event import EventSink
-from nvr.recorder.recorder import Recorder
+from nvr.recorder.stream_recorder import StreamRecorder
 from nvr.streams import StreamFacts, StreamSpec, StreamState
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, Recording, eventually
@@ -110,16 +110,16 @@ async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
     rtsp_camera: Camera, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     failures = 1
-    real = Recorder._record_once
+    real = StreamRecorder.record_once
 
-    async def failing(self: Recorder, state: StreamState) -> Any:
+    async def failing(self: StreamRecorder) -> Any:
         nonlocal failures
         if failures:
             failures -= 1
             raise RuntimeError("a fault of ours")
-        return await real(self, state)
+        return await real(self)
 
-    monkeypatch.setattr(Recorder, "_record_once", failing)
+    monkeypatch.setattr(StreamRecorder, "record_once", failing)
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
@@ -203,9 +203,10 @@ async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(re
             recorder._sink(StreamSpec("c/main", NOWHERE), StreamCounters()),
             StreamCounters(),
         )
-        assert await recorder._record_once(state) is closed
+        one = recorder._stream_recorder(state)
+        assert await one.record_once() is closed
         assert state.choice is not None
         state.choice.engine = "ffmpeg"
-        assert await recorder._record_once(state) is closed and state.engine == "ffmpeg"
+        assert await one.record_once() is closed and state.engine == "ffmpeg"
         recorder.engines.ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
-        assert isinstance(await recorder._record_once(state), CameraRefused)
+        assert isinstance(await one.record_once(), CameraRefused)

@@ -24,7 +24,7 @@ def _only_ffmpeg(request: Request) -> Answer | None:
 async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
     clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05,))
+    monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         scripted(clip, _only_ffmpeg) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
@@ -48,8 +48,8 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
     seconds: float, kept: str, clip: LoopClip, recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The camera ends each of the native engine's sessions after `seconds`; ffmpeg needs a while to begin."""
-    monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))
-    monkeypatch.setattr("nvr.recorder.recorder.TRIAL_S", 1.2 if kept == "native" else 4.0)
+    monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05 if kept == "native" else 1.0,))
+    monkeypatch.setattr("nvr.recorder.stream_recorder.TRIAL_S", 1.2 if kept == "native" else 4.0)
     goodbye = b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, SSRC)
     engines = list[str]()
 

@@ -108,7 +108,7 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
 async def test_a_camera_of_udp_alone_is_recorded(
     recording: Recording, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nvr.recorder.recorder.RECONNECT_DELAYS_S", (0.05,))
+    monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         gstreamer("udp", 500) as url,
         recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as recorder,
