@@ -25,6 +25,7 @@ from nvr.archive import segment_index
 from nvr.clock import filing_periods, plausibility
 from nvr.clock.filing_periods import INITIAL_PERIODS, Period, Phase
 from nvr.clock.plausibility import (
+    ClockChange,
     ClockJudgement,
     ClockSnapshot,
     ClockState,
@@ -134,7 +135,7 @@ class RetentionClock:
 
     async def _tell(self, session: AsyncSession, found: ClockJudgement) -> None:
         now = self._clock.now()
-        if found.change == "suspended":
+        if found.change == ClockChange.SUSPENDED:
             sentence = describe(found.state)
             log.error("%s; nothing is deleted because of its age; %s", sentence, REMEDY)
             events.append(session, now, "retention.suspended", detail=sentence, remedy=REMEDY)
@@ -147,8 +148,9 @@ class RetentionClock:
 def _following(periods: Sequence[Period], found: ClockJudgement) -> tuple[Period, ...]:
     """Return the filing periods after a check."""
     if found.move is not None:
-        periods = filing_periods.after_move(periods, found.move, suspended=found.change == "suspended")
-    return filing_periods.after_proof(periods) if found.change in ("returned", "ntp", "time") else tuple(periods)
+        periods = filing_periods.after_move(periods, found.move, suspended=found.change == ClockChange.SUSPENDED)
+    resumed = found.change in (ClockChange.RETURNED, ClockChange.NTP, ClockChange.TIME)
+    return filing_periods.after_proof(periods) if resumed else tuple(periods)
 
 
 async def _periods(session: AsyncSession) -> tuple[Period, ...]:

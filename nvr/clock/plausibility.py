@@ -33,6 +33,17 @@ class Suspicion(StrEnum):
     BACKWARD = "backward"
 
 
+class ClockChange(StrEnum):
+    """What has just happened to deletion by age; also in the audit trail (`retention.suspended` …)."""
+
+    NONE = ""
+    SUSPENDED = "suspended"
+    # Why it resumed:
+    RETURNED = "returned"  # the wall clock returned to the plausible time
+    NTP = "ntp"  # a time service kept the clock
+    TIME = "time"  # the clock has run evenly for as long as footage is promised
+
+
 @dataclass(frozen=True, slots=True)
 class ClockSnapshot:
     """The clocks at one moment."""
@@ -92,7 +103,7 @@ class ClockJudgement:
     """The state after a reading, what changed, and how the clock moved."""
 
     state: ClockState
-    change: str = ""  # what has just happened: suspended, returned, ntp, time, person; empty: no change
+    change: ClockChange = ClockChange.NONE
     move: ClockMove | None = None
 
 
@@ -107,7 +118,7 @@ def judge_first(reading: ClockSnapshot, newest_us: int | None) -> ClockJudgement
     if -STEP_US <= reading.wall_us - newest_us <= reading.uptime_us + REBOOT_US:
         return ClockJudgement(state)
     move = ClockMove(newest_us, reading.wall_us, 0, newest_us)
-    return ClockJudgement(_as_suspended(replace(state, plausible_us=newest_us)), "suspended", move)
+    return ClockJudgement(_as_suspended(replace(state, plausible_us=newest_us)), ClockChange.SUSPENDED, move)
 
 
 def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise) -> ClockJudgement:
@@ -121,17 +132,17 @@ def judge(before: ClockState, reading: ClockSnapshot, promise: RetentionPromise)
         plausible_us=before.plausible_us + progress,
     )  # fmt: skip
     if -STEP_US <= now.ahead_us <= (STEP_US if same_boot else reading.uptime_us + REBOOT_US):
-        return ClockJudgement(_as_plausible(now), "returned" if before.suspended else "", move)
+        return ClockJudgement(_as_plausible(now), ClockChange.RETURNED if before.suspended else ClockChange.NONE, move)
     if not before.suspended:
-        return ClockJudgement(_as_suspended(now), "suspended", move)
+        return ClockJudgement(_as_suspended(now), ClockChange.SUSPENDED, move)
     if not same_boot or abs(move.by_us) > STEP_US:
-        return ClockJudgement(_as_suspended(now), "", move)
+        return ClockJudgement(_as_suspended(now), ClockChange.NONE, move)
     now = replace(now, steady_us=before.steady_us + progress, ntp_us=before.ntp_us + progress if reading.ntp else 0)
     if now.ntp_us >= NTP_PROOF_US and (abs(now.ahead_us) < promise.shortest_us or now.plausible_us < PROGRAM_US):
-        return ClockJudgement(_as_plausible(now), "ntp", move)
+        return ClockJudgement(_as_plausible(now), ClockChange.NTP, move)
     if now.steady_us >= promise.longest_us:
-        return ClockJudgement(_as_plausible(now), "time", move)
-    return ClockJudgement(now, "", move)
+        return ClockJudgement(_as_plausible(now), ClockChange.TIME, move)
+    return ClockJudgement(now, ClockChange.NONE, move)
 
 
 def confirm(state: ClockState) -> ClockState:

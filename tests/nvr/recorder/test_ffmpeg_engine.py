@@ -150,7 +150,7 @@ async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> 
     engine = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
     async with scripted(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
         assert isinstance(await error_of(camera.url, engine=engine), TransportDeclined)
-        assert engine._learnt["c/main"].transport == "udp"
+        assert engine._memories["c/main"].transport == "udp"
 
 
 def test_the_declared_transport_is_kept() -> None:
