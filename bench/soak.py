@@ -36,6 +36,7 @@ from cameras.virtual.device import Device
 from cameras.virtual.onvif_service import OnvifService
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
+from core.host.process_role import ProcessRole
 from core.settings import load as load_settings
 from nvr.archive.verify import verify
 from nvr.tables import StreamStatus
@@ -102,7 +103,10 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
         await apply(session, await asyncio.to_thread(load, plan), SystemClock().now(), "soak")
         await session.execute(update(Credential).values(sealed=vault.seal(LOGIN[1], "credential:all")))
     supervisor = Supervisor(
-        [r for r in roles(settings) if r.name == "recorder"], folder / "minwang.toml", SystemClock(), folder / "log"
+        [r for r in roles(settings) if r.name is ProcessRole.RECORDER],
+        folder / "minwang.toml",
+        SystemClock(),
+        folder / "log",
     )
     clock = folder / "clock"
     if (faked := fake_clock(clock)) is not None:

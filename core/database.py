@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util.concurrency import in_greenlet
 
 from core.database_errors import is_outage, to_storage_error
+from core.database_kind import DatabaseKind
 from core.errors import StorageError
 from core.tasks import spawn
 
@@ -92,9 +93,10 @@ class Database:
     def __init__(self, url: str, audit_key: bytes | None = None):
         """`audit_key` seals rows of the audit trail (core.audit.audit_trail); without it none can be written."""
         self.url = url
+        self.kind = DatabaseKind.of_url(url)
         self.audit_key = audit_key
         self.engine = _engine(url)
-        self._outage = Outage(watched=not url.startswith("sqlite"))
+        self._outage = Outage(watched=self.kind is DatabaseKind.POSTGRESQL)
         # SQLite cannot upgrade a read transaction after another process has written: writers use BEGIN IMMEDIATE.
         writing = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writing = async_sessionmaker(writing, expire_on_commit=False, info={AUDIT_KEY: audit_key})
@@ -147,7 +149,7 @@ async def _finish_despite_cancel(ending: Coroutine[Any, Any, None]) -> None:
 
 
 def _engine(url: str) -> AsyncEngine:
-    if not url.startswith("sqlite"):
+    if DatabaseKind.of_url(url) is DatabaseKind.POSTGRESQL:
         limit = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
         return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
+from core.database_kind import DatabaseKind
 from core.errors import DatabaseUnreachable, StorageError
 from core.logs import redact
 
@@ -55,7 +56,7 @@ def is_outage(error: BaseException) -> bool:
 def display_address(url: str) -> str:
     """Return the address in readable form, without the password."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
+    if DatabaseKind.of_url(url) is DatabaseKind.SQLITE:
         return parsed.database or "the database in memory"
     host = parsed.host or parsed.query.get("host") or "this machine"
     port = f":{parsed.port}" if parsed.port else ""
@@ -65,7 +66,7 @@ def display_address(url: str) -> str:
 def to_storage_error(error: SQLAlchemyError, url: str) -> StorageError:
     """Return the error to raise instead of the driver's: DatabaseUnreachable if waiting may help, else StorageError."""
     told = redact(_last_line(error))
-    if url.startswith("sqlite"):
+    if DatabaseKind.of_url(url) is DatabaseKind.SQLITE:
         return _of_sqlite(told, display_address(url))
     return _of_postgresql(told, display_address(url))
 

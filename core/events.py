@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import Clock
 from core.database import Base, Database
+from core.database_kind import DatabaseKind
 
 POLL_INTERVAL_S, MAX_SETTLE_WAIT_S = 0.005, 0.5
 _WRITERS = text(
@@ -94,7 +95,7 @@ async def _rows(session: AsyncSession, position: int, limit: int) -> Sequence[Ev
 
 
 def _on_postgresql(session: AsyncSession) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
+    return DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL
 
 
 async def _settled(session: AsyncSession) -> bool:

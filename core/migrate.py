@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import Database, sqlite_pragmas
 from core.database_errors import display_address, is_missing_table, to_storage_error
+from core.database_kind import DatabaseKind
 from core.errors import StorageError
 from core.host.child_environment import child_environment
 from core.logs import redact
@@ -91,7 +92,7 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
     from sqlalchemy import create_engine
 
     engine = create_engine(url.replace("+aiosqlite", ""))
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == DatabaseKind.SQLITE:
         _prepare_sqlite(engine)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
@@ -99,7 +100,7 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             (command.upgrade if action == "upgrade" else command.downgrade)(config, revision)
-            if engine.dialect.name == "sqlite" and (
+            if engine.dialect.name == DatabaseKind.SQLITE and (
                 broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()
             ):
                 raise StorageError(f"a row of table {broken[0]} names a row of {broken[2]} that is not there")

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from core import migrate
 from core.audit import opening
 from core.database import Database
+from core.database_kind import DatabaseKind
 from core.host import station_lock
 from core.settings import Settings
 
@@ -44,7 +45,7 @@ def _close_to_strangers(url: str) -> None:
 
     Blocking.
     """
-    if not url.startswith("sqlite"):
+    if DatabaseKind.of_url(url) is not DatabaseKind.SQLITE:
         return
     file = make_url(url).database or ""
     for path in (Path(file), Path(f"{file}-wal"), Path(f"{file}-shm")):

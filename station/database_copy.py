@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import migrate
 from core.database import UtcDateTime, sqlite_pragmas
 from core.database_errors import first_line
+from core.database_kind import DatabaseKind
 from core.errors import ConflictError, StorageError, UsageError
 from station.schema import METADATA
 
@@ -69,7 +70,7 @@ class DatabaseSide:
     def __init__(self, url: str):
         self.url = url
         self.engine = sa.create_engine(url.replace("+aiosqlite", ""))
-        self.server = self.engine.dialect.name == "postgresql"
+        self.server = DatabaseKind.of_url(url) is DatabaseKind.POSTGRESQL
         if not self.server:
             sa.event.listen(self.engine, "connect", sqlite_pragmas)
             sa.event.listen(self.engine, "begin", lambda c: c.exec_driver_sql("BEGIN"))

@@ -14,7 +14,7 @@ LAYERS = {
     "core": (
         "clock errors files ids intervals numbers units erase executors host log_repeats secrets settings_source tasks "
         "logs settings "
-        "database_errors network database events audit accounts migrate migrations"
+        "database_kind database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
     "nvr": (

@@ -23,6 +23,7 @@ from core.accounts.accounts import Accounts, Identity, SignIn, User, fingerprint
 from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Base, Database
+from core.database_kind import DatabaseKind
 from core.errors import ForbiddenError, TooManyError
 
 ATTEMPTS_BEFORE_WAIT = 5
@@ -205,7 +206,7 @@ async def _is_known_device(session: AsyncSession, name: str, device: str) -> boo
 async def _lock_row(session: AsyncSession, name: str, source: str, now: datetime) -> SignInSource:
     """Return the locked row of this name and source; creates it if it is missing and resets it if it has expired."""
     key = SignInSource.name == name[:60], SignInSource.source == source[:80]
-    if session.get_bind().dialect.name == "postgresql":  # a row that does not exist yet cannot be locked
+    if DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL:  # a row that does not exist yet cannot be locked
         await session.execute(select(func.pg_advisory_xact_lock(7281002)))
     row = await session.scalar(select(SignInSource).where(*key).with_for_update())
     if row is None:

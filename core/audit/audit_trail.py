@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.audit import audit_key
 from core.clock import to_microseconds
 from core.database import AUDIT_KEY, Base
+from core.database_kind import DatabaseKind
 from core.errors import StorageError
 from core.events import BigId
 
@@ -49,13 +50,13 @@ class AuditRow(Base):
 
 
 # Executed by the migration that creates the table.
-TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
-    "sqlite": tuple(
+TRIGGER_STATEMENTS: dict[DatabaseKind, tuple[str, ...]] = {
+    DatabaseKind.SQLITE: tuple(
         f"CREATE TRIGGER audit_no_{operation.lower()} BEFORE {operation} ON audit "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
         for operation in ("UPDATE", "DELETE")
     ),
-    "postgresql": (
+    DatabaseKind.POSTGRESQL: (
         "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
         "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION "
@@ -66,12 +67,12 @@ TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
 
 
 # Added by the migration that introduces the key: INSERT OR REPLACE deletes rows without firing the DELETE trigger.
-INSERT_TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
-    "sqlite": (
+INSERT_TRIGGER_STATEMENTS: dict[DatabaseKind, tuple[str, ...]] = {
+    DatabaseKind.SQLITE: (
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.id <= (SELECT max(id) FROM audit) "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
     ),
-    "postgresql": (
+    DatabaseKind.POSTGRESQL: (
         "CREATE FUNCTION audit_at_the_end() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN IF NEW.id <= (SELECT max(id) FROM audit) THEN RAISE EXCEPTION 'the audit trail is append-only'; END "
         "IF; "
@@ -80,8 +81,8 @@ INSERT_TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
     ),
 }
 TRIGGERS = {
-    "sqlite": {"audit_no_update", "audit_no_delete", "audit_no_replace"},
-    "postgresql": {"audit_append_only", "audit_no_truncate", "audit_no_replace"},
+    DatabaseKind.SQLITE: {"audit_no_update", "audit_no_delete", "audit_no_replace"},
+    DatabaseKind.POSTGRESQL: {"audit_append_only", "audit_no_truncate", "audit_no_replace"},
 }
 MAX_REASON, MAX_OBJECT, MAX_ACTOR = 400, 120, 60
 
@@ -105,7 +106,7 @@ async def record(
         raise StorageError("the audit trail cannot be written: the database is open without the station's audit key")
     if CLIENT_ADDRESS.get():
         data = {**data, "client": CLIENT_ADDRESS.get()}
-    if session.get_bind().dialect.name == "postgresql":
+    if DatabaseKind.of_session(session) is DatabaseKind.POSTGRESQL:
         # Two transactions must not chain to the same row; on SQLite the single writer guarantees that.
         await session.execute(text("SELECT pg_advisory_xact_lock(7281001)"))
     last = (await session.execute(select(AuditRow.id, AuditRow.hash).order_by(AuditRow.id.desc()).limit(1))).first()

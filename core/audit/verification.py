@@ -26,6 +26,7 @@ from core.audit import audit_key, audit_trail
 from core.audit.audit_trail import GENESIS, AuditRow
 from core.clock import Clock
 from core.database import Database
+from core.database_kind import DatabaseKind
 from core.errors import StorageError
 from core.files import write_atomic
 from core.tasks import spawn
@@ -333,14 +334,14 @@ class Verifier:
 
 async def _trigger_problem(session: AsyncSession) -> str:
     """Return which database trigger is missing, as a sentence; empty if none is."""
-    dialect = session.get_bind().dialect.name
+    kind = DatabaseKind.of_session(session)
     query = {
-        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
-        "postgresql": (
+        DatabaseKind.SQLITE: "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'",
+        DatabaseKind.POSTGRESQL: (
             "SELECT tgname FROM pg_trigger WHERE tgrelid = 'audit'::regclass AND NOT tgisinternal AND tgenabled <> 'D'"
         ),
-    }[dialect]
-    missing = sorted(audit_trail.TRIGGERS[dialect] - set(await session.scalars(text(query))))
+    }[kind]
+    missing = sorted(audit_trail.TRIGGERS[kind] - set(await session.scalars(text(query))))
     return (
         f"the database no longer rejects changes of the audit trail: trigger {missing[0]} is missing" if missing else ""
     )

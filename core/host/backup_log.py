@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from core.files import write_atomic
 from core.host import file_locks
@@ -18,19 +20,27 @@ LOCK_FILE = ".backups.lock"
 MAX_RUNS = 100
 
 
+class BackupVerification(StrEnum):
+    """How far the check of an archive went."""
+
+    NONE = ""  # a backup that failed
+    RESTORED = "restored"
+    READ = "read"  # a dump that was only unpacked: the account may not create a database on the server
+
+
 @dataclass(frozen=True, slots=True)
 class BackupRun:
     """One backup run.
 
-    `at` is its end (UTC), `seconds` its duration, `size` the archive's size in bytes; `verified` says how it was
-    checked (restored, read); `error` is one sentence, empty on success.
+    `at` is its end (UTC), `seconds` its duration, `size` the archive's size in bytes; `error` is one sentence, empty
+    on success.
     """
 
     at: datetime
     target: str
     seconds: float
     size: int = 0
-    verified: str = ""
+    verified: BackupVerification = BackupVerification.NONE
     error: str = ""
 
     @property
@@ -42,9 +52,14 @@ def read(data_dir: Path) -> list[BackupRun]:
     """Return the runs, newest last; an empty list if the file is missing or unreadable."""
     try:
         rows = json.loads((data_dir / FILE).read_text(encoding="utf-8"))
-        return [BackupRun(**{**r, "at": datetime.fromisoformat(r["at"])}) for r in rows]
+        return [_parse(row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError):
         return []
+
+
+def _parse(row: dict[str, Any]) -> BackupRun:
+    verified = BackupVerification(row.get("verified", ""))
+    return BackupRun(**{**row, "at": datetime.fromisoformat(row["at"]), "verified": verified})
 
 
 def add(data_dir: Path, run: BackupRun) -> None:

@@ -19,6 +19,7 @@ from cameras.tables import Camera, Stream
 from core.clock import Clock, from_microseconds
 from core.database import Database
 from core.errors import SecretError
+from core.host.process_role import ProcessRole
 from core.ids import StreamId
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
@@ -134,7 +135,7 @@ async def recorders_alive(database: Database, clock: Clock) -> bool:
     """Return whether a recorder wrote its state within the last 15 seconds."""
     async with database.reading() as session:
         query = select(Worker.name).where(
-            Worker.role == "recorder", Worker.seen_at > clock.now() - timedelta(seconds=15)
+            Worker.role == ProcessRole.RECORDER, Worker.seen_at > clock.now() - timedelta(seconds=15)
         )
         return (await session.scalars(query)).first() is not None
 
@@ -215,7 +216,7 @@ class StatusWriter:
     async def write(self, session: AsyncSession, url: str, pid: int) -> CameraUpdates:
         """Write the state; return the changes to cameras, which must be passed to `stored` after the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        await session.merge(Worker(name=self._worker, role="recorder", url=url, pid=pid, seen_at=now))
+        await session.merge(Worker(name=self._worker, role=ProcessRole.RECORDER, url=url, pid=pid, seen_at=now))
         await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
         updates = await self._write_camera_updates(session, now)
         self._forget_removed(self._recorder.streams)

@@ -106,7 +106,7 @@ def _check_head(descriptor: int, folder: Path, pack: str) -> None:
     elif _pack_name(head) != pack:
         raise StorageError(
             f"{folder}: the file contains vectors of '{_pack_name(head)}' instead of '{pack}'; "
-            "run: minwang index verify"
+            "run: minwang index, which says what to index again"
         )
 
 

@@ -19,9 +19,11 @@ import psutil
 import sqlalchemy as sa
 
 import core
+from core.database_kind import DatabaseKind
 from core.errors import BackupError, MinwangError, UsageError
 from core.files import sync_folder
 from core.host import backup_log
+from core.host.backup_log import BackupVerification
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from station.backup import archive, contents, postgresql, sealing, sqlite
@@ -44,15 +46,12 @@ class BackupRequest:
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """A finished backup.
-
-    `verified` is 'restored', or 'read' if the account may not create a database on the server.
-    """
+    """A finished backup."""
 
     path: Path
     size: int
     seconds: float
-    verified: str
+    verified: BackupVerification
     manifest: BackupManifest
 
 
@@ -176,16 +175,16 @@ def _stage(settings: Settings, request: BackupRequest, folder: Path) -> tuple[Ba
 
 def _stage_database(
     settings: Settings, request: BackupRequest, folder: Path
-) -> tuple[str, str, dict[str, int], list[VolumeEntry]]:
+) -> tuple[DatabaseKind, str, dict[str, int], list[VolumeEntry]]:
     url = settings.database_url
-    if url.startswith("sqlite"):
+    if DatabaseKind.of_url(url) is DatabaseKind.SQLITE:
         source, copied = Path(sa.make_url(url).database or ""), folder / SQLITE_NAME
         _require_room(folder, source)
         sqlite.copy(source, copied)
         volumes = [VolumeEntry(*row) for row in sqlite.volumes(copied)]
-        return "sqlite", *sqlite.facts(copied), volumes
+        return DatabaseKind.SQLITE, *sqlite.facts(copied), volumes
     found = postgresql.dump(url, folder / POSTGRESQL_NAME, sightings=request.with_sightings)
-    return "postgresql", *found, [VolumeEntry(*row) for row in postgresql.volumes(url)]
+    return DatabaseKind.POSTGRESQL, *found, [VolumeEntry(*row) for row in postgresql.volumes(url)]
 
 
 def _require_room(folder: Path, database: Path) -> None:
@@ -216,36 +215,36 @@ def _secrets(settings: Settings, data: Path) -> dict[str, bytes]:
     return found
 
 
-def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> str:
+def verify(path: Path, folder: Path, passphrase: str | None, url: str = "") -> BackupVerification:
     """Restore an archive into an empty folder and check it; returns how far that went. Raises BackupError.
 
-    A PostgreSQL dump is restored into a temporary database if the account of `url` may create one ('restored');
-    otherwise it is only unpacked ('read').
+    A PostgreSQL dump is restored into a temporary database if the account of `url` may create one;
+    otherwise it is only unpacked.
     """
     folder.mkdir(mode=0o700)
     with archive.open_archive(path) as opened:
         opened.extract(folder, WritePacer())
         manifest, seal, text = opened.manifest, opened.seal, opened.manifest_text
     opens = sealing.unseal(seal, passphrase, text) if seal is not None and passphrase is not None else {}
-    if manifest.database == "sqlite":
+    if manifest.database is DatabaseKind.SQLITE:
         copied = folder / DATABASE / SQLITE_NAME
         sqlite.check(copied, thorough=True)
         compare(manifest, sqlite.facts(copied))
         check_key(opens, sqlite.sealed_passwords(copied))
-        return "restored"
+        return BackupVerification.RESTORED
     return _verify_dump(manifest, folder / DATABASE / POSTGRESQL_NAME, opens, url)
 
 
-def _verify_dump(manifest: BackupManifest, dump: Path, opens: dict[str, bytes], url: str) -> str:
+def _verify_dump(manifest: BackupManifest, dump: Path, opens: dict[str, bytes], url: str) -> BackupVerification:
     with postgresql.scratch(url) as own:
         if own is None:
             postgresql.read_through(url, dump)
             check_key(opens, postgresql.sealed_passwords(url))
-            return "read"
+            return BackupVerification.READ
         postgresql.restore(own, dump)
         compare(manifest, postgresql.facts(own))
         check_key(opens, postgresql.sealed_passwords(own))
-    return "restored"
+    return BackupVerification.RESTORED
 
 
 def compare(manifest: BackupManifest, found: tuple[str, dict[str, int]]) -> None:

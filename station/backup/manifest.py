@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from core.database_kind import DatabaseKind
 from core.errors import BackupError
 
 FORMAT = 1
@@ -44,7 +45,7 @@ class BackupManifest:
     minwang: str
     station: str
     created: str
-    database: str  # sqlite or postgresql
+    database: DatabaseKind
     revision: str
     tables: dict[str, int]
     sealed: bool
@@ -73,6 +74,7 @@ def parse(text: bytes) -> BackupManifest:
                 f"the archive has format {raw['format']}, this version reads {FORMAT}; use the version that made it"
             )
         raw["files"] = [FileEntry(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"]]
+        raw["database"] = DatabaseKind(raw["database"])
         raw["volumes"] = [VolumeEntry(int(v["number"]), str(v["identity"]), str(v["path"])) for v in raw["volumes"]]
         manifest = BackupManifest(**raw)
         assert manifest.created_at.tzinfo is not None
@@ -81,7 +83,7 @@ def parse(text: bytes) -> BackupManifest:
         raise BackupError(
             "the archive's manifest cannot be read; it is damaged, or not a backup of a Minwang station"
         ) from e
-    if not tables_are_right or len(manifest.files) > MAX_FILES or manifest.database not in ("sqlite", "postgresql"):
+    if not tables_are_right or len(manifest.files) > MAX_FILES:
         raise BackupError("the archive's manifest is invalid; do not use this file")
     for entry in manifest.files:
         _check(entry)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import migrate
+from core.database_kind import DatabaseKind
 from core.errors import BackupError, UsageError
 from core.files import sync_folder, write_atomic
 from core.host import station_lock
@@ -53,7 +54,7 @@ def restore(path: Path, data: Path, passphrase: str | None, url: str = "") -> Re
         secrets = _secrets(opened, passphrase)
         opened.extract(work, WritePacer(paced=False))
         _check(manifest, work, secrets)
-        if manifest.database == "postgresql":
+        if manifest.database is DatabaseKind.POSTGRESQL:
             _restore_dump(manifest, work, url)
         _place(work, data, manifest, secrets)
         _give_to_owner(data)
@@ -77,9 +78,9 @@ def _require_fit(manifest: BackupManifest, url: str) -> None:
             f"the backup is of database version {manifest.revision}, this program knows {migrate.newest()}; "
             f"install Minwang {manifest.minwang} or newer"
         )
-    if manifest.database != "postgresql":
+    if manifest.database is not DatabaseKind.POSTGRESQL:
         return
-    if not url.startswith("postgresql"):
+    if not url or DatabaseKind.of_url(url) is not DatabaseKind.POSTGRESQL:
         raise UsageError(
             "this is the backup of a station on PostgreSQL; name the empty database in data.database (--config)"
         )
@@ -102,7 +103,7 @@ def _secrets(opened: archive.Archive, passphrase: str | None) -> dict[str, bytes
 
 
 def _check(manifest: BackupManifest, work: Path, secrets: dict[str, bytes]) -> None:
-    if manifest.database != "sqlite":
+    if manifest.database is not DatabaseKind.SQLITE:
         return
     copied = work / DATABASE / create.SQLITE_NAME
     if not copied.is_file():
@@ -152,7 +153,7 @@ def _place(work: Path, data: Path, manifest: BackupManifest, secrets: dict[str, 
     marker = {"created": manifest.created, "volumes": [v.identity for v in manifest.volumes]}
     (data / MARKER).write_text(json.dumps(marker))
     os.sync()
-    if manifest.database == "sqlite":
+    if manifest.database is DatabaseKind.SQLITE:
         (work / DATABASE / create.SQLITE_NAME).rename(data / DATABASE_FILE)
     sync_folder(data)
 

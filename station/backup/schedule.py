@@ -114,9 +114,7 @@ class NightlyBackup:
         try:
             _, errors = await process.communicate()
         except asyncio.CancelledError:
-            process.terminate()
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
+            await _stop(process)
             raise
         if process.returncode == 0:
             return ""
@@ -154,6 +152,17 @@ class NightlyBackup:
     async def _announce(self, kind: str, **data: Any) -> None:
         async with self._database.session() as session:
             events.append(session, self._clock.now(), kind, **data)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ask the process to end, and kill it if it does not within STOP_SECONDS."""
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def _rotate(folder: Path, keep: int) -> int:

@@ -12,6 +12,7 @@ import click
 
 from core.audit import audit_trail
 from core.clock import DAY_US, SystemClock, from_microseconds
+from core.database_kind import DatabaseKind
 from core.errors import UsageError
 from core.host import station_lock, system_user
 from core.settings import Settings
@@ -56,7 +57,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
             await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir, every=True)
         # The station lock already excludes recorders of this data folder; one of another folder could share PostgreSQL
         # only.
-        alone = repair and database.url.startswith("sqlite")
+        alone = repair and database.kind is DatabaseKind.SQLITE
         recording = not alone and await reconcile.recorders_alive(database, SystemClock())
         if repair and recording:
             raise UsageError("a recorder is running; end the station before repairing its archive")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from core.errors import UsageError
+from core.host.backup_log import BackupVerification
 from core.settings import Settings
 from station.cli.base import SettingsRequirement, as_json, cli, print_result, run, settings_of
 
@@ -87,7 +88,7 @@ def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
         f"database version {facts['revision']} with {sum(facts['tables'].values())} rows; "
         + (
             "restored and checked"
-            if facts["verified"] == "restored"
+            if facts["verified"] == BackupVerification.RESTORED
             else "read and checked, not restored: the account may not make databases"
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -150,12 +151,16 @@ def with_database(
         assert schema.TABLE_MODULES  # imports the mappers of all tables
         database = await station_database.ready(settings)
         try:
-            return await work(database, settings)
-        finally:
             try:
-                await verification.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
-            finally:
-                await database.close()
+                result = await work(database, settings)
+            except BaseException:
+                with contextlib.suppress(MinwangError):  # the error of `work` is the one to report
+                    await verification.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
+                raise
+            await verification.seal_now(database, settings.data.dir.absolute(), SystemClock().now())
+            return result
+        finally:
+            await database.close()
 
     return run(body())
 

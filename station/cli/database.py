@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import migrate, settings_source
 from core.audit.verification import Verifier
+from core.database_kind import DatabaseKind
 from core.errors import StorageError, UsageError
 from core.host import station_lock
 from core.settings import DataSettings, Settings
@@ -49,7 +50,7 @@ def status(ctx: click.Context, json_output: bool) -> None:
 
 
 async def _size(session: AsyncSession, settings: Settings) -> int:
-    if settings.database_url.startswith("sqlite"):
+    if DatabaseKind.of_url(settings.database_url) is DatabaseKind.SQLITE:
         pages, size = await session.scalar(text("PRAGMA page_count")), await session.scalar(text("PRAGMA page_size"))
         return int(pages or 0) * int(size or 0)
     return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
@@ -75,7 +76,7 @@ def check(ctx: click.Context, json_output: bool) -> None:
 
 
 def _damage(settings: Settings) -> list[str]:
-    if not settings.database_url.startswith("sqlite"):
+    if DatabaseKind.of_url(settings.database_url) is not DatabaseKind.SQLITE:
         return []  # PostgreSQL checks its references itself, and its pages if checksums are enabled
     path = Path(make_url(settings.database_url).database or "")
     if not path.is_file():

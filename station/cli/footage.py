@@ -101,6 +101,9 @@ def _patrol_lines(facts: dict[str, Any]) -> list[str]:
 @click.option("--to", "end", help="Read once more up to here (default: now).")
 @click.option("--cameras", "camera", multiple=True, help="Only these (A,B or given several times).")
 @click.option("--pack", help="Detection pack by id, instead of the settings' one.")
+@click.option(
+    "--verify", is_flag=True, help="Index nothing: check that every vector and picture of a sighting is there."
+)
 @as_json
 @click.pass_context
 def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:

@@ -10,6 +10,7 @@ import core
 from core import settings_source
 from core.errors import MinwangError, UsageError
 from core.host import station_lock
+from core.host.process_role import ProcessRole
 from station.cli.base import as_json, cli, print_result, run, settings_of
 
 
@@ -57,14 +58,14 @@ def demo(seconds: float | None, port: int, database: str) -> None:
 
 
 @cli.command(hidden=True)
-@click.argument("role", type=click.Choice(["controller", "recorder", "analyst"]))
+@click.argument("role", type=click.Choice([str(role) for role in ProcessRole]))
 @click.option("--index", default=0)
 @click.pass_context
 def worker(ctx: click.Context, role: str, index: int) -> None:
     """Run one process of the station (started by the supervisor)."""
     from station.roles.run import run as run_role
 
-    run_role(role, settings_of(ctx), index)
+    run_role(ProcessRole(role), settings_of(ctx), index)
 
 
 @cli.command()

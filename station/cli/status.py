@@ -17,6 +17,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import MinwangError
 from core.host import station_lock
+from core.host.process_role import ProcessRole
 from core.settings import Settings
 from nvr.tables import StreamStatus, Worker
 from station import schema
@@ -94,7 +95,7 @@ async def _streams(database: Database) -> dict[str, Any]:
             .group_by(StreamStatus.state)
         )
         states = {str(state): int(count) for state, count in rows}
-        seen = await session.scalar(select(func.max(Worker.seen_at)).where(Worker.role == "recorder"))
+        seen = await session.scalar(select(func.max(Worker.seen_at)).where(Worker.role == ProcessRole.RECORDER))
     return {
         "streams": {"wanted": total, "recording": states.get("recording", 0), "states": states},
         "recorder_seen": seen.isoformat(timespec="seconds") if seen else None,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ from nvr.archive import holds
 from nvr.archive.retention import Retention
 from nvr.edge import backfill
 from reports.coverage import Reports
+from search.store import SightingStore
 from search.store.upkeep import Upkeep, sighting_store_of
 from station import database as station_database
 from station.backup.schedule import NightlyBackup
@@ -52,7 +54,8 @@ from web.doctor import machine
 from web.doctor.facts import CheckState, StationFacts
 from web.http import connection_limits
 from web.http.listener import Listener
-from web.services import SERVICES
+from web.services import SERVICES, Services
+from web.work.onboarding_jobs import OnboardingWork
 
 log = logging.getLogger(__name__)
 
@@ -83,26 +86,48 @@ async def _work(
     """Run the timed work until SIGTERM."""
     work = app[SERVICES].onboarding
     assert work is not None
-    event_care = EventSubscriptions(database, clock, work.onboarding)
-    scheduler = schedule(settings, database, clock, work.onboarding)
-    duties = BackgroundTasks(clock)
-    duties.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
+    event_subscriptions = EventSubscriptions(database, clock, work.onboarding)
+    scheduler = await schedule(settings, database, clock, work.onboarding)
+    scheduler.add_job(
+        event_subscriptions.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now()
+    )
+    _add_account_jobs(scheduler, settings, database, clock, work)
+    _add_station_jobs(scheduler, settings, database, clock, app[SERVICES])
+    scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
+    tasks = BackgroundTasks(clock)
+    tasks.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
+    scheduler.start()
+    await until_stopped()
+    scheduler.shutdown(wait=False)
+    await tasks.close()
+    await event_subscriptions.close()
+
+
+def _add_account_jobs(
+    scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock, work: OnboardingWork
+) -> None:
+    """Add the jobs that look after the station's accounts on cameras."""
     audit = DefaultPasswordAudit(database, clock, work.onboarding, work.http)
     folder, check = settings.data.dir.absolute(), StreamCheck(settings, clock)
     account_rotation = CredentialRotation(database, work.vault, clock, work.onboarding, work.http, folder, check)
     work.onboarding.on_identified = account_rotation.create_first_account
 
-    async def look_at_printing() -> None:
+    daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)
+    scheduler.add_job(account_rotation.create_first_accounts, "interval", minutes=10, id="first accounts")
+    scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
+
+
+def _add_station_jobs(
+    scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock, services: Services
+) -> None:
+    """Add the jobs that look after the station itself: printing, audit trail, sessions, backup."""
+
+    async def check_printing() -> None:
         for found in await asyncio.to_thread(machine.printing, StationFacts(settings, clock, database)):
             if found.state is not CheckState.OK:
                 log.warning("reports cannot be printed correctly: %s; %s", found.value, found.remedy)
 
-    daily(scheduler, clock, "printing", look_at_printing, minutes=2)
-    daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)
-    scheduler.add_job(account_rotation.create_first_accounts, "interval", minutes=10, id="first accounts")
-    scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
-    scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
-    services = app[SERVICES]
+    daily(scheduler, clock, "printing", check_printing, minutes=2)
     sealing = AuditSealer(database, services.data_dir, clock, services.audit)
     scheduler.add_job(
         sealing.seal, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
@@ -119,34 +144,52 @@ async def _work(
     )
     nightly = NightlyBackup(settings, database, clock)
     scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # a backup may be running
-    scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
-    scheduler.start()
-    await until_stopped()
-    scheduler.shutdown(wait=False)
-    await duties.close()
-    await event_care.close()
 
 
-def schedule(settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding) -> AsyncIOScheduler:
+async def schedule(
+    settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding
+) -> AsyncIOScheduler:
     """Return the scheduler of the timed work: one job per duty, never one per camera."""
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC"
+    )
+    _add_health_jobs(scheduler, settings, database, clock)
+    _add_camera_jobs(scheduler, settings, database, clock, onboarding)
+    _add_footage_jobs(scheduler, settings, database, clock, await asyncio.to_thread(sighting_store_of, settings))
+    return scheduler
+
+
+def _add_health_jobs(scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock) -> None:
+    """Add patrol rounds, work orders, and the figures and reports of past days."""
     zone = ZoneInfo(settings.station.timezone)
-    retention = Retention(database, clock, settings.retention)
-    clock_care = ClockSync(database, clock, onboarding)
-    policy_care = ConfigCompliance(database, clock, onboarding)
-    survey = Survey(database, clock, onboarding)
     reports = Reports(database, clock, settings.station.timezone)
 
-    async def ask_for_patrol() -> None:
+    async def request_patrol() -> None:
         async with database.session() as session:
             await ask(session, clock.now(), "schedule")
 
-    async def care_for_orders() -> None:
+    async def update_orders() -> None:
         async with database.session() as session:
             await orders.care(session, clock.now())
 
     async def keep_figures() -> None:
         await figures.keep_days(database, clock.now(), zone)
         await reports.keep_months()
+
+    scheduler.add_job(
+        request_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
+    )
+    scheduler.add_job(keep_figures, "interval", hours=1, id="figures", next_run_time=clock.now() + timedelta(minutes=3))
+    scheduler.add_job(update_orders, "interval", minutes=1, id="orders")
+
+
+def _add_camera_jobs(
+    scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock, onboarding: Onboarding
+) -> None:
+    """Add discovery and onboarding, and the upkeep of cameras: clocks, policies, exposure, reminders."""
+    zone = ZoneInfo(settings.station.timezone)
+    clock_sync = ClockSync(database, clock, onboarding)
+    survey = Survey(database, clock, onboarding)
 
     async def onboard_missing() -> None:
         async with database.reading() as session:
@@ -156,32 +199,34 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
             missing = (await session.scalars(query)).all()
         await onboarding.run(missing)
 
-    async def look_at_clocks() -> None:
+    async def check_clocks() -> None:
         async with database.reading() as session:
             busy = await backfill.cameras_being_read(session, clock.now())
-        await clock_care.run_once(busy)
+        await clock_sync.run_once(busy)
 
-    async def look_at_settings() -> None:
-        await policy_care.run_once()
+    async def survey_network() -> None:
+        await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
 
-    async def look_at_papers() -> None:
-        await reminders.update_reminders(database, clock, zone)
+    scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
+    scheduler.add_job(check_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2))
+    scheduler.add_job(
+        survey_network, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5)
+    )
+    daily(scheduler, clock, "policies", ConfigCompliance(database, clock, onboarding).run_once, minutes=10)
+    daily(scheduler, clock, "exposure", ExposureScan(database, clock).run_once, minutes=20)
+    daily(scheduler, clock, "reminders", partial(reminders.update_reminders, database, clock, zone), minutes=1)
 
-    async def tell_of_holds() -> None:
+
+def _add_footage_jobs(
+    scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock, store: SightingStore
+) -> None:
+    """Add the retention of footage, sightings and pictures, and the ends of holds."""
+    retention = Retention(database, clock, settings.retention)
+
+    async def announce_hold_ends() -> None:
         async with database.session() as session:
             await holds.tell_of_ends(session, clock.now())
 
-    async def look_around() -> None:
-        await survey.run(await asyncio.to_thread(ws_discovery.interfaces))
-
-    scheduler = AsyncIOScheduler(
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 600}, timezone="UTC"
-    )
-    scheduler.add_job(
-        ask_for_patrol, "interval", minutes=settings.patrol.interval_minutes, id="patrol", next_run_time=clock.now()
-    )
-    scheduler.add_job(keep_figures, "interval", hours=1, id="figures", next_run_time=clock.now() + timedelta(minutes=3))
-    scheduler.add_job(care_for_orders, "interval", minutes=1, id="orders")
     scheduler.add_job(
         retention.run_once, "interval", minutes=1, id="retention", next_run_time=clock.now() + timedelta(seconds=10)
     )
@@ -189,7 +234,7 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     upkeep = Upkeep(
         database,
         clock,
-        sighting_store_of(settings),
+        store,
         settings.search.days,
         retention.guard,
         settings.search.unmatched_days,
@@ -202,16 +247,9 @@ def schedule(settings: Settings, database: Database, clock: SystemClock, onboard
     scheduler.add_job(
         pictures.run_once, "interval", hours=1, id="pictures", next_run_time=clock.now() + timedelta(minutes=6)
     )
-    scheduler.add_job(tell_of_holds, "interval", hours=1, id="holds", next_run_time=clock.now() + timedelta(minutes=7))
-    scheduler.add_job(onboard_missing, "interval", minutes=10, id="onboarding", next_run_time=clock.now())
     scheduler.add_job(
-        look_at_clocks, "interval", hours=1, id="clocks", next_run_time=clock.now() + timedelta(minutes=2)
+        announce_hold_ends, "interval", hours=1, id="holds", next_run_time=clock.now() + timedelta(minutes=7)
     )
-    daily(scheduler, clock, "policies", look_at_settings, minutes=10)
-    daily(scheduler, clock, "doors", ExposureScan(database, clock).run_once, minutes=20)
-    daily(scheduler, clock, "papers", look_at_papers, minutes=1)
-    scheduler.add_job(look_around, "interval", hours=1, id="survey", next_run_time=clock.now() + timedelta(minutes=5))
-    return scheduler
 
 
 def daily(

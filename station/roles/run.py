@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from core import logs
 from core.errors import DatabaseUnreachable, MinwangError, TaskFailed
 from core.host import open_files, station_lock
+from core.host.process_role import ProcessRole
 from core.settings import Settings
 from core.tasks import running
 from station.runtime import die_with_parent
@@ -40,19 +41,19 @@ async def _controller(settings: Settings, ready: Callable[[], None]) -> None:
     await controller.run(settings, ready)
 
 
-def run(role: str, settings: Settings, index: int = 0) -> None:
+def run(role: ProcessRole, settings: Settings, index: int = 0) -> None:
     """Run a worker process."""
     reporter = WorkerReporter()
-    logs.configure(f"{role}-{index}" if role == "recorder" else role)
+    logs.configure(f"{role}-{index}" if role is ProcessRole.RECORDER else role)
     open_files.raise_limit()
     os.umask(0o027)
     die_with_parent()
     station_lock.keep_inherited()
     # Each kind imports only its own packages: a recorder loads no web server and no picture libraries.
-    bodies: dict[str, Callable[[], Awaitable[None]]] = {
-        "controller": lambda: _controller(settings, reporter.ready),
-        "recorder": lambda: _recorder(settings, index, reporter.ready),
-        "analyst": lambda: _analyst(settings, reporter.ready),
+    bodies: dict[ProcessRole, Callable[[], Awaitable[None]]] = {
+        ProcessRole.CONTROLLER: lambda: _controller(settings, reporter.ready),
+        ProcessRole.RECORDER: lambda: _recorder(settings, index, reporter.ready),
+        ProcessRole.ANALYST: lambda: _analyst(settings, reporter.ready),
     }
     try:
         asyncio.run(_beating(reporter, bodies[role]))

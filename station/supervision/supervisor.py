@@ -21,6 +21,7 @@ from core.clock import Clock
 from core.errors import MinwangError
 from core.host import service_manager, station_lock
 from core.host.child_environment import child_environment
+from core.host.process_role import ProcessRole
 from core.host.station_lock import StationLock
 from core.settings import Settings
 from core.tasks import RESTART_DELAYS_S, end, spawn
@@ -40,7 +41,7 @@ START_SECONDS = 300.0  # a worker that has not reported by then counts as hung
 
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
-    name: str
+    name: ProcessRole
     index: int = 0
     crash_marker_path: Path | None = None  # the recorder's keep-alive file (nvr.recorder.crash_marker)
 
@@ -49,7 +50,7 @@ class WorkerRole:
         return ["worker", self.name, "--index", str(self.index)]
 
     def __str__(self) -> str:
-        return f"{self.name}-{self.index}" if self.name == "recorder" else self.name
+        return f"{self.name}-{self.index}" if self.name is ProcessRole.RECORDER else self.name
 
 
 @dataclass(slots=True)
@@ -79,9 +80,10 @@ class SupervisedWorker:
 
 def roles(settings: Settings) -> list[WorkerRole]:
     recorders = [
-        WorkerRole("recorder", i, crash_marker.path_of(settings.data.dir, i)) for i in range(settings.recorder.workers)
+        WorkerRole(ProcessRole.RECORDER, i, crash_marker.path_of(settings.data.dir, i))
+        for i in range(settings.recorder.workers)
     ]
-    return [WorkerRole("controller"), *recorders, WorkerRole("analyst")]
+    return [WorkerRole(ProcessRole.CONTROLLER), *recorders, WorkerRole(ProcessRole.ANALYST)]
 
 
 class Supervisor:
@@ -119,7 +121,7 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """Whether the console answers and every recorder works."""
-        return all(w.ready for role, w in self.watched.items() if role.name in ("controller", "recorder"))
+        return all(w.ready for role, w in self.watched.items() if role.name is not ProcessRole.ANALYST)
 
     @property
     def in_order(self) -> bool:
@@ -155,7 +157,7 @@ class Supervisor:
 
     async def _keep(self, role: WorkerRole) -> None:
         failures = 0
-        if role.name == "analyst" and len(self._roles) > 1 and self._waits:
+        if role.name is ProcessRole.ANALYST and len(self._roles) > 1 and self._waits:
             with suppress(TimeoutError):
                 await self._first()
         while not self._ending():

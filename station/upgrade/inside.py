@@ -31,7 +31,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import migrate
 from core import settings as core_settings
 from core.database import Database
+from core.database_kind import DatabaseKind
 from core.errors import MinwangError, StorageError
+from core.files import sync_folder
 from core.settings import Settings
 from nvr.tables import StreamStatus
 from station.backup import postgresql
@@ -88,7 +90,7 @@ def _console(settings: Settings) -> str:
 
 def _sqlite_file(settings: Settings) -> Path | None:
     url = make_url(settings.database_url)
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    return Path(url.database or "") if DatabaseKind.of_url(settings.database_url) is DatabaseKind.SQLITE else None
 
 
 def _size(settings: Settings) -> int:
@@ -131,20 +133,27 @@ def restore(settings: Settings) -> None:
         )
         return
     new = file.with_name(f".{file.name}.restored")
-    with new.open("wb") as f:
-        shutil.copyfileobj(sys.stdin.buffer, f, 1 << 20)
-        f.flush()
-        os.fsync(f.fileno())
-    with contextlib.closing(sqlite3.connect(f"{new.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        whole = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-    if not whole:
-        raise StorageError(f"{new}: the copy of the database is damaged; the existing database was kept")
-    for suffix in ("-wal", "-shm"):  # of the replaced database: SQLite must not apply them to the new one
-        Path(f"{file}{suffix}").unlink(missing_ok=True)
-    new.rename(file)
-    descriptor = os.open(file.parent, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    try:
+        with new.open("wb") as f:
+            shutil.copyfileobj(sys.stdin.buffer, f, 1 << 20)
+            f.flush()
+            os.fsync(f.fileno())
+        if not _is_undamaged(new):
+            raise StorageError(f"{file}: the copy of the database is damaged; the existing database was kept")
+        for suffix in ("-wal", "-shm"):  # of the replaced database: SQLite must not apply them to the new one
+            Path(f"{file}{suffix}").unlink(missing_ok=True)
+        new.rename(file)
+    finally:
+        new.unlink(missing_ok=True)
+    sync_folder(file.parent)
+
+
+def _is_undamaged(file: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
 
 
 # Functions of this schema that belong to no extension: the triggers of the audit trail call one.

@@ -15,6 +15,7 @@ import pytest
 
 import core
 from core.clock import SystemClock
+from core.host.process_role import ProcessRole
 from station.supervision.supervisor import Supervisor, WorkerRole
 from tests.commands import minwang, started
 from tests.conftest import ROOT
@@ -205,7 +206,7 @@ async def test_one_worker_s_crash_hurts_no_other_and_stop_ends_all(tmp_path: Pat
         port = s.getsockname()[1]
     text = f'inventory = "none.yaml"\n[data]\ndir = "{tmp_path / "d"}"\n[web]\nport = {port}\n'
     await asyncio.to_thread(config.write_text, text)
-    recorder, analyst = WorkerRole("recorder"), WorkerRole("analyst")
+    recorder, analyst = WorkerRole(ProcessRole.RECORDER), WorkerRole(ProcessRole.ANALYST)
     supervisor = Supervisor([recorder, analyst], config, SystemClock(), tmp_path / "log")
     await supervisor.start()
     await eventually(lambda: all(w.ready for w in supervisor.watched.values()), 60)

@@ -17,6 +17,7 @@ import pytest
 
 from core.clock import SystemClock
 from core.host import station_lock
+from core.host.process_role import ProcessRole
 from core.host.service_manager import Notifier
 from station.supervision.status_reporter import StatusReporter
 from station.supervision.supervisor import Supervisor, WorkerRole
@@ -64,7 +65,11 @@ def heard(manager: socket.socket) -> list[str]:
 async def test_ready_when_the_console_answers_and_all_record(
     manager: tuple[socket.socket, dict[str, str]], tmp_path: Path
 ) -> None:
-    controller, recorder, analyst = WorkerRole("controller"), WorkerRole("recorder"), WorkerRole("analyst")
+    controller, recorder, analyst = (
+        WorkerRole(ProcessRole.CONTROLLER),
+        WorkerRole(ProcessRole.RECORDER),
+        WorkerRole(ProcessRole.ANALYST),
+    )
     late = SAYS + "time.sleep(2)\n" + READY.removeprefix(SAYS)
     supervisor = Workers({controller: READY, recorder: late, analyst: SAYS + "time.sleep(60)"}, SystemClock())
     reporter = StatusReporter(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
@@ -96,7 +101,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
     """It is killed first; only a worker that cannot be killed keeps the watchdog waiting."""
     monkeypatch.setattr("station.supervision.supervisor.HANG_SECONDS", 1.0)
     monkeypatch.setattr("station.supervision.supervisor.POLL_INTERVAL_S", 0.02)
-    role = WorkerRole("controller")
+    role = WorkerRole(ProcessRole.CONTROLLER)
     supervisor = Workers({role: HANGS}, SystemClock())
     reporter = StatusReporter(supervisor, Notifier(manager[1]), tmp_path, SystemClock(), lambda: None)
     await supervisor.start()
@@ -118,7 +123,7 @@ async def test_no_sign_of_life_for_a_station_whose_worker_hangs(
 
 
 async def test_a_worker_that_cannot_start_ends_the_station_with_its_sentence() -> None:
-    recorder, controller = WorkerRole("recorder"), WorkerRole("controller")
+    recorder, controller = WorkerRole(ProcessRole.RECORDER), WorkerRole(ProcessRole.CONTROLLER)
     supervisor = Workers({recorder: CANNOT, controller: READY}, SystemClock())
     await supervisor.start()
     async with asyncio.timeout(20):
@@ -128,7 +133,7 @@ async def test_a_worker_that_cannot_start_ends_the_station_with_its_sentence() -
 
 
 async def test_a_worker_that_had_worked_is_started_again_whatever_it_says() -> None:
-    role = WorkerRole("recorder")
+    role = WorkerRole(ProcessRole.RECORDER)
     later = SAYS + "say('{\"ready\": true}'); time.sleep(0.5)\n" + CANNOT.removeprefix(SAYS)
     supervisor = Workers({role: later}, SystemClock())
     await supervisor.start()

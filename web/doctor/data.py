@@ -19,6 +19,7 @@ from core import migrate
 from core.clock import HOUR_US, to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.host import backup_log, station_lock
+from core.host.process_role import ProcessRole
 from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr.archive import segment_index
@@ -98,7 +99,7 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
         return [unknown("not known without the database", "see database")]
     now = site.clock.now()
     async with site.database.reading() as session:
-        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
+        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == ProcessRole.RECORDER))
         alive = [name for name, at in workers if now - at < SILENT]
         recent = (
             select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)

@@ -21,6 +21,7 @@ import core
 from cameras.tables import Camera, Stream
 from core.audit import audit_key, verification
 from core.host.child_environment import child_environment
+from core.host.process_role import ProcessRole
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
@@ -41,7 +42,7 @@ async def files(site: StationFacts) -> Sequence[CheckResult]:
         streams = (
             await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
         )
-        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
+        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == ProcessRole.RECORDER)))
     needed = FILES_BESIDE + FILES_A_STREAM * -(-streams // site.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
     allowed, whose = (

@@ -18,6 +18,7 @@ from core import events
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.events import Event
+from core.host.process_role import ProcessRole
 from core.secrets import Vault
 from core.settings import Settings
 from nvr.archive import segment_index
@@ -54,7 +55,7 @@ def depacketize(arena, regions):
         os._exit(99)
     real_batch(arena, regions)
 poll_loop.depacketize = depacketize
-run.run("recorder", load(Path(sys.argv[2])))
+run.run(ProcessRole.RECORDER, load(Path(sys.argv[2])))
 """
 
 
@@ -174,7 +175,7 @@ async def _fail() -> None:
 async def test_a_recorder_that_hangs_is_started_again(tmp_path: Path) -> None:
     marker = tmp_path / "recorder-0.box"
     clock = ManualClock()
-    supervisor = Supervisor([WorkerRole("recorder", 0, marker)], None, clock)
+    supervisor = Supervisor([WorkerRole(ProcessRole.RECORDER, 0, marker)], None, clock)
     sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
 
     async def spawn(_: WorkerRole) -> asyncio.subprocess.Process:
