@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -19,6 +21,7 @@ from core.events import Event
 from core.host import backup_log
 from core.host.backup_log import BackupRun
 from core.settings import Settings
+from station.backup import schedule
 from station.backup.schedule import NightlyBackup, due, excess_archives
 from tests.conftest import open_database
 from web.api.metrics import collect
@@ -134,3 +137,13 @@ async def _metrics(database: Database, settings: Settings) -> dict[str, float]:
         for s in f.samples
         if s.name.startswith("minwang_backup")
     }
+
+
+async def test_a_backup_that_ignores_the_end_of_the_station_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "STOP_SECONDS", 0.05)
+    ignores = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", ignores, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    await process.stdout.readline()
+    await schedule._stop(process)
+    assert process.returncode == -signal.SIGKILL
