@@ -29,12 +29,14 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Event(Base):
+    """One fact; `id` is its position in the log."""
+
     __tablename__ = "event"
     __table_args__ = (Index(None, "kind", "id"), {"comment": "Facts that others must learn of; append-only"})
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Position in the log")
     at: Mapped[datetime] = mapped_column(comment="When the fact was recorded")
-    kind: Mapped[str] = mapped_column(String(40), comment="room.verb, e.g. fault.opened")
+    kind: Mapped[str] = mapped_column(String(40), comment="package.verb, e.g. fault.opened")
     village: Mapped[str | None] = mapped_column(String(40), comment="Village whose scope may see it; null: all")
     camera: Mapped[str | None] = mapped_column(String(40), comment="Camera it concerns")
     data: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Small JSON body without secrets")

@@ -57,6 +57,8 @@ def _redact_traceback(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object in one line, without credentials."""
+
     def __init__(self, process: str):
         super().__init__()
         self.process = process

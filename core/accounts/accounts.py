@@ -35,10 +35,12 @@ SESSION_CHANGED_MESSAGE = "the account or its session has changed; sign in again
 
 
 class User(Base):
+    """An account of the console."""
+
     __tablename__ = "user"
     __table_args__ = ({"comment": "People who may sign in"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     name: Mapped[str] = mapped_column(String(60), unique=True, comment="Log-in name")
     display_name: Mapped[str] = mapped_column(String(80), comment="Shown in watermarks and the audit trail")
     role: Mapped[str] = mapped_column(String(30), comment="core.accounts.permissions.Role")
@@ -61,12 +63,16 @@ class User(Base):
 
 
 class SignIn(Base):
+    """An open session of an account."""
+
     __tablename__ = "sign_in"
     __table_args__ = ({"comment": "Open sessions"},)
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True, comment="SHA-256 of the cookie's token")
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column()
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user.id", ondelete="CASCADE"), index=True, comment="Account that signed in"
+    )
+    created_at: Mapped[datetime] = mapped_column(comment="When it signed in (UTC)")
     seen_at: Mapped[datetime] = mapped_column(comment="Last request; idle sessions end")
     purpose: Mapped[str] = mapped_column(String(400), default="", comment="Purpose or case number of this session")
 
@@ -104,6 +110,11 @@ class Identity:
 
 
 class Accounts:
+    """Creates and changes accounts, and resolves session tokens to identities; one instance per process.
+
+    A session ends `idle` after the last request of a person, and `longest` after the sign-in.
+    """
+
     def __init__(
         self,
         database: Database,

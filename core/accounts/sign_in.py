@@ -40,6 +40,8 @@ REFUSED_MESSAGE = "name or password is wrong"
 
 
 class SignInSource(Base):
+    """Sign-in attempts of one name from one source."""
+
     __tablename__ = "sign_in_source"
     __table_args__ = ({"comment": "Tries to sign in, by account and source"},)
 
@@ -53,7 +55,7 @@ class SignInSource(Base):
         Integer, comment="Tries since the last success, each counted before it is checked"
     )
     wait_until: Mapped[datetime | None] = mapped_column(comment="No try before this")
-    tried_at: Mapped[datetime] = mapped_column(index=True)
+    tried_at: Mapped[datetime] = mapped_column(index=True, comment="When the latest attempt was made (UTC)")
     known: Mapped[bool] = mapped_column(comment="A device that this account has signed in from")
 
 
@@ -66,6 +68,8 @@ class OpenedSession:
 
 
 class SignInService:
+    """Opens sessions and changes passwords, and limits the attempts; one instance per process."""
+
     def __init__(self, database: Database, clock: Clock, accounts: Accounts):
         self._database = database
         self._clock = clock

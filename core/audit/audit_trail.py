@@ -32,13 +32,15 @@ CLIENT_ADDRESS: ContextVar[str] = ContextVar("client", default="")
 
 
 class AuditRow(Base):
+    """One row of the audit trail."""
+
     __tablename__ = "audit"
     __table_args__ = ({"comment": "Who did or looked at what, and why; append-only, chained by hash"},)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Position in the chain; consecutive")
     at: Mapped[datetime] = mapped_column(comment="When it was done")
     actor: Mapped[str] = mapped_column(String(60), index=True, comment="Account name, or 'system'")
-    action: Mapped[str] = mapped_column(String(60), index=True, comment="room.verb")
+    action: Mapped[str] = mapped_column(String(60), index=True, comment="package.verb")
     object: Mapped[str] = mapped_column(String(120), comment="What it was done to")
     reason: Mapped[str] = mapped_column(String(400), comment="Case number or purpose given; may be empty")
     data: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Details without secrets")
@@ -50,7 +52,7 @@ class AuditRow(Base):
 
 
 # Executed by the migration that creates the table.
-TRIGGER_STATEMENTS: dict[DatabaseKind, tuple[str, ...]] = {
+TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
     DatabaseKind.SQLITE: tuple(
         f"CREATE TRIGGER audit_no_{operation.lower()} BEFORE {operation} ON audit "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
@@ -67,7 +69,7 @@ TRIGGER_STATEMENTS: dict[DatabaseKind, tuple[str, ...]] = {
 
 
 # Added by the migration that introduces the key: INSERT OR REPLACE deletes rows without firing the DELETE trigger.
-INSERT_TRIGGER_STATEMENTS: dict[DatabaseKind, tuple[str, ...]] = {
+INSERT_TRIGGER_STATEMENTS: dict[str, tuple[str, ...]] = {
     DatabaseKind.SQLITE: (
         "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN NEW.id <= (SELECT max(id) FROM audit) "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",

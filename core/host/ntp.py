@@ -34,6 +34,8 @@ class _Timex(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class KernelClock:
+    """The state of the kernel's clock, as adjtimex(2) returns it."""
+
     state: int
     status: int
     offset_s: float

@@ -18,6 +18,8 @@ LOCK = Path("requirements/base.lock")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseManifest:
+    """The content of `release.json`."""
+
     version: str  # of the program, for example 0.1.0
     commit: str  # of the checkout, 40 hexadecimal digits; "unknown" outside a Git checkout
     date: str  # of that commit, ISO 8601: orders two releases of the same version

@@ -17,6 +17,8 @@ from search.tables import CameraNumber, Judgement
 
 
 class NeededSightings:
+    """Finds the sightings that are needed; without `guard`, the clock is trusted."""
+
     def __init__(self, database: Database, clock: Clock, guard: RetentionClock | None = None):
         self._database, self._clock, self._guard = database, clock, guard
 

@@ -39,6 +39,8 @@ UNNAMED_S = 3600.0  # a younger file without a row may still be being written
 
 
 class PictureRetention:
+    """Deletes expired pictures; `run_once` is called every hour."""
+
     def __init__(
         self, database: Database, clock: Clock, data_dir: Path, settings: PictureSettings, guard: RetentionClock | None
     ):

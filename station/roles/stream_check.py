@@ -9,6 +9,8 @@ from nvr.rtsp.client import check_credential
 
 
 class StreamCheck:
+    """Calls `check_credential` within the limit on connection attempts."""
+
     def __init__(self, settings: Settings, clock: Clock):
         self._budget = ConnectLimiter.of_station(settings, clock)
 

@@ -41,6 +41,8 @@ START_SECONDS = 300.0  # a worker that has not reported by then counts as hung
 
 @dataclass(frozen=True, slots=True)
 class WorkerRole:
+    """A kind of process, and which one of several recorders."""
+
     name: ProcessRole
     index: int = 0
     crash_marker_path: Path | None = None  # the recorder's keep-alive file (nvr.recorder.crash_marker)
@@ -87,6 +89,8 @@ def roles(settings: Settings) -> list[WorkerRole]:
 
 
 class Supervisor:
+    """Keeps one worker of each role running; `watched` says how each does."""
+
     def __init__(
         self,
         wanted: list[WorkerRole],

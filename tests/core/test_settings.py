@@ -1,3 +1,5 @@
+"""Settings: defaults, unknown keys, the example file."""
+
 from __future__ import annotations
 
 from pathlib import Path

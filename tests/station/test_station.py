@@ -1,3 +1,5 @@
+"""The command line and the processes of a station."""
+
 from __future__ import annotations
 
 import asyncio

@@ -13,6 +13,8 @@ from station.install.layout import Layout
 
 
 class Program:
+    """Runs modules of an installed release with its own Python."""
+
     def __init__(self, layout: Layout, release: Path):
         self._layout = layout
         self.release = release

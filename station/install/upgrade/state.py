@@ -14,6 +14,8 @@ from station.install.steps import write_text
 
 
 class UpgradeStage(StrEnum):
+    """The last stage of an upgrade that is complete."""
+
     PREPARED = "prepared"  # the new release is installed, the station runs as before
     STOPPED = "stopped"
     COPIED = "copied"  # the database is copied
@@ -26,6 +28,8 @@ class UpgradeStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeState:
+    """What an interrupted upgrade needs to continue or to go back; stored before each stage."""
+
     source: str  # release names
     target: str
     stage: UpgradeStage

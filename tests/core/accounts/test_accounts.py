@@ -1,3 +1,5 @@
+"""Accounts and sessions."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Closing connections at once."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""A station with data of every kind, for backups."""
+
 from __future__ import annotations
 
 import asyncio
