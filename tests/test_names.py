@@ -26,6 +26,13 @@ GIVEN_UP = {
     "EventCare",
     "NoPlace",
     "Closeup",
+    "SignIns",
+    "Sealing",
+    "Overseer",
+    "NobodyWatches",
+    "PurposeNeeded",
+    "ClearPasswordWanted",
+    "ClearLogin",
 }
 
 

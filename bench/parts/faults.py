@@ -25,6 +25,7 @@ from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.ids import StreamId
+from core.tasks import spawn
 from station.supervision.supervisor import Supervisor
 
 DISK_BYTES, DISK_INODES = 1_500_000_000, 20_000
@@ -87,7 +88,7 @@ class Faults:
                 await self._clock_step()
                 step_due = clock.monotonic() + seconds / 3
             (chosen,) = self._rng.choices([k for _, k in kinds], [w for w, _ in kinds])
-            task = asyncio.create_task(chosen())
+            task = spawn(chosen())
             running.add(task)
             task.add_done_callback(running.discard)
             await asyncio.sleep(self._rng.uniform(0.5, 4.0))

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from core.clock import Clock
+from core.network.places import RESERVED_PLACES, SubnetPlaces, subnet_of
 from core.network.shared_locks import SharedLocks
 from core.settings import Settings
 
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 
 LOCK_FILE = "connections.lock"  # in the data folder
 FILE_RETRY_S = 60.0  # a file that failed is tried again after this time
-RESERVED_PLACES = 1  # places per subnet that only persons' attempts may take
 _RETRY_SECONDS = 0.002  # another process holds the head for microseconds
 MAX_HEAD_WAIT_S = 2.0  # a holder that takes longer is stopped
 _SLOT_POLL_SECONDS = (0.02, 0.06)  # random interval between two attempts to get a slot that another process holds
@@ -63,7 +61,7 @@ class ConnectLimiter:
         self._gap = 1.0 / rate
         self._per_subnet = per_subnet
         self._free_at = 0.0
-        self._subnets: dict[str, _Places] = defaultdict(lambda: _Places(per_subnet))
+        self._subnets: dict[str, SubnetPlaces] = defaultdict(lambda: SubnetPlaces(per_subnet))
         self._file = file
         self._shared: SharedLocks | None = None
         self._opening = asyncio.Lock()
@@ -184,53 +182,3 @@ class ConnectLimiter:
                 except OSError as e:
                     self._failed(None, e)
         return self._shared
-
-
-class _Places:
-    """The places of one subnet in this process.
-
-    A waiter with `priority` goes before all others and may also take the reserved place.
-    """
-
-    def __init__(self, count: int):
-        self._count = count
-        self._taken = 0
-        self._waiting: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
-
-    def _is_free(self, *, priority: bool) -> bool:
-        return self._taken < self._count + (RESERVED_PLACES if priority else 0)
-
-    async def acquire(self, *, priority: bool) -> None:
-        if self._is_free(priority=priority):
-            self._taken += 1
-            return
-        queue, place = self._waiting[0 if priority else 1], asyncio.get_running_loop().create_future()
-        queue.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.cancelled():
-                with contextlib.suppress(ValueError):  # `release` has already removed it
-                    queue.remove(place)
-            else:
-                self.release()
-            raise
-
-    def release(self) -> None:
-        self._taken -= 1
-        for priority, queue in zip((True, False), self._waiting, strict=True):
-            while queue and self._is_free(priority=priority):
-                place = queue.popleft()
-                if not place.done():
-                    place.set_result(None)
-                    self._taken += 1
-
-
-def subnet_of(url: str) -> str:
-    """Return the /24 (IPv6: /64) of the URL's host, or the host itself if it is a name. Raises ValueError."""
-    host = urlsplit(url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

@@ -28,7 +28,7 @@ from core.clock import SECOND, Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused
 from core.ids import StreamId
-from core.network.connect_limiter import subnet_of
+from core.network.places import subnet_of
 from core.secrets import Vault
 from core.settings import RecorderSettings
 from core.tasks import run_all

@@ -383,7 +383,7 @@ def _frames(buffer: bytearray) -> int:
 
 @asynccontextmanager
 async def relay(url: str, login: tuple[str, str] | None) -> AsyncIterator[Relay]:
-    """Provide a relay to a camera's stream for the `async with` block. Raises ClearPasswordWanted."""
+    """Provide a relay to a camera's stream for the `async with` block. Raises ClearPasswordRequested."""
     url = address_with_password(url, login)
     with socket.create_server(("127.0.0.1", 0), backlog=2) as listener:
         listener.setblocking(False)

@@ -16,7 +16,8 @@ from functools import partial
 from core.clock import Clock, to_microseconds
 from core.errors import CameraError, CameraRefused, StationFault
 from core.ids import StreamId
-from core.network.connect_limiter import ConnectLimiter, subnet_of
+from core.network.connect_limiter import ConnectLimiter
+from core.network.places import subnet_of
 from core.tasks import end, spawn
 from nvr.archive.archive_log import ArchiveDatabase
 from nvr.engine_choice import TRIAL_S, EngineKind

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core.clock import ManualClock, SystemClock
-from core.network.connect_limiter import ConnectLimiter, for_person, subnet_of
+from core.network.connect_limiter import ConnectLimiter, for_person
+from core.network.places import subnet_of
 from core.network.shared_locks import MAX_AHEAD_SECONDS, SharedLocks
 from core.tasks import end, spawn
 
