@@ -132,9 +132,9 @@ class Reports:
                 raise NotFoundError(f"there is no village '{code}'")
             stored = await session.get(StoredReport, (code, start.strftime("%Y-%m")))
             if stored is not None:
-                return _restored(stored)
+                return _stored_report(stored)
             final = end <= now and await figures.is_written(session, (end - timedelta(days=1)).date())
-            report = await _made(session, village, start, end, now, final=final)
+            report = await _compute_report(session, village, start, end, now, final=final)
         return await self._stored(report, now) if final else report
 
     async def keep_months(self) -> int:
@@ -167,17 +167,17 @@ class Reports:
                 )
         except IntegrityError:  # another request was faster: its report counts
             async with self._database.reading() as session:
-                return _restored(await session.get_one(StoredReport, (report.village, report.month)))
+                return _stored_report(await session.get_one(StoredReport, (report.village, report.month)))
         return report
 
 
-def _restored(row: StoredReport) -> VillageReport:
+def _stored_report(row: StoredReport) -> VillageReport:
     known = {f.name for f in fields(VillageReport)}
     figures_ = {k: v for k, v in row.figures.items() if k in known}
     return VillageReport(**{**figures_, "repairs": [Repair(**r) for r in figures_.get("repairs", [])]})
 
 
-async def _made(
+async def _compute_report(
     session: AsyncSession, village: Village, start: datetime, end: datetime, now: datetime, *, final: bool
 ) -> VillageReport:
     zone = start.tzinfo

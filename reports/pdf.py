@@ -8,7 +8,7 @@ from __future__ import annotations
 from core.errors import StorageError
 
 
-def made(html: str) -> bytes:
+def render_pdf(html: str) -> bytes:
     """Return an A4 PDF of a page; the page may load no other resource.
 
     Blocking, one to two seconds; call it from a thread. Raises StorageError if Pango or every font is missing.

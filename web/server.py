@@ -39,18 +39,18 @@ from search.models import ModelRegistry
 from search.store.upkeep import model_dir_of, sighting_store_of
 from web import api
 from web.doctor.checks import CHECKS
-from web.doctor.facts import StationFacts
+from web.doctor.facts import CheckedStation
 from web.doctor.runner import Doctor
-from web.framework import routing
+from web.framework import enforcement, refusals
 from web.http import anonymous_limit, proxies, security_headers
 from web.http.anonymous_limit import AnonymousLimit
-from web.http.connection_limits import EVENT_SOCKETS, LIVE_SOCKETS, OpeningRate, SocketLimit
+from web.http.connection_limits import MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
-from web.http.request_bodies import LARGEST_JSON, Budget, Uploads
-from web.services import SERVICES, Services, Snapshots, Tickets
+from web.http.request_bodies import MAX_JSON_BYTES, BodyBudget, Uploads
+from web.services import SERVICES, MediaTickets, Services, Snapshots
 from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
 from web.sessions.footage_grants import FootageGrants
-from web.sessions.known_callers import KnownCallers, shown
+from web.sessions.known_callers import KnownCallers, caller_names
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
 from web.work.motion_jobs import MotionJobs
@@ -60,7 +60,7 @@ from web.work.printer import Printer
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
 # The console's own pages; each path is answered with index.html.
-PAGES = (
+CONSOLE_PATHS = (
     "/",
     "/login",
     "/live",
@@ -85,13 +85,13 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     """The application, ready to run; needs a running event loop."""
     data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
-    anonymous = AnonymousLimit(clock, known.first)
+    anonymous = AnonymousLimit(clock, known.first_known)
     limited = anonymous_limit.middleware(
-        anonymous, settings.web, partial(shown, settings=settings.web), routing.too_many
+        anonymous, settings.web, partial(caller_names, settings=settings.web), refusals.too_many
     )
     app = web.Application(
         middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited],
-        client_max_size=LARGEST_JSON,
+        client_max_size=MAX_JSON_BYTES,
     )
     footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
@@ -102,39 +102,39 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         accounts=accounts,
         reader=reader,
         reports=Reports(database, clock, settings.station.timezone),
-        feed=EventFeed(database, clock),
-        tickets=Tickets(clock),
-        pool=pool,
+        event_feed=EventFeed(database, clock),
+        tickets=MediaTickets(clock),
+        decode_pool=pool,
         snapshots=Snapshots(pool),
         transcoders=Transcoders(),
         node_token=node_token(data_dir),
         data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone),
-        days=sighting_store_of(settings),
-        shelf=ModelRegistry(model_dir_of(settings)),
-        motion=MotionJobs(clock, reader),
-        sign_ins=SignInLimit(clock),
-        sign_in=sign_in,
-        anonymous=anonymous,
-        searching=FairExecutor("search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10),
-        footage=footage,
-        pages=FairExecutor("pages", 2, max_running_per_account=1, max_waiting=20, max_waiting_per_account=4),
-        audit=Verifier(database, data_dir),
-        looks=FootageGrants(clock),
+        sighting_store=days_of(settings),
+        model_registry=ModelRegistry(shelf_of(settings)),
+        motion_jobs=MotionJobs(clock, reader),
+        sign_in_limit=SignInLimit(clock),
+        sign_in_service=sign_in,
+        anonymous_limit=anonymous,
+        search_executor=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10),
+        footage_executor=footage,
+        page_executor=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4),
+        audit_verifier=Verifier(database, data_dir),
+        footage_grants=FootageGrants(clock),
         attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),
         playback_log=PlaybackLog(database, clock),
-        event_sockets=SocketLimit(EVENT_SOCKETS),
-        live_sockets=SocketLimit(LIVE_SOCKETS),
+        event_sockets=SocketLimit(MAX_EVENT_SOCKETS),
+        live_sockets=SocketLimit(MAX_LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
-        doctor=Doctor(CHECKS, StationFacts(settings, clock, database)),
-        bodies=Budget(),
+        doctor=Doctor(CHECKS, CheckedStation(settings, clock, database)),
+        body_budget=BodyBudget(),
         uploads=Uploads(data_dir),
         printer=Printer(),
-        looker=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),
+        example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )
     app[SERVICES] = services
-    routing.install(app, api.ROUTES)
-    for page in PAGES:
+    enforcement.install(app, api.ROUTES)
+    for page in CONSOLE_PATHS:
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():
         app.router.register_resource(Static("/assets", DIST / "assets"))
@@ -160,7 +160,7 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     services.onboarding = OnboardingWork(services.database, vault, services.clock, cameras_http, holes)
     services.ptz = PtzControl(services.clock, services.onboarding.onboarding)
     tasks = BackgroundTasks(services.clock)
-    tasks.run_forever("event feed", services.feed.run)
+    tasks.run_forever("event feed", services.event_feed.run)
     tasks.run_forever("playback log", services.playback_log.run)
     yield
     await tasks.close()
@@ -169,12 +169,12 @@ async def _background(app: web.Application):  # type: ignore[no-untyped-def]
     await cameras_http.close()
     await services.http.close()
     await services.transcoders.close()
-    await services.pool.close()
-    await services.motion.close()
-    await services.looker.close()
+    await services.decode_pool.close()
+    await services.motion_jobs.close()
+    await services.example_pool.close()
     await services.uploads.close()
     await services.printer.close()
-    await asyncio.to_thread(services.days.close)
+    await asyncio.to_thread(services.sighting_store.close)
     await services.playback_log.close()  # last: the database may be unreachable
 
 

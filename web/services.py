@@ -34,7 +34,7 @@ from search.store import SightingStore
 from web.doctor.runner import Doctor
 from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import OpeningRate, SocketLimit
-from web.http.request_bodies import Budget, Uploads
+from web.http.request_bodies import BodyBudget, Uploads
 from web.sessions.attendance import Attendance, PlaybackLog
 from web.sessions.footage_grants import FootageGrants
 from web.sessions.sign_in_limit import SignInLimit
@@ -45,9 +45,9 @@ from web.work.printer import Printer
 
 log = logging.getLogger(__name__)
 
-TICKET_SECONDS = 30.0
+TICKET_LIFETIME_S = 30.0
 MAX_TICKETS = 10_000
-MAX_TICKETS_PERSON = 200
+MAX_TICKETS_PER_PERSON = 200
 MAX_SNAPSHOTS = 500
 
 
@@ -66,10 +66,10 @@ class MediaTicket:
     transcode: bool = False
 
 
-class Tickets:
-    """Media tickets that are issued and not yet redeemed, in memory only. Each is valid for TICKET_SECONDS.
+class MediaTickets:
+    """Media tickets that are issued and not yet redeemed, in memory only. Each is valid for TICKET_LIFETIME_S.
 
-    One person holds at most MAX_TICKETS_PERSON, all persons together MAX_TICKETS; beyond that the oldest are dropped.
+    One person holds at most MAX_TICKETS_PER_PERSON, all persons together MAX_TICKETS; beyond that the oldest are dropped.
     """
 
     def __init__(self, clock: Clock):
@@ -81,12 +81,12 @@ class Tickets:
         now, user_id = self._clock.monotonic(), who.user_id
         self._open = {k: t for k, t in self._open.items() if t.expires > now}
         mine = [k for k, t in self._open.items() if t.user_id == user_id]
-        for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PERSON)]:  # drops this person's oldest only
+        for old in mine[: max(0, len(mine) + 1 - MAX_TICKETS_PER_PERSON)]:  # drops this person's oldest only
             del self._open[old]
         while len(self._open) >= MAX_TICKETS:
             self._open.pop(next(iter(self._open)))
         key = secrets.token_urlsafe(24)
-        self._open[key] = MediaTicket(user_id, who.session, who.purpose, stream, now + TICKET_SECONDS, transcode)
+        self._open[key] = MediaTicket(user_id, who.session, who.purpose, stream, now + TICKET_LIFETIME_S, transcode)
         return key
 
     def redeem(self, key: str, who: Identity) -> MediaTicket | None:
@@ -103,22 +103,22 @@ class Snapshots:
 
     def __init__(self, pool: DecodePool):
         self._pool = pool
-        self._kept: OrderedDict[tuple[str, int, int], asyncio.Task[bytes]] = OrderedDict()
+        self._decodes: OrderedDict[tuple[str, int, int], asyncio.Task[bytes]] = OrderedDict()
 
-    async def of(self, frame: Keyframe, width: int) -> bytes:
+    async def jpeg(self, frame: Keyframe, width: int) -> bytes:
         """Return `frame` as JPEG, `width` pixels wide. Raises ProtocolError if the keyframe cannot be decoded."""
         key = (frame.stream, frame.at_us, width)
-        if key not in self._kept:
-            self._kept[key] = task = spawn(self._pool.run(snapshot, frame, width), "snapshot")
+        if key not in self._decodes:
+            self._decodes[key] = task = spawn(self._pool.run(snapshot, frame, width), "snapshot")
             task.add_done_callback(partial(self._forget_failure, key))
-            while len(self._kept) > MAX_SNAPSHOTS:
-                self._kept.popitem(last=False)
-        return await asyncio.shield(self._kept[key])
+            while len(self._decodes) > MAX_SNAPSHOTS:
+                self._decodes.popitem(last=False)
+        return await asyncio.shield(self._decodes[key])
 
     def _forget_failure(self, key: tuple[str, int, int], task: asyncio.Task[bytes]) -> None:
         """Drop a failed or cancelled decode from the cache, so that the next request tries again."""
-        if (task.cancelled() or task.exception() is not None) and self._kept.get(key) is task:
-            del self._kept[key]
+        if (task.cancelled() or task.exception() is not None) and self._decodes.get(key) is task:
+            del self._decodes[key]
 
 
 @dataclass
@@ -131,32 +131,32 @@ class Services:
     accounts: Accounts
     reader: ArchiveReader
     reports: Reports
-    feed: EventFeed
-    tickets: Tickets
-    pool: DecodePool
+    event_feed: EventFeed
+    tickets: MediaTickets
+    decode_pool: DecodePool
     snapshots: Snapshots
     transcoders: Transcoders
     node_token: str
     data_dir: Path
     zone: ZoneInfo  # the station's time zone
-    days: SightingStore
-    shelf: ModelRegistry
-    bodies: Budget
+    sighting_store: SightingStore
+    model_registry: ModelRegistry
+    body_budget: BodyBudget
     uploads: Uploads
     printer: Printer
-    looker: DecodePool  # loads the search models; analyses example pictures
-    motion: MotionJobs
+    example_pool: DecodePool  # loads the search models; analyses example pictures
+    motion_jobs: MotionJobs
     doctor: Doctor  # checks of the station itself
-    sign_ins: SignInLimit
-    anonymous: AnonymousLimit
-    searching: FairExecutor  # search queries on the sighting store
-    footage: FairExecutor  # reads of segment files and of their indexes
-    pages: FairExecutor  # renders printed pages to HTML before they become PDF
+    sign_in_limit: SignInLimit
+    anonymous_limit: AnonymousLimit
+    search_executor: FairExecutor  # search queries on the sighting store
+    footage_executor: FairExecutor  # reads of segment files and of their indexes
+    page_executor: FairExecutor  # renders printed pages to HTML before they become PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
-    sign_in: SignInService
-    audit: Verifier
-    looks: FootageGrants
+    sign_in_service: SignIns
+    audit_verifier: Verifier
+    footage_grants: FootageGrants
     attendance: Attendance
     playback_log: PlaybackLog
     opening_rate: OpeningRate
@@ -167,7 +167,7 @@ class Services:
 
     def detector_name(self) -> str:
         """Return id and version of the detector that analyses the pictures. Blocking; call it from a thread."""
-        return detector_name(self.settings.search, self.shelf)
+        return detector_name(self.settings.search, self.model_registry)
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -110,7 +110,7 @@ async def flood(console: Console, seconds: float) -> list[Figure]:
         output, _ = await attackers.communicate()
     told = Counter(json.loads(output)["told"])
     looked_at = told.total() - told["429"]
-    most = anonymous_limit.BURST + anonymous_limit.PER_SECOND * (seconds + 5)
+    most = anonymous_limit.BURST_REQUESTS + anonymous_limit.REQUESTS_PER_SECOND * (seconds + 5)
     return [
         Figure("tries to sign in that were answered", told.total(), "", json.dumps(told)),
         Figure("of them not refused at once", looked_at, "", f"≤ {most:.0f}", 0 < looked_at <= most),

@@ -27,7 +27,7 @@ BEFORE_APPROVAL = timedelta(hours=1)  # searched at each approval, because a tra
 BATCH = 500
 BATCHES_A_PASS = 4
 
-Looker = Callable[[WatchSubject, Sequence[Sighting]], Awaitable[int]]
+Examine = Callable[[WatchSubject, Sequence[Sighting]], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Window:
 class LookBack:
     """Runs the waiting look-backs, one subject per pass."""
 
-    def __init__(self, database: Database, clock: Clock, store: SightingStore, look: Looker):
+    def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Examine):
         """`look` matches sightings with one subject, raises alerts for the matches, and returns their number."""
         self._database, self._clock, self._store, self._look = database, clock, store, look
         # Number of passes so far; and for each subject the pass in which it was last searched for.

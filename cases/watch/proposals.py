@@ -33,8 +33,8 @@ from search.store.vectors import Floats
 
 log = logging.getLogger(__name__)
 
-LONGEST = timedelta(days=30)
-QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
+MAX_WATCH_DURATION = timedelta(days=30)
+ALERT_QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
 BATCH = 500
 
 
@@ -243,7 +243,7 @@ async def look_back(
 
 def check_end(at: datetime, expires_at: datetime) -> None:
     """Raise UsageError for an expiry that is past or more than 30 days away."""
-    if not at < expires_at <= at + LONGEST:
+    if not at < expires_at <= at + MAX_WATCH_DURATION:
         raise UsageError("a subject expires within 30 days; renew it when it is still needed")
 
 
@@ -283,7 +283,7 @@ def _check_villages(wanted: Villages, scope: Villages) -> None:
         raise NotFoundError(f"there is no village '{outside[0]}'")
 
 
-BY_A_PERSON = 0  # instead of a sighting's number, for an alert that a person raised
+MANUAL_SIGHTING = 0  # instead of a sighting's number, for an alert that a person raised
 
 
 class Matcher:
@@ -385,8 +385,8 @@ class Matcher:
                 .where(
                     Alert.subject == subject.id,
                     Alert.camera == place.camera,
-                    Alert.at_us > at_us - QUIET_US,
-                    Alert.at_us < at_us + QUIET_US,
+                    Alert.at_us > at_us - ALERT_QUIET_US,
+                    Alert.at_us < at_us + ALERT_QUIET_US,
                 )
                 .limit(1)
             )
@@ -443,7 +443,7 @@ class Matcher:
         return relative
 
 
-async def seen_by_a_person(
+async def raise_manual_alert(
     session: AsyncSession,
     now: datetime,
     actor: str,
@@ -465,7 +465,7 @@ async def seen_by_a_person(
         raise ConflictError("this subject is not watched for in that village")
     alert = Alert(
         subject=row.id,
-        sighting=BY_A_PERSON,
+        sighting=MANUAL_SIGHTING,
         camera=camera.id,
         village=camera.village,
         at_us=at_us,

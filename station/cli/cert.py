@@ -15,8 +15,8 @@ from core.clock import SystemClock
 from core.errors import CertificateError, ConflictError, UsageError
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
-from station.cli.base import as_json, cli, print_result, run, settings_of
-from web.doctor.checks import site_of
+from station.cli.base import as_json, cli, run, settings_of, show
+from web.doctor.checks import checked_station
 from web.tls.authority import Authority, own_hosts
 from web.tls.certificate import Certificate, common_name, fingerprint, read
 
@@ -99,9 +99,9 @@ async def _key(settings: Settings) -> None:
     path = settings.data.dir / KEY_FILE
     if await asyncio.to_thread(os.path.isfile, path):
         return
-    async with site_of(settings, SystemClock()) as site:
-        if site.database is not None:
-            await open_vault(site.database, path)
+    async with checked_station(settings, SystemClock()) as station:
+        if station.database is not None:
+            await open_vault(station.database, path)
 
 
 def _authority(settings: Settings) -> Authority:

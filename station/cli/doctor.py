@@ -10,8 +10,8 @@ import click
 from core.clock import SystemClock
 from core.settings import Settings
 from station import schema
-from station.cli.base import as_json, cli, print_result, run, settings_of
-from web.doctor.checks import CHECKS, site_of
+from station.cli.base import as_json, cli, run, settings_of, show
+from web.doctor.checks import CHECKS, checked_station
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import Doctor, worst
 
@@ -36,8 +36,8 @@ def doctor(ctx: click.Context, json_output: bool) -> None:
 
 
 async def _facts(settings: Settings) -> list[Fact]:
-    async with site_of(settings, SystemClock()) as site:
-        return await Doctor(CHECKS, site).facts()
+    async with checked_station(settings, SystemClock()) as station:
+        return await Doctor(CHECKS, station).facts()
 
 
 def _lines(facts: Sequence[Fact]) -> list[str]:

@@ -24,7 +24,7 @@ from station import schema
 from station.cli.base import as_json, cli, print_result, run, settings_of
 from station.supervision import status_reporter
 from web.doctor.data import backlog
-from web.doctor.facts import StationFacts
+from web.doctor.facts import CheckedStation
 
 assert schema.TABLE_MODULES  # imports the mappers of all tables
 MAX_STATUS_AGE = timedelta(seconds=15)  # a recorder writes its state every 4 s
@@ -71,7 +71,7 @@ async def _of_database(settings: Settings) -> dict[str, Any]:
                 return unknown | {
                     "database": "of another version than this program; start the station, which migrates it"
                 }
-            waiting = await backlog(StationFacts(settings, SystemClock(), database))
+            waiting = await backlog(CheckedStation(settings, SystemClock(), database))
             facts = {"backlog": {f.subject: f.value for f in waiting}, "database": "ok"}
             return await _streams(database) | facts
     except TimeoutError:

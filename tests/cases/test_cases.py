@@ -48,7 +48,7 @@ async def active_subject(database: Database, clock: ManualClock, *, auto: bool =
         return subject.id
 
 
-async def see(
+async def write_sighting(
     database: Database,
     clock: ManualClock,
     days: SightingStore,
@@ -84,14 +84,14 @@ async def test_a_matching_sighting_becomes_one_alert(
 ) -> None:
     await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
-    await see(database, clock, days)
-    await see(database, clock, days, upper="blue")
-    await see(database, clock, days, village="elsewhere")
-    await see(database, clock, days)  # same person, same camera: no second alert for ten minutes
+    await write_sighting(database, clock, days)
+    await write_sighting(database, clock, days, upper="blue")
+    await write_sighting(database, clock, days, village="elsewhere")
+    await write_sighting(database, clock, days)  # same person, same camera: no second alert for ten minutes
     assert await matcher.run_once() == 1
     assert await matcher.run_once() == 0
     clock.advance(700)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher.run_once() == 1
     assert [a.state for a in await all_alerts(database)] == ["new", "new"]
 
@@ -99,18 +99,18 @@ async def test_a_matching_sighting_becomes_one_alert(
 async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: ManualClock) -> None:
     subject, camera = await active_subject(database, clock), Camera(id="c1", name="c", village="v")
     async with database.session() as session:
-        alert = await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
+        alert = await proposals.raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
         assert (alert.state, alert.confirmed_by, alert.thumbnail) == ("dispatched", "zhang", "alerts/x.jpg")
         with pytest.raises(ConflictError, match="village"):
-            await proposals.seen_by_a_person(
+            await proposals.raise_manual_alert(
                 session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x"
             )
         with pytest.raises(NotFoundError):
-            await proposals.seen_by_a_person(session, clock.now(), "zhang", 99, camera, 1, "x")
+            await proposals.raise_manual_alert(session, clock.now(), "zhang", 99, camera, 1, "x")
     clock.advance(8 * 86400)
     async with database.session() as session:
         with pytest.raises(ConflictError, match="not on the watch list"):
-            await proposals.seen_by_a_person(session, clock.now(), "zhang", subject, camera, 1, "x")
+            await proposals.raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
 async def test_an_expired_subject_stops_matching_at_once(
@@ -118,7 +118,7 @@ async def test_an_expired_subject_stops_matching_at_once(
 ) -> None:
     await active_subject(database, clock)
     clock.advance(7 * 86_400 + 1)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 0
 
 
@@ -142,7 +142,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
     async with database.session() as session:
         with pytest.raises(ForbiddenError, match="second person"):
             await proposals.approve(session, now, "zhang", subject.id, yes=True)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 0  # a proposed subject is not active
     async with database.session() as session:
         row = await session.get_one(WatchSubject, subject.id)
@@ -174,7 +174,7 @@ async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: Man
 
 async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await active_subject(database, clock)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     await matcher_of(database, clock, days).run_once()
     now = clock.now()
     async with database.session() as session:
@@ -204,7 +204,7 @@ async def test_direct_dispatch_only_where_the_approver_said_so(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     await active_subject(database, clock, auto=True)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     await matcher_of(database, clock, days).run_once()
     (alert,) = await all_alerts(database)
     assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
@@ -214,7 +214,7 @@ async def test_an_alert_outside_the_scope_does_not_exist(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     await active_subject(database, clock)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     await matcher_of(database, clock, days).run_once()
     async with database.reading() as session:
         with pytest.raises(NotFoundError):
@@ -229,8 +229,8 @@ async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
     monkeypatch.setattr(proposals, "BATCH", 5)
     await active_subject(database, clock)
     for _ in range(12):
-        await see(database, clock, days, upper="blue")
-    await see(database, clock, days)
+        await write_sighting(database, clock, days, upper="blue")
+    await write_sighting(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 1
     assert not await asyncio.to_thread(days.pending, 100)
 
@@ -247,7 +247,7 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
 
     monkeypatch.setattr("search.store.thumbnails.read", full)
     await active_subject(database, clock)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher_of(database, clock, days).run_once() == 1
     async with database.reading() as session:
         assert list(await session.scalars(select(Alert.thumbnail))) == [""]
@@ -257,7 +257,7 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
 async def test_who_is_still_there_is_found_when_approved(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     matcher = matcher_of(database, clock, days)
     assert await matcher.run_once() == 0  # nobody is looked for; the sighting is removed from the list of new ones
     clock.advance(60)
@@ -271,9 +271,9 @@ async def test_the_last_hours_are_looked_through_on_request(
 ) -> None:
     monkeypatch.setattr(look_back, "BATCH", 3)
     matcher = matcher_of(database, clock, days)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     for _ in range(20):
-        await see(database, clock, days, upper="blue")
+        await write_sighting(database, clock, days, upper="blue")
     await matcher.run_once()
     clock.advance(3 * 3600)
     subject = await active_subject(database, clock, auto=True)
@@ -294,12 +294,12 @@ async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(
 ) -> None:
     subject = await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher.run_once() == 1
     async with database.session() as session:
         await proposals.end_subject(session, clock.now(), "zhang", subject, "抓获")
     clock.advance(700)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher.run_once() == 0
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
@@ -313,7 +313,7 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
 ) -> None:
     subject = await active_subject(database, clock)
     matcher = matcher_of(database, clock, days)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     await matcher.run_once()
     clock.advance(8 * 86_400)
     later = clock.now() + timedelta(days=7)
@@ -327,7 +327,7 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
             await proposals.renew(session, clock.now(), "chen", subject, clock.now() + timedelta(days=31), "still free")
         await proposals.renew(session, clock.now(), "chen", subject, later, "still free")
         await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     assert await matcher.run_once() == 1
 
 
@@ -337,10 +337,10 @@ async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked
     """Requests made while no matcher runs, or while one runs, are neither refused nor restarted nor cut short."""
     monkeypatch.setattr(look_back, "BATCH", 3)
     monkeypatch.setattr(look_back, "BATCHES_A_PASS", 1)
-    await see(database, clock, days)
+    await write_sighting(database, clock, days)
     clock.advance(6 * 3600)
     for _ in range(10):
-        await see(database, clock, days, upper="blue")
+        await write_sighting(database, clock, days, upper="blue")
     await matcher_of(database, clock, days).run_once()  # nobody is looked for yet
     clock.advance(2 * 3600)
     subject = await active_subject(database, clock)

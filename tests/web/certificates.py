@@ -15,7 +15,7 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Pair = tuple[x509.Certificate, Key]
 
 
-def made(
+def certificate_pair(
     name: str,
     issuer: Pair | None = None,
     *,

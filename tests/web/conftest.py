@@ -41,7 +41,7 @@ class LimitedServer(TestServer):
         return connection_limits.Runner(self.app, self.app[SERVICES].settings.web)
 
 
-_town: list[bytes] = []  # content of a database file with the inventory applied; made once per process
+_inventory_database: list[bytes] = []  # content of a database file with the inventory applied; made once per process
 
 
 async def _apply(database: Database) -> None:
@@ -51,11 +51,11 @@ async def _apply(database: Database) -> None:
 
 
 async def _town_file(folder: Path) -> bytes:
-    if not _town:
+    if not _inventory_database:
         async with open_database(folder, "town.db") as database:
             await _apply(database)
-        _town.append(await asyncio.to_thread((folder / "town.db").read_bytes))
-    return _town[0]
+        _inventory_database.append(await asyncio.to_thread((folder / "town.db").read_bytes))
+    return _inventory_database[0]
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ async def me(client: Client, **headers: str) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def older(database: Database) -> Age:
+def age_sessions(database: Database) -> Age:
     """Return a function that moves the last use of all sessions some minutes back."""
 
     async def make(minutes: int) -> None:

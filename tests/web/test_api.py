@@ -23,8 +23,8 @@ from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 from web.api import ROUTES
 from web.framework import openapi
-from web.framework.routing import Route
-from web.server import PAGES
+from web.framework.routing import ReplyKind, Route
+from web.server import CONSOLE_PATHS
 from web.work import picture_files
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ async def test_each_route_as_each_role(role: Role | None, sign_in: SignIn) -> No
         allowed = role is not None and (route.permission is Permission.SIGNED_IN or route.permission in GRANTS[role])
         name = f"{route.method} {route.path} as {role}: {reply.status}"
         if role is None:
-            assert reply.status == (302 if route.kind == "page" else 401), name
+            assert reply.status == (302 if route.reply_kind is ReplyKind.PAGE else 401), name
         elif not allowed:
             assert reply.status == 403, name
         else:
@@ -276,6 +276,6 @@ def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
 async def test_every_page_of_the_console_has_an_address_of_its_own(sign_in: SignIn) -> None:
     text = await asyncio.to_thread((ROOT / "web/console/src/router.ts").read_text)
     pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/]*)"', text)}
-    assert pages == set(PAGES)
+    assert pages == set(CONSOLE_PATHS)
     client = await sign_in(None)
     assert {(await client.get(p)).status for p in pages} == {200}

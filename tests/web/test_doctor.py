@@ -30,20 +30,20 @@ from nvr.tables import OpenSegment, RetentionClockRow, StreamStatus, Volume, Wor
 from search.tables import IndexState
 from tests.commands import minwang
 from tests.conftest import ROOT, _migrated
-from tests.web.certificates import made, write
+from tests.web.certificates import certificate_pair, write
 from tests.web.conftest import SignIn
 from web.api.metrics import collect
 from web.doctor import archive, clock, data, disks, machine, network
 from web.doctor.checks import CHECKS
-from web.doctor.facts import Check, CheckResult, CheckState, Fact, StationFacts, ok, warning
+from web.doctor.facts import Check, CheckedStation, CheckResult, CheckState, Fact, ok, warning
 from web.doctor.runner import Doctor, worst
 from web.http import anonymous_limit
 from web.tls.authority import Authority
 
 
-def site(folder: Path, database: Database | None = None, **settings: object) -> StationFacts:
+def checked_station(folder: Path, database: Database | None = None, **settings: object) -> CheckedStation:
     made_of = Settings(data=DataSettings(dir=folder), **settings)  # type: ignore[arg-type]
-    return StationFacts(made_of, SystemClock(), database)
+    return CheckedStation(made_of, SystemClock(), database)
 
 
 def states(findings: Sequence[CheckResult]) -> list[str]:
@@ -56,15 +56,15 @@ def states(findings: Sequence[CheckResult]) -> list[str]:
 async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
     release, looks = threading.Event(), []
 
-    def hangs(_: StationFacts) -> Sequence[CheckResult]:
+    def hangs(_: CheckedStation) -> Sequence[CheckResult]:
         looks.append(1)
         release.wait(20)
         return [ok("at last")]
 
-    def dies(_: StationFacts) -> Sequence[CheckResult]:
+    def dies(_: CheckedStation) -> Sequence[CheckResult]:
         raise RuntimeError("rtsp://user:geheim@10.1.1.1/ is no disk")
 
-    async def waits(_: StationFacts) -> Sequence[CheckResult]:
+    async def waits(_: CheckedStation) -> Sequence[CheckResult]:
         await asyncio.sleep(20)
         return []
 
@@ -74,7 +74,7 @@ async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
         Check("waits", waits, limit_s=0.3),
         Check("good", lambda _: [ok("fine", "a"), warning("less", "do it", "b")]),
     )
-    doctor = Doctor(checks, StationFacts(Settings(), SystemClock()))
+    doctor = Doctor(checks, CheckedStation(Settings(), SystemClock()))
     started = time.monotonic()
     facts = await doctor.facts()
     assert time.monotonic() - started < 3
@@ -101,7 +101,7 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
     looks: list[str] = []
 
     def look(name: str) -> object:
-        def of(_: StationFacts) -> Sequence[CheckResult]:
+        def of(_: CheckedStation) -> Sequence[CheckResult]:
             looks.append(name)
             time.sleep(0.05)
             return [ok(name)]
@@ -110,7 +110,7 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
 
     manual = ManualClock()
     checks = (Check("quick", look("quick"), keep_s=10), Check("slow", look("slow"), keep_s=3600, heavy=True))  # type: ignore[arg-type]
-    doctor = Doctor(checks, StationFacts(Settings(), manual))
+    doctor = Doctor(checks, CheckedStation(Settings(), manual))
     await asyncio.gather(*(doctor.facts() for _ in range(20)))
     assert sorted(looks) == ["quick", "slow"]
     manual.advance(11)
@@ -125,12 +125,12 @@ async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> No
     at_once = most = 0
     order: list[str] = []
 
-    async def light(_: StationFacts) -> Sequence[CheckResult]:
+    async def light(_: CheckedStation) -> Sequence[CheckResult]:
         await asyncio.sleep(0.05)
         order.append("light")
         return [ok("")]
 
-    def look(_: StationFacts) -> Sequence[CheckResult]:
+    def look(_: CheckedStation) -> Sequence[CheckResult]:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
@@ -140,7 +140,7 @@ async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> No
         return [ok("")]
 
     heavy = [Check(str(i), look, heavy=True) for i in range(4)]
-    facts = await Doctor([*heavy, Check("light", light)], StationFacts(Settings(), SystemClock())).facts()
+    facts = await Doctor([*heavy, Check("light", light)], CheckedStation(Settings(), SystemClock())).facts()
     assert most == 1 and order == ["light", *4 * ["heavy"]]
     assert [f.check for f in facts] == ["0", "1", "2", "3", "light"]
 
@@ -167,10 +167,10 @@ def test_what_is_wrong_has_a_remedy_and_what_is_well_has_none() -> None:
 
 def test_disk_space_of_every_folder(tmp_path: Path) -> None:
     (tmp_path / "video").mkdir()
-    assert states(disks.space(site(tmp_path))) == ["ok", "ok"]
-    greedy = site(tmp_path, retention=RetentionSettings(min_free_bytes=10**15))
+    assert states(disks.space(checked_station(tmp_path))) == ["ok", "ok"]
+    greedy = checked_station(tmp_path, retention=RetentionSettings(min_free_bytes=10**15))
     assert states(disks.space(greedy)) == ["ok", "warning"]
-    away = site(tmp_path)
+    away = checked_station(tmp_path)
     away.settings.data.volumes = [tmp_path / "not-mounted"]
     (_, gone) = disks.space(away)
     assert (gone.state, gone.value) == ("failed", "the folder is not there") and "mount its disk" in gone.remedy
@@ -178,10 +178,10 @@ def test_disk_space_of_every_folder(tmp_path: Path) -> None:
 
 def test_disk_speed_is_measured_once_a_file_system_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "video").mkdir()
-    (found,) = disks.speed(site(tmp_path))
+    (found,) = disks.speed(checked_station(tmp_path))
     assert found.state in (CheckState.OK, CheckState.WARNING) and "MB/s written, flush" in found.value
     assert [p.name for p in tmp_path.rglob("*")] == ["video"]
-    (full,) = disks.speed(site(tmp_path, retention=RetentionSettings(min_free_bytes=0)))
+    (full,) = disks.speed(checked_station(tmp_path, retention=RetentionSettings(min_free_bytes=0)))
     assert "MB/s" in full.value
 
 
@@ -195,12 +195,12 @@ def test_full_and_read_only_disks(tmp_path: Path) -> None:
     if mounted.returncode != 0:
         pytest.skip("mounting is not allowed here")
     try:
-        (small,) = disks.space(site(disk, retention=RetentionSettings(min_free_bytes=0)))[:1]
+        (small,) = disks.space(checked_station(disk, retention=RetentionSettings(min_free_bytes=0)))[:1]
         assert (small.state, small.remedy[:9]) == ("failed", "make room")
-        (unmeasured,) = disks.speed(site(disk))[:1]
+        (unmeasured,) = disks.speed(checked_station(disk))[:1]
         assert (unmeasured.state, unmeasured.value) == ("unknown", "not measured: too little room")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        assert "not writable" in disks.space(site(disk))[0].value
+        assert "not writable" in disks.space(checked_station(disk))[0].value
     finally:
         subprocess.run(["umount", disk], check=True)
 
@@ -237,9 +237,9 @@ def test_what_disks_say_of_themselves(said: dict[str, object], state: str, value
 
 
 def test_the_kernel_is_asked_for_its_clock() -> None:
-    (found,) = clock.synchronised(StationFacts(Settings(), SystemClock()))
+    (found,) = clock.synchronised(CheckedStation(Settings(), SystemClock()))
     assert found.value.startswith(("synchronised", "not synchronised"))
-    (early,) = clock.synchronised(StationFacts(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
+    (early,) = clock.synchronised(CheckedStation(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
     assert early.state is CheckState.FAILED and "1970-01-01" in early.value
     cases = (
         (0, 0, 0.001, 0.02, "chronyd", "ok"),
@@ -255,7 +255,7 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
         "no time service" in clock.judge(5, 0x40, 0, 0, "").value
         and "service" not in clock.judge(5, 0x40, 0, 0, None).value
     )
-    assert "Asia/Shanghai" in clock.zone(StationFacts(Settings(), SystemClock()))[0].value
+    assert "Asia/Shanghai" in clock.zone(CheckedStation(Settings(), SystemClock()))[0].value
 
 
 @pytest.mark.parametrize(("said", "state"), [("yes", "ok"), ("no", "warning"), ("", "unknown"), (None, "unknown")])
@@ -270,7 +270,7 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
         )
         (tmp_path / "timedatectl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert states(clock.synchronised(StationFacts(Settings(), SystemClock()))) == [state]
+    assert states(clock.synchronised(CheckedStation(Settings(), SystemClock()))) == [state]
 
 
 async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,10 +280,10 @@ async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: 
 
     async def look(number: int, **web: object) -> CheckResult:
         settings = WebSettings(port=number, **web)  # type: ignore[arg-type]
-        return (await asyncio.to_thread(network.console, site(tmp_path, web=settings)))[0]
+        return (await asyncio.to_thread(network.console, checked_station(tmp_path, web=settings)))[0]
 
     assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
-    monkeypatch.setattr(anonymous_limit, "BURST", 0.0)  # somebody at this address sends too many requests
+    monkeypatch.setattr(anonymous_limit, "BURST_REQUESTS", 0.0)  # somebody at this address sends too many requests
     assert (found := await look(port)).state is CheckState.OK and found.value == "the console answers"
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -306,8 +306,8 @@ def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:  # without SO_REUSEADDR the port cannot be shared
         holder.bind(("", 0))  # not 3702: virtual cameras of other tests listen there
         monkeypatch.setattr(network.ws_discovery, "PORT", holder.getsockname()[1])
-        (taken,) = network.discovery_port(site(tmp_path))
-    assert states(network.discovery_port(site(tmp_path))) == ["ok"]
+        (taken,) = network.discovery_port(checked_station(tmp_path))
+    assert states(network.discovery_port(checked_station(tmp_path))) == ["ok"]
     assert taken.state is CheckState.WARNING and "Address already in use" in taken.value
     heard = network._loop("127.0.0.1", "lo")
     assert heard.value == "group joined, datagram came back", heard
@@ -322,28 +322,28 @@ async def test_open_files_against_the_cameras(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _town(database)
-    (found,) = await machine.files(site(tmp_path, database))
+    (found,) = await machine.files(checked_station(tmp_path, database))
     assert found.state is CheckState.OK and "for 16 streams" in found.value
     monkeypatch.setattr("resource.getrlimit", lambda _: (256, 256))
-    (few,) = await machine.files(site(tmp_path, database))
+    (few,) = await machine.files(checked_station(tmp_path, database))
     assert few.state is CheckState.FAILED and "LimitNOFILE=65536" in few.remedy
-    assert states(await machine.files(site(tmp_path))) == ["unknown"]
+    assert states(await machine.files(checked_station(tmp_path))) == ["unknown"]
 
 
 def test_memory_ffmpeg_and_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.memory(site(tmp_path))[0].value.endswith("swapped out")
-    assert "minwang 0" in machine.versions(site(tmp_path))[0].value
-    (found,) = machine.ffmpeg(site(tmp_path))
+    assert machine.memory(checked_station(tmp_path))[0].value.endswith("swapped out")
+    assert "minwang 0" in machine.versions(checked_station(tmp_path))[0].value
+    (found,) = machine.ffmpeg(checked_station(tmp_path))
     assert found.state is CheckState.OK and "decodes h264 and hevc" in found.value
     poor = tmp_path / "ffmpeg"
     poor.write_text("#!/bin/sh\necho ' V....D h264'\n")
     poor.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    (without,) = machine.ffmpeg(site(tmp_path))
+    (without,) = machine.ffmpeg(checked_station(tmp_path))
     assert without.state is CheckState.FAILED and "without hevc" in without.value
     poor.unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine.ffmpeg(site(tmp_path))[0].value == "not installed"
+    assert machine.ffmpeg(checked_station(tmp_path))[0].value == "not installed"
 
 
 LATIN = Path("/usr/share/fonts/truetype/dejavu")
@@ -360,12 +360,12 @@ def _fonts(folder: Path, monkeypatch: pytest.MonkeyPatch, *dirs: Path) -> None:
 
 
 def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (good,) = machine.printing(site(tmp_path))
+    (good,) = machine.printing(checked_station(tmp_path))
     assert good.state is CheckState.OK and "CJK" in good.value, good
     if not LATIN.is_dir():
         pytest.skip("DejaVu's fonts are not installed; run: apt-get install fonts-dejavu-core")
     _fonts(tmp_path, monkeypatch, LATIN)
-    (boxes,) = machine.printing(site(tmp_path))
+    (boxes,) = machine.printing(checked_station(tmp_path))
     assert boxes.state is CheckState.FAILED and boxes.value.startswith("empty boxes instead of 民网巡检"), boxes
     assert "fonts-noto-cjk" in boxes.remedy
 
@@ -373,7 +373,7 @@ def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any font Pango crashes its process; in the controller that would be the console."""
     _fonts(tmp_path, monkeypatch)
-    (none,) = machine.printing(site(tmp_path))
+    (none,) = machine.printing(checked_station(tmp_path))
     assert none.state is CheckState.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
     body = (
         "from core.errors import StorageError\nfrom reports import pdf\n"
@@ -394,7 +394,7 @@ def test_rights_of_the_files_that_matter(tmp_path: Path) -> None:
 
     def look(database: str = "") -> dict[str, str]:
         config.write_text(f'[data]\ndir = "{folder}"\ndatabase = "{database}"\n')
-        return {Path(f.subject).name: f.state for f in machine.rights(StationFacts(load(config), SystemClock()))}
+        return {Path(f.subject).name: f.state for f in machine.rights(CheckedStation(load(config), SystemClock()))}
 
     found = look()
     assert (found["data"], found["secret.key"], found["minwang.toml"]) == ("ok", "ok", "ok")
@@ -418,7 +418,7 @@ async def _town(database: Database) -> None:
 
 
 async def test_the_database_on_either_kind(either_database: Database, server_address: str, tmp_path: Path) -> None:
-    here = site(tmp_path, either_database)
+    here = checked_station(tmp_path, either_database)
     if server_address:
         here.settings.data.database = str(either_database.url)
     (found,) = await data.database(here)
@@ -436,12 +436,12 @@ async def test_the_database_on_either_kind(either_database: Database, server_add
 async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "minwang.db").write_bytes, b"SQLite is not this" * 100)
     broken = Database(f"sqlite+aiosqlite:///{tmp_path / 'minwang.db'}")
-    (found,) = await data.database(site(tmp_path, broken))
+    (found,) = await data.database(checked_station(tmp_path, broken))
     await broken.close()
     assert found.state is CheckState.FAILED and "file is not a database" in found.value, found
     gone = Settings(data=DataSettings(dir=tmp_path, database="postgresql+psycopg://pol:geheim@127.0.0.1:1/minwang"))
     server = Database(gone.database_url)
-    (found,) = await data.database(StationFacts(gone, SystemClock(), server))
+    (found,) = await data.database(CheckedStation(gone, SystemClock(), server))
     await server.close()
     assert (
         found.state is CheckState.FAILED
@@ -452,7 +452,7 @@ async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
 
 async def test_whether_the_station_runs_and_records(either_database: Database, tmp_path: Path) -> None:
     now = SystemClock().now()
-    here = site(tmp_path, either_database)
+    here = checked_station(tmp_path, either_database)
     await _town(either_database)
     assert (await data.running(here))[0].value == "no recorder has said anything for 30 s"
     lock = await asyncio.to_thread(station_lock.acquire, tmp_path, "serve")
@@ -476,7 +476,7 @@ def _status(stream: str, at: datetime, state: str = "recording") -> StreamStatus
 
 async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
     now = SystemClock().now()
-    here = site(tmp_path, either_database)
+    here = checked_station(tmp_path, either_database)
     assert states(await data.backlog(here)) == ["ok", "ok", "ok"]
     now_us = to_microseconds(now)
     async with either_database.session() as session:
@@ -494,7 +494,7 @@ async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
 
 async def test_registry_against_the_file(database: Database, tmp_path: Path) -> None:
     await _town(database)
-    here = site(tmp_path, database, inventory=ROOT / "inventory.yaml")
+    here = checked_station(tmp_path, database, inventory=ROOT / "inventory.yaml")
     assert states(await data.registry_difference(here)) == ["ok"]
     async with database.session() as session:
         await session.execute(text("UPDATE camera SET name = 'x' WHERE id = 'wj-01'"))
@@ -513,9 +513,9 @@ async def test_registry_against_the_file(database: Database, tmp_path: Path) -> 
 
 
 def test_model_packs(tmp_path: Path) -> None:
-    (none,) = data.models(site(tmp_path))
+    (none,) = data.models(checked_station(tmp_path))
     assert none.state is CheckState.WARNING and "no model pack" in none.value
-    (missing,) = data.models(site(tmp_path, search=SearchSettings(detector="nosuch")))
+    (missing,) = data.models(checked_station(tmp_path, search=SearchSettings(detector="nosuch")))
     assert (missing.state, missing.subject) == ("failed", "nosuch")
 
 
@@ -523,7 +523,7 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
 
     def look(host: str = "127.0.0.1", tls: TlsMode = TlsMode.OWN) -> CheckResult:
-        return data.certificate(site(tmp_path, web=WebSettings(host=host, tls=tls)))[0]
+        return data.certificate(checked_station(tmp_path, web=WebSettings(host=host, tls=tls)))[0]
 
     assert look(tls=TlsMode.OFF).state is CheckState.OK and look(tls=TlsMode.PROXY).state is CheckState.UNKNOWN
     assert (plain := look("0.0.0.0", TlsMode.OFF)).state is CheckState.WARNING and "without encryption" in plain.value
@@ -534,7 +534,7 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     assert look().state is CheckState.OK and "valid for 395 days" in look().value
     authority.issue(["10.250.250.250"], now - timedelta(days=380))
     assert (soon := look()).state is CheckState.WARNING and soon.remedy.startswith("minwang cert renew")
-    old = made("old", days=(-500, -400))
+    old = certificate_pair("old", days=(-500, -400))
     write(tmp_path / "tls", [old], old[1])
     assert (
         (expired := look()).state is CheckState.FAILED
@@ -548,7 +548,7 @@ async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path
 
     async def value(tls: TlsMode) -> float | None:
         async with database.reading() as session:
-            text = (await collect(session, site(tmp_path, web=WebSettings(tls=tls)).settings)).decode()
+            text = (await collect(session, checked_station(tmp_path, web=WebSettings(tls=tls)).settings)).decode()
         found = re.search(r"^minwang_certificate_expires_timestamp_seconds (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else None
 
@@ -560,7 +560,7 @@ async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path
 
 
 def test_backups(tmp_path: Path) -> None:
-    here, now = site(tmp_path), datetime.now(timezone.utc)
+    here, now = checked_station(tmp_path), datetime.now(timezone.utc)
 
     def made_at(days: float, error: str = "") -> CheckResult:
         backup_log.add(
@@ -645,7 +645,9 @@ def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
         invoke(cli, ["--config", str(before), command])
     os.seteuid(65534)
     try:
-        (readable,) = asyncio.run(data.database(site(tmp_path / "other", Database(f"sqlite+aiosqlite:///{other}"))))
+        (readable,) = asyncio.run(
+            data.database(checked_station(tmp_path / "other", Database(f"sqlite+aiosqlite:///{other}")))
+        )
         said = invoke(cli, ["--config", str(config), "doctor", "--json"])
         refused = invoke(cli, ["--config", str(config), "cert"])
     finally:
@@ -666,7 +668,7 @@ def test_every_check_is_bounded() -> None:
 
 
 async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(database: Database, tmp_path: Path) -> None:
-    here = site(tmp_path, database)
+    here = checked_station(tmp_path, database)
     assert {f.state for f in await archive.deletion_clock(here)} == {CheckState.OK}
     async with database.session() as session:
         now = here.clock.now()

@@ -61,8 +61,8 @@ LINES = {
     "late": {"clock"},
 }
 WANTED = PICTURES | LINES
-LOOKS = 8
-SETTLING = 5  # hours, after which the last of the learning inspections is the reference
+LEARNING_ROUNDS = 8
+SETTLING_HOURS = 5  # hours, after which the last of the learning inspections is the reference
 
 
 def camera_of(name: str) -> str:
@@ -72,11 +72,11 @@ def camera_of(name: str) -> str:
 NAMES = {camera_of(n): n for n in WANTED}
 
 
-class Real(ManualClock):
+class SteppedClock(ManualClock):
     """The test advances the hours; connections use real time."""
 
     def __init__(self) -> None:
-        super().__init__(SystemClock().now() - timedelta(hours=LOOKS + SETTLING + 6))
+        super().__init__(SystemClock().now() - timedelta(hours=LEARNING_ROUNDS + SETTLING_HOURS + 6))
         self._real: Clock = SystemClock()
 
     def monotonic(self) -> float:
@@ -110,7 +110,7 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     sign_in: SignIn, database: Database, mounts: tuple[int, dict[str, Mount]], tmp_path: Path
 ) -> None:
     port, virtual = mounts
-    clock, zone = Real(), await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
+    clock, zone = SteppedClock(), await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     officer = await sign_in(Role.VIDEO_OFFICER)
     vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
     await _town(database, vault, clock, port)
@@ -118,7 +118,13 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
     # One address block per camera, so that none waits for another.
     visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer=2.0, seconds=2.0)
     patrol = Patrol(
-        database, clock, PatrolSettings(learning_looks=LOOKS), tmp_path, pool, zone, Probes(database, vault, visitor)
+        database,
+        clock,
+        PatrolSettings(learning_looks=LEARNING_ROUNDS),
+        tmp_path,
+        pool,
+        zone,
+        Probes(database, vault, visitor),
     )
 
     async def hour() -> None:
@@ -135,9 +141,9 @@ async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
         return found
 
     try:
-        for _ in range(LOOKS):
+        for _ in range(LEARNING_ROUNDS):
             await hour()
-        clock.advance(SETTLING * 3600)
+        clock.advance(SETTLING_HOURS * 3600)
         assert await opened(("suspect", "open")) == {}
         await _break(database, virtual)
         for _ in range(5):

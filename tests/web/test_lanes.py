@@ -25,7 +25,7 @@ SHORT = {
     "picture_of",
     "read",
     "c.services.detector_name",
-    "c.services.days.get",
+    "c.services.sighting_store.get",
 }
 
 

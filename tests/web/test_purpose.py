@@ -18,7 +18,7 @@ from nvr.archive.reader import Keyframe
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.services import SERVICES
 
-LOOKS = (
+VIEW_REQUESTS = (
     ("POST", "/api/live/ticket", {"camera": "wj-01"}),
     ("GET", "/api/cameras/wj-01/snapshot", None),
     ("GET", "/api/patrol/tour", None),
@@ -52,7 +52,7 @@ def pictures(client: Client) -> None:
     services.snapshots.of = jpeg
 
 
-@pytest.mark.parametrize(("method", "path", "body"), LOOKS)
+@pytest.mark.parametrize(("method", "path", "body"), VIEW_REQUESTS)
 async def test_a_look_without_a_purpose_is_refused_with_a_code(
     method: str, path: str, body: Any, sign_in: SignIn, database: Database
 ) -> None:

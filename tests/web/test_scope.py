@@ -41,7 +41,7 @@ from search.tables import Judgement
 from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.api import ROUTES
-from web.framework.routing import Route
+from web.framework.routing import ReplyKind, Route
 
 MINE, OTHERS = "wangjia", "xidian"
 CAMERA = {MINE: "wj-01", OTHERS: "xd-01"}
@@ -324,7 +324,11 @@ def _filled(path: str, made: Ids) -> str:
 
 
 def of_scope(route: Route, role: Role) -> bool:
-    return route.permission in (Permission.SIGNED_IN, *GRANTS[role]) and route.kind != "socket" and not _session(route)
+    return (
+        route.permission in (Permission.SIGNED_IN, *GRANTS[role])
+        and route.reply_kind is not ReplyKind.SOCKET
+        and not _session(route)
+    )
 
 
 def _session(route: Route) -> bool:
@@ -334,7 +338,7 @@ def _session(route: Route) -> bool:
 ROLES = [r for r in Role if r is not Role.AUDITOR]  # an auditor always sees the whole town
 
 
-async def told(client: Client, route: Route, path: str, arguments: dict[str, Any]) -> tuple[int, str]:
+async def request_route(client: Client, route: Route, path: str, arguments: dict[str, Any]) -> tuple[int, str]:
     reply = await client.request(route.method, path, headers=HEADERS, allow_redirects=False, **arguments)
     return reply.status, (await reply.read()).decode(errors="replace")
 
@@ -379,11 +383,11 @@ async def test_what_is_another_village_s_is_as_if_it_were_not_there(
         names_something = "{" in route.path or foreign != never
         for (path, arguments), (no_path, no_arguments) in zip(foreign, never, strict=True):
             name = f"{role}: {route.method} {path} {arguments}"
-            status, text = await told(client, route, path, arguments)
+            status, text = await request_route(client, route, path, arguments)
             if not path.startswith(("/ca", "/api/openapi")):
-                assert not SECRETS.search(_unsaid(text, path, arguments)), f"{name}: {text[:500]}"
+                assert not SECRETS.search(_without_request_words(text, path, arguments)), f"{name}: {text[:500]}"
             if (path, arguments) != (no_path, no_arguments) and names_something:
-                other = await told(client, route, no_path, no_arguments)
+                other = await request_route(client, route, no_path, no_arguments)
                 assert (status, _plain(text)) == (other[0], _plain(other[1])), f"{name}: not as if absent"
                 if "{" in route.path and not _harmless(route):
                     assert status in (403, 404), f"{name}: {status} {text[:300]}"
@@ -394,7 +398,7 @@ def _harmless(route: Route) -> bool:
     return "{day}" in route.path or route.permission in TOWN_PERMISSIONS
 
 
-def _unsaid(text: str, path: str, arguments: dict[str, Any]) -> str:
+def _without_request_words(text: str, path: str, arguments: dict[str, Any]) -> str:
     """Return the answer without the words that the request itself contained."""
     asked = set(re.findall(r"[\w.:-]+", f"{path} {json.dumps(arguments, ensure_ascii=False)}"))
     return re.sub("|".join(map(re.escape, sorted(asked, key=len, reverse=True))) or "$^", "", text)
@@ -430,7 +434,7 @@ async def test_nothing_of_another_village_is_counted(
         ]:
             for path, arguments in requests(route, own):
                 if (route.method, path) != ("POST", "/api/search/motion"):
-                    status, text = await told(client, route, path, arguments)
+                    status, text = await request_route(client, route, path, arguments)
                     answers[f"{route.method} {path} {arguments}"] = (status, _timeless(text))
         return answers
 
@@ -514,9 +518,10 @@ async def test_administrators_see_no_pictures(filled: tuple[Ids, Ids], sign_in: 
         for route in [
             r
             for r in ROUTES
-            if r.kind == "file" and not r.path.startswith(("/ca", "/api/openapi", "/metrics", "/register"))
+            if r.reply_kind is ReplyKind.FILE
+            and not r.path.startswith(("/ca", "/api/openapi", "/metrics", "/register"))
         ]:
-            status, _ = await told(admin, route, _filled(route.path, mine), {})
+            status, _ = await request_route(admin, route, _filled(route.path, mine), {})
             assert status == 403, route.path
         faults = (await (await admin.get("/api/patrol")).json())["faults"]
         assert faults and not any(f["has_picture"] or f["has_reference"] for f in faults)

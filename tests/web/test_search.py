@@ -284,7 +284,7 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
     await asyncio.sleep(0.05)
     address, services = f"/api/search/motion/{job['id']}", client.server.app[SERVICES]  # type: ignore[attr-defined]
     assert len((await (await client.get(address)).json())["found"]) == 1
-    kept = services.motion.get(job["id"], services.motion._jobs[job["id"]].session)
+    kept = services.motion_jobs.get(job["id"], services.motion_jobs._jobs[job["id"]].session)
     await services.accounts.change("investigator-wangjia-xidian", villages=["wangjia"], actor="admin")
     sign = {"name": "investigator-wangjia-xidian", "password": PASSWORD}
     assert (await client.post("/api/session", json=sign, headers=HEADERS)).status == 200

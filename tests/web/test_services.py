@@ -41,20 +41,20 @@ async def test_a_failure_is_not_kept(error: Exception) -> None:
     snapshots = Snapshots(pool)  # type: ignore[arg-type]
     pool.fails = error
     with pytest.raises(type(error)):
-        await snapshots.of(frame(), 640)
+        await snapshots.jpeg(frame(), 640)
     pool.fails = None
-    assert await snapshots.of(frame(), 640) == b"c1/main" and pool.asked == 2
+    assert await snapshots.jpeg(frame(), 640) == b"c1/main" and pool.asked == 2
 
 
 async def test_two_askers_are_one_decoding_and_one_that_leaves_spoils_nothing() -> None:
     pool = Pool()
     snapshots = Snapshots(pool)  # type: ignore[arg-type]
     pool.go.clear()
-    first, second = (asyncio.create_task(snapshots.of(frame(), 640)) for _ in range(2))
+    first, second = (asyncio.create_task(snapshots.jpeg(frame(), 640)) for _ in range(2))
     await asyncio.sleep(0.01)
     first.cancel()
     pool.go.set()
     assert await second == b"c1/main" and pool.asked == 1
     for number in range(MAX_SNAPSHOTS + 10):
-        await snapshots.of(frame(number), 320)
-    assert len(snapshots._kept) == MAX_SNAPSHOTS
+        await snapshots.jpeg(frame(number), 320)
+    assert len(snapshots._decodes) == MAX_SNAPSHOTS

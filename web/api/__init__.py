@@ -16,10 +16,10 @@ from web.api import (
     orders,
     ptz,
     reports,
+    review,
     search,
     similar,
     station,
-    tour,
 )
 from web.framework.routing import Route
 
@@ -44,7 +44,7 @@ ROUTES: tuple[Route, ...] = tuple(
         search,
         similar,
         station,
-        tour,
+        review,
     )
     for route in module.routes.routes
 )

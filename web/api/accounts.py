@@ -15,7 +15,8 @@ from cameras.tables import Village
 from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 
@@ -66,7 +67,7 @@ async def list_accounts(c: Context) -> list[AccountView]:
 
 
 @routes.add("POST", "/api/accounts", Permission.ACCOUNT_MANAGE, body=NewAccount, reply=AccountView)
-async def add_account(c: Context) -> AccountView:
+async def add_account(c: Context[None, NewAccount]) -> AccountView:
     """Add an account."""
     body = c.body
     await _check_scope(c, body.villages)
@@ -78,7 +79,7 @@ async def add_account(c: Context) -> AccountView:
 
 
 @routes.add("POST", "/api/accounts/{account}", Permission.ACCOUNT_MANAGE, body=AccountChange, reply=AccountView)
-async def change_account(c: Context) -> AccountView:
+async def change_account(c: Context[None, AccountChange]) -> AccountView:
     """Change an account's role, scope, company or name, or disable or enable it; its sessions end."""
     body, user = c.body, await _of(c, c.path("account"))
     if body.villages is not None and body.all_villages:
@@ -101,7 +102,7 @@ async def change_account(c: Context) -> AccountView:
 
 
 @routes.add("POST", "/api/accounts/{account}/password", Permission.ACCOUNT_MANAGE, body=NewPassword, reply=AccountView)
-async def set_account_password(c: Context) -> AccountView:
+async def set_account_password(c: Context[None, NewPassword]) -> AccountView:
     """Set a new password, which must be changed at the next sign-in; all sessions of the account end."""
     user = await _of(c, c.path("account"))
     _not_oneself(c, user)
@@ -116,7 +117,7 @@ async def set_account_password(c: Context) -> AccountView:
     return _view(await _of(c, user.name))
 
 
-def _not_oneself(c: Context, user: User) -> None:
+def _not_oneself(c: AnyContext, user: User) -> None:
     """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
@@ -124,7 +125,7 @@ def _not_oneself(c: Context, user: User) -> None:
         )
 
 
-async def _of(c: Context, name: str) -> User:
+async def _of(c: AnyContext, name: str) -> User:
     """Return the account, if it lies within the administrator's villages. Raises NotFoundError."""
     for user in await c.services.accounts.list_users():
         if user.name == name and _within(c, user.villages):
@@ -132,12 +133,12 @@ async def _of(c: Context, name: str) -> User:
     raise NotFoundError("there is no such account")
 
 
-def _within(c: Context, villages: list[str] | None) -> bool:
+def _within(c: AnyContext, villages: list[str] | None) -> bool:
     own = c.identity.villages
     return own is None or (villages is not None and set(villages) <= set(own))
 
 
-async def _check_scope(c: Context, villages: list[str] | None) -> None:
+async def _check_scope(c: AnyContext, villages: list[str] | None) -> None:
     """Raise ForbiddenError for villages beyond the own scope, UsageError for an unknown village or an empty list."""
     if not _within(c, villages):
         raise ForbiddenError("an administrator of some villages gives accounts of those villages only")

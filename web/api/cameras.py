@@ -16,7 +16,8 @@ from health.faults.state_machine import OPEN, RECOVERING
 from health.tables import Fault
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.tables import StreamStatus
-from web.framework.routing import Context, RouteTable
+from web.framework.context import Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 

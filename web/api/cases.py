@@ -20,17 +20,18 @@ from core.accounts.scope import village_in_scope
 from core.clock import from_microseconds
 from core.errors import NotFoundError, UsageError
 from search.store import camera_numbers
-from search.store.vectors import quantise
-from web.api.search import seen as seen_sighting
-from web.framework.routing import Context, RouteTable
-from web.work.picture_files import keep, picture
+from search.store.vectors import quantised
+from web.api.search import sighting_of as seen_sighting
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.work.picture_files import picture, write
 
 routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
-MATCHER_SILENT = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
-LIKENESS = 0.6  # cosine from which a sighting counts as similar to the example
+MATCHER_SILENT_AFTER = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
+MIN_EXAMPLE_SIMILARITY = 0.6  # cosine from which a sighting counts as similar to the example
 
 
 class CaseBody(BaseModel):
@@ -146,7 +147,7 @@ async def list_cases(c: Context) -> list[CaseView]:
 
 
 @routes.add("POST", "/api/cases", Permission.CASE_MANAGE, body=CaseBody, reply=CaseView)
-async def open_case(c: Context) -> CaseView:
+async def open_case(c: Context[None, CaseBody]) -> CaseView:
     """Open a case of a village.
 
     Without a village the case belongs to the account's only village, or to the whole town.
@@ -160,7 +161,7 @@ async def open_case(c: Context) -> CaseView:
 
 
 @routes.add("POST", "/api/cases/{case}/close", Permission.CASE_MANAGE, body=EndBody, reply=CaseView)
-async def close_case(c: Context) -> CaseView:
+async def close_case(c: Context[None, EndBody]) -> CaseView:
     """Close a case whose subjects are off the watch list.
 
     Holds that name the case end within 14 days unless they are renewed.
@@ -173,7 +174,7 @@ async def close_case(c: Context) -> CaseView:
 @routes.add("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
-    await c.look("watch.list", "watch list")
+    await c.audit_view("watch.list", "watch list")
     async with c.services.database.reading() as session:
         rows = await proposals.subjects(session, c.identity.villages)
         cases = set(await session.scalars(select(Case.id).where(village_in_scope(Case.village, c.identity.villages))))
@@ -181,7 +182,7 @@ async def list_watch(c: Context) -> list[SubjectView]:
 
 
 @routes.add("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
-async def propose_watch(c: Context) -> SubjectView:
+async def propose_watch(c: Context[None, SubjectBody]) -> SubjectView:
     """Propose a subject for the watch list; a second person decides."""
     if c.body.expires_at.tzinfo is None:
         raise UsageError("times need a zone, like 2026-11-21T08:00:00+08:00")
@@ -195,22 +196,22 @@ async def propose_watch(c: Context) -> SubjectView:
         return _subject(row, c)
 
 
-async def _example(c: Context, text: str) -> proposals.SubjectExample:
+async def _example(c: AnyContext, text: str) -> proposals.SubjectExample:
     """Return the example that a sighting gives: its vector and the model pack. Raises NotFoundError.
 
     Not found means: no vector, or outside the person's villages.
     """
     sighting, _ = await seen_sighting(c, text)
-    found = await c.services.searching.run(c.services.days.vectors, [sighting])
+    found = await c.services.search_executor.run(c.services.sighting_store.vectors, [sighting])
     if sighting.id not in found:
         raise NotFoundError("this sighting has no picture to compare by")
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return proposals.SubjectExample(quantise(found[sighting.id]).tobytes(), pack, LIKENESS)
+    return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
 
 
 @routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
-async def decide_watch(c: Context) -> SubjectView:
+async def decide_watch(c: Context[None, DecisionBody]) -> SubjectView:
     """Approve or refuse a proposed subject."""
     async with c.services.database.session() as session:
         row = await proposals.approve(
@@ -226,7 +227,7 @@ async def decide_watch(c: Context) -> SubjectView:
 
 
 @routes.add("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
-async def end_watch(c: Context) -> SubjectView:
+async def end_watch(c: Context[None, EndBody]) -> SubjectView:
     """Take a subject off the watch list before it expires: it was found, or is no longer wanted."""
     now, who = c.services.clock.now(), c.identity
     async with c.services.database.session() as session:
@@ -235,7 +236,7 @@ async def end_watch(c: Context) -> SubjectView:
 
 
 @routes.add("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
-async def renew_watch(c: Context) -> SubjectView:
+async def renew_watch(c: Context[None, RenewBody]) -> SubjectView:
     """Extend a subject's stay on the watch list, to at most 30 days from now."""
     now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
     if until.tzinfo is None:
@@ -246,7 +247,7 @@ async def renew_watch(c: Context) -> SubjectView:
 
 
 @routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
-async def look_back(c: Context) -> None:
+async def look_back(c: Context[None, LookBackBody]) -> None:
     """Search for a subject among the sightings of the last hours as well.
 
     The request waits for the matcher (`look_back_waits`). What it finds becomes alerts that a person must confirm.
@@ -258,7 +259,7 @@ async def look_back(c: Context) -> None:
 
 
 @routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
-async def seen(c: Context) -> AlertView:
+async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
     """Report that a subject is on a camera now.
 
     The newest picture is kept with the alert, and the patrol officers are notified at once.
@@ -272,29 +273,29 @@ async def seen(c: Context) -> AlertView:
     frames = await c.services.reader.latest_keyframes(stream.id, 30.0, 1)
     if not frames:
         raise NotFoundError("this camera has no picture now")
-    name = await _kept(
-        c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.of(frames[-1], 640)
+    name = await _store_picture(
+        c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", await c.services.snapshots.jpeg(frames[-1], 640)
     )
     async with c.services.database.session() as session:
-        alert = await proposals.seen_by_a_person(
+        alert = await proposals.raise_manual_alert(
             session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
         )
         return _alert(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
 
 
 @routes.add("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
-async def list_alerts(c: Context) -> list[AlertView]:
+async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     """Alerts, newest first; patrol officers see only those that were dispatched."""
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
         found = await session.execute(select(Camera.id, Camera.name).where(Camera.id.in_({a.camera for a, _ in rows})))
         names = {row.id: row.name for row in found}
-    await c.look("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
+    await c.audit_view("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
     return [_alert(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
 @routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
-async def confirm_alert(c: Context) -> None:
+async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
     """Dispatch an alert to the patrol officers, or reject it."""
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages)
@@ -310,14 +311,14 @@ async def acknowledge_alert(c: Context) -> None:
 
 
 @routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
-async def answer_alert(c: Context) -> None:
+async def answer_alert(c: Context[None, AnswerBody]) -> None:
     """Report the result of an alert."""
     async with c.services.database.session() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
 
 
-@routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind="file")
+@routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind=ReplyKind.FILE)
 async def alert_thumbnail(c: Context) -> web.Response:
     """JPEG of what was seen; needs a stated purpose once the alert is answered or rejected.
 
@@ -326,27 +327,27 @@ async def alert_thumbnail(c: Context) -> web.Response:
     async with c.services.database.reading() as session:
         alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
         case = await alerts.case_of(session, alert)
-    why = c.ground(f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
-    await c.look(
+    why = c.view_reason(f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
+    await c.audit_view(
         "alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case
     )
     return await picture(c.services.data_dir, alert.thumbnail)
 
 
-async def _kept(c: Context, name: str, content: bytes) -> str:
+async def _store_picture(c: AnyContext, name: str, content: bytes) -> str:
     """Store a picture and return its name; empty if it cannot be written.
 
     The patrol officers are notified without a picture as well.
     """
     try:
-        await keep(c.services.data_dir, name, content)
+        await write(c.services.data_dir, name, content)
     except OSError as e:
         log.error("an alert is sent out without its picture, which could not be kept: %s", e)
         return ""
     return name
 
 
-def _states(c: Context) -> tuple[str, ...] | None:
+def _states(c: AnyContext) -> tuple[str, ...] | None:
     """Return the states of the alerts that an account sees: patrol officers only those that were dispatched."""
     return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT
 
@@ -358,14 +359,14 @@ def _case(r: Case) -> CaseView:
     )  # fmt: skip
 
 
-def _subject(r: WatchSubject, c: Context, *, known_case: bool = True) -> SubjectView:
+def _subject(r: WatchSubject, c: AnyContext, *, known_case: bool = True) -> SubjectView:
     """Return the subject as an account sees it.
 
     Of a subject that is also looked for in other villages, the account sees its own villages only.
     """
     mine, expired = c.identity.villages, r.state in ("active", "proposed") and r.expires_at <= c.services.clock.now()
     asked = r.look_back_to if r.state == "active" and not expired else None
-    idle = r.looked_back_at is None or c.services.clock.now() - r.looked_back_at > MATCHER_SILENT
+    idle = r.looked_back_at is None or c.services.clock.now() - r.looked_back_at > MATCHER_SILENT_AFTER
     villages = r.villages if r.villages is None or mine is None else [v for v in r.villages if v in mine]
     return SubjectView(
         id=r.id,

@@ -22,14 +22,15 @@ from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import orders
 from health.picture.masked_stills import masked
 from health.tables import Fault, WorkOrder, WorkOrderPhoto
-from web.framework.routing import Context, RouteTable
-from web.work.picture_files import keep, picture, read
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.work.picture_files import picture, read, write
 
 routes = RouteTable()
 
-RECENT = timedelta(days=30)
-MAX_PHOTO = 8_000_000
-MOST_PHOTOS = 20  # per order
+CLOSED_ORDERS_SHOWN = timedelta(days=30)
+MAX_PHOTO_BYTES = 8_000_000
+MAX_PHOTOS = 20  # per order
 
 
 class OwnOrder(BaseModel):
@@ -100,7 +101,7 @@ async def own_orders(c: Context) -> list[OwnOrder]:
 
 
 @routes.add("POST", "/api/contractor/orders/{order}/move", Permission.ORDER_OWN, body=ContractorStep)
-async def own_step(c: Context) -> None:
+async def own_step(c: Context[None, ContractorStep]) -> None:
     """Move an own order: work begun, waiting for parts, repaired, or refused with a reason.
 
     After "verifying", the station's own inspections decide whether the fault is gone.
@@ -119,11 +120,11 @@ async def add_photo(c: Context) -> PhotoReply:
     async with c.services.database.reading() as session:
         order = await _own(session, c)
         there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
-    if there >= MOST_PHOTOS:
-        raise ConflictError(f"an order keeps {MOST_PHOTOS} photos")
-    content = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
+    if there >= MAX_PHOTOS:
+        raise ConflictError(f"an order keeps {MAX_PHOTOS} photos")
+    content = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, 1600)
     name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
-    await keep(c.services.data_dir, name, content)
+    await write(c.services.data_dir, name, content)
     async with c.services.database.session() as session:
         row = WorkOrderPhoto(order=order.id, at=now, by=c.identity.name, path=name)
         session.add(row)
@@ -132,7 +133,7 @@ async def add_photo(c: Context) -> PhotoReply:
         return PhotoReply(photo=row.id)
 
 
-@routes.add("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind=ReplyKind.FILE)
 async def own_photo(c: Context) -> web.Response:
     """A photo of an own order."""
     async with c.services.database.reading() as session:
@@ -140,11 +141,13 @@ async def own_photo(c: Context) -> web.Response:
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
-    await c.look("order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id)
+    await c.audit_view(
+        "order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
+    )
     return await picture(c.services.data_dir, photo.path)
 
 
-@routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind="file")
+@routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind=ReplyKind.FILE)
 async def still(c: Context) -> web.Response:
     """The picture that shows the fault: 192 pixels wide, private areas covered. Every view leaves an audit row."""
     now = c.services.clock.now()
@@ -168,25 +171,25 @@ async def still(c: Context) -> web.Response:
         )
         masks = camera.profile.get("masks") or []
     jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))
-    made = await c.services.pool.run(masked, jpeg, masks)
+    made = await c.services.decode_pool.run(masked, jpeg, masks)
     return web.Response(body=made, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _company(c: Context) -> str:
+def _company(c: AnyContext) -> str:
     if not c.identity.vendor:
         raise ForbiddenError("this account names no company")
     return c.identity.vendor
 
 
-def _mine(c: Context, now: datetime) -> Select[WorkOrder]:
+def _mine(c: AnyContext, now: datetime) -> Select[WorkOrder]:
     """Select the orders that the company sees: open ones, and closed ones for 30 days."""
-    recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - RECENT)
+    recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - CLOSED_ORDERS_SHOWN)
     return select(WorkOrder).where(
         WorkOrder.vendor == _company(c), village_in_scope(WorkOrder.village, c.identity.villages), recent
     )
 
 
-async def _own(session: AsyncSession, c: Context) -> WorkOrder:
+async def _own(session: AsyncSession, c: AnyContext) -> WorkOrder:
     order = await session.scalar(_mine(c, c.services.clock.now()).where(WorkOrder.id == c.number("order")))
     if order is None:
         raise NotFoundError("there is no such work order")

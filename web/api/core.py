@@ -21,9 +21,10 @@ from core.errors import ForbiddenError, MinwangError
 from core.numbers import parse_whole_number
 from core.tasks import first_of
 from web.framework import openapi
-from web.framework.routing import ROUTES, Context, RouteTable
-from web.framework.socket_revalidation import SessionLost, SocketSession, close, opened, until_left
-from web.http.connection_limits import source_of
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ROUTES, ReplyKind, RouteTable
+from web.framework.socket_revalidation import SessionLost, SocketSession, close, send_only_socket, until_left
+from web.http.connection_limits import client_key
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
 from web.work.event_feed import FeedEvent
 
@@ -31,10 +32,10 @@ routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
-SEND_SECONDS = 20.0  # a page that reads nothing for this long is disconnected
+SEND_TIMEOUT_S = 20.0  # a page that reads nothing for this long is disconnected
 
 # The permission that an event needs: by its kind, else by the first word of its kind. Others need CAMERA_VIEW.
-_NEEDS = {
+_EVENT_PERMISSIONS = {
     "alert.raised": Permission.ALERT_CONFIRM,
     "alert.rejected": Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
     "alert": Permission.ALERT_VIEW,
@@ -47,7 +48,7 @@ _NEEDS = {
     "case": Permission.CASE_VIEW,
 }
 # Town-wide events that accounts of some villages also receive, but without their content.
-_OF_THE_TOWN = frozenset(
+_TOWN_WIDE_KINDS = frozenset(
     {
         "events.skipped",
         "patrol.finished",
@@ -127,30 +128,32 @@ class AuditPage(BaseModel):
 
 
 @routes.add("POST", "/api/session", Permission.PUBLIC, body=SignInBody, reply=Me)
-async def sign_in(c: Context) -> web.Response:
+async def sign_in(c: Context[None, SignInBody]) -> web.Response:
     """Sign in and open a session."""
     source, device = _source(c)
-    known = bool(device) and await c.services.sign_in.is_known_device(c.body.name, device)
-    with nullcontext() if known else c.services.sign_ins.attempt(source):
-        opened = await c.services.sign_in.open(c.body.name, c.body.password, source_of(source), device)
-    return await _opened(c, opened)
+    known = bool(device) and await c.services.sign_in_service.knows(c.body.name, device)
+    with nullcontext() if known else c.services.sign_in_limit.attempt(source):
+        opened = await c.services.sign_in_service.open(c.body.name, c.body.password, client_key(source), device)
+    return await _session_response(c, opened)
 
 
 @routes.add("POST", "/api/session/password", Permission.SIGNED_IN, body=PasswordBody, reply=Me)
-async def change_password(c: Context) -> web.Response:
+async def change_password(c: Context[None, PasswordBody]) -> web.Response:
     """Change the own password; all other sessions of the account end."""
     source, device = _source(c)
-    await c.services.sign_in.change_password(c.identity, c.body.present, c.body.new, source_of(source), device)
-    return await _opened(c, await c.services.sign_in.open(c.identity.name, c.body.new, source_of(source), device))
+    await c.services.sign_in_service.change_password(c.identity, c.body.present, c.body.new, client_key(source), device)
+    return await _session_response(
+        c, await c.services.sign_in_service.open(c.identity.name, c.body.new, client_key(source), device)
+    )
 
 
-def _source(c: Context) -> tuple[str, str]:
+def _source(c: AnyContext) -> tuple[str, str]:
     """Return the client's address, and the token that identifies its device."""
     device = cookie_of(c.request, device_cookie(c.services.settings.web))
     return c.request.remote or "", device if device.isascii() else ""
 
 
-async def _opened(c: Context, opened: OpenedSession) -> web.Response:
+async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Response:
     identity = await c.services.accounts.resolve(opened.token)
     if identity is None:
         raise ForbiddenError("the account was changed at this moment; sign in again")
@@ -183,7 +186,7 @@ async def sign_out(c: Context) -> web.Response:
 
 
 @routes.add("POST", "/api/session/purpose", Permission.SIGNED_IN, body=PurposeBody, reply=Me)
-async def set_purpose(c: Context) -> Me:
+async def set_purpose(c: Context[None, PurposeBody]) -> Me:
     """State the purpose or case number under which this session views footage."""
     token = cookie_of(c.request, session_cookie(c.services.settings.web))
     await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
@@ -198,14 +201,14 @@ async def me(c: Context) -> Me:
     return await _me(c, c.identity)
 
 
-@routes.add("GET", "/api/openapi.json", Permission.API_VIEW, kind="file")
+@routes.add("GET", "/api/openapi.json", Permission.API_VIEW, kind=ReplyKind.FILE)
 async def describe_api(_c: Context) -> web.Response:
     """This OpenAPI document."""
     return web.json_response(openapi.document(_c.request.app[ROUTES]))
 
 
 @routes.add("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
-async def audit_trail(c: Context) -> AuditPage:
+async def audit_trail(c: Context[AuditQuery]) -> AuditPage:
     """The audit trail, newest first, and whether its hash chain is intact."""
     query = select(AuditRow).order_by(AuditRow.id.desc()).limit(c.query.limit)
     if c.query.before is not None:
@@ -229,7 +232,7 @@ async def audit_trail(c: Context) -> AuditPage:
             doubted=0,
             sealed_at=None,
         )
-    found = await c.services.audit.verify_new_rows()
+    found = await c.services.audit_verifier.verdict()
     return AuditPage(
         rows=entries,
         next=following,
@@ -254,16 +257,16 @@ def _entry(row: AuditRow) -> AuditEntry:
     )  # fmt: skip
 
 
-@routes.add("GET", "/api/events", Permission.SIGNED_IN, kind="socket")
+@routes.add("GET", "/api/events", Permission.SIGNED_IN, kind=ReplyKind.SOCKET)
 async def event_socket(c: Context) -> web.WebSocketResponse:
     """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand)."""
-    with c.services.event_sockets.one(c.session_key, c.identity.user_id):
-        await c.look("events.open", "events")
+    with c.services.event_sockets.hold(c.session_key, c.identity.user_id):
+        await c.audit_view("events.open", "events")
         return await _serve_events(c)
 
 
-async def _serve_events(c: Context) -> web.WebSocketResponse:
-    socket = opened()
+async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
+    socket = send_only_socket()
     await socket.prepare(c.request)
     c.services.sockets.add(socket)
     try:
@@ -281,13 +284,13 @@ async def _serve_events(c: Context) -> web.WebSocketResponse:
     return socket
 
 
-async def _send_events(c: Context, socket: web.WebSocketResponse, standing: SocketSession) -> None:
-    """Send events until the page leaves or reads nothing for SEND_SECONDS. Raises SessionLost."""
-    async with aclosing(c.services.feed.follow(parse_whole_number(c.request.query.get("after", "")))) as feed:
+async def _send_events(c: AnyContext, socket: web.WebSocketResponse, standing: SocketSession) -> None:
+    """Send events until the page leaves or reads nothing for SEND_TIMEOUT_S. Raises SessionLost."""
+    async with aclosing(c.services.event_feed.follow(whole(c.request.query.get("after", "")))) as feed:
         async for event in feed:
-            text = text_for(await standing.fresh(), event)
+            text = text_for(await standing.revalidate_for_batch(), event)
             if text is not None:
-                async with asyncio.timeout(SEND_SECONDS):
+                async with asyncio.timeout(SEND_TIMEOUT_S):
                     await socket.send_str(text)
 
 
@@ -298,15 +301,17 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
     an event happened.
     """
     row = event.row
-    needed = _NEEDS.get(row.kind) or _NEEDS.get(row.kind.partition(".")[0], Permission.CAMERA_VIEW)
+    needed = _EVENT_PERMISSIONS.get(row.kind) or _EVENT_PERMISSIONS.get(
+        row.kind.partition(".")[0], Permission.CAMERA_VIEW
+    )
     if not identity.may(needed):
         return None
     if identity.villages is None or (row.village is not None and identity.sees_village(row.village)):
         return event.text
-    return event.bare if row.village is None and row.kind in _OF_THE_TOWN else None
+    return event.bare if row.village is None and row.kind in _TOWN_WIDE_KINDS else None
 
 
-async def _me(c: Context, identity: Identity) -> Me:
+async def _me(c: AnyContext, identity: Identity) -> Me:
     recent = "" if identity.purpose else await c.services.accounts.recent_purpose(identity)
     return Me(
         name=identity.name,

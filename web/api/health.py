@@ -21,12 +21,13 @@ from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, RECOVERING
 from health.patrol.rounds import ask
 from health.picture import baseline
 from health.tables import Fault, Maintenance, PatrolRound
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
 from web.work.picture_files import picture
 
 routes = RouteTable()
 
-MOST_DAYS = 31
+MAX_MAINTENANCE_DAYS = 31
 RECENT_ROUNDS = 200  # the newest round that concerns the account is searched among these
 
 
@@ -93,7 +94,7 @@ class Count(BaseModel):
 class MaintenanceBody(BaseModel):
     camera: str | None = None
     village: str | None = None
-    hours: float = Field(gt=0, le=24 * MOST_DAYS)
+    hours: float = Field(gt=0, le=24 * MAX_MAINTENANCE_DAYS)
     reason: str = Field(min_length=1, max_length=200)
 
 
@@ -108,7 +109,7 @@ class MaintenanceView(BaseModel):
 
 
 @routes.add("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
-async def patrol(c: Context) -> PatrolView:
+async def patrol(c: Context[PatrolQuery]) -> PatrolView:
     """The newest round, and open or closed faults, newest first."""
     states = ("closed",) if c.query.closed else (OPEN, RECOVERING)
     query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
@@ -123,7 +124,7 @@ async def patrol(c: Context) -> PatrolView:
     # Without a stated purpose, the row of the list does not open the pictures.
     opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {c.query.closed} {c.query.camera} {c.query.before}"
-    await c.look("fault.list", c.query.camera or "faults", key=key, opens=opens)
+    await c.audit_view("fault.list", c.query.camera or "faults", key=key, opens=opens)
     newest = next((r for r in rounds if _concerns(r, c.identity)), None)
     return PatrolView(
         round=_round(newest, c.identity) if newest else None,
@@ -133,7 +134,7 @@ async def patrol(c: Context) -> PatrolView:
 
 
 @routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
-async def ask_for_round(c: Context) -> RoundView:
+async def ask_for_round(c: Context[None, Scope]) -> RoundView:
     """Request a patrol round now, of all cameras or of some."""
     scope: dict[str, Any] = {k: v for k, v in c.body.model_dump().items() if v}
     mine = c.identity.villages
@@ -150,7 +151,7 @@ async def ask_for_round(c: Context) -> RoundView:
 
 
 @routes.add("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
-async def verdict(c: Context) -> Count:
+async def verdict(c: Context[None, VerdictBody]) -> Count:
     """Record a person's verdict on faults.
 
     "false" teaches the baseline that the inspections were normal. "new_view" starts the baseline anew and closes the
@@ -184,7 +185,7 @@ async def list_maintenance(c: Context) -> list[MaintenanceView]:
 
 
 @routes.add("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
-async def begin_maintenance(c: Context) -> MaintenanceView:
+async def begin_maintenance(c: Context[None, MaintenanceBody]) -> MaintenanceView:
     """Start maintenance now, for some hours: findings on the camera or village are no faults meanwhile."""
     now, body = c.services.clock.now(), c.body
     if (body.camera is None) == (body.village is None):
@@ -224,26 +225,26 @@ async def end_maintenance(c: Context) -> Count:
     return Count(done=1)
 
 
-@routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault; needs a stated purpose."""
     return await picture(c.services.data_dir, (await _one(c, "picture")).picture)
 
 
-@routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera for comparison; needs a stated purpose."""
     return await picture(c.services.data_dir, (await _one(c, "reference")).reference)
 
 
-async def _one(c: Context, which: str) -> Fault:
-    """Return the fault after recording the view of its picture. Raises PurposeRequired, NotFoundError.
+async def _one(c: AnyContext, which: str) -> Fault:
+    """Return the fault after recording the view of its picture. Raises PurposeNeeded, NotFoundError.
 
     The view belongs to the row of the list that named the fault, or gets a row of its own.
     """
     async with c.services.database.reading() as session:
         fault = (await visible(session, c, [c.number("fault")]))[0]
-    await c.look(
+    await c.audit_view(
         f"fault.{which}",
         str(fault.id),
         reason=c.purpose,
@@ -254,7 +255,7 @@ async def _one(c: Context, which: str) -> Fault:
     return fault
 
 
-async def visible(session: AsyncSession, c: Context, numbers: Sequence[int]) -> list[Fault]:
+async def visible(session: AsyncSession, c: AnyContext, numbers: Sequence[int]) -> list[Fault]:
     """Return faults by number. Raises NotFoundError if one does not exist or is outside the account's villages."""
     query = select(Fault).where(
         Fault.id.in_(numbers),

@@ -14,7 +14,8 @@ from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from nvr.archive import holds
 from nvr.tables import Hold
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 
@@ -65,7 +66,7 @@ class HoldView(BaseModel):
 
 
 @routes.add("GET", "/api/holds", Permission.CASE_VIEW, query=HoldQuery, reply=list[HoldView])
-async def list_holds(c: Context) -> list[HoldView]:
+async def list_holds(c: Context[HoldQuery]) -> list[HoldView]:
     """Holds on the account's cameras, newest first, with the footage that each protects."""
     now, q = c.services.clock.now(), c.query
     async with c.services.database.reading() as session:
@@ -76,7 +77,7 @@ async def list_holds(c: Context) -> list[HoldView]:
 
 
 @routes.add("POST", "/api/holds", Permission.HOLD_MANAGE, body=HoldBody, reply=HoldView)
-async def add_hold(c: Context) -> HoldView:
+async def add_hold(c: Context[None, HoldBody]) -> HoldView:
     """Hold a camera's footage: retention does not delete it."""
     now, body, scope = c.services.clock.now(), c.body, c.identity.villages
     async with c.services.database.session() as session:
@@ -96,7 +97,7 @@ async def add_hold(c: Context) -> HoldView:
 
 
 @routes.add("POST", "/api/holds/{hold}/renew", Permission.HOLD_MANAGE, body=RenewHoldBody, reply=HoldView)
-async def renew_hold(c: Context) -> HoldView:
+async def renew_hold(c: Context[None, RenewHoldBody]) -> HoldView:
     """Renew a hold after a review; it lasts the given number of days from now."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
@@ -106,7 +107,7 @@ async def renew_hold(c: Context) -> HoldView:
 
 
 @routes.add("POST", "/api/holds/{hold}/release", Permission.HOLD_MANAGE, body=ReleaseHoldBody, reply=HoldView)
-async def release_hold(c: Context) -> HoldView:
+async def release_hold(c: Context[None, ReleaseHoldBody]) -> HoldView:
     """Release a hold; retention applies to its footage again."""
     now, number = c.services.clock.now(), c.number("hold")
     async with c.services.database.session() as session:
@@ -115,7 +116,7 @@ async def release_hold(c: Context) -> HoldView:
         return await _one(c, session, number, now)
 
 
-async def _one(c: Context, session: AsyncSession, number: int, now: datetime) -> HoldView:
+async def _one(c: AnyContext, session: AsyncSession, number: int, now: datetime) -> HoldView:
     hold = await case_files.hold_of(session, number, c.identity.villages)
     cases = await case_files.named(session, {hold.case} if hold.case is not None else set(), c.identity.villages)
     return _view(hold, await session.get_one(Camera, hold.camera), cases, {}, now)

@@ -25,8 +25,9 @@ from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
 from nvr.archive import retention_clock
 from nvr.tables import StreamStatus, Volume
 from search.indexing.lag import lag
+from web.framework.context import Context
 from web.framework.counters import WebCounters
-from web.framework.routing import Context, RouteTable
+from web.framework.routing import ReplyKind, RouteTable
 from web.tls.certificate import read
 
 routes = RouteTable()
@@ -34,12 +35,12 @@ routes = RouteTable()
 SILENT = timedelta(seconds=60)  # recorders report every 4 s; an older report is ignored
 
 
-@routes.add("GET", "/metrics", Permission.PATROL_VIEW, kind="file", scraped=True)
+@routes.add("GET", "/metrics", Permission.PATROL_VIEW, kind=ReplyKind.FILE, scraped=True)
 async def metrics(c: Context) -> web.Response:
     """Metrics of cameras, faults, orders, streams, disks and the patrol, for Prometheus."""
     async with c.services.database.reading() as session:
         settings = c.services.settings
-        villages = c.identity.villages if c.who is not None else None
+        villages = c.identity.villages if c.identity_or_none is not None else None
         counters = WebCounters(c.services, c.request.protocol._manager) if villages is None else None
         body = await collect(session, settings, villages, counters=counters)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})

@@ -13,7 +13,8 @@ from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
 from search.query.motion_search import MAX_RANGE_US, mask_of
 from web.api.nvr import camera_of, may_play_back
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
 from web.work.motion_jobs import MotionJob
 
@@ -46,7 +47,7 @@ class MotionView(BaseModel):
 
 
 @routes.add("POST", "/api/search/motion", Permission.SEARCH, body=MotionBody, reply=MotionView)
-async def begin_motion_search(c: Context) -> MotionView:
+async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
     """Start a motion search in a region between two times; poll it by its number."""
     body, reason = c.body, c.purpose
     camera = await camera_of(c, body.camera)
@@ -74,11 +75,11 @@ async def begin_motion_search(c: Context) -> MotionView:
 
     async def still() -> None:
         try:
-            await standing.fresh()
+            await standing.revalidate_for_batch()
         except SessionLost as e:
             raise ForbiddenError(f"the search was ended: {e.reason}") from e
 
-    job = c.services.motion.begin(
+    job = c.services.motion_jobs.begin(
         c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still
     )
     return _view(job)
@@ -95,11 +96,11 @@ async def motion_search(c: Context) -> MotionView:
 @routes.add("DELETE", "/api/search/motion/{number}", Permission.SEARCH)
 async def end_motion_search(c: Context) -> None:
     """End a motion search."""
-    await c.services.motion.end(_mine(c))
+    await c.services.motion_jobs.end(_mine(c))
 
 
-def _mine(c: Context) -> MotionJob:
-    return c.services.motion.get(c.number("number"), c.identity.session)
+def _mine(c: AnyContext) -> MotionJob:
+    return c.services.motion_jobs.get(c.number("number"), c.identity.session)
 
 
 def _view(job: MotionJob) -> MotionView:

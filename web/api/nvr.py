@@ -25,8 +25,16 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.tables import StreamStatus, Worker
-from web.framework.routing import Context, RouteTable
-from web.framework.socket_revalidation import NOBODY, SessionLost, SocketSession, close, opened, until_left
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.framework.socket_revalidation import (
+    CLOSE_UNATTENDED,
+    SessionLost,
+    SocketSession,
+    close,
+    send_only_socket,
+    until_left,
+)
 from web.http.file_response import BytesResponse, FileResponse
 from web.services import MediaTicket
 from web.sessions.footage_grants import footage_is_granted
@@ -75,7 +83,7 @@ class SpanView(BaseModel):
 
 
 @routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
-async def live_ticket(c: Context) -> TicketReply:
+async def live_ticket(c: Context[None, TicketBody]) -> TicketReply:
     """Get a ticket to open one live socket within 30 s; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.body.camera), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
@@ -96,7 +104,7 @@ async def live_ticket(c: Context) -> TicketReply:
     return TicketReply(ticket=c.services.tickets.issue(c.identity, stream, c.body.transcode), stream=stream)
 
 
-@routes.add("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind="socket")
+@routes.add("GET", "/api/live/{ticket}", Permission.LIVE_VIEW, kind=ReplyKind.SOCKET)
 async def live_socket(c: Context) -> web.StreamResponse:
     """Live fragments of the ticket's stream."""
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
@@ -113,15 +121,15 @@ async def live_socket(c: Context) -> web.StreamResponse:
     if worker is None or not worker.url:
         raise NotFoundError("no recorder has this stream at the moment")
     who = c.identity
-    with c.services.live_sockets.one(c.session_key, who.user_id), c.services.attendance.socket(who.session):
+    with c.services.live_sockets.hold(c.session_key, who.user_id), c.services.attendance.socket(who.session):
         return await _serve_live(c, ticket, camera.village, f"{worker.url}/live/{stream}")
 
 
-async def _serve_live(c: Context, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
+async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
         messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
-    socket = opened(compress=False)
+    socket = send_only_socket(compress=False)
     await socket.prepare(c.request)
     started = c.services.clock.monotonic()
     c.services.sockets.add(socket)
@@ -146,7 +154,7 @@ async def _serve_live(c: Context, ticket: MediaTicket, village: str, url: str) -
     return socket
 
 
-async def _from_recorder(c: Context, url: str) -> AsyncIterator[str | bytes]:
+async def _from_recorder(c: AnyContext, url: str) -> AsyncIterator[str | bytes]:
     """Yield the recorder's messages of a stream until it ends."""
     assert c.services.http is not None
     headers = {TOKEN_HEADER: c.services.node_token}
@@ -161,12 +169,12 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
     try:
         attendance, session = standing.context.services.attendance, standing.context.identity.session
         await first_of(
-            _send_all(socket, messages), until_left(socket), standing.watch(), attendance.until_nobody(session)
+            _send_all(socket, messages), until_left(socket), standing.watch(), attendance.wait_until_unattended(session)
         )
     except SessionLost as e:
         await close(socket, e)
-    except ViewerNotConfirmed:
-        await close(socket, SessionLost(NOBODY, "nobody answered whether somebody is still watching"))
+    except NobodyWatches:
+        await close(socket, SessionLost(CLOSE_UNATTENDED, "nobody answered whether somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("a viewer is sent away: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")
@@ -185,7 +193,7 @@ async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str |
 @routes.add(
     "GET", "/api/playback/{camera}/{kind}/coverage", Permission.PLAYBACK_VIEW, query=RangeQuery, reply=list[SpanView]
 )
-async def coverage(c: Context) -> list[SpanView]:
+async def coverage(c: Context[RangeQuery]) -> list[SpanView]:
     """Recorded spans and gaps of a time range, gaps with their cause."""
     stream, _ = await _stream(c)
     start, end = _range(c.query)
@@ -196,9 +204,13 @@ async def coverage(c: Context) -> list[SpanView]:
 
 
 @routes.add(
-    "GET", "/api/playback/{camera}/{kind}/index.m3u8", Permission.PLAYBACK_VIEW, query=PlaylistQuery, kind="file"
+    "GET",
+    "/api/playback/{camera}/{kind}/index.m3u8",
+    Permission.PLAYBACK_VIEW,
+    query=PlaylistQuery,
+    kind=ReplyKind.FILE,
 )
-async def playlist(c: Context) -> web.Response:
+async def playlist(c: Context[PlaylistQuery]) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
     stream, village = await _stream(c)
     start, end = _range(c.query)
@@ -212,11 +224,11 @@ async def playlist(c: Context) -> web.Response:
             await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range"
         )
     await _note_footage(c, "playback.open", stream, village)
-    text = await c.services.footage.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
+    text = await c.services.footage_executor.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
 
-@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}.mp4", Permission.PLAYBACK_VIEW, kind=ReplyKind.FILE)
 async def segment_file(c: Context) -> web.StreamResponse:
     """Bytes of a segment file (with Range); needs this session's playlist of that time and a stated purpose."""
     stream, village = await _stream(c)
@@ -225,20 +237,22 @@ async def segment_file(c: Context) -> web.StreamResponse:
     return FileResponse(path, headers={"Content-Type": "video/mp4", "Cache-Control": "no-store"}, sending=sending)
 
 
-@routes.add("GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind="file")
+@routes.add(
+    "GET", "/api/playback/{camera}/{kind}/segment/{segment}/{part}", Permission.PLAYBACK_VIEW, kind=ReplyKind.FILE
+)
 async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes, its init segment, or a range without sound; needs this session's playlist of that time."""
     stream, village = await _stream(c)
     segment, path = await _segment(c, stream, village)
-    data = await c.services.footage.run(hls.part, path, segment.media_us, c.path("part"))
+    data = await c.services.footage_executor.run(hls.part, path, segment.media_us, c.path("part"))
     sending = c.services.playback_log.sending(c.identity, village, segment)
     return BytesResponse(data, sending=sending, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
 
-async def _segment(c: Context, stream: str, village: str) -> tuple[Segment, Path]:
+async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, Path]:
     start = c.number("segment")
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
-    if not found or not await c.services.footage.run(found[0][1].is_file):
+    if not found or not await c.services.footage_executor.run(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
     now, segment = c.services.clock.now(), found[0][0]
     may_play_back(c, from_microseconds(segment.end_us), now)
@@ -249,12 +263,12 @@ async def _segment(c: Context, stream: str, village: str) -> tuple[Segment, Path
     return found[0]
 
 
-async def _is_granted(c: Context, camera: str, start_us: int, end_us: int) -> bool:
-    looks, database, now = c.services.looks, c.services.database, c.services.clock.now()
+async def _is_granted(c: AnyContext, camera: str, start_us: int, end_us: int) -> bool:
+    looks, database, now = c.services.footage_grants, c.services.database, c.services.clock.now()
     return await footage_is_granted(looks, database, now, c.identity, camera, start_us, end_us)
 
 
-async def _note_footage(c: Context, action: str, stream: str, village: str) -> None:
+async def _note_footage(c: Context[RangeQuery], action: str, stream: str, village: str) -> None:
     """Write the audit row of a playlist or strip and grant its footage to this session.
 
     The range is widened to whole segments, because the row states them so.
@@ -276,13 +290,13 @@ async def _note_footage(c: Context, action: str, stream: str, village: str) -> N
             start=from_microseconds(start).isoformat(),
             end=from_microseconds(end).isoformat(),
         )
-    c.services.looks.open_range(who.session, who.purpose, camera, start, end)
+    c.services.footage_grants.grant_range(who.session, who.purpose, camera, start, end)
 
 
 @routes.add(
     "GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime]
 )
-async def strip(c: Context) -> list[datetime]:
+async def strip(c: Context[StripQuery]) -> list[datetime]:
     """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
     stream, village = await _stream(c)
     start, end = _range(c.query)
@@ -292,8 +306,8 @@ async def strip(c: Context) -> list[datetime]:
     return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
-@routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind="file")
-async def camera_snapshot(c: Context) -> web.Response:
+@routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind=ReplyKind.FILE)
+async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
     """JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose."""
     camera, purpose = await camera_of(c, c.path("camera")), c.purpose
     kinds = {s.kind for s in camera.streams if s.record}
@@ -306,18 +320,18 @@ async def camera_snapshot(c: Context) -> web.Response:
         frame = frames[-1] if frames else None
     if frame is None:
         raise NotFoundError("there is no picture")
-    jpeg = await c.services.snapshots.of(frame, max(64, min(c.query.width, 1920)))
+    jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)))
     if c.query.at is None:
-        await c.look("snapshot.view", stream, reason=purpose, village=camera.village)
+        await c.audit_view("snapshot.view", stream, reason=purpose, village=camera.village)
     elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
         at = from_microseconds(frame.at_us).isoformat()
-        await c.look(
+        await c.audit_view(
             "snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at
         )
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def may_play_back(c: Context, start: datetime, now: datetime) -> None:
+def may_play_back(c: AnyContext, start: datetime, now: datetime) -> None:
     """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
 
     Raises PurposeRequired, ForbiddenError.
@@ -334,7 +348,7 @@ def _range(query: RangeQuery) -> tuple[int, int]:
     return start, end
 
 
-async def camera_of(c: Context, number: str) -> Camera:
+async def camera_of(c: AnyContext, number: str) -> Camera:
     """Return a camera within the person's villages. Raises NotFoundError."""
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, number)
@@ -343,7 +357,7 @@ async def camera_of(c: Context, number: str) -> Camera:
     return camera
 
 
-async def _stream(c: Context) -> tuple[str, str]:
+async def _stream(c: AnyContext) -> tuple[str, str]:
     """Return the stream that the path names, and its village."""
     camera = await camera_of(c, c.path("camera"))
     kind = c.path("kind")

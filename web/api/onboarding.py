@@ -21,14 +21,15 @@ from core.accounts.scope import covers, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
-from web.framework.routing import Context, RouteTable
-from web.work.onboarding_jobs import OnboardingWork, State
-from web.work.picture_files import keep, picture
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.work.onboarding_jobs import JobState, OnboardingWork
+from web.work.picture_files import picture, write
 
 routes = RouteTable()
 
 MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
-MAX_PHOTO = 8_000_000
+MAX_PHOTO_BYTES = 8_000_000
 
 
 class WorkView(BaseModel):
@@ -158,7 +159,7 @@ class ReasonBody(BaseModel):
 
 
 @routes.add("GET", "/api/onboarding", Permission.CAMERA_VIEW, query=VillageQuery, reply=OnboardingView)
-async def overview(c: Context) -> OnboardingView:
+async def overview(c: Context[VillageQuery]) -> OnboardingView:
     """Every camera's checklist, what its acceptance lacks, and discovered devices that are not in the registry."""
     scope = _scope(c, c.query.village)
     async with c.services.database.reading() as session:
@@ -190,7 +191,7 @@ async def survey(c: Context) -> WorkView:
 
 
 @routes.add("POST", "/api/onboarding/identify", Permission.CAMERA_MANAGE, body=IdentifyBody, reply=WorkView)
-async def identify(c: Context) -> WorkView:
+async def identify(c: Context[None, IdentifyBody]) -> WorkView:
     """Start identifying cameras: the given ones, a village's, or all."""
     async with c.services.database.session() as session:
         cameras = await registry.cameras(session, _scope(c, c.body.village))
@@ -202,7 +203,7 @@ async def identify(c: Context) -> WorkView:
 @routes.add(
     "POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView
 )
-async def fill(c: Context) -> CandidateView:
+async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
     """Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view."""
     now, camera = c.services.clock.now(), await _visible(c)
     facts: dict[str, Any] = {"places": c.body.places, "masks": c.body.masks}
@@ -210,7 +211,7 @@ async def fill(c: Context) -> CandidateView:
     look: dict[str, Any] = {}
     if c.body.picture:
         look = {"reason": c.purpose, "by_session": c.identity.session}  # audited like every view
-        facts |= await _take_picture(c, camera)
+        facts |= await _store_field_of_view(c, camera)
         look["picture_sha256"] = facts["picture_sha256"]
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
@@ -221,27 +222,27 @@ async def fill(c: Context) -> CandidateView:
         await audit_trail.record(
             session, now, c.identity.name, "camera.acceptance", row.id, village=row.village, **look
         )
-        return await _told(session, row, now)
+        return await _candidate_view(session, row, now)
 
 
-async def _take_picture(c: Context, camera: Camera) -> dict[str, Any]:
+async def _store_field_of_view(c: AnyContext, camera: Camera) -> dict[str, Any]:
     """Keep the newest picture of a camera as its field of view. Raises ConflictError if there is none."""
     frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", 20, 1)
     if not frames:
         raise ConflictError(f"nothing of {camera.id} was recorded in the last 20 s, so there is no picture to take")
-    jpeg = await c.services.snapshots.of(frames[-1], 1280)
-    name, digest = await _keep(c, camera, "field-of-view", jpeg)
+    jpeg = await c.services.snapshots.jpeg(frames[-1], 1280)
+    name, digest = await _store_picture(c, camera, "field-of-view", jpeg)
     return {"picture": name, "picture_sha256": digest, "picture_by": c.identity.name}
 
 
-async def _keep(c: Context, camera: Camera, what: str, jpeg: bytes) -> tuple[str, str]:
+async def _store_picture(c: AnyContext, camera: Camera, what: str, jpeg: bytes) -> tuple[str, str]:
     """Store a picture and return its name below the data folder, and its SHA-256.
 
     Every picture has a file of its own: a picture that somebody signed for is never overwritten.
     """
     digest = hashlib.sha256(jpeg).hexdigest()
     name = f"cameras/{camera.id}/{what}-{digest[:16]}.jpg"
-    await keep(c.services.data_dir, name, jpeg)
+    await write(c.services.data_dir, name, jpeg)
     return name, digest
 
 
@@ -249,16 +250,16 @@ async def _keep(c: Context, camera: Camera, what: str, jpeg: bytes) -> tuple[str
 async def sign(c: Context) -> CandidateView:
     """Store a photo of the sign at the camera (a JPEG or PNG as the body); it is re-encoded without metadata."""
     now, camera = c.services.clock.now(), await _visible(c)
-    jpeg = await c.services.uploads.drawn(c.request, c.identity.user_id, MAX_PHOTO, 1600)
-    name, digest = await _keep(c, camera, "sign", jpeg)
+    jpeg = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, 1600)
+    name, digest = await _store_picture(c, camera, "sign", jpeg)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         acceptance.store_facts(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
         await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
-        return await _told(session, row, now)
+        return await _candidate_view(session, row, now)
 
 
-@routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def acceptance_picture(c: Context) -> web.StreamResponse:
     """Picture of the field of view or of the sign; needs a stated purpose, except for the second signer."""
     names = {"picture": "picture", "sign": "sign_photo"}
@@ -268,13 +269,13 @@ async def acceptance_picture(c: Context) -> web.StreamResponse:
         signed = (await acceptance.newest(session, [camera.id])).get(camera.id)
     number = signed.id if signed is not None else None
     second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
-    why = c.ground(f"acceptance {number} of {camera.id}", running=second)
-    await c.look("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
+    why = c.view_reason(f"acceptance {number} of {camera.id}", running=second)
+    await c.audit_view("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
     return await picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
 
 @routes.add("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
-async def propose(c: Context) -> ProposeReply:
+async def propose(c: Context[None, AcceptBody]) -> ProposeReply:
     """Sign first for several cameras; another person must confirm. Cameras that lack something are skipped.
 
     The reply names what they lack.
@@ -291,7 +292,7 @@ async def propose(c: Context) -> ProposeReply:
 
 
 @routes.add("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
-async def accept(c: Context) -> AcceptReply:
+async def accept(c: Context[None, AcceptBody]) -> AcceptReply:
     """Confirm what another person proposed, for several cameras. Cameras that lack something are skipped.
 
     The reply names what they lack.
@@ -308,7 +309,7 @@ async def accept(c: Context) -> AcceptReply:
     return reply
 
 
-async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tuple[Camera, list[str]]]:
+async def _chosen(session: AsyncSession, c: Context[None, AcceptBody], now: datetime) -> list[tuple[Camera, list[str]]]:
     """Return the named cameras that the account sees, each with what its acceptance lacks."""
     cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
     chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
@@ -321,7 +322,7 @@ async def _chosen(session: AsyncSession, c: Context, now: datetime) -> list[tupl
 
 
 @routes.add("POST", "/api/onboarding/adopt", Permission.CAMERA_MANAGE, body=AdoptBody, reply=Created)
-async def adopt(c: Context) -> Created:
+async def adopt(c: Context[None, AdoptBody]) -> Created:
     """Add a discovered device to the registry as a camera of a village."""
     now = c.services.clock.now()
     async with c.services.database.session() as session:
@@ -344,7 +345,7 @@ async def adopt(c: Context) -> Created:
 
 
 @routes.add("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
-async def replace(c: Context) -> Created:
+async def replace(c: Context[None, ReasonBody]) -> Created:
     """Record that another device is installed there now (after a repair); it will be identified anew."""
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
@@ -359,7 +360,7 @@ async def replace(c: Context) -> Created:
 
 
 @routes.add("POST", "/api/cameras/{camera}/move", Permission.CAMERA_MANAGE, body=CameraMoveBody, reply=Created)
-async def move(c: Context) -> Created:
+async def move(c: Context[None, CameraMoveBody]) -> Created:
     """Confirm a camera's new address, at which it was discovered or to which the station followed it."""
     now, camera = c.services.clock.now(), await _visible(c)
     async with c.services.database.session() as session:
@@ -371,7 +372,7 @@ async def move(c: Context) -> Created:
 
 
 @routes.add("GET", "/api/cameras/{camera}/history", Permission.CAMERA_VIEW, query=HistoryQuery, reply=list[ChangeView])
-async def camera_history(c: Context) -> list[ChangeView]:
+async def camera_history(c: Context[HistoryQuery]) -> list[ChangeView]:
     """Changes of a camera's file with time and actor, newest first."""
     camera = await _visible(c)
     async with c.services.database.reading() as session:
@@ -380,7 +381,7 @@ async def camera_history(c: Context) -> list[ChangeView]:
 
 
 @routes.add("GET", "/api/findings", Permission.CAMERA_VIEW, query=FindingQuery, reply=list[FindingView])
-async def open_findings(c: Context) -> list[FindingView]:
+async def open_findings(c: Context[FindingQuery]) -> list[FindingView]:
     """Open findings, newest first: exposed services, refused credentials, clones, unknown devices, wrong clocks."""
     async with c.services.database.reading() as session:
         rows = await findings.list_open(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
@@ -388,7 +389,7 @@ async def open_findings(c: Context) -> list[FindingView]:
 
 
 @routes.add("POST", "/api/findings/{finding}/accept", Permission.CAMERA_MANAGE, body=ReasonBody)
-async def accept_finding(c: Context) -> dict[str, Any]:
+async def accept_finding(c: Context[None, ReasonBody]) -> dict[str, Any]:
     """Close a finding with a reason: it is known and accepted."""
     async with c.services.database.session() as session:
         now, number = c.services.clock.now(), c.number("finding")
@@ -396,13 +397,13 @@ async def accept_finding(c: Context) -> dict[str, Any]:
     return {}
 
 
-def _work(c: Context) -> OnboardingWork:
+def _work(c: AnyContext) -> OnboardingWork:
     if c.services.onboarding is None:
         raise ConflictError("the station is still starting; try again in a moment")
     return c.services.onboarding
 
 
-def _work_view(c: Context, state: State) -> WorkView:
+def _work_view(c: AnyContext, state: JobState) -> WorkView:
     """Return the state of the work. If it covers more than the account's villages, only that it runs."""
     if not state.kind or covers(c.identity.villages, state.villages):
         return WorkView.model_validate(state, from_attributes=True)
@@ -418,7 +419,7 @@ def _device(d: DeviceSeen, own: Collection[str]) -> DeviceView:
     return view if view.camera in own else view.model_copy(update={"camera": None})
 
 
-def _scope(c: Context, village: str | None) -> list[str] | None:
+def _scope(c: AnyContext, village: str | None) -> list[str] | None:
     """Return the account's villages, or the requested one if it is among them. Raises NotFoundError."""
     if village is None:
         return list(c.identity.villages) if c.identity.villages is not None else None
@@ -427,7 +428,7 @@ def _scope(c: Context, village: str | None) -> list[str] | None:
     return [village]
 
 
-async def _visible(c: Context) -> Camera:
+async def _visible(c: AnyContext) -> Camera:
     async with c.services.database.reading() as session:
         camera = await session.get(Camera, c.path("camera"))
     if camera is None or camera.retired or not c.identity.sees_village(camera.village):
@@ -435,7 +436,7 @@ async def _visible(c: Context) -> Camera:
     return camera
 
 
-async def _told(session: AsyncSession, camera: Camera, now: datetime) -> CandidateView:
+async def _candidate_view(session: AsyncSession, camera: Camera, now: datetime) -> CandidateView:
     lists = await checklist.of(session, [camera], now)
     return _candidate(camera, lists[camera.id], (await acceptance.newest(session, [camera.id])).get(camera.id))
 

@@ -21,7 +21,8 @@ from health.register import register, signatures
 from health.tables import DailyRegister, WorkOrder, WorkOrderNote, WorkOrderPhoto
 from reports.register import render
 from web.api.health import visible
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
 from web.http import strict_input
 from web.work.picture_files import picture
 
@@ -120,7 +121,7 @@ class SignBody(BaseModel):
 
 
 @routes.add("GET", "/api/orders", Permission.PATROL_VIEW, query=OrderQuery, reply=list[OrderView])
-async def list_orders(c: Context) -> list[OrderView]:
+async def list_orders(c: Context[OrderQuery]) -> list[OrderView]:
     """Work orders, newest first; the open ones unless a state is named."""
     states = [c.query.state] if c.query.state else list(orders.RUNNING)
     query = select(WorkOrder).where(WorkOrder.state.in_(states))
@@ -151,7 +152,7 @@ async def order_file(c: Context) -> OrderFile:
     )
 
 
-@routes.add("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind="file")
+@routes.add("GET", "/api/orders/{order}/photos/{photo}", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def order_photo(c: Context) -> web.Response:
     """A photo that the contractor took of the repair; needs a stated purpose once the order is closed.
 
@@ -162,13 +163,13 @@ async def order_photo(c: Context) -> web.Response:
         photo = await session.get(WorkOrderPhoto, c.number("photo"))
     if photo is None or photo.order != order.id:
         raise NotFoundError("there is no such photo")
-    why = c.ground(f"order {order.id}", running=order.state in orders.RUNNING)
-    await c.look("order.photo_view", str(order.id), reason=why, village=order.village, order=order.id)
+    why = c.view_reason(f"order {order.id}", running=order.state in orders.RUNNING)
+    await c.audit_view("order.photo_view", str(order.id), reason=why, village=order.village, order=order.id)
     return await picture(c.services.data_dir, photo.path)
 
 
 @routes.add("POST", "/api/orders", Permission.PATROL_RUN, body=CreateBody, reply=list[OrderView])
-async def create_orders(c: Context) -> list[OrderView]:
+async def create_orders(c: Context[None, CreateBody]) -> list[OrderView]:
     """Create orders for faults: one per camera, and one for an up-link with all its cameras."""
     now, zone = c.services.clock.now(), c.services.zone
     wish = orders.OrderRequest(c.body.vendor, c.body.assignee, c.body.text)
@@ -179,7 +180,7 @@ async def create_orders(c: Context) -> list[OrderView]:
 
 
 @routes.add("POST", "/api/orders/move", Permission.PATROL_RUN, body=OrderMoveBody, reply=list[OrderView])
-async def move_orders(c: Context) -> list[OrderView]:
+async def move_orders(c: Context[None, OrderMoveBody]) -> list[OrderView]:
     """Move one or several orders to another state; all of them or none."""
     now, body = c.services.clock.now(), c.body
     async with c.services.database.session() as session:
@@ -204,15 +205,15 @@ async def move_orders(c: Context) -> list[OrderView]:
 
 
 @routes.add("GET", "/api/patrol/day", Permission.PATROL_VIEW, query=DayQuery, reply=DayView)
-async def day_register(c: Context) -> DayView:
+async def day_register(c: Context[DayQuery]) -> DayView:
     """The day's patrol register as it was signed, or as it would be signed now."""
     view = await _day(c, c.query.day)
-    await c.look("register.view", view.day)
+    await c.audit_view("register.view", view.day)
     return view
 
 
 @routes.add("POST", "/api/patrol/day/sign", Permission.PATROL_RUN, body=SignBody, reply=DayView)
-async def sign_day(c: Context) -> DayView:
+async def sign_day(c: Context[None, SignBody]) -> DayView:
     """Sign the day's register.
 
     Also for a day without faults. The day's patrol must have finished, or the reason why there was none must be given.
@@ -232,7 +233,7 @@ async def sign_day(c: Context) -> DayView:
 
 
 @routes.add("POST", "/api/patrol/day/supplement", Permission.PATROL_RUN, body=SignBody, reply=DayView)
-async def supplement_day(c: Context) -> DayView:
+async def supplement_day(c: Context[None, SignBody]) -> DayView:
     """Sign a supplement to a day's register, with what became known after it was signed.
 
     It refers to the register that was signed before.
@@ -244,20 +245,20 @@ async def supplement_day(c: Context) -> DayView:
     return await _day(c, c.body.day)
 
 
-def _signing(c: Context) -> tuple[datetime, datetime]:
+def _signing(c: Context[None, SignBody]) -> tuple[datetime, datetime]:
     """Return the present time and the start of the day. Raises UsageError if the account sees only some villages."""
     if c.identity.villages is not None:
         raise UsageError("the register is signed by somebody who sees the whole town")
     return c.services.clock.now(), _start(c, c.body.day)
 
 
-@routes.add("GET", "/register/{day}", Permission.PATROL_VIEW, kind="page")
+@routes.add("GET", "/register/{day}", Permission.PATROL_VIEW, kind=ReplyKind.PAGE)
 async def register_page(c: Context) -> web.Response:
     """The register as a page to print (A4)."""
     return web.Response(text=await _register(c), content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-@routes.add("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind="file")
+@routes.add("GET", "/register/{day}/pdf", Permission.PATROL_VIEW, kind=ReplyKind.FILE)
 async def register_pdf(c: Context) -> web.Response:
     """The register as PDF, rendered from the same page."""
     content = await c.services.printer.pdf_of(await _register(c), c.identity.user_id)
@@ -266,22 +267,22 @@ async def register_pdf(c: Context) -> web.Response:
     return web.Response(body=content, content_type="application/pdf", headers=headers)
 
 
-async def _register(c: Context) -> str:
+async def _register(c: AnyContext) -> str:
     view = await _day(c, c.path("day"))
-    await c.look("register.view", view.day)
+    await c.audit_view("register.view", view.day)
     async with c.services.database.reading() as session:
         names = {x.id: x.name for x in await session.scalars(select(Camera))}
-    return await c.services.pages.run(
+    return await c.services.page_executor.run(
         render, view.model_dump(), names, c.services.settings.station.name, c.services.zone
     )
 
 
-def _start(c: Context, text: str | None) -> datetime:
+def _start(c: AnyContext, text: str | None) -> datetime:
     """Return local midnight of a day; of the present day if `text` is empty. Raises UsageError."""
     zone, now = c.services.zone, c.services.clock.now()
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
-        if start.year < strict_input.FIRST.year:
+        if start.year < strict_input.EARLIEST_TIME.year:
             raise ValueError("no day of a station")
         if not 2000 <= start.year <= 2100:
             raise ValueError("no year of a station")
@@ -293,7 +294,7 @@ def _start(c: Context, text: str | None) -> datetime:
     return start
 
 
-async def _day(c: Context, text: str | None) -> DayView:
+async def _day(c: AnyContext, text: str | None) -> DayView:
     now, start = c.services.clock.now(), _start(c, text)
     day, end = f"{start:%Y-%m-%d}", bounds(start.date(), c.services.zone)[1]
     async with c.services.database.reading() as session:
@@ -341,7 +342,7 @@ async def _day(c: Context, text: str | None) -> DayView:
         )
 
 
-async def _visible(session: AsyncSession, c: Context, numbers: list[int]) -> list[WorkOrder]:
+async def _visible(session: AsyncSession, c: AnyContext, numbers: list[int]) -> list[WorkOrder]:
     query = select(WorkOrder).where(WorkOrder.id.in_(numbers))
     query = query.where(village_in_scope(WorkOrder.village, c.identity.villages))
     found = list(await session.scalars(query.order_by(WorkOrder.id)))

@@ -11,7 +11,8 @@ from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 
@@ -55,7 +56,7 @@ async def ptz(c: Context) -> PtzView:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
-async def move(c: Context) -> dict[str, Any]:
+async def move(c: Context[None, PtzMoveBody]) -> dict[str, Any]:
     """Move with a speed; repeat each second while the button is held."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
@@ -73,7 +74,7 @@ async def stop(c: Context) -> dict[str, Any]:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
-async def goto(c: Context) -> dict[str, Any]:
+async def goto(c: Context[None, PresetBody]) -> dict[str, Any]:
     """Move to a preset."""
     camera, control = await _dome(c)
     await _note(c, camera, control)
@@ -82,7 +83,7 @@ async def goto(c: Context) -> dict[str, Any]:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
-async def keep(c: Context) -> PresetView:
+async def keep(c: Context[None, KeepBody]) -> PresetView:
     """Save the present position as a preset.
 
     The camera returns to a preset named 'guard' (守望) by itself.
@@ -106,7 +107,7 @@ async def home(c: Context) -> dict[str, Any]:
     return {}
 
 
-async def _dome(c: Context) -> tuple[Camera, PtzControl]:
+async def _dome(c: AnyContext) -> tuple[Camera, PtzControl]:
     if c.services.ptz is None:
         raise ConflictError("the station is still starting; try again in a moment")
     async with c.services.database.reading() as session:
@@ -118,8 +119,8 @@ async def _dome(c: Context) -> tuple[Camera, PtzControl]:
     return camera, c.services.ptz
 
 
-async def _note(c: Context, camera: Camera, control: PtzControl) -> None:
-    """Take control of the camera. Raises PurposeRequired, ConflictError.
+async def _note(c: AnyContext, camera: Camera, control: PtzControl) -> None:
+    """Take control of the camera. Raises PurposeNeeded, ConflictError.
 
     Taking control leaves one audit row before the camera moves; single movements leave none.
     """

@@ -16,7 +16,8 @@ from core.errors import ForbiddenError, NotFoundError
 from health.kpi import figures
 from health.tables import DailyFigures
 from reports.coverage import VillageReport, render
-from web.framework.routing import Context, RouteTable
+from web.framework.context import Context
+from web.framework.routing import ReplyKind, RouteTable
 
 routes = RouteTable()
 
@@ -56,13 +57,13 @@ async def list_reports(c: Context) -> list[VillageName]:
 
 
 @routes.add("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
-async def village_report(c: Context) -> VillageReport:
+async def village_report(c: Context[ReportQuery]) -> VillageReport:
     """One village's figures of a month."""
     return await _report(c)
 
 
 @routes.add("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
-async def day_figures(c: Context) -> list[DayFigures]:
+async def day_figures(c: Context[FiguresQuery]) -> list[DayFigures]:
     """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
     if c.identity.villages is not None and c.query.kind != "village":
         raise ForbiddenError("an account of some villages reads its villages' figures")
@@ -90,16 +91,16 @@ async def camera_figures(c: Context) -> DayFigures:
     return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 
-@routes.add("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind="page")
-async def village_report_page(c: Context) -> web.Response:
+@routes.add("GET", "/report/{village}", Permission.REPORT_VIEW, query=ReportQuery, kind=ReplyKind.PAGE)
+async def village_report_page(c: Context[ReportQuery]) -> web.Response:
     """One village's report as a page to print (A4)."""
-    html = await c.services.pages.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
+    html = await c.services.page_executor.run(render, await _report(c), c.services.settings.station.name, c.query.lang)
     return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-async def _report(c: Context) -> VillageReport:
+async def _report(c: Context[ReportQuery]) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
         raise NotFoundError("there is no such village")
-    await c.look("report.view", code, reason=f"report of {code}", village=code)
+    await c.audit_view("report.view", code, reason=f"report of {code}", village=code)
     return await c.services.reports.village(code, c.query.month)

@@ -30,7 +30,8 @@ from search.store.camera_numbers import CameraPlace
 from search.store.rows import BOX_UNITS, unpack_path
 from search.tables import Judgement
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
-from web.framework.routing import Context, RouteTable
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
 from web.http import strict_input
 from web.work import picture_files
 
@@ -129,22 +130,22 @@ class VocabularyReply(BaseModel):
 
 
 @routes.add("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
-async def search_sightings(c: Context) -> SightingPage:
+async def search_sightings(c: Context[None, SearchBody]) -> SightingPage:
     """Sightings that match, newest or best first; needs a stated purpose."""
     body, reason = c.body, c.purpose
     async with c.services.database.session() as session:
-        query = await question(c, session, body)
+        query = await scoped_query(c, session, body)
         # A later page belongs to the audit row of its search; an invented page key does not avoid the row.
         same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
-        if body.after is None or not c.services.looks.is_open(c.identity.session, reason, same):
+        if body.after is None or not c.services.footage_grants.has_view_grant(c.identity.session, reason, same):
             await record(session, c, "search.run", body, reason)
-    c.services.looks.open(c.identity.session, reason, same)
-    rows, key = await c.services.searching.run(_page, c, query, body)
+    c.services.footage_grants.grant_views(c.identity.session, reason, same)
+    rows, key = await c.services.search_executor.run(_page, c, query, body)
     return SightingPage(rows=await views(c, rows), next=key)
 
 
-def _page(c: Context, query: Query, body: SearchBody) -> tuple[list[Sighting], str | None]:
-    days = c.services.days
+def _page(c: AnyContext, query: Query, body: SearchBody) -> tuple[list[Sighting], str | None]:
+    days = c.services.sighting_store
     if body.order == "newest":
         rows = find(days, query, body.limit + 1, _key(body.after, 1)[0] if body.after else None)
         return rows[: body.limit], str(rows[body.limit - 1].id) if len(rows) > body.limit else None
@@ -170,30 +171,30 @@ def _key(text: str, parts: int) -> list[int]:
 
 
 @routes.add("POST", "/api/search/words", Permission.SEARCH, body=WordsBody, reply=WordsReply)
-async def understand_words(c: Context) -> WordsReply:
+async def understand_words(c: Context[None, WordsBody]) -> WordsReply:
     """The chips and the filter that a phrase means; searches nothing."""
     scope = c.identity.villages
     async with c.services.database.reading() as session:
         villages = {v.name: v.code for v in await session.scalars(select(Village)) if scope is None or v.code in scope}
         cameras = {k.name: k.id for k in await session.scalars(select(Camera)) if scope is None or k.village in scope}
-    found = await c.services.searching.run(
-        phrases.parse, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
+    found = await c.services.search_executor.run(
+        phrases.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
     )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
 
 
 @routes.add("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)
-async def count_sightings(c: Context) -> CountsReply:
+async def count_sightings(c: Context[None, Filter]) -> CountsReply:
     """Numbers of matching sightings, by hour (or day) and by camera."""
     reason = c.purpose
     async with c.services.database.session() as session:
-        query = await question(c, session, c.body)
+        query = await scoped_query(c, session, c.body)
         known = await camera_numbers.places(session)
         await record(session, c, "search.count", c.body, reason)
-    found = await c.services.searching.run(find_ids, c.services.days, query, COUNTED + 1)
+    found = await c.services.search_executor.run(all_numbers, c.services.sighting_store, query, COUNTED + 1)
     more, found = len(found) > COUNTED, found[:COUNTED]
-    by_time, by_camera = await c.services.searching.run(_counted, found, c.services.zone)
+    by_time, by_camera = await c.services.search_executor.run(_counted, found, c.services.zone)
     named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}
     return CountsReply(total=len(found), more=more, by_time=dict(sorted(by_time.items())), by_camera=named)
 
@@ -276,7 +277,7 @@ async def one_sighting(c: Context) -> SightingFile:
     return SightingFile(**view.model_dump(), path=path, detector=packs.get(sighting.pack, ""))
 
 
-@routes.add("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind="file")
+@routes.add("GET", "/api/sightings/{sighting}/thumbnail", Permission.SEARCH, kind=ReplyKind.FILE)
 async def sighting_thumbnail(c: Context) -> web.Response:
     """JPEG of a sighting; needs a stated purpose.
 
@@ -287,10 +288,10 @@ async def sighting_thumbnail(c: Context) -> web.Response:
     return web.Response(body=body, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-async def _looked_at(c: Context) -> Sighting:
-    sighting, place = await seen(c, c.path("sighting"))
+async def _looked_at(c: AnyContext) -> Sighting:
+    sighting, place = await sighting_of(c, c.path("sighting"))
     at = from_microseconds(sighting.start_ms * 1000).isoformat()
-    await c.look(
+    await c.audit_view(
         "sighting.view", place.camera, reason=c.purpose, key=f"sighting {sighting.id}", village=place.village, start=at,
         sighting=str(sighting.id),
     )  # fmt: skip
@@ -298,14 +299,14 @@ async def _looked_at(c: Context) -> Sighting:
 
 
 @routes.add("POST", "/api/sightings/{sighting}/judgement", Permission.SEARCH, body=JudgementBody, reply=SightingView)
-async def judge_sighting(c: Context) -> SightingView:
+async def judge_sighting(c: Context[None, JudgementBody]) -> SightingView:
     """Mark a sighting as candidate or rejected for the stated purpose; 'none' removes the mark."""
     reason = c.purpose[:200]
-    sighting, place = await seen(c, c.path("sighting"))
+    sighting, place = await sighting_of(c, c.path("sighting"))
     verdict, now = c.body.verdict, c.services.clock.now()
     relative = f"candidates/{sighting.id}.jpg"
     if verdict == "candidate":
-        await picture_files.keep(c.services.data_dir, relative, await asyncio.to_thread(picture_of, c, sighting))
+        await picture_files.write(c.services.data_dir, relative, await asyncio.to_thread(picture_of, c, sighting))
     async with c.services.database.session() as session:
         mine = select(Judgement).where(Judgement.reason == reason, Judgement.sighting == sighting.id)
         row = await session.scalar(mine)
@@ -333,12 +334,12 @@ async def candidates(c: Context) -> SightingPage:
         wanted = list(
             await session.scalars(select(Judgement.sighting).where(*mine).order_by(Judgement.id.desc()).limit(200))
         )
-    await c.look("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
-    found = await c.services.searching.run(c.services.days.many, wanted)
+    await c.audit_view("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
+    found = await c.services.search_executor.run(c.services.sighting_store.many, wanted)
     return SightingPage(rows=await views(c, [found[n] for n in wanted if n in found]), next=None)
 
 
-async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
+async def scoped_query(c: AnyContext, session: AsyncSession, body: Filter) -> Query:
     """Return the query, limited to the person's villages. Raises NotFoundError for a village outside them."""
     scope = c.identity.villages
     if scope is not None and any(v not in scope for v in body.villages):
@@ -346,7 +347,7 @@ async def question(c: Context, session: AsyncSession, body: Filter) -> Query:
     return await query_of(session, body, c.services.zone, scope)
 
 
-async def record(session: AsyncSession, c: Context, action: str, body: BaseModel, reason: str, **more: str) -> None:
+async def record(session: AsyncSession, c: AnyContext, action: str, body: BaseModel, reason: str, **more: str) -> None:
     """Write the audit row of a search: the filter, the person, the reason."""
     asked = body.model_dump(mode="json", exclude_defaults=True, exclude={"limit"})
     if len(asked.get("cameras", ())) > 50:
@@ -367,14 +368,18 @@ async def record(session: AsyncSession, c: Context, action: str, body: BaseModel
 
 def sighting_number(text: str) -> int | None:
     """Return a sighting's number (63 bits); None if the text is not one, or its time is out of range."""
-    number = parse_whole_number(text, 19)
-    return number if number is not None and ids.milliseconds(number) < strict_input.LAST.timestamp() * 1000 else None
+    number = whole(text, 19)
+    return (
+        number
+        if number is not None and ids.milliseconds(number) < strict_input.LATEST_TIME.timestamp() * 1000
+        else None
+    )
 
 
-async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
+async def sighting_of(c: AnyContext, text: str) -> tuple[Sighting, CameraPlace]:
     """Return a sighting within the person's villages, and its camera's place. Raises NotFoundError."""
     number = sighting_number(text)
-    sighting = None if number is None else await asyncio.to_thread(c.services.days.get, number)
+    sighting = None if number is None else await asyncio.to_thread(c.services.sighting_store.get, number)
     if sighting is None:
         raise NotFoundError("there is no such sighting")
     async with c.services.database.reading() as session:
@@ -384,22 +389,22 @@ async def seen(c: Context, text: str) -> tuple[Sighting, CameraPlace]:
     return sighting, place
 
 
-def picture_of(c: Context, sighting: Sighting) -> bytes:
+def picture_of(c: AnyContext, sighting: Sighting) -> bytes:
     """Return the JPEG of a sighting. Blocking; call it from a thread. Raises NotFoundError."""
     try:
         return thumbnails.read(
-            c.services.days.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+            c.services.sighting_store.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
         )
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e
 
 
-async def views(c: Context, rows: list[Sighting]) -> list[SightingView]:
+async def views(c: AnyContext, rows: list[Sighting]) -> list[SightingView]:
     """Return sightings as the console shows them, with the verdict under the stated purpose; grants their pictures."""
     if not rows:
         return []
     # The caller has written an audit row for this list.
-    c.services.looks.open(c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows))
+    c.services.footage_grants.grant_views(c.identity.session, c.identity.purpose, *(f"sighting {s.id}" for s in rows))
     async with c.services.database.reading() as session:
         known = await camera_numbers.places(session)
         judged = select(Judgement.sighting, Judgement.verdict).where(

@@ -20,13 +20,14 @@ from search.query.similar import SimilarityMatch, similar
 from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
 from web.api.nvr import camera_of, may_play_back
-from web.api.search import SightingView, question, record, seen, views
-from web.framework.routing import Context, RouteTable
+from web.api.search import SightingView, record, scoped_query, sighting_of, views
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
 from web.http import strict_input
 
 routes = RouteTable()
 
-MOST = 100
+MAX_RESULTS = 100
 
 
 class SimilarBody(BaseModel):
@@ -36,9 +37,9 @@ class SimilarBody(BaseModel):
     sighting: str | None = Field(None, max_length=20)
     camera: str | None = Field(None, max_length=40)
     kind: str = Field("main", pattern="^(main|sub)$")
-    at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict_input.LAST))
+    at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict_input.LATEST_TIME))
     box: tuple[float, float, float, float] | None = None
-    limit: int = Field(48, ge=1, le=MOST)
+    limit: int = Field(48, ge=1, le=MAX_RESULTS)
     by_travel: bool = Field(False, description="What cannot have come from there in the time goes last")
 
 
@@ -48,7 +49,7 @@ class PictureQuery(BaseModel):
     y: float | None = None
     w: float | None = None
     h: float | None = None
-    limit: int = Field(48, ge=1, le=MOST)
+    limit: int = Field(48, ge=1, le=MAX_RESULTS)
 
 
 class SimilarReply(BaseModel):
@@ -61,7 +62,7 @@ class TogetherBody(BaseModel):
     filters: list[Filter] = Field(min_length=2, max_length=5)
     within_seconds: float | None = Field(None, ge=0, le=7 * 86_400)
     likeness: float | None = Field(None, ge=0, le=1)
-    limit: int = Field(30, ge=1, le=MOST)
+    limit: int = Field(30, ge=1, le=MAX_RESULTS)
 
 
 class MeetingView(BaseModel):
@@ -70,21 +71,21 @@ class MeetingView(BaseModel):
 
 
 @routes.add("POST", "/api/search/similar", Permission.SEARCH, body=SimilarBody, reply=SimilarReply)
-async def search_similar(c: Context) -> SimilarReply:
+async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
     """Sightings that look like a sighting, or like the content of a box on a recorded picture."""
     body, reason = c.body, c.purpose
     origin: Sighting | None = None
     if body.sighting is not None:
-        origin, _ = await seen(c, body.sighting)
-        found = await c.services.searching.run(c.services.days.vectors, [origin])
+        origin, _ = await sighting_of(c, body.sighting)
+        found = await c.services.search_executor.run(c.services.sighting_store.vectors, [origin])
         if origin.id not in found:
             raise NotFoundError("this sighting has no picture to compare by")
         vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
     else:
-        made = await _of_frame(c, body)
+        made = await _example_from_frame(c, body)
         vector, name, same = made.vector, made.embedder, made.same
         pack = await _pack_number(c, name)
-    query = await _asked(
+    query = await _audited_query(
         c, body.filter, reason, "search.query.similar", of=body.sighting or f"{body.camera} {body.at_us}"
     )
     rows = await _ranked(c, vector, pack, query, body.limit + 1)
@@ -93,50 +94,52 @@ async def search_similar(c: Context) -> SimilarReply:
 
 
 @routes.add("POST", "/api/search/similar/picture", Permission.SEARCH, query=PictureQuery, reply=SimilarReply)
-async def search_by_picture(c: Context) -> SimilarReply:
+async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
     """Sightings that look like the content of an uploaded picture (the request's body); the picture is not kept."""
     q, reason = c.query, c.purpose
     corners = (q.x, q.y, q.w, q.h)
     if any(v is None for v in corners) and any(v is not None for v in corners):
         raise UsageError("a box needs x, y, w and h")
     # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
-    content = await c.services.uploads.drawn(c.request, c.identity.user_id, uploads.MOST_BYTES, example.MAX_PIXELS, 95)
-    made: AppearanceExample = await c.services.looker.run(
+    content = await c.services.uploads.reencode(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
+    made: AppearanceExample = await c.services.example_pool.run(
         example.from_picture, content, None if q.x is None else corners
     )
     try:
-        asked = Filter.model_validate(strict_input.json_of(q.filter.encode()))
+        asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
         strict_input.check_model(asked)
     except (UsageError, ValidationError) as e:
         raise UsageError("the filter is not one") from e
-    query = await _asked(c, asked, reason, "search.query.similar", of="an uploaded picture")
+    query = await _audited_query(c, asked, reason, "search.query.similar", of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
 
 
 @routes.add("POST", "/api/search/together", Permission.SEARCH, body=TogetherBody, reply=list[MeetingView])
-async def search_together(c: Context) -> list[MeetingView]:
+async def search_co_occurrence(c: Context[None, TogetherBody]) -> list[MeetingView]:
     """Objects that match the first filter and were also seen by all other filters, near in time or at any time."""
     body, reason = c.body, c.purpose
     questions: list[Query] = []
     for asked in body.filters:
-        questions.append(await _asked(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places"))
+        questions.append(
+            await _audited_query(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places")
+        )
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else 0.6
-    found: list[CoOccurrence] = await c.services.searching.run(
-        lambda: co_occurrences(c.services.days, questions, within_ms=within, min_similarity=same, limit=body.limit)
+    found: list[CoOccurrence] = await c.services.search_executor.run(
+        lambda: co_occurrences(c.services.sighting_store, questions, within_ms=within, same=same, limit=body.limit)
     )
     return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.similarity, 3)) for m in found]
 
 
-async def _asked(c: Context, asked: Filter, reason: str, action: str, of: str) -> Query:
+async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: str, of: str) -> Query:
     async with c.services.database.session() as session:
-        query = await question(c, session, asked)
+        query = await scoped_query(c, session, asked)
         await record(session, c, action, asked, reason, of=of)
     return query
 
 
-async def _of_frame(c: Context, body: SimilarBody) -> AppearanceExample:
+async def _example_from_frame(c: AnyContext, body: SimilarBody) -> AppearanceExample:
     if body.camera is None or body.at_us is None or body.box is None:
         raise UsageError("name a sighting, or a camera with a moment and a box")
     camera: Camera = await camera_of(c, body.camera)
@@ -147,26 +150,28 @@ async def _of_frame(c: Context, body: SimilarBody) -> AppearanceExample:
         raise NotFoundError(
             f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}"
         )
-    made: AppearanceExample = await c.services.looker.run(example.from_frame, frame, body.box)
+    made: AppearanceExample = await c.services.example_pool.run(example.from_frame, frame, body.box)
     return made
 
 
-async def _ranked(c: Context, vector: Floats, pack: int, query: Query, limit: int) -> list[SimilarityMatch]:
-    return await c.services.searching.run(similar, c.services.days, np.asarray(vector, np.float32), pack, query, limit)
+async def _ranked(c: AnyContext, vector: Floats, pack: int, query: Query, limit: int) -> list[SimilarityMatch]:
+    return await c.services.search_executor.run(
+        similar, c.services.sighting_store, np.asarray(vector, np.float32), pack, query, limit
+    )
 
 
-async def _pack_name(c: Context, number: int) -> str:
+async def _pack_name(c: AnyContext, number: int) -> str:
     async with c.services.database.reading() as session:
         return (await camera_numbers.packs(session)).get(number, "")
 
 
-async def _pack_number(c: Context, name: str) -> int:
+async def _pack_number(c: AnyContext, name: str) -> int:
     async with c.services.database.session() as session:
         return await camera_numbers.of_pack(session, name)
 
 
 async def _with_travel(
-    c: Context, matches: list[SimilarityMatch], origin: Sighting | None, *, by_travel: bool
+    c: AnyContext, matches: list[SimilarityMatch], origin: Sighting | None, *, by_travel: bool
 ) -> list[SightingView]:
     shown = {v.id: v for v in await views(c, [m.sighting for m in matches])}
     positions = await _positions(c) if origin is not None else {}
@@ -184,7 +189,7 @@ async def _with_travel(
     return sorted(found, key=lambda r: r.plausible is False) if by_travel else found
 
 
-async def _positions(c: Context) -> dict[int, tuple[float, float]]:
+async def _positions(c: AnyContext) -> dict[int, tuple[float, float]]:
     """Return longitude and latitude by camera number, where they are known."""
     async with c.services.database.reading() as session:
         known = await camera_numbers.places(session)

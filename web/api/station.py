@@ -13,7 +13,8 @@ from health.checks import storage_forecast
 from nvr.archive import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
-from web.framework.routing import Context, RouteTable
+from web.framework.context import Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 
@@ -74,7 +75,7 @@ async def retention_clock_state(c: Context) -> RetentionClockView:
 
 
 @routes.add("POST", "/api/station/clock/confirm", Permission.RETENTION_CONFIRM, body=ClockConfirmBody)
-async def confirm_clock(c: Context) -> None:
+async def confirm_clock(c: Context[None, ClockConfirmBody]) -> None:
     """Confirm that the station's clock was compared and is right; deletion by age resumes. Audited."""
     async with c.services.database.session() as session:
         await retention_clock.confirm(session, c.services.clock.now(), c.identity.name, c.body.reason)

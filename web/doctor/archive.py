@@ -10,14 +10,14 @@ from nvr.archive import retention_clock
 from nvr.storage import volume_quarantine
 from nvr.storage.volumes import remedy_of
 from nvr.tables import Volume
-from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
+from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 
-async def volumes(site: StationFacts) -> Sequence[CheckResult]:
+async def volumes(station: CheckedStation) -> Sequence[CheckResult]:
     """Return one fact per volume: the state that its recorder last recorded for it."""
-    if site.database is None:
+    if station.database is None:
         return [unknown("not known without the database", "see database")]
-    async with site.database.reading() as session:
+    async with station.database.reading() as session:
         rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
     return [_volume(row) for row in rows] or [ok("no volume was used yet")]
 
@@ -32,10 +32,10 @@ def _volume(row: Volume) -> CheckResult:
     return ok("takes what is recorded", row.path)
 
 
-def quarantine(site: StationFacts) -> Sequence[CheckResult]:
+def quarantine(station: CheckedStation) -> Sequence[CheckResult]:
     """Report files that start-up recovery could not read or identify. Blocking."""
     found = []
-    for path in site.settings.volumes:
+    for path in station.settings.volumes:
         files, size = volume_quarantine.content(path)
         if files:
             value = f"{files} files ({size / 1e6:.1f} MB) lie in {path.absolute() / volume_quarantine.FOLDER}"
@@ -44,11 +44,11 @@ def quarantine(site: StationFacts) -> Sequence[CheckResult]:
     return found or [ok("empty")]
 
 
-async def deletion_clock(site: StationFacts) -> Sequence[CheckResult]:
+async def deletion_clock(station: CheckedStation) -> Sequence[CheckResult]:
     """Report whether the station's clock is plausible enough to delete footage by age."""
-    if site.database is None:
+    if station.database is None:
         return [unknown("not known without the database", "see database")]
-    async with site.database.reading() as session:
+    async with station.database.reading() as session:
         told = await retention_clock.report(session)
     if told.suspended:
         return [failed(f"{told.sentence}; nothing is deleted because of its age", told.remedy)]

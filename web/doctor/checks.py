@@ -10,7 +10,7 @@ from core.clock import Clock
 from core.database import Database
 from core.settings import Settings
 from web.doctor import archive, clock, data, disks, machine, network
-from web.doctor.facts import Check, CheckState, StationFacts
+from web.doctor.facts import Check, CheckedStation, CheckState
 
 HOUR = 3600.0
 CHECKS = (
@@ -43,7 +43,7 @@ CHECKS = (
 
 
 @asynccontextmanager
-async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[StationFacts]:
+async def checked_station(settings: Settings, clock: Clock) -> AsyncIterator[CheckedStation]:
     """Yield the station as a command-line tool sees it. Creates nothing.
 
     If the SQLite file does not exist, the facts carry no database, and `trouble` says why.
@@ -53,10 +53,10 @@ async def site_of(settings: Settings, clock: Clock) -> AsyncIterator[StationFact
         try:
             await asyncio.to_thread(file.stat)
         except OSError as e:
-            yield StationFacts(settings, clock, trouble=f"{file}: {e.strerror}")
+            yield CheckedStation(settings, clock, trouble=f"{file}: {e.strerror}")
             return
     database = Database(settings.database_url)
     try:
-        yield StationFacts(settings, clock, database)
+        yield CheckedStation(settings, clock, database)
     finally:
         await database.close()

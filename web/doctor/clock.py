@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
-from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_answer
-from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
+from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_says
+from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 # The kernel cuts a process name (comm) at 15 characters.
@@ -22,17 +22,17 @@ REMEDY = (
 EARLIEST_YEAR = 2025
 
 
-def synchronised(site: StationFacts) -> Sequence[CheckResult]:
+def synchronised(station: CheckedStation) -> Sequence[CheckResult]:
     """Report whether the kernel's clock is synchronised, by how much it is off, and which service sets it."""
-    if site.clock.now().year < EARLIEST_YEAR:
-        return [failed(f"the clock says {site.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
+    if station.clock.now().year < EARLIEST_YEAR:
+        return [failed(f"the clock says {station.clock.now():%Y-%m-%d}", f"set the clock (date -s), then {REMEDY}")]
     kernel = kernel_clock()
     if kernel is None:
-        return [_told()]
+        return [_timedated_result()]
     return [judge(kernel.state, kernel.status, kernel.offset_s, kernel.max_error_s, _daemon())]
 
 
-def _told() -> CheckResult:
+def _timedated_result() -> CheckResult:
     """Report what systemd's timedated says; it may query the kernel clock where this process may not."""
     said = timedated_answer()
     if said == "yes":
@@ -70,9 +70,9 @@ def _daemon() -> str | None:
     return next((d for d in DAEMONS if d in running), "")
 
 
-def zone(site: StationFacts) -> Sequence[CheckResult]:
+def zone(station: CheckedStation) -> Sequence[CheckResult]:
     """Report the station's time zone and the machine's. The station uses its own; a server in UTC is fine."""
-    name = site.settings.station.timezone
+    name = station.settings.station.timezone
     offset = datetime.now(ZoneInfo(name)).utcoffset()
     machine = datetime.now().astimezone().utcoffset()
     logs = "" if offset == machine else ", in which its own logs are written"

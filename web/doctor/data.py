@@ -26,8 +26,8 @@ from nvr.archive import segment_index
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
-from search.store.upkeep import model_dir_of
-from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
+from search.store.upkeep import shelf_of
+from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
 from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
@@ -47,22 +47,22 @@ def database_file(settings: Settings) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-async def database(site: StationFacts) -> Sequence[CheckResult]:
+async def database(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the database is reachable, answers quickly and has the schema version of this program."""
-    kind = make_url(site.settings.database_url).get_backend_name()
-    if site.database is None and await asyncio.to_thread(lambda: site.locked_out):
-        return [locked_out(site)]
-    if site.database is None:
+    kind = make_url(station.settings.database_url).get_backend_name()
+    if station.database is None and await asyncio.to_thread(lambda: station.locked_out):
+        return [locked_out(station)]
+    if station.database is None:
         return [
             failed(
-                redact(site.trouble),
+                redact(station.trouble),
                 "start the station once (minwang serve), which makes it; or see data.database",
                 kind,
             )
         ]
     started = time.monotonic()
     try:
-        async with site.database.reading() as session:
+        async with station.database.reading() as session:
             revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
             await session.scalar(select(func.count()).select_from(Camera))
             server = (
@@ -93,13 +93,13 @@ async def database(site: StationFacts) -> Sequence[CheckResult]:
     return [ok(value, kind)]
 
 
-async def running(site: StationFacts) -> Sequence[CheckResult]:
+async def running(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the recorders send heartbeats, and count the streams that they record."""
-    if site.database is None:
+    if station.database is None:
         return [unknown("not known without the database", "see database")]
-    now = site.clock.now()
-    async with site.database.reading() as session:
-        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == ProcessRole.RECORDER))
+    now = station.clock.now()
+    async with station.database.reading() as session:
+        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
         alive = [name for name, at in workers if now - at < SILENT]
         recent = (
             select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
@@ -109,7 +109,7 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
         wanted = (
             await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
         )
-    holder = await asyncio.to_thread(station_lock.holder, site.settings.data.dir)
+    holder = await asyncio.to_thread(station_lock.holder, station.settings.data.dir)
     if not alive and holder is not None:
         return [failed(f"{holder} holds the station; no recorder has said anything for 30 s", "read its log")]
     if not alive:
@@ -120,10 +120,10 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
         ]
     recording = states.get("recording", 0)
     value = f"{recording} of {wanted} streams recorded by {len(alive)} recorders"
-    if len(alive) < site.settings.recorder.workers:
+    if len(alive) < station.settings.recorder.workers:
         return [
             failed(
-                f"{value}; {site.settings.recorder.workers} are set",
+                f"{value}; {station.settings.recorder.workers} are set",
                 "read the log: a recorder died and does not come back",
             )
         ]
@@ -132,28 +132,28 @@ async def running(site: StationFacts) -> Sequence[CheckResult]:
     return [ok(value)]
 
 
-async def backlog(site: StationFacts) -> Sequence[CheckResult]:
+async def backlog(station: CheckedStation) -> Sequence[CheckResult]:
     """Report what is waiting: archive rows, files to hash, and footage to index for search."""
-    if site.database is None:
+    if station.database is None:
         return [unknown("not known without the database", "see database")]
-    return [await _rows(site), await _hashes(site), await _search(site)]
+    return [await _rows(station), await _hashes(station), await _search(station)]
 
 
-async def _rows(site: StationFacts) -> CheckResult:
+async def _rows(station: CheckedStation) -> CheckResult:
     """Count streams whose open segment should have been closed by now: its row waits for the database."""
-    assert site.database is not None
-    longest = timedelta(seconds=2 * site.settings.recorder.segment_seconds + 60)
-    before = to_microseconds(site.clock.now() - longest)
+    assert station.database is not None
+    longest = timedelta(seconds=2 * station.settings.recorder.segment_seconds + 60)
+    before = to_microseconds(station.clock.now() - longest)
     query = (
         select(func.count(func.distinct(OpenSegment.stream)))
         .join(StreamStatus, StreamStatus.stream == OpenSegment.stream)
         .where(
             OpenSegment.start_us < before,
             StreamStatus.state == "recording",
-            StreamStatus.at > site.clock.now() - SILENT,
+            StreamStatus.at > station.clock.now() - SILENT,
         )
     )
-    async with site.database.reading() as session:
+    async with station.database.reading() as session:
         late = await session.scalar(query) or 0
     if late:
         return warning(
@@ -164,10 +164,10 @@ async def _rows(site: StationFacts) -> CheckResult:
     return ok("none wait", "archive rows")
 
 
-async def _hashes(site: StationFacts) -> CheckResult:
-    assert site.database is not None
-    since = to_microseconds(site.clock.now()) // HOUR_US - HASH_HOURS + 1
-    async with site.database.reading() as session:
+async def _hashes(station: CheckedStation) -> CheckResult:
+    assert station.database is not None
+    since = to_microseconds(station.clock.now()) // HOUR_US - HASH_HOURS + 1
+    async with station.database.reading() as session:
         query = (
             select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
             .where(Footage.hour >= since)
@@ -181,9 +181,9 @@ async def _hashes(site: StationFacts) -> CheckResult:
     return ok(value, "checksums waiting")
 
 
-async def _search(site: StationFacts) -> CheckResult:
-    assert site.database is not None
-    async with site.database.reading() as session:
+async def _search(station: CheckedStation) -> CheckResult:
+    assert station.database is not None
+    async with station.database.reading() as session:
         behind = await lag(session)
     value = (
         f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, "
@@ -194,13 +194,13 @@ async def _search(site: StationFacts) -> CheckResult:
     return ok(value, "search")
 
 
-async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
+async def registry_difference(station: CheckedStation) -> Sequence[CheckResult]:
     """Report how the inventory file differs from the state that was last applied.
 
     What the station has learned since then does not count as a difference.
     """
-    path = site.settings.inventory
-    if site.database is None:
+    path = station.settings.inventory
+    if station.database is None:
         return [unknown("not known without the database", "see database")]
     if path is None:
         return [ok("the settings name no inventory file: the registry alone counts")]
@@ -217,7 +217,7 @@ async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
                 "minwang inventory check lists them all",
             )
         ]
-    async with site.database.reading() as session:
+    async with station.database.reading() as session:
         plan = await registry.plan(session, wanted)
     if plan.empty:
         return [ok(f"{path}: as it was applied")]
@@ -225,11 +225,11 @@ async def registry_difference(site: StationFacts) -> Sequence[CheckResult]:
     return [warning(value, "minwang inventory plan shows them; minwang inventory apply brings them in")]
 
 
-def models(site: StationFacts) -> Sequence[CheckResult]:
+def models(station: CheckedStation) -> Sequence[CheckResult]:
     """Verify the files of the installed model packs against their checksums."""
-    if site.locked_out:
-        return [locked_out(site)]
-    shelf = ModelRegistry(model_dir_of(site.settings))
+    if station.locked_out:
+        return [locked_out(station)]
+    shelf = ModelRegistry(shelf_of(station.settings))
     found = []
     for installed in shelf.installed():
         try:
@@ -244,7 +244,7 @@ def models(site: StationFacts) -> Sequence[CheckResult]:
             )
         else:
             found.append(ok("checksums fit", installed.pack.name))
-    wanted = site.settings.search.detector
+    wanted = station.settings.search.detector
     if wanted not in ("auto", "builtin", "none") and not any(
         wanted in (i.pack.id, i.pack.name) for i in shelf.installed()
     ):
@@ -261,9 +261,9 @@ def models(site: StationFacts) -> Sequence[CheckResult]:
     return found
 
 
-def certificate(site: StationFacts) -> Sequence[CheckResult]:
+def certificate(station: CheckedStation) -> Sequence[CheckResult]:
     """Check the console's certificate: validity, names, and whether the console is served unencrypted."""
-    web = site.settings.web
+    web = station.settings.web
     if exposed := exposure(web):
         value, _, remedy = exposed.rpartition("; ")
         return [warning(value, remedy)]
@@ -271,15 +271,15 @@ def certificate(site: StationFacts) -> Sequence[CheckResult]:
         return [unknown("the proxy has it", "watch its expiry there (docs/https.md)")]
     if web.tls is TlsMode.OFF:
         return [ok("none is needed: the console listens on this machine only")]
-    now = site.clock.now()
+    now = station.clock.now()
     try:
-        found = load(*site.settings.certificate_files, now)
+        found = load(*station.settings.certificate_files, now)
     except MinwangError as e:
         sentence, _, remedy = str(e).rpartition("; ")
         return [failed(sentence or str(e), remedy or "see docs/https.md")]
     left = int(found.days_left(now))
     value = f"valid for {left} days, issued by {found.issuer}, for {', '.join(found.names)}"
-    own = site.settings.web.certificate is None and Authority(site.settings.data.dir).issued() is not None
+    own = station.settings.web.certificate is None and Authority(station.settings.data.dir).issued() is not None
     if left < EXPIRES_SOON_DAYS:
         remedy = (
             "minwang cert renew (its authority may be near its end: minwang cert show)"
@@ -298,11 +298,11 @@ def certificate(site: StationFacts) -> Sequence[CheckResult]:
     return [ok(value)]
 
 
-def backup(site: StationFacts) -> Sequence[CheckResult]:
+def backup(station: CheckedStation) -> Sequence[CheckResult]:
     """Check the age of the last good backup, and whether the last run failed."""
-    if site.locked_out:
-        return [locked_out(site)]
-    data_dir, now = site.settings.data.dir, site.clock.now()
+    if station.locked_out:
+        return [locked_out(station)]
+    data_dir, now = station.settings.data.dir, station.clock.now()
     remedy = "minwang backup TARGET --passphrase-file FILE, every night: set backup.target (docs/backup.md)"
     runs = backup_log.read(data_dir)
     if not runs and (data_dir / backup_log.FILE).exists():
@@ -317,6 +317,6 @@ def backup(site: StationFacts) -> Sequence[CheckResult]:
     value = f"{age.total_seconds() / 86_400:.1f} days old, {last.size / 1e6:.1f} MB at {last.target}{failure}"
     if age > BACKUP_FAILED:
         return [failed(value, remedy)]
-    if age > timedelta(hours=site.settings.backup.max_age_hours) or failure:
+    if age > timedelta(hours=station.settings.backup.max_age_hours) or failure:
         return [warning(value, remedy)]
     return [ok(value)]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
+from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 MB = 1_000_000
 TEST_BYTES = 64 * MB
@@ -31,15 +31,18 @@ SMART_SECONDS = 8
 SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
 
 
-def folders(site: StationFacts) -> list[Path]:
+def folders(station: CheckedStation) -> list[Path]:
     """Return the data folder and the volumes, as absolute paths without duplicates."""
-    return list(dict.fromkeys(p.absolute() for p in (site.settings.data.dir, *site.settings.volumes)))
+    return list(dict.fromkeys(p.absolute() for p in (station.settings.data.dir, *station.settings.volumes)))
 
 
-def space(site: StationFacts) -> Sequence[CheckResult]:
+def space(station: CheckedStation) -> Sequence[CheckResult]:
     """Check free space, free inodes and write permission of each folder."""
-    volumes = {p.absolute() for p in site.settings.volumes}
-    return [_space(path, site.settings.retention.min_free_bytes if path in volumes else None) for path in folders(site)]
+    volumes = {p.absolute() for p in station.settings.volumes}
+    return [
+        _space(path, station.settings.retention.min_free_bytes if path in volumes else None)
+        for path in folders(station)
+    ]
 
 
 def _space(path: Path, keeps_free: int | None) -> CheckResult:
@@ -68,10 +71,10 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
     return ok(value, subject)
 
 
-def speed(site: StationFacts) -> Sequence[CheckResult]:
+def speed(station: CheckedStation) -> Sequence[CheckResult]:
     """Measure sequential writing and flushing, once per file system."""
     found, seen = [], set()
-    for path in folders(site):
+    for path in folders(station):
         try:
             device = path.stat().st_dev
         except OSError as e:
@@ -79,7 +82,7 @@ def speed(site: StationFacts) -> Sequence[CheckResult]:
             continue
         if device not in seen:
             seen.add(device)
-            found.append(_speed(path, site.settings.retention.min_free_bytes))
+            found.append(_speed(path, station.settings.retention.min_free_bytes))
     return found
 
 
@@ -131,10 +134,10 @@ def _synced(file: int) -> tuple[float, float]:
     return sorted(times)[len(times) // 2], max(times)
 
 
-def smart(site: StationFacts) -> Sequence[CheckResult]:
+def smart(station: CheckedStation) -> Sequence[CheckResult]:
     """Report the SMART state of the disks, as far as this user may read it (needs root and a physical disk)."""
     program = shutil.which("smartctl") or ("/usr/sbin/smartctl" if Path("/usr/sbin/smartctl").exists() else "")
-    disks = sorted({d for path in folders(site) for d in _disks(path)})
+    disks = sorted({d for path in folders(station) for d in _disks(path)})
     if not disks:
         return [
             unknown(

@@ -50,7 +50,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class StationFacts:
+class CheckedStation:
     """The station that the checks inspect."""
 
     settings: Settings
@@ -82,8 +82,8 @@ def failed(value: str, remedy: str, subject: str = "") -> CheckResult:
     return CheckResult(CheckState.FAILED, value, remedy, subject)
 
 
-def locked_out(site: StationFacts) -> CheckResult:
-    folder = site.settings.data.dir
+def locked_out(station: CheckedStation) -> CheckResult:
+    folder = station.settings.data.dir
     return CheckResult(
         CheckState.UNKNOWN,
         f"{folder} cannot be read by uid {os.geteuid()}",
@@ -96,8 +96,8 @@ def unknown(value: str, remedy: str, subject: str = "") -> CheckResult:
     return CheckResult(CheckState.UNKNOWN, value, remedy, subject)
 
 
-Look = Callable[[StationFacts], Sequence[CheckResult]]  # blocks; runs in a thread of its own
-AsyncLook = Callable[[StationFacts], Awaitable[Sequence[CheckResult]]]
+BlockingCheck = Callable[[CheckedStation], Sequence[CheckResult]]  # blocks; runs in a thread of its own
+AsyncCheck = Callable[[CheckedStation], Awaitable[Sequence[CheckResult]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Check:
     """One check. The result is reused for `keep_s` seconds; after `limit_s` seconds the check counts as hung."""
 
     name: str
-    look: Look | AsyncLook
+    run: BlockingCheck | AsyncCheck
     keep_s: float = 15.0
     limit_s: float = 10.0
     heavy: bool = False  # loads the machine: heavy checks run one after the other

@@ -25,25 +25,25 @@ from core.host.process_role import ProcessRole
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
 from nvr.tables import Worker
-from web.doctor.facts import CheckResult, StationFacts, failed, locked_out, ok, unknown, warning
+from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
 
-FILES_A_STREAM = 4  # socket, segment file, next segment file, one viewer
-FILES_BESIDE = 500
+FILES_PER_STREAM = 4  # socket, segment file, next segment file, one viewer
+FILES_BASE = 500
 MEMORY_WARNING, MEMORY_FAILED = 0.10, 0.03
 PRINTING_TEXT = "民网巡检登记派出所村案件"
 
 
-async def files(site: StationFacts) -> Sequence[CheckResult]:
+async def files(station: CheckedStation) -> Sequence[CheckResult]:
     """Compare the open files that a recorder process may have with the number that its cameras need."""
-    if site.database is None:
+    if station.database is None:
         return [unknown("the number of cameras is not known", "see database")]
-    async with site.database.reading() as session:
+    async with station.database.reading() as session:
         query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
         streams = (
             await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
         )
-        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == ProcessRole.RECORDER)))
-    needed = FILES_BESIDE + FILES_A_STREAM * -(-streams // site.settings.recorder.workers)
+        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
+    needed = FILES_BASE + FILES_PER_STREAM * -(-streams // station.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
     allowed, whose = (
         (min(limits), "recorder") if limits else (resource.getrlimit(resource.RLIMIT_NOFILE)[0], "this process")
@@ -67,7 +67,7 @@ def _limit(pid: int) -> int | None:
         return None
 
 
-def memory(_site: StationFacts) -> Sequence[CheckResult]:
+def memory(_station: CheckedStation) -> Sequence[CheckResult]:
     found, swap = psutil.virtual_memory(), psutil.swap_memory()
     share = found.available / found.total
     value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
@@ -80,7 +80,7 @@ def memory(_site: StationFacts) -> Sequence[CheckResult]:
     return [ok(value)]
 
 
-def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
+def ffmpeg(_station: CheckedStation) -> Sequence[CheckResult]:
     """Check ffmpeg: it records streams that the native engine cannot, and converts H.265 for browsers."""
     program = shutil.which("ffmpeg")
     if program is None:
@@ -100,13 +100,13 @@ def ffmpeg(_site: StationFacts) -> Sequence[CheckResult]:
     return [ok(f"{version}, decodes h264 and hevc")]
 
 
-def printing(site: StationFacts) -> Sequence[CheckResult]:
+def printing(station: CheckedStation) -> Sequence[CheckResult]:
     """Print a Chinese page with the reports' renderer, in a disposable process (web.doctor.printing)."""
     if not ctypes.util.find_library("pango-1.0"):
         return [
             failed("Pango is missing", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0 fonts-noto-cjk")
         ]
-    text = PRINTING_TEXT + "".join(c for c in site.settings.station.name if c.isalnum())
+    text = PRINTING_TEXT + "".join(c for c in station.settings.station.name if c.isalnum())
     done = subprocess.run(
         [sys.executable, "-m", "web.doctor.printing"],
         input=text,
@@ -134,12 +134,12 @@ def printing(site: StationFacts) -> Sequence[CheckResult]:
     return [ok(f"Chinese is printed ({', '.join(found['families'])})")]
 
 
-def rights(site: StationFacts) -> Sequence[CheckResult]:
+def rights(station: CheckedStation) -> Sequence[CheckResult]:
     """Check who can read the files that only the station may read."""
-    data = site.settings.data.dir
+    data = station.settings.data.dir
     found = [_private(data, 0o007, 0o750, "folder")] if data.is_dir() else []
-    if site.locked_out:
-        return [*found, locked_out(site)]
+    if station.locked_out:
+        return [*found, locked_out(station)]
     for path in (
         data / KEY_FILE,
         data / audit_key.NAME,
@@ -149,8 +149,8 @@ def rights(site: StationFacts) -> Sequence[CheckResult]:
     ):
         if path.exists():
             found.append(_private(path, 0o077, 0o600, "key"))
-    if site.config is not None and site.config.exists():
-        found.append(_settings_file(site))
+    if station.config is not None and station.config.exists():
+        found.append(_settings_file(station))
     if os.geteuid() == 0:
         found.append(warning("runs as root", "run the station as a user of its own: minwang install", "user"))
     else:
@@ -166,22 +166,27 @@ def _private(path: Path, forbidden: int, right: int, what: str) -> CheckResult:
     return ok(f"mode {mode:o}", str(path))
 
 
-def _settings_file(site: StationFacts) -> CheckResult:
-    assert site.config is not None
-    mode = site.config.stat().st_mode & 0o777
+def _settings_file(station: CheckedStation) -> CheckResult:
+    assert station.config is not None
+    mode = station.config.stat().st_mode & 0o777
     secret = (
-        "@" in site.settings.data.database and ":" in site.settings.data.database.partition("://")[2].partition("@")[0]
+        "@" in station.settings.data.database
+        and ":" in station.settings.data.database.partition("://")[2].partition("@")[0]
     )
     if mode & 0o022:
-        return failed(f"mode {mode:o}: others can change the settings", f"chmod 640 {site.config}", str(site.config))
+        return failed(
+            f"mode {mode:o}: others can change the settings", f"chmod 640 {station.config}", str(station.config)
+        )
     if secret and mode & 0o007:
         return failed(
-            f"mode {mode:o}: others can read the database's password", f"chmod 640 {site.config}", str(site.config)
+            f"mode {mode:o}: others can read the database's password",
+            f"chmod 640 {station.config}",
+            str(station.config),
         )
-    return ok(f"mode {mode:o}", str(site.config))
+    return ok(f"mode {mode:o}", str(station.config))
 
 
-def versions(_site: StationFacts) -> Sequence[CheckResult]:
+def versions(_station: CheckedStation) -> Sequence[CheckResult]:
     python = platform.python_version()
     return [
         ok(f"minwang {core.__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}")

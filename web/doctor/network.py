@@ -15,13 +15,13 @@ from cameras.discovery import ws_discovery
 from core.network.error_text import reason
 from core.settings import TlsMode
 from nvr.rtsp import camera_socket
-from web.doctor.facts import CheckResult, StationFacts, failed, ok, unknown, warning
-from web.http.anonymous_limit import TOO_MUCH
+from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
+from web.http.anonymous_limit import LIMITED_SENTENCE
 
 WAIT_S = 1.0
 
 
-def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
+def receive_buffers(_station: CheckedStation) -> Sequence[CheckResult]:
     """Report how large a receive buffer the kernel grants a camera's socket (net.core.rmem_max)."""
     with socket.socket() as sock:
         camera_socket.request_buffer(sock, camera_socket.MAX_BUFFER)
@@ -33,13 +33,13 @@ def receive_buffers(_site: StationFacts) -> Sequence[CheckResult]:
     return [ok(value)]
 
 
-def console(site: StationFacts) -> Sequence[CheckResult]:
+def console(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the console's port answers as a console, or is free."""
-    web, subject = site.settings.web, f"{site.settings.web.host}:{site.settings.web.port}"
+    web, subject = station.settings.web, f"{station.settings.web.host}:{station.settings.web.port}"
     if web.port == 0:
         return [unknown("any free port is taken (web.port = 0)", "set web.port, so that people know the address")]
     try:
-        answer = _ask(site)
+        answer = _ask(station)
     except ConnectionRefusedError:
         return [_bindable(web.host, web.port, subject)]
     except (OSError, http.client.HTTPException, ValueError) as e:
@@ -56,21 +56,21 @@ def console(site: StationFacts) -> Sequence[CheckResult]:
     return [ok("the console answers", subject)]
 
 
-def _ask(site: StationFacts) -> bool:
+def _ask(station: CheckedStation) -> bool:
     """Return whether a console answers: its API refuses an anonymous request with a known sentence."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(site.settings.web.host, site.settings.web.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(station.settings.web.host, station.settings.web.host)
     connection: http.client.HTTPConnection
-    if site.settings.web.tls is TlsMode.OWN:
+    if station.settings.web.tls is TlsMode.OWN:
         context = ssl.create_default_context()
         # The certificate check reports whose certificate it is.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, site.settings.web.port, timeout=3, context=context)
+        connection = http.client.HTTPSConnection(host, station.settings.web.port, timeout=3, context=context)
     else:
-        connection = http.client.HTTPConnection(host, site.settings.web.port, timeout=3)
+        connection = http.client.HTTPConnection(host, station.settings.web.port, timeout=3)
     with contextlib.closing(connection):
         connection.request("GET", "/api/me")
         reply = connection.getresponse()
-        words = {401: "sign in first", 429: TOO_MUCH}.get(reply.status)
+        words = {401: "sign in first", 429: LIMITED_SENTENCE}.get(reply.status)
         return words is not None and json.loads(reply.read(10_000)) == {"error": words}
 
 
@@ -89,7 +89,7 @@ def _bindable(host: str, port: int, subject: str) -> CheckResult:
     return warning("free: the station does not run", "start it: minwang serve, or systemctl start minwang", subject)
 
 
-def discovery_port(_site: StationFacts) -> Sequence[CheckResult]:
+def discovery_port(_station: CheckedStation) -> Sequence[CheckResult]:
     """Check that UDP port 3702 can be bound: cameras send WS-Discovery Hello to it (multicast)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,7 +105,7 @@ def discovery_port(_site: StationFacts) -> Sequence[CheckResult]:
     return [ok("can be listened to")]
 
 
-def multicast(_site: StationFacts) -> Sequence[CheckResult]:
+def multicast(_station: CheckedStation) -> Sequence[CheckResult]:
     """Check for each interface that is up that the group can be joined and that a datagram comes back."""
     names = {a.address: n for n, found in psutil.net_if_addrs().items() for a in found if a.family == socket.AF_INET}
     flags = psutil.net_if_stats()

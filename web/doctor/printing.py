@@ -25,10 +25,10 @@ from reports import pdf
 FONT_MAGIC = (b"OTTO", b"\0\1\0\0", b"true")
 
 
-def look(text: str) -> dict[str, object]:
+def inspect_rendering(text: str) -> dict[str, object]:
     """Render `text` to PDF and inspect it. `missing` holds the characters that have no glyph of their own."""
     page = f"<html lang='zh-CN'><body style='font-family: sans-serif'><p>{html.escape(text)}</p></body></html>"
-    document = pdf.made(page)
+    document = pdf.render_pdf(page)
     streams = list(_streams(document))
     fonts = [TTFont(io.BytesIO(s), lazy=True) for s in streams if s[:4] in FONT_MAGIC]
     drawn: dict[str, str] = {}
@@ -75,7 +75,7 @@ def _outline(font: TTFont, number: int) -> str:
 
 def main() -> None:
     try:
-        found = look(sys.stdin.read())
+        found = inspect_rendering(sys.stdin.read())
     except StorageError as e:
         found = {"error": str(e)}
     sys.stdout.write(json.dumps(found, ensure_ascii=False))

@@ -12,11 +12,11 @@ from datetime import datetime
 from core.clock import Clock
 from core.logs import redact
 from core.tasks import run_all
-from web.doctor.facts import Check, CheckResult, CheckState, Fact, StationFacts, failed, unknown
+from web.doctor.facts import Check, CheckedStation, CheckResult, CheckState, Fact, failed, unknown
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedResult:
     until: float = float("-inf")
     facts: list[Fact] = field(default_factory=list)
     thread: threading.Thread | None = None  # of a check that is still running
@@ -26,11 +26,11 @@ class _Kept:
 class Doctor:
     """The checks of one station. `facts` may be called at any rate: a check runs again only if its result is old."""
 
-    def __init__(self, checks: Sequence[Check], site: StationFacts):
+    def __init__(self, checks: Sequence[Check], station: CheckedStation):
         self._checks = checks
-        self._site = site
-        self._clock: Clock = site.clock
-        self._kept = {c.name: _Kept() for c in checks}
+        self._station = station
+        self._clock: Clock = station.clock
+        self._results = {c.name: _CachedResult() for c in checks}
 
     async def facts(self) -> list[Fact]:
         """Return all facts in the order of the checks."""
@@ -38,38 +38,38 @@ class Doctor:
         for check in self._checks:
             if check.heavy:  # heavy checks run last and alone: their disk load must not affect the others
                 await self._refresh(check)
-        return [fact for check in self._checks for fact in self._kept[check.name].facts]
+        return [fact for check in self._checks for fact in self._results[check.name].facts]
 
     async def _refresh(self, check: Check) -> None:
-        kept = self._kept[check.name]
-        async with kept.lock:
-            if self._clock.monotonic() >= kept.until:
-                await self._look(check, kept)
+        cached = self._results[check.name]
+        async with cached.lock:
+            if self._clock.monotonic() >= cached.until:
+                await self._run(check, cached)
 
-    async def _look(self, check: Check, kept: _Kept) -> None:
+    async def _run(self, check: Check, cached: _CachedResult) -> None:
         at, started = self._clock.now(), self._clock.monotonic()
-        if kept.thread is not None and kept.thread.is_alive():
+        if cached.thread is not None and cached.thread.is_alive():
             findings: Sequence[CheckResult] = [_hung(check, "still does not answer")]
         else:
-            findings = await self._findings(check, kept)
+            findings = await self._findings(check, cached)
         seconds = round(self._clock.monotonic() - started, 3)
-        kept.facts = [_fact(check, f, at, seconds) for f in findings]
-        kept.until = self._clock.monotonic() + check.keep_s
+        cached.facts = [_fact(check, f, at, seconds) for f in findings]
+        cached.until = self._clock.monotonic() + check.keep_s
 
-    async def _findings(self, check: Check, kept: _Kept) -> Sequence[CheckResult]:
+    async def _findings(self, check: Check, cached: _CachedResult) -> Sequence[CheckResult]:
         try:
             async with asyncio.timeout(check.limit_s):
-                if inspect.iscoroutinefunction(check.look):
-                    found: Sequence[CheckResult] = await check.look(self._site)
+                if inspect.iscoroutinefunction(check.run):
+                    found: Sequence[CheckResult] = await check.run(self._station)
                     return found
-                return await self._in_a_thread(check, kept)
+                return await self._in_a_thread(check, cached)
         except TimeoutError:
             return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
         except Exception as e:  # noqa: BLE001  # a check that fails is itself a fact to report
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
             return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
 
-    async def _in_a_thread(self, check: Check, kept: _Kept) -> Sequence[CheckResult]:
+    async def _in_a_thread(self, check: Check, cached: _CachedResult) -> Sequence[CheckResult]:
         """Run a blocking check in a daemon thread that nothing joins at shutdown: a dead disk may block it forever."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Sequence[CheckResult]] = loop.create_future()
@@ -84,14 +84,14 @@ class Doctor:
         def work() -> None:
             result, error = None, None
             try:
-                result = check.look(self._site)
+                result = check.run(self._station)
             except Exception as e:  # noqa: BLE001  # passed to the waiting coroutine
                 error = e
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, result, error)  # type: ignore[arg-type]
 
-        kept.thread = threading.Thread(target=work, name=f"doctor {check.name}", daemon=True)
-        kept.thread.start()
+        cached.thread = threading.Thread(target=work, name=f"doctor {check.name}", daemon=True)
+        cached.thread.start()
         return await done
 
 

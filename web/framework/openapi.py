@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 
 from core import __version__
 from core.accounts.permissions import GRANTS, Permission, Role
-from web.framework.routing import CSRF_HEADER, Route
+from web.framework.routing import CSRF_HEADER, ReplyKind, Route
 
+_DESCRIPTIONS = {ReplyKind.FILE: "The file", ReplyKind.SOCKET: "A WebSocket", ReplyKind.PAGE: "An HTML page"}
 _REF = "#/components/schemas/{model}"
 
 
@@ -35,7 +36,7 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
     }
 
 
-# web.framework.routing refuses a request that a page of another site could have sent.
+# web.framework.enforcement refuses a request that a page of another site could have sent.
 _OWN_SITE = {
     "name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string"},
     "description": "Any value, for example 1: a foreign page cannot set this header; without it the answer is 403",
@@ -53,7 +54,7 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             for n in re.findall(r"{(\w+)", r.path)
         ],
         "responses": {
-            "101" if r.kind == "socket" else "200": _reply(r, schemas),
+            "101" if r.reply_kind is ReplyKind.SOCKET else "200": _reply(r, schemas),
             "default": {"description": "Refused or failed", "content": _json({"$ref": "#/components/schemas/Error"})},
         },
     }
@@ -62,13 +63,12 @@ def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if r.method != "GET":
         operation["parameters"].append(dict(_OWN_SITE))
     if r.query is not None:
-        schema = _collect(r.query, schemas, "validation")
+        _collect(r.query, schemas, "validation")
         fields = schemas[r.query.__name__]
         operation["parameters"] += [
             {"name": n, "in": "query", "required": n in fields.get("required", []), "schema": s}
             for n, s in fields["properties"].items()
         ]
-        del schema
     if r.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(_collect(r.body, schemas, "validation"))}
     return operation
@@ -81,10 +81,10 @@ def _roles(permission: Permission) -> list[str]:
 
 
 def _reply(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    if r.reply is None and r.kind == "json":
+    if r.reply is None and r.reply_kind is ReplyKind.JSON:
         return {"description": "Done", "content": _json({"type": "object"})}
     if r.reply is None:
-        return {"description": {"file": "The file", "socket": "A WebSocket", "page": "An HTML page"}[r.kind]}
+        return {"description": _DESCRIPTIONS[r.reply_kind]}
     return {"description": "The answer", "content": _json(_collect(r.reply, schemas, "serialization"))}
 
 

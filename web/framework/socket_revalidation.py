@@ -12,18 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from cameras.tables import Camera
 from core.accounts.accounts import Identity
 from core.errors import MinwangError
-from web.framework.routing import Context
+from web.framework.context import AnyContext
 from web.http.cookies import cookie_of, session_cookie
 
 log = logging.getLogger(__name__)
 
-ASK_SECONDS = 3.0
-BATCH_SECONDS = 0.5  # messages within this time form one batch, which is checked once
-HEARTBEAT_SECONDS = 20.0
+REVALIDATE_INTERVAL_S = 3.0
+BATCH_S = 0.5  # messages within this time form one batch, which is checked once
+HEARTBEAT_S = 20.0
 MAX_PINGS = 1000  # of one socket; programs that ping do so every few seconds and reconnect after the limit
-CLOSE_SECONDS = 2.0  # for the page's close frame
+CLOSE_TIMEOUT_S = 2.0  # for the page's close frame
 # Close codes, of the range for applications (RFC 6455 7.4.2).
-SIGNED_OUT, NOT_ALLOWED, OTHER_PURPOSE, NOBODY = 4401, 4403, 4409, 4410
+CLOSE_SIGNED_OUT, CLOSE_NOT_ALLOWED, CLOSE_OTHER_PURPOSE, CLOSE_UNATTENDED = 4401, 4403, 4409, 4410
 
 
 class SessionLost(Exception):
@@ -38,11 +38,11 @@ class SessionLost(Exception):
 class SocketSession:
     """The session of one open socket. `camera`: the camera whose picture the socket carries; empty: none."""
 
-    context: Context
+    context: AnyContext
     camera: str = ""
     _last: tuple[float, Identity] | None = None
 
-    async def ask(self) -> Identity:
+    async def revalidate(self) -> Identity:
         """Return the account's present identity.
 
         Raises SessionLost if the session has ended, or its role or scope has changed. For a socket with a picture also
@@ -52,20 +52,20 @@ class SocketSession:
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
         now = await c.services.accounts.resolve(token)
         if now is None or now.user_id != began.user_id:
-            raise SessionLost(SIGNED_OUT, "the session has ended")
+            raise SessionLost(CLOSE_SIGNED_OUT, "the session has ended")
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
-            raise SessionLost(NOT_ALLOWED, "the account was changed")
+            raise SessionLost(CLOSE_NOT_ALLOWED, "the account was changed")
         if self.camera and now.purpose != began.purpose:
-            raise SessionLost(OTHER_PURPOSE, "another purpose was stated; open it again for that")
+            raise SessionLost(CLOSE_OTHER_PURPOSE, "another purpose was stated; open it again for that")
         if self.camera and not await self._sees_camera(now):
-            raise SessionLost(NOT_ALLOWED, "this camera is not the account's any more")
+            raise SessionLost(CLOSE_NOT_ALLOWED, "this camera is not the account's any more")
         return now
 
-    async def fresh(self) -> Identity:
-        """As `ask`, but once per batch of messages (BATCH_SECONDS). Raises SessionLost."""
+    async def revalidate_for_batch(self) -> Identity:
+        """As `revalidate`, but once per batch of messages (BATCH_S). Raises SessionLost."""
         now = asyncio.get_running_loop().time()
-        if self._last is None or now - self._last[0] > BATCH_SECONDS:
-            self._last = now, await self.ask()
+        if self._last is None or now - self._last[0] > BATCH_S:
+            self._last = now, await self.revalidate()
         return self._last[1]
 
     async def _sees_camera(self, who: Identity) -> bool:
@@ -74,19 +74,19 @@ class SocketSession:
         return camera is not None and not camera.retired and who.sees_village(camera.village)
 
     async def watch(self) -> None:
-        """Revalidate every ASK_SECONDS, forever. Raises SessionLost."""
+        """Revalidate every REVALIDATE_INTERVAL_S, forever. Raises SessionLost."""
         while True:
-            await asyncio.sleep(ASK_SECONDS)
+            await asyncio.sleep(REVALIDATE_INTERVAL_S)
             try:
-                await self.ask()
+                await self.revalidate()
             except (MinwangError, SQLAlchemyError) as e:
                 # If the database cannot confirm the session, the socket closes; the page reconnects.
                 raise SessionLost(1013, "come again") from e
 
 
-def opened(*, compress: bool = True) -> web.WebSocketResponse:
+def send_only_socket(*, compress: bool = True) -> web.WebSocketResponse:
     """Return a WebSocket on which pages send nothing; `until_left` must read it."""
-    return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, compress=compress, max_msg_size=4096, autoping=False)
+    return web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=compress, max_msg_size=4096, autoping=False)
 
 
 async def until_left(socket: web.WebSocketResponse) -> None:
@@ -104,10 +104,10 @@ async def until_left(socket: web.WebSocketResponse) -> None:
 
 
 async def close(socket: web.WebSocketResponse, lost: SessionLost) -> None:
-    """Close the socket with a code and a reason. A page that does not answer is dropped after CLOSE_SECONDS."""
+    """Close the socket with a code and a reason. A page that does not answer is dropped after CLOSE_TIMEOUT_S."""
     log.info("a socket is closed (%d): %s", lost.code, lost.reason)
     try:
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await socket.close(code=lost.code, message=lost.reason.encode())
     except TimeoutError:
         pass

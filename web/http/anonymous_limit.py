@@ -1,6 +1,6 @@
 """Limits how often a client address may send requests without being signed in: a token bucket for each address.
 
-- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_COST. A request that turns out
+- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_REQUEST_TOKENS. A request that turns out
   to
   belong to an open session or to the monitoring system costs nothing, so that other users behind the same address never
   hold up a signed-in user.
@@ -29,17 +29,17 @@ from aiohttp.typedefs import Middleware
 from core.clock import Clock
 from core.errors import TooManyError
 from core.settings import WebSettings
-from web.http.connection_limits import source_of
+from web.http.connection_limits import client_key
 from web.http.proxies import is_trusted
 
 log = logging.getLogger(__name__)
 
 # Refused requests at once: the pages of a whole shift behind one address, left open until their sessions ended.
-BURST = 600.0
-PER_SECOND = 10.0
-SERVED_COST = 0.1  # the sign-in page has about ten files
+BURST_REQUESTS = 600.0
+REQUESTS_PER_SECOND = 10.0
+SERVED_REQUEST_TOKENS = 0.1  # the sign-in page has about ten files
 MAX_SOURCES = 10_000
-TOO_MUCH = "too many requests from this address without signing in; wait a moment"
+LIMITED_SENTENCE = "too many requests from this address without signing in; wait a moment"
 PAUSE_S = 1.0  # before a 429: with 256 connections (web.http.connection_limits) an address gets 256 of them a second
 MAX_PAUSED = 1024  # of all addresses together; further ones are answered at once
 
@@ -59,7 +59,7 @@ class Charge:
 
     def reduce(self, cost: float) -> None:
         """Give back all tokens but `cost`."""
-        self.bucket.tokens, self.cost = min(BURST, self.bucket.tokens + self.cost - cost), cost
+        self.bucket.tokens, self.cost = min(BURST_REQUESTS, self.bucket.tokens + self.cost - cost), cost
 
 
 CHARGE = web.RequestKey("charge", Charge)
@@ -84,17 +84,17 @@ class AnonymousLimit:
 
         `shown`: names of the session, device and token that the request carries; a known one has its own bucket.
         """
-        bucket = self._filled(source)
+        bucket = self._refilled_bucket(source)
         if bucket.tokens < 1 and shown and (own := await self._known(shown)):
-            bucket = self._filled(own)
+            bucket = self._refilled_bucket(own)
         if bucket.tokens < 1:
             self.limited += 1
             if self.limited in (1, 1000, 100_000):
                 log.warning(
                     "too many refused requests, the last from %s; %d were answered 429 so far", source, self.limited
                 )
-            seconds = math.ceil((1 - bucket.tokens) / PER_SECOND)
-            raise TooManyError(TOO_MUCH, retry_after_s=seconds)
+            seconds = math.ceil((1 - bucket.tokens) / REQUESTS_PER_SECOND)
+            raise TooManyError(LIMITED_SENTENCE, retry_after_s=seconds)
         bucket.tokens -= 1
         return Charge(bucket)
 
@@ -107,24 +107,24 @@ class AnonymousLimit:
             finally:
                 self._paused -= 1
 
-    def served(self, charge: Charge, status: int) -> None:
+    def settle(self, charge: Charge, status: int) -> None:
         """Settle the cost once the status is known. A refused request without a session keeps its full cost."""
         if charge.cost and status < 400:
-            charge.reduce(SERVED_COST)
+            charge.reduce(SERVED_REQUEST_TOKENS)
         elif charge.cost:
             self.refused += 1
 
-    def _filled(self, name: str) -> Bucket:
+    def _refilled_bucket(self, name: str) -> Bucket:
         now = self._clock.monotonic()
-        bucket = self._buckets.setdefault(name, Bucket(BURST, now))
+        bucket = self._buckets.setdefault(name, Bucket(BURST_REQUESTS, now))
         self._buckets.move_to_end(name)
-        bucket.tokens, bucket.at = min(BURST, bucket.tokens + (now - bucket.at) * PER_SECOND), now
+        bucket.tokens, bucket.at = min(BURST_REQUESTS, bucket.tokens + (now - bucket.at) * REQUESTS_PER_SECOND), now
         while len(self._buckets) > MAX_SOURCES:
             self._buckets.popitem(last=False)
         return bucket
 
 
-def proved(request: web.Request) -> None:
+def refund(request: web.Request) -> None:
     """Refund the whole charge: the request comes from a signed-in user or from the monitoring system."""
     if (charge := request.get(CHARGE)) is not None:
         charge.reduce(0.0)
@@ -155,7 +155,7 @@ def middleware(
     @web.middleware
     async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            request[CHARGE] = charge = await limit.charge(source_of(request.remote or ""), shown(request))
+            request[CHARGE] = charge = await limit.charge(client_key(request.remote or ""), shown(request))
         except TooManyError as e:
             if not _through_a_proxy(request, settings):
                 await limit.pause()
@@ -169,6 +169,6 @@ def middleware(
             status = e.status
             raise
         finally:
-            limit.served(charge, status)
+            limit.settle(charge, status)
 
     return limited

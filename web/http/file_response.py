@@ -42,7 +42,7 @@ class FileResponse(web.FileResponse):
             holds = await asyncio.to_thread(_holds, self._path, condition)
         sending, self._sending = self._sending, None
         with sending or nullcontext():
-            return await super().prepare(cast(web.BaseRequest, _Judged(request, ranged=holds)))
+            return await super().prepare(cast(web.BaseRequest, _CheckedRequest(request, ranged=holds)))
 
 
 class BytesResponse(web.Response):
@@ -69,7 +69,7 @@ class Static(web.StaticResource):
         return FileResponse(found._path) if isinstance(found, web.FileResponse) else found
 
 
-class _Judged:
+class _CheckedRequest:
     """The request with its range and dates checked: the range only if `ranged`, invalid dates as None."""
 
     if_range = None

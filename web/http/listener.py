@@ -29,7 +29,7 @@ _HOST = re.compile(r"([\w.-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(:\d{1,5})?")
 
 
 class Listener:
-    """The ports of one controller. Call `load`, `start`, `care` once a minute, and `close`."""
+    """The ports of one controller. Call `load`, `start`, `maintain` once a minute, and `close`."""
 
     def __init__(self, settings: Settings, clock: Clock):
         self._settings = settings
@@ -58,7 +58,7 @@ class Listener:
             log.warning("%s", exposed)
         self._say_dates()
 
-    async def care(self) -> None:
+    async def maintain(self) -> None:
         """Renew a certificate of the station's own authority, load a changed one, and log when it expires soon."""
         if self._tls is None:
             return

@@ -1,8 +1,8 @@
 """Reads request bodies within a memory budget: JSON into memory, files to disk until their turn to be re-encoded.
 
-- JSON: all bodies being read share BUDGET bytes; one person (or one anonymous address) gets at most OF_ONE of them.
-- Files: at most PERSON_FILES at once per person and FILES in all; more are refused before anything is read. Files are
-  written to unnamed files in the data folder; TURNS of them at a time are read and re-encoded in a disposable process.
+- JSON: all bodies being read share BUDGET_BYTES bytes; one person (or one anonymous address) gets at most BUDGET_BYTES_PER_PERSON of them.
+- Files: at most MAX_UPLOADS_PER_PERSON at once per person and MAX_UPLOADS in all; more are refused before anything is read. Files are
+  written to unnamed files in the data folder; PARALLEL_REENCODES of them at a time are read and re-encoded in a disposable process.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from nvr.playback import uploads
 from nvr.playback.decode_pool import DecodePool
 from web.http import connection_limits
 
-LARGEST_JSON, LARGEST_PUBLIC = 1_000_000, 16_384  # bytes; signed in, anonymous
-BUDGET, OF_ONE = 64_000_000, 8_000_000
-PERSON_FILES, FILES, TURNS = 2, 32, 1
-CHUNK = 65_536
+MAX_JSON_BYTES, MAX_ANONYMOUS_JSON_BYTES = 1_000_000, 16_384  # bytes; signed in, anonymous
+BUDGET_BYTES, BUDGET_BYTES_PER_PERSON = 64_000_000, 8_000_000
+MAX_UPLOADS_PER_PERSON, MAX_UPLOADS, PARALLEL_REENCODES = 2, 32, 1
+CHUNK_BYTES = 65_536
 
 
-class Budget:
+class BodyBudget:
     """Counts the bytes of bodies in memory, by person or address."""
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class Budget:
         """
         content, size = bytearray(), 0
         try:
-            async with connection_limits.deadline(connection_limits.BODY_SECONDS):
-                async for chunk in request.content.iter_chunked(CHUNK):
+            async with connection_limits.deadline(connection_limits.BODY_TIMEOUT_S):
+                async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                     size += len(chunk)
                     self._take(who, len(chunk))
                     if size > most:
@@ -60,7 +60,7 @@ class Budget:
     def _take(self, who: str, size: int) -> None:
         self.total += size
         self.taken[who] += size
-        if self.total > BUDGET or self.taken[who] > OF_ONE:
+        if self.total > BUDGET_BYTES or self.taken[who] > BUDGET_BYTES_PER_PERSON:
             raise TooManyError("too much is being sent to the station at this moment; try again in a moment")
 
     def _give_back(self, who: str, size: int) -> None:
@@ -76,22 +76,22 @@ class Uploads:
     def __init__(self, folder: Path):
         self._folder = folder
         self._pool = DecodePool(1, 15.0, uploads.limit_memory)
-        self._turn = asyncio.Semaphore(TURNS)
+        self._turn = asyncio.Semaphore(PARALLEL_REENCODES)
         self._disk = Executor("uploads", 2).run
         self._open: Counter[int] = Counter()
 
-    async def drawn(self, request: web.Request, user_id: int, most: int, largest: int, quality: int = 85) -> bytes:
+    async def reencode(self, request: web.Request, user_id: int, most: int, largest: int, quality: int = 85) -> bytes:
         """Return the picture in the body (at most `most` bytes) as JPEG; its longer side is at most `largest` pixels.
 
         Raises UsageError if the body is not a picture, TooManyError if this person or all together upload too many
         files already, TooSlowError, and StorageError if it cannot be written to disk.
         """
-        with self._place(user_id):
-            file = await self._disk(_unnamed, self._folder)
+        with self._hold_upload(user_id):
+            file = await self._disk(_unnamed_file, self._folder)
             try:
                 await _spool(request, file, most, self._disk)
                 async with self._turn:
-                    return await self._pool.run(uploads.reencoded, await self._disk(_whole, file), largest, quality)
+                    return await self._pool.run(uploads.reencoded, await self._disk(_read_all, file), largest, quality)
             finally:
                 await self._disk(file.close)
 
@@ -99,10 +99,12 @@ class Uploads:
         await self._pool.close()
 
     @contextmanager
-    def _place(self, user_id: int) -> Iterator[None]:
-        if self._open[user_id] >= PERSON_FILES:
-            raise TooManyError(f"at most {PERSON_FILES} files are sent at once; wait until those before are through")
-        if self._open.total() >= FILES:
+    def _hold_upload(self, user_id: int) -> Iterator[None]:
+        if self._open[user_id] >= MAX_UPLOADS_PER_PERSON:
+            raise TooManyError(
+                f"at most {MAX_UPLOADS_PER_PERSON} files are sent at once; wait until those before are through"
+            )
+        if self._open.total() >= MAX_UPLOADS:
             raise TooManyError("too many files are being sent to the station at this moment; try again in a minute")
         self._open[user_id] += 1
         try:
@@ -116,8 +118,8 @@ class Uploads:
 async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThread) -> None:
     size = 0
     try:
-        async with connection_limits.deadline(connection_limits.FILE_SECONDS):
-            async for chunk in request.content.iter_chunked(CHUNK):
+        async with connection_limits.deadline(connection_limits.FILE_TIMEOUT_S):
+            async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 size += len(chunk)
                 if size > most:
                     raise UsageError(f"the file is larger than {most // 1_000_000} MB; take a smaller picture")
@@ -128,12 +130,12 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
         raise UsageError("there is no file in the request")
 
 
-def _unnamed(folder: Path) -> IO[bytes]:
+def _unnamed_file(folder: Path) -> IO[bytes]:
     """Return an unnamed file: it disappears with the process, however it ends. Raises StorageError."""
     try:
         return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as e:
-        raise _not_kept(e) from e
+        raise _write_error(e) from e
 
 
 def _append(file: IO[bytes], chunk: bytes) -> None:
@@ -143,15 +145,15 @@ def _append(file: IO[bytes], chunk: bytes) -> None:
                 "the file was not kept: the station's disk took a part of it; make room and send it again"
             )
     except OSError as e:
-        raise _not_kept(e) from e
+        raise _write_error(e) from e
 
 
-def _whole(file: IO[bytes]) -> bytes:
+def _read_all(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
 
 
-def _not_kept(e: OSError) -> StorageError:
+def _write_error(e: OSError) -> StorageError:
     return StorageError(
         f"the file cannot be kept in the station's data folder ({e.strerror}); make room there and send it again"
     )

@@ -2,7 +2,7 @@
 
 The limits follow from what is behind the handlers: databases hold 64-bit integers and no NUL, UTF-8 has no surrogates,
 geometry and JSON have no NaN, and a time without a zone has no meaning here. They apply to every operation
-(web.framework.routing).
+(web.framework.enforcement).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ MAX_DEPTH = 32
 MAX_VALUES = 20_000  # in one body
 MAX_INTEGER = 2**63 - 1
 MAX_NUMBER = 1e12
-MAX_TEXT = 10_000  # characters; most fields have a lower limit
+MAX_TEXT_CHARACTERS = 10_000  # characters; most fields have a lower limit
 # Characters that make a record, a printed page or a list display differently from what was entered: C0 except tab and
 # line ends, DEL, C1, and the marks that change the direction of the following text (Unicode 16, UAX #9 2).
 _HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
+EARLIEST_TIME, LATEST_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
-def json_of(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> Any:
     """Return the value of a JSON body; an empty body is an empty object. Raises UsageError."""
     if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before the parser creates a million lists
         raise UsageError(f"the body has more than {MAX_VALUES} values")
@@ -77,14 +77,14 @@ def check(value: object, name: str = "the body") -> None:
     elif isinstance(value, datetime):
         if value.tzinfo is None:
             raise UsageError(f"{name}: times need a zone, like 2026-11-21T08:00:00+08:00")
-        if not FIRST <= value < LAST:
-            raise UsageError(f"{name}: times lie between {FIRST.year} and {LAST.year}")
+        if not EARLIEST_TIME <= value < LATEST_TIME:
+            raise UsageError(f"{name}: times lie between {EARLIEST_TIME.year} and {LATEST_TIME.year}")
 
 
 def check_text(text: str, name: str) -> None:
     """Raise UsageError for a text that is too long, no valid Unicode, or has control characters or direction marks."""
-    if len(text) > MAX_TEXT:
-        raise UsageError(f"{name}: a text has at most {MAX_TEXT} characters")
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise UsageError(f"{name}: a text has at most {MAX_TEXT_CHARACTERS} characters")
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         raise UsageError(f"{name}: a text must be Unicode that can be written as UTF-8")
     if "\0" in text:

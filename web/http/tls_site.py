@@ -79,17 +79,17 @@ class CountedTls(SSLProtocol):
             context,
             cast("asyncio.Future[object]", None),
             server_side=True,
-            ssl_handshake_timeout=cast(int, connection_limits.HEADER_SECONDS),
-            ssl_shutdown_timeout=connection_limits.SHUTDOWN_SECONDS,
+            ssl_handshake_timeout=cast(int, connection_limits.HEADER_TIMEOUT_S),
+            ssl_shutdown_timeout=connection_limits.TLS_SHUTDOWN_TIMEOUT_S,
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._connections.accepted(self._handler, cast(asyncio.Transport, transport))
+        self._connections.add(self._handler, cast(asyncio.Transport, transport))
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        self._connections.gone(self._handler)
+        self._connections.remove(self._handler)
 
     def _do_handshake(self) -> None:
         if self._incoming.pending and not self._queued:  # type: ignore[attr-defined]

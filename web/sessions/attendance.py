@@ -1,9 +1,9 @@
 """Tracks whether somebody still watches (R-VIEW-2), and for how long footage was watched.
 
-A session watches from its first live socket or footage request until no picture was sent for QUIET_S. After `ask_after`
+A session watches from its first live socket or footage request until no picture was sent for VIEWING_ENDS_AFTER_S. After `ask_after`
 seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live sockets are
-closed (`SessionLost`, 4410) and footage is refused (`ViewerNotConfirmed`) until there is input again. Input is any
-request that keeps a session from becoming idle (web.framework.routing).
+closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is any request
+that keeps a session from becoming idle (web.framework.enforcement).
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ ANSWER_S = 60.0
 # The page asks at least this long before the session becomes idle: the answer keeps the session alive, and `seen_at` is
 # exact to 30 s.
 BEFORE_IDLE_S = ANSWER_S + 45.0
-SHORTEST_S = 20.0
-QUIET_S = 120.0  # a player that is paused for longer counts as ended; it buffers 20 s
-FLUSH_S = 10.0
-CHECK_S = 1.0
+MIN_ASK_AFTER_S = 20.0
+VIEWING_ENDS_AFTER_S = 120.0  # a player that is paused for longer counts as ended; it buffers 20 s
+FLUSH_INTERVAL_S = 10.0
+CHECK_INTERVAL_S = 1.0
 MAX_SESSIONS = 2000
 MAX_VIEWINGS = 5000
 ADJOINS_US = SECOND  # two segments of one recording are about one frame apart
-CLOSE_S = 5.0
+CLOSE_TIMEOUT_S = 5.0
 
 
 def ask_after_s(idle: timedelta) -> float:
     """Return after how many seconds without input a page asks: two hours, or shortly before the session idles."""
-    return max(SHORTEST_S, min(ASK_AFTER_S, idle.total_seconds() - BEFORE_IDLE_S))
+    return max(MIN_ASK_AFTER_S, min(ASK_AFTER_S, idle.total_seconds() - BEFORE_IDLE_S))
 
 
 @dataclass(slots=True)
@@ -85,18 +85,18 @@ class Attendance:
             found = self._begin(session)
             found.sockets -= 1
 
-    async def until_nobody(self, session: str) -> None:
-        """Wait until nobody has answered in time, then raise ViewerNotConfirmed."""
+    async def wait_until_unattended(self, session: str) -> None:
+        """Wait until nobody has answered in time, then raise NobodyWatches."""
         while True:
             self.check(session)
-            await self._clock.sleep(min(CHECK_S, self.answer_within))
+            await self._clock.sleep(min(CHECK_INTERVAL_S, self.answer_within))
 
     def _begin(self, session: str) -> _Session:
         now = self._clock.monotonic()
         found = self._sessions.setdefault(session, _Session(now, now))
         self._sessions.move_to_end(session)
         # What was stopped because nobody answered stays stopped until there is input.
-        if not found.sockets and now - found.last > QUIET_S and not self._overdue(found):
+        if not found.sockets and now - found.last > VIEWING_ENDS_AFTER_S and not self._overdue(found):
             found.since = now
         found.last = now
         self._forget()
@@ -114,7 +114,7 @@ class Attendance:
 
 
 @dataclass(slots=True, eq=False)
-class _Viewing:
+class _ViewedStretch:
     """One continuous stretch of footage that a session watches."""
 
     actor: str
@@ -133,19 +133,19 @@ Key = tuple[str, str, str]  # session, purpose, stream
 
 
 class PlaybackLog:
-    """Records how long footage was watched: one audit row per stretch, when none of it was fetched for QUIET_S."""
+    """Records how long footage was watched: one audit row per stretch, when none of it was fetched for VIEWING_ENDS_AFTER_S."""
 
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
-        self._viewings: dict[Key, list[_Viewing]] = {}
+        self._viewings: dict[Key, list[_ViewedStretch]] = {}
 
-    def note(self, who: Identity, village: str, segment: Segment) -> _Viewing:
+    def note(self, who: Identity, village: str, segment: Segment) -> _ViewedStretch:
         """Record that a part of a segment is fetched; if it adjoins no running viewing, it starts another."""
         now = self._clock.monotonic()
         there = self._viewings.setdefault((who.session, who.purpose, segment.stream), [])
         viewing = next((v for v in there if v.adjoins(segment)), None)
         if viewing is None:
-            viewing = _Viewing(who.name, village, now, now, segment.start_us, segment.end_us)
+            viewing = _ViewedStretch(who.name, village, now, now, segment.start_us, segment.end_us)
             there.append(viewing)
         viewing.last = now
         viewing.start_us = min(viewing.start_us, segment.start_us)
@@ -166,13 +166,13 @@ class PlaybackLog:
     async def run(self) -> None:
         """Write the viewings that have ended, forever. Raises StorageError."""
         while True:
-            await self._clock.sleep(FLUSH_S)
+            await self._clock.sleep(FLUSH_INTERVAL_S)
             await self.flush()
 
     async def close(self) -> None:
-        """Write all viewings when the station stops; never raises, takes at most CLOSE_S: shutdown must go on."""
+        """Write all viewings when the station stops; never raises, takes at most CLOSE_TIMEOUT_S: shutdown must go on."""
         try:
-            async with asyncio.timeout(CLOSE_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.flush(everything=True)
         except (MinwangError, SQLAlchemyError, TimeoutError) as e:
             count = sum(map(len, self._viewings.values()))
@@ -190,10 +190,10 @@ class PlaybackLog:
         found.sort(key=lambda pair: pair[1].last)
         beyond = len(found) - MAX_VIEWINGS
         for n, (key, viewing) in enumerate(found):
-            if everything or n < beyond or (not viewing.sending and now - viewing.last > QUIET_S):
+            if everything or n < beyond or (not viewing.sending and now - viewing.last > VIEWING_ENDS_AFTER_S):
                 await self._write(key, viewing, now if viewing.sending else viewing.last)
 
-    async def _write(self, key: Key, viewing: _Viewing, last: float) -> None:
+    async def _write(self, key: Key, viewing: _ViewedStretch, last: float) -> None:
         # A part that is fetched while the row is being written starts another viewing.
         self._viewings[key].remove(viewing)
         try:
@@ -204,7 +204,7 @@ class PlaybackLog:
         if not self._viewings[key]:
             del self._viewings[key]
 
-    async def _record(self, key: Key, viewing: _Viewing, seconds: float) -> None:
+    async def _record(self, key: Key, viewing: _ViewedStretch, seconds: float) -> None:
         session_key, purpose, stream = key
         start, end = (from_microseconds(us).isoformat() for us in (viewing.start_us, viewing.end_us))
         async with self._database.session() as session:

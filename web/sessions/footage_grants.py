@@ -19,17 +19,17 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.ids import StreamId
 
-LOOK_S = 1800.0  # viewing the same again within this time counts as the same view
+VIEW_GRANT_S = 1800.0  # viewing the same again within this time counts as the same view
 MAX_SESSIONS = 2000
-MAX_LOOKS = 20_000  # per session
+MAX_VIEW_GRANTS = 20_000  # per session
 MAX_RANGES = 500
-FOOTAGE = ("playback.open", "strip.view")
+FOOTAGE_ACTIONS = ("playback.open", "strip.view")
 
 
 @dataclass(slots=True)
 class _Session:
     # (purpose, what) → monotonic seconds until which the grant is valid
-    looks: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
+    views: OrderedDict[tuple[str, str], float] = field(default_factory=OrderedDict)
     # (purpose, camera, start, end) → monotonic seconds until which the grant is valid
     ranges: OrderedDict[tuple[str, str, int, int], float] = field(default_factory=OrderedDict)
 
@@ -41,20 +41,20 @@ class FootageGrants:
         self._clock = clock
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
-    def is_open(self, session: str, purpose: str, what: str) -> bool:
+    def has_view_grant(self, session: str, purpose: str, what: str) -> bool:
         """Return whether the session has a valid grant to view `what` for this purpose."""
-        return self._of(session).looks.get((purpose, what), 0.0) > self._clock.monotonic()
+        return self._of(session).views.get((purpose, what), 0.0) > self._clock.monotonic()
 
-    def open(self, session: str, purpose: str, *what: str) -> None:
-        """Grant the views `what` for LOOK_S."""
-        looks = self._of(session).looks
+    def grant_views(self, session: str, purpose: str, *what: str) -> None:
+        """Grant the views `what` for VIEW_GRANT_S."""
+        views = self._of(session).views
         for name in what:
-            looks[purpose, name] = self._clock.monotonic() + LOOK_S
-            looks.move_to_end((purpose, name))
-        while len(looks) > MAX_LOOKS:
-            looks.popitem(last=False)
+            views[purpose, name] = self._clock.monotonic() + VIEW_GRANT_S
+            views.move_to_end((purpose, name))
+        while len(views) > MAX_VIEW_GRANTS:
+            views.popitem(last=False)
 
-    def open_range(self, session: str, purpose: str, camera: str, start_us: int, end_us: int) -> None:
+    def grant_range(self, session: str, purpose: str, camera: str, start_us: int, end_us: int) -> None:
         """Grant the footage of a camera between two times (µs) for the life of a session."""
         ranges = self._of(session).ranges
         ranges[purpose, camera, start_us, end_us] = self._clock.monotonic() + MAX_SESSION_AGE.total_seconds()
@@ -86,17 +86,17 @@ class FootageGrants:
 
 
 async def footage_is_granted(
-    looks: FootageGrants, database: Database, now: datetime, who: Identity, camera: str, start_us: int, end_us: int
+    grants: FootageGrants, database: Database, now: datetime, who: Identity, camera: str, start_us: int, end_us: int
 ) -> bool:
     """Return whether a playlist or strip of this session covers the time. Reads the audit trail if memory does not."""
-    if looks.covers(who.session, who.purpose, camera, start_us, end_us):
+    if grants.covers(who.session, who.purpose, camera, start_us, end_us):
         return True
     query = (
         select(audit_trail.AuditRow)
         .where(
             audit_trail.AuditRow.actor == who.name,
-            audit_trail.AuditRow.action.in_(FOOTAGE),
-            audit_trail.AuditRow.at > now - MAX_SESSION_AGE,
+            audit_trail.AuditRow.action.in_(FOOTAGE_ACTIONS),
+            audit_trail.AuditRow.at > now - MAX_SESSION,
         )
         .order_by(audit_trail.AuditRow.id.desc())
         .limit(MAX_RANGES)
@@ -105,5 +105,5 @@ async def footage_is_granted(
         for row in await session.scalars(query):
             if row.data.get("by_session") == who.session and StreamId(row.object).camera == camera:
                 start, end = (to_microseconds(datetime.fromisoformat(str(row.data[n]))) for n in ("start", "end"))
-                looks.open_range(who.session, row.reason, camera, start, end)
-    return looks.covers(who.session, who.purpose, camera, start_us, end_us)
+                grants.grant_range(who.session, row.reason, camera, start, end)
+    return grants.covers(who.session, who.purpose, camera, start_us, end_us)

@@ -37,8 +37,8 @@ class KnownCallers:
         self._read_at = -math.inf
         self._reading = asyncio.Lock()
 
-    async def first(self, names: list[str]) -> str:
-        """Return the first of the given names (see `shown`) that is known; empty if none is."""
+    async def first_known(self, names: list[str]) -> str:
+        """Return the first of the given names (see `caller_names`) that is known; empty if none is."""
         async with self._reading:
             age = self._clock.monotonic() - self._read_at
             if age > (FRESH_S if self._names.intersection(names) else FRESH_FOR_UNKNOWN_S):
@@ -56,7 +56,7 @@ class KnownCallers:
         return frozenset({_session(s) for s in sessions} | devices | monitoring)
 
 
-def shown(request: web.Request, settings: WebSettings) -> list[str]:
+def caller_names(request: web.Request, settings: WebSettings) -> list[str]:
     """Return names for the session, device and token that a request carries, whether they are valid or not."""
     session, device = cookie_of(request, session_cookie(settings)), cookie_of(request, device_cookie(settings))
     bearer = bearer_of(request)

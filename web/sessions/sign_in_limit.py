@@ -15,11 +15,11 @@ from contextlib import contextmanager
 
 from core.clock import Clock
 from core.errors import ForbiddenError, TooManyError
-from web.http.connection_limits import source_of
+from web.http.connection_limits import client_key
 
 log = logging.getLogger(__name__)
 
-MOST = 30  # a shift of phones behind one address, all with mistyped passwords
+MAX_ATTEMPTS = 30  # a shift of phones behind one address, all with mistyped passwords
 SPAN_S = 900.0
 MAX_ADDRESSES = 10_000
 
@@ -37,18 +37,18 @@ class SignInLimit:
 
         Refused means ForbiddenError, or TooManyError (the account has to wait).
         """
-        key, now = source_of(address), self._clock.monotonic()
+        key, now = client_key(address), self._clock.monotonic()
         tries = self._tries.setdefault(key, deque())
         self._tries.move_to_end(key)
         while tries and tries[0] <= now - SPAN_S:
             tries.popleft()
-        if len(tries) >= MOST:
+        if len(tries) >= MAX_ATTEMPTS:
             left = math.ceil(tries[0] + SPAN_S - now)
             sentence = f"too many wrong passwords from this address; try again in {math.ceil(left / 60)} minutes"
             raise TooManyError(sentence, retry_after_s=left)
         tries.append(now)
-        if len(tries) == MOST:
-            log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MOST, key, SPAN_S / 60)
+        if len(tries) == MAX_ATTEMPTS:
+            log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MAX_ATTEMPTS, key, SPAN_S / 60)
         while len(self._tries) > MAX_ADDRESSES:
             self._tries.popitem(last=False)
         try:

@@ -1,6 +1,6 @@
 """Sends events to open pages: one reader of the event table, whatever the number of sockets.
 
-The newest RECENT events stay in memory, and a socket takes from there the events that it has not sent. A page that
+The newest RECENT_EVENTS events stay in memory, and a socket takes from there the events that it has not sent. A page that
 reconnects after a longer time gets its replay from the table, at most the newest MAX_REPLAY events; an event
 `events.skipped` tells it that older ones are missing. A socket that falls behind the memory is closed and its page
 reconnects, so that nobody else waits for it.
@@ -25,9 +25,9 @@ from core.errors import MinwangError, TooManyError
 
 log = logging.getLogger(__name__)
 
-RECENT = 2000
+RECENT_EVENTS = 2000
 MAX_REPLAY = 1000
-PAGE = 250  # rows of a replay per query
+REPLAY_PAGE_ROWS = 250  # rows of a replay per query
 RETRY_SECONDS = 2.0
 
 
@@ -40,7 +40,7 @@ class FeedEvent:
     bare: str
 
 
-def told(row: events.Event) -> FeedEvent:
+def feed_event(row: events.Event) -> FeedEvent:
     """Return the event with both of its JSON texts."""
     body = {
         "id": row.id,
@@ -61,7 +61,7 @@ class EventFeed:
         self._database = database
         self._clock = clock
         self._changed = asyncio.Condition()
-        self._recent: deque[FeedEvent] = deque(maxlen=RECENT)
+        self._recent: deque[FeedEvent] = deque(maxlen=RECENT_EVENTS)
         self._floor = 0  # every event after this id is in memory
         self.position = 0
 
@@ -82,9 +82,9 @@ class EventFeed:
     async def _read(self) -> None:
         async for row in events.tail(self._database, self._clock, self.position):
             async with self._changed:
-                if len(self._recent) == RECENT:
+                if len(self._recent) == RECENT_EVENTS:
                     self._floor = self._recent[0].row.id
-                self._recent.append(told(row))
+                self._recent.append(feed_event(row))
                 self.position = row.id
                 self._changed.notify_all()
 
@@ -101,10 +101,10 @@ class EventFeed:
                 position = self._floor - MAX_REPLAY
                 yield skipped(position, self._clock.now())
             async with self._database.reading() as session:
-                rows = await events.read_after(session, position, PAGE)
+                rows = await events.read_after(session, position, REPLAY_PAGE_ROWS)
             for row in rows:
                 position = row.id
-                yield told(row)
+                yield feed_event(row)
             if not rows:
                 break
         while True:
@@ -119,4 +119,4 @@ class EventFeed:
 
 def skipped(position: int, now: datetime) -> FeedEvent:
     """Return the event which tells that older events are not replayed: the page must read its lists again."""
-    return told(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))
+    return feed_event(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))

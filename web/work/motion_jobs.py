@@ -19,10 +19,10 @@ from nvr.playback.decode_pool import DecodePool
 from search.query import motion_search
 from search.query.motion_search import Mask, MotionSpan
 
-AT_ONCE, KEPT, KEPT_SECONDS = 3, 50, 3600.0
-MOST_FOUND = 2000
+MAX_RUNNING_JOBS, MAX_JOBS, JOB_LIFETIME_S = 3, 50, 3600.0
+MAX_SPANS = 2000
 WORKERS = 2
-Still = Callable[[], Awaitable[None]]
+AccessCheck = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
@@ -56,15 +56,23 @@ class MotionJobs:
         self._tasks = BackgroundTasks(clock)
 
     def begin(
-        self, owner: int, session: str, camera: str, stream: str, start_us: int, end_us: int, mask: Mask, still: Still
+        self,
+        owner: int,
+        session: str,
+        camera: str,
+        stream: str,
+        start_us: int,
+        end_us: int,
+        mask: Mask,
+        still: AccessCheck,
     ) -> MotionJob:
-        """Start a search. Raises ConflictError if AT_ONCE searches run already, or one of this person.
+        """Start a search. Raises ConflictError if MAX_RUNNING_JOBS searches run already, or one of this person.
 
         `still` is awaited before each result is stored; it raises ForbiddenError if the session may no longer have it.
         """
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
-        if len(running) >= AT_ONCE or any(j.owner == owner for j in running):
+        if len(running) >= MAX_RUNNING_JOBS or any(j.owner == owner for j in running):
             raise ConflictError("a motion search is running already; wait for it or end it")
         job = MotionJob(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
         job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, still))
@@ -85,7 +93,7 @@ class MotionJobs:
         await self._tasks.close()
         await self._pool.close()
 
-    async def _run(self, job: MotionJob, stream: str, mask: Mask, still: Still) -> None:
+    async def _run(self, job: MotionJob, stream: str, mask: Mask, still: AccessCheck) -> None:
         try:
             async for progress in motion_search.search(
                 self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS
@@ -93,8 +101,8 @@ class MotionJobs:
                 await still()
                 job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
                 job.found += progress.found
-                if len(job.found) > MOST_FOUND:
-                    job.found, job.more = job.found[:MOST_FOUND], True
+                if len(job.found) > MAX_SPANS:
+                    job.found, job.more = job.found[:MAX_SPANS], True
                     return
             job.until_us = job.end_us
         except ForbiddenError as e:
@@ -109,7 +117,7 @@ class MotionJobs:
 
     def _forget(self) -> None:
         now = self._clock.monotonic()
-        over = [n for n, j in self._jobs.items() if j.ended is not None and now - j.ended > KEPT_SECONDS]
+        over = [n for n, j in self._jobs.items() if j.ended is not None and now - j.ended > JOB_LIFETIME_S]
         ended = [n for n, j in self._jobs.items() if j.ended is not None]
-        for number in {*over, *(ended[: len(self._jobs) - KEPT] if len(self._jobs) > KEPT else [])}:
+        for number in {*over, *(ended[: len(self._jobs) - MAX_JOBS] if len(self._jobs) > MAX_JOBS else [])}:
             del self._jobs[number]

@@ -24,11 +24,11 @@ from core.tasks import BackgroundTasks, running
 
 log = logging.getLogger(__name__)
 
-TELL_SECONDS = 2.0  # between two progress events
+PROGRESS_INTERVAL_S = 2.0  # between two progress events
 
 
 @dataclass(slots=True)
-class State:
+class JobState:
     """State of the present or last job."""
 
     kind: str = ""  # survey, identify; empty: nothing has run yet
@@ -53,27 +53,27 @@ class OnboardingWork:
         self._database = database
         self._clock = clock
         self.http, self.vault = http, vault
-        self.onboarding = Onboarding(database, vault, clock, http, vulnerabilities=holes)
-        self.state = State()
+        self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
+        self.state = JobState()
         self._tasks = BackgroundTasks(clock)
 
-    def survey(self) -> State:
+    def survey(self) -> JobState:
         """Start a survey of the network for devices. Raises ConflictError while a job runs."""
         return self._start("survey", self._survey())
 
-    def identify(self, cameras: Sequence[Camera]) -> State:
+    def identify(self, cameras: Sequence[Camera]) -> JobState:
         """Start identifying the given cameras. Raises ConflictError while a job runs."""
         return self._start("identify", self._identify(cameras), cameras)
 
     async def close(self) -> None:
         await self._tasks.close()
 
-    def _start(self, kind: str, work: Coroutine[Any, Any, None], cameras: Sequence[Camera] | None = None) -> State:
+    def _start(self, kind: str, work: Coroutine[Any, Any, None], cameras: Sequence[Camera] | None = None) -> JobState:
         if self.state.running:
             work.close()
             raise ConflictError(f"{self.state.kind} is still running; wait for it")
         villages = None if cameras is None else tuple(sorted({c.village for c in cameras}))
-        self.state = State(kind, total=len(cameras or ()), running=True, villages=villages)
+        self.state = JobState(kind, total=len(cameras or ()), running=True, villages=villages)
         self._tasks.start(kind, self._run(work))
         return self.state
 
@@ -100,7 +100,7 @@ class OnboardingWork:
     async def _tell_now_and_then(self) -> None:
         while True:
             before = self.state.done
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(PROGRESS_INTERVAL_S)
             if self.state.done != before:
                 await self._tell()
 

@@ -30,7 +30,7 @@ def read(data_dir: Path, relative: str) -> bytes:
         raise NotFoundError("this picture is no longer kept") from e
 
 
-async def keep(data_dir: Path, relative: str, content: bytes) -> None:
+async def write(data_dir: Path, relative: str, content: bytes) -> None:
     """Write a small file below the data folder atomically."""
     await asyncio.to_thread(_write, data_dir / relative, content)
 

@@ -26,7 +26,7 @@ from station.backup.schedule import NightlyBackup, due, excess_archives
 from tests.conftest import open_database
 from web.api.metrics import collect
 from web.doctor.data import backup as fact
-from web.doctor.facts import CheckState, StationFacts
+from web.doctor.facts import CheckedStation, CheckState
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 28, 4, 0, tzinfo=timezone.utc)  # 12:00 in Shanghai
@@ -93,14 +93,14 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
 ) -> None:
     monkeypatch.delenv("MINWANG_DATA__DATABASE", raising=False)
     settings, database = station
-    target, site = settings.backup.target, StationFacts(settings, SystemClock())
-    assert target is not None and fact(site)[0].state is CheckState.WARNING
+    target, checked = settings.backup.target, CheckedStation(settings, SystemClock())
+    assert target is not None and fact(checked)[0].state is CheckState.WARNING
     older = target / "minwang-20200101T000000Z.tar"
     older.touch()
     nightly = NightlyBackup(settings, database, SystemClock())
     await nightly.run_once()
     (made,) = list(target.iterdir())
-    assert made != older and fact(site)[0].state is CheckState.OK
+    assert made != older and fact(checked)[0].state is CheckState.OK
     await nightly.run_once()
     assert list(target.iterdir()) == [made] and await _kinds(database) == ["backup.made"]
 
@@ -109,7 +109,7 @@ async def test_a_night_s_backup_its_rotation_and_its_failure(
     await nightly.run_once()
     assert await _kinds(database) == ["backup.made", "backup.failed"]
     assert "is its disk mounted?" in backup_log.read(settings.data.dir)[-1].error
-    assert fact(site)[0].state is CheckState.WARNING and "is its disk mounted?" in fact(site)[0].value
+    assert fact(checked)[0].state is CheckState.WARNING and "is its disk mounted?" in fact(checked)[0].value
     metrics = await _metrics(database, settings)
     assert 0 < metrics["minwang_backup_age_seconds"] < 600 and metrics["minwang_backup_failed"] == 1
     assert not target.exists(), "a folder that is gone does not become a file"

@@ -220,7 +220,7 @@ def test_a_body_is_judged_in_no_time(body: bytes) -> None:
     for _ in range(3):
         began = time.process_time()
         with pytest.raises(UsageError):
-            strict_input.json_of(body)
+            strict_input.parse_json(body)
         costs.append(time.process_time() - began)
     assert min(costs) < 0.1
 
@@ -247,7 +247,7 @@ def test_no_text_reads_otherwise_than_it_was_written(sign: str) -> None:
     """Control characters and direction marks would change how a record, a list or a printed register reads."""
     for value in (f"case {sign}1", [f"{sign}"], {f"a{sign}": 1}):
         with pytest.raises(UsageError, match="control characters"):
-            strict_input.json_of(json.dumps({"purpose": value}).encode())
+            strict_input.parse_json(json.dumps({"purpose": value}).encode())
     with pytest.raises(UsageError, match="control characters"):
         strict_input.check_text(sign, "the address")
 

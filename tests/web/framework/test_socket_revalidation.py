@@ -74,7 +74,7 @@ async def code(socket: Any) -> int:
 async def test_an_event_socket_ends(
     change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_revalidation, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(socket_revalidation, "REVALIDATE_INTERVAL_S", 0.05)
     socket = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events")
     async with database.session() as session:
         await change(session)
@@ -99,7 +99,7 @@ async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Dat
 async def test_a_live_socket_ends(
     change: Change, expected: int, sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_revalidation, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(socket_revalidation, "REVALIDATE_INTERVAL_S", 0.05)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     async with live_recorder(database):
         await state_purpose(client)
@@ -160,7 +160,7 @@ async def test_the_heartbeat_goes_on_without_a_word_of_the_page(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that answers the station's pings stays connected; one that does not is disconnected."""
-    monkeypatch.setattr(socket_revalidation, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(socket_revalidation, "HEARTBEAT_S", 0.1)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     answering, silent = await client.ws_connect("/api/events"), await client.ws_connect("/api/events", autoping=False)
     with pytest.raises(TimeoutError):

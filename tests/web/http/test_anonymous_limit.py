@@ -34,33 +34,36 @@ async def nobody(_names: list[str]) -> str:
 
 
 async def ask(limit: AnonymousLimit, source: str, status: int = 401, shown: list[str] | None = None) -> None:
-    limit.served(await limit.charge(source, shown or []), status)
+    limit.settle(await limit.charge(source, shown or []), status)
 
 
 async def test_a_source_has_so_many_refused_requests_and_then_some_a_second(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
-    for _ in range(int(anonymous_limit.BURST)):
+    for _ in range(int(anonymous_limit.BURST_REQUESTS)):
         await ask(limit, "10.0.0.1")
     with pytest.raises(TooManyError) as refused:
         await ask(limit, "10.0.0.1")
     assert refused.value.retry_after_s == 1
     await ask(limit, "10.0.0.2")  # another address
     clock.advance(1)
-    for _ in range(int(anonymous_limit.PER_SECOND)):
+    for _ in range(int(anonymous_limit.REQUESTS_PER_SECOND)):
         await ask(limit, "10.0.0.1")
     with pytest.raises(TooManyError):
         await ask(limit, "10.0.0.1")
-    assert (limit.limited, limit.refused) == (2, anonymous_limit.BURST + anonymous_limit.PER_SECOND + 1)
+    assert (limit.limited, limit.refused) == (
+        2,
+        anonymous_limit.BURST_REQUESTS + anonymous_limit.REQUESTS_PER_SECOND + 1,
+    )
 
 
 async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
-    for _ in range(int(anonymous_limit.BURST / anonymous_limit.SERVED_COST) - 20):
+    for _ in range(int(anonymous_limit.BURST_REQUESTS / anonymous_limit.SERVED_REQUEST_TOKENS) - 20):
         await ask(limit, "10.0.0.1", 200)
     for _ in range(2000):
         charge = await limit.charge("10.0.0.1", [])
         charge.reduce(0)  # a signed-in user sent it
-        limit.served(charge, 404)
+        limit.settle(charge, 404)
     with pytest.raises(TooManyError):
         for _ in range(12):
             await ask(limit, "10.0.0.1")
@@ -70,7 +73,7 @@ async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: Ma
 async def test_requests_under_way_count_before_they_are_answered(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
     charges = await asyncio.gather(*(limit.charge("10.0.0.1", []) for _ in range(1000)), return_exceptions=True)
-    assert sum(isinstance(c, TooManyError) for c in charges) == 1000 - anonymous_limit.BURST
+    assert sum(isinstance(c, TooManyError) for c in charges) == 1000 - anonymous_limit.BURST_REQUESTS
 
 
 async def test_memory_is_bounded(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,13 +95,13 @@ async def test_whoever_asks_too_fast_waits_for_his_refusal(clock: ManualClock, m
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anonymous_limit, "BURST", 20.0)
-    monkeypatch.setattr(anonymous_limit, "PER_SECOND", 0.01)
+def low_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anonymous_limit, "BURST_REQUESTS", 20.0)
+    monkeypatch.setattr(anonymous_limit, "REQUESTS_PER_SECOND", 0.01)
     monkeypatch.setattr(anonymous_limit, "PAUSE_S", 0.0)
 
 
-async def use_up(client: Client, **cookies: str) -> list[int]:
+async def exhaust_tokens(client: Client, **cookies: str) -> list[int]:
     """Send anonymous requests until the address has no tokens left; return the statuses."""
     found = []
     for _ in range(25):
@@ -112,7 +115,7 @@ async def use_up(client: Client, **cookies: str) -> list[int]:
 
 async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
-    assert {*(await use_up(stranger))} == {401, 429}
+    assert {*(await exhaust_tokens(stranger))} == {401, 429}
     async with stranger.post("/api/session", json=WRONG, headers=HEADERS) as reply:
         assert reply.status == 429 and int(reply.headers["Retry-After"]) >= 1
         assert (
@@ -137,7 +140,7 @@ async def test_officers_that_are_refused_things_use_up_nothing(few: None, sign_i
 async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert (await officer.delete("/api/session", headers=HEADERS)).status == 200
-    await use_up(stranger)
+    await exhaust_tokens(stranger)
     name = {"name": "video_officer-all", "password": PASSWORD}
     assert (await stranger.post("/api/session", json=name, headers=HEADERS)).status == 429
     assert (await officer.post("/api/session", json=name, headers=HEADERS)).status == 200
@@ -146,9 +149,9 @@ async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, s
 
 async def test_made_up_cookies_and_ended_sessions_open_nothing(few: None, sign_in: Open, database: Database) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
-    assert 429 in await use_up(stranger)
+    assert 429 in await exhaust_tokens(stranger)
     made_up = {"minwang_session": "a" * 43, "minwang_device": "b" * 43}
-    assert {*(await use_up(stranger, **made_up))} == {429}
+    assert {*(await exhaust_tokens(stranger, **made_up))} == {429}
     async with database.session() as session:
         await session.execute(delete(SignIn))
     officer.session.cookie_jar.clear(lambda c: c.key == "minwang_device")
@@ -158,7 +161,7 @@ async def test_made_up_cookies_and_ended_sessions_open_nothing(few: None, sign_i
 async def test_a_known_device_has_a_bucket_of_its_own(few: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     await officer.delete("/api/session", headers=HEADERS)
-    await use_up(stranger)
+    await exhaust_tokens(stranger)
     found = [(await officer.get("/api/me")).status for _ in range(25)]
     assert found.count(401) == 20 and found[-1] == 429
 
@@ -167,7 +170,7 @@ async def test_the_monitoring_system_goes_on(few: None, sign_in: Open, station_s
     stranger = await sign_in(None)
     path = await asyncio.to_thread(metrics_token.renew, station_settings.data.dir)
     token = await asyncio.to_thread(path.read_text)
-    await use_up(stranger)
+    await exhaust_tokens(stranger)
     assert (await stranger.get("/metrics", headers={"Authorization": "Bearer wrong"})).status == 429
     for _ in range(30):
         assert (await stranger.get("/metrics", headers={"Authorization": f"Bearer {token}"})).status == 200
@@ -201,7 +204,7 @@ async def test_behind_a_proxy_each_client_is_a_source(
         await behind_proxy("203.0.113.6"),
         await behind_proxy(""),
     )
-    assert 429 in await use_up(greedy)
+    assert 429 in await exhaust_tokens(greedy)
     assert (await neighbour.get("/api/me")).status == 401
     monkeypatch.setattr(anonymous_limit, "PAUSE_S", 60.0)
     async with asyncio.timeout(5):  # the proxy's connections are not held
@@ -231,18 +234,18 @@ async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
     known = KnownCallers(clock, accounts, SignInService(database, clock, accounts), tmp_path)
     known._names = frozenset({"session old"})
     for n in range(100):
-        assert await known.first([f"session {n}"]) == ""
+        assert await known.first_known([f"session {n}"]) == ""
     assert asked == 1 and not known._names
     known._names = frozenset({"session old"})
     clock.advance(FRESH_FOR_UNKNOWN_S + 1)
-    assert await known.first(["session new"]) == "" and asked == 2
+    assert await known.first_known(["session new"]) == "" and asked == 2
     # The database is unreachable: the names that were read before still count.
-    assert await known.first(["session none", "session old"]) == "session old"
+    assert await known.first_known(["session none", "session old"]) == "session old"
 
 
 async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:
     administrator, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
-    await use_up(stranger)
+    await exhaust_tokens(stranger)
     text = await (await administrator.get("/metrics")).text()
     counted = [re.search(rf"minwang_web_requests_{what}_total ([0-9.]+)", text) for what in ("limited", "refused")]
     limited, refused = (float(found[1]) for found in counted if found)

@@ -33,7 +33,7 @@ async def answer(_request: web.Request) -> web.Response:
 
 
 async def sign_in(request: web.Request) -> web.Response:
-    connection_limits.proved(request, 7)
+    connection_limits.assign_to_person(request, 7)
     return web.Response(text="you")
 
 
@@ -42,9 +42,9 @@ async def served(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[tuple[connection_limits.Runner, int, ssl.SSLContext | None]]:
     """A small server with low limits, with and without TLS."""
-    monkeypatch.setattr(connection_limits, "MAX_STRANGERS", 5)
-    monkeypatch.setattr(connection_limits, "MAX_PERSON", 3)
-    monkeypatch.setattr(connection_limits, "HEADER_SECONDS", 0.6)
+    monkeypatch.setattr(connection_limits, "MAX_ANONYMOUS_CONNECTIONS", 5)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS_PER_PERSON", 3)
+    monkeypatch.setattr(connection_limits, "HEADER_TIMEOUT_S", 0.6)
     tls = await asyncio.to_thread(contexts, tmp_path) if request.param == "tls" else None
     app = web.Application()
     app.router.add_get("/", answer)
@@ -65,7 +65,7 @@ Served = tuple[connection_limits.Runner, int, ssl.SSLContext | None]
 
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return TLS contexts of a server and of a client."""
-    pair = certificates.made("station.lan")
+    pair = certificates.certificate_pair("station.lan")
     client = ssl.create_default_context()
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     return TlsContext(*certificates.write(folder, [pair], pair[1])).listener, client
@@ -78,12 +78,12 @@ async def connect(served: Served, text: bytes) -> Connection:
     return reader, writer
 
 
-async def silent(served: Served) -> Connection:
+async def connect_silent(served: Served) -> Connection:
     """Open a connection that sends nothing, not even a handshake."""
     return await connect((served[0], served[1], None), b"")
 
 
-async def ended(connection: Connection) -> bool:
+async def is_closed(connection: Connection) -> bool:
     try:
         async with asyncio.timeout(0.02):
             return await connection[0].read(1) == b""
@@ -93,43 +93,43 @@ async def ended(connection: Connection) -> bool:
         return True
 
 
-async def told(connection: Connection) -> bytes:
+async def status_line(connection: Connection) -> bytes:
     async with asyncio.timeout(5):
         return (await connection[0].readuntil(b"\r\n")).strip()
 
 
 async def test_a_connection_without_a_whole_request_is_closed(served: Served) -> None:
-    quiet = [await connect(served, b"GET / HTT"), await connect(served, b""), await silent(served)]
+    quiet = [await connect(served, b"GET / HTT"), await connect(served, b""), await connect_silent(served)]
     used = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert await told(used) == b"HTTP/1.1 200 OK"
+    assert await status_line(used) == b"HTTP/1.1 200 OK"
     await asyncio.sleep(0.7)
-    assert [await ended(c) for c in quiet] == [True, True, True]
+    assert [await is_closed(c) for c in quiet] == [True, True, True]
     used[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await used[0].readuntil(b"here")
-    assert await told(used) == b"HTTP/1.1 200 OK"
+    assert await status_line(used) == b"HTTP/1.1 200 OK"
 
 
 async def test_who_holds_many_connections_loses_the_oldest_and_shuts_out_nobody(served: Served) -> None:
     person = await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert await told(person) == b"HTTP/1.1 200 OK"
+    assert await status_line(person) == b"HTTP/1.1 200 OK"
     held = [await connect(served, b"GET / HTTP/1.1\r\nX: ") for _ in range(7)]
     await asyncio.sleep(0.05)
-    assert [await ended(c) for c in held] == [True, True, False, False, False, False, False]
+    assert [await is_closed(c) for c in held] == [True, True, False, False, False, False, False]
     newest = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert await told(newest) == b"HTTP/1.1 200 OK"
+    assert await status_line(newest) == b"HTTP/1.1 200 OK"
     person[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await person[0].readuntil(b"you")
-    assert await told(person) == b"HTTP/1.1 200 OK"
+    assert await status_line(person) == b"HTTP/1.1 200 OK"
 
 
 async def test_a_person_has_a_share_of_the_connections(served: Served) -> None:
     runner = served[0]
     mine = [await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
     for c in mine[1:]:
-        assert await told(c) == b"HTTP/1.1 200 OK"
+        assert await status_line(c) == b"HTTP/1.1 200 OK"
     await asyncio.sleep(0.05)
     stranger = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert await told(stranger) == b"HTTP/1.1 200 OK"
+    assert await status_line(stranger) == b"HTTP/1.1 200 OK"
     assert isinstance(runner.server, connection_limits.Connections)
     assert {g: len(members) for g, members in runner.server._groups.items()} == {"person 7": 3, "127.0.0.1": 1}
 
@@ -138,25 +138,25 @@ async def test_all_connections_together_are_bounded(served: Served) -> None:
     runner = served[0]
     server = runner.server
     assert isinstance(server, connection_limits.Connections)
-    server.most = 3
+    server.max_connections = 3
     held = [await connect(served, b"GET / HTTP/1.1\r\nX: ") for _ in range(5)]
     await asyncio.sleep(0.05)
-    assert [await ended(c) for c in held] == [True, True, False, False, False]
+    assert [await is_closed(c) for c in held] == [True, True, False, False, False]
 
 
 async def test_who_says_nothing_at_all_counts_as_well(served: Served) -> None:
     runner = served[0]
-    held = [await silent(served) for _ in range(7)]
+    held = [await connect_silent(served) for _ in range(7)]
     await asyncio.sleep(0.05)
-    assert [await ended(c) for c in held] == [True, True, False, False, False, False, False]
+    assert [await is_closed(c) for c in held] == [True, True, False, False, False, False, False]
     assert isinstance(runner.server, connection_limits.Connections)
-    runner.server.most = 3
-    await silent(served)
-    await silent(served)
+    runner.server.max_connections = 3
+    await connect_silent(served)
+    await connect_silent(served)
     await asyncio.sleep(0.05)
-    assert sum([not await ended(c) for c in opened]) <= 5
+    assert sum([not await is_closed(c) for c in opened]) <= 5
     newest = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert await told(newest) == b"HTTP/1.1 200 OK"
+    assert await status_line(newest) == b"HTTP/1.1 200 OK"
     await runner.server.shutdown(0.1)
     await asyncio.sleep(0.05)
     assert not runner.server._accepted and not runner.server._groups
@@ -170,22 +170,22 @@ async def test_a_body_has_its_time() -> None:
 
 def test_a_session_has_a_share_of_the_sockets() -> None:
     sockets = connection_limits.SocketLimit(2)
-    held = [sockets.one(s, 1) for s in ("a", "a", "b", "b", "c", "c")]
+    held = [sockets.hold(s, 1) for s in ("a", "a", "b", "b", "c", "c")]
     for one in held:
         one.__enter__()
     for session, user in (("a", 2), ("d", 1)):
-        with pytest.raises(TooManyError), sockets.one(session, user):
+        with pytest.raises(TooManyError), sockets.hold(session, user):
             pass
-    with sockets.one("e", 2):
+    with sockets.hold("e", 2):
         pass
     held[0].__exit__(None, None, None)
-    with sockets.one("a", 1):
+    with sockets.hold("a", 1):
         pass
 
 
 def test_a_session_opens_sockets_at_a_bounded_rate(clock: ManualClock) -> None:
     rate = connection_limits.OpeningRate(clock)
-    for _ in range(connection_limits.OPENED_PER_MINUTE):
+    for _ in range(connection_limits.MAX_SOCKETS_PER_MINUTE):
         rate.note("a")
     with pytest.raises(TooManyError, match="a minute"):
         rate.note("a")
@@ -195,8 +195,8 @@ def test_a_session_opens_sockets_at_a_bounded_rate(clock: ManualClock) -> None:
 
 
 def test_subscribers_of_ipv6_are_one_source() -> None:
-    assert connection_limits.source_of("2001:db8::1") == connection_limits.source_of("2001:db8::ffff")
-    assert connection_limits.source_of("10.0.0.1") != connection_limits.source_of("10.0.0.2")
+    assert connection_limits.client_key("2001:db8::1") == connection_limits.client_key("2001:db8::ffff")
+    assert connection_limits.client_key("10.0.0.1") != connection_limits.client_key("10.0.0.2")
 
 
 def test_the_limit_of_open_files_is_raised() -> None:

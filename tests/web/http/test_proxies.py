@@ -129,7 +129,7 @@ async def _wrong(client: Client, times: int, name: str = "nobody", **headers: st
 async def test_who_guesses_passwords_has_to_wait_and_nobody_else(
     proxied: Settings, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("web.sessions.sign_in_limit.MOST", 4)
+    monkeypatch.setattr("web.sessions.sign_in_limit.MAX_ATTEMPTS", 4)
     await sign_in(Role.AUDITOR)
     guesser = await sign_in(None)
     bad, good = {"X-Forwarded-For": "6.6.6.6, 203.0.113.5"}, {"X-Forwarded-For": "203.0.113.6"}
@@ -155,12 +155,12 @@ def test_tries_are_counted_by_address_and_time(clock: ManualClock) -> None:
         with pytest.raises(ForbiddenError), limit.attempt(address):
             raise ForbiddenError("name or password is wrong")
 
-    for i in range(sign_in_limit.MOST):
+    for i in range(sign_in_limit.MAX_ATTEMPTS):
         wrong(f"2001:db8::{i:x}")  # addresses of one subscriber
     with pytest.raises(TooManyError, match="in 15 minutes"), limit.attempt("2001:db8::ffff"):
         pass
     wrong("2001:db8:0:1::1")
-    for _ in range(sign_in_limit.MOST):
+    for _ in range(sign_in_limit.MAX_ATTEMPTS):
         with pytest.raises(TooManyError, match="this name"), limit.attempt("10.2.2.2"):
             raise TooManyError("too many tries for this name from here")
     with pytest.raises(TooManyError, match="this address"), limit.attempt("10.2.2.2"):

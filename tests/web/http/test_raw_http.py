@@ -18,7 +18,7 @@ from core.accounts.permissions import Role
 from core.logs import _BadRequests
 from tests.web.conftest import SignIn
 from web.http import anonymous_limit
-from web.http.file_response import _Judged
+from web.http.file_response import _CheckedRequest
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -207,7 +207,7 @@ def statuses(answer: bytes) -> list[int]:
 async def test_no_bytes_break_a_handler_or_become_two_requests(
     signed_in: bool, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anonymous_limit, "BURST", 1e9)
+    monkeypatch.setattr(anonymous_limit, "BURST_REQUESTS", 1e9)
     client = await sign_in(Role.VIDEO_OFFICER)
     cookie = (
         b"Cookie: " + "; ".join(f"{c.key}={c.value}" for c in client.session.cookie_jar).encode() + b"\r\n"
@@ -234,7 +234,7 @@ def test_a_date_beyond_all_calendars_is_none() -> None:
         asked = make_mocked_request(
             "GET", "/", headers=CIMultiDict({"If-Modified-Since": text, "If-Unmodified-Since": text})
         )
-        found = _Judged(asked, ranged=False)
+        found = _CheckedRequest(asked, ranged=False)
         assert found.if_modified_since is None and found.if_unmodified_since is None, text
     good = make_mocked_request("GET", "/", headers=CIMultiDict({"If-Modified-Since": "Fri, 27 Nov 2026 08:00:00 GMT"}))
-    assert _Judged(good, ranged=False).if_modified_since == datetime(2026, 11, 27, 8, tzinfo=timezone.utc)
+    assert _CheckedRequest(good, ranged=False).if_modified_since == datetime(2026, 11, 27, 8, tzinfo=timezone.utc)

@@ -41,9 +41,9 @@ async def test_a_person_sends_two_files_at_once_and_nobody_else_waits(sign_in: S
     uploads = client.server.app[SERVICES].uploads  # type: ignore[attr-defined]
     held = [await begin(client, SIMILAR, 9_000_000, bytes(200_000)) for _ in range(5)]
     async with asyncio.timeout(5):
-        while uploads._open.total() < request_bodies.PERSON_FILES:
+        while uploads._open.total() < request_bodies.MAX_UPLOADS_PER_PERSON:
             await asyncio.sleep(0.01)
-    assert list(uploads._open.values()) == [request_bodies.PERSON_FILES]
+    assert list(uploads._open.values()) == [request_bodies.MAX_UPLOADS_PER_PERSON]
     assert (await client.post(SIMILAR, data=b"x", headers=HEADERS)).status == 429
     refused = await other.post(SIMILAR, data=b"this is no picture", headers=HEADERS)
     assert refused.status == 400 and "not a picture" in await refused.text()
@@ -57,7 +57,7 @@ async def test_a_person_sends_two_files_at_once_and_nobody_else_waits(sign_in: S
 async def test_all_files_together_are_bounded(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await sign_in(Role.INVESTIGATOR)
     await state(client, "case 1")
-    monkeypatch.setattr(request_bodies, "FILES", 0)
+    monkeypatch.setattr(request_bodies, "MAX_UPLOADS", 0)
     assert (await client.post(SIMILAR, data=b"x", headers=HEADERS)).status == 429
 
 
@@ -65,18 +65,18 @@ async def test_a_stranger_sends_little_and_a_person_has_a_share(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger, client = await sign_in(None), await sign_in(Role.INVESTIGATOR)
-    long = {"name": "a", "password": "b" * request_bodies.LARGEST_PUBLIC}
+    long = {"name": "a", "password": "b" * request_bodies.MAX_ANONYMOUS_JSON_BYTES}
     assert (await stranger.post("/api/session", json=long, headers=HEADERS)).status == 413
-    monkeypatch.setattr(request_bodies, "OF_ONE", 1000)
+    monkeypatch.setattr(request_bodies, "BUDGET_BYTES_PER_PERSON", 1000)
     assert (await client.post("/api/session/purpose", data=b" " * 2000, headers=HEADERS)).status == 429
     assert (await client.post("/api/session/purpose", json={"purpose": "case 1"}, headers=HEADERS)).status == 200
-    budget = client.server.app[SERVICES].bodies  # type: ignore[attr-defined]
+    budget = client.server.app[SERVICES].body_budget  # type: ignore[attr-defined]
     assert budget.total == 0 and not budget.taken
 
 
 def test_the_budget_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_bodies, "BUDGET", 20)
-    budget = request_bodies.Budget()
+    monkeypatch.setattr(request_bodies, "BUDGET_BYTES", 20)
+    budget = request_bodies.BodyBudget()
     for who in ("a", "b"):
         budget._take(who, 10)
     with pytest.raises(TooManyError):
@@ -95,7 +95,7 @@ async def test_a_picture_comes_through_the_disk_whole(sign_in: SignIn) -> None:
         made.append(content)
         raise TooManyError("enough")
 
-    client.server.app[SERVICES].looker.run = looked  # type: ignore[attr-defined]
+    client.server.app[SERVICES].example_pool.run = looked  # type: ignore[attr-defined]
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     _, png = cv2.imencode(".png", noise)
     await client.post(SIMILAR, data=io.BytesIO(png.tobytes()), headers=HEADERS)

@@ -24,16 +24,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.clock import ManualClock
 from core.errors import CertificateError, StorageError, UsageError
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
-from tests.web.certificates import NOW, Pair, made, write
+from tests.web.certificates import NOW, Pair, certificate_pair, write
 from web.http import connection_limits, listener, security_headers
 from web.http.listener import Listener
 from web.tls import certificate
 from web.tls.authority import Authority, host, own_hosts
 from web.tls.context import TlsContext
 
-ROOT_CA = made("root", names=())
-MIDDLE = made("middle", ROOT_CA, names=())
-GOOD = made("good", MIDDLE)
+ROOT_CA = certificate_pair("root", names=())
+MIDDLE = certificate_pair("middle", ROOT_CA, names=())
+GOOD = certificate_pair("good", MIDDLE)
 
 
 def test_a_good_certificate_with_its_chain_is_taken(tmp_path: Path) -> None:
@@ -42,21 +42,27 @@ def test_a_good_certificate_with_its_chain_is_taken(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[list[Pair], str]] = {
-    "expired": ([made("old", days=(-400, -3))], "the certificate 'old' expired on 2026-11-25; renew it"),
+    "expired": ([certificate_pair("old", days=(-400, -3))], "the certificate 'old' expired on 2026-11-25; renew it"),
     "expired issuer": (
-        [made("x", i := made("i", names=(), days=(-400, -3))), i],
+        [certificate_pair("x", i := certificate_pair("i", names=(), days=(-400, -3))), i],
         "the certificate 'i' expired on 2026-11-25",
     ),
-    "not yet": ([made("new", days=(2, 300))], "is valid from 2026-11-30 12:00 UTC only; set the machine's clock right"),
+    "not yet": (
+        [certificate_pair("new", days=(2, 300))],
+        "is valid from 2026-11-30 12:00 UTC only; set the machine's clock right",
+    ),
     "issuer first": ([MIDDLE, GOOD], "the server's own certificate must come first"),
     "chain order": (
         [GOOD, ROOT_CA, MIDDLE],
         "'root' did not issue 'good' before it; put each certificate's issuer right after it",
     ),
-    "another's key": ([made("other")], "not the private key of"),
-    "no names": ([made("bare", names=())], "names no host (subjectAltName)"),
-    "short key": ([made("short", key=rsa.generate_private_key(65537, 1024))], "an RSA key of 1024 bits is refused"),
-    "client": ([made("c", use=ExtendedKeyUsageOID.CLIENT_AUTH)], "not a server's certificate"),
+    "another's key": ([certificate_pair("other")], "not the private key of"),
+    "no names": ([certificate_pair("bare", names=())], "names no host (subjectAltName)"),
+    "short key": (
+        [certificate_pair("short", key=rsa.generate_private_key(65537, 1024))],
+        "an RSA key of 1024 bits is refused",
+    ),
+    "client": ([certificate_pair("c", use=ExtendedKeyUsageOID.CLIENT_AUTH)], "not a server's certificate"),
 }
 
 
@@ -373,13 +379,13 @@ async def test_a_new_certificate_serves_without_a_restart_and_a_bad_one_never(
     reader, writer = await asyncio.open_connection("127.0.0.1", console.port, ssl=trusting)
     await _ask(reader, writer)
     await asyncio.to_thread(Authority(console.folder).issue, ["127.0.0.1"], console.clock.now())
-    await console.listener.care()
+    await console.listener.maintain()
     second = await _serial(console.port, trusting)
     assert second != first
     await _ask(reader, writer)  # over the connection that was open before
     writer.close()
     await asyncio.to_thread((console.folder / "tls" / "server.key").write_text, "half a file")
-    await console.listener.care()
+    await console.listener.maintain()
     assert await _serial(console.port, trusting) == second
     assert "the certificate that serves is kept" in caplog.text and "not a private key in PEM form" in caplog.text
 
@@ -392,13 +398,13 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     first = await _serial(console.port, trusting)
     console.clock.advance(370 * 86_400)
-    await console.listener.care()
+    await console.listener.maintain()
     assert await _serial(console.port, trusting) != first
     assert "the certificate was renewed until" in caplog.text and "expires in" not in caplog.text
     await asyncio.to_thread((console.folder / "tls" / "ca.key").unlink)  # nothing can renew it any more
     console.clock.advance(370 * 86_400)
     for _ in range(3):
-        await console.listener.care()
+        await console.listener.maintain()
     assert caplog.text.count("the certificate expires in 25 days; renew it") == 1
     assert caplog.text.count("ca.key: cannot be read (No such file or directory); restore it") == 1
 
@@ -436,7 +442,7 @@ async def test_a_station_comes_up_whatever_the_dates_say(
     days: int, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a power cut with an expired certificate, or with a reset clock: recording depends on the start."""
-    own = made("own", days=(days - 200, days + 100), names=("localhost",))
+    own = certificate_pair("own", days=(days - 200, days + 100), names=("localhost",))
     files = await asyncio.to_thread(write, tmp_path, [own], own[1])
     (port,) = free_ports(1)
     settings = WebSettings(port=port, tls=TlsMode.OWN, certificate=files[0], certificate_key=files[1])
@@ -446,7 +452,7 @@ async def test_a_station_comes_up_whatever_the_dates_say(
     await runner.setup()
     await listener.start(runner)
     for _ in range(3):
-        await listener.care()
+        await listener.maintain()
     careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
     assert await _serial(port, careless) == own[0].serial_number

@@ -22,9 +22,9 @@ from nvr.archive.segment_index import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
 from tests.web.sessions.test_footage_grants import SEGMENT, Town, town
-from web.services import SERVICES, Services, Tickets
+from web.services import SERVICES, MediaTickets, Services
 from web.sessions import attendance
-from web.sessions.attendance import ANSWER_S, ASK_AFTER_S, QUIET_S, Attendance, PlaybackLog
+from web.sessions.attendance import ANSWER_S, ASK_AFTER_S, VIEWING_ENDS_AFTER_S, Attendance, PlaybackLog
 
 __all__ = ["town"]
 
@@ -44,7 +44,7 @@ async def rows(database: Database, action: str) -> list[AuditRow]:
 
 @pytest.mark.parametrize("change", [{"user_id": 2}, {"session": "b"}, {"purpose": "案件 2026-1"}])
 def test_a_ticket_opens_for_its_person_session_and_purpose_once(change: dict[str, object], clock: ManualClock) -> None:
-    tickets = Tickets(clock)
+    tickets = MediaTickets(clock)
     key = tickets.issue(WHO, "wj-01/sub")
     assert tickets.redeem(key, replace(WHO, **change)) is None  # type: ignore[arg-type]
     assert tickets.redeem(key, WHO) is None, "it is spent"
@@ -137,8 +137,8 @@ def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
     clock.advance(ANSWER_S)
     with pytest.raises(ViewerNotConfirmed):
         found.check("a")
-    clock.advance(QUIET_S * 10)
-    with pytest.raises(ViewerNotConfirmed):
+    clock.advance(VIEWING_ENDS_AFTER_S * 10)
+    with pytest.raises(NobodyWatches):
         found.check("a")  # time alone is not an answer
     found.check("b")  # another session
     found.note_input("a")
@@ -164,7 +164,7 @@ async def test_playback_that_ended_leaves_how_long_was_watched(database: Databas
     await log.flush()
     assert await rows(database, "playback.close") == [], "it goes on"
     log.note(replace(WHO, purpose="案件 2026-1"), "wangjia", segment(600))
-    clock.advance(QUIET_S + 1)
+    clock.advance(VIEWING_ENDS_AFTER_S + 1)
     await log.flush()
     first, second = await rows(database, "playback.close")
     assert (first.actor, first.object, first.reason, first.data["village"]) == (
@@ -203,7 +203,7 @@ async def test_footage_that_does_not_adjoin_is_another_viewing(database: Databas
     for start in (3600, 3660, 79200, 79260, 3720):  # 01:00, then 22:00, then on from 01:02
         log.note(WHO, "wangjia", segment(start))
         clock.advance(10)
-    clock.advance(QUIET_S + 1)
+    clock.advance(VIEWING_ENDS_AFTER_S + 1)
     await log.flush()
     told = sorted(
         (r.data["start"][11:19], r.data["end"][11:19], r.data["seconds"])
@@ -215,13 +215,13 @@ async def test_footage_that_does_not_adjoin_is_another_viewing(database: Databas
 async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Database, clock: ManualClock) -> None:
     log = PlaybackLog(database, clock)
     with log.sending(WHO, "wangjia", segment(0)):
-        clock.advance(QUIET_S * 2)
+        clock.advance(VIEWING_ENDS_AFTER_S * 2)
         await log.flush()
         assert await rows(database, "playback.close") == [], "it is being sent"
-    clock.advance(QUIET_S + 1)
+    clock.advance(VIEWING_ENDS_AFTER_S + 1)
     await log.flush()
     (row,) = await rows(database, "playback.close")
-    assert row.data["seconds"] == QUIET_S * 2
+    assert row.data["seconds"] == VIEWING_ENDS_AFTER_S * 2
 
 
 @pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"], ids=["whole", "init"])
@@ -281,7 +281,7 @@ async def test_everything_is_closed_where_the_database_is_gone(
         monkeypatch.setattr(part, "close", close)
     found.playback_log.note(WHO, "wangjia", segment(0))
     monkeypatch.setattr(found.playback_log, "_database", Gone(hangs))
-    monkeypatch.setattr(attendance, "CLOSE_S", 0.2)
+    monkeypatch.setattr(attendance, "CLOSE_TIMEOUT_S", 0.2)
     async with asyncio.timeout(20):
         await client.server.close()  # type: ignore[union-attr]
     assert closed == list(names)

@@ -28,6 +28,7 @@ from tests.search.sightings import sighting
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from tests.web.test_contractor import jpeg
 from web.api import ROUTES
+from web.framework.routing import ReplyKind
 from web.services import SERVICES
 
 NOW = SystemClock().now()
@@ -44,7 +45,7 @@ EXEMPT = {
     "/api/openapi.json": "the description of the API",
     "/api/live/{ticket}": "its single-use ticket has left the row: live.open",
 }
-LOOKS: dict[str, tuple[Role, str, str]] = {
+VIEW_ROUTES: dict[str, tuple[Role, str, str]] = {
     "/api/sightings/{sighting}/thumbnail": (Role.VIDEO_OFFICER, "/api/sightings/{sighting}/thumbnail", "sighting.view"),
     "/api/playback/{camera}/{kind}/index.m3u8": (
         Role.VIDEO_OFFICER,
@@ -236,12 +237,12 @@ async def _pdf(*_: Any) -> bytes:
 
 def test_every_file_page_and_socket_is_a_look_or_says_why_not() -> None:
     """A new route must be added here with the row that it leaves, or with the reason why it leaves none."""
-    routes = {r.path for r in ROUTES if r.kind in ("file", "page", "socket")}
-    assert routes - set(LOOKS) - set(UNDER_A_PLAYLIST) == set(EXEMPT)
+    routes = {r.path for r in ROUTES if r.reply_kind is not ReplyKind.JSON}
+    assert routes - set(VIEW_ROUTES) - set(UNDER_A_PLAYLIST) == set(EXEMPT)
 
 
 async def test_each_look_leaves_its_row(town: Town) -> None:
-    for route, (role, path, action) in LOOKS.items():
+    for route, (role, path, action) in VIEW_ROUTES.items():
         client, before = await town.client(role), await town.last()
         assert await town.get(client, path) == 200, path
         rows = await town.rows(before)
@@ -283,7 +284,7 @@ async def test_a_playlist_of_another_time_opens_nothing(town: Town) -> None:
 async def test_a_restarted_console_knows_what_it_granted(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     assert await town.get(client, "/api/playback/wj-01/main/index.m3u8") == 200
-    client.server.app[SERVICES].looks._sessions.clear()  # type: ignore[union-attr]
+    client.server.app[SERVICES].footage_grants._sessions.clear()  # type: ignore[union-attr]
     assert await town.get(client, f"{SEGMENT}.mp4") == 200
 
 
@@ -359,7 +360,7 @@ async def test_the_row_of_a_second_names_the_whole_segment_that_it_opens(path: s
         assert reply.status == 200
     data = (await town.rows())[-1].data
     assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
-    looks = client.server.app[SERVICES].looks  # type: ignore[union-attr]
+    looks = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
     (session,) = looks._sessions
     assert looks.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
     assert not looks.covers(session, "案件 2026-1", "wj-01", START + 60_000_000, START + 120_000_000)  # the next one

@@ -32,9 +32,9 @@ async def database(chosen_address: str, tmp_path: Path) -> AsyncIterator[Databas
 
 @pytest.fixture
 async def feed(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
-    monkeypatch.setattr(event_feed, "RECENT", 10)
+    monkeypatch.setattr(event_feed, "RECENT_EVENTS", 10)
     monkeypatch.setattr(event_feed, "MAX_REPLAY", 6)
-    monkeypatch.setattr(event_feed, "PAGE", 4)
+    monkeypatch.setattr(event_feed, "REPLAY_PAGE_ROWS", 4)
     await announce(database, range(20))
     made = EventFeed(database, SystemClock())
     async with running(made.run()):
@@ -106,7 +106,7 @@ async def test_a_page_that_is_too_slow_is_sent_away_and_holds_up_nobody(feed: Ev
 async def test_a_session_has_few_event_sockets_and_others_hear_on(sign_in: SignIn, database: Database) -> None:
     greedy, officer = await sign_in(Role.PATROL_OFFICER), await sign_in(Role.VIDEO_OFFICER)
     mine = await officer.ws_connect("/api/events")
-    held = [await greedy.ws_connect("/api/events") for _ in range(connection_limits.EVENT_SOCKETS)]
+    held = [await greedy.ws_connect("/api/events") for _ in range(connection_limits.MAX_EVENT_SOCKETS)]
     refused = await greedy.get("/api/events", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
     assert refused.status == 429
     assert "windows" in (await refused.json())["error"]

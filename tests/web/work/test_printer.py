@@ -10,7 +10,7 @@ from core.accounts.accounts import Identity
 from core.accounts.permissions import Role
 from core.clock import ManualClock
 from core.errors import ProtocolError, StorageError, TooManyError
-from web.services import MAX_TICKETS_PERSON, Tickets
+from web.services import MAX_TICKETS_PER_PERSON, MediaTickets
 from web.work import printer
 from web.work.printer import Printer
 
@@ -54,7 +54,7 @@ async def test_the_same_page_is_printed_once(made: Printer, pool: Pool) -> None:
 
 
 async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -> None:
-    asked = [asyncio.create_task(made.pdf_of(str(n), n)) for n in range(printer.MAX_WAITING)]
+    asked = [asyncio.create_task(made.pdf_of(str(n), n)) for n in range(printer.MAX_PAGES_IN_WORK)]
     await asyncio.sleep(0)
     with pytest.raises(TooManyError):
         await made.pdf_of("one more", 99)
@@ -62,11 +62,11 @@ async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -
     await asyncio.gather(*asked)
     for n in range(100):
         await made.pdf_of(f"page {n}", 1)
-    assert len(made._kept) <= printer.MAX_KEPT
+    assert len(made._kept) <= printer.MAX_CACHED_PAGES
 
 
 async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Pool) -> None:
-    mine = [asyncio.create_task(made.pdf_of(f"mine {n}", 1)) for n in range(printer.MAX_PERSON)]
+    mine = [asyncio.create_task(made.pdf_of(f"mine {n}", 1)) for n in range(printer.MAX_PAGES_PER_PERSON)]
     await asyncio.sleep(0)
     with pytest.raises(TooManyError):
         await made.pdf_of("one more of mine", 1)
@@ -89,10 +89,10 @@ async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
 
 
 def test_one_persons_tickets_push_out_nobody_elses(clock: ManualClock) -> None:
-    tickets = Tickets(clock)
+    tickets = MediaTickets(clock)
     one, two = (Identity(n, f"officer-{n}", "", Role.VIDEO_OFFICER, None, "duty", session=str(n)) for n in (1, 2))
     mine = tickets.issue(one, "wj-01/main")
-    many = [tickets.issue(two, "wj-01/main") for _ in range(MAX_TICKETS_PERSON + 5)]
+    many = [tickets.issue(two, "wj-01/main") for _ in range(MAX_TICKETS_PER_PERSON + 5)]
     assert tickets.redeem(many[0], two) is None
     assert tickets.redeem(many[-1], two) is not None
     assert tickets.redeem(mine, one) is not None

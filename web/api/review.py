@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.patrol import review
-from web.framework.routing import Context, RouteTable
+from web.framework.context import Context
+from web.framework.routing import RouteTable
 
 routes = RouteTable()
 
@@ -51,7 +52,7 @@ async def draw(c: Context) -> TourView:
         stops = await review.draw(session, c.identity.name, c.identity.villages, now, random.Random())
         told = await review.misses(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
-    await c.look(
+    await c.audit_view(
         "tour.draw",
         "tour",
         reason=purpose,
@@ -66,7 +67,7 @@ async def draw(c: Context) -> TourView:
 
 
 @routes.add("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
-async def say(c: Context) -> TourVerdictReply:
+async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
     """Give a verdict on one camera of the review."""
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
