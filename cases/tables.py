@@ -52,9 +52,7 @@ class WatchSubject(Base):
     likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
     ended_at: Mapped[datetime | None] = mapped_column()
-    look_back_to: Mapped[datetime | None] = mapped_column(
-        comment="Still to be looked for among what was seen since then"
-    )
+    look_back_to: Mapped[datetime | None] = mapped_column(comment="Start of the pending look-back")
     looked_back_at: Mapped[datetime | None] = mapped_column(
         comment="When the matcher last worked on it; null: it waits"
     )

@@ -102,7 +102,7 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     try:
         start = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
         if not 2000 <= start.year <= 2100:
-            raise ValueError("no year of a station")
+            raise ValueError("year out of range")
     except ValueError as e:
         raise UsageError(f"'{month}' is not a month; write it like 2026-11") from e
     return start, (start + timedelta(days=32)).replace(day=1)

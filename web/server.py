@@ -147,7 +147,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
 async def _index(_request: web.Request) -> web.StreamResponse:
     page = DIST / "index.html"
     if not await asyncio.to_thread(page.is_file):
-        return web.Response(status=503, text="The console is not built; start with ./minwang, which builds it.\n")
+        return web.Response(status=503, text="The console is not built; run ./minwang, which builds it.\n")
     return FileResponse(page, headers={"Cache-Control": "no-cache"})
 
 

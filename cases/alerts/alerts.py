@@ -72,7 +72,7 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
         await dispatch(session, now, actor, alert)
         return
     if alert.state != "new":
-        raise ConflictError("this alert was decided on already")
+        raise ConflictError("this alert was already confirmed or rejected")
     alert.state, alert.confirmed_by, alert.confirmed_at = "rejected", actor, now
     events.append(session, now, "alert.rejected", village=alert.village, camera=alert.camera, alert=alert.id)
     await audit_trail.record(session, now, actor, "alert.reject", str(alert.id))
@@ -82,7 +82,7 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
     """Let an officer take a dispatched alert. Raises ConflictError."""
     if alert.state != "dispatched":
         raise ConflictError(
-            f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not sent out"
+            f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not dispatched"
         )
     alert.state, alert.acked_by, alert.acked_at = "acked", actor, now
     events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
@@ -94,7 +94,7 @@ async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert,
     if result not in ANSWERS:
         raise UsageError(f"an answer is one of: {', '.join(ANSWERS)}")
     if alert.state != "acked" or alert.acked_by != actor:
-        raise ConflictError("only the officer who took the alert answers it, once")
+        raise ConflictError("only the officer who took the alert may answer it, once")
     alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = (
         "answered",
         result,

@@ -39,7 +39,7 @@ async def close(
         WatchSubject.case == number, WatchSubject.state.in_(("active", "proposed")), WatchSubject.expires_at > at
     )
     if await session.scalar(wanted.limit(1)) is not None:
-        raise ConflictError("somebody is still looked for in this case; take its subjects off the watch list first")
+        raise ConflictError("this case still has subjects on the watch list; take them off first")
     row.closed_at, row.closed_by = at, actor
     await audit_trail.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
     await holds.case_closed(session, at, row.id, actor, reason)

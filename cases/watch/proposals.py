@@ -64,9 +64,7 @@ async def open_case(
     """
     village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
     if village is None and scope is not None:
-        raise UsageError(
-            "say of which village the case is; only an account of the whole town opens one of all villages"
-        )
+        raise UsageError("name the case's village; only an account for the whole town may open a town-wide case")
     _check_villages(None if village is None else [village], scope)
     if await session.scalar(select(Case.id).where(Case.number == number, Case.village == village)):
         raise ConflictError(f"there is a case '{number}' already")
@@ -105,14 +103,14 @@ async def propose(
             vocabulary.colour(colour)
     check_end(at, expires_at)
     if not any((upper, lower, example)):
-        raise UsageError("say more than the class: a colour or a picture; else everybody would be looked for")
-    found = await session.scalar(select(Case).where(Case.id == case, village_in_scope(Case.village, scope)))
+        raise UsageError("add a colour or a picture; the class alone matches everybody")
+    found = await session.scalar(select(Case).where(Case.id == case, within(Case.village, scope)))
     if found is None:
         raise NotFoundError("there is no such case")
     if found.closed_at is not None:
         raise ConflictError("this case is closed; open another one")
     if villages is None and scope is not None:
-        raise UsageError("name the villages; only an account of the whole town has somebody looked for everywhere")
+        raise UsageError("name the villages; only an account for the whole town may search all villages")
     _check_villages(villages, scope)
     row = WatchSubject(
         case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason, state="proposed",
@@ -143,9 +141,11 @@ async def approve(
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
-        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them decides")
+        raise ForbiddenError(
+            "this subject is also looked for outside your villages; an account that sees all of them must decide"
+        )
     if row.state != "proposed":
-        raise ConflictError("this proposal is decided already")
+        raise ConflictError("this proposal was already decided")
     if row.proposed_by == actor:
         raise ForbiddenError("a second person must decide on this proposal")
     if yes and row.expires_at <= at:
@@ -171,7 +171,9 @@ async def end_subject(
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
-        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them ends it")
+        raise ForbiddenError(
+            "this subject is also looked for outside your villages; an account that sees all of them must end it"
+        )
     if row.state not in ("active", "proposed"):
         raise ConflictError("this subject is not on the watch list")
     row.state, row.ended_by, row.ended_at = "ended", actor, at
@@ -195,7 +197,9 @@ async def renew(
     """
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
-        raise ForbiddenError("this subject is looked for beyond your villages; somebody who sees all of them renews it")
+        raise ForbiddenError(
+            "this subject is also looked for outside your villages; an account that sees all of them must renew it"
+        )
     if row.proposed_by == actor:
         raise ForbiddenError("a second person must decide on this proposal")
     if row.state != "active":
@@ -228,7 +232,7 @@ async def look_back(
     row = await subject_of(session, subject, scope)
     if not covers(scope, row.villages):
         raise ForbiddenError(
-            "this subject is looked for beyond your villages; somebody who sees all of them asks for it"
+            "this subject is also looked for outside your villages; an account that sees all of them must request it"
         )
     if not is_active(row, at):
         raise ConflictError("this subject is not on the watch list now")
@@ -438,7 +442,7 @@ class Matcher:
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)
         except OSError as e:
-            log.error("an alert is raised without its picture, which could not be kept: %s", e)
+            log.error("raising an alert without its picture; writing it failed: %s", e)
             return ""
         return relative
 
@@ -462,7 +466,7 @@ async def raise_manual_alert(
     if not is_active(row, now):
         raise ConflictError("this subject is not on the watch list now")
     if row.villages is not None and camera.village not in row.villages:
-        raise ConflictError("this subject is not watched for in that village")
+        raise ConflictError("this subject is not looked for in that village")
     alert = Alert(
         subject=row.id,
         sighting=MANUAL_SIGHTING,
@@ -487,7 +491,7 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
     if alert.state != "new":
         raise ConflictError("this alert was decided on already")
     if not is_active(await session.get_one(WatchSubject, alert.subject), now):
-        raise ConflictError("its subject is not on the watch list any more: renew it, or reject the alert")
+        raise ConflictError("its subject is no longer on the watch list; renew the subject or reject the alert")
     alert.state, alert.confirmed_by, alert.confirmed_at = "dispatched", actor, now
     events.append(session, now, "alert.dispatched", village=alert.village, camera=alert.camera, alert=alert.id)
     await audit_trail.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)

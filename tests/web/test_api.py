@@ -103,7 +103,7 @@ async def test_cookie_and_page_are_hardened(sign_in: SignIn) -> None:
 async def test_bad_input_is_one_sentence(sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     broken = await client.post("/api/cases", data="{", headers=HEADERS)
-    assert (broken.status, (await broken.json())["error"]) == (400, "the body is not JSON that can be read")
+    assert (broken.status, (await broken.json())["error"]) == (400, "the body is not valid JSON")
     missing = await client.post("/api/cases", json={}, headers=HEADERS)
     assert missing.status == 422 and "number" in (await missing.json())["error"]
     assert (await client.get("/api/cameras/none")).status == 404

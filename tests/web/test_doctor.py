@@ -173,7 +173,7 @@ def test_disk_space_of_every_folder(tmp_path: Path) -> None:
     away = checked_station(tmp_path)
     away.settings.data.volumes = [tmp_path / "not-mounted"]
     (_, gone) = disks.space(away)
-    assert (gone.state, gone.value) == ("failed", "the folder is not there") and "mount its disk" in gone.remedy
+    assert (gone.state, gone.value) == ("failed", "the folder does not exist") and "mount its disk" in gone.remedy
 
 
 def test_disk_speed_is_measured_once_a_file_system_and_leaves_nothing(tmp_path: Path) -> None:
@@ -196,9 +196,9 @@ def test_full_and_read_only_disks(tmp_path: Path) -> None:
         pytest.skip("mounting is not allowed here")
     try:
         (small,) = disks.space(checked_station(disk, retention=RetentionSettings(min_free_bytes=0)))[:1]
-        assert (small.state, small.remedy[:9]) == ("failed", "make room")
+        assert (small.state, small.remedy[:10]) == ("failed", "free space")
         (unmeasured,) = disks.speed(checked_station(disk))[:1]
-        assert (unmeasured.state, unmeasured.value) == ("unknown", "not measured: too little room")
+        assert (unmeasured.state, unmeasured.value) == ("unknown", "not measured: too little free space")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         assert "not writable" in disks.space(checked_station(disk))[0].value
     finally:
@@ -222,7 +222,7 @@ SMART = (
     (
         {"smartctl": {"messages": [{"string": "Unable to detect device type"}]}},
         "unknown",
-        "the disk tells nothing (Unable to detect device type)",
+        "the disk reports no SMART data (Unable to detect device type)",
     ),
 )
 
@@ -454,7 +454,7 @@ async def test_whether_the_station_runs_and_records(either_database: Database, t
     now = SystemClock().now()
     here = checked_station(tmp_path, either_database)
     await _town(either_database)
-    assert (await data.running(here))[0].value == "no recorder has said anything for 30 s"
+    assert (await data.running(here))[0].value == "no recorder has sent a heartbeat for 30 s"
     lock = await asyncio.to_thread(station_lock.acquire, tmp_path, "serve")
     (silent,) = await data.running(here)
     await asyncio.to_thread(lock.release)
@@ -487,7 +487,7 @@ async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
         session.add(OpenSegment(stream="a/main", start_us=now_us - 1_000_000_000, volume=1))
         session.add(IndexState(stream="a/main", position_us=now_us - 700_000_000))
     rows, hashes, behind = await data.backlog(here)
-    assert (rows.state, rows.value) == ("warning", "1 streams wait for their rows")
+    assert (rows.state, rows.value) == ("warning", "1 streams have unwritten archive rows")
     assert (hashes.state, hashes.value) == ("warning", "2 of 3 files of the last 2 hours")
     assert behind.state is CheckState.WARNING and behind.value.startswith(("699 s", "700 s"))
 
@@ -527,7 +527,7 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
 
     assert look(tls=TlsMode.OFF).state is CheckState.OK and look(tls=TlsMode.PROXY).state is CheckState.UNKNOWN
     assert (plain := look("0.0.0.0", TlsMode.OFF)).state is CheckState.WARNING and "without encryption" in plain.value
-    assert (none := look()).state is CheckState.FAILED and "let 'minwang cert' make one" in none.remedy, none
+    assert (none := look()).state is CheckState.FAILED and "create one with 'minwang cert'" in none.remedy, none
     authority = Authority(tmp_path)
     authority.create([], now)
     authority.issue(["10.250.250.250"], now)
@@ -568,10 +568,10 @@ def test_backups(tmp_path: Path) -> None:
         )
         return data.backup(here)[0]
 
-    assert data.backup(here)[0].value == "none was ever made"
+    assert data.backup(here)[0].value == "no backup was ever made"
     assert (
         first := made_at(20, "the disk is full")
-    ).state is CheckState.WARNING and "the last try failed: the disk is full" in first.value
+    ).state is CheckState.WARNING and "the last attempt failed: the disk is full" in first.value
     assert made_at(15).state is CheckState.FAILED
     assert made_at(3).state is CheckState.WARNING
     assert (fresh := made_at(0.5)).state is CheckState.OK and fresh.value == "0.5 days old, 3.0 MB at /mnt/nas"

@@ -39,7 +39,7 @@ class NewAccount(BaseModel):
     role: Role
     villages: list[str] | None = Field(None, max_length=200)
     vendor: str = Field("", max_length=80)
-    password: str = Field(max_length=200, description="The first one: it has to be changed at the first sign-in")
+    password: str = Field(max_length=200, description="Initial password; must be changed at the first sign-in")
     reason: Reason
 
 
@@ -121,7 +121,7 @@ def _not_oneself(c: AnyContext, user: User) -> None:
     """Raise ForbiddenError if the account is the administrator's own: nobody changes their own role, scope or state."""
     if user.id == c.identity.user_id:
         raise ForbiddenError(
-            "another administrator changes this account; your own password is changed under 'password'"
+            "you cannot change your own account; ask another administrator (change your password under 'password')"
         )
 
 
@@ -141,7 +141,7 @@ def _within(c: AnyContext, villages: list[str] | None) -> bool:
 async def _check_scope(c: AnyContext, villages: list[str] | None) -> None:
     """Raise ForbiddenError for villages beyond the own scope, UsageError for an unknown village or an empty list."""
     if not _within(c, villages):
-        raise ForbiddenError("an administrator of some villages gives accounts of those villages only")
+        raise ForbiddenError("you may only create accounts for your own villages")
     if villages is None:
         return
     if not villages:

@@ -60,7 +60,7 @@ class SubjectBody(BaseModel):
     villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
     reason: str = Field(min_length=2, max_length=400)
     expires_at: datetime
-    sighting: str | None = Field(None, max_length=20, description="Whoever looks like this one, beside the words")
+    sighting: str | None = Field(None, max_length=20, description="Id of an example sighting, beside class and colours")
 
 
 class DecisionBody(BaseModel):
@@ -96,10 +96,8 @@ class SubjectView(BaseModel):
     expires_at: datetime
     auto_dispatch: bool
     by_picture: bool
-    look_back_to: datetime | None = Field(
-        description="Still to be looked for among what was seen since then; null: done"
-    )
-    look_back_waits: bool = Field(description="The matcher has not taken it up, or has not worked on it for minutes")
+    look_back_to: datetime | None = Field(description="Start of the pending look-back; null: none")
+    look_back_waits: bool = Field(description="The matcher has not started the look-back, or has paused it for minutes")
 
 
 class AlertView(BaseModel):
@@ -117,7 +115,7 @@ class AlertView(BaseModel):
     acked_at: datetime | None
     answer: str | None
     note: str
-    has_picture: bool = Field(description="False: it could not be kept, or was deleted by age")
+    has_picture: bool = Field(description="False: the picture could not be stored, or was deleted by age")
 
 
 class SeenBody(BaseModel):
@@ -204,7 +202,7 @@ async def _example(c: AnyContext, text: str) -> proposals.SubjectExample:
     sighting, _ = await seen_sighting(c, text)
     found = await c.services.search_executor.run(c.services.sighting_store.vectors, [sighting])
     if sighting.id not in found:
-        raise NotFoundError("this sighting has no picture to compare by")
+        raise NotFoundError("this sighting has no vector to compare")
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
     return proposals.SubjectExample(quantised(found[sighting.id]).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
@@ -342,7 +340,7 @@ async def _store_picture(c: AnyContext, name: str, content: bytes) -> str:
     try:
         await write(c.services.data_dir, name, content)
     except OSError as e:
-        log.error("an alert is sent out without its picture, which could not be kept: %s", e)
+        log.error("dispatching an alert without its picture; writing it failed: %s", e)
         return ""
     return name
 

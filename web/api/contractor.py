@@ -121,7 +121,7 @@ async def add_photo(c: Context) -> PhotoReply:
         order = await _own(session, c)
         there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
     if there >= MAX_PHOTOS:
-        raise ConflictError(f"an order keeps {MAX_PHOTOS} photos")
+        raise ConflictError(f"an order can have at most {MAX_PHOTOS} photos")
     content = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, 1600)
     name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
     await write(c.services.data_dir, name, content)
@@ -177,7 +177,7 @@ async def still(c: Context) -> web.Response:
 
 def _company(c: AnyContext) -> str:
     if not c.identity.vendor:
-        raise ForbiddenError("this account names no company")
+        raise ForbiddenError("this account has no company (vendor)")
     return c.identity.vendor
 
 

@@ -85,14 +85,14 @@ class Me(BaseModel):
     permissions: list[str]
     purpose: str
     recent_purpose: str = Field(
-        description="What this person stated in an earlier session of the last twelve hours; may be empty"
+        description="Purpose that this person stated in another session within twelve hours; may be empty"
     )
     station: str
     ask_after_seconds: float = Field(
-        description="Without input for so long, a page that shows pictures asks whether somebody watches"
+        description="After this many seconds without input a page with video asks whether somebody is watching"
     )
     must_change: bool = Field(
-        description="Somebody else has set the password: nothing else is open before it is changed"
+        description="Somebody else set the password; other routes are refused until it is changed"
     )
 
 
@@ -109,21 +109,21 @@ class AuditEntry(BaseModel):
     action: str
     object: str
     reason: str
-    client: str = Field(description="Address that it was done from; empty: on the station itself")
+    client: str = Field(description="Client address; empty: on the station itself")
     village: str
-    details: dict[str, Any] = Field(description="What was asked: question, range (start, end), seconds and so on")
+    details: dict[str, Any] = Field(description="Details: query, range (start, end), seconds and so on")
 
 
 class AuditPage(BaseModel):
     rows: list[AuditEntry]
     next: int | None
-    broken_at: int | None = Field(description="First row that does not fit the chain; null where all fit")
-    problem: str = Field(description="Why the trail is not whole, or cannot be judged; empty: all fits")
+    broken_at: int | None = Field(description="First row that breaks the hash chain; null if intact")
+    problem: str = Field(description="Why the trail is broken or cannot be verified; empty: intact")
     verified: int = Field(description="Rows that were verified; 0 on later pages, which are not verified again")
-    complete: bool = Field(description="Whether that was every row: a long trail takes a while")
-    unkeyed: int = Field(description="Of them rows of before there was a key, which anybody could have written")
-    unverifiable: int = Field(description="Of them rows under a key that is lost")
-    doubted: int = Field(description="Rows in a break that was looked into, after which the trail was sealed anew")
+    complete: bool = Field(description="Whether all rows were verified; a long trail takes a while")
+    unkeyed: int = Field(description="Of these, rows from before a key existed: their author is unproved")
+    unverifiable: int = Field(description="Of these, rows sealed with a key that is lost")
+    doubted: int = Field(description="Rows in a break that was reviewed, after which the trail was sealed again")
     sealed_at: datetime | None = Field(description="When rows and last hash were sealed outside the database")
 
 
@@ -156,7 +156,7 @@ def _source(c: AnyContext) -> tuple[str, str]:
 async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Response:
     identity = await c.services.accounts.resolve(opened.token)
     if identity is None:
-        raise ForbiddenError("the account was changed at this moment; sign in again")
+        raise ForbiddenError("the account was changed meanwhile; sign in again")
     response = web.Response(text=(await _me(c, identity)).model_dump_json(), content_type="application/json")
     settings = c.services.settings.web
     name, known = session_cookie(settings), device_cookie(settings)
@@ -277,10 +277,10 @@ async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
     except (ConnectionError, TimeoutError):
         pass  # the page left
     except (MinwangError, SQLAlchemyError) as e:
-        log.warning("an event socket is closed, and its page comes again: %s", e)
+        log.warning("closing an event socket; its page reconnects: %s", e)
     finally:
         c.services.sockets.discard(socket)
-        await socket.close(code=1013, message=b"come again")
+        await socket.close(code=1013, message=b"try again")
     return socket
 
 

@@ -37,7 +37,9 @@ class RoundView(BaseModel):
     asked_by: str
     started_at: datetime | None
     finished_at: datetime | None
-    cameras: int | None = Field(description="Null with the next two: the round goes beyond the account's villages")
+    cameras: int | None = Field(
+        description="Null, as the next two, if the round covers more than the account's villages"
+    )
     looked: int | None
     faulty: int | None
 
@@ -219,7 +221,7 @@ async def end_maintenance(c: Context) -> Count:
         row = await session.get(Maintenance, c.number("number"))
         camera = await session.get(Camera, row.camera) if row and row.camera else None
         if row is None or not c.identity.sees_village(row.village or (camera.village if camera else "")):
-            raise NotFoundError("there is no such maintenance")
+            raise NotFoundError("maintenance not found")
         row.until = min(row.until, now)
         await audit_trail.record(session, now, c.identity.name, "maintenance.end", str(row.id))
     return Count(done=1)

@@ -62,7 +62,7 @@ class HoldView(BaseModel):
     expires_at: datetime
     released_at: datetime | None
     ends_soon: bool = Field(description="Within 14 days: review or release it")
-    bytes: int | None = Field(description="Footage that it protects now; null: too much to be counted for a list")
+    bytes: int | None = Field(description="Bytes that it protects now; null: too many segments to sum for a list")
 
 
 @routes.add("GET", "/api/holds", Permission.CASE_VIEW, query=HoldQuery, reply=list[HoldView])

@@ -80,7 +80,7 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
     for village, count in await session.execute(query):
         if seen(village):
             total.labels(village).set(count)
-    offline = Gauge("minwang_cameras_offline", "Cameras of which nothing comes", ["village"], registry=registry)
+    offline = Gauge("minwang_cameras_offline", "Cameras that are offline", ["village"], registry=registry)
     faults = Gauge("minwang_faults_open", "Open faults", ["village", "family", "severity"], registry=registry)
     by_family = (
         select(Fault.village, Fault.family, Fault.severity, func.count())
@@ -113,7 +113,7 @@ async def _figures(session: AsyncSession, registry: CollectorRegistry, villages:
             ("online", "Online rate (在线率)"),
             ("intact", "Soundness rate (完好率)"),
             ("recorded", "Completeness (录像完整率)"),
-            ("unknown", "Share of the time of which nobody knows"),
+            ("unknown", "Share of the time that is unknown"),
         )
     }
     for row in rows:
@@ -133,16 +133,16 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     behind = await lag(session)
     for name, text, value in (
         ("behind_seconds", "How far search is behind what is recorded, the worst stream", behind.behind_seconds),
-        ("skipped_seconds", "Footage that search passed over unseen for lack of time", behind.skipped_seconds),
-        ("quarantined_streams", "Streams that search leaves out: they crash its workers", behind.quarantined),
+        ("skipped_seconds", "Footage that search skipped for lack of time", behind.skipped_seconds),
+        ("quarantined_streams", "Streams excluded from search because they crash its workers", behind.quarantined),
     ):
         Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
-    recording = Gauge("minwang_streams", "Recorded streams by what they do", ["state"], registry=registry)
+    recording = Gauge("minwang_streams", "Streams by recording state", ["state"], registry=registry)
     told = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
     for state, count in await session.execute(told):
         recording.labels(state).set(count)
     await _stream_counters(session, registry, now)
-    wanted = Gauge("minwang_streams_wanted", "Streams that are to be recorded", registry=registry)
+    wanted = Gauge("minwang_streams_wanted", "Streams that should be recorded", registry=registry)
     query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
     wanted.set(
         await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
@@ -152,7 +152,7 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     )
     suspended.set((await retention_clock.report(session)).suspended)
     free = Gauge("minwang_volume_free_bytes", "Free bytes of a disk", ["volume"], registry=registry)
-    well = Gauge("minwang_volume_ok", "1 while a disk takes and gives what it should", ["volume"], registry=registry)
+    well = Gauge("minwang_volume_ok", "1 if the volume can be read and written", ["volume"], registry=registry)
     for volume in await session.scalars(select(Volume)):
         free.labels(volume.path).set(volume.free_bytes)
         well.labels(volume.path).set(volume.state == "ok")
@@ -160,13 +160,13 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
 
 async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, now: datetime) -> None:
     counters = (
-        ("packets_lost", "Packets of recorded streams that never came", StreamStatus.lost_packets),
+        ("packets_lost", "RTP packets of recorded streams that were lost", StreamStatus.lost_packets),
         ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
         ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
         ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
         (
             "packets_duplicate",
-            "Packets that had come before, or came too late: dropped",
+            "Duplicate or late RTP packets that were dropped",
             StreamStatus.duplicate_packets,
         ),
         ("start_points", "Groups of pictures that begin at no keyframe", StreamStatus.start_points),
@@ -175,7 +175,7 @@ async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, n
             "Readings put off: the stream takes more than its share of the CPU",
             StreamStatus.held_back,
         ),
-        ("holes_short", "Holes below a second, which are no gaps", StreamStatus.short_holes),
+        ("holes_short", "Interruptions shorter than a second, not counted as gaps", StreamStatus.short_holes),
         ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
     )
     sums = [func.coalesce(func.sum(column), 0) for *_, column in counters]

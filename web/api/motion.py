@@ -53,7 +53,7 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
     camera = await camera_of(c, body.camera)
     may_play_back(c, body.start, c.services.clock.now())
     start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
-    if not start_us < end_us <= start_us + MAX_RANGE_US:
+    if not start_us < end_us <= start_us + LONGEST_US:
         raise UsageError("a motion search covers at most seven days")
     mask = mask_of(body.area)
     kinds = {s.kind for s in camera.streams if s.record}

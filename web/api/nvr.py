@@ -110,7 +110,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
     ticket = c.services.tickets.redeem(c.path("ticket"), c.identity)
     if ticket is None:
         raise ForbiddenError(
-            "this ticket is used, too old, not yours or of another session or purpose; ask for another"
+            "this ticket is used, expired, or belongs to another person, session or purpose; request a new one"
         )
     stream = ticket.stream
     # The account's scope may have changed since the ticket was issued.
@@ -174,9 +174,9 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
     except SessionLost as e:
         await close(socket, e)
     except NobodyWatches:
-        await close(socket, SessionLost(CLOSE_UNATTENDED, "nobody answered whether somebody is still watching"))
+        await close(socket, SessionLost(CLOSE_UNATTENDED, "nobody confirmed that somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
-        log.info("a viewer is sent away: %s", e)
+        log.info("closing a live socket: %s", e)
         await socket.close(code=1013, message=b"the recorder does not answer")
 
 
@@ -257,7 +257,7 @@ async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, P
     now, segment = c.services.clock.now(), found[0][0]
     may_play_back(c, from_microseconds(segment.end_us), now)
     if not await _is_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
-        raise ForbiddenError("this footage is open under its playlist only; ask for index.m3u8 of the time first")
+        raise ForbiddenError("request the playlist (index.m3u8) of this time first")
     c.services.attendance.check(c.identity.session)
     c.services.playback_log.note(c.identity, village, segment)
     return found[0]
@@ -344,7 +344,7 @@ def may_play_back(c: AnyContext, start: datetime, now: datetime) -> None:
 def _range(query: RangeQuery) -> tuple[int, int]:
     start, end = to_microseconds(query.start), to_microseconds(query.end)
     if not start < end <= start + 32 * 86_400_000_000:
-        raise UsageError("the end must lie after the start, at most 32 days")
+        raise UsageError("end must be after start, by at most 32 days")
     return start, end
 
 

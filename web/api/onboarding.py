@@ -46,7 +46,7 @@ class CandidateView(BaseModel):
     village: str
     address: str | None
     make: str
-    marks: str = Field(description="One letter a check, in the order of `items`: o ok, x failed, . to do")
+    marks: str = Field(description="One letter per check, in the order of `items`: o ok, x failed, . to do")
     failed: dict[str, str]
     missing: list[str]
     proposed_by: str | None = Field(
@@ -117,8 +117,8 @@ class AdoptBody(BaseModel):
 
 
 class CameraMoveBody(BaseModel):
-    address: str = Field(max_length=120, description="host:port at which it was met, or as the finding tells it")
-    reason: str = Field(min_length=2, max_length=200, description="How it was made sure of")
+    address: str = Field(max_length=120, description="host:port at which it was discovered, or from the finding")
+    reason: str = Field(min_length=2, max_length=200, description="How the new address was verified")
 
 
 class Created(BaseModel):
@@ -184,7 +184,7 @@ async def overview(c: Context[VillageQuery]) -> OnboardingView:
 async def survey(c: Context) -> WorkView:
     """Start a survey of the network for devices; progress comes as events."""
     if c.identity.villages is not None:
-        raise ForbiddenError("only an administrator of the whole town may look through all subnets")
+        raise ForbiddenError("only an administrator of the whole town may survey all subnets")
     async with c.services.database.session() as session:
         await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.onboarding.survey", "town")
     return _work_view(c, _work(c).survey())

@@ -110,7 +110,7 @@ class DayView(BaseModel):
     patrolled: bool = False  # a round of the whole town that began on this day was finished
     over: bool = False  # the day is over: only then a reason may replace the patrol
     supplements: list[SupplementView] = []
-    problem: str = Field("", description="What is not as it was signed any more, as a sentence")
+    problem: str = Field("", description="Difference from what was signed, as a sentence; empty: none")
     later: dict[str, Any] | None = None  # the figures of a supplement signed now; null: nothing to add
 
 
@@ -248,7 +248,7 @@ async def supplement_day(c: Context[None, SignBody]) -> DayView:
 def _signing(c: Context[None, SignBody]) -> tuple[datetime, datetime]:
     """Return the present time and the start of the day. Raises UsageError if the account sees only some villages."""
     if c.identity.villages is not None:
-        raise UsageError("the register is signed by somebody who sees the whole town")
+        raise UsageError("only an account for the whole town may sign the register")
     return c.services.clock.now(), _start(c, c.body.day)
 
 
@@ -283,7 +283,7 @@ def _start(c: AnyContext, text: str | None) -> datetime:
     try:
         start = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) if text else now.astimezone(zone)
         if start.year < strict_input.EARLIEST_TIME.year:
-            raise ValueError("no day of a station")
+            raise ValueError("day out of range")
         if not 2000 <= start.year <= 2100:
             raise ValueError("no year of a station")
     except ValueError as e:

@@ -66,7 +66,7 @@ async def village_report(c: Context[ReportQuery]) -> VillageReport:
 async def day_figures(c: Context[FiguresQuery]) -> list[DayFigures]:
     """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
     if c.identity.villages is not None and c.query.kind != "village":
-        raise ForbiddenError("an account of some villages reads its villages' figures")
+        raise ForbiddenError("an account limited to villages may only read their figures")
     query = select(DailyFigures).where(DailyFigures.kind == c.query.kind)
     if c.query.name is not None:
         query = query.where(DailyFigures.name == c.query.name)

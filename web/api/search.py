@@ -48,7 +48,7 @@ class SearchBody(Filter):
 
 
 class SightingView(BaseModel):
-    id: str = Field(description="64 bits, more than a number of JavaScript holds")
+    id: str = Field(description="A 64-bit integer as text, because JavaScript numbers cannot hold it")
     at: datetime
     end: datetime
     best_at: datetime
@@ -65,7 +65,7 @@ class SightingView(BaseModel):
     direction: str
     speed: str
     plate: str
-    has_picture: bool = Field(description="False: it was erased, because nobody needed it (search.unmatched_days)")
+    has_picture: bool = Field(description="False: deleted because it was not used (search.unmatched_days)")
     likeness: float | None = None
     verdict: str | None = None
     metres: float | None = None
@@ -108,7 +108,7 @@ class WordsReply(BaseModel):
 
 class CountsReply(BaseModel):
     total: int
-    more: bool = Field(description="There are more than were counted: the newest are")
+    more: bool = Field(description="More sightings exist; only the newest were counted")
     by_time: dict[str, int]
     by_camera: dict[str, int]
 
@@ -126,7 +126,7 @@ class VocabularyReply(BaseModel):
     detector: str
     missing_pack: bool
     behind_seconds: float = Field(description="How far the index is behind what is recorded")
-    skipped_seconds: int = Field(description="Passed over unseen, for lack of time")
+    skipped_seconds: int = Field(description="Seconds of footage skipped for lack of time")
 
 
 @routes.add("POST", "/api/search", Permission.SEARCH, body=SearchBody, reply=SightingPage)
@@ -166,7 +166,7 @@ def _key(text: str, parts: int) -> list[int]:
     found = text.split("-")
     numbers_of = [n for p in found if (n := sighting_number(p)) is not None]
     if not len(found) == len(numbers_of) == parts:
-        raise UsageError("the page key is not one that this search gave")
+        raise UsageError("the page key (after) is invalid")
     return numbers_of
 
 

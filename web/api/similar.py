@@ -40,7 +40,7 @@ class SimilarBody(BaseModel):
     at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict_input.LATEST_TIME))
     box: tuple[float, float, float, float] | None = None
     limit: int = Field(48, ge=1, le=MAX_RESULTS)
-    by_travel: bool = Field(False, description="What cannot have come from there in the time goes last")
+    by_travel: bool = Field(False, description="List sightings last that are too far away to be reached in the time")
 
 
 class PictureQuery(BaseModel):
@@ -54,7 +54,7 @@ class PictureQuery(BaseModel):
 
 class SimilarReply(BaseModel):
     rows: list[SightingView]
-    same: float = Field(description="From this likeness on it is likely the same")
+    same: float = Field(description="Similarity from which it is probably the same object")
     embedder: str
 
 
@@ -79,7 +79,7 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
         origin, _ = await sighting_of(c, body.sighting)
         found = await c.services.search_executor.run(c.services.sighting_store.vectors, [origin])
         if origin.id not in found:
-            raise NotFoundError("this sighting has no picture to compare by")
+            raise NotFoundError("this sighting has no vector to compare")
         vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
     else:
         made = await _example_from_frame(c, body)
@@ -109,7 +109,7 @@ async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
         asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
         strict_input.check_model(asked)
     except (UsageError, ValidationError) as e:
-        raise UsageError("the filter is not one") from e
+        raise UsageError("the filter is invalid") from e
     query = await _audited_query(c, asked, reason, "search.query.similar", of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)

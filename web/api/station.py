@@ -38,9 +38,11 @@ class OutlookView(BaseModel):
     village: str
     required_days: float
     possible_days: float | None = Field(
-        description="Age up to which footage can be kept; null: not known, nothing is written"
+        description="Days that footage can be kept; null: unknown, because nothing is recorded"
     )
-    days_until_short: float | None = Field(description="Until footage goes before its time; null: it does not")
+    days_until_short: float | None = Field(
+        description="Days until footage is deleted earlier than required; null: it is not"
+    )
     by_quota: bool
 
 
@@ -56,14 +58,14 @@ async def retention_forecast(c: Context) -> list[OutlookView]:
 class RetentionClockView(BaseModel):
     suspended: bool = Field(description="Nothing is deleted because of its age")
     suspended_at: datetime | None
-    clock: datetime | None = Field(description="What the station's clock said at the last look")
-    plausible: datetime | None = Field(description="What its own progress makes plausible")
+    clock: datetime | None = Field(description="Station time at the last check")
+    plausible: datetime | None = Field(description="Plausible time, computed from the uptime")
     sentence: str
     remedy: str
 
 
 class ClockConfirmBody(BaseModel):
-    reason: str = Field(min_length=2, max_length=200, description="With what the time was compared")
+    reason: str = Field(min_length=2, max_length=200, description="Reference that the time was compared with")
 
 
 @routes.add("GET", "/api/station/clock", Permission.STATION_VIEW, reply=RetentionClockView)

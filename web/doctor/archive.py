@@ -24,12 +24,12 @@ async def volumes(station: CheckedStation) -> Sequence[CheckResult]:
 
 def _volume(row: Volume) -> CheckResult:
     if row.checked_at is None:
-        return unknown("no recorder has looked at it yet", "start the station", row.path)
+        return unknown("no recorder has checked it yet", "start the station", row.path)
     if row.state != "ok":
         return failed(f"{row.state}: {row.detail}"[:300], remedy_of(row.state, row.detail), row.path)
     if row.detail:
         return warning(row.detail, remedy_of(row.state, row.detail), row.path)
-    return ok("takes what is recorded", row.path)
+    return ok("recording works", row.path)
 
 
 def quarantine(station: CheckedStation) -> Sequence[CheckResult]:
@@ -39,7 +39,7 @@ def quarantine(station: CheckedStation) -> Sequence[CheckResult]:
         files, size = volume_quarantine.content(path)
         if files:
             value = f"{files} files ({size / 1e6:.1f} MB) lie in {path.absolute() / volume_quarantine.FOLDER}"
-            remedy = "look at them and at the records beside them, keep what is needed elsewhere, then remove the files"
+            remedy = "inspect them and the records beside them, copy what you need, then delete the files"
             found.append(warning(value, remedy, str(path.absolute())))
     return found or [ok("empty")]
 

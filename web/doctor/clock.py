@@ -16,9 +16,7 @@ from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, w
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 # The kernel cuts a process name (comm) at 15 characters.
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")
-REMEDY = (
-    "install a time service: apt-get install chrony; without internet name your own server in /etc/chrony/sources.d"
-)
+REMEDY = "install a time service: apt-get install chrony; without internet access, add your own server in /etc/chrony/sources.d"
 EARLIEST_YEAR = 2025
 
 
@@ -39,7 +37,7 @@ def _timedated_result() -> CheckResult:
         return ok("synchronised (timedatectl)")
     if said == "no":
         return warning("not synchronised (timedatectl)", REMEDY)
-    return unknown("the kernel may not be asked from here", "run minwang doctor on the command line")
+    return unknown("this process may not query the kernel clock", "run minwang doctor on the command line")
 
 
 def judge(state: int, status: int, offset: float, max_error: float, daemon: str | None) -> CheckResult:
@@ -52,14 +50,14 @@ def judge(state: int, status: int, offset: float, max_error: float, daemon: str 
         if daemon:
             return warning(
                 f"not synchronised, although {daemon} runs",
-                f"see that {daemon} reaches its server (chronyc sources, timedatectl)",
+                f"check that {daemon} reaches its time server (chronyc sources, timedatectl)",
             )
         return warning("not synchronised" if daemon is None else "not synchronised, no time service runs", REMEDY)
     value = f"synchronised, off by {1000 * offset:.1f} ms, at most {1000 * max_error:.0f} ms" + (
         f" ({daemon})" if daemon else ""
     )
     if abs(offset) > MAX_OFFSET_S or max_error > MAX_ERROR_S:
-        return warning(value, "see that the time service reaches its server (chronyc sources, timedatectl)")
+        return warning(value, "check that the time service reaches its server (chronyc sources, timedatectl)")
     return ok(value)
 
 

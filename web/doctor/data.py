@@ -56,7 +56,7 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
         return [
             failed(
                 redact(station.trouble),
-                "start the station once (minwang serve), which makes it; or see data.database",
+                "start the station once (minwang serve) to create it, or check data.database",
                 kind,
             )
         ]
@@ -71,7 +71,7 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
     except (SQLAlchemyError, MinwangError) as e:
         why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
         remedy = (
-            "start the server and see data.database"
+            "start the server and check data.database"
             if kind != "sqlite"
             else "restore it from the backup if it is damaged"
         )
@@ -89,7 +89,7 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
         )
         return [failed(f"{value}; this program needs {migrate.newest()}", remedy, kind)]
     if seconds > SLOW_QUERY_S:
-        return [warning(value, "find who loads the disk or the server (iotop, pg_stat_activity)", kind)]
+        return [warning(value, "find the process that loads the disk or the server (iotop, pg_stat_activity)", kind)]
     return [ok(value, kind)]
 
 
@@ -111,11 +111,14 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
         )
     holder = await asyncio.to_thread(station_lock.holder, station.settings.data.dir)
     if not alive and holder is not None:
-        return [failed(f"{holder} holds the station; no recorder has said anything for 30 s", "read its log")]
+        return [
+            failed(f"{holder} has locked the station, but no recorder has sent a heartbeat for 30 s", "read its log")
+        ]
     if not alive:
         return [
             failed(
-                "no recorder has said anything for 30 s", "start the station: minwang serve, or systemctl start minwang"
+                "no recorder has sent a heartbeat for 30 s",
+                "start the station: minwang serve, or systemctl start minwang",
             )
         ]
     recording = states.get("recording", 0)
@@ -124,7 +127,7 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
         return [
             failed(
                 f"{value}; {station.settings.recorder.workers} are set",
-                "read the log: a recorder died and does not come back",
+                "read the log: a recorder process died and was not restarted",
             )
         ]
     if recording < wanted:
@@ -157,8 +160,8 @@ async def _rows(station: CheckedStation) -> CheckResult:
         late = await session.scalar(query) or 0
     if late:
         return warning(
-            f"{late} streams wait for their rows",
-            "find who holds the database (log: 'archive rows wait')",
+            f"{late} streams have unwritten archive rows",
+            "find what locks the database (log: 'archive rows wait')",
             "archive rows",
         )
     return ok("none wait", "archive rows")
@@ -177,7 +180,7 @@ async def _hashes(station: CheckedStation) -> CheckResult:
     waiting = sum(bool(s.flags & segment_index.UNHASHED) for s in entries)
     value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
     if waiting > HASH_WARNING * len(entries):
-        return warning(value, "the processor falls behind: fewer search.workers, or more cores", "checksums waiting")
+        return warning(value, "the CPU is too slow: reduce search.workers, or add cores", "checksums waiting")
     return ok(value, "checksums waiting")
 
 
@@ -186,11 +189,15 @@ async def _search(station: CheckedStation) -> CheckResult:
     async with station.database.reading() as session:
         behind = await lag(session)
     value = (
-        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s passed over, "
+        f"{behind.behind_seconds:.0f} s behind, {behind.skipped_seconds} s skipped, "
         f"{behind.quarantined} streams left out"
     )
     if behind.behind_seconds > BEHIND_WARNING_S or behind.quarantined:
-        return warning(value, "more search.workers, a faster pack; minwang index --from TIME reads again", "search")
+        return warning(
+            value,
+            "increase search.workers or use a faster model pack; minwang index --from TIME indexes again",
+            "search",
+        )
     return ok(value, "search")
 
 
@@ -203,7 +210,7 @@ async def registry_difference(station: CheckedStation) -> Sequence[CheckResult]:
     if station.database is None:
         return [unknown("not known without the database", "see database")]
     if path is None:
-        return [ok("the settings name no inventory file: the registry alone counts")]
+        return [ok("no inventory file is set; the registry alone applies")]
     if not await asyncio.to_thread(path.exists):
         return [
             unknown(f"{path}: no such file", "set inventory in the settings, or write one: minwang inventory export")
@@ -220,9 +227,9 @@ async def registry_difference(station: CheckedStation) -> Sequence[CheckResult]:
     async with station.database.reading() as session:
         plan = await registry.plan(session, wanted)
     if plan.empty:
-        return [ok(f"{path}: as it was applied")]
+        return [ok(f"{path}: unchanged since it was applied")]
     value = f"{path}: {len(plan.added)} to add, {len(plan.changed)} to change, {len(plan.retired)} to retire"
-    return [warning(value, "minwang inventory plan shows them; minwang inventory apply brings them in")]
+    return [warning(value, "minwang inventory plan lists them; minwang inventory apply applies them")]
 
 
 def models(station: CheckedStation) -> Sequence[CheckResult]:
@@ -243,21 +250,21 @@ def models(station: CheckedStation) -> Sequence[CheckResult]:
                 )
             )
         else:
-            found.append(ok("checksums fit", installed.pack.name))
+            found.append(ok("checksums match", installed.pack.name))
     wanted = station.settings.search.detector
     if wanted not in ("auto", "builtin", "none") and not any(
         wanted in (i.pack.id, i.pack.name) for i in shelf.installed()
     ):
         found.append(
             failed(
-                "search.detector names it, and it is not installed",
+                "search.detector names this pack, but it is not installed",
                 "minwang models list; minwang models add FOLDER",
                 wanted,
             )
         )
     if not found:
-        remedy = "people and vehicles need one: minwang models list"
-        found.append(warning("no model pack: search sees that something moved, not what", remedy))
+        remedy = "install one to find people and vehicles: minwang models list"
+        found.append(warning("no model pack: search detects motion, but not what moved", remedy))
     return found
 
 
@@ -268,7 +275,7 @@ def certificate(station: CheckedStation) -> Sequence[CheckResult]:
         value, _, remedy = exposed.rpartition("; ")
         return [warning(value, remedy)]
     if web.tls is TlsMode.PROXY:
-        return [unknown("the proxy has it", "watch its expiry there (docs/https.md)")]
+        return [unknown("the proxy holds the certificate", "watch its expiry there (docs/https.md)")]
     if web.tls is TlsMode.OFF:
         return [ok("none is needed: the console listens on this machine only")]
     now = station.clock.now()
@@ -284,7 +291,7 @@ def certificate(station: CheckedStation) -> Sequence[CheckResult]:
         remedy = (
             "minwang cert renew (its authority may be near its end: minwang cert show)"
             if own
-            else "renew it where it came from"
+            else "renew it with its issuer"
         )
         return [warning(value, remedy)]
     missing = missing_hosts(found.names) if own else []
@@ -292,7 +299,7 @@ def certificate(station: CheckedStation) -> Sequence[CheckResult]:
         more = " ".join(f"--host {h}" for h in (*found.names, *missing))
         return [
             warning(
-                f"{value}; not for {', '.join(missing)}", f"where browsers use that address: minwang cert renew {more}"
+                f"{value}; not for {', '.join(missing)}", f"if browsers use that address: minwang cert renew {more}"
             )
         ]
     return [ok(value)]
@@ -307,12 +314,14 @@ def backup(station: CheckedStation) -> Sequence[CheckResult]:
     runs = backup_log.read(data_dir)
     if not runs and (data_dir / backup_log.FILE).exists():
         return [
-            unknown(f"{data_dir / backup_log.FILE} cannot be read", "see its rights; the next backup writes it anew")
+            unknown(
+                f"{data_dir / backup_log.FILE} cannot be read", "check its permissions; the next backup rewrites it"
+            )
         ]
     last = backup_log.last_good(data_dir)
-    failure = f"; the last try failed: {redact(runs[-1].error)}" if runs and not runs[-1].good else ""
+    failure = f"; the last attempt failed: {redact(runs[-1].error)}" if runs and not runs[-1].good else ""
     if last is None:
-        return [warning(f"none was ever made{failure}", remedy)]
+        return [warning(f"no backup was ever made{failure}", remedy)]
     age = now - last.at
     value = f"{age.total_seconds() / 86_400:.1f} days old, {last.size / 1e6:.1f} MB at {last.target}{failure}"
     if age > BACKUP_FAILED:

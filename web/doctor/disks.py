@@ -51,9 +51,9 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
     try:
         found = os.statvfs(path)
     except FileNotFoundError:
-        return failed("the folder is not there", "mount its disk, or set data.dir and data.volumes right", subject)
+        return failed("the folder does not exist", "mount its disk, or correct data.dir and data.volumes", subject)
     except PermissionError:
-        return unknown(f"cannot be looked at by uid {os.geteuid()}", "run it as the station's user", subject)
+        return unknown(f"cannot be read by uid {os.geteuid()}", "run it as the station's user", subject)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     inodes = found.f_favail / found.f_files if found.f_files else 1.0
     value = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free"
@@ -61,13 +61,13 @@ def _space(path: Path, keeps_free: int | None) -> CheckResult:
         value += f", {inodes:.0%} of the inodes"
     if not os.access(path, os.W_OK, effective_ids=True):
         return failed(
-            f"{value}; not writable", f"give the station's user the right to write: chown -R USER {path}", subject
+            f"{value}; not writable", f"make it writable for the station's user: chown -R USER {path}", subject
         )
     if free < DATA_FAILED or inodes < INODES_FAILED:
-        return failed(value, "make room: remove what is not the station's, or add a disk", subject)
+        return failed(value, "free space: delete files of other programs, or add a disk", subject)
     # Retention keeps a volume at its limit permanently. Below half of the limit, retention cannot keep up.
     if free < (DATA_WARNING if keeps_free is None else keeps_free // 2) or inodes < INODES_WARNING:
-        return warning(value, "make room, lower retention.main_days, or add a volume", subject)
+        return warning(value, "free space, lower retention.main_days, or add a volume", subject)
     return ok(value, subject)
 
 
@@ -89,7 +89,7 @@ def speed(station: CheckedStation) -> Sequence[CheckResult]:
 def _speed(path: Path, keeps_free: int) -> CheckResult:
     subject = str(path)
     if shutil.disk_usage(path).free < min(keeps_free, 500 * MB) // 2 + 2 * TEST_BYTES:
-        return unknown("not measured: too little room", "make room first (disk.space)", subject)
+        return unknown("not measured: too little free space", "free space first (see disk.space)", subject)
     try:
         # Without a name (O_TMPFILE) the file disappears with the process, however it ends.
         with tempfile.TemporaryFile(dir=path) as file:
@@ -98,7 +98,7 @@ def _speed(path: Path, keeps_free: int) -> CheckResult:
     except OSError as e:
         return failed(
             f"writing failed ({e.strerror})",
-            "look at the disk (dmesg), at the mount's options and at the rights",
+            "check the disk (dmesg), the mount options and the permissions",
             subject,
         )
     value = f"{rate / MB:.0f} MB/s written, flush {1000 * typical:.1f} ms (slowest {1000 * slowest:.0f} ms)"
@@ -168,8 +168,8 @@ def _below(device: Path) -> list[str]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
-        return f"none within {SMART_SECONDS:.0f} s"
-    return (error.strerror or "it cannot be run") if isinstance(error, OSError) else "what it said is no JSON"
+        return f"no answer within {SMART_SECONDS:.0f} s"
+    return (error.strerror or "it cannot be run") if isinstance(error, OSError) else "its output is not JSON"
 
 
 def _smart(program: str, disk: str) -> CheckResult:
@@ -189,8 +189,8 @@ def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
         messages = said.get("smartctl", {}).get("messages", [])
         why = messages[0].get("string", "") if messages else ""
         return unknown(
-            f"the disk tells nothing ({why or 'no SMART'})",
-            "run it as root once; a virtual disk has none to tell",
+            f"the disk reports no SMART data ({why or 'no SMART'})",
+            "run it as root once; a virtual disk has no SMART data",
             disk,
         )
     nvme = said.get("nvme_smart_health_information_log", {})
@@ -205,7 +205,7 @@ def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
     value = ", ".join(["passed" if passed else "FAILED", *(f"{n} {name}" for name, n in counts.items())])
     value += f", {used} % worn" if nvme else ""
     if not passed:
-        return failed(value, "replace the disk now: it says itself that it fails", disk)
+        return failed(value, "replace the disk now: it reports a failure", disk)
     if counts or used >= 90:
-        return warning(value, "plan to replace the disk: such numbers grow", disk)
+        return warning(value, "plan to replace the disk: such errors increase", disk)
     return ok(value, disk)

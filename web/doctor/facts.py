@@ -26,13 +26,13 @@ class CheckState(StrEnum):
 class Fact(BaseModel):
     """One fact of the station."""
 
-    check: str = Field(description="What was looked at, e.g. disk.space")
-    subject: str = Field(description="Of what: a folder, an interface …; may be empty")
+    check: str = Field(description="Name of the check, e.g. disk.space")
+    subject: str = Field(description="What was checked: a folder, an interface …; may be empty")
     state: CheckState
     value: str = Field(description="What was found, with unit")
     remedy: str = Field(description="What to do; empty where nothing is to be done")
-    at: datetime = Field(description="When it was looked at")
-    seconds: float = Field(description="How long looking took")
+    at: datetime = Field(description="When the check ran")
+    seconds: float = Field(description="How long the check took")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CheckResult:
 
     def __post_init__(self) -> None:
         if (self.state is CheckState.OK) == bool(self.remedy):
-            raise ValueError(f"'{self.value}': a remedy belongs to whatever is not ok, and to nothing else")
+            raise ValueError(f"'{self.value}': a result needs a remedy if and only if its state is not ok")
 
 
 @dataclass(frozen=True, slots=True)

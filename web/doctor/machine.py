@@ -73,10 +73,12 @@ def memory(_station: CheckedStation) -> Sequence[CheckResult]:
     value = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB available, {swap.used / 1e9:.1f} GB swapped out"
     if share < MEMORY_FAILED:
         return [
-            failed(value, "the kernel will soon end processes: fewer search.workers and patrol.workers, or more memory")
+            failed(
+                value, "the kernel will soon kill processes: reduce search.workers and patrol.workers, or add memory"
+            )
         ]
     if share < MEMORY_WARNING:
-        return [warning(value, "fewer search.workers and patrol.workers, or more memory")]
+        return [warning(value, "reduce search.workers and patrol.workers, or add memory")]
     return [ok(value)]
 
 

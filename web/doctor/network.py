@@ -29,7 +29,7 @@ def receive_buffers(_station: CheckedStation) -> Sequence[CheckResult]:
     value = f"{size} of {camera_socket.MAX_BUFFER} bytes granted a camera"
     if size < camera_socket.MAX_BUFFER:
         remedy = f"echo net.core.rmem_max={camera_socket.MAX_BUFFER} > /etc/sysctl.d/60-minwang.conf; sysctl --system"
-        return [warning(f"{value}: streams of high bit rate are read more often, which costs CPU", remedy)]
+        return [warning(f"{value}: streams with a high bit rate must be read more often, which costs CPU", remedy)]
     return [ok(value)]
 
 
@@ -37,7 +37,7 @@ def console(station: CheckedStation) -> Sequence[CheckResult]:
     """Check that the console's port answers as a console, or is free."""
     web, subject = station.settings.web, f"{station.settings.web.host}:{station.settings.web.port}"
     if web.port == 0:
-        return [unknown("any free port is taken (web.port = 0)", "set web.port, so that people know the address")]
+        return [unknown("web.port = 0 chooses any free port", "set web.port, so that people know the address")]
     try:
         answer = _ask(station)
     except ConnectionRefusedError:
@@ -46,13 +46,17 @@ def console(station: CheckedStation) -> Sequence[CheckResult]:
         why = "it does not speak HTTP" if isinstance(e, http.client.HTTPException) else reason(e)
         return [
             failed(
-                f"something answers, and not as a console ({why})",
+                f"another program answers ({why})",
                 "set web.port to another, or end what holds it (ss -ltnp)",
                 subject,
             )
         ]
     if not answer:
-        return [failed("another program answers", "set web.port to another, or end what holds it (ss -ltnp)", subject)]
+        return [
+            failed(
+                "another program answers", "use another web.port, or stop the program that uses it (ss -ltnp)", subject
+            )
+        ]
     return [ok("the console answers", subject)]
 
 
@@ -99,10 +103,10 @@ def discovery_port(_station: CheckedStation) -> Sequence[CheckResult]:
             return [
                 warning(
                     f"cannot be used ({e.strerror})",
-                    "end what holds it (ss -lunp); until then new cameras are found once an hour",
+                    "stop the program that uses it (ss -lunp); until then new cameras are found once an hour",
                 )
             ]
-    return [ok("can be listened to")]
+    return [ok("can be bound")]
 
 
 def multicast(_station: CheckedStation) -> Sequence[CheckResult]:
@@ -127,7 +131,7 @@ def _loop(address: str, name: str) -> CheckResult:
             s.sendto(token, (ws_discovery.GROUP, s.getsockname()[1]))
             heard = s.recv(200) == token
         except OSError as e:
-            why = "nothing came back" if isinstance(e, TimeoutError) else e.strerror
+            why = "no datagram came back" if isinstance(e, TimeoutError) else e.strerror
             return warning(
                 f"multicast does not work ({why})",
                 "allow it in the firewall (udp 3702, group 239.255.255.250); "

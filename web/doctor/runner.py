@@ -67,7 +67,7 @@ class Doctor:
             return [_hung(check, f"no answer within {check.limit_s:.0f} s")]
         except Exception as e:  # noqa: BLE001  # a check that fails is itself a fact to report
             sentence = redact((str(e).strip() or "no reason given").splitlines()[0][:300])
-            return [unknown(f"could not be checked ({sentence})", "look into the log, or report it to us")]
+            return [unknown(f"could not be checked ({sentence})", "read the log, or report the problem")]
 
     async def _in_a_thread(self, check: Check, cached: _CachedResult) -> Sequence[CheckResult]:
         """Run a blocking check in a daemon thread that nothing joins at shutdown: a dead disk may block it forever."""
@@ -104,7 +104,7 @@ def worst(facts: Sequence[Fact]) -> CheckState:
 
 
 def _hung(check: Check, words: str) -> CheckResult:
-    remedy = "something that it looks at hangs: a disk, a network file system, the database"
+    remedy = "something that the check reads does not respond: a disk, a network file system, the database"
     return failed(words, remedy) if check.hung is CheckState.FAILED else unknown(words, remedy)
 
 

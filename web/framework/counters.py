@@ -26,19 +26,19 @@ class WebCounters(Collector):
         for name, text, value in (
             (
                 "requests_limited",
-                "Requests that were answered 429: their address asks too much without signing in",
+                "Requests answered 429 because their address sent too many without signing in",
                 limit.limited,
             ),
-            ("requests_refused", "Refused requests that nobody signed in stood behind", limit.refused),
+            ("requests_refused", "Refused requests without a session", limit.refused),
         ):
             yield CounterMetricFamily(f"minwang_web_{name}", text, value=value)
         yield _labelled(
             "work_refused",
-            "Calls that found no place among those that wait",
+            "Calls refused because the queue was full",
             "work",
             {w.name: w.refused for w in lanes},
         )
-        yield _labelled("work_given_up", "Calls that did not end in time", "work", {w.name: w.abandoned for w in lanes})
+        yield _labelled("work_given_up", "Calls that timed out", "work", {w.name: w.given_up for w in lanes})
         if isinstance(self._server, Connections):
             yield _labelled(
                 "connections_dropped", "Connections that were closed to make room, or idle", "why", self._server.dropped

@@ -56,9 +56,9 @@ class SocketSession:
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):
             raise SessionLost(CLOSE_NOT_ALLOWED, "the account was changed")
         if self.camera and now.purpose != began.purpose:
-            raise SessionLost(CLOSE_OTHER_PURPOSE, "another purpose was stated; open it again for that")
+            raise SessionLost(CLOSE_OTHER_PURPOSE, "the purpose has changed; open the video again")
         if self.camera and not await self._sees_camera(now):
-            raise SessionLost(CLOSE_NOT_ALLOWED, "this camera is not the account's any more")
+            raise SessionLost(CLOSE_NOT_ALLOWED, "this camera no longer belongs to the account")
         return now
 
     async def revalidate_for_batch(self) -> Identity:
@@ -81,7 +81,7 @@ class SocketSession:
                 await self.revalidate()
             except (MinwangError, SQLAlchemyError) as e:
                 # If the database cannot confirm the session, the socket closes; the page reconnects.
-                raise SessionLost(1013, "come again") from e
+                raise SessionLost(1013, "try again") from e
 
 
 def send_only_socket(*, compress: bool = True) -> web.WebSocketResponse:

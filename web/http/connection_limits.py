@@ -128,7 +128,7 @@ class Connections(Server):
     def _close(self, handler: RequestHandler, why: str) -> None:
         self.dropped[why] += 1
         if self.dropped[why] in (1, 100, 10_000):
-            log.warning("connections of strangers were closed (%s): %d so far", why, self.dropped[why])
+            log.warning("closed anonymous connections (%s): %d so far", why, self.dropped[why])
         transport = self._accepted.pop(handler, None)
         handler.force_close()
         if transport is not None:
@@ -173,9 +173,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as e:
-        raise TooSlowError(
-            f"the body took more than {seconds:.0f} seconds; send it again, over a better connection"
-        ) from e
+        raise TooSlowError(f"the body took longer than {seconds:.0f} s; send it again over a faster connection") from e
 
 
 def client_key(address: str) -> str:

@@ -19,7 +19,7 @@ def exposure(where: WebSettings) -> str:
     if where.trusted_proxies:
         return ""  # the proxy runs on another machine
     return (
-        f"the console answers without encryption on {where.host} beside its proxy; "
+        f"the console also answers without encryption on {where.host}, not only through its proxy; "
         'set web.host = "127.0.0.1", or web.trusted_proxies where the proxy is another machine (docs/https.md)'
     )
 

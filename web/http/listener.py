@@ -66,11 +66,11 @@ class Listener:
         try:
             await asyncio.to_thread(self._renew)
             if await asyncio.to_thread(self._tls.reload, self._clock.now()):
-                log.info("a new certificate serves: %s", ", ".join(self._tls.certificate.names))
+                log.info("now serving with a new certificate for: %s", ", ".join(self._tls.certificate.names))
         except (MinwangError, OSError) as e:
             failed = str(e)
             if failed != self._failed:  # log it once, not once a minute
-                log.error("the certificate that serves is kept: %s", e)
+                log.error("the present certificate stays in use: %s", e)
         self._failed = failed
         self._say_dates()
 

@@ -53,7 +53,7 @@ class BodyBudget:
                     content += chunk
             return bytes(content)
         except (web.RequestPayloadError, HttpProcessingError) as e:
-            raise UsageError("the body is cut short, or its chunks are none") from e
+            raise UsageError("the body is incomplete or not validly chunked") from e
         finally:
             self._give_back(who, size)
 
@@ -61,7 +61,7 @@ class BodyBudget:
         self.total += size
         self.taken[who] += size
         if self.total > BUDGET_BYTES or self.taken[who] > BUDGET_BYTES_PER_PERSON:
-            raise TooManyError("too much is being sent to the station at this moment; try again in a moment")
+            raise TooManyError("the station is receiving too much data; try again in a moment")
 
     def _give_back(self, who: str, size: int) -> None:
         self.total -= size
@@ -102,10 +102,10 @@ class Uploads:
     def _hold_upload(self, user_id: int) -> Iterator[None]:
         if self._open[user_id] >= MAX_UPLOADS_PER_PERSON:
             raise TooManyError(
-                f"at most {MAX_UPLOADS_PER_PERSON} files are sent at once; wait until those before are through"
+                f"at most {MAX_UPLOADS_PER_PERSON} files may be uploaded at once; wait until the others are finished"
             )
         if self._open.total() >= MAX_UPLOADS:
-            raise TooManyError("too many files are being sent to the station at this moment; try again in a minute")
+            raise TooManyError("the station is receiving too many files; try again in a minute")
         self._open[user_id] += 1
         try:
             yield
@@ -125,9 +125,9 @@ async def _spool(request: web.Request, file: IO[bytes], most: int, run: RunInThr
                     raise UsageError(f"the file is larger than {most // 1_000_000} MB; take a smaller picture")
                 await run(_append, file, chunk)
     except (web.RequestPayloadError, HttpProcessingError) as e:
-        raise UsageError("the file is cut short, or its chunks are none") from e
+        raise UsageError("the file is incomplete or not validly chunked") from e
     if not size:
-        raise UsageError("there is no file in the request")
+        raise UsageError("the request contains no file")
 
 
 def _unnamed_file(folder: Path) -> IO[bytes]:
@@ -141,9 +141,7 @@ def _unnamed_file(folder: Path) -> IO[bytes]:
 def _append(file: IO[bytes], chunk: bytes) -> None:
     try:
         if file.write(chunk) != len(chunk):
-            raise StorageError(
-                "the file was not kept: the station's disk took a part of it; make room and send it again"
-            )
+            raise StorageError("the file could not be stored: the disk is full; free space and send it again")
     except OSError as e:
         raise _write_error(e) from e
 
@@ -155,5 +153,5 @@ def _read_all(file: IO[bytes]) -> bytes:
 
 def _write_error(e: OSError) -> StorageError:
     return StorageError(
-        f"the file cannot be kept in the station's data folder ({e.strerror}); make room there and send it again"
+        f"the file cannot be written to the data folder ({e.strerror}); free space there and send it again"
     )

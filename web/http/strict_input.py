@@ -36,7 +36,7 @@ def parse_json(raw: bytes) -> Any:
     try:
         value = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
     except (ValueError, RecursionError) as e:  # a number of more than 4,300 digits raises ValueError
-        raise UsageError("the body is not JSON that can be read") from e
+        raise UsageError("the body is not valid JSON") from e
     count = 0
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -78,7 +78,7 @@ def check(value: object, name: str = "the body") -> None:
         if value.tzinfo is None:
             raise UsageError(f"{name}: times need a zone, like 2026-11-21T08:00:00+08:00")
         if not EARLIEST_TIME <= value < LATEST_TIME:
-            raise UsageError(f"{name}: times lie between {EARLIEST_TIME.year} and {LATEST_TIME.year}")
+            raise UsageError(f"{name}: times must be between {EARLIEST_TIME.year} and {LATEST_TIME.year}")
 
 
 def check_text(text: str, name: str) -> None:
@@ -88,9 +88,9 @@ def check_text(text: str, name: str) -> None:
     if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         raise UsageError(f"{name}: a text must be Unicode that can be written as UTF-8")
     if "\0" in text:
-        raise UsageError(f"{name}: a text holds no NUL")
+        raise UsageError(f"{name}: a text must not contain NUL")
     if _HIDDEN.search(text):
-        raise UsageError(f"{name}: a text holds no control characters and no marks of direction")
+        raise UsageError(f"{name}: a text must not contain control characters or direction marks")
 
 
 def check_model(model: BaseModel, name: str = "") -> None:

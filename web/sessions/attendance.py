@@ -70,9 +70,7 @@ class Attendance:
     def check(self, session: str) -> None:
         """Call before sending a picture. Raises ViewerNotConfirmed."""
         if self._overdue(self._begin(session)):
-            raise ViewerNotConfirmed(
-                "nobody answered whether somebody is still watching; do something in the page and ask again"
-            )
+            raise NobodyWatches("nobody confirmed that somebody is still watching; use the page and try again")
 
     @contextmanager
     def socket(self, session: str) -> Iterator[None]:
@@ -176,9 +174,7 @@ class PlaybackLog:
                 await self.flush(everything=True)
         except (MinwangError, SQLAlchemyError, TimeoutError) as e:
             count = sum(map(len, self._viewings.values()))
-            log.error(
-                "%d rows of how long was watched could not be written at the end: %s %s", count, type(e).__name__, e
-            )
+            log.error("%d viewing-duration rows could not be written at shutdown: %s %s", count, type(e).__name__, e)
 
     async def flush(self, *, everything: bool = False) -> None:
         """Write the viewings that have ended; with `everything` also the running ones. Raises StorageError.

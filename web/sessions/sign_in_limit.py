@@ -48,7 +48,12 @@ class SignInLimit:
             raise TooManyError(sentence, retry_after_s=left)
         tries.append(now)
         if len(tries) == MAX_ATTEMPTS:
-            log.warning("%d wrong passwords from %s within %d minutes; it has to wait", MAX_ATTEMPTS, key, SPAN_S / 60)
+            log.warning(
+                "%d wrong passwords from %s within %d minutes; further attempts are blocked",
+                MAX_ATTEMPTS,
+                key,
+                SPAN_S / 60,
+            )
         while len(self._tries) > MAX_ADDRESSES:
             self._tries.popitem(last=False)
         try:

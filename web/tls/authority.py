@@ -245,7 +245,7 @@ def missing_hosts(names: tuple[str, ...]) -> list[str]:
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"{path}: cannot be written ({error.strerror}); run this as the station's user, or give it the folder"
+        f"{path}: cannot be written ({error.strerror}); run this as the station's user, or chown the folder"
     )
 
 

@@ -118,7 +118,7 @@ def _bytes(path: Path, what: str) -> bytes:
             return file.read(MAX_BYTES)
     except FileNotFoundError as e:
         raise CertificateError(
-            f"{path}: no {what} is there; put the file there, or let 'minwang cert' make one (docs/https.md)"
+            f"{path}: {what} file not found; put it there, or create one with 'minwang cert' (docs/https.md)"
         ) from e
     except OSError as e:
         user = system_user.name()
@@ -175,7 +175,7 @@ def check_dates(found: Certificate, now: datetime) -> None:
         if now < certificate.not_valid_before_utc:
             raise CertificateError(
                 f"{found.path}: the certificate '{name}' is valid from "
-                f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only; set the machine's clock right, or wait"
+                f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC only; correct the machine's clock, or wait"
             )
 
 
@@ -203,7 +203,9 @@ def _check_use(found: Certificate) -> None:
             f"{found.path}: an RSA key of {key.key_size} bits is refused by browsers; use {MIN_RSA_BITS} or EC P-256"
         )
     if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
-        raise CertificateError(f"{found.path}: browsers know RSA and EC keys only; have it issued for an EC P-256 key")
+        raise CertificateError(
+            f"{found.path}: browsers support only RSA and EC keys; request a certificate for an EC P-256 key"
+        )
     try:
         uses = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

@@ -66,5 +66,5 @@ def _context(path: Path, key_path: Path) -> ssl.SSLContext:
     try:
         made.load_cert_chain(path, key_path, password=lambda: "")
     except (OSError, ssl.SSLError) as e:
-        raise CertificateError(f"{path}: OpenSSL refuses it ({e}); have it issued anew") from e
+        raise CertificateError(f"{path}: OpenSSL rejects it ({e}); request a new certificate") from e
     return made

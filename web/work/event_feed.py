@@ -76,7 +76,7 @@ class EventFeed:
                     known = True
                 await self._read()
             except (MinwangError, SQLAlchemyError) as e:
-                log.warning("following events broke off: %s; it is tried again", e)
+                log.warning("reading events failed: %s; retrying", e)
             await self._clock.sleep(RETRY_SECONDS)
 
     async def _read(self) -> None:
@@ -111,7 +111,7 @@ class EventFeed:
             async with self._changed:
                 await self._changed.wait_for(lambda: self.position > position)  # noqa: B023  # awaited here
             if position < self._floor:
-                raise TooManyError("this socket does not take its events in time")
+                raise TooManyError("this socket reads its events too slowly")
             for event in [e for e in self._recent if e.row.id > position]:
                 position = event.row.id
                 yield event

@@ -83,7 +83,7 @@ class MotionJobs:
         """Return a job of this session. Raises NotFoundError, also for a job of another session."""
         job = self._jobs.get(number)
         if job is None or job.session != session:
-            raise NotFoundError("there is no such search (any more)")
+            raise NotFoundError("this motion search does not exist or was deleted")
         return job
 
     async def end(self, job: MotionJob) -> None:
@@ -110,7 +110,7 @@ class MotionJobs:
         except MinwangError as e:
             job.problem = str(e)
         except Exception:
-            job.problem = "the search itself failed; the log says why"
+            job.problem = "the search failed; see the station's log"
             raise
         finally:
             job.ended = self._clock.monotonic()

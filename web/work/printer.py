@@ -61,7 +61,7 @@ class Printer:
         try:
             return await self._pool.run(pdf.render_pdf, html)
         except (ProtocolError, DetectorError) as e:
-            raise StorageError("the page could not be printed here; print it from the browser") from e
+            raise StorageError("the page could not be rendered to PDF; print it from the browser") from e
 
     def _through(self, user_id: int, _task: asyncio.Task[bytes]) -> None:
         self._waiting[user_id] -= 1

@@ -49,7 +49,7 @@ WRONG: dict[str, tuple[list[Pair], str]] = {
     ),
     "not yet": (
         [certificate_pair("new", days=(2, 300))],
-        "is valid from 2026-11-30 12:00 UTC only; set the machine's clock right",
+        "is valid from 2026-11-30 12:00 UTC only; correct the machine's clock",
     ),
     "issuer first": ([MIDDLE, GOOD], "the server's own certificate must come first"),
     "chain order": (
@@ -387,7 +387,7 @@ async def test_a_new_certificate_serves_without_a_restart_and_a_bad_one_never(
     await asyncio.to_thread((console.folder / "tls" / "server.key").write_text, "half a file")
     await console.listener.maintain()
     assert await _serial(console.port, trusting) == second
-    assert "the certificate that serves is kept" in caplog.text and "not a private key in PEM form" in caplog.text
+    assert "the present certificate stays in use" in caplog.text and "not a private key in PEM form" in caplog.text
 
 
 async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_day(
@@ -487,7 +487,7 @@ EXPOSED = (
     ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"),
     ("127.0.0.1", "off", [], ""),
     ("::1", "proxy", [], ""),
-    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0 beside its proxy"),
+    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0, not only through its proxy"),
     ("0.0.0.0", "proxy", ["10.1.1.1"], ""),
 )
 
