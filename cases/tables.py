@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base
+from core.database import Base, EnumText
+
+
+class SubjectState(StrEnum):
+    """proposed → active → ended, or proposed → refused."""
+
+    PROPOSED = "proposed"
+    ACTIVE = "active"  # approved by a second person
+    REFUSED = "refused"
+    ENDED = "ended"  # taken off the list before its time
+    EXPIRED = "expired"  # shown instead of proposed or active after the expiry; never stored
+
+
+class AlertState(StrEnum):
+    """new → dispatched → acked → answered, or new → rejected."""
+
+    NEW = "new"
+    DISPATCHED = "dispatched"  # patrol officers see it
+    ACKED = "acked"  # one of them took it
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+
+
+class AlertAnswer(StrEnum):
+    """What the officer who took an alert found."""
+
+    CAUGHT = "caught"
+    NOT_SEEN = "not_seen"
+    FALSE_ALARM = "false_alarm"
 
 
 class Case(Base):
@@ -16,12 +45,12 @@ class Case(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(40), comment="The case number, once in each village")
-    title: Mapped[str] = mapped_column(String(120))
-    village: Mapped[str | None] = mapped_column(String(40))
-    opened_at: Mapped[datetime] = mapped_column()
-    opened_by: Mapped[str] = mapped_column(String(60))
-    closed_at: Mapped[datetime | None] = mapped_column()
-    closed_by: Mapped[str | None] = mapped_column(String(60))
+    title: Mapped[str] = mapped_column(String(120), comment="Title, as officers gave it")
+    village: Mapped[str | None] = mapped_column(String(40), comment="Village code; null: the whole town")
+    opened_at: Mapped[datetime] = mapped_column(comment="When the case was opened (UTC)")
+    opened_by: Mapped[str] = mapped_column(String(60), comment="Account that opened it")
+    closed_at: Mapped[datetime | None] = mapped_column(comment="When the case was closed (UTC); null: open")
+    closed_by: Mapped[str | None] = mapped_column(String(60), comment="Account that closed it")
 
 
 class WatchSubject(Base):
@@ -32,18 +61,20 @@ class WatchSubject(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    case: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True)
-    title: Mapped[str] = mapped_column(String(120))
-    cls: Mapped[str] = mapped_column(String(16))
-    upper: Mapped[str | None] = mapped_column(String(10))
-    lower: Mapped[str | None] = mapped_column(String(10))
+    case: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True, comment="Case that needs it")
+    title: Mapped[str] = mapped_column(String(120), comment="Title, as officers gave it")
+    cls: Mapped[str] = mapped_column(String(16), comment="Object class (search.vocabulary)")
+    upper: Mapped[str | None] = mapped_column(String(10), comment="Colour of the upper part; null: any")
+    lower: Mapped[str | None] = mapped_column(String(10), comment="Colour of the lower part; null: any")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Where; null: the whole town")
-    reason: Mapped[str] = mapped_column(String(400))
-    state: Mapped[str] = mapped_column(String(10), comment="proposed, active, refused, ended")
-    proposed_by: Mapped[str] = mapped_column(String(60))
-    proposed_at: Mapped[datetime] = mapped_column()
-    approved_by: Mapped[str | None] = mapped_column(String(60))
-    approved_at: Mapped[datetime | None] = mapped_column()
+    reason: Mapped[str] = mapped_column(String(400), comment="Why the subject is watched for")
+    state: Mapped[SubjectState] = mapped_column(EnumText(SubjectState, 10), comment="proposed, active, refused, ended")
+    proposed_by: Mapped[str] = mapped_column(String(60), comment="Account that proposed it")
+    proposed_at: Mapped[datetime] = mapped_column(comment="When it was proposed (UTC)")
+    approved_by: Mapped[str | None] = mapped_column(
+        String(60), comment="Account that approved, refused or renewed it; null: not decided"
+    )
+    approved_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC)")
     expires_at: Mapped[datetime] = mapped_column(comment="Matches nothing from here on")
     vector: Mapped[bytes | None] = mapped_column(
         LargeBinary, comment="How it looks: 256 signed bytes of the pack's vector"
@@ -51,12 +82,21 @@ class WatchSubject(Base):
     embedder: Mapped[str] = mapped_column(String(80), default="", server_default="", comment="Pack of the vector")
     likeness: Mapped[float] = mapped_column(default=0.0, server_default="0", comment="Least cosine to the vector")
     ended_by: Mapped[str | None] = mapped_column(String(60), comment="Who took it off the list before its time")
-    ended_at: Mapped[datetime | None] = mapped_column()
+    ended_at: Mapped[datetime | None] = mapped_column(comment="When that was (UTC); null: not ended by a person")
     look_back_to: Mapped[datetime | None] = mapped_column(comment="Start of the pending look-back")
     looked_back_at: Mapped[datetime | None] = mapped_column(
         comment="When the matcher last worked on it; null: it waits"
     )
     auto_dispatch: Mapped[bool] = mapped_column(default=False, comment="The approver lets alerts go out unconfirmed")
+
+    def is_active(self, now: datetime) -> bool:
+        """Return whether the subject matches sightings now: approved, not ended, not expired."""
+        return self.state is SubjectState.ACTIVE and self.expires_at > now
+
+    def shown_state(self, now: datetime) -> SubjectState:
+        """Return the state, or EXPIRED for a proposed or active subject after its expiry."""
+        open_ended = self.state in (SubjectState.ACTIVE, SubjectState.PROPOSED)
+        return SubjectState.EXPIRED if open_ended and self.expires_at <= now else self.state
 
 
 class Alert(Base):
@@ -68,21 +108,29 @@ class Alert(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"))
-    sighting: Mapped[int] = mapped_column(BigInteger)
-    camera: Mapped[str] = mapped_column(String(40))
-    village: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"), comment="Subject that matched")
+    sighting: Mapped[int] = mapped_column(
+        BigInteger, comment="Id of the sighting in the sighting store; 0: a person raised the alert"
+    )
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id of the sighting")
+    village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera")
     at_us: Mapped[int] = mapped_column(BigInteger, comment="When it was seen, µs UTC")
-    thumbnail: Mapped[str] = mapped_column(String(200))
-    state: Mapped[str] = mapped_column(String(12), comment="new, dispatched, acked, answered, rejected")
-    raised_at: Mapped[datetime] = mapped_column()
+    thumbnail: Mapped[str] = mapped_column(
+        String(200), comment="Path of the picture below the data folder; empty: none"
+    )
+    state: Mapped[AlertState] = mapped_column(
+        EnumText(AlertState, 12), comment="new, dispatched, acked, answered, rejected"
+    )
+    raised_at: Mapped[datetime] = mapped_column(comment="When the match was found (UTC)")
     confirmed_by: Mapped[str | None] = mapped_column(
         String(60), comment="Who looked and sent it out; 'auto' by the approver's rule"
     )
-    confirmed_at: Mapped[datetime | None] = mapped_column()
-    acked_by: Mapped[str | None] = mapped_column(String(60))
-    acked_at: Mapped[datetime | None] = mapped_column()
-    answer: Mapped[str | None] = mapped_column(String(20), comment="caught, not_seen, false_alarm")
-    note: Mapped[str] = mapped_column(String(400), default="")
-    answered_by: Mapped[str | None] = mapped_column(String(60))
-    answered_at: Mapped[datetime | None] = mapped_column()
+    confirmed_at: Mapped[datetime | None] = mapped_column(comment="When an officer confirmed or rejected it (UTC)")
+    acked_by: Mapped[str | None] = mapped_column(String(60), comment="Account that acknowledged it")
+    acked_at: Mapped[datetime | None] = mapped_column(comment="When it was acknowledged (UTC)")
+    answer: Mapped[AlertAnswer | None] = mapped_column(
+        EnumText(AlertAnswer, 20), comment="caught, not_seen, false_alarm"
+    )
+    note: Mapped[str] = mapped_column(String(400), default="", comment="Words of the officers")
+    answered_by: Mapped[str | None] = mapped_column(String(60), comment="Account of the patrol officer who answered")
+    answered_at: Mapped[datetime | None] = mapped_column(comment="When the patrol officer answered (UTC)")

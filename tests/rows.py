@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.database import EnumText
+
 EPOCH = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=timezone.utc)
 Row = dict[str, Any]
 
@@ -32,6 +34,9 @@ def _value(column: sa.Column[Any], number: int) -> Any:
     if column.foreign_keys:
         (key,) = column.foreign_keys
         column = key.column
+    if isinstance(column.type, EnumText):
+        members = list(column.type.enum)
+        return members[number % len(members)]
     kind = column.type.impl_instance if isinstance(column.type, sa.TypeDecorator) else column.type
     if isinstance(kind, sa.JSON):
         return {"number": number, "list": [1, 2.5, None, True, "文字 'quoted' \\"], "none": None}

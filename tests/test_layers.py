@@ -22,7 +22,7 @@ LAYERS = {
     ),
     "health": "tables faults checks kpi orders picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
-    "cases": "tables register watch alerts",
+    "cases": "tables register alerts watch",
     "reports": "pdf register repairs tables coverage",
     "web": "tls work http doctor sessions services framework api server",
     "station": (

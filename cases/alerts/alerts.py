@@ -8,22 +8,18 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cases.tables import Alert, Case, WatchSubject
-from cases.watch.proposals import dispatch
+from cases.tables import Alert, AlertAnswer, AlertState, Case, WatchSubject
 from core import events
 from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
 
-ANSWERS = ("caught", "not_seen", "false_alarm")
-
-
-RUNNING = ("new", "dispatched", "acked")  # somebody still has to act on it
-SENT = ("dispatched", "acked", "answered")  # the states in which patrol officers see an alert
+RUNNING = (AlertState.NEW, AlertState.DISPATCHED, AlertState.ACKED)  # somebody still has to act on it
+SENT = (AlertState.DISPATCHED, AlertState.ACKED, AlertState.ANSWERED)  # states in which patrol officers see an alert
 
 
 async def get(
-    session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[str] | None = None
+    session: AsyncSession, number: int, villages: Sequence[str] | None, states: Sequence[AlertState] | None = None
 ) -> Alert:
     """Return an alert within a scope, in one of `states` (None: any). Raises NotFoundError, also outside the scope."""
     query = select(Alert).where(Alert.id == number, village_in_scope(Alert.village, villages))
@@ -44,7 +40,7 @@ async def case_of(session: AsyncSession, alert: Alert) -> str:
 async def recent(
     session: AsyncSession,
     villages: Sequence[str] | None,
-    states: Sequence[str] | None = None,
+    states: Sequence[AlertState] | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[tuple[Alert, WatchSubject]]:
@@ -66,42 +62,76 @@ async def recent(
     return [(a, s) for a, s in await session.execute(query)]
 
 
+async def is_quiet(session: AsyncSession, subject: int, camera: str, at_us: int, quiet_us: int) -> bool:
+    """Return whether the subject has no alert on the camera within `quiet_us` of a time."""
+    near = (Alert.at_us > at_us - quiet_us, Alert.at_us < at_us + quiet_us)
+    query = select(Alert.id).where(Alert.subject == subject, Alert.camera == camera, *near)
+    return await session.scalar(query.limit(1)) is None
+
+
+async def add(
+    session: AsyncSession,
+    now: datetime,
+    subject: WatchSubject,
+    *,
+    sighting: int,
+    camera: str,
+    village: str,
+    at_us: int,
+    thumbnail: str,
+) -> Alert:
+    """Add a new alert and return it with its id. The caller announces it."""
+    alert = Alert(
+        subject=subject.id, sighting=sighting, camera=camera, village=village, at_us=at_us, thumbnail=thumbnail,
+        state=AlertState.NEW, raised_at=now, note="",
+    )  # fmt: skip
+    session.add(alert)
+    await session.flush()
+    return alert
+
+
+async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, reason: str = "") -> None:
+    """Dispatch an alert to the patrol officers. Raises ConflictError."""
+    if alert.state is not AlertState.NEW:
+        raise ConflictError("this alert was already confirmed or rejected")
+    if not (await session.get_one(WatchSubject, alert.subject)).is_active(now):
+        raise ConflictError("its subject is no longer on the watch list; renew the subject or reject the alert")
+    alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.DISPATCHED, actor, now
+    events.append(session, now, "alert.dispatched", village=alert.village, camera=alert.camera, alert=alert.id)
+    await audit_trail.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
+
+
 async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
     """Dispatch an alert, or reject it, after a video officer has viewed it. Raises ConflictError."""
     if yes:
         await dispatch(session, now, actor, alert)
         return
-    if alert.state != "new":
+    if alert.state is not AlertState.NEW:
         raise ConflictError("this alert was already confirmed or rejected")
-    alert.state, alert.confirmed_by, alert.confirmed_at = "rejected", actor, now
+    alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.REJECTED, actor, now
     events.append(session, now, "alert.rejected", village=alert.village, camera=alert.camera, alert=alert.id)
     await audit_trail.record(session, now, actor, "alert.reject", str(alert.id))
 
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
     """Let an officer take a dispatched alert. Raises ConflictError."""
-    if alert.state != "dispatched":
+    if alert.state is not AlertState.DISPATCHED:
         raise ConflictError(
             f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not dispatched"
         )
-    alert.state, alert.acked_by, alert.acked_at = "acked", actor, now
+    alert.state, alert.acked_by, alert.acked_at = AlertState.ACKED, actor, now
     events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
     await audit_trail.record(session, now, actor, "alert.ack", str(alert.id))
 
 
 async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
     """Record the result of an alert, given by the officer who took it. Raises UsageError, ConflictError."""
-    if result not in ANSWERS:
-        raise UsageError(f"an answer is one of: {', '.join(ANSWERS)}")
-    if alert.state != "acked" or alert.acked_by != actor:
+    if result not in list(AlertAnswer):
+        raise UsageError(f"an answer is one of: {', '.join(AlertAnswer)}")
+    if alert.state is not AlertState.ACKED or alert.acked_by != actor:
         raise ConflictError("only the officer who took the alert may answer it, once")
-    alert.state, alert.answer, alert.note, alert.answered_by, alert.answered_at = (
-        "answered",
-        result,
-        note[:400],
-        actor,
-        now,
-    )
+    alert.state, alert.answer, alert.note = AlertState.ANSWERED, AlertAnswer(result), note[:400]
+    alert.answered_by, alert.answered_at = actor, now
     events.append(
         session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result
     )

@@ -1,4 +1,7 @@
-"""Closes cases, and holds footage for them: only a person who sees both the case and the camera may link them."""
+"""Opens and closes cases, and holds footage for them.
+
+Only a person who sees both the case and the camera may link them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from cases.tables import Case, WatchSubject
+from cases.tables import Case, SubjectState, WatchSubject
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError, NotFoundError, UsageError
 from nvr.archive import holds
 from nvr.tables import Hold
 
@@ -23,6 +26,46 @@ async def case_of(session: AsyncSession, number: int, scope: Villages) -> Case:
     if row is None:
         raise NotFoundError("there is no such case")
     return row
+
+
+async def open_case(
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    number: str,
+    title: str,
+    village: str | None = None,
+    scope: Villages = None,
+) -> Case:
+    """Open a case of a village (None: of the whole town).
+
+    `scope`: the villages that the actor sees, None: all. A number must be unique within its village only, so that
+    nobody learns of another village's cases. Raises UsageError if the village must be named, NotFoundError,
+    ConflictError.
+    """
+    village = village if village is not None or scope is None or len(scope) != 1 else scope[0]
+    if village is None and scope is not None:
+        raise UsageError("name the case's village; only an account for the whole town may open a town-wide case")
+    check_villages(None if village is None else [village], scope)
+    if await session.scalar(select(Case.id).where(Case.number == number, Case.village == village)):
+        raise ConflictError(f"there is a case '{number}' already")
+    row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
+    session.add(row)
+    await session.flush()
+    await audit_trail.record(session, at, actor, "case.open", number, title=title)
+    return row
+
+
+def check_villages(wanted: Villages, scope: Villages) -> None:
+    """Check the villages that a case or a subject names.
+
+    Raises UsageError for an empty list, and NotFoundError for a village outside the scope, in the words of an unknown
+    village.
+    """
+    if wanted is not None and not wanted:
+        raise UsageError("name at least one village")
+    if scope is not None and (outside := [v for v in wanted or () if v not in scope]):
+        raise NotFoundError(f"there is no village '{outside[0]}'")
 
 
 async def close(
@@ -36,7 +79,9 @@ async def close(
     if row.closed_at is not None:
         raise ConflictError("this case is closed already")
     wanted = select(WatchSubject.id).where(
-        WatchSubject.case == number, WatchSubject.state.in_(("active", "proposed")), WatchSubject.expires_at > at
+        WatchSubject.case == number,
+        WatchSubject.state.in_((SubjectState.ACTIVE, SubjectState.PROPOSED)),
+        WatchSubject.expires_at > at,
     )
     if await session.scalar(wanted.limit(1)) is not None:
         raise ConflictError("this case still has subjects on the watch list; take them off first")
@@ -101,7 +146,15 @@ async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
 
 async def named(session: AsyncSession, cases: set[int], scope: Villages) -> dict[int, Case]:
     """Return the cases of this set that an account sees, by number."""
-    return {
-        c.id: c
-        for c in await session.scalars(select(Case).where(Case.id.in_(cases), village_in_scope(Case.village, scope)))
-    }
+    return {c.id: c for c in await session.scalars(select(Case).where(Case.id.in_(cases), within(Case.village, scope)))}
+
+
+async def newest(session: AsyncSession, scope: Villages, limit: int = 200) -> list[Case]:
+    """Return the cases that an account sees, newest first."""
+    query = select(Case).where(within(Case.village, scope)).order_by(Case.id.desc()).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def visible_numbers(session: AsyncSession, scope: Villages) -> set[int]:
+    """Return the numbers of all cases that an account sees."""
+    return set(await session.scalars(select(Case.id).where(within(Case.village, scope))))

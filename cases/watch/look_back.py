@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select, update
 
 from cases.tables import WatchSubject
+from cases.watch.subjects import is_active
 from core import events
 from core.clock import Clock, to_microseconds
 from core.database import Database
@@ -25,7 +26,7 @@ from search.store import Sighting, SightingStore
 IN_PROGRESS = timedelta(minutes=10)  # an object seen within this time may still be there
 BEFORE_APPROVAL = timedelta(hours=1)  # searched at each approval, because a track that is still running began before it
 BATCH = 500
-BATCHES_A_PASS = 4
+BATCHES_PER_PASS = 4
 
 Examine = Callable[[WatchSubject, Sequence[Sighting]], Awaitable[int]]
 
@@ -45,9 +46,9 @@ class _Window:
 class LookBack:
     """Runs the waiting look-backs, one subject per pass."""
 
-    def __init__(self, database: Database, clock: Clock, days: SightingStore, look: Examine):
-        """`look` matches sightings with one subject, raises alerts for the matches, and returns their number."""
-        self._database, self._clock, self._store, self._look = database, clock, store, look
+    def __init__(self, database: Database, clock: Clock, store: SightingStore, examine: Examine):
+        """`examine` matches sightings with one subject, raises alerts for the matches, and returns their number."""
+        self._database, self._clock, self._store, self._examine = database, clock, store, examine
         # Number of passes so far; and for each subject the pass in which it was last searched for.
         self._turns, self._turn = 0, dict[int, int]()
         self._at: dict[int, _Window] = {}  # by subject
@@ -75,12 +76,12 @@ class LookBack:
     async def _next(self, subject: WatchSubject, now: datetime) -> int:
         assert subject.look_back_to is not None
         raised, at = 0, self._at.get(subject.id) or _Window(subject.look_back_to, to_microseconds(now) + 1)
-        for _ in range(BATCHES_A_PASS):
+        for _ in range(BATCHES_PER_PASS):
             wanted = Query(
                 start_us=to_microseconds(at.back_to), end_us=at.end_us, classes=tuple(vocabulary.classes([subject.cls]))
             )
             rows = await asyncio.to_thread(find, self._store, wanted, BATCH, at.before)
-            raised += await self._look(subject, rows)
+            raised += await self._examine(subject, rows)
             if len(rows) == BATCH:
                 at = replace(at, before=rows[-1].id)
                 continue
@@ -107,5 +108,4 @@ class LookBack:
 
 
 def _waiting(now: datetime) -> Select[WatchSubject]:
-    active = (WatchSubject.state == "active", WatchSubject.expires_at > now)
-    return select(WatchSubject).where(*active, WatchSubject.look_back_to.is_not(None))
+    return select(WatchSubject).where(is_active(now), WatchSubject.look_back_to.is_not(None))

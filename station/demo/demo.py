@@ -26,6 +26,7 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
 from cameras.registry import inventory, registry
+from cases.register import case_files
 from cases.tables import Alert
 from cases.watch import proposals
 from core import events
@@ -180,7 +181,7 @@ class DemoStory:
                 name, PASSWORD, role, display_name=display, villages=villages, vendor=company, actor="demo"
             )
         async with self._database.session() as session:
-            case = await proposals.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
+            case = await case_files.open_case(session, now, "video", "西店-2026-0087", "电动自行车被盗", "wangjia")
             subject = await proposals.propose(
                 session,
                 now,

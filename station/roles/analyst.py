@@ -33,7 +33,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
 async def _look(settings: Settings, database: Database, packs: Path, ready: Callable[[], None]) -> None:
     """Run patrol, indexing and matching until SIGTERM."""
-    from cases.watch.proposals import Matcher
+    from cases.watch.matcher import Matcher
     from health.patrol.counter_watch import CounterWatch
     from health.patrol.patrol import Patrol
     from nvr.playback.decode_pool import DecodePool

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sqlalchemy import select
 
-from cases.tables import Alert
+from cases.tables import Alert, AlertState
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr.archive.holds import protecting
@@ -30,7 +30,7 @@ class NeededSightings:
         trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
         async with self._database.reading() as session:
             alerts = await session.scalars(
-                select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != "rejected")
+                select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != AlertState.REJECTED)
             )
             judged = select(Judgement.sighting).where(
                 Judgement.sighting.between(first, last), Judgement.verdict == "candidate"

@@ -13,8 +13,11 @@ from sqlalchemy import select
 
 from cameras.tables import Camera
 from cases.alerts import alerts
+from cases.register import case_files
 from cases.tables import Alert, WatchSubject
 from cases.watch import look_back, proposals
+from cases.watch.manual_alerts import raise_manual_alert
+from cases.watch.matcher import Matcher
 from core.audit import audit_trail
 from core.audit.verification import Verifier
 from core.clock import ManualClock, to_microseconds
@@ -30,7 +33,7 @@ from tests.search.sightings import sighting
 async def active_subject(database: Database, clock: ManualClock, *, auto: bool = False) -> int:
     now = clock.now()
     async with database.session() as session:
-        case = await proposals.open_case(session, now, "zhang", "2026-1", "电动车被盗")
+        case = await case_files.open_case(session, now, "zhang", "2026-1", "电动车被盗")
         subject = await proposals.propose(
             session,
             now,
@@ -70,8 +73,8 @@ async def write_sighting(
 _counts = itertools.count()
 
 
-def matcher_of(database: Database, clock: ManualClock, days: SightingStore) -> proposals.Matcher:
-    return proposals.Matcher(database, clock, days, days.folder.parent)
+def matcher_of(database: Database, clock: ManualClock, days: SightingStore) -> Matcher:
+    return Matcher(database, clock, days, days.folder.parent)
 
 
 async def all_alerts(database: Database) -> list[Alert]:
@@ -99,18 +102,16 @@ async def test_a_matching_sighting_becomes_one_alert(
 async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: ManualClock) -> None:
     subject, camera = await active_subject(database, clock), Camera(id="c1", name="c", village="v")
     async with database.session() as session:
-        alert = await proposals.raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
+        alert = await raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
         assert (alert.state, alert.confirmed_by, alert.thumbnail) == ("dispatched", "zhang", "alerts/x.jpg")
         with pytest.raises(ConflictError, match="village"):
-            await proposals.raise_manual_alert(
-                session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x"
-            )
+            await raise_manual_alert(session, clock.now(), "zhang", subject, Camera(id="c2", village="w"), 1, "x")
         with pytest.raises(NotFoundError):
-            await proposals.raise_manual_alert(session, clock.now(), "zhang", 99, camera, 1, "x")
+            await raise_manual_alert(session, clock.now(), "zhang", 99, camera, 1, "x")
     clock.advance(8 * 86400)
     async with database.session() as session:
         with pytest.raises(ConflictError, match="not on the watch list"):
-            await proposals.raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "x")
+            await raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "x")
 
 
 async def test_an_expired_subject_stops_matching_at_once(
@@ -125,7 +126,7 @@ async def test_an_expired_subject_stops_matching_at_once(
 async def test_a_second_person_must_approve(database: Database, clock: ManualClock, days: SightingStore) -> None:
     now = clock.now()
     async with database.session() as session:
-        case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
+        case = await case_files.open_case(session, now, "zhang", "2026-1", "x")
         subject = await proposals.propose(
             session,
             now,
@@ -155,7 +156,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
 async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: SightingStore) -> None:
     now = clock.now()
     async with database.session() as session:
-        case = await proposals.open_case(session, now, "zhang", "2026-1", "x")
+        case = await case_files.open_case(session, now, "zhang", "2026-1", "x")
         with pytest.raises(UsageError, match="30 days"):
             await proposals.propose(
                 session,
@@ -226,7 +227,7 @@ async def test_an_alert_outside_the_scope_does_not_exist(
 async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
     database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proposals, "BATCH", 5)
+    monkeypatch.setattr("cases.watch.matcher.BATCH", 5)
     await active_subject(database, clock)
     for _ in range(12):
         await write_sighting(database, clock, days, upper="blue")
@@ -384,7 +385,7 @@ async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
 ) -> None:
     now, seen = clock.now(), list[str]()
     async with database.session() as session:
-        case = await proposals.open_case(session, now, "li", "7", "t")
+        case = await case_files.open_case(session, now, "li", "7", "t")
         for village in ("wangjia", "xidian"):
             row = await proposals.propose(
                 session,

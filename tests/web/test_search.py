@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from cases.watch.proposals import Matcher
+from cases.watch.matcher import Matcher
 from core.accounts.permissions import Role
 from core.audit import audit_trail
 from core.audit.verification import Verifier

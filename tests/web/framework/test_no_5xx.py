@@ -233,7 +233,7 @@ async def test_an_unexpected_failure_is_one_sentence(
     async def fail(*_: object) -> None:
         raise RuntimeError("a secret")
 
-    monkeypatch.setattr("cases.watch.proposals.open_case", fail)
+    monkeypatch.setattr("cases.register.case_files.open_case", fail)
     reply = await client.post("/api/cases", json={"number": "1", "title": "a"}, headers=HEADERS)
     assert reply.status == 500
     assert "secret" not in await reply.text()

@@ -1,0 +1,48 @@
+"""Alerts that an officer raises: the subject was seen on a camera now, by a person instead of the matcher."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.tables import Camera
+from cases.alerts import alerts
+from cases.tables import Alert
+from cases.watch.subjects import subject_of
+from core import events
+from core.accounts.scope import Villages
+from core.audit import audit_trail
+from core.errors import ConflictError
+
+MANUAL_SIGHTING = 0  # instead of a sighting's number, for an alert that a person raised
+
+
+async def raise_manual_alert(
+    session: AsyncSession,
+    now: datetime,
+    actor: str,
+    subject: int,
+    camera: Camera,
+    at_us: int,
+    thumbnail: str,
+    scope: Villages = None,
+) -> Alert:
+    """Raise and dispatch an alert for a subject that an officer saw on a camera.
+
+    `thumbnail`: path of a JPEG below the data folder. Raises NotFoundError, and ConflictError for a subject that is not
+    active or not looked for in this village.
+    """
+    row = await subject_of(session, subject, scope)
+    if not row.is_active(now):
+        raise ConflictError("this subject is not on the watch list now")
+    if row.villages is not None and camera.village not in row.villages:
+        raise ConflictError("this subject is not looked for in that village")
+    alert = await alerts.add(
+        session, now, row, sighting=MANUAL_SIGHTING, camera=camera.id, village=camera.village, at_us=at_us,
+        thumbnail=thumbnail,
+    )  # fmt: skip
+    events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
+    await audit_trail.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
+    await alerts.dispatch(session, now, actor, alert, reason="seen by an officer")
+    return alert

@@ -1,0 +1,173 @@
+"""Matches new and older sightings with the watch list and raises alerts.
+
+The matcher takes each sighting from the list that the indexer writes with it, so that it misses none and none raises
+two alerts. It stores the alerts; patrol officers get them by cases.alerts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cases.alerts import alerts
+from cases.tables import Alert, WatchSubject
+from cases.watch import subjects
+from cases.watch.look_back import IN_PROGRESS, LookBack
+from cases.watch.subjects import is_active
+from cases.watch.watch_list import WatchList
+from core import events
+from core.audit import audit_trail
+from core.clock import Clock, to_microseconds
+from core.database import Database
+from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails
+from search.store.vectors import Floats
+
+log = logging.getLogger(__name__)
+
+ALERT_QUIET_US = 600 * 1_000_000  # at most one alert per subject and camera in this time
+BATCH = 500
+
+
+class Matcher:
+    """Raises alerts for new sightings that match a subject.
+
+    It examines each new or better sighting at once and then removes it from the indexer's list. The alert is written
+    before that; a crash in between makes the matcher examine the sighting again, and the quiet time prevents a second
+    alert.
+    """
+
+    def __init__(self, database: Database, clock: Clock, store: SightingStore, data_dir: Path):
+        self._database, self._clock, self._store, self._data_dir = database, clock, store, data_dir
+        self._back = LookBack(database, clock, store, self._examine_older)
+        self._list: WatchList | None = None
+        self._version: tuple[object, ...] = ()
+
+    async def run_once(self) -> int:
+        """Examine all new sightings, batch by batch; return the number of alerts raised."""
+        raised = await self._back.run_once()
+        while fresh := await asyncio.to_thread(self._store.fresh, BATCH):
+            raised += await self._examine_new(fresh)
+        return raised
+
+    async def _examine_new(self, fresh: Sequence[tuple[str, int, int]]) -> int:
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            watched = await self._watched(session, now)
+            places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
+        seen = await asyncio.to_thread(self._store.many, {number for _, _, number in fresh}) if len(watched) else {}
+        matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
+        raised = 0
+        for subject, sighting in matches:
+            raised += await self._raise(now, subject, sighting, places[sighting.camera])
+        await asyncio.to_thread(self._store.looked_at, fresh)
+        return raised
+
+    async def _examine_older(self, subject: WatchSubject, seen: Sequence[Sighting]) -> int:
+        """Raise alerts for older sightings. The approver's rule dispatches only those that may still be there."""
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
+        matches = await asyncio.to_thread(self._matches, WatchList([subject]), seen, places, packs)
+        raised, late = 0, to_microseconds(now - IN_PROGRESS) // 1000
+        for _, sighting in matches:
+            direct = max(sighting.end_ms, sighting.best_ms) >= late
+            raised += await self._raise(now, subject, sighting, places[sighting.camera], direct=direct)
+        return raised
+
+    async def villages(self) -> set[str] | None:
+        """Return the villages in which somebody is looked for; None: the whole town."""
+        async with self._database.reading() as session:
+            watched = (await self._watched(session, self._clock.now())).subjects
+        if any(s.villages is None for s in watched):
+            return None
+        return {v for s in watched for v in s.villages or ()}
+
+    async def _watched(self, session: AsyncSession, now: datetime) -> WatchList:
+        """Return the watch list; it is rebuilt when a subject is added, ends or expires."""
+        query = select(func.count(), func.max(WatchSubject.id), func.max(WatchSubject.approved_at)).where(
+            is_active(now)
+        )
+        version = tuple((await session.execute(query)).one())
+        if self._list is None or version != self._version:
+            self._list, self._version = WatchList(await subjects.active(session, now)), version
+        return self._list
+
+    def _matches(
+        self,
+        watched: WatchList,
+        seen: Sequence[Sighting],
+        places: dict[int, camera_numbers.CameraPlace],
+        packs: dict[int, str],
+    ) -> list[tuple[WatchSubject, Sighting]]:
+        return [
+            (subject, s)
+            for s in sorted(seen, key=lambda s: s.id)
+            if s.camera in places
+            for subject in watched.fitting(
+                s, places[s.camera].village, packs.get(s.embedder, ""), partial(self._vector, s)
+            )
+        ]
+
+    def _vector(self, s: Sighting) -> Floats | None:
+        return self._store.vectors([s]).get(s.id)
+
+    async def _raise(
+        self,
+        now: datetime,
+        subject: WatchSubject,
+        sighting: Sighting,
+        place: camera_numbers.CameraPlace,
+        *,
+        direct: bool = True,
+    ) -> bool:
+        """Raise an alert for a match, unless one was raised shortly before. `direct`: the approver's rule applies."""
+        at_us = sighting.best_ms * 1000
+        async with self._database.reading() as session:
+            if not await alerts.is_quiet(session, subject.id, place.camera, at_us, ALERT_QUIET_US):
+                return False
+        # The alert keeps a copy: the sighting's own picture is deleted with its day.
+        picture = await asyncio.to_thread(self._copy_picture, sighting, subject.id)
+        async with self._database.session() as session:
+            if not (await session.get_one(WatchSubject, subject.id)).is_active(now):
+                return False  # ended since the list was read
+            alert = await alerts.add(
+                session, now, subject, sighting=sighting.id, camera=place.camera, village=place.village, at_us=at_us,
+                thumbnail=picture,
+            )  # fmt: skip
+            await _announce(session, now, alert)
+            if subject.auto_dispatch and direct:
+                reason = f"approved for direct dispatch by {subject.approved_by}"
+                await alerts.dispatch(session, now, "auto", alert, reason=reason)
+        return True
+
+    def _copy_picture(self, sighting: Sighting, subject: int) -> str:
+        """Copy the sighting's picture; return its path below the data folder, empty if it fails. Blocking."""
+        relative = f"alerts/{sighting.id}-{subject}.jpg"
+        try:
+            content = thumbnails.read(
+                self._store.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+            )
+            (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
+            (self._data_dir / relative).write_bytes(content)
+        except OSError as e:
+            log.error("raising an alert without its picture; writing it failed: %s", e)
+            return ""
+        return relative
+
+
+async def _announce(session: AsyncSession, now: datetime, alert: Alert) -> None:
+    picture = bool(alert.thumbnail)
+    events.append(
+        session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id, picture=picture
+    )
+    await audit_trail.record(
+        session, now, "system", "alert.raise", str(alert.id), subject=alert.subject, sighting=alert.sighting,
+        picture=picture,
+    )  # fmt: skip
