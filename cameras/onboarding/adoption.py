@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import host_port
-from cameras.registry import findings, history
+from cameras.registry import acceptance, findings, history, registry
 from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
@@ -100,3 +100,43 @@ async def check_credential(session: AsyncSession, name: str | None, village: str
         raise NotFoundError(
             f"there is no credential '{name}' in the village '{village}'; ask an administrator of the whole town"
         )
+
+
+async def adoptable(session: AsyncSession, villages: Villages, limit: int = 500) -> list[DeviceSeen]:
+    """Return discovered devices in the subnets of `villages` (None: anywhere) that are no camera of ours."""
+    query = select(DeviceSeen).where(DeviceSeen.verdict.in_(ADOPTABLE), within(DeviceSeen.village, villages))
+    return list(await session.scalars(query.order_by(DeviceSeen.address).limit(limit)))
+
+
+async def adopt(
+    session: AsyncSession,
+    at: datetime,
+    actor: str,
+    *,
+    address: str,
+    village: str,
+    name: str,
+    credential: str | None,
+    villages: Villages,
+) -> Camera:
+    """Add a discovered device to the registry as a camera of a village. Raises NotFoundError, ConflictError."""
+    found = await device(session, address, villages)
+    await check_credential(session, credential, village, villages)
+    met = DiscoveredDevice(found.endpoint, found.address, found.url, found.name, found.hardware)
+    added = await registry.add_met(session, village, name, met.known_as, credential)
+    history.note(session, added.id, at, actor, "adopted", None, found.address)
+    found.verdict, found.camera = "first", added.id
+    about = findings.FindingSubject(None, found.address, found.village)
+    await findings.gone(session, at, ["unknown_device", "clone"], about)
+    await audit_trail.record(session, at, actor, "camera.adopt", added.id, address=found.address)
+    return added
+
+
+async def replace_device(session: AsyncSession, camera: Camera, at: datetime, actor: str, reason: str) -> None:
+    """Record that another device is installed as this camera; it will be identified anew."""
+    history.note(session, camera.id, at, actor, "replaced", camera.device, reason)
+    camera.device, camera.endpoint, camera.auth_mode, camera.rtsp_digest_at = None, None, None, None
+    camera.account_state = camera.account_problem = None
+    acceptance.forget_device(session, camera, at, actor)
+    await findings.gone(session, at, ["identity_changed"], findings.FindingSubject.of(camera))
+    await audit_trail.record(session, at, actor, "camera.replace", camera.id, reason=reason)

@@ -5,7 +5,7 @@ Separate from the patrol itself, so that the console can request a round without
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -62,3 +62,8 @@ def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
     if scope.get("villages") and camera.village not in scope["villages"]:
         return False
     return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]
+
+
+async def recent(session: AsyncSession, limit: int) -> Sequence[PatrolRound]:
+    """Return the newest rounds, newest first."""
+    return (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(limit))).all()

@@ -1,0 +1,39 @@
+"""Reads the figures of complete days (DailyFigures): of the town, of villages, vendors and sponsors."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.accounts.scope import Villages, within
+from health.tables import DailyFigures
+
+
+class FiguresKind(StrEnum):
+    """Whose figures a row states."""
+
+    TOWN = "town"
+    VILLAGE = "village"
+    VENDOR = "vendor"
+    SPONSOR = "sponsor"
+
+
+async def page(
+    session: AsyncSession, kind: FiguresKind, scope: Villages, *, name: str | None, before: str | None, limit: int
+) -> list[DailyFigures]:
+    """Return rows of a kind, newest day first. `scope` limits the names, so it fits villages only."""
+    query = select(DailyFigures).where(DailyFigures.kind == kind.value, within(DailyFigures.name, scope))
+    if name is not None:
+        query = query.where(DailyFigures.name == name)
+    if before is not None:
+        query = query.where(DailyFigures.day < before)
+    return list(await session.scalars(query.order_by(DailyFigures.day.desc(), DailyFigures.name).limit(limit)))
+
+
+async def of_last_day(session: AsyncSession, kind: FiguresKind) -> list[DailyFigures]:
+    """Return the rows of a kind of the newest day that has been written."""
+    day = await session.scalar(select(func.max(DailyFigures.day)))
+    query = select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == kind.value)
+    return list(await session.scalars(query))

@@ -1,0 +1,98 @@
+"""Reads work orders with their notes and photos, within a scope of villages (None: the whole town)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.accounts.scope import Villages, within
+from core.audit import audit_trail
+from core.errors import NotFoundError
+from health.orders import RUNNING
+from health.tables import WorkOrder, WorkOrderNote, WorkOrderPhoto
+
+CLOSED_ORDERS_SHOWN = timedelta(days=30)  # to a company, of its own orders
+
+
+async def page(
+    session: AsyncSession, scope: Villages, *, state: str | None, vendor: str | None, before: int | None, limit: int
+) -> list[WorkOrder]:
+    """Return orders, newest first: open ones unless a state is named. `before`: the last id of the previous page."""
+    query = select(WorkOrder).where(WorkOrder.state.in_([state] if state else RUNNING))
+    if vendor is not None:
+        query = query.where(WorkOrder.vendor == vendor)
+    if before is not None:
+        query = query.where(WorkOrder.id < before)
+    query = query.where(within(WorkOrder.village, scope)).order_by(WorkOrder.id.desc()).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villages) -> list[WorkOrder]:
+    """Return orders by number. Raises NotFoundError if one does not exist or is outside the scope."""
+    query = select(WorkOrder).where(WorkOrder.id.in_(numbers), within(WorkOrder.village, scope))
+    found = list(await session.scalars(query.order_by(WorkOrder.id)))
+    if len(found) < len(set(numbers)):
+        raise NotFoundError("there is no such work order")
+    return found
+
+
+async def of_vendor(
+    session: AsyncSession, vendor: str, scope: Villages, now: datetime, limit: int = 500
+) -> list[WorkOrder]:
+    """Return a company's orders, the most urgent first: open ones, and closed ones for CLOSED_ORDERS_SHOWN."""
+    query = _of_vendor(vendor, scope, now).order_by(WorkOrder.mend_by).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def one_of_vendor(session: AsyncSession, number: int, vendor: str, scope: Villages, now: datetime) -> WorkOrder:
+    """Return one of the orders that `of_vendor` lists. Raises NotFoundError."""
+    found: WorkOrder | None = await session.scalar(_of_vendor(vendor, scope, now).where(WorkOrder.id == number))
+    if found is None:
+        raise NotFoundError("there is no such work order")
+    return found
+
+
+def _of_vendor(vendor: str, scope: Villages, now: datetime) -> Select[WorkOrder]:
+    shown = or_(WorkOrder.state.in_(RUNNING), WorkOrder.closed_at > now - CLOSED_ORDERS_SHOWN)
+    return select(WorkOrder).where(WorkOrder.vendor == vendor, within(WorkOrder.village, scope), shown)
+
+
+async def notes(session: AsyncSession, order: int, limit: int = 500) -> list[WorkOrderNote]:
+    """Return the notes of an order, oldest first."""
+    query = select(WorkOrderNote).where(WorkOrderNote.order == order).order_by(WorkOrderNote.id).limit(limit)
+    return list(await session.scalars(query))
+
+
+async def photos_by_order(session: AsyncSession, orders: Collection[int]) -> dict[int, list[int]]:
+    """Return the numbers of the photos of orders."""
+    found: dict[int, list[int]] = {}
+    for photo in await session.scalars(select(WorkOrderPhoto).where(WorkOrderPhoto.order.in_(orders))):
+        found.setdefault(photo.order, []).append(photo.id)
+    return found
+
+
+async def photo(session: AsyncSession, order: int, number: int) -> WorkOrderPhoto:
+    """Return a photo of an order. Raises NotFoundError."""
+    found = await session.get(WorkOrderPhoto, number)
+    if found is None or found.order != order:
+        raise NotFoundError("there is no such photo")
+    return found
+
+
+async def add_photo(session: AsyncSession, at: datetime, actor: str, order: int, path: str) -> int:
+    """Add a photo (a path below the data folder) to an order and return its number."""
+    row = WorkOrderPhoto(order=order, at=at, by=actor, path=path)
+    session.add(row)
+    await session.flush()
+    await audit_trail.record(session, at, actor, "order.photo", str(order), photo=row.id)
+    return row.id
+
+
+async def running_counts(session: AsyncSession) -> list[tuple[str | None, str, int]]:
+    """Return (village, state, number) of the open orders."""
+    query = select(WorkOrder.village, WorkOrder.state, func.count()).where(WorkOrder.state.in_(RUNNING))
+    rows = await session.execute(query.group_by(WorkOrder.village, WorkOrder.state))
+    return [(village, state, count) for village, state, count in rows]
