@@ -69,7 +69,8 @@ class MediaTicket:
 class MediaTickets:
     """Media tickets that are issued and not yet redeemed, in memory only. Each is valid for TICKET_LIFETIME_S.
 
-    One person holds at most MAX_TICKETS_PER_PERSON, all persons together MAX_TICKETS; beyond that the oldest are dropped.
+    One person holds at most MAX_TICKETS_PER_PERSON, all persons together MAX_TICKETS; beyond that the oldest are
+    dropped.
     """
 
     def __init__(self, clock: Clock):

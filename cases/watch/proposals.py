@@ -68,9 +68,10 @@ async def propose(
         raise UsageError("name the villages; only an account for the whole town may search all villages")
     check_villages(villages, scope)
     row = WatchSubject(
-        case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason, state=SubjectState.PROPOSED,
-        proposed_by=actor, proposed_at=at, expires_at=expires_at, vector=example.vector if example else None,
-        embedder=example.embedder if example else "", likeness=example.likeness if example else 0.0,
+        case=case, title=title, cls=cls, upper=upper, lower=lower, villages=villages, reason=reason,
+        state=SubjectState.PROPOSED, proposed_by=actor, proposed_at=at, expires_at=expires_at,
+        vector=example.vector if example else None, embedder=example.embedder if example else "",
+        likeness=example.likeness if example else 0.0,
     )  # fmt: skip
     session.add(row)
     await session.flush()

@@ -31,7 +31,10 @@ async def begin(
     reason: str,
     scope: Villages,
 ) -> Maintenance:
-    """Start maintenance now, for some hours. Raises UsageError unless exactly one of camera and village is named, NotFoundError."""
+    """Start maintenance now, for some hours.
+
+    Raises NotFoundError, and UsageError unless exactly one of camera and village is named.
+    """
     if (camera is None) == (village is None):
         raise UsageError("name a camera or a village")
     row = Maintenance(

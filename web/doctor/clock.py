@@ -16,7 +16,10 @@ from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, w
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s
 # The kernel cuts a process name (comm) at 15 characters.
 DAEMONS = ("chronyd", "systemd-timesyncd", "systemd-timesyn", "ntpd", "openntpd")
-REMEDY = "install a time service: apt-get install chrony; without internet access, add your own server in /etc/chrony/sources.d"
+REMEDY = (
+    "install a time service: apt-get install chrony; "
+    "without internet access, add your own server in /etc/chrony/sources.d"
+)
 EARLIEST_YEAR = 2025
 
 

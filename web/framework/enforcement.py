@@ -58,7 +58,10 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
 
 
 async def _authorised(r: Route, request: web.Request, services: Services) -> Identity | None:
-    """Return who may use the route; None for an anonymous request that may. Raises Refused, UsageError, TooManyError."""
+    """Return who may use the route; None for an anonymous request that may.
+
+    Raises Refused, UsageError, TooManyError.
+    """
     for value in request.match_info.values():
         strict_input.check_text(value, "the address")
     if r.reply_kind is ReplyKind.SOCKET:

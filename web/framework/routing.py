@@ -1,15 +1,8 @@
 """Tables of routes: each names its permission, its input and reply types, and how it replies.
 
-<<<<<<< HEAD
-A `RouteTable` collects the handlers of a module; `install` adds all routes to an application. Before a handler
-runs, the session is resolved, the permission checked, cross-site requests refused, and query and body validated. A
-route cannot be declared without a permission. A handler's errors become an HTTP status and a JSON body
-{"error": sentence, "reason": code}.
-=======
-An API module has one `RouteTable` and decorates its handlers with `add`. A route cannot be declared without a permission,
-and `query` and `body` must be the models that the handler's `Context` names: a type checker refuses anything else.
-`web.framework.enforcement` puts the routes into an application.
->>>>>>> 5b22ee0 (Rename names of web, cases and reports to common terms)
+An API module has one `RouteTable` and decorates its handlers with `add`. A route cannot be declared without a
+permission, and `query` and `body` must be the models that the handler's `Context` names: a type checker refuses
+anything else. `web.framework.enforcement` puts the routes into an application.
 """
 
 from __future__ import annotations

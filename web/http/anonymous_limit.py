@@ -1,9 +1,8 @@
 """Limits how often a client address may send requests without being signed in: a token bucket for each address.
 
-- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_REQUEST_TOKENS. A request that turns out
-  to
-  belong to an open session or to the monitoring system costs nothing, so that other users behind the same address never
-  hold up a signed-in user.
+- A refused request costs a whole token, a served one (sign-in page, its scripts) SERVED_REQUEST_TOKENS. A request that
+  turns out to belong to an open session or to the monitoring system costs nothing, so that other users behind the same
+  address never hold up a signed-in user.
 - A request from an address without tokens gets 429 with Retry-After, before anything is looked up, and only after
   PAUSE_S,
   which also limits how fast the address can ask. Behind a trusted proxy the 429 is sent at once, because all clients

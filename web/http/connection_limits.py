@@ -1,15 +1,13 @@
 """Limits what the web server grants a client: time, connections, sockets. Slow or greedy clients only hurt themselves.
 
 - A connection counts from the moment it is accepted, before any TLS handshake (web.http.tls_site).
-- A connection without a complete request after HEADER_TIMEOUT_S is closed; the handshake is included in that time. A body
-  has
-  BODY_TIMEOUT_S (a file: FILE_TIMEOUT_S), even if single bytes keep coming. If a client does not read its answer, the
-  kernel's
-  TCP_USER_TIMEOUT ends the connection.
-- A client address has at most MAX_ANONYMOUS_CONNECTIONS connections without a signed-in user, a person at most MAX_CONNECTIONS_PER_PERSON, and all
-  together as many as the process may open files for. Beyond that the oldest connection is closed and the newest stays,
-  so
-  that a client that holds a thousand connections does not shut out others.
+- A connection without a complete request after HEADER_TIMEOUT_S is closed; the handshake is included in that time. A
+  body has BODY_TIMEOUT_S (a file: FILE_TIMEOUT_S), even if single bytes keep coming. If a client does not read its
+  answer, the kernel's TCP_USER_TIMEOUT ends the connection.
+- A client address has at most MAX_ANONYMOUS_CONNECTIONS connections without a signed-in user, a person at most
+  MAX_CONNECTIONS_PER_PERSON, and all together as many as the process may open files for. Beyond that the oldest
+  connection is closed and the newest stays, so that a client that holds a thousand connections does not shut out
+  others.
 - A session has a limited number of sockets at once, a person a few times as many (`SocketLimit`).
 """
 

@@ -1,8 +1,10 @@
 """Reads request bodies within a memory budget: JSON into memory, files to disk until their turn to be re-encoded.
 
-- JSON: all bodies being read share BUDGET_BYTES bytes; one person (or one anonymous address) gets at most BUDGET_BYTES_PER_PERSON of them.
-- Files: at most MAX_UPLOADS_PER_PERSON at once per person and MAX_UPLOADS in all; more are refused before anything is read. Files are
-  written to unnamed files in the data folder; PARALLEL_REENCODES of them at a time are read and re-encoded in a disposable process.
+- JSON: all bodies being read share BUDGET_BYTES bytes; one person (or one anonymous address) gets at most
+  BUDGET_BYTES_PER_PERSON of them.
+- Files: at most MAX_UPLOADS_PER_PERSON at once per person and MAX_UPLOADS in all; more are refused before anything is
+  read. Files are written to unnamed files in the data folder; PARALLEL_REENCODES of them at a time are read and
+  re-encoded in a disposable process.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Tracks whether somebody still watches (R-VIEW-2), and for how long footage was watched.
 
-A session watches from its first live socket or footage request until no picture was sent for VIEWING_ENDS_AFTER_S. After `ask_after`
-seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live sockets are
-closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is any request
-that keeps a session from becoming idle (web.framework.enforcement).
+A session watches from its first live socket or footage request until no picture was sent for VIEWING_ENDS_AFTER_S.
+After `ask_after` seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live
+sockets are closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is
+any request that keeps a session from becoming idle (web.framework.enforcement).
 """
 
 from __future__ import annotations
@@ -131,7 +131,10 @@ Key = tuple[str, str, str]  # session, purpose, stream
 
 
 class PlaybackLog:
-    """Records how long footage was watched: one audit row per stretch, when none of it was fetched for VIEWING_ENDS_AFTER_S."""
+    """Records how long footage was watched: one audit row per stretch.
+
+    A stretch ends when none of it was fetched for VIEWING_ENDS_AFTER_S.
+    """
 
     def __init__(self, database: Database, clock: Clock):
         self._database, self._clock = database, clock
@@ -168,7 +171,7 @@ class PlaybackLog:
             await self.flush()
 
     async def close(self) -> None:
-        """Write all viewings when the station stops; never raises, takes at most CLOSE_TIMEOUT_S: shutdown must go on."""
+        """Write all viewings when the station stops; never raises, takes at most CLOSE_TIMEOUT_S: shutdown goes on."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self.flush(everything=True)

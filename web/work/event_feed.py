@@ -1,7 +1,7 @@
 """Sends events to open pages: one reader of the event table, whatever the number of sockets.
 
-The newest RECENT_EVENTS events stay in memory, and a socket takes from there the events that it has not sent. A page that
-reconnects after a longer time gets its replay from the table, at most the newest MAX_REPLAY events; an event
+The newest RECENT_EVENTS events stay in memory, and a socket takes from there the events that it has not sent. A page
+that reconnects after a longer time gets its replay from the table, at most the newest MAX_REPLAY events; an event
 `events.skipped` tells it that older ones are missing. A socket that falls behind the memory is closed and its page
 reconnects, so that nobody else waits for it.
 """

@@ -1,8 +1,8 @@
 """Renders pages to PDF: one at a time in a disposable process, cached by the digest of the page.
 
 A page costs seconds of processor time (a subset of a CJK font). Requests for the same page share one file. A person who
-asks for many different pages waits for their own pages and is refused beyond MAX_PAGES_PER_PERSON; all persons together may have
-MAX_PAGES_IN_WORK pages, while the rest of the console keeps working.
+asks for many different pages waits for their own pages and is refused beyond MAX_PAGES_PER_PERSON; all persons together
+may have MAX_PAGES_IN_WORK pages, while the rest of the console keeps working.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Printer:
     async def pdf_of(self, html: str, user_id: int) -> bytes:
         """Return `html` as PDF.
 
-        Raises TooManyError while MAX_PAGES_PER_PERSON pages of this person or MAX_PAGES_IN_WORK of all are in work, StorageError if
-        printing fails.
+        Raises TooManyError while MAX_PAGES_PER_PERSON pages of this person or MAX_PAGES_IN_WORK of all are in work,
+        StorageError if printing fails.
         """
         key = hashlib.sha256(html.encode()).hexdigest()
         task = self._kept.get(key)
