@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,13 +28,15 @@ from cameras.registry import periods_in_use
 from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
-from core.errors import NotFoundError, UsageError
+from core.errors import NotFoundError
 from health.faults.state_machine import FAMILIES
 from health.kpi import figures
 from health.kpi.figures import Figures
 from health.tables import Fault
 from nvr.recorder import stream_status
 from nvr.tables import StreamStatus
+from reports.percentages import percent
+from reports.periods import month_bounds
 from reports.repairs import Repair, repairs
 from reports.tables import StoredReport
 
@@ -95,17 +98,6 @@ def digest_of(report: VillageReport) -> str:
     """Return the SHA-256 of the report's lasting figures. It is printed, to compare a paper with the stored report."""
     stable = {k: v for k, v in asdict(report).items() if k not in _PASSING}
     return hashlib.sha256(json.dumps(stable, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the first instant of a month 'YYYY-MM' and of the next, in the station's zone. Raises UsageError."""
-    try:
-        start = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
-        if not 2000 <= start.year <= 2100:
-            raise ValueError("year out of range")
-    except ValueError as e:
-        raise UsageError(f"'{month}' is not a month; write it like 2026-11") from e
-    return start, (start + timedelta(days=32)).replace(day=1)
 
 
 class Reports:
@@ -297,11 +289,9 @@ def _repair_costs(mended: Sequence[Repair]) -> Mapping[str, Any]:
 
 def render(report: VillageReport, station: str, language: str = "zh") -> str:
     """The report as a printable A4 page (HTML)."""
-    return _PAGE.render(r=report, station=station, zh=language == "zh", percent=_percent, causes=CAUSES)
-
-
-def _percent(share: float | None) -> str:
-    return "—" if share is None else f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
+    return _PAGE.render(
+        r=report, station=station, zh=language == "zh", percent=partial(percent, digits=1), causes=CAUSES
+    )
 
 
 async def _online_now(session: AsyncSession, cameras: Sequence[str], now: datetime) -> int | None:

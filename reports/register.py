@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from health.faults.state_machine import FAMILIES
+from reports.percentages import percent
 
 _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 
@@ -21,9 +22,6 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
 
     `day`: the figures of health.kpi.figures.day with day, signed_by, signed_at, digest and supplements.
     """
-
-    def percent(value: float | None) -> str:
-        return "—" if value is None else f"{math.floor(10_000 * value + 1e-6) / 100:.2f} %"
 
     def clock(text: str | datetime | None) -> str:
         at = datetime.fromisoformat(text) if isinstance(text, str) else text
@@ -53,7 +51,7 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
             for s in day.get("supplements", ())
         ],
         station=station,
-        percent=percent,
+        percent=partial(percent, digits=2),
         short_holes=short_holes,
         clock=clock,
         signed=clock(day["signed_at"]),

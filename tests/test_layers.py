@@ -17,14 +17,12 @@ LAYERS = {
         "database_kind database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
-    "nvr": (
-        "clock engine_choice recording_state rtsp tables media storage archive refiling streams recorder edge playback"
-    ),
-    "health": "tables faults checks kpi orders picture patrol register",
+    "nvr": "clock engine_choice rtsp tables media storage archive refiling streams recorder edge playback",
+    "health": "tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
     "cases": "tables register alerts watch",
-    "reports": "pdf register repairs tables coverage",
-    "web": "tls work http doctor sessions services framework api server",
+    "reports": "pdf percentages periods register repairs tables coverage",
+    "web": "tls work http doctor sessions services framework policy views api server",
     "station": (
         "backup database files install pip_progress runtime schema inventory_start database_copy supervision upgrade "
         "demo roles cli __main__"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
@@ -67,3 +67,8 @@ def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
 async def recent(session: AsyncSession, limit: int) -> Sequence[PatrolRound]:
     """Return the newest rounds, newest first."""
     return (await session.scalars(select(PatrolRound).order_by(PatrolRound.id.desc()).limit(limit))).all()
+
+
+async def last_finished(session: AsyncSession) -> datetime | None:
+    """Return when the last round was finished; None: none ever was."""
+    return await session.scalar(select(func.max(PatrolRound.finished_at)))

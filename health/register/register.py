@@ -97,6 +97,11 @@ async def audit_head(session: AsyncSession) -> dict[str, Any]:
     return {"rows": rows, "hash": last}
 
 
+async def signed(session: AsyncSession, day: str) -> DailyRegister | None:
+    """Return the signed register of a day; None if it was not signed."""
+    return await session.get(DailyRegister, day)
+
+
 async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplement]:
     query = select(RegisterSupplement).where(RegisterSupplement.day == day).order_by(RegisterSupplement.number)
     return list(await session.scalars(query))

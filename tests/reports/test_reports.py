@@ -20,7 +20,8 @@ from health.kpi import figures
 from health.tables import Fault, WorkOrder, WorkOrderNote
 from nvr.archive.segment_index import Segment, append
 from nvr.tables import Footage, Gap
-from reports.coverage import Reports, digest_of, month_bounds, render
+from reports.coverage import Reports, digest_of, render
+from reports.periods import month_bounds
 from reports.tables import StoredReport
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import select
 
-from cameras.tables import Village
+from cameras.registry import lookup
 from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
 from core.errors import ForbiddenError, NotFoundError, UsageError
@@ -147,7 +146,7 @@ async def _check_scope(c: AnyContext, villages: list[str] | None) -> None:
     if not villages:
         raise UsageError("name the villages, or the whole town")
     async with c.services.database.reading() as session:
-        known = set(await session.scalars(select(Village.code)))
+        known = {v.code for v in await lookup.villages(session)}
     if missing := [v for v in villages if v not in known]:
         raise UsageError(f"there is no village '{missing[0][:40]}'")
 

@@ -6,49 +6,31 @@ A contractor gets no video and no other camera.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
 from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, Village
+from cameras.registry import lookup
+from cameras.tables import Camera
 from core.accounts.permissions import Permission
-from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
-from health import orders
+from health import order_queries, orders
+from health.faults import fault_queries
 from health.picture.masked_stills import masked
-from health.tables import Fault, WorkOrder, WorkOrderPhoto
+from health.tables import WorkOrder
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
-from web.work.picture_files import picture, read, write
+from web.views.orders import OwnOrder, own_order_view
+from web.work import picture_files
 
 routes = RouteTable()
 
-CLOSED_ORDERS_SHOWN = timedelta(days=30)
 MAX_PHOTO_BYTES = 8_000_000
+MAX_PHOTO_PIXELS = 1600
 MAX_PHOTOS = 20  # per order
-
-
-class OwnOrder(BaseModel):
-    id: int
-    title: str
-    camera: str
-    village: str
-    place: str
-    state: str
-    severity: int
-    respond_by: datetime
-    mend_by: datetime
-    closed_at: datetime | None
-    reopened: int
-    warranty: bool
-    late: bool
-    photos: list[int]
-    has_still: bool
 
 
 class ContractorStep(BaseModel):
@@ -66,35 +48,20 @@ async def own_orders(c: Context) -> list[OwnOrder]:
     """This company's orders: open ones, and those closed within 30 days."""
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
-        rows = (await session.scalars(_mine(c, now).order_by(WorkOrder.mend_by).limit(500))).all()
-        cameras = {
-            x.id: x for x in await session.scalars(select(Camera).where(Camera.id.in_([o.camera for o in rows])))
-        }
-        villages = {v.code: v.name for v in await session.scalars(select(Village))}
+        rows = await order_queries.of_vendor(session, _company(c), c.identity.villages, now)
         numbers = [o.id for o in rows]
-        photos: dict[int, list[int]] = {}
-        for photo in await session.scalars(select(WorkOrderPhoto).where(WorkOrderPhoto.order.in_(numbers))):
-            photos.setdefault(photo.order, []).append(photo.id)
-        stills = set(
-            await session.scalars(select(Fault.order).where(Fault.order.in_(numbers), Fault.picture.is_not(None)))
-        )
+        cameras = await lookup.cameras_by_id(session, [o.camera for o in rows])
+        villages = {v.code: v.name for v in await lookup.villages(session)}
+        photos = await order_queries.photos_by_order(session, numbers)
+        with_still = await fault_queries.orders_with_picture(session, numbers)
     return [
-        OwnOrder(
-            id=o.id,
-            title=o.title,
-            camera=cameras[o.camera].name if o.camera in cameras else "",
-            village=villages.get(o.village or "", ""),
-            place=str(cameras[o.camera].profile.get("place") or "") if o.camera in cameras else "",
-            state=o.state,
-            severity=o.severity,
-            respond_by=o.respond_by,
-            mend_by=o.mend_by,
-            closed_at=o.closed_at,
-            reopened=o.reopened,
-            warranty=o.warranty,
-            late=o.state in orders.RUNNING and now > o.mend_by,
+        own_order_view(
+            o,
+            now,
+            camera=cameras.get(o.camera or ""),
+            villages=villages,
             photos=photos.get(o.id, []),
-            has_still=o.id in stills,
+            with_still=with_still,
         )
         for o in rows
     ]
@@ -119,18 +86,14 @@ async def add_photo(c: Context) -> PhotoReply:
     now = c.services.clock.now()
     async with c.services.database.reading() as session:
         order = await _own(session, c)
-        there = len((await session.scalars(select(WorkOrderPhoto.id).where(WorkOrderPhoto.order == order.id))).all())
-    if there >= MAX_PHOTOS:
+        photos = (await order_queries.photos_by_order(session, [order.id])).get(order.id, [])
+    if len(photos) >= MAX_PHOTOS:
         raise ConflictError(f"an order can have at most {MAX_PHOTOS} photos")
-    content = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, 1600)
-    name = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
-    await write(c.services.data_dir, name, content)
+    content = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, MAX_PHOTO_PIXELS)
+    path = f"orders/{order.id}/{now:%Y%m%dT%H%M%S%f}.jpg"
+    await picture_files.write(c.services.data_dir, path, content)
     async with c.services.database.session() as session:
-        row = WorkOrderPhoto(order=order.id, at=now, by=c.identity.name, path=name)
-        session.add(row)
-        await session.flush()
-        await audit_trail.record(session, now, c.identity.name, "order.photo", str(order.id), photo=row.id)
-        return PhotoReply(photo=row.id)
+        return PhotoReply(photo=await order_queries.add_photo(session, now, c.identity.name, order.id, path))
 
 
 @routes.add("GET", "/api/contractor/orders/{order}/photos/{photo}", Permission.ORDER_OWN, kind=ReplyKind.FILE)
@@ -138,13 +101,11 @@ async def own_photo(c: Context) -> web.Response:
     """A photo of an own order."""
     async with c.services.database.reading() as session:
         order = await _own(session, c)
-        photo = await session.get(WorkOrderPhoto, c.number("photo"))
-    if photo is None or photo.order != order.id:
-        raise NotFoundError("there is no such photo")
+        photo = await order_queries.photo(session, order.id, c.number("photo"))
     await c.audit_view(
         "order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
     )
-    return await picture(c.services.data_dir, photo.path)
+    return await picture_files.picture(c.services.data_dir, photo.path)
 
 
 @routes.add("GET", "/api/contractor/orders/{order}/still", Permission.ORDER_OWN, kind=ReplyKind.FILE)
@@ -153,8 +114,7 @@ async def still(c: Context) -> web.Response:
     now = c.services.clock.now()
     async with c.services.database.session() as session:
         order = await _own(session, c)
-        query = select(Fault).where(Fault.order == order.id, Fault.picture.is_not(None)).order_by(Fault.severity)
-        fault = await session.scalar(query.limit(1))
+        fault = await fault_queries.with_picture(session, order.id)
         camera = await session.get(Camera, fault.camera) if fault is not None else None
         if fault is None or camera is None:
             raise NotFoundError("there is no picture of this fault")
@@ -170,9 +130,9 @@ async def still(c: Context) -> web.Response:
             by_session=c.identity.session,
         )
         masks = camera.profile.get("masks") or []
-    jpeg = await asyncio.to_thread(read, c.services.data_dir, str(fault.picture))
-    made = await c.services.decode_pool.run(masked, jpeg, masks)
-    return web.Response(body=made, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+    jpeg = await asyncio.to_thread(picture_files.read, c.services.data_dir, str(fault.picture))
+    small = await c.services.decode_pool.run(masked, jpeg, masks)
+    return web.Response(body=small, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _company(c: AnyContext) -> str:
@@ -181,16 +141,7 @@ def _company(c: AnyContext) -> str:
     return c.identity.vendor
 
 
-def _mine(c: AnyContext, now: datetime) -> Select[WorkOrder]:
-    """Select the orders that the company sees: open ones, and closed ones for 30 days."""
-    recent = or_(WorkOrder.state.in_(orders.RUNNING), WorkOrder.closed_at > now - CLOSED_ORDERS_SHOWN)
-    return select(WorkOrder).where(
-        WorkOrder.vendor == _company(c), village_in_scope(WorkOrder.village, c.identity.villages), recent
-    )
-
-
 async def _own(session: AsyncSession, c: AnyContext) -> WorkOrder:
-    order = await session.scalar(_mine(c, c.services.clock.now()).where(WorkOrder.id == c.number("order")))
-    if order is None:
-        raise NotFoundError("there is no such work order")
-    return order
+    """Return the order of the path, if it is the company's own and still shown. Raises NotFoundError."""
+    now, scope = c.services.clock.now(), c.identity.villages
+    return await order_queries.one_of_vendor(session, c.number("order"), _company(c), scope, now)

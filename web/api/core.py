@@ -6,16 +6,16 @@ import asyncio
 import logging
 from contextlib import aclosing, nullcontext
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import select
+from pydantic import BaseModel, Field, JsonValue, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
-from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
+from core.accounts.sign_in import DEVICE_KNOWN_FOR, OpenedSession
+from core.audit import pages
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
 from core.numbers import parse_whole_number
@@ -23,7 +23,15 @@ from core.tasks import first_of
 from web.framework import openapi
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ROUTES, ReplyKind, RouteTable
-from web.framework.socket_revalidation import SessionLost, SocketSession, close, send_only_socket, until_left
+from web.framework.socket_revalidation import (
+    CLOSE_TRY_AGAIN,
+    SEND_TIMEOUT_S,
+    SessionLost,
+    SocketSession,
+    close,
+    send_only_socket,
+    until_left,
+)
 from web.http.connection_limits import client_key
 from web.http.cookies import COOKIE, cookie_of, device_cookie, session_cookie
 from web.work.event_feed import FeedEvent
@@ -31,8 +39,6 @@ from web.work.event_feed import FeedEvent
 routes = RouteTable()
 
 log = logging.getLogger(__name__)
-
-SEND_TIMEOUT_S = 20.0  # a page that reads nothing for this long is disconnected
 
 # The permission that an event needs: by its kind, else by the first word of its kind. Others need CAMERA_VIEW.
 _EVENT_PERMISSIONS = {
@@ -111,7 +117,7 @@ class AuditEntry(BaseModel):
     reason: str
     client: str = Field(description="Client address; empty: on the station itself")
     village: str
-    details: dict[str, Any] = Field(description="Details: query, range (start, end), seconds and so on")
+    details: dict[str, JsonValue] = Field(description="Details: query, range (start, end), seconds and so on")
 
 
 class AuditPage(BaseModel):
@@ -210,16 +216,12 @@ async def describe_api(_c: Context) -> web.Response:
 @routes.add("GET", "/api/audit", Permission.AUDIT_VIEW, query=AuditQuery, reply=AuditPage)
 async def audit_trail(c: Context[AuditQuery]) -> AuditPage:
     """The audit trail, newest first, and whether its hash chain is intact."""
-    query = select(AuditRow).order_by(AuditRow.id.desc()).limit(c.query.limit)
-    if c.query.before is not None:
-        query = query.where(AuditRow.id < c.query.before)
-    if c.query.actor is not None:
-        query = query.where(AuditRow.actor == c.query.actor)
+    q = c.query
     async with c.services.database.reading() as session:
-        rows = (await session.scalars(query)).all()
+        rows = await pages.page(session, before=q.before, actor=q.actor, limit=q.limit)
     entries = [_entry(r) for r in rows]
-    following = rows[-1].id if len(rows) == c.query.limit else None
-    if c.query.before is not None:
+    following = rows[-1].id if len(rows) == q.limit else None
+    if q.before is not None:
         return AuditPage(
             rows=entries,
             next=following,
@@ -280,7 +282,7 @@ async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
         log.warning("closing an event socket; its page reconnects: %s", e)
     finally:
         c.services.sockets.discard(socket)
-        await socket.close(code=1013, message=b"try again")
+        await socket.close(code=CLOSE_TRY_AGAIN, message=b"try again")
     return socket
 
 

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from cameras.tables import Camera, Stream
+from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.errors import CertificateError
 from core.host import backup_log
 from core.settings import Settings, TlsMode
-from health.faults.state_machine import DEAD, OPEN, RECOVERING
-from health.orders import RUNNING
-from health.tables import DailyFigures, Fault, PatrolRound, WorkOrder
+from health import order_queries
+from health.faults import fault_queries
+from health.faults.state_machine import DEAD
+from health.kpi import daily_figures
+from health.kpi.daily_figures import FiguresKind
+from health.patrol import rounds
 from nvr.archive import retention_clock
+from nvr.recorder import stream_status
 from nvr.tables import StreamStatus, Volume
 from search.indexing.lag import lag
 from web.framework.context import Context
@@ -31,8 +35,6 @@ from web.framework.routing import ReplyKind, RouteTable
 from web.tls.certificate import read
 
 routes = RouteTable()
-
-SILENT = timedelta(seconds=60)  # recorders report every 4 s; an older report is ignored
 
 
 @routes.add("GET", "/metrics", Permission.PATROL_VIEW, kind=ReplyKind.FILE, scraped=True)
@@ -76,37 +78,25 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
         return villages is None or village in villages
 
     total = Gauge("minwang_cameras", "Cameras of the registry", ["village"], registry=registry)
-    query = select(Camera.village, func.count()).where(Camera.retired.is_(False)).group_by(Camera.village)
-    for village, count in await session.execute(query):
+    for village, count in (await lookup.cameras_per_village(session)).items():
         if seen(village):
             total.labels(village).set(count)
     offline = Gauge("minwang_cameras_offline", "Cameras that are offline", ["village"], registry=registry)
     faults = Gauge("minwang_faults_open", "Open faults", ["village", "family", "severity"], registry=registry)
-    by_family = (
-        select(Fault.village, Fault.family, Fault.severity, func.count())
-        .where(Fault.state.in_((OPEN, RECOVERING)))
-        .group_by(Fault.village, Fault.family, Fault.severity)
-    )
-    for whose, family, severity, count in await session.execute(by_family):
+    for whose, family, severity, count in await fault_queries.open_counts(session):
         if seen(whose):
             faults.labels(whose or "", family, severity).set(count)
             if family in DEAD:
                 offline.labels(whose or "").inc(count)
     orders = Gauge("minwang_work_orders", "Work orders that run", ["village", "state"], registry=registry)
-    running = (
-        select(WorkOrder.village, WorkOrder.state, func.count())
-        .where(WorkOrder.state.in_(RUNNING))
-        .group_by(WorkOrder.village, WorkOrder.state)
-    )
-    for whose, state, count in await session.execute(running):
+    for whose, state, count in await order_queries.running_counts(session):
         if seen(whose):
             orders.labels(whose or "", state).set(count)
 
 
 async def _figures(session: AsyncSession, registry: CollectorRegistry, villages: tuple[str, ...] | None) -> None:
     """Add the rates of the last complete day, as in the reports; unknown rates are left out."""
-    day = await session.scalar(select(func.max(DailyFigures.day)))
-    rows = await session.scalars(select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == "village"))
+    rows = await daily_figures.of_last_day(session, FiguresKind.VILLAGE)
     shares = {
         name: Gauge(f"minwang_{name}_ratio", f"{text} of the last day that is over", ["village"], registry=registry)
         for name, text in (
@@ -123,7 +113,7 @@ async def _figures(session: AsyncSession, registry: CollectorRegistry, villages:
 
 
 async def _station(session: AsyncSession, registry: CollectorRegistry, interval: float, now: datetime) -> None:
-    last = await session.scalar(select(func.max(PatrolRound.finished_at)))
+    last = await rounds.last_finished(session)
     finished = Gauge(
         "minwang_patrol_finished_timestamp_seconds", "When the last round was finished; 0: never", registry=registry
     )
@@ -138,15 +128,11 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     ):
         Gauge(f"minwang_search_{name}", text, registry=registry).set(value)
     recording = Gauge("minwang_streams", "Streams by recording state", ["state"], registry=registry)
-    told = select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
-    for state, count in await session.execute(told):
+    for state, count in (await stream_status.count_by_state(session, now)).items():
         recording.labels(state).set(count)
     await _stream_counters(session, registry, now)
     wanted = Gauge("minwang_streams_wanted", "Streams that should be recorded", registry=registry)
-    query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-    wanted.set(
-        await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
-    )
+    wanted.set(await lookup.recorded_streams(session))
     suspended = Gauge(
         "minwang_retention_suspended", "1: nothing is deleted by age, the clock must be confirmed", registry=registry
     )
@@ -179,7 +165,7 @@ async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, n
         ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
     )
     sums = [func.coalesce(func.sum(column), 0) for *_, column in counters]
-    counted = (await session.execute(select(*sums).where(StreamStatus.at > now - SILENT))).one()
+    counted = (await session.execute(select(*sums).where(stream_status.is_fresh(now)))).one()
     for (name, text, _), value in zip(counters, counted, strict=True):
         Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(value)
 

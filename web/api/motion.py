@@ -6,16 +6,17 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
-from search.query.motion_search import MAX_RANGE_US, mask_of
-from web.api.nvr import camera_of, may_play_back
+from search.query.motion_search import LONGEST_US, mask_of
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
+from web.policy import check_playback, visible_camera
 from web.work.motion_jobs import MotionJob
 
 routes = RouteTable()
@@ -50,14 +51,13 @@ class MotionView(BaseModel):
 async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
     """Start a motion search in a region between two times; poll it by its number."""
     body, reason = c.body, c.purpose
-    camera = await camera_of(c, body.camera)
-    may_play_back(c, body.start, c.services.clock.now())
+    camera = await visible_camera(c, body.camera, with_retired=True)
+    check_playback(c, body.start)
     start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
     if not start_us < end_us <= start_us + LONGEST_US:
         raise UsageError("a motion search covers at most seven days")
     mask = mask_of(body.area)
-    kinds = {s.kind for s in camera.streams if s.record}
-    stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
+    stream = lookup.small_stream(camera)
     if stream.endswith("/sub") and not await c.services.reader.gops(stream, start_us, end_us, 1):
         stream = f"{camera.id}/main"  # the sub stream is kept for a few days only
     async with c.services.database.session() as session:
@@ -71,16 +71,16 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
             reason=reason,
             query=what,
         )
-    standing = SocketSession(c, camera.id)
+    owner = SocketSession(c, camera.id)
 
-    async def still() -> None:
+    async def check_access() -> None:
         try:
-            await standing.revalidate_for_batch()
+            await owner.revalidate_for_batch()
         except SessionLost as e:
             raise ForbiddenError(f"the search was ended: {e.reason}") from e
 
     job = c.services.motion_jobs.begin(
-        c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, still
+        c.identity.user_id, c.identity.session, camera.id, stream, start_us, end_us, mask, check_access
     )
     return _view(job)
 
@@ -89,7 +89,8 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
 async def motion_search(c: Context) -> MotionView:
     """Progress and results of a motion search of this session."""
     job = _mine(c)
-    await camera_of(c, job.camera)  # the account's scope may have changed since the search began
+    # The account's scope may have changed since the search began.
+    await visible_camera(c, job.camera, with_retired=True)
     return _view(job)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,8 @@ import aiohttp
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel
 
-from cameras.tables import Camera
-from core.accounts.permissions import Permission, Role
+from cameras.registry import lookup
+from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError, ViewerNotConfirmed
@@ -24,11 +24,13 @@ from core.tasks import first_of
 from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
-from nvr.tables import StreamStatus, Worker
+from nvr.recorder import stream_status
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.framework.socket_revalidation import (
+    CLOSE_TRY_AGAIN,
     CLOSE_UNATTENDED,
+    SEND_TIMEOUT_S,
     SessionLost,
     SocketSession,
     close,
@@ -36,6 +38,7 @@ from web.framework.socket_revalidation import (
     until_left,
 )
 from web.http.file_response import BytesResponse, FileResponse
+from web.policy import check_playback, visible_camera
 from web.services import MediaTicket
 from web.sessions.footage_grants import footage_is_granted
 
@@ -43,7 +46,9 @@ routes = RouteTable()
 
 log = logging.getLogger(__name__)
 
-OPERATOR_LIMIT = timedelta(hours=24)
+MAX_PLAYLIST_GOPS = 20_000
+SNAPSHOT_MAX_AGE_S = 20
+MAX_RANGE_US = 32 * 86_400_000_000
 Kind = Literal["main", "sub"]
 
 
@@ -85,9 +90,8 @@ class SpanView(BaseModel):
 @routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
 async def live_ticket(c: Context[None, TicketBody]) -> TicketReply:
     """Get a ticket to open one live socket within 30 s; needs a stated purpose."""
-    camera, purpose = await camera_of(c, c.body.camera), c.purpose
-    kinds = {s.kind for s in camera.streams if s.record}
-    kind = c.body.kind if c.body.kind in kinds else "main"
+    camera, purpose = await visible_camera(c, c.body.camera, with_retired=True), c.purpose
+    kind = c.body.kind if c.body.kind in lookup.recorded_kinds(camera) else "main"
     stream = f"{camera.id}/{kind}"
     c.services.attendance.check(c.identity.session)
     async with c.services.database.session() as session:
@@ -114,15 +118,14 @@ async def live_socket(c: Context) -> web.StreamResponse:
         )
     stream = ticket.stream
     # The account's scope may have changed since the ticket was issued.
-    camera = await camera_of(c, StreamId(stream).camera)
+    camera = await visible_camera(c, StreamId(stream).camera, with_retired=True)
     async with c.services.database.reading() as session:
-        status = await session.get(StreamStatus, stream)
-        worker = await session.get(Worker, status.worker) if status else None
-    if worker is None or not worker.url:
+        recorder = await stream_status.recorder_url(session, stream)
+    if not recorder:
         raise NotFoundError("no recorder has this stream at the moment")
     who = c.identity
     with c.services.live_sockets.hold(c.session_key, who.user_id), c.services.attendance.socket(who.session):
-        return await _serve_live(c, ticket, camera.village, f"{worker.url}/live/{stream}")
+        return await _serve_live(c, ticket, camera.village, f"{recorder}/live/{stream}")
 
 
 async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
@@ -164,12 +167,12 @@ async def _from_recorder(c: AnyContext, url: str) -> AsyncIterator[str | bytes]:
                 yield message.data
 
 
-async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], standing: SocketSession) -> None:
+async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes], viewer: SocketSession) -> None:
     """Relay messages to the viewer until either side ends, or the viewer may no longer receive them."""
     try:
-        attendance, session = standing.context.services.attendance, standing.context.identity.session
+        attendance, session = viewer.context.services.attendance, viewer.context.identity.session
         await first_of(
-            _send_all(socket, messages), until_left(socket), standing.watch(), attendance.wait_until_unattended(session)
+            _send_all(socket, messages), until_left(socket), viewer.watch(), attendance.wait_until_unattended(session)
         )
     except SessionLost as e:
         await close(socket, e)
@@ -177,13 +180,13 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
         await close(socket, SessionLost(CLOSE_UNATTENDED, "nobody confirmed that somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("closing a live socket: %s", e)
-        await socket.close(code=1013, message=b"the recorder does not answer")
+        await socket.close(code=CLOSE_TRY_AGAIN, message=b"the recorder does not answer")
 
 
 async def _send_all(socket: web.WebSocketResponse, messages: AsyncIterator[str | bytes]) -> None:
     async with aclosing(messages):  # type: ignore[type-var]
         async for message in messages:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(SEND_TIMEOUT_S):
                 if isinstance(message, str):
                     await socket.send_str(message)
                 else:
@@ -214,16 +217,15 @@ async def playlist(c: Context[PlaylistQuery]) -> web.Response:
     """HLS playlist over the segment files; needs a stated purpose."""
     stream, village = await _stream(c)
     start, end = _range(c.query)
-    now = c.services.clock.now()
-    may_play_back(c, from_microseconds(start), now)
+    check_playback(c, from_microseconds(start))
     if end - start > hls.MAX_HLS_US:
         raise UsageError("ask for at most 6 hours at once")
-    gops = await c.services.reader.gops(stream, start, end, 20_000)
+    gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     if not gops:
         clip.refuse(
             await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range"
         )
-    await _note_footage(c, "playback.open", stream, village)
+    await _grant_footage(c, "playback.open", stream, village, start, end)
     text = await c.services.footage_executor.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
@@ -254,8 +256,8 @@ async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, P
     found = [(s, p) for s, p in await c.services.reader.segments(stream, start, start + 1) if s.start_us == start]
     if not found or not await c.services.footage_executor.run(found[0][1].is_file):
         raise NotFoundError("this footage is no longer kept")
-    now, segment = c.services.clock.now(), found[0][0]
-    may_play_back(c, from_microseconds(segment.end_us), now)
+    segment = found[0][0]
+    check_playback(c, from_microseconds(segment.end_us))
     if not await _is_granted(c, StreamId(stream).camera, segment.start_us, segment.end_us):
         raise ForbiddenError("request the playlist (index.m3u8) of this time first")
     c.services.attendance.check(c.identity.session)
@@ -264,17 +266,16 @@ async def _segment(c: AnyContext, stream: str, village: str) -> tuple[Segment, P
 
 
 async def _is_granted(c: AnyContext, camera: str, start_us: int, end_us: int) -> bool:
-    looks, database, now = c.services.footage_grants, c.services.database, c.services.clock.now()
-    return await footage_is_granted(looks, database, now, c.identity, camera, start_us, end_us)
+    grants, database, now = c.services.footage_grants, c.services.database, c.services.clock.now()
+    return await footage_is_granted(grants, database, now, c.identity, camera, start_us, end_us)
 
 
-async def _note_footage(c: Context[RangeQuery], action: str, stream: str, village: str) -> None:
-    """Write the audit row of a playlist or strip and grant its footage to this session.
+async def _grant_footage(c: AnyContext, action: str, stream: str, village: str, start: int, end: int) -> None:
+    """Write the audit row of a playlist or strip and grant its footage (µs) to this session.
 
     The range is widened to whole segments, because the row states them so.
     """
     who, camera = c.identity, StreamId(stream).camera
-    start, end = to_microseconds(c.query.start), to_microseconds(c.query.end)
     for segment, _ in await c.services.reader.segments(stream, start, end):
         start, end = min(start, segment.start_us), max(end, segment.end_us)
     async with c.services.database.session() as session:
@@ -297,26 +298,29 @@ async def _note_footage(c: Context[RangeQuery], action: str, stream: str, villag
     "GET", "/api/playback/{camera}/{kind}/strip", Permission.PLAYBACK_VIEW, query=StripQuery, reply=list[datetime]
 )
 async def strip(c: Context[StripQuery]) -> list[datetime]:
-    """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…)."""
+    """Times of keyframes spread over a range, for a strip of thumbnails (each from /snapshot?at=…).
+
+    A longer range is cut to its first six hours.
+    """
     stream, village = await _stream(c)
     start, end = _range(c.query)
-    may_play_back(c, from_microseconds(start), c.services.clock.now())
-    await _note_footage(c, "strip.view", stream, village)
-    gops = await c.services.reader.gops(stream, start, min(end, start + hls.MAX_HLS_US), 20_000)
+    check_playback(c, from_microseconds(start))
+    end = min(end, start + hls.MAX_HLS_US)
+    await _grant_footage(c, "strip.view", stream, village, start, end)
+    gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 
 
 @routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind=ReplyKind.FILE)
 async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
     """JPEG of the newest keyframe, or of the keyframe at a time; needs a stated purpose."""
-    camera, purpose = await camera_of(c, c.path("camera")), c.purpose
-    kinds = {s.kind for s in camera.streams if s.record}
-    stream = f"{camera.id}/{'sub' if 'sub' in kinds else 'main'}"
+    camera, purpose = await visible_camera(c, with_retired=True), c.purpose
+    stream = lookup.small_stream(camera)
     if c.query.at is not None:
-        may_play_back(c, c.query.at, c.services.clock.now())
+        check_playback(c, c.query.at)
         frame = await c.services.reader.keyframe_at(stream, to_microseconds(c.query.at))
     else:
-        frames = await c.services.reader.latest_keyframes(stream, 20, 1)
+        frames = await c.services.reader.latest_keyframes(stream, SNAPSHOT_MAX_AGE_S, 1)
         frame = frames[-1] if frames else None
     if frame is None:
         raise NotFoundError("there is no picture")
@@ -331,35 +335,16 @@ async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def may_play_back(c: AnyContext, start: datetime, now: datetime) -> None:
-    """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
-
-    Raises PurposeRequired, ForbiddenError.
-    """
-    _ = c.purpose
-    if c.identity.role is Role.VIDEO_OFFICER and now - start > OPERATOR_LIMIT + timedelta(minutes=5):
-        raise ForbiddenError("video officers see the last 24 hours; ask an investigator for older footage")
-
-
 def _range(query: RangeQuery) -> tuple[int, int]:
     start, end = to_microseconds(query.start), to_microseconds(query.end)
-    if not start < end <= start + 32 * 86_400_000_000:
+    if not start < end <= start + MAX_RANGE_US:
         raise UsageError("end must be after start, by at most 32 days")
     return start, end
 
 
-async def camera_of(c: AnyContext, number: str) -> Camera:
-    """Return a camera within the person's villages. Raises NotFoundError."""
-    async with c.services.database.reading() as session:
-        camera = await session.get(Camera, number)
-    if camera is None or not c.identity.sees_village(camera.village):
-        raise NotFoundError("there is no such camera")
-    return camera
-
-
 async def _stream(c: AnyContext) -> tuple[str, str]:
     """Return the stream that the path names, and its village."""
-    camera = await camera_of(c, c.path("camera"))
+    camera = await visible_camera(c, with_retired=True)
     kind = c.path("kind")
     if kind not in ("main", "sub"):
         raise NotFoundError("there is no such stream")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 
 from cameras.ptz import PtzControl
@@ -13,6 +11,7 @@ from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
+from web.policy import visible_camera
 
 routes = RouteTable()
 
@@ -45,7 +44,7 @@ class KeepBody(BaseModel):
 @routes.add("GET", "/api/cameras/{camera}/ptz", Permission.PTZ_CONTROL, reply=PtzView)
 async def ptz(c: Context) -> PtzView:
     """Who controls a camera's PTZ, and its presets."""
-    camera, control = await _dome(c)
+    camera, control = await _ptz_camera(c)
     presets = await control.presets(camera)
     holder = control.lease_holder(camera.id)
     return PtzView(
@@ -56,30 +55,27 @@ async def ptz(c: Context) -> PtzView:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/move", Permission.PTZ_CONTROL, body=PtzMoveBody)
-async def move(c: Context[None, PtzMoveBody]) -> dict[str, Any]:
+async def move(c: Context[None, PtzMoveBody]) -> None:
     """Move with a speed; repeat each second while the button is held."""
-    camera, control = await _dome(c)
-    await _note(c, camera, control)
+    camera, control = await _ptz_camera(c)
+    await _take_control(c, camera, control)
     await control.move(camera, c.identity.name, c.body.pan, c.body.tilt, c.body.zoom)
-    return {}
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/stop", Permission.PTZ_CONTROL)
-async def stop(c: Context) -> dict[str, Any]:
+async def stop(c: Context) -> None:
     """Stop the movement."""
-    camera, control = await _dome(c)
-    await _note(c, camera, control)
+    camera, control = await _ptz_camera(c)
+    await _take_control(c, camera, control)
     await control.stop(camera, c.identity.name)
-    return {}
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/preset", Permission.PTZ_CONTROL, body=PresetBody)
-async def goto(c: Context[None, PresetBody]) -> dict[str, Any]:
+async def goto(c: Context[None, PresetBody]) -> None:
     """Move to a preset."""
-    camera, control = await _dome(c)
-    await _note(c, camera, control)
+    camera, control = await _ptz_camera(c)
+    await _take_control(c, camera, control)
     await control.goto(camera, c.identity.name, c.body.token)
-    return {}
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/keep", Permission.PTZ_CONTROL, body=KeepBody, reply=PresetView)
@@ -88,9 +84,9 @@ async def keep(c: Context[None, KeepBody]) -> PresetView:
 
     The camera returns to a preset named 'guard' (守望) by itself.
     """
-    camera, control = await _dome(c)
-    await _note(c, camera, control)
-    token = await control.save_preset(camera, c.identity.name, c.body.name)
+    camera, control = await _ptz_camera(c)
+    await _take_control(c, camera, control)
+    token = await control.keep(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name
@@ -99,27 +95,23 @@ async def keep(c: Context[None, KeepBody]) -> PresetView:
 
 
 @routes.add("POST", "/api/cameras/{camera}/ptz/home", Permission.PTZ_CONTROL)
-async def home(c: Context) -> dict[str, Any]:
+async def home(c: Context) -> None:
     """Move back to the guard position."""
-    camera, control = await _dome(c)
-    await _note(c, camera, control)
+    camera, control = await _ptz_camera(c)
+    await _take_control(c, camera, control)
     await control.home(camera, c.identity.name)
-    return {}
 
 
-async def _dome(c: AnyContext) -> tuple[Camera, PtzControl]:
+async def _ptz_camera(c: AnyContext) -> tuple[Camera, PtzControl]:
     if c.services.ptz is None:
         raise ConflictError("the station is still starting; try again in a moment")
-    async with c.services.database.reading() as session:
-        camera = await session.get(Camera, c.path("camera"))
-    if camera is None or camera.retired or not c.identity.sees_village(camera.village):
-        raise NotFoundError("there is no such camera")
+    camera = await visible_camera(c)
     if not (camera.device or {}).get("ptz"):
         raise NotFoundError("this camera has no PTZ")
     return camera, c.services.ptz
 
 
-async def _note(c: AnyContext, camera: Camera, control: PtzControl) -> None:
+async def _take_control(c: AnyContext, camera: Camera, control: PtzControl) -> None:
     """Take control of the camera. Raises PurposeNeeded, ConflictError.
 
     Taking control leaves one audit row before the camera moves; single movements leave none.

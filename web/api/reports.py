@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import web
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 
-from cameras.tables import Camera, Village
+from cameras.registry import lookup
 from core.accounts.permissions import Permission
-from core.accounts.scope import village_in_scope
 from core.errors import ForbiddenError, NotFoundError
-from health.kpi import figures
-from health.tables import DailyFigures
+from health.kpi import daily_figures, figures
+from health.kpi.daily_figures import FiguresKind
 from reports.coverage import VillageReport, render
 from web.framework.context import Context
 from web.framework.routing import ReplyKind, RouteTable
+from web.policy import visible_camera
 
 routes = RouteTable()
+
+DAYS_OF_A_CAMERA = 30
 
 
 class ReportQuery(BaseModel):
@@ -33,7 +34,7 @@ class VillageName(BaseModel):
 
 
 class FiguresQuery(BaseModel):
-    kind: Literal["town", "village", "vendor", "sponsor"] = "town"
+    kind: FiguresKind = FiguresKind.TOWN
     name: str | None = None
     before: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
     limit: int = Field(31, ge=1, le=1000)
@@ -43,17 +44,15 @@ class DayFigures(BaseModel):
     day: str
     kind: str
     name: str
-    figures: dict[str, Any]
+    figures: dict[str, object]
 
 
 @routes.add("GET", "/api/reports", Permission.REPORT_VIEW, reply=list[VillageName])
 async def list_reports(c: Context) -> list[VillageName]:
     """Villages whose report the account may read."""
     async with c.services.database.reading() as session:
-        rows = await session.scalars(
-            select(Village).where(village_in_scope(Village.code, c.identity.villages)).order_by(Village.code)
-        )
-        return [VillageName(code=v.code, name=v.name) for v in rows]
+        rows = await lookup.villages(session, c.identity.villages)
+    return [VillageName(code=v.code, name=v.name) for v in rows]
 
 
 @routes.add("GET", "/api/reports/{village}", Permission.REPORT_VIEW, query=ReportQuery, reply=VillageReport)
@@ -65,29 +64,22 @@ async def village_report(c: Context[ReportQuery]) -> VillageReport:
 @routes.add("GET", "/api/patrol/figures", Permission.PATROL_VIEW, query=FiguresQuery, reply=list[DayFigures])
 async def day_figures(c: Context[FiguresQuery]) -> list[DayFigures]:
     """Figures of complete days, newest first: of the town, of villages, vendors or sponsors."""
-    if c.identity.villages is not None and c.query.kind != "village":
+    if c.identity.villages is not None and c.query.kind is not FiguresKind.VILLAGE:
         raise ForbiddenError("an account limited to villages may only read their figures")
-    query = select(DailyFigures).where(DailyFigures.kind == c.query.kind)
-    if c.query.name is not None:
-        query = query.where(DailyFigures.name == c.query.name)
-    if c.query.before is not None:
-        query = query.where(DailyFigures.day < c.query.before)
-    if c.identity.villages is not None:
-        query = query.where(DailyFigures.name.in_(c.identity.villages))
+    q = c.query
     async with c.services.database.reading() as session:
-        rows = await session.scalars(query.order_by(DailyFigures.day.desc(), DailyFigures.name).limit(c.query.limit))
-        return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
+        rows = await daily_figures.page(
+            session, q.kind, c.identity.villages, name=q.name, before=q.before, limit=q.limit
+        )
+    return [DayFigures(day=r.day, kind=r.kind, name=r.name, figures=r.figures) for r in rows]
 
 
 @routes.add("GET", "/api/patrol/figures/{camera}", Permission.PATROL_VIEW, reply=DayFigures)
 async def camera_figures(c: Context) -> DayFigures:
     """One camera's figures of the last thirty days, with its faults by cause."""
-    now = c.services.clock.now()
+    now, camera = c.services.clock.now(), await visible_camera(c, with_retired=True)
     async with c.services.database.reading() as session:
-        camera = await session.get(Camera, c.path("camera"))
-        if camera is None or not c.identity.sees_village(camera.village):
-            raise NotFoundError("there is no such camera")
-        told = await figures.last_days(session, camera, 30, c.services.zone, now)
+        told = await figures.last_days(session, camera, DAYS_OF_A_CAMERA, c.services.zone, now)
     return DayFigures(day=f"{now:%Y-%m-%d}", kind="camera", name=camera.id, figures=asdict(told))
 
 

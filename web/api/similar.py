@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
@@ -16,14 +15,15 @@ from search.query.co_occurrence import CoOccurrence, co_occurrences, travel
 from search.query.example import AppearanceExample
 from search.query.filters import Filter
 from search.query.find import Query
-from search.query.similar import SimilarityMatch, similar
+from search.query.similar import MIN_EXAMPLE_SIMILARITY, SimilarityMatch, similar
 from search.store import Sighting, camera_numbers
 from search.store.vectors import Floats
-from web.api.nvr import camera_of, may_play_back
-from web.api.search import SightingView, record, scoped_query, sighting_of, views
+from web.api.search_results import record_query, sighting_vector, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.http import strict_input
+from web.policy import check_playback, scoped_query, visible_camera
+from web.views.sightings import SightingView
 
 routes = RouteTable()
 
@@ -76,11 +76,9 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
     body, reason = c.body, c.purpose
     origin: Sighting | None = None
     if body.sighting is not None:
-        origin, _ = await sighting_of(c, body.sighting)
-        found = await c.services.search_executor.run(c.services.sighting_store.vectors, [origin])
-        if origin.id not in found:
-            raise NotFoundError("this sighting has no vector to compare")
-        vector, pack, name, same = found[origin.id], origin.embedder, await _pack_name(c, origin.embedder), 0.6
+        origin, vector = await sighting_vector(c, body.sighting)
+        pack, same = origin.embedder, MIN_EXAMPLE_SIMILARITY
+        name = await _pack_name(c, pack)
     else:
         made = await _example_from_frame(c, body)
         vector, name, same = made.vector, made.embedder, made.same
@@ -97,14 +95,10 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
 async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
     """Sightings that look like the content of an uploaded picture (the request's body); the picture is not kept."""
     q, reason = c.query, c.purpose
-    corners = (q.x, q.y, q.w, q.h)
-    if any(v is None for v in corners) and any(v is not None for v in corners):
-        raise UsageError("a box needs x, y, w and h")
+    box = _box_of(q)
     # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
     content = await c.services.uploads.reencode(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
-    made: AppearanceExample = await c.services.example_pool.run(
-        example.from_picture, content, None if q.x is None else corners
-    )
+    made: AppearanceExample = await c.services.example_pool.run(example.from_picture, content, box)
     try:
         asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
         strict_input.check_model(asked)
@@ -125,25 +119,36 @@ async def search_co_occurrence(c: Context[None, TogetherBody]) -> list[MeetingVi
             await _audited_query(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places")
         )
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
-    same = body.likeness if body.likeness is not None else 0.6
+    same = body.likeness if body.likeness is not None else MIN_EXAMPLE_SIMILARITY
     found: list[CoOccurrence] = await c.services.search_executor.run(
         lambda: co_occurrences(c.services.sighting_store, questions, within_ms=within, same=same, limit=body.limit)
     )
-    return [MeetingView(sightings=await views(c, list(m.sightings)), likeness=round(m.similarity, 3)) for m in found]
+    return [
+        MeetingView(sightings=await sighting_views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found
+    ]
+
+
+def _box_of(q: PictureQuery) -> tuple[float, float, float, float] | None:
+    """Return the box of a query; None if it states none. Raises UsageError if it states a part of one."""
+    if q.x is None or q.y is None or q.w is None or q.h is None:
+        if any(v is not None for v in (q.x, q.y, q.w, q.h)):
+            raise UsageError("a box needs x, y, w and h")
+        return None
+    return q.x, q.y, q.w, q.h
 
 
 async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: str, of: str) -> Query:
     async with c.services.database.session() as session:
         query = await scoped_query(c, session, asked)
-        await record(session, c, action, asked, reason, of=of)
+        await record_query(session, c, action, asked, reason, of=of)
     return query
 
 
 async def _example_from_frame(c: AnyContext, body: SimilarBody) -> AppearanceExample:
     if body.camera is None or body.at_us is None or body.box is None:
         raise UsageError("name a sighting, or a camera with a moment and a box")
-    camera: Camera = await camera_of(c, body.camera)
-    may_play_back(c, from_microseconds(body.at_us), c.services.clock.now())
+    camera = await visible_camera(c, body.camera, with_retired=True)
+    check_playback(c, from_microseconds(body.at_us))
     stream = f"{camera.id}/{body.kind}"
     frame: Keyframe | None = await c.services.reader.keyframe_at(stream, body.at_us)
     if frame is None:
@@ -173,7 +178,7 @@ async def _pack_number(c: AnyContext, name: str) -> int:
 async def _with_travel(
     c: AnyContext, matches: list[SimilarityMatch], origin: Sighting | None, *, by_travel: bool
 ) -> list[SightingView]:
-    shown = {v.id: v for v in await views(c, [m.sighting for m in matches])}
+    shown = {v.id: v for v in await sighting_views(c, [m.sighting for m in matches])}
     positions = await _positions(c) if origin is not None else {}
     found: list[SightingView] = []
     for match in matches:

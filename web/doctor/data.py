@@ -13,8 +13,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from cameras.registry import inventory, registry
-from cameras.tables import Camera, Stream
+from cameras.registry import inventory, lookup, registry
+from cameras.tables import Camera
 from core import migrate
 from core.clock import HOUR_US, to_microseconds
 from core.errors import DetectorError, InventoryError, MinwangError
@@ -23,6 +23,7 @@ from core.host.process_role import ProcessRole
 from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr.archive import segment_index
+from nvr.recorder import stream_status
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
@@ -32,7 +33,7 @@ from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 
-SILENT = timedelta(seconds=30)  # a recorder writes its heartbeat every 4 s
+HEARTBEAT_LOST_AFTER = timedelta(seconds=30)  # a recorder writes its heartbeat every 4 s
 SLOW_QUERY_S = 1.0
 BEHIND_WARNING_S = 600.0  # at ten minutes search begins to skip footage
 HASH_HOURS = 2
@@ -100,15 +101,9 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
     now = station.clock.now()
     async with station.database.reading() as session:
         workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
-        alive = [name for name, at in workers if now - at < SILENT]
-        recent = (
-            select(StreamStatus.state, func.count()).where(StreamStatus.at > now - SILENT).group_by(StreamStatus.state)
-        )
-        states = dict((await session.execute(recent)).all())
-        query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        wanted = (
-            await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
-        )
+        alive = [name for name, at in workers if now - at < HEARTBEAT_LOST_AFTER]
+        states = await stream_status.count_by_state(session, now)
+        wanted = await lookup.recorded_streams(session)
     holder = await asyncio.to_thread(station_lock.holder, station.settings.data.dir)
     if not alive and holder is not None:
         return [
@@ -153,7 +148,7 @@ async def _rows(station: CheckedStation) -> CheckResult:
         .where(
             OpenSegment.start_us < before,
             StreamStatus.state == "recording",
-            StreamStatus.at > station.clock.now() - SILENT,
+            stream_status.is_fresh(station.clock.now()),
         )
     )
     async with station.database.reading() as session:

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 import core
-from cameras.tables import Camera, Stream
+from cameras.registry import lookup
 from core.audit import audit_key, verification
 from core.host.child_environment import child_environment
 from core.host.process_role import ProcessRole
@@ -38,10 +38,7 @@ async def files(station: CheckedStation) -> Sequence[CheckResult]:
     if station.database is None:
         return [unknown("the number of cameras is not known", "see database")]
     async with station.database.reading() as session:
-        query = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        streams = (
-            await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
-        )
+        streams = await lookup.recorded_streams(session)
         pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
     needed = FILES_BASE + FILES_PER_STREAM * -(-streams // station.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]

@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 
 from fontTools.pens.boundsPen import BoundsPen
@@ -38,7 +39,7 @@ def inspect_rendering(text: str) -> dict[str, object]:
                 drawn.setdefault(character, outline)
     wanted = [c for c in dict.fromkeys(text) if not c.isspace()]
     # One outline for several characters is the box for a missing character.
-    shared = [o for o in drawn.values() if list(drawn.values()).count(o) > 1]
+    shared = {outline for outline, count in Counter(drawn.values()).items() if count > 1}
     missing = [c for c in wanted if c not in drawn or drawn[c] in shared]
     families = sorted({m.decode("latin-1") for s in streams for m in re.findall(rb"/FontFamily \(([^)]+)\)", s)})
     return {"missing": "".join(missing), "families": families}

@@ -20,8 +20,8 @@ class WebCounters(Collector):
 
     def collect(self) -> Iterable[Metric]:
         limit, lanes = (
-            self._services.anonymous,
-            (self._services.searching, self._services.footage, self._services.pages),
+            self._services.anonymous_limit,
+            (self._services.search_executor, self._services.footage_executor, self._services.page_executor),
         )
         for name, text, value in (
             (

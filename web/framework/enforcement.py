@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiohttp import web
 from pydantic import BaseModel, JsonValue, TypeAdapter
@@ -38,7 +39,7 @@ def install(app: web.Application, routes: tuple[Route, ...]) -> None:
 
 
 def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    adapter: TypeAdapter[object] | None = TypeAdapter(r.reply) if r.reply is not None else None
+    adapter = TypeAdapter(cast(type[object], r.reply)) if r.reply is not None else None
 
     async def serve(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]

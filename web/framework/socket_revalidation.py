@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 REVALIDATE_INTERVAL_S = 3.0
 BATCH_S = 0.5  # messages within this time form one batch, which is checked once
 HEARTBEAT_S = 20.0
+SEND_TIMEOUT_S = 20.0  # a page that reads nothing for this long is disconnected
 MAX_PINGS = 1000  # of one socket; programs that ping do so every few seconds and reconnect after the limit
 CLOSE_TIMEOUT_S = 2.0  # for the page's close frame
 # Close codes, of the range for applications (RFC 6455 7.4.2).
 CLOSE_SIGNED_OUT, CLOSE_NOT_ALLOWED, CLOSE_OTHER_PURPOSE, CLOSE_UNATTENDED = 4401, 4403, 4409, 4410
+CLOSE_TRY_AGAIN = 1013  # Try Again Later, of the IANA registry
 
 
 class SessionLost(Exception):
@@ -81,7 +83,7 @@ class SocketSession:
                 await self.revalidate()
             except (MinwangError, SQLAlchemyError) as e:
                 # If the database cannot confirm the session, the socket closes; the page reconnects.
-                raise SessionLost(1013, "try again") from e
+                raise SessionLost(CLOSE_TRY_AGAIN, "try again") from e
 
 
 def send_only_socket(*, compress: bool = True) -> web.WebSocketResponse:

@@ -12,9 +12,8 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from core.errors import UsageError
 
@@ -29,12 +28,12 @@ _HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u20
 EARLIEST_TIME, LATEST_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes) -> JsonValue:
     """Return the value of a JSON body; an empty body is an empty object. Raises UsageError."""
     if max(raw.count(b","), raw.count(b"["), raw.count(b"{")) > MAX_VALUES:  # before the parser creates a million lists
         raise UsageError(f"the body has more than {MAX_VALUES} values")
     try:
-        value = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
+        value: JsonValue = json.loads(raw.decode("utf-8") or "{}", parse_constant=_refuse)
     except (ValueError, RecursionError) as e:  # a number of more than 4,300 digits raises ValueError
         raise UsageError("the body is not valid JSON") from e
     count = 0
@@ -53,7 +52,7 @@ def _refuse(word: str) -> None:
     raise ValueError(word)
 
 
-def _children(values: Iterable[Any]) -> Iterator[Any]:
+def _children(values: Iterable[JsonValue]) -> Iterator[JsonValue]:
     for value in values:
         if isinstance(value, dict):
             yield from value

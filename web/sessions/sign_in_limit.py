@@ -25,11 +25,11 @@ MAX_ADDRESSES = 10_000
 
 
 class SignInLimit:
-    """Failed sign-in attempts of the last SPAN_S seconds, by client address."""
+    """Running and failed sign-in attempts of the last SPAN_S seconds, by client address (monotonic seconds)."""
 
     def __init__(self, clock: Clock):
         self._clock = clock
-        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._attempts: OrderedDict[str, deque[float]] = OrderedDict()
 
     @contextmanager
     def attempt(self, address: str) -> Iterator[None]:
@@ -38,35 +38,37 @@ class SignInLimit:
         Refused means ForbiddenError, or TooManyError (the account has to wait).
         """
         key, now = client_key(address), self._clock.monotonic()
-        tries = self._tries.setdefault(key, deque())
-        self._tries.move_to_end(key)
-        while tries and tries[0] <= now - SPAN_S:
-            tries.popleft()
-        if len(tries) >= MAX_ATTEMPTS:
-            left = math.ceil(tries[0] + SPAN_S - now)
+        times = self._attempts.setdefault(key, deque())
+        self._attempts.move_to_end(key)
+        while times and times[0] <= now - SPAN_S:
+            times.popleft()
+        if len(times) >= MAX_ATTEMPTS:
+            left = math.ceil(times[0] + SPAN_S - now)
             sentence = f"too many wrong passwords from this address; try again in {math.ceil(left / 60)} minutes"
             raise TooManyError(sentence, retry_after_s=left)
-        tries.append(now)
-        if len(tries) == MAX_ATTEMPTS:
+        times.append(now)
+        if len(times) == MAX_ATTEMPTS:
             log.warning(
                 "%d wrong passwords from %s within %d minutes; further attempts are blocked",
                 MAX_ATTEMPTS,
                 key,
                 SPAN_S / 60,
             )
-        while len(self._tries) > MAX_ADDRESSES:
-            self._tries.popitem(last=False)
+        while len(self._attempts) > MAX_ADDRESSES:
+            self._attempts.popitem(last=False)
         try:
             yield
         except (ForbiddenError, TooManyError):
             raise  # the attempt stays counted
         except BaseException:
-            _forget_one(tries)
+            self._forget(key, times, now)
             raise
         else:
-            _forget_one(tries)
+            self._forget(key, times, now)
 
-
-def _forget_one(tries: deque[float]) -> None:
-    if tries:
-        tries.pop()
+    def _forget(self, key: str, times: deque[float], at: float) -> None:
+        """Forget an attempt that was not refused; an address without attempts takes no place from others."""
+        if at in times:  # it may have grown old meanwhile
+            times.remove(at)
+        if not times and self._attempts.get(key) is times:
+            del self._attempts[key]

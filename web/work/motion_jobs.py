@@ -64,18 +64,19 @@ class MotionJobs:
         start_us: int,
         end_us: int,
         mask: Mask,
-        still: AccessCheck,
+        check_access: AccessCheck,
     ) -> MotionJob:
         """Start a search. Raises ConflictError if MAX_RUNNING_JOBS searches run already, or one of this person.
 
-        `still` is awaited before each result is stored; it raises ForbiddenError if the session may no longer have it.
+        `check_access` is awaited before each result is stored; it raises ForbiddenError if the session may no longer
+        have the result.
         """
         self._forget()
         running = [j for j in self._jobs.values() if j.ended is None]
         if len(running) >= MAX_RUNNING_JOBS or any(j.owner == owner for j in running):
             raise ConflictError("a motion search is running already; wait for it or end it")
         job = MotionJob(next(self._numbers), owner, session, camera, start_us, end_us, start_us)
-        job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, still))
+        job.task = self._tasks.start(f"motion search {job.number}", self._run(job, stream, mask, check_access))
         self._jobs[job.number] = job
         return job
 
@@ -93,12 +94,12 @@ class MotionJobs:
         await self._tasks.close()
         await self._pool.close()
 
-    async def _run(self, job: MotionJob, stream: str, mask: Mask, still: AccessCheck) -> None:
+    async def _run(self, job: MotionJob, stream: str, mask: Mask, check_access: AccessCheck) -> None:
         try:
             async for progress in motion_search.search(
                 self._reader, self._pool, stream, job.start_us, job.end_us, mask, WORKERS
             ):
-                await still()
+                await check_access()
                 job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
                 job.found += progress.found
                 if len(job.found) > MAX_SPANS:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
 import aiohttp
 
@@ -25,13 +25,20 @@ from core.tasks import BackgroundTasks, running
 log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_S = 2.0  # between two progress events
+Work = Coroutine[object, None, None]
+
+
+class JobKind(StrEnum):
+    NONE = ""  # nothing has run yet
+    SURVEY = "survey"
+    IDENTIFY = "identify"
 
 
 @dataclass(slots=True)
 class JobState:
     """State of the present or last job."""
 
-    kind: str = ""  # survey, identify; empty: nothing has run yet
+    kind: JobKind = JobKind.NONE
     done: int = 0
     total: int = 0
     failed: int = 0
@@ -59,16 +66,16 @@ class OnboardingWork:
 
     def survey(self) -> JobState:
         """Start a survey of the network for devices. Raises ConflictError while a job runs."""
-        return self._start("survey", self._survey())
+        return self._start(JobKind.SURVEY, self._survey())
 
     def identify(self, cameras: Sequence[Camera]) -> JobState:
         """Start identifying the given cameras. Raises ConflictError while a job runs."""
-        return self._start("identify", self._identify(cameras), cameras)
+        return self._start(JobKind.IDENTIFY, self._identify(cameras), cameras)
 
     async def close(self) -> None:
         await self._tasks.close()
 
-    def _start(self, kind: str, work: Coroutine[Any, Any, None], cameras: Sequence[Camera] | None = None) -> JobState:
+    def _start(self, kind: JobKind, work: Work, cameras: Sequence[Camera] | None = None) -> JobState:
         if self.state.running:
             work.close()
             raise ConflictError(f"{self.state.kind} is still running; wait for it")
@@ -77,13 +84,13 @@ class OnboardingWork:
         self._tasks.start(kind, self._run(work))
         return self.state
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, work: Work) -> None:
         try:
-            async with running(self._tell_now_and_then(), "progress"):
+            async with running(self._report_progress(), "progress"):
                 await work
         finally:
             self.state.running = False
-            await self._tell()
+            await self._append_event()
 
     async def _survey(self) -> None:
         survey = Survey(self._database, self._clock, self.onboarding)
@@ -97,14 +104,14 @@ class OnboardingWork:
         outcome = await self.onboarding.run(cameras, advance)
         self.state.failed = len(outcome.failed)
 
-    async def _tell_now_and_then(self) -> None:
+    async def _report_progress(self) -> None:
         while True:
             before = self.state.done
             await asyncio.sleep(PROGRESS_INTERVAL_S)
             if self.state.done != before:
-                await self._tell()
+                await self._append_event()
 
-    async def _tell(self) -> None:
+    async def _append_event(self) -> None:
         async with self._database.session() as session:
             s = self.state
             village = s.villages[0] if s.villages is not None and len(s.villages) == 1 else None

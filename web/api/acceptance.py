@@ -1,0 +1,178 @@
+"""Routes for acceptance: facts and pictures of a camera's file, signed by two persons."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cameras.registry import acceptance, registry
+from cameras.tables import Camera
+from core.accounts.permissions import Permission
+from core.audit import audit_trail
+from core.errors import ConflictError
+from health.checks import checklist
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.policy import view_reason, visible_camera
+from web.views.onboarding import CandidateView, candidate_view
+from web.work import picture_files
+
+routes = RouteTable()
+
+MAX_PHOTO_BYTES = 8_000_000
+MAX_SIGN_PIXELS, FIELD_OF_VIEW_PIXELS = 1600, 1280
+PICTURE_MAX_AGE_S = 20
+
+
+class AcceptanceBody(BaseModel):
+    places: list[str] | None = Field(None, description="Prohibited places that it is not in and does not look into")
+    masks: str | None = None
+    legal_class: str | None = None
+    responsible: str | None = Field(None, max_length=40)
+    picture: bool = Field(False, description="Take the newest picture as the field of view; needs a stated purpose")
+
+
+class AcceptBody(BaseModel):
+    cameras: list[str] = Field(min_length=1, max_length=500)
+
+
+class ProposeReply(BaseModel):
+    proposed: list[str]
+    lacking: dict[str, list[str]]
+
+
+class AcceptReply(BaseModel):
+    accepted: list[str]
+    lacking: dict[str, list[str]]
+
+
+@routes.add(
+    "POST", "/api/cameras/{camera}/acceptance", Permission.CAMERA_ACCEPT, body=AcceptanceBody, reply=CandidateView
+)
+async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
+    """Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view."""
+    now, camera = c.services.clock.now(), await visible_camera(c)
+    facts: dict[str, object] = {"places": c.body.places, "masks": c.body.masks}
+    acceptance.check(facts)
+    reason, view = "", dict[str, object]()
+    if c.body.picture:
+        reason = c.purpose  # audited like every view
+        facts |= await _store_field_of_view(c, camera)
+        view = {"by_session": c.identity.session, "picture_sha256": facts["picture_sha256"]}
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
+        if profile:
+            registry.change_profile(session, row, profile, now, c.identity.name)
+        acceptance.fill(session, row, facts, now, c.identity.name)
+        await audit_trail.record(
+            session, now, c.identity.name, "camera.acceptance", row.id, reason=reason, village=row.village, **view
+        )
+        return await _candidate_view(session, row, now)
+
+
+@routes.add("POST", "/api/cameras/{camera}/sign", Permission.CAMERA_ACCEPT, reply=CandidateView)
+async def sign(c: Context) -> CandidateView:
+    """Store a photo of the sign at the camera (a JPEG or PNG as the body); it is re-encoded without metadata."""
+    now, camera = c.services.clock.now(), await visible_camera(c)
+    jpeg = await c.services.uploads.reencode(c.request, c.identity.user_id, MAX_PHOTO_BYTES, MAX_SIGN_PIXELS)
+    name, digest = await _store_picture(c, camera, "sign", jpeg)
+    async with c.services.database.session() as session:
+        row = await session.get_one(Camera, camera.id)
+        acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
+        await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
+        return await _candidate_view(session, row, now)
+
+
+@routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
+async def acceptance_picture(c: Context) -> web.StreamResponse:
+    """Picture of the field of view or of the sign; needs a stated purpose, except for the second signer."""
+    names = {"picture": "picture", "sign": "sign_photo"}
+    camera = await visible_camera(c)
+    facts = camera.acceptance or {}
+    async with c.services.database.reading() as session:
+        signed = (await acceptance.newest(session, [camera.id])).get(camera.id)
+    number = signed.id if signed is not None else None
+    second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
+    why = view_reason(c, f"acceptance {number} of {camera.id}", running=second)
+    await c.audit_view("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
+    return await picture_files.picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
+
+
+@routes.add("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
+async def propose(c: Context[None, AcceptBody]) -> ProposeReply:
+    """Sign first for several cameras; another person must confirm. Cameras that lack something are skipped.
+
+    The reply names what they lack.
+    """
+    now, reply = c.services.clock.now(), ProposeReply(proposed=[], lacking={})
+    async with c.services.database.session() as session:
+        for camera, lacks in await _chosen(session, c, now):
+            if lacks:
+                reply.lacking[camera.id] = lacks
+                continue
+            await acceptance.propose(session, camera, now, c.identity.name)
+            reply.proposed.append(camera.id)
+    return reply
+
+
+@routes.add("POST", "/api/onboarding/accept", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=AcceptReply)
+async def accept(c: Context[None, AcceptBody]) -> AcceptReply:
+    """Confirm what another person proposed, for several cameras. Cameras that lack something are skipped.
+
+    The reply names what they lack.
+    """
+    now, reply = c.services.clock.now(), AcceptReply(accepted=[], lacking={})
+    async with c.services.database.session() as session:
+        signed = await acceptance.newest(session, c.body.cameras)
+        for camera, lacks in await _chosen(session, c, now):
+            if lacks := lacks or acceptance.why_not(signed.get(camera.id), camera, c.identity.name):
+                reply.lacking[camera.id] = lacks
+                continue
+            await acceptance.confirm(session, camera, now, c.identity.name)
+            reply.accepted.append(camera.id)
+    return reply
+
+
+async def _chosen(session: AsyncSession, c: Context[None, AcceptBody], now: datetime) -> list[tuple[Camera, list[str]]]:
+    """Return the named cameras that the account sees, each with what its acceptance lacks."""
+    cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
+    chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
+    lists = await checklist.of(session, chosen, now)
+    found = []
+    for camera in chosen:
+        open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
+        found.append((camera, [*open_items, *acceptance.missing(camera)]))
+    return found
+
+
+async def _store_field_of_view(c: AnyContext, camera: Camera) -> dict[str, object]:
+    """Keep the newest picture of a camera as its field of view. Raises ConflictError if there is none."""
+    frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", PICTURE_MAX_AGE_S, 1)
+    if not frames:
+        raise ConflictError(
+            f"nothing of {camera.id} was recorded in the last {PICTURE_MAX_AGE_S} s, so there is no picture to take"
+        )
+    jpeg = await c.services.snapshots.jpeg(frames[-1], FIELD_OF_VIEW_PIXELS)
+    name, digest = await _store_picture(c, camera, "field-of-view", jpeg)
+    return {"picture": name, "picture_sha256": digest, "picture_by": c.identity.name}
+
+
+async def _store_picture(c: AnyContext, camera: Camera, what: str, jpeg: bytes) -> tuple[str, str]:
+    """Store a picture and return its name below the data folder, and its SHA-256.
+
+    Every picture has a file of its own: a picture that somebody signed for is never overwritten.
+    """
+    digest = hashlib.sha256(jpeg).hexdigest()
+    name = f"cameras/{camera.id}/{what}-{digest[:16]}.jpg"
+    await picture_files.write(c.services.data_dir, name, jpeg)
+    return name, digest
+
+
+async def _candidate_view(session: AsyncSession, camera: Camera, now: datetime) -> CandidateView:
+    lists = await checklist.of(session, [camera], now)
+    return candidate_view(camera, lists[camera.id], (await acceptance.newest(session, [camera.id])).get(camera.id))

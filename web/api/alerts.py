@@ -1,0 +1,138 @@
+"""Routes for alerts: report a sighting, confirm, take and answer alerts, and their pictures."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from cameras.registry import lookup, registry
+from cameras.tables import Camera
+from cases.alerts import alerts
+from cases.tables import AlertState, WatchSubject
+from cases.watch.manual_alerts import raise_manual_alert
+from core.accounts.permissions import Permission
+from core.errors import NotFoundError
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.policy import view_reason
+from web.views.cases import AlertView, alert_view
+from web.work import picture_files
+
+routes = RouteTable()
+
+log = logging.getLogger(__name__)
+
+PICTURE_MAX_AGE_S = 30.0
+PICTURE_PIXELS = 640  # wide
+
+
+class SeenBody(BaseModel):
+    camera: str = Field(max_length=40)
+
+
+class AlertQuery(BaseModel):
+    before: int | None = None
+    limit: int = Field(50, ge=1, le=200)
+
+
+class AlertConfirmBody(BaseModel):
+    send: bool
+
+
+class AnswerBody(BaseModel):
+    result: str
+    note: str = Field("", max_length=400)
+
+
+@routes.add("POST", "/api/watch/{subject}/seen", Permission.ALERT_CONFIRM, body=SeenBody, reply=AlertView)
+async def report_sighting(c: Context[None, SeenBody]) -> AlertView:
+    """Report that a subject is on a camera now.
+
+    The newest picture is kept with the alert, and the patrol officers are notified at once.
+    """
+    now = c.services.clock.now()
+    async with c.services.database.reading() as session:
+        camera = await session.get(Camera, c.body.camera)
+    stream = registry.watched_stream(camera) if camera is not None else None
+    if camera is None or not c.identity.sees_village(camera.village) or stream is None:
+        raise NotFoundError(f"there is no recorded camera '{c.body.camera}'")
+    frames = await c.services.reader.latest_keyframes(stream.id, PICTURE_MAX_AGE_S, 1)
+    if not frames:
+        raise NotFoundError("this camera has no picture now")
+    jpeg = await c.services.snapshots.jpeg(frames[-1], PICTURE_PIXELS)
+    name = await _store_picture(c, f"alerts/{camera.id}/{now:%Y%m%dT%H%M%S%f}.jpg", jpeg)
+    async with c.services.database.session() as session:
+        alert = await raise_manual_alert(
+            session, now, c.identity.name, c.number("subject"), camera, frames[-1].at_us, name, c.identity.villages
+        )
+        return alert_view(alert, await session.get_one(WatchSubject, alert.subject), camera.name)
+
+
+@routes.add("GET", "/api/alerts", Permission.ALERT_VIEW, query=AlertQuery, reply=list[AlertView])
+async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
+    """Alerts, newest first; patrol officers see only those that were dispatched."""
+    async with c.services.database.reading() as session:
+        rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
+        names = await lookup.camera_names(session, {a.camera for a, _ in rows})
+    await c.audit_view("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
+    return [alert_view(a, s, names.get(a.camera, a.camera)) for a, s in rows]
+
+
+@routes.add("POST", "/api/alerts/{alert}/confirm", Permission.ALERT_CONFIRM, body=AlertConfirmBody)
+async def confirm_alert(c: Context[None, AlertConfirmBody]) -> None:
+    """Dispatch an alert to the patrol officers, or reject it."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages)
+        await alerts.confirm(session, c.services.clock.now(), c.identity.name, alert, yes=c.body.send)
+
+
+@routes.add("POST", "/api/alerts/{alert}/ack", Permission.ALERT_ANSWER)
+async def acknowledge_alert(c: Context) -> None:
+    """Take an alert: the officer is on the way."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
+        await alerts.acknowledge(session, c.services.clock.now(), c.identity.name, alert)
+
+
+@routes.add("POST", "/api/alerts/{alert}/answer", Permission.ALERT_ANSWER, body=AnswerBody)
+async def answer_alert(c: Context[None, AnswerBody]) -> None:
+    """Report the result of an alert."""
+    async with c.services.database.session() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
+        await alerts.answer(session, c.services.clock.now(), c.identity.name, alert, c.body.result, c.body.note)
+
+
+@routes.add("GET", "/api/alerts/{alert}/thumbnail", Permission.ALERT_VIEW, kind=ReplyKind.FILE)
+async def alert_thumbnail(c: Context) -> web.Response:
+    """JPEG of what was seen; needs a stated purpose once the alert is answered or rejected.
+
+    While the alert is open, its own number and case are the reason in the audit row.
+    """
+    async with c.services.database.reading() as session:
+        alert = await alerts.get(session, c.number("alert"), c.identity.villages, _states(c))
+        case = await alerts.case_of(session, alert)
+    why = view_reason(c, f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
+    await c.audit_view(
+        "alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case
+    )
+    return await picture_files.picture(c.services.data_dir, alert.thumbnail)
+
+
+async def _store_picture(c: AnyContext, name: str, content: bytes) -> str:
+    """Store a picture and return its name; empty if it cannot be written.
+
+    The patrol officers are notified without a picture as well.
+    """
+    try:
+        await picture_files.write(c.services.data_dir, name, content)
+    except OSError as e:
+        log.error("dispatching an alert without its picture; writing it failed: %s", e)
+        return ""
+    return name
+
+
+def _states(c: AnyContext) -> tuple[AlertState, ...] | None:
+    """Return the states of the alerts that an account sees: patrol officers only those that were dispatched."""
+    return None if c.identity.may(Permission.ALERT_CONFIRM) else alerts.SENT

@@ -1,0 +1,170 @@
+"""Routes for patrol: rounds, faults with their pictures, verdicts, and maintenance."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from cameras.registry import lookup
+from core.accounts.permissions import Permission
+from core.errors import NotFoundError
+from health.faults import fault_queries
+from health.patrol import maintenance, rounds, verdicts
+from health.patrol.verdicts import FaultVerdict
+from health.tables import Fault
+from web.framework.context import AnyContext, Context
+from web.framework.routing import ReplyKind, RouteTable
+from web.views.patrol import (
+    MaintenanceView,
+    PatrolView,
+    RoundView,
+    concerns,
+    fault_view,
+    maintenance_view,
+    round_view,
+)
+from web.work.picture_files import picture
+
+routes = RouteTable()
+
+MAX_MAINTENANCE_DAYS = 31
+RECENT_ROUNDS = 200  # the newest round that concerns the account is searched among these
+
+
+class PatrolQuery(BaseModel):
+    closed: bool = False
+    camera: str | None = None
+    before: int | None = None
+    limit: int = Field(100, ge=1, le=500)
+
+
+class Scope(BaseModel):
+    villages: list[str] = Field(default_factory=list, max_length=200)
+    cameras: list[str] = Field(default_factory=list, max_length=5000)
+    vendor: str = Field("", max_length=80)
+
+
+class VerdictBody(BaseModel):
+    faults: list[int] = Field(min_length=1, max_length=500)
+    verdict: FaultVerdict
+
+
+class Count(BaseModel):
+    done: int
+
+
+class MaintenanceBody(BaseModel):
+    camera: str | None = None
+    village: str | None = None
+    hours: float = Field(gt=0, le=24 * MAX_MAINTENANCE_DAYS)
+    reason: str = Field(min_length=1, max_length=200)
+
+
+@routes.add("GET", "/api/patrol", Permission.PATROL_VIEW, query=PatrolQuery, reply=PatrolView)
+async def patrol(c: Context[PatrolQuery]) -> PatrolView:
+    """The newest round, and open or closed faults, newest first."""
+    q, scope = c.query, c.identity.villages
+    async with c.services.database.reading() as session:
+        recent = await rounds.recent(session, RECENT_ROUNDS)
+        rows = await fault_queries.page(
+            session, scope, closed=q.closed, camera=q.camera, before=q.before, limit=q.limit
+        )
+    # Without a stated purpose, the row of the list does not open the pictures.
+    opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
+    key = f"fault.list {bool(opens)} {q.closed} {q.camera} {q.before}"
+    await c.audit_view("fault.list", q.camera or "faults", key=key, opens=opens)
+    newest = next((r for r in recent if concerns(r, scope)), None)
+    return PatrolView(
+        round=round_view(newest, scope) if newest else None,
+        faults=[fault_view(f, camera, pictures=c.identity.may(Permission.LIVE_VIEW)) for f, camera in rows],
+        next=rows[-1][0].id if len(rows) == q.limit else None,
+    )
+
+
+@routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
+async def ask_for_round(c: Context[None, Scope]) -> RoundView:
+    """Request a patrol round now, of all cameras or of some."""
+    scope: dict[str, object] = {k: v for k, v in c.body.model_dump().items() if v}
+    mine = c.identity.villages
+    async with c.services.database.session() as session:
+        if mine is not None:
+            scope["villages"] = [v for v in c.body.villages or mine if v in mine]
+            if c.body.cameras:
+                known = {camera.id for camera in await lookup.all_cameras(session, mine)}
+                scope["cameras"] = [x for x in c.body.cameras if x in known]
+            if not all(scope.values()):  # nothing that was named is left: an empty list would mean everything
+                raise NotFoundError("there is no such camera or village")
+        row = await rounds.ask(session, c.services.clock.now(), c.identity.name, scope)
+    return round_view(row, mine)
+
+
+@routes.add("POST", "/api/faults/verdict", Permission.PATROL_RUN, body=VerdictBody, reply=Count)
+async def verdict(c: Context[None, VerdictBody]) -> Count:
+    """Record a person's verdict on faults.
+
+    "false" teaches the baseline that the inspections were normal. "new_view" starts the baseline anew and closes the
+    camera's faults that were found against the old view. The other verdicts close nothing.
+    """
+    async with c.services.database.session() as session:
+        faults = await fault_queries.by_numbers(session, c.body.faults, c.identity.villages)
+        await verdicts.record(session, c.services.clock.now(), c.identity.name, faults, c.body.verdict)
+    return Count(done=len(faults))
+
+
+@routes.add("GET", "/api/maintenance", Permission.PATROL_VIEW, reply=list[MaintenanceView])
+async def list_maintenance(c: Context) -> list[MaintenanceView]:
+    """Maintenance that is running or planned."""
+    async with c.services.database.reading() as session:
+        rows = await maintenance.not_ended(session, c.identity.villages, c.services.clock.now())
+    return [maintenance_view(m) for m in rows]
+
+
+@routes.add("POST", "/api/maintenance", Permission.PATROL_RUN, body=MaintenanceBody, reply=MaintenanceView)
+async def begin_maintenance(c: Context[None, MaintenanceBody]) -> MaintenanceView:
+    """Start maintenance now, for some hours: findings on the camera or village are no faults meanwhile."""
+    body, who = c.body, c.identity
+    async with c.services.database.session() as session:
+        row = await maintenance.begin(
+            session, c.services.clock.now(), who.name, camera=body.camera, village=body.village, hours=body.hours,
+            reason=body.reason, scope=who.villages,
+        )  # fmt: skip
+    return maintenance_view(row)
+
+
+@routes.add("POST", "/api/maintenance/{number}/end", Permission.PATROL_RUN, reply=Count)
+async def end_maintenance(c: Context) -> Count:
+    """End maintenance before its time."""
+    now, number = c.services.clock.now(), c.number("number")
+    async with c.services.database.session() as session:
+        await maintenance.end(session, now, c.identity.name, number, c.identity.villages)
+    return Count(done=1)
+
+
+@routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
+async def fault_picture(c: Context) -> web.Response:
+    """The picture that opened the fault; needs a stated purpose."""
+    return await picture(c.services.data_dir, (await _audited_fault(c, "picture")).picture)
+
+
+@routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
+async def fault_reference(c: Context) -> web.Response:
+    """A good picture of the same camera for comparison; needs a stated purpose."""
+    return await picture(c.services.data_dir, (await _audited_fault(c, "reference")).reference)
+
+
+async def _audited_fault(c: AnyContext, which: str) -> Fault:
+    """Return the fault of the path after recording the view of its picture. Raises PurposeNeeded, NotFoundError.
+
+    The view belongs to the row of the list that named the fault, or gets a row of its own.
+    """
+    async with c.services.database.reading() as session:
+        (fault,) = await fault_queries.by_numbers(session, [c.number("fault")], c.identity.villages)
+    await c.audit_view(
+        f"fault.{which}",
+        str(fault.id),
+        reason=c.purpose,
+        key=f"fault {fault.id}",
+        village=fault.village,
+        camera=fault.camera,
+    )
+    return fault

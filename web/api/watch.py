@@ -1,0 +1,135 @@
+"""Routes for the watch list: propose, decide, renew, end, look back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from cameras.registry import registry
+from cases.register import case_files
+from cases.tables import WatchSubject
+from cases.watch import proposals, subjects
+from core.accounts.permissions import Permission
+from search.query.similar import MIN_EXAMPLE_SIMILARITY
+from search.store import camera_numbers
+from search.store.vectors import quantised
+from web.api.cases import EndBody
+from web.api.search_results import sighting_vector
+from web.framework.context import AnyContext, Context
+from web.framework.routing import RouteTable
+from web.views.cases import SubjectView, subject_view
+
+routes = RouteTable()
+
+
+class SubjectBody(BaseModel):
+    case: int
+    title: str = Field(min_length=1, max_length=120)
+    cls: str
+    upper: str | None = None
+    lower: str | None = None
+    villages: list[str] | None = Field(None, max_length=200, description="Null: the whole town")
+    reason: str = Field(min_length=2, max_length=400)
+    expires_at: datetime
+    sighting: str | None = Field(None, max_length=20, description="Id of an example sighting, beside class and colours")
+
+
+class DecisionBody(BaseModel):
+    approve: bool
+    auto_dispatch: bool = False
+
+
+class LookBackBody(BaseModel):
+    hours: float = Field(gt=0, le=24)
+
+
+class RenewBody(BaseModel):
+    expires_at: datetime
+    reason: str = Field(min_length=2, max_length=400)
+
+
+@routes.add("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
+async def list_watch(c: Context) -> list[SubjectView]:
+    """Subjects of the watch list, newest first."""
+    await c.audit_view("watch.list", "watch list")
+    async with c.services.database.reading() as session:
+        rows = await subjects.newest(session, c.identity.villages)
+        known = await case_files.visible_numbers(session, c.identity.villages)
+    return [_view(c, r, knows_case=r.case in known) for r in rows]
+
+
+@routes.add("POST", "/api/watch", Permission.WATCH_PROPOSE, body=SubjectBody, reply=SubjectView)
+async def propose_watch(c: Context[None, SubjectBody]) -> SubjectView:
+    """Propose a subject for the watch list; a second person decides."""
+    body, who = c.body, c.identity
+    example = await _example(c, body.sighting) if body.sighting else None
+    async with c.services.database.session() as session:
+        await registry.check_villages(session, body.villages or [], who.villages)
+        row = await proposals.propose(
+            session, c.services.clock.now(), who.name, case=body.case, title=body.title, cls=body.cls,
+            upper=body.upper, lower=body.lower, villages=body.villages, reason=body.reason, expires_at=body.expires_at,
+            example=example, scope=who.villages,
+        )  # fmt: skip
+        return _view(c, row)
+
+
+@routes.add("POST", "/api/watch/{subject}/decision", Permission.WATCH_APPROVE, body=DecisionBody, reply=SubjectView)
+async def decide_watch(c: Context[None, DecisionBody]) -> SubjectView:
+    """Approve or refuse a proposed subject."""
+    async with c.services.database.session() as session:
+        row = await proposals.approve(
+            session,
+            c.services.clock.now(),
+            c.identity.name,
+            c.number("subject"),
+            yes=c.body.approve,
+            auto_dispatch=c.body.auto_dispatch,
+            scope=c.identity.villages,
+        )
+        return _view(c, row)
+
+
+@routes.add("POST", "/api/watch/{subject}/end", Permission.ALERT_CONFIRM, body=EndBody, reply=SubjectView)
+async def end_watch(c: Context[None, EndBody]) -> SubjectView:
+    """Take a subject off the watch list before it expires: it was found, or is no longer wanted."""
+    now, who = c.services.clock.now(), c.identity
+    async with c.services.database.session() as session:
+        row = await proposals.end_subject(session, now, who.name, c.number("subject"), c.body.reason, who.villages)
+        return _view(c, row)
+
+
+@routes.add("POST", "/api/watch/{subject}/renew", Permission.WATCH_APPROVE, body=RenewBody, reply=SubjectView)
+async def renew_watch(c: Context[None, RenewBody]) -> SubjectView:
+    """Extend a subject's stay on the watch list, to at most 30 days from now."""
+    now, who, until = c.services.clock.now(), c.identity, c.body.expires_at
+    async with c.services.database.session() as session:
+        row = await proposals.renew(session, now, who.name, c.number("subject"), until, c.body.reason, who.villages)
+        return _view(c, row)
+
+
+@routes.add("POST", "/api/watch/{subject}/look-back", Permission.ALERT_CONFIRM, body=LookBackBody)
+async def look_back(c: Context[None, LookBackBody]) -> None:
+    """Search for a subject among the sightings of the last hours as well.
+
+    The request waits for the matcher (`look_back_waits`). What it finds becomes alerts that a person must confirm.
+    """
+    async with c.services.database.session() as session:
+        await proposals.look_back(
+            session, c.services.clock.now(), c.identity.name, c.number("subject"), c.body.hours, c.identity.villages
+        )
+
+
+async def _example(c: AnyContext, text: str) -> proposals.SubjectExample:
+    """Return the example that a sighting gives: its vector and the model pack. Raises NotFoundError.
+
+    Not found means: no vector, or outside the person's villages.
+    """
+    sighting, vector = await sighting_vector(c, text)
+    async with c.services.database.reading() as session:
+        pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
+    return proposals.SubjectExample(quantised(vector).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
+
+
+def _view(c: AnyContext, r: WatchSubject, *, knows_case: bool = True) -> SubjectView:
+    return subject_view(r, c.identity.villages, c.services.clock.now(), knows_case=knows_case)

@@ -1,0 +1,139 @@
+"""Answers about villages, cameras and their streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, JsonValue
+
+from cameras.tables import Camera, Stream, Village
+from nvr.recorder.stream_status import UNKNOWN, state_of
+from nvr.tables import StreamStatus
+
+RECORDING = "recording"  # the state of a stream that is being recorded
+
+
+class CameraState(StrEnum):
+    """State of a camera, or the worst of a village's cameras; from good to bad."""
+
+    OK = "ok"
+    ATTENTION = "attention"  # another stream than the main one is not recorded
+    FAULT = "fault"
+    OFFLINE = "offline"  # the main stream is not recorded
+
+
+SEVERITY = tuple(CameraState)
+
+
+class StreamView(BaseModel):
+    id: str
+    kind: str
+    codec: str | None
+    width: int | None
+    height: int | None
+    state: str
+    engine: str
+    cause: str
+    fps: float
+    bitrate: float
+    lost_packets: int
+    foreign_packets: int
+    skipped_units: int
+    damaged_pictures: int
+    duplicate_packets: int
+    start_points: int  # groups of pictures that do not begin with a keyframe
+    held_back: int  # readings delayed because the stream uses more than its share of the CPU
+    short_holes: int  # pictures missing for less than a second; not counted as gaps
+    short_hole_seconds: float
+    clock_offset: float | None
+    last_picture: datetime | None
+
+
+class CameraView(BaseModel):
+    id: str
+    name: str
+    village: str
+    state: CameraState
+    faults: list[str]
+    ptz: bool  # the camera can pan, tilt or zoom
+    streams: list[StreamView]
+
+
+class CameraFile(CameraView):
+    address: str | None
+    device: dict[str, JsonValue] | None
+    profile: dict[str, JsonValue]
+
+
+class VillageView(BaseModel):
+    code: str
+    name: str
+    online: int
+    total: int
+    state: CameraState
+    cameras: list[CameraView]
+
+
+def village_view(village: Village, cameras: list[CameraView]) -> VillageView:
+    worst = max((c.state for c in cameras), key=SEVERITY.index, default=CameraState.OK)
+    online = sum(1 for c in cameras if c.state is not CameraState.OFFLINE)
+    return VillageView(
+        code=village.code, name=village.name, online=online, total=len(cameras), state=worst, cameras=cameras
+    )
+
+
+def camera_view(
+    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[str], now: datetime
+) -> CameraView:
+    """Return a camera with its streams. `statuses`: by stream; `faults`: the families of its open faults."""
+    streams = [_stream_view(s, statuses.get(s.id), now) for s in camera.streams]
+    return CameraView(
+        id=camera.id, name=camera.name, village=camera.village, faults=sorted(faults),
+        ptz=bool((camera.device or {}).get("ptz")), streams=streams, state=_camera_state(streams, faults),
+    )  # fmt: skip
+
+
+def camera_file_view(
+    camera: Camera, statuses: Mapping[str, StreamStatus], faults: Sequence[str], now: datetime
+) -> CameraFile:
+    view = camera_view(camera, statuses, faults, now)
+    return CameraFile(**dict(view), address=camera.address, device=camera.device, profile=camera.profile)
+
+
+def _stream_view(s: Stream, status: StreamStatus | None, now: datetime) -> StreamView:
+    state = state_of(status, now)
+    current = status if state != UNKNOWN else None
+    return StreamView(
+        id=s.id,
+        kind=s.kind,
+        codec=s.codec,
+        width=s.width,
+        height=s.height,
+        state=state,
+        engine=status.engine if status else "",
+        cause=current.cause if current else "",
+        fps=current.fps if current else 0.0,
+        bitrate=current.bitrate if current else 0.0,
+        lost_packets=status.lost_packets if status else 0,
+        foreign_packets=status.foreign_packets if status else 0,
+        skipped_units=status.skipped_units if status else 0,
+        damaged_pictures=status.damaged_units if status else 0,
+        duplicate_packets=status.duplicate_packets if status else 0,
+        start_points=status.start_points if status else 0,
+        held_back=status.held_back if status else 0,
+        short_holes=status.short_holes if status else 0,
+        short_hole_seconds=status.short_hole_seconds if status else 0.0,
+        clock_offset=status.clock_offset if status else None,
+        last_picture=status.last_picture if status else None,
+    )
+
+
+def _camera_state(streams: Sequence[StreamView], faults: Sequence[str]) -> CameraState:
+    main = next((s for s in streams if s.kind == "main"), None)
+    if main is None or main.state != RECORDING:
+        return CameraState.OFFLINE
+    if faults:
+        return CameraState.FAULT
+    return CameraState.OK if all(s.state == RECORDING for s in streams) else CameraState.ATTENTION

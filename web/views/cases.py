@@ -1,0 +1,117 @@
+"""Answers about cases, subjects of the watch list, and alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, Field
+
+from cases.tables import Alert, AlertAnswer, AlertState, Case, SubjectState, WatchSubject
+from core.accounts.scope import Villages
+from core.clock import from_microseconds
+
+MATCHER_SILENT_AFTER = timedelta(minutes=5)  # after this a look-back that the matcher has started counts as waiting
+
+
+class CaseView(BaseModel):
+    id: int
+    number: str
+    title: str
+    village: str | None
+    opened_at: datetime
+    opened_by: str
+    closed_at: datetime | None
+    closed_by: str | None
+
+
+class SubjectView(BaseModel):
+    id: int
+    case: int | None = Field(description="Null, and the reason empty, where the case is outside the account's villages")
+    title: str
+    cls: str
+    upper: str | None
+    lower: str | None
+    villages: list[str] | None
+    reason: str
+    state: SubjectState
+    proposed_by: str
+    approved_by: str | None
+    expires_at: datetime
+    auto_dispatch: bool
+    by_picture: bool
+    look_back_to: datetime | None = Field(description="Start of the pending look-back; null: none")
+    look_back_waits: bool = Field(description="The matcher has not started the look-back, or has paused it for minutes")
+
+
+class AlertView(BaseModel):
+    id: int
+    title: str
+    cls: str
+    upper: str | None
+    lower: str | None
+    camera: str
+    camera_name: str
+    village: str
+    seen_at: datetime
+    state: AlertState
+    acked_by: str | None
+    acked_at: datetime | None
+    answer: AlertAnswer | None
+    note: str
+    has_picture: bool = Field(description="False: the picture could not be stored, or was deleted by age")
+
+
+def case_view(r: Case) -> CaseView:
+    return CaseView(
+        id=r.id, number=r.number, title=r.title, village=r.village, opened_at=r.opened_at, opened_by=r.opened_by,
+        closed_at=r.closed_at, closed_by=r.closed_by,
+    )  # fmt: skip
+
+
+def subject_view(r: WatchSubject, scope: Villages, now: datetime, *, knows_case: bool = True) -> SubjectView:
+    """Return the subject as an account with this scope sees it.
+
+    Of a subject that is also looked for in other villages, the account sees its own villages only.
+    """
+    state = r.shown_state(now)
+    look_back_to = r.look_back_to if state is SubjectState.ACTIVE else None
+    idle = r.looked_back_at is None or now - r.looked_back_at > MATCHER_SILENT_AFTER
+    villages = r.villages if r.villages is None or scope is None else [v for v in r.villages if v in scope]
+    return SubjectView(
+        id=r.id,
+        case=r.case if knows_case else None,
+        title=r.title,
+        cls=r.cls,
+        upper=r.upper,
+        lower=r.lower,
+        villages=villages,
+        reason=r.reason if knows_case else "",
+        state=state,
+        proposed_by=r.proposed_by,
+        approved_by=r.approved_by,
+        expires_at=r.expires_at,
+        auto_dispatch=bool(r.auto_dispatch),
+        by_picture=r.vector is not None,
+        look_back_to=look_back_to,
+        look_back_waits=look_back_to is not None and idle,
+    )
+
+
+def alert_view(a: Alert, s: WatchSubject, camera_name: str) -> AlertView:
+    return AlertView(
+        id=a.id,
+        title=s.title,
+        cls=s.cls,
+        upper=s.upper,
+        lower=s.lower,
+        camera=a.camera,
+        camera_name=camera_name,
+        village=a.village,
+        seen_at=from_microseconds(a.at_us),
+        state=a.state,
+        acked_by=a.acked_by,
+        acked_at=a.acked_at,
+        answer=a.answer,
+        note=a.note,
+        has_picture=bool(a.thumbnail),
+    )

@@ -1,0 +1,112 @@
+"""Answers about patrol rounds, faults and maintenance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from cameras.tables import Camera
+from core.accounts.scope import Villages, covers
+from health.faults.state_machine import FAMILIES
+from health.tables import Fault, Maintenance, PatrolRound
+
+
+class RoundView(BaseModel):
+    id: int
+    asked_at: datetime
+    asked_by: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    cameras: int | None = Field(
+        description="Null, as the next two, if the round covers more than the account's villages"
+    )
+    looked: int | None
+    faulty: int | None
+
+
+class FaultView(BaseModel):
+    id: int
+    camera: str
+    camera_name: str
+    village: str
+    family: str
+    chinese: str
+    state: str
+    severity: int
+    figures: dict[str, object]
+    first_seen: datetime
+    opened_at: datetime | None
+    closed_at: datetime | None
+    times: int
+    verdict: str | None
+    acknowledged_by: str | None
+    order: int | None
+    has_picture: bool
+    has_reference: bool
+
+
+class PatrolView(BaseModel):
+    round: RoundView | None
+    faults: list[FaultView]
+    next: int | None
+
+
+class MaintenanceView(BaseModel):
+    id: int
+    camera: str | None
+    village: str | None
+    start: datetime
+    until: datetime
+    reason: str
+    by: str
+
+
+def concerns(r: PatrolRound, scope: Villages) -> bool:
+    """Return whether the round covers the whole town or villages of the scope."""
+    return scope is None or not r.scope or covers(scope, r.scope.get("villages"))
+
+
+def round_view(r: PatrolRound, scope: Villages) -> RoundView:
+    """Return the round; without its counts if it covers more than the scope."""
+    whole = covers(scope, r.scope.get("villages"))
+    return RoundView(
+        id=r.id,
+        asked_at=r.asked_at,
+        asked_by=r.asked_by if whole else "",
+        started_at=r.started_at,
+        finished_at=r.finished_at,
+        cameras=(r.cameras or 0) if whole else None,
+        looked=(r.looked or 0) if whole else None,
+        faulty=(r.faulty or 0) if whole else None,
+    )
+
+
+def fault_view(f: Fault, camera: Camera | None, *, pictures: bool) -> FaultView:
+    """Return the fault. `pictures`: whether the account may see its pictures."""
+    return FaultView(
+        id=f.id,
+        camera=f.camera,
+        camera_name=camera.name if camera else f.detail,
+        village=f.village or "",
+        family=f.family,
+        chinese=FAMILIES[f.family].chinese,
+        state=f.state,
+        severity=f.severity,
+        figures=f.figures,
+        first_seen=f.first_seen,
+        opened_at=f.opened_at,
+        closed_at=f.closed_at,
+        times=f.times,
+        verdict=f.verdict,
+        acknowledged_by=f.acknowledged_by,
+        order=f.order,
+        has_picture=pictures and f.picture is not None,
+        has_reference=pictures and f.reference is not None,
+    )
+
+
+def maintenance_view(m: Maintenance) -> MaintenanceView:
+    return MaintenanceView(
+        id=m.id, camera=m.camera, village=m.village, start=m.start, until=m.until, reason=m.reason, by=m.by
+    )

@@ -1,0 +1,93 @@
+"""Answers about sightings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from core.clock import from_microseconds
+from search.query.judgements import SightingVerdict
+from search.store import Sighting
+from search.store.camera_numbers import CameraPlace
+from search.store.rows import UNIT, unpack_path
+from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
+
+
+class SightingView(BaseModel):
+    id: str = Field(description="A 64-bit integer as text, because JavaScript numbers cannot hold it")
+    at: datetime
+    end: datetime
+    best_at: datetime
+    camera: str
+    village: str
+    cls: str
+    score: float
+    looks: int
+    box: tuple[float, float, float, float]
+    upper: list[str]
+    lower: list[str]
+    tone: list[str] = Field(description="Infra-red: how dark the upper and the lower part were")
+    attributes: list[str]
+    direction: str
+    speed: str
+    plate: str
+    has_picture: bool = Field(description="False: deleted because it was not used (search.unmatched_days)")
+    likeness: float | None = None
+    verdict: SightingVerdict | None = None
+    metres: float | None = None
+    seconds: float | None = None
+    plausible: bool | None = None
+
+
+class SightingPage(BaseModel):
+    rows: list[SightingView]
+    next: str | None
+
+
+class PathPoint(BaseModel):
+    at: datetime
+    x: float
+    y: float
+    h: float
+
+
+class SightingFile(SightingView):
+    path: list[PathPoint]
+    detector: str
+
+
+def sighting_view(s: Sighting, place: CameraPlace, verdict: str | None = None) -> SightingView:
+    return SightingView(
+        id=str(s.id),
+        at=from_microseconds(s.start_ms * 1000),
+        end=from_microseconds(s.end_ms * 1000),
+        best_at=from_microseconds(s.best_ms * 1000),
+        camera=place.camera,
+        village=place.village,
+        cls=Cls(s.cls).name,
+        score=s.score / 1000,
+        looks=s.looks,
+        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        upper=_colours(s.upper, s.upper2),
+        lower=_colours(s.lower, s.lower2),
+        tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [],
+        attributes=[a.name or "" for a in Attribute if s.attributes & a],
+        direction=Direction(s.direction).name,
+        speed=Speed(s.speed).name,
+        plate=s.plate,
+        verdict=SightingVerdict(verdict) if verdict else None,
+        has_picture=s.thumb >= 0,
+    )
+
+
+def path_points(s: Sighting) -> list[PathPoint]:
+    """Return the path of a sighting through the picture, in fractions of it."""
+    return [
+        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / UNIT, y=p.y / UNIT, h=p.h / UNIT)
+        for p in unpack_path(s.start_ms, s.path)
+    ]
+
+
+def _colours(*codes: int) -> list[str]:
+    return [Colour(code).name for code in codes if code]
