@@ -47,15 +47,17 @@ from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
 from web.http.request_bodies import MAX_JSON_BYTES, BodyBudget, Uploads
-from web.services import SERVICES, MediaTickets, Services, Snapshots
+from web.services import SERVICES, Services
 from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
 from web.sessions.footage_grants import FootageGrants
 from web.sessions.known_callers import KnownCallers, caller_names
+from web.sessions.media_tickets import MediaTickets
 from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
 from web.work.motion_jobs import MotionJobs
 from web.work.onboarding_jobs import OnboardingWork
 from web.work.printer import Printer
+from web.work.snapshots import Snapshots
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
@@ -82,20 +84,32 @@ CONSOLE_PATHS = (
 
 
 def build(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> web.Application:
-    """The application, ready to run; needs a running event loop."""
-    data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
-    known = KnownCallers(clock, accounts, sign_in, data_dir)
-    anonymous = AnonymousLimit(clock, known.first_known)
-    limited = anonymous_limit.middleware(
-        anonymous, settings.web, partial(caller_names, settings=settings.web), refusals.too_many
-    )
+    """Return the application, ready to run; needs a running event loop."""
+    services = _services(settings, database, accounts, clock)
+    names = partial(caller_names, settings=settings.web)
+    limited = anonymous_limit.middleware(services.anonymous_limit, settings.web, names, refusals.too_many)
     app = web.Application(
         middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited],
         client_max_size=MAX_JSON_BYTES,
     )
-    footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
+    app[SERVICES] = services
+    enforcement.install(app, api.ROUTES)
+    for page in CONSOLE_PATHS:
+        app.router.add_get(page, _index)
+    if (DIST / "assets").is_dir():
+        app.router.register_resource(Static("/assets", DIST / "assets"))
+    app.router.register_resource(Static("/static", STATIC))
+    app.cleanup_ctx.append(_background)
+    app.on_shutdown.append(_close_sockets)
+    return app
+
+
+def _services(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> Services:
+    data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
+    known = KnownCallers(clock, accounts, sign_in, data_dir)
+    footage = FairExecutor("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
-    services = Services(
+    return Services(
         settings=settings,
         database=database,
         clock=clock,
@@ -115,7 +129,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         motion_jobs=MotionJobs(clock, reader),
         sign_in_limit=SignInLimit(clock),
         sign_in_service=sign_in,
-        anonymous_limit=anonymous,
+        anonymous_limit=AnonymousLimit(clock, known.first_known),
         search_executor=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10),
         footage_executor=footage,
         page_executor=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4),
@@ -132,16 +146,6 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
         printer=Printer(),
         example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
     )
-    app[SERVICES] = services
-    enforcement.install(app, api.ROUTES)
-    for page in CONSOLE_PATHS:
-        app.router.add_get(page, _index)
-    if (DIST / "assets").is_dir():
-        app.router.register_resource(Static("/assets", DIST / "assets"))
-    app.router.register_resource(Static("/static", STATIC))
-    app.cleanup_ctx.append(_background)
-    app.on_shutdown.append(_close_sockets)
-    return app
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:

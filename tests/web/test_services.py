@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import DetectorError, ProtocolError
 from nvr.archive.reader import Keyframe
-from web.services import MAX_SNAPSHOTS, Snapshots
+from web.work.snapshots import MAX_SNAPSHOTS, Snapshots
 
 
 class Pool:

@@ -39,8 +39,8 @@ from web.framework.socket_revalidation import (
 )
 from web.http.file_response import BytesResponse, FileResponse
 from web.policy import check_playback, visible_camera
-from web.services import MediaTicket
-from web.sessions.footage_grants import footage_is_granted
+from web.sessions.footage_grants import PLAYBACK_OPEN, STRIP_VIEW, footage_is_granted
+from web.sessions.media_tickets import MediaTicket
 
 routes = RouteTable()
 
@@ -225,7 +225,7 @@ async def playlist(c: Context[PlaylistQuery]) -> web.Response:
         clip.refuse(
             await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range"
         )
-    await _grant_footage(c, "playback.open", stream, village, start, end)
+    await _grant_footage(c, PLAYBACK_OPEN, stream, village, start, end)
     text = await c.services.footage_executor.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
@@ -306,7 +306,7 @@ async def strip(c: Context[StripQuery]) -> list[datetime]:
     start, end = _range(c.query)
     check_playback(c, from_microseconds(start))
     end = min(end, start + hls.MAX_HLS_US)
-    await _grant_footage(c, "strip.view", stream, village, start, end)
+    await _grant_footage(c, STRIP_VIEW, stream, village, start, end)
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
 

@@ -17,6 +17,7 @@ from cameras.registry import inventory, lookup, registry
 from cameras.tables import Camera
 from core import migrate
 from core.clock import HOUR_US, to_microseconds
+from core.database import Database
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.host import backup_log, station_lock
 from core.host.process_role import ProcessRole
@@ -63,26 +64,13 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
         ]
     started = time.monotonic()
     try:
-        async with station.database.reading() as session:
-            revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-            await session.scalar(select(func.count()).select_from(Camera))
-            server = (
-                "" if kind == "sqlite" else str(await session.scalar(text("SHOW server_version"))).split()[0] + ", "
-            )
+        server, revision = await _database_versions(station.database, kind)
     except (SQLAlchemyError, MinwangError) as e:
-        why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
-        remedy = (
-            "start the server and check data.database"
-            if kind != "sqlite"
-            else "restore it from the backup if it is damaged"
-        )
-        if "readonly" in why:  # this user may read the file but not SQLite's write-ahead log beside it
-            return [unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)]
-        return [failed(f"cannot be read ({why})", remedy, kind)]
+        return [_unreadable(e, kind)]
     seconds = time.monotonic() - started
     value = f"{server}schema {revision}, answers in {1000 * seconds:.0f} ms"
     if revision != migrate.newest():
-        older = str(revision) < migrate.newest()
+        older = revision < migrate.newest()
         remedy = (
             "start the station, which brings it to this version"
             if older
@@ -92,6 +80,29 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
     if seconds > SLOW_QUERY_S:
         return [warning(value, "find the process that loads the disk or the server (iotop, pg_stat_activity)", kind)]
     return [ok(value, kind)]
+
+
+async def _database_versions(database: Database, kind: str) -> tuple[str, str]:
+    """Return the server's version (with a comma; empty for SQLite) and the schema's."""
+    async with database.reading() as session:
+        revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+        await session.scalar(select(func.count()).select_from(Camera))
+        if kind == "sqlite":
+            return "", str(revision)
+        version = str(await session.scalar(text("SHOW server_version"))).split()[0]
+        return f"{version}, ", str(revision)
+
+
+def _unreadable(e: SQLAlchemyError | MinwangError, kind: str) -> CheckResult:
+    why = redact(str(getattr(e, "orig", None) or e).strip().splitlines()[0][:200])
+    if "readonly" in why:  # this user may read the file but not SQLite's write-ahead log beside it
+        return unknown(f"cannot be opened by uid {os.geteuid()} ({why})", "run it as the station's user", kind)
+    remedy = (
+        "start the server and check data.database"
+        if kind != "sqlite"
+        else "restore it from the backup if it is damaged"
+    )
+    return failed(f"cannot be read ({why})", remedy, kind)
 
 
 async def running(station: CheckedStation) -> Sequence[CheckResult]:

@@ -20,7 +20,7 @@ from core.errors import UsageError
 from core.host import metrics_token
 from web.framework import refusals
 from web.framework.context import Context, session_key
-from web.framework.refusals import Refused
+from web.framework.refusals import RefusalReason, Refused
 from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, ReplyKind, Route
 from web.http import anonymous_limit, connection_limits, request_bodies, strict_input
 from web.http.cookies import bearer_of, cookie_of, session_cookie
@@ -74,7 +74,7 @@ async def _authorised(r: Route, request: web.Request, services: Services) -> Ide
     _charge(request, who, scraper=scraper)
     if who is not None and who.must_change and (r.method, r.path) not in ROUTES_BEFORE_PASSWORD_CHANGE:
         sentence = "somebody else set your password; choose a new one first"
-        raise Refused(refusals.error(403, sentence, reason="password"))
+        raise Refused(refusals.error(403, sentence, reason=RefusalReason.PASSWORD))
     if who is not None and not who.may(r.permission):
         raise Refused(refusals.error(403, "this account may not do this"))
     if (r.method != "GET" or r.reply_kind is ReplyKind.SOCKET) and not _is_same_site(request, r.reply_kind):
@@ -108,7 +108,7 @@ async def _sign_in_first(r: Route, request: web.Request, services: Services) -> 
     """Return the 401 answer; if the session has ended, it says why."""
     token = cookie_of(request, session_cookie(services.settings.web))
     why = await services.accounts.why_ended(token) if token and token.isascii() else SessionEnd.REVOKED
-    return refusals.sign_in_first(r, request, why, why.value if token else "")
+    return refusals.sign_in_first(r, request, why, had_session=bool(token))
 
 
 async def _is_scraper(request: web.Request, services: Services) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -33,10 +34,24 @@ _STATUS: tuple[tuple[type[MinwangError], int], ...] = (
     (ConflictError, 409),
     (MinwangError, 503),
 )
-# `reason` codes for the console: refusals after which a person can do something and try again.
-_REASONS: tuple[tuple[type[MinwangError], str], ...] = (
-    (PurposeNeeded, "purpose"), (NobodyWatches, "watching"),
-)  # fmt: skip
+
+
+class RefusalReason(StrEnum):
+    """Codes for the console: refusals after which a person can do something and try again.
+
+    An ended session has those of `SessionEnd` instead.
+    """
+
+    NONE = ""
+    PURPOSE = "purpose"  # state a purpose
+    WATCHING = "watching"  # confirm that somebody is watching
+    PASSWORD = "password"  # choose a new password
+
+
+_REASONS: tuple[tuple[type[MinwangError], RefusalReason], ...] = (
+    (PurposeNeeded, RefusalReason.PURPOSE),
+    (NobodyWatches, RefusalReason.WATCHING),
+)
 SESSION_END_SENTENCES = {
     SessionEnd.IDLE: "the session ended because nobody used it for a while; sign in again",
     SessionEnd.TOO_OLD: "the session ended after twelve hours; sign in again",
@@ -52,7 +67,7 @@ class Refused(Exception):
         self.response = response
 
 
-def error(status: int, sentence: str, *, reason: str = "") -> web.Response:
+def error(status: int, sentence: str, *, reason: RefusalReason | SessionEnd = RefusalReason.NONE) -> web.Response:
     """Return a JSON error response. `reason`: a code that tells a program why it is refused."""
     content = {"error": sentence} | ({"reason": reason} if reason else {})
     return web.json_response(content, status=status, headers={"Cache-Control": "no-store"})
@@ -66,11 +81,11 @@ def too_many(e: TooManyError) -> web.Response:
     return response
 
 
-def sign_in_first(r: Route, request: web.Request, why: SessionEnd, reason: str) -> web.Response:
-    """Return 401 with the reason; for a page, the way to the sign-in page and back."""
+def sign_in_first(r: Route, request: web.Request, why: SessionEnd, *, had_session: bool) -> web.Response:
+    """Return 401, with the reason if there was a session; for a page, the way to the sign-in page and back."""
     if r.reply_kind is ReplyKind.PAGE:
         return web.Response(status=302, headers={"Location": f"/login?{urlencode({'next': request.path_qs})}"})
-    return error(401, SESSION_END_SENTENCES[why], reason=reason)
+    return error(401, SESSION_END_SENTENCES[why], reason=why if had_session else RefusalReason.NONE)
 
 
 def answer_to(e: Exception, r: Route, request: web.Request) -> web.Response:
@@ -83,7 +98,7 @@ def answer_to(e: Exception, r: Route, request: web.Request) -> web.Response:
         case TooManyError():
             return too_many(e)
         case MinwangError():
-            reason = next((reason for kind, reason in _REASONS if isinstance(e, kind)), "")
+            reason = next((reason for kind, reason in _REASONS if isinstance(e, kind)), RefusalReason.NONE)
             return error(next(status for kind, status in _STATUS if isinstance(e, kind)), str(e), reason=reason)
         case web.HTTPRequestEntityTooLarge():
             return error(413, "the body is too large")

@@ -23,7 +23,9 @@ VIEW_GRANT_S = 1800.0  # viewing the same again within this time counts as the s
 MAX_SESSIONS = 2000
 MAX_VIEW_GRANTS = 20_000  # per session
 MAX_RANGES = 500
-FOOTAGE_ACTIONS = ("playback.open", "strip.view")
+# Audit actions whose rows grant footage.
+PLAYBACK_OPEN, STRIP_VIEW = "playback.open", "strip.view"
+FOOTAGE_ACTIONS = (PLAYBACK_OPEN, STRIP_VIEW)
 
 
 @dataclass(slots=True)

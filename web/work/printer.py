@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections import Counter, OrderedDict
+from collections import Counter
 from functools import partial
 
 from core.errors import DetectorError, ProtocolError, StorageError, TooManyError
-from core.tasks import spawn
 from nvr.playback.decode_pool import DecodePool
 from reports import pdf
+from web.work.task_cache import TaskCache
 
 RENDER_TIMEOUT_S = 120.0
 LOWER_PRIORITY = 10  # nice(2) of the printing process: requests and recording have priority
@@ -29,8 +29,8 @@ class Printer:
 
     def __init__(self) -> None:
         self._pool = DecodePool(1, RENDER_TIMEOUT_S, os.nice, (LOWER_PRIORITY,))
-        self._kept: OrderedDict[str, asyncio.Task[bytes]] = OrderedDict()
-        self._waiting: Counter[int] = Counter()
+        self._pages: TaskCache[str] = TaskCache("print", MAX_CACHED_PAGES)
+        self._in_work: Counter[int] = Counter()
 
     async def pdf_of(self, html: str, user_id: int) -> bytes:
         """Return `html` as PDF.
@@ -39,39 +39,27 @@ class Printer:
         StorageError if printing fails.
         """
         key = hashlib.sha256(html.encode()).hexdigest()
-        task = self._kept.get(key)
+        task = self._pages.get(key)
         if task is None:
-            if self._waiting[user_id] >= MAX_PAGES_PER_PERSON or self._waiting.total() >= MAX_PAGES_IN_WORK:
+            if self._in_work[user_id] >= MAX_PAGES_PER_PERSON or self._in_work.total() >= MAX_PAGES_IN_WORK:
                 raise TooManyError(
                     "other pages are being printed; try again in a minute, or print the page from the browser"
                 )
-            task = self._kept[key] = spawn(self._made(html), "print")
-            self._waiting[user_id] += 1
-            task.add_done_callback(partial(self._through, user_id))
-            task.add_done_callback(partial(self._forget_failure, key))
-            self._make_room()
-        else:
-            self._kept.move_to_end(key)
+            task = self._pages.start(key, self._render(html))
+            self._in_work[user_id] += 1
+            task.add_done_callback(partial(self._finish, user_id))
         return await asyncio.shield(task)
 
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _made(self, html: str) -> bytes:
+    async def _render(self, html: str) -> bytes:
         try:
             return await self._pool.run(pdf.render_pdf, html)
         except (ProtocolError, DetectorError) as e:
             raise StorageError("the page could not be rendered to PDF; print it from the browser") from e
 
-    def _through(self, user_id: int, _task: asyncio.Task[bytes]) -> None:
-        self._waiting[user_id] -= 1
-        if not self._waiting[user_id]:
-            del self._waiting[user_id]
-
-    def _make_room(self) -> None:
-        for key in [k for k, t in self._kept.items() if t.done()][: max(0, len(self._kept) - MAX_CACHED_PAGES)]:
-            del self._kept[key]
-
-    def _forget_failure(self, key: str, task: asyncio.Task[bytes]) -> None:
-        if (task.cancelled() or task.exception() is not None) and self._kept.get(key) is task:
-            del self._kept[key]
+    def _finish(self, user_id: int, _task: asyncio.Task[bytes]) -> None:
+        self._in_work[user_id] -= 1
+        if not self._in_work[user_id]:
+            del self._in_work[user_id]

@@ -22,9 +22,10 @@ from nvr.archive.segment_index import Segment
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
 from tests.web.sessions.test_footage_grants import SEGMENT, Town, town
-from web.services import SERVICES, MediaTickets, Services
+from web.services import SERVICES, Services
 from web.sessions import attendance
 from web.sessions.attendance import ANSWER_S, ASK_AFTER_S, VIEWING_ENDS_AFTER_S, Attendance, PlaybackLog
+from web.sessions.media_tickets import MediaTickets
 
 __all__ = ["town"]
 

@@ -10,7 +10,7 @@ from core.accounts.accounts import Identity
 from core.accounts.permissions import Role
 from core.clock import ManualClock
 from core.errors import ProtocolError, StorageError, TooManyError
-from web.services import MAX_TICKETS_PER_PERSON, MediaTickets
+from web.sessions.media_tickets import MAX_TICKETS_PER_PERSON, MediaTickets
 from web.work import printer
 from web.work.printer import Printer
 
@@ -62,7 +62,7 @@ async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -
     await asyncio.gather(*asked)
     for n in range(100):
         await made.pdf_of(f"page {n}", 1)
-    assert len(made._kept) <= printer.MAX_CACHED_PAGES
+    assert len(made._pages) <= printer.MAX_CACHED_PAGES
 
 
 async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Pool) -> None:
