@@ -99,7 +99,7 @@ async def test_a_matching_sighting_becomes_one_alert(
     assert [a.state for a in await all_alerts(database)] == ["new", "new"]
 
 
-async def test_what_an_officer_saw_goes_out_at_once(database: Database, clock: ManualClock) -> None:
+async def test_a_manual_alert_is_dispatched_at_once(database: Database, clock: ManualClock) -> None:
     subject, camera = await active_subject(database, clock), Camera(id="c1", name="c", village="v")
     async with database.session() as session:
         alert = await raise_manual_alert(session, clock.now(), "zhang", subject, camera, 1, "alerts/x.jpg")
@@ -153,7 +153,7 @@ async def test_a_second_person_must_approve(database: Database, clock: ManualClo
         await session.rollback()
 
 
-async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_an_expiry_beyond_30_days_is_refused(database: Database, clock: ManualClock, days: SightingStore) -> None:
     now = clock.now()
     async with database.session() as session:
         case = await case_files.open_case(session, now, "zhang", "2026-1", "x")
@@ -173,7 +173,9 @@ async def test_nothing_stays_on_the_list_for_ever(database: Database, clock: Man
             )
 
 
-async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: ManualClock, days: SightingStore) -> None:
+async def test_states_of_an_alert_and_their_audit_rows(
+    database: Database, clock: ManualClock, days: SightingStore
+) -> None:
     await active_subject(database, clock)
     await write_sighting(database, clock, days)
     await matcher_of(database, clock, days).run_once()
@@ -201,7 +203,7 @@ async def test_the_way_of_an_alert_and_its_audit(database: Database, clock: Manu
     assert (await Verifier(database, Path("none")).verify_all_rows()).broken_at is None
 
 
-async def test_direct_dispatch_only_where_the_approver_said_so(
+async def test_direct_dispatch_needs_the_approvers_consent(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     await active_subject(database, clock, auto=True)
@@ -211,7 +213,7 @@ async def test_direct_dispatch_only_where_the_approver_said_so(
     assert (alert.state, alert.confirmed_by) == ("dispatched", "auto")
 
 
-async def test_an_alert_outside_the_scope_does_not_exist(
+async def test_an_alert_outside_the_scope_is_not_found(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     await active_subject(database, clock)
@@ -224,7 +226,7 @@ async def test_an_alert_outside_the_scope_does_not_exist(
         assert len(await alerts.recent(session, ["v"])) == 1
 
 
-async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
+async def test_a_backlog_without_a_match_is_examined_completely(
     database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cases.watch.matcher.BATCH", 5)
@@ -236,7 +238,7 @@ async def test_a_backlog_without_a_match_is_looked_at_to_its_end(
     assert not await asyncio.to_thread(days.pending, 100)
 
 
-async def test_an_alert_whose_picture_cannot_be_kept_says_so(
+async def test_an_alert_without_a_stored_picture_says_so(
     database: Database,
     clock: ManualClock,
     days: SightingStore,
@@ -255,9 +257,7 @@ async def test_an_alert_whose_picture_cannot_be_kept_says_so(
     assert "without its picture" in caplog.text
 
 
-async def test_who_is_still_there_is_found_when_approved(
-    database: Database, clock: ManualClock, days: SightingStore
-) -> None:
+async def test_approval_searches_the_last_hour(database: Database, clock: ManualClock, days: SightingStore) -> None:
     await write_sighting(database, clock, days)
     matcher = matcher_of(database, clock, days)
     assert await matcher.run_once() == 0  # nobody is looked for; the sighting is removed from the list of new ones
@@ -267,7 +267,7 @@ async def test_who_is_still_there_is_found_when_approved(
     assert await matcher.run_once() == 0
 
 
-async def test_the_last_hours_are_looked_through_on_request(
+async def test_a_look_back_searches_the_last_hours(
     database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(look_back, "BATCH", 3)
@@ -309,7 +309,7 @@ async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(
         await alerts.confirm(session, clock.now(), "zhang", alert, yes=False)
 
 
-async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
+async def test_alerts_of_an_expired_subject_can_be_dispatched_after_renewal(
     database: Database, clock: ManualClock, days: SightingStore
 ) -> None:
     subject = await active_subject(database, clock)
@@ -332,7 +332,7 @@ async def test_an_expired_subject_s_alerts_are_sent_again_once_it_is_renewed(
     assert await matcher.run_once() == 1
 
 
-async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked(
+async def test_a_look_back_waits_for_the_matcher_and_is_extended(
     database: Database, clock: ManualClock, days: SightingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests made while no matcher runs, or while one runs, are neither refused nor restarted nor cut short."""
@@ -380,7 +380,7 @@ async def test_a_look_back_waits_for_the_matcher_and_reaches_as_far_as_was_asked
     assert kinds == ["watch.look_back"] * 3 + ["watch.looked_back"]
 
 
-async def test_one_look_back_starves_no_other_and_is_not_begun_anew(
+async def test_look_backs_take_turns_and_are_not_restarted(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, seen = clock.now(), list[str]()

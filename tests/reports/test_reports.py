@@ -102,7 +102,7 @@ async def _october(database: Database) -> tuple[Reports, ZoneInfo, ManualClock]:
     return reports, zone, clock
 
 
-async def test_a_perfect_october_does_not_fade(database: Database) -> None:
+async def test_a_stored_report_keeps_its_figures(database: Database) -> None:
     """Digest and figures of a final report stay the same after retention has deleted the footage.
 
     Without stored reports the completeness read 96.8, 51.6 and 3.2 %, because its basis was being deleted.
@@ -124,7 +124,7 @@ async def test_a_perfect_october_does_not_fade(database: Database) -> None:
     assert late.final and late.digest
 
 
-async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database) -> None:
+async def test_a_moved_camera_counts_for_its_former_village(database: Database) -> None:
     """In all figures of the month, whenever the report is made."""
     reports, _, clock = await _october(database)
     async with database.session() as session:
@@ -147,7 +147,7 @@ async def test_a_camera_that_moved_since_counts_where_it_hung(database: Database
     assert [r.digest for r in after] == [r.digest for r in before] and all(r.final for r in after)
 
 
-async def test_reports_of_months_that_are_over_are_made_by_themselves(database: Database) -> None:
+async def test_reports_of_complete_months_are_made_automatically(database: Database) -> None:
     reports, _, _ = await _october(database)
     assert await reports.keep_months() == 3 and await reports.keep_months() == 0
     async with database.reading() as session:
@@ -156,13 +156,13 @@ async def test_reports_of_months_that_are_over_are_made_by_themselves(database: 
     assert not (await reports.village("wangjia", "2026-09")).final  # nothing was known yet, so the report is not final
 
 
-async def test_the_month_is_the_station_s(database: Database) -> None:
+async def test_the_month_follows_the_station_clock(database: Database) -> None:
     """At two in the morning of the first of a month it is still the previous month in UTC."""
     reports, _, _ = await _october(database)
     assert (await reports.village("wangjia")).month == "2026-11"
 
 
-async def test_repairs_reach_the_village(database: Database, clock: ManualClock) -> None:
+async def test_repairs_are_listed_in_the_village_report(database: Database, clock: ManualClock) -> None:
     reports = await town(database, clock)
     now = clock.now()
     async with database.session() as session:
@@ -203,7 +203,7 @@ async def test_repairs_reach_the_village(database: Database, clock: ManualClock)
     assert "order 1" in render(report, "x")
 
 
-async def test_government_cameras_do_not_count_as_the_village_s_cost(database: Database, clock: ManualClock) -> None:
+async def test_government_cameras_do_not_count_as_village_cost(database: Database, clock: ManualClock) -> None:
     reports = await town(database, clock)
     report = await reports.village("xidian", "2026-11")
     assert (report.cameras, report.cameras_village, report.cameras_government) == (3, 2, 1)
@@ -211,7 +211,7 @@ async def test_government_cameras_do_not_count_as_the_village_s_cost(database: D
     assert report.completeness is None  # nothing was required yet, so there is no rate
 
 
-async def test_the_printed_page_holds_no_picture_and_no_person(database: Database, clock: ManualClock) -> None:
+async def test_the_printed_page_has_no_pictures_and_no_persons(database: Database, clock: ManualClock) -> None:
     reports = await town(database, clock)
     report = await reports.village("wangjia", "2026-11")
     for language in ("zh", "en"):
@@ -233,7 +233,7 @@ async def test_unknown_village_and_month(database: Database, clock: ManualClock)
             await reports.village("wangjia", month)
 
 
-def test_months_follow_the_station_s_zone() -> None:
+def test_months_follow_the_station_zone() -> None:
     start, end = month_bounds("2026-12", ZoneInfo("Asia/Shanghai"))
     assert start.isoformat() == "2026-12-01T00:00:00+08:00"
     assert end.isoformat() == "2027-01-01T00:00:00+08:00"

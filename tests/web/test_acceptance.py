@@ -92,7 +92,7 @@ async def test_one_proposes_and_another_confirms(officers: tuple[Client, Client]
 
 
 @pytest.mark.parametrize("change", ["masks", "sign_sha256", "responsible"])
-async def test_what_is_changed_in_between_is_proposed_anew(
+async def test_a_change_after_the_proposal_needs_a_new_proposal(
     change: str, officers: tuple[Client, Client], database: Database
 ) -> None:
     first, second = officers
@@ -110,7 +110,7 @@ async def test_what_is_changed_in_between_is_proposed_anew(
     assert (await post(first, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
 
 
-async def test_a_changed_file_takes_the_acceptance_back(officers: tuple[Client, Client], database: Database) -> None:
+async def test_a_changed_file_withdraws_the_acceptance(officers: tuple[Client, Client], database: Database) -> None:
     first, second = officers
     await post(first, "/api/onboarding/propose")
     await post(second, "/api/onboarding/accept")
@@ -129,9 +129,7 @@ async def test_old_acceptances_keep_their_typed_names(officers: tuple[Client, Cl
     assert told["accepted_by"] == ["张三", "李四"] and told["accepted_at"]
 
 
-async def test_the_database_and_the_module_refuse_one_person(
-    database: Database, officers: tuple[Client, Client]
-) -> None:
+async def test_one_person_cannot_sign_twice(database: Database, officers: tuple[Client, Client]) -> None:
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         with pytest.raises(ConflictError, match="propose"):
@@ -145,9 +143,7 @@ async def test_the_database_and_the_module_refuse_one_person(
             row.confirmed_by = row.proposed_by
 
 
-async def test_who_lacks_something_is_told_before_anybody_signs(
-    officers: tuple[Client, Client], database: Database
-) -> None:
+async def test_missing_facts_are_reported_before_signing(officers: tuple[Client, Client], database: Database) -> None:
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
     for path in ("propose", "accept"):
@@ -207,7 +203,7 @@ async def test_a_picture_is_taken_on_demand_and_for_a_purpose(
     )
 
 
-async def test_only_the_second_signer_looks_without_a_purpose(officers: tuple[Client, Client], sign_in: SignIn) -> None:
+async def test_only_the_second_signer_needs_no_purpose(officers: tuple[Client, Client], sign_in: SignIn) -> None:
     first, second = officers
     new_pictures(first)
     await state_purpose(first)
@@ -221,9 +217,7 @@ async def test_only_the_second_signer_looks_without_a_purpose(officers: tuple[Cl
     assert await look(second) == 403, "he has proposed it himself"
 
 
-async def test_who_took_the_picture_states_a_purpose_even_if_another_proposes(
-    officers: tuple[Client, Client], sign_in: SignIn
-) -> None:
+async def test_the_photographer_needs_a_purpose(officers: tuple[Client, Client], sign_in: SignIn) -> None:
     first, second = officers
     new_pictures(first)
     await state_purpose(second)
@@ -233,13 +227,13 @@ async def test_who_took_the_picture_states_a_purpose_even_if_another_proposes(
     assert await look(anew) == 403
 
 
-async def test_without_a_recent_picture_none_is_taken(officers: tuple[Client, Client]) -> None:
+async def test_a_field_of_view_needs_a_recent_picture(officers: tuple[Client, Client]) -> None:
     await state_purpose(officers[0])
     assert "picture" in (await fill(officers[0], {"picture": True}, 409))["error"]
 
 
 @pytest.mark.parametrize("change", ["legal_class", "inventory", "replace"])
-async def test_whatever_was_signed_and_changes_withdraws_the_acceptance(
+async def test_a_change_of_any_signed_fact_withdraws_the_acceptance(
     change: str, officers: tuple[Client, Client], sign_in: SignIn, database: Database
 ) -> None:
     first, second = officers
@@ -262,14 +256,14 @@ async def test_whatever_was_signed_and_changes_withdraws_the_acceptance(
     assert last.old and last.new is None
 
 
-async def test_a_proposal_is_of_the_device_that_hung_there(officers: tuple[Client, Client], sign_in: SignIn) -> None:
+async def test_a_proposal_is_bound_to_the_device(officers: tuple[Client, Client], sign_in: SignIn) -> None:
     await post(officers[0], "/api/onboarding/propose")
     await post(await sign_in(Role.ADMINISTRATOR), "/api/cameras/wj-01/replace", {"reason": "被雷击坏"})
     assert (await post(officers[1], "/api/onboarding/accept"))["lacking"] == {"wj-01": ["field_of_view", "masks"]}
 
 
 @pytest.mark.parametrize("bad", [{"masks": "bogus"}, {"places": ["moon"]}, {"legal_class": "8"}])
-async def test_what_is_refused_changes_no_signed_picture(
+async def test_a_refused_request_changes_no_signed_picture(
     bad: dict[str, Any], officers: tuple[Client, Client], database: Database, station_settings: Settings
 ) -> None:
     first, second = officers

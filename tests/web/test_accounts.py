@@ -48,7 +48,7 @@ def age_sessions(database: Database) -> Age:
     return make
 
 
-async def test_polls_pictures_and_sockets_keep_no_session_alive(sign_in: Open, older: Age) -> None:
+async def test_polls_pictures_and_sockets_do_not_keep_a_session_alive(sign_in: Open, older: Age) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     await older(20)
     assert (await me(client, **{POLL_HEADER: "1"}))[0] == 200
@@ -60,14 +60,14 @@ async def test_polls_pictures_and_sockets_keep_no_session_alive(sign_in: Open, o
     assert (status, told["reason"]) == (401, "idle") and "nobody used it" in told["error"]
 
 
-async def test_a_person_keeps_it_alive(sign_in: Open, older: Age) -> None:
+async def test_input_keeps_a_session_alive(sign_in: Open, older: Age) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     for _ in range(3):
         await older(20)
         assert (await me(client))[0] == 200
 
 
-async def test_it_ends_after_twelve_hours(sign_in: Open, database: Database) -> None:
+async def test_a_session_ends_after_twelve_hours(sign_in: Open, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     async with database.session() as session:
         await session.execute(update(SignIn).values(created_at=SystemClock().now() - timedelta(hours=12, seconds=1)))
@@ -75,7 +75,7 @@ async def test_it_ends_after_twelve_hours(sign_in: Open, database: Database) -> 
     assert (status, told["reason"]) == (401, "too_old")
 
 
-async def test_a_page_that_was_left_open_says_that_the_account_was_disabled(sign_in: Open) -> None:
+async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
     root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     status, told = await post(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
     assert (status, told["disabled"]) == (200, True)
@@ -85,7 +85,7 @@ async def test_a_page_that_was_left_open_says_that_the_account_was_disabled(sign
     assert "reason" not in (await me(nobody))[1]
 
 
-async def test_a_password_that_somebody_else_set_opens_one_door_only(sign_in: Open, database: Database) -> None:
+async def test_an_initial_password_must_be_changed_first(sign_in: Open, database: Database) -> None:
     root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
     first, own = "given by the chief", "chosen by myself"
     body = {"name": "new", "role": "video_officer", "villages": ["wangjia"], "password": first, "reason": "新入职"}
@@ -119,7 +119,7 @@ async def test_a_new_password_ends_the_other_sessions(sign_in: Open) -> None:
     assert (await me(one))[0] == 200 and (await me(other))[0] == 401
 
 
-async def test_accounts_are_changed_and_every_change_says_why(sign_in: Open, database: Database) -> None:
+async def test_account_changes_need_a_reason(sign_in: Open, database: Database) -> None:
     root = await sign_in(Role.ADMINISTRATOR)
     await sign_in(Role.VIDEO_OFFICER)
     path = "/api/accounts/video_officer-all"
@@ -141,7 +141,7 @@ async def test_accounts_are_changed_and_every_change_says_why(sign_in: Open, dat
     }
 
 
-async def test_nobody_changes_himself(sign_in: Open) -> None:
+async def test_administrators_cannot_change_themselves(sign_in: Open) -> None:
     root = await sign_in(Role.ADMINISTRATOR)
     for body in ({"role": "approver"}, {"disabled": True}, {"villages": ["wangjia"]}):
         assert (await post(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
@@ -150,7 +150,7 @@ async def test_nobody_changes_himself(sign_in: Open) -> None:
     ] == 403
 
 
-async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) -> None:
+async def test_village_administrators_cannot_manage_accounts(sign_in: Open) -> None:
     """Accounts belong to the whole town: a password set by this administrator would open more than they may see."""
     mine = await sign_in(Role.ADMINISTRATOR, ["wangjia"])
     await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
@@ -162,7 +162,7 @@ async def test_an_administrator_of_a_village_manages_no_accounts(sign_in: Open) 
     assert (await post(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 403
 
 
-async def test_the_chief_is_let_in_while_a_stranger_guesses(sign_in: Open) -> None:
+async def test_a_known_device_signs_in_while_an_address_guesses(sign_in: Open) -> None:
     chief = await sign_in(Role.APPROVER)
     stranger = await sign_in(None)
     answers = [
@@ -192,7 +192,7 @@ async def test_cookies_behind_tls(sign_in: Open) -> None:
         assert "Domain" not in cookie
 
 
-def test_a_cookie_of_ours_is_read_and_nothing_else_of_the_header() -> None:
+def test_only_own_cookies_are_read() -> None:
     def read(*lines: str) -> str:
         return cookie_of(
             make_mocked_request("GET", "/", headers=CIMultiDict([("Cookie", line) for line in lines])), COOKIE

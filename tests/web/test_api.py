@@ -55,7 +55,7 @@ def path_of(route: Route) -> str:
     return re.sub(r"{(\w+)}", lambda m: SAMPLES[m.group(1)], route.path)
 
 
-def test_every_route_states_a_permission_and_stands_in_the_matrix() -> None:
+def test_every_route_is_in_the_permission_matrix() -> None:
     """A reviewer reads the matrix in permissions.json: a new route must be added there, or this test fails."""
     assert {f"{r.method} {r.path}": r.permission.value for r in ROUTES} == EXPECTED
 
@@ -100,7 +100,7 @@ async def test_cookie_and_page_are_hardened(sign_in: SignIn) -> None:
     assert page.headers["Server"] == "minwang" == (await client.get("/none")).headers["Server"]
 
 
-async def test_bad_input_is_one_sentence(sign_in: SignIn) -> None:
+async def test_invalid_input_gives_one_sentence(sign_in: SignIn) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     broken = await client.post("/api/cases", data="{", headers=HEADERS)
     assert (broken.status, (await broken.json())["error"]) == (400, "the body is not valid JSON")
@@ -114,7 +114,7 @@ async def purpose(client: Any) -> None:
     assert (await client.post("/api/session/purpose", json={"purpose": "案件 2026-1"}, headers=HEADERS)).status == 200
 
 
-async def test_search_and_playback_need_a_purpose_and_leave_a_trail(sign_in: SignIn, database: Database) -> None:
+async def test_search_and_playback_need_a_purpose_and_are_audited(sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     assert (await client.post("/api/search", json={}, headers=HEADERS)).status == 403
     await purpose(client)
@@ -126,7 +126,7 @@ async def test_search_and_playback_need_a_purpose_and_leave_a_trail(sign_in: Sig
     assert page["broken_at"] is None
 
 
-async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignIn) -> None:
+async def test_video_officers_see_24_hours_only(sign_in: SignIn) -> None:
     now = SystemClock().now()
     query = {"start": (now - timedelta(days=2)).isoformat(), "end": (now - timedelta(days=2, hours=-1)).isoformat()}
     path = "/api/playback/wj-01/main/index.m3u8"
@@ -136,7 +136,7 @@ async def test_video_officers_do_not_see_the_day_before_yesterday(sign_in: SignI
         assert (await client.get(path, params=query)).status == status
 
 
-async def test_a_village_s_officer_sees_his_village_only(
+async def test_a_village_officer_sees_the_own_village_only(
     sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
     at_ms = to_microseconds(SystemClock().now()) // 1000
@@ -170,7 +170,7 @@ async def test_a_village_s_officer_sees_his_village_only(
     assert (await client.post("/api/live/ticket", json={"camera": "xd-01"}, headers=HEADERS)).status == 404
 
 
-async def test_a_funder_reads_his_village_s_figures_and_nothing_else(sign_in: SignIn) -> None:
+async def test_a_funder_reads_only_the_own_villages_figures(sign_in: SignIn) -> None:
     client = await sign_in(Role.FUNDER, ["wangjia"])
     assert [v["code"] for v in await (await client.get("/api/reports")).json()] == ["wangjia"]
     assert (await client.get("/report/xidian")).status == 404
@@ -186,7 +186,7 @@ def keys(value: Any) -> list[str]:
     return [k for v in value for k in keys(v)] if isinstance(value, list) else []
 
 
-async def test_live_tickets_open_once_and_for_one_person(sign_in: SignIn) -> None:
+async def test_live_tickets_are_single_use_and_personal(sign_in: SignIn) -> None:
     officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.INVESTIGATOR)
     await purpose(officer)
     async with await officer.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
@@ -273,7 +273,7 @@ def test_files_outside_the_data_folder_are_not_served(tmp_path: Path) -> None:
             picture_files.read(tmp_path / "data", path)
 
 
-async def test_every_page_of_the_console_has_an_address_of_its_own(sign_in: SignIn) -> None:
+async def test_every_console_page_has_a_path(sign_in: SignIn) -> None:
     text = await asyncio.to_thread((ROOT / "web/console/src/router.ts").read_text)
     pages = {p if p.startswith("/") else f"/{p}" for p in re.findall(r'path: "([\w/]*)"', text)}
     assert pages == set(CONSOLE_PATHS)

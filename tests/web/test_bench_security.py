@@ -15,7 +15,7 @@ from bench.parts import web_load
 from bench.parts.strangers import Console, waits
 
 
-def test_slow_answers_miss_the_bar() -> None:
+def test_slow_answers_fail_the_benchmark() -> None:
     good, bad = (
         web_load.latency_figures("meanwhile", [0.01] * 99 + [2.0], [0.01]),
         web_load.latency_figures("meanwhile", [0.01] * 90 + [0.4] * 10, [0.01]),
@@ -24,12 +24,12 @@ def test_slow_answers_miss_the_bar() -> None:
     assert [f.ok for f in bad] == [True, False, True] and bad[1].value == 400
 
 
-def test_a_crowd_that_did_not_come_misses_the_bar() -> None:
-    assert not web_load.crowd_figure({"held": {}, "told": {}}).ok
-    assert web_load.crowd_figure({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
+def test_missing_load_fails_the_benchmark() -> None:
+    assert not besieged.there({"held": {}, "told": {}}).ok
+    assert besieged.there({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
 
 
-def test_lost_footage_misses_the_bar(tmp_path: Path) -> None:
+def test_lost_footage_fails_the_benchmark(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     now_us = int(time.time() * 1e6)
     with sqlite3.connect(tmp_path / "data" / "minwang.db") as database:
@@ -47,7 +47,7 @@ def test_lost_footage_misses_the_bar(tmp_path: Path) -> None:
     assert [f.ok for f in figures] == [False, False, False] and figures[0].value == 1
 
 
-async def test_a_page_that_is_none_and_an_api_that_fails_are_counted() -> None:
+async def test_failed_pages_and_requests_are_counted() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=503 if request.path == "/api/me" else 200, text="no PDF")
 

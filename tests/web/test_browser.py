@@ -128,7 +128,7 @@ def test_tree_live_and_language(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
-def test_a_page_that_nobody_touches_asks_and_stops(browser: Browser, town: str) -> None:
+def test_an_unattended_page_asks_and_stops(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-camera=wj-01]")
     begin_duty(page)
@@ -159,7 +159,7 @@ def test_live_video_is_opened_once(browser: Browser, town: str) -> None:
     assert len(opened) == 1 and grows(page, "live")
 
 
-def test_h265_is_turned_into_what_the_browser_plays(browser: Browser, town: str) -> None:
+def test_h265_is_transcoded_for_the_browser(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-camera=xd-02]")
     begin_duty(page)
@@ -203,7 +203,7 @@ def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: 
     expect(page.locator("[data-test=column-assigned] [data-test=order]", has_text="天目维护")).to_be_visible()
 
 
-def test_the_patrol_page_says_what_is_wrong_with_a_register(browser: Browser, town: str) -> None:
+def test_the_patrol_page_shows_problems_of_a_register(browser: Browser, town: str) -> None:
     """The station's answer with states that the demo has no time for: a day without patrol, a changed register."""
     page = sign_in(browser, town, "video")
     told = {"signed_by": None, "later": None, "patrolled": False, "over": False, "problem": "the register was changed"}
@@ -226,7 +226,7 @@ def test_the_patrol_page_says_what_is_wrong_with_a_register(browser: Browser, to
     expect(page.locator("[data-test=day-error]")).to_have_count(0)
 
 
-def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_path: Path) -> None:
+def test_a_contractor_reports_a_repair_with_a_photo(browser: Browser, town: str, tmp_path: Path) -> None:
     """Runs after the test above has given the order to this company."""
     page = sign_in(browser, town, "tianmu", 390, 844)
     order = page.locator("[data-test=own-order]", has_text="王家祠堂")
@@ -254,7 +254,7 @@ def test_a_contractor_mends_it_with_a_photo(browser: Browser, town: str, tmp_pat
     expect(officer.get_by_text("换了镜头")).to_be_visible()
 
 
-def test_a_tour_shows_pictures_without_the_machine_s_opinion(browser: Browser, town: str) -> None:
+def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
     page.click("[data-test=tour]")
@@ -308,7 +308,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
-def test_candidates_likeness_and_motion(browser: Browser, town: str) -> None:
+def test_candidates_similarity_and_motion(browser: Browser, town: str) -> None:
     """Mark candidates by key, search for similar ones, compare two places, and search motion in the archive."""
     page = sign_in(browser, town, "investigator")
     page.click("[data-test=nav-search]")
@@ -455,7 +455,7 @@ def test_frame_by_frame(browser: Browser, town: str) -> None:
     assert after - back == pytest.approx(1 / 8, abs=0.04)
 
 
-def test_sixteen_times_as_fast_shows_keyframes_alone(browser: Browser, town: str) -> None:
+def test_16x_playback_shows_keyframes_only(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01,wj-03", 50)
     expect(page.locator("[data-lane=playing]")).to_have_count(2, timeout=15_000)
     page.click("[data-test=toggle]")
@@ -476,7 +476,7 @@ def test_sixteen_times_as_fast_shows_keyframes_alone(browser: Browser, town: str
         page.wait_for_timeout(100)
 
 
-def test_the_strip_leads_to_its_moment(browser: Browser, town: str) -> None:
+def test_a_strip_thumbnail_seeks_to_its_time(browser: Browser, town: str) -> None:
     page = play_back(browser, town, "wj-01", 25)
     picture = page.locator("[data-test=strip] img").first
     expect(picture).to_be_visible(timeout=15_000)
@@ -520,7 +520,7 @@ def test_a_clip_plays_in_the_browser(browser: Browser, town: str, tmp_path: Path
     assert facts[0] == pytest.approx(12, abs=4) and facts[1] == 1280 and facts[2] > 8 and facts[3] is None
 
 
-def test_the_cameras_page_shows_each_check_and_asks_again(browser: Browser, town: str) -> None:
+def test_the_cameras_page_shows_each_check_and_identifies_again(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "admin")
     page.click("[data-test=nav-cameras]")
     rows = page.locator("[data-test=candidate]")
@@ -578,7 +578,7 @@ def test_a_camera_is_accepted_by_two_persons(browser: Browser, town: str, tmp_pa
     assert page.problems == []  # type: ignore[attr-defined]
 
 
-def test_a_dome_is_turned(browser: Browser, town: str) -> None:
+def test_ptz_control(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-camera=wj-01]")
     begin_duty(page)
@@ -602,7 +602,7 @@ def test_a_dome_is_turned(browser: Browser, town: str) -> None:
     assert page.problems == []  # type: ignore[attr-defined]
 
 
-def test_a_dome_whose_button_was_held_is_stopped_when_another_camera_is_shown(browser: Browser, town: str) -> None:
+def test_ptz_stops_when_another_camera_is_shown(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
 
     def with_a_second_dome(route: Route) -> None:
@@ -646,7 +646,7 @@ def test_an_alert_is_taken_and_answered_on_a_phone(browser: Browser, town: str) 
     expect(auditor.get_by_text(re.compile("条记录完整|记录链完整"))).to_be_visible()
 
 
-def test_a_funder_sees_figures_and_no_picture(browser: Browser, town: str) -> None:
+def test_a_funder_sees_figures_and_no_pictures(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "wangjia")
     expect(page.locator("[data-test=report]")).to_have_count(1)
     assert page.locator("[data-test=nav-live]").count() == 0
@@ -656,7 +656,7 @@ def test_a_funder_sees_figures_and_no_picture(browser: Browser, town: str) -> No
     assert page.request.get(f"{town}/api/cameras/wj-01/snapshot").status == 403
 
 
-def test_the_page_loads_nothing_from_outside() -> None:
+def test_pages_load_nothing_from_other_hosts() -> None:
     dist = ROOT / "web" / "console" / "dist"
     for path in [*dist.rglob("*.js"), *dist.rglob("*.css"), *dist.rglob("*.html")]:
         hosts = set(re.findall(r"https?://([a-z0-9.-]+\.[a-z]{2,})", path.read_text(encoding="utf-8")))
@@ -672,10 +672,10 @@ def test_the_page_loads_nothing_from_outside() -> None:
         }, (path, hosts)
 
 
-def test_screenshot_for_the_readme_is_there() -> None:
+def test_readme_screenshot() -> None:
     assert Path(SCREENSHOT).stat().st_size > 20_000
 
 
-def test_the_demo_did_what_it_promises_and_leaves_nothing_behind(running_demo: Demo) -> None:
+def test_the_demo_is_complete_and_cleans_up(running_demo: Demo) -> None:
     """The whole main task, with the demo's own exit status; the last test, because it ends the demo."""
     kept_its_promises(running_demo.stop(), running_demo.run)

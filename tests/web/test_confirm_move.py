@@ -67,7 +67,7 @@ async def state(database: Database, camera: str) -> tuple[str | None, list[str],
         return row.address, found, [r.reason for r in rows]
 
 
-async def test_only_who_manages_the_camera_confirms(database: Database, sign_in: SignIn) -> None:
+async def test_only_the_cameras_administrator_confirms(database: Database, sign_in: SignIn) -> None:
     await sign_in(None)
     await moved(database, "wj-01", "127.0.1.50:8899", followed=False, why="no_digest")
     body = {"address": "127.0.1.50:8899", "reason": "seen there"}
@@ -88,9 +88,7 @@ def driver_may_start(_no_blocking_calls: object) -> None:
 @pytest.mark.browser
 @pytest.mark.usefixtures("driver_may_start")
 @pytest.mark.parametrize("language", ["zh", "en"])
-async def test_the_button_tells_the_consequence_and_confirms(
-    database: Database, sign_in: SignIn, language: str
-) -> None:
+async def test_the_confirm_button_states_the_consequence(database: Database, sign_in: SignIn, language: str) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is not installed; run: apt-get install chromium")

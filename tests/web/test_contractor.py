@@ -75,7 +75,7 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
     return made
 
 
-async def test_own_orders_and_no_others(sign_in: SignIn, orders: dict[str, int], database: Database) -> None:
+async def test_a_contractor_sees_own_orders_only(sign_in: SignIn, orders: dict[str, int], database: Database) -> None:
     client = await sign_in(Role.CONTRACTOR)
     told = await (await client.get("/api/contractor/orders")).json()
     assert [o["id"] for o in told] == [orders["Ning Hai"]] and told[0]["has_still"] and "address" not in str(told)
@@ -111,7 +111,7 @@ async def test_steps_photo_and_still(sign_in: SignIn, orders: dict[str, int], da
     assert {"order.photo", "order.still", "order.move"} <= actions
 
 
-async def test_a_contractor_names_a_company(database: Database) -> None:
+async def test_a_contractor_needs_a_company(database: Database) -> None:
     accounts = Accounts(database, SystemClock())
     with pytest.raises(UsageError, match="company"):
         await accounts.create("li", PASSWORD, Role.CONTRACTOR, actor="test")
@@ -120,6 +120,6 @@ async def test_a_contractor_names_a_company(database: Database) -> None:
     await accounts.create("li", PASSWORD, Role.CONTRACTOR, vendor="Ning Hai", actor="test")
 
 
-def test_a_still_of_nothing_is_refused() -> None:
+def test_an_order_without_a_picture_has_no_still() -> None:
     with pytest.raises(UsageError):
         masked(b"no picture", [])

@@ -53,7 +53,7 @@ def states(findings: Sequence[CheckResult]) -> list[str]:
 # The runner
 
 
-async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
+async def test_a_hanging_or_failing_check_does_not_stop_others() -> None:
     release, looks = threading.Event(), []
 
     def hangs(_: CheckedStation) -> Sequence[CheckResult]:
@@ -97,7 +97,7 @@ async def test_a_check_that_hangs_or_dies_stops_no_other() -> None:
     assert last.value == "at last"
 
 
-async def test_results_are_kept_and_many_askers_are_one_look() -> None:
+async def test_results_are_cached_and_concurrent_calls_share_one_run() -> None:
     looks: list[str] = []
 
     def look(name: str) -> object:
@@ -121,7 +121,7 @@ async def test_results_are_kept_and_many_askers_are_one_look() -> None:
     assert looks.count("slow") == 2
 
 
-async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> None:
+async def test_heavy_checks_run_alone() -> None:
     at_once = most = 0
     order: list[str] = []
 
@@ -145,7 +145,7 @@ async def test_heavy_checks_run_one_after_the_other_and_disturb_no_other() -> No
     assert [f.check for f in facts] == ["0", "1", "2", "3", "light"]
 
 
-def test_what_is_wrong_has_a_remedy_and_what_is_well_has_none() -> None:
+def test_a_result_has_a_remedy_unless_it_is_ok() -> None:
     for state, remedy in ((CheckState.OK, "do"), (CheckState.FAILED, ""), (CheckState.UNKNOWN, "")):
         with pytest.raises(ValueError, match="remedy"):
             CheckResult(state, "x", remedy)
@@ -176,7 +176,7 @@ def test_disk_space_of_every_folder(tmp_path: Path) -> None:
     assert (gone.state, gone.value) == ("failed", "the folder does not exist") and "mount its disk" in gone.remedy
 
 
-def test_disk_speed_is_measured_once_a_file_system_and_leaves_nothing(tmp_path: Path) -> None:
+def test_disk_speed_is_measured_once_per_file_system(tmp_path: Path) -> None:
     (tmp_path / "video").mkdir()
     (found,) = disks.speed(checked_station(tmp_path))
     assert found.state in (CheckState.OK, CheckState.WARNING) and "MB/s written, flush" in found.value
@@ -228,7 +228,7 @@ SMART = (
 
 
 @pytest.mark.parametrize(("said", "state", "value"), SMART)
-def test_what_disks_say_of_themselves(said: dict[str, object], state: str, value: str) -> None:
+def test_smart_reports(said: dict[str, object], state: str, value: str) -> None:
     found = disks.judge_smart(said, "sda")
     assert (found.state, found.value) == (state, value)
 
@@ -236,7 +236,7 @@ def test_what_disks_say_of_themselves(said: dict[str, object], state: str, value
 # Clock, network
 
 
-def test_the_kernel_is_asked_for_its_clock() -> None:
+def test_kernel_clock_states() -> None:
     (found,) = clock.synchronised(CheckedStation(Settings(), SystemClock()))
     assert found.value.startswith(("synchronised", "not synchronised"))
     (early,) = clock.synchronised(CheckedStation(Settings(), ManualClock(datetime(1970, 1, 1, tzinfo=timezone.utc))))
@@ -259,7 +259,7 @@ def test_the_kernel_is_asked_for_its_clock() -> None:
 
 
 @pytest.mark.parametrize(("said", "state"), [("yes", "ok"), ("no", "warning"), ("", "unknown"), (None, "unknown")])
-def test_a_sandbox_that_may_not_ask_the_kernel(
+def test_clock_check_in_a_sandbox(
     said: str | None, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in the service that `minwang install` sets up: adjtimex is refused, timedated answers over D-Bus."""
@@ -273,7 +273,7 @@ def test_a_sandbox_that_may_not_ask_the_kernel(
     assert states(clock.synchronised(CheckedStation(Settings(), SystemClock()))) == [state]
 
 
-async def test_the_console_s_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_console_port(sign_in: SignIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await sign_in(None)
     port = client.server.port
     assert port is not None
@@ -318,9 +318,7 @@ def test_discovery_and_multicast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 # Machine
 
 
-async def test_open_files_against_the_cameras(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_open_files_limit(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await _town(database)
     (found,) = await machine.files(checked_station(tmp_path, database))
     assert found.state is CheckState.OK and "for 16 streams" in found.value
@@ -370,7 +368,7 @@ def test_chinese_is_printed_as_characters(tmp_path: Path, monkeypatch: pytest.Mo
     assert "fonts-noto-cjk" in boxes.remedy
 
 
-def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_fonts_give_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any font Pango crashes its process; in the controller that would be the console."""
     _fonts(tmp_path, monkeypatch)
     (none,) = machine.printing(checked_station(tmp_path))
@@ -383,7 +381,7 @@ def test_no_font_at_all_is_a_sentence_and_ends_no_process(tmp_path: Path, monkey
     assert done.returncode == 0 and "install them (apt-get install fonts-noto-cjk)" in done.stdout, done.stderr
 
 
-def test_rights_of_the_files_that_matter(tmp_path: Path) -> None:
+def test_file_permissions(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o750)
     (folder / "secret.key").write_bytes(b"x" * 32)
@@ -433,7 +431,7 @@ async def test_the_database_on_either_kind(either_database: Database, server_add
     assert "install the newer one" in (await data.database(here))[0].remedy
 
 
-async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
+async def test_unreadable_database(tmp_path: Path) -> None:
     await asyncio.to_thread((tmp_path / "minwang.db").write_bytes, b"SQLite is not this" * 100)
     broken = Database(f"sqlite+aiosqlite:///{tmp_path / 'minwang.db'}")
     (found,) = await data.database(checked_station(tmp_path, broken))
@@ -450,7 +448,7 @@ async def test_a_database_that_cannot_be_read(tmp_path: Path) -> None:
     )
 
 
-async def test_whether_the_station_runs_and_records(either_database: Database, tmp_path: Path) -> None:
+async def test_recorders_and_recorded_streams(either_database: Database, tmp_path: Path) -> None:
     now = SystemClock().now()
     here = checked_station(tmp_path, either_database)
     await _town(either_database)
@@ -474,7 +472,7 @@ def _status(stream: str, at: datetime, state: str = "recording") -> StreamStatus
     )
 
 
-async def test_what_waits(either_database: Database, tmp_path: Path) -> None:
+async def test_backlog(either_database: Database, tmp_path: Path) -> None:
     now = SystemClock().now()
     here = checked_station(tmp_path, either_database)
     assert states(await data.backlog(here)) == ["ok", "ok", "ok"]
@@ -543,7 +541,7 @@ def test_certificates_of_the_console(tmp_path: Path) -> None:
     )
 
 
-async def test_the_certificate_s_end_in_the_metrics(database: Database, tmp_path: Path) -> None:
+async def test_certificate_expiry_metric(database: Database, tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
 
     async def value(tls: TlsMode) -> float | None:
@@ -616,7 +614,7 @@ def test_doctor_on_the_command_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to be refused")
-def test_another_user_learns_that_he_may_not_look(tmp_path: Path) -> None:
+def test_another_user_gets_unknown_results(tmp_path: Path) -> None:
     """What cannot be read is unknown, not missing, and no command ends in a traceback because of it."""
     data_dir = tmp_path / "data"
     (data_dir / "tls").mkdir(parents=True)
@@ -667,7 +665,7 @@ def test_every_check_is_bounded() -> None:
     assert all(0 < c.limit_s <= 60 and c.keep_s > 0 for c in CHECKS)
 
 
-async def test_a_volume_s_fault_and_a_stepped_clock_come_with_their_remedy(database: Database, tmp_path: Path) -> None:
+async def test_volume_faults_and_suspended_retention_have_remedies(database: Database, tmp_path: Path) -> None:
     here = checked_station(tmp_path, database)
     assert {f.state for f in await archive.deletion_clock(here)} == {CheckState.OK}
     async with database.session() as session:

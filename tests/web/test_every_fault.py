@@ -106,7 +106,7 @@ async def mounts() -> AsyncIterator[tuple[int, dict[str, Mount]]]:
 
 
 @pytest.mark.long
-async def test_every_fault_is_seen_opened_shown_ordered_and_registered(
+async def test_every_fault_family_from_picture_to_register(
     sign_in: SignIn, database: Database, mounts: tuple[int, dict[str, Mount]], tmp_path: Path
 ) -> None:
     port, virtual = mounts

@@ -42,7 +42,7 @@ async def proposal(town: Town) -> None:
 
 @pytest.mark.parametrize(("role", "path", "ground", "data"), GROUNDS)
 @pytest.mark.parametrize("purpose", ["", "值班巡查"])
-async def test_what_is_worked_on_is_the_ground_with_its_id(
+async def test_open_work_is_the_reason_for_a_view(
     role: Role, path: str, ground: str, data: dict[str, Any], purpose: str, town: Town
 ) -> None:
     client, before = await town.client(role, purpose), await town.last()
@@ -60,7 +60,7 @@ async def over(town: Town) -> None:
 
 
 @pytest.mark.parametrize(("role", "path"), [g[:2] for g in GROUNDS])
-async def test_what_is_over_is_looked_at_for_a_purpose_only(role: Role, path: str, town: Town) -> None:
+async def test_closed_work_needs_a_purpose(role: Role, path: str, town: Town) -> None:
     await over(town)
     client, before = await town.client(role, ""), await town.last()
     async with client.get(path) as reply:
@@ -71,6 +71,6 @@ async def test_what_is_over_is_looked_at_for_a_purpose_only(role: Role, path: st
     assert row.reason == "复核"
 
 
-async def test_who_accepts_no_cameras_states_a_purpose(town: Town) -> None:
+async def test_accounts_without_acceptance_rights_need_a_purpose(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR, "")
     assert await town.get(client, ACCEPTANCE) == 403

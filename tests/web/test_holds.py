@@ -36,7 +36,7 @@ async def listed(client: Client, **query: str) -> list[Any]:
     return list(await reply.json())
 
 
-async def test_a_hold_for_a_case_from_beginning_to_end(sign_in: SignIn, database: Database) -> None:
+async def test_a_hold_for_a_case(sign_in: SignIn, database: Database) -> None:
     officer, leader = await sign_in(Role.INVESTIGATOR), await sign_in(Role.APPROVER)
     case = await post(officer, "/api/cases", {"number": "A-7", "title": "t", "village": "wangjia"})
     async with database.session() as session:
@@ -97,7 +97,7 @@ async def test_a_hold_for_a_case_from_beginning_to_end(sign_in: SignIn, database
     ]
 
 
-async def test_a_case_of_another_village_holds_nothing(sign_in: SignIn, database: Database) -> None:
+async def test_a_case_of_another_village_cannot_hold_footage(sign_in: SignIn, database: Database) -> None:
     town, local = await sign_in(Role.INVESTIGATOR), await sign_in(Role.INVESTIGATOR, ["wangjia"])
     other = await post(town, "/api/cases", {"number": "1", "title": "t", "village": "xidian"})
     whole = await post(town, "/api/cases", {"number": "2", "title": "t"})
@@ -116,7 +116,7 @@ async def test_a_case_of_another_village_holds_nothing(sign_in: SignIn, database
     await post(officer, f"/api/holds/{made['id']}/release", {"reason": "why"}, 403)
 
 
-async def test_a_case_in_which_somebody_is_looked_for_is_not_closed(sign_in: SignIn, database: Database) -> None:
+async def test_a_case_with_active_subjects_cannot_be_closed(sign_in: SignIn, database: Database) -> None:
     officer = await sign_in(Role.INVESTIGATOR)
     case = await post(officer, "/api/cases", {"number": "1", "title": "t"})
     subject = {"case": case["id"], "title": "t", "cls": "person", "upper": "red", "reason": "why"}
@@ -131,7 +131,7 @@ async def test_a_case_in_which_somebody_is_looked_for_is_not_closed(sign_in: Sig
         assert (await session.get_one(Case, case["id"])).closed_at is not None
 
 
-async def test_a_page_of_holds_reads_only_so_much_footage(
+async def test_sizes_of_holds_are_summed_within_a_limit(
     sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     officer = await sign_in(Role.APPROVER)

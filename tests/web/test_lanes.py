@@ -62,7 +62,7 @@ def services_of(client: Client) -> Services:
     return app[SERVICES]
 
 
-async def test_slow_searches_hold_up_nothing_else_and_no_other_searcher(sign_in: SignIn, stuck: list[int]) -> None:
+async def test_slow_searches_delay_no_other_request(sign_in: SignIn, stuck: list[int]) -> None:
     greedy, other = await searcher(sign_in, Role.INVESTIGATOR), await searcher(sign_in, Role.APPROVER)
     waiting = [asyncio.ensure_future(ask(greedy)) for _ in range(30)]
     async with asyncio.timeout(30):

@@ -66,7 +66,7 @@ async def post(client: Client, path: str, body: dict[str, Any], status: int = 20
     return await reply.json()
 
 
-async def test_a_verdict_closes_nothing_and_a_new_view_begins_anew(
+async def test_verdicts_close_nothing_except_a_new_view(
     sign_in: SignIn, faults: dict[str, int], database: Database
 ) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
@@ -82,7 +82,7 @@ async def test_a_verdict_closes_nothing_and_a_new_view_begins_anew(
         assert {"fault.verdict"} <= set(await session.scalars(select(AuditRow.action)))
 
 
-async def test_a_village_s_officer_sees_and_judges_his_own(sign_in: SignIn, faults: dict[str, int]) -> None:
+async def test_a_village_officer_sees_and_judges_own_faults(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     view = await (await officer.get("/api/patrol")).json()
     assert [f["id"] for f in view["faults"]] == [faults["other"]]
@@ -96,7 +96,7 @@ async def test_a_village_s_officer_sees_and_judges_his_own(sign_in: SignIn, faul
     assert asked["id"]
 
 
-async def test_orders_from_faults_to_mended(sign_in: SignIn, faults: dict[str, int]) -> None:
+async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     made = await post(officer, "/api/orders", {"faults": list(faults.values()), "vendor": "Tianmu"})
     assert len(made) == 3 and {o["state"] for o in made} == {"assigned"}
@@ -116,7 +116,7 @@ async def test_orders_from_faults_to_mended(sign_in: SignIn, faults: dict[str, i
     assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}
 
 
-async def test_planned_work_begins_and_ends(sign_in: SignIn) -> None:
+async def test_maintenance_begins_and_ends(sign_in: SignIn) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     work = await post(officer, "/api/maintenance", {"village": "wangjia", "hours": 2, "reason": "换杆"})
     await post(officer, "/api/maintenance", {"hours": 2, "reason": "x"}, 400)
@@ -166,9 +166,7 @@ async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[
     assert (await (await village.get("/api/patrol/day")).json())["figures"]["cameras"] < 8
 
 
-async def test_a_day_is_signed_after_its_patrol_or_with_the_reason_why_there_was_none(
-    sign_in: SignIn, database: Database
-) -> None:
+async def test_signing_needs_a_patrol_or_a_reason(sign_in: SignIn, database: Database) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     for row in (None, patrol_round(scope={"villages": ["wangjia"]}), patrol_round(began=86400 * 2)):
         async with database.session() as session:
@@ -242,7 +240,7 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
     assert rows == ["patrol.sign", "patrol.supplement", "patrol.supplement"]
 
 
-async def test_one_person_s_rounds_hold_up_nobody(sign_in: SignIn, database: Database) -> None:
+async def test_one_waiting_round_per_person(sign_in: SignIn, database: Database) -> None:
     """Equal scopes count as equal however they are written; one waiting round per person; scheduled rounds go first."""
     officer, other = (
         await sign_in(Role.VIDEO_OFFICER, ["wangjia", "xidian"]),
@@ -283,7 +281,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-async def test_a_register_that_is_not_the_signed_one_says_so(sign_in: SignIn, database: Database, what: str) -> None:
+async def test_a_changed_register_is_reported(sign_in: SignIn, database: Database, what: str) -> None:
     officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
     await post(
         officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day", "remark": "gate 3 was open all night"}
@@ -307,7 +305,7 @@ async def test_a_register_that_is_not_the_signed_one_says_so(sign_in: SignIn, da
     assert "register-problem" in await (await officer.get(f"/register/{YESTERDAY}")).text()
 
 
-async def test_the_page_learns_whether_a_day_is_over(sign_in: SignIn) -> None:
+async def test_the_register_states_whether_the_day_is_over(sign_in: SignIn) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     today = await (await officer.get("/api/patrol/day")).json()
     assert (today["over"], today["patrolled"]) == (False, False)
@@ -317,7 +315,7 @@ async def test_the_page_learns_whether_a_day_is_over(sign_in: SignIn) -> None:
     assert signed["over"] is True
 
 
-async def test_a_register_and_its_row_changed_together_are_told(sign_in: SignIn, database: Database) -> None:
+async def test_a_register_changed_with_its_audit_row_is_reported(sign_in: SignIn, database: Database) -> None:
     officer, day = await sign_in(Role.VIDEO_OFFICER), {"day": YESTERDAY}
     await post(officer, "/api/patrol/day/sign", {**day, "no_patrol": "rain all day"})
     async with database.session() as session:
@@ -333,7 +331,7 @@ async def test_a_register_and_its_row_changed_together_are_told(sign_in: SignIn,
     assert "audit trail" in view["problem"] and "changed" in view["problem"]
 
 
-def test_a_day_signed_before_it_was_over_is_completed_once() -> None:
+def test_a_day_signed_early_gets_one_supplement() -> None:
     start = datetime(2026, 11, 20, tzinfo=UTC)
     signed = DailyRegister(figures={"faults": [{"id": 1}]}, signed_at=start + timedelta(hours=9))
     told = {"online": 0.9, "faults": [{"id": 1}]}
@@ -345,7 +343,7 @@ def test_a_day_signed_before_it_was_over_is_completed_once() -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")
-async def test_the_register_as_pdf_has_text_that_can_be_searched(sign_in: SignIn, faults: dict[str, int]) -> None:
+async def test_the_register_pdf_has_searchable_text(sign_in: SignIn, faults: dict[str, int]) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     reply = await officer.get(f"/register/{TODAY}/pdf")
     content = await reply.read()
@@ -364,7 +362,7 @@ async def test_metrics_are_by_village_and_within_the_scope(sign_in: SignIn, faul
     assert 'family="covered"' in theirs and "wangjia" not in theirs and "minwang_volume" not in theirs
 
 
-async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: SignIn, database: Database) -> None:
+async def test_metrics_state_the_rates_of_the_last_day(sign_in: SignIn, database: Database) -> None:
     officer, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER, ["xidian"])
     async with database.session() as session:
         for day, village, online in (
@@ -383,7 +381,7 @@ async def test_metrics_tell_the_rates_of_the_last_day_as_reports_do(sign_in: Sig
     assert "wangjia" not in await (await other.get("/metrics")).text()
 
 
-async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, database: Database) -> None:
+async def test_stream_counters_are_exported(sign_in: SignIn, database: Database) -> None:
     """Foreign packets, skipped units and damaged pictures: in the camera's file, and as sums in the metrics."""
     officer = await sign_in(Role.VIDEO_OFFICER)
     now = datetime.now(UTC)  # reports of recorders older than a minute do not count
@@ -441,9 +439,7 @@ async def test_what_streams_bring_beside_pictures_is_seen(sign_in: SignIn, datab
     assert (main["state"], main["fps"], file["state"]) == ("unknown", 0.0, "offline")  # its recorder is dead
 
 
-async def test_a_monitoring_system_reads_the_metrics_by_its_token(
-    sign_in: SignIn, faults: dict[str, int], tmp_path: Path
-) -> None:
+async def test_metrics_token(sign_in: SignIn, faults: dict[str, int], tmp_path: Path) -> None:
     """Its token opens the figures of the whole station, and nothing else."""
     client = await sign_in(None)
 
@@ -465,7 +461,7 @@ async def test_a_monitoring_system_reads_the_metrics_by_its_token(
     assert await status("/metrics", "short") == 401
 
 
-async def test_figures_of_days_stay_within_ones_villages(sign_in: SignIn, database: Database) -> None:
+async def test_daily_figures_are_limited_to_the_scope(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for kind, name in (("town", ""), ("village", "wangjia"), ("village", "xidian"), ("vendor", "Ning Hai")):
             session.add(DailyFigures(day="2026-11-20", kind=kind, name=name, figures={"online": 0.9}))

@@ -42,7 +42,7 @@ async def domes(client: Client, database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_the_first_command_leaves_the_row(command: str, sign_in: SignIn, database: Database) -> None:
+async def test_taking_ptz_control_writes_an_audit_row(command: str, sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     await state_purpose(client)
     told = await domes(client, database)
@@ -52,7 +52,7 @@ async def test_the_first_command_leaves_the_row(command: str, sign_in: SignIn, d
     assert told and await rows(database) == [("video_officer-all", "ptz.take")]
 
 
-async def test_no_row_for_who_did_not_get_it_and_no_move_without_one(
+async def test_refused_ptz_control_writes_no_row_and_moves_nothing(
     sign_in: SignIn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)

@@ -53,7 +53,7 @@ def pictures(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), VIEW_REQUESTS)
-async def test_a_look_without_a_purpose_is_refused_with_a_code(
+async def test_a_view_without_a_purpose_is_refused_with_a_code(
     method: str, path: str, body: Any, sign_in: SignIn, database: Database
 ) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
@@ -65,7 +65,7 @@ async def test_a_look_without_a_purpose_is_refused_with_a_code(
     assert await rows(database, "live.open", "snapshot.view", "tour.draw", "ptz.take") == []
 
 
-async def test_one_purpose_is_enough_for_a_shift_and_stands_in_every_row(sign_in: SignIn, database: Database) -> None:
+async def test_one_purpose_holds_for_the_session_and_is_in_every_row(sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     pictures(client)
     assert (await state(client, "值班巡查"))["purpose"] == "值班巡查"
@@ -83,7 +83,7 @@ async def test_one_purpose_is_enough_for_a_shift_and_stands_in_every_row(sign_in
     ]  # fmt: skip
 
 
-async def test_a_new_session_states_it_anew_and_is_offered_the_last_one(sign_in: SignIn, database: Database) -> None:
+async def test_a_new_session_is_offered_the_last_purpose(sign_in: SignIn, database: Database) -> None:
     first = await sign_in(Role.VIDEO_OFFICER)
     await state(first, "值班巡查")
     again, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.INVESTIGATOR)

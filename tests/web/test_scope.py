@@ -369,7 +369,7 @@ async def filled(
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_what_is_another_village_s_is_as_if_it_were_not_there(
+async def test_objects_of_other_villages_are_not_found(
     role: Role, filled: tuple[Ids, Ids], sign_in: SignIn, database: Database
 ) -> None:
     """Foreign and absent objects get the same answer, no answer names the other village, and nothing of it changes."""
@@ -417,7 +417,7 @@ def _plain(text: str) -> str:
 @pytest.mark.parametrize(
     "role", [Role.VIDEO_OFFICER, Role.APPROVER, Role.ADMINISTRATOR, Role.PATROL_OFFICER, Role.FUNDER]
 )
-async def test_nothing_of_another_village_is_counted(
+async def test_other_villages_are_not_counted(
     role: Role, sign_in: SignIn, database: Database, station_settings: Settings, sightings: SightingStore
 ) -> None:
     """Lists and figures are the same with and without the other village's objects."""
@@ -445,7 +445,7 @@ async def test_nothing_of_another_village_is_counted(
     assert [(k, before[k], v) for k, v in after.items() if v != before[k]] == []
 
 
-async def test_a_subject_s_villages_are_those_of_who_proposes_and_who_approves(sign_in: SignIn) -> None:
+async def test_villages_of_a_subject_are_limited_to_proposer_and_approver(sign_in: SignIn) -> None:
     town, local = await sign_in(Role.INVESTIGATOR), await sign_in(Role.INVESTIGATOR, [MINE])
     boss, local_boss = await sign_in(Role.APPROVER), await sign_in(Role.APPROVER, [MINE])
     until = (NOW + timedelta(days=2)).isoformat()
@@ -483,7 +483,7 @@ async def test_a_subject_s_villages_are_those_of_who_proposes_and_who_approves(s
     await post(local_boss, f"/api/watch/{own['id']}/renew", {"reason": "rr", "expires_at": until}, 409)
 
 
-async def test_a_village_s_administrator_takes_no_camera_of_another(
+async def test_a_village_administrator_cannot_take_other_villages_cameras(
     filled: tuple[Ids, Ids], sign_in: SignIn, database: Database
 ) -> None:
     """Refused: devices known under any verdict or of another subnet, and a credential that the village does not use."""
@@ -528,7 +528,7 @@ async def test_administrators_see_no_pictures(filled: tuple[Ids, Ids], sign_in: 
         assert (await (await admin.get(f"/api/orders/{mine['order']}")).json())["photos"] == []
 
 
-async def test_a_contractor_loses_the_pictures_of_orders_closed_long_ago(
+async def test_a_contractor_does_not_see_long_closed_orders(
     filled: tuple[Ids, Ids], sign_in: SignIn, database: Database
 ) -> None:
     mine, _ = filled

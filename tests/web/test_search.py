@@ -111,7 +111,7 @@ async def test_similar_ranks_within_the_filter_and_the_scope(
         assert (await post(client, "/api/search/similar", body))[0] in (400, 404), body
 
 
-async def test_a_picture_that_is_brought_finds_the_like_and_is_not_kept(
+async def test_search_by_an_uploaded_picture(
     sign_in: SignIn, database: Database, sightings: SightingStore, station_settings: Settings
 ) -> None:
     wanted = await put(database, sightings, "wj-01", "wangjia", "red", 30)
@@ -155,7 +155,7 @@ def _zip_bomb() -> bytes:
     return out.getvalue()
 
 
-async def test_pictures_that_are_none_or_too_large_are_refused_in_a_sentence(sign_in: SignIn) -> None:
+async def test_invalid_and_too_large_pictures_are_refused(sign_in: SignIn) -> None:
     client = await officer(sign_in)
     wide, bomb = await asyncio.to_thread(_png_bomb), await asyncio.to_thread(_zip_bomb)
     thin = jpeg(np.zeros((4, 30_000, 3), np.uint8))
@@ -179,7 +179,7 @@ async def test_pictures_that_are_none_or_too_large_are_refused_in_a_sentence(sig
     assert reply.status == 400
 
 
-async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
+async def test_verdicts_belong_to_a_purpose_and_candidates_are_kept(
     sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
     made = await put(database, sightings, "wj-01", "wangjia", "red", 30)
@@ -205,7 +205,7 @@ async def test_verdicts_belong_to_a_case_and_candidates_outlive_their_day(
     assert (await Verifier(database, Path("none")).verify_all_rows()).broken_at is None
 
 
-async def test_watching_for_whoever_looks_like_a_sighting(
+async def test_a_subject_with_an_example_picture(
     sign_in: SignIn, database: Database, sightings: SightingStore, station_settings: Settings
 ) -> None:
     example = await put(database, sightings, "wj-01", "wangjia", "red", 90)
@@ -240,7 +240,7 @@ async def test_watching_for_whoever_looks_like_a_sighting(
     assert (await client.get(f"/api/alerts/{alert['id']}/thumbnail")).status == 200  # the alert's own copy
 
 
-async def test_motion_search_states_what_it_will_not_do(sign_in: SignIn) -> None:
+async def test_motion_search_limits(sign_in: SignIn) -> None:
     client, now = await officer(sign_in), SystemClock().now()
     span = {"start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
     status, job = await post(
@@ -303,7 +303,7 @@ def token_of(client: Client) -> str:
     return next(c.value for c in client.session.cookie_jar if c.key == COOKIE)
 
 
-async def test_candidates_of_other_villages_push_none_out(
+async def test_candidates_of_other_villages_do_not_displace_own_ones(
     sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
     client, now = await officer(sign_in, ["wangjia"]), SystemClock().now()
@@ -333,14 +333,12 @@ async def test_candidates_of_other_villages_push_none_out(
         {"upper": "plaid"},
     ],
 )
-async def test_bad_questions_are_one_sentence(sign_in: SignIn, body: dict[str, Any]) -> None:
+async def test_invalid_queries_give_one_sentence(sign_in: SignIn, body: dict[str, Any]) -> None:
     status, reply = await post(await officer(sign_in), "/api/search", body)
     assert status == 400 and reply["error"]
 
 
-async def test_pages_newest_and_best_hold_everything_once(
-    sign_in: SignIn, database: Database, sightings: SightingStore
-) -> None:
+async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Database, sightings: SightingStore) -> None:
     for i in range(12):
         await put(
             database, sightings, "wj-01", "wangjia", "red", 10 + i, i, score=300 + (i * 37) % 600, looks=1 + i % 4

@@ -36,7 +36,7 @@ def frame(number: int = 1) -> Any:
 @pytest.mark.parametrize(
     "error", [ProtocolError("broken"), DetectorError("no process"), OSError(24, "files"), KeyError("x")]
 )
-async def test_a_failure_is_not_kept(error: Exception) -> None:
+async def test_a_failed_decode_is_not_cached(error: Exception) -> None:
     pool = Pool()
     snapshots = Snapshots(pool)  # type: ignore[arg-type]
     pool.fails = error
@@ -46,7 +46,7 @@ async def test_a_failure_is_not_kept(error: Exception) -> None:
     assert await snapshots.jpeg(frame(), 640) == b"c1/main" and pool.asked == 2
 
 
-async def test_two_askers_are_one_decoding_and_one_that_leaves_spoils_nothing() -> None:
+async def test_concurrent_requests_share_one_decode() -> None:
     pool = Pool()
     snapshots = Snapshots(pool)  # type: ignore[arg-type]
     pool.go.clear()

@@ -165,7 +165,7 @@ async def answers(client: Client, route: Route, stride: int) -> Iterator[str]:
 @pytest.mark.parametrize(
     "stride", [5, pytest.param(1, marks=pytest.mark.soak)]
 )  # some of the values for each field; all of them
-async def test_no_edge_value_is_answered_with_5xx(stride: int, sign_in: SignIn) -> None:
+async def test_edge_values_cause_no_5xx(stride: int, sign_in: SignIn) -> None:
     clients: dict[Role, Client] = {}
     wrong: list[str] = []
     for route in ROUTES:
@@ -180,7 +180,7 @@ async def test_no_edge_value_is_answered_with_5xx(stride: int, sign_in: SignIn) 
     assert not wrong, "\n".join(wrong)
 
 
-async def test_no_body_of_a_stranger_is_answered_with_5xx(sign_in: SignIn) -> None:
+async def test_anonymous_bodies_cause_no_5xx(sign_in: SignIn) -> None:
     client = await sign_in(None)
     for body in BODIES:
         reply = await client.post("/api/session", data=body, headers=RAW)
@@ -215,7 +215,7 @@ async def test_no_body_of_a_stranger_is_answered_with_5xx(sign_in: SignIn) -> No
         b"1" * 900_000,
     ],
 )
-def test_a_body_is_judged_in_no_time(body: bytes) -> None:
+def test_hostile_bodies_are_checked_quickly(body: bytes) -> None:
     costs = []
     for _ in range(3):
         began = time.process_time()
@@ -243,7 +243,7 @@ async def test_an_unexpected_failure_is_one_sentence(
 
 
 @pytest.mark.parametrize("sign", ["\x01", "\x1b[31m", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u200f", "\u061c"])
-def test_no_text_reads_otherwise_than_it_was_written(sign: str) -> None:
+def test_control_characters_and_direction_marks_are_refused(sign: str) -> None:
     """Control characters and direction marks would change how a record, a list or a printed register reads."""
     for value in (f"case {sign}1", [f"{sign}"], {f"a{sign}": 1}):
         with pytest.raises(UsageError, match="control characters"):

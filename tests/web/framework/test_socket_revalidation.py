@@ -81,7 +81,7 @@ async def test_an_event_socket_ends(
     assert await code(socket) == expected
 
 
-async def test_no_event_is_told_after_the_session(sign_in: SignIn, database: Database) -> None:
+async def test_no_event_is_sent_after_the_session_ends(sign_in: SignIn, database: Database) -> None:
     """The session is also checked for each batch: an event right after a sign-out is not sent."""
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)
     socket = await client.ws_connect("/api/events")
@@ -113,9 +113,7 @@ async def test_a_live_socket_ends(
         assert await code(socket) == expected
 
 
-async def test_an_account_of_some_villages_learns_of_the_town_only_that_something_was(
-    sign_in: SignIn, database: Database
-) -> None:
+async def test_a_village_account_gets_town_events_without_content(sign_in: SignIn, database: Database) -> None:
     officer = await (await sign_in(Role.VIDEO_OFFICER, SCOPE)).ws_connect("/api/events")
     patrol = await (await sign_in(Role.PATROL_OFFICER, SCOPE)).ws_connect("/api/events")
     await asyncio.sleep(0.3)
@@ -139,7 +137,7 @@ async def test_an_account_of_some_villages_learns_of_the_town_only_that_somethin
     await patrol.close()
 
 
-async def test_a_page_that_says_anything_or_pings_without_end_is_closed(
+async def test_a_socket_that_sends_messages_or_floods_pings_is_closed(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_revalidation, "MAX_PINGS", 3)
@@ -156,9 +154,7 @@ async def test_a_page_that_says_anything_or_pings_without_end_is_closed(
     assert await code(socket) == 1013
 
 
-async def test_the_heartbeat_goes_on_without_a_word_of_the_page(
-    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_heartbeat_needs_no_message_from_the_page(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page that answers the station's pings stays connected; one that does not is disconnected."""
     monkeypatch.setattr(socket_revalidation, "HEARTBEAT_S", 0.1)
     client = await sign_in(Role.VIDEO_OFFICER, SCOPE)

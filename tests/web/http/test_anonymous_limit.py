@@ -37,7 +37,7 @@ async def ask(limit: AnonymousLimit, source: str, status: int = 401, shown: list
     limit.settle(await limit.charge(source, shown or []), status)
 
 
-async def test_a_source_has_so_many_refused_requests_and_then_some_a_second(clock: ManualClock) -> None:
+async def test_an_address_has_a_burst_and_then_a_rate(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
     for _ in range(int(anonymous_limit.BURST_REQUESTS)):
         await ask(limit, "10.0.0.1")
@@ -56,7 +56,7 @@ async def test_a_source_has_so_many_refused_requests_and_then_some_a_second(cloc
     )
 
 
-async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: ManualClock) -> None:
+async def test_served_requests_cost_a_tenth_and_signed_in_ones_nothing(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
     for _ in range(int(anonymous_limit.BURST_REQUESTS / anonymous_limit.SERVED_REQUEST_TOKENS) - 20):
         await ask(limit, "10.0.0.1", 200)
@@ -70,7 +70,7 @@ async def test_what_is_served_costs_a_tenth_and_what_is_proved_nothing(clock: Ma
     assert limit.refused <= 2
 
 
-async def test_requests_under_way_count_before_they_are_answered(clock: ManualClock) -> None:
+async def test_running_requests_count_before_they_are_answered(clock: ManualClock) -> None:
     limit = AnonymousLimit(clock, nobody)
     charges = await asyncio.gather(*(limit.charge("10.0.0.1", []) for _ in range(1000)), return_exceptions=True)
     assert sum(isinstance(c, TooManyError) for c in charges) == 1000 - anonymous_limit.BURST_REQUESTS
@@ -84,7 +84,7 @@ async def test_memory_is_bounded(clock: ManualClock, monkeypatch: pytest.MonkeyP
     assert len(limit._buckets) == 100
 
 
-async def test_whoever_asks_too_fast_waits_for_his_refusal(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_limited_request_is_answered_with_a_delay(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anonymous_limit, "MAX_PAUSED", 3)
     limit = AnonymousLimit(clock, nobody)
     waiting = [asyncio.ensure_future(limit.pause()) for _ in range(5)]
@@ -113,7 +113,7 @@ async def exhaust_tokens(client: Client, **cookies: str) -> list[int]:
     return found
 
 
-async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: Open) -> None:
+async def test_a_flood_gets_429_and_does_not_affect_signed_in_neighbours(few: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert {*(await exhaust_tokens(stranger))} == {401, 429}
     async with stranger.post("/api/session", json=WRONG, headers=HEADERS) as reply:
@@ -130,7 +130,7 @@ async def test_a_flood_is_answered_429_and_neighbours_go_on(few: None, sign_in: 
         assert (await stranger.get(path)).status == 429, path
 
 
-async def test_officers_that_are_refused_things_use_up_nothing(few: None, sign_in: Open) -> None:
+async def test_refused_requests_of_signed_in_users_cost_no_tokens(few: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     for _ in range(40):
         assert (await officer.get("/api/audit")).status == 403
@@ -147,7 +147,7 @@ async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, s
     assert (await officer.get("/api/me")).status == 200
 
 
-async def test_made_up_cookies_and_ended_sessions_open_nothing(few: None, sign_in: Open, database: Database) -> None:
+async def test_invented_cookies_and_ended_sessions_stay_limited(few: None, sign_in: Open, database: Database) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert 429 in await exhaust_tokens(stranger)
     made_up = {"minwang_session": "a" * 43, "minwang_device": "b" * 43}
@@ -166,7 +166,7 @@ async def test_a_known_device_has_a_bucket_of_its_own(few: None, sign_in: Open) 
     assert found.count(401) == 20 and found[-1] == 429
 
 
-async def test_the_monitoring_system_goes_on(few: None, sign_in: Open, station_settings: Settings) -> None:
+async def test_the_monitoring_system_is_not_limited(few: None, sign_in: Open, station_settings: Settings) -> None:
     stranger = await sign_in(None)
     path = await asyncio.to_thread(metrics_token.renew, station_settings.data.dir)
     token = await asyncio.to_thread(path.read_text)
@@ -196,7 +196,7 @@ async def behind_proxy(database: Database, tmp_path: Path) -> AsyncIterator[Call
     await running.close()
 
 
-async def test_behind_a_proxy_each_client_is_a_source(
+async def test_behind_a_proxy_each_client_has_its_own_limit(
     few: None, behind_proxy: Callable[[str], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     greedy, neighbour, forging = (
@@ -216,7 +216,7 @@ async def test_behind_a_proxy_each_client_is_a_source(
     assert told.count(401) == 20  # an address that the client itself wrote does not count as a new client
 
 
-async def test_the_database_is_asked_seldom_however_many_cookies_are_shown(
+async def test_invented_cookies_cause_few_database_queries(
     clock: ManualClock, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts = Accounts(database, clock)

@@ -98,7 +98,7 @@ async def status_line(connection: Connection) -> bytes:
         return (await connection[0].readuntil(b"\r\n")).strip()
 
 
-async def test_a_connection_without_a_whole_request_is_closed(served: Served) -> None:
+async def test_a_connection_without_a_complete_request_is_closed(served: Served) -> None:
     quiet = [await connect(served, b"GET / HTT"), await connect(served, b""), await connect_silent(served)]
     used = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await status_line(used) == b"HTTP/1.1 200 OK"
@@ -109,7 +109,7 @@ async def test_a_connection_without_a_whole_request_is_closed(served: Served) ->
     assert await status_line(used) == b"HTTP/1.1 200 OK"
 
 
-async def test_who_holds_many_connections_loses_the_oldest_and_shuts_out_nobody(served: Served) -> None:
+async def test_an_address_with_too_many_connections_loses_its_oldest(served: Served) -> None:
     person = await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await status_line(person) == b"HTTP/1.1 200 OK"
     held = [await connect(served, b"GET / HTTP/1.1\r\nX: ") for _ in range(7)]
@@ -122,7 +122,7 @@ async def test_who_holds_many_connections_loses_the_oldest_and_shuts_out_nobody(
     assert await status_line(person) == b"HTTP/1.1 200 OK"
 
 
-async def test_a_person_has_a_share_of_the_connections(served: Served) -> None:
+async def test_connections_of_a_person_are_bounded(served: Served) -> None:
     runner = served[0]
     mine = [await connect(served, b"GET /me HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
     for c in mine[1:]:
@@ -144,7 +144,7 @@ async def test_all_connections_together_are_bounded(served: Served) -> None:
     assert [await is_closed(c) for c in held] == [True, True, False, False, False]
 
 
-async def test_who_says_nothing_at_all_counts_as_well(served: Served) -> None:
+async def test_silent_connections_are_counted(served: Served) -> None:
     runner = served[0]
     held = [await connect_silent(served) for _ in range(7)]
     await asyncio.sleep(0.05)
@@ -162,13 +162,13 @@ async def test_who_says_nothing_at_all_counts_as_well(served: Served) -> None:
     assert not runner.server._accepted and not runner.server._groups
 
 
-async def test_a_body_has_its_time() -> None:
+async def test_a_slow_body_is_refused() -> None:
     with pytest.raises(TooSlowError, match="longer than"):
         async with connection_limits.deadline(0.01):
             await asyncio.sleep(1)
 
 
-def test_a_session_has_a_share_of_the_sockets() -> None:
+def test_sockets_of_a_session_and_a_person_are_bounded() -> None:
     sockets = connection_limits.SocketLimit(2)
     held = [sockets.hold(s, 1) for s in ("a", "a", "b", "b", "c", "c")]
     for one in held:
@@ -194,7 +194,7 @@ def test_a_session_opens_sockets_at_a_bounded_rate(clock: ManualClock) -> None:
     rate.note("a")
 
 
-def test_subscribers_of_ipv6_are_one_source() -> None:
+def test_an_ipv6_64_network_is_one_client() -> None:
     assert connection_limits.client_key("2001:db8::1") == connection_limits.client_key("2001:db8::ffff")
     assert connection_limits.client_key("10.0.0.1") != connection_limits.client_key("10.0.0.2")
 
@@ -208,7 +208,7 @@ def test_the_limit_of_open_files_is_raised() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_findings_come_page_by_page(sign_in: SignIn, database: Database) -> None:
+async def test_findings_are_paged(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for n in range(5):
             await findings.open_or_update(
@@ -220,7 +220,7 @@ async def test_findings_come_page_by_page(sign_in: SignIn, database: Database) -
     assert [f["address"] for f in first + rest] == [f"10.0.0.{n}:80" for n in (4, 3, 2, 1, 0)]
 
 
-async def test_pages_say_what_they_may_load_and_use(sign_in: SignIn) -> None:
+async def test_pages_carry_security_headers(sign_in: SignIn) -> None:
     answer = await (await sign_in(None)).get("/login")
     assert "connect-src 'self';" in answer.headers["Content-Security-Policy"]
     assert "microphone=()" in answer.headers["Permissions-Policy"]

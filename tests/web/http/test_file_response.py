@@ -52,7 +52,7 @@ async def client(tmp_path: Path) -> AsyncIterator[TestClient[web.Request, web.Ap
         ("bytes=0x1-3", 200, BODY),
     ],
 )
-async def test_a_range_that_is_none_is_ignored(
+async def test_an_invalid_range_is_ignored(
     wanted: str, status: int, body: bytes | None, client: TestClient[web.Request, web.Application]
 ) -> None:
     reply = await client.get("/file", headers={"Range": wanted})

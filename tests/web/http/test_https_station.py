@@ -264,7 +264,7 @@ async def test_signing_in_and_the_true_address_in_the_audit_trail(proxied: Stati
             assert reply.status == 403
 
 
-async def test_whoever_goes_round_the_proxy_is_not_believed(proxied: Station, proxy: int) -> None:
+async def test_forwarded_headers_of_direct_clients_are_ignored(proxied: Station, proxy: int) -> None:
     stranger = "127.0.0.7"
     headers = {**HEADERS, "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "Forwarded": "for=6.6.6.6"}
     connector = aiohttp.TCPConnector(local_addr=(stranger, 0))
@@ -276,7 +276,7 @@ async def test_whoever_goes_round_the_proxy_is_not_believed(proxied: Station, pr
         assert (await opened(http, "video"))[0] == stranger
 
 
-async def test_events_and_live_pictures_come_through(proxied: Station, proxy: int) -> None:
+async def test_events_and_live_video_pass_the_proxy(proxied: Station, proxy: int) -> None:
     async with browser(proxied, proxy, "video") as http:
         async with http.ws_connect("/api/events?after=0") as feed:
             event = await feed.receive_json(timeout=10)
@@ -295,7 +295,7 @@ async def test_events_and_live_pictures_come_through(proxied: Station, proxy: in
             assert got == 5
 
 
-async def test_ranges_of_a_recording_come_through(proxied: Station, proxy: int) -> None:
+async def test_ranges_of_a_recording_pass_the_proxy(proxied: Station, proxy: int) -> None:
     now = datetime.now(timezone.utc)
     query = {"start": (now - timedelta(minutes=10)).isoformat(), "end": now.isoformat()}
     async with browser(proxied, proxy, "video") as http:
@@ -314,7 +314,7 @@ async def test_ranges_of_a_recording_come_through(proxied: Station, proxy: int) 
         assert body[4:8] == b"moof"
 
 
-def test_the_doctor_finds_a_running_station_well(proxied: Station, folder: Path) -> None:
+def test_the_doctor_passes_on_a_running_station(proxied: Station, folder: Path) -> None:
     command = [sys.executable, "-m", "station", "--config", str(folder / "proxied.toml"), "doctor", "--json"]
     done = subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=False)
     said = {f["check"]: f for f in json.loads(done.stdout)["facts"] if f["check"] not in ("disk.space", "permissions")}
@@ -327,7 +327,7 @@ def test_the_doctor_finds_a_running_station_well(proxied: Station, folder: Path)
 
 
 @pytest.mark.browser
-def test_live_view_in_chromium_over_the_station_s_own_tls(folder: Path, camera: int) -> None:
+def test_live_view_in_chromium_over_own_tls(folder: Path, camera: int) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is not installed; run: apt-get install chromium")

@@ -46,14 +46,12 @@ def client(peer: str, *forwarded: str) -> str:
         ("", ("203.0.113.5",), ""),  # a socket without addresses
     ],
 )
-def test_the_client_is_the_rightmost_who_is_no_proxy_of_ours(
-    peer: str, forwarded: tuple[str, ...], expected: str
-) -> None:
+def test_the_client_is_the_rightmost_untrusted_address(peer: str, forwarded: tuple[str, ...], expected: str) -> None:
     assert client(peer, *forwarded) == expected
 
 
 @given(st.lists(st.text(max_size=30), max_size=30), st.text(max_size=50))
-def test_nothing_that_is_sent_breaks_it(forwarded: list[str], peer: str) -> None:
+def test_hostile_forwarded_headers_are_handled(forwarded: list[str], peer: str) -> None:
     assert isinstance(client("127.0.0.1", *forwarded), str)
     assert client(peer, *forwarded) == peer or parse(peer) is not None
     assert client("203.0.113.5", *forwarded) == "203.0.113.5"
@@ -74,7 +72,7 @@ def test_an_origin_is_scheme_host_and_port() -> None:
         assert not same_origin(origin, "https", "a.lan"), origin
 
 
-def test_settings_of_before_and_wrong_ones() -> None:
+def test_old_and_invalid_settings() -> None:
     assert WebSettings(tls=True).tls is TlsMode.PROXY and WebSettings(tls=False).tls is TlsMode.OFF  # type: ignore[arg-type]
     assert WebSettings(tls="true").tls is TlsMode.PROXY  # type: ignore[arg-type]
     assert WebSettings().proxies == [] and WebSettings(tls=TlsMode.OWN).proxies == []
@@ -109,7 +107,7 @@ async def _clients(make: SignIn) -> list[str]:
     return [r["client"] for r in (await page.json())["rows"] if r["action"] == "session.open"]
 
 
-async def test_without_a_proxy_nothing_is_believed(sign_in: SignIn, database: Database) -> None:
+async def test_forwarded_headers_are_ignored_without_a_proxy(sign_in: SignIn, database: Database) -> None:
     status, _, cookie = await _sign_in(
         sign_in, **{"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6;proto=https"}
     )
@@ -126,7 +124,7 @@ async def _wrong(client: Client, times: int, name: str = "nobody", **headers: st
     return [(await client.post("/api/session", json=body, headers={**HEADERS, **headers})).status for _ in range(times)]
 
 
-async def test_who_guesses_passwords_has_to_wait_and_nobody_else(
+async def test_guessing_passwords_limits_only_the_guessing_address(
     proxied: Settings, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("web.sessions.sign_in_limit.MAX_ATTEMPTS", 4)
@@ -148,7 +146,7 @@ async def test_who_guesses_passwords_has_to_wait_and_nobody_else(
     assert caplog.text.count("wrong passwords from 203.0.113.5 within") == 1
 
 
-def test_tries_are_counted_by_address_and_time(clock: ManualClock) -> None:
+def test_attempts_are_counted_by_address_and_time(clock: ManualClock) -> None:
     limit = SignInLimit(clock)
 
     def wrong(address: str) -> None:
@@ -191,7 +189,7 @@ OTHER = {
 
 
 @pytest.mark.parametrize("kind", PROXY_HEADERS)
-async def test_behind_a_proxy_the_client_and_the_origin_are_the_true_ones(
+async def test_client_and_origin_behind_a_proxy(
     kind: str, proxied: Settings, sign_in: SignIn, database: Database
 ) -> None:
     written = proxied.web.forwarded_header = "forwarded" if kind == "rfc 7239" else "x-forwarded-for"

@@ -34,7 +34,7 @@ async def state(client: Client, purpose: str) -> None:
     await client.post("/api/session/purpose", json={"purpose": purpose}, headers=HEADERS)
 
 
-async def test_a_person_sends_two_files_at_once_and_nobody_else_waits(sign_in: SignIn) -> None:
+async def test_uploads_of_a_person_are_bounded(sign_in: SignIn) -> None:
     client, other = await sign_in(Role.INVESTIGATOR, ["wangjia"]), await sign_in(Role.INVESTIGATOR, ["xidian"])
     for c in (client, other):
         await state(c, "case 1")
@@ -54,16 +54,14 @@ async def test_a_person_sends_two_files_at_once_and_nobody_else_waits(sign_in: S
             await asyncio.sleep(0.01)
 
 
-async def test_all_files_together_are_bounded(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_uploads_together_are_bounded(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await sign_in(Role.INVESTIGATOR)
     await state(client, "case 1")
     monkeypatch.setattr(request_bodies, "MAX_UPLOADS", 0)
     assert (await client.post(SIMILAR, data=b"x", headers=HEADERS)).status == 429
 
 
-async def test_a_stranger_sends_little_and_a_person_has_a_share(
-    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_body_sizes_are_bounded_by_person(sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger, client = await sign_in(None), await sign_in(Role.INVESTIGATOR)
     long = {"name": "a", "password": "b" * request_bodies.MAX_ANONYMOUS_JSON_BYTES}
     assert (await stranger.post("/api/session", json=long, headers=HEADERS)).status == 413
@@ -74,7 +72,7 @@ async def test_a_stranger_sends_little_and_a_person_has_a_share(
     assert budget.total == 0 and not budget.taken
 
 
-def test_the_budget_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_body_budget_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_bodies, "BUDGET_BYTES", 20)
     budget = request_bodies.BodyBudget()
     for who in ("a", "b"):
@@ -86,7 +84,7 @@ def test_the_budget_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert budget.total == 0 and not budget.taken
 
 
-async def test_a_picture_comes_through_the_disk_whole(sign_in: SignIn) -> None:
+async def test_an_uploaded_picture_is_complete(sign_in: SignIn) -> None:
     client = await sign_in(Role.INVESTIGATOR)
     await state(client, "case 1")
     made: list[bytes] = []

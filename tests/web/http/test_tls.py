@@ -36,7 +36,7 @@ MIDDLE = certificate_pair("middle", ROOT_CA, names=())
 GOOD = certificate_pair("good", MIDDLE)
 
 
-def test_a_good_certificate_with_its_chain_is_taken(tmp_path: Path) -> None:
+def test_a_valid_certificate_with_its_chain_is_accepted(tmp_path: Path) -> None:
     found = certificate.load(*write(tmp_path, [GOOD, MIDDLE, ROOT_CA], GOOD[1]), NOW)
     assert (found.names, found.issuer, int(found.days_left(NOW))) == (("station.lan",), "middle", 300)
 
@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[list[Pair], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_each_wrong_certificate_is_one_sentence(case: str, tmp_path: Path) -> None:
+def test_each_invalid_certificate_gives_one_sentence(case: str, tmp_path: Path) -> None:
     chain, words = WRONG[case]
     key = GOOD[1] if case in ("issuer first", "another's key") else chain[0][1]
     with pytest.raises(CertificateError) as e:
@@ -75,7 +75,7 @@ def test_each_wrong_certificate_is_one_sentence(case: str, tmp_path: Path) -> No
     assert words in str(e.value) and str(tmp_path) in str(e.value) and "\n" not in str(e.value)
 
 
-def test_files_that_cannot_be_used_name_place_and_remedy(tmp_path: Path) -> None:
+def test_unusable_files_name_path_and_remedy(tmp_path: Path) -> None:
     path, key = write(tmp_path, [GOOD], GOOD[1], password=b"secret")
 
     def sentence() -> str:
@@ -125,7 +125,7 @@ def test_names_cover_hosts() -> None:
     assert not any(certificate.covers(names, h) for h in ("a.b.police.lan", "police.lan", "10.1.2.4", "lan"))
 
 
-def test_the_authority_makes_what_browsers_take(tmp_path: Path) -> None:
+def test_browsers_accept_the_authoritys_certificates(tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
     authority = Authority(tmp_path)
     top = authority.create(["station.example", "203.0.113.7"], now)
@@ -180,7 +180,7 @@ def test_tls_1_1_and_weak_suites_are_refused(tmp_path: Path) -> None:
         _handshake(server, old, "localhost")
 
 
-def test_the_authority_signs_for_nobody_else(tmp_path: Path) -> None:
+def test_the_authority_signs_only_for_its_own_names(tmp_path: Path) -> None:
     """Refused by the station, and by a client that checks a certificate made with a stolen authority key."""
     now = datetime.now(timezone.utc)
     authority = Authority(tmp_path)
@@ -222,7 +222,7 @@ def test_it_renews_its_own_certificate_only_and_in_time(tmp_path: Path) -> None:
     assert authority.issued() is None and authority.renew_if_due(NOW + timedelta(days=299)) is None
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_folder_gives_one_sentence(tmp_path: Path) -> None:
     now = datetime.now(timezone.utc)
     authority = Authority(tmp_path)
     authority.create([], now)
@@ -319,7 +319,7 @@ async def test_https_with_strict_transport_for_names_only(console: Console) -> N
             assert reply.status == 404 and reply.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
-async def test_plain_http_leads_to_https_and_carries_nothing_on(console: Console) -> None:
+async def test_plain_http_redirects_to_https_and_forwards_no_data(console: Console) -> None:
     base = f"http://127.0.0.1:{console.redirect}"
     async with aiohttp.ClientSession() as http:
         async with http.get(f"{base}/live?x=1", allow_redirects=False) as reply:
@@ -371,7 +371,7 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     assert await reader.readexactly(5) == b"https"
 
 
-async def test_a_new_certificate_serves_without_a_restart_and_a_bad_one_never(
+async def test_a_new_certificate_is_loaded_without_a_restart_and_a_bad_one_is_not(
     console: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
     trusting = await _trusting(console.folder)
@@ -390,9 +390,7 @@ async def test_a_new_certificate_serves_without_a_restart_and_a_bad_one_never(
     assert "the present certificate stays in use" in caplog.text and "not a private key in PEM form" in caplog.text
 
 
-async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_day(
-    console: Console, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_renewal_while_serving_and_warning_of_expiry(console: Console, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the certificate that it gets in a year is not valid today
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -409,7 +407,7 @@ async def test_it_is_renewed_while_it_serves_and_an_expiring_one_is_said_once_a_
     assert caplog.text.count("ca.key: cannot be read (No such file or directory); restore it") == 1
 
 
-async def test_handshakes_take_turns_with_everything_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_handshakes_do_not_block_other_requests(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty clients connect at once: the server never runs two handshake steps in one iteration of the event loop."""
     turn, steps, step = 0, Counter[int](), ssl.SSLObject.do_handshake
 
@@ -438,7 +436,7 @@ async def test_handshakes_take_turns_with_everything_else(console: Console, monk
 
 
 @pytest.mark.parametrize(("days", "words"), [(-500, "expired on"), (+500, "is valid from")])
-async def test_a_station_comes_up_whatever_the_dates_say(
+async def test_a_station_starts_whatever_the_dates_of_its_certificate(
     days: int, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After a power cut with an expired certificate, or with a reset clock: recording depends on the start."""
@@ -460,7 +458,7 @@ async def test_a_station_comes_up_whatever_the_dates_say(
     assert caplog.text.count("browsers refuse the console's certificate: ") == 1 and words in caplog.text
 
 
-async def test_a_bad_start_is_one_sentence(console: Console, tmp_path: Path) -> None:
+async def test_a_failed_start_gives_one_sentence(console: Console, tmp_path: Path) -> None:
     async def start(**web_settings: object) -> None:
         settings = Settings(data=DataSettings(dir=tmp_path), web=WebSettings(**web_settings))  # type: ignore[arg-type]
         runner = connection_limits.Runner(web.Application(), WebSettings())
@@ -493,7 +491,7 @@ EXPOSED = (
 
 
 @pytest.mark.parametrize(("host", "tls", "proxies", "words"), EXPOSED)
-async def test_plain_http_for_others_is_warned_of(
+async def test_plain_http_for_other_machines_is_warned_of(
     host: str, tls: str, proxies: list[str], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     web_settings = WebSettings(host=host, port=0, tls=TlsMode(tls), trusted_proxies=proxies)
@@ -504,7 +502,7 @@ async def test_plain_http_for_others_is_warned_of(
     assert words in caplog.text and bool(words) is bool(caplog.text)
 
 
-def test_addresses_as_people_open_them() -> None:
+def test_console_addresses() -> None:
     def of(**values: object) -> str:
         return listener.address(Settings(web=WebSettings(**values)))  # type: ignore[arg-type]
 

@@ -44,7 +44,7 @@ async def rows(database: Database, action: str) -> list[AuditRow]:
 
 
 @pytest.mark.parametrize("change", [{"user_id": 2}, {"session": "b"}, {"purpose": "案件 2026-1"}])
-def test_a_ticket_opens_for_its_person_session_and_purpose_once(change: dict[str, object], clock: ManualClock) -> None:
+def test_a_ticket_is_bound_to_person_session_and_purpose(change: dict[str, object], clock: ManualClock) -> None:
     tickets = MediaTickets(clock)
     key = tickets.issue(WHO, "wj-01/sub")
     assert tickets.redeem(key, replace(WHO, **change)) is None  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ async def live(client: Client, camera: str = "wj-01") -> str:
         return str((await reply.json())["ticket"])
 
 
-async def test_a_ticket_shows_its_own_camera_to_its_own_session(sign_in: SignIn, database: Database) -> None:
+async def test_a_ticket_is_bound_to_camera_and_session(sign_in: SignIn, database: Database) -> None:
     client, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)  # two sessions of one person
     await state_purpose(client)
     await state_purpose(other)
@@ -77,7 +77,7 @@ async def test_a_ticket_shows_its_own_camera_to_its_own_session(sign_in: SignIn,
         await socket.close()
 
 
-async def test_the_row_of_an_end_tells_how_long_was_watched(sign_in: SignIn, database: Database) -> None:
+async def test_live_close_rows_state_the_duration(sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     await state_purpose(client)
     async with live_recorder(database):
@@ -93,7 +93,7 @@ async def test_the_row_of_an_end_tells_how_long_was_watched(sign_in: SignIn, dat
     assert row.data["by_session"] == (await rows(database, "live.open"))[0].data["by_session"]
 
 
-async def test_live_video_that_nobody_watches_is_stopped(sign_in: SignIn, database: Database) -> None:
+async def test_unattended_live_video_is_stopped(sign_in: SignIn, database: Database) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     await state_purpose(client)
     services(client).attendance = Attendance(SystemClock(), 0.5, 0.3)
@@ -146,7 +146,7 @@ def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
     found.check("a")
 
 
-def test_a_pause_is_no_watching(clock: ManualClock) -> None:
+def test_a_pause_ends_the_viewing(clock: ManualClock) -> None:
     found = Attendance(clock, ASK_AFTER_S)
     found.check("a")
     clock.advance(3 * ASK_AFTER_S)
@@ -157,7 +157,7 @@ def segment(start: int) -> Segment:
     return Segment("wj-01/main", 1, start * 1_000_000, (start + 60) * 1_000_000)
 
 
-async def test_playback_that_ended_leaves_how_long_was_watched(database: Database, clock: ManualClock) -> None:
+async def test_playback_close_rows_state_the_duration(database: Database, clock: ManualClock) -> None:
     log = PlaybackLog(database, clock)
     for start in (0, 60, 120):
         log.note(WHO, "wangjia", segment(start))
@@ -181,7 +181,7 @@ async def test_playback_that_ended_leaves_how_long_was_watched(database: Databas
     assert len(await rows(database, "playback.close")) == 2, "once"
 
 
-async def test_footage_flows_for_the_purpose_of_its_playlist_and_for_somebody(town: Town) -> None:
+async def test_footage_needs_the_purpose_of_its_playlist_and_attendance(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     assert await town.get(client, PLAYLIST) == 200 and await town.get(client, f"{SEGMENT}.mp4") == 200
     await state_purpose(client, "案件 2026-2")
@@ -213,7 +213,7 @@ async def test_footage_that_does_not_adjoin_is_another_viewing(database: Databas
     assert told == [("01:00:00", "01:03:00", 40.0), ("22:00:00", "22:02:00", 10.0)]
 
 
-async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Database, clock: ManualClock) -> None:
+async def test_a_segment_counts_as_watched_until_its_last_byte(database: Database, clock: ManualClock) -> None:
     log = PlaybackLog(database, clock)
     with log.sending(WHO, "wangjia", segment(0)):
         clock.advance(VIEWING_ENDS_AFTER_S * 2)
@@ -226,7 +226,7 @@ async def test_a_piece_is_watched_until_its_last_byte_has_left(database: Databas
 
 
 @pytest.mark.parametrize("path", [f"{SEGMENT}.mp4", f"{SEGMENT}/init"], ids=["whole", "init"])
-async def test_a_single_fetch_counts_until_it_was_sent(path: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_single_fetch_counts_until_it_is_sent(path: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await town.client(Role.INVESTIGATOR)
     clock = ManualClock()
     found = services(client)
@@ -266,7 +266,7 @@ class Gone:
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-async def test_everything_is_closed_where_the_database_is_gone(
+async def test_shutdown_without_a_database(
     hangs: bool, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client, closed = await sign_in(Role.VIDEO_OFFICER), []

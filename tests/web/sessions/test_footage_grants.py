@@ -235,13 +235,13 @@ async def _pdf(*_: Any) -> bytes:
     return b"%PDF"
 
 
-def test_every_file_page_and_socket_is_a_look_or_says_why_not() -> None:
+def test_every_file_page_and_socket_is_audited_or_exempt() -> None:
     """A new route must be added here with the row that it leaves, or with the reason why it leaves none."""
     routes = {r.path for r in ROUTES if r.reply_kind is not ReplyKind.JSON}
     assert routes - set(VIEW_ROUTES) - set(UNDER_A_PLAYLIST) == set(EXEMPT)
 
 
-async def test_each_look_leaves_its_row(town: Town) -> None:
+async def test_each_view_writes_an_audit_row(town: Town) -> None:
     for route, (role, path, action) in VIEW_ROUTES.items():
         client, before = await town.client(role), await town.last()
         assert await town.get(client, path) == 200, path
@@ -258,7 +258,7 @@ async def test_each_look_leaves_its_row(town: Town) -> None:
         )
 
 
-async def test_footage_flows_under_a_playlist_of_this_session_and_time_only(town: Town) -> None:
+async def test_footage_needs_a_playlist_of_this_session_and_time(town: Town) -> None:
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     for path in UNDER_A_PLAYLIST.values():
         assert await town.get(client, path) == 403, "without a playlist"
@@ -274,21 +274,21 @@ async def test_footage_flows_under_a_playlist_of_this_session_and_time_only(town
     assert len(await town.rows(before)) == 1, "one row a playlist, none a file"
 
 
-async def test_a_playlist_of_another_time_opens_nothing(town: Town) -> None:
+async def test_a_playlist_grants_no_other_time(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     early = {n: from_microseconds(START - s).isoformat() for n, s in (("start", 7_200_000_000), ("end", 3_600_000_000))}
     assert (await client.get("/api/playback/wj-01/main/index.m3u8", params=early)).status == 200
     assert await town.get(client, f"{SEGMENT}.mp4") == 403
 
 
-async def test_a_restarted_console_knows_what_it_granted(town: Town) -> None:
+async def test_grants_survive_a_restart(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     assert await town.get(client, "/api/playback/wj-01/main/index.m3u8") == 200
     client.server.app[SERVICES].footage_grants._sessions.clear()  # type: ignore[union-attr]
     assert await town.get(client, f"{SEGMENT}.mp4") == 200
 
 
-async def test_one_row_for_a_strip_a_search_and_a_list(town: Town) -> None:
+async def test_one_audit_row_per_strip_search_and_list(town: Town) -> None:
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     assert await town.get(client, "/api/playback/wj-01/sub/strip") == 200
     for second in (1, 2, 3):
@@ -301,7 +301,7 @@ async def test_one_row_for_a_strip_a_search_and_a_list(town: Town) -> None:
     assert [r.action for r in await town.rows(before)] == ["strip.view", "search.run", "fault.list"]
 
 
-async def test_pictures_of_another_time_have_a_row_each(town: Town) -> None:
+async def test_ungranted_pictures_write_a_row_each(town: Town) -> None:
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     moments = [from_microseconds(START + s * 1_000_000).isoformat() for s in (0, 1, 2)]
     for at in moments:
@@ -311,7 +311,7 @@ async def test_pictures_of_another_time_have_a_row_each(town: Town) -> None:
     ]
 
 
-async def test_a_made_up_page_key_does_not_spare_a_search_its_row(town: Town) -> None:
+async def test_an_invented_page_key_does_not_avoid_the_audit_row(town: Town) -> None:
     client, before = await town.client(Role.INVESTIGATOR), await town.last()
     for body in ({"after": str(10**18)}, {"after": str(10**17)}, {"after": str(10**18), "cls": ["person"]}):
         assert (await client.post("/api/search", json=body, headers=HEADERS)).status == 200
@@ -320,7 +320,7 @@ async def test_a_made_up_page_key_does_not_spare_a_search_its_row(town: Town) ->
 
 
 @pytest.mark.parametrize("path", NEED_A_PURPOSE)
-async def test_what_needs_a_purpose_is_refused_without_one(town: Town, path: str) -> None:
+async def test_routes_that_need_a_purpose_are_refused_without_one(town: Town, path: str) -> None:
     client = await town.client(Role.INVESTIGATOR, "")
     assert await town.get(client, path) == 403
     for blank in ("", " ", "   ", "\t\n", "\u3000\u3000", "\u00a0\u00a0"):
@@ -329,7 +329,7 @@ async def test_what_needs_a_purpose_is_refused_without_one(town: Town, path: str
     assert await town.get(client, path) == 403
 
 
-async def test_a_list_of_faults_without_purpose_opens_no_picture(town: Town) -> None:
+async def test_a_fault_list_without_purpose_grants_no_picture(town: Town) -> None:
     client, before = await town.client(Role.INVESTIGATOR, ""), await town.last()
     assert await town.get(client, "/api/patrol") == 200 and await town.get(client, "/api/faults/1/picture") == 403
     await client.post("/api/session/purpose", json={"purpose": "巡检"}, headers=HEADERS)
@@ -337,7 +337,7 @@ async def test_a_list_of_faults_without_purpose_opens_no_picture(town: Town) -> 
     assert [(r.action, r.reason) for r in await town.rows(before)] == [("fault.list", ""), ("fault.picture", "巡检")]
 
 
-async def test_the_auditor_sees_question_range_seconds_and_village(town: Town) -> None:
+async def test_audit_rows_state_query_range_duration_and_village(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     await town.get(client, "/api/playback/wj-01/main/index.m3u8")
     await client.post("/api/search", json={"cls": ["person"], "upper": "red"}, headers=HEADERS)
@@ -352,7 +352,7 @@ async def test_the_auditor_sees_question_range_seconds_and_village(town: Town) -
 
 
 @pytest.mark.parametrize("path", ["index.m3u8", "strip"])
-async def test_the_row_of_a_second_names_the_whole_segment_that_it_opens(path: str, town: Town) -> None:
+async def test_the_audit_row_names_whole_segments(path: str, town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     second = {"start": from_microseconds(START + 30_000_000), "end": from_microseconds(START + 31_000_000)}
     query = {k: v.isoformat() for k, v in second.items()}
@@ -367,7 +367,7 @@ async def test_the_row_of_a_second_names_the_whole_segment_that_it_opens(path: s
     assert not looks.covers(session, "案件 2026-1", "wj-01", START - 60_000_000, START)
 
 
-async def test_a_list_without_a_purpose_opens_no_pictures(town: Town) -> None:
+async def test_a_list_without_a_purpose_grants_no_pictures(town: Town) -> None:
     client = await town.client(Role.VIDEO_OFFICER, "")
     assert await town.get(client, "/api/patrol") == 200
     assert await town.get(client, "/api/faults/1/picture") == 403

@@ -59,14 +59,14 @@ async def take(feed: EventFeed, after: int | None, count: int) -> list[tuple[int
     return got
 
 
-async def test_who_comes_back_gets_what_he_missed_and_no_more_than_that(feed: EventFeed, database: Database) -> None:
+async def test_replay_is_complete_and_bounded(feed: EventFeed, database: Database) -> None:
     assert [i for i, _ in await take(feed, 17, 3)] == [18, 19, 20]
     replayed = await take(feed, 0, 7)
     assert replayed[0] == (14, "events.skipped")
     assert [i for i, _ in replayed[1:]] == [15, 16, 17, 18, 19, 20]
 
 
-async def test_all_hear_the_same_in_order_with_one_reader(
+async def test_all_sockets_get_the_same_events_in_order(
     feed: EventFeed, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = 0
@@ -87,7 +87,7 @@ async def test_all_hear_the_same_in_order_with_one_reader(
     assert reads < 30
 
 
-async def test_a_page_that_is_too_slow_is_sent_away_and_holds_up_nobody(feed: EventFeed, database: Database) -> None:
+async def test_a_slow_socket_is_closed_and_delays_no_other(feed: EventFeed, database: Database) -> None:
     slow = feed.follow(None)
     async with asyncio.timeout(5):
         await announce(database, range(1))
@@ -103,7 +103,7 @@ async def test_a_page_that_is_too_slow_is_sent_away_and_holds_up_nobody(feed: Ev
     pytest.fail("it should have been sent away")
 
 
-async def test_a_session_has_few_event_sockets_and_others_hear_on(sign_in: SignIn, database: Database) -> None:
+async def test_event_sockets_of_a_session_are_bounded(sign_in: SignIn, database: Database) -> None:
     greedy, officer = await sign_in(Role.PATROL_OFFICER), await sign_in(Role.VIDEO_OFFICER)
     mine = await officer.ws_connect("/api/events")
     held = [await greedy.ws_connect("/api/events") for _ in range(connection_limits.MAX_EVENT_SOCKETS)]

@@ -53,7 +53,7 @@ async def test_the_same_page_is_printed_once(made: Printer, pool: Pool) -> None:
     assert pool.printed == ["a"]
 
 
-async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -> None:
+async def test_pages_in_work_are_bounded(made: Printer, pool: Pool) -> None:
     asked = [asyncio.create_task(made.pdf_of(str(n), n)) for n in range(printer.MAX_PAGES_IN_WORK)]
     await asyncio.sleep(0)
     with pytest.raises(TooManyError):
@@ -65,7 +65,7 @@ async def test_many_pages_wait_no_longer_than_a_few(made: Printer, pool: Pool) -
     assert len(made._pages) <= printer.MAX_CACHED_PAGES
 
 
-async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Pool) -> None:
+async def test_pages_in_work_of_one_person_are_bounded(made: Printer, pool: Pool) -> None:
     mine = [asyncio.create_task(made.pdf_of(f"mine {n}", 1)) for n in range(printer.MAX_PAGES_PER_PERSON)]
     await asyncio.sleep(0)
     with pytest.raises(TooManyError):
@@ -79,7 +79,7 @@ async def test_one_person_makes_nobody_else_wait_in_vain(made: Printer, pool: Po
     assert not made._waiting and await made.pdf_of("one more of mine", 1)
 
 
-async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
+async def test_a_failed_page_is_rendered_again(made: Printer, pool: Pool) -> None:
     pool.go.set()
     pool.fails = ProtocolError("the picture crashed its decoder")
     with pytest.raises(StorageError, match="browser"):
@@ -88,7 +88,7 @@ async def test_what_failed_is_tried_again(made: Printer, pool: Pool) -> None:
     assert await made.pdf_of("a", 1) == b"a"
 
 
-def test_one_persons_tickets_push_out_nobody_elses(clock: ManualClock) -> None:
+def test_tickets_of_one_person_do_not_displace_others(clock: ManualClock) -> None:
     tickets = MediaTickets(clock)
     one, two = (Identity(n, f"officer-{n}", "", Role.VIDEO_OFFICER, None, "duty", session=str(n)) for n in (1, 2))
     mine = tickets.issue(one, "wj-01/main")
