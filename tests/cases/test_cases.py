@@ -304,7 +304,7 @@ async def test_an_ended_subject_matches_nothing_and_its_alerts_stay(
     assert await matcher.run_once() == 0
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
-        with pytest.raises(ConflictError, match="not on the watch list"):
+        with pytest.raises(ConflictError, match="no longer on the watch list"):
             await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
         await alerts.confirm(session, clock.now(), "zhang", alert, yes=False)
 
@@ -320,7 +320,7 @@ async def test_alerts_of_an_expired_subject_can_be_dispatched_after_renewal(
     later = clock.now() + timedelta(days=7)
     async with database.session() as session:
         alert = await alerts.get(session, 1, None)
-        with pytest.raises(ConflictError, match="not on the watch list"):
+        with pytest.raises(ConflictError, match="no longer on the watch list"):
             await alerts.confirm(session, clock.now(), "zhang", alert, yes=True)
         with pytest.raises(ForbiddenError, match="second person"):
             await proposals.renew(session, clock.now(), "zhang", subject, later, "still free")
@@ -337,7 +337,7 @@ async def test_a_look_back_waits_for_the_matcher_and_is_extended(
 ) -> None:
     """Requests made while no matcher runs, or while one runs, are neither refused nor restarted nor cut short."""
     monkeypatch.setattr(look_back, "BATCH", 3)
-    monkeypatch.setattr(look_back, "BATCHES_A_PASS", 1)
+    monkeypatch.setattr(look_back, "BATCHES_PER_PASS", 1)
     await write_sighting(database, clock, days)
     clock.advance(6 * 3600)
     for _ in range(10):

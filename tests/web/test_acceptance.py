@@ -172,7 +172,7 @@ def new_pictures(client: Client) -> None:
     async def jpeg(*_: Any) -> bytes:
         return b"picture %d" % next(count)
 
-    found.reader.latest_keyframes, found.snapshots.of = latest, jpeg
+    found.reader.latest_keyframes, found.snapshots.jpeg = latest, jpeg
 
 
 async def test_a_picture_is_taken_on_demand_and_for_a_purpose(

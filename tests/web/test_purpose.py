@@ -49,7 +49,7 @@ def pictures(client: Client) -> None:
         return b"jpeg"
 
     services.reader.latest_keyframes = latest
-    services.snapshots.of = jpeg
+    services.snapshots.jpeg = jpeg
 
 
 @pytest.mark.parametrize(("method", "path", "body"), VIEW_REQUESTS)

@@ -218,12 +218,12 @@ async def town(
     client = await sign_in(None)
     services = client.server.app[SERVICES]  # type: ignore[union-attr]
     services.reader = Footage(folder / "x.mp4")
-    services.snapshots.of = _picture
+    services.snapshots.jpeg = _picture
     services.printer.pdf_of = _pdf
     monkeypatch.setattr(hls, "playlist", lambda *_, **__: "#EXTM3U")
     monkeypatch.setattr(hls, "strip_times", lambda *_: [START])
     monkeypatch.setattr(hls, "part", lambda *_: b"part")
-    monkeypatch.setattr("web.api.search.picture_of", lambda *_: jpeg())
+    monkeypatch.setattr("web.api.sightings.picture_of", lambda *_: jpeg())
     return made
 
 

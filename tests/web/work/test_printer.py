@@ -76,7 +76,7 @@ async def test_pages_in_work_of_one_person_are_bounded(made: Printer, pool: Pool
     pool.go.set()
     assert await other == b"register of the chief" and await again == b"mine 0"
     await asyncio.gather(*mine)
-    assert not made._waiting and await made.pdf_of("one more of mine", 1)
+    assert not made._in_work and await made.pdf_of("one more of mine", 1)
 
 
 async def test_a_failed_page_is_rendered_again(made: Printer, pool: Pool) -> None:
