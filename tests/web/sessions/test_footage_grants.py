@@ -360,11 +360,25 @@ async def test_the_audit_row_names_whole_segments(path: str, town: Town) -> None
         assert reply.status == 200
     data = (await town.rows())[-1].data
     assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
-    looks = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
-    (session,) = looks._sessions
-    assert looks.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
-    assert not looks.covers(session, "案件 2026-1", "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
-    assert not looks.covers(session, "案件 2026-1", "wj-01", START - 60_000_000, START)
+    grants = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
+    (session,) = grants._sessions
+    assert grants.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
+    assert not grants.covers(session, "案件 2026-1", "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
+    assert not grants.covers(session, "案件 2026-1", "wj-01", START - 60_000_000, START)
+
+
+async def test_a_strip_grants_no_more_than_it_shows(town: Town) -> None:
+    """A strip shows six hours at most; a longer range neither stands in the audit row nor is granted."""
+    client, hour_us = await town.client(Role.INVESTIGATOR), 3_600_000_000
+    span = {"start": from_microseconds(START).isoformat(), "end": from_microseconds(START + 24 * hour_us).isoformat()}
+    async with client.get("/api/playback/wj-01/main/strip", params=span) as reply:
+        assert reply.status == 200
+    data = (await town.rows())[-1].data
+    assert to_microseconds(datetime.fromisoformat(data["end"])) == START + 6 * hour_us
+    grants = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
+    (session,) = grants._sessions
+    assert grants.covers(session, "案件 2026-1", "wj-01", START, START + hour_us)
+    assert not grants.covers(session, "案件 2026-1", "wj-01", START + 7 * hour_us, START + 8 * hour_us)
 
 
 async def test_a_list_without_a_purpose_grants_no_pictures(town: Town) -> None:
