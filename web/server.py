@@ -124,8 +124,8 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         node_token=node_token(data_dir),
         data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone),
-        sighting_store=days_of(settings),
-        model_registry=ModelRegistry(shelf_of(settings)),
+        sighting_store=sighting_store_of(settings),
+        model_registry=ModelRegistry(model_dir_of(settings)),
         motion_jobs=MotionJobs(clock, reader),
         sign_in_limit=SignInLimit(clock),
         sign_in_service=sign_in,
@@ -144,7 +144,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         body_budget=BodyBudget(),
         uploads=Uploads(data_dir),
         printer=Printer(),
-        example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, shelf_of(settings))),
+        example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),
     )
 
 

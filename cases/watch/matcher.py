@@ -52,21 +52,21 @@ class Matcher:
     async def run_once(self) -> int:
         """Examine all new sightings, batch by batch; return the number of alerts raised."""
         raised = await self._back.run_once()
-        while fresh := await asyncio.to_thread(self._store.fresh, BATCH):
-            raised += await self._examine_new(fresh)
+        while pending := await asyncio.to_thread(self._store.pending, BATCH):
+            raised += await self._examine_new(pending)
         return raised
 
-    async def _examine_new(self, fresh: Sequence[tuple[str, int, int]]) -> int:
+    async def _examine_new(self, pending: Sequence[tuple[str, int, int]]) -> int:
         now = self._clock.now()
         async with self._database.reading() as session:
             watched = await self._watched(session, now)
             places, packs = await camera_numbers.places(session), await camera_numbers.packs(session)
-        seen = await asyncio.to_thread(self._store.many, {number for _, _, number in fresh}) if len(watched) else {}
+        seen = await asyncio.to_thread(self._store.many, {number for _, _, number in pending}) if len(watched) else {}
         matches = await asyncio.to_thread(self._matches, watched, list(seen.values()), places, packs)
         raised = 0
         for subject, sighting in matches:
             raised += await self._raise(now, subject, sighting, places[sighting.camera])
-        await asyncio.to_thread(self._store.looked_at, fresh)
+        await asyncio.to_thread(self._store.acknowledge, pending)
         return raised
 
     async def _examine_older(self, subject: WatchSubject, seen: Sequence[Sighting]) -> int:
@@ -152,7 +152,7 @@ class Matcher:
         relative = f"alerts/{sighting.id}-{subject}.jpg"
         try:
             content = thumbnails.read(
-                self._store.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+                self._store.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
             )
             (self._data_dir / relative).parent.mkdir(parents=True, exist_ok=True)
             (self._data_dir / relative).write_bytes(content)

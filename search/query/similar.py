@@ -23,10 +23,10 @@ from search.store.rows import Sighting
 from search.store.sighting_store import SightingStore
 from search.store.vectors import Bits, Floats, Numbers, VectorShard, open_shard, signs
 
-EXACT = 5_000  # candidates of a day up to which all are compared exactly
-RERANK, RERANK_DAY = 6000, 300  # candidates kept after comparing signs: of all days together, minimum per day
-BLOCK = 1 << 20
-THREADS = 2  # days compared concurrently
+MAX_EXACT = 5_000  # candidates of a day up to which all are compared exactly
+RERANK_TOTAL, RERANK_PER_DAY = 6000, 300  # candidates kept after comparing signs: of all days together, minimum per day
+BLOCK_ENTRIES = 1 << 20
+MAX_THREADS = 2  # days compared concurrently
 MIN_EXAMPLE_SIMILARITY = 0.6  # cosine from which a sighting counts as similar to an example
 Mask = npt.NDArray[np.bool_]
 

@@ -12,7 +12,7 @@ from core.audit import audit_trail
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
-from search.query.motion_search import LONGEST_US, mask_of
+from search.query.motion_search import MAX_RANGE_US, mask_of
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
 from web.framework.socket_revalidation import SessionLost, SocketSession
@@ -54,7 +54,7 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
     camera = await visible_camera(c, body.camera, with_retired=True)
     check_playback(c, body.start)
     start_us, end_us = to_microseconds(body.start), to_microseconds(body.end)
-    if not start_us < end_us <= start_us + LONGEST_US:
+    if not start_us < end_us <= start_us + MAX_RANGE_US:
         raise UsageError("a motion search covers at most seven days")
     mask = mask_of(body.area)
     stream = lookup.small_stream(camera)

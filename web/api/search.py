@@ -17,8 +17,7 @@ from search import vocabulary
 from search.indexing.lag import lag
 from search.query import phrases
 from search.query.filters import Filter, filter_of
-from search.query.find import Query, find
-from search.query.find import numbers as all_numbers
+from search.query.find import Query, find, find_ids
 from search.store import Sighting, camera_numbers, ids
 from search.vocabulary import Attribute, Direction, Speed
 from web.api.search_results import record_query, sighting_views
@@ -136,7 +135,7 @@ async def understand_words(c: Context[None, WordsBody]) -> WordsReply:
         villages = {v.name: v.code for v in await lookup.villages(session, scope)}
         cameras = {k.name: k.id for k in await lookup.all_cameras(session, scope)}
     found = await c.services.search_executor.run(
-        phrases.understand, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
+        phrases.parse, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
     )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
     return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
@@ -150,7 +149,7 @@ async def count_sightings(c: Context[None, Filter]) -> CountsReply:
         query = await scoped_query(c, session, c.body)
         known = await camera_numbers.places(session)
         await record_query(session, c, "search.count", c.body, reason)
-    found = await c.services.search_executor.run(all_numbers, c.services.sighting_store, query, MAX_COUNTED + 1)
+    found = await c.services.search_executor.run(find_ids, c.services.sighting_store, query, MAX_COUNTED + 1)
     more, found = len(found) > MAX_COUNTED, found[:MAX_COUNTED]
     by_time, by_camera = await c.services.search_executor.run(_count_by_time_and_camera, found, c.services.zone)
     named = {known[n].camera: count for n, count in by_camera.most_common() if n in known}

@@ -43,7 +43,7 @@ def picture_of(c: AnyContext, sighting: Sighting) -> bytes:
     """Return the JPEG of a sighting. Blocking; call it from a thread. Raises NotFoundError."""
     try:
         return thumbnails.read(
-            c.services.sighting_store.place(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
+            c.services.sighting_store.day_dir(ids.day_of(sighting.start_ms)), sighting.thumb, sighting.thumb_size
         )
     except OSError as e:
         raise NotFoundError("this picture is no longer kept") from e

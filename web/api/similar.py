@@ -97,7 +97,9 @@ async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
     q, reason = c.query, c.purpose
     box = _box_of(q)
     # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
-    content = await c.services.uploads.reencode(c.request, c.identity.user_id, uploads.MOST_BYTES, example.LARGEST, 95)
+    content = await c.services.uploads.reencode(
+        c.request, c.identity.user_id, uploads.MOST_BYTES, example.MAX_PIXELS, 95
+    )
     made: AppearanceExample = await c.services.example_pool.run(example.from_picture, content, box)
     try:
         asked = Filter.model_validate(strict_input.parse_json(q.filter.encode()))
@@ -121,10 +123,13 @@ async def search_co_occurrence(c: Context[None, TogetherBody]) -> list[MeetingVi
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else MIN_EXAMPLE_SIMILARITY
     found: list[CoOccurrence] = await c.services.search_executor.run(
-        lambda: co_occurrences(c.services.sighting_store, questions, within_ms=within, same=same, limit=body.limit)
+        lambda: co_occurrences(
+            c.services.sighting_store, questions, within_ms=within, min_similarity=same, limit=body.limit
+        )
     )
     return [
-        MeetingView(sightings=await sighting_views(c, list(m.sightings)), likeness=round(m.likeness, 3)) for m in found
+        MeetingView(sightings=await sighting_views(c, list(m.sightings)), likeness=round(m.similarity, 3))
+        for m in found
     ]
 
 

@@ -13,7 +13,7 @@ from cases.watch import proposals, subjects
 from core.accounts.permissions import Permission
 from search.query.similar import MIN_EXAMPLE_SIMILARITY
 from search.store import camera_numbers
-from search.store.vectors import quantised
+from search.store.vectors import quantise
 from web.api.cases import EndBody
 from web.api.search_results import sighting_vector
 from web.framework.context import AnyContext, Context
@@ -128,7 +128,7 @@ async def _example(c: AnyContext, text: str) -> proposals.SubjectExample:
     sighting, vector = await sighting_vector(c, text)
     async with c.services.database.reading() as session:
         pack = (await camera_numbers.packs(session)).get(sighting.embedder, "")
-    return proposals.SubjectExample(quantised(vector).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
+    return proposals.SubjectExample(quantise(vector).tobytes(), pack, MIN_EXAMPLE_SIMILARITY)
 
 
 def _view(c: AnyContext, r: WatchSubject, *, knows_case: bool = True) -> SubjectView:

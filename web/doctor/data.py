@@ -28,7 +28,7 @@ from nvr.recorder import stream_status
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
 from search.models import ModelRegistry
-from search.store.upkeep import shelf_of
+from search.store.upkeep import model_dir_of
 from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
 from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
@@ -242,7 +242,7 @@ def models(station: CheckedStation) -> Sequence[CheckResult]:
     """Verify the files of the installed model packs against their checksums."""
     if station.locked_out:
         return [locked_out(station)]
-    shelf = ModelRegistry(shelf_of(station.settings))
+    shelf = ModelRegistry(model_dir_of(station.settings))
     found = []
     for installed in shelf.installed():
         try:

@@ -10,7 +10,7 @@ from core.clock import from_microseconds
 from search.query.judgements import SightingVerdict
 from search.store import Sighting
 from search.store.camera_numbers import CameraPlace
-from search.store.rows import UNIT, unpack_path
+from search.store.rows import BOX_UNITS, unpack_path
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
 
 
@@ -68,7 +68,7 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: str | None = None) -
         cls=Cls(s.cls).name,
         score=s.score / 1000,
         looks=s.looks,
-        box=(s.x / UNIT, s.y / UNIT, s.w / UNIT, s.h / UNIT),
+        box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         upper=_colours(s.upper, s.upper2),
         lower=_colours(s.lower, s.lower2),
         tone=[Tone(t).name for t in divmod(s.tone, 4)] if s.tone else [],
@@ -84,7 +84,7 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: str | None = None) -
 def path_points(s: Sighting) -> list[PathPoint]:
     """Return the path of a sighting through the picture, in fractions of it."""
     return [
-        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / UNIT, y=p.y / UNIT, h=p.h / UNIT)
+        PathPoint(at=from_microseconds(p.at_ms * 1000), x=p.x / BOX_UNITS, y=p.y / BOX_UNITS, h=p.h / BOX_UNITS)
         for p in unpack_path(s.start_ms, s.path)
     ]
 
