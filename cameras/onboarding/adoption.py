@@ -102,7 +102,7 @@ async def check_credential(session: AsyncSession, name: str | None, village: str
         )
 
 
-async def adoptable(session: AsyncSession, villages: Villages, limit: int = 500) -> list[DeviceSeen]:
+async def adoptable_devices(session: AsyncSession, villages: Villages, limit: int = 500) -> list[DeviceSeen]:
     """Return discovered devices in the subnets of `villages` (None: anywhere) that are no camera of ours."""
     query = select(DeviceSeen).where(DeviceSeen.verdict.in_(ADOPTABLE), within(DeviceSeen.village, villages))
     return list(await session.scalars(query.order_by(DeviceSeen.address).limit(limit)))
@@ -120,23 +120,23 @@ async def adopt(
     villages: Villages,
 ) -> Camera:
     """Add a discovered device to the registry as a camera of a village. Raises NotFoundError, ConflictError."""
-    found = await device(session, address, villages)
+    found = await adoptable_device(session, address, villages)
     await check_credential(session, credential, village, villages)
     met = DiscoveredDevice(found.endpoint, found.address, found.url, found.name, found.hardware)
-    added = await registry.add_met(session, village, name, met.known_as, credential)
-    history.note(session, added.id, at, actor, "adopted", None, found.address)
+    added = await registry.add_discovered_camera(session, village, name, met.registry_address, credential)
+    history.record_change(session, added.id, at, actor, "adopted", None, found.address)
     found.verdict, found.camera = "first", added.id
     about = findings.FindingSubject(None, found.address, found.village)
-    await findings.gone(session, at, ["unknown_device", "clone"], about)
+    await findings.close(session, at, ["unknown_device", "clone"], about)
     await audit_trail.record(session, at, actor, "camera.adopt", added.id, address=found.address)
     return added
 
 
 async def replace_device(session: AsyncSession, camera: Camera, at: datetime, actor: str, reason: str) -> None:
     """Record that another device is installed as this camera; it will be identified anew."""
-    history.note(session, camera.id, at, actor, "replaced", camera.device, reason)
+    history.record_change(session, camera.id, at, actor, "replaced", camera.device, reason)
     camera.device, camera.endpoint, camera.auth_mode, camera.rtsp_digest_at = None, None, None, None
     camera.account_state = camera.account_problem = None
     acceptance.forget_device(session, camera, at, actor)
-    await findings.gone(session, at, ["identity_changed"], findings.FindingSubject.of(camera))
+    await findings.close(session, at, ["identity_changed"], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.replace", camera.id, reason=reason)

@@ -74,7 +74,7 @@ async def _in(admin: Client) -> Any:
     return await _finished(admin)
 
 
-async def test_a_village_is_surveyed_and_identified(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_a_village_is_surveyed_and_identified(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     view = await _in(admin)
     cameras = {c["id"]: c for c in view["cameras"]}
@@ -86,14 +86,14 @@ async def test_a_village_is_surveyed_and_identified(crowd: Crowd, sign_in: SignI
     assert "device.serial" in {h["field"] for h in history}
 
 
-async def test_only_one_onboarding_job_runs(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_only_one_onboarding_job_runs(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     await _post(admin, "/api/onboarding/survey")
     assert "still running" in (await _post(admin, "/api/onboarding/survey", status=409))["error"]
     await _finished(admin)
 
 
-async def test_an_unknown_device_is_adopted(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_an_unknown_device_is_adopted(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
     await _in(admin)
     body = {"address": "127.0.1.9:8899", "village": "wangjia", "name": "新点位", "credential": "village"}
@@ -115,7 +115,7 @@ async def test_a_finding_is_accepted_with_a_reason(crowd: VirtualCameras, sign_i
     assert any(r["action"] == "finding.accept" and r["reason"] == "镇水利站的流量计" for r in rows)
 
 
-async def test_acceptance_needs_complete_checks(crowd: Crowd, sign_in: SignIn, database: Database) -> None:
+async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: SignIn, database: Database) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
     await _in(admin)
     reply = await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
@@ -135,7 +135,7 @@ async def test_acceptance_needs_complete_checks(crowd: Crowd, sign_in: SignIn, d
     assert camera.profile["responsible"] == "王村长" and camera.accepted_at is None
 
 
-async def test_the_sign_photo_is_reencoded(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_the_sign_photo_is_reencoded(crowd: VirtualCameras, sign_in: SignIn) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
     photo = cv2.imencode(".jpg", np.full((300, 400, 3), 200, np.uint8))[1].tobytes()
     secret = b"GPS 29.47 121.43"
@@ -153,7 +153,7 @@ async def test_the_sign_photo_is_reencoded(crowd: Crowd, sign_in: SignIn) -> Non
     ).status == 400
 
 
-async def test_ptz_control_is_exclusive(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_ptz_control_is_exclusive(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, officer, other = (
         await sign_in(Role.ADMINISTRATOR),
         await sign_in(Role.VIDEO_OFFICER),
@@ -174,7 +174,7 @@ async def test_ptz_control_is_exclusive(crowd: Crowd, sign_in: SignIn) -> None:
     assert {c["id"]: c["ptz"] for v in tree for c in v["cameras"]}["wj-02"] is True
 
 
-async def test_onboarding_is_limited_to_the_scope(crowd: Crowd, sign_in: SignIn) -> None:
+async def test_onboarding_is_limited_to_the_scope(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER, ["youjia"])
     await _in(admin)
     view = await _get(officer, "/api/onboarding")

@@ -68,7 +68,7 @@ async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
         if profile:
             registry.change_profile(session, row, profile, now, c.identity.name)
-        acceptance.fill(session, row, facts, now, c.identity.name)
+        acceptance.store_facts(session, row, facts, now, c.identity.name)
         await audit_trail.record(
             session, now, c.identity.name, "camera.acceptance", row.id, reason=reason, village=row.village, **view
         )
@@ -83,7 +83,7 @@ async def sign(c: Context) -> CandidateView:
     name, digest = await _store_picture(c, camera, "sign", jpeg)
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
-        acceptance.fill(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
+        acceptance.store_facts(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
         await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
         return await _candidate_view(session, row, now)
 
@@ -130,7 +130,7 @@ async def accept(c: Context[None, AcceptBody]) -> AcceptReply:
     async with c.services.database.session() as session:
         signed = await acceptance.newest(session, c.body.cameras)
         for camera, lacks in await _chosen(session, c, now):
-            if lacks := lacks or acceptance.why_not(signed.get(camera.id), camera, c.identity.name):
+            if lacks := lacks or acceptance.blocking_reasons(signed.get(camera.id), camera, c.identity.name):
                 reply.lacking[camera.id] = lacks
                 continue
             await acceptance.confirm(session, camera, now, c.identity.name)
@@ -146,7 +146,7 @@ async def _chosen(session: AsyncSession, c: Context[None, AcceptBody], now: date
     found = []
     for camera in chosen:
         open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
-        found.append((camera, [*open_items, *acceptance.missing(camera)]))
+        found.append((camera, [*open_items, *acceptance.missing_facts(camera)]))
     return found
 
 

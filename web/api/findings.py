@@ -34,7 +34,7 @@ class FindingView(BaseModel):
 async def open_findings(c: Context[FindingQuery]) -> list[FindingView]:
     """Open findings, newest first: exposed services, refused credentials, clones, unknown devices, wrong clocks."""
     async with c.services.database.reading() as session:
-        rows = await findings.open_ones(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
+        rows = await findings.list_open(session, c.identity.villages, before=c.query.before, limit=c.query.limit)
     return [FindingView.model_validate(r, from_attributes=True) for r in rows]
 
 

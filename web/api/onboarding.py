@@ -74,7 +74,7 @@ async def overview(c: Context[VillageQuery]) -> OnboardingView:
         own = {x.id for x in cameras}
         lists = await checklist.of(session, cameras, c.services.clock.now())
         signed = await acceptance.newest(session, sorted(own))
-        devices = await adoption.adoptable(session, scope)
+        devices = await adoption.adoptable_devices(session, scope)
     return OnboardingView(
         items=list(checklist.ITEMS),
         work=work_view(_work(c).state, c.identity.villages),

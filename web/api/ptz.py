@@ -86,7 +86,7 @@ async def keep(c: Context[None, KeepBody]) -> PresetView:
     """
     camera, control = await _ptz_camera(c)
     await _take_control(c, camera, control)
-    token = await control.keep(camera, c.identity.name, c.body.name)
+    token = await control.save_preset(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
         await audit_trail.record(
             session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name

@@ -91,7 +91,7 @@ def candidate_view(camera: Camera, items: list[checklist.ChecklistItem], signed:
         make=make,
         marks="".join(MARKS[i.state] for i in items),
         failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
-        missing=acceptance.missing(camera),
+        missing=acceptance.missing_facts(camera),
         accepted_at=camera.accepted_at,
         accepted_by=acceptance.accepted_by(signed, camera),
         proposed_by=waiting.proposed_by if waiting else None,

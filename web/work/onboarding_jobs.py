@@ -60,7 +60,7 @@ class OnboardingWork:
         self._database = database
         self._clock = clock
         self.http, self.vault = http, vault
-        self.onboarding = Onboarding(database, vault, clock, http, holes=holes)
+        self.onboarding = Onboarding(database, vault, clock, http, vulnerabilities=holes)
         self.state = JobState()
         self._tasks = BackgroundTasks(clock)
 
