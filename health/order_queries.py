@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError
 from health.orders import RUNNING
@@ -26,13 +26,13 @@ async def page(
         query = query.where(WorkOrder.vendor == vendor)
     if before is not None:
         query = query.where(WorkOrder.id < before)
-    query = query.where(within(WorkOrder.village, scope)).order_by(WorkOrder.id.desc()).limit(limit)
+    query = query.where(village_in_scope(WorkOrder.village, scope)).order_by(WorkOrder.id.desc()).limit(limit)
     return list(await session.scalars(query))
 
 
 async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villages) -> list[WorkOrder]:
     """Return orders by number. Raises NotFoundError if one does not exist or is outside the scope."""
-    query = select(WorkOrder).where(WorkOrder.id.in_(numbers), within(WorkOrder.village, scope))
+    query = select(WorkOrder).where(WorkOrder.id.in_(numbers), village_in_scope(WorkOrder.village, scope))
     found = list(await session.scalars(query.order_by(WorkOrder.id)))
     if len(found) < len(set(numbers)):
         raise NotFoundError("there is no such work order")
@@ -57,7 +57,7 @@ async def one_of_vendor(session: AsyncSession, number: int, vendor: str, scope: 
 
 def _of_vendor(vendor: str, scope: Villages, now: datetime) -> Select[WorkOrder]:
     shown = or_(WorkOrder.state.in_(RUNNING), WorkOrder.closed_at > now - CLOSED_ORDERS_SHOWN)
-    return select(WorkOrder).where(WorkOrder.vendor == vendor, within(WorkOrder.village, scope), shown)
+    return select(WorkOrder).where(WorkOrder.vendor == vendor, village_in_scope(WorkOrder.village, scope), shown)
 
 
 async def notes(session: AsyncSession, order: int, limit: int = 500) -> list[WorkOrderNote]:

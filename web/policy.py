@@ -15,7 +15,7 @@ from cameras.registry import lookup
 from cameras.tables import Camera
 from core.accounts.permissions import Role
 from core.errors import ForbiddenError, NotFoundError
-from core.numbers import whole
+from core.numbers import parse_whole_number
 from search.query.filters import Filter, query_of
 from search.query.find import Query
 from search.store import Sighting, camera_numbers, ids
@@ -46,7 +46,7 @@ def village_scope(c: AnyContext, village: str | None) -> list[str] | None:
 def check_playback(c: AnyContext, start: datetime) -> None:
     """Check R-VIEW-1 and R-VIEW-3: a stated purpose, and for video officers an age of at most a day.
 
-    Raises PurposeNeeded, ForbiddenError.
+    Raises PurposeRequired, ForbiddenError.
     """
     _ = c.purpose
     age = c.services.clock.now() - start
@@ -58,7 +58,7 @@ def view_reason(c: AnyContext, subject: str, *, running: bool) -> str:
     """Return the reason under which a picture of an alert, order or acceptance may be viewed.
 
     While `subject` is being worked on (`running`), the reason is `subject` itself, written with its id; afterwards it
-    is the stated purpose. Raises PurposeNeeded.
+    is the stated purpose. Raises PurposeRequired.
     """
     return subject if running else c.purpose
 
@@ -73,7 +73,7 @@ async def scoped_query(c: AnyContext, session: AsyncSession, wanted: Filter) -> 
 
 def sighting_number(text: str) -> int | None:
     """Return a sighting's number (63 bits); None if the text is not one, or its time is out of range."""
-    number = whole(text, 19)
+    number = parse_whole_number(text, 19)
     latest_ms = strict_input.LATEST_TIME.timestamp() * 1000
     return number if number is not None and ids.milliseconds(number) < latest_ms else None
 

@@ -105,9 +105,9 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
 
 
 def _services(settings: Settings, database: Database, accounts: Accounts, clock: Clock) -> Services:
-    data_dir, sign_in = settings.data.dir.absolute(), SignIns(database, clock, accounts)
+    data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
-    footage = FairExecutor("footage", 8, of_one=4, waiting=600, waiting_of_one=200)
+    footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     return Services(
         settings=settings,
@@ -130,9 +130,11 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         sign_in_limit=SignInLimit(clock),
         sign_in_service=sign_in,
         anonymous_limit=AnonymousLimit(clock, known.first_known),
-        search_executor=FairExecutor("search", 4, of_one=2, waiting=40, waiting_of_one=10),
+        search_executor=FairExecutor(
+            "search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10
+        ),
         footage_executor=footage,
-        page_executor=FairExecutor("pages", 2, of_one=1, waiting=20, waiting_of_one=4),
+        page_executor=FairExecutor("pages", 2, max_running_per_account=1, max_waiting=20, max_waiting_per_account=4),
         audit_verifier=Verifier(database, data_dir),
         footage_grants=FootageGrants(clock),
         attendance=Attendance(clock, ask_after_s(timedelta(minutes=settings.web.idle_minutes))),

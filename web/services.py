@@ -11,7 +11,7 @@ from aiohttp import web
 
 from cameras.ptz import PtzControl
 from core.accounts.accounts import Accounts
-from core.accounts.sign_in import SignIns
+from core.accounts.sign_in import SignInService
 from core.audit.verification import Verifier
 from core.clock import Clock
 from core.database import Database
@@ -72,7 +72,7 @@ class Services:
     page_executor: FairExecutor  # renders printed pages to HTML before they become PDF
     event_sockets: SocketLimit
     live_sockets: SocketLimit
-    sign_in_service: SignIns
+    sign_in_service: SignInService
     audit_verifier: Verifier
     footage_grants: FootageGrants
     attendance: Attendance

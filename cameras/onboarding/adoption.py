@@ -104,7 +104,7 @@ async def check_credential(session: AsyncSession, name: str | None, village: str
 
 async def adoptable_devices(session: AsyncSession, villages: Villages, limit: int = 500) -> list[DeviceSeen]:
     """Return discovered devices in the subnets of `villages` (None: anywhere) that are no camera of ours."""
-    query = select(DeviceSeen).where(DeviceSeen.verdict.in_(ADOPTABLE), within(DeviceSeen.village, villages))
+    query = select(DeviceSeen).where(DeviceSeen.verdict.in_(ADOPTABLE), village_in_scope(DeviceSeen.village, villages))
     return list(await session.scalars(query.order_by(DeviceSeen.address).limit(limit)))
 
 

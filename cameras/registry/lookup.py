@@ -8,13 +8,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Stream, Village
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.errors import NotFoundError
 
 
 async def villages(session: AsyncSession, scope: Villages = None) -> list[Village]:
     """Return the villages of a scope, by code."""
-    return list(await session.scalars(select(Village).where(within(Village.code, scope)).order_by(Village.code)))
+    return list(
+        await session.scalars(select(Village).where(village_in_scope(Village.code, scope)).order_by(Village.code))
+    )
 
 
 async def camera(session: AsyncSession, number: str, scope: Villages = None, *, with_retired: bool = False) -> Camera:
@@ -27,7 +29,7 @@ async def camera(session: AsyncSession, number: str, scope: Villages = None, *, 
 
 async def all_cameras(session: AsyncSession, scope: Villages = None) -> list[Camera]:
     """Return the cameras of a scope, retired ones included."""
-    return list(await session.scalars(select(Camera).where(within(Camera.village, scope))))
+    return list(await session.scalars(select(Camera).where(village_in_scope(Camera.village, scope))))
 
 
 async def cameras_by_id(session: AsyncSession, numbers: Collection[str | None]) -> dict[str, Camera]:

@@ -146,15 +146,18 @@ async def hold_of(session: AsyncSession, number: int, scope: Villages) -> Hold:
 
 async def named(session: AsyncSession, cases: set[int], scope: Villages) -> dict[int, Case]:
     """Return the cases of this set that an account sees, by number."""
-    return {c.id: c for c in await session.scalars(select(Case).where(Case.id.in_(cases), within(Case.village, scope)))}
+    return {
+        c.id: c
+        for c in await session.scalars(select(Case).where(Case.id.in_(cases), village_in_scope(Case.village, scope)))
+    }
 
 
 async def newest(session: AsyncSession, scope: Villages, limit: int = 200) -> list[Case]:
     """Return the cases that an account sees, newest first."""
-    query = select(Case).where(within(Case.village, scope)).order_by(Case.id.desc()).limit(limit)
+    query = select(Case).where(village_in_scope(Case.village, scope)).order_by(Case.id.desc()).limit(limit)
     return list(await session.scalars(query))
 
 
 async def visible_numbers(session: AsyncSession, scope: Villages) -> set[int]:
     """Return the numbers of all cases that an account sees."""
-    return set(await session.scalars(select(Case.id).where(within(Case.village, scope))))
+    return set(await session.scalars(select(Case.id).where(village_in_scope(Case.village, scope))))

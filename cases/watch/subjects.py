@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import SubjectState, WatchSubject
-from core.accounts.scope import Villages, overlapping, overlaps
+from core.accounts.scope import Villages, overlaps, villages_overlap_scope
 from core.errors import NotFoundError
 
 
@@ -23,7 +23,11 @@ async def subject_of(session: AsyncSession, number: int, scope: Villages) -> Wat
 
 async def newest(session: AsyncSession, scope: Villages, limit: int = 200) -> list[WatchSubject]:
     """Return the subjects that are looked for in one of an account's villages, newest first."""
-    query = select(WatchSubject).where(overlapping(WatchSubject.villages, scope)).order_by(WatchSubject.id.desc())
+    query = (
+        select(WatchSubject)
+        .where(villages_overlap_scope(WatchSubject.villages, scope))
+        .order_by(WatchSubject.id.desc())
+    )
     return [r for r in await session.scalars(query.limit(limit)) if overlaps(scope, r.villages)]
 
 

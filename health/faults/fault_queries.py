@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.errors import NotFoundError
 from health.faults.state_machine import CLOSED, LIVE_STATES, OPEN, RECOVERING
 from health.tables import Fault
@@ -31,7 +31,7 @@ async def page(
     """Return open (or closed) faults with their cameras, newest first. `before`: the last id of the previous page."""
     states = (CLOSED,) if closed else (OPEN, RECOVERING)
     query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
-    query = query.where(Fault.state.in_(states), within(Fault.village, scope))
+    query = query.where(Fault.state.in_(states), village_in_scope(Fault.village, scope))
     if before is not None:
         query = query.where(Fault.id < before)
     if camera is not None:
@@ -42,7 +42,7 @@ async def page(
 async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villages) -> list[Fault]:
     """Return faults by number. Raises NotFoundError if one does not exist or is outside the scope."""
     query = select(Fault).where(
-        Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, CLOSED)), within(Fault.village, scope)
+        Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, CLOSED)), village_in_scope(Fault.village, scope)
     )
     found = list(await session.scalars(query.order_by(Fault.id)))
     if len(found) < len(set(numbers)):

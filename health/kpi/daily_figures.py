@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from health.tables import DailyFigures
 
 
@@ -24,7 +24,7 @@ async def page(
     session: AsyncSession, kind: FiguresKind, scope: Villages, *, name: str | None, before: str | None, limit: int
 ) -> list[DailyFigures]:
     """Return rows of a kind, newest day first. `scope` limits the names, so it fits villages only."""
-    query = select(DailyFigures).where(DailyFigures.kind == kind.value, within(DailyFigures.name, scope))
+    query = select(DailyFigures).where(DailyFigures.kind == kind.value, village_in_scope(DailyFigures.name, scope))
     if name is not None:
         query = query.where(DailyFigures.name == name)
     if before is not None:

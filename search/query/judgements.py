@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.accounts.scope import Villages, within
+from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from search.store.camera_numbers import CameraPlace
 from search.tables import Judgement
@@ -52,7 +52,7 @@ async def judge(
 async def candidates(session: AsyncSession, purpose: str, scope: Villages, limit: int = 200) -> list[int]:
     """Return the ids of the candidates of a purpose, newest judgement first."""
     mine = (Judgement.reason == purpose[:MAX_REASON_CHARACTERS], Judgement.verdict == SightingVerdict.CANDIDATE.value)
-    query = select(Judgement.sighting).where(*mine, within(Judgement.village, scope))
+    query = select(Judgement.sighting).where(*mine, village_in_scope(Judgement.village, scope))
     return list(await session.scalars(query.order_by(Judgement.id.desc()).limit(limit)))
 
 

@@ -15,7 +15,7 @@ from core.clock import SystemClock
 from core.errors import CertificateError, ConflictError, UsageError
 from core.secrets import KEY_FILE
 from core.settings import Settings, TlsMode
-from station.cli.base import as_json, cli, run, settings_of, show
+from station.cli.base import as_json, cli, print_result, run, settings_of
 from web.doctor.checks import checked_station
 from web.tls.authority import Authority, own_hosts
 from web.tls.certificate import Certificate, common_name, fingerprint, read

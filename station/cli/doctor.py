@@ -10,7 +10,7 @@ import click
 from core.clock import SystemClock
 from core.settings import Settings
 from station import schema
-from station.cli.base import as_json, cli, run, settings_of, show
+from station.cli.base import as_json, cli, print_result, run, settings_of
 from web.doctor.checks import CHECKS, checked_station
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import Doctor, worst

@@ -123,7 +123,7 @@ def _add_account_jobs(
     scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
     scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
     services = app[SERVICES]
-    sealing = Sealing(database, services.data_dir, clock, services.audit_verifier)
+    sealing = AuditSealer(database, services.data_dir, clock, services.audit_verifier)
     scheduler.add_job(
         sealing.seal, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
     )

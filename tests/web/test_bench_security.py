@@ -25,8 +25,8 @@ def test_slow_answers_fail_the_benchmark() -> None:
 
 
 def test_missing_load_fails_the_benchmark() -> None:
-    assert not besieged.there({"held": {}, "told": {}}).ok
-    assert besieged.there({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
+    assert not web_load.crowd_figure({"held": {}, "told": {}}).ok
+    assert web_load.crowd_figure({"held": {"half-open": 200, "slow bodies": 200}, "told": {"half-open closed": 800}}).ok
 
 
 def test_lost_footage_fails_the_benchmark(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
-from core.accounts.sign_in import DEVICE_KNOWN_FOR, OpenedSession
+from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
@@ -137,7 +137,7 @@ class AuditPage(BaseModel):
 async def sign_in(c: Context[None, SignInBody]) -> web.Response:
     """Sign in and open a session."""
     source, device = _source(c)
-    known = bool(device) and await c.services.sign_in_service.knows(c.body.name, device)
+    known = bool(device) and await c.services.sign_in_service.is_known_device(c.body.name, device)
     with nullcontext() if known else c.services.sign_in_limit.attempt(source):
         opened = await c.services.sign_in_service.open(c.body.name, c.body.password, client_key(source), device)
     return await _session_response(c, opened)
@@ -234,7 +234,7 @@ async def audit_trail(c: Context[AuditQuery]) -> AuditPage:
             doubted=0,
             sealed_at=None,
         )
-    found = await c.services.audit_verifier.verdict()
+    found = await c.services.audit_verifier.verify_new_rows()
     return AuditPage(
         rows=entries,
         next=following,
@@ -288,7 +288,7 @@ async def _serve_events(c: AnyContext) -> web.WebSocketResponse:
 
 async def _send_events(c: AnyContext, socket: web.WebSocketResponse, standing: SocketSession) -> None:
     """Send events until the page leaves or reads nothing for SEND_TIMEOUT_S. Raises SessionLost."""
-    async with aclosing(c.services.event_feed.follow(whole(c.request.query.get("after", "")))) as feed:
+    async with aclosing(c.services.event_feed.follow(parse_whole_number(c.request.query.get("after", "")))) as feed:
         async for event in feed:
             text = text_for(await standing.revalidate_for_batch(), event)
             if text is not None:

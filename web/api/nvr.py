@@ -176,7 +176,7 @@ async def _relay(socket: web.WebSocketResponse, messages: AsyncIterator[str | by
         )
     except SessionLost as e:
         await close(socket, e)
-    except NobodyWatches:
+    except ViewerNotConfirmed:
         await close(socket, SessionLost(CLOSE_UNATTENDED, "nobody confirmed that somebody is still watching"))
     except (aiohttp.ClientError, OSError, TimeoutError, ConflictError) as e:
         log.info("closing a live socket: %s", e)

@@ -153,7 +153,7 @@ async def fault_reference(c: Context) -> web.Response:
 
 
 async def _audited_fault(c: AnyContext, which: str) -> Fault:
-    """Return the fault of the path after recording the view of its picture. Raises PurposeNeeded, NotFoundError.
+    """Return the fault of the path after recording the view of its picture. Raises PurposeRequired, NotFoundError.
 
     The view belongs to the row of the list that named the fault, or gets a row of its own.
     """

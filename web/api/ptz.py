@@ -112,7 +112,7 @@ async def _ptz_camera(c: AnyContext) -> tuple[Camera, PtzControl]:
 
 
 async def _take_control(c: AnyContext, camera: Camera, control: PtzControl) -> None:
-    """Take control of the camera. Raises PurposeNeeded, ConflictError.
+    """Take control of the camera. Raises PurposeRequired, ConflictError.
 
     Taking control leaves one audit row before the camera moves; single movements leave none.
     """

@@ -82,7 +82,7 @@ async def candidates(c: Context) -> SightingPage:
 
 
 async def _audited_sighting(c: AnyContext) -> Sighting:
-    """Return the sighting of the path, after recording its view. Raises PurposeNeeded, NotFoundError."""
+    """Return the sighting of the path, after recording its view. Raises PurposeRequired, NotFoundError."""
     sighting, place = await visible_sighting(c, c.path("sighting"))
     at = from_microseconds(sighting.start_ms * 1000).isoformat()
     await c.audit_view(

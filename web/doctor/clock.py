@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import psutil
 
-from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_says
+from core.host.ntp import MAX_ERROR_S, STA_UNSYNC, TIME_ERROR, kernel_clock, timedated_answer
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 MAX_OFFSET_S = 0.5  # the station promises recorded times within 1 s

@@ -13,8 +13,8 @@ from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typi
 
 from core.accounts.accounts import Identity
 from core.audit import audit_trail
-from core.errors import ForbiddenError, NotFoundError, PurposeNeeded
-from core.numbers import whole
+from core.errors import ForbiddenError, NotFoundError, PurposeRequired
+from core.numbers import parse_whole_number
 from web.http.cookies import cookie_of, session_cookie
 from web.services import Services
 
@@ -47,7 +47,7 @@ class Context(Generic[Q, B]):
 
     def number(self, name: str) -> int:
         """Return a path variable as an integer. Raises NotFoundError if it is not a number."""
-        number = whole(self.request.match_info[name])
+        number = parse_whole_number(self.request.match_info[name])
         if number is None:
             raise NotFoundError("not found")
         return number
@@ -59,9 +59,9 @@ class Context(Generic[Q, B]):
 
     @property
     def purpose(self) -> str:
-        """Return the purpose stated for this session. Raises PurposeNeeded if there is none."""
+        """Return the purpose stated for this session. Raises PurposeRequired if there is none."""
         if not self.identity.purpose.strip():
-            raise PurposeNeeded("state a purpose or case number first")
+            raise PurposeRequired("state a purpose or case number first")
         return self.identity.purpose
 
     async def audit_view(

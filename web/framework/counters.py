@@ -38,7 +38,7 @@ class WebCounters(Collector):
             "work",
             {w.name: w.refused for w in lanes},
         )
-        yield _labelled("work_given_up", "Calls that timed out", "work", {w.name: w.given_up for w in lanes})
+        yield _labelled("work_given_up", "Calls that timed out", "work", {w.name: w.abandoned for w in lanes})
         if isinstance(self._server, Connections):
             yield _labelled(
                 "connections_dropped", "Connections that were closed to make room, or idle", "why", self._server.dropped

@@ -86,7 +86,7 @@ def _charge(request: web.Request, who: Identity | None, *, scraper: bool) -> Non
     """Assign the request's costs: its connection and its work to the person, no tokens if it is not anonymous."""
     if who is not None:
         connection_limits.assign_to_person(request, who.user_id)
-    executors.ASKER.set(who.user_id if who is not None else 0)
+    executors.CALLER_ACCOUNT.set(who.user_id if who is not None else 0)
     if who is not None or scraper:
         anonymous_limit.refund(request)
 
@@ -107,7 +107,7 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
 async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
     """Return the 401 answer; if the session has ended, it says why."""
     token = cookie_of(request, session_cookie(services.settings.web))
-    why = await services.accounts.why_ended(token) if token and token.isascii() else SessionEnd.REVOKED
+    why = await services.accounts.end_reason(token) if token and token.isascii() else SessionEnd.REVOKED
     return refusals.sign_in_first(r, request, why, had_session=bool(token))
 
 

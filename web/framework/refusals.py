@@ -15,12 +15,12 @@ from core.errors import (
     ConflictError,
     ForbiddenError,
     MinwangError,
-    NobodyWatches,
     NotFoundError,
-    PurposeNeeded,
+    PurposeRequired,
     TooManyError,
     TooSlowError,
     UsageError,
+    ViewerNotConfirmed,
 )
 from web.framework.routing import ReplyKind, Route
 
@@ -49,8 +49,8 @@ class RefusalReason(StrEnum):
 
 
 _REASONS: tuple[tuple[type[MinwangError], RefusalReason], ...] = (
-    (PurposeNeeded, RefusalReason.PURPOSE),
-    (NobodyWatches, RefusalReason.WATCHING),
+    (PurposeRequired, RefusalReason.PURPOSE),
+    (ViewerNotConfirmed, RefusalReason.WATCHING),
 )
 SESSION_END_SENTENCES = {
     SessionEnd.IDLE: "the session ended because nobody used it for a while; sign in again",

@@ -2,8 +2,8 @@
 
 A session watches from its first live socket or footage request until no picture was sent for VIEWING_ENDS_AFTER_S.
 After `ask_after` seconds without input the page asks whether somebody is there. Without an answer within ANSWER_S, live
-sockets are closed (`SessionLost`, 4410) and footage is refused (`NobodyWatches`) until there is input again. Input is
-any request that keeps a session from becoming idle (web.framework.enforcement).
+sockets are closed (`SessionLost`, 4410) and footage is refused (`ViewerNotConfirmed`) until there is input again. Input
+is any request that keeps a session from becoming idle (web.framework.enforcement).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Attendance:
     def check(self, session: str) -> None:
         """Call before sending a picture. Raises ViewerNotConfirmed."""
         if self._overdue(self._begin(session)):
-            raise NobodyWatches("nobody confirmed that somebody is still watching; use the page and try again")
+            raise ViewerNotConfirmed("nobody confirmed that somebody is still watching; use the page and try again")
 
     @contextmanager
     def socket(self, session: str) -> Iterator[None]:
@@ -84,7 +84,7 @@ class Attendance:
             found.sockets -= 1
 
     async def wait_until_unattended(self, session: str) -> None:
-        """Wait until nobody has answered in time, then raise NobodyWatches."""
+        """Wait until nobody has answered in time, then raise ViewerNotConfirmed."""
         while True:
             self.check(session)
             await self._clock.sleep(min(CHECK_INTERVAL_S, self.answer_within))

@@ -98,7 +98,7 @@ async def footage_is_granted(
         .where(
             audit_trail.AuditRow.actor == who.name,
             audit_trail.AuditRow.action.in_(FOOTAGE_ACTIONS),
-            audit_trail.AuditRow.at > now - MAX_SESSION,
+            audit_trail.AuditRow.at > now - MAX_SESSION_AGE,
         )
         .order_by(audit_trail.AuditRow.id.desc())
         .limit(MAX_RANGES)

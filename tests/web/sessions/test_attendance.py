@@ -139,7 +139,7 @@ def test_attendance_counts_from_the_last_input(clock: ManualClock) -> None:
     with pytest.raises(ViewerNotConfirmed):
         found.check("a")
     clock.advance(VIEWING_ENDS_AFTER_S * 10)
-    with pytest.raises(NobodyWatches):
+    with pytest.raises(ViewerNotConfirmed):
         found.check("a")  # time alone is not an answer
     found.check("b")  # another session
     found.note_input("a")
