@@ -17,7 +17,9 @@ LAYERS = {
         "database_kind database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
-    "nvr": "clock engine_choice rtsp tables media storage archive refiling streams recorder edge playback",
+    "nvr": (
+        "clock engine_choice recording_state rtsp tables media storage archive refiling streams recorder edge playback"
+    ),
     "health": "tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
     "cases": "tables register alerts watch",
