@@ -93,7 +93,7 @@ async def _work(
     )
     _add_account_jobs(scheduler, settings, database, clock, work)
     _add_station_jobs(scheduler, settings, database, clock, app[SERVICES])
-    scheduler.add_job(listener.care, "interval", minutes=1, id="certificate")
+    scheduler.add_job(listener.maintain, "interval", minutes=1, id="certificate")
     tasks = BackgroundTasks(clock)
     tasks.start("announcements", announcements.follow(Survey(database, clock, work.onboarding)))
     scheduler.start()
@@ -112,17 +112,22 @@ def _add_account_jobs(
     account_rotation = CredentialRotation(database, work.vault, clock, work.onboarding, work.http, folder, check)
     work.onboarding.on_identified = account_rotation.create_first_account
 
-    async def look_at_printing() -> None:
+    daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)
+    scheduler.add_job(account_rotation.create_first_accounts, "interval", minutes=10, id="first accounts")
+    scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
+
+
+def _add_station_jobs(
+    scheduler: AsyncIOScheduler, settings: Settings, database: Database, clock: SystemClock, services: Services
+) -> None:
+    """Add the jobs that look after the station itself: printing, audit trail, sessions, backup."""
+
+    async def check_printing() -> None:
         for found in await asyncio.to_thread(machine.printing, CheckedStation(settings, clock, database)):
             if found.state is not CheckState.OK:
                 log.warning("reports cannot be printed correctly: %s; %s", found.value, found.remedy)
 
-    daily(scheduler, clock, "printing", look_at_printing, minutes=2)
-    daily(scheduler, clock, "accounts", account_rotation.run_once, minutes=40)
-    scheduler.add_job(account_rotation.create_first_accounts, "interval", minutes=10, id="first accounts")
-    scheduler.add_job(audit.run_once, "interval", hours=1, id="passwords")
-    scheduler.add_job(event_care.reconcile, "interval", minutes=1, id="camera events", next_run_time=clock.now())
-    services = app[SERVICES]
+    daily(scheduler, clock, "printing", check_printing, minutes=2)
     sealing = AuditSealer(database, services.data_dir, clock, services.audit_verifier)
     scheduler.add_job(
         sealing.seal, "interval", minutes=1, id="audit seal", next_run_time=clock.now() + timedelta(seconds=5)
@@ -139,12 +144,6 @@ def _add_account_jobs(
     )
     nightly = NightlyBackup(settings, database, clock)
     scheduler.add_job(nightly.run_once, "interval", minutes=1, id="backup", max_instances=2)  # a backup may be running
-    scheduler.add_job(listener.maintain, "interval", minutes=1, id="certificate")
-    scheduler.start()
-    await until_stopped()
-    scheduler.shutdown(wait=False)
-    await duties.close()
-    await event_care.close()
 
 
 async def schedule(

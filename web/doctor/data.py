@@ -111,7 +111,7 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
         return [unknown("not known without the database", "see database")]
     now = station.clock.now()
     async with station.database.reading() as session:
-        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == "recorder"))
+        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == ProcessRole.RECORDER))
         alive = [name for name, at in workers if now - at < HEARTBEAT_LOST_AFTER]
         states = await stream_status.count_by_state(session, now)
         wanted = await lookup.recorded_streams(session)

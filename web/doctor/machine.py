@@ -39,7 +39,7 @@ async def files(station: CheckedStation) -> Sequence[CheckResult]:
         return [unknown("the number of cameras is not known", "see database")]
     async with station.database.reading() as session:
         streams = await lookup.recorded_streams(session)
-        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == "recorder")))
+        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == ProcessRole.RECORDER)))
     needed = FILES_BASE + FILES_PER_STREAM * -(-streams // station.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
     allowed, whose = (
