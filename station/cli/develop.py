@@ -44,6 +44,12 @@ def fresh(arguments: Sequence[str]) -> int:
     return subprocess.call([sys.executable, "-m", "tests.fresh", *arguments], cwd=ROOT, env=child_environment())
 
 
+def mutants(arguments: Sequence[str]) -> int:
+    """Run `tests/mutants` in a separate process. Returns its exit status."""
+    command = [sys.executable, "-m", "tests.mutants", *arguments]
+    return subprocess.call(command, cwd=ROOT, env=child_environment())
+
+
 def virtual(arguments: Sequence[str]) -> int:
     """Run virtual cameras in the foreground. Does not return: this process becomes theirs."""
     os.execve(sys.executable, [sys.executable, "-m", "cameras.virtual", *arguments], child_environment())

@@ -116,6 +116,15 @@ def fresh(arguments: tuple[str, ...]) -> None:
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def mutants(arguments: tuple[str, ...]) -> None:
+    """Change the code of some packages and count the changes that no unit test notices (see --help)."""
+    from station.cli import develop
+
+    sys.exit(develop.mutants(arguments))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def virtual(arguments: tuple[str, ...]) -> None:
     """Run virtual cameras, for trials and load tests: --inventory FILE, --streams N, … (see --help)."""
     from station.cli import develop

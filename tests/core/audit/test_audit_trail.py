@@ -385,3 +385,98 @@ async def test_odd_data_come_back_as_they_were_sealed(
     await trail.seal()
     assert (await trail.verify()).problem == ""
     assert to_microseconds(clock.now())
+
+
+async def test_a_row_holds_at_most_its_columns_and_the_client_s_address(database: Database, clock: ManualClock) -> None:
+    async with database.session() as session:
+        token = audit_trail.CLIENT_ADDRESS.set("10.0.0.7")
+        try:
+            first = await audit_trail.record(session, clock.now(), "a" * 61, "b.c", "o" * 121, reason="r" * 401, n=(1,))
+        finally:
+            audit_trail.CLIENT_ADDRESS.reset(token)
+        second = await audit_trail.record(session, clock.now(), "a", "b.c", "d")
+        assert (len(first.actor), len(first.object), len(first.reason)) == (60, 120, 400)
+        assert first.data == {"n": [1], "client": "10.0.0.7"} and second.data == {}
+        assert (first.id, first.previous) == (1, audit_trail.GENESIS)
+        assert (second.id, second.previous, second.reason) == (2, first.hash, "")
+        assert first.key_id == second.key_id == audit_key.key_id(database.audit_key or b"")
+
+
+async def test_a_seal_counts_what_it_seals(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    trail = Trail(database, clock, tmp_path)
+    async with database.reading() as session:
+        assert await verification.head(session) == (0, audit_trail.GENESIS)
+        assert await verification.keys(session) == {}
+    assert await trail.seal() is None
+    await trail.write(3)
+    seal = await trail.seal()
+    assert seal is not None and (seal.rows, seal.last, seal.first) == (3, 3, 1)
+    assert await trail.seal() is None  # it has not grown
+    assert await verification.seal_now(database, tmp_path, clock.now(), replace_seal=True) == seal
+    async with database.reading() as session:
+        assert await verification.head(session) == (3, seal.hash)
+        assert await verification.keys(session) == {seal.key_id: 3}
+    await trail.write(2)
+    later = await trail.seal()
+    assert later is not None and (later.rows, later.last, later.first) == (5, 5, 1)
+    assert (await trail.verify()).sealed_at == later.at
+
+
+async def test_a_break_that_a_person_sealed_again_is_passed_over(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    trail = await Trail(database, clock, tmp_path).made()
+    await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 5")
+    broken = await trail.verify()
+    assert (broken.broken_at, broken.complete, broken.rows) == (5, False, 4)
+    for told in ({"broken_at": 5}, {"broken_at": 6, "problem": broken.problem}, {"problem": broken.problem}):
+        async with database.session() as session:
+            await audit_trail.record(session, clock.now(), "root", verification.RESEAL_ACTION, "audit trail", **told)
+        assert (await trail.verify()).broken_at == 5
+    async with database.session() as session:
+        row = await audit_trail.record(
+            session, clock.now(), "root", verification.RESEAL_ACTION, "audit trail", broken_at=5, problem=broken.problem
+        )
+    await verification.seal_now(database, tmp_path, clock.now(), replace_seal=True)
+    found = await trail.verify()
+    assert (found.problem, found.broken_at, found.complete) == ("", None, True)
+    assert (found.doubted, found.last, found.rows) == (row.id - 5, row.id, 5)
+    await trail.execute("UPDATE audit SET actor = 'li' WHERE id = 2")
+    assert (await trail.verify()).broken_at == 2
+
+
+async def test_the_head_is_logged_once_an_hour(
+    database: Database, clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "core.audit.verification")
+    trail = Trail(database, clock, tmp_path)
+    await trail.write(2)
+    sealing = verification.AuditSealer(database, tmp_path, clock, trail.verifier)
+    await sealing.seal()
+    await sealing.seal()
+    assert caplog.text.count("audit trail: 2 rows") == 1
+    clock.advance(3600)
+    await sealing.seal()
+    assert caplog.text.count("audit trail: 2 rows") == 2
+    await sealing.verify()
+    assert "is not valid" not in caplog.text
+    await trail.execute("DELETE FROM audit WHERE id = 2")
+    await sealing.verify()
+    assert "the audit trail is not valid: the trail ends at row 1" in caplog.text
+
+
+async def test_a_trail_is_begun_once(database: Database, clock: ManualClock, tmp_path: Path) -> None:
+    await opening.write_first_row(database, tmp_path, "zhang", "first start")
+    await opening.write_first_row(database, tmp_path)
+    seal = tmp_path / verification.FILE
+    assert await asyncio.to_thread(seal.exists)
+    await asyncio.to_thread(seal.unlink)
+    await opening.write_first_row(database, tmp_path)  # a seal that somebody removed is not renewed
+    assert not await asyncio.to_thread(seal.exists)
+    async with database.reading() as session:
+        (row,) = (await session.scalars(select(AuditRow))).all()
+    assert (row.actor, row.action, row.reason) == ("zhang", "audit.key", "first start")
+    assert row.data["rows"] == 0 and row.data["keys"] == {} and row.data["hash"] == audit_trail.GENESIS
+    with pytest.raises(ConflictError, match="nothing to do"):
+        await asyncio.to_thread(audit_key.create, tmp_path)
+        await opening.new_key(database.url, tmp_path, "root", "again")

@@ -68,3 +68,82 @@ def test_half_the_town_at_once_is_our_own_trouble() -> None:
     groups = topology.parents(children)
     assert topology.ours(groups, {c.camera for c in children}, len(children))
     assert not topology.ours(groups, {c.camera for c in children if c.village in ("v1", "v2")}, len(children))
+
+
+def cameras(village: str, count: int, switch: str = "") -> list[TopologyChild]:
+    return [TopologyChild(f"{village}{switch}{i}", village, switch) for i in range(count)]
+
+
+def failing(children: list[TopologyChild], count: int) -> set[str]:
+    return {c.camera for c in children[:count]}
+
+
+def test_the_binomial_tail() -> None:
+    assert topology.tail(0, 5) == pytest.approx(1.0)
+    assert topology.tail(5, 5) == pytest.approx(0.04**5)
+    assert topology.tail(1, 2, 0.5) == pytest.approx(0.75)
+    assert topology.tail(2, 3, 0.1) == pytest.approx(0.028)
+    assert topology.tail(4, 3) == 0
+
+
+def test_at_least_three_cameras_and_three_fifths_of_them_fail() -> None:
+    three = cameras("a", 3, "s")
+    assert down(three, failing(three, 3)) == {("switch", "a/s")}  # 6.4e-5: enough for a switch, not for a village
+    assert down(three, failing(three, 2)) == set()
+    ten = cameras("a", 10)
+    assert down(ten, failing(ten, 6)) == {("village", "a")} and down(ten, failing(ten, 5)) == set()
+    two = cameras("a", 2, "s")
+    assert down(two, failing(two, 2)) == set()
+
+
+def test_chance_explains_few_failures_of_a_village_but_not_of_a_switch() -> None:
+    for count, found in ((4, set()), (5, {("village", "a")})):  # 2.6e-6, 1.0e-7
+        village = cameras("a", count)
+        assert down(village, failing(village, count)) == found
+    assert topology.down(topology.parents(cameras("a", 3)), failing(cameras("a", 3), 3)) == []
+
+
+def test_a_parent_that_is_down_is_described() -> None:
+    children = cameras("a", 6, "s") + cameras("b", 6)
+    (found,) = topology.down(topology.parents(children), failing(children, 5))
+    assert (found.kind, found.village, found.name, found.failing) == ("village", "a", "a", 5)
+    assert found.cameras == {c.camera for c in children[:6]}
+
+
+def test_failures_behind_one_switch_are_its_own_if_three_cameras_are_elsewhere() -> None:
+    one = cameras("a", 8, "s")
+    assert down(one + cameras("a", 3, "t"), failing(one, 8)) == {("switch", "a/s")}
+    assert down(one + cameras("a", 2, "t"), failing(one, 8)) == {("village", "a")}
+    loose = cameras("a", 8)  # nobody knows their switch
+    assert down(loose + cameras("a", 3, "t"), failing(loose, 8)) == {("village", "a")}
+
+
+def test_groups_are_villages_and_known_switches() -> None:
+    children = [*cameras("a", 1, "s"), *cameras("a", 1), *cameras("b", 1)]
+    groups = topology.parents(children)
+    assert {key: [c.camera for c in members] for key, members in groups.items()} == {
+        ("village", "a"): ["as0", "a0"], ("switch", "a/s"): ["as0"], ("village", "b"): ["b0"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("villages", "hit", "share", "ours"),
+    [(4, 3, 5, True), (3, 3, 5, False), (4, 2, 5, False), (4, 3, 3, False), (6, 3, 5, True), (7, 3, 5, False)],
+)
+def test_the_station_is_at_fault_from_three_of_four_villages_and_half_of_the_cameras(
+    villages: int, hit: int, share: int, ours: bool
+) -> None:
+    """Villages of five cameras; in `hit` of them `share` cameras fail, three being three fifths."""
+    town = [cameras(f"v{v}-", 5) for v in range(villages)]
+    gone = {c.camera for village in town[:hit] for c in village[:share]}
+    groups = topology.parents(c for village in town for c in village)
+    assert topology.ours(groups, gone, 5 * villages) == ours
+
+
+def test_three_fifths_of_a_village_hit_it() -> None:
+    town = [cameras(f"v{v}-", 5) for v in range(4)]
+    groups = topology.parents(c for village in town for c in village)
+    gone = {c.camera for village in town for c in village[:3]}
+    assert topology.ours(groups, gone, 20)
+    assert not topology.ours(groups, {c.camera for village in town for c in village[:2]}, 10)
+    assert topology.ours(groups, gone, 24) and not topology.ours(groups, gone, 25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nvr.archive.timeline import GAP_MIN_US, Cadence, Timeline
+from nvr.archive.timeline import GAP_MIN_US, Cadence, CoveredUntil, Timeline, covered, holes, overtaken
 from tests.nvr.sink import GapFact, MemoryArchive
 
 S = 1_000_000
@@ -111,3 +111,157 @@ def test_a_stream_that_becomes_slower_is_missed_once() -> None:
     cadence.missing(3600, [3600] * 10)
     missed = [bool(cadence.missing(5 * TICKS, [TICKS])) for _ in range(10)]
     assert missed[0] and not any(missed[3:])
+
+
+def test_a_timeline_ends_with_its_newest_file_or_its_open_gap() -> None:
+    assert covered([], []) is None
+    assert covered([5 * S, 9 * S, 7 * S], []) == CoveredUntil(9 * S, False, "no_packets")
+    assert covered([9 * S], [(3 * S, "unreachable"), (4 * S, "no_packets")]) == CoveredUntil(4 * S, True, "no_packets")
+
+
+@pytest.mark.parametrize(
+    ("files", "end"),
+    [
+        ([], None),
+        ([(99 * S, 100 * S)], None),  # the file before the gap
+        ([(98 * S, 100 * S + 1)], 100 * S),  # begins two seconds before it
+        ([(98 * S - 1, 130 * S)], None),
+        ([(110 * S, 120 * S), (105 * S, 130 * S)], 105 * S),
+    ],
+)
+def test_a_file_that_begins_after_an_open_gap_ends_it(files: list[tuple[int, int]], end: int | None) -> None:
+    assert overtaken(100 * S, files) == end
+
+
+A = (1000 * S, 1010 * S)
+
+
+@pytest.mark.parametrize(
+    ("files", "gaps", "mended", "found"),
+    [
+        ([], [], [], []),
+        ([A, (1011 * S, 1020 * S)], [], [], []),  # one second
+        ([A, (1011 * S + 1, 1020 * S)], [], [], [(1010 * S, 1011 * S + 1)]),
+        ([A, (1002 * S, 1005 * S), (1012 * S, 1020 * S)], [], [], [(1010 * S, 1012 * S)]),
+        ([A, (1020 * S, 1030 * S)], [(1010 * S, 1020 * S)], [], []),
+        ([(1011 * S, 1020 * S), A], [], [1000 * S], [(1010 * S, 1011 * S)]),  # after a mended file
+        ([A, (1011 * S, 1020 * S)], [], [1011 * S], [(1010 * S, 1011 * S)]),  # before a mended file
+        ([A, (1010 * S + 50_000, 1020 * S)], [], [1000 * S], []),
+        ([A, (1010 * S + 50_001, 1020 * S)], [], [1000 * S], [(1010 * S, 1010 * S + 50_001)]),
+        ([A], [(1011 * S, 1020 * S)], [1011 * S], []),  # a gap is not mended
+        ([A, (1002 * S, 1005 * S), (1011 * S, 1020 * S)], [], [1002 * S], []),  # the mended file lies in another
+        ([A, (1002 * S, 1010 * S), (1011 * S, 1020 * S)], [], [1002 * S], []),
+    ],
+)
+def test_holes_that_nobody_reported(
+    files: list[tuple[int, int]], gaps: list[tuple[int, int]], mended: list[int], found: list[tuple[int, int]]
+) -> None:
+    assert holes(files, gaps, mended) == found
+
+
+def test_a_recorder_continues_an_open_gap() -> None:
+    line, archive = timeline()
+    line.go_on(CoveredUntil(100 * S, True, "unreachable"), 130 * S)
+    assert (line.covered_until, line.in_gap, line.last_cause, archive.gaps) == (100 * S, True, "unreachable", [])
+
+
+@pytest.mark.parametrize(("now", "start"), [(130 * S, 100 * S), (90 * S, 90 * S)])
+def test_a_recorder_that_starts_again_was_down(now: int, start: int) -> None:
+    line, archive = timeline()
+    line.go_on(CoveredUntil(100 * S, False), now)
+    assert archive.gaps == [GapFact(start, None, "recorder_down")]
+    assert (line.covered_until, line.in_gap) == (start, True)
+    line.begin(150 * S)
+    assert archive.gaps == [GapFact(start, 150 * S, "recorder_down")]
+
+
+def test_a_new_timeline_knows_of_nothing() -> None:
+    line, archive = timeline()
+    assert (line.covered_until, line.in_gap, line.last_cause) == (None, False, "no_packets")
+    assert (line.short_holes, line.short_holes_us) == (0, 0)
+    assert line.begin(5 * S) == 5 * S
+    line.cover(6 * S)
+    assert line.covered_until == 6 * S and archive.gaps == [] and line.short_holes == 0
+    line.resume(7 * S, True)
+    assert (line.covered_until, line.in_gap, line.last_cause) == (7 * S, True, "no_packets")
+
+
+def test_a_file_that_follows_at_once_leaves_no_hole() -> None:
+    line, archive = timeline(100 * S)
+    assert line.begin(100 * S) == 100 * S
+    assert archive.gaps == [] and line.short_holes == 0
+
+
+def test_an_overlap_above_two_seconds_is_kept() -> None:
+    assert timeline(100 * S)[0].begin(98 * S) == 100 * S
+    line, archive = timeline(100 * S)
+    assert line.begin(98 * S - 1) == 98 * S - 1 and line.covered_until == 98 * S - 1
+    assert archive.gaps == [] and line.short_holes == 0
+
+
+def test_a_gap_of_a_clock_that_was_ahead_ends_where_it_began() -> None:
+    line, archive = timeline(3700 * S)
+    line.start_gap("unreachable", "", 3710 * S)
+    assert line.begin(100 * S) == 100 * S
+    assert archive.gaps == [GapFact(3700 * S, 3700 * S, "unreachable")]
+
+
+def test_a_changed_cause_splits_a_gap_in_either_order() -> None:
+    line, archive = timeline(100 * S)
+    line.start_gap("auth_refused", "", 130 * S)
+    line.start_gap("unreachable", "", 140 * S)
+    assert [(g.start_us, g.end_us, g.cause) for g in archive.gaps] == [
+        (100 * S, 140 * S, "auth_refused"),
+        (140 * S, None, "unreachable"),
+    ]
+    assert (line.covered_until, line.last_cause) == (140 * S, "unreachable")
+
+
+def test_a_gap_says_whether_a_card_may_fill_it_and_why_at_length_at_most_200() -> None:
+    line, archive = timeline(100 * S)
+    line.begin(110 * S)
+    line.hole(120 * S, 130 * S, "timestamps", fillable=False)
+    assert archive.gaps == [
+        GapFact(100 * S, 110 * S, "no_packets", True),
+        GapFact(120 * S, 130 * S, "timestamps", False),
+    ]
+    details: list[str] = []
+    archive.gap = lambda stream, start_us, cause, detail: details.append(detail)  # type: ignore
+    line.start_gap("unreachable", "x" * 300, 140 * S)
+    assert details == ["x" * 200]
+
+
+@pytest.mark.parametrize(
+    ("usual", "distance", "hole"),
+    [
+        (None, 10 * TICKS, 0),  # the usual distance is unknown
+        (None, 10 * TICKS + 7, 7),
+        (3_600, TICKS // 4, 0),
+        (3_600, TICKS // 4 + 1, TICKS // 4 + 1 - 3_600),
+        (40_000, 100_000, 0),  # two and a half times the usual distance
+        (40_000, 100_001, 60_001),
+    ],
+)
+def test_the_distance_from_which_pictures_are_missing(usual: int | None, distance: int, hole: int) -> None:
+    found = [(0, hole)] if hole else []
+    alone, within = Cadence(), Cadence()
+    for cadence in (alone, within):
+        if usual:
+            cadence.missing(usual, [usual] * 10)
+    assert alone.missing(distance, [100]) == found
+    assert within.missing(100, [distance, 100]) == [(i + 1, length) for i, length in found]
+
+
+def test_the_usual_distance_is_the_median_of_the_last_five() -> None:
+    cadence = Cadence()
+    for distance in (90_000, 10_000, 20_000, 30_000, 40_000, 50_000):
+        assert cadence.missing(distance, [1]) == []
+    assert cadence.missing(500_000, [1]) == [(0, 470_000)]
+
+
+def test_a_run_of_six_pictures_tells_the_usual_distance_by_itself() -> None:
+    few, many = Cadence(), Cadence()
+    few.missing(1, [30_000, 40_000, 50_000, 60_000, 1])
+    assert few.missing(500_000, [1]) == [(0, 460_000)]  # 1, 30, 40, 50, 60
+    many.missing(1, [30_000, 40_000, 50_000, 60_000, 70_000, 1])
+    assert many.missing(500_000, [1]) == [(0, 450_000)]
