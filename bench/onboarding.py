@@ -166,6 +166,7 @@ def client(kind: str, cameras: int) -> dict[str, float]:
 async def plan_seconds(cameras: int = 10_000) -> float:
     """Return the seconds to read and plan an inventory of 10,000 cameras that the registry already holds."""
     from cameras.registry import inventory, registry
+    from cameras.registry.inventory_entries import Inventory
     from core import migrate
     from core.clock import SystemClock
     from core.database import Database
@@ -174,9 +175,7 @@ async def plan_seconds(cameras: int = 10_000) -> float:
         {"id": f"c-{i}", "name": f"C {i}", "village": "v", "address": f"10.1.{i // 250}.{i % 250 + 1}"}
         for i in range(cameras)
     ]
-    town = inventory.Inventory.model_validate(
-        {"town": "t", "villages": [{"code": "v", "name": "V"}], "cameras": entries}
-    )
+    town = Inventory.model_validate({"town": "t", "villages": [{"code": "v", "name": "V"}], "cameras": entries})
     text = inventory.dump(town)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite+aiosqlite:///{folder}/x.db", bytes(32))

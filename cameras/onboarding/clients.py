@@ -9,7 +9,8 @@ from __future__ import annotations
 import aiohttp
 
 from cameras.onvif.addresses import service_url
-from cameras.onvif.client import Listener, SoapClient
+from cameras.onvif.client import SoapClient
+from cameras.onvif.soap_transport import Listener
 from cameras.registry import registry
 from cameras.tables import Camera
 from core.clock import Clock

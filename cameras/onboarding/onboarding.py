@@ -22,9 +22,10 @@ from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, KnownCame
 from cameras.onboarding.clients import ClientPool
 from cameras.onboarding.refusals import RefusalBook
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, host_of, host_port, service_url
-from cameras.onvif.client import Listener, ServiceNotFound, SoapClient
+from cameras.onvif.client import ServiceNotFound, SoapClient
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.media import Profile
+from cameras.onvif.soap_transport import Listener
 from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import findings, history, registry
 from cameras.registry.firmware import KnownVulnerability, known_vulnerabilities

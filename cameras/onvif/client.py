@@ -10,39 +10,31 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import http
 import re
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 from xml.sax.saxutils import escape
 
 import aiohttp
-from yarl import URL
 
-from cameras.onvif import http_body, lenient_http, soap
-from cameras.onvif.addresses import with_port_of
-from cameras.onvif.connector import BudgetedConnector, ConnectLimitReached, time_limit
+from cameras.onvif import soap
+from cameras.onvif.connector import BudgetedConnector
 from cameras.onvif.namespaces import DEVICE
+from cameras.onvif.pull_coordination import PullCoordination
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
+from cameras.onvif.soap_transport import HttpReply, Listener, SoapTransport
 from core.clock import Clock
-from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.errors import CameraRefused, ProtocolError
 from core.network.authenticator import Authenticator
 from core.network.connect_limiter import ConnectLimiter
-from core.network.error_text import reason
 
-MAX_BODY_BYTES = 1_000_000
-CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 15.0
-_CONNECTING = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)  # `time_limit` enforces the total time
-SHORT_PULLS_AFTER_REQUEST_S = 30.0  # pulls stay short after another request; as long as a dome's lease (cameras.ptz)
-SHORT_PULL_S = 2.0
-LONGEST_PULL_S = 25.0
-SERIAL_RETEST_S = 3600.0
 CREDENTIAL_PROOF_S = 60.0  # how long a credential counts as valid after the camera accepted it
 _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may call it
+REFUSED = "the camera refused the credential"
+NO_LOGIN = "the camera requires a user and password; assign a credential to it"
 MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
 _WSA_ACTION = re.compile(r"<Action xmlns=[^>]*>([^<]*)</Action>")
@@ -50,9 +42,6 @@ _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
 _SECEXT = f"{_WSSE}-wssecurity-secext-1.0.xsd"
 _UTILITY = f"{_WSSE}-wssecurity-utility-1.0.xsd"
 _DIGEST_TYPE = f"{_WSSE}-username-token-profile-1.0#PasswordDigest"
-
-# Called with url, request, status and reply of every exchange (cameras.onvif.capture).
-Listener = Callable[[str, bytes, int, bytes], None]
 
 
 def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
@@ -68,31 +57,8 @@ def http_session(budget: ConnectLimiter | None = None) -> aiohttp.ClientSession:
     )
 
 
-class _ConnectionFailed(CameraUnreachable):
-    """The TCP connection to that port failed."""
-
-
 class ServiceNotFound(ProtocolError):
     """The web server answers but has no ONVIF service at that path."""
-
-
-class _Malformed(ProtocolError):
-    """The answer violates HTTP: wrong length, bytes after the end, or an early end."""
-
-
-class _SharedState:
-    """State that a client and its companion share about their camera. Times are monotonic seconds."""
-
-    __slots__ = ("is_suspect", "last_request_at", "pull_lock", "pull_transitions", "refused", "serial_until")
-
-    def __init__(self) -> None:
-        self.pull_lock = asyncio.Lock()  # held during a pull
-        self.refused = False
-        self.last_request_at = float("-inf")  # when the last request other than a pull was sent
-        self.pull_transitions = 0  # incremented when a pull starts and when it ends: odd while a pull is pending
-        self.is_suspect = False  # a request failed during a pull; if that pull is answered, the camera is serial
-        # monotonic time until which the camera counts as serial (it answers nothing during a pull)
-        self.serial_until = float("-inf")
 
 
 class SoapClient:
@@ -112,19 +78,12 @@ class SoapClient:
         self._login = login
         self._auth = Authenticator(login, basic=False)
         self._listener = listener
-        self._urls: dict[str, URL] = {}
-        self._dead_authorities: set[str] = (
-            set()
-        )  # host:port values that refuse connections while the device service answers
+        self._transport = SoapTransport(http, listener)
         self._request_lock = asyncio.Lock()
         self._header = ""
-        self._path = ""  # of the last request
-        self._lenient = False  # the web server violates HTTP framing: use lenient_http
         self._accepted_at: float | None = None  # when the camera last accepted the credential (monotonic)
-        self._shared = _SharedState()
+        self._pulls = PullCoordination(clock)
         self._is_companion = False
-        self._slot_wait = 0.0  # seconds that the current call has waited for connection slots
-        self.probe_url = ""  # URL of the device service, used to check the credential; set by the caller
         self.mode = mode if mode in MODES else None
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
 
@@ -139,26 +98,32 @@ class SoapClient:
         to the connection that has gone. A credential refusal applies to both.
         """
         made = SoapClient(self._http, self._clock, self._login, mode=self.mode, listener=self._listener)
-        made.probe_url, made.clock_offset, made._lenient, made._shared = (
-            self.probe_url, self.clock_offset, self._lenient, self._shared,
-        )  # fmt: skip
+        made.probe_url, made.clock_offset, made._pulls = self.probe_url, self.clock_offset, self._pulls
+        made._transport.is_lenient = self._transport.is_lenient
         made._is_companion = True
         return made
 
     @property
+    def probe_url(self) -> str:
+        """URL of the device service, used to check the credential; set by the caller."""
+        return self._transport.device_url
+
+    @probe_url.setter
+    def probe_url(self, url: str) -> None:
+        self._transport.device_url = url
+
+    @property
     def refused(self) -> bool:
         """Whether the camera refused the credential; it is then not sent again."""
-        return self._shared.refused
+        return self._pulls.refused
 
     @refused.setter
     def refused(self, value: bool) -> None:
-        self._shared.refused = value
+        self._pulls.refused = value
 
     def pull_seconds(self, usual: float) -> float:
         """Return how long a pull may wait: short while somebody operates the camera, or if the camera is serial."""
-        now, shared = self._clock.monotonic(), self._shared
-        short = now - shared.last_request_at < SHORT_PULLS_AFTER_REQUEST_S or now < shared.serial_until
-        return min(usual, SHORT_PULL_S) if short else usual
+        return self._pulls.pull_seconds(usual)
 
     async def call(
         self, url: str, body: str, *, authenticate: bool = True, seconds: float = CALL_TIMEOUT_S, header: str = ""
@@ -168,72 +133,26 @@ class SoapClient:
         Raises CameraUnreachable, CameraRefused (credential refused), NotPermitted (operation not allowed), SoapFault or
         ProtocolError.
         """
+
+        async def send() -> Node:
+            return await self._call(url, body, authenticate, seconds, header)
+
         async with self._request_lock:
             if self._is_companion:
-                return await self._call(url, body, authenticate, seconds, header)
-            return await self._call_during_pulls(url, body, authenticate, seconds, header)
-
-    async def _call_during_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
-        shared = self._shared
-        shared.last_request_at = self._clock.monotonic()
-        if shared.last_request_at < shared.serial_until:
-            return await self._call_between_pulls(url, body, authenticate, seconds, header)
-        began, pulls = shared.last_request_at, shared.pull_transitions
-        self._slot_wait = 0.0
-        try:
-            answer = await self._call(url, body, authenticate, seconds, header)
-        except CameraUnreachable as e:
-            if pulls % 2 == 0 or shared.pull_transitions != pulls or isinstance(e, ConnectLimitReached):
-                raise
-            shared.is_suspect = True
-            if not body.startswith("<Get"):
-                raise
-            return await self._call_between_pulls(url, body, authenticate, seconds, header)
-        took = self._clock.monotonic() - began - self._slot_wait
-        if pulls % 2 and shared.pull_transitions != pulls and took > SHORT_PULL_S:
-            self._mark_serial()  # slow, and finished only after the pull had finished
-        return answer
-
-    def _mark_serial(self) -> None:
-        self._shared.serial_until = self._clock.monotonic() + SERIAL_RETEST_S
-
-    async def _call_between_pulls(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
-        """Send a request to a serial camera between two pulls.
-
-        A read (Get…) waits for the longest pull, a command for two short pulls only: a late command is worse than none.
-        Raises CameraUnreachable when that wait expires.
-        """
-        wait = LONGEST_PULL_S if body.startswith("<Get") else 2 * SHORT_PULL_S
-        try:
-            async with asyncio.timeout(wait):
-                await self._shared.pull_lock.acquire()
-        except TimeoutError:
-            raise CameraUnreachable(
-                "the camera is busy with an event request and handles one request at a time; try again"
-            ) from None
-        try:
-            return await self._call(url, body, authenticate, seconds, header)
-        finally:
-            self._shared.pull_lock.release()
+                return await send()
+            self._transport.slot_wait = 0.0
+            is_read = body.startswith("<Get")
+            return await self._pulls.call(send, lambda: self._transport.slot_wait, is_read=is_read)
 
     async def wait_for_events(self, url: str, body: str, *, seconds: float, header: str) -> Node:
         """Like `call`, on a companion, for a request that the camera answers when an event occurs."""
-        shared = self._shared
-        async with shared.pull_lock, self._request_lock:
-            shared.pull_transitions += 1
-            try:
-                answer = await self._call(url, body, True, seconds, header)
-                if shared.is_suspect:
-                    self._mark_serial()
-                return answer
-            finally:
-                shared.pull_transitions += 1
-                shared.is_suspect = False
+        async with self._pulls.lock, self._request_lock:
+            return await self._pulls.pull(lambda: self._call(url, body, True, seconds, header))
 
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         self._header = header
         if not authenticate:
-            return self._read(*await self._post(url, body, "none", seconds), sent=False)
+            return self._read(await self._post(url, body, "none", seconds), sent=False)
         # Some operations need no login: success without one says nothing about the next operation.
         if self.mode is None or (self.mode == "none" and self._login is not None):
             return await self._negotiate(url, body, seconds)
@@ -241,9 +160,9 @@ class SoapClient:
         if stale and self.probe_url:
             await self._check_credential(body)
         answer = await self._authenticated(url, body, self.mode, seconds)
-        if self._accepted_at is not None and answer[0] != 401 and is_refusal(answer[0], answer[1]):
+        if self._accepted_at is not None and answer.status != 401 and is_refusal(answer.status, answer.content):
             await self._check_credential(body)
-        return self._read(*answer, sent=self.mode != "none")
+        return self._read(answer, sent=self.mode != "none")
 
     async def _check_credential(self, body: str) -> None:
         """Check that the camera still accepts the credential; raise CameraRefused if not.
@@ -256,45 +175,44 @@ class SoapClient:
             return
         if not self.probe_url:
             self.refused = True
-            raise CameraRefused("the camera refused the credential")
+            raise CameraRefused(REFUSED)
         header, self._header = self._header, ""
         probe = f'<{_PROBE} xmlns="{DEVICE}"/>'
         answer = await self._authenticated(self.probe_url, probe, self.mode or "wsse", CALL_TIMEOUT_S)
         self._header = header
-        if is_refusal(answer[0], answer[1]):
+        if is_refusal(answer.status, answer.content):
             self.refused = True
             raise CameraRefused("the camera no longer accepts the credential")
-        self._read(*answer, sent=True)
+        self._read(answer, sent=True)
 
     async def _negotiate(self, url: str, body: str, seconds: float) -> Node:
-        status, content, offered = await self._post(url, body, "none", seconds)
-        if status == 401 and any(o.lower().startswith("digest") for o in offered):
+        answer = await self._post(url, body, "none", seconds)
+        if answer.status == 401 and any(c.lower().startswith("digest") for c in answer.challenges):
             wanted = "digest"
-            self._auth.challenge(offered)
-        elif is_refusal(status, content):
+            self._auth.challenge(answer.challenges)
+        elif is_refusal(answer.status, answer.content):
             wanted = "wsse"
         else:
             self.mode = "none"
-            return self._read(status, content, offered, sent=False)
+            return self._read(answer, sent=False)
         if self._login is None:
-            raise CameraRefused("the camera requires a user and password; assign a credential to it")
-        reply = self._read(*await self._authenticated(url, body, wanted, seconds), sent=True)
+            raise CameraRefused(NO_LOGIN)
+        node = self._read(await self._authenticated(url, body, wanted, seconds), sent=True)
         self.mode = wanted
+        return node
+
+    async def _authenticated(self, url: str, body: str, mode: str, seconds: float) -> HttpReply:
+        reply = await self._post(url, body, mode, seconds)
+        # A 401 for an expired nonce, or for the first request in a remembered mode, is not a refusal.
+        if reply.status == 401 and mode == "digest" and self._auth.challenge(reply.challenges):
+            return await self._post(url, body, mode, seconds)
         return reply
 
-    async def _authenticated(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
-        status, content, offered = await self._post(url, body, mode, seconds)
-        # A 401 for an expired nonce, or for the first request in a remembered mode, is not a refusal.
-        if status == 401 and mode == "digest" and self._auth.challenge(offered):
-            return await self._post(url, body, mode, seconds)
-        return status, content, offered
-
-    def _read(self, status: int, content: bytes, _offered: list[str], *, sent: bool) -> Node:
+    def _read(self, reply: HttpReply, *, sent: bool) -> Node:
+        status, content = reply.status, reply.content
         if is_refusal(status, content) and not (sent and self._accepted_at is not None and status != 401):
             self.refused = sent
-            raise CameraRefused(
-                "the camera refused the credential" if sent else "the camera requires a user and password"
-            )
+            raise CameraRefused(REFUSED if sent else "the camera requires a user and password")
         node = self._parsed(status, content)
         if node.name == "Fault":
             why, codes = fault_of(node)
@@ -313,7 +231,7 @@ class SoapClient:
             if status < 300 or soap.has_begun(content):
                 raise
             phrase = next((f" {s.phrase}" for s in http.HTTPStatus if s == status), "")
-            told = f"the camera answers HTTP {status}{phrase} at {self._path[:80]}"
+            told = f"the camera answers HTTP {status}{phrase} at {self._transport.path[:80]}"
             if status in (404, 405, 410):
                 raise ServiceNotFound(
                     f"{told}: no ONVIF service at this path; add the service's path to the camera's address"
@@ -322,104 +240,34 @@ class SoapClient:
 
     def reachable(self, url: str) -> str:
         """Return the address that works for a reported one: some makes report ports on which nobody listens."""
-        if not self._dead_authorities or self._url(url).authority not in self._dead_authorities:
-            return url
-        return with_port_of(url, self.probe_url)
+        return self._transport.reachable(url)
 
-    async def _post(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
+    async def _post(self, url: str, body: str, mode: str, seconds: float) -> HttpReply:
         if self.refused and mode != "none":
             raise CameraRefused("the camera refused this credential earlier; set the correct password first")
-        url = self.reachable(url)
-        try:
-            return await self._post_there(url, body, mode, seconds)
-        except _ConnectionFailed:
-            other = with_port_of(url, self.probe_url) if self.probe_url else url
-            if other == url:
-                raise
-            answer = await self._post_there(other, body, mode, seconds)
-            self._dead_authorities.add(self._url(url).authority)
-            return answer
-
-    async def _post_there(self, url: str, body: str, mode: str, seconds: float) -> tuple[int, bytes, list[str]]:
-        operation = _OPERATION.search(body)
-        name, action = (operation.group(1), f"{operation.group(2)}/{operation.group(1)}") if operation else ("", "")
+        found = _OPERATION.search(body)
+        namespace, operation = (found.group(2), found.group(1)) if found else ("", "")
+        action = f"{namespace}/{operation}" if found else ""
         if addressed := _WSA_ACTION.search(self._header):
             action = addressed.group(1)  # HTTP action equals wsa:Action (WS-Addressing 1.0 SOAP Binding, 4.2)
-        # The camera may have closed a keep-alive connection silently: repeat requests that change nothing once.
-        for last in (False, True) if name.startswith("Get") or name in _REPEATABLE else (True,):
-            try:
-                return await self._post_once(url, body, action, mode, seconds)
-            except aiohttp.ClientConnectorError as e:
-                raise _ConnectionFailed(f"no ONVIF answer: {reason(e)}") from e
-            except _Malformed:  # the next attempt uses the lenient reader
-                if last:
-                    raise
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as e:
-                if last:
-                    raise CameraUnreachable(f"no ONVIF answer: {reason(e)}") from e
-            except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as e:
-                raise CameraUnreachable(f"no ONVIF answer: {reason(e)}") from e
-        raise AssertionError("unreachable")
+        repeatable = operation.startswith("Get") or operation in _REPEATABLE
+        return await self._transport.post(
+            url, lambda path: self._request(path, body, action, mode), seconds, repeatable=repeatable
+        )
 
-    async def _post_once(
-        self, url: str, body: str, action: str, mode: str, seconds: float
-    ) -> tuple[int, bytes, list[str]]:
-        request = envelope(body, self._header + (self._token() if mode == "wsse" else ""))
+    def _request(self, path: str, body: str, action: str, mode: str) -> tuple[bytes, dict[str, str]]:
+        """Return the envelope and the HTTP headers, with a new token or digest."""
         headers = {
             "Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"',
             "Accept-Encoding": "identity",
         }
-        self._path = self._url(url).raw_path_qs
         if mode == "digest" and self._auth.ready:
-            headers["Authorization"] = self._auth.header("POST", self._path)
-        asked = self._post_lenient if self._lenient else self._post_strict
-        status, content, offered = await asked(url, request, headers, seconds)
-        if self._listener is not None:
-            self._listener(url, request, status, content)
-        return status, content, offered
-
-    async def _post_strict(
-        self, url: str, request: bytes, headers: dict[str, str], seconds: float
-    ) -> tuple[int, bytes, list[str]]:
-        try:
-            async with (
-                time_limit(seconds) as limit,
-                self._http.post(
-                    self._url(url), data=request, headers=headers, timeout=_CONNECTING, allow_redirects=False
-                ) as reply,
-            ):
-                content = await http_body.read(reply, MAX_BODY_BYTES)
-                status, offered = reply.status, reply.headers.getall("WWW-Authenticate", [])
-                self._slot_wait += limit.waited
-        except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as e:
-            self._lenient = True
-            raise _Malformed("the camera's HTTP response is malformed (wrong length or extra bytes); try again") from e
-        if soap.has_begun(content) and not soap.is_complete(content):
-            self._lenient = True  # Content-Length is too short
-            raise _Malformed("the camera's response is truncated; try again")
-        return status, content, offered
-
-    async def _post_lenient(
-        self, url: str, request: bytes, headers: dict[str, str], seconds: float
-    ) -> tuple[int, bytes, list[str]]:
-        connector = self._http.connector
-        place = connector.slot(url) if isinstance(connector, BudgetedConnector) else contextlib.nullcontext()
-        return await lenient_http.post(
-            self._url(url), request, headers, seconds, CONNECT_TIMEOUT_S, MAX_BODY_BYTES, place
-        )
-
-    def _url(self, url: str) -> URL:
-        """Parse a URL, cached: a client uses only the few addresses of its camera."""
-        known = self._urls.get(url)
-        if known is None:
-            if len(self._urls) > 32:
-                self._urls.clear()
-            known = self._urls[url] = URL(url, encoded=True)
-        return known
+            headers["Authorization"] = self._auth.header("POST", path)
+        return envelope(body, self._header + (self._token() if mode == "wsse" else "")), headers
 
     def _token(self) -> str:
         if self._login is None:
-            raise CameraRefused("the camera requires a user and password; assign a credential to it")
+            raise CameraRefused(NO_LOGIN)
         user, password = self._login
         nonce = secrets.token_bytes(16)
         created = (self._clock.now() + timedelta(seconds=self.clock_offset)).strftime("%Y-%m-%dT%H:%M:%S.000Z")

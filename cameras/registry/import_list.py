@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.onvif.addresses import host_of, host_port, service_url
 from cameras.registry import history, workbook
-from cameras.registry.inventory import CameraEntry
+from cameras.registry.inventory_entries import CameraEntry
 from cameras.registry.registry import free_id
 from cameras.registry.rows import add_camera
 from cameras.tables import Camera, Credential, Village

@@ -14,7 +14,14 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from cameras.registry.inventory import CameraEntry, CredentialEntry, Inventory, PolicyEntry, StreamEntry, VillageEntry
+from cameras.registry.inventory_entries import (
+    CameraEntry,
+    CredentialEntry,
+    Inventory,
+    PolicyEntry,
+    StreamEntry,
+    VillageEntry,
+)
 
 KINDS: Final = ("main", "sub")
 SUB_STREAM: Final = "streams.sub"  # whether the camera has a sub-stream

@@ -22,15 +22,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import acceptance, history
-from cameras.registry.inventory import (
-    CameraEntry,
-    CredentialEntry,
-    Inventory,
-    PolicyEntry,
-    VillageEntry,
-    garbage_collection_paused,
-    retention_error,
-)
+from cameras.registry.inventory import garbage_collection_paused, retention_error
+from cameras.registry.inventory_entries import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry
 from cameras.registry.inventory_merge import Difference, Merge, entries_with_fields, merge
 from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
 from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of

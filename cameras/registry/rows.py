@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import acceptance, history
-from cameras.registry.inventory import CameraEntry, PolicyEntry, StreamEntry
+from cameras.registry.inventory_entries import CameraEntry, PolicyEntry, StreamEntry
 from cameras.registry.inventory_merge import KINDS, SUB_STREAM, Difference
 from cameras.tables import Camera, Credential, Policy, Stream, Village, profile_of
 from core.database import Base

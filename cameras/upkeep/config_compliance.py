@@ -23,7 +23,7 @@ from cameras.onvif.namespaces import DEVICE, MEDIA
 from cameras.onvif.settings import CameraSettings, Polygon
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history, model_quirks
-from cameras.registry.inventory import EncoderPolicy, PolicyEntry
+from cameras.registry.inventory_entries import EncoderPolicy, PolicyEntry
 from cameras.tables import Camera, ModelQuirk, Policy
 from core.audit import audit_trail
 from core.clock import Clock

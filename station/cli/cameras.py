@@ -16,7 +16,7 @@ from station.cli.base import as_json, cli, print_result, with_database
 
 if TYPE_CHECKING:
     from cameras.onboarding.onboarding import Onboarding
-    from cameras.onvif.client import Listener
+    from cameras.onvif.soap_transport import Listener
 
 STATE_SYMBOLS = {"ok": "✓", "failed": "✗", "todo": "·"}
 

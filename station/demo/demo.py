@@ -26,6 +26,7 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
 from cameras.registry import inventory, registry
+from cameras.registry.inventory_entries import Inventory
 from cases.register import case_files
 from cases.tables import Alert
 from cases.watch import proposals
@@ -141,7 +142,7 @@ class DemoStory:
         self,
         settings: Settings,
         database: Database,
-        town: inventory.Inventory,
+        town: Inventory,
         camera_password: str,
         progress: DemoProgress,
     ):
@@ -355,7 +356,7 @@ def _values(folder: Path, port: int, database: str) -> dict[str, Any]:
     }
 
 
-def _check_addresses(town: inventory.Inventory) -> None:
+def _check_addresses(town: Inventory) -> None:
     """Raise StorageError if an address is in use: the addresses are fixed, so one demo per machine can run."""
     for camera in town.cameras:
         host, _, port = (camera.address or "").partition(":")
@@ -382,7 +383,7 @@ def _write_settings(folder: Path, values: dict[str, Any]) -> Path:
 
 
 async def _start_cameras(
-    folder: Path, town: inventory.Inventory, password: str, stopping: asyncio.Task[None]
+    folder: Path, town: Inventory, password: str, stopping: asyncio.Task[None]
 ) -> asyncio.subprocess.Process:
     entries = [
         {

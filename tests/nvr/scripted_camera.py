@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer
+from cameras.virtual.sdp import describe
 
 
 @dataclass

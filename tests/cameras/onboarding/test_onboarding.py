@@ -27,7 +27,7 @@ from cameras.onvif.client import http_session
 from cameras.onvif.device import DeviceInformation
 from cameras.onvif.media import Profile
 from cameras.registry import findings, history
-from cameras.registry.inventory import CameraEntry, Inventory
+from cameras.registry.inventory_entries import CameraEntry, Inventory
 from cameras.registry.registry import apply, set_password
 from cameras.tables import Camera, CameraChange, Credential, DeviceSeen, Finding
 from cameras.tables import Village as VillageRow

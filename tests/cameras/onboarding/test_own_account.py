@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from cameras.registry.inventory import Inventory
+from cameras.registry.inventory_entries import Inventory
 from cameras.registry.registry import apply, export
 from cameras.tables import Camera, Credential
 from cameras.tables import Village as VillageRow

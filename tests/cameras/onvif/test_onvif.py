@@ -322,7 +322,7 @@ async def test_waiting_for_a_place_is_not_the_camera_s_time(device: Device, monk
     async with http_session(Busy(SystemClock(), 1, 1)) as limited:
         for lenient in (False, True):
             client = SoapClient(limited, SystemClock(), LOGIN)
-            client._lenient = lenient
+            client._transport.is_lenient = lenient
             await client.call(address, ask, authenticate=False, seconds=0.3)
         monkeypatch.setattr(connector, "INTERACTIVE_SLOT_WAIT_S", 0.1)
         with for_person(), pytest.raises(CameraUnreachable, match="the station is connecting"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cameras.registry import history, import_list, inventory, registry
-from cameras.registry.inventory import Inventory
+from cameras.registry.inventory_entries import Inventory
 from cameras.registry.inventory_merge import camera_fields, entries_with_fields, merge
 from cameras.registry.registry import ConflictPreference
 from cameras.registry.rows import entry_of

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cameras.onvif import pull_point, soap
-from cameras.onvif.client import SHORT_PULL_S, SHORT_PULLS_AFTER_REQUEST_S, SoapClient
+from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import DEVICE
+from cameras.onvif.pull_coordination import SHORT_PULL_S, SHORT_PULLS_AFTER_REQUEST_S
 from cameras.upkeep.event_subscriptions import FAILURES_BEFORE_FINDING, EventSubscriptions, Failures
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
@@ -254,9 +255,9 @@ async def test_a_camera_that_is_gone_is_not_taken_for_one_that_cuts_off(gone: bo
 
 async def test_a_command_is_not_late_of_a_camera_that_answers_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command waits for a short pull and fails during a long one: a dome must not turn when nobody watches."""
-    monkeypatch.setattr("cameras.onvif.client.SHORT_PULL_S", 0.05)
+    monkeypatch.setattr("cameras.onvif.pull_coordination.SHORT_PULL_S", 0.05)
     camera = _SerialCamera()
-    camera.client._mark_serial()
+    camera.client._pulls.mark_serial()
     waiting = await camera.pull()
     with pytest.raises(CameraUnreachable, match="one request at a time"):
         await camera.command(0.0)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.virtual.clip import LoopClip, packetise, split_annexb
-from cameras.virtual.rtsp_server import describe
 from cameras.virtual.scene import Street
+from cameras.virtual.sdp import describe
 from core.errors import MinwangError, ProtocolError
 from nvr.media import fmp4, gop_index, iovec
 from nvr.media.depacketizer import Depacketizer

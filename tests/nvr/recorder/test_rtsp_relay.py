@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.rtsp_server import Mount, Player, RtspServer, describe
+from cameras.virtual.rtsp_server import Mount, Player, RtspServer
+from cameras.virtual.sdp import describe
 from core.clock import SystemClock
 from core.errors import CameraRefused, ClearPasswordRequested, RedirectRefused, TransportDeclined
 from core.network.authenticator import PlainPasswordLogin
