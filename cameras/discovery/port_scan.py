@@ -6,7 +6,7 @@ Connections are opened and closed without sending data, at a limited rate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 # HTTP, RTSP, and ONVIF ports used by different makes.
 CAMERA_PORTS = (80, 554, 8000, 2020, 8899, 8080, 888, 5000, 6688, 34567)
@@ -16,7 +16,7 @@ MAX_PARALLEL = 200
 
 
 async def open_ports(
-    hosts: Iterable[str], ports: Iterable[int] = CAMERA_PORTS, rate: float = CONNECTIONS_PER_S
+    hosts: Sequence[str], ports: Sequence[int] = CAMERA_PORTS, rate: float = CONNECTIONS_PER_S
 ) -> dict[str, list[int]]:
     """Return open ports by host; hosts without open ports are omitted."""
     wanted = [(h, p) for p in ports for h in hosts]

@@ -17,11 +17,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
 from cameras.onvif.addresses import DEFAULT_PATH, MAX_URL_CHARS, address_of, host_port
+from cameras.onvif.device import scope_value
 from cameras.onvif.soap import Node, display_text, parse
 from core.errors import ProtocolError, UsageError
 
@@ -101,13 +102,13 @@ def read_match(match: Node, source: str) -> DiscoveredDevice | None:
         port = None
     address = f"{host}:{port}" if port else host
     path = parts.path if len(parts.path) <= MAX_URL_CHARS - MAX_ADDRESS_CHARS else DEFAULT_PATH
-    scopes = [unquote(s) for s in (match.text("Scopes") or "").split()]
+    scopes = (match.text("Scopes") or "").split()
     return DiscoveredDevice(
         _endpoint(match) or address,
         address,
         f"{parts.scheme}://{address}{path}",
-        _scope(scopes, "name"),
-        _scope(scopes, "hardware"),
+        display_text(scope_value(scopes, "name")),
+        display_text(scope_value(scopes, "hardware")),
     )
 
 
@@ -123,11 +124,6 @@ def _endpoint(node: Node) -> str:
     """Return the UUID of an endpoint reference, written as urn:uuid:… or uuid:…; '' if it is too long."""
     endpoint = re.sub(r"^(urn:)?uuid:", "", (node.text("EndpointReference/Address") or "").strip().lower())
     return endpoint if len(endpoint) <= MAX_ENDPOINT_CHARS and endpoint.isprintable() else ""
-
-
-def _scope(scopes: list[str], kind: str) -> str:
-    prefix = f"onvif://www.onvif.org/{kind}/"
-    return display_text(next((s[len(prefix) :] for s in scopes if s.startswith(prefix)), ""))
 
 
 def interfaces() -> list[str]:
@@ -159,12 +155,14 @@ class _Collector(asyncio.DatagramProtocol):
 
     @property
     def devices(self) -> list[DiscoveredDevice]:
+        return list(self._found.values())
+
+    def log_ignored(self) -> None:
         if self._ignored:
             log.warning(
-                "%d more devices answered discovery than are believed; the cameras of the registry are met",
+                "ignored %d devices that answered discovery (limit reached); registered cameras are not affected",
                 self._ignored,
             )
-        return list(self._found.values())
 
     def probe(self, types: str, host: str) -> bytes:
         """Return a probe for one address."""
@@ -213,6 +211,7 @@ async def multicast(addresses: Iterable[str], wait: float = 2.0, known: Collecti
     finally:
         for transport in transports:
             transport.close()
+    found.log_ignored()
     return found.devices
 
 
@@ -247,6 +246,7 @@ async def sweep(
             await asyncio.sleep(wait / 2)
     finally:
         transport.close()
+    found.log_ignored()
     return found.devices
 
 

@@ -7,6 +7,7 @@ camera's time.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import escape
@@ -149,14 +150,22 @@ def _set_body(now: datetime, zone: str) -> str:
 
 async def set_ntp(client: SoapClient, url: str, server: str) -> bool:
     """Configure our time server on the camera; return whether the camera then reports it."""
-    kind = "IPv4" if server.replace(".", "").isdigit() else "DNS"
-    address = f"{'IPv4Address' if kind == 'IPv4' else 'DNSname'}"
+    kind, address = _ntp_type(server)
     await client.call(
         url,
         f'<SetNTP xmlns="{DEVICE}"><FromDHCP>false</FromDHCP><NTPManual><Type xmlns="{SCHEMA}">{kind}</Type>'
         f'<{address} xmlns="{SCHEMA}">{escape(server)}</{address}></NTPManual></SetNTP>',
     )
     return server in await ntp_servers(client, url)
+
+
+def _ntp_type(server: str) -> tuple[str, str]:
+    """Return the type of a server in ONVIF's NetworkHost, and the element that holds it."""
+    try:
+        version = ipaddress.ip_address(server).version
+    except ValueError:
+        return "DNS", "DNSname"
+    return f"IPv{version}", f"IPv{version}Address"
 
 
 async def ntp_servers(client: SoapClient, url: str) -> list[str]:

@@ -6,6 +6,7 @@ whatever answers. A camera without a search service lists its recordings without
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,6 +18,8 @@ from cameras.onvif.device import services
 from cameras.onvif.namespaces import RECORDING, REPLAY, SCHEMA, SEARCH
 from cameras.onvif.soap import Node
 from core.errors import CameraUnreachable, ProtocolError
+
+log = logging.getLogger(__name__)
 
 MAX_PAGES = 20
 
@@ -82,6 +85,8 @@ class EdgeStorage:
             found += [r for n in page.all("ResultList/RecordingInformation") if (r := _recording(n)) is not None]
             if page.text("ResultList/SearchState") == "Completed":
                 break
+        else:
+            log.warning("%s: its recording search did not end; %d recordings are known", self._device_url, len(found))
         # The search is finished, or expires with its keep-alive time: a failed EndSearch does not affect the results.
         with suppress(ProtocolError, CameraUnreachable):
             await self._client.call(

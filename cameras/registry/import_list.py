@@ -11,6 +11,7 @@ import csv
 import io
 import ipaddress
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,6 +49,8 @@ HEADINGS = {
     "warranty_until": ("warranty until", "质保期至"),
     "installed": ("installed", "安装日期"),
 }
+log = logging.getLogger(__name__)
+
 MAX_ROWS = 20_000
 MAX_FILE_BYTES = 10_000_000  # maximum size of a CSV file, bytes
 
@@ -192,12 +195,23 @@ def _credential_problem(village: Village, values: dict[str, str], users: dict[st
         host = ipaddress.ip_address(host_of(service_url(address)))
     except ValueError:
         return f"'{address}' is not an IP address; a line with a credential needs an address in the village's subnets"
-    if not any(host in ipaddress.ip_network(s, strict=False) for s in village.subnets):
+    if not any(host in network for network in _networks(village)):
         return (
             f"{address} is outside the subnets of {village.code} ({', '.join(village.subnets)}); "
             "a line with a credential needs an address inside them"
         )
     return ""
+
+
+def _networks(village: Village) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a village's subnets without invalid ones, which the log names."""
+    found = []
+    for subnet in village.subnets:
+        try:
+            found.append(ipaddress.ip_network(subnet, strict=False))
+        except ValueError as e:
+            log.warning("village '%s' has an invalid subnet: %s; correct it in the inventory", village.code, e)
+    return found
 
 
 def _site(camera: Camera) -> str:

@@ -140,6 +140,14 @@ async def test_the_time_server_is_set(alone: VirtualCameras, http: aiohttp.Clien
     assert alone.members[0].ntp == ["10.0.0.1"]
 
 
+@pytest.mark.parametrize(
+    ("server", "element"),
+    [("10.0.0.1", "IPv4Address"), ("fd00::1", "IPv6Address"), ("time.lan", "DNSname"), ("10.0.0", "DNSname")],
+)
+def test_a_time_server_is_named_by_its_kind(server: str, element: str) -> None:
+    assert camera_clock._ntp_type(server)[1] == element
+
+
 LOCKING = [
     ["locks_out"],
     ["locks_out", "wsse_only"],

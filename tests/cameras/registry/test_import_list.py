@@ -126,6 +126,7 @@ async def test_bad_lists_are_refused_whole(
         ("bei,a,,fresh", "bei has no subnets"),
         ("bei,a,203.0.113.9,", ""),
         ("bei,a,203.0.113.9,of-bei", "bei has no subnets"),
+        ("odd,a,10.4.4.9,fresh", "is outside the subnets of odd"),  # its subnet is malformed
     ],
 )
 async def test_a_list_names_no_credential_outside_its_village(
@@ -136,6 +137,7 @@ async def test_a_list_names_no_credential_outside_its_village(
     async with database.session() as session:
         (await session.get_one(Village, "wang")).subnets = ["10.1.1.0/24"]
         session.add(Village(code="xi", name="西店", boundary=[], subnets=["10.2.2.0/24"], funding=[]))
+        session.add(Village(code="odd", name="怪村", boundary=[], subnets=["10.4.4.0/99"], funding=[]))
         session.add(Village(code="bei", name="北村", boundary=[], subnets=[], funding=[]))
         session.add_all([Credential(name=n, username="u", sealed="x") for n in ("fresh", "of-bei")])
         await session.flush()
