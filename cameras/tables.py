@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Enum, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from cameras.states import MatchKind, QuirkOutcome
 from core.database import Base
 from core.events import BigId
 
 LEGAL_RETENTION_DAYS = 30.0  # days for which footage of public places must at least be kept (Decree 799; R-RET-1)
+
+
+def _stored(kind: type[StrEnum], length: int) -> Enum:
+    """Return a column type that stores the members' values as text."""
+    return Enum(kind, native_enum=False, length=length, values_callable=lambda members: [m.value for m in members])
 
 
 class Village(Base):
@@ -174,7 +181,9 @@ class DeviceSeen(Base):
     serial: Mapped[str] = mapped_column(String(80), comment="Manufacturer and serial number, where it was asked")
     macs: Mapped[list[str]] = mapped_column(JSON)
     village: Mapped[str | None] = mapped_column(String(40), comment="In whose subnet it was met")
-    verdict: Mapped[str] = mapped_column(String(12), comment="known, first, moved, replaced, clone, new")
+    verdict: Mapped[MatchKind] = mapped_column(
+        _stored(MatchKind, 12), comment="known, first, moved, replaced, clone, new"
+    )
     camera: Mapped[str | None] = mapped_column(String(40), index=True, comment="Camera that it is taken for")
     first_seen: Mapped[datetime] = mapped_column()
     last_seen: Mapped[datetime] = mapped_column()
@@ -207,7 +216,7 @@ class ModelQuirk(Base):
     model: Mapped[str] = mapped_column(String(60), primary_key=True)
     firmware: Mapped[str] = mapped_column(String(60), primary_key=True)
     setting: Mapped[str] = mapped_column(String(60), primary_key=True)
-    outcome: Mapped[str] = mapped_column(String(12), comment="refused, ignored, rounded")
+    outcome: Mapped[QuirkOutcome] = mapped_column(_stored(QuirkOutcome, 12), comment="refused, ignored, rounded")
     detail: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime] = mapped_column()
 

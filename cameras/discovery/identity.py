@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cameras.states import MatchKind
+
 _WEIGHTS = {"mac": 3, "uuid": 2, "serial": 2}
 _CONTRADICTION_WEIGHTS = {"mac": -4, "uuid": -1, "serial": -2}  # a firmware update may change the UUID
 
@@ -37,14 +39,9 @@ class KnownCamera:
 
 @dataclass(frozen=True, slots=True)
 class IdentityMatch:
-    """The result of matching a device with the registry.
+    """The result of matching a device with the registry."""
 
-    known: the camera, at its registered address. first: a device at the address of a camera without known identifiers.
-    moved: the camera at another address. replaced: another device at a camera's address. clone: the device reports
-    identifiers of several cameras and cannot be assigned to one. new: no known camera.
-    """
-
-    kind: str
+    kind: MatchKind
     camera: str | None = None
 
 
@@ -64,16 +61,16 @@ class CameraIndex:
         """Match a device that answered at an address."""
         here = self._at.get(address)
         if here is not None and not here.identifiers:
-            return IdentityMatch("first", here.id)
+            return IdentityMatch(MatchKind.FIRST, here.id)
         claims = {c.id: c for t in _pairs(seen) for c in self._by_identifier.get(t, ())}
         scores = sorted(((self._score(seen, c.identifiers), c.id) for c in claims.values()), reverse=True)
         if here is not None and (not seen or self._score(seen, here.identifiers) > 0):
-            return IdentityMatch("known", here.id)
+            return IdentityMatch(MatchKind.KNOWN, here.id)
         if scores and scores[0][0] > 0 and (len(scores) == 1 or scores[1][0] < scores[0][0]):
-            return IdentityMatch("moved", scores[0][1])
+            return IdentityMatch(MatchKind.MOVED, scores[0][1])
         if here is not None:
-            return IdentityMatch("replaced", here.id)
-        return IdentityMatch("clone", scores[0][1]) if claims else IdentityMatch("new")
+            return IdentityMatch(MatchKind.REPLACED, here.id)
+        return IdentityMatch(MatchKind.CLONE, scores[0][1]) if claims else IdentityMatch(MatchKind.NEW)
 
     def _score(self, seen: DeviceIdentifiers, known: DeviceIdentifiers) -> int:
         total = 0

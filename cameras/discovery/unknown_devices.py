@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.discovery.ws_discovery import MAX_DEVICES_PER_HOST
 from cameras.onvif.addresses import host_port
 from cameras.registry import findings
+from cameras.states import MatchKind
 from cameras.tables import DeviceSeen
 
 log = logging.getLogger(__name__)
 
-KNOWN_MATCHES = ("known", "first")  # identity matches of cameras at their own addresses
+KNOWN_MATCHES = (MatchKind.KNOWN, MatchKind.FIRST)  # identity matches of cameras at their own addresses
 STRANGER_LIFETIME = timedelta(days=30)  # since a stranger last answered
 MAX_STRANGERS = 5000
 DELETE_BATCH = 500

@@ -10,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import host_port
 from cameras.registry import acceptance, findings, history, registry
+from cameras.registry import findings, history
+from cameras.states import MatchKind
 from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError
 
-ADOPTABLE = ("new", "clone", "replaced")  # identity matches; any other device is a known camera
+ADOPTABLE = (MatchKind.NEW, MatchKind.CLONE, MatchKind.REPLACED)  # identity matches; any other device is a known camera
 
 
 async def adoptable_device(session: AsyncSession, address: str, villages: Villages) -> DeviceSeen:
@@ -81,7 +83,7 @@ async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> b
 
 
 async def _moved_to(session: AsyncSession, camera: Camera, address: str) -> DeviceSeen:
-    query = select(DeviceSeen).where(DeviceSeen.camera == camera.id, DeviceSeen.verdict == "moved")
+    query = select(DeviceSeen).where(DeviceSeen.camera == camera.id, DeviceSeen.verdict == MatchKind.MOVED)
     for device in await session.scalars(query):
         if host_port(device.address) == host_port(address):
             return device

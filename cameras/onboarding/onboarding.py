@@ -29,6 +29,7 @@ from cameras.onvif.soap_transport import Listener
 from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import findings, history, registry
 from cameras.registry.firmware import KnownVulnerability, known_vulnerabilities
+from cameras.states import MatchKind
 from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
@@ -309,7 +310,7 @@ def _main_channel_profiles(found: DeviceInformation) -> list[Profile]:
 def _contradicts(row: Camera, found: DeviceInformation) -> bool:
     serial = serial_of(found.manufacturer, found.serial)
     here = CameraIndex([KnownCamera(row.id, "here", identifiers_of(row.device, None))])
-    return here.match("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind == "replaced"
+    return here.match("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind is MatchKind.REPLACED
 
 
 def _identity_fields(device: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import CAMERA_ERRORS, isolate_camera_errors
 from cameras.per_camera import error_message as why_not
 from cameras.registry import findings, history
+from cameras.states import MatchKind
 from cameras.tables import Camera, DeviceSeen, Village
 from core import events
 from core.clock import Clock
@@ -64,10 +65,10 @@ class SurveyReport:
     silent: dict[str, list[int]] = field(default_factory=dict)  # open TCP ports of cameras that did not answer
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[MatchKind, int]:
         return dict(Counter(m.verdict.kind for m in self.devices))
 
-    def of(self, *kinds: str) -> list[SurveyedDevice]:
+    def of(self, *kinds: MatchKind) -> list[SurveyedDevice]:
         return [m for m in self.devices if m.verdict.kind in kinds]
 
 
@@ -224,16 +225,16 @@ class Survey:
         seen = DeviceIdentifiers(uuid=device.endpoint if device.endpoint != device.address else "")
         if here is not None and here.endpoint in (None, seen.uuid):
             # The UUID is public: here it only has to agree with the address.
-            verdict = IdentityMatch("known" if here.device else "first", here.id)
+            verdict = IdentityMatch(MatchKind.KNOWN if here.device else MatchKind.FIRST, here.id)
         else:
             verdict = snapshot.index.match(host_port(device.address), seen)
         identity, why, village = None, "", village_of(device.address, snapshot.networks)
-        if verdict.kind == "moved" and verdict.camera is not None:
+        if verdict.kind is MatchKind.MOVED and verdict.camera is not None:
             camera = snapshot.cameras[verdict.camera]
             why = await self._why_not_followed(camera, village, snapshot.answered)
             if not why:  # otherwise the credential is not sent there
                 identity, verdict = await self._verify_identity(camera, device)
-        followed = verdict.kind == "moved" and not why
+        followed = verdict.kind is MatchKind.MOVED and not why
         report.devices.append(met := SurveyedDevice(device, verdict, village, followed, why))
         answers = await self._answers_there(snapshot.cameras.get(verdict.camera or ""), met)
         await self._write(met, identity, answers)
@@ -257,13 +258,13 @@ class Survey:
         try:
             found = await identify(client, device.url, self._clock)
         except CameraError:
-            return None, IdentityMatch("clone", camera.id)
+            return None, IdentityMatch(MatchKind.CLONE, camera.id)
         known = identifiers_of(camera.device, camera.endpoint)
         told = DeviceIdentifiers(device.endpoint, serial_of(found.manufacturer, found.serial), frozenset(found.macs))
         same = (not known.macs or not told.macs or known.macs & told.macs) and (
             not known.serial or known.serial == told.serial
         )
-        return found, IdentityMatch("moved" if same else "clone", camera.id)
+        return found, IdentityMatch(MatchKind.MOVED if same else MatchKind.CLONE, camera.id)
 
     async def _write(self, met: SurveyedDevice, identity: DeviceInformation | None, answers_there: bool) -> None:
         now, device, verdict = self._clock.now(), met.found, met.verdict
@@ -284,7 +285,7 @@ class Survey:
             camera = await session.get(Camera, verdict.camera) if verdict.camera else None
             if (
                 camera is not None
-                and verdict.kind in ("known", "first")
+                and verdict.kind in unknown_devices.KNOWN_MATCHES
                 and device.is_proven
                 and device.endpoint != device.address
             ):
@@ -334,7 +335,7 @@ class Survey:
         if (
             camera is None
             or camera.device
-            or met.verdict.kind not in ("known", "first")
+            or met.verdict.kind not in unknown_devices.KNOWN_MATCHES
             or device.registry_address == device.address
         ):
             return False
@@ -351,18 +352,18 @@ class Survey:
         """Open and close findings: clones and strangers by address, another device at a camera's address by camera."""
         now, device = self._clock.now(), met.found
         stranger = findings.FindingSubject(None, device.address, met.village)
-        telling = {"new": "unknown_device", "clone": "clone"}.get(met.verdict.kind)
+        telling = {MatchKind.NEW: "unknown_device", MatchKind.CLONE: "clone"}.get(met.verdict.kind)
         for kind in ("unknown_device", "clone"):
             if kind != telling:
                 await findings.close(session, now, [kind], stranger)
         if telling is not None:
             subject = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
             await findings.open_or_update(session, now, telling, stranger, **subject)
-        elif met.verdict.kind == "moved" and not met.followed and camera is not None:
+        elif met.verdict.kind is MatchKind.MOVED and not met.followed and camera is not None:
             told = {"was": camera.address, "now_at": device.registry_address, "followed": False, "why": met.why}
             if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
                 await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **told)
-        elif met.verdict.kind == "replaced" and camera is not None:
+        elif met.verdict.kind is MatchKind.REPLACED and camera is not None:
             change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
             await findings.open_or_update(
                 session, now, "identity_changed", findings.FindingSubject.of(camera), **change

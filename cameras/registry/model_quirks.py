@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import QuirkOutcome
 from cameras.tables import Camera, ModelQuirk
 
 ModelKey = tuple[str, str, str]
@@ -22,7 +23,7 @@ def model_key(camera: Camera) -> ModelKey:
 
 
 async def record_quirk(
-    session: AsyncSession, camera: Camera, setting: str, outcome: str, at: datetime, detail: str = ""
+    session: AsyncSession, camera: Camera, setting: str, outcome: QuirkOutcome, at: datetime, detail: str = ""
 ) -> None:
     """Store that a model refused, ignored or rounded a setting; nothing is stored if the model is unknown."""
     manufacturer, model, firmware = model_key(camera)
@@ -45,7 +46,7 @@ async def models_rejecting(session: AsyncSession, setting: str) -> set[ModelKey]
     """Return the models that refused or ignored a setting."""
     rows = await session.execute(
         select(ModelQuirk.manufacturer, ModelQuirk.model, ModelQuirk.firmware).where(
-            ModelQuirk.setting == setting, ModelQuirk.outcome.in_(("refused", "ignored"))
+            ModelQuirk.setting == setting, ModelQuirk.outcome.in_((QuirkOutcome.REFUSED, QuirkOutcome.IGNORED))
         )
     )
     return {(r.manufacturer, r.model, r.firmware) for r in rows}

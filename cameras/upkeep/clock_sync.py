@@ -23,6 +23,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.soap import display_text
 from cameras.per_camera import CAMERA_ERRORS, MAX_PROBLEM_CHARS, error_message, isolate_camera_errors
 from cameras.registry import findings, model_quirks
+from cameras.states import QuirkOutcome
 from cameras.tables import Camera, ClockSample
 from core.clock import Clock
 from core.database import Database
@@ -46,7 +47,7 @@ class ClockReading:
     after: CameraTime | None = None  # read again after the clock was set
     problem: str = ""
     refused: bool = False
-    outcome: str = ""  # result of the Set, for model_quirks: refused, ignored
+    outcome: QuirkOutcome | None = None  # what the model did with the new time; None: it accepted it
 
 
 @dataclass(slots=True)
@@ -115,11 +116,11 @@ class ClockSync:
         try:
             reading.after = await set_time(client, url, self._clock, reading.before)
         except ProtocolError as e:  # a refusal; a timeout would say nothing about the model
-            reading.outcome = "refused"
+            reading.outcome = QuirkOutcome.REFUSED
             log.info("%s refuses to set its clock: %s", reading.camera, e)
             return
         if reading.after.offset is None or abs(reading.after.offset) > MAX_CLOCK_ERROR_S:
-            reading.outcome = "ignored"
+            reading.outcome = QuirkOutcome.IGNORED
 
     async def _store(self, readings: Sequence[ClockReading]) -> None:
         """Store all readings in one transaction; if that fails, each reading in its own transaction."""

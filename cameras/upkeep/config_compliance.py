@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from cameras.onvif.settings import CameraSettings, Polygon
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history, model_quirks
 from cameras.registry.inventory_entries import EncoderPolicy, PolicyEntry
+from cameras.states import QuirkOutcome
 from cameras.tables import Camera, ModelQuirk, Policy
 from core.audit import audit_trail
 from core.clock import Clock
@@ -33,20 +35,35 @@ from core.tasks import run_all
 
 log = logging.getLogger(__name__)
 
-OK, SET, DRIFT, REFUSED, IGNORED, ROUNDED, KNOWN = "ok", "set", "drift", "refused", "ignored", "rounded", "known"
-UNSUPPORTED = "unsupported"
+
+class SettingState(StrEnum):
+    """Result of checking one setting."""
+
+    OK = "ok"
+    SET = "set"
+    DRIFT = "drift"  # it differs, and nothing was written
+    REFUSED = "refused"
+    IGNORED = "ignored"
+    ROUNDED = "rounded"
+    KNOWN = "known"  # the model is known to round the setting to this value, which is accepted
+    UNSUPPORTED = "unsupported"  # the model is known to refuse or ignore the setting: it is not tried
+
+
+_QUIRKS = {
+    SettingState.REFUSED: QuirkOutcome.REFUSED,
+    SettingState.IGNORED: QuirkOutcome.IGNORED,
+    SettingState.ROUNDED: QuirkOutcome.ROUNDED,
+}
+# The camera differs from its policy.
+_DRIFTED = (SettingState.DRIFT, SettingState.REFUSED, SettingState.IGNORED, SettingState.UNSUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)
 class SettingResult:
-    """Result for one setting.
-
-    known: the model rounds the setting to this value, which is accepted. unsupported: the model is known to refuse or
-    ignore the setting, so it is not tried; the camera still differs from its policy.
-    """
+    """Result for one setting, with its values before and after."""
 
     setting: str
-    state: str
+    state: SettingState
     was: str = ""
     now: str = ""
 
@@ -138,12 +155,12 @@ class ConfigCompliance:
             for outcome in result.results:
                 await _record(session, camera, outcome, now)
             subject = findings.FindingSubject.of(camera)
-            if drifted := result.of(DRIFT, REFUSED, IGNORED, UNSUPPORTED):
+            if drifted := result.of(*_DRIFTED):
                 if not await findings.is_accepted(session, "drift", subject, settings=drifted):
                     await findings.open_or_update(session, now, "drift", subject, settings=drifted)
             elif not result.problem:
                 await findings.close(session, now, ["drift"], subject)
-            if done := result.of(SET, ROUNDED):
+            if done := result.of(SettingState.SET, SettingState.ROUNDED):
                 await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
 
 
@@ -157,12 +174,12 @@ def _entry(policy: Policy) -> PolicyEntry | None:
 
 
 async def _record(session: AsyncSession, camera: Camera, outcome: SettingResult, now: Any) -> None:
-    if outcome.state in (SET, ROUNDED):
+    if outcome.state in (SettingState.SET, SettingState.ROUNDED):
         history.record_change(
             session, camera.id, now, history.SYSTEM, f"policy.{outcome.setting}", outcome.was, outcome.now
         )
-    if outcome.state in (REFUSED, IGNORED, ROUNDED):
-        await model_quirks.record_quirk(session, camera, outcome.setting, outcome.state, now, outcome.now)
+    if (quirk := _QUIRKS.get(outcome.state)) is not None:
+        await model_quirks.record_quirk(session, camera, outcome.setting, quirk, now, outcome.now)
 
 
 async def _apply_setting(setting: _Setting, note: ModelQuirk | None, *, write: bool) -> SettingResult:
@@ -172,26 +189,27 @@ async def _apply_setting(setting: _Setting, note: ModelQuirk | None, *, write: b
     except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        return SettingResult(setting.name, UNSUPPORTED if note is not None else REFUSED, now=str(e))
+        state = SettingState.UNSUPPORTED if note is not None else SettingState.REFUSED
+        return SettingResult(setting.name, state, now=str(e))
     if setting.good(was):
-        return SettingResult(setting.name, OK)
+        return SettingResult(setting.name, SettingState.OK)
     if note is not None:
-        if note.outcome != ROUNDED:
-            return SettingResult(setting.name, UNSUPPORTED, str(was), str(was))
+        if note.outcome is not QuirkOutcome.ROUNDED:
+            return SettingResult(setting.name, SettingState.UNSUPPORTED, str(was), str(was))
         if note.detail == str(was)[:200]:
-            return SettingResult(setting.name, KNOWN, str(was), str(was))
+            return SettingResult(setting.name, SettingState.KNOWN, str(was), str(was))
     if not write:
-        return SettingResult(setting.name, DRIFT, str(was))
+        return SettingResult(setting.name, SettingState.DRIFT, str(was))
     try:
         await setting.write(was)
     except (CameraRefused, CameraUnreachable):
         raise
     except MinwangError as e:
-        return SettingResult(setting.name, REFUSED, str(was), str(e))
+        return SettingResult(setting.name, SettingState.REFUSED, str(was), str(e))
     now = await setting.read()
     if setting.good(now):
-        return SettingResult(setting.name, SET, str(was), str(now))
-    return SettingResult(setting.name, IGNORED if now == was else ROUNDED, str(was), str(now))
+        return SettingResult(setting.name, SettingState.SET, str(was), str(now))
+    return SettingResult(setting.name, SettingState.IGNORED if now == was else SettingState.ROUNDED, str(was), str(now))
 
 
 def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:
