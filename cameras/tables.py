@@ -25,11 +25,11 @@ class Village(Base):
     __tablename__ = "village"
     __table_args__ = ({"comment": "Villages of the town"},)
 
-    code: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(60))
+    code: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Village code")
+    name: Mapped[str] = mapped_column(String(60), comment="Name of the village")
     boundary: Mapped[list[Any]] = mapped_column(JSON, comment="Polygon [[lon, lat], …], WGS 84; may be empty")
     area_km2: Mapped[float | None] = mapped_column(comment="Stated, else computed from the boundary")
-    population: Mapped[int | None] = mapped_column()
+    population: Mapped[int | None] = mapped_column(comment="Inhabitants")
     subnets: Mapped[list[str]] = mapped_column(JSON, comment="CIDR blocks in which its cameras live")
     funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger, comment="Most that its recordings may take")
@@ -44,8 +44,8 @@ class Credential(Base):
     __tablename__ = "credential"
     __table_args__ = ({"comment": "Camera accounts by name; the password sealed"},)
 
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    username: Mapped[str] = mapped_column(String(60))
+    name: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Name by which cameras refer to it")
+    username: Mapped[str] = mapped_column(String(60), comment="Account on the camera")
     sealed: Mapped[str | None] = mapped_column(String(400), comment="AES-256-GCM, bound to 'credential:<name>'")
 
 
@@ -53,13 +53,15 @@ class Camera(Base):
     __tablename__ = "camera"
     __table_args__ = ({"comment": "One file a camera"},)
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80))
-    village: Mapped[str] = mapped_column(ForeignKey("village.code"), index=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Primary key")
+    name: Mapped[str] = mapped_column(String(80), comment="Name for persons")
+    village: Mapped[str] = mapped_column(ForeignKey("village.code"), index=True, comment="Village code")
     address: Mapped[str | None] = mapped_column(
         String(120), comment="host[:port][/path] of the ONVIF service, or its URL"
     )
-    credential: Mapped[str | None] = mapped_column(ForeignKey("credential.name"))
+    credential: Mapped[str | None] = mapped_column(
+        ForeignKey("credential.name"), comment="Name of the account used on the camera; null: none"
+    )
     profile: Mapped[dict[str, Any]] = mapped_column(
         JSON, comment="Position, height, azimuth, cost … as in the inventory"
     )
@@ -97,20 +99,22 @@ class Stream(Base):
     __table_args__ = ({"comment": "RTSP streams of a camera: main and, where it has one, sub"},)
 
     id: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
-    camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"), index=True)
+    camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"), index=True, comment="Camera id")
     kind: Mapped[str] = mapped_column(String(8), comment="main or sub")
     url: Mapped[str | None] = mapped_column(String(400), comment="RTSP address without credentials")
     engine: Mapped[str | None] = mapped_column(String(10), comment="auto, native, ffmpeg; null: station default")
-    record: Mapped[bool] = mapped_column(default=True)
+    record: Mapped[bool] = mapped_column(default=True, comment="Whether the stream is recorded")
     schedule: Mapped[str] = mapped_column(String(120), default="", comment="Empty: always; hours of the day; 'event'")
     audio: Mapped[bool] = mapped_column(default=False, comment="Sound is recorded too")
     from_inventory: Mapped[bool] = mapped_column(
         default=False, comment="Address given by hand, ONVIF does not change it"
     )
-    snapshot_url: Mapped[str | None] = mapped_column(String(400))
+    snapshot_url: Mapped[str | None] = mapped_column(
+        String(400), comment="Address of a still picture over HTTP; null: none known"
+    )
     codec: Mapped[str | None] = mapped_column(String(10), comment="As ONVIF states it: H264, H265")
-    width: Mapped[int | None] = mapped_column()
-    height: Mapped[int | None] = mapped_column()
+    width: Mapped[int | None] = mapped_column(comment="Width in pixels, as last learned")
+    height: Mapped[int | None] = mapped_column(comment="Height in pixels, as last learned")
     fps: Mapped[float | None] = mapped_column(comment="Frames a second promised")
     bitrate: Mapped[int | None] = mapped_column(comment="Bits a second promised")
 
@@ -119,13 +123,13 @@ class CameraChange(Base):
     __tablename__ = "camera_change"
     __table_args__ = (Index(None, "camera", "id"), {"comment": "History of a camera's file; append-only"})
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    camera: Mapped[str] = mapped_column(String(40))
-    at: Mapped[datetime] = mapped_column()
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    at: Mapped[datetime] = mapped_column(comment="When it was changed (UTC)")
     actor: Mapped[str] = mapped_column(String(60), comment="Account name, or 'system'")
     field: Mapped[str] = mapped_column(String(60), comment="address, device.firmware, streams.main …")
     old: Mapped[Any] = mapped_column(JSON, comment="Value before; null where there was none")
-    new: Mapped[Any] = mapped_column(JSON)
+    new: Mapped[Any] = mapped_column(JSON, comment="Value after the change; null where it was removed")
 
 
 class Acceptance(Base):
@@ -136,28 +140,28 @@ class Acceptance(Base):
         {"comment": "Acceptances of cameras: one person proposes, another confirms"},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"), comment="Camera id")
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was checked, as it was signed")
     proposed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed first")
-    proposed_at: Mapped[datetime] = mapped_column()
+    proposed_at: Mapped[datetime] = mapped_column(comment="When it was proposed (UTC)")
     confirmed_by: Mapped[str | None] = mapped_column(String(60), comment="Another account; null: not confirmed")
-    confirmed_at: Mapped[datetime | None] = mapped_column()
+    confirmed_at: Mapped[datetime | None] = mapped_column(comment="When it was confirmed (UTC); null: waiting")
 
 
 class Policy(Base):
     __tablename__ = "camera_policy"
     __table_args__ = ({"comment": "How the cameras of a class are to be set, as in the inventory"},)
 
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    rules: Mapped[dict[str, Any]] = mapped_column(JSON)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Name of the class")
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Required settings, by name")
 
 
 class InventoryApplied(Base):
     __tablename__ = "inventory_applied"
     __table_args__ = ({"comment": "The inventory file as it was last applied: one row"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     at: Mapped[datetime] = mapped_column(comment="When it was applied")
     actor: Mapped[str] = mapped_column(String(60), comment="Account name, 'command line' or 'station start'")
     file: Mapped[str] = mapped_column(String(400), comment="Path of the file")
@@ -175,31 +179,33 @@ class DeviceSeen(Base):
 
     address: Mapped[str] = mapped_column(String(120), primary_key=True, comment="host:port of its device service")
     endpoint: Mapped[str] = mapped_column(String(120), comment="UUID, or the address where it gave none")
-    url: Mapped[str] = mapped_column(String(400))
-    name: Mapped[str] = mapped_column(String(80))
-    hardware: Mapped[str] = mapped_column(String(80))
+    url: Mapped[str] = mapped_column(String(400), comment="Address of its ONVIF device service")
+    name: Mapped[str] = mapped_column(String(80), comment="Name that the device announces")
+    hardware: Mapped[str] = mapped_column(String(80), comment="Model that the device announces")
     serial: Mapped[str] = mapped_column(String(80), comment="Manufacturer and serial number, where it was asked")
-    macs: Mapped[list[str]] = mapped_column(JSON)
+    macs: Mapped[list[str]] = mapped_column(JSON, comment="MAC addresses that it announced or the network told")
     village: Mapped[str | None] = mapped_column(String(40), comment="In whose subnet it was met")
     verdict: Mapped[MatchKind] = mapped_column(
         _stored(MatchKind, 12), comment="known, first, moved, replaced, clone, new"
     )
     camera: Mapped[str | None] = mapped_column(String(40), index=True, comment="Camera that it is taken for")
-    first_seen: Mapped[datetime] = mapped_column()
-    last_seen: Mapped[datetime] = mapped_column()
+    first_seen: Mapped[datetime] = mapped_column(comment="When discovery first met it (UTC)")
+    last_seen: Mapped[datetime] = mapped_column(comment="When discovery last met it (UTC)")
 
 
 class Finding(Base):
     __tablename__ = "camera_finding"
     __table_args__ = (Index(None, "camera", "kind"), {"comment": "What is wrong with a camera's safety or identity"})
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
     camera: Mapped[str | None] = mapped_column(String(40), comment="Null: a device that is no camera of ours")
-    address: Mapped[str] = mapped_column(String(120))
+    address: Mapped[str] = mapped_column(
+        String(120), comment="Network address the finding is about; empty: the camera as a whole"
+    )
     village: Mapped[str | None] = mapped_column(String(40), comment="Whose scope may see it; null: all")
-    kind: Mapped[str] = mapped_column(String(40), index=True)
+    kind: Mapped[str] = mapped_column(String(40), index=True, comment="What was found (cameras.registry.findings)")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Figures and names, no sentence and no secret")
-    opened_at: Mapped[datetime] = mapped_column()
+    opened_at: Mapped[datetime] = mapped_column(comment="When it was first seen (UTC)")
     closed_at: Mapped[datetime | None] = mapped_column(comment="Null: open")
     closed_by: Mapped[str | None] = mapped_column(
         String(60), comment="Account that accepts it, or 'system' where it is gone"
@@ -212,21 +218,27 @@ class ModelQuirk(Base):
         {"comment": "What a model of a firmware does not take, so that nobody tries it on each camera again"},
     )
 
-    manufacturer: Mapped[str] = mapped_column(String(60), primary_key=True)
-    model: Mapped[str] = mapped_column(String(60), primary_key=True)
-    firmware: Mapped[str] = mapped_column(String(60), primary_key=True)
-    setting: Mapped[str] = mapped_column(String(60), primary_key=True)
+    manufacturer: Mapped[str] = mapped_column(
+        String(60), primary_key=True, comment="Manufacturer as the camera reports it"
+    )
+    model: Mapped[str] = mapped_column(String(60), primary_key=True, comment="Model as the camera reports it")
+    firmware: Mapped[str] = mapped_column(
+        String(60), primary_key=True, comment="Firmware version as the camera reports it"
+    )
+    setting: Mapped[str] = mapped_column(
+        String(60), primary_key=True, comment="Setting that the model refuses or ignores"
+    )
     outcome: Mapped[QuirkOutcome] = mapped_column(_stored(QuirkOutcome, 12), comment="refused, ignored, rounded")
-    detail: Mapped[str] = mapped_column(String(200))
-    at: Mapped[datetime] = mapped_column()
+    detail: Mapped[str] = mapped_column(String(200), comment="Answer of the camera")
+    at: Mapped[datetime] = mapped_column(comment="When it was learned (UTC)")
 
 
 class ClockSample(Base):
     __tablename__ = "clock_sample"
     __table_args__ = ({"comment": "A camera's clock error as it changed"},)
 
-    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
-    at: Mapped[datetime] = mapped_column(primary_key=True)
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Camera id")
+    at: Mapped[datetime] = mapped_column(primary_key=True, comment="When it was measured (UTC)")
     offset: Mapped[float] = mapped_column(comment="Camera minus ours, seconds")
     corrected: Mapped[bool] = mapped_column(default=False, comment="It was set right after this")
 
