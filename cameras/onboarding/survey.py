@@ -17,21 +17,21 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.discovery import port_scan, unknown_devices, ws_discovery
 from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, IdentityMatch
 from cameras.discovery.ws_discovery import DiscoveredDevice
+from cameras.onboarding import survey_rows
 from cameras.onboarding.onboarding import Onboarding, camera_index, identifiers_of, serial_of
+from cameras.onboarding.survey_rows import SurveyedDevice
 from cameras.onvif.addresses import DEFAULT_PATH, bracket, host_of, host_port, service_url
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import CAMERA_ERRORS, isolate_camera_errors
 from cameras.per_camera import error_message as why_not
-from cameras.registry import findings, history
+from cameras.registry import history
 from cameras.states import MatchKind
-from cameras.tables import Camera, DeviceSeen, Village
-from core import events
+from cameras.tables import Camera, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, UsageError
@@ -44,17 +44,6 @@ PROBE_WAIT_S = 1.0
 NO_DISCOVERY_ANSWER = "no answer to discovery"
 NON_HTTP_PORTS = (554, 34567)  # RTSP and a proprietary protocol: no SOAP service there
 TIME_REQUEST = f'<GetSystemDateAndTime xmlns="{DEVICE}"/>'
-
-
-@dataclass(slots=True)
-class SurveyedDevice:
-    """A device and its identity match."""
-
-    found: DiscoveredDevice
-    verdict: IdentityMatch
-    village: str | None = None
-    followed: bool = False  # the camera moved and its address was changed
-    why: str = ""  # why the move was not followed
 
 
 @dataclass(slots=True)
@@ -237,7 +226,8 @@ class Survey:
         followed = verdict.kind is MatchKind.MOVED and not why
         report.devices.append(met := SurveyedDevice(device, verdict, village, followed, why))
         answers = await self._answers_there(snapshot.cameras.get(verdict.camera or ""), met)
-        await self._write(met, identity, answers)
+        async with self._database.session() as session:
+            await survey_rows.store(session, self._clock.now(), met, identity, use_reported_path=answers)
 
     async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
         """Return why a person must confirm the move; empty: the camera may prove its identity."""
@@ -266,64 +256,6 @@ class Survey:
         )
         return found, IdentityMatch(MatchKind.MOVED if same else MatchKind.CLONE, camera.id)
 
-    async def _write(self, met: SurveyedDevice, identity: DeviceInformation | None, answers_there: bool) -> None:
-        now, device, verdict = self._clock.now(), met.found, met.verdict
-        async with self._database.session() as session:
-            row = await session.get(DeviceSeen, device.address)
-            if row is None:
-                row = DeviceSeen(address=device.address, first_seen=now, serial="", macs=[])
-                session.add(row)
-            row.endpoint, row.url, row.name, row.hardware = (
-                device.endpoint,
-                device.url,
-                device.name[:80],
-                device.hardware[:80],
-            )
-            row.verdict, row.camera, row.village, row.last_seen = verdict.kind, verdict.camera, met.village, now
-            if identity is not None:
-                row.serial, row.macs = f"{identity.manufacturer} {identity.serial}"[:80], identity.macs
-            camera = await session.get(Camera, verdict.camera) if verdict.camera else None
-            if (
-                camera is not None
-                and verdict.kind in unknown_devices.KNOWN_MATCHES
-                and device.is_proven
-                and device.endpoint != device.address
-            ):
-                if camera.endpoint != device.endpoint:
-                    history.record_change(
-                        session, camera.id, now, history.SYSTEM, "endpoint", camera.endpoint, device.endpoint
-                    )
-                camera.endpoint = device.endpoint
-            if camera is not None and met.followed:
-                is_at = device.registry_address
-                await findings.open_or_update(
-                    session,
-                    now,
-                    "moved",
-                    findings.FindingSubject.of(camera),
-                    was=camera.address,
-                    now_at=is_at,
-                    followed=True,
-                    why="",
-                )
-                history.record_change(session, camera.id, now, history.SYSTEM, "address", camera.address, is_at)
-                events.append(
-                    session,
-                    now,
-                    "camera.moved",
-                    village=camera.village,
-                    camera=camera.id,
-                    was=camera.address,
-                    address=device.address,
-                )
-                camera.address = is_at
-            elif camera is not None and answers_there and service_url(camera.address or "").endswith(DEFAULT_PATH):
-                history.record_change(
-                    session, camera.id, now, history.SYSTEM, "address", camera.address, device.registry_address
-                )
-                camera.address = device.registry_address
-            await self._update_findings(session, met, camera)
-
     async def _answers_there(self, camera: Camera | None, met: SurveyedDevice) -> bool:
         """Return whether a camera not yet identified answers at the path that discovery reports.
 
@@ -347,27 +279,6 @@ class Survey:
         except CameraError as e:
             return isinstance(e, CameraRefused)
         return True
-
-    async def _update_findings(self, session: AsyncSession, met: SurveyedDevice, camera: Camera | None) -> None:
-        """Open and close findings: clones and strangers by address, another device at a camera's address by camera."""
-        now, device = self._clock.now(), met.found
-        stranger = findings.FindingSubject(None, device.address, met.village)
-        telling = {MatchKind.NEW: "unknown_device", MatchKind.CLONE: "clone"}.get(met.verdict.kind)
-        for kind in ("unknown_device", "clone"):
-            if kind != telling:
-                await findings.close(session, now, [kind], stranger)
-        if telling is not None:
-            subject = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
-            await findings.open_or_update(session, now, telling, stranger, **subject)
-        elif met.verdict.kind is MatchKind.MOVED and not met.followed and camera is not None:
-            told = {"was": camera.address, "now_at": device.registry_address, "followed": False, "why": met.why}
-            if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
-                await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **told)
-        elif met.verdict.kind is MatchKind.REPLACED and camera is not None:
-            change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
-            await findings.open_or_update(
-                session, now, "identity_changed", findings.FindingSubject.of(camera), **change
-            )
 
 
 def networks_of(villages: Iterable[Village]) -> list[tuple[Network, str]]:

@@ -12,7 +12,7 @@ import io
 import ipaddress
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -119,56 +119,62 @@ async def import_cameras(
 
     Raises InventoryError with every problem and then adds nothing.
     """
-    villages = {v.code: v for v in await session.scalars(select(Village))}
-    codes = {v.name: v.code for v in villages.values()} | {c: c for c in villages}
-    credentials = set(await session.scalars(select(Credential.name)))
-    cameras = (await session.scalars(select(Camera))).all()
-    book = _ExistingCameras(cameras)
-    users: dict[str, set[str]] = {}  # villages that use each credential
-    for camera in cameras:
-        if camera.credential and not camera.retired:
-            users.setdefault(camera.credential, set()).add(camera.village)
-    result, problems, entries = ImportResult(), list[str](), list[CameraEntry]()
-    for line, values in rows:
-        village = codes.get(values.get("village", ""))
-        if village is None:
-            problems.append(
-                f"{name}:{line}: there is no village '{values.get('village', '')}'; "
-                "use the code or name of the inventory"
-            )
-            continue
-        if values.get("credential") and values["credential"] not in credentials:
-            problems.append(
-                f"{name}:{line}: there is no credential '{values['credential']}'; add it to the inventory first"
-            )
-            continue
-        if sentence := _credential_problem(villages[village], values, users):
-            problems.append(f"{name}:{line}: {sentence}")
-            continue
-        known = book.find(village, values)
-        if known is not None:
-            result.known.append(known)
-            continue
-        try:
-            entry = _entry(book.next_id(village), village, values)
-        except ValidationError as e:
-            problems += [f"{name}:{line}: {'.'.join(map(str, err['loc']))}: {err['msg']}" for err in e.errors()]
-            continue
-        except ValueError as e:
-            problems.append(f"{name}:{line}: {e}")
-            continue
-        book.add(entry)
-        entries.append(entry)
+    check = await _ListCheck.create(session)
+    problems = [f"{name}:{line}: {problem}" for line, values in rows for problem in check.line(values)]
     if problems:
         raise InventoryError(problems)
-    for entry in entries:
+    for entry in check.entries:
         await add_camera(session, entry)
         history.record_change(session, entry.id, at, actor, "expected", None, name)
-        result.added.append(entry.id)
-    if entries:
-        events.append(session, at, "cameras.expected", added=len(entries))
-        await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(entries))
-    return result
+    if check.entries:
+        events.append(session, at, "cameras.expected", added=len(check.entries))
+        await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(check.entries))
+    return ImportResult([e.id for e in check.entries], check.known)
+
+
+class _ListCheck:
+    """Checks the lines of a list one after the other against the registry and the lines before."""
+
+    def __init__(self, villages: Iterable[Village], credentials: Iterable[str], cameras: Sequence[Camera]):
+        self.entries: list[CameraEntry] = []  # cameras to add
+        self.known: list[str] = []  # ids of cameras that the registry has
+        self._villages = {v.code: v for v in villages}
+        self._codes = {v.name: v.code for v in self._villages.values()} | {c: c for c in self._villages}
+        self._credentials = set(credentials)
+        self._existing = _ExistingCameras(cameras)
+        self._users: dict[str, set[str]] = {}  # villages that use each credential
+        for camera in cameras:
+            if camera.credential and not camera.retired:
+                self._users.setdefault(camera.credential, set()).add(camera.village)
+
+    @classmethod
+    async def create(cls, session: AsyncSession) -> _ListCheck:
+        villages = (await session.scalars(select(Village))).all()
+        credentials = (await session.scalars(select(Credential.name))).all()
+        return cls(villages, credentials, (await session.scalars(select(Camera))).all())
+
+    def line(self, values: dict[str, str]) -> list[str]:
+        """Add the camera of a line to `entries` or `known`; return why that is not possible."""
+        village, credential = self._codes.get(values.get("village", "")), values.get("credential")
+        if village is None:
+            return [f"there is no village '{values.get('village', '')}'; use the code or name of the inventory"]
+        if credential and credential not in self._credentials:
+            return [f"there is no credential '{credential}'; add it to the inventory first"]
+        if problem := _credential_problem(self._villages[village], values, self._users):
+            return [problem]
+        known = self._existing.find(village, values)
+        if known is not None:
+            self.known.append(known)
+            return []
+        try:
+            entry = _entry(self._existing.next_id(village), village, values)
+        except ValidationError as e:
+            return [f"{'.'.join(map(str, err['loc']))}: {err['msg']}" for err in e.errors()]
+        except ValueError as e:
+            return [str(e)]
+        self._existing.add(entry)
+        self.entries.append(entry)
+        return []
 
 
 def _credential_problem(village: Village, values: dict[str, str], users: dict[str, set[str]]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from cameras.virtual.clip import Frame
 
@@ -22,7 +23,8 @@ COLOURS = {
     "black": (35, 35, 35),
     "white": (235, 235, 235),
 }
-SKIN = (150, 180, 215)
+SKIN, HAIR, SHOES = (150, 180, 215), (30, 30, 35), (40, 40, 45)
+STEPS_PER_LOOP = 26  # a whole number, so that the loop repeats without a jump
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,70 +101,55 @@ class Street:
         tall = walker.height * self.height
         span = self.width + tall
         x = -tall / 2 + (1 - t if walker.leftwards else t) * span
-        feet = walker.ground * self.height
-        steps = 26
-        swing = np.sin(t * steps * 2 * np.pi)
+        figure = _Figure(picture, x, walker.ground * self.height, tall, np.sin(t * STEPS_PER_LOOP * 2 * np.pi))
+        figure.draw_legs(COLOURS[walker.trousers])
+        figure.draw_arms(COLOURS[walker.jacket])
+        figure.draw_body(COLOURS[walker.jacket])
+        figure.draw_head()
 
-        def points(*pairs: tuple[float, float]) -> np.ndarray:
-            return (
-                np.array([(x + dx * tall, feet - dy * tall) for dx, dy in pairs], np.float32).round().astype(np.int32)
-            )
 
-        trousers, jacket = COLOURS[walker.trousers], COLOURS[walker.jacket]
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A person to be drawn: position of the feet and height in pixels, `swing` of the limbs from -1 to 1."""
+
+    picture: Frame
+    x: float
+    feet: float
+    tall: float
+    swing: float
+
+    def _fill(self, colour: tuple[int, ...], *corners: tuple[float, float]) -> None:
+        """Fill a polygon; corners in fractions of the height, from the feet."""
+        cv2.fillConvexPoly(self.picture, self._points(*corners), colour, cv2.LINE_AA)
+
+    def _points(self, *pairs: tuple[float, float]) -> npt.NDArray[np.int32]:
+        pixels = [(self.x + dx * self.tall, self.feet - dy * self.tall) for dx, dy in pairs]
+        return np.array(pixels, np.float32).round().astype(np.int32)
+
+    def draw_legs(self, trousers: tuple[int, ...]) -> None:
         for side in (-1.0, 1.0):
-            foot = 0.035 * side + 0.075 * swing * side
-            cv2.fillConvexPoly(
-                picture,
-                points(
-                    (-0.055 + 0.045 * side, 0.5),
-                    (0.055 + 0.045 * side, 0.5),
-                    (foot + 0.035, 0.02),
-                    (foot - 0.035, 0.02),
-                ),
-                trousers,
-                cv2.LINE_AA,
-            )
-            cv2.fillConvexPoly(
-                picture,
-                points((foot - 0.035, 0.035), (foot + 0.05, 0.035), (foot + 0.05, 0), (foot - 0.035, 0)),
-                (40, 40, 45),
-                cv2.LINE_AA,
-            )
+            hip, foot = 0.045 * side, 0.035 * side + 0.075 * self.swing * side
+            self._fill(trousers, (hip - 0.055, 0.5), (hip + 0.055, 0.5), (foot + 0.035, 0.02), (foot - 0.035, 0.02))
+            shoe = ((foot - 0.035, 0.035), (foot + 0.05, 0.035), (foot + 0.05, 0), (foot - 0.035, 0))
+            self._fill(SHOES, *shoe)
+
+    def draw_arms(self, jacket: tuple[int, ...]) -> None:
+        sleeve = tuple(int(c * 0.8) for c in jacket)
         for side in (-1.0, 1.0):
-            hand = 0.125 * side - 0.05 * swing * side
-            cv2.fillConvexPoly(
-                picture, points((0.09 * side, 0.81), (0.14 * side, 0.79), (hand + 0.03, 0.47), (hand - 0.02, 0.47)),
-                tuple(int(c * 0.8) for c in jacket), cv2.LINE_AA,
-            )  # fmt: skip
-        cv2.fillConvexPoly(
-            picture,
-            points((-0.12, 0.79), (-0.09, 0.83), (0.09, 0.83), (0.12, 0.79), (0.1, 0.46), (-0.1, 0.46)),
-            jacket,
-            cv2.LINE_AA,
-        )
-        centre = points((0.0, 0.915))[0]
-        cv2.ellipse(
-            picture,
-            (int(centre[0]), int(centre[1])),
-            (round(tall * 0.055), round(tall * 0.075)),
-            0,
-            0,
-            360,
-            SKIN,
-            -1,
-            cv2.LINE_AA,
-        )
-        cv2.ellipse(
-            picture,
-            (int(centre[0]), int(centre[1] - tall * 0.02)),
-            (round(tall * 0.058), round(tall * 0.062)),
-            0,
-            180,
-            360,
-            (30, 30, 35),
-            -1,
-            cv2.LINE_AA,
-        )
+            hand = 0.125 * side - 0.05 * self.swing * side
+            self._fill(sleeve, (0.09 * side, 0.81), (0.14 * side, 0.79), (hand + 0.03, 0.47), (hand - 0.02, 0.47))
+
+    def draw_body(self, jacket: tuple[int, ...]) -> None:
+        self._fill(jacket, (-0.12, 0.79), (-0.09, 0.83), (0.09, 0.83), (0.12, 0.79), (0.1, 0.46), (-0.1, 0.46))
+
+    def draw_head(self) -> None:
+        x, y = (int(v) for v in self._points((0.0, 0.915))[0])
+        face, hair = (self._scaled(0.055), self._scaled(0.075)), (self._scaled(0.058), self._scaled(0.062))
+        cv2.ellipse(self.picture, (x, y), face, 0, 0, 360, SKIN, -1, cv2.LINE_AA)
+        cv2.ellipse(self.picture, (x, int(y - self.tall * 0.02)), hair, 0, 180, 360, HAIR, -1, cv2.LINE_AA)
+
+    def _scaled(self, fraction: float) -> int:
+        return round(self.tall * fraction)
 
 
 def blackened(picture: Frame) -> Frame:
