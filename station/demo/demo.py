@@ -28,6 +28,7 @@ from cameras.onvif.client import http_session
 from cameras.registry import inventory, registry
 from cameras.registry.inventory_entries import Inventory
 from cases.register import case_files
+from cameras.states import MatchKind
 from cases.tables import Alert
 from cases.watch import proposals
 from core import events
@@ -208,9 +209,9 @@ class DemoStory:
             vault = await open_vault_of_station(self._settings, self._database)
             onboarding = Onboarding(self._database, vault, self._clock, http)
             report = await Survey(self._database, self._clock, onboarding).run(["127.0.0.1"], wait=1.0)
-            found = {m.verdict.camera for m in report.of("first", "known", "moved")}
+            found = {m.verdict.camera for m in report.of(MatchKind.FIRST, MatchKind.KNOWN, MatchKind.MOVED)}
             self._discovered = len(found)
-            strangers = len(report.of("new", "clone"))
+            strangers = len(report.of(MatchKind.NEW, MatchKind.CLONE))
             self._progress.report(
                 f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers"
             )

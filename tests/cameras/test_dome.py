@@ -18,14 +18,13 @@ from cameras.virtual.makes import MAKES
 from cameras.virtual.onvif_service import OnvifService
 from core.clock import SystemClock
 from core.errors import CameraUnreachable, ConflictError, NotFoundError, UsageError
-from tests.cameras.onboarding.test_onboarding import Village, village
+from tests.cameras.virtual_village import VirtualVillage
 
-__all__ = ["village"]
 DOME = next(m for m in MAKES if m.dome)
 
 
 async def _dome(
-    village: Village, clip: LoopClip, guard_seconds: float = 60.0
+    village: VirtualVillage, clip: LoopClip, guard_seconds: float = 60.0
 ) -> tuple[PtzControl, Camera, OnvifService]:
     crowd = await village.start([(1, 1, DOME), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
@@ -39,7 +38,7 @@ async def _until(true: object, seconds: float = 5.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_it_turns_while_it_is_held_and_stops_by_itself(village: Village, clip: LoopClip) -> None:
+async def test_it_turns_while_it_is_held_and_stops_by_itself(village: VirtualVillage, clip: LoopClip) -> None:
     control, camera, service = await _dome(village, clip)
     await control.move(camera, "li", 0.5, -0.2, 0.1)
     assert service.ptz.moving
@@ -50,7 +49,7 @@ async def test_it_turns_while_it_is_held_and_stops_by_itself(village: Village, c
     await control.close()
 
 
-async def test_two_officers_do_not_fight(village: Village, clip: LoopClip) -> None:
+async def test_two_officers_do_not_fight(village: VirtualVillage, clip: LoopClip) -> None:
     control, camera, service = await _dome(village, clip)
     await control.move(camera, "li", 0.5, 0, 0)
     with pytest.raises(ConflictError, match="li controls this camera"):
@@ -66,7 +65,7 @@ async def test_two_officers_do_not_fight(village: Village, clip: LoopClip) -> No
     await control.close()
 
 
-async def test_presets_and_the_guard_position(village: Village, clip: LoopClip) -> None:
+async def test_presets_and_the_guard_position(village: VirtualVillage, clip: LoopClip) -> None:
     control, camera, service = await _dome(village, clip, guard_seconds=0.6)
     service.device.ptz.presets["g"] = ("守望", 12.0, 3.0, 1.0)
     service.device.ptz.pan = 40.0
@@ -82,7 +81,7 @@ async def test_presets_and_the_guard_position(village: Village, clip: LoopClip) 
     await control.close()
 
 
-async def test_bad_speeds_and_fixed_cameras_are_refused(village: Village, clip: LoopClip) -> None:
+async def test_bad_speeds_and_fixed_cameras_are_refused(village: VirtualVillage, clip: LoopClip) -> None:
     control, camera, _ = await _dome(village, clip)
     with pytest.raises(UsageError):
         await control.move(camera, "li", 2.0, 0, 0)
@@ -91,7 +90,7 @@ async def test_bad_speeds_and_fixed_cameras_are_refused(village: Village, clip: 
     await control.close()
 
 
-async def test_what_turns_is_stopped_when_the_console_ends(village: Village, clip: LoopClip) -> None:
+async def test_what_turns_is_stopped_when_the_console_ends(village: VirtualVillage, clip: LoopClip) -> None:
     control, camera, service = await _dome(village, clip)
     await control.move(camera, "li", 0.5, 0, 0)
     await control.close()
@@ -101,7 +100,7 @@ async def test_what_turns_is_stopped_when_the_console_ends(village: Village, cli
 
 
 async def test_the_end_of_the_console_waits_for_no_dead_dome(
-    village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
+    village: VirtualVillage, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     control, camera, _ = await _dome(village, clip)
     await control.move(camera, "li", 0.5, 0, 0)
@@ -116,7 +115,7 @@ async def test_the_end_of_the_console_waits_for_no_dead_dome(
 
 
 async def test_a_move_whose_answer_is_lost_is_stopped(
-    village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
+    village: VirtualVillage, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     control, camera, service = await _dome(village, clip)
     call = wsdl_requests.call

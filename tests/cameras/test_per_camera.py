@@ -115,8 +115,8 @@ async def test_no_row_ends_the_others_turn(station: Station, caplog: pytest.LogC
 
     await visited(ClockSync(database, clock, onboarding).run_once())
     assert "key" in ((await station.row("b-sealed")).problem or ""), "its credential was sealed elsewhere"
-    policy_care = ConfigCompliance(database, clock, onboarding)
-    await visited(policy_care.run_once())
+    compliance = ConfigCompliance(database, clock, onboarding)
+    await visited(compliance.run_once())
     await visited(
         CredentialRotation(database, station.vault, clock, onboarding, station.http, station.folder).run_once()
     )

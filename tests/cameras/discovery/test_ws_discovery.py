@@ -19,11 +19,9 @@ from cameras.tables import Camera
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES
 from cameras.virtual.virtual_cameras import VirtualCameras, create_device
-from tests.cameras.onboarding.test_onboarding import DISCOVERY_PORT as PORT
-from tests.cameras.onboarding.test_onboarding import LOGIN, NET, PORTS, Village, village
+from tests.cameras.virtual_village import DISCOVERY_PORT as PORT
+from tests.cameras.virtual_village import LOGIN, NET, PORTS, VirtualVillage
 from tests.conftest import ROOT
-
-__all__ = ["village"]
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ async def test_open_ports_are_found_and_nothing_is_sent(crowd: VirtualCameras) -
 
 
 async def test_a_silent_camera_is_found_on_another_port(
-    village: Village, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
+    village: VirtualVillage, clip: LoopClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A camera that answers no discovery and is not at its listed port is found by the port scan."""
     monkeypatch.setattr(port_scan, "CAMERA_PORTS", (80, PORTS[0], PORTS[1]))

@@ -9,7 +9,7 @@ import pytest
 
 from cameras.onvif import camera_clock
 from cameras.onvif.camera_clock import read_camera_time, set_ntp, set_time
-from cameras.onvif.client import SoapClient, http_session
+from cameras.onvif.client import SoapClient
 from cameras.onvif.device import identify
 from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, MEDIA2
 from cameras.onvif.soap import NotPermitted, SoapFault
@@ -26,12 +26,6 @@ from tests.ports import free_port
 LOGIN = ("minwang", "geheim-123")
 CLOCK = SystemClock()
 PORTS = (free_port(), free_port())
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with http_session() as session:
-        yield session
 
 
 @pytest.fixture

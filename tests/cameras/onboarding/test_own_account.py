@@ -27,13 +27,12 @@ from nvr.recorder import stream_status
 from nvr.recorder.reconcile import desired
 from nvr.rtsp.client import check_credential
 from nvr.tables import StreamStatus
-from tests.cameras.onboarding.test_onboarding import LOGIN, NET, PORTS, Village, village
+from tests.cameras.virtual_village import LOGIN, NET, PORTS, VirtualVillage
 
-__all__ = ["village"]
 UTC = ZoneInfo("UTC")
 
 
-def care_of(village: Village) -> CredentialRotation:
+def create_rotation(village: VirtualVillage) -> CredentialRotation:
     """Create the rotation as the controller does."""
 
     async def tried(url: str, login: tuple[str, str]) -> None:
@@ -46,22 +45,24 @@ def care_of(village: Village) -> CredentialRotation:
     return made
 
 
-async def start(village: Village, clip: LoopClip, quirks: Sequence[str] = (), *, wanted: bool = True) -> VirtualCameras:
+async def start(
+    village: VirtualVillage, clip: LoopClip, quirks: Sequence[str] = (), *, own_account: bool = True
+) -> VirtualCameras:
     make = VirtualMake("Test", "P-1", "1", frozenset(quirks))
     crowd = await village.start([(1, 1, make), (2, 2, make)], clip)
     async with village.database.session() as session:
-        (await session.get_one(VillageRow, "v")).own_account = wanted
+        (await session.get_one(VillageRow, "v")).own_account = own_account
         await session.execute(update(Camera).where(Camera.id == "v-2").values(profile={"own_account": False}))
     return crowd
 
 
-async def recorded(village: Village) -> set[str]:
+async def recorded(village: VirtualVillage) -> set[str]:
     async with village.database.reading() as session:
         found = await desired(session, village.vault, "native", now=SystemClock().now(), zone=UTC)
     return {s.id for s in found.specs}
 
 
-async def credential_item(village: Village, number: str = "v-1") -> tuple[str, str]:
+async def credential_item(village: VirtualVillage, number: str = "v-1") -> tuple[str, str]:
     async with village.database.reading() as session:
         camera = await session.get_one(Camera, number)
         listed = (await checklist.of(session, [camera], SystemClock().now()))[number]
@@ -69,14 +70,14 @@ async def credential_item(village: Village, number: str = "v-1") -> tuple[str, s
 
 
 @pytest.mark.parametrize("quirks", [[], ["short_passwords"], ["needs_sign"], ["wsse_only"], ["locks_out"]])
-async def test_it_is_made_before_the_camera_is_used(village: Village, clip: LoopClip, quirks: list[str]) -> None:
+async def test_it_is_made_before_the_camera_is_used(village: VirtualVillage, clip: LoopClip, quirks: list[str]) -> None:
     crowd = await start(village, clip, quirks)
     assert await village.identify() == {}  # without the rotation, as if it had not run yet
     assert await recorded(village) == {"v-2/main", "v-2/sub"} and await credential_item(village) == (
         "todo",
         "own_account",
     )
-    care = care_of(village)
+    rotation = create_rotation(village)
     async with village.database.session() as session:
         await session.execute(update(Camera).values(device=None))
     assert await village.identify() == {}
@@ -96,8 +97,8 @@ async def test_it_is_made_before_the_camera_is_used(village: Village, clip: Loop
         and secret not in (sealed.sealed or "")
         and (row.object, row.data) == ("v-1", {"user": ACCOUNT_NAMES[0]})
     )
-    await care.create_first_accounts()
-    assert await care.run_once() == [] and users[ACCOUNT_NAMES[0]][0] == secret, "once"
+    await rotation.create_first_accounts()
+    assert await rotation.run_once() == [] and users[ACCOUNT_NAMES[0]][0] == secret, "once"
 
 
 BAD = {
@@ -107,9 +108,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("quirk", BAD)
-async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip: LoopClip, quirk: str) -> None:
+async def test_a_camera_that_takes_none_is_used_and_told(village: VirtualVillage, clip: LoopClip, quirk: str) -> None:
     crowd = await start(village, clip, [quirk])
-    care = care_of(village)
+    rotation = create_rotation(village)
     assert await village.identify() == {}
     camera, users = await village.camera("v-1"), crowd.members[0].access_control.users
     assert (camera.credential, camera.account_state) == ("village", "failed") and BAD[quirk] in (
@@ -120,50 +121,50 @@ async def test_a_camera_that_takes_none_is_used_and_told(village: Village, clip:
     state, detail = await credential_item(village)
     assert state == "failed" and detail.startswith("no_own_account: ") and BAD[quirk] in detail
     assert camera.refused_at is None and await village.identify() == {}
-    assert await care.run_once() == [] and (await village.camera("v-1")).account_state == "failed"
+    assert await rotation.run_once() == [] and (await village.camera("v-1")).account_state == "failed"
     crowd.members[0].quirks = frozenset()
     if quirk != "rtsp_own_users":  # its RTSP server has a separate list of accounts
-        assert await care.run_once() == ["v-1"], "a new firmware can"
+        assert await rotation.run_once() == ["v-1"], "a new firmware can"
         assert await credential_item(village) == ("ok", "")
     async with village.database.session() as session:  # a person decides that it gets none
         (await session.get_one(Camera, "v-1")).profile = {"own_account": False}
     assert await credential_item(village) == ("ok", "")
 
 
-async def test_what_is_in_use_is_not_stopped_for_it(village: Village, clip: LoopClip) -> None:
+async def test_what_is_in_use_is_not_stopped_for_it(village: VirtualVillage, clip: LoopClip) -> None:
     """The setting is added later: recording continues, and the camera gets its account at the next run."""
-    await start(village, clip, wanted=False)
+    await start(village, clip, own_account=False)
     assert await village.identify() == {}
     now = SystemClock().now()
     async with village.database.session() as session:
         session.add(StreamStatus(stream="v-1/main", worker="r", state="recording", engine="native", at=now, since=now))
         (await session.get_one(VillageRow, "v")).own_account = True
     assert "v-1/main" in await recorded(village) and stream_status.state_of(None, now) == "unknown"
-    await care_of(village).create_first_accounts()
+    await create_rotation(village).create_first_accounts()
     assert (await village.camera("v-1")).account_state == "own" and (await village.camera("v-2")).account_state is None
 
 
-async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: Village, clip: LoopClip) -> None:
+async def test_a_stream_that_cannot_be_tried_keeps_the_account_in_use(village: VirtualVillage, clip: LoopClip) -> None:
     await start(village, clip)
-    care = care_of(village)
+    rotation = create_rotation(village)
 
     async def silent(_url: str, _login: tuple[str, str]) -> None:
         raise CameraUnreachable("no answer")
 
-    care._try_stream = silent
+    rotation._try_stream = silent
     assert await village.identify() == {}
     camera = await village.camera("v-1")
     assert (camera.credential, camera.account_state, camera.account_problem) == ("village", "failed", "no answer")
 
 
-async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
+async def test_one_turn_at_a_time(village: VirtualVillage, clip: LoopClip) -> None:
     """The onboarding callback, periodic runs and the command line compete for one camera; only one rotates it.
 
     A refused attempt does not delete an account that another process uses.
     """
     crowd = await start(village, clip)
     assert await village.identify() == {}
-    slow, other, tries, tried = care_of(village), care_of(village), asyncio.Event(), asyncio.Event()
+    slow, other, tries, tried = create_rotation(village), create_rotation(village), asyncio.Event(), asyncio.Event()
 
     async def refused(_url: str, _login: tuple[str, str]) -> None:
         tries.set()
@@ -186,36 +187,36 @@ async def test_one_turn_at_a_time(village: Village, clip: LoopClip) -> None:
     assert await other.run_once() == ["v-1"] and (await village.camera("v-1")).account_state == "own"
 
 
-async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: Village, clip: LoopClip) -> None:
+async def test_an_account_that_is_in_use_by_now_is_not_taken_away(village: VirtualVillage, clip: LoopClip) -> None:
     """Two machines do not share claims: the account that the vault holds stays on the camera."""
     crowd = await start(village, clip)
     assert await village.identify() == {}
-    care, other = care_of(village), care_of(village)
+    rotation, other = create_rotation(village), create_rotation(village)
     other._folder = await asyncio.to_thread(lambda: (village.folder / "other").mkdir() or village.folder / "other")
 
     async def overtaken(_url: str, _login: tuple[str, str]) -> None:
         assert await other.rotate("v-1", "command line") == ACCOUNT_NAMES[0]
         raise CameraRefused
 
-    care._try_stream = overtaken
-    await care.create_first_accounts()
+    rotation._try_stream = overtaken
+    await rotation.create_first_accounts()
     camera = await village.camera("v-1")
     assert (camera.credential, camera.account_state, camera.account_problem) == ("camera-v-1", "own", None)
     assert ACCOUNT_NAMES[0] in crowd.members[0].access_control.users and await village.identify() == {}
 
 
-async def test_the_delivered_account_stays_told(village: Village, clip: LoopClip) -> None:
+async def test_the_delivered_account_stays_told(village: VirtualVillage, clip: LoopClip) -> None:
     """Our own account is an addition: a default password that opened the camera still opens it."""
     await start(village, clip)
     assert await village.identify() == {}
     await village.onboarding.set_finding(await village.camera("v-1"), "default_password", user=LOGIN[0])
-    await care_of(village).create_first_accounts()
+    await create_rotation(village).create_first_accounts()
     assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [
         ("default_password", "v-1")
     ]
 
 
-async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Village, clip: LoopClip) -> None:
+async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: VirtualVillage, clip: LoopClip) -> None:
     await start(village, clip)
     await village.stop()
     async with village.database.session() as session:
@@ -226,7 +227,7 @@ async def test_a_camera_without_onvif_is_recorded_once_that_is_known(village: Vi
     assert "v-1/main" in await recorded(village)
 
 
-async def test_the_inventory_says_it(village: Village) -> None:
+async def test_the_inventory_says_it(village: VirtualVillage) -> None:
     async with village.database.session() as session:
         before = await export(session, "t")
     villages = [v.model_copy(update={"own_account": True}) for v in before.villages]

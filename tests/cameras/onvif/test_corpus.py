@@ -19,7 +19,7 @@ from aiohttp import web
 from lxml import etree
 
 from cameras.onvif import soap, wsdl_requests
-from cameras.onvif.client import SoapClient, http_session
+from cameras.onvif.client import SoapClient
 from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.namespaces import DEVICE, EVENTS, MEDIA, PTZ
 from cameras.virtual.dialects import apply_quirks
@@ -166,12 +166,6 @@ class Replay:
             request.transport.close()
             return web.Response()
         return web.Response(body=body, content_type="application/soap+xml")
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with http_session() as session:
-        yield session
 
 
 @pytest.fixture(params=MAKERS)

@@ -24,19 +24,13 @@ from cameras.onvif.addresses import (
     replace_own_password,
 )
 from cameras.onvif.capture import redact_exchange
-from cameras.onvif.client import SoapClient, http_session
+from cameras.onvif.client import SoapClient
 from cameras.onvif.device import enabled_protocols, identify
 from core.clock import SystemClock
 from core.errors import CameraError, ProtocolError
 
 CLOCK = SystemClock()
 DEVICE_URL = "http://10.0.0.5:8899/onvif/device_service"
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with http_session() as session:
-        yield session
 
 
 class Stage:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.onvif import lenient_http
-from cameras.onvif.client import ServiceNotFound, SoapClient, http_session
+from cameras.onvif.client import ServiceNotFound, SoapClient
 from cameras.onvif.pull_point import PullPoint
 from core.clock import SystemClock
 from core.errors import CameraError, CameraUnreachable, ProtocolError
@@ -95,12 +95,6 @@ async def camera() -> AsyncIterator[Camera]:
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/onvif/device_service"
     yield made
     server.close()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with http_session() as session:
-        yield session
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -13,14 +13,12 @@ from cameras.upkeep.default_password_audit import DEFAULT_LOGINS, DefaultPasswor
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
 from core.errors import SettingsError
-from tests.cameras.onboarding.test_onboarding import Village, village
+from tests.cameras.virtual_village import VirtualVillage
 from tests.conftest import ManualClock
-
-__all__ = ["village"]
 
 
 async def test_every_default_is_tried_and_nobody_is_locked_out(
-    village: Village, clip: LoopClip, clock: ManualClock
+    village: VirtualVillage, clip: LoopClip, clock: ManualClock
 ) -> None:
     """The virtual camera locks all accounts after five wrong passwords in a row."""
     crowd = await village.start([(1, 1, VirtualMake("T", "A", "1", frozenset({"locks_out"}))), (2, 2, MAKES[0])], clip)
@@ -35,7 +33,7 @@ async def test_every_default_is_tried_and_nobody_is_locked_out(
 
 
 async def test_a_default_password_is_a_finding_until_it_is_changed(
-    village: Village, clip: LoopClip, clock: ManualClock
+    village: VirtualVillage, clip: LoopClip, clock: ManualClock
 ) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
@@ -50,7 +48,9 @@ async def test_a_default_password_is_a_finding_until_it_is_changed(
     assert await village.findings() == []
 
 
-async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: LoopClip, clock: ManualClock) -> None:
+async def test_a_camera_that_refuses_us_is_left_alone(
+    village: VirtualVillage, clip: LoopClip, clock: ManualClock
+) -> None:
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     crowd.members[0].access_control.users = {"minwang": ("changed", "Administrator")}
@@ -62,7 +62,7 @@ async def test_a_camera_that_refuses_us_is_left_alone(village: Village, clip: Lo
 
 
 async def test_skipped_cameras_do_not_keep_the_others_from_their_turn(
-    village: Village, clip: LoopClip, clock: ManualClock
+    village: VirtualVillage, clip: LoopClip, clock: ManualClock
 ) -> None:
     """Silent cameras used to sort first in every run: enough of them used up the limit for ever."""
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
@@ -78,7 +78,9 @@ async def test_skipped_cameras_do_not_keep_the_others_from_their_turn(
     assert (await audit.run_once(limit=1)).tried == 1 and (await village.camera("v-1")).audited == 1
 
 
-async def test_a_default_password_of_our_own_is_a_finding(village: Village, clip: LoopClip, clock: ManualClock) -> None:
+async def test_a_default_password_of_our_own_is_a_finding(
+    village: VirtualVillage, clip: LoopClip, clock: ManualClock
+) -> None:
     """The station uses the delivered account: it used to skip the camera for ever instead of reporting it."""
     crowd = await village.start([(1, 1, MAKES[0]), (2, 2, MAKES[0])], clip)
     user, password = DEFAULT_LOGINS[2]

@@ -24,25 +24,23 @@ from core.clock import ManualClock, SystemClock
 from core.errors import CameraUnreachable, ProtocolError
 from core.events import Event
 from core.tasks import spawn
-from tests.cameras.onboarding.test_onboarding import LOGIN, NET, Village, village
-
-__all__ = ["village"]
+from tests.cameras.virtual_village import LOGIN, NET, VirtualVillage
 
 
 @pytest.fixture
-async def care(village: Village) -> AsyncIterator[EventSubscriptions]:
+async def subscriptions(village: VirtualVillage) -> AsyncIterator[EventSubscriptions]:
     made = EventSubscriptions(village.database, SystemClock(), village.onboarding)
     yield made
     await made.close()
 
 
-async def _start(village: Village, clip: LoopClip, *quirks: str) -> tuple[VirtualCameras, OnvifService]:
+async def _start(village: VirtualVillage, clip: LoopClip, *quirks: str) -> tuple[VirtualCameras, OnvifService]:
     crowd = await village.start([(1, 1, VirtualMake("Test", "E-1", "1", frozenset(quirks))), (2, 2, MAKES[0])], clip)
     assert await village.identify() == {}
     return crowd, crowd.services[f"{NET}.1"]
 
 
-async def _kinds(village: Village) -> list[str]:
+async def _kinds(village: VirtualVillage) -> list[str]:
     async with village.database.reading() as session:
         query = select(Event.kind).where(
             Event.camera == "v-1", Event.kind.in_(["camera.motion", "camera.tamper", "camera.storage_failure"])
@@ -74,10 +72,10 @@ QUIRKS = [
 
 @pytest.mark.parametrize("quirks", QUIRKS, ids=lambda q: "+".join(q) or "plain")
 async def test_motion_and_a_failing_card_arrive(
-    village: Village, clip: LoopClip, care: EventSubscriptions, quirks: list[str]
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions, quirks: list[str]
 ) -> None:
     _, service = await _start(village, clip, *quirks)
-    await care.reconcile()
+    await subscriptions.reconcile()
 
     async def subscribed() -> bool:
         return bool(service.events.subscriptions)
@@ -102,41 +100,41 @@ async def test_motion_and_a_failing_card_arrive(
     assert (await _kinds(village)).count("camera.motion") == 1
 
 
-async def test_slots_are_given_back(village: Village, clip: LoopClip, care: EventSubscriptions) -> None:
+async def test_slots_are_given_back(village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions) -> None:
     crowd, service = await _start(village, clip, "one_slot")
     for _ in range(3):
-        await care.reconcile()
+        await subscriptions.reconcile()
 
         async def subscribed() -> bool:
             return len(service.events.subscriptions) == 1
 
         await _until(subscribed)
-        await care.close()
+        await subscriptions.close()
         assert service.events.subscriptions == {}
     assert len(crowd.members) == 2
 
 
 async def test_a_slot_is_given_back_before_its_answer_has_come(
-    village: Village, clip: LoopClip, care: EventSubscriptions
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
 ) -> None:
     _, service = await _start(village, clip, "one_slot")
     # Cancel after different numbers of event loop iterations since the camera created the subscription.
     for later in range(12):
-        await care.reconcile()
+        await subscriptions.reconcile()
         async with asyncio.timeout(10):
             while not service.events.subscriptions:
                 await asyncio.sleep(0)
         for _ in range(later * later):
             await asyncio.sleep(0)
-        await care.close()
+        await subscriptions.close()
         assert service.events.subscriptions == {}, later
 
 
 async def test_a_camera_that_returns_at_once_is_not_hammered(
-    village: Village, clip: LoopClip, care: EventSubscriptions
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
 ) -> None:
     _, service = await _start(village, clip, "returns_at_once")
-    await care.reconcile()
+    await subscriptions.reconcile()
     await asyncio.sleep(1.0)
     before = service.calls
     await asyncio.sleep(2.5)
@@ -144,26 +142,26 @@ async def test_a_camera_that_returns_at_once_is_not_hammered(
 
 
 async def test_an_event_service_that_is_not_there_is_left_alone(
-    village: Village, clip: LoopClip, care: EventSubscriptions
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
 ) -> None:
     _, service = await _start(village, clip, "claims_events")
     before = service.calls
-    await care.reconcile()
+    await subscriptions.reconcile()
     await asyncio.sleep(1.5)
-    await care.reconcile()
+    await subscriptions.reconcile()
     assert service.calls - before <= 4
     assert await _kinds(village) == []
 
 
 async def test_a_long_pull_holds_up_nobody_and_loses_nothing(
-    village: Village, clip: LoopClip, care: EventSubscriptions
+    village: VirtualVillage, clip: LoopClip, subscriptions: EventSubscriptions
 ) -> None:
     """A PTZ command does not wait for the end of a 20 s pull, and an event during the command is not lost.
 
     A cancelled pull would lose it: the virtual camera sends it to the dead connection, as real ones do.
     """
     _, service = await _start(village, clip)
-    await care.reconcile()
+    await subscriptions.reconcile()
 
     async def subscribed() -> bool:
         return bool(service.events.subscriptions)
@@ -272,7 +270,9 @@ async def test_a_refusal_counts_for_both_lines() -> None:
     assert camera.client.refused
 
 
-async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(village: Village, clip: LoopClip) -> None:
+async def test_subscriptions_are_renewed_and_given_back_as_the_standard_says(
+    village: VirtualVillage, clip: LoopClip
+) -> None:
     """Servers that dispatch by WS-Addressing require the actions of the WS-BaseNotification WSDL and a MessageID."""
     _, service = await _start(village, clip)
     sent: list[bytes] = []

@@ -28,11 +28,10 @@ from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation
 from cameras.upkeep.exposure_scan import ExposureScan
 from cameras.virtual.clip import LoopClip
 from core.clock import ManualClock, SystemClock
-from tests.cameras.onboarding.test_onboarding import NET, Village, village
-from tests.cameras.upkeep.test_config_compliance import _care, _start
+from tests.cameras.upkeep.test_config_compliance import _start, run_compliance
+from tests.cameras.virtual_village import NET, VirtualVillage
 from tests.conftest import ROOT
 
-__all__ = ["village"]
 DAY = 86400.0
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TELNET, TLS, UPNP = 18023, 18443, 11900
@@ -78,7 +77,7 @@ async def _serving(port: int, context: ssl.SSLContext | None = None) -> AsyncIte
         await server.wait_closed()
 
 
-async def test_open_doors_are_findings_until_they_are_shut(village: Village, tmp_path: Path) -> None:
+async def test_open_doors_are_findings_until_they_are_shut(village: VirtualVillage, tmp_path: Path) -> None:
     doors = ExposureScan(village.database, SystemClock(), telnet=(TELNET,), tls=TLS, upnp=UPNP)
     first, second = await asyncio.to_thread(_context, tmp_path), await asyncio.to_thread(_context, tmp_path)
     upnp, _ = await asyncio.get_running_loop().create_datagram_endpoint(Upnp, local_addr=(HOST, UPNP))
@@ -100,7 +99,7 @@ async def test_open_doors_are_findings_until_they_are_shut(village: Village, tmp
     assert (await village.camera("v-1")).certificate is not None
 
 
-async def test_papers_that_fall_due(village: Village) -> None:
+async def test_papers_that_fall_due(village: VirtualVillage) -> None:
     clock = ManualClock(datetime.datetime(2026, 3, 20, tzinfo=datetime.timezone.utc))
 
     async def set_papers(**profile: str) -> None:
@@ -137,21 +136,23 @@ MASK = [[0.1, 0.1], [0.4, 0.1], [0.4, 0.3], [0.2, 0.4]]
         ("ignores_sets", "ignored"),
     ],
 )
-async def test_masks_are_written_into_the_camera(village: Village, clip: LoopClip, quirk: str, state: str) -> None:
+async def test_masks_are_written_into_the_camera(
+    village: VirtualVillage, clip: LoopClip, quirk: str, state: str
+) -> None:
     crowd = await _start(village, clip, *({quirk, "media2_only"} if quirk != "media1" else ()), rules={})
     async with village.database.session() as session:
         camera = await session.get_one(Camera, "v-1")
         camera.profile = {**camera.profile, "masks": [MASK]}
-    deeds = (await _care(village, "v-1"))["v-1"].results
+    deeds = (await run_compliance(village, "v-1"))["v-1"].results
     assert [(d.setting, d.state) for d in deeds] == [("masks", state)]
     assert len(crowd.members[0].masks) == (state == "set")
-    again = (await _care(village, "v-1"))["v-1"].results
+    again = (await run_compliance(village, "v-1"))["v-1"].results
     assert again[0].state == ("ok" if state == "set" else "unsupported")
     # A deleted mask is reported and written again at the next check.
     if state == "set":
         crowd.members[0].masks.clear()
-        assert (await _care(village, "v-1", write=False))["v-1"].of("drift") == ["masks"]
-        assert (await _care(village, "v-1"))["v-1"].of("set") == ["masks"]
+        assert (await run_compliance(village, "v-1", write=False))["v-1"].of("drift") == ["masks"]
+        assert (await run_compliance(village, "v-1"))["v-1"].of("set") == ["masks"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=8))
@@ -161,10 +162,12 @@ def test_a_polygon_hides_itself_and_the_whole_picture_hides_it(polygon: list[tup
     assert not masks_cover([whole], [[(x / 2, y) for x, y in whole]])
 
 
-async def test_accounts_change_when_their_time_has_come(village: Village, clip: LoopClip) -> None:
+async def test_accounts_change_when_their_time_has_come(village: VirtualVillage, clip: LoopClip) -> None:
     await _start(village, clip, rules={"account_days": 30})
     clock = ManualClock(SystemClock().now())
-    care = CredentialRotation(village.database, village.vault, clock, village.onboarding, village.http, village.folder)
+    rotation = CredentialRotation(
+        village.database, village.vault, clock, village.onboarding, village.http, village.folder
+    )
 
     async def account(number: str) -> str:
         async with village.database.reading() as session:
@@ -172,19 +175,21 @@ async def test_accounts_change_when_their_time_has_come(village: Village, clip: 
             return (await session.get_one(Credential, credential)).username
 
     # the first rotation creates the account; `most` limits the cameras per day
-    assert await care.run_once(limit=1) == ["v-1"]
-    assert await care.run_once() == ["v-2"] and await care.run_once() == []
+    assert await rotation.run_once(limit=1) == ["v-1"]
+    assert await rotation.run_once() == ["v-2"] and await rotation.run_once() == []
     assert await account("v-1") == ACCOUNT_NAMES[0]
     clock.advance(31 * DAY)
-    assert await care.run_once() == ["v-1", "v-2"] and await account("v-1") == ACCOUNT_NAMES[1]
+    assert await rotation.run_once() == ["v-1", "v-2"] and await account("v-1") == ACCOUNT_NAMES[1]
     async with village.database.session() as session:
         await session.execute(delete(CameraChange).where(CameraChange.field == "account", CameraChange.camera == "v-2"))
         await session.execute(delete(Policy))
-    assert await care.run_once() == [], "no policy asks for it"
+    assert await rotation.run_once() == [], "no policy asks for it"
     assert not [f for f in await village.findings() if f[0] == "credential_refused"]
 
 
-async def test_a_camera_that_accepts_no_account_does_not_block_the_others(village: Village, clip: LoopClip) -> None:
+async def test_a_camera_that_accepts_no_account_does_not_block_the_others(
+    village: VirtualVillage, clip: LoopClip
+) -> None:
     """Failing cameras used to sort first in every run: enough of them used up the limit for ever."""
     crowd = await _start(village, clip, rules={"account_days": 30})
     crowd.members[0].quirks = frozenset({"user_limit"})
@@ -199,7 +204,7 @@ async def test_a_camera_that_accepts_no_account_does_not_block_the_others(villag
     assert done == [[], ["v-2"], []]
 
 
-async def test_every_finding_has_its_word(village: Village) -> None:
+async def test_every_finding_has_its_word(village: VirtualVillage) -> None:
     for language in ("zh-CN", "en"):
         text = await asyncio.to_thread((ROOT / f"web/console/src/i18n/{language}.json").read_text)
         words = json.loads(text)["cameras"]["kind"]
