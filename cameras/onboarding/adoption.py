@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import host_port
 from cameras.registry import acceptance, findings, history, registry
-from cameras.registry import findings, history
 from cameras.states import MatchKind
 from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
@@ -127,7 +126,7 @@ async def adopt(
     met = DiscoveredDevice(found.endpoint, found.address, found.url, found.name, found.hardware)
     added = await registry.add_discovered_camera(session, village, name, met.registry_address, credential)
     history.record_change(session, added.id, at, actor, "adopted", None, found.address)
-    found.verdict, found.camera = "first", added.id
+    found.verdict, found.camera = MatchKind.FIRST, added.id
     about = findings.FindingSubject(None, found.address, found.village)
     await findings.close(session, at, ["unknown_device", "clone"], about)
     await audit_trail.record(session, at, actor, "camera.adopt", added.id, address=found.address)

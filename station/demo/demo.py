@@ -27,8 +27,8 @@ from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
 from cameras.registry import inventory, registry
 from cameras.registry.inventory_entries import Inventory
-from cases.register import case_files
 from cameras.states import MatchKind
+from cases.register import case_files
 from cases.tables import Alert
 from cases.watch import proposals
 from core import events

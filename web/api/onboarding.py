@@ -9,9 +9,6 @@ from pydantic import BaseModel, Field, JsonValue
 from cameras.onboarding import adoption
 from cameras.registry import acceptance, history, registry
 from cameras.tables import Camera
-from cameras.registry import acceptance, findings, history, registry
-from cameras.states import MatchKind
-from cameras.tables import Acceptance, Camera, DeviceSeen
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, NotFoundError
@@ -123,14 +120,6 @@ async def adopt(c: Context[None, AdoptBody]) -> Created:
             villages=c.identity.villages,
         )
         return Created(id=added.id)
-        number = added.id
-        history.record_change(session, number, now, c.identity.name, "adopted", None, device.address)
-        device.verdict, device.camera = MatchKind.FIRST, number
-        await findings.close(
-            session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
-        )
-        await audit_trail.record(session, now, c.identity.name, "camera.adopt", number, address=device.address)
-    return Created(id=number)
 
 
 @routes.add("POST", "/api/cameras/{camera}/replace", Permission.CAMERA_MANAGE, body=ReasonBody, reply=Created)
