@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from shapely import Point as ShapelyPoint
@@ -75,7 +75,7 @@ class CameraScope:
     """The camera numbers that exist, with the profiles of their cameras if needed."""
 
     places: Mapping[int, camera_numbers.CameraPlace]
-    profiles: Mapping[str, dict[str, Any]]
+    profiles: Mapping[str, camera_numbers.CameraProfile]
 
     @classmethod
     async def of(cls, session: AsyncSession, filter_: Filter) -> CameraScope:
@@ -147,8 +147,8 @@ def _cameras(where: CameraScope, filter_: Filter, scope: Iterable[str] | None) -
     )
 
 
-def _is_in(profile: dict[str, Any] | None, polygon: Polygon) -> bool:
-    position: list[float] | None = (profile or {}).get("position")
+def _is_in(profile: camera_numbers.CameraProfile | None, polygon: Polygon) -> bool:
+    position = None if profile is None else profile.get("position")
     return position is not None and polygon.intersects(ShapelyPoint(float(position[0]), float(position[1])))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import Any
 
 import sqlalchemy as sa
 from shapely import Point as ShapelyPoint
@@ -138,12 +137,11 @@ class PreparedQuery:
             low, high = ids.first_at(span.start_ms), ids.first_at(span.end_ms)
             high = high if before is None else min(before, high)
             if low < high and len(found) < limit:
-                rows = self._prepared.run(day, low=low, high=high, row_limit=limit - len(found))
-                found += [r[0] for r in rows]
+                found += self._prepared.run(day, low=low, high=high, row_limit=limit - len(found))
         return found
 
 
-def _statement(query: Query) -> sa.Select[Any]:
+def _statement(query: Query) -> sa.Select[tuple[int]]:
     """Return the statement: ids between `low` and `high`, newest first, at most `row_limit`."""
     row_limit = sa.bindparam("row_limit", 0, sa.BigInteger)
     branches = []
@@ -205,32 +203,29 @@ def _conditions(query: Query) -> Iterator[tuple[list[Condition], sa.Index | None
     if not classes:
         yield common, None
     for cls in classes:
-        of_class: Condition = _c.cls == cls
-        if query.infrared and (query.upper or query.lower):
-            yield [of_class, *_colour_conditions(query), *common], BY_CLASS
-        elif query.upper:
-            # Lists every colour, so that the index is read between the times and not from end to end.
-            exact = [_c.lower == query.lower if query.lower else _c.lower.in_(ALL_COLOURS)]
-            second = [_c.upper2 == query.upper, _c.upper != query.upper]
-            yield [of_class, _c.upper == query.upper, *exact, *common], BY_UPPER
-            yield [of_class, *second, *exact, *common], BY_UPPER2
-            if query.lower:
-                second = [_c.lower2 == query.lower, _c.lower != query.lower]
-                yield [of_class, *second, _c.upper == query.upper, *common], BY_LOWER2
-        elif query.lower:
-            yield [of_class, _c.lower == query.lower, *common], BY_LOWER
-            yield (
-                [
-                    of_class,
-                    _c.upper.in_(ALL_COLOURS),
-                    _c.lower2 == query.lower,
-                    _c.lower != query.lower,
-                    *common,
-                ],
-                BY_LOWER2,
-            )
-        else:
-            yield [of_class, *common], BY_CLASS
+        for condition, index in _colours_by_index(query):
+            yield [_c.cls == cls, *condition, *common], index
+
+
+def _colours_by_index(query: Query) -> Iterator[tuple[list[Condition], sa.Index]]:
+    """Return the colour conditions of a class, disjoint, each with its index.
+
+    They list every colour of the part that is not asked for, so that the index is read between the times and not from
+    end to end.
+    """
+    second_upper: list[Condition] = [_c.upper2 == query.upper, _c.upper != query.upper]
+    second_lower: list[Condition] = [_c.lower2 == query.lower, _c.lower != query.lower]
+    if query.infrared or not (query.upper or query.lower):
+        yield _colour_conditions(query), BY_CLASS
+    elif query.upper:
+        lower: Condition = _c.lower == query.lower if query.lower else _c.lower.in_(ALL_COLOURS)
+        yield [_c.upper == query.upper, lower], BY_UPPER
+        yield [*second_upper, lower], BY_UPPER2
+        if query.lower:
+            yield [*second_lower, _c.upper == query.upper], BY_LOWER2
+    else:
+        yield [_c.lower == query.lower], BY_LOWER
+        yield [_c.upper.in_(ALL_COLOURS), *second_lower], BY_LOWER2
 
 
 def _colour_conditions(query: Query) -> list[Condition]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +20,13 @@ class CameraPlace:
 
     camera: str
     village: str
+
+
+class CameraProfile(TypedDict, total=False):
+    """What search uses of a camera's profile."""
+
+    position: list[float]  # longitude, latitude, …
+    azimuth: float  # degrees
 
 
 async def places(session: AsyncSession) -> dict[int, CameraPlace]:
@@ -60,6 +67,6 @@ async def packs(session: AsyncSession) -> dict[int, str]:
     return {r.number: r.name for r in await session.execute(select(ModelPack.number, ModelPack.name))}
 
 
-async def profiles(session: AsyncSession) -> dict[str, dict[str, Any]]:
+async def profiles(session: AsyncSession) -> dict[str, CameraProfile]:
     """Return each camera's profile (position, azimuth, …) by its id."""
-    return {r.id: r.profile for r in await session.execute(select(Camera.id, Camera.profile))}
+    return {r.id: cast(CameraProfile, r.profile) for r in await session.execute(select(Camera.id, Camera.profile))}

@@ -168,7 +168,7 @@ class Sighting:
             "lower2": self.lower2 or None,
         }
 
-    def as_tuple(self) -> tuple[Any, ...]:
+    def as_tuple(self) -> tuple[object, ...]:
         """Return `as_row` as a tuple in the order of the columns; faster."""
         values = list(_VALUES(self))
         values[_NULLABLE[0]], values[_NULLABLE[1]] = self.upper2 or None, self.lower2 or None

@@ -10,6 +10,7 @@ moment therefore neither skips nor duplicates sightings: the next reader of the 
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from collections import OrderedDict
@@ -25,6 +26,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as postgresql_dialect
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.database import BUSY_TIMEOUT_SECONDS, sqlite_begin, sqlite_pragmas
 from search.store import ids
@@ -48,11 +50,11 @@ class PreparedStatement:
 
     store: SightingStore
     sql: str
-    values: dict[str, Any]
+    values: dict[str, object]
     positions: list[str]
 
-    def run(self, day: str, **bound: Any) -> Sequence[Any]:
-        """Return the rows of a day; `bound` replaces values of the statement. Empty if the day was deleted."""
+    def run(self, day: str, **bound: object) -> list[int]:
+        """Return the ids of a day; `bound` replaces values of the statement. Empty if the day was deleted."""
         values = self.values | bound
         return self.store.execute(day, self.sql, tuple(values[n] for n in self.positions) if self.positions else values)
 
@@ -63,7 +65,7 @@ class _Compiler(SQLiteCompiler):
     The planner has no statistics of the day files and chooses badly.
     """
 
-    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+    def get_from_hint_text(self, table: object, text: str | None) -> str | None:
         return text
 
 
@@ -154,8 +156,8 @@ class SightingStore:
             with self._engine(day).begin() as connection:
                 connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.stream == stream))
 
-    def prepare(self, statement: sa.Select[Any]) -> PreparedStatement:
-        """Compile a statement for use with many days."""
+    def prepare(self, statement: sa.Select[tuple[int]]) -> PreparedStatement:
+        """Compile a statement that selects ids, for use with many days."""
         dialect = self._server.dialect if self._server is not None else _DAY_DIALECT
         compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         # A day's file has no schemas. Values are bound, so the text contains only names.
@@ -169,12 +171,12 @@ class SightingStore:
         with self._engine(day).connect() as connection:
             return connection.execute(statement).all()
 
-    def execute(self, day: str, sql: str, values: Any) -> Sequence[Any]:
-        """Execute SQL text from `prepare`; otherwise as `run`."""
+    def execute(self, day: str, sql: str, values: tuple[object, ...] | dict[str, object]) -> list[int]:
+        """Execute SQL text from `prepare` and return the first column; otherwise as `run`."""
         if not self._exists(day):
             return []
         with self._engine(day).connect() as connection:
-            return connection.exec_driver_sql(sql, values).all()
+            return [row[0] for row in connection.exec_driver_sql(sql, values)]
 
     def sightings(self, day: str, statement: sa.Select[Any]) -> list[Sighting]:
         """Return whole rows of the table as sightings; otherwise as `run`."""
@@ -293,7 +295,7 @@ class SightingStore:
         start = ids.day_start(day)
         return sa.and_(SIGHTING.c.id >= ids.first_at(start), SIGHTING.c.id < ids.first_at(start + ids.DAY_MS))
 
-    def whole_day(self, connection: sa.Connection, day: str) -> sa.Result[Any]:
+    def whole_day(self, connection: sa.Connection, day: str) -> sa.Result[tuple[object, ...]]:
         """Return all sightings of a day by id, streamed in parts."""
         query = sa.select(SIGHTING).where(self.of_day(day)).order_by(SIGHTING.c.id)
         return connection.execution_options(yield_per=500).execute(query)
@@ -363,7 +365,7 @@ def _open_day_file(path: Path, *, create: bool) -> sa.Engine:
     engine = engine.execution_options(schema_translate_map={"sightings": None})
 
     @event.listens_for(engine, "connect")
-    def connected(connection: Any, record: Any) -> None:
+    def connected(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         connection.execute("PRAGMA page_size = 8192")
         sqlite_pragmas(connection, record)
         connection.execute("PRAGMA mmap_size = 268435456")

@@ -11,6 +11,7 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import ClockTrust, RetentionClock
+from search.query.judgements import SightingVerdict
 from search.store import ids
 from search.store.unmatched import KeptSightings
 from search.tables import CameraNumber, Judgement
@@ -33,7 +34,7 @@ class NeededSightings:
                 select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != AlertState.REJECTED)
             )
             judged = select(Judgement.sighting).where(
-                Judgement.sighting.between(first, last), Judgement.verdict == "candidate"
+                Judgement.sighting.between(first, last), Judgement.verdict == SightingVerdict.CANDIDATE
             )
             found = frozenset([*alerts, *await session.scalars(judged)])
             cameras: dict[str, set[int]] = defaultdict(set)

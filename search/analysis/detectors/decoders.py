@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +74,6 @@ def _only(outputs: Mapping[str, Floats]) -> Floats:
     return next(iter(outputs.values()))
 
 
-def _corners(values: npt.NDArray[np.floating[Any]]) -> tuple[float, float, float, float]:
+def _corners(values: npt.NDArray[np.float32 | np.float64]) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (float(v) for v in values)
     return x1, y1, x2, y2

@@ -169,7 +169,7 @@ def _replace_torchvision() -> None:
         sys.modules[module.__name__] = module
     package.__version__, package.ops = "0.28.0", ops  # type: ignore[attr-defined]
 
-    def nms(boxes: Any, scores: Any, iou_threshold: float) -> Any:
+    def nms(boxes: object, scores: object, iou_threshold: float) -> object:
         from ultralytics.utils.nms import TorchNMS
 
         return TorchNMS.nms(boxes, scores, iou_threshold)

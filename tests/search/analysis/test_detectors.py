@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from cameras.virtual import scene
 from core.errors import DetectorError
 from core.settings import SearchSettings
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, suppress_overlaps
+from search.analysis.detectors.base import Detection, Region, iou, suppress_overlaps
 from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.decoders import end2end, ssd, yolo
 from search.analysis.detectors.load import load
@@ -93,11 +92,13 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
     return registry
 
 
-def truth() -> dict[int, list[tuple[float, ...]]]:
-    found: dict[int, list[tuple[float, ...]]] = {}
+def truth() -> dict[int, list[Detection]]:
+    """Return the people of each frame, in pixels of the scaled footage."""
+    found: dict[int, list[Detection]] = {}
     with (FOOTAGE / "vtest_480x360.boxes.csv").open() as f:
         for row in csv.DictReader(f):
-            found.setdefault(int(row["frame"]), []).append(tuple(float(row[k]) * 0.625 for k in ("x", "y", "w", "h")))
+            x, y, w, h = (float(row[k]) * 0.625 for k in ("x", "y", "w", "h"))
+            found.setdefault(int(row["frame"]), []).append(Detection(Cls.person, 1.0, x, y, w, h))
     return found
 
 
@@ -121,20 +122,15 @@ def test_known_packs_find_people_in_real_footage(
         if i not in boxes:
             continue
         seen = [
-            (d.x * 480, d.y * 360, d.w * 480, d.h * 360) for d in detector.detect(picture, []) if d.cls == Cls.person
+            Detection(d.cls, d.score, d.x * 480, d.y * 360, d.w * 480, d.h * 360)
+            for d in detector.detect(picture, [])
+            if d.cls == Cls.person
         ]
         found, wanted = found + len(seen), wanted + len(boxes[i])
         hits += sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
     assert wanted == 73
     assert hits / wanted > recall
     assert hits / found > precision
-
-
-def iou(a: Sequence[float], b: Sequence[float]) -> float:
-    w = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    both = max(0.0, w) * max(0.0, h)
-    return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
 @needs_models
@@ -152,7 +148,8 @@ def test_motion_windows_find_distant_people(zoo: ModelRegistry) -> None:
         canvas[300:660, 700:1180] = frames[i - 1]
         for moving in ([], [window]):
             seen = [
-                (d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080) for d in detector.detect(canvas, moving)
+                Detection(d.cls, d.score, d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080)
+                for d in detector.detect(canvas, moving)
             ]
             hits = sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
             alone, with_window = alone + (0 if moving else hits), with_window + (hits if moving else 0)
