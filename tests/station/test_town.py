@@ -87,7 +87,7 @@ async def test_an_empty_town_is_taken_over_when_it_is_filled(
 async def test_a_file_that_was_never_there_is_an_error(
     settings: Settings, database: Database, clock: ManualClock
 ) -> None:
-    with pytest.raises(SettingsError, match=r"minwang\.toml:1: the inventory file .*town\.yaml is not there"):
+    with pytest.raises(SettingsError, match=r"minwang\.toml:1: the inventory file .*town\.yaml is missing"):
         await inventory_start.apply_or_compare(settings, database, clock)
     await asyncio.to_thread(write, settings, "town: [")
     with pytest.raises(InventoryError, match=r"town\.yaml:"):
@@ -119,7 +119,7 @@ async def test_an_update_does_not_stop_a_station_whose_file_is_gone(
     assert settings.inventory is not None
     await asyncio.to_thread(settings.inventory.unlink)
     assert await start(settings, database, clock) == ["w-1"]
-    assert "is gone" in caplog.text
+    assert "is missing" in caplog.text
 
 
 async def test_a_station_without_a_file_starts(
