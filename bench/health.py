@@ -6,7 +6,7 @@ picture    decode, measure and judge one 1080p H.264 keyframe, on one core
 round      2,252 recorded cameras from the archive to result rows, while 200 streams are being recorded
 visits     probes of 2,252 unrecorded cameras, 42 of which hang
 parents    outages of up-links and switches, distinguished from chance; a cut up-link above 93 cameras
-accuracy   camera-days of generated and filmed places, clean and with every fault of tests/health/faults_made.py
+accuracy   camera-days of generated and filmed places, clean and with every fault of tests/health/synthetic_faults.py
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PARTS = ("picture", "round", "visits", "parents", "accuracy")
 def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
     from health.picture.inspection import InspectionRequest, inspect
-    from health.picture.measurement import look
+    from health.picture.measurement import measure_keyframe
     from nvr.playback.pictures import decoded
 
     frame = keyframe_1080p(footage)
@@ -43,7 +43,7 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     for _ in range(20 if c.quick else 200):
         for name, work in (
             ("decode", lambda: decoded(frame, quick=True)),
-            ("look", lambda: look(frame)),
+            ("measure", lambda: measure_keyframe(frame)),
             ("whole", lambda: inspect(question)),
         ):
             began = time.perf_counter()
@@ -53,8 +53,8 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     return [
         Figure("keyframe", len(frame.data), "bytes"),
         Figure("decode alone", round(median["decode"], 1), "ms"),
-        Figure("measure", round(median["look"] - median["decode"], 1), "ms"),
-        Figure("judge against 120 looks", round(median["whole"] - median["look"], 1), "ms"),
+        Figure("measure", round(median["measure"] - median["decode"], 1), "ms"),
+        Figure("judge against 120 looks", round(median["whole"] - median["measure"], 1), "ms"),
         Figure("whole analysis, median", round(median["whole"], 1), "ms", "≤ 25", median["whole"] <= 25),
     ]
 
@@ -67,7 +67,7 @@ def _clean(job: tuple[int, int, str, bool]) -> tuple[float, int, dict[str, int],
     places = sights.make_places(rng, Path(footage) if footage else None, 4 if footage else 8, unseen)
     cameras = [sights.Camera(p, seed * 1000 + i) for i, p in enumerate(places)]
     told = sights.clean(cameras, sights.TownWeather(rng), days)
-    return told.camera_days, told.looks, dict(told.flagged), told.opened
+    return told.camera_days, told.inspections, dict(told.flagged), told.opened
 
 
 START_HOURS = (13.1, 8.2, 20.4)
@@ -87,7 +87,7 @@ class Found:
 
 def _broken(job: tuple[int, str, int, str, bool]) -> list[Found]:
     from bench.parts import sights
-    from tests.health import faults_made, faults_other
+    from tests.health import synthetic_faults, validation_faults
 
     index, footage, starts, generator, unseen = job
     rng = np.random.default_rng(78 if unseen else 77)
@@ -96,7 +96,7 @@ def _broken(job: tuple[int, str, int, str, bool]) -> list[Found]:
         return []
     camera = sights.warmed(places[index], 500 + index, sights.TownWeather(np.random.default_rng(9)))
     found, bare = [], sights.is_bare(camera)
-    for name in (faults_other if generator == "other" else faults_made).RIGHT:
+    for name in (validation_faults if generator == "other" else synthetic_faults).EXPECTED_FAMILIES:
         for severity in (1, 2, 3):
             for start in range(starts):
                 begin = 5 + (9.2 if name in IN_COLOUR else START_HOURS[start % 3]) / 24

@@ -43,7 +43,7 @@ async def of_vendor(
     session: AsyncSession, vendor: str, scope: Villages, now: datetime, limit: int = 500
 ) -> list[WorkOrder]:
     """Return a company's orders, the most urgent first: open ones, and closed ones for CLOSED_ORDERS_SHOWN."""
-    query = _of_vendor(vendor, scope, now).order_by(WorkOrder.mend_by).limit(limit)
+    query = _of_vendor(vendor, scope, now).order_by(WorkOrder.repair_by).limit(limit)
     return list(await session.scalars(query))
 
 

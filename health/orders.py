@@ -20,41 +20,42 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import ConflictError, NotFoundError, UsageError
-from health.faults.state_machine import CLOSED, DISMISSED, FAMILIES, OPEN, RECOVERING
+from health.faults import fault_log
+from health.faults.families import FAMILIES
+from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault, WorkOrder, WorkOrderNote
+from health.vocabulary import OrderState
 
-NEW, ASSIGNED, WORKING, PARTS, VERIFYING, DONE, REFUSED, MERGED = (
-    "new", "assigned", "working", "parts", "verifying", "closed", "refused", "merged",
-)  # fmt: skip
-STEPS: Mapping[str, frozenset[str]] = {
-    NEW: frozenset({ASSIGNED, REFUSED, MERGED}),
-    ASSIGNED: frozenset({ASSIGNED, WORKING, PARTS, VERIFYING, REFUSED, MERGED}),
-    WORKING: frozenset({ASSIGNED, PARTS, VERIFYING, MERGED}),
-    PARTS: frozenset({ASSIGNED, WORKING, VERIFYING, MERGED}),
-    VERIFYING: frozenset({DONE, WORKING, MERGED}),
-    DONE: frozenset(),
-    REFUSED: frozenset({ASSIGNED}),
-    MERGED: frozenset(),
+_S = OrderState
+TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    _S.NEW: frozenset({_S.ASSIGNED, _S.REFUSED, _S.MERGED}),
+    _S.ASSIGNED: frozenset({_S.ASSIGNED, _S.WORKING, _S.PARTS, _S.VERIFYING, _S.REFUSED, _S.MERGED}),
+    _S.WORKING: frozenset({_S.ASSIGNED, _S.PARTS, _S.VERIFYING, _S.MERGED}),
+    _S.PARTS: frozenset({_S.ASSIGNED, _S.WORKING, _S.VERIFYING, _S.MERGED}),
+    _S.VERIFYING: frozenset({_S.CLOSED, _S.WORKING, _S.MERGED}),
+    _S.CLOSED: frozenset(),
+    _S.REFUSED: frozenset({_S.ASSIGNED}),
+    _S.MERGED: frozenset(),
 }
-RUNNING = (NEW, ASSIGNED, WORKING, PARTS, VERIFYING, REFUSED)
-VERIFY = timedelta(hours=2)
-# Working hours to respond and to repair, by severity.
-TERMS = {1: (2.0, 8.0), 2: (4.0, 16.0), 3: (8.0, 56.0), 4: (40.0, 176.0)}
-OPENS, CLOSES, WORKDAYS = time(8), time(18), frozenset(range(6))  # Monday to Saturday
-REMINDERS = (0.5, 0.8, 1.0)  # shares of the time to repair: warn, warn, escalate
+RUNNING = (_S.NEW, _S.ASSIGNED, _S.WORKING, _S.PARTS, _S.VERIFYING, _S.REFUSED)
+VERIFICATION_TIME = timedelta(hours=2)
+# Working hours to respond_hours and to repair, by severity.
+DEADLINE_HOURS = {1: (2.0, 8.0), 2: (4.0, 16.0), 3: (8.0, 56.0), 4: (40.0, 176.0)}
+OPENING_TIME, CLOSING_TIME, WORKDAYS = time(8), time(18), frozenset(range(6))  # Monday to Saturday
+REMINDER_SHARES = (0.5, 0.8, 1.0)  # shares of the time to repair: warn, warn, escalate
 
 
 def deadline(start: datetime, hours: float, zone: tzinfo) -> datetime:
     """Return `start` plus working hours in the local time of `zone`; the result has the time zone of `start`."""
     at, left = start.astimezone(zone), timedelta(hours=hours)
     while True:
-        opens, closes = (datetime.combine(at.date(), t, zone) for t in (OPENS, CLOSES))
+        opens, closes = (datetime.combine(at.date(), t, zone) for t in (OPENING_TIME, CLOSING_TIME))
         if at.weekday() in WORKDAYS and at < closes:
             at = max(at, opens)
             if left <= closes - at:
                 return (at + left).astimezone(start.tzinfo)
             left -= closes - at
-        at = datetime.combine(at.date() + timedelta(days=1), OPENS, zone)
+        at = datetime.combine(at.date() + timedelta(days=1), OPENING_TIME, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ async def create(
     at: datetime,
     by: str,
     zone: tzinfo,
-    wish: OrderRequest = OrderRequest(),
+    request: OrderRequest = OrderRequest(),
 ) -> list[WorkOrder]:
     """Create one order per camera and one per parent (an up-link with its 93 cameras is one order).
 
@@ -80,33 +81,33 @@ async def create(
     """
     wanted: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
-        if fault.order is None and fault.state in (OPEN, RECOVERING):
+        if fault.order is None and fault_log.is_open(fault):
             wanted.setdefault((fault.camera, fault.detail if not fault.camera else ""), []).append(fault)
     if not wanted:
-        raise UsageError("none of these faults is open and without an order")
-    return [await _create(session, group, at, by, zone, wish) for group in wanted.values()]
+        raise UsageError("every one of these faults is closed or already has an order")
+    return [await _create(session, group, at, by, zone, request) for group in wanted.values()]
 
 
 async def _create(
-    session: AsyncSession, faults: list[Fault], at: datetime, by: str, zone: tzinfo, wish: OrderRequest
+    session: AsyncSession, faults: list[Fault], at: datetime, by: str, zone: tzinfo, request: OrderRequest
 ) -> WorkOrder:
     worst = min(faults, key=lambda f: f.severity)
     camera = await session.get(Camera, worst.camera) if worst.camera else None
-    respond, mend = TERMS[worst.severity]
-    vendor = wish.vendor or str(camera.profile.get("maintainer") or "" if camera else "")
+    respond_hours, repair_hours = DEADLINE_HOURS[worst.severity]
+    vendor = request.vendor or str(camera.profile.get("maintainer") or "" if camera else "")
     title = f"{camera.name if camera else worst.detail} {' '.join(FAMILIES[f.family].chinese for f in faults)}"
     order = WorkOrder(
         village=worst.village,
         camera=worst.camera or None,
         title=title[:120],
-        state=ASSIGNED if wish.assignee or vendor else NEW,
+        state=OrderState.ASSIGNED if request.assignee or vendor else OrderState.NEW,
         severity=worst.severity,
         vendor=vendor,
-        assignee=wish.assignee,
+        assignee=request.assignee,
         created_at=at,
         created_by=by,
-        respond_by=deadline(at, respond, zone),
-        mend_by=deadline(at, mend, zone),
+        respond_by=deadline(at, respond_hours, zone),
+        repair_by=deadline(at, repair_hours, zone),
         reopened=0,
         reminded=0,
         warranty=_under_warranty(camera, at),
@@ -115,7 +116,7 @@ async def _create(
     await session.flush()
     for fault in faults:
         fault.order = order.id
-    await _note(session, order, at, by, "created", wish.text)
+    await _add_note(session, order, at, by, "created", request.text)
     await audit_trail.record(session, at, by, "order.create", str(order.id), faults=[f.id for f in faults])
     return order
 
@@ -142,38 +143,44 @@ async def move(
     """Move an order to another state.
 
     `villages` is the scope of the caller; it must include the order and the order that it is merged `into`. Raises
-    NotFoundError; UsageError for missing or wrong input; ConflictError for a transition that STEPS does not allow.
+    NotFoundError; UsageError for missing or wrong input; ConflictError for a transition that TRANSITIONS does not
+    allow.
     """
     order = await session.scalar(
         select(WorkOrder).where(WorkOrder.id == number, village_in_scope(WorkOrder.village, villages))
     )
     if order is None:
-        raise NotFoundError(f"there is no work order {number}")
-    if state not in STEPS:
-        raise UsageError(f"'{state}' is no state of a work order; there are {', '.join(STEPS)}")
-    if state not in STEPS[order.state]:
-        raise ConflictError(
-            f"order {number} is {order.state}; "
-            f"from there it can become {', '.join(sorted(STEPS[order.state])) or 'nothing'}"
-        )
-    if state == DONE:
-        raise ConflictError("an order is closed by the machine, after what was mended has been watched")
-    if state == ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
-        raise UsageError("say who is to mend it")
-    if state == REFUSED and not text:
-        raise UsageError("say why it is refused")
-    if state == MERGED:
+        raise NotFoundError(f"work order {number} not found")
+    wanted = _checked_state(order, state)
+    if wanted == OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
+        raise UsageError("name a company or a person for the repair (vendor or assignee)")
+    if wanted == OrderState.REFUSED and not text:
+        raise UsageError("give a reason for the refusal (text)")
+    if cost is not None and cost < 0:
+        raise UsageError("cost must not be negative")
+    if wanted == OrderState.MERGED:
         await _merge(session, order, into, villages)
-    if cost is not None:
-        if cost < 0:
-            raise UsageError("a cost is not below nothing")
-        order.cost = cost
-    order.state, order.assignee, order.vendor = state, assignee or order.assignee, vendor or order.vendor
-    if state == VERIFYING:
-        order.mended_at = at
-    await _note(session, order, at, by, state, text)
-    await audit_trail.record(session, at, by, "order.move", str(number), state=state)
+    order.cost = order.cost if cost is None else cost
+    order.state, order.assignee, order.vendor = wanted, assignee or order.assignee, vendor or order.vendor
+    if wanted == OrderState.VERIFYING:
+        order.repaired_at = at
+    await _add_note(session, order, at, by, wanted, text)
+    await audit_trail.record(session, at, by, "order.move", str(number), state=wanted)
     return order
+
+
+def _checked_state(order: WorkOrder, state: str) -> OrderState:
+    """Return the state that a person asks for. Raises UsageError, ConflictError."""
+    if state not in tuple(OrderState):
+        raise UsageError(f"'{state}' is not a work order state; valid states: {', '.join(OrderState)}")
+    wanted, allowed = OrderState(state), TRANSITIONS[order.state]
+    if wanted not in allowed:
+        raise ConflictError(
+            f"order {order.id} is in state {order.state}; allowed next states: {', '.join(sorted(allowed)) or '(none)'}"
+        )
+    if wanted == OrderState.CLOSED:
+        raise ConflictError("orders are closed automatically, two hours after the reported repair if no fault is found")
+    return wanted
 
 
 async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:
@@ -183,8 +190,8 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
     """
     query = select(WorkOrder).where(WorkOrder.id == into, village_in_scope(WorkOrder.village, villages))
     other = await session.scalar(query) if into else None
-    if other is None or other.id == order.id or other.state in (DONE, MERGED):
-        raise UsageError("say with which running order it is merged")
+    if other is None or other.id == order.id or other.state in (OrderState.CLOSED, OrderState.MERGED):
+        raise UsageError("name the open order to merge into")
     if order.vendor not in ("", other.vendor):
         raise UsageError(f"order {other.id} is another company's; assign both to the same one first")
     order.merged_into = other.id
@@ -192,18 +199,18 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
         fault.order = other.id
 
 
-async def _note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: str, text: str = "") -> None:
+async def _add_note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: str, text: str = "") -> None:
     session.add(WorkOrderNote(order=order.id, at=at, by=by, step=step, text=text[:400]))
     events.append(
         session, at, "order.moved", village=order.village, camera=order.camera, order=order.id, state=order.state
     )
 
 
-async def care(session: AsyncSession, now: datetime) -> list[WorkOrder]:
+async def verify_and_remind(session: AsyncSession, now: datetime) -> list[WorkOrder]:
     """Verify reported repairs and send reminders for late orders. Returns the orders that changed."""
     changed = []
     for order in await session.scalars(select(WorkOrder).where(WorkOrder.state.in_(RUNNING))):
-        if order.state == VERIFYING:
+        if order.state == OrderState.VERIFYING:
             faults = (await session.scalars(select(Fault).where(Fault.order == order.id))).all()
             if await _verify(session, order, faults, now):
                 changed.append(order)
@@ -217,31 +224,33 @@ async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Faul
 
     Also reopens an order whose faults are still open after twice that time. Returns whether the order changed.
     """
-    mended = order.mended_at or now
-    open_still = [f for f in faults if f.state not in (CLOSED, DISMISSED)]
-    seen_again = [
-        f for f in open_still if any(m[1] and m[0] > mended.timestamp() + 60 for m in f.facts.get("marks", []))
+    repaired_at = order.repaired_at or now
+    open_still = [f for f in faults if f.state in LIVE_STATES]
+    found_again = [
+        f for f in open_still if any(v[1] and v[0] > repaired_at.timestamp() + 60 for v in f.facts.get("votes", []))
     ]
-    if seen_again or (open_still and now - mended >= 2 * VERIFY):
-        order.state, order.reopened, order.mended_at = WORKING, order.reopened + 1, None
-        await _note(session, order, now, "system", "reopened", " ".join(f.family for f in seen_again or open_still))
+    if found_again or (open_still and now - repaired_at >= 2 * VERIFICATION_TIME):
+        order.state, order.reopened, order.repaired_at = OrderState.WORKING, order.reopened + 1, None
+        await _add_note(
+            session, order, now, "system", "reopened", " ".join(f.family for f in found_again or open_still)
+        )
         return True
-    if open_still or now - mended < VERIFY:
+    if open_still or now - repaired_at < VERIFICATION_TIME:
         return False
-    order.state, order.closed_at = DONE, now
-    await _note(session, order, now, "system", DONE)
+    order.state, order.closed_at = OrderState.CLOSED, now
+    await _add_note(session, order, now, "system", OrderState.CLOSED)
     return True
 
 
 async def _remind(session: AsyncSession, order: WorkOrder, now: datetime) -> bool:
     """Record the next reminder if it is due: warn, warn, escalate, each once. Returns whether the order changed."""
-    term = (order.mend_by - order.created_at).total_seconds()
+    term = (order.repair_by - order.created_at).total_seconds()
     spent = (now - order.created_at).total_seconds() / term if term > 0 else 1.0
-    due = sum(spent >= r for r in REMINDERS)
+    due = sum(spent >= r for r in REMINDER_SHARES)
     if due <= order.reminded:
         return False
     order.reminded = due
     session.add(WorkOrderNote(order=order.id, at=now, by="system", step="reminded", text=str(due)))
-    kind = "order.overdue" if due == len(REMINDERS) else "order.reminder"
+    kind = "order.overdue" if due == len(REMINDER_SHARES) else "order.reminder"
     events.append(session, now, kind, village=order.village, camera=order.camera, order=order.id, times=due)
     return True

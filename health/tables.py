@@ -1,62 +1,84 @@
-"""Tables of patrol: rounds, inspections, camera baselines, faults, work orders, daily figures, registers."""
+"""Tables of patrol: rounds, inspections, camera baselines, faults, work orders, daily figures, registers.
+
+Times are UTC; names of cameras and villages are their ids.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
 from core.events import BigId
+from health.vocabulary import (
+    FaultFamily,
+    FaultOutcome,
+    FaultStatus,
+    FiguresKind,
+    Light,
+    OrderState,
+    ReviewAnswer,
+)
+
+
+def text_enum(values: type[StrEnum], length: int) -> Enum:
+    """Return a column type that stores the values of an enumeration as text of at most `length` characters."""
+    return Enum(
+        values,
+        native_enum=False,
+        create_constraint=False,
+        length=length,
+        values_callable=lambda members: [m.value for m in members],
+    )
 
 
 class PatrolRound(Base):
     __tablename__ = "patrol_round"
-    __table_args__ = ({"comment": "Patrol rounds, asked for by the schedule or a person"},)
+    __table_args__ = ({"comment": "Patrol rounds, requested by the schedule or a person"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    asked_at: Mapped[datetime] = mapped_column()
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    asked_at: Mapped[datetime] = mapped_column(comment="When it was requested")
     asked_by: Mapped[str] = mapped_column(String(60), comment="Account name, or 'schedule'")
     scope: Mapped[dict[str, Any]] = mapped_column(
         JSON, default=dict, server_default="{}", comment="villages, cameras, vendor; empty: all"
     )
-    started_at: Mapped[datetime | None] = mapped_column()
-    finished_at: Mapped[datetime | None] = mapped_column()
-    cameras: Mapped[int] = mapped_column(default=0, comment="Cameras to look at")
-    looked: Mapped[int] = mapped_column(default=0, server_default="0", comment="Cameras looked at so far")
+    started_at: Mapped[datetime | None] = mapped_column(comment="When it began; null: waiting")
+    finished_at: Mapped[datetime | None] = mapped_column(comment="When it ended; null: running or waiting")
+    cameras: Mapped[int] = mapped_column(default=0, comment="Cameras to inspect")
+    inspected: Mapped[int] = mapped_column(default=0, server_default="0", comment="Cameras inspected so far")
     faulty: Mapped[int] = mapped_column(default=0, comment="Cameras with an open fault at its end")
 
 
 class Inspection(Base):
-    __tablename__ = "look"
-    __table_args__ = (Index(None, "camera", "at"), {"comment": "One look at one camera: figures and what they say"})
+    __tablename__ = "inspection"
+    __table_args__ = (Index(None, "camera", "at"), {"comment": "One inspection of one camera: figures and findings"})
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    round: Mapped[int] = mapped_column(ForeignKey("patrol_round.id"), index=True)
-    camera: Mapped[str] = mapped_column(String(40))
-    at: Mapped[datetime] = mapped_column()
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    round: Mapped[int] = mapped_column(ForeignKey("patrol_round.id"), index=True, comment="Patrol round")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    at: Mapped[datetime] = mapped_column(comment="When the inspected picture was taken")
     findings: Mapped[dict[str, Any]] = mapped_column(
-        JSON, comment="Fault family → figures that speak for it; empty: nothing found"
+        JSON, comment="Fault family → figures of the evidence; empty: nothing found"
     )
-    untestable: Mapped[list[str]] = mapped_column(
-        JSON, default=list, server_default="[]", comment="Families that this look says nothing about"
+    unknown: Mapped[list[str]] = mapped_column(
+        JSON, default=list, server_default="[]", comment="Families that this inspection could not test"
     )
     figures: Mapped[dict[str, Any]] = mapped_column(
-        JSON, comment="What was measured (health.picture.measurement, health.checks.stream)"
+        JSON, comment="Measurements (health.picture.measurement, health.checks.stream)"
     )
-    light: Mapped[str] = mapped_column(
-        String(6), default="", server_default="", comment="day, night; empty: no picture"
+    light: Mapped[Light] = mapped_column(
+        text_enum(Light, 6), default=Light.NONE, server_default="", comment="day, night; empty: no picture"
     )
-    accepted: Mapped[bool] = mapped_column(
-        default=False, server_default="0", comment="Belongs to what the camera usually looks like"
-    )
+    accepted: Mapped[bool] = mapped_column(default=False, server_default="0", comment="Part of the camera's baseline")
     anchor: Mapped[bool] = mapped_column(
-        default=False, server_default="0", comment="Of the first days of a view: never forgotten"
+        default=False, server_default="0", comment="Inspection of the first days of a view; kept for good"
     )
     features: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="Packed figures (health.picture.measurement), kept for some days"
+        LargeBinary, comment="Packed measurement (health.picture.measurement), kept for some days"
     )
     picture: Mapped[str | None] = mapped_column(
         String(300), comment="JPEG kept as evidence or reference, below the data folder"
@@ -64,173 +86,191 @@ class Inspection(Base):
 
 
 class CameraBaseline(Base):
-    __tablename__ = "camera_sight"
-    __table_args__ = ({"comment": "What patrol knows of a camera beside its looks"},)
+    __tablename__ = "camera_baseline"
+    __table_args__ = ({"comment": "Baseline of a camera"},)
 
-    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
-    view: Mapped[int] = mapped_column(default=1, comment="Counts a person's 'this is the new normal view'")
-    since: Mapped[datetime] = mapped_column(comment="Looks from here on belong to the present view")
-    at: Mapped[datetime | None] = mapped_column(comment="Last look with a picture")
-    thumb: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Its luminance, 90×160")
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Camera id")
+    view: Mapped[int] = mapped_column(default=1, comment="Number of the view; a person starts a new one")
+    since: Mapped[datetime] = mapped_column(comment="Inspections from here on belong to the present view")
+    at: Mapped[datetime | None] = mapped_column(comment="Last inspection with a picture")
+    thumbnail: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Luminance of its picture, 90×160")
     pattern: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="What stays of the view (health.picture.view_pattern): mean fine contrast, 90×160"
+        LargeBinary, comment="View pattern (health.picture.view_pattern): mean fine contrast, 90×160"
     )
-    patterned: Mapped[int] = mapped_column(default=0, server_default="0", comment="Looks in it")
-    sky_at: Mapped[datetime | None] = mapped_column(comment="When it last showed what its neighbours showed too")
-    next_look_at: Mapped[datetime | None] = mapped_column(
+    pattern_pictures: Mapped[int] = mapped_column(default=0, server_default="0", comment="Pictures in the view pattern")
+    shared_weather_at: Mapped[datetime | None] = mapped_column(
+        comment="Last inspection with weather shared by its neighbours"
+    )
+    next_inspection_at: Mapped[datetime | None] = mapped_column(
         index=True, comment="Inspected again then, before the next round"
     )
-    fps: Mapped[float | None] = mapped_column(comment="Habit: median of accepted looks")
-    bitrate: Mapped[float | None] = mapped_column(comment="Habit, bits a second")
+    fps: Mapped[float | None] = mapped_column(comment="Usual frames per second: median of accepted inspections")
+    bitrate: Mapped[float | None] = mapped_column(comment="Usual bits per second: median of accepted inspections")
     change: Mapped[float | None] = mapped_column(
-        comment="Habit: grey levels by which even the calm quarter of its rounds differs"
+        comment="Usual difference between two rounds, grey levels: lower quartile of accepted inspections"
     )
 
 
 class ReferenceScene(Base):
     __tablename__ = "reference_scene"
-    __table_args__ = ({"comment": "A good picture's luminance for each hour of the day"},)
+    __table_args__ = ({"comment": "Luminance of one good picture for each hour of the day"},)
 
-    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
-    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Local, 0…23")
-    view: Mapped[int] = mapped_column()
-    at: Mapped[datetime] = mapped_column()
-    thumb: Mapped[bytes] = mapped_column(LargeBinary, comment="90×160")
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Camera id")
+    hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Local hour, 0…23")
+    view: Mapped[int] = mapped_column(comment="Number of the view (camera_baseline.view) that it shows")
+    at: Mapped[datetime] = mapped_column(comment="When the picture was taken")
+    thumbnail: Mapped[bytes] = mapped_column(LargeBinary, comment="Luminance, 90×160")
 
 
 class Fault(Base):
     __tablename__ = "fault"
     __table_args__ = (Index(None, "camera", "family", "state"), {"comment": "Faults: suspected, open, closed"})
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    camera: Mapped[str] = mapped_column(String(40), comment="Empty: of a village, a switch or the station itself")
-    village: Mapped[str | None] = mapped_column(String(40), comment="Whose it is; null: the station's own")
-    family: Mapped[str] = mapped_column(String(20), comment="health.faults.state_machine.FAMILIES")
-    state: Mapped[str] = mapped_column(String(12), comment="suspect, open, recovering, closed, dismissed")
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    camera: Mapped[str] = mapped_column(
+        String(40), comment="Camera id; empty: a fault of a village, a switch or the station"
+    )
+    village: Mapped[str | None] = mapped_column(String(40), comment="Village of the fault; null: fault of the station")
+    family: Mapped[FaultFamily] = mapped_column(
+        text_enum(FaultFamily, 20), comment="health.faults.families.FaultFamily"
+    )
+    state: Mapped[FaultStatus] = mapped_column(
+        text_enum(FaultStatus, 12), comment="suspect, open, recovering, closed, dismissed"
+    )
     severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
-    detail: Mapped[str] = mapped_column(String(300), default="")
+    detail: Mapped[str] = mapped_column(
+        String(300), default="", comment="Name of the up-link, switch or disk; empty for a camera"
+    )
     figures: Mapped[dict[str, Any]] = mapped_column(
-        JSON, default=dict, server_default="{}", comment="What spoke for it last"
+        JSON, default=dict, server_default="{}", comment="Figures of the last evidence"
     )
     facts: Mapped[dict[str, Any]] = mapped_column(
-        JSON, default=dict, server_default="{}", comment="The state machine's memory"
+        JSON, default=dict, server_default="{}", comment="Memory of the state machine: votes, light, openings"
     )
-    first_seen: Mapped[datetime] = mapped_column(comment="First look that showed it")
-    opened_at: Mapped[datetime | None] = mapped_column()
-    closed_at: Mapped[datetime | None] = mapped_column()
+    first_seen: Mapped[datetime] = mapped_column(comment="First inspection that showed it")
+    opened_at: Mapped[datetime | None] = mapped_column(comment="When it was confirmed; null: only suspected")
+    closed_at: Mapped[datetime | None] = mapped_column(comment="When it ended; null: it lasts")
     times: Mapped[int] = mapped_column(
-        default=0, server_default="0", comment="How often it opened: back within a day it is the same fault"
+        default=0, server_default="0", comment="How often it opened; within a day it is the same fault"
     )
-    looks: Mapped[int] = mapped_column(default=1, comment="Looks that could judge it")
-    acknowledged_by: Mapped[str | None] = mapped_column(String(60), comment="Who has seen it; closes nothing")
-    verdict: Mapped[str | None] = mapped_column(String(12), comment="A person's: real, false, watch")
-    order: Mapped[int | None] = mapped_column(index=True, comment="Work order that mends it")
+    inspections: Mapped[int] = mapped_column(default=1, comment="Inspections that could judge it")
+    acknowledged_by: Mapped[str | None] = mapped_column(
+        String(60), comment="Account that acknowledged it; does not close it"
+    )
+    verdict: Mapped[FaultOutcome | None] = mapped_column(
+        text_enum(FaultOutcome, 12), comment="Of a person: real, false, watch; of the system: new_view, retired"
+    )
+    order: Mapped[int | None] = mapped_column(index=True, comment="Work order for the repair")
     picture: Mapped[str | None] = mapped_column(String(300), comment="Evidence: the picture that opened it")
-    reference: Mapped[str | None] = mapped_column(String(300), comment="A good picture of the same camera")
+    reference: Mapped[str | None] = mapped_column(
+        String(300), comment="A good picture of the same camera for comparison"
+    )
 
 
 class Maintenance(Base):
     __tablename__ = "maintenance"
-    __table_args__ = ({"comment": "Planned work: what is seen meanwhile is no fault"},)
+    __table_args__ = ({"comment": "Planned work: no faults are recorded meanwhile"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    camera: Mapped[str | None] = mapped_column(String(40), comment="One camera, or")
-    village: Mapped[str | None] = mapped_column(String(40), comment="all of a village")
-    start: Mapped[datetime] = mapped_column()
-    until: Mapped[datetime] = mapped_column(index=True)
-    reason: Mapped[str] = mapped_column(String(200))
-    by: Mapped[str] = mapped_column(String(60))
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
+    camera: Mapped[str | None] = mapped_column(String(40), comment="Camera id; null: a whole village")
+    village: Mapped[str | None] = mapped_column(String(40), comment="Village code; null: one camera")
+    start: Mapped[datetime] = mapped_column(comment="Begin")
+    until: Mapped[datetime] = mapped_column(index=True, comment="End")
+    reason: Mapped[str] = mapped_column(String(200), comment="Reason, as officers gave it")
+    by: Mapped[str] = mapped_column(String(60), comment="Account that planned it")
 
 
 class WorkOrder(Base):
     __tablename__ = "work_order"
-    __table_args__ = ({"comment": "What somebody is to mend (工单)"},)
+    __table_args__ = ({"comment": "Repair order (工单)"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    village: Mapped[str | None] = mapped_column(String(40), index=True)
-    camera: Mapped[str | None] = mapped_column(String(40), comment="Null: of several cameras")
-    title: Mapped[str] = mapped_column(String(120))
-    state: Mapped[str] = mapped_column(
-        String(12), index=True, comment="new, assigned, working, parts, verifying, closed, refused, merged"
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Number of the order")
+    village: Mapped[str | None] = mapped_column(String(40), index=True, comment="Village code; null: the station")
+    camera: Mapped[str | None] = mapped_column(String(40), comment="Camera id; null: several cameras")
+    title: Mapped[str] = mapped_column(String(120), comment="What is to be repaired")
+    state: Mapped[OrderState] = mapped_column(
+        text_enum(OrderState, 12),
+        index=True,
+        comment="new, assigned, working, parts, verifying, closed, refused, merged",
     )
-    severity: Mapped[int] = mapped_column()
-    vendor: Mapped[str] = mapped_column(String(80), default="", comment="Who mends it")
-    assignee: Mapped[str] = mapped_column(String(60), default="")
-    created_at: Mapped[datetime] = mapped_column()
-    created_by: Mapped[str] = mapped_column(String(60))
-    respond_by: Mapped[datetime] = mapped_column()
-    mend_by: Mapped[datetime] = mapped_column()
-    mended_at: Mapped[datetime | None] = mapped_column(comment="Said to be mended; the machine watches it from here")
-    closed_at: Mapped[datetime | None] = mapped_column()
-    reopened: Mapped[int] = mapped_column(default=0, comment="How often it was not mended after all")
+    severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
+    vendor: Mapped[str] = mapped_column(String(80), default="", comment="Company that repairs")
+    assignee: Mapped[str] = mapped_column(String(60), default="", comment="Person that repairs")
+    created_at: Mapped[datetime] = mapped_column(comment="When the order was made")
+    created_by: Mapped[str] = mapped_column(String(60), comment="Account that made it")
+    respond_by: Mapped[datetime] = mapped_column(comment="Deadline for the response")
+    repair_by: Mapped[datetime] = mapped_column(comment="Deadline for the repair")
+    repaired_at: Mapped[datetime | None] = mapped_column(comment="Repair reported; verified from here on")
+    closed_at: Mapped[datetime | None] = mapped_column(comment="When the order was closed; null: open")
+    reopened: Mapped[int] = mapped_column(default=0, comment="How often the verification failed")
     reminded: Mapped[int] = mapped_column(default=0, comment="Reminders sent: one, two, then escalated")
-    cost: Mapped[float | None] = mapped_column(comment="Yuan")
-    warranty: Mapped[bool] = mapped_column(default=False, comment="The maker pays")
-    merged_into: Mapped[int | None] = mapped_column()
+    cost: Mapped[float | None] = mapped_column(comment="Cost of the repair, yuan")
+    warranty: Mapped[bool] = mapped_column(default=False, comment="Covered by warranty")
+    merged_into: Mapped[int | None] = mapped_column(comment="Order that replaced this one")
 
 
 class WorkOrderNote(Base):
     __tablename__ = "work_order_note"
     __table_args__ = ({"comment": "What happened to a work order; append-only"},)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True)
-    at: Mapped[datetime] = mapped_column()
-    by: Mapped[str] = mapped_column(String(60))
-    step: Mapped[str] = mapped_column(String(20))
-    text: Mapped[str] = mapped_column(String(400), default="")
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True, comment="Work order")
+    at: Mapped[datetime] = mapped_column(comment="When the step was taken")
+    by: Mapped[str] = mapped_column(String(60), comment="Account that took it, or 'system'")
+    step: Mapped[str] = mapped_column(String(20), comment="New state of the order, or created, reopened, reminded")
+    text: Mapped[str] = mapped_column(String(400), default="", comment="Words of the person")
 
 
 class WorkOrderPhoto(Base):
     __tablename__ = "work_order_photo"
-    __table_args__ = ({"comment": "Photos of what was mended; hardware, no footage"},)
+    __table_args__ = ({"comment": "Photos of repairs; hardware, no footage"},)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True)
-    at: Mapped[datetime] = mapped_column()
-    by: Mapped[str] = mapped_column(String(60))
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True, comment="Work order")
+    at: Mapped[datetime] = mapped_column(comment="When the photo was uploaded")
+    by: Mapped[str] = mapped_column(String(60), comment="Account that uploaded it")
     path: Mapped[str] = mapped_column(String(300), comment="JPEG below the data folder")
 
 
-class TourVerdict(Base):
-    __tablename__ = "tour_verdict"
-    __table_args__ = (Index(None, "by", "at"), {"comment": "What persons said of pictures on their tours"})
+class ReviewVerdict(Base):
+    __tablename__ = "review_verdict"
+    __table_args__ = (Index(None, "by", "at"), {"comment": "Verdicts of persons in manual reviews"})
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    at: Mapped[datetime] = mapped_column()
-    by: Mapped[str] = mapped_column(String(60))
-    camera: Mapped[str] = mapped_column(String(40))
-    blind: Mapped[bool] = mapped_column(comment="The machine had called it normal")
-    verdict: Mapped[str] = mapped_column(String(8), comment="normal, faulty")
-    family: Mapped[str] = mapped_column(String(20), default="", comment="What it is, where it is faulty")
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    at: Mapped[datetime] = mapped_column(comment="When the verdict was given")
+    by: Mapped[str] = mapped_column(String(60), comment="Account that gave it")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    blind: Mapped[bool] = mapped_column(comment="The system had judged it normal")
+    verdict: Mapped[ReviewAnswer] = mapped_column(text_enum(ReviewAnswer, 8), comment="normal, faulty")
+    family: Mapped[str] = mapped_column(String(20), default="", comment="Fault family of the verdict 'faulty'")
 
 
 class CameraDay(Base):
     __tablename__ = "camera_day"
     __table_args__ = (
         Index(None, "village", "day"),
-        {"comment": "What a camera did on a local day that is over; written once (health.kpi.camera_days). Seconds"},
+        {"comment": "A camera's past local day, in seconds; written once (health.kpi.camera_days)"},
     )
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
-    camera: Mapped[str] = mapped_column(String(40), primary_key=True)
-    village: Mapped[str] = mapped_column(String(40), comment="Its village, contractor and sponsor on that day")
-    vendor: Mapped[str] = mapped_column(String(80))
-    sponsor: Mapped[str] = mapped_column(String(80))
-    service: Mapped[float] = mapped_column(comment="In use, planned work left out")
-    offline: Mapped[float] = mapped_column(comment="Of these, nothing came from it")
-    unknown: Mapped[float] = mapped_column(comment="Of these, nobody knows")
-    required: Mapped[float] = mapped_column(comment="Of these, its main stream was to be recorded")
-    recorded: Mapped[float] = mapped_column(comment="Of these, it was")
+    camera: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Camera id")
+    village: Mapped[str] = mapped_column(String(40), comment="Its village on that day")
+    vendor: Mapped[str] = mapped_column(String(80), comment="Its maintenance company on that day; empty: none")
+    sponsor: Mapped[str] = mapped_column(String(80), comment="Who paid for the camera, on that day; empty: unknown")
+    service: Mapped[float] = mapped_column(comment="In use, without planned work")
+    offline: Mapped[float] = mapped_column(comment="Part of service in which the camera sent nothing")
+    unknown: Mapped[float] = mapped_column(comment="Part of service for which nothing is known")
+    required: Mapped[float] = mapped_column(comment="Part of service in which its main stream was to be recorded")
+    recorded: Mapped[float] = mapped_column(comment="Part of required that was recorded")
     missing: Mapped[dict[str, float]] = mapped_column(JSON, comment="required - recorded, by cause")
-    looked: Mapped[bool] = mapped_column(comment="Patrol looked at it")
+    inspected: Mapped[bool] = mapped_column(comment="Patrol inspected it")
     intact: Mapped[bool | None] = mapped_column(
-        comment="No fault of severity 1 or 2 was open at the end; null: not looked at"
+        comment="No fault of severity 1 or 2 was open at the end; null: not inspected"
     )
-    clock_right: Mapped[bool | None] = mapped_column(comment="Within 2 s; null: not known")
+    clock_right: Mapped[bool | None] = mapped_column(comment="Clock within 2 s; null: not known")
     short_holes: Mapped[int | None] = mapped_column(BigInteger, comment="Holes below a second; null: not counted then")
-    short_hole_seconds: Mapped[float | None] = mapped_column(comment="What is missing in them; it counts as recorded")
-    reconstructed: Mapped[bool] = mapped_column(comment="Written long after the day, from what was left of its facts")
+    short_hole_seconds: Mapped[float | None] = mapped_column(comment="Length of these holes; it counts as recorded")
+    reconstructed: Mapped[bool] = mapped_column(comment="Written long after the day, from the facts still there")
 
 
 class WrittenDay(Base):
@@ -238,15 +278,17 @@ class WrittenDay(Base):
     __table_args__ = ({"comment": "Days whose rows of camera_day are complete, also where there are none"},)
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
-    cameras: Mapped[int] = mapped_column(comment="How many were in use on it")
+    cameras: Mapped[int] = mapped_column(comment="Number of cameras in use on it")
 
 
 class DailyFigures(Base):
     __tablename__ = "daily_figures"
-    __table_args__ = ({"comment": "Figures of each day that is over, by whom they concern"},)
+    __table_args__ = ({"comment": "Figures of each past day, by whom they concern"},)
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
-    kind: Mapped[str] = mapped_column(String(8), primary_key=True, comment="town, village, vendor, sponsor")
+    kind: Mapped[FiguresKind] = mapped_column(
+        text_enum(FiguresKind, 8), primary_key=True, comment="town, village, vendor, sponsor"
+    )
     name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="Code or name; empty: the town")
     figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.kpi.figures.Figures")
 
@@ -256,25 +298,21 @@ class DailyRegister(Base):
     __table_args__ = ({"comment": "The day's patrol, signed by a person (巡检登记)"},)
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="As it was signed")
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the figures")
-    signed_by: Mapped[str] = mapped_column(String(60))
-    signed_at: Mapped[datetime] = mapped_column()
-    remark: Mapped[str] = mapped_column(String(400), default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Content, as it was signed")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the content (health.register.signatures)")
+    signed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed")
+    signed_at: Mapped[datetime] = mapped_column(comment="When it was signed")
+    remark: Mapped[str] = mapped_column(String(400), default="", comment="Remark of the person who signed")
 
 
 class RegisterSupplement(Base):
     __tablename__ = "register_supplement"
-    __table_args__ = ({"comment": "What became known of a day after its register was signed, signed likewise"},)
+    __table_args__ = ({"comment": "Facts about a day that became known after its register was signed; signed too"},)
 
-    day: Mapped[str] = mapped_column(
-        String(10), primary_key=True, comment="Local day of the register that it belongs to"
-    )
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day of its register")
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="1, 2, … of the day")
-    figures: Mapped[dict[str, Any]] = mapped_column(
-        JSON, comment="What was not in the register or an earlier supplement"
-    )
-    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the digest before it and the figures")
-    signed_by: Mapped[str] = mapped_column(String(60))
-    signed_at: Mapped[datetime] = mapped_column()
-    remark: Mapped[str] = mapped_column(String(400), default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Content that no earlier document of the day has")
+    digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the previous digest and the content")
+    signed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed")
+    signed_at: Mapped[datetime] = mapped_column(comment="When it was signed")
+    remark: Mapped[str] = mapped_column(String(400), default="", comment="Remark of the person who signed")

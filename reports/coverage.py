@@ -29,7 +29,7 @@ from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError
-from health.faults.state_machine import FAMILIES
+from health.faults.families import chinese_name
 from health.kpi import figures
 from health.kpi.figures import Figures
 from health.tables import Fault
@@ -245,7 +245,7 @@ def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> dict[s
             {
                 "camera": f.camera or f.detail,
                 "family": f.family,
-                "chinese": FAMILIES[f.family].chinese if f.family in FAMILIES else f.family,
+                "chinese": chinese_name(f.family),
                 "since": f"{f.first_seen.astimezone(start.tzinfo):%Y-%m-%d}",
             }
             for f, ended in zip(faults, ends, strict=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from health.faults.state_machine import FAMILIES
+from health.faults.families import chinese_name
 from reports.percentages import percent
 
 _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
@@ -35,7 +35,7 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
     def listed(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [
             {
-                **f, "chinese": FAMILIES[f["family"]].chinese, "title": names.get(f["camera"], f["name"]),
+                **f, "chinese": chinese_name(f["family"]), "title": names.get(f["camera"], f["name"]),
                 "opened": clock(f["opened_at"]), "closed": clock(f["closed_at"]),
             }
             for f in sorted(faults, key=lambda f: (f["severity"], f["camera"]))

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from health.orders import DONE, MERGED
 from health.tables import WorkOrder, WorkOrderNote
+from health.vocabulary import OrderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,13 @@ async def repairs(session: AsyncSession, village: str, start: datetime, end: dat
     """Return the orders that were closed in [start, end), and those merged into others then that have a cost."""
     merged = (
         select(func.max(WorkOrderNote.at))
-        .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == MERGED)
+        .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == OrderState.MERGED)
         .scalar_subquery()
     )
     over = func.coalesce(WorkOrder.closed_at, merged)
-    ended = (WorkOrder.state == DONE) | ((WorkOrder.state == MERGED) & WorkOrder.cost.is_not(None))
+    ended = (WorkOrder.state == OrderState.CLOSED) | (
+        (WorkOrder.state == OrderState.MERGED) & WorkOrder.cost.is_not(None)
+    )
     query = select(WorkOrder, over).where(WorkOrder.village == village, ended, over >= start, over < end)
     return [
         Repair(o.id, o.camera or "", o.title, f"{at.astimezone(start.tzinfo):%Y-%m-%d}", o.cost, o.warranty)

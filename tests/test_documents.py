@@ -96,7 +96,7 @@ def test_counts_in_the_documents_are_those_of_the_code() -> None:
     """These counts became outdated while the code grew."""
     from cameras.virtual.device import QUIRKS
     from cameras.virtual.makes import MAKES
-    from health.faults.state_machine import FAMILIES
+    from health.faults.families import FAMILIES
 
     pictures = sum(f.kind == "picture" for f in FAMILIES.values())
     english, chinese, cameras = (

@@ -20,7 +20,7 @@ LAYERS = {
     "nvr": (
         "clock engine_choice recording_state rtsp tables media storage archive refiling streams recorder edge playback"
     ),
-    "health": "tables faults checks kpi orders order_queries picture patrol register",
+    "health": "vocabulary tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",
     "cases": "tables register alerts watch",
     "reports": "pdf percentages periods register repairs tables coverage",

@@ -28,7 +28,7 @@ from core.database import Database
 from core.migrate import upgrade
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.picture.view_pattern import ViewPattern
 from health.tables import CameraBaseline, Inspection, PatrolRound, ReferenceScene
 from nvr.archive import segment_index
@@ -51,13 +51,13 @@ def keyframe_1080p(
     footage_dir: Path | None, size: tuple[int, int] = (1920, 1080), bitrate: int = 2_000_000
 ) -> Keyframe:
     """Return a keyframe as a camera with 2 Mb/s sends it: the second one of a real scene, or of a drawn street."""
-    from tests.health import places
+    from tests.health import simulated_views
 
     if footage_dir is not None:
         with av.open(str(footage_dir / "person-bicycle-car-detection.mp4")) as source:
             pictures = [p.to_ndarray(format="bgr24") for _, p in zip(range(60), source.decode(video=0), strict=False)]
     else:
-        pictures = [np.asarray(places.drawn(1)[0] ** (1 / 2.2) * 255, np.uint8)] * 60
+        pictures = [np.asarray(simulated_views.drawn(1)[0] ** (1 / 2.2) * 255, np.uint8)] * 60
     encoder: Any = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", fractions.Fraction(1, 25)
     encoder.bit_rate, encoder.gop_size = bitrate, 50
@@ -89,9 +89,9 @@ def _nals(data: bytes) -> list[bytes]:
 def known_past(frame: Keyframe, looks: int = 120) -> tuple[list[bytes], list[float], list[bytes], ViewPattern]:
     """Return a history of slightly different inspections of one view: features, hours, scenes, view pattern."""
     from health.picture import view_pattern
-    from health.picture.measurement import look
+    from health.picture.measurement import measure_keyframe
 
-    sight, rng = look(frame), np.random.default_rng(3)
+    sight, rng = measure_keyframe(frame), np.random.default_rng(3)
     vectors = [(sight.vector + rng.normal(0, 0.05, sight.vector.shape)).astype("<f2").tobytes() for _ in range(looks)]
     scenes = [sight.thumb.tobytes()] * SCENES
     return (
@@ -159,7 +159,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
                 started_at=now,
                 finished_at=now,
                 cameras=0,
-                looked=0,
+                inspected=0,
                 faulty=0,
             )
         )
@@ -174,7 +174,7 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
                     "camera": f"c{i}",
                     "at": now - timedelta(hours=k + 1),
                     "findings": {},
-                    "untestable": [],
+                    "unknown": [],
                     "figures": {"fps": 12.5, "bitrate": 4e5, "change": 3.0},
                     "light": "day",
                     "accepted": True,
@@ -182,11 +182,13 @@ async def remember(database: Database, cameras: int, frames: list[Keyframe], now
                 }
                 for k, v in enumerate(vectors)
             ]
-            scenes += [{"camera": f"c{i}", "hour": h, "view": 1, "at": now, "thumb": t} for h, t in enumerate(thumbs)]
+            scenes += [
+                {"camera": f"c{i}", "hour": h, "view": 1, "at": now, "thumbnail": t} for h, t in enumerate(thumbs)
+            ]
         sights = [
             {
                 "camera": f"c{i}", "view": 1, "since": now - timedelta(days=30), "fps": 12.5, "bitrate": 4e5,
-                "pattern": pasts[i % len(pasts)][3].packed(), "patterned": LOOKS,
+                "pattern": pasts[i % len(pasts)][3].pack(), "pattern_pictures": LOOKS,
             }
             for i in range(first, min(cameras, first + 100))
         ]  # fmt: skip
@@ -244,7 +246,7 @@ async def measure(c: BenchContext, cameras: int) -> tuple[float, float, int, flo
 
     patrol = Patrol(database, Then(), PatrolSettings(at_once=8), folder, pool, ZoneInfo("Asia/Shanghai"))
     async with database.session() as session:
-        number = (await ask(session, now, "schedule")).id
+        number = (await request(session, now, "schedule")).id
     cpu, began = os.times(), time.monotonic()
     await patrol.run_round(number)
     wall = time.monotonic() - began

@@ -22,7 +22,7 @@ from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.probes import Probes
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.tables import Inspection
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.playback.decode_pool import DecodePool
@@ -77,7 +77,7 @@ async def _round(c: BenchContext, cameras: int, hanging: int) -> dict[str, Any]:
         visits = Probes(database, await asyncio.to_thread(Vault.open_or_create, folder / "key"), visitor)
         patrol = Patrol(database, clock, PatrolSettings(at_once=8), folder, pool, ZoneInfo("Asia/Shanghai"), visits)
         async with database.session() as session:
-            number = (await ask(session, clock.now(), "schedule")).id
+            number = (await request(session, clock.now(), "schedule")).id
         cpu, began = os.times(), time.monotonic()
         await patrol.run_round(number)
         wall, ended = time.monotonic() - began, os.times()

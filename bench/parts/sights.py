@@ -14,16 +14,19 @@ import cv2
 import numpy as np
 
 from health.faults import state_machine
-from health.faults.state_machine import FAMILIES, FaultState, Vote, advance
+from health.faults.families import FAMILIES, PICTURE_FAMILIES
+from health.faults.state_machine import FaultState, Step, Vote, advance
 from health.patrol import shared_weather
 from health.picture import measurement, structure, view_pattern
-from health.picture.baseline import ANCHOR_DAYS, ANCHORS, SCENE_HOURS, SETTLED
+from health.picture.baseline import ANCHOR_DAYS, MAX_ANCHORS, SCENE_HOURS, SETTLING_TIME
 from health.picture.comparison import AcceptedHistory
-from health.picture.judgement import WEATHER, PictureVerdict, judge
+from health.picture.detectors.base import PictureFindings
+from health.picture.judgement import WEATHER_FAMILIES, judge
 from health.picture.measurement import Measurement
 from health.picture.view_pattern import ViewPattern
-from tests.health import faults_made, faults_other, places
-from tests.health.places import Guests, Place, Weather
+from health.vocabulary import Light
+from tests.health import simulated_views, synthetic_faults, validation_faults
+from tests.health.simulated_views import Guests, Place, Weather
 
 KEEP_DAYS = 5
 UNSEEN = 20  # seed of the first street that no threshold was tuned on
@@ -53,7 +56,6 @@ OPTICAL = {
     "zoomed",
     "elsewhere",
 }
-PICTURE_FAMILIES = [name for name, f in FAMILIES.items() if f.kind == "picture"]
 
 
 @dataclass
@@ -85,35 +87,35 @@ class Camera:
 
     place: Place
     seed: int
-    looks: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
+    inspections: list[tuple[float, bytes, float]] = field(default_factory=list)  # day, packed vector, hour
     scenes: dict[int, np.ndarray] = field(default_factory=dict)
     pattern: ViewPattern | None = None
-    tracks: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
+    fault_states: dict[str, FaultState] = field(default_factory=lambda: defaultdict(FaultState))
     anchors: list[tuple[float, bytes, float]] = field(default_factory=list)
     # Inspections of a suspicion that is not decided yet, by family.
-    doubted: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)
+    undecided: dict[str, list[tuple[float, bytes, float]]] = field(default_factory=dict)
     lorries: bool = True
     again: list[float] = field(default_factory=list)
-    sky_at: float = -1.0  # when it last showed what was taken for weather
+    weather_at: float = -1.0  # when it last showed what was taken for weather
     shared_at: float = -1.0  # when it last showed that together with other cameras
 
     def past(self, day: float) -> AcceptedHistory:
-        self.looks = [x for x in self.looks if day - x[0] <= KEEP_DAYS]
+        self.inspections = [x for x in self.inspections if day - x[0] <= KEEP_DAYS]
         known = [
-            *(x for x in self.looks if day - x[0] >= SETTLED.total_seconds() / 86400),
+            *(x for x in self.inspections if day - x[0] >= SETTLING_TIME.total_seconds() / 86400),
             *(x for x in self.anchors if day - x[0] > KEEP_DAYS),
         ]
-        vectors = measurement.unpacked([x[1] for x in known])
+        vectors = measurement.unpack([x[1] for x in known])
         hours = {(int(day * 24 % 24) + h) % 24 for h in SCENE_HOURS}
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
         return AcceptedHistory(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
 
-    def accept(self, day: float, hour: float, sight: Measurement) -> None:
-        self.looks.append((day, sight.packed(), hour))
-        self.scenes[int(hour)] = sight.thumb
-        self.pattern = view_pattern.learned(self.pattern, sight.thumb)
+    def accept(self, day: float, hour: float, measured: Measurement) -> None:
+        self.inspections.append((day, measured.pack(), hour))
+        self.scenes[int(hour)] = measured.thumb
+        self.pattern = view_pattern.learn(self.pattern, measured.thumb)
         if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
-            self.anchors = [*self.anchors, self.looks[-1]][-ANCHORS:]
+            self.anchors = [*self.anchors, self.inspections[-1]][-MAX_ANCHORS:]
 
     def guests(self, now: float, rng: np.random.Generator) -> Guests:
         cars = int(rng.random() < 0.3) * int(rng.integers(1, 3))
@@ -129,24 +131,28 @@ class Camera:
 
 
 def measure(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> Measurement:
-    return measurement.measure_frame(places.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality))
+    return measurement.measure_frame(
+        simulated_views.coded(picture(camera, now, weather, fault), camera.place.bitrate_quality)
+    )
 
 
-def picture(camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None) -> places.Image:
+def picture(
+    camera: Camera, now: float, weather: Weather, fault: tuple[str, int, int] | None = None
+) -> simulated_views.Image:
     """Return the camera's picture: optical faults lie below the on-screen display, sensor and line faults above it."""
     hour = now * 24 % 24
     rng = np.random.default_rng((camera.seed, round(now * 1440)))
-    made = places.shoot(camera.place, hour, weather, camera.guests(now, rng), rng).picture
+    made = simulated_views.shoot(camera.place, hour, weather, camera.guests(now, rng), rng).picture
     if fault is not None and fault[0] in OPTICAL:
         made = _put(fault, made)
-    places.mark(made, camera.place, hour, int(now))
+    simulated_views.mark(made, camera.place, hour, int(now))
     return _put(fault, made) if fault is not None and fault[0] not in OPTICAL else made
 
 
-def _put(fault: tuple[str, int, int], made: places.Image) -> places.Image:
+def _put(fault: tuple[str, int, int], made: simulated_views.Image) -> simulated_views.Image:
     name, severity, seed = fault
-    generator = faults_other if name in faults_other.RIGHT else faults_made
-    return generator.put(name, severity, made, np.random.default_rng(seed))
+    generator = validation_faults if name in validation_faults.EXPECTED_FAMILIES else synthetic_faults
+    return generator.apply_fault(name, severity, made, np.random.default_rng(seed))
 
 
 def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
@@ -158,49 +164,51 @@ def visible(camera: Camera, now: float, name: str, severity: int) -> bool:
 def is_bare(camera: Camera) -> bool:
     """Return whether the place has almost no structure: in fewer than half of its cells under an overcast noon."""
     cells = measurement.cells(measure(camera, 5 + 13.1 / 24, Weather(1.0)).vector)
-    return bool(np.mean(cells[2] > structure.STRONG) < 0.5)
+    return bool(np.mean(cells[2] > structure.MIN_SHARP_ENERGY) < 0.5)
 
 
-def light_of(sight: Measurement) -> str:
-    return "night" if sight["chroma"] < 3 and sight["mean"] < 110 else "day"
+def light_of(measured: Measurement) -> Light:
+    return Light.NIGHT if measured["chroma"] < 3 and measured["mean"] < 110 else Light.DAY
 
 
 def process_inspection(
-    camera: Camera, now: float, sight: Measurement, suppressed: frozenset[str] = frozenset()
-) -> tuple[PictureVerdict, list[str]]:
+    camera: Camera, now: float, measured: Measurement, suppressed: frozenset[str] = frozenset()
+) -> tuple[PictureFindings, list[str]]:
     """Judge an inspection and advance the state machine; returns the verdict and the families that opened."""
     hour = now * 24 % 24
-    eased = frozenset(n for n, t in camera.tracks.items() if t.state in ("open", "recovering"))
-    living = frozenset(n for n, t in camera.tracks.items() if t.state in state_machine.LIVE_STATES)
-    verdict = judge(sight, camera.past(now), hour, eased, live=living)
+    open_families = frozenset(n for n, t in camera.fault_states.items() if t.status in state_machine.OPEN_STATES)
+    living = frozenset(n for n, t in camera.fault_states.items() if t.status in state_machine.LIVE_STATES)
+    verdict = judge(measured, camera.past(now), hour, open_families, live_families=living)
     if suppressed and (verdict.fog or suppressed & set(verdict.found)):
         camera.shared_at = now
-    elif not suppressed and now - camera.shared_at < shared_weather.LASTS / 86400:
-        suppressed = WEATHER
+    elif not suppressed and now - camera.shared_at < shared_weather.PERSISTS_S / 86400:
+        suppressed = WEATHER_FAMILIES
     if verdict.fog or suppressed & set(verdict.found):
-        camera.sky_at = now
+        camera.weather_at = now
     found_here = set(verdict.found) - suppressed
-    decided = state_machine.judge(found_here, verdict.untestable | (suppressed & set(verdict.found)))
+    decided = state_machine.resolve_explained(found_here, verdict.unknown | (suppressed & set(verdict.found)))
     opened = []
     for name in PICTURE_FAMILIES:
         found = decided[name]
         if found is None:
             continue
-        step_made = advance(camera.tracks[name], FAMILIES[name].rule, Vote(now * 86400, found, light_of(sight)))
+        step_made = advance(
+            camera.fault_states[name], FAMILIES[name].rule, Vote(now * 86400, found, light_of(measured))
+        )
         if found:
-            camera.doubted.setdefault(name, []).append((now, sight.packed(), hour))
-        if step_made == "opened":
+            camera.undecided.setdefault(name, []).append((now, measured.pack(), hour))
+        if step_made == Step.OPENED:
             opened.append(name)
-        if step_made == "dismissed":
+        if step_made == Step.DISMISSED:
             # It was nothing: the view belongs to the camera's normal views, unless another family still suspects it.
-            doubted = camera.doubted.pop(name, [])
-            others = any(t.state in state_machine.LIVE_STATES for n, t in camera.tracks.items() if n != name)
-            camera.looks += [] if others else doubted
-        elif step_made in ("opened", "closed"):
-            camera.doubted.pop(name, None)
-    live = any(t.state in state_machine.LIVE_STATES for t in camera.tracks.values())
+            undecided = camera.undecided.pop(name, [])
+            others = any(t.status in state_machine.LIVE_STATES for n, t in camera.fault_states.items() if n != name)
+            camera.inspections += [] if others else undecided
+        elif step_made in (Step.OPENED, Step.CLOSED):
+            camera.undecided.pop(name, None)
+    live = any(t.status in state_machine.LIVE_STATES for t in camera.fault_states.values())
     if (not verdict.found and not live and not verdict.learning) or (verdict.learning and not verdict.found):
-        camera.accept(now, hour, sight)
+        camera.accept(now, hour, measured)
     return verdict, opened
 
 
@@ -209,18 +217,18 @@ def make_places(rng: np.random.Generator, footage: Path | None, drawn: int, unse
     made, first = [], UNSEEN if unseen else 0
     if footage is not None:
         for file in sorted([*footage.glob("*.mp4"), *footage.glob("*.avi")]):
-            frames = [_cut(f) if unseen else f for f in places.filmed(file)]
+            frames = [_cut(f) if unseen else f for f in simulated_views.filmed(file)]
             made.append(Place(file.stem, frames, rng, indoors="one-by-one" in file.stem))
     made += [
-        Place(f"drawn{i}", places.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0)
+        Place(f"drawn{i}", simulated_views.drawn(i), rng, infrared=i % 3 != 2, lamps=i % 2 == 0)
         for i in range(first, first + drawn)
     ]
     return made
 
 
-def _cut(frame: places.Light) -> places.Light:
+def _cut(frame: simulated_views.Light) -> simulated_views.Light:
     piece = np.ascontiguousarray(frame[20:340, 30:600][:, ::-1])
-    return np.asarray(cv2.resize(piece, places.SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(piece, simulated_views.SIZE, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @dataclass
@@ -228,7 +236,7 @@ class Outcome:
     camera_days: float = 0
     flagged: Counter[str] = field(default_factory=Counter)
     opened: list[tuple[str, float, str]] = field(default_factory=list)
-    looks: int = 0
+    inspections: int = 0
 
 
 def warmed(place: Place, seed: int, weather: TownWeather, days: float = KEEP_DAYS) -> Camera:
@@ -249,13 +257,13 @@ def clean(cameras: Sequence[Camera], weather: TownWeather, days: int, warm: int 
             c for i, c in enumerate(cameras) if (tick - i) % 6 == 0 or any(abs(a - now) < 0.5 / 144 for a in c.again)
         ]
         for c in due:
-            sight = measure(c, now, weather.at(int(now), now * 24 % 24))
-            verdict, opened = process_inspection(c, now, sight, weather_of(cameras, now))
+            measured = measure(c, now, weather.at(int(now), now * 24 % 24))
+            verdict, opened = process_inspection(c, now, measured, weather_of(cameras, now))
             c.again = [a for a in c.again if a > now + 0.5 / 144]
             if verdict.found and not c.again:
                 c.again = [now + 1 / 144, now + 3 / 144]
             if now >= warm:
-                result.looks += 1
+                result.inspections += 1
                 result.flagged.update(verdict.found.keys())
                 result.opened += [(c.place.name, now, f) for f in opened]
     result.camera_days = days * len(cameras)
@@ -266,14 +274,19 @@ def weather_of(cameras: Sequence[Camera], now: float) -> frozenset[str]:
     """Return what a third of the cameras showed in the last 90 minutes: it is weather (health.patrol.patrol)."""
     hit = sum(
         any(
-            n in WEATHER and t.marks and t.marks[-1].found and now * 86400 - t.marks[-1].at < shared_weather.SECONDS
-            for n, t in c.tracks.items()
+            n in WEATHER_FAMILIES
+            and t.votes
+            and t.votes[-1].found
+            and now * 86400 - t.votes[-1].at < shared_weather.WINDOW_S
+            for n, t in c.fault_states.items()
         )
-        or now - c.sky_at < shared_weather.SECONDS / 86400
+        or now - c.weather_at < shared_weather.WINDOW_S / 86400
         for c in cameras
     )
     return (
-        WEATHER if len(cameras) >= shared_weather.LEAST and hit >= shared_weather.SHARE * len(cameras) else frozenset()
+        WEATHER_FAMILIES
+        if len(cameras) >= shared_weather.MIN_CAMERAS and hit >= shared_weather.MIN_SHARE * len(cameras)
+        else frozenset()
     )
 
 
@@ -282,11 +295,11 @@ HOURS = 4.0  # a fault that stays must open within this time
 
 def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> tuple[float | None, str]:
     """Return the hours until the right family opened (None: not within HOURS), and what opened first."""
-    camera.tracks.clear()
+    camera.fault_states.clear()
     now, again, first = begin, list[float](), ""
-    right = (faults_made.RIGHT | faults_other.RIGHT)[fault[0]]
-    kept = list(camera.looks), dict(camera.scenes), camera.pattern
-    camera.doubted.clear()
+    right = (synthetic_faults.EXPECTED_FAMILIES | validation_faults.EXPECTED_FAMILIES)[fault[0]]
+    kept = list(camera.inspections), dict(camera.scenes), camera.pattern
+    camera.undecided.clear()
     regular = begin
     try:
         while now <= begin + HOURS / 24 + 1e-6:
@@ -302,4 +315,4 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
             now = min([regular, *upcoming[:1]])
         return None, first
     finally:
-        camera.looks, camera.scenes, camera.pattern = kept
+        camera.inspections, camera.scenes, camera.pattern = kept

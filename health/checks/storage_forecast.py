@@ -22,7 +22,7 @@ from nvr.recorder.reconcile import bit_rates
 from nvr.tables import StreamUsage, Volume
 
 MIN_HISTORY_DAYS = 1.0  # a shorter history says less about a stream's rate than its present bit rate
-USABLE = ("ok", "full", "slow")
+USABLE_VOLUME_STATES = ("ok", "full", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,26 @@ class _Stream:
     held: int  # bytes
 
 
-async def outlook(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[VillageForecast]:
+async def forecast(session: AsyncSession, settings: RetentionSettings, now_us: int) -> list[VillageForecast]:
     """Return the forecast of every village that has cameras in use."""
     streams = await _streams(session, settings, now_us)
-    usable = (await session.scalars(select(Volume).where(Volume.state.in_(USABLE)))).all()
+    usable = (await session.scalars(select(Volume).where(Volume.state.in_(USABLE_VOLUME_STATES)))).all()
     free = float(sum(max(0, v.free_bytes - settings.min_free_bytes) for v in usable))
-    room = sum(s.held for s in streams) + free
+    space = sum(s.held for s in streams) + free
     found = []
     for village in (await session.scalars(select(Village).order_by(Village.code))).all():
         own = [s for s in streams if s.village == village.code]
         if not own:
             continue
         required = max(s.days for s in own)
-        disk = _possible(streams, room) if usable else None
-        quota = _possible(own, village.quota_bytes) if village.quota_bytes else None
+        disk = _possible_days(streams, space) if usable else None
+        quota = _possible_days(own, village.quota_bytes) if village.quota_bytes else None
         by_quota = quota is not None and (disk is None or quota < disk)
         possible = quota if by_quota else disk
         until = None
         if possible is not None and possible < required:
             left = village.quota_bytes - sum(s.held for s in own) if by_quota and village.quota_bytes else free
-            until = _until(own if by_quota else streams, left)
+            until = _days_until_short(own if by_quota else streams, left)
         found.append(
             VillageForecast(
                 village.code, required, None if possible is None else min(possible, required), until, by_quota
@@ -94,20 +94,20 @@ async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: i
     return found
 
 
-def _possible(streams: Sequence[_Stream], room: float) -> float | None:
+def _possible_days(streams: Sequence[_Stream], space: float) -> float | None:
     """Return the age D of the module docstring: infinite if all promised footage fits, None if nothing is written."""
     if not any(s.rate for s in streams):
         return None
     days, taken = 0.0, 0.0
     for limit in sorted({s.days for s in streams}):
         rate = sum(s.rate for s in streams if s.days >= limit)
-        if rate and taken + rate * (limit - days) > room:
-            return days + (room - taken) / rate
+        if rate and taken + rate * (limit - days) > space:
+            return days + (space - taken) / rate
         taken, days = taken + rate * (limit - days), limit
     return float("inf")
 
 
-def _until(streams: Sequence[_Stream], left: float) -> float:
+def _days_until_short(streams: Sequence[_Stream], left: float) -> float:
     """Return the days until the space left is used up by streams that do not yet hold all promised footage."""
     growing = sum(s.rate for s in streams if s.held < s.rate * s.days)
     return max(0.0, left) / growing if growing else 0.0

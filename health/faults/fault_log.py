@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
-from health.faults.state_machine import (  # fmt: skip
-    CLOSED,
-    DISMISSED,
-    FAMILIES,
-    LIVE_STATES,
-    OPEN,
-    RECOVERING,
-    REOPEN_SECONDS,
-    SUSPECT,
-    FaultRule,
-    FaultState,
-    Step,
-    Vote,
-    advance,
-)
+from health.faults.families import FAMILIES, FaultRule
+from health.faults.state_machine import LIVE_STATES, OPEN_STATES, REOPEN_SECONDS, FaultState, Step, Vote, advance
 from health.tables import Fault, Maintenance
+from health.vocabulary import FaultFamily, FaultStatus, Light
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +31,37 @@ class FaultEvidence:
 
     picture: str | None = None
     reference: str | None = None
-    light: str = ""
+    light: Light = Light.NONE
 
 
-def not_over(now: datetime) -> ColumnElement[bool]:
+def live_or_reopenable(now: datetime) -> ColumnElement[bool]:
     """Select live faults and faults that were closed within the last day, which may reopen."""
     return Fault.state.in_(LIVE_STATES) | (
-        (Fault.state == CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))
+        (Fault.state == FaultStatus.CLOSED) & (Fault.closed_at > now - timedelta(seconds=REOPEN_SECONDS))
     )
 
 
-async def live(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
+async def faults_by_camera(session: AsyncSession, cameras: Sequence[str], now: datetime) -> dict[str, dict[str, Fault]]:
     """Return faults by camera and family: live ones, and those closed within the last day, which may reopen."""
-    query = select(Fault).where(Fault.camera.in_(cameras), not_over(now))
+    query = select(Fault).where(Fault.camera.in_(cameras), live_or_reopenable(now))
     found: dict[str, dict[str, Fault]] = {c: {} for c in cameras}
     for fault in await session.scalars(query.order_by(Fault.id)):
         found[fault.camera][fault.family] = fault
     return found
 
 
-def paced(rule: FaultRule, pace: float) -> FaultRule:
+def scaled_rule(rule: FaultRule, pace: float) -> FaultRule:
     """Return the rule with its time spans multiplied by `pace`; unchanged for a pace of 1 or more."""
-    return rule if pace >= 1 else replace(rule, span=rule.span * pace, calm=rule.calm * pace)
+    return rule if pace >= 1 else replace(rule, span_s=rule.span_s * pace, clean_span_s=rule.clean_span_s * pace)
 
 
 def record_inspection(
     session: AsyncSession,
     subject: FaultSubject,
     now: datetime,
-    family: str,
+    family: FaultFamily,
     fault: Fault | None,
-    found: Mapping[str, Any] | None,
+    found: Mapping[str, object] | None,
     evidence: FaultEvidence,
     pace: float,
 ) -> tuple[Fault | None, Step]:
@@ -84,33 +71,23 @@ def record_inspection(
     the step of the state machine.
     """
     if fault is None and found is None:
-        return None, "none"
-    track = FaultState.of(fault.state, fault.facts) if fault else FaultState()
-    step = advance(track, paced(FAMILIES[family].rule, pace), Vote(now.timestamp(), found is not None, evidence.light))
-    if step == "none" and track.state in (CLOSED, DISMISSED):
+        return None, Step.NONE
+    state = FaultState.of(fault.state, fault.facts) if fault else FaultState()
+    rule = scaled_rule(FAMILIES[family].rule, pace)
+    step = advance(state, rule, Vote(now.timestamp(), found is not None, evidence.light))
+    if step == Step.NONE and state.status in (FaultStatus.CLOSED, FaultStatus.DISMISSED):
         return fault, step
     if fault is None:
-        fault = Fault(
-            camera=subject.camera,
-            village=subject.village,
-            family=family,
-            severity=FAMILIES[family].severity,
-            state=SUSPECT,
-            detail=subject.name,
-            first_seen=now,
-            reference=evidence.reference,
-            figures={},
-            facts={},
-            looks=0,
-            times=0,
-        )
+        fault = _new_fault(subject, family, now, evidence)
         session.add(fault)
-    fault.state, fault.facts, fault.looks = track.state or SUSPECT, track.as_json(), fault.looks + 1
+    fault.state, fault.facts, fault.inspections = (
+        state.status or FaultStatus.SUSPECT, state.as_json(), fault.inspections + 1,
+    )  # fmt: skip
     if found is not None:
         fault.figures = dict(found)
         fault.picture = evidence.picture or fault.picture
-    _stamp(fault, step, now)
-    if step in ("opened", "closed", "relapsed"):
+    _apply_step(fault, step, now)
+    if step in (Step.OPENED, Step.CLOSED, Step.RELAPSED):
         events.append(
             session, now, f"fault.{step}", village=subject.village, camera=subject.camera or None, family=family,
             name=subject.name, figures=fault.figures, fault=fault.id,
@@ -118,17 +95,38 @@ def record_inspection(
     return fault, step
 
 
-def _stamp(fault: Fault, step: Step, now: datetime) -> None:
-    if step == "opened":
+def _new_fault(subject: FaultSubject, family: FaultFamily, now: datetime, evidence: FaultEvidence) -> Fault:
+    return Fault(
+        camera=subject.camera,
+        village=subject.village,
+        family=family,
+        severity=FAMILIES[family].severity,
+        state=FaultStatus.SUSPECT,
+        detail=subject.name,
+        first_seen=now,
+        reference=evidence.reference,
+        figures={},
+        facts={},
+        inspections=0,
+        times=0,
+    )
+
+
+def _apply_step(fault: Fault, step: Step, now: datetime) -> None:
+    if step == Step.OPENED:
         fault.opened_at = fault.opened_at or now
         fault.closed_at = None
         fault.times += 1
-    elif step == "closed":
+    elif step == Step.CLOSED:
         fault.closed_at = now
-    elif step == "dismissed":
+    elif step == Step.DISMISSED:
         # A suspicion that reopened a closed fault and came to nothing leaves its closing time unchanged.
-        fault.state = CLOSED if fault.times else DISMISSED
-        fault.closed_at = fault.closed_at or now
+        end(fault, fault.closed_at or now)
+
+
+def end(fault: Fault, at: datetime) -> None:
+    """End a fault; a suspicion that never opened is dismissed."""
+    fault.state, fault.closed_at = (FaultStatus.CLOSED if fault.times else FaultStatus.DISMISSED), at
 
 
 async def in_maintenance(session: AsyncSession, now: datetime) -> tuple[set[str], set[str]]:
@@ -138,4 +136,4 @@ async def in_maintenance(session: AsyncSession, now: datetime) -> tuple[set[str]
 
 
 def is_open(fault: Fault) -> bool:
-    return fault.state in (OPEN, RECOVERING)
+    return fault.state in OPEN_STATES

@@ -10,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core.accounts.scope import Villages, village_in_scope
 from core.errors import NotFoundError
-from health.faults.state_machine import CLOSED, LIVE_STATES, OPEN, RECOVERING
+from health.faults.state_machine import LIVE_STATES, OPEN_STATES
 from health.tables import Fault
+from health.vocabulary import FaultStatus
 
 
 async def open_families(session: AsyncSession, camera: str | None = None) -> dict[str, list[str]]:
     """Return the families of the open faults by camera; of one camera if it is named."""
-    query = select(Fault.camera, Fault.family).where(Fault.state.in_((OPEN, RECOVERING)))
+    query = select(Fault.camera, Fault.family).where(Fault.state.in_(OPEN_STATES))
     if camera is not None:
         query = query.where(Fault.camera == camera)
     found: dict[str, list[str]] = {}
@@ -29,7 +30,7 @@ async def page(
     session: AsyncSession, scope: Villages, *, closed: bool, camera: str | None, before: int | None, limit: int
 ) -> list[tuple[Fault, Camera | None]]:
     """Return open (or closed) faults with their cameras, newest first. `before`: the last id of the previous page."""
-    states = (CLOSED,) if closed else (OPEN, RECOVERING)
+    states = (FaultStatus.CLOSED,) if closed else OPEN_STATES
     query = select(Fault, Camera).outerjoin(Camera, Camera.id == Fault.camera)
     query = query.where(Fault.state.in_(states), village_in_scope(Fault.village, scope))
     if before is not None:
@@ -42,7 +43,9 @@ async def page(
 async def by_numbers(session: AsyncSession, numbers: Sequence[int], scope: Villages) -> list[Fault]:
     """Return faults by number. Raises NotFoundError if one does not exist or is outside the scope."""
     query = select(Fault).where(
-        Fault.id.in_(numbers), Fault.state.in_((*LIVE_STATES, CLOSED)), village_in_scope(Fault.village, scope)
+        Fault.id.in_(numbers),
+        Fault.state.in_((*LIVE_STATES, FaultStatus.CLOSED)),
+        village_in_scope(Fault.village, scope),
     )
     found = list(await session.scalars(query.order_by(Fault.id)))
     if len(found) < len(set(numbers)):
@@ -65,5 +68,5 @@ async def orders_with_picture(session: AsyncSession, orders: Collection[int]) ->
 async def open_counts(session: AsyncSession) -> list[tuple[str | None, str, int, int]]:
     """Return (village, family, severity, number of open faults)."""
     columns = Fault.village, Fault.family, Fault.severity
-    query = select(*columns, func.count()).where(Fault.state.in_((OPEN, RECOVERING))).group_by(*columns)
+    query = select(*columns, func.count()).where(Fault.state.in_(OPEN_STATES)).group_by(*columns)
     return [(village, family, severity, count) for village, family, severity, count in await session.execute(query)]

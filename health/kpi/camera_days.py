@@ -19,17 +19,19 @@ from cameras.registry import acceptance, periods_in_use
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, intersect, length, merge, subtract
-from health.faults.state_machine import DEAD, DISMISSED
+from health.checks.stream import CLOCK_SECONDS
+from health.faults import topology
+from health.faults.families import NO_VIDEO_FAMILIES
 from health.tables import CameraDay, Fault, Inspection, Maintenance
+from health.vocabulary import FaultStatus
 from nvr.archive import gaps, segment_index, short_holes
 from nvr.tables import StreamStatus
 
-CHUNK = 50  # cameras per query
+CAMERAS_PER_QUERY = 50  # cameras per query
 OFFLINE_CAUSES = frozenset({"unreachable", "auth_refused", "no_packets", "protocol_error"})  # the camera sent nothing
 SENDING_CAUSES = frozenset({"packet_loss", "no_keyframe"})  # the camera sent packets that could not be recorded
-LOOK_VOUCHES_US = 4 * HOUR_US  # longest time for which an inspection proves that an unrecorded camera was online
+INSPECTION_VOUCHES_US = 4 * HOUR_US  # longest time for which an inspection proves that an unrecorded camera was online
 FRESH_US = 15 * SECOND  # a stream with a newer picture than this is being recorded now
-CLOCK_RIGHT_SECONDS = 2.0
 RECONSTRUCTED_AFTER = timedelta(days=7)  # rows written later rely more on gap rows than on footage
 
 
@@ -39,11 +41,11 @@ class _Facts:
 
     recorded: list[Interval] = field(default_factory=list)
     gaps: dict[str, list[Interval]] = field(default_factory=dict)  # by cause
-    looks: list[int] = field(default_factory=list)
+    inspections: list[int] = field(default_factory=list)
     down: list[Interval] = field(default_factory=list)  # from faults of the camera or its parents
     planned: list[Interval] = field(default_factory=list)
     first_recording: int | None = None  # or start of the first gap
-    first_look: int | None = None
+    first_inspection: int | None = None
     last_fact: int = 0  # end of the last segment or gap
     bad: bool = False  # a fault of severity 1 or 2 is open at the end
     clock_offset: float | None = None
@@ -61,11 +63,11 @@ async def of_interval(
     work = (await session.scalars(select(Maintenance).where(Maintenance.start < end, Maintenance.until > start))).all()
     oldest = await segment_index.oldest(session)
     rows: list[CameraDay] = []
-    for n in range(0, len(cameras), CHUNK):
-        some = cameras[n : n + CHUNK]
+    for n in range(0, len(cameras), CAMERAS_PER_QUERY):
+        some = cameras[n : n + CAMERAS_PER_QUERY]
         found = {c.id: _Facts() for c in some}
         await _read_recording(session, some, found, begin, finish, oldest)
-        await _read_looks(session, found, start, end)
+        await _read_inspections(session, found, start, end)
         await _read_clocks(session, some, found, end)
         for number, spans in (await periods_in_use.retired_periods(session, some, finish)).items():
             found[number].unused.extend(spans)
@@ -73,7 +75,7 @@ async def of_interval(
             found[number].accepted = at
         for camera in some:
             facts = found[camera.id]
-            _take_faults(camera, facts, faults, finish)
+            _add_faults(camera, facts, faults, finish)
             facts.planned = [
                 _span(m.start, m.until) for m in work if m.camera == camera.id or m.village == camera.village
             ]
@@ -91,21 +93,21 @@ def _row(camera: Camera, facts: _Facts, begin: int, finish: int, zone: tzinfo | 
         return None
     service = subtract(in_use, facts.planned)
     recorded = merge([*facts.recorded, *facts.gaps.get("retention", ())])
-    wanted = subtract(_wanted(camera, facts, service), facts.gaps.get("schedule", ()))
-    offline = subtract([*facts.down, *_caused(facts, OFFLINE_CAUSES)], recorded)
-    vouched = subtract(_vouched(facts.looks, finish), wanted)
-    known = [*recorded, *offline, *_caused(facts, SENDING_CAUSES), *vouched]
-    missing = _missing(subtract(wanted, recorded), facts.gaps)
+    wanted = subtract(_required_intervals(camera, facts, service), facts.gaps.get("schedule", ()))
+    offline = subtract([*facts.down, *_gaps_caused_by(facts, OFFLINE_CAUSES)], recorded)
+    vouched = subtract(_online_by_inspection(facts.inspections, finish), wanted)
+    known = [*recorded, *offline, *_gaps_caused_by(facts, SENDING_CAUSES), *vouched]
+    missing = _missing_by_cause(subtract(wanted, recorded), facts.gaps)
     required = length(wanted)
-    looked = any(begin <= at < finish for at in facts.looks)
+    inspected = any(begin <= at < finish for at in facts.inspections)
     return CameraDay(
         camera=camera.id, village=camera.village, vendor=str(camera.profile.get("maintainer") or "")[:80],
         sponsor=str(camera.profile.get("sponsor") or "")[:80], service=length(service) / SECOND,
         offline=length(intersect(service, offline)) / SECOND, unknown=length(subtract(service, known)) / SECOND,
         required=required / SECOND, recorded=(required - sum(missing.values())) / SECOND,
-        missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, looked=looked,
-        intact=False if facts.bad else True if looked else None,
-        clock_right=None if facts.clock_offset is None else abs(facts.clock_offset) <= CLOCK_RIGHT_SECONDS,
+        missing={cause: round(us / SECOND, 3) for cause, us in missing.items()}, inspected=inspected,
+        intact=False if facts.bad else True if inspected else None,
+        clock_right=None if facts.clock_offset is None else abs(facts.clock_offset) <= CLOCK_SECONDS,
         short_holes=facts.holes[0], short_hole_seconds=round(facts.holes[1] / SECOND, 3), reconstructed=False,
     )  # fmt: skip
 
@@ -115,7 +117,9 @@ def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | No
 
     It is the stated start, else the first acceptance, else the first fact, and never earlier than the first fact.
     """
-    known = [at for at in (facts.first_recording, facts.first_look, *(int(d[0]) for d in facts.down)) if at is not None]
+    known = [
+        at for at in (facts.first_recording, facts.first_inspection, *(int(d[0]) for d in facts.down)) if at is not None
+    ]
     if not known:
         return None
     stated = camera.profile.get("in_use_since")
@@ -128,7 +132,7 @@ def _in_use_from(camera: Camera, facts: _Facts, zone: tzinfo | None) -> int | No
     return max(since, min(known))
 
 
-def _wanted(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Interval]:
+def _required_intervals(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Interval]:
     """Return the intervals in which the camera was to be recorded.
 
     They begin with its first recording or gap and end with the last one if the camera is no longer recorded.
@@ -140,19 +144,19 @@ def _wanted(camera: Camera, facts: _Facts, service: list[Interval]) -> list[Inte
     return intersect(service, [(facts.first_recording, last)])
 
 
-def _caused(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
+def _gaps_caused_by(facts: _Facts, causes: Iterable[str]) -> list[Interval]:
     return [gap for cause in causes for gap in facts.gaps.get(cause, ())]
 
 
-def _vouched(looks: Sequence[int], finish: int) -> list[Interval]:
+def _online_by_inspection(inspections: Sequence[int], finish: int) -> list[Interval]:
     """Return the intervals in which inspections prove that the camera was online.
 
-    Each reaches to the next inspection, at most LOOK_VOUCHES_US.
+    Each reaches to the next inspection, at most INSPECTION_VOUCHES_US.
     """
-    return [(at, min(after, at + LOOK_VOUCHES_US)) for at, after in pairwise([*sorted(looks), finish])]
+    return [(at, min(after, at + INSPECTION_VOUCHES_US)) for at, after in pairwise([*sorted(inspections), finish])]
 
 
-def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
+def _missing_by_cause(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dict[str, float]:
     """Return the µs that were required and not recorded, by cause. Each instant counts once."""
     found: dict[str, float] = {}
     for cause in sorted(causes.keys() - {"schedule", "retention"}):
@@ -166,22 +170,19 @@ def _missing(holes: list[Interval], causes: Mapping[str, list[Interval]]) -> dic
 
 async def faults_between(session: AsyncSession, start: datetime, end: datetime) -> list[Fault]:
     """Return the faults that were open between start and end."""
-    open_then = (Fault.opened_at < end, Fault.closed_at.is_(None) | (Fault.closed_at > start), Fault.state != DISMISSED)
+    open_then = (
+        Fault.opened_at < end,
+        Fault.closed_at.is_(None) | (Fault.closed_at > start),
+        Fault.state != FaultStatus.DISMISSED,
+    )
     return list(await session.scalars(select(Fault).where(Fault.opened_at.is_not(None), *open_then).order_by(Fault.id)))
 
 
-def beneath(fault: Fault, camera: Camera) -> bool:
-    """Return whether the camera is below the up-link or switch of this fault."""
-    if fault.family != "uplink" or fault.village != camera.village:
-        return False
-    return "/" not in fault.detail or fault.detail == f"{camera.village}/{camera.profile.get('switch') or ''}"
-
-
-def _take_faults(camera: Camera, facts: _Facts, faults: Sequence[Fault], finish: int) -> None:
+def _add_faults(camera: Camera, facts: _Facts, faults: Sequence[Fault], finish: int) -> None:
     for fault in faults:
-        own, parent = fault.camera == camera.id, not fault.camera and beneath(fault, camera)
+        own, parent = fault.camera == camera.id, not fault.camera and topology.is_below(camera, fault)
         closed = to_microseconds(fault.closed_at) if fault.closed_at else None
-        if (own and fault.family in DEAD) or parent:
+        if (own and fault.family in NO_VIDEO_FAMILIES) or parent:
             # An outage begins with the first inspection that found it, not when the fault opened.
             facts.down.append((to_microseconds(fault.first_seen), finish if closed is None else closed))
         if (own or parent) and fault.severity <= 2 and (closed is None or closed >= finish):
@@ -239,16 +240,16 @@ async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Fact
             facts.first_recording = min(facts.first_recording or segment.start_us, segment.start_us)
 
 
-async def _read_looks(session: AsyncSession, found: dict[str, _Facts], start: datetime, end: datetime) -> None:
-    before = start - timedelta(microseconds=LOOK_VOUCHES_US)
+async def _read_inspections(session: AsyncSession, found: dict[str, _Facts], start: datetime, end: datetime) -> None:
+    before = start - timedelta(microseconds=INSPECTION_VOUCHES_US)
     query = select(Inspection.camera, Inspection.at).where(
         Inspection.camera.in_(found), Inspection.at >= before, Inspection.at < end
     )
     for camera, at in await session.execute(query):
-        found[camera].looks.append(to_microseconds(at))
+        found[camera].inspections.append(to_microseconds(at))
     first = select(func.min(Inspection.at)).where(Inspection.camera == Camera.id).scalar_subquery()
     for camera, at in await session.execute(select(Camera.id, first).where(Camera.id.in_(found))):
-        found[camera].first_look = to_microseconds(at) if at is not None else None
+        found[camera].first_inspection = to_microseconds(at) if at is not None else None
 
 
 async def _read_clocks(
@@ -272,9 +273,9 @@ async def first_fact(session: AsyncSession) -> datetime | None:
     starts = [
         at for at in (await gaps.first_start(session), await segment_index.first_start(session)) if at is not None
     ]
-    look = await session.scalar(select(Inspection.at).order_by(Inspection.id).limit(1))
-    if look is not None:
-        starts.append(to_microseconds(look))
+    inspection = await session.scalar(select(Inspection.at).order_by(Inspection.id).limit(1))
+    if inspection is not None:
+        starts.append(to_microseconds(inspection))
     return from_microseconds(min(starts)) if starts else None
 
 

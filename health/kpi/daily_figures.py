@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.scope import Villages, village_in_scope
 from health.tables import DailyFigures
-
-
-class FiguresKind(StrEnum):
-    """Whose figures a row states."""
-
-    TOWN = "town"
-    VILLAGE = "village"
-    VENDOR = "vendor"
-    SPONSOR = "sponsor"
+from health.vocabulary import FiguresKind
 
 
 async def page(
     session: AsyncSession, kind: FiguresKind, scope: Villages, *, name: str | None, before: str | None, limit: int
 ) -> list[DailyFigures]:
     """Return rows of a kind, newest day first. `scope` limits the names, so it fits villages only."""
-    query = select(DailyFigures).where(DailyFigures.kind == kind.value, village_in_scope(DailyFigures.name, scope))
+    query = select(DailyFigures).where(DailyFigures.kind == kind, village_in_scope(DailyFigures.name, scope))
     if name is not None:
         query = query.where(DailyFigures.name == name)
     if before is not None:
@@ -35,5 +25,5 @@ async def page(
 async def of_last_day(session: AsyncSession, kind: FiguresKind) -> list[DailyFigures]:
     """Return the rows of a kind of the newest day that has been written."""
     day = await session.scalar(select(func.max(DailyFigures.day)))
-    query = select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == kind.value)
+    query = select(DailyFigures).where(DailyFigures.day == day, DailyFigures.kind == kind)
     return list(await session.scalars(query))

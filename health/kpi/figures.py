@@ -18,14 +18,16 @@ from cameras.registry import periods_in_use
 from cameras.tables import Camera
 from core.accounts.scope import Villages, village_in_scope
 from core.database import Database
-from health.faults.state_machine import FAMILIES
+from health.faults import topology
+from health.faults.families import FAMILIES
 from health.kpi import camera_days
-from health.kpi.camera_days import beneath, bounds
+from health.kpi.camera_days import bounds
 from health.tables import CameraDay, DailyFigures, Fault, Inspection, WrittenDay
+from health.vocabulary import FiguresKind
 from nvr.archive.retention import GAPS_KEPT_US
 
-LATE = timedelta(days=2)  # a past day without rows is computed from facts if it is not older than this
-DAYS_A_RUN = 31  # days written by one call of keep_days
+MAX_COMPUTED_AGE = timedelta(days=2)  # a past day without rows is computed from facts if it is not older than this
+MAX_DAYS_PER_RUN = 31  # days written by one call of write_past_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
     clocks = [r for r in rows if r.clock_right is not None]
     counted = [r for r in rows if r.short_holes is not None]
     own = [f for f in faults if f.camera]
-    mended = [
+    repair_seconds = [
         (f.closed_at - f.first_seen).total_seconds() for f in own if f.closed_at is not None and f.closed_at <= end
     ]
     days = sum(r.service for r in rows) / 86400
@@ -76,15 +78,15 @@ def summary(rows: Sequence[CameraDay], faults: Sequence[Fault], cameras: int, en
         intact=_share(sum(bool(r.intact) for r in judged), len(judged)),
         recorded=_share(recorded, required),
         clock_right=_share(sum(bool(r.clock_right) for r in clocks), len(clocks)),
-        mttr_hours=sum(mended) / len(mended) / 3600 if mended else None,
+        mttr_hours=sum(repair_seconds) / len(repair_seconds) / 3600 if repair_seconds else None,
         mtbf_days=days / len(own) if own and days else None,
         faults=len(faults),
         unknown=_share(unknown, service),
-        not_judged=sum(not r.looked for r in rows),
+        not_judged=sum(not r.inspected for r in rows),
         required_hours=round(required / 3600, 2),
         recorded_hours=round(recorded / 3600, 2),
-        missing_hours={cause: round(s / 3600, 2) for cause, s in _added(r.missing for r in rows).items()},
-        by_cause=_counted(f.family for f in faults),
+        missing_hours={cause: round(s / 3600, 2) for cause, s in _sum(r.missing for r in rows).items()},
+        by_cause=_count(f.family for f in faults),
         reconstructed=any(r.reconstructed for r in rows),
         short_holes=sum(r.short_holes or 0 for r in counted) if counted else None,
         short_hole_seconds=round(sum(r.short_hole_seconds or 0.0 for r in counted), 1) if counted else None,
@@ -96,7 +98,7 @@ def _share(part: float, whole: float) -> float | None:
     return max(0.0, part) / whole if whole > 1e-6 else None
 
 
-def _added(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def _sum(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
     total: dict[str, float] = {}
     for each in those:
         for name, value in each.items():
@@ -104,8 +106,8 @@ def _added(those: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return total
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    return {name: int(count) for name, count in _added({n: 1} for n in names).items()}
+def _count(names: Iterable[str]) -> dict[str, int]:
+    return {name: int(count) for name, count in _sum({n: 1} for n in names).items()}
 
 
 async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> Figures:
@@ -117,11 +119,12 @@ async def of(session: AsyncSession, cameras: Sequence[Camera], start: datetime, 
 async def concerning(session: AsyncSession, cameras: Sequence[Camera], start: datetime, end: datetime) -> list[Fault]:
     """Return the faults of the cameras and of the parents they are below."""
     ids = {c.id for c in cameras}
-    return [
-        f
-        for f in await camera_days.faults_between(session, start, end)
-        if (f.camera in ids if f.camera else any(beneath(f, c) for c in cameras))
-    ]
+    return [f for f in await camera_days.faults_between(session, start, end) if _concerns(f, ids, cameras)]
+
+
+def _concerns(fault: Fault, ids: Collection[str], cameras: Sequence[Camera]) -> bool:
+    """Return whether a fault is one of these cameras (`ids`: their ids) or of a parent that one of them is below."""
+    return fault.camera in ids if fault.camera else any(topology.is_below(c, fault) for c in cameras)
 
 
 async def period(
@@ -140,7 +143,7 @@ async def period(
         start, end = bounds(day, zone)
         if start >= now or day.isoformat() in written:
             continue
-        if end < now - LATE:
+        if end < now - MAX_COMPUTED_AGE:
             break
         if end > now or not await is_written(session, day):
             rows += await camera_days.of_interval(session, cameras, start, min(end, now))
@@ -166,18 +169,18 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
     assert zone is not None
     _, over = bounds(start.date(), zone)
     end = min(over, now)
-    looked = set(
+    inspected = set(
         await session.scalars(select(Inspection.camera).where(Inspection.at >= start, Inspection.at < end).distinct())
     )
     written = set(await session.scalars(select(CameraDay.camera).where(CameraDay.day == start.date().isoformat())))
-    cameras = await periods_in_use.cameras_in_use(session, start, end, villages, looked | written)
+    cameras = await periods_in_use.cameras_in_use(session, start, end, villages, inspected | written)
     rows = await period(session, cameras, start.date(), start.date(), zone, now)
     ids = {c.id for c in cameras}
-    told = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
+    made = summary(rows, await concerning(session, cameras, start, end), len(cameras), end)
     return {
-        "cameras": len(cameras), "looked": len(looked & ids), "not_looked": sorted(ids - looked),
-        "online": told.online, "intact": told.intact, "recorded": told.recorded, "clock_right": told.clock_right,
-        "unknown": told.unknown, "short_holes": told.short_holes, "short_hole_seconds": told.short_hole_seconds,
+        "cameras": len(cameras), "looked": len(inspected & ids), "not_looked": sorted(ids - inspected),
+        "online": made.online, "intact": made.intact, "recorded": made.recorded, "clock_right": made.clock_right,
+        "unknown": made.unknown, "short_holes": made.short_holes, "short_hole_seconds": made.short_hole_seconds,
         "faults": await day_faults(session, ids, villages, start, end),
     }  # fmt: skip
 
@@ -223,20 +226,24 @@ async def last_days(session: AsyncSession, camera: Camera, days: int, zone: tzin
     return summary(rows, await concerning(session, [camera], bounds(first, zone)[0], now), 1, now)
 
 
-KINDS = ("town", "village", "vendor", "sponsor")
+KINDS = tuple(FiguresKind)
 
 
-def groups(rows: Sequence[CameraDay]) -> dict[tuple[str, str], list[CameraDay]]:
+def _concerned(row: CameraDay) -> Iterable[tuple[FiguresKind, str]]:
+    return ((FiguresKind.VILLAGE, row.village), (FiguresKind.VENDOR, row.vendor), (FiguresKind.SPONSOR, row.sponsor))
+
+
+def groups(rows: Sequence[CameraDay]) -> dict[tuple[FiguresKind, str], list[CameraDay]]:
     """Group rows by (kind, code or name) of those whom the figures concern."""
-    found: dict[tuple[str, str], list[CameraDay]] = {("town", ""): list(rows)}
+    found: dict[tuple[FiguresKind, str], list[CameraDay]] = {(FiguresKind.TOWN, ""): list(rows)}
     for row in rows:
-        for kind, name in (("village", row.village), ("vendor", row.vendor), ("sponsor", row.sponsor)):
+        for kind, name in _concerned(row):
             if name:
                 found.setdefault((kind, name), []).append(row)
     return found
 
 
-async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -> int:
+async def write_day(database: Database, day: date, zone: tzinfo, now: datetime) -> int:
     """Write a past day once: one row per camera, and the figures of town, villages, vendors and sponsors.
 
     Returns the number of figures written.
@@ -251,9 +258,9 @@ async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -
     for (kind, name), some in groups(rows).items():
         theirs = [by_id[r.camera] for r in some]
         ids = {c.id for c in theirs}
-        concern = [f for f in faults if (f.camera in ids if f.camera else any(beneath(f, c) for c in theirs))]
-        told = asdict(summary(some, concern, len(some), end))
-        made.append(DailyFigures(day=day.isoformat(), kind=kind, name=name, figures=told))
+        concern = [f for f in faults if _concerns(f, ids, theirs)]
+        figures = asdict(summary(some, concern, len(some), end))
+        made.append(DailyFigures(day=day.isoformat(), kind=kind, name=name, figures=figures))
     async with database.session() as session:
         if await is_written(session, day):
             return 0
@@ -264,12 +271,12 @@ async def keep_day(database: Database, day: date, zone: tzinfo, now: datetime) -
                 row.short_holes = row.short_hole_seconds = None
         session.add_all(rows)
         # figures written by an earlier version stay
-        if await session.get(DailyFigures, (day.isoformat(), "town", "")) is None:
+        if await session.get(DailyFigures, (day.isoformat(), FiguresKind.TOWN, "")) is None:
             session.add_all(made)
     return len(made)
 
 
-async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
+async def write_past_days(database: Database, now: datetime, zone: tzinfo) -> int:
     """Write the past days that are not written yet, oldest first. Returns the number of figures written.
 
     A controller that was off catches up. The first run reconstructs all days that have gaps or footage.
@@ -283,4 +290,4 @@ async def keep_days(database: Database, now: datetime, zone: tzinfo) -> int:
         days = (since + timedelta(days=n) for n in range((now.astimezone(zone).date() - since).days))
         known = set(await session.scalars(select(WrittenDay.day)))
     due = [day for day in days if day.isoformat() not in known]
-    return sum([await keep_day(database, day, zone, now) for day in due[:DAYS_A_RUN]])
+    return sum([await write_day(database, day, zone, now) for day in due[:MAX_DAYS_PER_RUN]])

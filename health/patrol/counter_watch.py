@@ -6,12 +6,10 @@ gets the fault, and the cameras below it get none.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,37 +22,60 @@ from core.database import Database
 from core.settings import PatrolSettings, RetentionSettings
 from health.checks import storage_forecast, stream
 from health.faults import fault_log, topology
-from health.faults.state_machine import CLOSED, DISMISSED, FAMILIES, LIVE_STATES, judge
+from health.faults.families import FAMILIES, OUTAGE_FAMILIES
+from health.faults.findings import CheckFindings
+from health.faults.state_machine import LIVE_STATES, resolve_explained
 from health.tables import CameraBaseline, Fault, PatrolRound
+from health.vocabulary import FaultFamily, FaultKind, FaultOutcome
 from nvr.tables import StreamStatus, Volume
 
-log = logging.getLogger(__name__)
-
-MINE = stream.FAMILIES
-GONE = frozenset({"unreachable", "no_stream"})
-PARTLY_BACK = 0.3  # share of a parent's cameras that may still fail when the parent counts as repaired
-REPORTING = 0.5  # share of the streams that must have a fresh status; below it the station itself is at fault
+COUNTER_FAMILIES = stream.FAMILIES
+MAX_FAILING_SHARE_RECOVERED = 0.3  # of a parent's cameras that may still fail when the parent counts as repaired
+MIN_REPORTING_SHARE = 0.5  # of the streams with a fresh status; below it the station itself is at fault
 FORECAST_SECONDS = 600.0
-OVERDUE = 1.5  # multiple of the interval between rounds after which the patrol itself is a fault
-
-
-Groups = dict[tuple[str, str], list[topology.TopologyChild]]  # by (kind, name) of the parent
+OVERDUE_INTERVALS = 1.5  # multiple of the interval between rounds after which the patrol itself is a fault
+MIN_OVERDUE = timedelta(minutes=2)
+Figures = Mapping[str, object]
 
 
 @dataclass(slots=True)
 class CounterObservations:
     """The result of one pass over the counters.
 
-    `reported`: streams with a fresh status, of `streams` that are watched.
+    `findings`: by camera; `reported`: streams with a fresh status, of `streams` that are watched.
     """
 
-    found: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # camera → family → figures
-    unknown: dict[str, set[str]] = field(default_factory=dict)
+    findings: dict[str, CheckFindings] = field(default_factory=dict)
     reported: int = 0
     streams: int = 0
 
     def failing(self) -> set[str]:
-        return {c for c, families in self.found.items() if GONE & set(families)}
+        return {c for c, findings in self.findings.items() if OUTAGE_FAMILIES & set(findings.found)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The counter watch's view of the fault log in one pass.
+
+    `faults`: live and reopenable faults by (camera, family, name of the parent).
+    """
+
+    session: AsyncSession
+    now: datetime
+    pace: float
+    faults: dict[tuple[str, str, str], Fault]
+
+    def record(self, subject: fault_log.FaultSubject, family: FaultFamily, figures: Figures | None) -> None:
+        """Record one vote: the figures of a finding, or None for clean."""
+        key = (subject.camera, family, subject.name)
+        fault, _ = fault_log.record_inspection(
+            self.session, subject, self.now, family, self.faults.get(key), figures, fault_log.FaultEvidence(), self.pace
+        )
+        if fault is not None:
+            self.faults[key] = fault
+
+    def parent_fault(self, name: str) -> Fault | None:
+        return self.faults.get(("", FaultFamily.UPLINK, name))
 
 
 class CounterWatch:
@@ -73,176 +94,129 @@ class CounterWatch:
         now = self._clock.now()
         async with self._database.reading() as session:
             cameras = await registry.cameras(session)
-            seen = await self._observe(session, cameras, now)
-        groups = _groups(cameras, seen)
+            observations = await self._observe(session, cameras, now)
+        groups = _groups(cameras, observations)
         async with self._database.session() as session:
-            live = await _live(session, now)
-            await self._retired(session, now)
-            await self._volumes(session, live, now)
-            await self._forecast(session, live, now)
-            stalled = await self._ourselves(session, groups, seen, live, now)
-            if stalled:
-                return seen
-            beneath = await self._parents(session, groups, seen, live, now)
-            resting, villages = await fault_log.in_maintenance(session, now)
+            log = _Log(session, now, self._settings.pace, await _known_faults(session, now))
+            await _close_retired(session, now)
+            await self._record_volumes(log)
+            await self._record_forecast(log)
+            if await self._check_station(log, groups, observations):
+                return observations
+            below_parents = _record_parents(log, groups, observations.failing())
+            in_maintenance, villages = await fault_log.in_maintenance(session, now)
             for camera in cameras:
-                if camera.id not in beneath and camera.id not in resting and camera.village not in villages:
-                    self._camera(session, camera, seen, live, now)
-        return seen
+                excluded = camera.id in below_parents or camera.id in in_maintenance or camera.village in villages
+                if not excluded and camera.id in observations.findings:
+                    _record_camera(log, camera, observations.findings[camera.id])
+        return observations
 
     async def _observe(self, session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> CounterObservations:
         statuses = {s.stream: s for s in await session.scalars(select(StreamStatus))}
-        habits = {
-            h.camera: h for h in await session.scalars(select(CameraBaseline).options(defer(CameraBaseline.thumb)))
-        }
-        seen = CounterObservations()
+        query = select(CameraBaseline).options(defer(CameraBaseline.thumbnail))
+        baselines = {b.camera: b for b in await session.scalars(query)}
+        observations = CounterObservations()
         for camera in cameras:
             watched = registry.watched_stream(camera)
             if watched is None or not watched.record:
                 continue
             status = statuses.get(watched.id)
-            found, unknown = stream.findings(watched, status, now, habits.get(camera.id))
-            seen.found[camera.id], seen.unknown[camera.id] = found, unknown
-            seen.streams += 1
-            seen.reported += status is not None and (now - status.at).total_seconds() <= stream.STALE_SECONDS
-        return seen
+            observations.findings[camera.id] = stream.findings(watched, status, now, baselines.get(camera.id))
+            observations.streams += 1
+            is_fresh = status is not None and (now - status.at).total_seconds() <= stream.STALE_SECONDS
+            observations.reported += is_fresh
+        return observations
 
-    async def _ourselves(
-        self,
-        session: AsyncSession,
-        groups: Groups,
-        seen: CounterObservations,
-        live: dict[tuple[str, str, str], Fault],
-        now: datetime,
-    ) -> bool:
+    async def _check_station(self, log: _Log, groups: topology.Groups, observations: CounterObservations) -> bool:
         """Record the station's own fault. Returns True if the station is at fault; then no camera is judged."""
-        found: dict[str, Any] | None = None
-        if seen.streams and seen.reported < REPORTING * seen.streams:
-            found = {"reported": seen.reported, "streams": seen.streams}
-        elif topology.ours(groups, seen.failing(), seen.streams):
-            found = {"failing": len(seen.failing()), "streams": seen.streams}
-        elif await self._overdue(session, now):
-            found = {"overdue": 1}
-        self._note(session, live, fault_log.FaultSubject("", None, "station"), "patrol", found, now)
-        return found is not None and "overdue" not in found
+        failing, streams = observations.failing(), observations.streams
+        figures: Figures | None = None
+        if streams and observations.reported < MIN_REPORTING_SHARE * streams:
+            figures = {"reported": observations.reported, "streams": streams}
+        elif topology.is_station_fault(groups, failing, streams):
+            figures = {"failing": len(failing), "streams": streams}
+        elif await self._is_overdue(log.session, log.now):
+            figures = {"overdue": 1}
+        log.record(fault_log.FaultSubject("", None, "station"), FaultFamily.PATROL, figures)
+        return figures is not None and "overdue" not in figures
 
-    async def _retired(self, session: AsyncSession, now: datetime) -> None:
-        """Close the faults of cameras that were removed from the inventory."""
-        gone = select(Camera.id).where(Camera.retired)
-        for fault in await session.scalars(select(Fault).where(Fault.camera.in_(gone), Fault.state.in_(LIVE_STATES))):
-            fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "retired"
-
-    async def _volumes(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
+    async def _record_volumes(self, log: _Log) -> None:
         """Record one station fault per disk that is not in state 'ok'."""
-        for volume in await session.scalars(select(Volume)):
-            found = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
-            self._note(session, live, fault_log.FaultSubject("", None, volume.path), "volume", found, now)
+        for volume in await log.session.scalars(select(Volume)):
+            figures = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
+            log.record(fault_log.FaultSubject("", None, volume.path), FaultFamily.VOLUME, figures)
 
-    async def _forecast(self, session: AsyncSession, live: dict[tuple[str, str, str], Fault], now: datetime) -> None:
+    async def _record_forecast(self, log: _Log) -> None:
         """Record a fault for each village whose footage will be deleted early, before that happens."""
         if self._retention is None or self._clock.monotonic() < self._forecast_at:
             return
         self._forecast_at = self._clock.monotonic() + FORECAST_SECONDS
-        for each in await storage_forecast.outlook(session, self._retention, to_microseconds(now)):
-            found: dict[str, Any] | None = None
-            if each.days_until_short is not None and each.possible_days is not None:
-                found = {
+        for each in await storage_forecast.forecast(log.session, self._retention, to_microseconds(log.now)):
+            if each.possible_days is None:  # nothing is known
+                continue
+            figures: Figures | None = None
+            if each.days_until_short is not None:
+                figures = {
                     "in_days": math.floor(each.days_until_short), "days": math.floor(each.possible_days),
                     "required": round(each.required_days, 1), "quota": each.by_quota,
                 }  # fmt: skip
-            if each.possible_days is not None:  # otherwise nothing is known
-                self._note(
-                    session, live, fault_log.FaultSubject("", each.village, each.village), "forecast", found, now
-                )
+            log.record(fault_log.FaultSubject("", each.village, each.village), FaultFamily.FORECAST, figures)
 
-    async def _overdue(self, session: AsyncSession, now: datetime) -> bool:
+    async def _is_overdue(self, session: AsyncSession, now: datetime) -> bool:
         last = await session.scalar(select(func.max(PatrolRound.finished_at)))
-        limit = timedelta(minutes=self._settings.interval_minutes * OVERDUE)
-        return last is not None and now - last > max(limit, timedelta(minutes=2))
-
-    async def _parents(
-        self,
-        session: AsyncSession,
-        groups: Groups,
-        seen: CounterObservations,
-        live: dict[tuple[str, str, str], Fault],
-        now: datetime,
-    ) -> set[str]:
-        """Record the faults of parents; return the cameras below them, which are not judged."""
-        failing = seen.failing()
-        down = {(p.kind, p.name): p for p in topology.down(groups, failing)}
-        beneath: set[str] = set()
-        for (kind, name), members in groups.items():
-            fault = live.get(("", "uplink", name))
-            parent = down.get((kind, name))
-            bad = sum(m.camera in failing for m in members)
-            if parent is None and fault is None:
-                continue
-            if parent is None and bad > PARTLY_BACK * len(members):
-                # not repaired yet
-                told: dict[str, Any] | None = {"kind": kind, "failing": bad, "cameras": len(members)}
-            elif parent is None:
-                told = None
-            else:
-                told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)}
-            self._note(session, live, fault_log.FaultSubject("", members[0].village, name), "uplink", told, now)
-            fault = live.get(("", "uplink", name))
-            if fault is not None and fault.state in LIVE_STATES:
-                beneath |= {m.camera for m in members}
-        return beneath
-
-    def _camera(
-        self,
-        session: AsyncSession,
-        camera: Camera,
-        seen: CounterObservations,
-        live: dict[tuple[str, str, str], Fault],
-        now: datetime,
-    ) -> None:
-        found = seen.found.get(camera.id)
-        if found is None:
-            return
-        verdict = judge(set(found), seen.unknown[camera.id])
-        for family in MINE:
-            if (said := verdict[family]) is not None:
-                self._note(
-                    session,
-                    live,
-                    fault_log.FaultSubject(camera.id, camera.village),
-                    family,
-                    found[family] if said else None,
-                    now,
-                )
-
-    def _note(
-        self,
-        session: AsyncSession,
-        live: dict[tuple[str, str, str], Fault],
-        subject: fault_log.FaultSubject,
-        family: str,
-        found: dict[str, Any] | None,
-        now: datetime,
-    ) -> None:
-        key = (subject.camera, family, subject.name)
-        fault, _ = fault_log.record_inspection(
-            session, subject, now, family, live.get(key), found, fault_log.FaultEvidence(), self._settings.pace
-        )
-        if fault is not None:
-            live[key] = fault
+        limit = timedelta(minutes=self._settings.interval_minutes * OVERDUE_INTERVALS)
+        return last is not None and now - last > max(limit, MIN_OVERDUE)
 
 
-def _groups(cameras: Sequence[Camera], seen: CounterObservations) -> Groups:
-    judged = [c for c in cameras if c.id in seen.found and "unreachable" not in seen.unknown[c.id]]
-    return topology.parents(topology.TopologyChild(c.id, c.village, str(c.profile.get("switch") or "")) for c in judged)
+async def _close_retired(session: AsyncSession, now: datetime) -> None:
+    """Close the faults of cameras that were removed from the inventory."""
+    retired = select(Camera.id).where(Camera.retired)
+    for fault in await session.scalars(select(Fault).where(Fault.camera.in_(retired), Fault.state.in_(LIVE_STATES))):
+        fault_log.end(fault, now)
+        fault.verdict = FaultOutcome.RETIRED
 
 
-async def _live(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:
+def _record_parents(log: _Log, groups: topology.Groups, failing: set[str]) -> set[str]:
+    """Record the faults of parents; return the cameras below parents that are down, which are not judged."""
+    down = {(p.kind, p.name): p for p in topology.parents_down(groups, failing)}
+    below: set[str] = set()
+    for (kind, name), members in groups.items():
+        parent = down.get((kind, name))
+        if parent is None and log.parent_fault(name) is None:
+            continue
+        failed = sum(m.camera in failing for m in members)
+        is_recovered = parent is None and failed <= MAX_FAILING_SHARE_RECOVERED * len(members)
+        figures = None if is_recovered else {"kind": kind, "failing": failed, "cameras": len(members)}
+        log.record(fault_log.FaultSubject("", members[0].village, name), FaultFamily.UPLINK, figures)
+        fault = log.parent_fault(name)
+        if fault is not None and fault.state in LIVE_STATES:
+            below |= {m.camera for m in members}
+    return below
+
+
+def _record_camera(log: _Log, camera: Camera, findings: CheckFindings) -> None:
+    verdict = resolve_explained(findings.found, findings.unknown)
+    subject = fault_log.FaultSubject(camera.id, camera.village)
+    for family in COUNTER_FAMILIES:
+        if (is_found := verdict[family]) is not None:
+            log.record(subject, family, findings.found[family] if is_found else None)
+
+
+def _groups(cameras: Sequence[Camera], observations: CounterObservations) -> topology.Groups:
+    judged = [
+        c
+        for c in cameras
+        if c.id in observations.findings and FaultFamily.UNREACHABLE not in observations.findings[c.id].unknown
+    ]
+    return topology.parents(topology.child_of(c) for c in judged)
+
+
+async def _known_faults(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Fault]:
     """Return the faults of the counter watch by (camera, family, name of the parent).
 
     Includes faults that were closed within a day.
     """
-    names = [n for n, f in FAMILIES.items() if f.kind in ("reach", "stream", "station")]
-    rows = await session.scalars(
-        select(Fault).where(Fault.family.in_(names), fault_log.not_over(now)).order_by(Fault.id)
-    )
-    return {(f.camera, f.family, f.detail if not f.camera else ""): f for f in rows}
+    kinds = (FaultKind.REACH, FaultKind.STREAM, FaultKind.STATION)
+    names = [n for n, f in FAMILIES.items() if f.kind in kinds]
+    query = select(Fault).where(Fault.family.in_(names), fault_log.live_or_reopenable(now)).order_by(Fault.id)
+    return {(f.camera, f.family, f.detail if not f.camera else ""): f for f in await session.scalars(query)}

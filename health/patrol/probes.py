@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,8 +24,11 @@ from core.errors import CameraError, CameraRefused, CameraUnreachable, StationFa
 from core.secrets import Vault
 from core.tasks import spawn
 from health.faults import fault_log, topology
+from health.faults.families import NO_VIDEO_FAMILIES
+from health.faults.findings import CheckFindings
 from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault, Inspection
+from health.vocabulary import FaultFamily
 from nvr.archive.reader import Keyframe
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.recorder.reconcile import store_digest_offer
@@ -34,29 +36,28 @@ from nvr.rtsp import server_memory
 
 log = logging.getLogger(__name__)
 
-REACH = frozenset({"unreachable", "auth", "no_stream"})
-GONE = frozenset({"unreachable", "no_stream"})
+PROBE_FAMILIES = NO_VIDEO_FAMILIES
 
 
 @dataclass(slots=True)
 class ProbeResult:
-    """The result of a probe: a keyframe, or the fault family found with its figures."""
+    """The result of a probe: a keyframe, or the fault that prevented it."""
 
     frames: list[Keyframe] = field(default_factory=list)
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: CheckFindings = field(default_factory=CheckFindings)
     has_digest: bool = False  # the RTSP server offered Digest authentication
 
 
 class Probes:
     """Starts the probes of a chunk of cameras and stores the facts learned from them."""
 
-    def __init__(self, database: Database, vault: Vault, visitor: KeyframeProbe):
+    def __init__(self, database: Database, vault: Vault, keyframe_probe: KeyframeProbe):
         self._database = database
         self._vault = vault
-        self._visitor = visitor
+        self._keyframe_probe = keyframe_probe
         self._with_digest: set[str] = set()  # cameras whose registry row says that their RTSP server offered Digest
 
-    async def begin(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[ProbeResult]]:
+    async def start(self, cameras: Sequence[Camera]) -> dict[str, asyncio.Task[ProbeResult]]:
         """Start probes of cameras that are not recorded and have an address; return the tasks by camera id."""
         logins: dict[str, tuple[str, str] | None] = {}
         async with self._database.reading() as session:
@@ -72,13 +73,13 @@ class Probes:
                     logins[camera.id] = await registry.stream_login(session, self._vault, camera)
                 except CAMERA_ERRORS as e:  # this camera stays unknown; the others are probed
                     log.error(
-                        "%s is not visited, for want of credential '%s': %s",
+                        "%s: not probed, credential '%s' cannot be read: %s",
                         camera.id,
                         camera.credential,
                         error_message(e),
                     )
         known = [(c, s) for c, s in wanted if c.id in logins]
-        return {c.id: spawn(self._one(c, s.id, str(s.url), logins[c.id])) for c, s in known}
+        return {c.id: spawn(self._probe(c, s.id, str(s.url), logins[c.id])) for c, s in known}
 
     def _recall_digest(self, camera: Camera, url: str) -> None:
         """Restore or clear what is known about the camera's RTSP server.
@@ -92,14 +93,14 @@ class Probes:
             server_memory.forget_digest(url)
             self._with_digest.discard(camera.id)
 
-    async def keep(self, visits: Mapping[str, ProbeResult], now: datetime) -> None:
+    async def store_results(self, results: Mapping[str, ProbeResult], now: datetime) -> None:
         """Store what the probes learned.
 
         A rejected credential is not tried again until a person acts. A server that offered Digest is never again sent
         Basic.
         """
-        refused = [camera for camera, visit in visits.items() if "auth" in visit.found]
-        with_digest = {camera for camera, visit in visits.items() if visit.has_digest} - self._with_digest
+        refused = [camera for camera, result in results.items() if FaultFamily.AUTH in result.findings.found]
+        with_digest = {camera for camera, result in results.items() if result.has_digest} - self._with_digest
         if not refused and not with_digest:
             return
         async with self._database.session() as session:
@@ -109,39 +110,39 @@ class Probes:
             await store_digest_offer(session, with_digest, now)
         self._with_digest |= with_digest
 
-    async def _one(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:
-        visit = await self._visited(camera, stream, url, login)
-        visit.has_digest = server_memory.offered_digest(url)
-        return visit
+    async def _probe(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:
+        result = await self._fetch_keyframe(camera, stream, url, login)
+        result.has_digest = server_memory.offered_digest(url)
+        return result
 
-    async def _visited(self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None) -> ProbeResult:
+    async def _fetch_keyframe(
+        self, camera: Camera, stream: str, url: str, login: tuple[str, str] | None
+    ) -> ProbeResult:
         if camera.refused_at is not None:
-            return ProbeResult(found={"auth": {}})
+            return _failed(FaultFamily.AUTH)
         try:
-            return ProbeResult([await self._visitor.keyframe(stream, url, login)])
+            return ProbeResult([await self._keyframe_probe.keyframe(stream, url, login)])
         except CameraRefused:
-            return ProbeResult(found={"auth": {}})
+            return _failed(FaultFamily.AUTH)
         except CameraUnreachable as e:
-            return ProbeResult(found={"unreachable": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+            return _failed(FaultFamily.UNREACHABLE, e.cause, str(e))
         except CameraError as e:
-            log.info("%s: %s", stream, e)
-            return ProbeResult(found={"no_stream": {"seconds": 0, "cause": e.cause, "said": str(e)[:120]}})
+            log.info("%s: probe failed: %s", stream, e)
+            return _failed(FaultFamily.NO_STREAM, e.cause, str(e))
         except ValueError as e:  # the address is invalid
-            log.warning("%s: %s", stream, error_message(e))
-            return ProbeResult(
-                found={"no_stream": {"seconds": 0, "cause": StationFault.cause, "said": error_message(e)[:120]}}
-            )
+            log.warning("%s: probe failed: %s", stream, error_message(e))
+            return _failed(FaultFamily.NO_STREAM, StationFault.cause, error_message(e))
 
 
-async def beneath(session: AsyncSession) -> list[Fault]:
+def _failed(family: FaultFamily, cause: str = "", said: str = "") -> ProbeResult:
+    figures: dict[str, object] = {"seconds": 0, "cause": cause, "said": said[:120]} if cause else {}
+    return ProbeResult(findings=CheckFindings({family: figures}))
+
+
+async def live_parent_faults(session: AsyncSession) -> list[Fault]:
     """Return the live faults of up-links and switches; cameras below them are not to blame."""
-    query = select(Fault).where(Fault.family == "uplink", Fault.camera == "", Fault.state.in_(LIVE_STATES))
+    query = select(Fault).where(Fault.family == FaultFamily.UPLINK, Fault.camera == "", Fault.state.in_(LIVE_STATES))
     return list(await session.scalars(query))
-
-
-def is_beneath(camera: Camera, parents: Sequence[Fault]) -> bool:
-    switch = f"{camera.village}/{camera.profile.get('switch') or ''}"
-    return any(f.village == camera.village and f.detail in (camera.village, switch) for f in parents)
 
 
 async def judge_parents(session: AsyncSession, number: int, now: datetime, pace: float) -> None:
@@ -151,32 +152,32 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
     """
     cameras = await registry.cameras(session)
     recorded = {c.village for c in cameras if registry.watched_stream(c) is not None}
-    visited = {c.id: c for c in cameras if c.village not in recorded and registry.probed_stream(c) is not None}
-    if not visited:
+    probed = {c.id: c for c in cameras if c.village not in recorded and registry.probed_stream(c) is not None}
+    if not probed:
         return
     newest = (
         select(Inspection.camera, Inspection.figures)
-        .where(Inspection.round == number, Inspection.camera.in_(visited))
+        .where(Inspection.round == number, Inspection.camera.in_(probed))
         .order_by(Inspection.id)
     )
-    states = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
-    groups = topology.parents(
-        topology.TopologyChild(c, visited[c].village, str(visited[c].profile.get("switch") or "")) for c in states
-    )
-    down = {(p.kind, p.name): p for p in topology.down(groups, {c for c, gone in states.items() if gone})}
-    live = {f.detail: f for f in await beneath(session)}
+    gone = {camera: "gone" in figures for camera, figures in await session.execute(newest)}
+    groups = topology.parents(topology.child_of(probed[c]) for c in gone)
+    down = {(p.kind, p.name): p for p in topology.parents_down(groups, {c for c, is_gone in gone.items() if is_gone})}
+    live = {f.detail: f for f in await live_parent_faults(session)}
     for (kind, name), members in groups.items():
         parent = down.get((kind, name))
         if parent is None and name not in live:
             continue
-        told = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)} if parent is not None else None
+        figures = None
+        if parent is not None:
+            figures = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)}
         fault_log.record_inspection(
             session,
             fault_log.FaultSubject("", members[0].village, name),
             now,
-            "uplink",
+            FaultFamily.UPLINK,
             live.get(name),
-            told,
+            figures,
             fault_log.FaultEvidence(),
             pace,
         )

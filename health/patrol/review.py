@@ -20,38 +20,41 @@ from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError, UsageError
-from health.faults.state_machine import FAMILIES, LIVE_STATES, OPEN, FaultState
+from health.faults.families import FAMILIES, PICTURE_FAMILIES
+from health.faults.state_machine import LIVE_STATES, FaultState
 from health.picture import baseline
-from health.tables import Fault, Inspection, TourVerdict
+from health.tables import Fault, Inspection, ReviewVerdict
+from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus, ReviewAnswer
 
-BLIND = 0.05  # share of the cameras judged normal
-FRESH = timedelta(hours=12)  # the same person does not see a camera again within this time
-PICTURES = tuple(n for n, f in FAMILIES.items() if f.kind == "picture")
+NORMAL_SHARE = 0.05  # share of the cameras judged normal
+REPEAT_AFTER = timedelta(hours=12)  # the same person does not see a camera again within this time
 
 
-async def draw(
-    session: AsyncSession, by: str, villages: Sequence[str] | None, now: datetime, dice: random.Random
+async def draw_cameras(
+    session: AsyncSession, by: str, villages: Sequence[str] | None, now: datetime, rng: random.Random
 ) -> list[Camera]:
     """Return the cameras of a review in random order, which gives no hint of the system's verdict."""
     query = select(Camera).where(Camera.retired.is_(False))
     if villages is not None:
         query = query.where(Camera.village.in_(villages))
-    judged = select(TourVerdict.camera).where(TourVerdict.by == by, TourVerdict.at > now - FRESH)
+    judged = select(ReviewVerdict.camera).where(ReviewVerdict.by == by, ReviewVerdict.at > now - REPEAT_AFTER)
     cameras = (await session.scalars(query.where(Camera.id.not_in(judged)))).all()
     flagged = await _flagged(session)
     normal = [c for c in cameras if c.id not in flagged]
-    blind = dice.sample(normal, min(len(normal), math.ceil(BLIND * len(normal))))
-    tour = [c for c in cameras if c.id in flagged] + blind
-    dice.shuffle(tour)
-    return tour
+    blind = rng.sample(normal, min(len(normal), math.ceil(NORMAL_SHARE * len(normal))))
+    drawn = [c for c in cameras if c.id in flagged] + blind
+    rng.shuffle(drawn)
+    return drawn
 
 
 async def _flagged(session: AsyncSession) -> set[str]:
-    rows = await session.scalars(select(Fault.camera).where(Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURES)))
+    rows = await session.scalars(
+        select(Fault.camera).where(Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURE_FAMILIES))
+    )
     return set(rows)
 
 
-async def judge(
+async def record_verdict(
     session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str
 ) -> Fault | None:
     """Record a person's verdict on a camera's picture.
@@ -59,30 +62,32 @@ async def judge(
     'faulty' with a family opens that fault; 'normal' marks the live picture faults as false and adds their inspections
     to the baseline. Returns the fault for 'faulty'. Raises UsageError.
     """
-    if verdict not in ("normal", "faulty"):
-        raise UsageError("a verdict is normal or faulty")
-    if verdict == "faulty" and family not in PICTURES:
-        raise UsageError(f"say which fault it is: {', '.join(PICTURES)}")
-    live = {
+    if verdict not in tuple(ReviewAnswer):
+        raise UsageError("the verdict must be 'normal' or 'faulty'")
+    if verdict == ReviewAnswer.FAULTY and family not in PICTURE_FAMILIES:
+        raise UsageError(f"name the fault family: {', '.join(PICTURE_FAMILIES)}")
+    live: dict[str, Fault] = {
         f.family: f
         for f in await session.scalars(
-            select(Fault).where(Fault.camera == camera.id, Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURES))
+            select(Fault).where(
+                Fault.camera == camera.id, Fault.state.in_(LIVE_STATES), Fault.family.in_(PICTURE_FAMILIES)
+            )
         )
     }
-    session.add(TourVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=family))
+    session.add(ReviewVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=family))
     await audit_trail.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=family)
-    if verdict == "normal":
+    if verdict == ReviewAnswer.NORMAL:
         for fault in live.values():
-            fault.verdict = "false"
+            fault.verdict = FaultOutcome.FALSE
             await baseline.learn(session, fault)
         return None
     if family in live:
-        live[family].verdict = "real"
+        live[family].verdict = FaultOutcome.REAL
         return live[family]
-    return await _report(session, camera, family, now, by)
+    return await _report(session, camera, FaultFamily(family), now, by)
 
 
-async def _report(session: AsyncSession, camera: Camera, family: str, now: datetime, by: str) -> Fault:
+async def _report(session: AsyncSession, camera: Camera, family: FaultFamily, now: datetime, by: str) -> Fault:
     """Open a fault that a person reported, at once. It closes on evidence like any other fault."""
     newest = await session.scalar(
         select(Inspection)
@@ -94,16 +99,16 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
         camera=camera.id,
         village=camera.village,
         family=family,
-        state=OPEN,
+        state=FaultStatus.OPEN,
         severity=FAMILIES[family].severity,
         detail="",
         figures={"reported_by": by},
-        facts=FaultState(OPEN, opened=[now.timestamp()]).as_json(),
+        facts=FaultState(FaultStatus.OPEN, openings=[now.timestamp()]).as_json(),
         first_seen=now,
         opened_at=now,
-        looks=1,
+        inspections=1,
         times=1,
-        verdict="real",
+        verdict=FaultOutcome.REAL,
         acknowledged_by=by,
         reference=newest.picture if newest else None,
     )
@@ -125,21 +130,21 @@ async def _report(session: AsyncSession, camera: Camera, family: str, now: datet
 
 @dataclass(frozen=True, slots=True)
 class MissRate:
-    """Misses among the pictures judged normal. `most`: upper bound of the rate at 95 % (Wilson)."""
+    """Misses among the pictures judged normal. `upper_bound`: upper bound of the rate at 95 % (Wilson)."""
 
     shown: int
     missed: int
     rate: float | None
-    most: float | None
+    upper_bound: float | None
 
 
-async def misses(session: AsyncSession, since: datetime, villages: Villages = None) -> MissRate:
+async def miss_rate(session: AsyncSession, since: datetime, villages: Villages = None) -> MissRate:
     """Return the miss rate of reviews since a time, for the cameras of some villages (None: all)."""
-    query = select(TourVerdict.verdict).where(TourVerdict.blind, TourVerdict.at >= since)
+    query = select(ReviewVerdict.verdict).where(ReviewVerdict.blind, ReviewVerdict.at >= since)
     if villages is not None:
-        query = query.join(Camera, Camera.id == TourVerdict.camera).where(village_in_scope(Camera.village, villages))
-    said = (await session.scalars(query)).all()
-    shown, missed = len(said), sum(v == "faulty" for v in said)
+        query = query.join(Camera, Camera.id == ReviewVerdict.camera).where(village_in_scope(Camera.village, villages))
+    said = list(await session.scalars(query))
+    shown, missed = len(said), said.count(ReviewAnswer.FAULTY)
     return MissRate(shown, missed, missed / shown if shown else None, wilson_upper(missed, shown) if shown else None)
 
 
@@ -153,5 +158,5 @@ async def camera_of(session: AsyncSession, number: str) -> Camera:
     """Return a camera that is in use. Raises NotFoundError."""
     camera = await session.get(Camera, number)
     if camera is None or camera.retired:
-        raise NotFoundError(f"there is no camera '{number}'")
+        raise NotFoundError(f"camera '{number}' not found")
     return camera

@@ -21,21 +21,21 @@ from health.tables import PatrolRound
 SCHEDULE = "schedule"
 
 
-async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
+async def request(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
     """Request a round of all cameras or of `scope` (villages, cameras, vendor).
 
     Returns a waiting round of the same scope instead of adding a second one. The schedule has a round of its own, which
     runs first. Raises ConflictError while another round requested by the same person is waiting.
     """
-    wanted, own = normal(scope or {}), None
+    wanted, own = canonical_scope(scope or {}), None
     for waiting in await session.scalars(
         select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)
     ):
-        if (by != SCHEDULE and normal(waiting.scope) == wanted) or by == waiting.asked_by == SCHEDULE:
+        if (by != SCHEDULE and canonical_scope(waiting.scope) == wanted) or by == waiting.asked_by == SCHEDULE:
             return waiting
         own = waiting if waiting.asked_by == by else own
     if own is not None:
-        raise ConflictError(f"round {own.id}, which you asked for, has not begun yet; ask again when it has")
+        raise ConflictError(f"your round {own.id} has not started yet; request another one after it starts")
     row = PatrolRound(asked_at=at, asked_by=by, scope=wanted)
     session.add(row)
     await session.flush()
@@ -45,12 +45,12 @@ async def ask(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any
     return row
 
 
-def normal(scope: Mapping[str, Any]) -> dict[str, Any]:
+def canonical_scope(scope: Mapping[str, Any]) -> dict[str, Any]:
     """Return the canonical form of a scope: each name once and sorted, without empty entries."""
     return {k: v if isinstance(v, str) else sorted(set(v)) for k, v in scope.items() if v}
 
 
-async def following(session: AsyncSession) -> PatrolRound | None:
+async def next_round(session: AsyncSession) -> PatrolRound | None:
     """Return the round to run now: the schedule's first, then an interrupted one, then the oldest."""
     rows = await session.scalars(select(PatrolRound).where(PatrolRound.finished_at.is_(None)).order_by(PatrolRound.id))
     return min(rows, key=lambda r: (r.asked_by != SCHEDULE, r.started_at is None, r.id), default=None)

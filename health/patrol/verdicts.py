@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.audit import audit_trail
 from health.picture import baseline
 from health.tables import Fault
+from health.vocabulary import FaultOutcome
 
 
 class FaultVerdict(StrEnum):
+    """A person's verdict, as it is given."""
+
     REAL = "real"
     FALSE = "false"  # the inspections were normal: the baseline learns them
     WATCH = "watch"
@@ -32,7 +35,7 @@ async def record(
         fault.acknowledged_by = actor
         if verdict is FaultVerdict.ACKNOWLEDGE:
             continue
-        fault.verdict = verdict.value
+        fault.verdict = FaultOutcome(verdict.value)
         if verdict is FaultVerdict.NEW_VIEW and fault.camera:
             await baseline.new_view(session, fault.camera, now)
         if verdict is FaultVerdict.FALSE:

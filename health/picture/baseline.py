@@ -14,30 +14,32 @@ from datetime import datetime, timedelta, tzinfo
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from health.faults.state_machine import CLOSED, DISMISSED, LIVE_STATES
+from health.faults import fault_log
+from health.faults.state_machine import LIVE_STATES
 from health.picture import measurement, view_pattern
 from health.picture.view_pattern import ViewPattern
 from health.tables import CameraBaseline, Fault, Inspection, ReferenceScene
+from health.vocabulary import FaultFamily, FaultOutcome
 
-MOST = 160  # inspections in the comparison, per camera
+MAX_VECTORS = 160  # inspections in the comparison, per camera
 ANCHOR_DAYS = 3.0  # inspections of the first days of a view are kept for good
-ANCHORS = 48
+MAX_ANCHORS = 48
 # Age from which an accepted inspection takes part in comparisons, so that a faint lasting fault does not become the
 # norm.
-SETTLED = timedelta(hours=4.2)
+SETTLING_TIME = timedelta(hours=4.2)
 # hours of the reference pictures compared, relative to the hour of the inspection
 SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)
-AGAINST_THE_VIEW = (
-    "moved",
-    "covered",
-    "covered_part",
-    "blurred",
-    "blurred_part",
-    "cast",
-    "monochrome",
-    "veil",
-    "overexposed",
-    "underexposed",
+VIEW_FAMILIES = (  # found by comparison with the view
+    FaultFamily.MOVED,
+    FaultFamily.COVERED,
+    FaultFamily.PARTIAL_OCCLUSION,
+    FaultFamily.BLURRED,
+    FaultFamily.BLURRED_PART,
+    FaultFamily.COLOUR_CAST,
+    FaultFamily.MONOCHROME,
+    FaultFamily.HAZE,
+    FaultFamily.OVEREXPOSED,
+    FaultFamily.UNDEREXPOSED,
 )
 
 
@@ -48,7 +50,7 @@ class Baseline:
     `vectors` and `anchors`: packed measurements; `hours` and `anchor_hours`: their local hours; `scenes`: thumbnails.
     """
 
-    sight: CameraBaseline | None = None
+    stored: CameraBaseline | None = None
     vectors: list[bytes] = field(default_factory=list)
     hours: list[float] = field(default_factory=list)
     scenes: list[bytes] = field(default_factory=list)
@@ -69,50 +71,56 @@ async def load(
 
     `pace` scales the settling time, as in the settings.
     """
-    sights = {
+    stored = {
         s.camera: s for s in await session.scalars(select(CameraBaseline).where(CameraBaseline.camera.in_(cameras)))
     }
-    banks = {c: Baseline(sights.get(c)) for c in cameras}
-    looks = (
+    baselines = {c: Baseline(stored.get(c)) for c in cameras}
+    inspections = (
         select(Inspection.camera, Inspection.at, Inspection.features, Inspection.anchor)
         .where(
-            Inspection.camera.in_(sights),
+            Inspection.camera.in_(stored),
             Inspection.accepted,
             Inspection.features.is_not(None),
-            Inspection.at <= now - SETTLED * pace,
+            Inspection.at <= now - SETTLING_TIME * pace,
         )
         .order_by(Inspection.camera, Inspection.at.desc())
     )
-    for camera, at, features, anchor in await session.execute(looks):
+    for camera, at, features, anchor in await session.execute(inspections):
         assert features is not None
-        bank, since = banks[camera], sights[camera].since
+        baseline, since = baselines[camera], stored[camera].since
         recent = max(since, now - timedelta(days=keep_days))
-        if at >= recent and len(bank.vectors) < MOST:
-            bank.vectors.append(features)
-            bank.hours.append(local_hour(at, zone))
-        elif anchor and since <= at < recent and len(bank.anchors) < ANCHORS:
-            bank.anchors.append(features)
-            bank.anchor_hours.append(local_hour(at, zone))
+        if at >= recent and len(baseline.vectors) < MAX_VECTORS:
+            baseline.vectors.append(features)
+            baseline.hours.append(local_hour(at, zone))
+        elif anchor and since <= at < recent and len(baseline.anchors) < MAX_ANCHORS:
+            baseline.anchors.append(features)
+            baseline.anchor_hours.append(local_hour(at, zone))
     hour = now.astimezone(zone).hour
     hours = {(hour + h) % 24 for h in SCENE_HOURS}
-    scenes = select(ReferenceScene).where(ReferenceScene.camera.in_(sights), ReferenceScene.hour.in_(hours))
+    scenes = select(ReferenceScene).where(ReferenceScene.camera.in_(stored), ReferenceScene.hour.in_(hours))
     for scene in await session.scalars(scenes):
-        if scene.view == sights[scene.camera].view:
-            banks[scene.camera].scenes.append(scene.thumb)
-    return banks
+        if scene.view == stored[scene.camera].view:
+            baselines[scene.camera].scenes.append(scene.thumbnail)
+    return baselines
 
 
-def pattern_of(sight: CameraBaseline | None) -> ViewPattern | None:
-    return ViewPattern.unpacked(sight.pattern, sight.patterned) if sight is not None and sight.pattern else None
+def pattern_of(stored: CameraBaseline | None) -> ViewPattern | None:
+    return (
+        ViewPattern.unpack(stored.pattern, stored.pattern_pictures) if stored is not None and stored.pattern else None
+    )
 
 
-async def accept(session: AsyncSession, look: Inspection, thumb: bytes, sight: CameraBaseline, zone: tzinfo) -> None:
+async def accept(
+    session: AsyncSession, inspection: Inspection, thumb: bytes, stored: CameraBaseline, zone: tzinfo
+) -> None:
     """Add an inspection to the camera's baseline, view pattern and reference pictures."""
-    look.accepted, look.anchor = True, look.at - sight.since <= timedelta(days=ANCHOR_DAYS)
-    hour = look.at.astimezone(zone).hour
-    learnt = view_pattern.learned(pattern_of(sight), measurement.plane(thumb))
-    sight.pattern, sight.patterned = learnt.packed(), learnt.looks
-    await session.merge(ReferenceScene(camera=look.camera, hour=hour, view=sight.view, at=look.at, thumb=thumb))
+    inspection.accepted, inspection.anchor = True, inspection.at - stored.since <= timedelta(days=ANCHOR_DAYS)
+    hour = inspection.at.astimezone(zone).hour
+    pattern = view_pattern.learn(pattern_of(stored), measurement.plane(thumb))
+    stored.pattern, stored.pattern_pictures = pattern.pack(), pattern.pictures
+    await session.merge(
+        ReferenceScene(camera=inspection.camera, hour=hour, view=stored.view, at=inspection.at, thumbnail=thumb)
+    )
 
 
 async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
@@ -120,27 +128,26 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
 
     Learning starts again, and live faults found against the old view are closed.
     """
-    query = select(Fault).where(
-        Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(AGAINST_THE_VIEW)
-    )
+    query = select(Fault).where(Fault.camera == camera, Fault.state.in_(LIVE_STATES), Fault.family.in_(VIEW_FAMILIES))
     for fault in await session.scalars(query):
-        fault.state, fault.closed_at, fault.verdict = (CLOSED if fault.times else DISMISSED), now, "new_view"
-    sight = await session.get(CameraBaseline, camera)
-    if sight is None:
+        fault_log.end(fault, now)
+        fault.verdict = FaultOutcome.NEW_VIEW
+    stored = await session.get(CameraBaseline, camera)
+    if stored is None:
         session.add(CameraBaseline(camera=camera, since=now))
     else:
-        sight.view, sight.since, sight.thumb, sight.at = sight.view + 1, now, None, None
-        sight.pattern, sight.patterned = None, 0
+        stored.view, stored.since, stored.thumbnail, stored.at = stored.view + 1, now, None, None
+        stored.pattern, stored.pattern_pictures = None, 0
 
 
 async def learn(session: AsyncSession, fault: Fault) -> None:
     """Accept the inspections that raised a fault which was none: a person said so, or it was dismissed unconfirmed."""
-    looks = select(Inspection).where(
+    inspections = select(Inspection).where(
         Inspection.camera == fault.camera, Inspection.at >= fault.first_seen, Inspection.features.is_not(None)
     )
-    for look in await session.scalars(looks):
-        if fault.family in look.findings:
-            look.accepted = True
+    for inspection in await session.scalars(inspections):
+        if fault.family in inspection.findings:
+            inspection.accepted = True
 
 
 async def prune(session: AsyncSession, now: datetime, keep_days: float) -> int:

@@ -17,16 +17,16 @@ import numpy.typing as npt
 from health.picture import displacement, measurement
 from health.picture.displacement import Edges
 from health.picture.measurement import INDEX, Measurement, Plane, Vector
-from health.picture.view_pattern import RecognitionResult, ViewPattern, recognised
+from health.picture.view_pattern import RecognitionResult, ViewPattern, recognise
 
-HOURS = 1.5
-NEAREST = 12
-ENOUGH = 5  # a set with fewer inspections is not used
-EASE = 0.7  # share of the threshold below which an open fault counts as clean
-COMPARED = 6  # reference pictures compared, those nearest in brightness
+HOUR_WINDOW = 1.5
+NEAREST_IN_BRIGHTNESS = 12
+MIN_REFERENCES = 5  # a set with fewer inspections is not used
+OPEN_FAULT_EASE = 0.7  # share of the threshold below which an open fault counts as clean
+REFERENCE_SCENES = 6  # reference pictures compared, those nearest in brightness
 
 # Spread of each measurement on a healthy camera, used where the history shows less.
-FLOORS = {
+SPREAD_FLOORS = {
     "p2": 4.0,
     "p50": 6.0,
     "p98": 6.0,
@@ -52,7 +52,7 @@ FLOORS = {
     "tiles": 3.0,
     "still": 0.05,
 }
-_FLOOR = np.array([FLOORS[name] for name in measurement.SCALARS], np.float32)
+_FLOOR = np.array([SPREAD_FLOORS[name] for name in measurement.SCALARS], np.float32)
 _SCALARS = len(_FLOOR)
 
 
@@ -73,71 +73,76 @@ class AcceptedHistory:
 class Comparison:
     """Deviations of one measurement from the accepted history.
 
-    `near`: the inspections of both sets. `mine`, `theirs`: ln energies of the cells, BANDS×8×12 and N×BANDS×8×12.
-    `eased`: families with an open fault, whose thresholds are lowered by EASE.
+    `compared`: the inspections of both sets. `cells`, `history_cells`: ln energies of the cells, BANDS×8×12 and
+    N×BANDS×8×12. `open_families`: families with an open fault, whose thresholds are lowered by OPEN_FAULT_EASE.
     """
 
-    def __init__(self, sight: Measurement, past: AcceptedHistory, hour: float, eased: frozenset[str]):
-        self.sight, self.past, self.eased = sight, past, eased
-        apart = np.abs((past.hours - hour + 12) % 24 - 12)
-        by_hour = np.flatnonzero(apart <= HOURS)
+    def __init__(self, measured: Measurement, history: AcceptedHistory, hour: float, open_families: frozenset[str]):
+        self.measurement, self.history, self.open_families = measured, history, open_families
+        hours_apart = np.abs((history.hours - hour + 12) % 24 - 12)
+        by_hour = np.flatnonzero(hours_apart <= HOUR_WINDOW)
         brightness = INDEX["mean"]
-        distance = np.abs(past.vectors[:, brightness] - sight.vector[brightness])
-        alike = np.argsort(distance, kind="stable")[:NEAREST]
+        distance = np.abs(history.vectors[:, brightness] - measured.vector[brightness])
+        by_brightness = np.argsort(distance, kind="stable")[:NEAREST_IN_BRIGHTNESS]
         # With too few inspections of this hour, the brightness set stands for both, and `monochrome` is not judged.
-        self.hour_known = len(by_hour) >= ENOUGH
-        self.sets = (by_hour if self.hour_known else alike, alike)
-        self.near = past.vectors[np.union1d(*self.sets)]
-        self.mine, self.theirs = measurement.cells(sight.vector), measurement.cells(self.near)
-        self.usual_cells = np.median(self.theirs, 0)
-        self._z = [_robust_z(sight.vector, past.vectors[s]) for s in self.sets]
-        level = float(sight.thumb.mean())
-        nearest = sorted(past.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:COMPARED]
+        self.hour_known = len(by_hour) >= MIN_REFERENCES
+        self.sets = (by_hour if self.hour_known else by_brightness, by_brightness)
+        self.compared = history.vectors[np.union1d(*self.sets)]
+        self.cells, self.history_cells = measurement.cells(measured.vector), measurement.cells(self.compared)
+        self.usual_cells = np.median(self.history_cells, 0)
+        self._z = [_robust_z(measured.vector, history.vectors[s]) for s in self.sets]
+        level = float(measured.thumb.mean())
+        nearest = sorted(history.scenes, key=lambda scene: abs(float(scene.mean()) - level))[:REFERENCE_SCENES]
         self._nearest = nearest
-        self.edges: Edges = displacement.edges(sight.thumb)
+        self.edges: Edges = displacement.edges(measured.thumb)
         self.scenes = [displacement.edges(scene) for scene in nearest]
-        self.likeness = [displacement.correlation(self.edges, e) for e in self.scenes]
+        self.similarities = [displacement.correlation(self.edges, e) for e in self.scenes]
         # Edge correlation with the most similar reference picture: 1 the same … 0 another scene; 1 without reference
         # pictures.
-        self.alike = max(self.likeness, default=1.0)
+        self.similarity = max(self.similarities, default=1.0)
 
-    def least(self, family: str, threshold: float) -> float:
+    def threshold_above(self, family: str, threshold: float) -> float:
         """Return the threshold that a value must exceed, lowered for families with an open fault."""
-        return threshold * EASE if family in self.eased else threshold
+        return threshold * OPEN_FAULT_EASE if family in self.open_families else threshold
 
-    def most(self, family: str, threshold: float) -> float:
+    def threshold_below(self, family: str, threshold: float) -> float:
         """Return the threshold that a value must stay below, raised for families with an open fault."""
-        return threshold / EASE if family in self.eased else threshold
+        return threshold / OPEN_FAULT_EASE if family in self.open_families else threshold
 
-    def hour(self, name: str) -> float:
+    def hour_z(self, name: str) -> float:
         """Return the robust z of a measurement against the set of the same hour."""
         return float(self._z[0][INDEX[name]])
 
-    def both(self, name: str) -> float:
+    def common_z(self, name: str) -> float:
         """Return the smaller of the two deviations (robust z); 0 if they have different signs."""
         first, second = (float(z[INDEX[name]]) for z in self._z)
         return 0.0 if first * second <= 0 else min(first, second, key=abs)
 
-    def beyond(self, name: str) -> float:
+    def outside_history(self, name: str) -> float:
         """Return the distance, in floors, outside the range of the whole history; 0 inside."""
-        values, now = self.past.vectors[:, INDEX[name]], self.sight[name]
-        return max(0.0, now - float(values.max())) / FLOORS[name] - max(0.0, float(values.min()) - now) / FLOORS[name]
+        values, now = self.history.vectors[:, INDEX[name]], self.measurement[name]
+        return (
+            max(0.0, now - float(values.max())) / SPREAD_FLOORS[name]
+            - max(0.0, float(values.min()) - now) / SPREAD_FLOORS[name]
+        )
 
-    def below_hour(self, name: str) -> float:
+    def below_hour_minimum(self, name: str) -> float:
         """Return the distance, in floors, below the minimum of the set of the same hour."""
-        return (float(self.past.vectors[self.sets[0], INDEX[name]].min()) - self.sight[name]) / FLOORS[name]
+        return (float(self.history.vectors[self.sets[0], INDEX[name]].min()) - self.measurement[name]) / SPREAD_FLOORS[
+            name
+        ]
 
-    def usual(self, name: str) -> float:
+    def hour_median(self, name: str) -> float:
         """Return the median of a measurement over the set of the same hour."""
-        return float(np.median(self.past.vectors[self.sets[0], INDEX[name]]))
+        return float(np.median(self.history.vectors[self.sets[0], INDEX[name]]))
 
     @cached_property
-    def recognised(self) -> RecognitionResult:
+    def recognition(self) -> RecognitionResult:
         """How well the view pattern is recognised in the picture."""
-        return recognised(self.past.pattern, self.sight.thumb, self._nearest)
+        return recognise(self.history.pattern, self.measurement.thumb, self._nearest)
 
     @cached_property
-    def usual_likeness(self) -> float:
+    def usual_similarity(self) -> float:
         """How similar the reference pictures are: the minimum over each one's best correlation with another."""
         pairs = (
             [

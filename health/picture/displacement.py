@@ -17,14 +17,14 @@ import numpy.typing as npt
 from health.picture.measurement import CELLS, THUMB, Plane
 
 Edges = npt.NDArray[np.float32]
-SCENES = 3  # reference pictures compared, the most similar ones
-ALIKE = 0.75  # edge correlation with a reference above which nothing has moved
-RESPONSE = 0.03  # response of the phase correlation below which it found no shift
-MOVED = 0.017  # share of the width; clean pictures reach 1.3 %
-EXPLAINS = 0.38  # minimum correlation after shifting back
-GAIN = 0.15  # minimum gain in correlation by shifting back
-NEARLY = 0.1
-SURE = 0.6
+COMPARED_SCENES = 3  # reference pictures compared, the most similar ones
+SAME_CORRELATION = 0.75  # edge correlation with a reference above which nothing has moved
+MIN_RESPONSE = 0.03  # response of the phase correlation below which it found no shift
+MIN_SHIFT_WIDTHS = 0.017  # share of the width; clean pictures reach 1.3 %
+MIN_SHIFTED_CORRELATION = 0.38  # minimum correlation after shifting back
+MIN_GAIN = 0.15  # minimum gain in correlation by shifting back
+CLEAR_MARGIN = 0.1  # correlation by which the best reference must lead those without a shift
+SIMILAR_SCENES = 0.6  # correlation of the references with each other
 _WINDOW = cv2.createHanningWindow(THUMB, cv2.CV_32F)
 _ALL = np.full((THUMB[1], THUMB[0]), 255, np.uint8)
 _CORNERS = np.array([[0, 0, 1], [THUMB[0], 0, 1], [0, THUMB[1], 1], [THUMB[0], THUMB[1], 1]], np.float32).T
@@ -35,12 +35,12 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 class Displacement:
     """The displacement of a picture against a reference picture.
 
-    `size`: mean displacement of the corners, share of the width; `alike`: correlation after shifting back; `gain`: how
-    much that exceeds the correlation before.
+    `size`: mean displacement of the corners, share of the width; `correlation`: after shifting back; `gain`: how much
+    that exceeds the correlation before.
     """
 
     size: float
-    alike: float
+    correlation: float
     gain: float
 
 
@@ -59,7 +59,7 @@ def correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     return float(x @ y) / float(np.sqrt((x @ x) * (y @ y)) + 1e-6)
 
 
-def by_cell(a: Edges, b: Edges) -> npt.NDArray[np.float32]:
+def correlation_by_cell(a: Edges, b: Edges) -> npt.NDArray[np.float32]:
     """Return the correlation in each of 8×12 cells."""
     ab, aa, bb = (cv2.resize(x, CELLS, interpolation=cv2.INTER_AREA) for x in (a * b, a * a, b * b))
     return np.asarray(ab / (np.sqrt(aa * bb) + 1e-3), np.float32)
@@ -72,37 +72,42 @@ def shift_between(a: Edges, b: Edges) -> tuple[float, float]:
 
 
 def shift(
-    mine: Edges, scenes: Sequence[Edges], likeness: Sequence[float], together: float = 1.0, least: float = MOVED
+    now: Edges,
+    scenes: Sequence[Edges],
+    similarities: Sequence[float],
+    scene_similarity: float = 1.0,
+    min_size: float = MIN_SHIFT_WIDTHS,
 ) -> Displacement | None:
     """Return how far the picture has moved, against the reference picture that explains it best.
 
     None if another reference explains the picture almost as well without a shift, or if no shift explains it.
-    `likeness`: edge correlation with each reference. `together`: correlation of the references with each other; below
-    SURE all compared references must show a shift. `least`: minimum shift, share of the width.
+    `similarities`: edge correlation with each reference. `scene_similarity`: correlation of the references with each
+    other; below SIMILAR_SCENES all compared references must show a shift. `min_size`: minimum shift, share of the
+    width.
     """
-    ranked = sorted(range(len(scenes)), key=lambda i: -likeness[i])[:SCENES]
+    ranked = sorted(range(len(scenes)), key=lambda i: -similarities[i])[:COMPARED_SCENES]
     found: list[Displacement] = []
     for i in ranked:
-        one = _one(scenes[i], mine, likeness[i])
+        one = _displacement(scenes[i], now, similarities[i])
         if one is None:
             return None
         found.append(one)
-    moved = [s for s in found if s.size >= least and s.alike >= EXPLAINS and s.gain >= GAIN]
-    best = max(found, key=lambda s: s.alike, default=None)
-    if best is None or best not in moved or (together < SURE and len(moved) < len(found)):
+    moved = [s for s in found if s.size >= min_size and s.correlation >= MIN_SHIFTED_CORRELATION and s.gain >= MIN_GAIN]
+    best = max(found, key=lambda s: s.correlation, default=None)
+    if best is None or best not in moved or (scene_similarity < SIMILAR_SCENES and len(moved) < len(found)):
         return None
-    stands = any(s.size < least and s.alike > best.alike - NEARLY for s in found)
-    return None if stands else best
+    is_unmoved = any(s.size < min_size and s.correlation > best.correlation - CLEAR_MARGIN for s in found)
+    return None if is_unmoved else best
 
 
-def _one(scene: Edges, mine: Edges, before: float) -> Displacement | None:
-    if before > ALIKE:
+def _displacement(scene: Edges, now: Edges, before: float) -> Displacement | None:
+    if before > SAME_CORRELATION:
         return None
-    (dx, dy), response = cv2.phaseCorrelate(scene, mine, _WINDOW)
+    (dx, dy), response = cv2.phaseCorrelate(scene, now, _WINDOW)
     start = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-    if response < RESPONSE or np.hypot(dx, dy) > 0.5 * THUMB[0]:
+    if response < MIN_RESPONSE or np.hypot(dx, dy) > 0.5 * THUMB[0]:
         start = np.eye(2, 3, dtype=np.float32)
-    best = max((_registered(scene, mine, begun) for begun in _starts(start)), key=lambda r: r[1])
+    best = max((_registered(scene, now, begun) for begun in _starts(start)), key=lambda r: r[1])
     warp, after = best
     size = float(np.mean(np.hypot(*(warp @ _CORNERS - _CORNERS[:2])))) / THUMB[0]
     return Displacement(size, after, after - before)
@@ -112,18 +117,18 @@ def _starts(first: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
     return [first] if np.allclose(first, np.eye(2, 3)) else [first, np.eye(2, 3, dtype=np.float32)]
 
 
-def _registered(scene: Edges, mine: Edges, start: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
+def _registered(scene: Edges, now: Edges, start: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
     """Register by translation, rotation and zoom (ECC, Evangelidis 2008).
 
     Returns (warp from the reference to the picture, correlation where both overlap).
     """
     warp = start.copy()
     try:
-        _, found = cv2.findTransformECC(scene, mine, warp, cv2.MOTION_AFFINE, _CRITERIA, _ALL, 3)
+        _, found = cv2.findTransformECC(scene, now, warp, cv2.MOTION_AFFINE, _CRITERIA, _ALL, 3)
     except cv2.error:  # no convergence: keep the start
         found = start
     warp = np.asarray(found, np.float32)
-    back = cv2.warpAffine(mine, warp, THUMB, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=float("nan"))
+    back = cv2.warpAffine(now, warp, THUMB, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=float("nan"))
     there = np.isfinite(back)
     if there.mean() < 0.35:
         return start, -1.0

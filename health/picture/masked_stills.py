@@ -19,7 +19,7 @@ def masked(jpeg: bytes, masks: Sequence[Sequence[Sequence[float]]]) -> bytes:
     """
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise UsageError("the picture cannot be read")
+        raise UsageError("the stored picture cannot be decoded")
     height = max(1, round(picture.shape[0] * WIDTH / picture.shape[1]))
     small = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
     for polygon in masks:

@@ -63,11 +63,12 @@ _WAVES_AT = _ROWS_AT + ROWS
 _COLOURS_AT = _WAVES_AT + WAVES
 SIZE = _COLOURS_AT + 3 * CELLS[0] * CELLS[1]
 INDEX = {name: i for i, name in enumerate(SCALARS)}
-THIN = 4
-FINE = 0.02  # added to every energy before its logarithm: below the resolution of 8 bits
+BLOCK_LINE_STEP = 4  # every 4th line of a block is measured
+ENERGY_FLOOR = 0.02  # added to every energy before its logarithm: below the resolution of 8 bits
 
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # Immerkaer 1996
-TILE, SHARED = 128, 7  # pixels; tiles, of ten, that must share a wave
+TILE = 128  # pixels
+SHARED_TILES = 7  # of ten, that must share a wave
 _TILES = [(top, left) for top in (34, 198) for left in range(0, WIDTH, TILE)]
 _HANN = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)
 
@@ -88,20 +89,20 @@ class Measurement:
         """Return a scalar by its name in SCALARS."""
         return float(self.vector[INDEX[name]])
 
-    def packed(self) -> bytes:
+    def pack(self) -> bytes:
         """Pack the vector as little-endian float16."""
         return self.vector.astype("<f2").tobytes()
 
 
-def fits(blob: bytes) -> bool:
+def has_current_layout(blob: bytes) -> bool:
     """Return whether a packed vector has the present layout."""
     return len(blob) == 2 * SIZE
 
 
-def unpacked(blobs: list[bytes]) -> npt.NDArray[np.float32]:
+def unpack(blobs: list[bytes]) -> npt.NDArray[np.float32]:
     """Unpack vectors to N×SIZE; leave out those of another layout."""
-    whole = [b for b in blobs if fits(b)]
-    return np.frombuffer(b"".join(whole), "<f2").reshape(len(whole), SIZE).astype(np.float32)
+    usable = [b for b in blobs if has_current_layout(b)]
+    return np.frombuffer(b"".join(usable), "<f2").reshape(len(usable), SIZE).astype(np.float32)
 
 
 def cells(vectors: Vector) -> Vector:
@@ -134,13 +135,13 @@ def colours(vectors: Vector) -> Vector:
     return vectors[..., _COLOURS_AT:].reshape(*vectors.shape[:-1], 3, CELLS[1], CELLS[0])
 
 
-def look(frame: Keyframe) -> Measurement:
+def measure_keyframe(frame: Keyframe) -> Measurement:
     """Decode and measure a keyframe. Raises ProtocolError if it does not decode."""
     cv2.setNumThreads(1)
     return measure_frame(decoded(frame, quick=True))
 
 
-def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
+def yuv_planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
     """Return Y, U, V at 4:2:0 and whether they have full range.
 
     Makes no copy if the decoder delivers this format. Raises ProtocolError for pictures smaller than 64 pixels.
@@ -154,7 +155,10 @@ def planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:
         ]
         made.append(array)
     if min(made[0].shape) < 64:
-        raise ProtocolError(f"a picture of {made[0].shape[1]}×{made[0].shape[0]} is too small to be judged")
+        raise ProtocolError(
+            f"a picture of {made[0].shape[1]}×{made[0].shape[0]} is too small for picture checks; "
+            "the minimum is 64 pixels"
+        )
     full = picture.format.name == "yuvj420p" or picture.color_range == 2
     return made[0], made[1], made[2], full
 
@@ -164,9 +168,9 @@ _FULL = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255).round().astype(np.uin
 
 def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = False) -> Measurement:
     """Measure a picture. `full`: luminance has the range 0…255, otherwise 16…235."""
-    small = _full(_smaller(y), full)
+    small = _full_range(_downscale(y), full)
     vector = np.zeros(SIZE, np.float32)
-    shares = _shares(small)
+    shares = _histogram(small)
     histogram = np.cumsum(shares)
     mean, sd = (float(value[0, 0]) for value in cv2.meanStdDev(small))
     levels = {
@@ -174,7 +178,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     }
     energies = _bands(small)
     # The logarithm per cell, then the mean: on-screen text in two cells stays sharp behind any lens.
-    whole = np.log(energies + FINE).mean((1, 2))
+    whole = np.log(energies + ENERGY_FLOOR).mean((1, 2))
     figures = levels | {
         "mean": mean, "sd": sd, "saturated": 1.0 - float(histogram[249]), "dark": float(histogram[16]),
         "level": float(np.convolve(shares, np.ones(3), "same").max()),
@@ -185,7 +189,7 @@ def measure(y: Plane, u: Plane, v: Plane, *, full: bool = True, corrupt: bool = 
     figures |= _colour(u, v)
     for name, value in figures.items():
         vector[INDEX[name]] = value
-    vector[_CELLS_AT:_SPECTRUM_AT] = np.log(energies + FINE).ravel()
+    vector[_CELLS_AT:_SPECTRUM_AT] = np.log(energies + ENERGY_FLOOR).ravel()
     vector[_SPECTRUM_AT:_ROWS_AT] = _spectrum(small).ravel()
     vector[_ROWS_AT:_WAVES_AT] = _row_jumps(small)
     vector[_WAVES_AT:_COLOURS_AT] = np.concatenate([_waves(small, 0), _waves(small, 1)])
@@ -201,32 +205,32 @@ def plane(thumb: bytes) -> Plane:
 
 def thumb(picture: av.VideoFrame) -> Plane:
     """Return only the luminance thumbnail (90×160) of a decoded picture."""
-    y, _, _, full = planes(picture)
-    return _thumb(_full(_smaller(y), full))
+    y, _, _, full = yuv_planes(picture)
+    return _thumb(_full_range(_downscale(y), full))
 
 
 def _thumb(small: Plane) -> Plane:
     return np.asarray(cv2.resize(small, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _full(level: Plane, full: bool) -> Plane:
+def _full_range(level: Plane, full: bool) -> Plane:
     return level if full else np.asarray(cv2.LUT(level, _FULL), np.uint8)
 
 
-def _smaller(y: Plane) -> Plane:
+def _downscale(y: Plane) -> Plane:
     if y.shape[1] >= 2 * WIDTH:  # halving is four times as fast as other scales and removes aliasing
         half = cv2.resize(y, (y.shape[1] // 2, y.shape[0] // 2), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.resize(half, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8)
     return np.asarray(cv2.resize(y, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _shares(level: Plane) -> Vector:
+def _histogram(level: Plane) -> Vector:
     """Return the share of pixels at each of 256 levels."""
     return np.asarray(cv2.calcHist([level], [0], None, [256], [0, 256]).ravel() / level.size, np.float32)
 
 
 def _level_at(level: Plane, share: float) -> float:
-    return float(np.searchsorted(np.cumsum(_shares(level)), share))
+    return float(np.searchsorted(np.cumsum(_histogram(level)), share))
 
 
 def _bands(small: Plane) -> Vector:
@@ -322,11 +326,11 @@ def _steps(y: Plane) -> float:
 def _tiles(y: Plane) -> float:
     """Count block artefacts: edges of the encoder's 16-pixel blocks that are sharp along a block and isolated."""
     # A quarter of each block's lines suffices: a border is as sharp in them.
-    return float(_sharp_borders(y[::THIN]) + _sharp_borders(np.ascontiguousarray(y[:, ::THIN].T)))
+    return float(_sharp_borders(y[::BLOCK_LINE_STEP]) + _sharp_borders(np.ascontiguousarray(y[:, ::BLOCK_LINE_STEP].T)))
 
 
 def _sharp_borders(y: Plane) -> int:
-    columns, tall = y.shape[1] // 16 - 1, y.shape[0] * THIN // 16
+    columns, tall = y.shape[1] // 16 - 1, y.shape[0] * BLOCK_LINE_STEP // 16
 
     def jumps(offset: int) -> Vector:
         left, right = y[:, 15 + offset : 16 * columns + offset : 16], y[:, 16 + offset : 16 * columns + 1 + offset : 16]
@@ -351,9 +355,9 @@ def _spectrum(small: Plane) -> Vector:
         crop = small[top : top + TILE, left : left + TILE].astype(np.float32)
         made = cv2.dft((crop - cv2.mean(crop)[0]) * _HANN, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : TILE // 2]
         logs[i] = cv2.log(cv2.magnitude(made[..., 0], made[..., 1]) + 32.0)
-    shared = np.partition(logs, SHARED - 1, axis=0)[:SHARED].mean(0)
-    alone = shared - cv2.medianBlur(shared, 5)
-    return np.asarray(alone.reshape(SPECTRUM[0], 4, SPECTRUM[1], 4).max((1, 3)), np.float32)
+    shared = np.partition(logs, SHARED_TILES - 1, axis=0)[:SHARED_TILES].mean(0)
+    isolated = shared - cv2.medianBlur(shared, 5)
+    return np.asarray(isolated.reshape(SPECTRUM[0], 4, SPECTRUM[1], 4).max((1, 3)), np.float32)
 
 
 def _waves(small: Plane, axis: int) -> Vector:
@@ -375,5 +379,5 @@ def _row_jumps(small: Plane) -> Vector:
 
 def measure_frame(picture: av.VideoFrame) -> Measurement:
     """Measure a decoded picture."""
-    y, u, v, full = planes(picture)
+    y, u, v, full = yuv_planes(picture)
     return measure(y, u, v, full=full, corrupt=bool(picture.is_corrupt))

@@ -18,31 +18,32 @@ from health.picture import displacement, measurement
 from health.picture.comparison import Comparison
 
 Mask = npt.NDArray[np.bool_]
-STRONG = 1.5  # ln energy of the third band above which the sharpness of a cell can be judged
-SOME = 0.3  # the same for the median of the history: structure that could be occluded
-EDGES = 3  # inspections in which the cell had structure
-HARDER = 0.35  # ln of the coarse band above which light is harder than before
-FALLEN = 0.7  # ln below the minimum of the cell's history
+MIN_SHARP_ENERGY = 1.5  # ln energy of the third band above which the sharpness of a cell can be judged
+MIN_STRUCTURE_ENERGY = 0.3  # the same for the median of the history: structure that could be occluded
+MIN_EDGE_INSPECTIONS = 3  # inspections in which the cell had structure
+HARDER_LIGHT_LN = 0.35  # ln of the coarse band above which light is harder than before
+MIN_FALL_LN = 0.7  # ln below the minimum of the cell's history
 
 
 @dataclass(frozen=True, slots=True)
 class SharpnessLoss:
     """Loss of sharpness among the `cells` that contain structure.
 
-    `share`: share of them that is less sharp than ever before; `where`: their map (8×12); `lost`: ln by which all of
-    them together lie below every earlier inspection; `coarse`: ln change of the coarse band; `harder`: the coarse band
-    is stronger than ever, as in the first clear sun for days; `everywhere`: no third of the picture is spared; `dull`:
-    the cells of `where`, and those that lost both fine bands and kept the coarse one, as behind a drop or a smear.
+    `share`: share of them that is less sharp than ever before; `where`: their map (8×12); `sharpness_drop`: ln by which
+    all of them together lie below every earlier inspection; `coarse`: ln change of the coarse band; `harder_light`: the
+    coarse band is stronger than ever, as in the first clear sun for days; `everywhere`: no third of the picture is
+    spared; `degraded`: the cells of `where`, and those that lost both fine bands and kept the coarse one, as behind a
+    drop or a smear.
     """
 
     share: float
     cells: int
-    lost: float
+    sharpness_drop: float
     coarse: float
-    harder: bool
+    harder_light: bool
     everywhere: bool
     where: Mask
-    dull: Mask
+    degraded: Mask
 
 
 def largest_patch(mask: Mask) -> Mask:
@@ -53,33 +54,37 @@ def largest_patch(mask: Mask) -> Mask:
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
 
 
-def unsharp(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
+def sharpness_loss(c: Comparison, margin: float = 0.25) -> SharpnessLoss:
     """Compare the fine bands with the third. Noise may fill the finest band, so the second one decides."""
-    mine, theirs = c.mine, c.theirs
+    now, history = c.cells, c.history_cells
     # Compares edges with edges only: a shadow on a formerly empty cell tells nothing about its sharpness.
-    there = theirs[:, 2] > STRONG - 0.5
-    strong = (mine[2] > STRONG) & (there.sum(0) >= EDGES)
-    second, seconds = mine[1] - mine[2], theirs[:, 1] - theirs[:, 2]
-    finest, least_finest = mine[0] - mine[2], np.where(there, theirs[:, 0] - theirs[:, 2], np.inf).min(0)
+    there = history[:, 2] > MIN_SHARP_ENERGY - 0.5
+    strong = (now[2] > MIN_SHARP_ENERGY) & (there.sum(0) >= MIN_EDGE_INSPECTIONS)
+    second, seconds = now[1] - now[2], history[:, 1] - history[:, 2]
+    finest, least_finest = now[0] - now[2], np.where(there, history[:, 0] - history[:, 2], np.inf).min(0)
     lost = strong & (second < np.where(there, seconds, np.inf).min(0) - margin) & (finest < least_finest + 0.3)
     usual = np.median(seconds, 0)
-    together = 0.0
+    sharpness_drop = 0.0
     if strong.any():
-        together = float((second - usual)[strong].mean() - (seconds - usual)[:, strong].mean(1).min())
-    structured = c.usual_cells[2] > SOME
-    coarse, harder = 0.0, False
+        sharpness_drop = float((second - usual)[strong].mean() - (seconds - usual)[:, strong].mean(1).min())
+    structured = c.usual_cells[2] > MIN_STRUCTURE_ENERGY
+    coarse, harder_light = 0.0, False
     if structured.any():
-        coarse = float(np.median((mine[3] - c.usual_cells[3])[structured]))
-        harder = coarse > max(HARDER, float(np.median((theirs[:, 3] - c.usual_cells[3])[:, structured], 1).max()))
+        coarse = float(np.median((now[3] - c.usual_cells[3])[structured]))
+        harder_light = coarse > max(
+            HARDER_LIGHT_LN, float(np.median((history[:, 3] - c.usual_cells[3])[:, structured], 1).max())
+        )
     share = float(lost.sum() / max(1, strong.sum()))
-    least, kept = theirs.min(0), (c.usual_cells[2] > STRONG) & (mine[3] > theirs[:, 3].min(0) - 0.5)
+    least, kept = history.min(0), (c.usual_cells[2] > MIN_SHARP_ENERGY) & (now[3] > history[:, 3].min(0) - 0.5)
     # In harder light than before, edges of shadows look soft: count only cells that lost energy.
-    dull = (lost & (not harder)) | (kept & (mine[1] < least[1] - 0.6) & (mine[2] < c.usual_cells[2] - 0.3))
+    degraded = (lost & (not harder_light)) | (kept & (now[1] < least[1] - 0.6) & (now[2] < c.usual_cells[2] - 0.3))
     # Bare ground has little structure: its grain disappears relative to the rest, while light and shade remain.
-    dimmer = min(0.0, float(np.median(mine[1] - c.usual_cells[1])))
-    grain = (mine[1] - dimmer < least[1] - 0.5) & (mine[0] - dimmer < least[0] - 0.3)
-    dull |= grain & (mine[3] > least[3] - 0.7)
-    return SharpnessLoss(share, int(strong.sum()), together, coarse, harder, _spread(lost, strong, share), lost, dull)
+    dimmer = min(0.0, float(np.median(now[1] - c.usual_cells[1])))
+    grain = (now[1] - dimmer < least[1] - 0.5) & (now[0] - dimmer < least[0] - 0.3)
+    degraded |= grain & (now[3] > least[3] - 0.7)
+    return SharpnessLoss(
+        share, int(strong.sum()), sharpness_drop, coarse, harder_light, _spread(lost, strong, share), lost, degraded
+    )
 
 
 def _spread(lost: Mask, strong: Mask, share: float) -> bool:
@@ -88,10 +93,12 @@ def _spread(lost: Mask, strong: Mask, share: float) -> bool:
     return all(hit.sum() > 0.3 * share * there.sum() for hit, there in thirds if there.sum() >= 6)
 
 
-SPARED_LOSS = -0.4  # ln, median change of the second band outside the patch
-EVERYWHERE, SPARED = 0.6, 0.25  # shares of all cells and of the cells of a third
-# distance outside the cell's history: colour (U, V), brightness; minimum share of the unchanged rest
-COLOUR, LEVEL, REST = 6.0, 18.0, 0.2
+MAX_UNCHANGED_LOSS_LN = -0.4  # median change of the second band outside the patch
+MIN_TINTED_SHARE = 0.6  # of all cells
+MIN_TINTED_THIRD_SHARE = 0.25  # of the cells of each third
+MIN_FOREIGN_COLOUR = 6.0  # distance outside the cell's history in U and V, levels
+MIN_FOREIGN_BRIGHTNESS = 18.0  # the same for the brightness, grey levels
+MIN_UNCHANGED_SHARE = 0.2  # of the cells; below it all cells are the reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +124,24 @@ class Occlusion:
     testable: bool
 
 
-def cover(c: Comparison) -> Occlusion:
+def occlusion(c: Comparison) -> Occlusion:
     """Measure occlusion against the history."""
-    usual, least = c.usual_cells, c.theirs.min(0)
-    structured = usual[2] > SOME
-    gone = structured & (c.mine[2] < least[2] - FALLEN) & (c.mine[1] < least[1] + 0.3)
+    usual, least = c.usual_cells, c.history_cells.min(0)
+    structured = usual[2] > MIN_STRUCTURE_ENERGY
+    gone = structured & (c.cells[2] < least[2] - MIN_FALL_LN) & (c.cells[1] < least[1] + 0.3)
     lost = float(gone.sum() / max(1, structured.sum()))
     # Uses the mean: lamps and shadows emptied single cells before, but never all at the same time.
-    fallen = float(np.mean((usual[2] - c.mine[2])[structured])) if structured.any() else 0.0
+    fallen = float(np.mean((usual[2] - c.cells[2])[structured])) if structured.any() else 0.0
     patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
     return Occlusion(
         lost,
         float(patch.mean()),
         fallen,
-        float(np.mean(c.mine[1] - usual[1])),
+        float(np.mean(c.cells[1] - usual[1])),
         float(foreign.mean()),
         float(replaced.mean()),
         _smooth(c),
-        c.alike < min(0.45, 0.7 * c.usual_likeness),
+        c.similarity < min(0.45, 0.7 * c.usual_similarity),
         gone | foreign | replaced,
         bool(structured.mean() >= 0.1),
     )
@@ -142,47 +149,47 @@ def cover(c: Comparison) -> Occlusion:
 
 def _replaced(c: Comparison) -> Mask:
     """Return cells that were similar in all reference pictures and resemble none of them now."""
-    if c.alike > displacement.ALIKE or len(c.scenes) < 3:
-        return np.zeros(c.mine.shape[1:], bool)
+    if c.similarity > displacement.SAME_CORRELATION or len(c.scenes) < 3:
+        return np.zeros(c.cells.shape[1:], bool)
     with_others = [
-        np.max([displacement.by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0)
+        np.max([displacement.correlation_by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0)
         for i, a in enumerate(c.scenes)
     ]
-    now = np.max([displacement.by_cell(c.edges, e) for e in c.scenes], 0)
-    return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.mine[2] > SOME), bool)
+    now = np.max([displacement.correlation_by_cell(c.edges, e) for e in c.scenes], 0)
+    return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.cells[2] > MIN_STRUCTURE_ENERGY), bool)
 
 
 def _smooth(c: Comparison) -> float:
     """Return the share of the picture of the largest patch that lost its grain while the rest kept it."""
-    grainless = (c.mine[1] < c.theirs[:, 1].min(0) - 0.6) & (c.mine[0] < c.theirs[:, 0].min(0) - 0.3)
-    rest = (c.mine[1] - c.usual_cells[1])[~grainless]
-    return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > SPARED_LOSS else 0.0
+    grainless = (c.cells[1] < c.history_cells[:, 1].min(0) - 0.6) & (c.cells[0] < c.history_cells[:, 0].min(0) - 0.3)
+    rest = (c.cells[1] - c.usual_cells[1])[~grainless]
+    return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > MAX_UNCHANGED_LOSS_LN else 0.0
 
 
 def _foreign(c: Comparison) -> Mask:
     """Return cells of little structure whose colour or brightness alone lies outside their history."""
-    mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
-    lit = mine[0] - np.median(mine[0]), theirs[:, 0] - np.median(theirs[:, 0], axis=(1, 2), keepdims=True)
-    odd = _outside(*lit) > LEVEL
-    if tinted(c) < EVERYWHERE and c.sight["chroma"] > 0.6 * c.usual("chroma"):
-        plain = np.hypot(_outside(mine[1], theirs[:, 1]), _outside(mine[2], theirs[:, 2]))
+    now, history = measurement.colours(c.measurement.vector), measurement.colours(c.compared)
+    lit = now[0] - np.median(now[0]), history[:, 0] - np.median(history[:, 0], axis=(1, 2), keepdims=True)
+    odd = _outside(*lit) > MIN_FOREIGN_BRIGHTNESS
+    if tinted(c) < MIN_TINTED_SHARE and c.measurement["chroma"] > 0.6 * c.hour_median("chroma"):
+        plain = np.hypot(_outside(now[1], history[:, 1]), _outside(now[2], history[:, 2]))
         # The reference is the rest of the picture, even if it is the smaller part.
-        rest = plain < COLOUR / 3
-        rest = rest if rest.mean() > REST else np.ones_like(rest)
+        rest = plain < MIN_FOREIGN_COLOUR / 3
+        rest = rest if rest.mean() > MIN_UNCHANGED_SHARE else np.ones_like(rest)
         tint = [
             _outside(
-                mine[k] - np.median(mine[k][rest]),
-                theirs[:, k] - np.median(theirs[:, k][:, rest], axis=1)[:, None, None],
+                now[k] - np.median(now[k][rest]),
+                history[:, k] - np.median(history[:, k][:, rest], axis=1)[:, None, None],
             )
             for k in (1, 2)
         ]
-        odd |= (plain > COLOUR) & (np.hypot(*tint) > COLOUR / 2)
-    return np.asarray(odd & (c.mine[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
+        odd |= (plain > MIN_FOREIGN_COLOUR) & (np.hypot(*tint) > MIN_FOREIGN_COLOUR / 2)
+    return np.asarray(odd & (c.cells[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
 
 
-def _outside(mine: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _outside(now: npt.NDArray[Any], history: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the distance of each cell's value outside the range of its history."""
-    return np.asarray(np.maximum(0, mine - theirs.max(0)) + np.maximum(0, theirs.min(0) - mine))
+    return np.asarray(np.maximum(0, now - history.max(0)) + np.maximum(0, history.min(0) - now))
 
 
 def tinted(c: Comparison) -> float:
@@ -190,29 +197,29 @@ def tinted(c: Comparison) -> float:
 
     0 if a third of the picture is spared: then a coloured object is in view.
     """
-    mine, theirs = measurement.colours(c.sight.vector), measurement.colours(c.near)
+    now, history = measurement.colours(c.measurement.vector), measurement.colours(c.compared)
     share = 0.0
     for k in (1, 2):
-        way = np.sign(np.median(mine[k] - np.median(theirs[:, k], 0)))
-        hit = np.asarray((mine[k] - (theirs[:, k] * way).max(0) * way) * way > 1.5, bool)
-        if min(float(third.mean()) for third in measurement.thirds(hit)) > SPARED:
+        way = np.sign(np.median(now[k] - np.median(history[:, k], 0)))
+        hit = np.asarray((now[k] - (history[:, k] * way).max(0) * way) * way > 1.5, bool)
+        if min(float(third.mean()) for third in measurement.thirds(hit)) > MIN_TINTED_THIRD_SHARE:
             share = max(share, float(np.mean(hit)))
     return share
 
 
 @dataclass(frozen=True, slots=True)
-class Haze:
+class ContrastLoss:
     """Loss of contrast in the coarse bands, which defocus keeps: ln, median over the cells.
 
-    `all`: of all cells; `far`: upper third; `near`: lower third; `least`: 70th percentile of all cells. `told`: there
-    is enough structure to compare far with near.
+    `all`: of all cells; `far`: upper third; `near`: lower third; `least`: 70th percentile of all cells. `comparable`:
+    there is enough structure to compare far with near.
     """
 
     all: float
     far: float
     near: float
     least: float
-    told: bool
+    comparable: bool
 
     @property
     def even(self) -> bool:
@@ -220,39 +227,25 @@ class Haze:
         return self.near < 0.55 * self.far
 
 
-def haze(c: Comparison) -> Haze:
+def contrast_loss(c: Comparison) -> ContrastLoss:
     """Measure haze against both sets of the history; the smaller loss counts."""
-    mine = c.mine[2:].mean(0)
+    now = c.cells[2:].mean(0)
     losses = []
-    for looks in c.sets:
-        usual = np.median(_middle(c, looks), 0)
-        losses.append(np.where(usual > SOME, mine - usual, np.nan))
+    for selected in c.sets:
+        usual = np.median(_coarse_energy(c, selected), 0)
+        losses.append(np.where(usual > MIN_STRUCTURE_ENERGY, now - usual, np.nan))
     loss = np.fmax(*losses)
     third = loss.shape[0] // 3
-    return Haze(
+    return ContrastLoss(
         _median(loss), _median(loss[: third + 1]), _median(loss[-third - 1 :]), _median(loss, 70),
-        bool(np.mean(c.usual_cells[2] > STRONG) > 0.4),
+        bool(np.mean(c.usual_cells[2] > MIN_SHARP_ENERGY) > 0.4),
     )  # fmt: skip
 
 
-def _middle(c: Comparison, looks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    return np.asarray(measurement.cells(c.past.vectors[looks])[:, 2:].mean(1), np.float32)
+def _coarse_energy(c: Comparison, selected: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return np.asarray(measurement.cells(c.history.vectors[selected])[:, 2:].mean(1), np.float32)
 
 
 def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, percent)) if known.size else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class StructureLoss:
-    """Loss of structure by sharpness, occlusion and haze."""
-
-    unsharp: SharpnessLoss
-    cover: Occlusion
-    haze: Haze
-
-
-def of(c: Comparison) -> StructureLoss:
-    """Measure the loss of structure of a picture against the camera's history."""
-    return StructureLoss(unsharp(c), cover(c), haze(c))

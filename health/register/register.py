@@ -20,7 +20,7 @@ from health.kpi.camera_days import bounds
 from health.register import signatures
 from health.tables import DailyRegister, PatrolRound, RegisterSupplement
 
-MIN_REASON = 4  # characters
+MIN_REASON_CHARACTERS = 4  # characters
 
 
 async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> list[PatrolRound]:
@@ -29,7 +29,7 @@ async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> li
     return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
 
 
-def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
+def finished_rounds_entry(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
     """Return the register's entry about the finished rounds; None if no round has finished."""
     finished = [r for r in rounds if r.finished_at is not None]
     if not finished:
@@ -39,20 +39,21 @@ def finished_of(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
     return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
 
 
-def patrol_of(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
+def patrol_entry(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
     """Return the register's entry about the day's patrol.
 
     `over`: the day is over; before that no reason replaces a patrol. Raises ConflictError while a patrol runs or may
     still come, UsageError if there was none and no reason is given.
     """
-    if (finished := finished_of(rounds)) is not None:
+    if (finished := finished_rounds_entry(rounds)) is not None:
         return finished
     if rounds and not over:
         raise ConflictError(
-            f"the patrol of this day goes on ({rounds[-1].looked} of {rounds[-1].cameras} cameras looked at); "
+            "the patrol of this day is still running "
+            f"({rounds[-1].inspected} of {rounds[-1].cameras} cameras inspected); "
             "sign the register when it has finished"
         )
-    if len(reason.strip()) < MIN_REASON:
+    if len(reason.strip()) < MIN_REASON_CHARACTERS:
         raise UsageError(
             "no patrol of the whole town was finished on this day; start one and wait for it, "
             "or say why there was none (no_patrol) when the day is over"
@@ -77,12 +78,12 @@ async def sign(
 ) -> DailyRegister:
     """Sign the register of the local day that begins at `start`.
 
-    Raises ConflictError if it is already signed, and the errors of `patrol_of`.
+    Raises ConflictError if it is already signed, and the errors of `patrol_entry`.
     """
     day, end = f"{start:%Y-%m-%d}", _end(start)
     if (there := await session.get(DailyRegister, day)) is not None:
-        raise ConflictError(f"{day} was signed by {there.signed_by}; what became known later goes into a supplement")
-    patrol = patrol_of(await rounds_of(session, start, end), reason, over=end <= now)
+        raise ConflictError(f"{day} was signed by {there.signed_by}; add later facts as a supplement")
+    patrol = patrol_entry(await rounds_of(session, start, end), reason, over=end <= now)
     content = {**figures, "patrol": patrol, "audit": await audit_head(session)}
     row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
     row.digest = signatures.digest_of(row)
@@ -107,7 +108,7 @@ async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplemen
     return list(await session.scalars(query))
 
 
-def later(
+def supplement_content(
     register: DailyRegister,
     added: Sequence[RegisterSupplement],
     figures: Mapping[str, Any],
@@ -120,17 +121,17 @@ def later(
     Contains faults that no earlier document holds, the figures of a day that was not over at signing, and a patrol
     where the register says there was none. `rounds`: the rounds of the day.
     """
-    said = [register.figures, *(s.figures for s in added)]
-    known = {f["id"] for figures_ in said for f in figures_.get("faults", ())}
-    fresh = [f for f in figures["faults"] if f["id"] not in known]
+    signed = [register.figures, *(s.figures for s in added)]
+    known = {f["id"] for figures_ in signed for f in figures_.get("faults", ())}
+    new_faults = [f for f in figures["faults"] if f["id"] not in known]
     last = added[-1].signed_at if added else register.signed_at
-    told: dict[str, Any] = next((f["patrol"] for f in reversed(said) if "patrol" in f), {})
-    patrol = finished_of(rounds)
-    denied = patrol is not None and told.get("rounds") == 0
-    if not fresh and not denied and not last < _end(start) <= now:
+    last_patrol: dict[str, Any] = next((f["patrol"] for f in reversed(signed) if "patrol" in f), {})
+    patrol = finished_rounds_entry(rounds)
+    is_denied = patrol is not None and last_patrol.get("rounds") == 0
+    if not new_faults and not is_denied and not last < _end(start) <= now:
         return None
-    more = {"patrol": patrol} if patrol is not None and patrol != told else {}
-    return {**figures, "faults": fresh, "day_over": _end(start) <= now, **more}
+    more = {"patrol": patrol} if patrol is not None and patrol != last_patrol else {}
+    return {**figures, "faults": new_faults, "day_over": _end(start) <= now, **more}
 
 
 async def add(
@@ -140,11 +141,11 @@ async def add(
     day = f"{start:%Y-%m-%d}"
     register = await session.get(DailyRegister, day)
     if register is None:
-        raise ConflictError(f"the register of {day} was not signed yet; sign that")
+        raise ConflictError(f"the register of {day} is not signed yet; sign it first")
     added = await supplements(session, day)
-    content = later(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
+    content = supplement_content(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
     if content is None:
-        raise ConflictError(f"nothing became known of {day} since it was signed")
+        raise ConflictError(f"there are no new facts about {day} since it was signed")
     content = {**content, "audit": await audit_head(session)}
     before = added[-1].digest if added else register.digest
     row = RegisterSupplement(

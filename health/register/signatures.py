@@ -24,9 +24,9 @@ from health.tables import DailyRegister, RegisterSupplement
 
 PAGE_DAYS = 20  # days per query
 SIGNED, SUPPLEMENTED = "patrol.sign", "patrol.supplement"
-Signed = DailyRegister | RegisterSupplement
+SignedDocument = DailyRegister | RegisterSupplement
 # a day with its register, supplements and audit rows
-_Kept = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]
+_SignedDay = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,20 @@ class SignatureMismatch:
     problem: str
 
 
-def digest_of(row: Signed, before: str = "") -> str:
+def digest_of(row: SignedDocument, before: str = "") -> str:
     """Return the SHA-256 of the previous digest and all signed content.
 
     `before` is empty for the register itself. The content is day, number, signer, time, remark and figures.
     """
-    told = {
+    content = {
         "day": row.day, "number": getattr(row, "number", 0), "signed_by": row.signed_by, "remark": row.remark,
         "signed_at": row.signed_at.astimezone(timezone.utc).isoformat(), "figures": row.figures,
     }  # fmt: skip
-    return _sha256(before, told)
+    return _sha256(before, content)
 
 
-def _sha256(before: str, told: Mapping[str, Any]) -> str:
-    return hashlib.sha256((before + json.dumps(told, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
+def _sha256(before: str, content: Mapping[str, Any]) -> str:
+    return hashlib.sha256((before + json.dumps(content, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
 
 
 async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
@@ -66,17 +66,17 @@ async def problem_of(session: AsyncSession, day: str, key: bytes | None) -> str:
     return _changed_row(day, rows, key) or _problem(day, register, added, rows)
 
 
-async def problem(
+async def first_mismatch(
     session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None
 ) -> SignatureMismatch | None:
     """Return the first of these days (None: all) with a mismatch; None if there is none. `key` as in problem_of."""
-    return next(iter(await problems(session, days, key, most=1)), None)
+    return next(iter(await mismatches(session, days, key, limit=1)), None)
 
 
-async def problems(
-    session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, most: int
+async def mismatches(
+    session: AsyncSession, days: Collection[str] | None = None, key: bytes | None = None, *, limit: int
 ) -> list[SignatureMismatch]:
-    """Return up to `most` mismatches of these days, earliest first; otherwise as `problem`.
+    """Return up to `limit` mismatches of these days, earliest first; otherwise as `first_mismatch`.
 
     Reads page by page and verifies in a thread: a register of a town has 100 kB.
     """
@@ -93,17 +93,17 @@ async def problems(
         for row in await _rows(session, page):
             rows[row.object].append(row)
         kept = [(day, registers.get(day), added[day], rows[day]) for day in page]
-        found += await asyncio.to_thread(_misfits, kept, key)
+        found += await asyncio.to_thread(_mismatches, kept, key)
         for _, register, supplements, signatures in kept:  # verified rows are not needed again; frees their memory
             for row_ in (register, *supplements, *signatures):
                 if row_ is not None:
                     session.expunge(row_)
-        if len(found) >= most:
+        if len(found) >= limit:
             break
-    return found[:most]
+    return found[:limit]
 
 
-def _misfits(kept: Sequence[_Kept], key: bytes | None) -> list[SignatureMismatch]:
+def _mismatches(kept: Sequence[_SignedDay], key: bytes | None) -> list[SignatureMismatch]:
     """Verify the documents of some days. Blocking; call it from a thread."""
     judged = (
         (day, _changed_row(day, rows, key) or _problem(day, register, added, rows))
@@ -133,33 +133,35 @@ def _changed_row(day: str, rows: Sequence[AuditRow], key: bytes | None) -> str:
         if row.key_id == audit_key.key_id(key) and not hmac.compare_digest(
             row.hash, audit_trail.keyed_digest(key, row)
         ):
-            return f"row {row.id} of the audit trail, which tells who signed {day}, was changed"
+            return f"row {row.id} of the audit trail, which records the signature of {day}, was changed"
     return ""
 
 
 def _problem(
     day: str, register: DailyRegister | None, added: Sequence[RegisterSupplement], rows: Sequence[AuditRow]
 ) -> str:
-    signed: list[Signed] = [register, *added] if register is not None else [*added]
+    signed: list[SignedDocument] = [register, *added] if register is not None else [*added]
     if len(signed) != len(rows):
         return (
-            f"of {day} {len(rows)} signatures are in the audit trail "
-            f"and {len(signed)} registers and supplements are kept"
+            f"{day}: the audit trail has {len(rows)} signatures, but {len(signed)} registers and supplements are stored"
         )
     before = ""
     for number, (one, row) in enumerate(zip(signed, rows, strict=True)):
         what = f"supplement {number} of {day}" if number else f"the register of {day}"
         if (number > 0) is not (row.action == SUPPLEMENTED) or getattr(one, "number", 0) != number:
-            return f"{what} is not in the place in which it was signed"
+            return f"{what} has another number than when it was signed"
         if (row.actor, _instant(row.at), row.data.get("digest", one.digest)) != (
             one.signed_by,
             _instant(one.signed_at),
             one.digest,
         ):
-            return f"{what} is not the one that {row.actor} signed: its row in the audit trail says something else"
+            return (
+                f"{what} differs from the document that {row.actor} signed: "
+                "signer, time or digest do not match its audit row"
+            )
         # Earlier versions computed the digest over the figures only.
         if one.digest not in (digest_of(one, before), _sha256(before, one.figures)):
-            return f"{what} was changed after it was signed: it does not fit its digest"
+            return f"{what} was changed after it was signed: its digest does not match"
         before = one.digest
     return ""
 

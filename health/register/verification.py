@@ -19,6 +19,7 @@ from health.faults.state_machine import LIVE_STATES
 from health.register import signatures
 from health.register.signatures import SignatureMismatch
 from health.tables import Fault
+from health.vocabulary import FaultFamily
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ NEWEST_DAYS = 62  # checked in every run
 SLICE_DAYS = 100  # older days per run
 MAX_DAYS = 366  # mismatched days listed in a fault
 MAX_LOGGED = 20  # log lines per run
-FAMILY = "register"
+FAMILY = FaultFamily.REGISTER
 STATION = fault_log.FaultSubject("", None, "register")
 
 
@@ -54,22 +55,26 @@ class RegisterCheck:
                     if figures.get("more")
                     else {str(day) for day in figures.get("days") or [figures.get("day")] if day}
                 )
-            found = await signatures.problems(session, due, self._database.audit_key, most=MAX_DAYS + 1)
-        for misfit in found[:MAX_LOGGED]:
+            found = await signatures.mismatches(session, due, self._database.audit_key, limit=MAX_DAYS + 1)
+        for mismatch in found[:MAX_LOGGED]:
             log.error(
-                "a signed register does not hold: %s; tell the auditor, and compare with the paper", misfit.problem
+                "a signed register does not match: %s; inform the auditor and compare it with the printed copy",
+                mismatch.problem,
             )
-        await self._note(found, now)
+        await self._record(found, now)
         return found[0] if found else None
 
-    async def _note(self, found: Sequence[SignatureMismatch], now: datetime) -> None:
+    async def _record(self, found: Sequence[SignatureMismatch], now: datetime) -> None:
         figures: dict[str, object] | None = None
         if found:
             figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
             figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then every run checks all signed days
         async with self._database.session() as session:
             query = (
-                select(Fault).where(Fault.family == FAMILY, fault_log.not_over(now)).order_by(Fault.id.desc()).limit(1)
+                select(Fault)
+                .where(Fault.family == FAMILY, fault_log.live_or_reopenable(now))
+                .order_by(Fault.id.desc())
+                .limit(1)
             )
             fault = await session.scalar(query)
             for _ in range(2):  # the mismatch is proved, but the state machine opens a fault only on a second vote

@@ -48,8 +48,8 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
     async def work(database: Any, settings: Settings) -> VerificationResult:
         found = await verdict(database, settings)
         async with database.reading() as session:
-            misfit = None if found.problem else await signatures.problem(session)
-        return found if misfit is None else replace(found, problem=misfit.problem)
+            mismatch = None if found.problem else await signatures.first_mismatch(session)
+        return found if mismatch is None else replace(found, problem=mismatch.problem)
 
     found = with_database(ctx, work)
     print_result(asdict(found), json_output, lambda: "\n".join(_lines(found)))

@@ -137,7 +137,7 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
             rows = await registry.cameras(session, [village] if village else None)
-            lists = await checklist.of(session, rows, SystemClock().now())
+            lists = await checklist.checklists(session, rows, SystemClock().now())
         return [
             {
                 "id": c.id,
@@ -147,7 +147,7 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
                 "checks": checklist.as_json(lists[c.id]),
             }
             for c in rows
-            if not problems or any(i.state == checklist.FAILED for i in lists[c.id])
+            if not problems or any(i.state == checklist.ItemState.FAILED for i in lists[c.id])
         ]
 
     rows = with_database(ctx, work)

@@ -19,12 +19,13 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from core.host import station_lock, system_user
 from core.ids import StreamId
 from core.settings import Settings
-from health.faults.descriptions import sentence
-from health.faults.state_machine import OPEN, RECOVERING
+from health.faults.descriptions import describe
+from health.faults.state_machine import OPEN_STATES
 from health.patrol.counter_watch import CounterWatch
 from health.patrol.patrol import Patrol
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.tables import Fault, Inspection, PatrolRound
+from health.vocabulary import FaultFamily
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.playback import bundle as write_bundle
@@ -45,7 +46,7 @@ from station.cli.base import parse_time_us
 from station.runtime import probes_of
 
 ROUND_POLL_S = 0.5
-PICTURE_FAMILY = "black"  # a fault family that is evaluated for every picture that could be judged
+TESTED_FAMILY = FaultFamily.BLACK  # a fault family that is evaluated for every picture that could be judged
 
 
 async def patrol(database: Database, settings: Settings) -> dict[str, Any]:
@@ -61,7 +62,7 @@ async def patrol_by_station(database: Database, settings: Settings) -> dict[str,
     """Do as `patrol` through the running station: two patrols at once would count each inspection twice."""
     clock = SystemClock()
     async with database.session() as session:
-        number = (await ask(session, clock.now(), system_user.actor())).id
+        number = (await request(session, clock.now(), system_user.actor())).id
     while not await _is_finished(database, number):
         if await asyncio.to_thread(station_lock.holder, settings.data.dir) is None:
             raise ConflictError(f"the station ended before it finished round {number}; the next start continues it")
@@ -79,7 +80,7 @@ async def _patrol_here(database: Database, settings: Settings, clock: SystemCloc
     zone = await asyncio.to_thread(ZoneInfo, settings.station.timezone)
     try:
         async with database.session() as session:
-            number = (await ask(session, clock.now(), system_user.actor())).id
+            number = (await request(session, clock.now(), system_user.actor())).id
         await CounterWatch(database, clock, settings.patrol, settings.retention).run_once()
         visiting = await probes_of(settings, database, clock)
         await Patrol(database, clock, settings.patrol, settings.data.dir.absolute(), pool, zone, visiting).run_round(
@@ -92,21 +93,21 @@ async def _patrol_here(database: Database, settings: Settings, clock: SystemCloc
 
 async def _round_facts(database: Database, clock: SystemClock, number: int) -> dict[str, Any]:
     async with database.reading() as session:
-        rows = await session.scalars(select(Fault).where(Fault.state.in_((OPEN, RECOVERING))).order_by(Fault.camera))
+        rows = await session.scalars(select(Fault).where(Fault.state.in_(OPEN_STATES)).order_by(Fault.camera))
         faults = [
             {
                 "camera": f.camera,
                 "family": f.family,
                 "state": f.state,
-                "detail": sentence(f.family, f.figures),
+                "detail": describe(f.family, f.figures),
                 "since": f.first_seen,
             }
             for f in rows
         ]
-        looks = list(await session.scalars(select(Inspection).where(Inspection.round == number)))
+        inspections = list(await session.scalars(select(Inspection).where(Inspection.round == number)))
         cameras = [c.id for c in await registry.cameras(session)]
         recorded = await segment_index.first_start(session) is not None
-    judged = {look.camera for look in looks if PICTURE_FAMILY not in look.untestable}
+    judged = {inspection.camera for inspection in inspections if TESTED_FAMILY not in inspection.unknown}
     return {
         "cameras": len(cameras), "judged": len(judged), "not_judged": [c for c in cameras if c not in judged],
         "recorder_running": await recorders_alive(database, clock), "recordings": recorded, "faults": faults,

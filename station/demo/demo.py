@@ -43,9 +43,9 @@ from core.host.station_lock import StationLock
 from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
 from core.tasks import end, running, spawn
-from health.faults.descriptions import sentence
-from health.faults.state_machine import OPEN
+from health.faults.descriptions import describe
 from health.tables import Fault
+from health.vocabulary import FaultStatus
 from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.tables import StreamStatus
@@ -264,7 +264,7 @@ class DemoStory:
             case "fault.opened":
                 return (
                     f"fault opened: {row.camera or data['name']} {data['family']}: "
-                    f"{sentence(data['family'], data['figures'])}"
+                    f"{describe(data['family'], data['figures'])}"
                 )
             case "fault.closed":
                 return f"fault closed: {row.camera} {data['family']}"
@@ -290,8 +290,10 @@ class DemoStory:
         async with self._database.reading() as session:
             first = await segment_index.first_start(session) or now_us
             faults = [
-                {"camera": f.camera, "family": f.family, "detail": sentence(f.family, f.figures)}
-                for f in await session.scalars(select(Fault).where(Fault.state == OPEN).order_by(Fault.camera))
+                {"camera": f.camera, "family": f.family, "detail": describe(f.family, f.figures)}
+                for f in await session.scalars(
+                    select(Fault).where(Fault.state == FaultStatus.OPEN).order_by(Fault.camera)
+                )
             ]
             alerts = await session.scalar(select(func.count(Alert.id))) or 0
             cameras = await registry.cameras(session)

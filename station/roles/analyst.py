@@ -62,7 +62,7 @@ async def _look(settings: Settings, database: Database, packs: Path, ready: Call
         await matcher.run_once()
 
     duties = BackgroundTasks(clock)
-    duties.repeat("patrol", 1.0, patrol.run_waiting)
+    duties.repeat("patrol", 1.0, patrol.run_next)
     duties.repeat("watch", settings.patrol.light_seconds, watch.run_once)
     duties.repeat("indexing", 1.0, index_and_match)
     ready()

@@ -34,7 +34,7 @@ from core.settings import Settings
 from core.tasks import BackgroundTasks
 from health import orders
 from health.kpi import figures
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.register.verification import RegisterCheck
 from nvr.archive import holds
 from nvr.archive.retention import Retention
@@ -166,14 +166,14 @@ def _add_health_jobs(scheduler: AsyncIOScheduler, settings: Settings, database: 
 
     async def request_patrol() -> None:
         async with database.session() as session:
-            await ask(session, clock.now(), "schedule")
+            await request(session, clock.now(), "schedule")
 
     async def update_orders() -> None:
         async with database.session() as session:
-            await orders.care(session, clock.now())
+            await orders.verify_and_remind(session, clock.now())
 
     async def keep_figures() -> None:
-        await figures.keep_days(database, clock.now(), zone)
+        await figures.write_past_days(database, clock.now(), zone)
         await reports.keep_months()
 
     scheduler.add_job(

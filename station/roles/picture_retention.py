@@ -23,8 +23,8 @@ from core.audit import audit_trail
 from core.clock import Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import PictureSettings
-from health.faults.state_machine import CLOSED, DISMISSED
 from health.tables import Fault, Inspection, WorkOrder, WorkOrderPhoto
+from health.vocabulary import FaultStatus
 from nvr.archive.holds import protecting
 from nvr.archive.retention_clock import ClockTrust, RetentionClock
 from nvr.tables import Hold
@@ -109,7 +109,7 @@ async def _older(session: AsyncSession, kind: str, before: datetime, position: i
         )
         return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Inspection.id).limit(BATCH))]
     if kind == "faults":
-        over = Fault.state.in_((CLOSED, DISMISSED)) & (Fault.first_seen < before)
+        over = Fault.state.in_((FaultStatus.CLOSED, FaultStatus.DISMISSED)) & (Fault.first_seen < before)
         faults = select(Fault).where(
             over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +23,26 @@ from tests.rows import table_rows
 CHANGED: dict[str, set[tuple[str, str]]] = {}
 # Tables that a revision empties on purpose.
 EMPTIED: dict[str, set[str]] = {}
+# Tables that a revision renames: revision → old name → new name.
+RENAMED_TABLES: dict[str, dict[str, str]] = {
+    "0036": {"look": "inspection", "camera_sight": "camera_baseline", "tour_verdict": "review_verdict"}
+}
+# Columns that a revision renames: revision → (new name of the table, old name) → new name.
+RENAMED_COLUMNS: dict[str, dict[tuple[str, str], str]] = {
+    "0036": {
+        ("inspection", "untestable"): "unknown",
+        ("camera_baseline", "thumb"): "thumbnail",
+        ("camera_baseline", "patterned"): "pattern_pictures",
+        ("camera_baseline", "sky_at"): "shared_weather_at",
+        ("camera_baseline", "next_look_at"): "next_inspection_at",
+        ("reference_scene", "thumb"): "thumbnail",
+        ("patrol_round", "looked"): "inspected",
+        ("fault", "looks"): "inspections",
+        ("camera_day", "looked"): "inspected",
+        ("work_order", "mend_by"): "repair_by",
+        ("work_order", "mended_at"): "repaired_at",
+    }
+}
 
 Rows = dict[str, Counter[tuple[Any, ...]]]
 
@@ -132,25 +153,35 @@ def station(address: str) -> Iterator[Station]:
     walking.engine.dispose()
 
 
-def _common(revision: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return the columns on both sides of a revision whose values must survive it."""
-    changed = CHANGED.get(revision, set())
-    return {
-        table: [c for c in columns if c in after[table] and (table, c) not in changed]
-        for table, columns in before.items()
-        if table in after and table not in EMPTIED.get(revision, set())
-    }
+def _newer(revision: str, table: str, column: str) -> tuple[str, str]:
+    """Return the names that a table and its column have after the revision."""
+    table = RENAMED_TABLES.get(revision, {}).get(table, table)
+    return table, RENAMED_COLUMNS.get(revision, {}).get((table, column), column)
+
+
+def _names(revision: str, columns: dict[str, list[str]]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the names of each column after the revision → its names on this side of it."""
+    return {_newer(revision, table, c): (table, c) for table, of in columns.items() for c in of}
 
 
 def _step(station: Station, action: str, target: str, revision: str) -> None:
-    """Go to `target` across a revision; columns on both sides must be the same afterwards."""
+    """Go to `target` over a revision; what is on both sides of it is the same afterwards."""
     before, kept = station.columns(), station.rows(station.columns())
     station.go(action, target)
-    common = _common(revision, before, station.columns())
-    expected = {
-        table: _only(kept[table], [before[table].index(c) for c in columns]) for table, columns in common.items()
-    }
-    assert station.rows(common) == expected, f"{action} over {revision} changed rows"
+    old, new = _names(revision, before), _names(revision, station.columns())
+    changed, emptied = CHANGED.get(revision, set()), EMPTIED.get(revision, set())
+    common: dict[str, list[str]] = {}
+    expected: dict[str, list[str]] = {}
+    renamed: dict[str, str] = {}
+    for name, (table, column) in old.items():
+        if name in new and (table, column) not in changed and table not in emptied:
+            renamed[table] = new[name][0]
+            expected.setdefault(table, []).append(column)
+            common.setdefault(new[name][0], []).append(new[name][1])
+    rows = station.rows(common)
+    for table, columns in expected.items():
+        positions = [before[table].index(c) for c in columns]
+        assert rows[renamed[table]] == _only(kept[table], positions), f"{action} over {revision} changed {table}"
 
 
 def _only(rows: Counter[tuple[Any, ...]], positions: list[int]) -> Counter[tuple[Any, ...]]:
@@ -178,6 +209,83 @@ def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) 
     assert station.columns() == {}
     station.go("upgrade", "head")
     assert station.schema() == schemas[REVISIONS[-1]]
+
+
+FAMILIES_0036 = {
+    "veil": "haze",
+    "cast": "colour_cast",
+    "covered_part": "partial_occlusion",
+    "stripes": "banding",
+    "mosaic": "blocking",
+    "blurred_part": "blurred_part",
+}
+
+
+def _health_rows(station: Station, names: dict[str, str]) -> list[list[tuple[Any, ...]]]:
+    """Return what revision 0036 changes, by the names of the tables and columns on this side of it."""
+    queries = (
+        f"SELECT findings, {names['unknown']}, figures FROM {names['inspection']}",
+        "SELECT family, facts FROM fault",
+        f"SELECT family FROM {names['review_verdict']}",
+        "SELECT figures FROM daily_figures",
+        "SELECT data FROM event",
+        "SELECT figures FROM daily_register",
+    )
+    found = []
+    with station.engine.begin() as connection:
+        for query in queries:
+            rows = connection.exec_driver_sql(query).all()
+            found.append([tuple(json.loads(v) if v[:1] in "[{" else v for v in _texts(row)) for row in rows])
+    return found
+
+
+def _texts(row: Any) -> list[str]:
+    """Return the values as text: PostgreSQL's driver parses JSON itself."""
+    return [v if isinstance(v, str) else json.dumps(v) for v in row]
+
+
+def test_revision_0036_renames_families_and_keys_and_leaves_what_was_signed(station: Station) -> None:
+    old = {"inspection": "look", "unknown": "untestable", "review_verdict": "tour_verdict"}
+    new = {"inspection": "inspection", "unknown": "unknown", "review_verdict": "review_verdict"}
+    station.go("upgrade", "0035b")
+    station.fill(1)
+    with station.engine.begin() as connection:
+        for number, family in enumerate(FAMILIES_0036, 1):
+            signed = json.dumps({"faults": [{"family": family}], "by_cause": {family: 1}})
+            findings, facts = {family: {"lost": 0.5}}, {"marks": [[1.0, True, "day"]], "light": "", "opened": [2.0]}
+            values = {
+                "findings": json.dumps(findings), "unknown": json.dumps([family, "moved"]),
+                "figures": json.dumps({"sky": 1.0, "mean": 2.0}), "facts": json.dumps(facts), "family": family,
+                "by_cause": json.dumps({"by_cause": {family: 3}, "faults": 3}), "signed": signed,
+                "data": json.dumps({"family": family, "figures": {}}), "id": number, "day": f"2026-01-{number:02}",
+            }  # fmt: skip
+            for statement in (
+                "UPDATE look SET findings = :findings, untestable = :unknown, figures = :figures WHERE id = :id",
+                "UPDATE fault SET family = :family, facts = :facts WHERE id = :id",
+                "UPDATE tour_verdict SET family = :family WHERE id = :id",
+                "INSERT INTO daily_figures (day, kind, name, figures) VALUES (:day, 'town', '', :by_cause)",
+                "UPDATE event SET data = :data WHERE id = :id",
+                "INSERT INTO daily_register (day, figures, digest, signed_by, signed_at, remark) "
+                "VALUES (:day, :signed, '', '', '2026-01-01 00:00:00+00:00', '')",
+            ):
+                used = {k: v for k, v in values.items() if f":{k}" in statement}
+                connection.execute(sa.text(statement), used)
+    before = _health_rows(station, old)
+    station.go("upgrade", "0036")
+    after = _health_rows(station, new)
+    text = json.dumps(before[:5], sort_keys=True)
+    for former, name in FAMILIES_0036.items():
+        text = text.replace(f'"{former}"', f'"{name}"')
+    for former, name in {"sky": "shared_weather", "marks": "votes", "opened": "openings"}.items():
+        text = text.replace(f'"{former}":', f'"{name}":')
+    assert [_ordered(rows) for rows in json.loads(text)] == [_ordered(rows) for rows in after[:5]]
+    assert after[5] == before[5], "what was signed stays as it is"
+    station.go("downgrade", "0035b")
+    assert [_ordered(rows) for rows in _health_rows(station, old)] == [_ordered(rows) for rows in before]
+
+
+def _ordered(rows: Any) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
 def test_a_table_made_anew_keeps_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,9 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from health import orders
-from health.orders import STEPS, OrderRequest, care, create, deadline, move
+from health.orders import TRANSITIONS, OrderRequest, create, deadline, move, verify_and_remind
 from health.tables import Fault, WorkOrder, WorkOrderNote
+from health.vocabulary import OrderState
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
@@ -66,10 +67,10 @@ def fault(session: AsyncSession, now: datetime, camera: str = "c-1", family: str
         severity=severity,
         detail="" if camera else "v",
         figures={},
-        facts={"marks": [[now.timestamp(), True, "day"]]},
+        facts={"votes": [[now.timestamp(), True, "day"]]},
         first_seen=now,
         opened_at=now,
-        looks=1,
+        inspections=1,
         times=1,
     )
     session.add(made)
@@ -85,7 +86,7 @@ async def test_one_order_a_camera_and_one_for_an_uplink(session: AsyncSession, c
         ("c-1", 1, "assigned", "Tianmu", True), (None, 1, "new", "", False)
     ]  # fmt: skip
     assert found[0].order == found[1].order == made[0].id and "黑屏" in made[0].title and "模糊" in made[0].title
-    with pytest.raises(UsageError, match="without an order"):
+    with pytest.raises(UsageError, match="already has an order"):
         await create(session, found, now, "x", SHANGHAI)
 
 
@@ -95,13 +96,13 @@ async def test_what_is_mended_is_watched_for_two_hours(session: AsyncSession, cl
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
     await move(session, order.id, "working", clock.now(), "x")
     await move(session, order.id, "verifying", clock.now(), "x", text="cleaned", cost=80)
-    with pytest.raises(ConflictError, match="machine"):
+    with pytest.raises(ConflictError, match="automatically"):
         await move(session, order.id, "closed", clock.now(), "x")
     found.state, found.closed_at = "closed", clock.now()
     clock.advance(3600)
-    assert await care(session, clock.now()) == [] and order.state == "verifying"
+    assert await verify_and_remind(session, clock.now()) == [] and order.state == "verifying"
     clock.advance(3700)
-    assert await care(session, clock.now()) == [order] and order.state == "closed" and order.cost == 80
+    assert await verify_and_remind(session, clock.now()) == [order] and order.state == "closed" and order.cost == 80
     steps = (await session.scalars(select(WorkOrderNote.step).order_by(WorkOrderNote.id))).all()
     assert steps == ["created", "working", "verifying", "closed"]
 
@@ -112,17 +113,17 @@ async def test_what_shows_again_is_opened_again(session: AsyncSession, clock: Ma
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
     await move(session, order.id, "verifying", clock.now(), "x")
     clock.advance(1800)
-    found.facts = {"marks": [[clock.now().timestamp(), True, "day"]]}
-    assert await care(session, clock.now()) == [order]
-    assert (order.state, order.reopened, order.mended_at) == ("working", 1, None)
+    found.facts = {"votes": [[clock.now().timestamp(), True, "day"]]}
+    assert await verify_and_remind(session, clock.now()) == [order]
+    assert (order.state, order.reopened, order.repaired_at) == ("working", 1, None)
 
 
 async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clock: ManualClock) -> None:
     (order,) = await create(session, [fault(session, clock.now())], clock.now(), "x", SHANGHAI, OrderRequest("A"))
     for expected in (1, 2, 3, 3):
-        clock.advance((order.mend_by - order.created_at).total_seconds() * (0.5 if expected == 1 else 0.3))
-        await care(session, clock.now())
-        await care(session, clock.now())
+        clock.advance((order.repair_by - order.created_at).total_seconds() * (0.5 if expected == 1 else 0.3))
+        await verify_and_remind(session, clock.now())
+        await verify_and_remind(session, clock.now())
         assert order.reminded == expected
 
 
@@ -134,7 +135,7 @@ async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualCloc
     with pytest.raises(UsageError, match="another company"):
         await move(session, foreign.id, "merged", now, "x", into=order.id)
     foreign.village = "w"
-    with pytest.raises(UsageError, match="running order"):  # as if the order did not exist
+    with pytest.raises(UsageError, match="open order"):  # as if the order did not exist
         await move(session, order.id, "merged", now, "x", into=foreign.id, villages=["v"])
     for state, error in (("odd", UsageError), ("new", ConflictError), ("refused", UsageError), ("merged", UsageError)):
         with pytest.raises(error):
@@ -149,16 +150,16 @@ async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualCloc
     ] and other.merged_into == order.id
 
 
-@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
-def test_every_way_leads_to_an_end(path: list[str]) -> None:
-    state = orders.NEW
+@given(st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=12))
+def test_every_way_leads_to_an_end(path: list[OrderState]) -> None:
+    state = OrderState.NEW
     for wanted in path:
-        if wanted in STEPS[state]:
+        if wanted in TRANSITIONS[state]:
             state = wanted
     reachable, todo = {state}, [state]
     while todo:
-        for following in STEPS[todo.pop()] - reachable:
+        for following in TRANSITIONS[todo.pop()] - reachable:
             reachable.add(following)
             todo.append(following)
-    assert reachable & {orders.DONE, orders.MERGED}
-    assert WorkOrder.__tablename__ and timedelta(hours=2) == orders.VERIFY
+    assert reachable & {OrderState.CLOSED, OrderState.MERGED}
+    assert WorkOrder.__tablename__ and timedelta(hours=2) == orders.VERIFICATION_TIME

@@ -98,7 +98,7 @@ async def _october(database: Database) -> tuple[Reports, ZoneInfo, ManualClock]:
     async with database.session() as session:
         await append(session, [segment("wj-01/main", at + h * HOUR, at + (h + 1) * HOUR) for h in range(31 * 24)])
     clock.advance((end - start).total_seconds() + 3600)
-    assert await figures.keep_days(database, clock.now(), zone) > 31
+    assert await figures.write_past_days(database, clock.now(), zone) > 31
     return reports, zone, clock
 
 
@@ -188,7 +188,7 @@ async def test_repairs_are_listed_in_the_village_report(database: Database, cloc
                     created_at=now,
                     created_by="x",
                     respond_by=now,
-                    mend_by=now,
+                    repair_by=now,
                     closed_at=now if state == "closed" else None,
                     cost=cost,
                     warranty=warranty,

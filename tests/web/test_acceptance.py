@@ -44,9 +44,11 @@ async def officers(sign_in: SignIn, database: Database, monkeypatch: pytest.Monk
     clients = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.APPROVER)
 
     async def works(_session: Any, cameras: list[Camera], _now: Any) -> dict[str, list[checklist.ChecklistItem]]:
-        return {c.id: [checklist.ChecklistItem(name, checklist.OK) for name in checklist.ITEMS] for c in cameras}
+        return {
+            c.id: [checklist.ChecklistItem(name, checklist.ItemState.OK) for name in checklist.ITEMS] for c in cameras
+        }
 
-    monkeypatch.setattr(checklist, "of", works)
+    monkeypatch.setattr(checklist, "checklists", works)
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         camera.acceptance = CHECKED

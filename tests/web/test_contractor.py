@@ -49,7 +49,7 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
                 created_at=NOW,
                 created_by="x",
                 respond_by=NOW,
-                mend_by=NOW + timedelta(hours=8),
+                repair_by=NOW + timedelta(hours=8),
             )
             session.add(order)
             await session.flush()
@@ -63,10 +63,10 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
                     severity=1,
                     detail="",
                     figures={},
-                    facts={"marks": []},
+                    facts={"votes": []},
                     first_seen=NOW,
                     opened_at=NOW,
-                    looks=2,
+                    inspections=2,
                     times=1,
                     order=order.id,
                     picture="patrol/x.jpg",

@@ -22,21 +22,21 @@ from core.database import Database
 from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import PatrolSettings
-from health.faults.state_machine import FAMILIES
+from health.faults.families import FAMILIES
 from health.patrol.patrol import Patrol
 from health.patrol.probes import Probes
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.tables import Fault
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.playback.decode_pool import DecodePool
-from tests.health import faults_made, places
-from tests.health.places import Guests, Place, Weather
+from tests.health import simulated_views, synthetic_faults
+from tests.health.simulated_views import Guests, Place, Weather
 from tests.web.conftest import HEADERS, SignIn
 
 # What is put into a camera → the families that may name it. Lost colour is missing: it takes days to be noticed
 # (covered by bench and judge).
 PICTURES = {
-    name: faults_made.RIGHT[name]
+    name: synthetic_faults.EXPECTED_FAMILIES[name]
     for name in (
         "no_signal",
         "black",
@@ -88,11 +88,13 @@ class SteppedClock(ManualClock):
 
 def _clips(name: str) -> dict[str, LoopClip]:
     """A quiet place in daylight, in several pictures, and the same place with its fault."""
-    place, rng = Place(name, places.drawn(5), np.random.default_rng(11)), np.random.default_rng(3)
-    healthy = [places.shoot(place, 12.0 + i / 20, Weather(0.9), Guests(people=1), rng).picture for i in range(10)]
+    place, rng = Place(name, simulated_views.drawn(5), np.random.default_rng(11)), np.random.default_rng(3)
+    healthy = [
+        simulated_views.shoot(place, 12.0 + i / 20, Weather(0.9), Guests(people=1), rng).picture for i in range(10)
+    ]
     made = {"healthy": encode(healthy, fps=5, gop=1, crf=24)}
     if name in PICTURES:
-        broken = [faults_made.put(name, 3, p.copy(), np.random.default_rng(7)) for p in healthy]
+        broken = [synthetic_faults.apply_fault(name, 3, p.copy(), np.random.default_rng(7)) for p in healthy]
         made[name] = encode(broken, fps=5, gop=1, crf=24)
     return made
 
@@ -130,8 +132,8 @@ async def test_every_fault_family_from_picture_to_register(
     async def hour() -> None:
         clock.advance(3600)
         async with database.session() as session:
-            await ask(session, clock.now(), "test")
-        assert await patrol.run_waiting()
+            await request(session, clock.now(), "test")
+        assert await patrol.run_next()
 
     async def opened(state: tuple[str, ...] = ("open",)) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}

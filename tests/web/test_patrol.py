@@ -48,10 +48,10 @@ async def faults(sign_in: SignIn, database: Database) -> dict[str, int]:
                 severity=1,
                 detail=detail,
                 figures={"kind": "village"},
-                facts={"marks": []},
+                facts={"votes": []},
                 first_seen=NOW,
                 opened_at=NOW,
-                looks=3,
+                inspections=3,
                 times=1,
             )
             session.add(row)
@@ -135,7 +135,7 @@ def patrol_round(*, began: float = 1, finished: bool = True, scope: dict[str, An
         started_at=at,
         finished_at=NOW if finished else None,
         cameras=8,
-        looked=3,
+        inspected=3,
     )
 
 
@@ -218,7 +218,7 @@ async def test_later_faults_go_into_supplements_that_refer_to_the_register(
                     severity=2,
                     figures={},
                     facts={},
-                    looks=3,
+                    inspections=3,
                     first_seen=NOW,
                     opened_at=NOW,
                 )
@@ -254,8 +254,8 @@ async def test_one_waiting_round_per_person(sign_in: SignIn, database: Database)
         await post(officer, path, body, 409)
     second = await post(other, path, {})
     async with database.session() as session:
-        scheduled = await rounds.ask(session, NOW, rounds.SCHEDULE)
-        assert (await rounds.ask(session, NOW, rounds.SCHEDULE)).id == scheduled.id
+        scheduled = await rounds.request(session, NOW, rounds.SCHEDULE)
+        assert (await rounds.request(session, NOW, rounds.SCHEDULE)).id == scheduled.id
         order = []
         while (row := await rounds.following(session)) is not None:
             order.append(row.id)
@@ -291,7 +291,7 @@ async def test_a_changed_register_is_reported(sign_in: SignIn, database: Databas
     await post(officer, "/api/patrol/day/supplement", {**day, "remark": "it came late"})
     view = await (await officer.get("/api/patrol/day", params=day)).json()
     async with database.reading() as session:
-        assert view["problem"] == "" and await signatures.problem(session) is None
+        assert view["problem"] == "" and await signatures.first_mismatch(session) is None
     async with database.session() as session:
         statement = CHANGES[what]
         if session.get_bind().dialect.name == "postgresql":
@@ -301,7 +301,7 @@ async def test_a_changed_register_is_reported(sign_in: SignIn, database: Databas
         await session.execute(text(statement))
     view = await (await officer.get("/api/patrol/day", params=day)).json()
     async with database.reading() as session:
-        assert view["problem"] and await signatures.problem(session)
+        assert view["problem"] and await signatures.first_mismatch(session)
     assert "register-problem" in await (await officer.get(f"/register/{YESTERDAY}")).text()
 
 
@@ -335,11 +335,11 @@ def test_a_day_signed_early_gets_one_supplement() -> None:
     start = datetime(2026, 11, 20, tzinfo=UTC)
     signed = DailyRegister(figures={"faults": [{"id": 1}]}, signed_at=start + timedelta(hours=9))
     told = {"online": 0.9, "faults": [{"id": 1}]}
-    assert register.later(signed, [], told, start, start + timedelta(hours=20)) is None
-    added = register.later(signed, [], told, start, start + timedelta(hours=25))
+    assert register.supplement_content(signed, [], told, start, start + timedelta(hours=20)) is None
+    added = register.supplement_content(signed, [], told, start, start + timedelta(hours=25))
     assert added == {"online": 0.9, "faults": [], "day_over": True}
     last = RegisterSupplement(figures=added, signed_at=start + timedelta(hours=25))
-    assert register.later(signed, [last], told, start, start + timedelta(hours=50)) is None
+    assert register.supplement_content(signed, [last], told, start, start + timedelta(hours=50)) is None
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler-utils) is not installed")

@@ -29,7 +29,7 @@ from health.tables import (
     Inspection,
     Maintenance,
     PatrolRound,
-    TourVerdict,
+    ReviewVerdict,
     WorkOrder,
     WorkOrderNote,
     WorkOrderPhoto,
@@ -124,7 +124,7 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
                     created_at=NOW,
                     created_by=mark,
                     respond_by=NOW,
-                    mend_by=NOW + timedelta(hours=8),
+                    repair_by=NOW + timedelta(hours=8),
                 )
             )
             made[name] = order.id
@@ -139,10 +139,10 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
                 severity=1,
                 detail=mark,
                 figures={"x": mark},
-                facts={"marks": []},
+                facts={"votes": []},
                 first_seen=NOW,
                 opened_at=NOW,
-                looks=2,
+                inspections=2,
                 times=1,
                 order=made["order"] if of else None,
                 picture=picture,
@@ -178,8 +178,8 @@ async def fill(database: Database, settings: Settings, sightings: SightingStore,
         )
         made["finding"] = (await add(finding)).id
         scope = {"villages": [village]}
-        patrol = await add(PatrolRound(asked_at=NOW, asked_by=mark, scope=scope, cameras=77, looked=77, faulty=77))
-        await add(TourVerdict(at=NOW, by=mark, camera=camera, blind=True, verdict="faulty", family="black"))
+        patrol = await add(PatrolRound(asked_at=NOW, asked_by=mark, scope=scope, cameras=77, inspected=77, faulty=77))
+        await add(ReviewVerdict(at=NOW, by=mark, camera=camera, blind=True, verdict="faulty", family="black"))
         await add(
             Inspection(round=patrol.id, camera=camera, at=NOW, accepted=True, picture=picture, findings={}, figures={})
         )

@@ -142,10 +142,10 @@ async def _chosen(session: AsyncSession, c: Context[None, AcceptBody], now: date
     """Return the named cameras that the account sees, each with what its acceptance lacks."""
     cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
     chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
-    lists = await checklist.of(session, chosen, now)
+    lists = await checklist.checklists(session, chosen, now)
     found = []
     for camera in chosen:
-        open_items = [i.name for i in lists[camera.id] if i.state != checklist.OK and i.name != "acceptance"]
+        open_items = [i.name for i in lists[camera.id] if i.state != checklist.ItemState.OK and i.name != "acceptance"]
         found.append((camera, [*open_items, *acceptance.missing_facts(camera)]))
     return found
 
@@ -174,5 +174,5 @@ async def _store_picture(c: AnyContext, camera: Camera, what: str, jpeg: bytes) 
 
 
 async def _candidate_view(session: AsyncSession, camera: Camera, now: datetime) -> CandidateView:
-    lists = await checklist.of(session, [camera], now)
+    lists = await checklist.checklists(session, [camera], now)
     return candidate_view(camera, lists[camera.id], (await acceptance.newest(session, [camera.id])).get(camera.id))

@@ -21,10 +21,10 @@ from core.host import backup_log
 from core.settings import Settings, TlsMode
 from health import order_queries
 from health.faults import fault_queries
-from health.faults.state_machine import DEAD
+from health.faults.families import NO_VIDEO_FAMILIES
 from health.kpi import daily_figures
-from health.kpi.daily_figures import FiguresKind
 from health.patrol import rounds
+from health.vocabulary import FiguresKind
 from nvr.archive import retention_clock
 from nvr.recorder import stream_status
 from nvr.tables import StreamStatus, Volume
@@ -86,7 +86,7 @@ async def _cameras(session: AsyncSession, registry: CollectorRegistry, villages:
     for whose, family, severity, count in await fault_queries.open_counts(session):
         if seen(whose):
             faults.labels(whose or "", family, severity).set(count)
-            if family in DEAD:
+            if family in NO_VIDEO_FAMILIES:
                 offline.labels(whose or "").inc(count)
     orders = Gauge("minwang_work_orders", "Work orders that run", ["village", "state"], registry=registry)
     for whose, state, count in await order_queries.running_counts(session):

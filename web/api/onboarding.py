@@ -72,7 +72,7 @@ async def overview(c: Context[VillageQuery]) -> OnboardingView:
     async with c.services.database.reading() as session:
         cameras = await registry.cameras(session, scope)
         own = {x.id for x in cameras}
-        lists = await checklist.of(session, cameras, c.services.clock.now())
+        lists = await checklist.checklists(session, cameras, c.services.clock.now())
         signed = await acceptance.newest(session, sorted(own))
         devices = await adoption.adoptable_devices(session, scope)
     return OnboardingView(

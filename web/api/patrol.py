@@ -94,7 +94,7 @@ async def ask_for_round(c: Context[None, Scope]) -> RoundView:
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
             if not all(scope.values()):  # nothing that was named is left: an empty list would mean everything
                 raise NotFoundError("there is no such camera or village")
-        row = await rounds.ask(session, c.services.clock.now(), c.identity.name, scope)
+        row = await rounds.request(session, c.services.clock.now(), c.identity.name, scope)
     return round_view(row, mine)
 
 

@@ -134,7 +134,7 @@ async def _day(c: AnyContext, text: str | None) -> DayView:
         signed_by=None,
         signed_at=None,
         digest=None,
-        patrolled=register.finished_of(rounds) is not None,
+        patrolled=register.finished_rounds_entry(rounds) is not None,
         over=end <= now,
         problem=problem,
     )
@@ -142,5 +142,5 @@ async def _day(c: AnyContext, text: str | None) -> DayView:
         view.figures, view.remark, view.digest = signed.figures, signed.remark, signed.digest
         view.signed_by, view.signed_at = signed.signed_by, signed.signed_at
         view.supplements = [supplement_view(s) for s in added]
-        view.later = register.later(signed, added, present, start, now, rounds)
+        view.later = register.supplement_content(signed, added, present, start, now, rounds)
     return view

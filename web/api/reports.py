@@ -12,7 +12,7 @@ from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.errors import ForbiddenError, NotFoundError
 from health.kpi import daily_figures, figures
-from health.kpi.daily_figures import FiguresKind
+from health.vocabulary import FiguresKind
 from reports.coverage import VillageReport, render
 from web.framework.context import Context
 from web.framework.routing import ReplyKind, RouteTable

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
+from health.faults.families import PICTURE_FAMILIES
 from health.patrol import review
 from web.framework.context import Context
 from web.framework.routing import RouteTable
@@ -49,8 +50,8 @@ async def draw(c: Context) -> TourView:
     """Draw a review, with the machine's miss rate from the reviews of the last 30 days; needs a stated purpose."""
     now, purpose = c.services.clock.now(), c.purpose
     async with c.services.database.reading() as session:
-        stops = await review.draw(session, c.identity.name, c.identity.villages, now, random.Random())
-        told = await review.misses(session, now - timedelta(days=DAYS), c.identity.villages)
+        stops = await review.draw_cameras(session, c.identity.name, c.identity.villages, now, random.Random())
+        told = await review.miss_rate(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.audit_view(
         "tour.draw",
@@ -61,8 +62,8 @@ async def draw(c: Context) -> TourView:
         cameras=[x.id for x in stops],
     )
     return TourView(
-        stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(review.PICTURES),
-        shown=told.shown, missed=told.missed, rate=told.rate, most=told.most,
+        stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(PICTURE_FAMILIES),
+        shown=told.shown, missed=told.missed, rate=told.rate, most=told.upper_bound,
     )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"there is no camera '{c.body.camera}'")
-        fault = await review.judge(
+        fault = await review.record_verdict(
             session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name
         )
     return TourVerdictReply(fault=fault.id if fault else None)

@@ -51,7 +51,7 @@ async def retention_forecast(c: Context) -> list[OutlookView]:
     """How long footage can be kept at the present rate, by village, and when it falls short of the requirement."""
     now_us = to_microseconds(c.services.clock.now())
     async with c.services.database.reading() as session:
-        found = await storage_forecast.outlook(session, c.services.settings.retention, now_us)
+        found = await storage_forecast.forecast(session, c.services.settings.retention, now_us)
     return [OutlookView(**asdict(o)) for o in found if c.identity.sees_village(o.village)]
 
 

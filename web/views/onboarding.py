@@ -13,7 +13,7 @@ from core.accounts.scope import Villages, covers
 from health.checks import checklist
 from web.work.onboarding_jobs import JobKind, JobState
 
-MARKS = {checklist.OK: "o", checklist.FAILED: "x", checklist.TODO: "."}
+MARKS = {checklist.ItemState.OK: "o", checklist.ItemState.FAILED: "x", checklist.ItemState.TODO: "."}
 
 
 class WorkView(BaseModel):
@@ -90,7 +90,7 @@ def candidate_view(camera: Camera, items: list[checklist.ChecklistItem], signed:
         address=camera.address,
         make=make,
         marks="".join(MARKS[i.state] for i in items),
-        failed={i.name: i.detail for i in items if i.state == checklist.FAILED},
+        failed={i.name: i.detail for i in items if i.state == checklist.ItemState.FAILED},
         missing=acceptance.missing_facts(camera),
         accepted_at=camera.accepted_at,
         accepted_by=acceptance.accepted_by(signed, camera),

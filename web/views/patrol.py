@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from cameras.tables import Camera
 from core.accounts.scope import Villages, covers
-from health.faults.state_machine import FAMILIES
+from health.faults.families import FAMILIES
 from health.tables import Fault, Maintenance, PatrolRound
 
 
@@ -77,7 +77,7 @@ def round_view(r: PatrolRound, scope: Villages) -> RoundView:
         started_at=r.started_at,
         finished_at=r.finished_at,
         cameras=(r.cameras or 0) if whole else None,
-        looked=(r.looked or 0) if whole else None,
+        looked=(r.inspected or 0) if whole else None,
         faulty=(r.faulty or 0) if whole else None,
     )
 

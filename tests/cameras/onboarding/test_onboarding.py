@@ -195,7 +195,7 @@ async def test_a_refused_credential_is_told_and_used_no_more(village: VirtualVil
     refused = await village.camera("v-1")
     assert refused.refused_at is not None
     async with village.database.reading() as session:
-        listed = (await checklist.of(session, [refused], SystemClock().now()))["v-1"]
+        listed = (await checklist.checklists(session, [refused], SystemClock().now()))["v-1"]
     told = {i.name: (i.state, i.detail) for i in listed}
     assert told["reachable"] == ("ok", "") and told["credential"] == ("failed", "refused")  # it answered with a refusal
 

@@ -65,7 +65,7 @@ async def recorded(village: VirtualVillage) -> set[str]:
 async def credential_item(village: VirtualVillage, number: str = "v-1") -> tuple[str, str]:
     async with village.database.reading() as session:
         camera = await session.get_one(Camera, number)
-        listed = (await checklist.of(session, [camera], SystemClock().now()))[number]
+        listed = (await checklist.checklists(session, [camera], SystemClock().now()))[number]
     return next((i.state, i.detail) for i in listed if i.name == "credential")
 
 

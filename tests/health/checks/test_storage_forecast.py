@@ -11,7 +11,7 @@ from cameras.tables import Camera, Stream, Village
 from core.clock import DAY_US, ManualClock, to_microseconds
 from core.database import Database
 from core.settings import PatrolSettings, RetentionSettings
-from health.checks.storage_forecast import VillageForecast, outlook
+from health.checks.storage_forecast import VillageForecast, forecast
 from health.patrol.counter_watch import FORECAST_SECONDS, CounterWatch
 from health.tables import Fault
 from nvr.archive import segment_index
@@ -44,36 +44,36 @@ async def town(database: Database, clock: ManualClock, *, free: int, quota: int 
             usage.bytes_held = rate * days * GB
 
 
-async def told(
+async def forecasts(
     database: Database, clock: ManualClock, settings: RetentionSettings = SETTINGS
 ) -> dict[str, VillageForecast]:
     """Return the forecast of each village."""
     async with database.reading() as session:
-        return {o.village: o for o in await outlook(session, settings, to_microseconds(clock.now()))}
+        return {o.village: o for o in await forecast(session, settings, to_microseconds(clock.now()))}
 
 
 async def test_a_disk_that_is_large_enough_is_no_news(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=100 * GB)
-    found = await told(database, clock)
+    found = await forecasts(database, clock)
     assert {v: (o.possible_days, o.short) for v, o in found.items()} == {"a": (31, False), "b": (31, False)}
 
 
 async def test_a_disk_that_is_too_small_is_told_before_footage_goes(database: Database, clock: ManualClock) -> None:
     """40 GB held and 20 GB free at 4 GB a day: 15 days fit, and the first footage is deleted early in five days."""
     await town(database, clock, free=20 * GB)
-    found = await told(database, clock)
+    found = await forecasts(database, clock)
     for village in ("a", "b"):
         each = found[village]
         assert (each.possible_days, each.days_until_short) == (pytest.approx(15, rel=0.02), pytest.approx(5, rel=0.02))
         assert each.required_days == 31 and not each.by_quota
     # The reserve that must stay free is not available.
-    found = await told(database, clock, RetentionSettings(main_days=31, min_free_bytes=20 * GB))
+    found = await forecasts(database, clock, RetentionSettings(main_days=31, min_free_bytes=20 * GB))
     assert found["a"].days_until_short == 0 and found["a"].possible_days == pytest.approx(10, rel=0.02)
 
 
 async def test_a_village_s_quota_that_is_too_small_is_the_village_s(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=1000 * GB, quota=60 * GB)
-    found = await told(database, clock)
+    found = await forecasts(database, clock)
     assert not found["a"].short
     assert (found["b"].possible_days, found["b"].days_until_short) == (
         pytest.approx(20, rel=0.02),
@@ -84,7 +84,7 @@ async def test_a_village_s_quota_that_is_too_small_is_the_village_s(database: Da
 
 async def test_where_nothing_is_written_nothing_is_known(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=GB, days=0)
-    assert {(o.possible_days, o.short) for o in (await told(database, clock)).values()} == {(None, False)}
+    assert {(o.possible_days, o.short) for o in (await forecasts(database, clock)).values()} == {(None, False)}
 
 
 async def test_the_forecast_is_a_fault_of_the_village_and_goes_with_its_cause(

@@ -18,6 +18,7 @@ from core.database import Database
 from core.settings import PatrolSettings
 from health.checks import recording
 from health.checks import stream as checks
+from health.faults.findings import CheckFindings
 from health.patrol.counter_watch import CounterWatch
 from health.tables import Fault
 from nvr.archive import segment_index
@@ -40,9 +41,9 @@ def frames(step: float, count: int = 4) -> list[Keyframe]:
 
 
 def test_keyframes_far_apart() -> None:
-    assert checks.coded(STREAM, frames(2.0), (640, 360)) == ({}, set())
-    assert checks.coded(STREAM, frames(8.0, 2), (640, 360))[0]["gop"] == {"seconds": 8.0}
-    assert "gop" in checks.coded(STREAM, frames(8.0, 1), (640, 360))[1]
+    assert checks.encoder_findings(STREAM, frames(2.0), (640, 360)) == CheckFindings()
+    assert checks.encoder_findings(STREAM, frames(8.0, 2), (640, 360)).found["gop"] == {"seconds": 8.0}
+    assert "gop" in checks.encoder_findings(STREAM, frames(8.0, 1), (640, 360)).unknown
 
 
 def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
@@ -63,11 +64,11 @@ def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
         jumps=0.0,
         keyframe_seconds=600.0,
     )
-    assert checks.coded(STREAM, [], (640, 360), status)[0]["gop"] == {"seconds": 600.0}
+    assert checks.encoder_findings(STREAM, [], (640, 360), status).found["gop"] == {"seconds": 600.0}
     status.keyframe_seconds = 3.0
-    assert "gop" in checks.coded(STREAM, [], (640, 360), status)[1]
+    assert "gop" in checks.encoder_findings(STREAM, [], (640, 360), status).unknown
     status.cause, status.fps, status.last_picture = NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
-    assert checks.findings(STREAM, status, now, None)[0] == {
+    assert checks.findings(STREAM, status, now, None).found == {
         "gop": {"seconds": 90}
     }  # neither 'no_stream' nor 'low_fps'
 
@@ -85,10 +86,10 @@ def test_the_interval_is_counted_by_the_recorder() -> None:
 
 
 def test_another_size_or_codec_than_promised() -> None:
-    told = checks.coded(STREAM, frames(2.0), (1280, 720))[0]["parameters"]
+    told = checks.encoder_findings(STREAM, frames(2.0), (1280, 720)).found["parameters"]
     assert told == {"now": "h264 1280×720", "promised": "h264 640×360"}
     silent = Stream(id="c/main", camera="c", kind="main")
-    assert checks.coded(silent, frames(2.0), (640, 360)) == ({}, {"parameters"})
+    assert checks.encoder_findings(silent, frames(2.0), (640, 360)) == CheckFindings(unknown={"parameters"})
 
 
 def test_timestamps_that_jump(clock: ManualClock) -> None:
@@ -108,9 +109,9 @@ def test_timestamps_that_jump(clock: ManualClock) -> None:
         loss=0.0,
         jumps=4.0,
     )
-    assert checks.findings(STREAM, status, now, None)[0] == {"timestamps": {"jumps": 4}}
+    assert checks.findings(STREAM, status, now, None).found == {"timestamps": {"jumps": 4}}
     status.jumps = 1.0
-    assert checks.findings(STREAM, status, now, None)[0] == {}
+    assert checks.findings(STREAM, status, now, None).found == {}
 
 
 async def _town(database: Database, clock: ManualClock) -> Camera:
@@ -127,7 +128,7 @@ async def test_a_stream_that_breaks_off_four_times_an_hour(database: Database, c
             session.add(Gap(stream="cam/main", start_us=start, end_us=start + 5_000_000, cause="no_packets"))
         session.add(Gap(stream="cam/main", start_us=end - 3_000_000_000, end_us=end - 2_990_000_000, cause="schedule"))
     async with database.reading() as session:
-        told = (await recording.findings(session, [camera], clock.now()))["cam"][0]
+        told = (await recording.findings(session, [camera], clock.now()))["cam"].found
     assert told == {"flapping": {"times": 4}}  # each one is too short to count as a gap
 
 
@@ -158,9 +159,9 @@ async def test_index_against_disk(
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
             await asyncio.to_thread(path.write_bytes, b"x" * there)
     async with database.reading() as session:
-        sample = await recording.sampled(session, [camera], clock.now())
+        sample = await recording.sample_files(session, [camera], clock.now())
     assert len(sample["cam"]) == 1
-    told = await asyncio.to_thread(recording.compare, sample)
+    told = await asyncio.to_thread(recording.mismatched_files, sample)
     assert bool(told) is found and (not found or told["cam"]["indexed"] == 1000)
 
 

@@ -11,9 +11,10 @@ import pytest
 from core.database import Database
 from core.events import Event
 from health.faults import fault_log
-from health.faults.fault_log import FaultEvidence, FaultSubject, is_open, paced, record_inspection
-from health.faults.state_machine import PICTURE
+from health.faults.families import PICTURE_RULE
+from health.faults.fault_log import FaultEvidence, FaultSubject, is_open, record_inspection, scaled_rule
 from health.tables import Fault, Maintenance
+from health.vocabulary import FaultFamily, Light
 
 AT = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
 CAMERA = FaultSubject("c1", "v", "gate")
@@ -37,7 +38,7 @@ def inspect(
     rows: Rows, seconds: float, fault: Fault | None, found: dict[str, Any] | None, evidence: FaultEvidence = NOTHING
 ) -> tuple[Fault | None, str]:
     at = AT + timedelta(seconds=seconds)
-    return record_inspection(rows, CAMERA, at, "unreachable", fault, found, evidence, 1.0)  # type: ignore[arg-type]
+    return record_inspection(rows, CAMERA, at, FaultFamily.UNREACHABLE, fault, found, evidence, 1.0)  # type: ignore[arg-type]
 
 
 def test_a_clean_inspection_without_a_fault_makes_no_row() -> None:
@@ -47,14 +48,14 @@ def test_a_clean_inspection_without_a_fault_makes_no_row() -> None:
 
 def test_the_life_of_a_fault() -> None:
     rows = Rows()
-    fault, step = inspect(rows, 0, None, {"seconds": 1}, FaultEvidence("a.jpg", "r.jpg", "day"))
+    fault, step = inspect(rows, 0, None, {"seconds": 1}, FaultEvidence("a.jpg", "r.jpg", Light.DAY))
     assert fault is not None and step == "suspected" and rows.rows == [fault]
     assert (fault.camera, fault.village, fault.family, fault.severity) == ("c1", "v", "unreachable", 1)
     assert (fault.state, fault.detail, fault.first_seen, fault.reference) == ("suspect", "gate", AT, "r.jpg")
-    assert (fault.looks, fault.times, fault.figures, fault.picture) == (1, 0, {"seconds": 1}, "a.jpg")
+    assert (fault.inspections, fault.times, fault.figures, fault.picture) == (1, 0, {"seconds": 1}, "a.jpg")
     assert not is_open(fault) and rows.events() == []
     assert inspect(rows, 20, fault, {"seconds": 21}) == (fault, "opened")
-    assert (fault.state, fault.looks, fault.times, fault.figures) == ("open", 2, 1, {"seconds": 21})
+    assert (fault.state, fault.inspections, fault.times, fault.figures) == ("open", 2, 1, {"seconds": 21})
     assert (fault.opened_at, fault.closed_at, fault.picture) == (AT + timedelta(seconds=20), None, "a.jpg")
     assert is_open(fault) and rows.events() == ["fault.opened"]
     assert inspect(rows, 40, fault, None) == (fault, "recovering")
@@ -63,14 +64,14 @@ def test_the_life_of_a_fault() -> None:
     assert fault.times == 1
     inspect(rows, 60, fault, None)
     assert inspect(rows, 80, fault, None) == (fault, "closed")
-    assert (fault.state, fault.closed_at, fault.looks) == ("closed", AT + timedelta(seconds=80), 6)
+    assert (fault.state, fault.closed_at, fault.inspections) == ("closed", AT + timedelta(seconds=80), 6)
     assert not is_open(fault)
     assert rows.events() == ["fault.opened", "fault.relapsed", "fault.closed"]
     event = rows.rows[1]
     assert (event.village, event.camera, event.at) == ("v", "c1", AT + timedelta(seconds=20))
     assert event.data == {"family": "unreachable", "name": "gate", "figures": {"seconds": 21}, "fault": fault.id}
     # Nothing changes while it stays closed.
-    assert inspect(rows, 100, fault, None) == (fault, "none") and fault.looks == 6
+    assert inspect(rows, 100, fault, None) == (fault, "none") and fault.inspections == 6
     # It returns: the same row, with the time of its first opening.
     inspect(rows, 200, fault, {"seconds": 5})
     assert inspect(rows, 220, fault, {"seconds": 6}) == (fault, "opened")
@@ -83,13 +84,13 @@ def test_a_suspicion_that_comes_to_nothing_is_dismissed() -> None:
     inspect(rows, 20, fault, None)
     assert inspect(rows, 40, fault, None) == (fault, "dismissed")
     assert fault is not None and (fault.state, fault.closed_at) == ("dismissed", AT + timedelta(seconds=40))
-    assert inspect(rows, 60, fault, None) == (fault, "none") and fault.looks == 3 and rows.events() == []
+    assert inspect(rows, 60, fault, None) == (fault, "none") and fault.inspections == 3 and rows.events() == []
 
 
 def test_a_closed_fault_that_was_only_suspected_again_keeps_its_end() -> None:
     rows = Rows()
     fault = Fault(
-        camera="c1", family="unreachable", state="closed", facts={}, figures={}, looks=9, times=1, closed_at=AT
+        camera="c1", family="unreachable", state="closed", facts={}, figures={}, inspections=9, times=1, closed_at=AT
     )  # fmt: skip
     for seconds, found in ((100, {}), (120, None), (140, None)):
         inspect(rows, seconds, fault, found)
@@ -100,25 +101,25 @@ def test_a_fault_of_a_village_names_no_camera() -> None:
     rows, fault = Rows(), None
     for seconds in (0, 20):
         fault, step = record_inspection(
-            rows, FaultSubject("", "v"), AT + timedelta(seconds=seconds), "uplink", fault, {}, NOTHING, 1.0  # type: ignore
+            rows, FaultSubject("", "v"), AT + timedelta(seconds=seconds), FaultFamily.UPLINK, fault, {}, NOTHING, 1.0  # type: ignore
         )  # fmt: skip
     assert step == "opened" and rows.rows[-1].camera is None and rows.rows[-1].village == "v"
 
 
 def test_a_pace_below_one_shortens_the_times() -> None:
-    assert paced(PICTURE, 2.0) is PICTURE and paced(PICTURE, 1.0) is PICTURE
-    assert paced(PICTURE, 0.5) == replace(PICTURE, span=1800.0, calm=1800.0)
+    assert scaled_rule(PICTURE_RULE, 2.0) is PICTURE_RULE and scaled_rule(PICTURE_RULE, 1.0) is PICTURE_RULE
+    assert scaled_rule(PICTURE_RULE, 0.5) == replace(PICTURE_RULE, span_s=1800.0, clean_span_s=1800.0)
     rows, fault = Rows(), None
     for seconds in (0, 2):
         at = AT + timedelta(seconds=seconds)
-        fault, step = record_inspection(rows, CAMERA, at, "unreachable", fault, {}, NOTHING, 0.1)  # type: ignore
+        fault, step = record_inspection(rows, CAMERA, at, FaultFamily.UNREACHABLE, fault, {}, NOTHING, 0.1)  # type: ignore
     assert step == "opened"
 
 
 def made(number: int, camera: str, state: str, closed: float | None = None, family: str = "black") -> Fault:
     return Fault(
         id=number, camera=camera, village="v", family=family, severity=1, state=state, detail="", first_seen=AT,
-        figures={}, facts={}, looks=1, times=1, closed_at=None if closed is None else AT - timedelta(seconds=closed),
+        figures={}, facts={}, inspections=1, times=1, closed_at=None if closed is None else AT - timedelta(seconds=closed),
     )  # fmt: skip
 
 
@@ -128,15 +129,15 @@ async def test_live_faults_and_those_that_may_reopen(database: Database) -> None
             [
                 made(1, "a", "open"),
                 made(2, "a", "closed", 86_399, "noise"),
-                made(3, "a", "closed", 86_400, "veil"),
-                made(4, "a", "dismissed", 1, "cast"),
+                made(3, "a", "closed", 86_400, "haze"),
+                made(4, "a", "dismissed", 1, "colour_cast"),
                 made(5, "b", "suspect"),
                 made(6, "b", "recovering", family="noise"),
                 made(7, "c", "open"),
             ]
         )
     async with database.reading() as session:
-        found = await fault_log.live(session, ["a", "b", "d"], AT)
+        found = await fault_log.faults_by_camera(session, ["a", "b", "d"], AT)
     assert {c: {f: row.id for f, row in rows.items()} for c, rows in found.items()} == {
         "a": {"black": 1, "noise": 2}, "b": {"black": 5, "noise": 6}, "d": {},
     }  # fmt: skip

@@ -19,7 +19,7 @@ def town(villages: int = 10, switches: int = 4, cameras: int = 15) -> list[Topol
 
 
 def down(children: list[TopologyChild], failing: set[str]) -> set[tuple[str, str]]:
-    return {(p.kind, p.name) for p in topology.down(topology.parents(children), failing)}
+    return {(p.kind, p.name) for p in topology.parents_down(topology.parents(children), failing)}
 
 
 def test_an_uplink_a_switch_and_single_cameras() -> None:
@@ -32,7 +32,7 @@ def test_an_uplink_a_switch_and_single_cameras() -> None:
     assert down(children, {"v0-s0-0", "v0-s1-1"}) == set()
 
 
-def test_a_village_that_hangs_on_one_switch_is_the_switch() -> None:
+def test_a_village_behind_one_switch_is_a_switch_fault() -> None:
     children = [TopologyChild(f"a{i}", "a", "one") for i in range(12)] + [
         TopologyChild(f"b{i}", "a", "two") for i in range(5)
     ]
@@ -66,8 +66,10 @@ def test_three_thousand_village_days(seed: int) -> None:
 def test_half_the_town_at_once_is_our_own_trouble() -> None:
     children = town()
     groups = topology.parents(children)
-    assert topology.ours(groups, {c.camera for c in children}, len(children))
-    assert not topology.ours(groups, {c.camera for c in children if c.village in ("v1", "v2")}, len(children))
+    assert topology.is_station_fault(groups, {c.camera for c in children}, len(children))
+    assert not topology.is_station_fault(
+        groups, {c.camera for c in children if c.village in ("v1", "v2")}, len(children)
+    )
 
 
 def cameras(village: str, count: int, switch: str = "") -> list[TopologyChild]:
@@ -79,11 +81,11 @@ def failing(children: list[TopologyChild], count: int) -> set[str]:
 
 
 def test_the_binomial_tail() -> None:
-    assert topology.tail(0, 5) == pytest.approx(1.0)
-    assert topology.tail(5, 5) == pytest.approx(0.04**5)
-    assert topology.tail(1, 2, 0.5) == pytest.approx(0.75)
-    assert topology.tail(2, 3, 0.1) == pytest.approx(0.028)
-    assert topology.tail(4, 3) == 0
+    assert topology.binomial_tail(0, 5) == pytest.approx(1.0)
+    assert topology.binomial_tail(5, 5) == pytest.approx(0.04**5)
+    assert topology.binomial_tail(1, 2, 0.5) == pytest.approx(0.75)
+    assert topology.binomial_tail(2, 3, 0.1) == pytest.approx(0.028)
+    assert topology.binomial_tail(4, 3) == 0
 
 
 def test_at_least_three_cameras_and_three_fifths_of_them_fail() -> None:
@@ -100,12 +102,12 @@ def test_chance_explains_few_failures_of_a_village_but_not_of_a_switch() -> None
     for count, found in ((4, set()), (5, {("village", "a")})):  # 2.6e-6, 1.0e-7
         village = cameras("a", count)
         assert down(village, failing(village, count)) == found
-    assert topology.down(topology.parents(cameras("a", 3)), failing(cameras("a", 3), 3)) == []
+    assert topology.parents_down(topology.parents(cameras("a", 3)), failing(cameras("a", 3), 3)) == []
 
 
 def test_a_parent_that_is_down_is_described() -> None:
     children = cameras("a", 6, "s") + cameras("b", 6)
-    (found,) = topology.down(topology.parents(children), failing(children, 5))
+    (found,) = topology.parents_down(topology.parents(children), failing(children, 5))
     assert (found.kind, found.village, found.name, found.failing) == ("village", "a", "a", 5)
     assert found.cameras == {c.camera for c in children[:6]}
 
@@ -137,13 +139,13 @@ def test_the_station_is_at_fault_from_three_of_four_villages_and_half_of_the_cam
     town = [cameras(f"v{v}-", 5) for v in range(villages)]
     gone = {c.camera for village in town[:hit] for c in village[:share]}
     groups = topology.parents(c for village in town for c in village)
-    assert topology.ours(groups, gone, 5 * villages) == ours
+    assert topology.is_station_fault(groups, gone, 5 * villages) == ours
 
 
 def test_three_fifths_of_a_village_hit_it() -> None:
     town = [cameras(f"v{v}-", 5) for v in range(4)]
     groups = topology.parents(c for village in town for c in village)
     gone = {c.camera for village in town for c in village[:3]}
-    assert topology.ours(groups, gone, 20)
-    assert not topology.ours(groups, {c.camera for village in town for c in village[:2]}, 10)
-    assert topology.ours(groups, gone, 24) and not topology.ours(groups, gone, 25)
+    assert topology.is_station_fault(groups, gone, 20)
+    assert not topology.is_station_fault(groups, {c.camera for village in town for c in village[:2]}, 10)
+    assert topology.is_station_fault(groups, gone, 24) and not topology.is_station_fault(groups, gone, 25)

@@ -20,6 +20,7 @@ from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
 from core.intervals import intersect, length, merge, subtract
 from health.checks import checklist
+from health.faults.families import PICTURE_FAMILIES
 from health.kpi import camera_days, figures
 from health.kpi.camera_days import bounds
 from health.tables import CameraDay, DailyFigures, Fault, Inspection, Maintenance, PatrolRound, WrittenDay
@@ -80,7 +81,7 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
             first_seen=hours(begin),
             opened_at=hours(begin + 0.1),
             closed_at=hours(over) if over else None,
-            looks=1,
+            inspections=1,
             times=1,
         )
 
@@ -110,11 +111,11 @@ async def test_a_day_of_two_cameras(database: Database, clock: ManualClock) -> N
         )
         for begin, over in ((0, 2), (6, 10), (12, 13), (15, 20), (21, 24)):
             await append(session, hourly(us(begin), us(over)))
-        session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
+        session.add(PatrolRound(id=1, asked_at=start, asked_by="x", scope={}, cameras=2, inspected=1, faulty=0))
         await session.flush()
         for at in (0, 3, 6, 9):  # then patrol stopped: the last inspection counts for four hours
             session.add(
-                Inspection(round=1, camera="c-2", at=hours(at), findings={}, untestable=[], figures={}, accepted=False)
+                Inspection(round=1, camera="c-2", at=hours(at), findings={}, unknown=[], figures={}, accepted=False)
             )
         await session.flush()
         told = await figures.of(session, cameras, start, end)
@@ -135,7 +136,7 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=2, looked=1, faulty=0))
+        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=2, inspected=1, faulty=0))
         for village, family, camera in (
             ("v", "uplink", ""),
             ("w", "uplink", ""),
@@ -151,14 +152,14 @@ async def test_a_day_s_register_lists_its_faults_and_who_was_not_looked_at(
                     severity=1,
                     figures={},
                     facts={},
-                    looks=1,
+                    inspections=1,
                     first_seen=clock.now(),
                     opened_at=clock.now(),
                 )
             )
         await session.flush()
         session.add(
-            Inspection(round=1, camera="c-1", at=clock.now(), findings={}, untestable=[], figures={}, accepted=False)
+            Inspection(round=1, camera="c-1", at=clock.now(), findings={}, unknown=[], figures={}, accepted=False)
         )
         await session.flush()
         midnight = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -184,7 +185,8 @@ async def test_the_register_of_a_past_day_is_of_the_cameras_that_were_in_use_on_
         await registry.apply(session, inventory.parse(new), end + timedelta(hours=2), "test", confirm_retiring=True)
         session.add(
             Fault(
-                camera="c-1", village="v", family="black", state="closed", severity=1, figures={}, facts={}, looks=1,
+                camera="c-1", village="v", family="black", state="closed", severity=1, figures={}, facts={},
+                inspections=1,
                 first_seen=start, opened_at=start + timedelta(hours=1), closed_at=end + timedelta(hours=1),
             )
         )  # fmt: skip
@@ -228,12 +230,12 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
     begin = to_microseconds(start)
     async with database.session() as session:
         await append(session, hourly(begin, begin + 48 * HOUR_US))
-    assert await figures.keep_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
+    assert await figures.write_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
     async with database.session() as session:  # as retention does (nvr.archive.retention._remember)
         await session.execute(delete(Footage))
         session.add(Gap(stream="c-1/main", start_us=begin, end_us=begin + 48 * HOUR_US, cause="retention"))
-    assert await figures.keep_day(database, first, zone, start + timedelta(days=40)) == 0  # not again
-    assert await figures.keep_day(database, second, zone, start + timedelta(days=40)) > 0
+    assert await figures.write_day(database, first, zone, start + timedelta(days=40)) == 0  # not again
+    assert await figures.write_day(database, second, zone, start + timedelta(days=40)) > 0
     async with database.session() as session:
         await session.execute(delete(Gap))  # retention deletes gap rows after 400 days
     for day, reconstructed in ((first, False), (second, True)):
@@ -335,7 +337,7 @@ async def test_holes_below_a_second_are_told_by_day_and_change_no_rate(database:
         hours = ((begin - 1, 50), (begin, 3), (begin + 23 * HOUR_US, 4), (begin + 24 * HOUR_US, 50))
         session.add_all(ShortHole(stream="c-1/main", hour=at // HOUR_US, holes=n, us=n * 100_000) for at, n in hours)
         session.add(ShortHole(stream="c-1/sub", hour=begin // HOUR_US, holes=99, us=99))
-    assert await figures.keep_day(database, start.date(), zone, end + timedelta(hours=1)) > 0
+    assert await figures.write_day(database, start.date(), zone, end + timedelta(hours=1)) > 0
     async with database.reading() as session:
         (row,) = (await session.scalars(select(CameraDay))).all()
         day = await figures.day(session, None, start, end + timedelta(days=1))
@@ -343,7 +345,7 @@ async def test_holes_below_a_second_are_told_by_day_and_change_no_rate(database:
     assert (row.short_holes, row.short_hole_seconds, row.recorded) == (7, 0.7, row.required)
     assert (day["short_holes"], day["short_hole_seconds"], day["recorded"]) == (7, 0.7, 1.0)
     assert kept.figures["short_holes"] == 7
-    assert await figures.keep_day(database, date(2026, 10, 2), zone, end + timedelta(days=30)) >= 0
+    assert await figures.write_day(database, date(2026, 10, 2), zone, end + timedelta(days=30)) >= 0
     async with database.reading() as session:  # written a month later: whether holes were counted is unknown
         late = await session.get(CameraDay, ("2026-10-02", "c-1"))
     assert late is None or late.short_holes == 50
@@ -421,17 +423,15 @@ async def test_days_that_are_over_are_kept_once_by_whom_they_concern(database: D
         for name, vendor in (("c-1", "Ning Hai"), ("c-2", "Tianmu")):
             camera = await session.get_one(Camera, name)
             camera.profile = {**camera.profile, "maintainer": vendor, "sponsor": "Mill"}
-        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, looked=1, faulty=0))
+        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="x", scope={}, cameras=1, inspected=1, faulty=0))
         await session.flush()
         for camera in ("c-1", "c-2"):
             session.add(
-                Inspection(
-                    round=1, camera=camera, at=clock.now(), findings={}, untestable=[], figures={}, accepted=False
-                )
+                Inspection(round=1, camera=camera, at=clock.now(), findings={}, unknown=[], figures={}, accepted=False)
             )
     for days, rows in ((0.3, 0), (1, 5), (0, 0), (2, 10)):
         clock.advance(days * 86400)
-        assert await figures.keep_days(database, clock.now(), zone) == rows
+        assert await figures.write_past_days(database, clock.now(), zone) == rows
     async with database.reading() as session:
         kept = (await session.scalars(select(DailyFigures).order_by(DailyFigures.day))).all()
     assert {(k.kind, k.name) for k in kept} == {
@@ -448,7 +448,7 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
     either_database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A trial long ago, then more days without any camera in use than one call writes."""
-    monkeypatch.setattr(figures, "DAYS_A_RUN", 4)
+    monkeypatch.setattr(figures, "MAX_DAYS_PER_RUN", 4)
     zone = await asyncio.to_thread(ZoneInfo, "Asia/Shanghai")
     start, _ = bounds(date(2026, 10, 1), zone)
     await _village(either_database, clock, start, in_use_since="2026-10-10")
@@ -458,7 +458,7 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
             at = begin + day * 24 * HOUR_US
             session.add(Gap(stream="c-1/main", start_us=at, end_us=at + HOUR_US, cause="unreachable"))
     now = start + timedelta(days=11, hours=1)  # the 12th
-    written = [await figures.keep_days(either_database, now, zone) for _ in range(4)]
+    written = [await figures.write_past_days(either_database, now, zone) for _ in range(4)]
     assert written[:2] == [4, 4] and written[2] > 3 and written[3] == 0  # an empty day has only the town's figures
     async with either_database.reading() as session:
         assert set(await session.scalars(select(CameraDay.day))) == {"2026-10-10", "2026-10-11"}
@@ -469,7 +469,7 @@ async def test_days_without_a_camera_in_use_are_written_once_and_hold_nothing_up
 async def test_a_round_of_another_village_changes_no_acceptance(either_database: Database, clock: ManualClock) -> None:
     """The camera's own last inspection judges its picture, unless a newer round of the whole town left it out."""
 
-    async def walked(villages: list[str], *cameras: str, untestable: Sequence[str] = ()) -> dict[str, str]:
+    async def walked(villages: list[str], *cameras: str, unknown: Sequence[str] = ()) -> dict[str, str]:
         clock.advance(60)
         now = clock.now()
         async with either_database.session() as session:
@@ -484,13 +484,15 @@ async def test_a_round_of_another_village_changes_no_acceptance(either_database:
                         camera=name,
                         at=now,
                         findings={},
-                        untestable=[*untestable],
+                        unknown=[*unknown],
                         figures={},
                         accepted=False,
                     )
                 )
         async with either_database.reading() as session:
-            lists = await checklist.of(session, (await session.scalars(select(Camera).order_by(Camera.id))).all(), now)
+            lists = await checklist.checklists(
+                session, (await session.scalars(select(Camera).order_by(Camera.id))).all(), now
+            )
         return {name: next(i.state for i in items if i.name == "picture") for name, items in lists.items()}
 
     await _village(either_database, clock, clock.now())
@@ -498,4 +500,4 @@ async def test_a_round_of_another_village_changes_no_acceptance(either_database:
     assert await walked(["w"]) == {"c-1": "ok", "c-2": "todo"}
     assert await walked(["v"], "c-2") == {"c-1": "ok", "c-2": "ok"}
     assert await walked([], "c-2") == {"c-1": "todo", "c-2": "ok"}
-    assert await walked(["v"], "c-1", untestable=sorted(checklist.PICTURE)) == {"c-1": "todo", "c-2": "ok"}
+    assert await walked(["v"], "c-1", unknown=sorted(PICTURE_FAMILIES)) == {"c-1": "todo", "c-2": "ok"}

@@ -153,7 +153,7 @@ async def test_a_patrol_that_does_not_run_is_a_fault(town: Town) -> None:
         now = town.clock.now()
         session.add(
             PatrolRound(
-                asked_at=now, asked_by="x", started_at=now, finished_at=now, scope={}, cameras=1, looked=1, faulty=0
+                asked_at=now, asked_by="x", started_at=now, finished_at=now, scope={}, cameras=1, inspected=1, faulty=0
             )
         )
     await town.tick(seconds=3600)

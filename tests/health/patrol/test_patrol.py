@@ -21,9 +21,10 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import ProtocolError
 from core.settings import PatrolSettings
-from health.patrol import patrol
-from health.patrol.patrol import InspectionInputs, InspectionResult, Patrol
-from health.patrol.rounds import ask
+from health.patrol import patrol, results
+from health.patrol.inspection import InspectionInputs, InspectionResult
+from health.patrol.patrol import Patrol
+from health.patrol.rounds import request
 from health.picture import baseline
 from health.picture.inspection import InspectionRequest, inspect
 from health.tables import CameraBaseline, Fault, Inspection, Maintenance, PatrolRound, ReferenceScene
@@ -43,7 +44,7 @@ cameras:
 )
 
 
-class Inline(DecodePool):
+class InlinePool(DecodePool):
     async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:  # the pool has tests of its own
         return await asyncio.to_thread(function, *args, **kwargs)
 
@@ -65,8 +66,8 @@ class Station:
         self.clock.advance(hours * 3600)
         await self.report()
         async with self.database.session() as session:
-            number = (await ask(session, self.clock.now(), "test", scope)).id
-        assert await self.patrol.run_waiting()
+            number = (await request(session, self.clock.now(), "test", scope)).id
+        assert await self.patrol.run_next()
         return number
 
     async def report(self) -> None:
@@ -88,7 +89,7 @@ class Station:
         for i in range(rounds):
             self.frames["all"] = coded(street(seed=4)[i % 8 :][:1])
             await self.round()
-        self.clock.advance(baseline.SETTLED.total_seconds())
+        self.clock.advance(baseline.SETTLING_TIME.total_seconds())
 
 
 @pytest.fixture
@@ -96,7 +97,9 @@ async def station(database: Database, clock: ManualClock, tmp_path: Path) -> Sta
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
         await session.execute(update(Stream).values(fps=25.0))
-    made = Station(database, clock, Patrol(database, clock, PatrolSettings(learning_looks=6), tmp_path, Inline(), ZONE))
+    made = Station(
+        database, clock, Patrol(database, clock, PatrolSettings(learning_looks=6), tmp_path, InlinePool(), ZONE)
+    )
     made.patrol._reader = made  # type: ignore[assignment]
     made.frames["all"] = coded(street(1))
     return made
@@ -112,7 +115,7 @@ async def test_black_is_opened_with_evidence_and_closed_again(station: Station, 
     await station.round()
     assert (await station.faults())["black"] == "suspect"
     station.clock.advance(601)
-    assert await station.patrol.run_waiting(), "suspicion asks for another look after ten minutes"
+    assert await station.patrol.run_next(), "suspicion asks for another look after ten minutes"
     assert (await station.faults())["black"] == "open" and "black" not in await station.faults("c-2")
     async with station.database.reading() as session:
         (fault,) = (await session.scalars(select(Fault).where(Fault.state == "open"))).all()
@@ -132,13 +135,13 @@ async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> Non
         await station.round()
     assert (await station.faults())["blurred"] == "open"
     async with station.database.reading() as session:
-        looks = (
+        inspections = (
             await session.scalars(select(Inspection).where(Inspection.camera == "c-1").order_by(Inspection.id))
         ).all()
         scenes = await session.scalar(
             select(func.count()).select_from(ReferenceScene).where(ReferenceScene.camera == "c-1")
         )
-    assert [x.accepted for x in looks[-6:]] == [False] * 6 and looks[3].accepted and scenes
+    assert [x.accepted for x in inspections[-6:]] == [False] * 6 and inspections[3].accepted and scenes
 
 
 async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
@@ -159,15 +162,15 @@ async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
 async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_normal(station: Station) -> None:
     async def known() -> tuple[int, bytes | None]:
         async with station.database.reading() as session:
-            sight = await session.get_one(CameraBaseline, "c-1")
-            return sight.patterned, sight.pattern
+            stored = await session.get_one(CameraBaseline, "c-1")
+            return stored.pattern_pictures, stored.pattern
 
     await station.learn()
-    looks, kept = await known()
-    assert looks == 8 and kept is not None
+    inspections, kept = await known()
+    assert inspections == 8 and kept is not None
     station.frames["c-1"] = black()
     await station.round()
-    assert await known() == (looks, kept), "a faulty look teaches nothing"
+    assert await known() == (inspections, kept), "a faulty look teaches nothing"
     async with station.database.session() as session:
         await baseline.new_view(session, "c-1", station.clock.now())
     assert await known() == (0, None)
@@ -215,24 +218,24 @@ async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
 
 
 async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, looked = station.patrol.look, list[str]()
+    real, inspected = station.patrol.inspect_camera, list[str]()
 
-    async def look(number: int, camera: Camera, ground: InspectionInputs) -> InspectionResult:
-        if len(looked) == 2:
+    async def inspect_camera(number: int, camera: Camera, inputs: InspectionInputs) -> InspectionResult:
+        if len(inspected) == 2:
             raise RuntimeError("the analyst dies")
-        looked.append(camera.id)
-        return await real(number, camera, ground)
+        inspected.append(camera.id)
+        return await real(number, camera, inputs)
 
-    monkeypatch.setattr(patrol, "CHUNK", 1)
-    monkeypatch.setattr(station.patrol, "look", look)
+    monkeypatch.setattr(patrol, "CHUNK_CAMERAS", 1)
+    monkeypatch.setattr(station.patrol, "inspect_camera", inspect_camera)
     with pytest.raises(ExceptionGroup, match="unhandled"):
         await station.round()
-    monkeypatch.setattr(station.patrol, "look", real)
-    assert await station.patrol.run_waiting()
+    monkeypatch.setattr(station.patrol, "inspect_camera", real)
+    assert await station.patrol.run_next()
     async with station.database.reading() as session:
         row = (await session.scalars(select(PatrolRound))).one()
         cameras = sorted(await session.scalars(select(Inspection.camera)))
-    assert cameras == CAMERAS and (row.cameras, row.looked) == (4, 4) and row.finished_at is not None
+    assert cameras == CAMERAS and (row.cameras, row.inspected) == (4, 4) and row.finished_at is not None
 
 
 async def test_a_round_of_some(station: Station) -> None:
@@ -267,11 +270,11 @@ async def test_a_picture_that_does_not_decode_is_told_and_says_nothing_else(
         async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
             raise ProtocolError("the picture crashed its decoder")
 
-    monkeypatch.setattr(station.patrol, "_pool", Broken())
+    monkeypatch.setattr(station.patrol._inspector, "pool", Broken())
     await station.round()
     async with station.database.reading() as session:
         look = (await session.scalars(select(Inspection))).first()
-    assert look is not None and set(look.findings) == {"corrupt"} and "black" in look.untestable
+    assert look is not None and set(look.findings) == {"corrupt"} and "black" in look.unknown
     assert await station.faults() == {"corrupt": "suspect"}
 
 
@@ -293,9 +296,9 @@ def test_frozen_is_the_same_picture_for_long_enough() -> None:
     frozen = coded(street(1))[:1] * 8
     frames = [Keyframe(f.stream, i * 2_000_000, f.codec, f.configuration, f.data) for i, f in enumerate(frozen)]
     answer = inspect(InspectionRequest(frames, 12.0))
-    assert answer.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
+    assert answer.findings.found["frozen"] == {"seconds": 14.0} and answer.jpeg[:2] == b"\xff\xd8"
     short = inspect(InspectionRequest(frames[:3], 12.0))
-    assert "frozen" not in short.found and "frozen" in short.untestable  # the span is too short to judge
+    assert "frozen" not in short.findings.found and "frozen" in short.findings.unknown  # the span is too short to judge
 
 
 def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
@@ -305,17 +308,21 @@ def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
         np.clip(view.frame(0, 0).astype(np.float32) + rng.normal(0, 2.5, (360, 640, 3)), 0, 255).astype(np.uint8)
         for _ in range(8)
     ]
-    assert "frozen" not in inspect(InspectionRequest(coded(pictures), 12.0)).found
+    assert "frozen" not in inspect(InspectionRequest(coded(pictures), 12.0)).findings.found
 
 
 def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
     """A scene changes between rounds; if it always did and does not now, by day, the picture is frozen."""
     frames = coded(street(8))
     first = inspect(InspectionRequest(frames, 12.0))
-    again = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=4.0))
-    assert "frozen" in again.found
-    quiet = inspect(InspectionRequest(frames, 13.0, before=first.thumb, apart=3600.0, usual_change=1.2))
-    assert "frozen" not in quiet.found  # this scene never changes
+    again = inspect(
+        InspectionRequest(frames, 13.0, previous_thumb=first.thumb, seconds_since_previous=3600.0, usual_change=4.0)
+    )
+    assert "frozen" in again.findings.found
+    quiet = inspect(
+        InspectionRequest(frames, 13.0, previous_thumb=first.thumb, seconds_since_previous=3600.0, usual_change=1.2)
+    )
+    assert "frozen" not in quiet.findings.found  # this scene never changes
 
 
 def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
@@ -328,7 +335,7 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
     question = InspectionRequest(
         coded(shaken), 12.0, [a.features for a in past] * 4, [12.0] * 32, [a.thumb for a in past[:3]]
     )
-    assert "shaking" in inspect(question).found
+    assert "shaking" in inspect(question).findings.found
     still = InspectionRequest(
         coded([shaken[0]] * 1 + [scene.moved(p) for p in pictures]),
         12.0,
@@ -336,14 +343,14 @@ def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
         question.hours,
         question.scenes,
     )
-    assert "shaking" not in inspect(still).found and "moved" in inspect(still).found
+    assert "shaking" not in inspect(still).findings.found and "moved" in inspect(still).findings.found
 
 
 async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
     await station.learn(6)
     async with station.database.reading() as session:
-        sight = await session.get_one(CameraBaseline, "c-1")
-    assert sight.bitrate == 2e6 and sight.fps == 25.0 and patrol.HABIT
+        stored = await session.get_one(CameraBaseline, "c-1")
+    assert stored.bitrate == 2e6 and stored.fps == 25.0 and results.USUAL_VALUES_FROM
 
 
 @pytest.mark.long

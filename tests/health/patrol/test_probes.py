@@ -19,11 +19,11 @@ from core.secrets import Vault
 from core.settings import PatrolSettings
 from health.patrol.patrol import Patrol
 from health.patrol.probes import Probes
-from health.patrol.rounds import ask
+from health.patrol.rounds import request
 from health.tables import Fault, Inspection
 from nvr.archive.reader import Keyframe
 from tests.health.frames import coded, street
-from tests.health.patrol.test_patrol import Inline
+from tests.health.patrol.test_patrol import InlinePool
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TOWN = """
@@ -38,7 +38,7 @@ cameras:
 
 
 @dataclass
-class Door:
+class FakeProbe:
     """Replaces the network: the answer of each camera."""
 
     frame: Keyframe
@@ -56,15 +56,15 @@ class Door:
 class Town:
     database: Database
     clock: ManualClock
-    door: Door
+    probe: FakeProbe
     patrol: Patrol
 
     async def round(self) -> None:
         self.clock.advance(3600)
         async with self.database.session() as session:
-            await ask(session, self.clock.now(), "test")
-        self.door.asked.clear()
-        assert await self.patrol.run_waiting()
+            await request(session, self.clock.now(), "test")
+        self.probe.asked.clear()
+        assert await self.patrol.run_next()
 
     async def faults(self) -> dict[tuple[str, str], str]:
         async with self.database.reading() as session:
@@ -75,20 +75,24 @@ class Town:
 async def town(database: Database, clock: ManualClock, tmp_path: Path) -> Town:
     async with database.session() as session:
         await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-    door = Door(coded(street(1))[0])
-    visits = Probes(database, Vault(b"k" * 32), door)  # type: ignore[arg-type]
-    return Town(database, clock, door, Patrol(database, clock, PatrolSettings(), tmp_path, Inline(), ZONE, visits))
+    probe = FakeProbe(coded(street(1))[0])
+    visits = Probes(database, Vault(b"k" * 32), probe)  # type: ignore[arg-type]
+    return Town(database, clock, probe, Patrol(database, clock, PatrolSettings(), tmp_path, InlinePool(), ZONE, visits))
 
 
 async def test_every_camera_has_its_row_and_a_picture(town: Town) -> None:
     await town.round()
     async with town.database.reading() as session:
-        looks = (await session.scalars(select(Inspection))).all()
-    assert len(looks) == 12 and all(x.features and x.findings == {} for x in looks) and await town.faults() == {}
+        inspections = (await session.scalars(select(Inspection))).all()
+    assert (
+        len(inspections) == 12
+        and all(x.features and x.findings == {} for x in inspections)
+        and await town.faults() == {}
+    )
 
 
 async def test_each_refusal_has_its_family_and_a_credential_is_tried_once(town: Town) -> None:
-    town.door.answers = {"v-0": CameraUnreachable("no"), "v-1": CameraRefused("no"), "v-2": StreamStalled("nothing")}
+    town.probe.answers = {"v-0": CameraUnreachable("no"), "v-1": CameraRefused("no"), "v-2": StreamStalled("nothing")}
     await town.round()
     await town.round()
     assert await town.faults() == {
@@ -96,8 +100,8 @@ async def test_each_refusal_has_its_family_and_a_credential_is_tried_once(town: 
         ("v-1", "auth"): "open",
         ("v-2", "no_stream"): "open",
     }
-    assert "v-1" not in town.door.asked, "a refused credential rests until a person acts"
-    town.door.answers = {}
+    assert "v-1" not in town.probe.asked, "a refused credential rests until a person acts"
+    town.probe.answers = {}
     async with town.database.session() as session:
         await session.execute(update(Camera).values(refused_at=None))
     for _ in range(3):
@@ -106,12 +110,12 @@ async def test_each_refusal_has_its_family_and_a_credential_is_tried_once(town: 
 
 
 async def test_a_village_that_does_not_answer_is_one_fault(town: Town) -> None:
-    town.door.answers = {f"w-{i}": CameraUnreachable("no") for i in range(6)}
+    town.probe.answers = {f"w-{i}": CameraUnreachable("no") for i in range(6)}
     for _ in range(3):
         await town.round()
     states = await town.faults()
     assert states[("w", "uplink")] == "open" and "open" not in {s for (name, _), s in states.items() if name != "w"}
-    town.door.answers = {}
+    town.probe.answers = {}
     for _ in range(3):
         await town.round()
     assert "open" not in (await town.faults()).values()

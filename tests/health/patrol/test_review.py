@@ -35,30 +35,36 @@ async def test_all_that_is_flagged_and_a_twentieth_of_the_rest(session: AsyncSes
     for camera in flagged:
         fault(session, clock.now(), camera)
     await session.flush()
-    seen = await review.draw(session, "x", None, clock.now(), random.Random(1))
+    seen = await review.draw_cameras(session, "x", None, clock.now(), random.Random(1))
     names = [c.id for c in seen]
     assert flagged < set(names) and len(names) == 7 + 5
     assert names != sorted(names) and {
-        c.village for c in await review.draw(session, "x", ["w"], clock.now(), random.Random(1))
+        c.village for c in await review.draw_cameras(session, "x", ["w"], clock.now(), random.Random(1))
     } == {"w"}
-    await review.judge(session, seen[0], "normal", "", clock.now(), "x")
+    await review.record_verdict(session, seen[0], "normal", "", clock.now(), "x")
     await session.flush()
-    assert seen[0].id not in {c.id for c in await review.draw(session, "x", None, clock.now(), random.Random(1))}
+    assert seen[0].id not in {
+        c.id for c in await review.draw_cameras(session, "x", None, clock.now(), random.Random(1))
+    }
 
 
 async def test_a_fault_among_the_normal_is_a_miss_and_is_open(session: AsyncSession, clock: ManualClock) -> None:
     camera = await review.camera_of(session, "c-50")
     for wrong in (("odd", ""), ("faulty", ""), ("faulty", "uplink")):
         with pytest.raises(UsageError):
-            await review.judge(session, camera, *wrong, clock.now(), "x")
+            await review.record_verdict(session, camera, *wrong, clock.now(), "x")
     for i in range(60, 69):
-        await review.judge(session, await review.camera_of(session, f"c-{i}"), "normal", "", clock.now(), "x")
-    opened = await review.judge(session, camera, "faulty", "covered", clock.now(), "x")
+        await review.record_verdict(session, await review.camera_of(session, f"c-{i}"), "normal", "", clock.now(), "x")
+    opened = await review.record_verdict(session, camera, "faulty", "covered", clock.now(), "x")
     await session.flush()
     assert opened is not None and (opened.state, opened.family, opened.verdict) == ("open", "covered", "real")
-    told = await review.misses(session, clock.now() - timedelta(days=1))
-    assert (told.shown, told.missed, told.rate) == (10, 1, 0.1) and told.most is not None and 0.3 < told.most < 0.45
-    again = await review.judge(session, camera, "faulty", "covered", clock.now(), "y")
+    told = await review.miss_rate(session, clock.now() - timedelta(days=1))
+    assert (
+        (told.shown, told.missed, told.rate) == (10, 1, 0.1)
+        and told.upper_bound is not None
+        and 0.3 < told.upper_bound < 0.45
+    )
+    again = await review.record_verdict(session, camera, "faulty", "covered", clock.now(), "y")
     assert again is opened and len((await session.scalars(select(Fault))).all()) == 1
     with pytest.raises(NotFoundError):
         await review.camera_of(session, "none")

@@ -11,11 +11,12 @@ from bench.parts import sights
 from bench.parts.sights import Camera, TownWeather
 from health.picture import measurement
 from health.picture.comparison import AcceptedHistory
-from health.picture.judgement import FAMILIES, decayed, judge
+from health.picture.judgement import judge, judge_against_anchors
 from health.picture.measurement import Measurement
+from health.picture.precedence import PICTURE_FINDINGS
 from tests.conftest import FOOTAGE
-from tests.health import faults_made, places
-from tests.health.places import Guests, Place, Weather
+from tests.health import simulated_views, synthetic_faults
+from tests.health.simulated_views import Guests, Place, Weather
 
 DAYS = 2.5
 
@@ -23,11 +24,11 @@ DAYS = 2.5
 def _place(kind: str) -> Place:
     rng = np.random.default_rng(11)
     if kind == "drawn":
-        return Place("drawn", places.drawn(5), rng)
+        return Place("drawn", simulated_views.drawn(5), rng)
     file = FOOTAGE / kind
     if not file.is_file():
         pytest.skip(f"real footage is not here: {file} is missing")
-    return Place("filmed", places.filmed(file, 6), rng)
+    return Place("filmed", simulated_views.filmed(file, 6), rng)
 
 
 @pytest.fixture(scope="module", params=["drawn", "vtest_480x360.avi"])
@@ -48,8 +49,8 @@ def _look(
     return sights.measure(camera, 2 + hour / 24, weather or Weather(0.5), fault)
 
 
-def _judged(camera: Camera, sight: Measurement, hour: float) -> set[str]:
-    return set(judge(sight, camera.past(DAYS), hour).found)
+def _judged(camera: Camera, measured: Measurement, hour: float) -> set[str]:
+    return set(judge(measured, camera.past(DAYS), hour).found)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,15 @@ def _judged(camera: Camera, sight: Measurement, hour: float) -> set[str]:
 )
 def test_a_severe_fault_is_found_by_day(camera: Camera, name: str) -> None:
     found = _judged(camera, _look(camera, 13.2, fault=(name, 3, 7)), 13.2)
-    assert found & (faults_made.RIGHT[name] | ({"covered_part"} if name == "cloth" else set())), found
+    assert found & (synthetic_faults.EXPECTED_FAMILIES[name] | ({"partial_occlusion"} if name == "cloth" else set())), (
+        found
+    )
 
 
 @pytest.mark.parametrize("name", ["no_signal", "black", "over", "defocus", "noise", "torn", "turned"])
 def test_a_severe_fault_is_found_by_night(camera: Camera, name: str) -> None:
     found = _judged(camera, _look(camera, 23.2, fault=(name, 3, 7)), 23.2)
-    assert found & faults_made.RIGHT[name], found
+    assert found & synthetic_faults.EXPECTED_FAMILIES[name], found
 
 
 def test_days_and_nights_are_no_faults(camera: Camera) -> None:
@@ -74,9 +77,9 @@ def test_days_and_nights_are_no_faults(camera: Camera) -> None:
 def test_rain_headlights_and_infra_red_are_no_faults(camera: Camera) -> None:
     for hour in (10.3, 15.3, 21.3):
         assert not _judged(camera, _look(camera, hour, Weather(0.95, rain=0.5)), hour) - {"noise"}
-    shot = places.shoot(camera.place, 22.0, Weather(), Guests(cars=2), np.random.default_rng(9))
-    places.mark(shot.picture, camera.place, 22.0, 2)
-    assert not _judged(camera, measurement.measure_frame(places.coded(shot.picture)), 22.0)
+    shot = simulated_views.shoot(camera.place, 22.0, Weather(), Guests(cars=2), np.random.default_rng(9))
+    simulated_views.mark(shot.picture, camera.place, 22.0, 2)
+    assert not _judged(camera, measurement.measure_frame(simulated_views.coded(shot.picture)), 22.0)
 
 
 def test_a_new_camera_learns_first(camera: Camera) -> None:
@@ -85,7 +88,7 @@ def test_a_new_camera_learns_first(camera: Camera) -> None:
         AcceptedHistory(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
         12.0,
     )
-    assert verdict.learning and not verdict.found and "blurred" in verdict.untestable
+    assert verdict.learning and not verdict.found and "blurred" in verdict.unknown
     black = judge(
         _look(camera, 12.0, fault=("black", 3, 1)),
         AcceptedHistory(np.zeros((0, measurement.SIZE), np.float32), np.zeros(0, np.float32)),
@@ -96,26 +99,28 @@ def test_a_new_camera_learns_first(camera: Camera) -> None:
 
 def test_a_slow_blur_is_found_against_the_first_days(camera: Camera) -> None:
     """Thirty days of slowly increasing blur: the recent history contains it, the first days do not."""
-    hour, noon = 13.2, [(d, s, h) for d, s, h in camera.looks]
-    recent = [measurement.measure_frame(places.coded(_softened(camera, h, 2.6))).packed() for _, _, h in noon[:40]]
-    past = AcceptedHistory(measurement.unpacked(recent), np.array([h for _, _, h in noon[:40]], np.float32))
-    now = measurement.measure_frame(places.coded(_softened(camera, hour, 3.0)))
+    hour, noon = 13.2, [(d, s, h) for d, s, h in camera.inspections]
+    recent = [
+        measurement.measure_frame(simulated_views.coded(_softened(camera, h, 2.6))).pack() for _, _, h in noon[:40]
+    ]
+    past = AcceptedHistory(measurement.unpack(recent), np.array([h for _, _, h in noon[:40]], np.float32))
+    now = measurement.measure_frame(simulated_views.coded(_softened(camera, hour, 3.0)))
     assert "blurred" not in judge(now, past, hour).found
-    assert "blurred" in decayed(now, camera.past(DAYS), hour)
+    assert "blurred" in judge_against_anchors(now, camera.past(DAYS), hour).found
 
 
-def _softened(camera: Camera, hour: float, sigma: float) -> places.Image:
-    shot = places.shoot(camera.place, hour, Weather(0.5), Guests(), np.random.default_rng(int(hour * 60)))
-    picture = np.asarray(places.cv2.GaussianBlur(shot.picture, (0, 0), sigma), np.uint8)
-    places.mark(picture, camera.place, hour, 2)
+def _softened(camera: Camera, hour: float, sigma: float) -> simulated_views.Image:
+    shot = simulated_views.shoot(camera.place, hour, Weather(0.5), Guests(), np.random.default_rng(int(hour * 60)))
+    picture = np.asarray(simulated_views.cv2.GaussianBlur(shot.picture, (0, 0), sigma), np.uint8)
+    simulated_views.mark(picture, camera.place, hour, 2)
     return picture
 
 
 def test_figures_survive_their_packing(camera: Camera) -> None:
-    sight = _look(camera, 9.0)
-    back = measurement.unpacked([sight.packed(), b"of another layout"])
-    assert back.shape == (1, measurement.SIZE) and np.allclose(back[0], sight.vector, rtol=2e-3, atol=2e-3)
-    assert set(FAMILIES) >= {"covered", "moved"} and Path(__file__)
+    measured = _look(camera, 9.0)
+    back = measurement.unpack([measured.pack(), b"of another layout"])
+    assert back.shape == (1, measurement.SIZE) and np.allclose(back[0], measured.vector, rtol=2e-3, atol=2e-3)
+    assert {"covered", "moved"} <= PICTURE_FINDINGS and Path(__file__)
 
 
 @pytest.mark.parametrize("size", [(704, 576), (1920, 1080), (352, 288), (66, 64)])

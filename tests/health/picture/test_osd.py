@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from health.picture import osd
-from health.picture.osd import judge, read, strip
-from tests.health import places
+from health.picture.osd import check_display, cut_text, read_digits
+from tests.health import simulated_views
 
 NOW = datetime(2026, 11, 25, 13, 5, 25)
 SIZES = [(704, 576), (1280, 720), (1920, 1080)]
@@ -24,7 +24,7 @@ def picture(
 ) -> tuple[np.ndarray, list[float]]:
     """Return a JPEG-coded street with a text in it, and the box of the text in shares of the picture."""
     rng = np.random.default_rng(seed)
-    street = cv2.resize((places.drawn(3)[0] ** (1 / 2.2) * 255).astype(np.uint8), size)
+    street = cv2.resize((simulated_views.drawn(3)[0] ** (1 / 2.2) * 255).astype(np.uint8), size)
     made = np.clip(street * light + rng.normal(0, 3, street.shape), 0, 255).astype(np.uint8)
     tall = size[1] / 360
     if face is None:
@@ -51,34 +51,34 @@ FORMS = ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S")
 
 @pytest.mark.parametrize("face", [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, None])
 def test_most_times_are_read_and_none_is_misread(face: int | None) -> None:
-    read_right = told_wrong = 0
+    read_right = found_wrong = 0
     for size in SIZES:
         for form in FORMS:
             y, box = picture(size, NOW.strftime(form), face)
-            right = judge(y, {"time": box}, NOW + timedelta(seconds=3))
+            right = check_display(y, {"time": box}, NOW + timedelta(seconds=3))
             assert right.found == {}, (size, form)
             read_right += "mark_time" not in right.unknown
-            wrong = judge(y, {"time": box}, NOW + timedelta(hours=8))
-            told_wrong += wrong.found.get("mark_time") == {"offset": -8 * 3600.0}
-    assert read_right >= 6 and told_wrong >= 6, (read_right, told_wrong)  # of nine; the others are not judged
+            wrong = check_display(y, {"time": box}, NOW + timedelta(hours=8))
+            found_wrong += wrong.found.get("mark_time") == {"offset": -8 * 3600.0}
+    assert read_right >= 6 and found_wrong >= 6, (read_right, found_wrong)  # of nine; the others are not judged
 
 
 def test_signs_between_the_digits_do_no_harm() -> None:
     y, box = picture((1280, 720), f"A {NOW:%Y-%m-%d} W {NOW:%H:%M:%S} B", cv2.FONT_HERSHEY_SIMPLEX)
-    assert "mark_time" not in judge(y, {"time": box}, NOW).found
+    assert "mark_time" not in check_display(y, {"time": box}, NOW).found
 
 
 def test_a_mark_that_is_not_there_is_missing_and_one_that_cannot_be_read_is_not() -> None:
     y = np.full((720, 1280), 90, np.uint8)
-    told = judge(y, {"time": [0.01, 0.01, 0.3, 0.06], "name": [0.01, 0.9, 0.3, 0.06]}, NOW)
-    assert told.found["mark_time"]["missing"] == 1 and "mark_name" in told.found
+    checked = check_display(y, {"time": [0.01, 0.01, 0.3, 0.06], "name": [0.01, 0.9, 0.3, 0.06]}, NOW)
+    assert checked.found["mark_time"]["missing"] == 1 and "mark_name" in checked.found
     y, box = picture((1280, 720), "QWERTZ UIOP", cv2.FONT_HERSHEY_SIMPLEX)
-    told = judge(y, {"time": box, "name": box}, NOW)
-    assert told.found == {} and "mark_time" in told.unknown
+    checked = check_display(y, {"time": box, "name": box}, NOW)
+    assert checked.found == {} and "mark_time" in checked.unknown
 
 
-def test_marks_that_nobody_asked_for_are_not_judged() -> None:
-    assert judge(np.zeros((72, 128), np.uint8), {}, NOW).unknown == {"mark_time", "mark_name"}
+def test_displays_without_a_box_are_not_judged() -> None:
+    assert check_display(np.zeros((72, 128), np.uint8), {}, NOW).unknown == {"mark_time", "mark_name"}
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,6 +87,8 @@ def test_marks_that_nobody_asked_for_are_not_judged() -> None:
 @given(st.integers(0, 2**32 - 1), st.tuples(*[st.floats(0, 1)] * 4))
 def test_noise_is_never_a_time(seed: int, box: tuple[float, float, float, float]) -> None:
     y = np.random.default_rng(seed).integers(0, 255, (90, 160), np.uint8)
-    reading = read(strip(y, box))
-    assert len(reading.digits) == len(reading.sure) and all(0 <= s <= 1.01 for s in reading.sure)
-    assert "offset" not in judge(y, {"time": box}, NOW).found.get("mark_time", {}) or osd._bare(strip(y, box))
+    reading = read_digits(cut_text(y, box))
+    assert len(reading.digits) == len(reading.correlations) and all(0 <= s <= 1.01 for s in reading.correlations)
+    assert "offset" not in check_display(y, {"time": box}, NOW).found.get("mark_time", {}) or osd._is_empty(
+        cut_text(y, box)
+    )

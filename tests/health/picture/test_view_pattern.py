@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from health.picture import view_pattern
 from health.picture.measurement import THUMB, Plane
-from health.picture.view_pattern import KEPT, LEAST, RecognitionResult, ViewPattern, recognised, signature
+from health.picture.view_pattern import MAX_PICTURES, MIN_PICTURES, RecognitionResult, ViewPattern, recognise, signature
 
 WIDTH, HEIGHT = THUMB
 
@@ -22,7 +22,7 @@ def ground(seed: int) -> np.ndarray:
     return 1 + 0.12 * cv2.GaussianBlur(grain, (0, 0), 1.5)
 
 
-def look(grain: np.ndarray, seed: int, light: float = 110.0) -> Plane:
+def picture(grain: np.ndarray, seed: int, light: float = 110.0) -> Plane:
     """Return a picture of the ground with shadows in varying places, an object and sensor noise."""
     rng = np.random.default_rng(seed)
     soft = cv2.resize(rng.uniform(0, 1, (4, 7)).astype(np.float32), THUMB, interpolation=cv2.INTER_CUBIC)
@@ -37,14 +37,14 @@ def look(grain: np.ndarray, seed: int, light: float = 110.0) -> Plane:
 def known() -> tuple[np.ndarray, ViewPattern, list[Plane]]:
     grain, made = ground(1), None
     for seed in range(60):
-        made = view_pattern.learned(made, look(grain, seed))
+        made = view_pattern.learn(made, picture(grain, seed))
     assert made is not None
-    return grain, made, [look(grain, 1000 + s) for s in range(6)]
+    return grain, made, [picture(grain, 1000 + s) for s in range(6)]
 
 
-def _told(known: tuple[np.ndarray, ViewPattern, list[Plane]], thumb: Plane) -> RecognitionResult:
+def _recognise(known: tuple[np.ndarray, ViewPattern, list[Plane]], thumb: Plane) -> RecognitionResult:
     _, made, scenes = known
-    return recognised(made, thumb, scenes)
+    return recognise(made, thumb, scenes)
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
@@ -52,8 +52,8 @@ def test_the_same_ground_is_recognised_in_any_light(
     known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int
 ) -> None:
     for light in (70.0, 110.0, 160.0):
-        told = _told(known, look(known[0], seed, light))
-        assert told.known > 0.6 and not told.hidden(0.2) and abs(told.faded) < 0.3
+        result = _recognise(known, picture(known[0], seed, light))
+        assert result.recognition > 0.6 and not result.hidden(0.2) and abs(result.faded) < 0.3
 
 
 @pytest.mark.parametrize("seed", range(70, 76))
@@ -61,13 +61,13 @@ def test_another_ground_or_the_same_one_shifted_is_not(
     known: tuple[np.ndarray, ViewPattern, list[Plane]], seed: int
 ) -> None:
     for other in (ground(2), np.roll(known[0], (3, 5), (0, 1))):
-        told = _told(known, look(other, seed))
-        assert told.known < 0.3 and told.best < 0.5
+        result = _recognise(known, picture(other, seed))
+        assert result.recognition < 0.3 and result.best < 0.5
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
-    thumb = look(known[0], 77)
+    thumb = picture(known[0], 77)
     part = {
         "left": np.s_[:, : WIDTH // 2],
         "right": np.s_[:, WIDTH // 2 :],
@@ -75,50 +75,50 @@ def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, ViewPattern
         "bottom": np.s_[HEIGHT // 2 :],
     }[side]
     thumb[part] = np.random.default_rng(1).normal(60, 3, thumb[part].shape).astype(np.uint8)
-    told = _told(known, thumb)
-    assert told.hidden(0.2) and told.best > 0.6
+    result = _recognise(known, thumb)
+    assert result.hidden(0.2) and result.best > 0.6
 
 
 @pytest.mark.parametrize(("share", "least"), [(0.3, -0.25), (0.5, -0.5), (0.7, -0.9)])
 def test_a_veil_takes_contrast_and_leaves_the_view(
     known: tuple[np.ndarray, ViewPattern, list[Plane]], share: float, least: float
 ) -> None:
-    veiled = np.clip(look(known[0], 78) * (1 - share) + 190 * share, 0, 255).astype(np.uint8)
-    told = _told(known, veiled)
-    assert told.faded < least and told.known > 0.45 and not told.hidden(0.2)
+    veiled = np.clip(picture(known[0], 78) * (1 - share) + 190 * share, 0, 255).astype(np.uint8)
+    result = _recognise(known, veiled)
+    assert result.faded < least and result.recognition > 0.45 and not result.hidden(0.2)
 
 
 def test_nothing_is_said_before_enough_is_known() -> None:
     grain = ground(3)
-    made = view_pattern.learned(None, look(grain, 0))
-    for seed in range(1, LEAST - 1):
-        made = view_pattern.learned(made, look(grain, seed))
-    assert made.looks == LEAST - 1
-    assert not recognised(made, look(ground(4), 1), [look(grain, 2)]).told
-    assert not recognised(None, look(grain, 1), [look(grain, 2)]).told
-    assert not recognised(view_pattern.learned(made, look(grain, 99)), look(grain, 1), []).told
+    made = view_pattern.learn(None, picture(grain, 0))
+    for seed in range(1, MIN_PICTURES - 1):
+        made = view_pattern.learn(made, picture(grain, seed))
+    assert made.pictures == MIN_PICTURES - 1
+    assert not recognise(made, picture(ground(4), 1), [picture(grain, 2)]).comparable
+    assert not recognise(None, picture(grain, 1), [picture(grain, 2)]).comparable
+    assert not recognise(view_pattern.learn(made, picture(grain, 99)), picture(grain, 1), []).comparable
 
 
 @given(arrays(np.uint8, (HEIGHT, WIDTH), elements=st.integers(0, 255), fill=st.integers(0, 255)))
 def test_any_picture_has_figures(thumb: Plane) -> None:
     """Black, white or torn: the results are finite. Rounding once made a running sum negative under its square root."""
-    made = view_pattern.learned(None, thumb)
+    made = view_pattern.learn(None, thumb)
     assert np.isfinite(made.mean).all()
-    for _ in range(LEAST):
-        made = view_pattern.learned(made, thumb)
-    told = recognised(made, thumb, [thumb])
-    assert np.isfinite([told.known, told.least, told.best, told.faded, told.kept]).all()
+    for _ in range(MIN_PICTURES):
+        made = view_pattern.learn(made, thumb)
+    result = recognise(made, thumb, [thumb])
+    assert np.isfinite([result.recognition, result.least, result.best, result.faded, result.kept]).all()
 
 
 def test_the_oldest_fade_and_the_packing_keeps_what_is_there() -> None:
     made = None
-    for seed in range(KEPT + 30):
-        made = view_pattern.learned(made, look(ground(5), seed))
-    assert made is not None and made.looks == KEPT
-    back = ViewPattern.unpacked(made.packed(), made.looks)
-    assert np.allclose(back.mean, made.mean, atol=2e-3) and len(made.packed()) == 2 * WIDTH * HEIGHT
-    for seed in range(4 * KEPT):
-        made = view_pattern.learned(made, look(ground(6), seed))
-    assert float(np.mean(made.mean * signature(look(ground(6), 7)))) > 3 * abs(
-        float(np.mean(made.mean * signature(look(ground(5), 7))))
+    for seed in range(MAX_PICTURES + 30):
+        made = view_pattern.learn(made, picture(ground(5), seed))
+    assert made is not None and made.pictures == MAX_PICTURES
+    back = ViewPattern.unpack(made.pack(), made.pictures)
+    assert np.allclose(back.mean, made.mean, atol=2e-3) and len(made.pack()) == 2 * WIDTH * HEIGHT
+    for seed in range(4 * MAX_PICTURES):
+        made = view_pattern.learn(made, picture(ground(6), seed))
+    assert float(np.mean(made.mean * signature(picture(ground(6), 7)))) > 3 * abs(
+        float(np.mean(made.mean * signature(picture(ground(5), 7))))
     )

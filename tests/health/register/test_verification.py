@@ -140,5 +140,5 @@ async def test_registers_are_read_page_by_page(database: Database, clock: Manual
     async with database.reading() as session:
         event.listen(session.sync_session, "loaded_as_persistent", loaded)
         event.listen(session.sync_session, "persistent_to_detached", dropped)
-        assert await register.signatures.problem(session) is None
+        assert await register.signatures.first_mismatch(session) is None
     assert max(held) <= 2 * register.signatures.PAGE_DAYS and len(held) == 90

@@ -61,7 +61,7 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
     names = [f"{kind}/{n}.jpg" for kind in ("alerts", "candidates", "patrol", "orders")]
     faults = {state: f"patrol/{state}-{n}.jpg" for state in ("open", "closed")}
     await asyncio.to_thread(lambda: [put(folder, name) for name in [*names, *faults.values()]])
-    order: dict[str, Any] = {"created_at": at, "created_by": "x", "respond_by": at, "mend_by": at, "closed_at": at}
+    order: dict[str, Any] = {"created_at": at, "created_by": "x", "respond_by": at, "repair_by": at, "closed_at": at}
     async with database.session() as session:
 
         async def add(row: Any) -> Any:
@@ -78,7 +78,7 @@ async def filled(database: Database, clock: ManualClock, folder: Path, days: int
         number = ids.compose(to_microseconds(at) // 1000, 1, 1)
         await add(Judgement(reason=n, sighting=number, verdict="candidate", by="x", at=at, thumbnail=names[1], **seen))
         patrol = await add(PatrolRound(asked_at=at, asked_by="x"))
-        look: dict[str, Any] = {"findings": {}, "figures": {}, "untestable": [], "accepted": True}
+        look: dict[str, Any] = {"findings": {}, "figures": {}, "unknown": [], "accepted": True}
         await add(Inspection(round=patrol.id, camera="c1", at=at, picture=names[2], **look))
         for state, name in faults.items():
             over = at if state == "closed" else None
@@ -120,7 +120,7 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     assert row.data["files"] == 6 and row.data["rows"] == {
         "alerts": 1,
         "candidates": 1,
-        "looks": 1,
+        "inspections": 1,
         "faults": 1,
         "orders": 1,
     }

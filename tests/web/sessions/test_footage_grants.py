@@ -162,7 +162,7 @@ async def town(
         session.add(
             WorkOrder(
                 id=1, village="wangjia", camera="wj-01", title="black", state="assigned", severity=1, vendor="Ning Hai",
-                created_at=NOW, created_by="x", respond_by=NOW, mend_by=NOW + timedelta(hours=8),
+                created_at=NOW, created_by="x", respond_by=NOW, repair_by=NOW + timedelta(hours=8),
             )
         )  # fmt: skip
         await session.flush()
@@ -177,10 +177,10 @@ async def town(
                 severity=1,
                 detail="",
                 figures={},
-                facts={"marks": []},
+                facts={"votes": []},
                 first_seen=NOW,
                 opened_at=NOW,
-                looks=2,
+                inspections=2,
                 times=1,
                 order=1,
                 picture="x.jpg",

@@ -10,33 +10,33 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.health.places import SIZE, Image
+from tests.health.simulated_views import SIZE, Image
 
 W, H = SIZE
 
 # Synthetic fault → correct families.
-RIGHT = {
+EXPECTED_FAMILIES = {
     "no_signal": {"no_signal"},
     "black": {"black"},
     "over": {"overexposed"},
     "under": {"underexposed", "black"},
-    "veil": {"veil"},
+    "veil": {"haze"},
     "defocus": {"blurred"},
-    "drops": {"blurred_part", "blurred", "covered_part"},
-    "cast": {"cast"},
+    "drops": {"blurred_part", "blurred", "partial_occlusion"},
+    "cast": {"colour_cast"},
     "colour_lost": {"monochrome"},
     "noise": {"noise"},
-    "stripes": {"stripes"},
-    "mosaic": {"mosaic"},
-    "torn": {"mosaic"},
-    "cloth": {"covered", "covered_part"},
-    "leaf": {"covered", "covered_part", "blurred_part"},
+    "stripes": {"banding"},
+    "mosaic": {"blocking"},
+    "torn": {"blocking"},
+    "cloth": {"covered", "partial_occlusion"},
+    "leaf": {"covered", "partial_occlusion", "blurred_part"},
     "turned": {"moved"},
     "sagging": {"moved"},
 }
 
 
-def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
+def apply_fault(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
     """Return the picture with the fault.
 
     Use a generator with the same seed for each picture of one fault, so that the fault stays in place.

@@ -1,4 +1,4 @@
-"""The same faults made by other methods, to validate detectors tuned on tests/health/faults_made.py.
+"""The same faults made by other methods, to validate detectors tuned on tests/health/synthetic_faults.py.
 
 Other optics, textures and disturbances, and simulated damage to coded data. Nothing in health/ is tuned on these.
 """
@@ -10,34 +10,34 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tests.health.places import SIZE, Image
+from tests.health.simulated_views import SIZE, Image
 
 W, H = SIZE
 
-RIGHT = {
+EXPECTED_FAMILIES = {
     "card": {"no_signal"},
     "dark": {"black"},
     "gain_up": {"overexposed"},
     "gain_down": {"underexposed", "black"},
-    "haze": {"veil"},
+    "haze": {"haze"},
     "soft": {"blurred"},
-    "smear": {"blurred_part", "blurred", "covered_part"},
-    "balance": {"cast"},
+    "smear": {"blurred_part", "blurred", "partial_occlusion"},
+    "balance": {"colour_cast"},
     "grey": {"monochrome"},
     "snow": {"noise"},
-    "bands": {"stripes"},
-    "hum": {"stripes"},
-    "blocks": {"mosaic"},
-    "half": {"mosaic", "covered_part", "covered"},
-    "hand": {"covered", "covered_part"},
-    "poster": {"covered", "covered_part"},
+    "bands": {"banding"},
+    "hum": {"banding"},
+    "blocks": {"blocking"},
+    "half": {"blocking", "partial_occlusion", "covered"},
+    "hand": {"covered", "partial_occlusion"},
+    "poster": {"covered", "partial_occlusion"},
     "panned": {"moved"},
     "zoomed": {"moved"},
     "elsewhere": {"moved", "covered"},
 }
 
 
-def put(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
+def apply_fault(name: str, severity: int, picture: Image, rng: np.random.Generator) -> Image:
     """Return the picture with the fault; use a generator with the same seed for each picture of one fault."""
     s = severity - 1
     live = np.random.default_rng(int(picture.sum()) + 1)

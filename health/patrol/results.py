@@ -1,0 +1,126 @@
+"""Write the result of one inspection: its row, its faults with evidence, and what the baseline learns from it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from datetime import timedelta, tzinfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.settings import PatrolSettings
+from health.faults import fault_log
+from health.faults.families import PICTURE_FAMILIES
+from health.faults.state_machine import LIVE_STATES, Step
+from health.patrol.inspection import InspectionResult
+from health.picture import baseline
+from health.tables import CameraBaseline, Fault, Inspection
+from health.vocabulary import FaultFamily, FaultStatus
+
+REPEAT_DELAYS_S = (600.0, 1800.0)  # after the first suspicious inspection, and after the second
+USUAL_VALUES_FROM = 40  # accepted inspections
+USUAL_VALUES_EVERY = 6  # inspections of a camera between two updates of its usual values, on average
+MIN_VALUES = 5  # of accepted inspections, before there is a usual value
+# The figures of an inspection that have a usual value, and the share of the sorted values below it.
+_USUAL_VALUES = (("fps", 0.5), ("bitrate", 0.5), ("change", 0.25))
+_PICTURE = frozenset(PICTURE_FAMILIES)
+LOCATED_FAMILIES = frozenset({FaultFamily.COVERED, FaultFamily.PARTIAL_OCCLUSION, FaultFamily.BLURRED_PART})
+
+
+class ResultWriter:
+    """Writes inspection results into the caller's transaction."""
+
+    def __init__(self, settings: PatrolSettings, zone: tzinfo):
+        self._settings, self._zone = settings, zone
+
+    async def record(self, session: AsyncSession, result: InspectionResult, faults: dict[str, Fault]) -> None:
+        """Write one result. `faults`: the camera's live and reopenable faults by family; new ones are added."""
+        inspection = result.inspection
+        session.add(inspection)
+        judged = {f: v for f in sorted(result.families) if (v := result.verdict[f]) is not None}
+        if not result.in_maintenance:
+            await self._record_faults(session, result, judged, faults)
+        own = [f for f in faults.values() if f.family in result.families]
+        await self._update_baseline(session, result, own)
+
+    async def _record_faults(
+        self, session: AsyncSession, result: InspectionResult, judged: dict[FaultFamily, bool], faults: dict[str, Fault]
+    ) -> None:
+        camera, inspection = result.camera, result.inspection
+        subject = fault_log.FaultSubject(camera.id, camera.village)
+        reference = await _reference_picture(session, camera.id) if any(judged.values()) else None
+        evidence = fault_log.FaultEvidence(inspection.picture, reference, inspection.light)
+        for family, found in judged.items():
+            figures = _evidence_figures(family, result) if found else None
+            fault, step = fault_log.record_inspection(
+                session, subject, inspection.at, family, faults.get(family), figures, evidence, self._settings.pace
+            )
+            if fault is None:
+                continue
+            faults[family] = fault
+            others = (f for f in faults.values() if f.family != family)
+            if step == Step.DISMISSED and family in _PICTURE and not _has_live_picture_fault(others):
+                await baseline.learn(session, fault)
+
+    async def _update_baseline(self, session: AsyncSession, result: InspectionResult, faults: list[Fault]) -> None:
+        inspection, answer = result.inspection, result.answer
+        stored = await session.get(CameraBaseline, inspection.camera)
+        if stored is None:
+            stored = CameraBaseline(camera=inspection.camera, since=inspection.at, view=1)
+            session.add(stored)
+        self._schedule_repeat(stored, inspection, faults)
+        if result.shared_weather:
+            stored.shared_weather_at = inspection.at
+        if not answer.thumb:
+            return
+        stored.thumbnail, stored.at = answer.thumb, inspection.at
+        if not _has_live_picture_fault(faults) and not _PICTURE & set(inspection.findings):
+            await baseline.accept(session, inspection, answer.thumb, stored, self._zone)
+            draw = zlib.crc32(f"{inspection.camera} {inspection.at:%d%H}".encode())
+            if stored.fps is None or draw % USUAL_VALUES_EVERY == 0:
+                await _update_usual_values(session, stored)
+
+    def _schedule_repeat(self, stored: CameraBaseline, inspection: Inspection, faults: Iterable[Fault]) -> None:
+        """Set the time of the next inspection while a fault is suspected or recovering; otherwise clear it."""
+        undecided = [f for f in faults if f.state in (FaultStatus.SUSPECT, FaultStatus.RECOVERING)]
+        stored.next_inspection_at = None
+        if undecided:
+            votes = min(len(f.facts.get("votes", [])) for f in undecided)
+            pause = REPEAT_DELAYS_S[0] if votes <= 1 else REPEAT_DELAYS_S[1] - REPEAT_DELAYS_S[0]
+            stored.next_inspection_at = inspection.at + timedelta(seconds=pause * self._settings.pace)
+
+
+def _evidence_figures(family: FaultFamily, result: InspectionResult) -> dict[str, object]:
+    """Return the figures of a finding, with the cell map for families that have a location."""
+    cells = result.answer.cells
+    where = {"cells": cells} if cells is not None and family in LOCATED_FAMILIES else {}
+    return {**result.inspection.findings[family], **where}
+
+
+def _has_live_picture_fault(faults: Iterable[Fault]) -> bool:
+    """Return whether a live picture fault exists; then the baseline learns nothing."""
+    return any(f.state in LIVE_STATES for f in faults if f.family in _PICTURE)
+
+
+async def _update_usual_values(session: AsyncSession, stored: CameraBaseline) -> None:
+    """Update the camera's usual frame rate, bit rate and change from its last accepted inspections."""
+    rows = await session.scalars(
+        select(Inspection.figures)
+        .where(Inspection.camera == stored.camera, Inspection.accepted)
+        .order_by(Inspection.id.desc())
+        .limit(USUAL_VALUES_FROM)
+    )
+    figures = list(rows)
+    for name, share in _USUAL_VALUES:
+        values = sorted(float(f[name]) for f in figures if f.get(name))
+        if len(values) >= MIN_VALUES:
+            setattr(stored, name, values[int(share * len(values))])
+
+
+async def _reference_picture(session: AsyncSession, camera: str) -> str | None:
+    query = select(Inspection.picture).where(
+        Inspection.camera == camera, Inspection.picture.is_not(None), Inspection.accepted
+    )
+    found: str | None = await session.scalar(query.order_by(Inspection.id.desc()).limit(1))
+    return found
