@@ -53,7 +53,7 @@ def by_chance(days: int, seed: int = 5) -> tuple[int, int, int]:
             beneath = ("village", child.village) in truth or ("switch", f"{child.village}/{child.switch}") in truth
             if beneath and rng.random() >= ANSWERING_SHARE:
                 failing.add(child.camera)
-        found = {(p.kind, p.name) for p in topology.down(topology.parents(children), failing)}
+        found = {(p.kind, p.name) for p in topology.parents_down(topology.parents(children), failing)}
         outages, told, made_up = outages + len(truth), told + len(truth & found), made_up + len(found - truth)
     return outages, told, made_up
 

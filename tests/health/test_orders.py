@@ -90,7 +90,7 @@ async def test_one_order_a_camera_and_one_for_an_uplink(session: AsyncSession, c
         await create(session, found, now, "x", SHANGHAI)
 
 
-async def test_what_is_mended_is_watched_for_two_hours(session: AsyncSession, clock: ManualClock) -> None:
+async def test_repairs_are_verified_for_two_hours(session: AsyncSession, clock: ManualClock) -> None:
     found = fault(session, clock.now())
     await session.flush()
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
@@ -107,7 +107,7 @@ async def test_what_is_mended_is_watched_for_two_hours(session: AsyncSession, cl
     assert steps == ["created", "working", "verifying", "closed"]
 
 
-async def test_what_shows_again_is_opened_again(session: AsyncSession, clock: ManualClock) -> None:
+async def test_a_recurring_fault_reopens_its_order(session: AsyncSession, clock: ManualClock) -> None:
     found = fault(session, clock.now())
     await session.flush()
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
@@ -127,7 +127,7 @@ async def test_reminders_warn_twice_and_escalate_once(session: AsyncSession, clo
         assert order.reminded == expected
 
 
-async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualClock) -> None:
+async def test_invalid_transitions_are_refused(session: AsyncSession, clock: ManualClock) -> None:
     now = clock.now()
     (order,) = await create(session, [fault(session, now)], now, "x", SHANGHAI, OrderRequest("A"))
     (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI, OrderRequest("A"))
@@ -151,7 +151,7 @@ async def test_steps_that_there_are_not(session: AsyncSession, clock: ManualCloc
 
 
 @given(st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=12))
-def test_every_way_leads_to_an_end(path: list[OrderState]) -> None:
+def test_every_path_reaches_an_end_state(path: list[OrderState]) -> None:
     state = OrderState.NEW
     for wanted in path:
         if wanted in TRANSITIONS[state]:

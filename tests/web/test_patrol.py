@@ -257,7 +257,7 @@ async def test_one_waiting_round_per_person(sign_in: SignIn, database: Database)
         scheduled = await rounds.request(session, NOW, rounds.SCHEDULE)
         assert (await rounds.request(session, NOW, rounds.SCHEDULE)).id == scheduled.id
         order = []
-        while (row := await rounds.following(session)) is not None:
+        while (row := await rounds.next_round(session)) is not None:
             order.append(row.id)
             row.started_at = row.finished_at = NOW
             await session.flush()

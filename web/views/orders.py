@@ -67,7 +67,8 @@ class OwnOrder(BaseModel):
 def order_view(o: WorkOrder, now: datetime) -> OrderView:
     return OrderView(
         id=o.id, village=o.village, camera=o.camera, title=o.title, state=o.state, severity=o.severity, vendor=o.vendor,
-        assignee=o.assignee, created_at=o.created_at, respond_by=o.respond_by, mend_by=o.repair_by, mended_at=o.repaired_at,
+        assignee=o.assignee, created_at=o.created_at, respond_by=o.respond_by, mend_by=o.repair_by,
+        mended_at=o.repaired_at,
         closed_at=o.closed_at, reopened=o.reopened, reminded=o.reminded, cost=o.cost, warranty=o.warranty,
         late=_is_late(o, now),
     )  # fmt: skip

@@ -52,13 +52,13 @@ async def forecasts(
         return {o.village: o for o in await forecast(session, settings, to_microseconds(clock.now()))}
 
 
-async def test_a_disk_that_is_large_enough_is_no_news(database: Database, clock: ManualClock) -> None:
+async def test_a_large_disk_has_no_shortage(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=100 * GB)
     found = await forecasts(database, clock)
     assert {v: (o.possible_days, o.short) for v, o in found.items()} == {"a": (31, False), "b": (31, False)}
 
 
-async def test_a_disk_that_is_too_small_is_told_before_footage_goes(database: Database, clock: ManualClock) -> None:
+async def test_a_small_disk_is_reported_before_footage_is_deleted(database: Database, clock: ManualClock) -> None:
     """40 GB held and 20 GB free at 4 GB a day: 15 days fit, and the first footage is deleted early in five days."""
     await town(database, clock, free=20 * GB)
     found = await forecasts(database, clock)
@@ -71,7 +71,7 @@ async def test_a_disk_that_is_too_small_is_told_before_footage_goes(database: Da
     assert found["a"].days_until_short == 0 and found["a"].possible_days == pytest.approx(10, rel=0.02)
 
 
-async def test_a_village_s_quota_that_is_too_small_is_the_village_s(database: Database, clock: ManualClock) -> None:
+async def test_a_small_quota_is_a_shortage_of_its_village(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=1000 * GB, quota=60 * GB)
     found = await forecasts(database, clock)
     assert not found["a"].short
@@ -82,14 +82,12 @@ async def test_a_village_s_quota_that_is_too_small_is_the_village_s(database: Da
     assert found["b"].by_quota
 
 
-async def test_where_nothing_is_written_nothing_is_known(database: Database, clock: ManualClock) -> None:
+async def test_without_recording_the_forecast_is_unknown(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=GB, days=0)
     assert {(o.possible_days, o.short) for o in (await forecasts(database, clock)).values()} == {(None, False)}
 
 
-async def test_the_forecast_is_a_fault_of_the_village_and_goes_with_its_cause(
-    database: Database, clock: ManualClock
-) -> None:
+async def test_a_shortage_is_a_village_fault_until_it_is_resolved(database: Database, clock: ManualClock) -> None:
     await town(database, clock, free=20 * GB)
     watch = CounterWatch(database, clock, PatrolSettings(), SETTINGS)
 

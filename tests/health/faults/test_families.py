@@ -13,7 +13,8 @@ SEVERITIES = {
     1: "uplink unreachable auth no_stream index no_signal black frozen covered volume patrol register",
     2: "flapping low_fps loss corrupt gaps retention forecast blocking partial_occlusion moved blurred overexposed "
     "underexposed clock",
-    3: "low_bitrate parameters timestamps blurred_part haze colour_cast monochrome noise banding shaking card ptz mark_time",
+    3: "low_bitrate parameters timestamps blurred_part haze colour_cast monochrome noise banding shaking card ptz "
+    "mark_time",
     4: "gop events mark_name",
 }
 # hits, window, span_s, clean, clean_span_s, same_light: the families.

@@ -119,7 +119,8 @@ def test_a_pace_below_one_shortens_the_times() -> None:
 def made(number: int, camera: str, state: str, closed: float | None = None, family: str = "black") -> Fault:
     return Fault(
         id=number, camera=camera, village="v", family=family, severity=1, state=state, detail="", first_seen=AT,
-        figures={}, facts={}, inspections=1, times=1, closed_at=None if closed is None else AT - timedelta(seconds=closed),
+        figures={}, facts={}, inspections=1, times=1,
+        closed_at=None if closed is None else AT - timedelta(seconds=closed),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ looks = st.lists(
 
 
 @given(st.sampled_from(RULES), looks)
-def test_nothing_opens_or_closes_without_its_looks(rule: FaultRule, seen: list[tuple[float, bool, Light]]) -> None:
+def test_faults_open_and_close_only_by_their_rule(rule: FaultRule, seen: list[tuple[float, bool, Light]]) -> None:
     state, now, votes = FaultState(), 0.0, list[Vote]()
     since_open: list[Vote] = []
     for pause, found, light in seen:
@@ -67,7 +67,7 @@ def test_three_of_four_over_an_hour_open() -> None:
     assert _run(state, PICTURE_RULE, 1800, ".x", HOUR / 2) == ["none", "opened"]
 
 
-def test_a_fault_of_the_night_is_not_over_before_a_night_was_clean() -> None:
+def test_a_night_fault_closes_only_after_a_clean_night() -> None:
     state = FaultState()
     _run(state, PICTURE_RULE, 0, "xxx", HOUR, Light.NIGHT)
     assert state.status == FaultStatus.OPEN
@@ -76,7 +76,7 @@ def test_a_fault_of_the_night_is_not_over_before_a_night_was_clean() -> None:
     assert _run(state, PICTURE_RULE, 20 * HOUR, ".", HOUR, Light.NIGHT) == ["closed"]
 
 
-def test_a_fault_that_comes_back_within_a_day_flaps_and_stays_longer() -> None:
+def test_a_flapping_fault_must_stay_clean_for_longer() -> None:
     rule, state, now = FaultRule(1, 1, 0, 1, 60.0), FaultState(), 0.0
     for _ in range(state_machine.FLAPPING_OPENINGS):
         _run(state, rule, now, "xx..", 100)
@@ -103,6 +103,6 @@ def test_a_cause_explains_its_consequences() -> None:
     assert all(cause in FAMILIES for f in FAMILIES.values() for cause in f.explained_by)
 
 
-def test_a_demonstration_is_faster_and_nothing_else() -> None:
+def test_pace_scales_time_spans_only() -> None:
     assert scaled_rule(PICTURE_RULE, 1.0) == PICTURE_RULE
     assert scaled_rule(PICTURE_RULE, 0.01) == replace(PICTURE_RULE, span_s=36.0, clean_span_s=36.0)

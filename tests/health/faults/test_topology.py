@@ -63,7 +63,7 @@ def test_three_thousand_village_days(seed: int) -> None:
     assert found >= 0.99 * outages and made_up == 0
 
 
-def test_half_the_town_at_once_is_our_own_trouble() -> None:
+def test_half_the_town_failing_is_a_station_fault() -> None:
     children = town()
     groups = topology.parents(children)
     assert topology.is_station_fault(groups, {c.camera for c in children}, len(children))

@@ -133,7 +133,7 @@ async def test_a_switch(town: Town) -> None:
     assert await town.faults() == {("uplink", "", "b/s0")}
 
 
-async def test_our_own_side_blames_no_camera(town: Town) -> None:
+async def test_a_station_fault_blames_no_camera(town: Town) -> None:
     await town.tick()
     for _ in range(5):
         town.clock.advance(60)
@@ -173,7 +173,7 @@ async def test_a_patrol_that_does_not_run_is_a_fault(town: Town) -> None:
         ({"loss": 0.02}, "loss"),
     ],
 )
-async def test_counters(town: Town, said: dict[str, Any], family: str) -> None:
+async def test_counter_families(town: Town, said: dict[str, Any], family: str) -> None:
     for _ in range(8):
         await town.tick(seconds=60, c_3=said)
     assert await town.faults() == {(family, "c-3", "")}
@@ -182,7 +182,7 @@ async def test_counters(town: Town, said: dict[str, Any], family: str) -> None:
     assert await town.faults() == set()
 
 
-async def test_work_that_is_planned_is_left_alone(town: Town) -> None:
+async def test_cameras_in_maintenance_get_no_fault(town: Town) -> None:
     now = town.clock.now()
     async with town.database.session() as session:
         session.add(

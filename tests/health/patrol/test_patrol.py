@@ -128,7 +128,7 @@ async def test_black_is_opened_with_evidence_and_closed_again(station: Station, 
     assert (await station.faults())["black"] == "closed"
 
 
-async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> None:
+async def test_blur_is_found_and_never_enters_the_baseline(station: Station) -> None:
     await station.learn()
     station.frames["c-1"] = coded([np.asarray(cv2.GaussianBlur(street(3)[2], (0, 0), 5), np.uint8)])
     for _ in range(6):
@@ -144,7 +144,7 @@ async def test_blur_is_found_and_never_becomes_the_norm(station: Station) -> Non
     assert [x.accepted for x in inspections[-6:]] == [False] * 6 and inspections[3].accepted and scenes
 
 
-async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
+async def test_a_confirmed_new_view_is_learned(station: Station) -> None:
     await station.learn()
     turned = [scene.moved(p) for p in street(8)]
     for i in range(4):
@@ -159,7 +159,7 @@ async def test_what_a_person_calls_normal_is_learnt(station: Station) -> None:
     assert (await station.faults())["moved"] == "closed"
 
 
-async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_normal(station: Station) -> None:
+async def test_the_view_pattern_is_kept_until_a_new_view_is_confirmed(station: Station) -> None:
     async def known() -> tuple[int, bytes | None]:
         async with station.database.reading() as session:
             stored = await session.get_one(CameraBaseline, "c-1")
@@ -176,7 +176,7 @@ async def test_what_stays_of_a_view_is_kept_until_a_person_calls_another_one_nor
     assert await known() == (0, None)
 
 
-async def test_a_look_is_compared_with_when_it_has_settled(station: Station) -> None:
+async def test_inspections_are_references_after_the_settling_time(station: Station) -> None:
     async def compared_with() -> int:
         async with station.database.reading() as session:
             return len((await baseline.load(session, ["c-1"], station.clock.now(), 5, ZONE))["c-1"].vectors)
@@ -186,7 +186,7 @@ async def test_a_look_is_compared_with_when_it_has_settled(station: Station) -> 
         assert await compared_with() == expected
 
 
-async def test_planned_work_opens_nothing(station: Station) -> None:
+async def test_planned_work_opens_no_fault(station: Station) -> None:
     now = station.clock.now()
     async with station.database.session() as session:
         session.add(
@@ -201,7 +201,7 @@ async def test_planned_work_opens_nothing(station: Station) -> None:
     assert (await station.faults())["black"] == "open", "the plan has an end"
 
 
-async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
+async def test_shared_weather_is_no_fault(station: Station) -> None:
     await station.learn()
     foggy = [np.asarray(p * 0.35 + 140, np.uint8) for p in street(8)]
     for i in range(5):
@@ -217,7 +217,7 @@ async def test_what_the_sky_does_to_many_is_no_fault(station: Station) -> None:
     assert "open" in (await station.faults()).values() and "open" not in (await station.faults("c-2")).values()
 
 
-async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupted_round_is_resumed(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     real, inspected = station.patrol.inspect_camera, list[str]()
 
     async def inspect_camera(number: int, camera: Camera, inputs: InspectionInputs) -> InspectionResult:
@@ -238,7 +238,7 @@ async def test_a_round_goes_on_where_it_stopped(station: Station, monkeypatch: p
     assert cameras == CAMERAS and (row.cameras, row.inspected) == (4, 4) and row.finished_at is not None
 
 
-async def test_a_round_of_some(station: Station) -> None:
+async def test_a_round_of_selected_cameras(station: Station) -> None:
     number = await station.round(scope={"cameras": ["c-2", "c-3"]})
     async with station.database.reading() as session:
         assert sorted(await session.scalars(select(Inspection.camera).where(Inspection.round == number))) == [
@@ -247,7 +247,7 @@ async def test_a_round_of_some(station: Station) -> None:
         ]
 
 
-async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> None:
+async def test_a_gap_is_reported_with_its_cause(station: Station) -> None:
     end = int(station.clock.now().timestamp() * 1e6)
     async with station.database.session() as session:
         session.add(Gap(stream="c-1/main", start_us=end - 600_000_000, end_us=end, cause="no_packets"))
@@ -263,7 +263,7 @@ async def test_a_gap_of_yesterday_is_told_with_its_cause(station: Station) -> No
     assert (await station.faults())["gaps"] == "closed"
 
 
-async def test_a_picture_that_does_not_decode_is_told_and_says_nothing_else(
+async def test_an_undecodable_picture_is_corrupt_and_all_else_unknown(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(DecodePool):
@@ -278,7 +278,7 @@ async def test_a_picture_that_does_not_decode_is_told_and_says_nothing_else(
     assert await station.faults() == {"corrupt": "suspect"}
 
 
-async def test_a_month_of_rounds_is_forgotten_but_for_its_beginning(station: Station) -> None:
+async def test_old_features_are_deleted_except_anchors(station: Station) -> None:
     station.patrol._settings = PatrolSettings(learning_looks=6, keep_days=5)
     for i in range(30):
         station.frames["all"] = coded(street(8)[i % 8 :][:1])
@@ -311,7 +311,7 @@ def test_a_still_scene_with_sensor_noise_is_not_frozen() -> None:
     assert "frozen" not in inspect(InspectionRequest(coded(pictures), 12.0)).findings.found
 
 
-def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> None:
+def test_a_frozen_sensor_behind_a_running_encoder_is_found() -> None:
     """A scene changes between rounds; if it always did and does not now, by day, the picture is frozen."""
     frames = coded(street(8))
     first = inspect(InspectionRequest(frames, 12.0))
@@ -325,7 +325,7 @@ def test_an_encoder_that_goes_on_over_a_frozen_sensor_is_told_by_the_hour() -> N
     assert "frozen" not in quiet.findings.found  # this scene never changes
 
 
-def test_a_shaking_camera_is_somewhere_else_each_time() -> None:
+def test_a_shaking_camera_differs_in_every_keyframe() -> None:
     pictures = street(8)
     past = [inspect(InspectionRequest(coded([p]), 12.0)) for p in street(8, seed=4)]
     shaken = []
@@ -354,7 +354,7 @@ async def test_habits_are_the_median_of_good_looks(station: Station) -> None:
 
 
 @pytest.mark.long
-async def test_a_blur_that_comes_in_thirty_days_is_found_against_the_first(station: Station) -> None:
+async def test_slow_blur_is_found_against_the_first_days(station: Station) -> None:
     """Each day is nearly as sharp as the day before: the last five days contain the blur, the anchors do not."""
     opened = None
     for day in range(34):

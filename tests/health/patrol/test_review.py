@@ -30,7 +30,7 @@ async def session(database: Database) -> AsyncSession:  # type: ignore[misc]
         yield made
 
 
-async def test_all_that_is_flagged_and_a_twentieth_of_the_rest(session: AsyncSession, clock: ManualClock) -> None:
+async def test_a_review_has_all_flagged_cameras_and_some_normal_ones(session: AsyncSession, clock: ManualClock) -> None:
     flagged = {f"c-{i}" for i in range(7)}
     for camera in flagged:
         fault(session, clock.now(), camera)
@@ -48,7 +48,7 @@ async def test_all_that_is_flagged_and_a_twentieth_of_the_rest(session: AsyncSes
     }
 
 
-async def test_a_fault_among_the_normal_is_a_miss_and_is_open(session: AsyncSession, clock: ManualClock) -> None:
+async def test_a_fault_reported_on_a_normal_camera_is_a_miss(session: AsyncSession, clock: ManualClock) -> None:
     camera = await review.camera_of(session, "c-50")
     for wrong in (("odd", ""), ("faulty", ""), ("faulty", "uplink")):
         with pytest.raises(UsageError):

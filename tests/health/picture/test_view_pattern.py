@@ -66,7 +66,7 @@ def test_another_ground_or_the_same_one_shifted_is_not(
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
-def test_what_stands_before_a_part_hides_it(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
+def test_an_obstacle_hides_a_part_of_the_pattern(known: tuple[np.ndarray, ViewPattern, list[Plane]], side: str) -> None:
     thumb = picture(known[0], 77)
     part = {
         "left": np.s_[:, : WIDTH // 2],
@@ -88,7 +88,7 @@ def test_a_veil_takes_contrast_and_leaves_the_view(
     assert result.faded < least and result.recognition > 0.45 and not result.hidden(0.2)
 
 
-def test_nothing_is_said_before_enough_is_known() -> None:
+def test_a_short_pattern_is_not_used() -> None:
     grain = ground(3)
     made = view_pattern.learn(None, picture(grain, 0))
     for seed in range(1, MIN_PICTURES - 1):
