@@ -10,9 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.database import Base
 from core.events import BigId
 
+QUARANTINE_CRASHES = 2  # consecutive crashes after which a stream is quarantined
+
 
 class CameraNumber(Base):
-    __tablename__ = "seen_by"
+    __tablename__ = "camera_number"
     __table_args__ = (
         UniqueConstraint("camera", "village"),
         {
@@ -24,39 +26,38 @@ class CameraNumber(Base):
     number: Mapped[int] = mapped_column(
         primary_key=True, autoincrement=False, comment="0…4095, part of a sighting's id"
     )
-    camera: Mapped[str] = mapped_column(String(40))
-    village: Mapped[str] = mapped_column(String(40), index=True)
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
+    village: Mapped[str] = mapped_column(
+        String(40), index=True, comment="Village code of the camera while it has this number"
+    )
 
 
 class ModelPack(Base):
-    __tablename__ = "search_pack"
+    __tablename__ = "model_pack"
     __table_args__ = ({"comment": "Short numbers of model packs by id and version"},)
 
     number: Mapped[int] = mapped_column(primary_key=True, comment="Kept in sightings and names of vector shards")
     name: Mapped[str] = mapped_column(String(80), unique=True, comment="id@version")
 
 
-QUARANTINE_CRASHES = 2  # consecutive crashes after which a stream is quarantined
-
-
 class IndexState(Base):
     __tablename__ = "index_state"
-    __table_args__ = ({"comment": "What each stream's reader last did; where it is stands beside the sightings"},)
+    __table_args__ = ({"comment": "Counters of each stream's reader; its position is in the sighting store"},)
 
-    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     position_us: Mapped[int] = mapped_column(
-        BigInteger, comment="Keyframes up to here were done, µs UTC; for people to read"
+        BigInteger, comment="Time of the last indexed keyframe, µs UTC; for display"
     )
-    strikes: Mapped[int] = mapped_column(
-        default=0, comment="Crashes of the worker on this stream in a row; 2: quarantine"
+    crashes: Mapped[int] = mapped_column(
+        default=0, comment="Consecutive crashes of the worker on this stream; 2: quarantine"
     )
-    keyframes: Mapped[int] = mapped_column(BigInteger, default=0, comment="Keyframes passed so far")
+    keyframes: Mapped[int] = mapped_column(BigInteger, default=0, comment="Keyframes read so far")
     decoded: Mapped[int] = mapped_column(
-        BigInteger, default=0, comment="Of them decoded: the others were quiet by their sizes"
+        BigInteger, default=0, comment="Of them decoded; the GOP-size gate skipped the others"
     )
     detected: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them given to the detector")
-    undecodable: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them broken")
-    skipped: Mapped[int] = mapped_column(BigInteger, default=0, comment="Seconds passed over unseen, for lack of time")
+    undecodable: Mapped[int] = mapped_column(BigInteger, default=0, comment="Of them that cannot be decoded")
+    skipped: Mapped[int] = mapped_column(BigInteger, default=0, comment="Seconds skipped for lack of time")
 
 
 class Judgement(Base):
@@ -64,17 +65,17 @@ class Judgement(Base):
     __table_args__ = (
         Index(None, "reason", "id"),
         UniqueConstraint("reason", "sighting"),
-        {"comment": "Candidate or rejected: what an officer thought of a sighting in a case"},
+        {"comment": "An officer's verdict on a sighting in a case"},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     reason: Mapped[str] = mapped_column(String(200), comment="Case, help request or other ground, as stated")
-    sighting: Mapped[int] = mapped_column(BigInteger)
-    camera: Mapped[str] = mapped_column(String(40))
-    village: Mapped[str] = mapped_column(String(40))
+    sighting: Mapped[int] = mapped_column(BigInteger, comment="Id of the sighting in the sighting store")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id of the sighting")
+    village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera")
     verdict: Mapped[str] = mapped_column(String(10), comment="candidate, rejected")
-    by: Mapped[str] = mapped_column(String(60))
-    at: Mapped[datetime] = mapped_column()
+    by: Mapped[str] = mapped_column(String(60), comment="Account that judged")
+    at: Mapped[datetime] = mapped_column(comment="When it was judged (UTC)")
     thumbnail: Mapped[str] = mapped_column(
-        String(200), default="", comment="A candidate's picture of its own: it outlives its day"
+        String(200), default="", comment="File of a candidate's picture; it outlives the sighting's day"
     )

@@ -52,7 +52,7 @@ class IndexedStream:
     position_us: int
     state: AnalysisState
     counts: AnalysisCounts = field(default_factory=AnalysisCounts)
-    strikes: int = 0
+    crashes: int = 0
     skipped: int = 0
     # first time after the newest picture is complete (gradual refresh); earlier pictures are part of it
     free_us: int = 0
@@ -138,7 +138,7 @@ class Indexer:
         indexed = await self._indexed_stream(
             camera, stream, start_us if start_us is not None else now_us - INITIAL_BACKLOG_US
         )
-        if indexed.strikes >= QUARANTINE_CRASHES:
+        if indexed.crashes >= QUARANTINE_CRASHES:
             return 0
         end_us = min(self._reindex.end_us if self._reindex else now_us + 5_000_000, now_us + 5_000_000)
         if may_skip and now_us - indexed.position_us > SKIP_LAG_US and _is_quiet(indexed):
@@ -152,7 +152,7 @@ class Indexer:
         if failed:
             await self._record_failure(camera, stream, indexed, failed)
         else:
-            indexed.strikes = 0
+            indexed.crashes = 0
         changed = await self._store_analysis(stream, analysis, indexed, frames[-1].at_us)
         indexed.state, indexed.position_us, indexed.dirty = analysis.state, frames[-1].at_us, True
         indexed.free_us = frames[-1].whole_us + 1
@@ -223,8 +223,8 @@ class Indexer:
             position = self._positions.get(self._reindex.key(stream.id) if self._reindex else stream.id, start_us)
             state = AnalysisState.new(number)
             state.tracker.tracks = await asyncio.to_thread(restore_tracks, self._store, number, position // 1000, names)
-            strikes = row.strikes if row and not self._reindex else 0
-            found = self._streams[stream.id] = IndexedStream(position, state, strikes=strikes)
+            crashes = row.crashes if row and not self._reindex else 0
+            found = self._streams[stream.id] = IndexedStream(position, state, crashes=crashes)
         elif found.state.camera != number:  # it moved to another village: new sightings belong there
             found.state = AnalysisState.new(number)
         return found
@@ -304,9 +304,9 @@ class Indexer:
         self, camera: Camera, stream: Stream, indexed: IndexedStream, reasons: Sequence[str]
     ) -> None:
         log.error("%s: skipped %d keyframes: %s", stream.id, len(reasons), reasons[0])
-        indexed.strikes += 1
+        indexed.crashes += 1
         indexed.dirty = True
-        if indexed.strikes >= QUARANTINE_CRASHES:
+        if indexed.crashes >= QUARANTINE_CRASHES:
             async with self._database.session() as session:
                 events.append(
                     session,
@@ -339,7 +339,7 @@ class Indexer:
                 if row is None:
                     row = IndexState(stream=stream, keyframes=0, decoded=0, detected=0, undecodable=0, skipped=0)
                     session.add(row)
-                row.position_us, row.strikes = indexed.position_us, indexed.strikes
+                row.position_us, row.crashes = indexed.position_us, indexed.crashes
                 row.keyframes += indexed.counts.keyframes
                 row.decoded += indexed.counts.keyframes - indexed.counts.quiet
                 row.detected += indexed.counts.detected

@@ -36,7 +36,7 @@ async def lag(session: AsyncSession) -> IndexingLag:
         .where(
             StreamStatus.last_picture.is_not(None),
             StreamStatus.state == "recording",
-            IndexState.strikes < QUARANTINE_CRASHES,
+            IndexState.crashes < QUARANTINE_CRASHES,
         )
     )
     rows = await session.execute(query)
@@ -44,7 +44,7 @@ async def lag(session: AsyncSession) -> IndexingLag:
     skipped = await session.scalar(select(func.sum(IndexState.skipped))) or 0
     left_out = (
         await session.scalar(
-            select(func.count()).select_from(IndexState).where(IndexState.strikes >= QUARANTINE_CRASHES)
+            select(func.count()).select_from(IndexState).where(IndexState.crashes >= QUARANTINE_CRASHES)
         )
         or 0
     )

@@ -25,7 +25,8 @@ CHANGED: dict[str, set[tuple[str, str]]] = {}
 EMPTIED: dict[str, set[str]] = {}
 # Tables that a revision renames: revision → old name → new name.
 RENAMED_TABLES: dict[str, dict[str, str]] = {
-    "0036": {"look": "inspection", "camera_sight": "camera_baseline", "tour_verdict": "review_verdict"}
+    "0036": {"look": "inspection", "camera_sight": "camera_baseline", "tour_verdict": "review_verdict"},
+    "0037": {"seen_by": "camera_number", "search_pack": "model_pack"},
 }
 # Columns that a revision renames: revision → (new name of the table, old name) → new name.
 RENAMED_COLUMNS: dict[str, dict[tuple[str, str], str]] = {
@@ -41,7 +42,8 @@ RENAMED_COLUMNS: dict[str, dict[tuple[str, str], str]] = {
         ("camera_day", "looked"): "inspected",
         ("work_order", "mend_by"): "repair_by",
         ("work_order", "mended_at"): "repaired_at",
-    }
+    },
+    "0037": {("index_state", "strikes"): "crashes"},
 }
 
 Rows = dict[str, Counter[tuple[Any, ...]]]
@@ -209,6 +211,40 @@ def test_every_revision_keeps_the_rows_on_its_way_up_and_down(station: Station) 
     assert station.columns() == {}
     station.go("upgrade", "head")
     assert station.schema() == schemas[REVISIONS[-1]]
+
+
+def test_revision_0037_keeps_the_rows_of_search(station: Station) -> None:
+    """The tables and the column have new names; numbers of packs continue where they were."""
+    parent = REVISIONS[REVISIONS.index("0037") - 1]
+    station.go("upgrade", parent)
+    before = {
+        "seen_by": ["number", "camera", "village"],
+        "search_pack": ["number", "name"],
+        "index_state": ["stream", "position_us", "strikes", "keyframes"],
+    }
+    after = {
+        "camera_number": ["number", "camera", "village"],
+        "model_pack": ["number", "name"],
+        "index_state": ["stream", "position_us", "crashes", "keyframes"],
+    }
+    with station.engine.begin() as connection:
+        for statement in (
+            "INSERT INTO seen_by (number, camera, village) VALUES (0, 'c-1', 'v'), (7, 'c-1', 'w')",
+            "INSERT INTO search_pack (name) VALUES ('lab-stripes@1'), ('people@1')",
+            "INSERT INTO index_state "
+            "(stream, position_us, strikes, keyframes, decoded, detected, undecodable, skipped) "
+            "VALUES ('c-1/main', 5, 2, 9, 0, 0, 0, 0)",
+        ):
+            connection.exec_driver_sql(statement)
+    rows = list(station.rows(before).values())
+    station.go("upgrade", "0037")
+    assert list(station.rows(after).values()) == rows
+    with station.engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO model_pack (name) VALUES ('people@2')")
+        assert connection.exec_driver_sql("SELECT number FROM model_pack WHERE name = 'people@2'").scalar() == 3
+        connection.exec_driver_sql("DELETE FROM model_pack WHERE number = 3")
+    station.go("downgrade", parent)
+    assert list(station.rows(before).values()) == rows
 
 
 FAMILIES_0036 = {

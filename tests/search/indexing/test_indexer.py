@@ -170,7 +170,7 @@ async def test_bad_keyframe_is_skipped_and_bad_stream_is_quarantined(town: Town)
     await town.index_all()
     async with town.database.reading() as session:
         state = await session.get_one(IndexState, "cam/main")
-        assert (state.keyframes, state.undecodable, state.strikes) == (len(town.reader.frames), 1, 0)
+        assert (state.keyframes, state.undecodable, state.crashes) == (len(town.reader.frames), 1, 0)
     assert await town.found()
     later = [replace(f, at_us=f.at_us + 3_600_000_000) for f in town.reader.frames]
     town.reader.frames += later
@@ -237,7 +237,7 @@ async def test_lag_of_recorded_streams(town: Town) -> None:
         )
     async with town.database.session() as session:
         assert (await lag(session)).behind_seconds == 90
-        (await session.get_one(IndexState, "cam/main")).strikes = 2
+        (await session.get_one(IndexState, "cam/main")).crashes = 2
         found = await lag(session)
     assert (found.behind_seconds, found.quarantined) == (0, 1)
 
