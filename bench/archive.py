@@ -34,7 +34,7 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.verify import verify
 from nvr.media import fmp4, gop_index
 from nvr.media.parameter_sets import VideoFormat
-from nvr.playback import clip
+from nvr.playback import clip, mp4_writer
 from nvr.storage.volumes import prepare
 
 MINUTE_US = 60_000_000
@@ -77,7 +77,7 @@ async def ask(database: Database, cameras: int, days: int, first_hour: int, coun
         began = time.perf_counter()
         async with database.reading() as session:
             found = await segment_index.spans(session, streams, start, start + DAY_HOURS * HOUR_US)
-        spans = {s: segment_index.joined(pairs) for s, pairs in found.items()}
+        spans = {s: segment_index.merge_spans(pairs) for s, pairs in found.items()}
         took.append(time.perf_counter() - began)
         assert all(len(v) == 1 for v in spans.values())
     return sorted(took)
@@ -162,7 +162,7 @@ def starts(first_hour: int, hours: int) -> Iterator[int]:
 async def fsck(folder: Path, files: int) -> list[Figure]:
     database = Database(f"sqlite+aiosqlite:///{folder / 'verify.db'}", bytes(32))
     await upgrade(database)
-    await prepare(database, [folder / "video"])
+    await prepare(database, [folder / "video"], folder)
     hours = DAY_HOURS * 7
     streams = [f"c{i}/main" for i in range(max(1, files // (hours * 60)) + (files > hours * 60))]
     first_hour = to_microseconds(SystemClock().now()) // HOUR_US // DAY_HOURS * DAY_HOURS - hours
@@ -212,7 +212,7 @@ def clip_speed(folder: Path, minutes: int) -> list[Figure]:
             LocatedGop(base + g.time_us, base + g.time_us + g.duration_us, path, g.offset, g.size, base) for g in places
         ]
     began = time.perf_counter()
-    size = clip.write(clip.plan(gops), folder / "clip.mp4")
+    size = mp4_writer.write(clip.plan(gops), folder / "clip.mp4")
     speed = size / (time.perf_counter() - began) / 1e6
     began = time.perf_counter()
     with (folder / "copy.mp4").open("wb") as out:

@@ -34,7 +34,7 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     from bench.parts.patrol_round import keyframe_1080p, known_past
     from health.picture.inspection import InspectionRequest, inspect
     from health.picture.measurement import measure_keyframe
-    from nvr.playback.pictures import decoded
+    from nvr.playback.pictures import decode_frame
 
     frame = keyframe_1080p(footage)
     vectors, hours, scenes, pattern = known_past(frame)
@@ -42,7 +42,7 @@ def picture(c: BenchContext, footage: Path | None) -> list[Figure]:
     took: dict[str, list[float]] = defaultdict(list)
     for _ in range(20 if c.quick else 200):
         for name, work in (
-            ("decode", lambda: decoded(frame, quick=True)),
+            ("decode", lambda: decode_frame(frame, quick=True)),
             ("measure", lambda: measure_keyframe(frame)),
             ("whole", lambda: inspect(question)),
         ):

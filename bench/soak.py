@@ -85,6 +85,8 @@ async def cameras(count: int, folder: Path) -> AsyncIterator[Station]:
         await web.TCPSite(runner, mount.host, PORT + 1).start()
         runners.append(runner)
         devices.append(device)
+    for disk in ("disk1", "disk2"):
+        (folder / disk).mkdir(exist_ok=True)
     (folder / "minwang.toml").write_text(CONFIG.format(folder=folder))
     settings = await asyncio.to_thread(load_settings, folder / "minwang.toml")
     database = await station_database.ready(settings)

@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.engine_choice import EngineChoice, EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.recording_state import RecordingState
 from nvr.rtsp import server_memory
-
-NO_KEYFRAME = "no_keyframe"  # gap cause: pictures arrive, but none at which a recording can begin
-PACKET_LOSS = "packet_loss"  # gap cause
+from nvr.tables import GapCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ class StreamState:
     """State of one stream while the recorder runs."""
 
     spec: StreamSpec
-    sink: SegmentSink
+    sink: SegmentWriter
     counters: StreamCounters
     task: asyncio.Task[None] | None = None
     state: RecordingState = RecordingState.CONNECTING
-    cause: str = ""
+    cause: GapCause | Literal[""] = ""
     detail: str = ""
     engine: EngineKind = EngineKind.NATIVE
     since: float = 0.0

@@ -6,31 +6,59 @@ Times of recordings are integer microseconds since 1970 UTC, because the archive
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base
+from core.database import Base, EnumText
 from core.events import BigId
 
-GAP_CAUSES = (
-    "unreachable", "auth_refused", "no_packets", "no_keyframe", "packet_loss", "protocol_error",
-    "station_fault", "recorder_down", "disk_full", "disk_error", "schedule", "retention",
-    "clock_step",
-)  # fmt: skip
-# Gaps with these causes may be filled from the camera's SD card.
-FILLABLE = (
-    "unreachable",
-    "no_packets",
-    "no_keyframe",
-    "packet_loss",
-    "protocol_error",
-    "station_fault",
-    "recorder_down",
-    "disk_full",
-    "disk_error",
-)
+
+class GapCause(StrEnum):
+    """Why nothing is recorded. Errors of cameras carry the first group (core.errors)."""
+
+    UNREACHABLE = "unreachable"
+    AUTH_REFUSED = "auth_refused"
+    NO_PACKETS = "no_packets"
+    PROTOCOL_ERROR = "protocol_error"
+    STATION_FAULT = "station_fault"
+
+    NO_KEYFRAME = "no_keyframe"  # pictures arrive, but none at which a recording can begin
+    PACKET_LOSS = "packet_loss"
+    RECORDER_DOWN = "recorder_down"
+    DISK_FULL = "disk_full"
+    DISK_ERROR = "disk_error"
+    SCHEDULE = "schedule"
+    RETENTION = "retention"
+    CLOCK_STEP = "clock_step"
+
+
+# Gaps that recordings from the camera's own storage may fill.
+FILLABLE = frozenset(GapCause) - {
+    GapCause.AUTH_REFUSED,
+    GapCause.SCHEDULE,
+    GapCause.RETENTION,
+    GapCause.CLOCK_STEP,
+}
+
+
+class ShortfallReason(StrEnum):
+    """Why recordings were deleted before their promised time."""
+
+    DISK_FULL = "disk_full"
+    QUOTA = "quota"
+
+
+class VolumeState(StrEnum):
+    """State of a volume, as the recorders see it."""
+
+    OK = "ok"
+    FULL = "full"
+    FAILED = "failed"
+    SLOW = "slow"
+    MISSING = "missing"
 
 
 class Volume(Base):
@@ -40,7 +68,9 @@ class Volume(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="What the index calls it")
     identity: Mapped[str] = mapped_column(String(36), unique=True, comment="UUID, also in the file on the disk")
     path: Mapped[str] = mapped_column(String(300), comment="Absolute path of the folder")
-    state: Mapped[str] = mapped_column(String(10), default="ok", comment="ok, full, failed, slow, missing")
+    state: Mapped[VolumeState] = mapped_column(
+        EnumText(VolumeState, 10), default=VolumeState.OK, comment="ok, full, failed, slow, missing"
+    )
     detail: Mapped[str] = mapped_column(String(200), default="")
     total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     free_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -118,7 +148,7 @@ class Shortfall(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day of the removal")
     held_days: Mapped[float] = mapped_column(comment="Days that the stream still held after it, the least of the day")
     required_days: Mapped[float] = mapped_column()
-    reason: Mapped[str] = mapped_column(String(20), comment="disk_full, quota")
+    reason: Mapped[ShortfallReason] = mapped_column(EnumText(ShortfallReason, 20), comment="disk_full, quota")
 
 
 class FootageDeletion(Base):
@@ -187,7 +217,7 @@ class Gap(Base):
     stream: Mapped[str] = mapped_column(String(50))
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
     end_us: Mapped[int | None] = mapped_column(BigInteger, comment="µs UTC; null: goes on")
-    cause: Mapped[str] = mapped_column(String(20), comment="One of nvr.tables.GAP_CAUSES")
+    cause: Mapped[GapCause] = mapped_column(EnumText(GapCause, 20), comment="One of nvr.tables.GAP_CAUSES")
     detail: Mapped[str] = mapped_column(String(200), default="", comment="What was seen, without secrets")
     ask_at: Mapped[datetime | None] = mapped_column(
         comment="When the camera's card is asked for it; null: not (any more)"

@@ -19,7 +19,7 @@ from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from nvr.storage import volumes
 from nvr.storage.disk_writer import backlog_limit
-from nvr.storage.volumes import VolumeSet
+from nvr.storage.volume_set import VolumeSet
 
 if TYPE_CHECKING:
     from health.patrol.probes import Probes
@@ -33,7 +33,7 @@ async def open_vault_of_station(settings: Settings, database: Database) -> Vault
 
 async def volume_set(settings: Settings, database: Database, clock: Clock) -> VolumeSet:
     """Return the configured volumes as this process sees them."""
-    rows = await volumes.prepare(database, settings.volumes)
+    rows = await volumes.prepare(database, settings.volumes, settings.data.dir)
     recorder = settings.recorder
     return VolumeSet.of(
         rows,
@@ -89,5 +89,5 @@ async def probes_of(settings: Settings, database: Database, clock: Clock) -> Pro
     return Probes(
         database,
         await open_vault_of_station(settings, database),
-        KeyframeProbe(clock, budget, at_once=settings.patrol.visits_at_once),
+        KeyframeProbe(clock, budget, max_concurrent=settings.patrol.visits_at_once),
     )

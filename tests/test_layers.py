@@ -18,7 +18,8 @@ LAYERS = {
     ),
     "cameras": "onvif states tables per_camera registry vault discovery onboarding virtual ptz upkeep",
     "nvr": (
-        "clock engine_choice recording_state rtsp tables media storage archive refiling streams recorder edge playback"
+        "clock engine_choice recording_state rtsp tables media storage archive clock_correction streams recorder edge "
+        "playback"
     ),
     "health": "vocabulary tables faults checks kpi orders order_queries picture patrol register",
     "search": "tables vocabulary models store analysis query indexing",

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from core.clock import SECOND
 from core.database import Database
 from nvr.archive import segment_index
+from nvr.archive.segment_index import SegmentFlag
 from nvr.tables import Gap
 
 MIN_GAP_US = SECOND  # shorter is jitter, for which the recorder writes no gap
@@ -62,7 +63,7 @@ async def account(
             result.total += (end - start) / SECOND
             for segment in segments:
                 seconds = (min(segment.end_us, end) - max(segment.start_us, start)) / SECOND
-                if segment.flags & segment_index.BACKFILLED:
+                if segment.flags & SegmentFlag.BACKFILLED:
                     result.backfilled += seconds
                 else:
                     result.recorded += seconds

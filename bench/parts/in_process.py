@@ -10,9 +10,10 @@ from core.clock import SystemClock
 from core.database import Database
 from core.migrate import upgrade
 from core.settings import RecorderSettings
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.recorder.recorder import Recorder
-from nvr.storage.volumes import VolumeSet, prepare
+from nvr.storage.volume_set import VolumeSet
+from nvr.storage.volumes import prepare
 
 
 @asynccontextmanager
@@ -26,8 +27,8 @@ async def recorder(
     database = Database(f"sqlite+aiosqlite:///{folder / name}.db", bytes(32))
     await upgrade(database)
     clock = SystemClock()
-    disks = VolumeSet.of(await prepare(database, [folder / name]), clock, sync_interval=10, min_free=0)
-    machine = Recorder(settings or RecorderSettings(), disks, ArchiveDatabase(database, clock), clock)
+    disks = VolumeSet.of(await prepare(database, [folder / name], folder), clock, sync_interval=10, min_free=0)
+    machine = Recorder(settings or RecorderSettings(), disks, ArchiveLogWriter(database, clock), clock)
     await machine.start()
     try:
         yield machine, database

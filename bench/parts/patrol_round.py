@@ -221,7 +221,7 @@ async def measure(c: BenchContext, cameras: int) -> tuple[float, float, int, flo
     folder, clock = c.folder / "round", SystemClock()
     database = Database(f"sqlite+aiosqlite:///{folder / 'station.db'}", bytes(32))
     await upgrade(database)
-    await prepare(database, [folder / "video"])
+    await prepare(database, [folder / "video"], folder)
     await _town(database, cameras)
     made = [await asyncio.to_thread(clip_file, seed) for seed in range(4)]
     now = clock.now()

@@ -70,7 +70,7 @@ async def _round(c: BenchContext, cameras: int, hanging: int) -> dict[str, Any]:
     await upgrade(database)
     async with Hanging() as silent:
         await _town(database, cameras, hanging, c.port, silent)
-        visitor = KeyframeProbe(clock, ConnectLimiter(clock, RATE, PER_SUBNET), at_once=AT_ONCE)
+        visitor = KeyframeProbe(clock, ConnectLimiter(clock, RATE, PER_SUBNET), max_concurrent=AT_ONCE)
         frame = await visitor.keyframe("c0/main", f"rtsp://127.0.0.1:{c.port}/cam0", None)
         await remember(database, cameras, [frame], clock.now() - timedelta(hours=1))
         pool = DecodePool(2)

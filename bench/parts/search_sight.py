@@ -247,13 +247,13 @@ def _indexed(
 
 def _missed(made: Village) -> list[Figure]:
     """Return what each gate misses: keyframes with somebody that it would skip after learning."""
-    from nvr.playback.pictures import decoded
+    from nvr.playback.pictures import decode_frame
     from search.analysis.pipeline import bgr_of, luma_of
 
     state, by_size, by_motion, after = AnalysisState.new(1), 0, 0, 0
     shares = [f.gop_bytes / len(f.data) - 1 for f in made.frames]
     for i, (frame, active) in enumerate(zip(made.frames, made.active, strict=True)):
-        around, video = max(shares[i], shares[i - 1] if i else 0.0), decoded(frame, quick=True)
+        around, video = max(shares[i], shares[i - 1] if i else 0.0), decode_frame(frame, quick=True)
         limit, moving = state.gop_size_gate.limit, state.motion_gate.detect_motion(luma_of(video))
         if moving is not None:
             state.gop_size_gate.learn(around, event=bool(moving))

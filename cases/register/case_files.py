@@ -87,7 +87,7 @@ async def close(
         raise ConflictError("this case still has subjects on the watch list; take them off first")
     row.closed_at, row.closed_by = at, actor
     await audit_trail.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
-    await holds.case_closed(session, at, row.id, actor, reason)
+    await holds.limit_to_closed_case(session, at, row.id, actor, reason)
     events.append(session, at, "case.closed", village=row.village, case=row.id)
     return row
 

@@ -12,8 +12,7 @@ from health.faults.findings import CheckFindings
 from health.tables import CameraBaseline
 from health.vocabulary import FaultFamily
 from nvr.archive.reader import Keyframe
-from nvr.streams import NO_KEYFRAME
-from nvr.tables import StreamStatus
+from nvr.tables import GapCause, StreamStatus
 
 SILENT_SECONDS = 8.0
 STALE_SECONDS = 60.0
@@ -54,7 +53,7 @@ def findings(
         return CheckFindings({family: {"seconds": round(silent), "cause": status.cause, "said": status.detail[:120]}})
     if not recording or (now - status.since).total_seconds() < SILENT_SECONDS:
         return CheckFindings(unknown={*_QUALITY_FAMILIES})
-    if status.cause == NO_KEYFRAME:  # pictures arrive but cannot be recorded without a keyframe
+    if status.cause == GapCause.NO_KEYFRAME:  # pictures arrive but cannot be recorded without a keyframe
         return CheckFindings({FaultFamily.GOP: {"seconds": round(silent)}}, {*_QUALITY_FAMILIES})
     return _quality_findings(stream, status, baseline)
 

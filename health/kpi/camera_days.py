@@ -24,7 +24,7 @@ from health.faults import topology
 from health.faults.families import NO_VIDEO_FAMILIES
 from health.tables import CameraDay, Fault, Inspection, Maintenance
 from health.vocabulary import FaultStatus
-from nvr.archive import gaps, segment_index, short_holes
+from nvr.archive import gaps, segment_index, short_gaps
 from nvr.tables import StreamStatus
 
 CAMERAS_PER_QUERY = 50  # cameras per query
@@ -51,7 +51,7 @@ class _Facts:
     clock_offset: float | None = None
     accepted: datetime | None = None  # time of the first acceptance
     unused: list[Interval] = field(default_factory=list)  # while the camera was retired
-    holes: short_holes.Count = (0, 0)  # (number, µs) of holes shorter than a second
+    holes: short_gaps.Count = (0, 0)  # (number, µs) of holes shorter than a second
 
 
 async def of_interval(
@@ -205,7 +205,7 @@ async def _read_recording(
     closed = await segment_index.spans(session, streams, begin, finish)
     first_gaps = await gaps.first_starts(session, streams)
     for stream, facts in streams.items():
-        facts.recorded = [*segment_index.joined(closed[stream])]
+        facts.recorded = [*segment_index.merge_spans(closed[stream])]
         first = oldest.get(stream)
         if (
             first is not None and first > begin - HOUR_US
@@ -213,7 +213,7 @@ async def _read_recording(
             first = min((start for start, _ in closed[stream]), default=None)
         starts = [at for at in (first, first_gaps.get(stream)) if at is not None]
         facts.first_recording = min(starts, default=None)
-    for stream, count in (await short_holes.between(session, streams, begin, finish)).items():
+    for stream, count in (await short_gaps.between(session, streams, begin, finish)).items():
         streams[stream].holes = count
     for gap in await gaps.touching(session, streams, begin, finish):
         span = (gap.start_us, finish if gap.end_us is None else gap.end_us)
@@ -226,7 +226,7 @@ async def _read_recording(
 
 async def _read_open_segments(session: AsyncSession, streams: Mapping[str, _Facts], finish: int) -> None:
     """Count open segments as recorded up to their last picture."""
-    opened = await segment_index.still_open(session, [*streams], finish)
+    opened = await segment_index.open_segments(session, [*streams], finish)
     if not opened:
         return
     query = select(StreamStatus.stream, StreamStatus.last_picture).where(StreamStatus.stream.in_(streams))

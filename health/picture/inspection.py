@@ -28,7 +28,7 @@ from health.picture.osd import Box
 from health.picture.view_pattern import ViewPattern
 from health.vocabulary import FaultFamily, Light
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import decoded, snapshot
+from nvr.playback.pictures import decode_frame, snapshot
 
 MAX_STILL_DIFFERENCE = 0.05  # mean difference in grey levels of identical pictures; noise alone gives 0.9 and more
 MAX_SIZE_DIFFERENCE = 0.02  # of the coded sizes of identical pictures, share
@@ -94,7 +94,7 @@ def inspect(request: InspectionRequest) -> InspectionAnswer:
     """Run one inspection. Raises ProtocolError if the newest keyframe does not decode."""
     cv2.setNumThreads(1)
     frame = request.frames[-1]
-    picture = decoded(frame, quick=True)
+    picture = decode_frame(frame, quick=True)
     measured = measurement.measure_frame(picture)
     verdict = _judge(request, measured)
     answer = InspectionAnswer(CheckFindings(dict(verdict.found), set(verdict.unknown)), learning=verdict.learning)
@@ -185,7 +185,7 @@ def _still_seconds(frames: Sequence[Keyframe], measured: Measurement) -> float:
     if not candidates or candidates[-1] is not frames[-2]:
         return 0.0
     oldest = candidates[0]
-    if oldest.data == newest.data or _is_same(measurement.thumb(decoded(oldest, quick=True)), measured.thumb):
+    if oldest.data == newest.data or _is_same(measurement.thumb(decode_frame(oldest, quick=True)), measured.thumb):
         return (newest.at_us - oldest.at_us) / 1e6
     return 0.0
 
@@ -201,7 +201,7 @@ def _check_shaking(request: InspectionRequest, measured: Measurement, answer: In
     """
     here, shifts = edges_of(measured.thumb), []
     for frame in request.frames[-5:-1]:
-        picture = decoded(frame, quick=True)
+        picture = decode_frame(frame, quick=True)
         shift, response = shift_between(edges_of(measurement.thumb(picture)), here)
         if response > MIN_SHAKE_RESPONSE:
             shifts.append(shift)

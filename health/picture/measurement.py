@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from core.errors import ProtocolError
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import decoded
+from nvr.playback.pictures import decode_frame
 
 Plane = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
@@ -138,7 +138,7 @@ def colours(vectors: Vector) -> Vector:
 def measure_keyframe(frame: Keyframe) -> Measurement:
     """Decode and measure a keyframe. Raises ProtocolError if it does not decode."""
     cv2.setNumThreads(1)
-    return measure_frame(decoded(frame, quick=True))
+    return measure_frame(decode_frame(frame, quick=True))
 
 
 def yuv_planes(picture: av.VideoFrame) -> tuple[Plane, Plane, Plane, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,27 +17,30 @@ from pathlib import Path
 from sqlalchemy import select
 
 from core.database import Database
-from nvr.archive import segment_index
-from nvr.archive.recovery import complete, files_of
-from nvr.archive.segment_index import LONGEST_US, Segment
-from nvr.archive.verify import streams_on
+from nvr.archive import completion, segment_index
+from nvr.archive.completion import CompletedFile, complete_file
+from nvr.archive.segment_index import MAX_SEGMENT_US, Segment
+from nvr.archive.volume_files import files_of, streams_on
+from nvr.storage.disk_remedies import remedy
 from nvr.storage.volumes import identity_of
 from nvr.tables import Volume
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 200  # entries per transaction
+ENTRIES_PER_TRANSACTION = 200  # entries per transaction
 
 
 @dataclass(slots=True)
 class AdoptionResult:
     """Result of an adoption.
 
-    `files` were adopted. `broken` have no readable picture (they are in quarantine) or their disk cannot read them
-    (they stay in place). `missing` are paths that do not hold their volume.
+    `files` were adopted; of `salvaged`, only parts are readable (the originals are in quarantine). `broken` have no
+    readable picture (they are in quarantine) or their disk cannot read them (they stay in place). `missing` are paths
+    that do not hold their volume.
     """
 
     files: int = 0
+    salvaged: int = 0
     broken: int = 0
     missing: list[str] = field(default_factory=list)
 
@@ -68,7 +71,7 @@ async def adopt(database: Database, since: datetime, now: datetime) -> AdoptionR
 
 def _days(since: datetime, now: datetime) -> Iterator[str]:
     """Yield the UTC days in which a file younger than `since` may have begun."""
-    day = since - timedelta(microseconds=LONGEST_US)
+    day = since - timedelta(microseconds=MAX_SEGMENT_US)
     while day.date() <= now.date():
         yield f"{day:%Y%m%d}"
         day += timedelta(days=1)
@@ -84,25 +87,26 @@ async def _adopt_stream(
     async with database.reading() as session:
         known = {
             (s.volume, s.start_us)
-            for s in await segment_index.between(session, [stream], first - 2 * LONGEST_US, 2**62)
+            for s in await segment_index.between(session, [stream], first - 2 * MAX_SEGMENT_US, 2**62)
         }
     unknown = [f for f in sorted(files, key=lambda f: f[1]) if f[:2] not in known]
-    for at in range(0, len(unknown), AT_ONCE):
-        found = await asyncio.to_thread(_completed, stream, unknown[at : at + AT_ONCE])
+    for at in range(0, len(unknown), ENTRIES_PER_TRANSACTION):
+        batch = unknown[at : at + ENTRIES_PER_TRANSACTION]
+        found = await asyncio.to_thread(_complete, stream, batch)
         async with database.session() as session:
-            await segment_index.append(session, found)
-        done.files += len(found)
-        done.broken += len(unknown[at : at + AT_ONCE]) - len(found)
+            await completion.store(session, stream, found)
+        adopted = sum(f.segment is not None for f in found)
+        done.files += adopted
+        done.broken += len(batch) - adopted
+        done.salvaged += sum(f.segment is not None and f.quarantined is not None for f in found)
 
 
-def _completed(stream: str, files: list[tuple[int, int, Path]]) -> list[Segment]:
-    made = (_whole(Segment(stream, volume, start, start), path) for volume, start, path in files)
-    return [segment for segment in made if segment is not None]
-
-
-def _whole(segment: Segment, path: Path) -> Segment | None:
-    try:
-        return complete(segment, path, hashing=False)
-    except OSError as e:  # its disk cannot read it: it is left unchanged
-        log.error("%s cannot be taken in: %s", path, e.strerror or e)
-        return None
+def _complete(stream: str, files: Sequence[tuple[int, int, Path]]) -> list[CompletedFile]:
+    """Complete files, and leave those unchanged that their disk cannot read. Blocking."""
+    found = []
+    for volume, start, path in files:
+        try:
+            found.append(complete_file(Segment(stream, volume, start, start), path, hashing=False))
+        except OSError as e:
+            log.error("%s cannot be adopted: %s; %s", path, e.strerror or e, remedy(e))
+    return found

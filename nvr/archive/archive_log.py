@@ -1,6 +1,6 @@
 """Writes the archive's facts to the database, and answers queries on them.
 
-`ArchiveDatabase` collects facts in the recorder's event loop without blocking and writes them in one transaction per
+`ArchiveLogWriter` collects facts in the recorder's event loop without blocking and writes them in one transaction per
 second. They wait in a bounded queue while the database is locked. This never affects recordings: a file without an
 entry is adopted at the next start.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -29,64 +29,73 @@ from core.errors import DatabaseUnreachable, StorageError
 from core.tasks import spawn
 from nvr.archive import gaps, segment_index
 from nvr.archive.fact_queue import Fact, FactQueue, Write
-from nvr.archive.segment_index import Segment
+from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.storage.disk_calls import DiskCalls
-from nvr.tables import FILLABLE, Gap, OpenSegment
+from nvr.tables import FILLABLE, Gap, GapCause, OpenSegment
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 1.0
-MAX_WAITING = 200_000
+FLUSH_INTERVAL_S = 1.0
+MAX_QUEUED_FACTS = 200_000
 BATCH_FACTS = 5_000  # facts per transaction
-UNLINK_SECONDS = 5.0  # a volume that does not answer for this long hangs
-LONGEST_FLUSH_SECONDS = 20.0  # the wait for a locked database ends after 15 s
+UNLINK_TIMEOUT_S = 5.0  # a volume that does not answer for this long hangs
+MAX_FLUSH_S = 20.0  # the wait for a locked database ends after 15 s
 MAX_EMPTY_FILES = 10_000
 REFUSALS_BEFORE_SINGLES = 10  # consecutive flushes; after them, the facts are tried one by one
 MAX_TRIES_WITHOUT_SUCCESS = 20  # facts tried one by one; if none succeeds, the database is at fault
-FIRST_ASK = timedelta(seconds=30)  # after a gap, before the camera's storage is queried: the camera has just come back
+BACKFILL_DELAY = timedelta(
+    seconds=30
+)  # after a gap, before the camera's storage is queried: the camera has just come back
 
 
-class ArchiveDatabase:
+class ArchiveLogWriter:
     """An ArchiveLog that writes rows. `run` must be running; `drain` empties the queue at the end."""
 
     def __init__(self, database: Database, clock: Clock):
         self.database = database
         self._clock = clock
-        self._waiting = FactQueue(MAX_WAITING)
+        self._queue = FactQueue(MAX_QUEUED_FACTS)
         self._empty_files: deque[Segment] = deque(maxlen=MAX_EMPTY_FILES)  # to be unlinked
         self.paths: dict[int, Path] = {}  # of the volumes, by number
         self._refused_facts = 0
-        self._calls = DiskCalls(UNLINK_SECONDS)
+        self._calls = DiskCalls(UNLINK_TIMEOUT_S)
         self._refusals = 0  # consecutive flushes that the database refused
-        self._writing = asyncio.Lock()
-        self.unsealed: set[str] = set()  # streams that closed a file without a hash (nvr.archive.hash_backlog)
-        self.unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
+        self._flush_lock = asyncio.Lock()
+        self.unhashed_streams: set[str] = set()  # streams that closed a file without a hash (nvr.archive.hash_backlog)
+        self.on_unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
 
     def now(self) -> datetime:
         return self._clock.now()
 
-    def opened(self, segment: Segment) -> None:
+    def segment_opened(self, segment: Segment) -> None:
         self._put(segment)
 
-    def closed(self, segment: Segment) -> None:
-        if segment.flags & segment_index.UNHASHED and segment.frames:
-            self.unsealed.add(segment.stream)
+    def segment_closed(self, segment: Segment) -> None:
+        if segment.flags & SegmentFlag.UNHASHED and segment.frames:
+            self.unhashed_streams.add(segment.stream)
         self._put(segment)
 
-    def gap(
-        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    def add_gap(
+        self,
+        stream: str,
+        start_us: int,
+        cause: GapCause,
+        detail: str,
+        end_us: int | None = None,
+        *,
+        fillable: bool = True,
     ) -> None:
         ask = fillable and end_us is not None and cause in FILLABLE
         row = {"stream": stream, "start_us": start_us, "end_us": end_us, "cause": cause, "detail": detail[:200]}
-        asked = {"ask_at": self._clock.now() + FIRST_ASK} if ask else {}
+        asked = {"ask_at": self._clock.now() + BACKFILL_DELAY} if ask else {}
         self._put(lambda s: s.execute(insert(Gap).values(**row, **asked)))
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
-        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + FIRST_ASK), else_=None)
+    def end_gap(self, stream: str, end_us: int) -> None:
+        ask_at = case((Gap.cause.in_(FILLABLE), self._clock.now() + BACKFILL_DELAY), else_=None)
         ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
         self._put(lambda s: s.execute(ended))
 
-    def announce(self, kind: str, camera: str | None, **data: Any) -> None:
+    def queue_event(self, kind: str, camera: str | None, **data: Any) -> None:
         """Queue an event row; it belongs to the camera's village."""
 
         async def write(session: AsyncSession) -> None:
@@ -95,21 +104,22 @@ class ArchiveDatabase:
 
         self._put(write)
 
-    def write(self, rows: Write) -> None:
+    def queue(self, rows: Write) -> None:
         """Queue rows that must be written after the facts queued so far."""
         self._put(rows)
 
     def _put(self, fact: Fact) -> None:
-        self._waiting.put(fact)
+        self._queue.put(fact)
 
     @property
     def dropped_facts(self) -> int:
         """The number of facts that did not fit into the queue or that the database always refuses."""
-        return self._waiting.dropped + self._refused_facts
+        return self._queue.dropped + self._refused_facts
 
     async def run(self) -> None:
+        """Flush once a second, for ever."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(FLUSH_INTERVAL_S)
             await self.flush()
 
     async def flush(self) -> bool:
@@ -122,12 +132,12 @@ class ArchiveDatabase:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.wait({work}, timeout=LONGEST_FLUSH_SECONDS)
+            await asyncio.wait({work}, timeout=MAX_FLUSH_S)
             raise
 
     async def _flush_all(self) -> bool:
-        async with self._writing:
-            while self._waiting:
+        async with self._flush_lock:
+            while self._queue:
                 if not await self._flush():
                     return False
             await self._unlink_empty_files()
@@ -138,12 +148,12 @@ class ArchiveDatabase:
 
         Its facts leave the queue first, so that facts that arrive meanwhile cannot displace them.
         """
-        batch = self._waiting.take(BATCH_FACTS)
+        batch = self._queue.pop_batch(BATCH_FACTS)
         left: Sequence[Fact] = batch
         try:
             left = await self._written(batch)
         finally:
-            self._waiting.put_back(left)
+            self._queue.put_back(left)
         if not left:
             self._empty_files += (s for s in batch if isinstance(s, Segment) and _is_empty(s))
         return not left
@@ -156,11 +166,13 @@ class ArchiveDatabase:
             return batch  # core.database has logged it
         except (StorageError, OperationalError, InterfaceError) as e:
             self._refusals += 1
-            log.warning("archive rows wait for the database: %s", e)
+            log.warning("archive rows are queued because the database refused them: %s", e)
             if self._refusals < REFUSALS_BEFORE_SINGLES:
                 return batch
         except Exception as e:  # noqa: BLE001  # any refusal by the driver: a contradiction, a value out of range
-            log.error("a fact contradicts the archive: %s", _first_line(e))
+            log.error(
+                "a database error rejected a batch of archive rows: %s; they are written one by one", _first_line(e)
+            )
         else:
             self._refusals = 0
             return ()
@@ -191,7 +203,7 @@ class ArchiveDatabase:
         self._refused_facts += 1
         about = f"{fact.stream} from {fact.start_us} µs" if isinstance(fact, Segment) else "a gap or an event"
         why = _first_line(error) if error is not None else "it always fails"
-        log.error("the archive refuses a fact (%s) and goes on without it: %s", about, why)
+        log.error("a row of the archive (%s) was dropped because the database rejects it: %s", about, why)
 
     async def _write(self, batch: Sequence[Fact]) -> None:
         async with self.database.session() as session:
@@ -212,7 +224,7 @@ class ArchiveDatabase:
         await segment_index.append(session, [s for s in segments if not s.open and s.frames])
         for segment in segments:
             if _is_empty(segment):
-                await segment_index.forget_open(session, segment.stream, segment.start_us)
+                await segment_index.delete_open_row(session, segment.stream, segment.start_us)
 
     async def _unlink_empty_files(self) -> None:
         """Unlink files in which nothing was written.
@@ -232,13 +244,14 @@ class ArchiveDatabase:
             for segment, error in failed:
                 log.error("the empty file of %s on volume %d cannot be unlinked: %s", segment.stream, volume, error)
                 self._empty_files.append(segment)
-                self.unlink_failed(volume, error)
+                self.on_unlink_failed(volume, error)
 
     async def drain(self) -> None:
+        """Flush up to three times; log the facts that remain."""
         for _ in range(3):
             if await self.flush():
                 return
-        log.error("%d archive facts could not be written; recovery adopts the files", len(self._waiting))
+        log.error("%d archive rows could not be written; the next start adopts their files", len(self._queue))
 
 
 def _is_empty(segment: Segment) -> bool:
@@ -272,7 +285,7 @@ class TimelineSpan:
 
     start_us: int
     end_us: int
-    cause: str = ""  # empty: recorded
+    cause: GapCause | Literal[""] = ""  # empty: recorded
 
 
 async def gaps_between(

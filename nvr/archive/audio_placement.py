@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from core.units import us_to_media
-from nvr.archive.open_segment import Writing
+from nvr.archive.open_segment import OpenSegmentFile
 from nvr.clock.wall_clock import WallClock
 from nvr.media.audio import AudioRun
 from nvr.media.fmp4 import TIMESCALE
 from nvr.rtsp.sdp import AudioTrack
 
-MAX_LEAD = 6 * TIMESCALE // 10  # 90 kHz; sender reports may shift audio against video by at most this
+MAX_SHIFT_TICKS = 6 * TIMESCALE // 10  # 90 kHz; sender reports may shift audio against video by at most this
 
 
-class SoundPlacement:
+class AudioPlacement:
     """Placement for one stream; `pictures` is the clock of its video."""
 
     def __init__(self, pictures: WallClock):
@@ -30,7 +30,7 @@ class SoundPlacement:
         if self.track is not None and sound_time is not None:
             self._clock.report(camera_us, sound_time * TIMESCALE // self.track.rate)
 
-    def place(self, run: AudioRun, track: AudioTrack, arrival_us: int, segment: Writing | None) -> int | None:
+    def place(self, run: AudioRun, track: AudioTrack, arrival_us: int, segment: OpenSegmentFile | None) -> int | None:
         """Return when the run begins in the file, in units of the sampling rate; None if it belongs to no file.
 
         The durations of the run may change.
@@ -51,4 +51,4 @@ class SoundPlacement:
         if pictures is None or sound is None:
             return 0
         lead = us_to_media(sound - pictures - self._pictures.correction_us)
-        return lead if abs(lead) <= MAX_LEAD else 0
+        return lead if abs(lead) <= MAX_SHIFT_TICKS else 0

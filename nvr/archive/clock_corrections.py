@@ -6,7 +6,7 @@ another one took over (a stream changed its worker) gets CorrectionTakenOver and
 
 Nothing here removes a file name: another recorder may be registering it at this moment, and then it is the only one
 that stays. Second names that a crash left are no separate recordings (`is_second_name`); the recorder that continues
-the correction uses them (nvr.refiling.file_moves).
+the correction uses them (nvr.clock_correction.file_moves).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from nvr.archive.segment_index import Segment
 from nvr.archive.timeline import ClockStep
 from nvr.tables import ClockCorrection
 
-SHIFTS = 5  # a new name that is taken is shifted by 1 µs per try; by 0 to 4 µs it is recognised
+# A new name that is taken is shifted by 1 µs per try; a second name that lies up to this far off is recognised.
+MAX_NAME_SHIFT_US = 4
 
 
 class CorrectionTakenOver(StorageError):
@@ -58,7 +59,7 @@ async def store(session: AsyncSession, worker: str, correction: Correction, file
     correction.row = row.id
 
 
-async def is_waiting(session: AsyncSession, stream: str) -> bool:
+async def is_pending(session: AsyncSession, stream: str) -> bool:
     return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.stream == stream).limit(1)) is not None
 
 
@@ -83,7 +84,7 @@ async def load(session: AsyncSession, worker: str, before: Correction | None = N
     ]
 
 
-async def any_of(session: AsyncSession, worker: str) -> bool:
+async def has_corrections(session: AsyncSession, worker: str) -> bool:
     """Return whether the worker has corrections."""
     return await session.scalar(select(ClockCorrection.id).where(ClockCorrection.worker == worker).limit(1)) is not None
 
@@ -101,14 +102,14 @@ async def current(session: AsyncSession, correction: Correction) -> Correction:
     )
 
 
-async def stretches(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:
+async def pending_ranges(session: AsyncSession, streams: Collection[str]) -> set[tuple[str, int, int]]:
     """Return (stream, since, until) of all pending corrections of these streams, whichever worker does them."""
     c = ClockCorrection
     rows = await session.execute(select(c.stream, c.since_us, c.until_us).where(c.stream.in_(streams)))
     return {(stream, since, until) for stream, since, until in rows}
 
 
-async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
+async def pending_moves(session: AsyncSession, streams: Collection[str]) -> dict[str, dict[int, int]]:
     """Return the pending moves of the streams that have corrections: start of a file → shift, µs."""
     found = dict[str, dict[int, int]]()
     query = select(ClockCorrection).where(ClockCorrection.stream.in_(streams)).order_by(ClockCorrection.id)
@@ -117,7 +118,7 @@ async def waiting(session: AsyncSession, streams: Collection[str]) -> dict[str, 
     return found
 
 
-async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
+async def rows_of_other_workers(session: AsyncSession, worker: str, streams: Collection[str]) -> set[int]:
     """Return the ids of these streams' rows that belong to other workers."""
     others = ClockCorrection.worker != worker
     return set(await session.scalars(select(ClockCorrection.id).where(others, ClockCorrection.stream.in_(streams))))
@@ -125,24 +126,26 @@ async def left_to(session: AsyncSession, worker: str, streams: Collection[str]) 
 
 async def take_over(session: AsyncSession, worker: str, streams: Collection[str]) -> list[Correction]:
     """Assign corrections of these streams that other workers left to this one, and return them."""
-    found = await left_to(session, worker, streams)
+    found = await rows_of_other_workers(session, worker, streams)
     await session.execute(update(ClockCorrection).where(ClockCorrection.id.in_(found)).values(worker=worker))
     return [c for c in await load(session, worker) if c.row in found]
 
 
-async def keep(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
+async def store_files(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
     """Store the files that are to move. Raises CorrectionTakenOver."""
     if (row := await _own(session, worker, correction)) is not None:
         row.files, row.protected = sorted(files), True
 
 
-async def moved(session: AsyncSession, worker: str, correction: Correction, files: Collection[int]) -> None:
+async def remove_moved_files(
+    session: AsyncSession, worker: str, correction: Correction, files: Collection[int]
+) -> None:
     """Remove the files that get their new names in this transaction from the row. Raises CorrectionTakenOver."""
     if (row := await _own(session, worker, correction)) is not None:
         row.files = sorted(set(row.files) - set(files))
 
 
-async def forget(session: AsyncSession, correction: Correction) -> None:
+async def delete_row(session: AsyncSession, correction: Correction) -> None:
     await session.execute(delete(ClockCorrection).where(ClockCorrection.id == correction.row))
 
 
@@ -151,7 +154,7 @@ async def _own(session: AsyncSession, worker: str, correction: Correction) -> Cl
         return None
     row = await session.get(ClockCorrection, correction.row, with_for_update=True, populate_existing=True)
     if row is None or row.worker != worker:
-        raise CorrectionTakenOver(f"{correction.step.stream}: another recorder corrects what a wrong clock filed")
+        raise CorrectionTakenOver(f"{correction.step.stream}: another recorder has taken over the clock correction")
     return row
 
 
@@ -164,7 +167,7 @@ class PendingMoves:
 
     def sources(self, start_us: int) -> list[int]:
         """Return the starts of the files of which this may be the second name."""
-        return [s for shift in range(SHIFTS) if (s := start_us - self.by_us - shift) in self.files]
+        return [s for shift in range(MAX_NAME_SHIFT_US + 1) if (s := start_us - self.by_us - shift) in self.files]
 
 
 async def moves(session: AsyncSession, stream: str) -> list[PendingMoves]:
@@ -179,10 +182,10 @@ def is_second_name(volumes: dict[int, Path], segment: Segment, given: Collection
     """
     path = segment_index.path_of(volumes, segment)
     sources = (s for m in given for s in m.sources(segment.start_us))
-    return any(same(segment_index.path_of(volumes, replace(segment, start_us=s)), path) for s in sources)
+    return any(is_same_content(segment_index.path_of(volumes, replace(segment, start_us=s)), path) for s in sources)
 
 
-def same(first: Path, second: Path) -> bool:
+def is_same_content(first: Path, second: Path) -> bool:
     """Return whether these are two names of one file, or one is a whole copy. Blocking; raises OSError."""
     try:
         return second.samefile(first) or filecmp.cmp(first, second, shallow=False)

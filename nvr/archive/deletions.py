@@ -3,7 +3,7 @@
 A file's SHA-256 is computed while it is written and is stored in its entry (nvr.archive.segment_index), in earlier
 copies of the database and in exported bundles. The digest continues from file to file in order of time, so that the row
 of a day has constant size. A file that is deleted later than a newer one of its volume (it was held) begins a run of
-its own. From the earlier entries, the digests can be recomputed and compared: `compare`.
+its own. From the earlier entries, the digests can be recomputed and compared: `differences`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from nvr.tables import FootageDeletion
 
 KEPT_DAYS = 1100  # three years, as long as the audit trail
 MAX_RUNS = 64  # per day; beyond this, files are added to the last run in the order of their deletion
-JOINT_US = 2_000_000  # largest distance between a file and the next one
+MAX_JOINT_US = 2_000_000  # largest distance between a file and the next one
 # volume; first, last: starts of files; until: end of the last one (µs UTC); files; unhashed: files without hash; digest
-Run = dict[str, Any]
+DeletionRun = dict[str, Any]
 
 
-async def note(session: AsyncSession, now: datetime, gone: Sequence[Segment]) -> None:
+async def record_deletions(session: AsyncSession, now: datetime, gone: Sequence[Segment]) -> None:
     """Record segments of one stream that are being deleted, in the transaction that flags them."""
     by_day: dict[str, list[Segment]] = {}
     for segment in gone:
@@ -43,10 +43,10 @@ async def note(session: AsyncSession, now: datetime, gone: Sequence[Segment]) ->
             row = FootageDeletion(day=day, stream=some[0].stream, files=0, bytes=0, runs=[], first_at=now, last_at=now)
             session.add(row)
         row.files, row.bytes = row.files + len(some), row.bytes + sum(max(0, s.size) for s in some)
-        row.runs, row.last_at = extended(row.runs, some), now
+        row.runs, row.last_at = extend_runs(row.runs, some), now
 
 
-async def forget(session: AsyncSession, now_us: int) -> None:
+async def delete_old_rows(session: AsyncSession, now_us: int) -> None:
     """Delete the rows of days more than KEPT_DAYS ago."""
     await session.execute(delete(FootageDeletion).where(FootageDeletion.day < day_of(now_us - KEPT_DAYS * DAY_US)))
 
@@ -70,14 +70,14 @@ def entries_of_copy(path: str, stream: str, day: str) -> list[Segment]:
             rows = other.execute(query, (stream, hour, hour + 23)).fetchall()
             return [s for h, volume, entries in rows for s in unpack(stream, h, volume, entries)]
     except (sqlite3.Error, struct.error) as e:
-        raise UsageError(f"{path} is no copy of a station's SQLite database: {e}") from e
+        raise UsageError(f"{path} is not a copy of a station's SQLite database: {e}") from e
 
 
 def day_of(start_us: int) -> str:
     return f"{from_microseconds(start_us):%Y-%m-%d}"
 
 
-def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
+def extend_runs(runs: Sequence[DeletionRun], gone: Iterable[Segment]) -> list[DeletionRun]:
     """Return the runs with these files added."""
     found = [dict(run) for run in runs]
     for s in sorted(gone, key=lambda s: s.start_us):
@@ -100,7 +100,7 @@ def extended(runs: Sequence[Run], gone: Iterable[Segment]) -> list[Run]:
     return found
 
 
-def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
+def _continued(runs: Sequence[DeletionRun], s: Segment) -> DeletionRun | None:
     """Return the run that a file continues: the last one before it, unless another run may have files in between."""
     ours = [run for run in runs if run["volume"] == s.volume]
     before = max((run for run in ours if run["last"] < s.start_us), key=lambda run: run["last"], default=None)
@@ -108,7 +108,7 @@ def _continued(runs: Sequence[Run], s: Segment) -> Run | None:
         others = [
             run for run in ours if run is not before and run["last"] > before["last"] and run["first"] < s.start_us
         ]
-        if s.start_us - before["until"] <= JOINT_US or not others:
+        if s.start_us - before["until"] <= MAX_JOINT_US or not others:
             return before
     return ours[-1] if ours and len(runs) >= MAX_RUNS else None
 
@@ -119,7 +119,7 @@ def _next(digest: str, s: Segment) -> str:
     return hashlib.sha256(line.encode("ascii")).hexdigest()
 
 
-def compare(runs: Sequence[Run], recorded: Sequence[Segment], still_there: Collection[int] = ()) -> str:
+def differences(runs: Sequence[DeletionRun], recorded: Sequence[Segment], still_there: Collection[int] = ()) -> str:
     """Return how the deleted files differ from those `recorded` in one stream; empty if they do not.
 
     `recorded`: earlier entries of that day. `still_there`: starts of the files that were not deleted yet.
@@ -129,13 +129,13 @@ def compare(runs: Sequence[Run], recorded: Sequence[Segment], still_there: Colle
         mine = [s for s in left if s.volume == run["volume"] and run["first"] <= s.start_us <= run["last"]]
         if len(mine) != run["files"]:
             return (
-                f"{run['files']} files were deleted from {from_microseconds(run['first'])} on, "
-                f"and {len(mine)} were recorded"
+                f"{run['files']} files were deleted since {from_microseconds(run['first'])}, "
+                f"but {len(mine)} were recorded"
             )
-        if extended([], mine)[0]["digest"] != run["digest"]:
+        if extend_runs([], mine)[0]["digest"] != run["digest"]:
             return (
-                f"the {run['files']} files that were deleted from {from_microseconds(run['first'])} on "
-                "are not those that were recorded"
+                f"the {run['files']} files deleted since {from_microseconds(run['first'])} "
+                "differ from the recorded ones"
             )
         left = [s for s in left if s not in mine]
-    return f"{len(left)} files that were recorded are neither there nor among those that were deleted" if left else ""
+    return f"{len(left)} recorded files exist neither on disk nor in the deletion log" if left else ""

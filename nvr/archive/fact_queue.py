@@ -37,9 +37,9 @@ class FactQueue:
         self._next += 1
         self._drop_oldest()
 
-    def take(self, most: int) -> list[Fact]:
-        """Remove and return up to `most` of the oldest facts, in order."""
-        return [self._pop_oldest() for _ in range(min(most, len(self)))]
+    def pop_batch(self, limit: int) -> list[Fact]:
+        """Remove and return up to `limit` of the oldest facts, in order."""
+        return [self._pop_oldest() for _ in range(min(limit, len(self)))]
 
     def put_back(self, facts: Iterable[Fact]) -> None:
         """Return facts that `take` removed and that could not be written to the front of the queue."""

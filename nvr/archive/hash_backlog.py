@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,33 +15,32 @@ from sqlalchemy import select
 
 from core.clock import HOUR_US, Clock, to_microseconds
 from core.database import Database
-from nvr.archive import segment_index
-from nvr.archive.recovery import complete, sha256_of
-from nvr.archive.segment_index import Segment
-from nvr.media import gop_index
+from nvr.archive import completion, segment_index
+from nvr.archive.completion import CompletedFile
+from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.storage.disk_calls import DiskCalls
-from nvr.storage.volumes import remedy
+from nvr.storage.disk_remedies import remedy
 from nvr.tables import Footage
 
 LOOK_BACK_HOURS = 26
-AT_ONCE = 50  # files per round
-SEAL_SECONDS = 120.0  # for one file: a disk that takes longer hangs
+FILES_PER_ROUND = 50  # files per round
+HASH_TIMEOUT_S = 120.0  # for one file: a disk that takes longer hangs
 log = logging.getLogger(__name__)
 
 
-async def seal(
+async def hash_waiting_files(
     database: Database,
     streams: Iterable[str],
     clock: Clock,
     calls: DiskCalls | None = None,
     failed: Callable[[int, OSError], object] = lambda _volume, _error: None,
 ) -> int:
-    """Hash some unhashed files of the last day; return how many were waiting, `AT_ONCE` at most.
+    """Hash some unhashed files of the last day; return how many were waiting, `FILES_PER_ROUND` at most.
 
     `archive verify` hashes older files. A volume that does not answer within the limit of `calls` is skipped for this
     round, and `failed` is called.
     """
-    calls = calls or DiskCalls(SEAL_SECONDS)
+    calls = calls or DiskCalls(HASH_TIMEOUT_S)
     wanted = set(streams)
     if not wanted:
         return 0
@@ -55,44 +53,41 @@ async def seal(
             )
         )
         found = [(row.id, s) for row in rows if row.volume in volumes for s in _unhashed(*row[1:])]
-    answering = [(number, s) for number, s in found if not calls.hangs(s.volume)]
-    for number, segment in answering[:AT_ONCE]:
-        if calls.hangs(segment.volume):
+    answering = [(number, s) for number, s in found if not calls.is_hanging(s.volume)]
+    for number, segment in answering[:FILES_PER_ROUND]:
+        if calls.is_hanging(segment.volume):
             continue
         path = segment_index.path_of(volumes, segment)
         try:
-            sealed = await calls.run(segment.volume, partial(_sealed, segment, path))
+            done = await calls.run(segment.volume, partial(_hash, segment, path))
         except OSError as e:
-            log.error("%s cannot be hashed (%s); %s", path, e.strerror or e, remedy(e))
+            log.error("the SHA-256 of %s could not be computed (%s); %s", path, e.strerror or e, remedy(e))
             failed(segment.volume, e)
             continue
-        if sealed is not None:
-            await _store(database, number, segment, sealed)
-    return min(len(found), AT_ONCE)
+        if done is not None:
+            await _store(database, number, segment, done)
+    return min(len(found), FILES_PER_ROUND)
 
 
 def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[Segment]:
-    return (s for s in segment_index.unpack(stream, hour, volume, entries) if s.flags & segment_index.UNHASHED)
+    return (s for s in segment_index.unpack(stream, hour, volume, entries) if s.flags & SegmentFlag.UNHASHED)
 
 
-def _sealed(segment: Segment, path: Path) -> Segment | None:
-    """Return the entry with its hash; None if the file is gone or its disk still refuses writes."""
+def _hash(segment: Segment, path: Path) -> CompletedFile | None:
+    """Return the file with its hash; None if it is gone or its disk still refuses writes."""
     try:
-        if gop_index.is_closed(path):
-            # An earlier try may have completed the file.
-            flags, size = segment.flags & ~segment_index.UNHASHED, path.stat().st_size
-            return replace(segment, flags=flags, size=size, sha256=sha256_of(path))
-        whole = complete(segment, path)
-        # Keep the end at which its gap begins, although a part of its last GOP lies after it.
-        return replace(whole, end_us=segment.end_us, lost=segment.lost) if whole is not None else None
+        return completion.hash_file(segment, path)
     except OSError:
         return None
 
 
-async def _store(database: Database, number: int, segment: Segment, sealed: Segment) -> None:
+async def _store(database: Database, number: int, segment: Segment, done: CompletedFile) -> None:
+    """Replace the entry; drop it if the file had no readable picture and is in quarantine now."""
     async with database.session() as session:
-        row = await segment_index.locked(session, number)
+        row = await segment_index.lock_row(session, number)
         if row is None:
             return
-        entries = segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
-        await segment_index.rewrite(session, row, [sealed if s == segment else s for s in entries])
+        entries = [done.segment if s == segment else s for s in segment_index.segments_of(row)]
+        await segment_index.rewrite(session, row, [s for s in entries if s is not None])
+        damaged = done.damaged_ranges if done.segment is not None else [(segment.start_us, segment.end_us)]
+        await completion.add_damage_gaps(session, segment.stream, damaged)

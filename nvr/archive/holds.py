@@ -22,16 +22,16 @@ from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.ids import StreamId
 from nvr.archive import segment_index
-from nvr.archive.retention_clock import ClockTrust
+from nvr.archive.retention_clock import ClockCheck
 from nvr.archive.segment_index import Segment
 from nvr.tables import Footage, Hold
 
 log = logging.getLogger(__name__)
 
-WARNED_BEFORE = timedelta(days=14)
-CLOSED_CASE = timedelta(days=14)  # a hold lasts this long after its case was closed
+WARNING_LEAD = timedelta(days=14)
+CLOSED_CASE_GRACE = timedelta(days=14)  # a hold lasts this long after its case was closed
 MAX_ROWS_SUMMED = 10_000  # rows of footage summed for the hold sizes of one page: about 400 camera-days
-MOST_PLACES = 8  # ranges of one hold after clock corrections; more are merged, and the time between is held too
+MAX_RANGES_PER_HOLD = 8  # ranges of one hold after clock corrections; more are merged, and the time between is held too
 
 
 async def add(
@@ -51,11 +51,11 @@ async def add(
     `case`: the case that needs it; the caller has checked it. Raises NotFoundError, UsageError.
     """
     if await session.get(Camera, camera, with_for_update=True) is None:  # waits for a concurrent deletion
-        raise NotFoundError(f"there is no camera '{camera}'")
+        raise NotFoundError(f"camera '{camera}' not found")
     if not start_us < end_us:
-        raise UsageError("the end must lie after the start")
+        raise UsageError("the end must be later than the start")
     if not reason.strip():
-        raise UsageError("a hold needs a reason: the case number or the ground")
+        raise UsageError("enter a reason for the hold: a case number or why it is needed")
     hold = Hold(
         camera=camera,
         start_us=start_us,
@@ -86,12 +86,12 @@ async def add(
 
 
 async def release(session: AsyncSession, now: datetime, number: int, actor: str, reason: str) -> None:
-    """End a hold. Raises NotFoundError; ConflictError if it has ended already."""
+    """End a hold. Raises NotFoundError; ConflictError if it has already ended."""
     hold = await session.get(Hold, number)
     if hold is None:
-        raise NotFoundError(f"there is no hold {number}")
+        raise NotFoundError(f"hold {number} not found")
     if hold.released_at is not None or hold.expires_at <= now:
-        raise ConflictError(f"hold {number} has ended already")
+        raise ConflictError(f"hold {number} has already ended")
     hold.released_at = now
     await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
 
@@ -101,15 +101,15 @@ async def review(
 ) -> datetime:
     """Extend a hold that a person has reviewed and still needs: it lasts `lasts` from now. Return its new end.
 
-    Raises NotFoundError, UsageError; ConflictError if it has ended already.
+    Raises NotFoundError, UsageError; ConflictError if it has already ended.
     """
     hold = await session.get(Hold, number)
     if hold is None:
-        raise NotFoundError(f"there is no hold {number}")
+        raise NotFoundError(f"hold {number} not found")
     if not reason.strip():
-        raise UsageError("say why the hold is still needed")
+        raise UsageError("enter why the hold is still needed")
     if hold.released_at is not None or hold.expires_at <= now:
-        raise ConflictError(f"hold {number} has ended already")
+        raise ConflictError(f"hold {number} has already ended")
     before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
     await audit_trail.record(
         session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
@@ -118,7 +118,9 @@ async def review(
     return hold.expires_at
 
 
-async def follow(session: AsyncSession, now: datetime, camera: str, since_us: int, until_us: int, by_us: int) -> None:
+async def extend_to_moved_footage(
+    session: AsyncSession, now: datetime, camera: str, since_us: int, until_us: int, by_us: int
+) -> None:
     """Extend the holds on recordings of [since, until), whose names change by `by_us`.
 
     The new range is held as well. The old range stays held, because the new names may be the error and other streams
@@ -130,7 +132,7 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         start, end = max(hold.start_us, since_us) + by_us, min(hold.end_us, until_us) + by_us
         same = [h for h in ours if (h.owner, h.reason, h.created_at) == (hold.owner, hold.reason, hold.created_at)]
         near = min(same, key=lambda h: max(h.start_us - end, start - h.end_us))
-        if (near.start_us > end or near.end_us < start) and len(same) < MOST_PLACES:
+        if (near.start_us > end or near.end_us < start) and len(same) < MAX_RANGES_PER_HOLD:
             near = Hold(
                 camera=camera,
                 start_us=start,
@@ -162,8 +164,8 @@ async def follow(session: AsyncSession, now: datetime, camera: str, since_us: in
         )
 
 
-async def case_closed(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
-    """Limit the holds of a closed case: they end CLOSED_CASE from now at the latest, unless a person reviews them.
+async def limit_to_closed_case(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
+    """Let the holds of a closed case end within CLOSED_CASE_GRACE, unless a person reviews them.
 
     Announce each hold. Return their number.
     """
@@ -171,8 +173,8 @@ async def case_closed(session: AsyncSession, now: datetime, case: int, actor: st
     in_force = (Hold.case == case, Hold.released_at.is_(None), Hold.expires_at > now)
     found = (await session.execute(ours.where(*in_force).order_by(Hold.id))).all()
     for hold, village in found:
-        before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE), now
-        _tell(session, now, hold, village, case_closed=True)
+        before, hold.expires_at, hold.told_at = hold.expires_at, min(hold.expires_at, now + CLOSED_CASE_GRACE), now
+        _announce(session, now, hold, village, case_closed=True)
         await audit_trail.record(
             session,
             now,
@@ -216,7 +218,7 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
     found: dict[int, int | None] = {}
     rows_left = MAX_ROWS_SUMMED
     for hold in held_by:
-        first, last = (hold.start_us - segment_index.LONGEST_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
+        first, last = (hold.start_us - segment_index.MAX_SEGMENT_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
         streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
         columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
         rows = (await session.execute(columns.where(Footage.hour.between(first, last)).limit(rows_left + 1))).all()
@@ -233,22 +235,22 @@ def _bytes(rows: Sequence[Any], hold: Hold) -> int:
     return sum(s.size for s in entries if s.start_us < hold.end_us and s.end_us > hold.start_us)
 
 
-async def tell_of_ends(session: AsyncSession, now: datetime) -> int:
-    """Announce, once, the holds that end within WARNED_BEFORE. Return their number.
+async def announce_ending_holds(session: AsyncSession, now: datetime) -> int:
+    """Announce, once, the holds that end within WARNING_LEAD. Return their number.
 
     The recordings are deleted when their hold ends.
     """
-    ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNED_BEFORE)
+    ending = Hold.released_at.is_(None) & (Hold.expires_at > now) & (Hold.expires_at <= now + WARNING_LEAD)
     found = (await session.execute(
         select(Hold, Camera.village).join(Camera, Camera.id == Hold.camera).where(ending, Hold.told_at.is_(None))
     )).all()  # fmt: skip
     for hold, village in found:
         hold.told_at = now
-        _tell(session, now, hold, village)
+        _announce(session, now, hold, village)
     return len(found)
 
 
-def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
+def _announce(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
     log.warning(
         "hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason
     )
@@ -267,7 +269,7 @@ def _tell(session: AsyncSession, now: datetime, hold: Hold, village: str, **more
     )
 
 
-async def protecting(session: AsyncSession, trust: ClockTrust, camera: str | None = None) -> Sequence[Hold]:
+async def effective_holds(session: AsyncSession, trust: ClockCheck, camera: str | None = None) -> Sequence[Hold]:
     """Return the holds that deletion must respect, of all cameras or of one.
 
     The row of that camera stays locked, so that no hold is added until the session ends. No hold counts as over while
@@ -280,7 +282,7 @@ async def protecting(session: AsyncSession, trust: ClockTrust, camera: str | Non
     return [h for h in await session.scalars(query) if trust.suspended or not _is_over(h, trust)]
 
 
-def _is_over(hold: Hold, trust: ClockTrust) -> bool:
+def _is_over(hold: Hold, trust: ClockCheck) -> bool:
     created = to_microseconds(hold.created_at)
     return trust.age_us(created, created) >= to_microseconds(hold.expires_at) - created
 
@@ -294,7 +296,7 @@ async def active_holds(session: AsyncSession, now: datetime | None) -> Sequence[
     return (await session.scalars(in_force if now is None else in_force.where(Hold.expires_at > now))).all()
 
 
-def not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
+def exclude_held_hours(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
     """Return conditions that exclude rows of which every segment is held: their hour is inside a hold."""
     covered = []
     for h in holds:
@@ -305,6 +307,7 @@ def not_wholly_held(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
     return [not_(or_(*covered))] if covered else []
 
 
-def held(holds: Sequence[Hold], segment: Segment) -> bool:
+def is_held(holds: Sequence[Hold], segment: Segment) -> bool:
+    """Return whether one of the holds protects the segment."""
     camera = StreamId(segment.stream).camera
     return any(h.camera == camera and h.start_us < segment.end_us and h.end_us > segment.start_us for h in holds)

@@ -8,11 +8,11 @@ from nvr.media import gop_index
 from nvr.media.parameter_sets import VideoFormat
 from nvr.rtsp.sdp import AudioTrack
 from nvr.storage.disk_writer import SegmentFile
-from nvr.storage.volumes import Disk
+from nvr.storage.volume_set import Disk
 
 
 @dataclass(slots=True, eq=False)
-class Writing:
+class OpenSegmentFile:
     """A segment while it is being written."""
 
     file: SegmentFile
@@ -33,7 +33,7 @@ class Writing:
     gops: list[gop_index.Gop] = field(default_factory=list)
 
 
-def written_us(segment: Writing) -> int:
+def durable_media_us(segment: OpenSegmentFile) -> int:
     """Return the media time (µs) that the disk has accepted, up to the last whole GOP."""
     done = [g for g in segment.gops if g.offset + g.size <= segment.file.written]
     return done[-1].time_us + done[-1].duration_us if done else 0

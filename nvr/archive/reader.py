@@ -24,10 +24,10 @@ from nvr.archive.segment_index import Segment
 from nvr.media import fmp4, gop_index, gradual_refresh
 from nvr.media.gop_index import Gop
 
-MAX_PARTIAL = 3  # further tries for GOPs at the live edge whose refresh may be incomplete …
-PARTIAL_US = 1_000_000  # … at least this far apart
-MAX_READ = 48_000_000  # bytes that one request reads of a stream for its keyframes and their refresh
-JOINED_US = 100_000  # largest distance between two consecutive files
+MAX_EXTRA_TRIES = 3  # further tries for GOPs at the live edge whose refresh may be incomplete …
+EXTRA_TRY_DISTANCE_US = 1_000_000  # … at least this far apart
+MAX_READ_BYTES = 48_000_000  # bytes that one request reads of a stream for its keyframes and their refresh
+MAX_JOINT_US = 100_000  # largest distance between two consecutive files
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Keyframe:
     unusable: str = ""  # why it yields no picture; empty: it is usable
 
     @property
-    def whole_us(self) -> int:
+    def complete_us(self) -> int:
         """The time from which the picture is complete, µs UTC."""
         return self.at_us + self.refresh_us
 
@@ -89,7 +89,7 @@ class ArchiveReader:
         now_us = to_microseconds(self._clock.now())
         async with self._database.reading() as session:
             closed = (await segment_index.spans(session, [stream], start_us, end_us))[stream]
-            writing = await segment_index.still_open(session, [stream], end_us)
+            writing = await segment_index.open_segments(session, [stream], end_us)
             gaps = await gaps_between(session, stream, start_us, end_us, now_us)
             volumes = await segment_index.volume_paths(session) if writing else {}
         known = {start for start, _ in closed}
@@ -100,7 +100,8 @@ class ArchiveReader:
             if end > start_us and segment.start_us < end_us:
                 closed.append((segment.start_us, end))
         spans = [
-            TimelineSpan(max(start, start_us), min(end, end_us)) for start, end in segment_index.joined(sorted(closed))
+            TimelineSpan(max(start, start_us), min(end, end_us))
+            for start, end in segment_index.merge_spans(sorted(closed))
         ]
         return sorted(spans + gaps, key=lambda s: s.start_us)
 
@@ -161,7 +162,7 @@ def _open_end(segment: Segment, path: Path) -> int:
 def _gops_of(segment: Segment, path: Path) -> list[Gop]:
     try:
         return gop_index.read(path, segment.media_us)
-    except OSError:  # removed, or its disk cannot read it (nvr.playback.clip.unreadable reports it)
+    except OSError:  # removed, or its disk cannot read it (nvr.playback.clip.unreadable_ranges reports it)
         return []
 
 
@@ -209,45 +210,45 @@ def _read_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int, *, step
 
     No picture belongs to two refreshes: a start point within the previous refresh is skipped.
     """
-    files, frames, tries, free_us = _Files(stream, gops), list[Keyframe](), 0, -1
+    files, frames, tries, free_us = _KeyframeReader(stream, gops), list[Keyframe](), 0, -1
     for i, gop in enumerate(gops):
-        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+        if len(frames) == limit or tries == limit + MAX_EXTRA_TRIES or files.allowance.left <= 0:
             break
         if gop.start_us < free_us:
             continue
         tries += 1
         if (frame := files.keyframe(i)) is not None:
             frames.append(frame)
-            free_us = max(frame.whole_us + 1, frame.at_us + step_us)
+            free_us = max(frame.complete_us + 1, frame.at_us + step_us)
     return frames
 
 
 def _newest_keyframes(stream: str, gops: Sequence[LocatedGop], limit: int) -> list[Keyframe]:
     """Return the newest keyframes, oldest first. As above, no picture belongs to two refreshes."""
-    files, frames, tries = _Files(stream, gops), list[Keyframe](), 0
+    files, frames, tries = _KeyframeReader(stream, gops), list[Keyframe](), 0
     until_us, last_us = 2**62, 0  # limit for the end of a refresh; duration of the last refresh
     for i in range(len(gops) - 1, -1, -1):
-        if len(frames) == limit or tries == limit + MAX_PARTIAL or files.allowance.left <= 0:
+        if len(frames) == limit or tries == limit + MAX_EXTRA_TRIES or files.allowance.left <= 0:
             break
         if gops[i].start_us + last_us >= until_us:
             continue
         tries += 1
         frame = files.keyframe(i)
         if frame is None:  # incomplete, and so is one just before it
-            until_us = min(until_us, gops[i].start_us - PARTIAL_US) if not frames else until_us
+            until_us = min(until_us, gops[i].start_us - EXTRA_TRY_DISTANCE_US) if not frames else until_us
             continue
         last_us = frame.refresh_us
-        if frame.whole_us < until_us or not frames:
+        if frame.complete_us < until_us or not frames:
             frames.append(frame)
             until_us = frame.at_us
     return frames[::-1]
 
 
-class _Files:
+class _KeyframeReader:
     """Reads the keyframes of one stream's GOPs. Blocking."""
 
     def __init__(self, stream: str, gops: Sequence[LocatedGop]):
-        self.allowance = gradual_refresh.ReadAllowance(MAX_READ)
+        self.allowance = gradual_refresh.ReadAllowance(MAX_READ_BYTES)
         self._stream, self._gops = stream, gops
         self._configurations: dict[Path, tuple[str, bytes]] = {}
 
@@ -266,11 +267,11 @@ class _Files:
                 data = f.read(fragment.first_size)
             self.allowance.left -= len(data)
             frame = Keyframe(self._stream, gop.start_us, codec, record, data, gop.size)
-            return frame if gradual_refresh.is_keyframe(data, codec) else self._until_whole(frame, i)
+            return frame if gradual_refresh.is_keyframe(data, codec) else self._with_refresh(frame, i)
         except OSError:
             return None
 
-    def _until_whole(self, frame: Keyframe, i: int) -> Keyframe | None:
+    def _with_refresh(self, frame: Keyframe, i: int) -> Keyframe | None:
         """Return a GOP's first picture, which is no keyframe, with the pictures after it that a decoder needs.
 
         Return None if they are not complete yet. Raises OSError.
@@ -295,7 +296,7 @@ class _Files:
         for k in range(i + 1, len(self._gops)):
             later = self._gops[k]
             if later.path != path:
-                if abs(later.start_us - file_end) > JOINED_US:
+                if abs(later.start_us - file_end) > MAX_JOINT_US:
                     return
                 path = later.path
                 yield path, later.offset

@@ -8,72 +8,64 @@ What is deleted before its promised time is stored (`shortfall`) and announced a
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Row, delete, select, tuple_
 
-from cameras.tables import LEGAL_RETENTION_DAYS, Camera, Village
+from cameras.tables import Village
 from core import events
 from core.clock import DAY_US, HOUR_US, Clock
 from core.database import Database
 from core.ids import StreamId
 from core.settings import RetentionSettings
-from nvr.archive import deletions, segment_index, short_holes
-from nvr.archive.holds import held, not_wholly_held, protecting
-from nvr.archive.recovery import finish_deletion
-from nvr.archive.retention_clock import ClockTrust, RetentionClock
-from nvr.archive.segment_index import Segment
+from nvr.archive import deletions, segment_index, short_gaps
+from nvr.archive.deleted_time import extend_retention_gap, store_shortfalls
+from nvr.archive.file_removal import finish_deletion
+from nvr.archive.holds import effective_holds, exclude_held_hours, is_held
+from nvr.archive.retention_clock import ClockCheck, RetentionClock
+from nvr.archive.retention_rules import RetentionRules, load_rules
+from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.clock.filing_periods import Phase, phases
+from nvr.storage import free_space
 from nvr.storage.disk_calls import DiskCalls
-from nvr.storage.volumes import is_mounted, remedy
-from nvr.tables import Footage, Gap, Hold, Shortfall, StreamUsage, Volume
+from nvr.storage.disk_remedies import remedy
+from nvr.storage.volumes import is_mounted
+from nvr.tables import Footage, Gap, Hold, ShortfallReason, StreamUsage, Volume
 
 log = logging.getLogger(__name__)
 
 GAPS_KEPT_US = 400 * DAY_US
-MAX_ROWS = 500  # per pass: the rest is deleted in the next one
-MAX_FILES_BY_AGE = 30_000  # per pass
+ROWS_PER_PASS = 500  # per pass: the rest is deleted in the next one
+FILES_PER_PASS = 30_000  # per pass
 MIN_FREE_INODES = 10_000  # or a twentieth of all
-CALL_SECONDS = 30.0  # a volume that does not answer for this long hangs
-CLOSING_US = 60_000_000  # a file closed this recently is skipped when space is freed
+DISK_CALL_TIMEOUT_S = 30.0  # a volume that does not answer for this long hangs
+RECENTLY_CLOSED_US = 60_000_000  # a file closed this recently is skipped when space is freed
 
 
 @dataclass(frozen=True, slots=True)
-class RetentionRule:
-    """The retention promised for a stream."""
-
-    days: float
-    village: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _SpaceNeed:
     """How much is to become free."""
 
     bytes: int
     files: int
 
-    def met(self, freed: int, files: int) -> bool:
+    def is_met(self, freed: int, files: int) -> bool:
         return freed >= self.bytes and files >= self.files
 
-    def without(self, gone: Sequence[Segment]) -> _Wanted:
-        return _Wanted(self.bytes - sum(s.size for s in gone), self.files - len(gone))
+    def after_deleting(self, gone: Sequence[Segment]) -> _SpaceNeed:
+        return _SpaceNeed(self.bytes - sum(s.size for s in gone), self.files - len(gone))
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
+class _PassContext:
     """Data that holds for one pass over the archive."""
 
-    trust: ClockTrust
-    rules: dict[str, RetentionRule]
+    trust: ClockCheck
+    rules: RetentionRules
     holds: Sequence[Hold]
     volumes: dict[int, Path]  # those that are present and answer
 
@@ -82,7 +74,7 @@ class _Pass:
         return self.trust.now_us
 
     def is_closing(self, segment: Segment) -> bool:
-        return abs(segment.end_us - self.trust.wall_us) < CLOSING_US
+        return abs(segment.end_us - self.trust.wall_us) < RECENTLY_CLOSED_US
 
 
 class Retention:
@@ -101,28 +93,28 @@ class Retention:
         self.guard = guard or RetentionClock(database, clock, settings.main_days)
         # Valid until the first pass.
         self.guard.shortest_days = min(self.guard.shortest_days, settings.main_days, settings.sub_days)
-        self.measure_free = _free_bytes
-        self.measure_inodes = _inodes
-        self._calls = DiskCalls(CALL_SECONDS)
+        self.measure_free = free_space.free_bytes
+        self.measure_inodes = free_space.inodes
+        self._calls = DiskCalls(DISK_CALL_TIMEOUT_S)
         self._refusing: dict[int, str] = {}  # volumes that refuse to delete their files, with the last error
 
     async def run_once(self) -> int:
         """Delete what is too old, then what exceeds a quota or the space. Return the number of files."""
         async with self._database.reading() as session:
-            rules = await self._rules(session)
+            rules = await load_rules(session, self._settings)
             rows = (await session.scalars(select(Volume))).all()
-        promised = [self._settings.main_days, self._settings.sub_days, *(r.days for r in rules.values())]
+        promised = rules.promised()
         self.guard.promise_days, self.guard.shortest_days = max(promised), min(promised)
-        trust = await self.guard.look()
+        trust = await self.guard.check()
         async with self._database.reading() as session:
-            holds = await protecting(session, trust)
+            holds = await effective_holds(session, trust)
             oldest = await segment_index.oldest(session)
         volumes = {r.number: Path(r.path) for r in rows if await self._is_there(r)}
-        going = _Pass(trust, rules, holds, volumes)
-        deleted = 0 if trust.suspended else await self._all_by_age(oldest, going)
-        deleted += await self._by_quota(going)
+        context = _PassContext(trust, rules, holds, volumes)
+        deleted = 0 if trust.suspended else await self._all_by_age(oldest, context)
+        deleted += await self._by_quota(context)
         for number in [*volumes]:
-            deleted += await self._make_room(number, going)
+            deleted += await self._free_space(number, context)
         return deleted
 
     async def _is_there(self, row: Volume) -> bool:
@@ -133,65 +125,56 @@ class Retention:
         try:
             return await self._calls.run(row.number, partial(is_mounted, row))
         except OSError as e:
-            self._refuse(row.number, Path(row.path), e)
+            self._log_refusal(row.number, Path(row.path), e)
             return False
 
-    async def _rules(self, session: AsyncSession) -> dict[str, RetentionRule]:
-        rules: dict[str, RetentionRule] = {}
-        for camera in await session.scalars(select(Camera)):
-            rules[f"{camera.id}/main"] = RetentionRule(promised_days(camera.profile, self._settings), camera.village)
-            rules[f"{camera.id}/sub"] = RetentionRule(self._settings.sub_days, camera.village)
-        return rules
-
-    def _days(self, rules: dict[str, RetentionRule], stream: str) -> float:
-        rule = rules.get(stream)
-        return rule.days if rule else self._settings.sub_days if stream.endswith("/sub") else self._settings.main_days
-
-    async def _all_by_age(self, oldest: dict[str, int], going: _Pass) -> int:
+    async def _all_by_age(self, oldest: dict[str, int], context: _PassContext) -> int:
         deleted = 0
         for stream, start in oldest.items():
-            limit = going.trust.wall_us - int(self._days(going.rules, stream) * DAY_US)
-            if start + HOUR_US <= limit and deleted < MAX_FILES_BY_AGE:
-                deleted += await self._by_age(stream, limit, going)
+            limit = context.trust.wall_us - int(context.rules.days(stream) * DAY_US)
+            if start + HOUR_US <= limit and deleted < FILES_PER_PASS:
+                deleted += await self._by_age(stream, limit, context)
         async with self._database.session() as session:
-            await session.execute(delete(Gap).where(Gap.end_us < going.now_us - GAPS_KEPT_US))
-            await deletions.forget(session, going.now_us)
-            await short_holes.forget(session, going.now_us - GAPS_KEPT_US)
+            await session.execute(delete(Gap).where(Gap.end_us < context.now_us - GAPS_KEPT_US))
+            await deletions.delete_old_rows(session, context.now_us)
+            await short_gaps.delete_before(session, context.now_us - GAPS_KEPT_US)
         return deleted
 
-    async def _by_age(self, stream: str, limit_us: int, going: _Pass) -> int:
+    async def _by_age(self, stream: str, limit_us: int, context: _PassContext) -> int:
         """Delete the stream's segments that ended before the limit, for as many hours as one pass takes.
 
         Return the number of files.
         """
 
-        days_us = going.trust.wall_us - limit_us
+        days_us = context.trust.wall_us - limit_us
 
         def is_over(s: Segment) -> bool:
-            return going.trust.age_us(s.start_us, s.end_us) >= days_us
+            return context.trust.age_us(s.start_us, s.end_us) >= days_us
 
         condition = (Footage.stream == stream) & (Footage.hour < limit_us // HOUR_US + 1)
         deleted = hours = 0
-        async for page in self._unprotected(condition, going):
+        async for page in self._unprotected(condition, context):
             for row in page:
-                if going.trust.most_age_us(row.hour * HOUR_US, (row.hour + 1) * HOUR_US) < days_us:
+                if context.trust.max_age_us(row.hour * HOUR_US, (row.hour + 1) * HOUR_US) < days_us:
                     continue
-                gone = len(await self._delete(row.id, going, is_over))
+                gone = len(await self._delete(row.id, context, is_over))
                 deleted, hours = deleted + gone, hours + bool(gone)
-            if hours >= MAX_ROWS:
+            if hours >= ROWS_PER_PASS:
                 break
         return deleted
 
-    async def _unprotected(self, condition: ColumnElement[bool], going: _Pass) -> AsyncIterator[Sequence[Any]]:
+    async def _unprotected(
+        self, condition: ColumnElement[bool], context: _PassContext
+    ) -> AsyncIterator[Sequence[Row[int, int, str]]]:
         """Yield pages of (id, hour, stream) that match the condition, oldest first, without wholly held rows."""
         place = tuple_(Footage.hour, Footage.stream, Footage.id)
         columns = select(Footage.id, Footage.hour, Footage.stream).where(
-            condition, Footage.volume.in_(list(going.volumes))
+            condition, Footage.volume.in_(list(context.volumes))
         )
         query = (
-            columns.where(*not_wholly_held(going.holds))
+            columns.where(*exclude_held_hours(context.holds))
             .order_by(Footage.hour, Footage.stream, Footage.id)
-            .limit(MAX_ROWS)
+            .limit(ROWS_PER_PASS)
         )
         after: tuple[int, str, int] | None = None
         while True:
@@ -202,241 +185,150 @@ class Retention:
             after = (page[-1].hour, page[-1].stream, page[-1].id)
             yield page
 
-    async def _by_quota(self, going: _Pass) -> int:
+    async def _by_quota(self, context: _PassContext) -> int:
         async with self._database.reading() as session:
             quotas = {v.code: v.quota_bytes for v in await session.scalars(select(Village)) if v.quota_bytes}
             usage = {u.stream: u.bytes_held for u in await session.scalars(select(StreamUsage))} if quotas else {}
         deleted = 0
         for village, quota in quotas.items():
-            streams = [s for s, rule in going.rules.items() if rule.village == village and usage.get(s)]
+            streams = [s for s, rule in context.rules.of_streams.items() if rule.village == village and usage.get(s)]
             excess = sum(usage[s] for s in streams) - quota
             if excess > 0:
-                deleted += await self._free(Footage.stream.in_(streams), _Wanted(excess, 0), "quota", going)
+                deleted += await self._free(
+                    Footage.stream.in_(streams), _SpaceNeed(excess, 0), ShortfallReason.QUOTA, context
+                )
         return deleted
 
-    async def _make_room(self, number: int, going: _Pass) -> int:
-        path = going.volumes.get(number)
+    async def _free_space(self, number: int, context: _PassContext) -> int:
+        path = context.volumes.get(number)
         if path is None:  # it refused earlier in this pass
             return 0
         try:
-            wanted = await self._calls.run(number, partial(self._missing, path))
+            need = await self._calls.run(number, partial(self._space_need, path))
         except OSError as e:
-            self._refuse(number, path, e)
+            self._log_refusal(number, path, e)
             return 0
-        if wanted.met(0, 0):
+        if need.is_met(0, 0):
             return 0
-        deleted = await self._free(Footage.volume == number, wanted, "disk_full", going)
+        deleted = await self._free(Footage.volume == number, need, ShortfallReason.DISK_FULL, context)
         async with self._database.session() as session:
             events.append(
                 session, self._clock.now(), "disk.low", folder=str(path), deleted_segments=deleted,
-                missing="inodes" if wanted.bytes <= 0 else "bytes",
+                missing="inodes" if need.bytes <= 0 else "bytes",
             )  # fmt: skip
         return deleted
 
-    def _missing(self, path: Path) -> _Wanted:
+    def _space_need(self, path: Path) -> _SpaceNeed:
         """Return the bytes and inodes that a volume lacks. Blocking."""
         found = self.measure_inodes(path)
         inodes = min(MIN_FREE_INODES, found[1] // 20) - found[0] if found else 0
-        return _Wanted(self._settings.min_free_bytes - self.measure_free(path), inodes)
+        return _SpaceNeed(self._settings.min_free_bytes - self.measure_free(path), inodes)
 
-    async def _free(self, condition: ColumnElement[bool], wanted: _Wanted, reason: str, going: _Pass) -> int:
+    async def _free(
+        self, condition: ColumnElement[bool], need: _SpaceNeed, reason: ShortfallReason, context: _PassContext
+    ) -> int:
         """Delete the oldest recordings that match the condition until enough is free. Return the number of files."""
         gone: list[Segment] = []
-        order = phases(going.trust.periods)
+        order = phases(context.trust.periods)
         for phase in order:
-            if wanted.without(gone).met(0, 0):
+            if need.after_deleting(gone).is_met(0, 0):
                 break
             names = Footage.hour.between(phase.from_us // HOUR_US, phase.until_us // HOUR_US)
             of_phase = condition & names if len(order) > 1 else condition
-            gone += await self._free_oldest(of_phase, wanted.without(gone), going, partial(_is_of, phase, going.trust))
-        await self._note_shortfalls(gone, reason, going)
+            gone += await self._free_oldest(
+                of_phase, need.after_deleting(gone), context, partial(_is_of, phase, context.trust)
+            )
+        async with self._database.session() as session:
+            await store_shortfalls(session, self._clock.now(), gone, reason, context.trust, context.rules)
         return len(gone)
 
     async def _free_oldest(
-        self, condition: ColumnElement[bool], wanted: _Wanted, going: _Pass, may_go: Callable[[Segment], bool]
+        self,
+        condition: ColumnElement[bool],
+        need: _SpaceNeed,
+        context: _PassContext,
+        is_deletable: Callable[[Segment], bool],
     ) -> list[Segment]:
         gone: list[Segment] = []
-        async for page in self._unprotected(condition, going):
+        async for page in self._unprotected(condition, context):
             for hour in sorted({r.hour for r in page}):
                 numbers = [r.id for r in page if r.hour == hour]
-                gone += await self._free_hour(numbers, wanted.without(gone), going, may_go)
-                if wanted.without(gone).met(0, 0):
+                gone += await self._free_hour(numbers, need.after_deleting(gone), context, is_deletable)
+                if need.after_deleting(gone).is_met(0, 0):
                     return gone
-            if len(gone) >= MAX_FILES_BY_AGE:
+            if len(gone) >= FILES_PER_PASS:
                 break
         return gone
 
     async def _free_hour(
-        self, numbers: Sequence[int], wanted: _Wanted, going: _Pass, may_go: Callable[[Segment], bool]
+        self, numbers: Sequence[int], need: _SpaceNeed, context: _PassContext, is_deletable: Callable[[Segment], bool]
     ) -> list[Segment]:
         """Delete the oldest segments of one hour, in order of time over all streams, until enough is free."""
         candidates = sorted((s.start_us, s.stream, number, s) for number, s in await self._segments(numbers))
         chosen: dict[int, set[int]] = defaultdict(set)
         freed = files = 0
         for start, _, number, s in candidates:
-            if wanted.met(freed, files):
+            if need.is_met(freed, files):
                 break
-            if not going.is_closing(s) and may_go(s) and not held(going.holds, s):
+            if not context.is_closing(s) and is_deletable(s) and not is_held(context.holds, s):
                 chosen[number].add(start)
                 freed, files = freed + s.size, files + 1
-        return [s for number, starts in chosen.items() for s in await self._delete(number, going, _starting_at(starts))]
+        return [
+            s for number, starts in chosen.items() for s in await self._delete(number, context, _starting_at(starts))
+        ]
 
     async def _segments(self, numbers: Iterable[int]) -> list[tuple[int, Segment]]:
         async with self._database.reading() as session:
             rows = await session.scalars(select(Footage).where(Footage.id.in_(list(numbers))))
-            return [(r.id, s) for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries)]
+            return [(r.id, s) for r in rows for s in segment_index.segments_of(r)]
 
-    async def _delete(self, number: int, going: _Pass, goes: Callable[[Segment], bool]) -> list[Segment]:
-        """Delete the segments of a row for which `goes` is true and that no hold protects; return them.
+    async def _delete(
+        self, number: int, context: _PassContext, should_delete: Callable[[Segment], bool]
+    ) -> Sequence[Segment]:
+        """Delete the segments of a row for which `should_delete` is true and that no hold protects; return them.
 
         A volume that refuses is skipped for the rest of this pass.
         """
         async with self._database.session() as session:
-            row = await segment_index.locked(session, number)
-            if row is None or row.volume not in going.volumes:
+            row = await segment_index.lock_row(session, number)
+            if row is None or row.volume not in context.volumes:
                 return []
             # Read them again, for holds that were made since the pass began.
-            holds = await protecting(session, going.trust, StreamId(row.stream).camera)
-            volume, entries = row.volume, segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
+            holds = await effective_holds(session, context.trust, StreamId(row.stream).camera)
+            volume, entries = row.volume, segment_index.segments_of(row)
             marked = [
-                segment_index.flagged(s, segment_index.DELETING) if goes(s) and not held(holds, s) else s
+                segment_index.with_flag(s, SegmentFlag.DELETING) if should_delete(s) and not is_held(holds, s) else s
                 for s in entries
             ]
-            if not any(s.flags & segment_index.DELETING for s in marked):
+            if not any(s.flags & SegmentFlag.DELETING for s in marked):
                 return []
-            going_now = [
-                s for s, before in zip(marked, entries, strict=True) if s.flags & ~before.flags & segment_index.DELETING
+            newly_flagged = [
+                s for s, before in zip(marked, entries, strict=True) if s.flags & ~before.flags & SegmentFlag.DELETING
             ]
-            await deletions.note(session, self._clock.now(), going_now)
+            await deletions.record_deletions(session, self._clock.now(), newly_flagged)
             await segment_index.rewrite(session, row, marked)
         try:
-            gone = await finish_deletion(self._database, going.volumes, number, run=partial(self._calls.run, volume))
+            done = await finish_deletion(self._database, context.volumes, number, run=partial(self._calls.run, volume))
         except OSError as e:
-            self._refuse(volume, going.volumes.pop(volume), e)
+            self._log_refusal(volume, context.volumes.pop(volume), e)
             return []
         self._refusing.pop(volume, None)
         async with self._database.session() as session:
-            for segment in sorted(gone, key=lambda s: s.start_us):
-                await _remember(session, segment)
-        return gone
+            for segment in sorted(done.segments, key=lambda s: s.start_us):
+                await extend_retention_gap(session, segment)
+        return done.segments
 
-    def _refuse(self, number: int, path: Path, error: OSError) -> None:
+    def _log_refusal(self, number: int, path: Path, error: OSError) -> None:
         """Log the error of a volume once; its files are tried again in every pass."""
         said = error.strerror or str(error)
         if self._refusing.get(number) != said:
             self._refusing[number] = said
             log.error("%s: footage cannot be deleted (%s); %s", path, said, remedy(error))
 
-    async def _note_shortfalls(self, gone: Sequence[Segment], reason: str, going: _Pass) -> None:
-        """Store 'camera X holds 22 days, 30 required': one row per stream and day, with one event at the first."""
-        newest: dict[str, int] = {}
-        for s in gone:
-            newest[s.stream] = max(newest.get(s.stream, 0), s.end_us)
-        now = self._clock.now()
-        async with self._database.session() as session:
-            for stream, end in newest.items():
-                held_days, required = going.trust.age_us(end, end) / DAY_US, self._days(going.rules, stream)
-                if held_days >= required:
-                    continue
-                row = await session.get(Shortfall, (stream, f"{now:%Y-%m-%d}"))
-                if row is None:
-                    row = Shortfall(
-                        stream=stream, day=f"{now:%Y-%m-%d}", held_days=held_days, required_days=required, reason=reason
-                    )
-                    session.add(row)
-                    camera = StreamId(stream).camera
-                    village = going.rules[stream].village if stream in going.rules else None
-                    events.append(
-                        session, now, "retention.short", village=village, camera=camera, stream=stream, reason=reason,
-                        held_days=round(held_days, 2), required_days=required,
-                    )  # fmt: skip
-                row.held_days = min(row.held_days, held_days)
 
-
-def _is_of(phase: Phase, trust: ClockTrust, segment: Segment) -> bool:
-    return trust.is_of(phase, segment.start_us, segment.end_us)
-
-
-def promised_days(profile: Mapping[str, Any], settings: RetentionSettings) -> float:
-    """Return the days for which a camera's main stream is kept (R-RET-1).
-
-    Fewer than the 30 that the law requires only if the camera's legal class is stated.
-    """
-    days = float(profile.get("retention_days") or settings.main_days)
-    return days if profile.get("legal_class") else max(days, LEGAL_RETENTION_DAYS)
+def _is_of(phase: Phase, trust: ClockCheck, segment: Segment) -> bool:
+    return trust.in_phase(phase, segment.start_us, segment.end_us)
 
 
 def _starting_at(starts: set[int]) -> Callable[[Segment], bool]:
     return lambda segment: segment.start_us in starts
-
-
-async def _remember(session: AsyncSession, segment: Segment) -> None:
-    """Extend the stream's retention gap over a deleted segment."""
-    gap = await session.scalar(
-        select(Gap)
-        .where(
-            Gap.stream == segment.stream,
-            Gap.cause == "retention",
-            Gap.end_us.between(segment.start_us - 2_000_000, segment.start_us),
-        )
-        .order_by(Gap.end_us.desc())
-        .limit(1)
-    )
-    if gap is None:
-        session.add(
-            Gap(stream=segment.stream, start_us=segment.start_us, end_us=segment.end_us, cause="retention", detail="")
-        )
-        await session.flush()
-    else:
-        gap.end_us = segment.end_us
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """How long a village's recordings can be kept at the present rate."""
-
-    village: str
-    bytes_held: int
-    bytes_per_day: float
-    days_possible: float | None  # its share of all volumes divided by its rate; the same for all villages
-    days_until_full: float | None  # None: nothing is being written
-
-
-async def forecast(session: AsyncSession, rates: dict[str, float]) -> list[Forecast]:
-    """Return the forecast per village from the present rates of its streams (bits a second).
-
-    Disks are shared in proportion to rate.
-    """
-    village_of = {c.id: c.village for c in await session.scalars(select(Camera))}
-    total_rate = sum(rates.values()) / 8 * 86_400
-    volumes = (await session.scalars(select(Volume))).all()
-    free, capacity = sum(v.free_bytes for v in volumes), sum(v.total_bytes for v in volumes)
-    held: dict[str, int] = defaultdict(int)
-    per_day: dict[str, float] = defaultdict(float)
-    for usage in await session.scalars(select(StreamUsage)):
-        held[village_of.get(StreamId(usage.stream).camera, "")] += usage.bytes_held
-    for stream, rate in rates.items():
-        per_day[village_of.get(StreamId(stream).camera, "")] += rate / 8 * 86_400
-    return [
-        Forecast(
-            v,
-            held[v],
-            per_day[v],
-            capacity / total_rate if total_rate else None,
-            free / total_rate if total_rate else None,
-        )
-        for v in sorted({*held, *per_day} - {""})
-    ]
-
-
-def _free_bytes(volume: Path) -> int:
-    try:
-        return shutil.disk_usage(volume).free
-    except FileNotFoundError:
-        return 2**63
-
-
-def _inodes(volume: Path) -> tuple[int, int] | None:
-    """Return (free, all) inodes; None if the file system has no fixed number of them."""
-    found = os.statvfs(volume)
-    return (found.f_favail, found.f_files) if found.f_files else None

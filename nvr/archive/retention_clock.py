@@ -38,16 +38,17 @@ from nvr.tables import Footage, MisfiledRow, RetentionClockRow
 
 log = logging.getLogger(__name__)
 
-ROW = 1
-FOR_EVER_US = 36_500 * DAY_US
+ROW_ID = 1
+LONG_UPTIME_US = 36_500 * DAY_US
 REMEDY = (
-    "compare the time with a good clock, set it right where it is wrong, then say so: minwang archive clock --confirm"
+    "compare the station's time with a reliable clock, correct it if necessary, then confirm it: "
+    "minwang archive clock --confirm"
 )
 _BOOT_ID, _UPTIME = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/uptime")
 
 
 @dataclass(frozen=True, slots=True)
-class ClockTrust:
+class ClockCheck:
     """Result of a clock check. If `suspended`, nothing may be deleted because of its age, and no hold is over."""
 
     now_us: int  # time that is believed
@@ -62,7 +63,7 @@ class ClockTrust:
         """
         return self.wall_us - end_us - max(0, filing_periods.later_us(self.periods, start_us, end_us, self.wall_us))
 
-    def most_age_us(self, start_us: int, end_us: int) -> int:
+    def max_age_us(self, start_us: int, end_us: int) -> int:
         """Return the greatest age that anything named in [start, end) can have, µs."""
         return (
             self.wall_us
@@ -70,7 +71,7 @@ class ClockTrust:
             - max(0, filing_periods.least_later_us(self.periods, start_us, end_us, self.wall_us))
         )
 
-    def is_of(self, phase: Phase, start_us: int, end_us: int) -> bool:
+    def in_phase(self, phase: Phase, start_us: int, end_us: int) -> bool:
         return filing_periods.period_of(self.periods, start_us, end_us, self.wall_us) in phase.periods
 
 
@@ -82,10 +83,12 @@ def read_machine(clock: Clock) -> ClockSnapshot:
 
 def read_clock(clock: Clock) -> ClockSnapshot:
     """Read a clock that is not the machine's own; it counts as running for ever."""
-    return ClockSnapshot(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + FOR_EVER_US, "")
+    return ClockSnapshot(to_microseconds(clock.now()), int(clock.monotonic() * SECOND) + LONG_UPTIME_US, "")
 
 
 class RetentionClock:
+    """Decides whether the clock may be trusted for deletion by age."""
+
     def __init__(
         self,
         database: Database,
@@ -101,27 +104,27 @@ class RetentionClock:
         self.promise_days = self.shortest_days = promise_days
         self._read = read or (read_machine if isinstance(clock, SystemClock) else read_clock)
 
-    async def look(self) -> ClockTrust:
+    async def check(self) -> ClockCheck:
         """Read the clocks, store the judgement, and announce changes."""
         reading = await asyncio.to_thread(self._read, self._clock)
         promise = RetentionPromise(int(self.promise_days * DAY_US), int(self.shortest_days * DAY_US))
         async with self._database.session() as session:
-            row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+            row = await session.get(RetentionClockRow, ROW_ID, with_for_update=True)
             before = _state(row) if row is not None else None
             newest = await _newest_end(session) if before is None else None
             found = judge_first(reading, newest) if before is None else judge(before, reading, promise)
-            await self._keep(session, row, found)
+            await self._store_state(session, row, found)
             known = await _periods(session)
             periods = _following(known, found)
             if not found.state.suspended:
                 periods = filing_periods.pruned(periods, reading.wall_us, promise.longest_us)
             await _store(session, known, periods)
         state = found.state
-        return ClockTrust(state.plausible_us, state.wall_us, state.suspended, periods)
+        return ClockCheck(state.plausible_us, state.wall_us, state.suspended, periods)
 
-    async def _keep(self, session: AsyncSession, row: RetentionClockRow | None, found: ClockJudgement) -> None:
+    async def _store_state(self, session: AsyncSession, row: RetentionClockRow | None, found: ClockJudgement) -> None:
         if row is None:
-            row = RetentionClockRow(id=ROW, **_values(found.state))
+            row = RetentionClockRow(id=ROW_ID, **_values(found.state))
             session.add(row)
         else:
             for name, value in _values(found.state).items():
@@ -131,16 +134,16 @@ class RetentionClock:
         elif row.suspended_at is None:
             row.suspended_at = from_microseconds(found.state.plausible_us)
         if found.change:
-            await self._tell(session, found)
+            await self._announce(session, found)
 
-    async def _tell(self, session: AsyncSession, found: ClockJudgement) -> None:
+    async def _announce(self, session: AsyncSession, found: ClockJudgement) -> None:
         now = self._clock.now()
         if found.change == ClockChange.SUSPENDED:
             sentence = describe(found.state)
-            log.error("%s; nothing is deleted because of its age; %s", sentence, REMEDY)
+            log.error("%s; deletion by age is suspended; %s", sentence, REMEDY)
             events.append(session, now, "retention.suspended", detail=sentence, remedy=REMEDY)
         else:
-            log.warning("deletion by age goes on: %s", found.change)
+            log.warning("deletion by age resumed: %s", found.change)
             events.append(session, now, "retention.resumed", why=found.change)
         await audit_trail.record(session, now, "system", f"retention.{found.change}", "clock")
 
@@ -159,12 +162,12 @@ async def _periods(session: AsyncSession) -> tuple[Period, ...]:
     return tuple(known) if any(p.end_us == filing_periods.OPEN_END_US for p in known) else (*known, *INITIAL_PERIODS)
 
 
-async def refiled(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
+async def shift_periods(session: AsyncSession, since_us: int, until_us: int, by_us: int) -> None:
     """Adapt the filing periods to recordings named in [since, until] whose names change by `by_us`.
 
     Whatever clock they follow, the new names must not make them older.
     """
-    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    row = await session.get(RetentionClockRow, ROW_ID, with_for_update=True)
     known = await _periods(session)
     wall_us = row.wall_us if row is not None else filing_periods.OPEN_END_US  # no check has been made yet
     await _store(session, known, filing_periods.after_refiling(known, since_us, until_us, by_us, wall_us))
@@ -195,7 +198,7 @@ async def _newest_end(session: AsyncSession) -> int | None:
     if hour is None:
         return None
     rows = await session.scalars(select(Footage).where(Footage.hour == hour))
-    return max(s.end_us for r in rows for s in segment_index.unpack(r.stream, r.hour, r.volume, r.entries))
+    return max(s.end_us for r in rows for s in segment_index.segments_of(r))
 
 
 def describe(state: ClockState) -> str:
@@ -203,7 +206,7 @@ def describe(state: ClockState) -> str:
     direction = "ahead of" if state.ahead_us > 0 else "behind"
     return (
         f"the station's clock says {from_microseconds(max(state.wall_us, 0)):%Y-%m-%d %H:%M} UTC and is "
-        f"{_span(abs(state.ahead_us))} {direction} the time that its own progress makes plausible"
+        f"{_span(abs(state.ahead_us))} {direction} the time expected from the station's uptime"
     )
 
 
@@ -227,9 +230,9 @@ class ClockReport:
 
 
 async def report(session: AsyncSession) -> ClockReport:
-    row = await session.get(RetentionClockRow, ROW)
+    row = await session.get(RetentionClockRow, ROW_ID)
     if row is None:
-        return ClockReport(False, None, None, None, "the clock was not looked at yet", "")
+        return ClockReport(False, None, None, None, "the clock has not been checked yet", "")
     state = _state(row)
     return ClockReport(
         state.suspended, row.suspended_at, from_microseconds(state.wall_us), from_microseconds(state.plausible_us),
@@ -243,11 +246,11 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
 
     Raises ConflictError, UsageError.
     """
-    row = await session.get(RetentionClockRow, ROW, with_for_update=True)
+    row = await session.get(RetentionClockRow, ROW_ID, with_for_update=True)
     if row is None or not row.suspicion:
         raise ConflictError("deletion by age is not suspended; there is nothing to confirm")
     if not reason.strip():
-        raise UsageError("say with what the time was compared")
+        raise UsageError("enter what the time was compared with")
     state = _state(row)
     for name, value in _values(plausibility.confirm(state)).items():
         setattr(row, name, value)

@@ -23,11 +23,13 @@ from nvr.media import fmp4, gop_index, moov
 from nvr.media.fmp4 import TIMESCALE, Fragment
 from nvr.storage import volume_quarantine
 
-PART = ".part"  # suffix of the file with the readable parts of a damaged one
-COPY = ".copy"  # suffix of a copy that gets a new name where there are no hard links (nvr.refiling.file_moves)
-HOLE = TIMESCALE  # 90 kHz; a shorter one between two salvaged pictures is jitter
+PART_SUFFIX = ".part"  # suffix of the file with the readable parts of a damaged one
+COPY_SUFFIX = (
+    ".copy"  # suffix of a copy that gets a new name where there are no hard links (nvr.clock_correction.file_moves)
+)
+MIN_DAMAGE_TICKS = TIMESCALE  # 90 kHz; a shorter one between two salvaged pictures is jitter
 HEAD_BYTES = 65_536  # the init segment is within the first bytes
-TORN_BYTES = 32_000_000  # no fragment is longer
+MAX_FRAGMENT_BYTES = 32_000_000  # no fragment is longer
 _BOXES = (b"moof", b"mdat", b"mfra", b"free", b"ftyp", b"moov")
 
 
@@ -41,7 +43,7 @@ class SalvageResult:
     fragments: list[Fragment] = field(default_factory=list)
     quarantined: Path | None = None
     why: str = ""
-    holes: list[tuple[int, int]] = field(default_factory=list)  # damaged ranges, media time, 90 kHz
+    damaged_ranges: list[tuple[int, int]] = field(default_factory=list)  # damaged ranges, media time, 90 kHz
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ def complete(path: Path, now: datetime | None = None) -> SalvageResult:
     finish_interrupted(path)
     content = _read(path)
     if not content.runs or not content.head:
-        why = "no picture in it can be read" if content.head else "it is no segment file, or its head is destroyed"
+        why = "it contains no readable picture" if content.head else "not a segment file, or its header is destroyed"
         return _quarantined(path, why, now)
     (first, *others) = content.runs
     if (
@@ -69,7 +71,8 @@ def complete(path: Path, now: datetime | None = None) -> SalvageResult:
         and _is_torn(path, content.torn_at)
     ):
         return SalvageResult(
-            _cut_back(path, first), holes=list(_holes([[f] for f in first])) if _was_salvaged(path) else []
+            _cut_back(path, first),
+            damaged_ranges=list(_damaged_ranges([[f] for f in first])) if was_salvaged(path) else [],
         )
     return _salvaged(path, content, now)
 
@@ -79,14 +82,14 @@ def finish_interrupted(path: Path) -> bool:
 
     Return whether it did.
     """
-    part = path.with_name(path.name + PART)
-    if os.path.lexists(path) or not os.path.lexists(part) or not _was_salvaged(path):
+    part = path.with_name(path.name + PART_SUFFIX)
+    if os.path.lexists(path) or not os.path.lexists(part) or not was_salvaged(path):
         return False
     part.rename(path)
     return True
 
 
-def _was_salvaged(path: Path) -> bool:
+def was_salvaged(path: Path) -> bool:
     """Return whether a file of that name is in quarantine and its record says that parts of it were salvaged."""
     record = volume_quarantine.record_of(path.parents[3], path)
     return record is not None and bool(record.salvaged)
@@ -143,9 +146,9 @@ def _is_torn(path: Path, at: int) -> bool:
     """
     with path.open("rb") as f:
         f.seek(at)
-        rest = f.read(TORN_BYTES + 1)
+        rest = f.read(MAX_FRAGMENT_BYTES + 1)
     rest = rest.rstrip(b"\0")
-    return len(rest) < 8 or (rest[4:8] in _BOXES and len(rest) <= TORN_BYTES)
+    return len(rest) < 8 or (rest[4:8] in _BOXES and len(rest) <= MAX_FRAGMENT_BYTES)
 
 
 def _cut_back(path: Path, fragments: list[Fragment]) -> list[Fragment]:
@@ -157,24 +160,26 @@ def _cut_back(path: Path, fragments: list[Fragment]) -> list[Fragment]:
 
 
 def _salvaged(path: Path, content: _Content, now: datetime | None) -> SalvageResult:
-    part = path.with_name(path.name + PART)
+    part = path.with_name(path.name + PART_SUFFIX)
     try:
         fragments = _copied(path, part, content)
     except BaseException:
         part.unlink(missing_ok=True)  # on a full disk, every start would leave another part file
         raise
     count = sum(f.samples for f in fragments)
-    outcome = _quarantined(path, "parts of it are damaged", now, f"{count} pictures, to the file of the same name")
+    outcome = _quarantined(
+        path, "parts of it are damaged", now, f"{count} pictures were saved to the file of the same name"
+    )
     part.rename(path)
     sync_folder(path.parent)
-    outcome.fragments, outcome.holes = fragments, list(_holes(content.runs))
+    outcome.fragments, outcome.damaged_ranges = fragments, list(_damaged_ranges(content.runs))
     return outcome
 
 
 def _copied(path: Path, part: Path, content: _Content) -> list[Fragment]:
     with path.open("rb") as source, part.open("wb") as target:
         target.write(content.head)
-        for piece in _pieces(content):
+        for piece in _copy_ranges(content):
             source.seek(piece[0])
             target.write(source.read(piece[1]))
     fragments = list(fmp4.scan(part))
@@ -185,7 +190,7 @@ def _copied(path: Path, part: Path, content: _Content) -> list[Fragment]:
     return fragments
 
 
-def _pieces(content: _Content) -> Iterator[tuple[int, int]]:
+def _copy_ranges(content: _Content) -> Iterator[tuple[int, int]]:
     """Yield (offset, size) of what is copied. A rebuilt header describes no audio, so only the pictures are copied."""
     for run in content.runs:
         if content.head_is_whole:
@@ -194,10 +199,10 @@ def _pieces(content: _Content) -> Iterator[tuple[int, int]]:
             yield from ((f.offset, f.size) for f in run)
 
 
-def _holes(runs: list[list[Fragment]]) -> Iterator[tuple[int, int]]:
+def _damaged_ranges(runs: list[list[Fragment]]) -> Iterator[tuple[int, int]]:
     end = 0
     for run in runs:
-        if run[0].time - end >= HOLE:
+        if run[0].time - end >= MIN_DAMAGE_TICKS:
             yield end, run[0].time
         end = run[-1].time + run[-1].duration
 

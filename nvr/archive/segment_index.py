@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from enum import IntFlag
 from pathlib import Path
 
 from sqlalchemy import Result, delete, select, text, update
@@ -20,13 +21,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import HOUR_US, SECOND
 from nvr.tables import Footage, OpenSegment, StreamUsage, Volume
 
-LONGEST_US = 900 * SECOND  # no segment lasts longer
-DELETING, BACKFILLED, AUDIO, RECOVERED, UNHASHED = 1, 2, 4, 8, 16
+MAX_SEGMENT_US = 900 * SECOND  # no segment lasts longer
 NO_CLOCK = -(2**63)
 _ENTRY = struct.Struct("<IIIIIIqB32s")
 _SPAN = struct.Struct("<II24xB32x")  # start, duration and flags of an entry
 ENTRY_BYTES = _ENTRY.size
 NO_HASH = bytes(32)
+
+
+class SegmentFlag(IntFlag):
+    """Flags of an entry. The values are stored."""
+
+    DELETING = 1  # its file is being removed
+    BACKFILLED = 2  # fetched from the camera's own storage
+    AUDIO = 4
+    RECOVERED = 8  # completed or salvaged after a crash or a disk error: it may be shorter than what was recorded
+    UNHASHED = 16  # its SHA-256 is not known yet
+
+
+_DELETING = SegmentFlag.DELETING.value  # a plain int: operations of IntFlag are slow, and queries test every entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ class Segment:
     frames: int = 0
     lost: int = 0
     clock_offset_us: int | None = None
-    flags: int = 0
+    flags: int = 0  # of SegmentFlag
     sha256: bytes = NO_HASH
     open: bool = False
 
@@ -52,6 +65,7 @@ class Segment:
 
 
 def pack(segment: Segment) -> bytes:
+    """Return the entry of a segment as it is stored in `footage.entries`."""
     clock = NO_CLOCK if segment.clock_offset_us is None else segment.clock_offset_us
     return _ENTRY.pack(
         segment.start_us % HOUR_US, min(segment.end_us - segment.start_us, 2**32 - 1), min(segment.media_us, 2**32 - 1),
@@ -60,6 +74,7 @@ def pack(segment: Segment) -> bytes:
 
 
 def unpack(stream: str, hour: int, volume: int, entries: bytes) -> list[Segment]:
+    """Return the segments of a row."""
     base = hour * HOUR_US
     return [
         Segment(
@@ -68,6 +83,11 @@ def unpack(stream: str, hour: int, volume: int, entries: bytes) -> list[Segment]
         )
         for start, duration, media, size, frames, lost, clock, flags, sha in _ENTRY.iter_unpack(entries)
     ]  # fmt: skip
+
+
+def segments_of(row: Footage) -> list[Segment]:
+    """Return the segments of a row, in the order of closing."""
+    return unpack(row.stream, row.hour, row.volume, row.entries)
 
 
 def name_of(start_us: int) -> str:
@@ -134,8 +154,8 @@ async def append(session: AsyncSession, segments: Sequence[Segment]) -> None:
 
 
 async def rewrite(session: AsyncSession, row: Footage, segments: Sequence[Segment]) -> None:
-    """Replace the entries of a row that `locked` read in this transaction; delete the row if there are none."""
-    before = unpack(row.stream, row.hour, row.volume, row.entries)
+    """Replace the entries of a row that `lock_row` read in this transaction; delete the row if there are none."""
+    before = segments_of(row)
     held = sum(s.size for s in segments) - sum(s.size for s in before)
     await session.execute(
         update(StreamUsage)
@@ -146,10 +166,10 @@ async def rewrite(session: AsyncSession, row: Footage, segments: Sequence[Segmen
         await session.delete(row)
         return
     row.entries = b"".join(pack(s) for s in segments)
-    row.deleting = any(s.flags & DELETING for s in segments)
+    row.deleting = any(s.flags & _DELETING for s in segments)
 
 
-async def locked(session: AsyncSession, number: int) -> Footage | None:
+async def lock_row(session: AsyncSession, number: int) -> Footage | None:
     """Return a row locked for rewriting: nobody can append to it (SQLite: a transaction that writes is alone)."""
     query = select(Footage).where(Footage.id == number).with_for_update().execution_options(populate_existing=True)
     row: Footage | None = await session.scalar(query)
@@ -162,9 +182,9 @@ async def between(session: AsyncSession, streams: Iterable[str], start_us: int, 
     found: dict[tuple[str, int], Segment] = {}
     for stream, hour, volume, entries in await _rows(session, wanted, start_us, end_us):
         for segment in unpack(stream, hour, volume, entries):
-            if segment.end_us > start_us and segment.start_us < end_us and not segment.flags & DELETING:
+            if segment.end_us > start_us and segment.start_us < end_us and not segment.flags & _DELETING:
                 found[(stream, segment.start_us)] = segment
-    for segment in await still_open(session, wanted, end_us):
+    for segment in await open_segments(session, wanted, end_us):
         found.setdefault((segment.stream, segment.start_us), segment)
     return [found[key] for key in sorted(found)]
 
@@ -173,7 +193,7 @@ async def _rows(
     session: AsyncSession, streams: Sequence[str], start_us: int, end_us: int
 ) -> Result[str, int, int, bytes]:
     """Return (stream, hour, volume, entries) of the rows that can hold a segment in [start, end)."""
-    hours = Footage.hour.between((start_us - LONGEST_US) // HOUR_US, (end_us - 1) // HOUR_US)
+    hours = Footage.hour.between((start_us - MAX_SEGMENT_US) // HOUR_US, (end_us - 1) // HOUR_US)
     columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
     return await session.execute(columns.where(Footage.stream.in_(streams), hours))
 
@@ -191,14 +211,14 @@ async def spans(
         found[stream] += [
             (base + start, base + start + duration)
             for start, duration, flags in _SPAN.iter_unpack(entries)
-            if not flags & DELETING and base + start < end_us and base + start + duration > start_us
+            if not flags & _DELETING and base + start < end_us and base + start + duration > start_us
         ]
     for pairs in found.values():
         pairs.sort()
     return found
 
 
-def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tuple[int, int]]:
+def merge_spans(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tuple[int, int]]:
     """Merge neighbouring (start, end) pairs, given in order, if at most `joint_us` lies between them."""
     whole: list[tuple[int, int]] = []
     if not pairs:
@@ -214,7 +234,7 @@ def joined(pairs: Sequence[tuple[int, int]], joint_us: int = SECOND) -> list[tup
     return whole
 
 
-async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
+async def open_segments(session: AsyncSession, streams: Sequence[str], end_us: int) -> list[Segment]:
     """Return the streams' segments that are being written and began before `end_us`."""
     query = select(OpenSegment).where(OpenSegment.stream.in_(streams), OpenSegment.start_us < end_us)
     return [
@@ -224,13 +244,14 @@ async def still_open(session: AsyncSession, streams: Sequence[str], end_us: int)
 
 
 async def newest(session: AsyncSession, stream: str) -> Segment | None:
+    """Return the newest segment of a stream: the one being written, otherwise the last closed one."""
     row = await session.scalar(
         select(OpenSegment).where(OpenSegment.stream == stream).order_by(OpenSegment.start_us.desc()).limit(1)
     )
     if row is not None:
         return Segment(stream, row.volume, row.start_us, row.start_us, open=True)
     last = await session.scalar(select(Footage).where(Footage.stream == stream).order_by(Footage.hour.desc()).limit(1))
-    return max(unpack(stream, last.hour, last.volume, last.entries), key=lambda s: s.start_us) if last else None
+    return max(segments_of(last), key=lambda s: s.start_us) if last else None
 
 
 async def oldest(session: AsyncSession) -> dict[str, int]:
@@ -251,9 +272,9 @@ async def first_start(session: AsyncSession) -> int | None:
     return min(starts, default=None)
 
 
-async def forget_open(session: AsyncSession, stream: str, start_us: int) -> None:
+async def delete_open_row(session: AsyncSession, stream: str, start_us: int) -> None:
     await session.execute(delete(OpenSegment).where(OpenSegment.stream == stream, OpenSegment.start_us == start_us))
 
 
-def flagged(segment: Segment, flag: int) -> Segment:
+def with_flag(segment: Segment, flag: SegmentFlag) -> Segment:
     return replace(segment, flags=segment.flags | flag)

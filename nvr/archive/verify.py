@@ -3,16 +3,17 @@
 It works stream by stream, so that memory does not grow with the archive. Every entry must have a file of the right size
 and structure (it begins as a segment and ends with its index); every file must have an entry. With `hash`, every file
 is read and its SHA-256 compared. With `repair`, errors are fixed: entries without a file are removed and leave a gap,
-files without an entry are adopted or quarantined, truncated files are cut back, missing hashes are computed. A file
-with a different hash is only reported. A file of a different size is reported and never repaired silently: its new
-entry has the flag RECOVERED, so that nobody uses it as evidence.
+files without an entry are adopted or quarantined, truncated files are cut back, missing hashes are computed. Time that
+was recorded and is damaged becomes a gap. A file with a different hash is only reported. A file of a different size is
+reported and never repaired silently: its new entry has the flag RECOVERED, so that nobody uses it as evidence. A file
+or folder that its disk cannot read is reported and left unchanged, with its entries.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -20,14 +21,15 @@ from sqlalchemy import select
 
 from core.clock import SystemClock
 from core.database import Database
-from nvr.archive import segment_index
-from nvr.archive.recovery import RecoveryReport, complete, finish_deletion, mounted, sha256_of
-from nvr.archive.segment_index import Segment
+from nvr.archive import completion, file_removal, segment_index, volume_files
+from nvr.archive.completion import CompletedFile, complete_file, complete_known_file, hash_file, sha256_of
+from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.media import gop_index
 from nvr.storage import volume_quarantine
-from nvr.tables import Footage, Gap, OpenSegment, StreamUsage
+from nvr.storage.disk_remedies import remedy
+from nvr.tables import Footage, OpenSegment, StreamUsage
 
-QUARANTINE = volume_quarantine.FOLDER
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Findings:
     wrong_size: list[str] = field(default_factory=list)
     wrong_structure: list[str] = field(default_factory=list)
     wrong_hash: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # their disk cannot read them; left unchanged
     unknown_volume: list[str] = field(default_factory=list)
     repaired: bool = False
 
@@ -56,14 +59,9 @@ class Findings:
     def as_dict(self) -> dict[str, object]:
         return asdict(self) | {"clean": self.clean}
 
-
-@dataclass(slots=True)
-class _Stream:
-    """Changes that the inspection of one stream requires."""
-
-    gone: list[Segment] = field(default_factory=list)
-    changed: list[Segment] = field(default_factory=list)
-    new: list[Segment] = field(default_factory=list)
+    def add_unreadable(self, path: Path, error: OSError) -> None:
+        self.unreadable.append(str(path))
+        log.error("%s cannot be read (%s) and was left unchanged; %s", path, error.strerror or error, remedy(error))
 
 
 async def verify(
@@ -71,36 +69,50 @@ async def verify(
 ) -> Findings:
     """Compare index and files. `repair` only while nothing records; with `recording`, open files are skipped."""
     findings = Findings(repaired=repair)
-    volumes = await mounted(database)  # files of an absent volume do not count as missing
+    volumes = await volume_files.mounted_volumes(database)  # files of an absent volume do not count as missing
     async with database.reading() as session:
         open_rows = (await session.scalars(select(OpenSegment))).all()
         streams = set(await session.scalars(select(StreamUsage.stream))) | {o.stream for o in open_rows}
-        halves = (await session.execute(select(Footage.id).where(Footage.deleting))).scalars().all()
-    on_disk = await asyncio.to_thread(lambda: {s for v in volumes.values() for s in streams_on(v)})
-    await _finish_halves(database, volumes, list(halves), findings, repair)
+        half_deleted = (await session.scalars(select(Footage.id).where(Footage.deleting))).all()
+    on_disk = await asyncio.to_thread(_streams_on, volumes, findings)
+    await _finish_deletions(database, volumes, half_deleted, findings, repair)
     opened = {(o.stream, o.start_us) for o in open_rows}
     findings.being_written = len(opened) if recording else 0
     for stream in sorted(streams | on_disk):
         entries = await _entries(database, stream)
-        here = {start for s, start in opened if s == stream}
-        result = await asyncio.to_thread(
-            _inspect, findings, stream, entries, volumes, here, repair, hash_files, recording
+        check = _StreamCheck(
+            stream,
+            volumes,
+            {start for s, start in opened if s == stream},
+            findings,
+            repair=repair,
+            hash_files=hash_files,
+            recording=recording,
         )
+        await asyncio.to_thread(check.run, entries)
         if repair:
-            await _store(database, stream, result)
+            await check.store(database)
     return findings
 
 
-async def _finish_halves(
-    database: Database, volumes: dict[int, Path], numbers: list[int], findings: Findings, repair: bool
+def _streams_on(volumes: dict[int, Path], findings: Findings) -> set[str]:
+    return {s for v in volumes.values() for s in volume_files.streams_on(v, findings.add_unreadable)}
+
+
+async def _finish_deletions(
+    database: Database, volumes: dict[int, Path], numbers: Sequence[int], findings: Findings, repair: bool
 ) -> None:
     for number in numbers:
-        if repair:
-            found = RecoveryReport()
-            await finish_deletion(database, volumes, number, found)
-            findings.half_deleted += found.removed
-        else:
+        if not repair:
             findings.half_deleted.append(f"entry {number}")
+            continue
+        try:
+            done = await file_removal.finish_deletion(database, volumes, number)
+        except OSError as e:
+            findings.half_deleted.append(f"entry {number}")
+            log.error("an interrupted deletion could not be finished: %s; retention retries it", e)
+            continue
+        findings.half_deleted += map(str, done.paths)
 
 
 async def _entries(database: Database, stream: str) -> list[Segment]:
@@ -110,143 +122,160 @@ async def _entries(database: Database, stream: str) -> list[Segment]:
         return [s for hour, volume, entries in rows for s in segment_index.unpack(stream, hour, volume, entries)]
 
 
-def streams_on(volume: Path) -> Iterator[str]:
-    """Yield the <camera>/<kind> folders of a volume."""
-    for camera in _folders(volume):
-        if camera.name != QUARANTINE:
-            for kind in _folders(Path(camera.path)):
-                yield f"{camera.name}/{kind.name}"
+@dataclass(slots=True)
+class _StreamCheck:
+    """The check of one stream. `run` does all file work and notes what must change; `store` changes the index."""
 
+    stream: str
+    volumes: dict[int, Path]
+    opened: set[int]  # starts of the segments that are, or were, being written
+    findings: Findings
+    repair: bool
+    hash_files: bool
+    recording: bool
+    _removed: list[Segment] = field(default_factory=list)
+    _changed: list[Segment] = field(default_factory=list)
+    _adopted: list[CompletedFile] = field(default_factory=list)
+    _damaged: list[tuple[int, int]] = field(default_factory=list)  # of the changed files, µs UTC
+    _unlisted: set[Path] = field(default_factory=set)  # folders that their disk cannot list
 
-def _folders(path: Path) -> list[os.DirEntry[str]]:
-    try:
-        return sorted((e for e in os.scandir(path) if e.is_dir(follow_symlinks=False)), key=lambda e: e.name)
-    except OSError:
-        return []
-
-
-def _inspect(
-    findings: Findings,
-    stream: str,
-    entries: list[Segment],
-    volumes: dict[int, Path],
-    opened: set[int],
-    repair: bool,
-    hash_files: bool,
-    recording: bool,
-) -> _Stream:
-    """Do all file work of one stream. Blocking; runs in its own thread."""
-    result = _Stream()
-    files = {number: _listing(volume / stream) for number, volume in volumes.items()}
-    findings.rows += len(entries)
-    findings.files += sum(len(f) for f in files.values())
-    for segment in entries:
-        if segment.flags & segment_index.DELETING:
-            continue
-        if segment.volume not in volumes:
-            findings.unknown_volume.append(f"{stream}/{segment_index.name_of(segment.start_us)}")
-            continue
-        path = segment_index.path_of(volumes, segment)
-        size = files[segment.volume].pop(segment_index.name_of(segment.start_us), None)
-        if size is None:
-            findings.missing_files.append(str(path))
-            result.gone.append(segment)
-        else:
-            _check(findings, result, segment, path, size, hash_files, repair)
-    for number, names in files.items():
-        for name in sorted(names):
-            path = volumes[number] / stream / name
-            start = segment_index.start_of(path)
-            if start in opened and recording:
+    def run(self, entries: Sequence[Segment]) -> None:
+        """Blocking; runs in its own thread."""
+        findings = self.findings
+        files = {number: self._list(volume / self.stream) for number, volume in self.volumes.items()}
+        findings.rows += len(entries)
+        findings.files += sum(len(f) for f in files.values())
+        for segment in entries:
+            if segment.flags & SegmentFlag.DELETING:
                 continue
-            (findings.left_open if start in opened else findings.adopted).append(str(path))
-            if repair or start not in opened:
-                _take_in(
-                    findings, result, Segment(stream, number, start or 0, start or 0), path, volumes[number], repair
-                )
-    return result
+            if segment.volume not in self.volumes:
+                findings.unknown_volume.append(f"{self.stream}/{segment_index.name_of(segment.start_us)}")
+                continue
+            self._check_entry(segment, files[segment.volume])
+        for number, names in files.items():
+            for name in sorted(names):
+                self._check_unknown(number, self.volumes[number] / self.stream / name)
 
+    def _list(self, folder: Path) -> dict[str, int | None]:
+        """Return <day>/<name> → size of every segment file below a stream's folder; None: it cannot be read."""
+        found: dict[str, int | None] = {}
+        for day in volume_files.folders_in(folder, self._note_unlisted):
+            for entry in volume_files.entries_in(day, self._note_unlisted):
+                if entry.name.endswith(".mp4"):
+                    try:
+                        found[f"{day.name}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
+                    except FileNotFoundError:  # retention removed it meanwhile
+                        continue
+                    except OSError as e:
+                        self.findings.add_unreadable(Path(entry.path), e)
+                        found[f"{day.name}/{entry.name}"] = None
+        return found
 
-def _listing(folder: Path) -> dict[str, int]:
-    """Return <day>/<name> → size of every segment file below a stream's folder."""
-    found: dict[str, int] = {}
-    for day in _folders(folder):
-        for entry in os.scandir(day.path):
-            if entry.name.endswith(".mp4"):
-                found[f"{day.name}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
-    return found
+    def _note_unlisted(self, folder: Path, error: OSError) -> None:
+        self._unlisted.add(folder)
+        self.findings.add_unreadable(folder, error)
 
+    def _check_entry(self, segment: Segment, files: dict[str, int | None]) -> None:
+        path = segment_index.path_of(self.volumes, segment)
+        name = segment_index.name_of(segment.start_us)
+        if name not in files:
+            if path.parent not in self._unlisted and path.parent.parent not in self._unlisted:
+                self.findings.missing_files.append(str(path))
+                self._removed.append(segment)
+            return
+        size = files.pop(name)
+        if size is None:
+            return
+        try:
+            self._check_file(segment, path, size)
+        except FileNotFoundError:  # retention removed it meanwhile
+            return
+        except OSError as e:
+            self.findings.add_unreadable(path, e)
 
-def _check(
-    findings: Findings, result: _Stream, segment: Segment, path: Path, size: int, hash_files: bool, repair: bool
-) -> None:
-    if size != segment.size:
-        findings.wrong_size.append(str(path))
-        _cut_back(result, segment, path, repair)
-    elif segment.flags & segment_index.UNHASHED:  # the disk failed during writing, or hashing was skipped under load
-        findings.unhashed += 1
-        _cut_back(result, segment, path, repair)
-    elif not gop_index.is_closed(path):
-        findings.wrong_structure.append(str(path))
-        _cut_back(result, segment, path, repair)
-    elif hash_files and sha256_of(path) != segment.sha256:
-        findings.wrong_hash.append(str(path))
+    def _check_file(self, segment: Segment, path: Path, size: int) -> None:
+        """Raises OSError."""
+        if size != segment.size:
+            self.findings.wrong_size.append(str(path))
+            self._complete(segment, path)
+        elif segment.flags & SegmentFlag.UNHASHED:  # the disk failed during writing, or hashing was skipped under load
+            self.findings.unhashed += 1
+            if self.repair:
+                self._replace(segment, path, hash_file(segment, path))
+        elif not gop_index.is_closed(path):
+            self.findings.wrong_structure.append(str(path))
+            self._complete(segment, path)
+        elif self.hash_files and sha256_of(path) != segment.sha256:
+            self.findings.wrong_hash.append(str(path))
 
+    def _complete(self, segment: Segment, path: Path) -> None:
+        if self.repair:
+            self._replace(segment, path, complete_known_file(segment, path))
 
-def _cut_back(result: _Stream, segment: Segment, path: Path, repair: bool) -> None:
-    if not repair:
-        return
-    mended = complete(segment, path)
-    if mended is None:
-        result.gone.append(segment)
-    else:
-        result.changed.append(
-            replace(mended, end_us=segment.end_us, lost=segment.lost) if mended.frames == segment.frames else mended
-        )
+    def _replace(self, segment: Segment, path: Path, done: CompletedFile) -> None:
+        if done.quarantined is not None:
+            self.findings.quarantined.append(str(path))
+        if done.segment is None:
+            self._removed.append(segment)
+        else:
+            self._changed.append(done.segment)
+            self._damaged += done.damaged_ranges
 
+    def _check_unknown(self, number: int, path: Path) -> None:
+        """Check a file without an entry."""
+        start = segment_index.start_of(path)
+        if start in self.opened and self.recording:
+            return
+        names = self.findings.left_open if start in self.opened else self.findings.adopted
+        names.append(str(path))
+        if not self.repair and start in self.opened:
+            return
+        try:
+            is_ours = self._adopt_or_quarantine(Segment(self.stream, number, start or 0, start or 0), path)
+        except OSError as e:
+            is_ours = False
+            if not isinstance(e, FileNotFoundError):  # otherwise it was removed meanwhile
+                self.findings.add_unreadable(path, e)
+        if not is_ours:
+            names.remove(str(path))
 
-def _take_in(findings: Findings, result: _Stream, segment: Segment, path: Path, volume: Path, repair: bool) -> None:
-    """Adopt a file without an entry if its name and content are those of a segment, otherwise quarantine it."""
-    start = segment_index.start_of(path)
-    readable = start is not None and next(iter(gop_index.read(path)), None) is not None
-    if readable and repair and start is not None:
-        wanted = volume / segment.stream / segment_index.name_of(start)
-        if wanted != path:  # an older version used names in milliseconds
-            path.rename(wanted)
-        adopted = complete(replace(segment, start_us=start, end_us=start), wanted)
-        if adopted is not None:
-            result.new.append(adopted)
-    elif not readable:
-        known = str(path)
-        for names in (findings.adopted, findings.left_open):
-            if known in names:
-                names.remove(known)
-        findings.quarantined.append(known)
-        if repair:
-            volume_quarantine.move(volume, path, "it is no segment file", SystemClock().now())
+    def _adopt_or_quarantine(self, segment: Segment, path: Path) -> bool:
+        """Adopt a file without an entry if its name and content are those of a segment, otherwise quarantine it.
 
+        Return whether it is a segment. Raises OSError.
+        """
+        volume, start = self.volumes[segment.volume], segment_index.start_of(path)
+        if start is None or next(iter(gop_index.read(path)), None) is None:
+            self.findings.quarantined.append(str(path))
+            if self.repair:
+                volume_quarantine.move(volume, path, "not a segment file", SystemClock().now())
+            return False
+        if self.repair:
+            wanted = volume / self.stream / segment_index.name_of(start)
+            if wanted != path:  # an older version used names in milliseconds
+                path.rename(wanted)
+            done = complete_file(replace(segment, start_us=start, end_us=start), wanted)
+            self._adopted.append(done)
+            if done.quarantined is not None:
+                self.findings.quarantined.append(str(path))
+            return done.segment is not None
+        return True
 
-async def _store(database: Database, stream: str, result: _Stream) -> None:
-    changed = {s.start_us: s for s in result.changed}
-    gone = {(s.volume, s.start_us) for s in result.gone}
-    if changed or gone:
-        hours = {s.hour for s in (*result.changed, *result.gone)}
+    async def store(self, database: Database) -> None:
+        changed = {(s.volume, s.start_us): s for s in self._changed}
+        removed = {(s.volume, s.start_us) for s in self._removed}
+        hours = {s.hour for s in (*self._changed, *self._removed)}
         async with database.reading() as session:
-            query = select(Footage.id).where(Footage.stream == stream, Footage.hour.in_(hours))
-            numbers = (await session.scalars(query)).all()
+            query = select(Footage.id).where(Footage.stream == self.stream, Footage.hour.in_(hours))
+            numbers = (await session.scalars(query)).all() if hours else ()
         for number in numbers:
             async with database.session() as session:
-                row = await segment_index.locked(session, number)
-                if row is None:
-                    continue
-                entries = segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
-                kept = [changed.get(s.start_us, s) for s in entries if (s.volume, s.start_us) not in gone]
-                await segment_index.rewrite(session, row, kept)
-    async with database.session() as session:
-        await segment_index.append(session, result.new)
-        for s in result.gone:
-            if s.end_us > s.start_us:
-                lost = Gap(
-                    stream=stream, start_us=s.start_us, end_us=s.end_us, cause="disk_error", detail="file missing"
-                )
-                session.add(lost)
+                row = await segment_index.lock_row(session, number)
+                if row is not None:
+                    kept = [s for s in segment_index.segments_of(row) if (s.volume, s.start_us) not in removed]
+                    await segment_index.rewrite(session, row, [changed.get((s.volume, s.start_us), s) for s in kept])
+        missing = [(s.start_us, s.end_us) for s in self._removed if s.end_us > s.start_us]
+        async with database.session() as session:
+            await completion.store(session, self.stream, self._adopted)
+            await completion.add_damage_gaps(session, self.stream, self._damaged)
+            await completion.add_damage_gaps(session, self.stream, missing, "file missing")

@@ -95,8 +95,8 @@ def correction(old: Epoch, later: Sequence[Epoch], camera_error_us: int | None =
     Within one boot the difference is known. Across a reboot its names are right if a reboot explains the time in
     between; otherwise the names of one of its former clocks are right if only they fit. A clock that was ahead of the
     right one is never right. `camera_error_us` is the error according to the cameras' clocks
-    (nvr.refiling.camera_witness); it counts only if a reboot, or one of its former clocks, confirms it, because the
-    cameras' clocks may all have the same error.
+    (nvr.clock_correction.camera_clock_error); it counts only if a reboot, or one of its former clocks, confirms it,
+    because the cameras' clocks may all have the same error.
     """
     newest = later[-1]
     if old.boot == newest.boot:

@@ -3,7 +3,7 @@
 Pure arithmetic on integers (µs), no I/O. A *period* is a range of file times [start, end) that the station filed while
 its wall clock ran evenly. `later_us` says how much later than its names the footage lies on the time line of the
 current clock, by the monotonic clock: a step of the clock moves every earlier period, and when the recorder corrects
-names (nvr.refiling.refiling) the counted offset is kept (`after_refiling`). The age is therefore at most what the wall
+names (nvr.clock_correction) the counted offset is kept (`after_refiling`). The age is therefore at most what the wall
 clock says and at most what the monotonic clock has counted, whoever set the clock, however often, and whatever was
 believed about it.
 

@@ -13,19 +13,22 @@ from itertools import accumulate, pairwise
 
 from core.units import media_to_us, us_to_media, us_to_media_up
 from nvr.archive import segment_index
-from nvr.archive.segment_index import Segment
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_index import Segment, SegmentFlag
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.archive.timeline import ArchiveLog
 from nvr.clock.wall_clock import KnownTimes
 from nvr.media import iovec
 from nvr.media.samples import FragmentSamples, StreamCounters
-from nvr.storage.volumes import VolumeSet
+from nvr.storage.volume_set import VolumeSet
+from nvr.tables import GapCause
 
-SQUEEZED = 45  # 90 kHz; duration of a picture before the gap; ffmpeg reports shorter ones as time stamp errors
-MAX_HELD = 16_000_000  # bytes kept of the GOP before the gap
+EARLY_PICTURE_TICKS = (
+    45  # 90 kHz; duration of a picture before the gap; ffmpeg reports shorter ones as time stamp errors
+)
+MAX_HELD_BYTES = 16_000_000  # bytes kept of the GOP before the gap
 
 
-class _Backfilled:
+class _BackfillLog:
     """An ArchiveLog that flags segments as backfilled, counts those still open, and does not report gaps."""
 
     def __init__(self, archive: ArchiveLog):
@@ -33,20 +36,27 @@ class _Backfilled:
         self.open = 0
         self.bytes = 0
 
-    def opened(self, segment: Segment) -> None:
+    def segment_opened(self, segment: Segment) -> None:
         self.open += 1
-        self._archive.opened(segment_index.flagged(segment, segment_index.BACKFILLED))
+        self._archive.segment_opened(segment_index.with_flag(segment, SegmentFlag.BACKFILLED))
 
-    def closed(self, segment: Segment) -> None:
+    def segment_closed(self, segment: Segment) -> None:
         self.open -= 1
         self.bytes += max(segment.size, 0)
-        self._archive.closed(segment_index.flagged(segment, segment_index.BACKFILLED))
+        self._archive.segment_closed(segment_index.with_flag(segment, SegmentFlag.BACKFILLED))
 
-    def gap(
-        self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
+    def add_gap(
+        self,
+        stream: str,
+        start_us: int,
+        cause: GapCause,
+        detail: str,
+        end_us: int | None = None,
+        *,
+        fillable: bool = True,
     ) -> None: ...
 
-    def gap_ended(self, stream: str, end_us: int) -> None: ...
+    def end_gap(self, stream: str, end_us: int) -> None: ...
 
 
 class GapFill:
@@ -66,13 +76,13 @@ class GapFill:
         segment_seconds: float,
         in_loop: Callable[[Callable[[], None]], object],
     ):
-        self._log = _Backfilled(archive)
-        self._sink = SegmentSink(stream, volumes, self._log, StreamCounters(), segment_seconds, in_loop, KnownTimes())
+        self._log = _BackfillLog(archive)
+        self._sink = SegmentWriter(stream, volumes, self._log, StreamCounters(), segment_seconds, in_loop, KnownTimes())
         # Stream time is wall time in 1/90,000 s.
         self._start, self._end = us_to_media_up(start_us), us_to_media(end_us)
         self._offset_us = offset_us
         self._held: list[FragmentSamples] = []
-        self._placed = self._start - SQUEEZED  # the last picture's time
+        self._placed = self._start - EARLY_PICTURE_TICKS  # the last picture's time
 
     def take(self, run: FragmentSamples, camera_us: int) -> bool:
         """Take a run whose first picture the camera took at `camera_us`. Return False when the end is reached."""
@@ -94,14 +104,14 @@ class GapFill:
         self._write(run)
         return wanted == len(times) - 1
 
-    def cut(self) -> None:
+    def begin_after_break(self) -> None:
         """Handle a hole in the camera's recording."""
         self._held = []
         self._sink.end_session()
 
     def _hold(self, run: FragmentSamples) -> None:
         """Keep the GOP that may reach into the gap."""
-        if run.starts_with_keyframe or sum(sum(r.sizes) for r in self._held) > MAX_HELD:
+        if run.starts_with_keyframe or sum(sum(r.sizes) for r in self._held) > MAX_HELD_BYTES:
             self._held = []
         if run.starts_with_keyframe or self._held:
             self._held.append(run)
@@ -109,17 +119,17 @@ class GapFill:
     def _write(self, run: FragmentSamples) -> None:
         times = list(accumulate(run.durations, initial=run.time))
         for i, t in enumerate(times):
-            self._placed = times[i] = max(t, self._placed + (SQUEEZED if t < self._start else 1))
+            self._placed = times[i] = max(t, self._placed + (EARLY_PICTURE_TICKS if t < self._start else 1))
         self._placed = times[-2]
         durations = [b - a for a, b in pairwise(times)]
         run = replace(run, time=times[0], durations=durations)
-        self._sink.fragment(run, media_to_us(times[-2]))
+        self._sink.write_fragment(run, media_to_us(times[-2]))
 
     def close(self) -> None:
         self._sink.end_session()
 
     @property
-    def stored(self) -> bool:
+    def is_stored(self) -> bool:
         """Whether every file is closed and reported to the archive."""
         return self._log.open == 0
 

@@ -24,11 +24,13 @@ from nvr.media.start_points import StartPointKind
 from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.interleaved import packets
 
-CHUNK = 65_536
-MOST_BYTES = 24_000_000  # no camera needs more before its first keyframe
-LEAVE_SECONDS = 0.5
-POINT_SECONDS = 3.0  # after this long without a keyframe, a recovery point is accepted (nvr.media.gradual_refresh)
-PAUSE_SECONDS = 0.5  # after this long without data, the received keyframe is complete
+RECEIVE_BYTES = 65_536
+MAX_BYTES = 24_000_000  # no camera needs more before its first keyframe
+TEARDOWN_TIMEOUT_S = 0.5
+RECOVERY_POINT_AFTER_S = (
+    3.0  # after this long without a keyframe, a recovery point is accepted (nvr.media.gradual_refresh)
+)
+PAUSE_S = 0.5  # after this long without data, the received keyframe is complete
 
 
 class KeyframeProbe:
@@ -38,12 +40,18 @@ class KeyframeProbe:
     """
 
     def __init__(
-        self, clock: Clock, budget: ConnectLimiter, *, at_once: int = 128, answer: float = 6.0, seconds: float = 8.0
+        self,
+        clock: Clock,
+        budget: ConnectLimiter,
+        *,
+        max_concurrent: int = 128,
+        answer_timeout_s: float = 6.0,
+        timeout_s: float = 8.0,
     ):
         self._clock = clock
         self._budget = budget
-        self._slots = asyncio.Semaphore(at_once)
-        self._answer, self._seconds = answer, seconds
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._answer_timeout_s, self._timeout_s = answer_timeout_s, timeout_s
 
     async def keyframe(self, stream: str, url: str, login: tuple[str, str] | None) -> Keyframe:
         """Return the first keyframe.
@@ -53,18 +61,18 @@ class KeyframeProbe:
         async with self._slots, self._budget.attempt(url):
             answered = False
             try:
-                async with asyncio.timeout(self._seconds):
-                    async with asyncio.timeout(self._answer):
+                async with asyncio.timeout(self._timeout_s):
+                    async with asyncio.timeout(self._answer_timeout_s):
                         session = await open_session(url, login)
                     answered = True
                     try:
                         return await self._first(session, stream)
                     finally:
-                        await _leave(session)
+                        await _tear_down(session)
             except TimeoutError as e:
                 if answered:
-                    raise StreamStalled(f"no keyframe within {self._seconds:g} s") from e
-                raise CameraUnreachable(f"no answer within {self._answer:g} s") from e
+                    raise StreamStalled(f"no keyframe within {self._timeout_s:g} s") from e
+                raise CameraUnreachable(f"no answer within {self._answer_timeout_s:g} s") from e
 
     async def _first(self, session: RtspSession, stream: str) -> Keyframe:
         found: list[FragmentSamples] = []
@@ -73,7 +81,7 @@ class KeyframeProbe:
         receiver = RtpReceiver(depacketizer, track.payload_type, probe_of(track))
         began, picture = self._clock.monotonic(), _Picture()
         while True:
-            if self._clock.monotonic() - began > POINT_SECONDS:
+            if self._clock.monotonic() - began > RECOVERY_POINT_AFTER_S:
                 depacketizer.set_start_points(StartPointKind.RECOVERY_POINT)
             for channel, packet in packets(buffer):
                 if channel == session.rtp_channel and len(packet) >= 12:
@@ -91,8 +99,8 @@ class KeyframeProbe:
                 depacketizer.close_silent_picture()
                 continue
             came += len(data)
-            if came > MOST_BYTES:
-                raise StreamStalled(f"no keyframe in {MOST_BYTES // 1_000_000} MB")
+            if came > MAX_BYTES:
+                raise StreamStalled(f"no keyframe in {MAX_BYTES // 1_000_000} MB")
             buffer += data
 
 
@@ -139,10 +147,10 @@ class _Picture:
 
 
 async def _receive(session: RtspSession) -> bytes:
-    """Return received data; empty if nothing comes for PAUSE_SECONDS. Raises CameraUnreachable."""
+    """Return received data; empty if nothing comes for PAUSE_S. Raises CameraUnreachable."""
     try:
-        async with asyncio.timeout(PAUSE_SECONDS):
-            data = await asyncio.get_running_loop().sock_recv(session.sock, CHUNK)
+        async with asyncio.timeout(PAUSE_S):
+            data = await asyncio.get_running_loop().sock_recv(session.sock, RECEIVE_BYTES)
     except TimeoutError:
         return b""
     except OSError as e:
@@ -152,11 +160,11 @@ async def _receive(session: RtspSession) -> bytes:
     return data
 
 
-async def _leave(session: RtspSession) -> None:
+async def _tear_down(session: RtspSession) -> None:
     """Send TEARDOWN, because a camera has few sessions, and close the socket."""
     try:
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
+            async with asyncio.timeout(TEARDOWN_TIMEOUT_S):
                 await asyncio.get_running_loop().sock_sendall(session.sock, session.request("TEARDOWN"))
     finally:
         session.sock.close()

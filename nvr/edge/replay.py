@@ -30,36 +30,36 @@ from nvr.rtsp.interleaved import packets
 
 log = logging.getLogger(__name__)
 
-CHUNK = 16_384
-FRAGMENT = 65_536  # bytes that make a fragment, unless a keyframe comes earlier
-QUIET_SECONDS = 6.0  # without pictures: the end of a replay
-MAX_PICTURE = 4_000_000  # bytes; a picture of this size may be in transit for longer than that
-PAUSE_SECONDS = 0.5  # after this long without data, complete pictures may be stored
+RECEIVE_BYTES = 16_384
+FRAGMENT_BYTES = 65_536  # bytes that make a fragment, unless a keyframe comes earlier
+PICTURE_TIMEOUT_S = 6.0  # without pictures: the end of a replay
+MAX_PICTURE_BYTES = 4_000_000  # bytes; a picture of this size may be in transit for longer than that
+PAUSE_S = 0.5  # after this long without data, complete pictures may be stored
 JUMP_US = 300_000  # largest difference between the extension's time and RTP time
-HOLE_US = 1_000_000  # between two pictures, if they usually follow each other faster
-USUAL_STEPS = 16  # pictures from which the usual distance is learned
+MIN_BREAK_US = 1_000_000  # between two pictures, if they usually follow each other faster
+INTERVAL_SAMPLES = 16  # pictures from which the usual distance is learned
 _EXTENSION = 0xABAC
 _CLEAN_POINT, _DISCONTINUITY = 0x80, 0x20  # bits C and D of the extension
 
-Take = Callable[[FragmentSamples, int], bool]
+OnRun = Callable[[FragmentSamples, int], bool]
 
 
-class CardReader:
+class ReplayReader:
     """One replay.
 
     `take` gets runs of pictures with the time of their first picture in µs UTC by the camera's clock, and returns
     whether it wants more. `cut` is called at breaks in the recording.
     """
 
-    def __init__(self, session: RtspSession, take: Take, cut: Callable[[], None], clock: Clock):
+    def __init__(self, session: RtspSession, on_run: OnRun, on_break: Callable[[], None], clock: Clock):
         self._session = session
-        self._take = take
-        self._cut = cut
+        self._on_run = on_run
+        self._on_break = on_break
         self._clock = clock
         self._buffer = bytearray()
         # RTP timestamp of the newest picture, and when the camera took it, µs.
         self._reference: tuple[int, int] | None = None
-        self._steps: deque[int] = deque(maxlen=USUAL_STEPS)  # between the newest pictures, µs
+        self._steps: deque[int] = deque(maxlen=INTERVAL_SAMPLES)  # between the newest pictures, µs
         self._is_coarse = True  # so far, the camera has sent whole seconds only
         self._wanted = True
         self.counters = StreamCounters()
@@ -69,18 +69,18 @@ class CardReader:
         )
         self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track))
 
-    async def read(self, bits_per_second: float, go_on: Callable[[], bool]) -> bool:
-        """Read to the end. Return False if `go_on` stopped it. Raises CameraError."""
+    async def read(self, bits_per_second: float, may_continue: Callable[[], bool]) -> bool:
+        """Read to the end. Return False if `may_continue` stopped it. Raises CameraError."""
         session, clock = self._session, self._clock
         # The kernel must not read ahead of the pace: the camera's uplink has already carried what the kernel holds.
-        session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK)
+        session.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * RECEIVE_BYTES)
         self._buffer += session.initial_data
         self._parse()
         kept = due = clock.monotonic()
-        silence = _Silence(clock.monotonic(), MAX_PICTURE * 8 / bits_per_second)
+        picture_timeout = _PictureTimeout(clock.monotonic(), MAX_PICTURE_BYTES * 8 / bits_per_second)
         flushed = 0
-        while self._wanted and not silence.is_over(clock.monotonic()):
-            if not go_on():
+        while self._wanted and not picture_timeout.is_over(clock.monotonic()):
+            if not may_continue():
                 return False
             await clock.sleep(max(0.0, due - clock.monotonic()))
             data = await self._receive()
@@ -92,10 +92,10 @@ class CardReader:
                 self._buffer += data
                 self.counters.bytes += len(data)
                 self._parse()
-            if data is None or self.counters.bytes - flushed >= FRAGMENT:
+            if data is None or self.counters.bytes - flushed >= FRAGMENT_BYTES:
                 flushed = self.counters.bytes
                 self._depacketizer.flush_ready()
-            silence.note(now, self.counters.packets, self.counters.frames)
+            picture_timeout.update(now, self.counters.packets, self.counters.frames)
             if now - kept > session.timeout / 2:
                 kept = now
                 await self._send(session.request(session.keepalive))
@@ -103,10 +103,10 @@ class CardReader:
         return True
 
     async def _receive(self) -> bytes | None:
-        """Return received data; empty at the end of the connection, None if nothing comes for PAUSE_SECONDS."""
+        """Return received data; empty at the end of the connection, None if nothing comes for PAUSE_S."""
         try:
-            async with asyncio.timeout(PAUSE_SECONDS):
-                return await asyncio.get_running_loop().sock_recv(self._session.sock, CHUNK)
+            async with asyncio.timeout(PAUSE_S):
+                return await asyncio.get_running_loop().sock_recv(self._session.sock, RECEIVE_BYTES)
         except TimeoutError:
             return None
         except OSError as e:
@@ -114,7 +114,7 @@ class CardReader:
 
     async def _send(self, data: bytes) -> None:
         try:
-            async with asyncio.timeout(PAUSE_SECONDS):
+            async with asyncio.timeout(PAUSE_S):
                 await asyncio.get_running_loop().sock_sendall(self._session.sock, data)
         except (TimeoutError, OSError):
             log.debug("a keep-alive could not be sent")
@@ -122,7 +122,7 @@ class CardReader:
     def _emit(self, run: FragmentSamples) -> None:
         if self._wanted and self._reference is not None:
             ts, taken = self._reference
-            self._wanted = self._take(run, taken + media_to_us(run.time - self._depacketizer.unwrapped(ts)))
+            self._wanted = self._on_run(run, taken + media_to_us(run.time - self._depacketizer.unwrapped(ts)))
 
     def _parse(self) -> None:
         for channel, packet in packets(self._buffer):
@@ -140,7 +140,7 @@ class CardReader:
                 taken = self._within_second(taken, self._expected(*self._reference, ts))
             if self._reference is not None and self._is_break(*self._reference, ts, taken, flags):
                 self._depacketizer.flush()
-                self._cut()
+                self._on_break()
             self._reference = ts, taken
         self._receiver.process_packet(packet, memoryview(packet), 0, len(packet))
 
@@ -160,7 +160,7 @@ class CardReader:
         if flags & _DISCONTINUITY and step > max(JUMP_US, 1.5 * usual):
             return True
         known = len(self._steps) >= 3 or flags & _CLEAN_POINT
-        if known and step > max(HOLE_US, 4 * usual):
+        if known and step > max(MIN_BREAK_US, 4 * usual):
             return True
         self._steps.append(step)
         return False
@@ -177,7 +177,7 @@ class CardReader:
 
 
 @dataclass(slots=True)
-class _Silence:
+class _PictureTimeout:
     """Detects that no picture has come for too long. Times in seconds (monotonic)."""
 
     picture_at: float
@@ -186,7 +186,7 @@ class _Silence:
     _packets: int = 0
     _pictures: int = 0
 
-    def note(self, now: float, packets: int, pictures: int) -> None:
+    def update(self, now: float, packets: int, pictures: int) -> None:
         """Take the counts so far, of the video track only."""
         if packets != self._packets:
             self.packet_at, self._packets = now, packets
@@ -195,8 +195,8 @@ class _Silence:
 
     def is_over(self, now: float) -> bool:
         quiet = now - self.picture_at
-        return quiet >= QUIET_SECONDS and (
-            now - self.packet_at >= QUIET_SECONDS or quiet >= QUIET_SECONDS + self.longest_picture
+        return quiet >= PICTURE_TIMEOUT_S and (
+            now - self.packet_at >= PICTURE_TIMEOUT_S or quiet >= PICTURE_TIMEOUT_S + self.longest_picture
         )
 
 

@@ -36,7 +36,7 @@ T = TypeVar("T")
 TASKS_PER_WORKER = 500
 # A worker is given up if no process takes a task within this time plus the task's own limit. Loading a model takes
 # seconds.
-START_SECONDS = 60.0
+START_TIMEOUT_S = 60.0
 MAX_STARTS = 10  # processes that may die before they take the task
 MAX_KILLS = 2  # kills from outside before the task itself is suspected
 
@@ -92,7 +92,7 @@ class DecodePool:
         function raises. If the caller is cancelled, the task runs to its end.
         """
         worker = await self._idle.get()
-        job = spawn(self._occupy(worker, function, args, kwargs))
+        job = spawn(self._run_on_worker(worker, function, args, kwargs))
         self._jobs.add(job)
         job.add_done_callback(self._end_job)
         result: T = await asyncio.shield(job)
@@ -103,7 +103,7 @@ class DecodePool:
         if not job.cancelled():
             job.exception()  # retrieved here, because its caller may be gone
 
-    async def _occupy(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    async def _run_on_worker(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         self.counters.tasks += 1
         attempts = _Attempts()
         try:
@@ -126,13 +126,13 @@ class DecodePool:
             await asyncio.wait({starting})  # the thread cannot be stopped; `close` must know what it starts
             raise
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout + START_SECONDS)
+            return await asyncio.wait_for(asyncio.wrap_future(future), self._timeout + START_TIMEOUT_S)
         except TimeoutError as e:  # from pebble, or no process took the task
             if future.done() and not future.cancelled() and e.args[:1] != ("Task timeout",):
                 raise  # from the function itself
             await self._discard(worker)
             self.counters.timed_out += 1
-            raise ProtocolError(f"the picture kept its decoder busy for more than {self._timeout:g} s") from e
+            raise ProtocolError(f"the picture took more than {self._timeout:g} s to decode") from e
 
     def _schedule(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Schedule the task; start the process if there is none. Blocking.
@@ -155,8 +155,8 @@ class DecodePool:
         attempts.starts += 1
         if attempts.starts >= MAX_STARTS:
             raise DetectorError(
-                f"{attempts.starts} decoding processes ended before they took their task; "
-                "the lines above and `dmesg` say why"
+                f"{attempts.starts} decoding processes ended before they started their task; "
+                "see the log lines above and dmesg"
             ) from error
 
     def _count_death(self, attempts: _Attempts, error: ProcessExpired) -> None:
@@ -168,7 +168,10 @@ class DecodePool:
             self.counters.killed += 1
             attempts.kills += 1
             if attempts.kills < MAX_KILLS:
-                log.warning("a decoding process was killed while it worked (is memory short?); its task is tried again")
+                log.warning(
+                    "a decoding process was killed while it worked, probably for lack of memory; "
+                    "its task is tried again"
+                )
                 return
         self.counters.crashed += 1
         raise ProtocolError("the picture crashed its decoder") from error

@@ -3,8 +3,8 @@
 The playlists use EXT-X-MAP, EXT-X-BYTERANGE and EXT-X-PROGRAM-DATE-TIME (RFC 8216), and EXT-X-GAP (draft
 pantos-hls-rfc8216bis). Nothing is copied or remuxed for them, with two exceptions:
 
-- above 4× only keyframes are sent (`keyframes`), each shown until the next one: one small response per file;
-- audio that browsers do not play (G.711) is removed from the response (`pictures`).
+- above 4× only keyframes are sent (`keyframes_only`), each shown until the next one: one small response per file;
+- audio that browsers do not play (G.711) is removed from the response (`video_only`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def playlist(gops: Sequence[LocatedGop], *, live: bool, keyframes: bool = False)
     ]
     last: _Entry | None = None
     for entry in entries:
-        lines += _joint(last, entry, target) + _media(entry)
+        lines += _between(last, entry, target) + _media(entry)
         last = entry
     if not live:
         lines.append("#EXT-X-ENDLIST")
@@ -73,7 +73,7 @@ def _media(entry: _Entry) -> list[str]:
     return [f"#EXTINF:{(entry.end - entry.start) / 1e6:.3f},", *byte_range, entry.address]
 
 
-def _joint(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
+def _between(last: _Entry | None, entry: _Entry, target: int) -> list[str]:
     """Return the lines between two entries: a gap, a discontinuity, new parameters."""
     if last is None:
         return [f"#EXT-X-MAP:{entry.map}", _moment(entry.start)]
@@ -147,7 +147,7 @@ def _moment(us: int) -> str:
     return f"#EXT-X-PROGRAM-DATE-TIME:{from_microseconds(us).isoformat(timespec='milliseconds').replace('+00:00', 'Z')}"
 
 
-def part(path: Path, media_us: int, name: str) -> bytes:
+def segment_part(path: Path, media_us: int, name: str) -> bytes:
     """Return a part of a file that is not a plain byte range.
 
     `name` is 'init.mp4', 'keyframes.m4s' ('keyframes-<offset>.m4s': up to the GOP that begins there), or
@@ -157,14 +157,14 @@ def part(path: Path, media_us: int, name: str) -> bytes:
         return fmp4.without_audio(fmp4.read_init(path))
     if (asked := _KEYFRAMES.fullmatch(name)) is not None:
         last = int(asked[1]) if asked[1] else path.stat().st_size
-        return keyframes(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])
+        return keyframes_only(path, [g for g in gop_index.read(path, media_us) if g.offset <= last])
     found = _RANGE.fullmatch(name)
     if found is None or int(found[2]) > fmp4.MAX_GOP:
         raise NotFoundError("a segment has the parts 'init.mp4', 'keyframes.m4s' and '<offset>-<size>.m4s'")
-    return pictures(path, int(found[1]), int(found[2]))
+    return video_only(path, int(found[1]), int(found[2]))
 
 
-def pictures(path: Path, offset: int, size: int) -> bytes:
+def video_only(path: Path, offset: int, size: int) -> bytes:
     """Return the video fragments in a range of a file."""
     with path.open("rb") as f:
         f.seek(offset)
@@ -182,7 +182,7 @@ def pictures(path: Path, offset: int, size: int) -> bytes:
     return b"".join(kept)
 
 
-def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
+def keyframes_only(path: Path, gops: Sequence[Gop]) -> bytes:
     """Return every keyframe of a file as a fragment of its own that lasts as long as its GOP."""
     parts: list[bytes] = []
     with path.open("rb") as f:
@@ -196,7 +196,7 @@ def keyframes(path: Path, gops: Sequence[Gop]) -> bytes:
     return b"".join(parts)
 
 
-def strip_times(gops: Sequence[LocatedGop], count: int) -> list[int]:
+def thumbnail_times(gops: Sequence[LocatedGop], count: int) -> list[int]:
     """Return the times (µs UTC) of at most `count` keyframes, spread evenly over the GOPs, for a thumbnail strip."""
     if len(gops) <= count:
         return [g.start_us for g in gops]

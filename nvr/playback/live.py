@@ -23,7 +23,7 @@ from aiohttp import WSMsgType, web
 
 from core.secrets import create_private
 from core.tasks import first_of
-from nvr.archive.open_segment import Writing
+from nvr.archive.open_segment import OpenSegmentFile
 from nvr.media import fmp4, iovec
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import FragmentSamples
@@ -36,6 +36,8 @@ _Message = str | bytes
 
 @dataclass(eq=False, slots=True)
 class Viewer:
+    """One viewer of a stream: a bounded queue of messages; None in it ends the connection."""
+
     queue: asyncio.Queue[_Message | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAGMENTS))
     path: Path | None = None  # file of the last fragment queued
     waiting_for_key: bool = False
@@ -47,7 +49,7 @@ class Viewer:
             self.queue.get_nowait()
         self.queue.put_nowait(None)
 
-    def offer(self, run: FragmentSamples, segment: Writing, head: bytes) -> None:
+    def offer(self, run: FragmentSamples, segment: OpenSegmentFile, head: bytes) -> None:
         """Queue a fragment, or drop it if the viewer is too slow."""
         if self.waiting_for_key and not run.starts_with_keyframe:
             self.dropped += 1
@@ -65,7 +67,8 @@ class Viewer:
         self.queue.put_nowait(iovec.joined((head, *run.parts)))
 
 
-def announcement(segment: Writing) -> tuple[str, bytes]:
+def announcement(segment: OpenSegmentFile) -> tuple[str, bytes]:
+    """Return the messages that precede the fragments of a file: its description (JSON) and its init segment."""
     init = fmp4.init_segment(segment.video)
     facts = {
         "codecs": fmp4.codec_string(init),
@@ -116,7 +119,7 @@ class LiveHub:
             await _send(socket, message)
         while (queued := await viewer.queue.get()) is not None:
             await _send(socket, queued)
-        await socket.close(code=1001, message=b"the stream is not recorded any more")
+        await socket.close(code=1001, message=b"the stream is no longer recorded")
 
     def _end_viewers(self, stream: str) -> None:
         for viewer in self._viewers.get(stream, ()):
@@ -134,7 +137,7 @@ class LiveHub:
             del self._viewers[stream]
             self._recorder.tap(stream, None)
 
-    def _offer(self, stream: str, run: FragmentSamples, segment: Writing, head: bytes) -> None:
+    def _offer(self, stream: str, run: FragmentSamples, segment: OpenSegmentFile, head: bytes) -> None:
         for viewer in self._viewers.get(stream, ()):
             viewer.offer(run, segment, head)
 

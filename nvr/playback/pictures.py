@@ -18,7 +18,7 @@ from nvr.media.gradual_refresh import is_keyframe
 Picture = npt.NDArray[np.uint8]
 
 
-def decoded(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
+def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
     """Return the picture as the decoder gives it; with gradual refresh, the first complete one.
 
     `quick` skips the deblocking filter, for pictures that only a program analyses. Raises ProtocolError if it does not
@@ -50,9 +50,9 @@ def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
     return picture
 
 
-def decode(frame: Keyframe, width: int | None = None) -> Picture:
+def decode_bgr(frame: Keyframe, width: int | None = None) -> Picture:
     """Return the picture as H×W×3 BGR, scaled down to `width` if given. Raises ProtocolError if it does not decode."""
-    picture = decoded(frame)
+    picture = decode_frame(frame)
     if width is not None and width < picture.width:
         height = round(picture.height * width / picture.width / 2) * 2
         picture = picture.reformat(width, height, format="bgr24")
@@ -61,5 +61,5 @@ def decode(frame: Keyframe, width: int | None = None) -> Picture:
 
 def snapshot(frame: Keyframe, width: int) -> bytes:
     """Return the keyframe as JPEG, at most `width` wide."""
-    _, jpeg = cv2.imencode(".jpg", decode(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    _, jpeg = cv2.imencode(".jpg", decode_bgr(frame, width), [cv2.IMWRITE_JPEG_QUALITY, 82])
     return jpeg.tobytes()

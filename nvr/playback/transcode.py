@@ -26,14 +26,15 @@ from nvr.media.fmp4 import TIMESCALE
 
 log = logging.getLogger(__name__)
 
-WIDTH = 960
-QUEUE = 50
+MAX_WIDTH_PX = 960
+QUEUE_MESSAGES = 50
 _TFDT = struct.Struct(">Q")
 _TFDT_AT = 60  # offset of the media time in a fragment's header as nvr.media.fmp4 writes it
 Message = str | bytes
 
 
 def command(width: int) -> list[str]:
+    """Return the ffmpeg command line: fragmented MP4 from standard input to standard output, as H.264."""
     source = ffmpeg.input("pipe:0", format="mp4", fflags="nobuffer", probesize=32768, analyzeduration=0, threads=1)
     output = ffmpeg.output(
         source.video.filter("scale", f"min({width},iw)", -2),
@@ -56,7 +57,7 @@ def command(width: int) -> list[str]:
 
 @dataclass(eq=False, slots=True)
 class _Viewer:
-    queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    queue: asyncio.Queue[Message | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_MESSAGES))
     started: bool = False
     dropped: int = 0
 
@@ -99,7 +100,7 @@ class Transcoder:
 
     async def _run(self) -> None:
         process = await asyncio.create_subprocess_exec(
-            *command(WIDTH), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20
+            *command(MAX_WIDTH_PX), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**20
         )
         assert process.stdin and process.stdout
         feeding = spawn(self._feed(process.stdin), "transcoder's source")
@@ -179,7 +180,7 @@ class Transcoders:
         self._running: dict[str, Transcoder] = {}
         self._owners: dict[str, int | None] = {}  # by stream: the person who started it
 
-    def of(self, stream: str, source: AsyncIterator[Message], person: int | None = None) -> Transcoder:
+    def get_or_start(self, stream: str, source: AsyncIterator[Message], person: int | None = None) -> Transcoder:
         """Return the stream's transcoder; `source` yields the recorder's messages if it has to be started.
 
         Raises ConflictError if all are taken, or if one person has all but one of them.
@@ -187,10 +188,10 @@ class Transcoders:
         self._running = {k: t for k, t in self._running.items() if not t.task.done()}
         if stream not in self._running:
             if len(self._running) >= self._limit:
-                raise ConflictError(f"{self._limit} streams are being converted already; take a sub-stream, or wait")
+                raise ConflictError(f"{self._limit} streams are already being transcoded; use a sub-stream, or wait")
             mine = sum(self._owners.get(s) == person for s in self._running)
             if person is not None and mine >= max(1, self._limit - 1):
-                raise ConflictError(f"{mine} streams are being converted for you already; the last is left for others")
+                raise ConflictError(f"you already have {mine} transcoded streams; the last one is reserved for others")
             self._running[stream], self._owners[stream] = Transcoder(source), person
         return self._running[stream]
 

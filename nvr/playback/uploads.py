@@ -12,11 +12,11 @@ from PIL import Image
 from core.errors import UsageError
 from nvr.playback.pictures import Picture
 
-MOST_PIXELS = 40_000_000
-MOST_BYTES = 12_000_000
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 12_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-LEAST_SIDE = 8
-MEMORY_BYTES = 1_000_000_000  # that decoding may use: 40 million pixels with four channels, three times
+MIN_SIDE_PX = 8
+DECODE_MEMORY_BYTES = 1_000_000_000  # that decoding may use: 40 million pixels with four channels, three times
 
 
 def limit_memory() -> None:
@@ -24,26 +24,24 @@ def limit_memory() -> None:
     with open("/proc/self/statm", encoding="ascii") as f:
         now = int(f.read().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = now + MEMORY_BYTES
+    most = now + DECODE_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def read(content: bytes, largest: int) -> Picture:
+def decode_upload(content: bytes, largest: int) -> Picture:
     """Return the picture as BGR, its longer side at most `largest`.
 
     Raises UsageError if it is no picture or too large.
     """
-    if len(content) > MOST_BYTES:
-        raise UsageError(
-            f"the picture has {len(content) / 1e6:.1f} MB, at most {MOST_BYTES / 1e6:.0f} are read; make it smaller"
-        )
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"the picture is {len(content) / 1e6:.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
-            if width * height > MOST_PIXELS or min(width, height) < LEAST_SIDE:
+            if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE_PX:
                 raise UsageError(
                     f"a picture of {width} × {height} cannot be used; "
-                    f"send one of 8 × 8 to {MOST_PIXELS // 1_000_000} million pixels"
+                    f"send one of 8 × 8 to {MAX_PIXELS // 1_000_000} million pixels"
                 )
             image.draft("RGB", (largest, largest))
             drawn = image.convert("RGB")
@@ -51,14 +49,14 @@ def read(content: bytes, largest: int) -> Picture:
             rgb = np.asarray(drawn, np.uint8)
     except (Image.DecompressionBombError, MemoryError, cv2.error) as e:
         raise UsageError(
-            f"the picture has too many pixels; at most {MOST_PIXELS // 1_000_000} million can be used"
+            f"the picture has too many pixels; at most {MAX_PIXELS // 1_000_000} million can be used"
         ) from e
     except (OSError, ValueError, SyntaxError, EOFError) as e:
-        raise UsageError("this is not a picture that can be read; send a JPEG, PNG, WebP or BMP") from e
+        raise UsageError("the file is not a readable picture; upload a JPEG, PNG, WebP or BMP") from e
     return np.ascontiguousarray(rgb[..., ::-1])
 
 
-def reencoded(content: bytes, largest: int, quality: int = 85) -> bytes:
+def reencode(content: bytes, largest: int, quality: int = 85) -> bytes:
     """Return an uploaded picture, re-encoded as JPEG without metadata. Raises UsageError."""
-    _, jpeg = cv2.imencode(".jpg", read(content, largest), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, jpeg = cv2.imencode(".jpg", decode_upload(content, largest), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return jpeg.tobytes()

@@ -11,13 +11,13 @@ from core.clock import Clock
 from core.errors import CameraError, ProtocolError, StationFault
 from core.ids import StreamId
 from core.settings import RecorderSettings
-from nvr.archive.archive_log import ArchiveDatabase
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.engine_choice import EngineChoice, EngineKind, failure_weight
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import StreamCounters
 from nvr.recorder.poll_loop import NativeEngine, PollLoop
-from nvr.storage.volumes import VolumeSet
+from nvr.storage.volume_set import VolumeSet
 from nvr.streams import StreamSpec, StreamState
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Engine(Protocol):
         """Return how the stream's media is transported, for its status; empty: over TCP."""
 
     async def record(
-        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+        self, spec: StreamSpec, sink: SegmentWriter, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
         """Record until the stream ends.
 
@@ -51,7 +51,7 @@ class Engines:
         settings: RecorderSettings,
         poll_loop: PollLoop,
         volumes: VolumeSet,
-        archive: ArchiveDatabase,
+        archive: ArchiveLogWriter,
         clock: Clock,
         ask_keyframe: Callable[[str], object],
     ):
@@ -85,7 +85,9 @@ class Engines:
         """
         now = self._clock.monotonic()
         if state.choice is not None:
-            state.choice.ended(now, state.engine, error, now - began, (state.sink.recorded - recorded) / TIMESCALE)
+            state.choice.ended(
+                now, state.engine, error, now - began, (state.sink.recorded_ticks - recorded) / TIMESCALE
+            )
         if state.engine == EngineKind.NATIVE:
             state.native_error = error
         elif state.native_error is not None and type(error) is ProtocolError and not connected:
@@ -103,7 +105,7 @@ class Engines:
             "%s: %s", state.spec.id, "the native engine cannot record it; ffmpeg takes over" if on_ffmpeg
             else "the native engine records it again", extra={"stream": state.spec.id},
         )  # fmt: skip
-        self._archive.announce(
+        self._archive.queue_event(
             "stream.fell_back" if on_ffmpeg else "stream.native_again",
             StreamId(state.spec.id).camera,
             stream=state.spec.id,

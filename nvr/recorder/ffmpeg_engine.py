@@ -32,7 +32,7 @@ from core.errors import (
     TransportDeclined,
 )
 from core.tasks import spawn
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.clock.station_clock import StationClock
 from nvr.engine_choice import EngineKind
 from nvr.media import moov
@@ -51,7 +51,8 @@ from nvr.rtsp.client import check_credential
 from nvr.rtsp.sdp import AudioTrack
 from nvr.rtsp.server_memory import needs_no_options
 from nvr.rtsp.transports import Transport, declared_transport
-from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.streams import StreamSpec
+from nvr.tables import GapCause
 
 log = logging.getLogger(__name__)
 
@@ -120,11 +121,11 @@ class FfmpegEngine:
         self._stall_seconds = stall_seconds
         self._after_fragment = after_fragment
         self._memories: dict[str, _StreamMemory] = {}
-        self.silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
+        self.silences: WeakKeyDictionary[SegmentWriter, SilenceMemory] = WeakKeyDictionary()
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
 
     async def record(
-        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+        self, spec: StreamSpec, sink: SegmentWriter, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
         """Record until the stream ends. Always ends by raising CameraError."""
         memory = self._memories.setdefault(spec.id, _StreamMemory())
@@ -160,8 +161,8 @@ class FfmpegEngine:
             f"over {'UDP multicast' if declared is Transport.MULTICAST else 'UDP'}" if is_udp else ""
         )
 
-    def write_run(self, run: FragmentSamples, arrival_us: int, sink: SegmentSink) -> None:
-        sink.fragment(run, arrival_us)
+    def write_run(self, run: FragmentSamples, arrival_us: int, sink: SegmentWriter) -> None:
+        sink.write_fragment(run, arrival_us)
         self._after_fragment()
 
     def now_us(self) -> int:
@@ -179,7 +180,7 @@ class _Session:
         self,
         engine: FfmpegEngine,
         spec: StreamSpec,
-        sink: SegmentSink,
+        sink: SegmentWriter,
         counters: StreamCounters,
         connected: Callable[[str], object],
         missing_audio_reason: str,
@@ -328,7 +329,7 @@ class _Session:
             self._engine.ask_keyframe(self._spec.id)
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
             at = self._sink.wall_us(self._engine.now_us())
-            self._sink.start_gap(NO_KEYFRAME, NO_KEYFRAME_YET_TEXT, at)
+            self._sink.start_gap(GapCause.NO_KEYFRAME, NO_KEYFRAME_YET_TEXT, at)
 
     def _hand_on(self, runs: list[tuple[FragmentSamples, int]]) -> None:
         for run, arrival_us in runs:
@@ -339,12 +340,14 @@ class _Session:
         if early and self._audio is not None:
             ends = [r.time + sum(r.durations) for r in early]
             for early_run, end in zip(early, ends, strict=True):
-                self._sink.audio(early_run, self._audio, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._audio.rate)
+                self._sink.write_audio(
+                    early_run, self._audio, runs[-1][1] - (ends[-1] - end) * 1_000_000 // self._audio.rate
+                )
 
     def _write_audio(self, track: AudioTrack, time: int, samples: list[Sample], data: bytes) -> None:
         run = AudioRun(time, [s.size for s in samples], [s.duration for s in samples], bytearray(data))
         if self._start.is_live:
-            self._sink.audio(run, track, self._engine.now_us())
+            self._sink.write_audio(run, track, self._engine.now_us())
         else:
             self._early_audio.append(run)
 

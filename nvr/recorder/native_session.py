@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 
 from core.errors import MinwangError, ProtocolError, StreamStalled
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.media import rtcp, rtp
 from nvr.media.arena import Arena
 from nvr.media.audio import AudioDepacketizer
@@ -31,7 +31,7 @@ from nvr.rtsp.client import RtspSession
 from nvr.rtsp.message_text import Buffer
 from nvr.rtsp.reply_reader import MAX_BODY
 from nvr.rtsp.sdp import KeyframeRequest, VideoCodec
-from nvr.streams import NO_KEYFRAME, PACKET_LOSS
+from nvr.tables import GapCause
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class NativeSession:
     def __init__(
         self,
         rtsp: RtspSession,
-        sink: SegmentSink,
+        sink: SegmentWriter,
         counters: StreamCounters,
         *,
         stall_seconds: float,
@@ -94,7 +94,7 @@ class NativeSession:
         return self._sink.stream
 
     def _emit(self, run: FragmentSamples) -> None:
-        self._sink.fragment(run, self.arrival_us)
+        self._sink.write_fragment(run, self.arrival_us)
 
     def receive(self, view: memoryview, at: int, room: int) -> int:
         """Read received data into view[at : at + room], after the data left over; return the end.
@@ -261,11 +261,11 @@ class NativeSession:
     def _audio_rtcp(self, receiver: AudioReceiver, buffer: Buffer, at: int, end: int) -> None:
         camera_us, time = receiver.parse_sender_report(buffer, at, end)
         if camera_us:
-            self._sink.audio_report(camera_us, time)
+            self._sink.audio_sender_report(camera_us, time)
 
     def _flush_audio(self) -> None:
         if self._audio is not None and (run := self._audio.take()) is not None:
-            self._sink.audio(run, self._audio.track, self.arrival_us)
+            self._sink.write_audio(run, self._audio.track, self.arrival_us)
 
     def _foreign(self, buffer: Buffer, position: int, end: int, heads: message_text.Heads) -> int:
         """Skip an RTSP reply, or resynchronise; return the new position, -1 where more data is needed."""
@@ -334,7 +334,7 @@ class NativeSession:
         if self._watchdog.waited(now) > FIRST_REQUEST_S:
             lost = self._depacketizer.keyframe_was_lost
             self._sink.start_gap(
-                PACKET_LOSS if lost else NO_KEYFRAME,
+                GapCause.PACKET_LOSS if lost else GapCause.NO_KEYFRAME,
                 self._depacketizer.missing_reason,
                 self._sink.wall_us(self.tick_us),
             )

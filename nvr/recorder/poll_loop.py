@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from core.clock import Clock
 from core.errors import MinwangError, ProtocolError
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.clock.station_clock import StationClock
 from nvr.engine_choice import EngineKind
 from nvr.media.arena import Arena, ArenaPool
@@ -205,15 +205,15 @@ class NativeEngine:
         self._fragment_ticks = max(1, round(fragment_seconds / POLL_INTERVAL_S))
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
-        self._silences: WeakKeyDictionary[SegmentSink, SilenceMemory] = WeakKeyDictionary()
-        self._budgets: WeakKeyDictionary[SegmentSink, WorkBudget] = WeakKeyDictionary()
+        self._silences: WeakKeyDictionary[SegmentWriter, SilenceMemory] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[SegmentWriter, WorkBudget] = WeakKeyDictionary()
 
     def transport_text(self, _stream: str) -> str:
         """Return an empty text: media is always transported over TCP."""
         return ""
 
     async def record(
-        self, spec: StreamSpec, sink: SegmentSink, counters: StreamCounters, connected: Callable[[str], object]
+        self, spec: StreamSpec, sink: SegmentWriter, counters: StreamCounters, connected: Callable[[str], object]
     ) -> None:
         """Record until the stream ends. Always ends by raising CameraError."""
         opening, marker = open_session(spec.url, spec.login, audio=spec.audio), self._poll_loop.crash_marker

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.media import iovec
 from nvr.media.samples import FragmentSamples
+from nvr.tables import GapCause
 
 PRE_ROLL_US = 10_000_000
 MAX_BYTES = 16_000_000
 
 
-class EventSink(SegmentSink):
-    """A SegmentSink that records only after `trigger`."""
+class EventSink(SegmentWriter):
+    """A SegmentWriter that records only after `trigger`."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -30,27 +31,27 @@ class EventSink(SegmentSink):
         """Record from the pre-roll up to `until_us`."""
         self._until_us = max(self._until_us, until_us)
 
-    def rest(self) -> None:
-        super().rest()
+    def suspend(self) -> None:
+        super().suspend()
         self._buffer.clear()
         self._bytes = 0
 
-    def fragment(self, run: FragmentSamples, arrival_us: int) -> None:
+    def write_fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         """Write the run during an event, else put it into the buffer."""
         if arrival_us < self._until_us:
             while self._buffer:
-                super().fragment(*self._buffer.popleft())
+                super().write_fragment(*self._buffer.popleft())
             self._bytes = 0
-            super().fragment(run, arrival_us)
+            super().write_fragment(run, arrival_us)
             return
         if self.segment is not None:
             if not run.starts_with_keyframe:  # record the GOP completely
-                super().fragment(run, arrival_us)
+                super().write_fragment(run, arrival_us)
                 return
             self.end_session()
-            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
-        elif self.in_gap and self.timeline.last_cause != "schedule":  # the original cause of the gap has ended
-            self.start_gap("schedule", "between events", self.wall_us(arrival_us))
+            self.start_gap(GapCause.SCHEDULE, "between events", self.wall_us(arrival_us))
+        elif self.in_gap and self.timeline.last_cause != GapCause.SCHEDULE:  # the original cause of the gap has ended
+            self.start_gap(GapCause.SCHEDULE, "between events", self.wall_us(arrival_us))
         run.parts = [iovec.joined(run.parts)]  # slices of the receive buffer are reused before that
         self._buffer.append((run, arrival_us))
         self._bytes += sum(run.sizes)

@@ -23,7 +23,7 @@ from core.host.process_role import ProcessRole
 from core.ids import StreamId
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
-from nvr.archive.short_holes import HourCounts
+from nvr.archive.short_gaps import HourCounts
 from nvr.engine_choice import EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
@@ -34,10 +34,10 @@ from nvr.recorder.recorder import Recorder
 from nvr.recorder.watchdog import REQUEST_AGAIN_S
 from nvr.recording_state import RecordingState
 from nvr.rtsp import server_memory
-from nvr.storage import volumes
+from nvr.storage import volume_set
 from nvr.storage.rendezvous import score
-from nvr.streams import NO_KEYFRAME, StreamFacts, StreamSpec, StreamState
-from nvr.tables import StreamStatus, Worker
+from nvr.streams import StreamFacts, StreamSpec, StreamState
+from nvr.tables import GapCause, StreamStatus, Worker
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +217,7 @@ class StatusWriter:
         """Write the state; return the changes to cameras, which must be passed to `stored` after the commit."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         await session.merge(Worker(name=self._worker, role=ProcessRole.RECORDER, url=url, pid=pid, seen_at=now))
-        await volumes.store_state(session, self._clock, self._recorder.volumes.disks)
+        await volume_set.store_state(session, self._clock, self._recorder.volumes.disks)
         updates = await self._write_camera_updates(session, now)
         self._forget_removed(self._recorder.streams)
         states = list(self._recorder.streams.values())
@@ -255,7 +255,7 @@ class StatusWriter:
 
     def stored(self, updates: CameraUpdates) -> None:
         """Mark the changes that `write` returned as committed."""
-        self._holes.stored()
+        self._holes.mark_stored()
         for state in updates.refused:
             state.facts = replace(state.facts, refused=True)
         for state in updates.with_digest:
@@ -275,7 +275,7 @@ class StatusWriter:
         cause, detail = state.cause, state.detail
         if state.state == RecordingState.RECORDING and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
             cause, detail = (
-                NO_KEYFRAME,
+                GapCause.NO_KEYFRAME,
                 "waiting for a keyframe; pictures cannot be decoded without it",
             )
         elif state.state == RecordingState.RECORDING:

@@ -18,25 +18,26 @@ from core.ids import StreamId
 from core.network.connect_limiter import ConnectLimiter
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end
-from nvr.archive.archive_log import ArchiveDatabase
-from nvr.archive.segment_writer import LiveTap, SegmentSink
-from nvr.archive.timeline import CoveredUntil
+from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.segment_writer import LiveTap, SegmentWriter
+from nvr.archive.timeline import TimelineEnd
+from nvr.clock_correction.corrector import ClockCorrector
 from nvr.media.samples import StreamCounters
 from nvr.recorder.engines import Engines
 from nvr.recorder.poll_loop import PollLoop
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.stream_recorder import StreamRecorder
 from nvr.recording_state import RecordingState
-from nvr.refiling.refiling import Refiler
 from nvr.rtsp.storm_guard import ReconnectStormGuard
-from nvr.storage.volumes import Disk, VolumeSet
+from nvr.storage.volume_set import Disk, VolumeSet
 from nvr.streams import NO_FACTS, StreamFacts, StreamSpec, StreamState
+from nvr.tables import GapCause
 
 log = logging.getLogger(__name__)
 
 # Cause and detail of the gap until a restarted stream records again.
-SPEC_CHANGED_GAP = ("schedule", "its settings changed")
-TASK_DIED_GAP = ("station_fault", "the recorder's task for this stream ended unexpectedly")
+SPEC_CHANGED_GAP = (GapCause.SCHEDULE, "its settings changed")
+TASK_DIED_GAP = (GapCause.STATION_FAULT, "the recorder's task for this stream ended unexpectedly")
 
 
 class Recorder:
@@ -46,7 +47,7 @@ class Recorder:
         self,
         settings: RecorderSettings,
         volumes: VolumeSet,
-        archive: ArchiveDatabase,
+        archive: ArchiveLogWriter,
         clock: Clock,
         connect_limiter: ConnectLimiter | None = None,
     ):
@@ -58,15 +59,15 @@ class Recorder:
         volumes.on_change = self._volume_changed
         volumes.on_flush_failed = self._flush_failed
         archive.paths = {d.number: d.path for d in volumes.disks}
-        archive.unlink_failed = lambda number, error: volumes.report(volumes[number], error)
+        archive.on_unlink_failed = lambda number, error: volumes.report_error(volumes[number], error)
         self.poll_loop = PollLoop(clock, volumes.submit)
         self.poll_loop.station.on_step = self._clock_stepped
-        self._refiler = Refiler(archive)
+        self._clock_corrector = ClockCorrector(archive)
         self.clock_epoch_path: Path | None = None  # file with the current clock epoch (nvr.clock.clock_epoch)
         self.connect_limiter = connect_limiter or ConnectLimiter(
             clock, settings.connect_rate, settings.connects_per_subnet
         )
-        self.connect_limiter.on_file_failure = lambda why: archive.announce(
+        self.connect_limiter.on_file_failure = lambda why: archive.queue_event(
             "station.connections_unshared", None, detail=why
         )
         self.storm_guard = ReconnectStormGuard(clock)
@@ -91,9 +92,9 @@ class Recorder:
         self.tasks.run_forever("poll loop", self.poll_loop.run, essential=True)
         self.tasks.run_forever("archive writer", self._archive.run, essential=True)
         self.tasks.run_forever("watch over the volumes", self.volumes.watch, essential=True)
-        await self._refiler.begin(to_microseconds(self._clock.now()), self.clock_epoch_path)
-        self.tasks.run_forever("refiling after a clock step", self._refiler.run)
-        self.tasks.run_forever("clock proof check", self._refiler.watch)
+        await self._clock_corrector.begin(to_microseconds(self._clock.now()), self.clock_epoch_path)
+        self.tasks.run_forever("refiling after a clock step", self._clock_corrector.run)
+        self.tasks.run_forever("clock proof check", self._clock_corrector.watch)
 
     async def stop(self) -> None:
         """End every stream, write all buffered data, and store the pending database facts."""
@@ -102,7 +103,7 @@ class Recorder:
         await asyncio.to_thread(self.volumes.stop)
         await asyncio.sleep(0)  # run the callbacks that the writer threads scheduled
         await self._archive.drain()
-        await self._refiler.finish()
+        await self._clock_corrector.finish()
 
     def _clock_stepped(self, by_us: int) -> None:
         """Handle a step of the station's clock: streams use the new clock from their next keyframe on."""
@@ -110,22 +111,22 @@ class Recorder:
             "the station's clock was set by %+.1f s; files recorded with the wrong time are renamed", by_us / SECOND
         )
         since = from_microseconds(self.poll_loop.station.since_us)
-        self._archive.announce(
+        self._archive.queue_event(
             "station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat()
         )
-        self._refiler.clock_stepped(by_us, {*self.streams, *self._removed})
+        self._clock_corrector.clock_stepped(by_us, {*self.streams, *self._removed})
         for state in (*self.streams.values(), *self._removed.values()):
             state.sink.clock_stepped(by_us)
 
     def _volume_changed(self, disk: Disk) -> None:
         if disk.usable:
             self.volume_back(disk.number)
-        self._archive.announce(
+        self._archive.queue_event(
             "volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail
         )
 
     def _flush_failed(self, disk: Disk) -> None:
-        self._archive.announce(
+        self._archive.queue_event(
             "volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail
         )
 
@@ -138,7 +139,7 @@ class Recorder:
     async def want(
         self,
         specs: Iterable[StreamSpec],
-        covered: Mapping[str, CoveredUntil] | None = None,
+        covered: Mapping[str, TimelineEnd] | None = None,
         facts: Mapping[str, StreamFacts] | None = None,
     ) -> None:
         """Make these the recorded streams: start new ones, restart changed and dead ones, stop the others.
@@ -149,7 +150,7 @@ class Recorder:
             await self._want({s.id: s for s in specs}, covered or {}, facts or {})
 
     async def _want(
-        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, CoveredUntil], known: Mapping[str, StreamFacts]
+        self, wanted: Mapping[str, StreamSpec], covered: Mapping[str, TimelineEnd], known: Mapping[str, StreamFacts]
     ) -> None:
         gone = [state for key, state in self.streams.items() if wanted.get(key) != state.spec or not state.alive]
         why = {state.spec.id: SPEC_CHANGED_GAP if state.alive else TASK_DIED_GAP for state in gone}
@@ -169,8 +170,8 @@ class Recorder:
 
     def _remove(self, state: StreamState) -> None:
         if state.sink.covered_until is not None:
-            state.sink.rest()
-            state.sink.start_gap("schedule", "no longer recorded", to_microseconds(self._clock.now()))
+            state.sink.suspend()
+            state.sink.start_gap(GapCause.SCHEDULE, "no longer recorded", to_microseconds(self._clock.now()))
             self._removed[state.spec.id] = state
         if self._live.pop(state.spec.id, None) is not None:
             self.stream_removed(state.spec.id)
@@ -193,8 +194,8 @@ class Recorder:
     def _add(
         self,
         spec: StreamSpec,
-        covered: CoveredUntil | None,
-        before: tuple[StreamState, tuple[str, str]] | None,
+        covered: TimelineEnd | None,
+        before: tuple[StreamState, tuple[GapCause, str]] | None,
         facts: StreamFacts,
     ) -> None:
         """Start a stream.
@@ -209,7 +210,7 @@ class Recorder:
         if before is not None:
             self._continue(sink, *before)
         elif covered is not None:
-            sink.timeline.go_on(covered, to_microseconds(self._clock.now()))
+            sink.timeline.resume_after(covered, to_microseconds(self._clock.now()))
         sink.live = self._live.get(spec.id)
         state = StreamState(spec, sink, counters, since=self._clock.monotonic(), fell_back_at=facts.fell_back_at)
         state.apply_facts(facts)
@@ -217,15 +218,15 @@ class Recorder:
         one = self._stream_recorder(state)
         state.task = self.tasks.run_forever(f"record {spec.id}", one.run, failed=one.record_task_failure)
 
-    def _sink(self, spec: StreamSpec, counters: StreamCounters) -> SegmentSink:
-        make, loop = EventSink if spec.on_event else SegmentSink, asyncio.get_running_loop()
+    def _sink(self, spec: StreamSpec, counters: StreamCounters) -> SegmentWriter:
+        make, loop = EventSink if spec.on_event else SegmentWriter, asyncio.get_running_loop()
         seconds = self._settings.segment_seconds
         sink = make(spec.id, self.volumes, self._archive, counters, seconds, loop.call_soon_threadsafe)
-        sink.follow(self.poll_loop.station, self._refiler.stepped)
-        self._refiler.records(spec.id)
+        sink.follow_station_clock(self.poll_loop.station, self._clock_corrector.queue_step)
+        self._clock_corrector.register_stream(spec.id)
         return sink
 
-    def _continue(self, sink: SegmentSink, before: StreamState, why: tuple[str, str]) -> None:
+    def _continue(self, sink: SegmentWriter, before: StreamState, why: tuple[GapCause, str]) -> None:
         if sink is not before.sink:
             sink.take_over(before.sink)
         if sink.covered_until is not None and not sink.in_gap:

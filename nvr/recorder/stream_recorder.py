@@ -19,13 +19,14 @@ from core.ids import StreamId
 from core.network.connect_limiter import ConnectLimiter
 from core.network.places import subnet_of
 from core.tasks import end, spawn
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.engine_choice import TRIAL_S, EngineKind
 from nvr.media.fmp4 import TIMESCALE
 from nvr.recorder.engines import Engine, Engines
 from nvr.recording_state import RecordingState
 from nvr.rtsp.storm_guard import ReconnectStormGuard
 from nvr.streams import StreamState
+from nvr.tables import GapCause
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class StreamRecorder:
     engines: Engines
     connect_limiter: ConnectLimiter
     storm_guard: ReconnectStormGuard
-    archive: ArchiveDatabase
+    archive: ArchiveLogWriter
     clock: Clock
     count_recording: Callable[[], int]  # streams that are being recorded now
 
@@ -59,16 +60,16 @@ class StreamRecorder:
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
             if isinstance(error, CameraRefused):
                 state.refused = error
-                self.archive.announce("camera.refused", StreamId(state.spec.id).camera)
+                self.archive.queue_event("camera.refused", StreamId(state.spec.id).camera)
                 continue
             self._enter(RecordingState.WAITING, error.cause, str(error))
             if self.storm_guard.record_failure(state.spec.id, self.count_recording()):
-                self.archive.announce("recorder.stalled", None, streams=self.storm_guard.size)
+                self.archive.queue_event("recorder.stalled", None, streams=self.storm_guard.size)
             await self.storm_guard.wait(self._subnet, self._pause())
 
     def record_task_failure(self, _error: Exception) -> None:
         """Begin a gap because `run` itself failed, which is a fault of the recorder; the task is restarted."""
-        self._start_gap("station_fault", RECORDER_FAILED_TEXT)
+        self._start_gap(GapCause.STATION_FAULT, RECORDER_FAILED_TEXT)
         self._enter(RecordingState.WAITING, "station_fault", RECORDER_FAILED_TEXT)
 
     async def record_once(self) -> CameraError:
@@ -81,7 +82,7 @@ class StreamRecorder:
             return e
         self._enter(RecordingState.CONNECTING, state.cause, state.detail)
         engine = self.engines.choose(state, calm=not self.storm_guard.is_storm)
-        began = self.clock.monotonic(), state.sink.recorded
+        began = self.clock.monotonic(), state.sink.recorded_ticks
         recording, connected = await self._connect(engine)
         if connected.done():
             self._enter_recording(engine, connected.result())
@@ -137,7 +138,7 @@ class StreamRecorder:
                 await end(recording)  # its buffered data must be written before the volumes close
                 raise
             elapsed = self.clock.monotonic() - at
-            if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded - recorded) / TIMESCALE):
+            if not recording.done() and choice.is_worse(elapsed, (state.sink.recorded_ticks - recorded) / TIMESCALE):
                 choice.return_to_native(self.clock.monotonic())
                 self.engines.follow(state, choice)
                 await end(recording)
@@ -159,16 +160,16 @@ class StreamRecorder:
         self.state.missing = missing
         if missing and missing != before:
             log.warning("%s: %s", stream, missing, extra={"stream": stream})
-            self.archive.announce("stream.no_sound", StreamId(stream).camera, stream=stream, why=missing)
+            self.archive.queue_event("stream.no_sound", StreamId(stream).camera, stream=stream, why=missing)
 
     def _start_gap(self, cause: str, detail: str) -> None:
-        self.state.sink.start_gap(cause, detail, to_microseconds(self.clock.now()))
+        self.state.sink.start_gap(GapCause(cause), detail, to_microseconds(self.clock.now()))
 
     def _enter(self, name: RecordingState, cause: str, detail: str) -> None:
         state = self.state
         if state.state != name:
             state.state, state.since = name, self.clock.monotonic()
-        state.cause, state.detail = cause, detail
+        state.cause, state.detail = GapCause(cause) if cause else "", detail
 
     def _pause(self) -> float:
         step = RECONNECT_DELAYS_S[min(max(self.state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]

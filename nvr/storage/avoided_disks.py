@@ -7,7 +7,7 @@ Times are seconds of a monotonic clock.
 
 from __future__ import annotations
 
-AVOID_SECONDS = 600.0
+AVOID_S = 600.0
 
 
 class AvoidedDisks:
@@ -16,10 +16,10 @@ class AvoidedDisks:
     def __init__(self) -> None:
         self._until: dict[tuple[str, int], float] = {}
 
-    def note(self, stream: str, disk: int, now: float) -> None:
-        self._until[stream, disk] = now + AVOID_SECONDS
+    def record_refusal(self, stream: str, disk: int, now: float) -> None:
+        self._until[stream, disk] = now + AVOID_S
 
-    def until(self, stream: str, disk: int, now: float) -> float:
+    def avoided_until(self, stream: str, disk: int, now: float) -> float:
         """Return the time at which the disk may be tried again; 0 if it may be tried now."""
         if not self._until:
             return 0.0

@@ -16,11 +16,13 @@ T = TypeVar("T")
 
 
 class DiskCalls:
+    """Runs blocking calls in threads, at most one per volume, with a default limit of `limit_s` seconds."""
+
     def __init__(self, limit_s: float):
         self._limit_s = limit_s
         self._busy: set[Hashable] = set()
 
-    def hangs(self, volume: Hashable) -> bool:
+    def is_hanging(self, volume: Hashable) -> bool:
         """Return whether an earlier call on the volume has not returned yet."""
         return volume in self._busy
 
@@ -30,8 +32,8 @@ class DiskCalls:
         Raises what the function raises, TimeoutError (an OSError) if it hangs, and OSError if no thread can be started.
         """
         limit = limit_s or self._limit_s
-        if self.hangs(volume):
-            raise TimeoutError(f"{volume} still does not answer")
+        if self.is_hanging(volume):
+            raise TimeoutError(f"a call on {volume} has not returned yet")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -58,11 +60,11 @@ class DiskCalls:
             threading.Thread(target=work, name=f"disk call {volume}", daemon=True).start()
         except RuntimeError as e:  # the process may have reached its thread limit: not the volume's fault
             self._busy.discard(volume)
-            raise OSError(errno.EAGAIN, "no thread for a call of the disk") from e
+            raise OSError(errno.EAGAIN, "no thread could be started for a disk call") from e
         try:
             async with asyncio.timeout(limit):
                 return await done
         except TimeoutError as e:
-            if self.hangs(volume):
+            if self.is_hanging(volume):
                 raise TimeoutError(f"{volume} does not answer within {limit:g} s") from e
             raise

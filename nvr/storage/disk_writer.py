@@ -27,12 +27,12 @@ from nvr.media.iovec import Part
 
 log = logging.getLogger(__name__)
 
-MIN_BACKLOG = 256_000_000  # bytes that may be queued for one disk in one recorder, on the smallest machine
+MIN_BACKLOG_BYTES = 256_000_000  # bytes that may be queued for one disk in one recorder, on the smallest machine
 BACKLOG_SHARE = 0.1  # of the memory, for the queues of all disks in all recorders
-HASH_BACKLOG = 48_000_000  # bytes; above this backlog, files are not hashed
-STOP_SECONDS = 30.0
-SCRATCH = 256 * 1024
-FULL = (errno.ENOSPC, errno.EDQUOT)
+MAX_HASH_BACKLOG_BYTES = 48_000_000  # bytes; above this backlog, files are not hashed
+STOP_TIMEOUT_S = 30.0
+HASH_BUFFER_BYTES = 256 * 1024
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
 def backlog_limit(memory: int, writers: int) -> int:
@@ -41,7 +41,7 @@ def backlog_limit(memory: int, writers: int) -> int:
     1,000 streams of 2 Mb/s produce 256 MB/s, and the kernel can block a process that writes much for seconds: a tenth
     of 24 GB covers ten seconds.
     """
-    return max(MIN_BACKLOG, int(memory * BACKLOG_SHARE) // max(1, writers))
+    return max(MIN_BACKLOG_BYTES, int(memory * BACKLOG_SHARE) // max(1, writers))
 
 
 @dataclass(slots=True, eq=False)
@@ -49,13 +49,13 @@ class SegmentFile:
     """A file being written. `size` counts submitted bytes, `written` counts bytes that the disk accepted."""
 
     path: Path
-    failed: Callable[[OSError], Any]  # called in the writer thread, once
+    on_failed: Callable[[OSError], Any]  # called in the writer thread, once
     size: int = 0
     written: int = 0
     descriptor: int = -1
-    made: bool = False  # created by this writer, which must not remove a file that existed before
+    created: bool = False  # created by this writer, which must not remove a file that existed before
     error: OSError | None = None
-    closed: Callable[[], Any] | None = None
+    on_closed: Callable[[], Any] | None = None
     hasher: Any = None
 
     @property
@@ -78,7 +78,7 @@ class Writer:
     `append` and `close` only collect operations; `submit` hands them to the thread.
     """
 
-    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True, max_backlog: int = MIN_BACKLOG):
+    def __init__(self, sync_interval: float = 10.0, *, hashing: bool = True, max_backlog: int = MIN_BACKLOG_BYTES):
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._batch = _Batch()
         self._backlog = 0
@@ -89,7 +89,7 @@ class Writer:
         self._hashing = hashing
         self._max_backlog = max_backlog
         self._folder = Path()
-        self._scratch = memoryview(bytearray(SCRATCH))
+        self._scratch = memoryview(bytearray(HASH_BUFFER_BYTES))
         self._working_since: float | None = None  # when the batch being written was submitted (monotonic); None: idle
         self._flush_error: OSError | None = None
         self.dropped_bytes = 0
@@ -116,9 +116,9 @@ class Writer:
         file.size += size
         return True
 
-    def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
-        """Close the file after all queued data is written; `closed` is called in the writer thread."""
-        file.closed = closed
+    def close(self, file: SegmentFile, on_closed: Callable[[], Any]) -> None:
+        """Close the file after all queued data is written; `on_closed` is called in the writer thread."""
+        file.on_closed = on_closed
         self._batch.appends.append((file, (), 0))
 
     def submit(self, done: Callable[[], None] | None = None) -> None:
@@ -143,15 +143,19 @@ class Writer:
         return time.monotonic() - since if since is not None else 0.0
 
     def stop(self) -> None:
-        """Write what is queued and end both threads. A disk that hangs is abandoned after STOP_SECONDS."""
+        """Write what is queued and end both threads. A disk that hangs is abandoned after STOP_TIMEOUT_S."""
         self.submit()
         self._queue.put(None)
-        self._thread.join(STOP_SECONDS)
+        self._thread.join(STOP_TIMEOUT_S)
         self._stop.set()
         if self._thread.is_alive():
-            log.error("the disk of %s does not take what it was given; recovery will look at its files", self._folder)
+            log.error(
+                "the disk of %s did not write its queue within %.0f s; the next start completes its files",
+                self._folder,
+                STOP_TIMEOUT_S,
+            )
             return
-        self._syncer.join(STOP_SECONDS)
+        self._syncer.join(STOP_TIMEOUT_S)
         for file in list(self._open):
             self._finish(file)
 
@@ -176,7 +180,7 @@ class Writer:
             if file.descriptor < 0:
                 file.path.parent.mkdir(parents=True, exist_ok=True)
                 file.descriptor = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-                file.made = True
+                file.created = True
                 self._open.add(file)
                 file.hasher = hashlib.sha256() if self._hashing else None
             done = iovec.write(file.descriptor, parts)
@@ -189,13 +193,13 @@ class Writer:
         except OSError as e:
             file.error = e
             self._cut_back(file)
-            file.failed(e)
+            file.on_failed(e)
 
     def _hash(self, file: SegmentFile, size: int) -> None:
         """Read back and hash the bytes just written, in large blocks: hashing many small parts would hold the GIL."""
         if file.hasher is None:
             return
-        if self._backlog > HASH_BACKLOG:
+        if self._backlog > MAX_HASH_BACKLOG_BYTES:
             file.hasher = None
             self.unhashed_files += 1
             return
@@ -203,7 +207,7 @@ class Writer:
         while size > 0:
             read = os.preadv(file.descriptor, [self._scratch[: min(size, len(self._scratch))]], at)
             if read == 0:
-                raise OSError(errno.EIO, "the disk does not give back what it took")
+                raise OSError(errno.EIO, "data just written cannot be read back")
             file.hasher.update(self._scratch[:read])
             at, size = at + read, size - read
 
@@ -213,15 +217,15 @@ class Writer:
         try:
             os.ftruncate(file.descriptor, file.written)
         except OSError:
-            log.warning("cannot cut %s back to its last whole fragment; recovery will", file.path)
+            log.warning("cannot truncate %s to its last whole fragment; the next start does it", file.path)
 
     def _finish(self, file: SegmentFile) -> None:
         if file.descriptor >= 0:
             os.close(file.descriptor)
             file.descriptor = -1
             self._open.discard(file)
-        if file.closed is not None:
-            file.closed()
+        if file.on_closed is not None:
+            file.on_closed()
 
     def _sync_for_ever(self) -> None:
         while not self._stop.wait(self._sync_interval):

@@ -20,7 +20,7 @@ from pathlib import Path
 from core.host import file_locks
 
 LOCK_FILE = ".minwang-volume.lock"
-GATE_SECONDS = 2.0
+GATE_TIMEOUT_S = 2.0
 _FIRST, _LAST = 2, 1 << 61
 
 
@@ -43,7 +43,7 @@ def take(volume: Path, data: Path) -> int:
     number = station_number(data)
     descriptor = os.open(volume / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
     try:
-        _enter(descriptor, volume)
+        _lock_gate(descriptor, volume)
         if _is_foreign(descriptor, number):
             raise ForeignVolumeError(_refusal(volume, _text(descriptor)))
         file_locks.try_lock(descriptor, number, 1, shared=True)
@@ -56,7 +56,7 @@ def take(volume: Path, data: Path) -> int:
     return descriptor
 
 
-def foreign(volume: Path, data: Path) -> str:
+def foreign_holder(volume: Path, data: Path) -> str:
     """Return why the volume belongs to another station; empty if it does not."""
     try:
         descriptor = os.open(volume / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
@@ -68,8 +68,8 @@ def foreign(volume: Path, data: Path) -> str:
         os.close(descriptor)
 
 
-def _enter(descriptor: int, volume: Path) -> None:
-    until = time.monotonic() + GATE_SECONDS
+def _lock_gate(descriptor: int, volume: Path) -> None:
+    until = time.monotonic() + GATE_TIMEOUT_S
     while not file_locks.try_lock(descriptor, 0, 1):
         if time.monotonic() > until:
             raise ForeignVolumeError(_refusal(volume, _text(descriptor)))
@@ -88,4 +88,4 @@ def _text(descriptor: int) -> str:
 
 
 def _refusal(volume: Path, holder: str) -> str:
-    return f"{volume} is in use by {holder}; end that, or give each station volumes of its own"
+    return f"{volume} is in use by {holder}; stop it, or configure different volumes for each station"

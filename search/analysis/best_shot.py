@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import ProtocolError
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import Picture, decoded
+from nvr.playback.pictures import Picture, decode_frame
 from search.analysis import pipeline
 from search.analysis.colours import WhiteBalance
 from search.analysis.description import THUMBNAIL_HEIGHT, thumbnail
@@ -75,7 +75,7 @@ def _interpolate(points: Sequence[Point], at_ms: int) -> tuple[float, float, flo
 def take_best_shot(frame: Keyframe, target: BestShotTarget, balance: WhiteBalance, infrared: bool) -> BestShot | None:
     """Find the object on the main keyframe; None if it is not found or not larger than before. Runs in a worker."""
     try:
-        picture = bgr_of(decoded(frame))
+        picture = bgr_of(decode_frame(frame))
     except ProtocolError:
         return None
     x, y, width, height = target.box

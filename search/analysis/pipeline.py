@@ -17,7 +17,7 @@ import numpy as np
 from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
-from nvr.playback.pictures import Picture, decoded
+from nvr.playback.pictures import Picture, decode_frame
 from search.analysis.colours import WhiteBalance, is_monochrome
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors.base import Region
@@ -107,7 +107,7 @@ def _analyse_keyframe(models: Models, state: AnalysisState, frame: Keyframe, cou
         counts.quiet += 1
         return []
     try:
-        video = decoded(frame, quick=True)
+        video = decode_frame(frame, quick=True)
     except ProtocolError:
         counts.undecodable += 1
         return []

@@ -155,7 +155,7 @@ class Indexer:
             indexed.crashes = 0
         changed = await self._store_analysis(stream, analysis, indexed, frames[-1].at_us)
         indexed.state, indexed.position_us, indexed.dirty = analysis.state, frames[-1].at_us, True
-        indexed.free_us = frames[-1].whole_us + 1
+        indexed.free_us = frames[-1].complete_us + 1
         _add(indexed.counts, analysis.counts)
         await self._take_best_shots(camera, stream, indexed, analysis.tracks)
         return changed

@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
-from nvr.playback.pictures import Picture, decoded
+from nvr.playback.pictures import Picture, decode_frame
 from search.analysis import pipeline
 from search.analysis.colours import WhiteBalance
 from search.analysis.description import thumbnail
@@ -38,7 +38,7 @@ class AppearanceExample:
 
 def from_frame(frame: Keyframe, box: Box) -> AppearanceExample:
     """Describe the content of a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
-    return _describe(bgr_of(decoded(frame)), box)
+    return _describe(bgr_of(decode_frame(frame)), box)
 
 
 def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
@@ -51,7 +51,7 @@ def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
 
 def read_picture(content: bytes) -> Picture:
     """Decode an uploaded picture to BGR; its type is checked before decoding. Raises UsageError."""
-    return uploads.read(content, MAX_PIXELS)
+    return uploads.decode_upload(content, MAX_PIXELS)
 
 
 def _describe(picture: Picture, box: Box | None) -> AppearanceExample:

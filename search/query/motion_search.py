@@ -19,7 +19,7 @@ from core.errors import ProtocolError, UsageError
 from core.tasks import end, spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
-from nvr.playback.pictures import decoded
+from nvr.playback.pictures import decode_frame
 from search.analysis.motion_gate import HEIGHT, LEARNING_PICTURES, WIDTH, MotionGate
 from search.analysis.pipeline import luma_of
 from search.query.areas import polygon_of
@@ -82,7 +82,7 @@ async def search(
                     break
                 before = await reader.keyframes(stream, position - WARM_UP_US, position, 60, step_us=STEP_US)
                 waiting.append(spawn(_search_stretch(pool, before[-LEARNING_PICTURES - 4 :], frames, mask)))
-                position = max(frames[-1].at_us + STEP_US, frames[-1].whole_us + 1)
+                position = max(frames[-1].at_us + STEP_US, frames[-1].complete_us + 1)
             if waiting:
                 yield await waiting.pop(0)
     finally:
@@ -105,7 +105,7 @@ def find_motion(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Ma
     warm_up = len(before)
     for i, frame in enumerate([*before, *frames]):
         try:
-            regions = gate.detect_motion(luma_of(decoded(frame, quick=True)))
+            regions = gate.detect_motion(luma_of(decode_frame(frame, quick=True)))
         except ProtocolError:
             continue
         if i < warm_up or not regions:

@@ -10,7 +10,7 @@ from core.audit import audit_trail
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.archive.retention_clock import ClockTrust, RetentionClock
+from nvr.archive.retention_clock import ClockCheck, RetentionClock
 from search.store import SightingStore
 from search.store.unmatched import LoadKeptSightings, UnmatchedErasure
 
@@ -54,9 +54,9 @@ class Upkeep:
         await asyncio.to_thread(self._store.finish_deletions)
         now = self._clock.now()
         trust = (
-            await self._retention_clock.look()
+            await self._retention_clock.check()
             if self._retention_clock is not None
-            else ClockTrust(to_microseconds(now), to_microseconds(now), False)
+            else ClockCheck(to_microseconds(now), to_microseconds(now), False)
         )
         if trust.suspended:
             return 0
@@ -77,7 +77,7 @@ class Upkeep:
         return len(expired)
 
 
-def _age(day: str, trust: ClockTrust) -> timedelta:
+def _age(day: str, trust: ClockCheck) -> timedelta:
     """Return the age of the day's end."""
     begin = to_microseconds(datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc))
     return timedelta(microseconds=trust.age_us(begin, begin + DAY_US))

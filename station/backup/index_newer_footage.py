@@ -31,7 +31,7 @@ async def adopt_newer_footage(settings: Settings, database: Database, clock: Clo
     created = await asyncio.to_thread(_read, marker)
     if created is None:
         return None
-    await volumes.prepare(database, settings.volumes)  # a disk may be mounted elsewhere than before
+    await volumes.prepare(database, settings.volumes, settings.data.dir)  # a disk may be mounted elsewhere than before
     try:
         done = await adopt(database, created, clock.now())
     except OSError as e:

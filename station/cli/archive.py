@@ -52,9 +52,9 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
         require_reason(reason)
 
     async def work(database: Any, settings: Settings) -> verify.Findings:
-        rows = await volumes.prepare(database, settings.volumes)
+        rows = await volumes.prepare(database, settings.volumes, settings.data.dir)
         if repair:
-            await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir, every=True)
+            await asyncio.to_thread(volumes.check_not_foreign, rows, settings.data.dir, every=True)
         # The station lock already excludes recorders of this data folder; one of another folder could share PostgreSQL
         # only.
         alone = repair and database.kind is DatabaseKind.SQLITE
@@ -227,7 +227,7 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
                 if copy is not None:
                     left = await segment_index.between(session, [row.stream], start, start + DAY_US)
                     before = await asyncio.to_thread(deletions.entries_of_copy, copy, row.stream, day)
-                    told["problem"] = deletions.compare(row.runs, before, {s.start_us for s in left})
+                    told["problem"] = deletions.differences(row.runs, before, {s.start_us for s in left})
                 found.append(told)
         return found
 
@@ -257,14 +257,14 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
 @click.pass_context
 def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     """Show per village: stored footage, amount written per day, and how many days the disks can hold at this rate."""
-    from nvr.archive import retention
+    from nvr.archive import forecast
     from nvr.recorder import reconcile
 
     async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
         async with database.reading() as session:
             return [
                 asdict(f)
-                for f in await retention.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
+                for f in await forecast.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
             ]
 
     rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)

@@ -256,7 +256,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     async def work(database: Any, settings: Settings) -> Any:
         async with _onboarding(database, settings) as onboarding:
             async with database.reading() as session:
-                busy = await backfill.cameras_being_read(session, SystemClock().now())
+                busy = await backfill.cameras_in_backfill(session, SystemClock().now())
             return await ClockSync(database, SystemClock(), onboarding).run_once(busy)
 
     done = with_database(ctx, work)

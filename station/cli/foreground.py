@@ -30,6 +30,7 @@ from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
 from nvr.playback import bundle as write_bundle
 from nvr.playback import clip as write_clip
+from nvr.playback import mp4_writer
 from nvr.playback.decode_pool import DecodePool
 from nvr.recorder.reconcile import recorders_alive
 from search.analysis import pipeline
@@ -240,13 +241,13 @@ async def clip(database: Database, stream: str, start: str, end: str, target: Pa
         raise UsageError("the end must lie after the start")
     reader = ArchiveReader(database, SystemClock())
     gops = await reader.gops(stream, start_us, end_us, write_clip.MAX_GOPS)
-    lost = await write_clip.unreadable(reader, stream, start_us, end_us, gops)
+    lost = await write_clip.unreadable_ranges(reader, stream, start_us, end_us, gops)
     if not gops:
-        write_clip.refuse(lost, f"nothing of {stream} is recorded in this range")
+        write_clip.raise_nothing_to_export(lost, f"nothing of {stream} is recorded in this range")
     await _record_export(database, [stream], start_us, end_us, target, reason)
-    made = await asyncio.to_thread(write_clip.parts, gops)
-    names = write_clip.names(target, len(made))
-    sizes = [await asyncio.to_thread(write_clip.write, part, name) for part, name in zip(made, names, strict=True)]
+    made = await asyncio.to_thread(write_clip.plan_files, gops)
+    names = mp4_writer.output_paths(target, len(made))
+    sizes = [await asyncio.to_thread(mp4_writer.write, part, name) for part, name in zip(made, names, strict=True)]
     spans = await reader.coverage(stream, gops[0].start_us, gops[-1].end_us)
     return {
         "file": str(target),

@@ -201,7 +201,7 @@ def _add_camera_jobs(
 
     async def check_clocks() -> None:
         async with database.reading() as session:
-            busy = await backfill.cameras_being_read(session, clock.now())
+            busy = await backfill.cameras_in_backfill(session, clock.now())
         await clock_sync.run_once(busy)
 
     async def survey_network() -> None:
@@ -225,7 +225,7 @@ def _add_footage_jobs(
 
     async def announce_hold_ends() -> None:
         async with database.session() as session:
-            await holds.tell_of_ends(session, clock.now())
+            await holds.announce_ending_holds(session, clock.now())
 
     scheduler.add_job(
         retention.run_once, "interval", minutes=1, id="retention", next_run_time=clock.now() + timedelta(seconds=10)

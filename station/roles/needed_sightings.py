@@ -9,8 +9,8 @@ from sqlalchemy import select
 from cases.tables import Alert, AlertState
 from core.clock import Clock, to_microseconds
 from core.database import Database
-from nvr.archive.holds import protecting
-from nvr.archive.retention_clock import ClockTrust, RetentionClock
+from nvr.archive.holds import effective_holds
+from nvr.archive.retention_clock import ClockCheck, RetentionClock
 from search.query.judgements import SightingVerdict
 from search.store import ids
 from search.store.unmatched import KeptSightings
@@ -28,7 +28,7 @@ class NeededSightings:
         start = ids.day_start(day)
         first, last = ids.first_at(start), ids.first_at(start + ids.DAY_MS) - 1
         wall = to_microseconds(self._clock.now())
-        trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
+        trust = await self._guard.check() if self._guard is not None else ClockCheck(wall, wall, False)
         async with self._database.reading() as session:
             alerts = await session.scalars(
                 select(Alert.sighting).where(Alert.sighting.between(first, last), Alert.state != AlertState.REJECTED)
@@ -42,7 +42,7 @@ class NeededSightings:
                 cameras[row.camera].add(row.number)
             holds = [
                 (frozenset(cameras[h.camera]), h.start_us // 1000, -(-h.end_us // 1000))
-                for h in await protecting(session, trust)
+                for h in await effective_holds(session, trust)
                 if h.start_us < (start + ids.DAY_MS) * 1000 and h.end_us > start * 1000
             ]
         return KeptSightings(found, holds)

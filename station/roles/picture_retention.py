@@ -25,8 +25,8 @@ from core.database import Database
 from core.settings import PictureSettings
 from health.tables import Fault, Inspection, WorkOrder, WorkOrderPhoto
 from health.vocabulary import FaultStatus
-from nvr.archive.holds import protecting
-from nvr.archive.retention_clock import ClockTrust, RetentionClock
+from nvr.archive.holds import effective_holds
+from nvr.archive.retention_clock import ClockCheck, RetentionClock
 from nvr.tables import Hold
 from search.store import ids
 from search.tables import Judgement
@@ -51,7 +51,7 @@ class PictureRetention:
     async def run_once(self) -> int:
         """Delete expired pictures; returns the number of files, 0 while the time is not trusted."""
         wall = to_microseconds(self._clock.now())
-        trust = await self._guard.look() if self._guard is not None else ClockTrust(wall, wall, False)
+        trust = await self._guard.check() if self._guard is not None else ClockCheck(wall, wall, False)
         if trust.suspended:
             return 0
         counts = await self._expire(trust)
@@ -65,7 +65,7 @@ class PictureRetention:
                 )
         return gone
 
-    async def _expire(self, trust: ClockTrust) -> dict[str, int]:
+    async def _expire(self, trust: ClockCheck) -> dict[str, int]:
         """Remove the pictures from expired rows; returns the number of rows of each kind."""
         counts: dict[str, int] = {}
         for kind, days in (
@@ -78,7 +78,7 @@ class PictureRetention:
             position, before = 0, from_microseconds(trust.now_us) - timedelta(days=days)
             while True:
                 async with self._database.session() as session:
-                    holds = await protecting(session, trust)
+                    holds = await effective_holds(session, trust)
                     rows = await _older(session, kind, before, position)
                     for row, camera, seen, over in rows:
                         if _age_days(trust, over) >= days and not _held(holds, camera, seen):
@@ -124,7 +124,7 @@ async def _older(session: AsyncSession, kind: str, before: datetime, position: i
     return [(p, o.camera or "", p.at, o.closed_at or p.at) for p, o in await session.execute(photos)]
 
 
-def _age_days(trust: ClockTrust, at: datetime) -> float:
+def _age_days(trust: ClockCheck, at: datetime) -> float:
     at_us = to_microseconds(at)
     return trust.age_us(at_us, at_us) / 86_400e6
 

@@ -20,11 +20,11 @@ from core.database import Database
 from core.errors import TaskFailed
 from core.network.connect_limiter import ConnectLimiter
 from core.settings import Settings
-from nvr.archive import recovery, segment_index
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive import recovery, segment_index, unreported_gaps
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.recorder.reconcile import desired
 from nvr.recorder.recorder import Recorder
-from nvr.storage.volumes import check_ours, prepare
+from nvr.storage.volumes import check_not_foreign, prepare
 from nvr.tables import Gap
 from station import database as station_database
 from station.roles.stream_check import StreamCheck
@@ -55,15 +55,17 @@ async def record(
         wanted_now = await desired(
             session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
         )
-    await asyncio.to_thread(check_ours, await prepare(database, settings.volumes), settings.data.dir)
+    await asyncio.to_thread(
+        check_not_foreign, await prepare(database, settings.volumes, settings.data.dir), settings.data.dir
+    )
     volumes = await volume_set(settings, database, clock)
     recovered = await recovery.recover(database, wanted_now.streams, clock.now())
-    archive = ArchiveDatabase(database, clock)
+    archive = ArchiveLogWriter(database, clock)
     recorder = Recorder(settings.recorder, volumes, archive, clock)
     began_us = to_microseconds(clock.now())
     cpu_before = _cpu_seconds()
     await recorder.start()
-    covered = await recovery.last_covered(database, wanted_now.streams)
+    covered = await unreported_gaps.timeline_ends(database, wanted_now.streams)
     await recorder.want(wanted_now.specs, covered, wanted_now.facts)
     try:
         peak = await recorder.tasks.guard(_watch_memory(seconds))

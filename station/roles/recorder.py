@@ -22,9 +22,9 @@ from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of
-from nvr.archive import hash_backlog, recovery
-from nvr.archive.archive_log import ArchiveDatabase
-from nvr.archive.timeline import CoveredUntil
+from nvr.archive import hash_backlog, recovery, unreported_gaps
+from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.timeline import TimelineEnd
 from nvr.edge.backfill import Backfiller
 from nvr.playback.live import LiveHub, node_token
 from nvr.recorder import crash_marker, quarantine
@@ -57,11 +57,11 @@ class RecorderWorker:
     database: Database
     clock: Clock
     vault: Vault
-    archive: ArchiveDatabase
+    archive: ArchiveLogWriter
     recorder: Recorder
-    covered: dict[str, CoveredUntil]
+    covered: dict[str, TimelineEnd]
     recovered: set[str] = field(default_factory=set)  # streams whose remains of earlier recorders are recovered
-    seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.SEAL_SECONDS))
+    seal_calls: DiskCalls = field(default_factory=lambda: DiskCalls(hash_backlog.HASH_TIMEOUT_S))
     # failures of the recorder's own tasks that were reported
     reported_failures: Counter[str] = field(default_factory=Counter)
     status_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -92,7 +92,7 @@ class RecorderWorker:
         findings = await recovery.recover(self.database, streams, self.clock.now())
         if not findings.clean:
             log.warning("recovery: %s", findings.as_dict())
-        self.covered |= await recovery.last_covered(self.database, streams)
+        self.covered |= await unreported_gaps.timeline_ends(self.database, streams)
         self.recovered |= set(streams)
 
     async def write_status(self, status: StatusWriter, url: str) -> None:
@@ -116,15 +116,17 @@ class RecorderWorker:
     async def hash_backlog(self) -> None:
         if all(d.writer.lag() < 1 for d in self.recorder.volumes.disks):
             # Only streams that closed such a file: the index of a whole town's hours is 200 MB.
-            waiting, self.archive.unsealed = self.archive.unsealed, set()
+            waiting, self.archive.unhashed_streams = self.archive.unhashed_streams, set()
             await self.archive.flush()  # the entries of these files must be in the database
-            if await hash_backlog.seal(self.database, waiting, self.clock, self.seal_calls, self.seal_failed):
-                self.archive.unsealed |= waiting  # keep them until a round finds nothing
+            if await hash_backlog.hash_waiting_files(
+                self.database, waiting, self.clock, self.seal_calls, self.seal_failed
+            ):
+                self.archive.unhashed_streams |= waiting  # keep them until a round finds nothing
 
     def seal_failed(self, volume: int, error: OSError) -> None:
         for disk in self.recorder.volumes.disks:
             if disk.number == volume and isinstance(error, TimeoutError):
-                self.recorder.volumes.hangs(disk, str(error))
+                self.recorder.volumes.mark_slow(disk, str(error))
 
     async def follow_events(self) -> None:
         """Start the recording of on-event streams when their camera sends an event."""
@@ -144,7 +146,7 @@ async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None
 
 async def _record(settings: Settings, index: int, database: Database, ready: Callable[[], None]) -> None:
     clock, vault = SystemClock(), await open_vault_of_station(settings, database)
-    archive = ArchiveDatabase(database, clock)
+    archive = ArchiveLogWriter(database, clock)
     budget = ConnectLimiter.of_station(settings, clock)
     recorder = Recorder(settings.recorder, await volume_set(settings, database, clock), archive, clock, budget)
     recorder.clock_epoch_path = settings.data.dir / f"clock-{index}.json"

@@ -64,8 +64,8 @@ async def _prepare(settings: Settings, clock: Clock, notifier: Notifier, wait_fo
     try:
         await check_vault(database, await open_vault_of_station(settings, database), settings.data.dir / KEY_FILE)
         await inventory_start.apply_or_compare(settings, database, clock)
-        rows = await volumes.prepare(database, settings.volumes)
-        await asyncio.to_thread(volumes.check_ours, rows, settings.data.dir)
+        rows = await volumes.prepare(database, settings.volumes, settings.data.dir)
+        await asyncio.to_thread(volumes.check_not_foreign, rows, settings.data.dir)
         await index_newer_footage.adopt_newer_footage(settings, database, clock)
     finally:
         await database.close()

@@ -46,7 +46,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedPicture:
     """A picture with the time that the recorder gives it. `decoded_us` orders the file."""
 
     picture: Picture
@@ -128,9 +128,9 @@ def runs(clock: CameraClock, times: PictureTimes) -> Iterator[Run]:
         yield Run(came, placed, shown, [b - a for a, b in zip(placed, ends, strict=True)], arrival_us)
 
 
-def place(clock: CameraClock, wall: WallClock | None = None) -> list[Placed]:
+def place(clock: CameraClock, wall: WallClock | None = None) -> list[PlacedPicture]:
     """Return every picture of the camera with the time that nvr.archive.segment_writer would give it."""
-    wall, found, held = wall or WallClock(), list[Placed](), list[Run]()
+    wall, found, held = wall or WallClock(), list[PlacedPicture](), list[Run]()
     for run in runs(clock, PictureTimes(clock.stated)):
         if held:
             wall.resolve(held[0].newest, run.newest)
@@ -145,10 +145,10 @@ def place(clock: CameraClock, wall: WallClock | None = None) -> list[Placed]:
     return found
 
 
-def _placed(run: Run, wall: WallClock) -> Iterator[Placed]:
+def _placed(run: Run, wall: WallClock) -> Iterator[PlacedPicture]:
     start, durations = wall.place(run.times[0], run.durations, run.arrival_us)
     assert len(durations) == len(run.durations) and min(durations) > 0
     for picture, time, shown, at in zip(
         run.pictures, run.times, run.shown, accumulate(durations, initial=start), strict=False
     ):
-        yield Placed(picture, wall.wall(at + shown - time), wall.wall(at))
+        yield PlacedPicture(picture, wall.wall(at + shown - time), wall.wall(at))

@@ -252,7 +252,7 @@ def samples(runs: list[FragmentSamples]) -> list[bytes]:
     return found
 
 
-def files(runs: list[FragmentSamples]) -> list[bytes]:
+def cut_files(runs: list[FragmentSamples]) -> list[bytes]:
     """Return files as the recorder cuts them: at keyframes where the format changes."""
     made: list[tuple[FragmentSamples, bytes]] = []
     for i, run in enumerate(runs):
@@ -266,7 +266,7 @@ def files(runs: list[FragmentSamples]) -> list[bytes]:
     return [data for _, data in made]
 
 
-def decoded(file: bytes) -> tuple[list[str], str]:
+def ffmpeg_hashes(file: bytes) -> tuple[list[str], str]:
     """Return (hash of each picture that ffmpeg decodes from a file, its error output)."""
     command = ["ffmpeg", "-v", "error", "-i", "pipe:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
     done = subprocess.run(command, input=file, capture_output=True, check=False)
@@ -274,7 +274,7 @@ def decoded(file: bytes) -> tuple[list[str], str]:
     return [line.rpartition(",")[2].strip() for line in lines], done.stderr.decode()
 
 
-def reference(units: list[Unit], codec: str) -> list[str]:
+def encoder_hashes(units: list[Unit], codec: str) -> list[str]:
     """Return the hash of each picture as ffmpeg decodes the encoder's own stream."""
     data = b"".join(b"\0\0\0\1" + n for unit in units for n in unit)
     form = "h264" if codec == "h264" else "hevc"

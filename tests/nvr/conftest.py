@@ -12,10 +12,11 @@ import pytest
 from core.clock import Clock, SystemClock
 from core.database import Database
 from core.settings import RecorderSettings
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, between, path_of, volume_paths
 from nvr.recorder.recorder import Recorder, StreamSpec
-from nvr.storage.volumes import VolumeSet, prepare
+from nvr.storage.volume_set import VolumeSet
+from nvr.storage.volumes import prepare
 
 LOGIN = ("minwang", "geheim-123")
 Recording = Callable[..., AbstractAsyncContextManager[Recorder]]
@@ -33,8 +34,10 @@ async def record(
     """Record the streams until the block ends."""
     settings = RecorderSettings(**{"segment_seconds": 2.0, "stall_seconds": 1.5, **changes})
     clock = clock or SystemClock()
-    archive = ArchiveDatabase(database, clock)
+    archive = ArchiveLogWriter(database, clock)
     folders = [volumes] if isinstance(volumes, Path) else volumes
+    for folder in folders:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     disks = VolumeSet.of(await prepare(database, folders), clock, sync_interval=10, min_free=0)
     recorder = Recorder(settings, disks, archive, clock)
     await recorder.start()

@@ -17,7 +17,7 @@ from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.camera_streams import Packet
-from tests.nvr.sink import Recording
+from tests.nvr.memory_recording import Recording
 
 ARENA = Arena(mmap.mmap(-1, 4 << 20))
 
@@ -40,7 +40,7 @@ class Outgoing:
 
 
 @dataclass
-class Wire(Outgoing):
+class FakeSocket(Outgoing):
     """The bytes that the camera sent and received."""
 
     incoming: bytearray = field(default_factory=bytearray)
@@ -80,7 +80,7 @@ class FedSession:
         **more: Any,
     ):
         self.recording = recording or Recording(segment_seconds=3600)
-        self.wire = Wire()
+        self.wire = FakeSocket()
         self.now = began
         track = VideoTrack(codec, 96, "rtsp://h/t", [], None)
         rtsp = RtspSession(cast(Any, self.wire), "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
@@ -102,7 +102,7 @@ class FedSession:
         sink.begin_session(rtsp.audio)
         return NativeSession(rtsp, sink, counters, stall_seconds=stall, fragment_ticks=1, now=self.now, **more)
 
-    def tick(self, data: bytes = b"") -> None:
+    def poll(self, data: bytes = b"") -> None:
         """Let `data` arrive by the next poll. Raises CameraError if the session ends."""
         self.wire.incoming += data
         self.now += POLL_INTERVAL_S
@@ -126,14 +126,14 @@ class FedSession:
             while at < len(packets) and (packets[at].ts - first) / 90_000 <= self.now - began + 1e-6:
                 data += packets[at].framed()
                 at += 1
-            self.tick(bytes(data))
+            self.poll(bytes(data))
 
-    def ended_after(self, seconds: float) -> float | None:
+    def seconds_until_end(self, seconds: float) -> float | None:
         """Return after how many seconds of silence the session ends; None if it continues."""
         began = self.now
         while self.now - began < seconds:
             try:
-                self.tick()
+                self.poll()
             except MinwangError:
                 return self.now - began
         return None

@@ -22,7 +22,7 @@ class Request:
 
 
 @dataclass
-class Answer:
+class Response:
     """The camera's response. `close`: it closes the connection instead; an empty status: it does not respond."""
 
     status: str = "200 OK"
@@ -31,7 +31,7 @@ class Answer:
     close: bool = False
 
 
-Script = Callable[[Request], Answer | None]  # None: respond as every virtual camera does
+Script = Callable[[Request], Response | None]  # None: respond as every virtual camera does
 
 
 @dataclass
@@ -52,7 +52,7 @@ class ScriptedCamera:
 
 
 @asynccontextmanager
-async def scripted(
+async def scripted_camera(
     clip: LoopClip,
     script: Script,
     *,
@@ -95,7 +95,7 @@ async def scripted(
             elif answer.status:
                 self._told(request, answer)
 
-        def _told(self, request: Request, answer: Answer) -> None:
+        def _told(self, request: Request, answer: Response) -> None:
             cseq = request.headers.get("cseq", "0")
             if answer.status.startswith("200") and not answer.headers and not answer.body:
                 self._serve(request.method, request.url, request.headers, mount)

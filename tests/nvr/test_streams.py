@@ -15,7 +15,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
-from nvr.archive.timeline import CoveredUntil
+from nvr.archive.timeline import TimelineEnd
 from nvr.media.samples import StreamCounters
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.stream_recorder import StreamRecorder
@@ -56,7 +56,7 @@ async def test_a_barred_stream_waits_until_it_is_barred_no_more(
 ) -> None:
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with recording() as recorder:
-        await recorder.want([spec], {spec.id: CoveredUntil(1, False)}, {spec.id: facts})
+        await recorder.want([spec], {spec.id: TimelineEnd(1, False)}, {spec.id: facts})
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == named)
         await recorder.want([spec], facts={spec.id: facts})

@@ -111,6 +111,7 @@ def test_two_stations_on_one_volume(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
+    (tmp_path / "disk").mkdir()
     shared = f'volumes = ["{tmp_path / "disk"}"]\n'
     with serving(first, shared) as process:
         wait_until((tmp_path / "disk" / ".minwang-volume.lock").exists, 60)

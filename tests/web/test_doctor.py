@@ -25,7 +25,7 @@ from core.database import Database
 from core.host import backup_log, station_lock
 from core.settings import DataSettings, RetentionSettings, SearchSettings, Settings, TlsMode, WebSettings, load
 from nvr.archive import segment_index
-from nvr.archive.segment_index import Segment
+from nvr.archive.segment_index import Segment, SegmentFlag
 from nvr.tables import OpenSegment, RetentionClockRow, StreamStatus, Volume, Worker
 from search.tables import IndexState
 from tests.commands import minwang
@@ -479,7 +479,7 @@ async def test_backlog(either_database: Database, tmp_path: Path) -> None:
     now_us = to_microseconds(now)
     async with either_database.session() as session:
         session.add(_status("a/main", now))
-        flags = (0, segment_index.UNHASHED, segment_index.UNHASHED)
+        flags = (0, SegmentFlag.UNHASHED, SegmentFlag.UNHASHED)
         files = [Segment("a/main", 1, now_us - i * 1000, now_us, flags=f) for i, f in enumerate(flags)]
         await segment_index.append(session, files)
         session.add(OpenSegment(stream="a/main", start_us=now_us - 1_000_000_000, volume=1))

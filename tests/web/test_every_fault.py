@@ -118,7 +118,7 @@ async def test_every_fault_family_from_picture_to_register(
     await _town(database, vault, clock, port)
     pool = DecodePool(2)
     # One address block per camera, so that none waits for another.
-    visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer=2.0, seconds=2.0)
+    visitor = KeyframeProbe(clock, ConnectLimiter(clock, 200, 40), answer_timeout_s=2.0, timeout_s=2.0)
     patrol = Patrol(
         database,
         clock,

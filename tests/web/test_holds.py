@@ -70,7 +70,9 @@ async def test_a_hold_for_a_case(sign_in: SignIn, database: Database) -> None:
     await post(officer, f"/api/cases/{case['id']}/close", {"reason": "侦结"})
     (row,) = await listed(leader)
     assert row["ends_soon"] and row["case_closed_at"]
-    assert timedelta(days=13) < datetime.fromisoformat(row["expires_at"]) - SystemClock().now() <= holds.CLOSED_CASE
+    assert (
+        timedelta(days=13) < datetime.fromisoformat(row["expires_at"]) - SystemClock().now() <= holds.CLOSED_CASE_GRACE
+    )
     async with database.reading() as session:
         told = (await session.scalars(select(Event).where(Event.kind == "hold.ending"))).one()
         assert told.village == "wangjia" and told.data["case_closed"] and told.data["hold"] == made["id"]

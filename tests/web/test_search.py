@@ -23,7 +23,7 @@ from core.audit.verification import Verifier
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.playback.uploads import MOST_BYTES
+from nvr.playback.uploads import MAX_BYTES
 from search.analysis.embedders import HISTOGRAM, HistogramEmbedder
 from search.query import motion_search
 from search.query.motion_search import MotionSpan
@@ -169,7 +169,7 @@ async def test_invalid_and_too_large_pictures_are_refused(sign_in: SignIn) -> No
     for content, said in cases:
         reply = await client.post("/api/search/similar/picture", data=content, headers=HEADERS)
         assert (reply.status, said in (await reply.json())["error"]) == (400, True), said
-    reply = await client.post("/api/search/similar/picture", data=io.BytesIO(b"x" * (MOST_BYTES + 10)), headers=HEADERS)
+    reply = await client.post("/api/search/similar/picture", data=io.BytesIO(b"x" * (MAX_BYTES + 10)), headers=HEADERS)
     assert reply.status == 400
     reply = await client.post("/api/search/similar/picture?x=0.1", data=jpeg(jacket("red")), headers=HEADERS)
     assert reply.status == 400

@@ -140,6 +140,6 @@ def _view(h: Hold, camera: Camera, cases: dict[int, Case], sizes: dict[int, int 
         created_at=h.created_at,
         expires_at=h.expires_at,
         released_at=h.released_at,
-        ends_soon=h.released_at is None and now < h.expires_at <= now + holds.WARNED_BEFORE,
+        ends_soon=h.released_at is None and now < h.expires_at <= now + holds.WARNING_LEAD,
         bytes=sizes.get(h.id),
     )

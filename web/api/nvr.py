@@ -131,7 +131,7 @@ async def live_socket(c: Context) -> web.StreamResponse:
 async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str) -> web.StreamResponse:
     stream, messages = ticket.stream, _from_recorder(c, url)
     if ticket.transcode:
-        messages = c.services.transcoders.of(stream, messages, c.identity.user_id).watch()
+        messages = c.services.transcoders.get_or_start(stream, messages, c.identity.user_id).watch()
     socket = send_only_socket(compress=False)
     await socket.prepare(c.request)
     started = c.services.clock.monotonic()
@@ -222,8 +222,9 @@ async def playlist(c: Context[PlaylistQuery]) -> web.Response:
         raise UsageError("ask for at most 6 hours at once")
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     if not gops:
-        clip.refuse(
-            await clip.unreadable(c.services.reader, stream, start, end, gops), "nothing is recorded in this range"
+        clip.raise_nothing_to_export(
+            await clip.unreadable_ranges(c.services.reader, stream, start, end, gops),
+            "nothing is recorded in this range",
         )
     await _grant_footage(c, PLAYBACK_OPEN, stream, village, start, end)
     text = await c.services.footage_executor.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
@@ -246,7 +247,7 @@ async def segment_part(c: Context) -> web.Response:
     """A segment's keyframes, its init segment, or a range without sound; needs this session's playlist of that time."""
     stream, village = await _stream(c)
     segment, path = await _segment(c, stream, village)
-    data = await c.services.footage_executor.run(hls.part, path, segment.media_us, c.path("part"))
+    data = await c.services.footage_executor.run(hls.segment_part, path, segment.media_us, c.path("part"))
     sending = c.services.playback_log.sending(c.identity, village, segment)
     return BytesResponse(data, sending=sending, content_type="video/mp4", headers={"Cache-Control": "no-store"})
 
@@ -308,7 +309,7 @@ async def strip(c: Context[StripQuery]) -> list[datetime]:
     end = min(end, start + hls.MAX_HLS_US)
     await _grant_footage(c, STRIP_VIEW, stream, village, start, end)
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
-    return [from_microseconds(t) for t in hls.strip_times(gops, max(1, min(c.query.count, 100)))]
+    return [from_microseconds(t) for t in hls.thumbnail_times(gops, max(1, min(c.query.count, 100)))]
 
 
 @routes.add("GET", "/api/cameras/{camera}/snapshot", Permission.LIVE_VIEW, query=SnapshotQuery, kind=ReplyKind.FILE)

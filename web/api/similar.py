@@ -98,7 +98,7 @@ async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
     box = _box_of(q)
     # Decode the upload in a disposable process, not beside the models: a decompression bomb does no harm there.
     content = await c.services.uploads.reencode(
-        c.request, c.identity.user_id, uploads.MOST_BYTES, example.MAX_PIXELS, 95
+        c.request, c.identity.user_id, uploads.MAX_BYTES, example.MAX_PIXELS, 95
     )
     made: AppearanceExample = await c.services.example_pool.run(example.from_picture, content, box)
     try:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from nvr.archive import retention_clock
 from nvr.storage import volume_quarantine
-from nvr.storage.volumes import remedy_of
+from nvr.storage.disk_remedies import remedy_of
 from nvr.tables import Volume
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
@@ -36,9 +36,9 @@ def quarantine(station: CheckedStation) -> Sequence[CheckResult]:
     """Report files that start-up recovery could not read or identify. Blocking."""
     found = []
     for path in station.settings.volumes:
-        files, size = volume_quarantine.content(path)
+        files, size = volume_quarantine.usage(path)
         if files:
-            value = f"{files} files ({size / 1e6:.1f} MB) lie in {path.absolute() / volume_quarantine.FOLDER}"
+            value = f"{files} files ({size / 1e6:.1f} MB) lie in {path.absolute() / volume_quarantine.QUARANTINE_DIR}"
             remedy = "inspect them and the records beside them, copy what you need, then delete the files"
             found.append(warning(value, remedy, str(path.absolute())))
     return found or [ok("empty")]

@@ -24,6 +24,7 @@ from core.host.process_role import ProcessRole
 from core.logs import redact
 from core.settings import Settings, TlsMode
 from nvr.archive import segment_index
+from nvr.archive.segment_index import SegmentFlag
 from nvr.recorder import stream_status
 from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
 from search.indexing.lag import lag
@@ -183,7 +184,7 @@ async def _hashes(station: CheckedStation) -> CheckResult:
             .limit(ROWS)
         )
         entries = [s for row in await session.execute(query) for s in segment_index.unpack(*row)]
-    waiting = sum(bool(s.flags & segment_index.UNHASHED) for s in entries)
+    waiting = sum(bool(s.flags & SegmentFlag.UNHASHED) for s in entries)
     value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
     if waiting > HASH_WARNING * len(entries):
         return warning(value, "the CPU is too slow: reduce search.workers, or add cores", "checksums waiting")

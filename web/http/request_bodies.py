@@ -93,7 +93,7 @@ class Uploads:
             try:
                 await _spool(request, file, most, self._disk)
                 async with self._turn:
-                    return await self._pool.run(uploads.reencoded, await self._disk(_read_all, file), largest, quality)
+                    return await self._pool.run(uploads.reencode, await self._disk(_read_all, file), largest, quality)
             finally:
                 await self._disk(file.close)
 

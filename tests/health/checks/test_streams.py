@@ -26,8 +26,8 @@ from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.media.samples import StreamCounters
 from nvr.recorder.reconcile import KeyframeIntervals
-from nvr.streams import NO_KEYFRAME, StreamSpec, StreamState
-from nvr.tables import Gap, StreamStatus, Volume
+from nvr.streams import StreamSpec, StreamState
+from nvr.tables import Gap, GapCause, StreamStatus, Volume
 from tests.health.frames import TOWN, coded, street
 from tests.health.patrol.test_patrol import Station, station
 
@@ -67,7 +67,7 @@ def test_a_keyframe_in_ten_minutes(clock: ManualClock) -> None:
     assert checks.encoder_findings(STREAM, [], (640, 360), status).found["gop"] == {"seconds": 600.0}
     status.keyframe_seconds = 3.0
     assert "gop" in checks.encoder_findings(STREAM, [], (640, 360), status).unknown
-    status.cause, status.fps, status.last_picture = NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
+    status.cause, status.fps, status.last_picture = GapCause.NO_KEYFRAME, 0.0, now - timedelta(seconds=90)
     assert checks.findings(STREAM, status, now, None).found == {
         "gop": {"seconds": 90}
     }  # neither 'no_stream' nor 'low_fps'

@@ -19,7 +19,7 @@ from core.clock import SECOND, SystemClock
 from core.database import Database
 from core.events import Event
 from nvr.archive import archive_log as archive_module
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, path_of
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Gap
@@ -56,16 +56,16 @@ def outage() -> OperationalError:
 
 
 @pytest.fixture
-def archive(database: Database) -> ArchiveDatabase:
-    return ArchiveDatabase(database, SystemClock())
+def archive(database: Database) -> ArchiveLogWriter:
+    return ArchiveLogWriter(database, SystemClock())
 
 
 async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
-    archive: ArchiveDatabase, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused: list[tuple[int, int | None]] = []
     archive.paths = {1: tmp_path}
-    archive.unlink_failed = lambda volume, error: refused.append((volume, error.errno))
+    archive.on_unlink_failed = lambda volume, error: refused.append((volume, error.errno))
     empty = Segment("cam/main", 1, SECOND, SECOND)
     path = path_of(archive.paths, empty)
     await asyncio.to_thread(lambda: (path.parent.mkdir(parents=True), path.write_bytes(b"x")))
@@ -79,49 +79,49 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
         unlinked.append(self)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    monkeypatch.setattr(archive_module, "FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(archive_module, "FLUSH_INTERVAL_S", 0.01)
     running = asyncio.create_task(archive.run())
-    archive.closed(empty)
+    archive.segment_closed(empty)
     await eventually(lambda: refused)
-    archive.closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
+    archive.segment_closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
     await asyncio.sleep(0.1)
     assert not running.done() and refused[0] == (1, errno.EROFS)
     assert [s.start_us for s in await segments_of(database)] == [2 * SECOND]
     read_only = False
-    archive.gap("cam/main", 0, "unreachable", "", SECOND)
+    archive.add_gap("cam/main", 0, "unreachable", "", SECOND)
     await eventually(lambda: path in unlinked)
     running.cancel()
     assert not await asyncio.to_thread(path.exists)  # it is retried as soon as its disk allows
 
 
 async def test_facts_that_come_during_a_flush_push_out_none_that_is_being_written(
-    archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive._waiting, "limit", 5)
+    monkeypatch.setattr(archive._queue, "limit", 5)
     facts = Facts()
     facts.go.clear()
     for n in range(5):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     flushing = asyncio.create_task(archive.flush())
     await asyncio.sleep(0.05)
     for n in range(5, 13):  # three more than the queue can hold
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     facts.go.set()
     assert await flushing
     assert facts.written == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12] and archive.dropped_facts == 3
 
 
 async def test_what_could_not_be_written_waits_in_its_order_within_the_bound(
-    archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive._waiting, "limit", 5)
+    monkeypatch.setattr(archive._queue, "limit", 5)
     facts = Facts()
     facts.refuses_all = outage()
     for n in range(4):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     assert not await archive.flush()
     for n in range(4, 7):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     assert not await archive.flush() and archive.dropped_facts == 2
     facts.refuses_all = None
     assert await archive.flush() and facts.written == [2, 3, 4, 5, 6]
@@ -138,22 +138,22 @@ async def test_what_could_not_be_written_waits_in_its_order_within_the_bound(
     ],
 )
 async def test_a_fact_that_the_driver_does_not_take_holds_up_no_other(
-    archive: ArchiveDatabase, error: Exception, caplog: pytest.LogCaptureFixture
+    archive: ArchiveLogWriter, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     facts = Facts()
     facts.refuses[1] = error
     for n in range(4):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     assert await archive.flush()
     assert set(facts.written) == {0, 2, 3} and archive.dropped_facts == 1
     assert "goes on without it" in caplog.text
 
 
-async def test_a_fact_that_always_looks_like_an_outage_is_found_out(archive: ArchiveDatabase) -> None:
+async def test_a_fact_that_always_looks_like_an_outage_is_found_out(archive: ArchiveLogWriter) -> None:
     facts = Facts()
     facts.refuses[1] = outage()
     for n in range(4):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     for _ in range(archive_module.REFUSALS_BEFORE_SINGLES - 1):
         assert not await archive.flush()
     assert await archive.flush()
@@ -161,22 +161,22 @@ async def test_a_fact_that_always_looks_like_an_outage_is_found_out(archive: Arc
 
 
 async def test_an_outage_costs_no_fact_however_long_it_lasts(
-    archive: ArchiveDatabase, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = Facts()
     facts.refuses_all = outage()
     for n in range(50):
-        archive.write(facts.make(n))
+        archive.queue(facts.make(n))
     for _ in range(archive_module.REFUSALS_BEFORE_SINGLES * 2):
         assert not await archive.flush()
     facts.refuses_all = None
     assert await archive.flush() and facts.written == list(range(50)) and archive.dropped_facts == 0
 
 
-async def test_a_cancelled_flush_is_committed_once(archive: ArchiveDatabase) -> None:
+async def test_a_cancelled_flush_is_committed_once(archive: ArchiveLogWriter) -> None:
     facts = Facts()
     facts.go.clear()
-    archive.write(facts.make(0))
+    archive.queue(facts.make(0))
     flushing = asyncio.create_task(archive.flush())
     await asyncio.sleep(0.05)
     flushing.cancel()
@@ -188,13 +188,13 @@ async def test_a_cancelled_flush_is_committed_once(archive: ArchiveDatabase) -> 
     assert facts.written == [0]
 
 
-async def test_events_of_the_recorder_belong_to_a_village(archive: ArchiveDatabase, database: Database) -> None:
+async def test_events_of_the_recorder_belong_to_a_village(archive: ArchiveLogWriter, database: Database) -> None:
     async with database.session() as session:
         session.add(Village(code="east", name="East", boundary=[], subnets=[], funding=[]))
         await session.flush()
         session.add(Camera(id="cam", name="c", village="east", profile={}))
-    archive.announce("stream.fell_back", "cam", stream="cam/main")
-    archive.announce("recorder.stalled", None, streams=3)
+    archive.queue_event("stream.fell_back", "cam", stream="cam/main")
+    archive.queue_event("recorder.stalled", None, streams=3)
     assert await archive.flush()
     async with database.reading() as session:
         found = {e.kind: e.village for e in await session.scalars(select(Event))}
@@ -202,18 +202,18 @@ async def test_events_of_the_recorder_belong_to_a_village(archive: ArchiveDataba
 
 
 async def test_an_hour_of_facts_is_written_in_several_transactions(
-    archive: ArchiveDatabase, database: Database
+    archive: ArchiveLogWriter, database: Database
 ) -> None:
     for n in range(archive_module.BATCH_FACTS + 10):
-        archive.opened(replace(Segment("cam/main", 1, n, n), open=True))
-    archive.gap("cam/main", 0, "unreachable", "", SECOND)
+        archive.segment_opened(replace(Segment("cam/main", 1, n, n), open=True))
+    archive.add_gap("cam/main", 0, "unreachable", "", SECOND)
     assert await archive.flush()
     async with database.reading() as session:
         assert len((await session.scalars(select(Gap))).all()) == 1
 
 
 async def test_a_volume_that_hangs_holds_up_no_row(
-    archive: ArchiveDatabase, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import threading
 
@@ -230,24 +230,24 @@ async def test_a_volume_that_hangs_holds_up_no_row(
         real(self, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    archive.closed(Segment("cam/sub", 1, SECOND, SECOND))
-    archive.closed(own)
+    archive.segment_closed(Segment("cam/sub", 1, SECOND, SECOND))
+    archive.segment_closed(own)
     assert await archive.flush()
-    archive.closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
+    archive.segment_closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
     assert await archive.flush() and len(await segments_of(database)) == 1
     assert not await asyncio.to_thread(path.exists)
     back.set()
 
 
 async def test_where_facts_must_be_dropped_gaps_are_kept_and_files_adopted_later(
-    archive: ArchiveDatabase, database: Database, monkeypatch: pytest.MonkeyPatch
+    archive: ArchiveLogWriter, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive._waiting, "limit", 20)
+    monkeypatch.setattr(archive._queue, "limit", 20)
     for n in range(30):
         if n % 3 == 0:
-            archive.gap("cam/main", n * SECOND, "unreachable", "", n * SECOND + 1)
+            archive.add_gap("cam/main", n * SECOND, "unreachable", "", n * SECOND + 1)
         else:
-            archive.closed(Segment("cam/main", 1, n * SECOND, n * SECOND + 1, frames=1))
+            archive.segment_closed(Segment("cam/main", 1, n * SECOND, n * SECOND + 1, frames=1))
     assert await archive.flush()
     async with database.reading() as session:
         gaps = [g.start_us // SECOND for g in await session.scalars(select(Gap).order_by(Gap.start_us))]

@@ -32,17 +32,19 @@ from core.database import Base, Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
-from nvr.archive import hash_backlog, holds, segment_index
-from nvr.archive.hash_backlog import seal
+from nvr.archive import completion, holds, segment_index
+from nvr.archive.forecast import forecast
+from nvr.archive.hash_backlog import hash_waiting_files
 from nvr.archive.holds import active_holds
 from nvr.archive.reader import ArchiveReader
-from nvr.archive.recovery import last_covered, recover
-from nvr.archive.retention import Retention, forecast
-from nvr.archive.segment_index import Segment
-from nvr.archive.timeline import CoveredUntil
+from nvr.archive.recovery import recover
+from nvr.archive.retention import Retention
+from nvr.archive.segment_index import Segment, SegmentFlag
+from nvr.archive.timeline import TimelineEnd
+from nvr.archive.unreported_gaps import timeline_ends
 from nvr.archive.verify import verify
 from nvr.media import fmp4
-from nvr.playback import bundle, clip, hls
+from nvr.playback import bundle, clip, hls, mp4_writer
 from nvr.recorder.recorder import StreamSpec
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Footage, Gap, Hold, OpenSegment, Shortfall, StreamUsage, Volume
@@ -95,20 +97,20 @@ async def recorded(
     return await segments_of(database)
 
 
-async def change(database: Database, segment: Segment, changed: Segment | None) -> None:
+async def replace_entry(database: Database, segment: Segment, changed: Segment | None) -> None:
     """Replace a segment's entry, or remove it."""
     async with database.session() as session:
         for number in await session.scalars(select(Footage.id)):
-            row = await segment_index.locked(session, number)
+            row = await segment_index.lock_row(session, number)
             assert row is not None
-            entries = segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
+            entries = segment_index.segments_of(row)
             kept = [changed if s == segment else s for s in entries]
             await segment_index.rewrite(session, row, [s for s in kept if s is not None])
 
 
-async def reopen(database: Database, segment: Segment) -> None:
+async def mark_open(database: Database, segment: Segment) -> None:
     """Put the segment into the state that a crash leaves: an open row, no entry."""
-    await change(database, segment, None)
+    await replace_entry(database, segment, None)
     async with database.session() as session:
         session.add(OpenSegment(stream=segment.stream, start_us=segment.start_us, volume=segment.volume))
 
@@ -123,28 +125,28 @@ async def test_a_gap_whose_end_was_lost_with_its_recorder_ends_where_the_next_fi
 ) -> None:
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=recorded[0].start_us - 5_000_000, cause="unreachable", detail=""))
-    await reopen(database, recorded[-1])
+    await mark_open(database, recorded[-1])
     now = SystemClock().now()
     await recover(database, ["cam/main"], now)
     assert await gap_rows(database) == [(recorded[0].start_us - 5_000_000, recorded[0].start_us, "unreachable")]
-    found = await last_covered(database, ["cam/main", "other/main"])
-    assert found == {"cam/main": CoveredUntil((await segments_of(database))[-1].end_us, False)}
+    found = await timeline_ends(database, ["cam/main", "other/main"])
+    assert found == {"cam/main": TimelineEnd((await segments_of(database))[-1].end_us, False)}
 
 
 async def test_a_time_line_goes_on_behind_its_newest_gap(recorded: list[Segment], database: Database) -> None:
     end = recorded[-1].end_us
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end, end_us=end + 7_000_000, cause="unreachable", detail=""))
-    assert await last_covered(database, ["cam/main"]) == {"cam/main": CoveredUntil(end + 7_000_000, False)}
+    assert await timeline_ends(database, ["cam/main"]) == {"cam/main": TimelineEnd(end + 7_000_000, False)}
     async with database.session() as session:
         session.add(Gap(stream="cam/main", start_us=end + 7_000_000, cause="auth_refused", detail=""))
-    assert await last_covered(database, ["cam/main"]) == {
-        "cam/main": CoveredUntil(end + 7_000_000, True, "auth_refused")
+    assert await timeline_ends(database, ["cam/main"]) == {
+        "cam/main": TimelineEnd(end + 7_000_000, True, "auth_refused")
     }
 
 
 async def test_a_hole_before_a_long_absence_is_named_too(recorded: list[Segment], database: Database) -> None:
-    await change(database, recorded[1], None)
+    await replace_entry(database, recorded[1], None)
     await asyncio.to_thread((await place_of(database, recorded[1])).unlink)
     later = SystemClock().now() + timedelta(days=20)
     assert (await recover(database, ["cam/main"], later)).holes == 1
@@ -154,7 +156,7 @@ async def test_a_hole_before_a_long_absence_is_named_too(recorded: list[Segment]
 async def test_a_file_that_its_disk_does_not_let_go_is_not_adopted_again(
     recorded: list[Segment], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await change(database, recorded[0], segment_index.flagged(recorded[0], segment_index.DELETING))
+    await replace_entry(database, recorded[0], segment_index.with_flag(recorded[0], SegmentFlag.DELETING))
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
@@ -167,7 +169,7 @@ async def test_the_newest_picture_of_a_file_lasts_until_its_recorder_is_back_at_
     recorded: list[Segment], database: Database
 ) -> None:
     last = recorded[-1]
-    await reopen(database, last)
+    await mark_open(database, last)
     await recover(database, ["cam/main"], from_microseconds(last.end_us - 20_000))
     assert (await segments_of(database))[-1].end_us == last.end_us - 20_000
 
@@ -186,37 +188,37 @@ async def test_hash_in_the_index_is_the_file_s(recorded: list[Segment], database
 
 
 async def test_unhashed_files_are_sealed_later(recorded: list[Segment], database: Database) -> None:
-    bare = replace(recorded[1], flags=segment_index.UNHASHED, sha256=segment_index.NO_HASH)
-    await change(database, recorded[1], bare)
-    assert await seal(database, ["other/main"], SystemClock()) == 0
-    assert await seal(database, ["cam/main"], SystemClock()) == 1
+    bare = replace(recorded[1], flags=SegmentFlag.UNHASHED, sha256=segment_index.NO_HASH)
+    await replace_entry(database, recorded[1], bare)
+    assert await hash_waiting_files(database, ["other/main"], SystemClock()) == 0
+    assert await hash_waiting_files(database, ["cam/main"], SystemClock()) == 1
     assert await segments_of(database) == recorded
-    assert await seal(database, ["cam/main"], SystemClock()) == 0
+    assert await hash_waiting_files(database, ["cam/main"], SystemClock()) == 0
 
 
 async def test_a_volume_that_hangs_holds_up_no_sealing(
     recorded: list[Segment], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare = replace(recorded[1], flags=segment_index.UNHASHED, sha256=segment_index.NO_HASH)
-    await change(database, recorded[1], bare)
+    bare = replace(recorded[1], flags=SegmentFlag.UNHASHED, sha256=segment_index.NO_HASH)
+    await replace_entry(database, recorded[1], bare)
     back, failed, calls = threading.Event(), list[tuple[int, str]](), DiskCalls(0.05)
-    hash_of = hash_backlog.sha256_of
+    hash_of = completion.sha256_of
 
     def hang(path: Path) -> bytes:
         back.wait(5)
         return hash_of(path)
 
-    monkeypatch.setattr(hash_backlog, "sha256_of", hang)
+    monkeypatch.setattr(completion, "sha256_of", hang)
 
     async def round_() -> int:
-        return await seal(
+        return await hash_waiting_files(
             database, ["cam/main"], SystemClock(), calls, lambda v, e: failed.append((v, type(e).__name__))
         )
 
     assert await round_() == 1 and failed == [(bare.volume, "TimeoutError")]
     assert await round_() == 1 and len(failed) == 1  # it gets no further call before it has answered
     back.set()
-    await eventually(lambda: not calls.hangs(bare.volume))
+    await eventually(lambda: not calls.is_hanging(bare.volume))
     assert await round_() == 1 and await segments_of(database) == recorded
 
 
@@ -229,16 +231,16 @@ async def test_a_file_that_a_full_disk_cut_back_is_completed_and_sealed(
     size = fragments[half].offset
     await asyncio.to_thread(os.truncate, path, size)
     cut = replace(
-        recorded[1], size=size, flags=segment_index.RECOVERED | segment_index.UNHASHED, sha256=segment_index.NO_HASH
+        recorded[1], size=size, flags=SegmentFlag.RECOVERED | SegmentFlag.UNHASHED, sha256=segment_index.NO_HASH
     )
-    await change(database, recorded[1], cut)
-    assert await seal(database, ["cam/main"], SystemClock()) == 1
+    await replace_entry(database, recorded[1], cut)
+    assert await hash_waiting_files(database, ["cam/main"], SystemClock()) == 1
     assert (await segments_of(database))[1].frames == sum(f.samples for f in fragments[:half])
     assert (await verify(database, hash_files=True)).clean
 
 
 async def test_a_hole_of_which_nobody_told_becomes_a_gap(recorded: list[Segment], database: Database) -> None:
-    await change(database, recorded[1], None)
+    await replace_entry(database, recorded[1], None)
     await asyncio.to_thread((await place_of(database, recorded[1])).unlink)
     for holes in (1, 0):
         assert (await recover(database, ["cam/main"], SystemClock().now())).holes == holes
@@ -256,7 +258,7 @@ async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
     half = len(fragments) // 2
     # Cut inside a fragment, however small: a fixed number of bytes could leave a small one whole.
     await asyncio.to_thread(os.truncate, path, fragments[half].offset + fragments[half].size - 1)
-    await reopen(database, recorded[0])
+    await mark_open(database, recorded[0])
     if way == "start":
         assert (await recover(database, ["cam/main"], SystemClock().now())).closed == [str(path)]
     else:
@@ -264,7 +266,7 @@ async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
     mended = (await segments_of(database))[0]
     assert mended.frames == sum(f.samples for f in fragments[:half])
     assert int((await probe(path))["nb_read_frames"]) == mended.frames
-    assert mended.flags & segment_index.RECOVERED
+    assert mended.flags & SegmentFlag.RECOVERED
     assert (await verify(database, hash_files=True)).clean
 
 
@@ -272,7 +274,7 @@ async def test_a_file_left_open_is_closed_at_its_last_whole_fragment(
 async def test_a_file_without_an_entry_is_adopted(way: str, recorded: list[Segment], database: Database) -> None:
     lost = recorded[1]
     path = str(await place_of(database, lost))
-    await change(database, lost, None)
+    await replace_entry(database, lost, None)
     if way == "start":
         assert (await recover(database, ["cam/main"], SystemClock().now())).adopted == [path]
     else:
@@ -302,7 +304,7 @@ async def test_a_strange_file_goes_to_quarantine_and_is_not_deleted(
 async def test_a_file_of_an_older_version_is_taken_in(recorded: list[Segment], database: Database) -> None:
     """Version 0001 used names in milliseconds and wrote no index."""
     old = await place_of(database, recorded[0])
-    await change(database, recorded[0], None)
+    await replace_entry(database, recorded[0], None)
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(old)))
     await asyncio.to_thread(os.truncate, old, fragments[-1].offset + fragments[-1].size)
     await asyncio.to_thread(old.rename, old.with_name(old.stem[:10] + ".mp4"))
@@ -339,7 +341,7 @@ async def test_a_changed_byte_is_found_by_its_hash_only(recorded: list[Segment],
 
 async def test_a_half_done_deletion_is_finished(recorded: list[Segment], database: Database) -> None:
     path = await place_of(database, recorded[0])
-    await change(database, recorded[0], segment_index.flagged(recorded[0], segment_index.DELETING))
+    await replace_entry(database, recorded[0], segment_index.with_flag(recorded[0], SegmentFlag.DELETING))
     assert [s.start_us for s in await segments_of(database)] == [s.start_us for s in recorded[1:]]
     await recover(database, ["cam/main"], SystemClock().now())
     assert not await asyncio.to_thread(path.exists)
@@ -417,7 +419,7 @@ async def test_keyframes_are_found_in_open_and_closed_files(recorded: list[Segme
     reader = ArchiveReader(database, SystemClock())
     whole = await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us)
     assert len(whole) >= 4
-    await reopen(database, recorded[-1])
+    await mark_open(database, recorded[-1])
     again = await reader.keyframes("cam/main", recorded[0].start_us, recorded[-1].end_us)
     assert [k.data for k in again] == [k.data for k in whole]
     inside = await reader.keyframe_at("cam/main", whole[2].at_us + 10_000)
@@ -450,7 +452,7 @@ async def test_clip_holds_the_recorded_samples_bit_for_bit(
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
     made = await asyncio.to_thread(clip.plan, gops)
-    size = await asyncio.to_thread(clip.write, made, target)
+    size = await asyncio.to_thread(mp4_writer.write, made, target)
     assert made.pictures == sum(s.frames for s in recorded)
     assert int((await probe(target))["nb_read_frames"]) == made.pictures
     assert size == (await asyncio.to_thread(target.stat)).st_size
@@ -467,7 +469,7 @@ async def test_a_clip_lasts_as_long_as_the_time_it_shows(
     reader, target = ArchiveReader(database, SystemClock()), tmp_path / "clip.mp4"
     gops = await reader.gops("cam/main", recorded[0].start_us, recorded[-1].end_us)
     without = [gops[0], *gops[-1:]]
-    await asyncio.to_thread(lambda: clip.write(clip.plan(without), target))
+    await asyncio.to_thread(lambda: mp4_writer.write(clip.plan(without), target))
 
     def duration() -> float:
         with av.open(str(target)) as container:
@@ -523,8 +525,8 @@ async def test_fast_playback_is_keyframes_only_and_keeps_time(recorded: list[Seg
     text = await asyncio.to_thread(lambda: hls.playlist(gops, live=False, keyframes=True))
     assert text.count("/keyframes") == len(recorded)
     path = await place_of(database, recorded[0])
-    init = await asyncio.to_thread(hls.part, path, recorded[0].media_us, "init.mp4")
-    data = await asyncio.to_thread(hls.part, path, recorded[0].media_us, "keyframes.m4s")
+    init = await asyncio.to_thread(hls.segment_part, path, recorded[0].media_us, "init.mp4")
+    data = await asyncio.to_thread(hls.segment_part, path, recorded[0].media_us, "keyframes.m4s")
 
     def decoded() -> list[float]:
         with av.open(io.BytesIO(init + data)) as container:

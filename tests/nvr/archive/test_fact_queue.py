@@ -26,18 +26,18 @@ def test_facts_leave_in_the_order_in_which_they_came() -> None:
     queue, facts = FactQueue(100), [file(0), other(), other(), file(1), other(), file(2)]
     for fact in facts:
         queue.put(fact)
-    taken = queue.take(4)
+    taken = queue.pop_batch(4)
     late = other()
     queue.put(late)
     queue.put_back(taken[1:])
-    assert queue.take(100) == [*facts[1:], late] and len(queue) == 0 and queue.dropped == 0
+    assert queue.pop_batch(100) == [*facts[1:], late] and len(queue) == 0 and queue.dropped == 0
 
 
 def test_a_full_queue_drops_the_oldest_files_first_then_the_oldest_of_all() -> None:
     queue, facts = FactQueue(4), [file(0), other(), file(1), other(), other(), other(), other()]
     for fact in facts:
         queue.put(fact)
-    assert queue.take(9) == facts[3:] and queue.dropped == 3
+    assert queue.pop_batch(9) == facts[3:] and queue.dropped == 3
 
 
 @given(st.lists(st.tuples(st.sampled_from(["file", "other", "take", "back"]), st.integers(1, 6)), max_size=60))
@@ -47,7 +47,7 @@ def test_order_and_count_hold_whatever_happens(steps: list[tuple[str, int]]) -> 
     for action, count in steps:
         if action == "take":
             left += len(taken)
-            taken = queue.take(count)
+            taken = queue.pop_batch(count)
             numbers = [order[id(f)] for f in taken]
             assert numbers == sorted(numbers)
         elif action == "back":
@@ -62,7 +62,7 @@ def test_order_and_count_hold_whatever_happens(steps: list[tuple[str, int]]) -> 
                 queue.put(fact)
         assert len(queue) <= 12
     assert len(queue) + len(taken) + left + queue.dropped == number
-    numbers = [order[id(f)] for f in queue.take(100)]
+    numbers = [order[id(f)] for f in queue.pop_batch(100)]
     assert numbers == sorted(numbers)
 
 

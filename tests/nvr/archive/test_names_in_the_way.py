@@ -16,9 +16,9 @@ from core.clock import ManualClock
 from core.database import Database
 from nvr.media.fmp4 import TIMESCALE
 from nvr.storage import disk_writer
-from nvr.storage.avoided_disks import AVOID_SECONDS
+from nvr.storage.avoided_disks import AVOID_S
 from nvr.storage.disk_writer import Writer
-from nvr.storage.volumes import Disk, VolumeSet
+from nvr.storage.volume_set import Disk, VolumeSet
 from nvr.streams import StreamSpec
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
@@ -46,7 +46,7 @@ async def test_a_name_in_the_way_costs_one_camera(
         machine.volumes.on_change = lambda d: (changes.append(d.state), told(d))
         await eventually(lambda: machine.streams["other/main"].sink.in_gap)
         await asyncio.sleep(2.5)  # the disk is probed meanwhile
-        assert disk.usable and not disk.is_doubted
+        assert disk.usable and not disk.needs_probe
     assert changes == [] and await segments_of(database, "other/main") == []
     ours = await segments_of(database)
     assert sum(s.end_us - s.start_us for s in ours) > 2_000_000
@@ -70,7 +70,7 @@ async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
         (disk,) = machine.volumes.disks
         await eventually(lambda: machine.streams["cam/main"].counters.frames > 3)
         monkeypatch.setattr(disk_writer.os, "open", refuses)
-        monkeypatch.setattr("nvr.storage.volumes.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
+        monkeypatch.setattr("nvr.storage.volume_set.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
         await eventually(lambda: disk.state == "failed", 20)
         monkeypatch.undo()
 
@@ -82,12 +82,12 @@ async def test_a_name_in_the_way_sends_the_camera_to_another_disk(
     """The first disk accepts files, but not this camera's; the second accepts them at once and keeps the camera."""
     folders = [tmp_path / "a", tmp_path / "b"]
     async with record(database, folders) as machine:
-        chosen = machine.volumes.place("cam/main", None)
+        chosen = machine.volumes.choose_disk("cam/main", None)
         assert chosen is not None
     await asyncio.to_thread(put, chosen.path / "cam")
     spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
     async with record(database, folders, spec, segment_seconds=1.1) as machine:
-        await eventually(lambda: machine.streams["cam/main"].sink.recorded > 3 * TIMESCALE, 8)
+        await eventually(lambda: machine.streams["cam/main"].sink.recorded_ticks > 3 * TIMESCALE, 8)
         assert all(d.usable for d in machine.volumes.disks)
     segments = await segments_of(database)
     assert len(segments) >= 2 and all(s.volume != chosen.number for s in segments if s.frames)
@@ -98,17 +98,21 @@ def test_a_disk_that_refused_a_camera_is_tried_last_and_later_again() -> None:
     disks = [Disk(n, Path(f"/{n}"), f"disk-{n}", Writer(), total=1000, free=100) for n in (1, 2)]
     volumes = VolumeSet(disks, clock)
     refused = PermissionError(errno.EACCES, "")
-    first = volumes.place("c/main", None)
-    assert first is not None and volumes.has_place("c/main")
-    volumes.report(first, refused, opening="c/main")
-    second = volumes.place("c/main", first)
-    assert second is not first and second is not None and volumes.place("c/main", second) is second
-    assert any(volumes.place(f"c{i}/main", first) is first for i in range(2))  # nothing is known about other cameras
+    first = volumes.choose_disk("c/main", None)
+    assert first is not None and volumes.has_disk_for("c/main")
+    volumes.report_error(first, refused, opening="c/main")
+    second = volumes.choose_disk("c/main", first)
+    assert second is not first and second is not None and volumes.choose_disk("c/main", second) is second
+    assert any(
+        volumes.choose_disk(f"c{i}/main", first) is first for i in range(2)
+    )  # nothing is known about other cameras
     second.state = "failed"
-    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")
+    assert volumes.choose_disk("c/main", second) is first and not volumes.has_disk_for("c/main")
     second.state = "ok"
     clock.advance(1.0)
-    volumes.report(second, refused, opening="c/main")
-    assert volumes.place("c/main", second) is first and not volumes.has_place("c/main")  # it refused longest ago
-    clock.advance(AVOID_SECONDS)
-    assert volumes.has_place("c/main") and volumes.place("c/main", second) is second
+    volumes.report_error(second, refused, opening="c/main")
+    assert volumes.choose_disk("c/main", second) is first and not volumes.has_disk_for(
+        "c/main"
+    )  # it refused longest ago
+    clock.advance(AVOID_S)
+    assert volumes.has_disk_for("c/main") and volumes.choose_disk("c/main", second) is second

@@ -16,52 +16,29 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cameras.virtual.clip import LoopClip
-from core.clock import SECOND, from_microseconds
+from core.clock import SECOND
 from core.database import Database
-from nvr.archive import recovery, salvage, segment_index
+from nvr.archive import salvage, segment_index, volume_files
 from nvr.archive.recovery import recover, recover_volume
+from nvr.archive.segment_index import SegmentFlag
 from nvr.archive.verify import verify
-from nvr.media import fmp4, gop_index
+from nvr.media import fmp4
 from nvr.media.fmp4 import TIMESCALE
-from nvr.media.parameter_sets import VideoFormat
-from nvr.storage.volumes import prepare
 from nvr.tables import Gap, OpenSegment, Volume
 from tests.nvr.conftest import segments_of
-
-START = 1_795_000_000 * SECOND
-NOW = from_microseconds(START + 600 * SECOND)
-PICTURES, SECONDS, GOP = 10, 12, 3  # a fragment per second with ten pictures, every third one with a keyframe
-
-
-def made(clip: LoopClip, *, closed: bool = True) -> bytes:
-    """Return a segment file."""
-    data = bytearray(fmp4.init_segment(VideoFormat.from_sets("h264", clip.parameter_sets)))
-    content = random.Random(7)
-    for n in range(SECONDS):
-        sizes = [content.randint(200, 900) for _ in range(PICTURES)]
-        data += fmp4.moof(n + 1, n * TIMESCALE, [TIMESCALE // PICTURES] * PICTURES, sizes, n % GOP == 0)
-        data += content.randbytes(sum(sizes))
-    return bytes(data) + (INDEX if closed else b"")
-
-
-INDEX = gop_index.box([gop_index.Gop(0, SECONDS * SECOND, 0, 0)])
-
-
-@pytest.fixture
-async def folder(database: Database, tmp_path: Path) -> Path:
-    """Return the folder of a stream's day on a volume."""
-    await prepare(database, [tmp_path / "disk"])
-    found = tmp_path / "disk" / "cam" / "main" / segment_index.name_of(START).partition("/")[0]
-    await asyncio.to_thread(found.mkdir, parents=True)
-    return found
-
-
-def place(folder: Path, start_us: int = START) -> Path:
-    return folder / Path(segment_index.name_of(start_us)).name
-
-
-async def write(path: Path, data: bytes) -> None:
-    await asyncio.to_thread(path.write_bytes, data)
+from tests.nvr.damaged_files import (
+    GOP,
+    INDEX,
+    NOW,
+    PICTURES,
+    SECONDS,
+    START,
+    offset_of,
+    path_in,
+    segment_bytes,
+    smashed,
+    write,
+)
 
 
 async def quarantine_of(folder: Path) -> dict[str, bytes]:
@@ -71,18 +48,6 @@ async def quarantine_of(folder: Path) -> dict[str, bytes]:
         return {p.name: p.read_bytes() for p in (folder.parents[2] / "quarantine").rglob("*") if p.is_file()}
 
     return await asyncio.to_thread(read)
-
-
-def offset_of(data: bytes, fragment: int) -> int:
-    """Return the offset at which the fragment begins."""
-    at = -1
-    for _ in range(fragment + 1):
-        at = data.index(b"moof", at + 1)
-    return at - 4
-
-
-def smashed(data: bytes, at: int, size: int = 64) -> bytes:
-    return data[:at] + random.Random(at).randbytes(size) + data[at + size :]
 
 
 DAMAGES: list[tuple[str, Callable[[bytes], bytes], list[int]]] = [
@@ -111,8 +76,8 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
     database: Database,
     folder: Path,
 ) -> None:
-    whole = made(clip)
-    damaged, path = damage(whole), place(folder)
+    whole = segment_bytes(clip)
+    damaged, path = damage(whole), path_in(folder)
     await write(path, damaged)
     if left_open:
         async with database.session() as session:
@@ -120,7 +85,7 @@ async def test_readable_parts_are_salvaged_and_the_original_is_kept(
     found = await recover(database, ["cam/main"], NOW)
     assert (found.closed if left_open else found.adopted) == [str(path)] == found.quarantined
     (segment,) = await segments_of(database)
-    assert not segment.open and segment.frames == PICTURES * len(left) and segment.flags & segment_index.RECOVERED
+    assert not segment.open and segment.frames == PICTURES * len(left) and segment.flags & SegmentFlag.RECOVERED
     fragments = await asyncio.to_thread(lambda: list(fmp4.scan(path)))
     assert [f.time // TIMESCALE for f in fragments] == left
     kept = await quarantine_of(folder)
@@ -147,9 +112,9 @@ async def test_a_crash_while_salvaging_loses_nothing(
     dies_at: str, opened: bool, clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever the process is killed, the next start ends with the same result as an undisturbed one."""
-    whole = made(clip)
+    whole = segment_bytes(clip)
     damaged = smashed(whole, offset_of(whole, 4))
-    await write(place(folder), damaged)
+    await write(path_in(folder), damaged)
     if opened:
         async with database.session() as session:
             session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
@@ -196,8 +161,8 @@ async def test_a_crash_while_salvaging_loses_nothing(
 async def test_what_is_no_segment_file_moves_aside_with_its_record(
     file: str, content: bytes | None, clip: LoopClip, database: Database, folder: Path
 ) -> None:
-    path = folder / file if file else place(folder)
-    data = made(clip)[: offset_of(made(clip), 0)] if content is None else content
+    path = folder / file if file else path_in(folder)
+    data = segment_bytes(clip)[: offset_of(segment_bytes(clip), 0)] if content is None else content
     await write(path, data)
     found = await recover(database, ["cam/main"], NOW)
     assert found.quarantined == [str(path)] and not found.adopted
@@ -210,7 +175,7 @@ async def test_a_name_that_is_taken_in_quarantine_costs_nothing(
     clip: LoopClip, database: Database, folder: Path
 ) -> None:
     for n in range(3):
-        await write(place(folder), b"broken %d" % n)
+        await write(path_in(folder), b"broken %d" % n)
         await recover(database, ["cam/main"], NOW)
     kept = await quarantine_of(folder)
     assert sorted(v for k, v in kept.items() if k.endswith(".mp4")) == [b"broken 0", b"broken 1", b"broken 2"]
@@ -221,8 +186,8 @@ async def test_a_name_that_is_taken_in_quarantine_costs_nothing(
 async def test_a_torn_end_is_cut_and_nothing_goes_to_quarantine(
     tail: bytes, clip: LoopClip, database: Database, folder: Path
 ) -> None:
-    path = place(folder)
-    await write(path, made(clip, closed=False) + tail)
+    path = path_in(folder)
+    await write(path, segment_bytes(clip, closed=False) + tail)
     found = await recover(database, ["cam/main"], NOW)
     assert found.adopted == [str(path)] and not found.quarantined
     assert (await segments_of(database))[0].frames == PICTURES * SECONDS
@@ -233,9 +198,9 @@ async def test_a_torn_end_is_cut_and_nothing_goes_to_quarantine(
 async def test_a_file_that_its_disk_does_not_give_is_left_for_the_next_time(
     number: int, clip: LoopClip, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, other = place(folder), place(folder, START + 60 * SECOND)
-    await write(path, made(clip, closed=False))
-    await write(other, made(clip, closed=False))
+    path, other = path_in(folder), path_in(folder, START + 60 * SECOND)
+    await write(path, segment_bytes(clip, closed=False))
+    await write(other, segment_bytes(clip, closed=False))
     async with database.session() as session:
         session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
     real = fmp4.read_init
@@ -255,8 +220,8 @@ async def test_a_file_that_its_disk_does_not_give_is_left_for_the_next_time(
 async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(
     clip: LoopClip, database: Database, folder: Path
 ) -> None:
-    path, disk = place(folder), folder.parents[2]
-    await write(path, made(clip, closed=False))
+    path, disk = path_in(folder), folder.parents[2]
+    await write(path, segment_bytes(clip, closed=False))
     async with database.session() as session:
         session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
         (await session.get_one(Volume, 1)).state = "missing"
@@ -279,8 +244,8 @@ async def test_a_volume_that_hangs_does_not_hold_up_the_start(
     import threading
 
     back = threading.Event()
-    monkeypatch.setattr(recovery, "MOUNT_SECONDS", 0.1)
-    monkeypatch.setattr(recovery, "is_mounted", lambda _: back.wait(10))
+    monkeypatch.setattr(volume_files, "MOUNT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(volume_files, "is_mounted", lambda _: back.wait(10))
     async with database.session() as session:
         session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
     assert (await recover(database, ["cam/main"], NOW)).waiting == 1
@@ -294,7 +259,7 @@ def test_whatever_is_damaged_nothing_is_lost_that_could_be_read(
 ) -> None:
     import tempfile
 
-    whole = made(clip)
+    whole = segment_bytes(clip)
     at = at % len(whole)
     junk = (filler * (size // len(filler) + 1))[: min(size, len(whole) - at)]
     damaged = whole[:at] + junk + whole[at + len(junk) :]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nvr.archive import filed_names
+from nvr.archive import file_names
 from nvr.archive.segment_writer import LiveTap
 from nvr.archive.timeline import ClockStep
 from nvr.clock.station_clock import StationClock
@@ -21,14 +21,14 @@ from nvr.media.samples import FragmentSamples
 from nvr.playback.live import announcement
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock
-from tests.nvr.sink import VIDEO, Recording, single
+from tests.nvr.memory_recording import VIDEO, Recording, single
 
 S = 1_000_000
 
 
 def test_files_are_cut_at_keyframes_and_touch() -> None:
     made = Recording(segment_seconds=4)
-    made.feed(CameraClock(seconds=30))
+    made.feed_camera(CameraClock(seconds=30))
     made.sink.end_session()
     segments = made.archive.segments
     assert 6 <= len(segments) <= 9 and sum(s.frames for s in segments) == 750
@@ -40,7 +40,7 @@ def test_files_are_cut_at_keyframes_and_touch() -> None:
 
 def test_the_files_hold_what_was_given() -> None:
     made = Recording(segment_seconds=4)
-    made.feed(CameraClock(seconds=10))
+    made.feed_camera(CameraClock(seconds=10))
     made.sink.end_session()
     files = made.volumes.disks[0].writer.files
     assert len(files) == len(made.archive.segments)
@@ -75,7 +75,7 @@ def test_a_hole_within_a_gop_leaves_the_file_open() -> None:
     made = Recording(segment_seconds=60)
     made.pictures(30, gop=1000)
     for i in range(20):
-        made.sink.fragment(single((30 + i) * 3600 + 3 * 90_000, key=False), ORIGIN_US + (30 + i) * 40_000 + 3 * S)
+        made.sink.write_fragment(single((30 + i) * 3600 + 3 * 90_000, key=False), ORIGIN_US + (30 + i) * 40_000 + 3 * S)
     made.sink.end_session()
     (segment,), (gap,) = made.archive.segments, made.archive.gaps
     assert segment.frames == 50 and not gap.fillable and gap.seconds == pytest.approx(3, abs=0.05)
@@ -84,7 +84,7 @@ def test_a_hole_within_a_gop_leaves_the_file_open() -> None:
 
 def test_short_holes_are_counted_and_covered() -> None:
     made = Recording()
-    made.feed(CameraClock(pauses=tuple((5.0 * i, 0.7, False) for i in range(1, 6))))
+    made.feed_camera(CameraClock(pauses=tuple((5.0 * i, 0.7, False) for i in range(1, 6))))
     made.sink.end_session()
     assert made.archive.gaps == [] and made.sink.timeline.short_holes == 5
     assert made.sink.timeline.short_holes_us == pytest.approx(3.5 * S, abs=S // 10)
@@ -94,7 +94,7 @@ def test_short_holes_are_counted_and_covered() -> None:
 @pytest.mark.parametrize("fps", [0.2, 0.5, 1.0])
 def test_a_sparse_stream_has_no_gaps(fps: float) -> None:
     made = Recording(segment_seconds=30)
-    made.feed(CameraClock(fps, seconds=200), gop=4)
+    made.feed_camera(CameraClock(fps, seconds=200), gop=4)
     made.sink.end_session()
     assert made.archive.gaps == [] and len(made.archive.segments) > 3
     assert made.recorded == pytest.approx(200 - 1 / fps, abs=1.5)
@@ -127,9 +127,11 @@ def test_a_run_that_may_be_late_waits_for_the_next_one() -> None:
     made = Recording()
     until = made.pictures(50)
     frames = made.sink.segment.frames if made.sink.segment else 0
-    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)  # the camera's clock stopped, or the picture is late
+    made.sink.write_fragment(
+        single(50 * 3600, key=True), until + 3 * S
+    )  # the camera's clock stopped, or the picture is late
     assert made.sink.segment is not None and made.sink.segment.frames == frames
-    made.sink.fragment(single(51 * 3600, key=False), until + 3 * S + 40_000)
+    made.sink.write_fragment(single(51 * 3600, key=False), until + 3 * S + 40_000)
     made.sink.end_session()
     assert sum(s.frames for s in made.archive.segments) == 52
     assert [round(g.seconds) for g in made.archive.gaps] == [3]
@@ -138,7 +140,7 @@ def test_a_run_that_may_be_late_waits_for_the_next_one() -> None:
 def test_a_held_run_is_kept_when_the_session_ends() -> None:
     made = Recording()
     until = made.pictures(50)
-    made.sink.fragment(single(50 * 3600, key=True), until + 3 * S)
+    made.sink.write_fragment(single(50 * 3600, key=True), until + 3 * S)
     made.sink.end_session()
     assert sum(s.frames for s in made.archive.segments) == 51
 
@@ -160,9 +162,9 @@ def test_a_disk_that_refuses_is_left_alone_for_a_while() -> None:
     segment = made.sink.segment
     assert segment is not None
     segment.file.error = OSError(errno.EIO, "Input/output error")
-    segment.file.failed(segment.file.error)
+    segment.file.on_failed(segment.file.error)
     assert made.sink.segment is None and made.archive.gaps[0].start_us == ORIGIN_US + 50 * 40_000
-    made.volumes.place_ = made.volumes.disks[0]
+    made.volumes.chosen = made.volumes.disks[0]
     until = made.pictures(25, until, time=50 * 3600)
     assert made.sink.segment is None  # no write is tried for ten seconds
     made.pictures(25, until + 10 * S, time=75 * 3600 + 10 * 90_000)
@@ -193,7 +195,7 @@ def test_viewers_count_from_the_first_picture_over_all_files() -> None:
 @pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
 def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     made, told = Recording(segment_seconds=60), list[ClockStep]()
-    made.sink._stepped = told.append
+    made.sink._on_stepped = told.append
     until = made.pictures(60)
     made.sink.clock_stepped(by)
     assert made.sink.segment is not None  # its pictures stay in one file until the next keyframe
@@ -206,23 +208,23 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
 
 
 def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filed_names, "MAX_REFILED", 3)
+    monkeypatch.setattr(file_names, "MAX_REMEMBERED_NAMES", 3)
     made, told = Recording(segment_seconds=2), list[ClockStep]()
-    made.sink._stepped = told.append
+    made.sink._on_stepped = told.append
     until = made.pictures(500)
     filed = [s.start_us for s in made.archive.open]
     made.sink.clock_stepped(-3600 * S)
     made.pictures(200, until, time=500 * 3600)
     (step,) = told
-    assert len(filed) > 6 and step.files == tuple(filed[:3]) and step.more
-    assert step.after == [s.start_us for s in made.archive.open[len(filed) :]][:3] and len(step.after) == 3
+    assert len(filed) > 6 and step.files == tuple(filed[:3]) and step.has_unlisted_files
+    assert step.later_files == [s.start_us for s in made.archive.open[len(filed) :]][:3] and len(step.later_files) == 3
 
 
 @pytest.mark.parametrize("by", [86_400 * S, -86_400 * S])
 def test_a_clock_that_is_set_wrong_and_right_again_leaves_every_file_where_it_belongs(by: int) -> None:
     """The first step also moves what was named before it: the second step has to move that back."""
     made, told = Recording(segment_seconds=60), list[ClockStep]()
-    made.sink._stepped = told.append
+    made.sink._on_stepped = told.append
     until = made.pictures(50)
     made.sink.clock_stepped(by)
     until = made.pictures(50, until, time=60 * 3600)
@@ -269,13 +271,13 @@ def sound_times(made: Recording) -> list[int]:
 def play(made: Recording, seconds: int, sound_rate: float = 1.0, report: int | None = None) -> None:
     made.sink.begin_session(TRACK)
     if report is not None:  # live555 sends it before the first audio packet
-        made.sink.audio_report(ORIGIN_US, report)
+        made.sink.audio_sender_report(ORIGIN_US, report)
     for i in range(seconds * 25):
         at = ORIGIN_US + i * 40_000
-        made.sink.fragment(single(i * 3600, key=i % 25 == 0), at)
+        made.sink.write_fragment(single(i * 3600, key=i % 25 == 0), at)
         if i % 10 == 9:
             begin = int(3_000_000_000 + (i - 9) * 320 * sound_rate)
-            made.sink.audio(AudioRun(begin, [4], [int(3200 * sound_rate)], bytearray(b"sound"[:4])), TRACK, at)
+            made.sink.write_audio(AudioRun(begin, [4], [int(3200 * sound_rate)], bytearray(b"sound"[:4])), TRACK, at)
 
 
 @pytest.mark.parametrize("report", [None, 0, 4_000_000_000])
@@ -299,8 +301,8 @@ def test_sender_reports_of_both_tracks_move_sound_by_a_little_only() -> None:
         made = Recording(segment_seconds=60)
         play(made, 4)
         made.sink.sender_report(ORIGIN_US, 0, ORIGIN_US)
-        made.sink.audio_report(ORIGIN_US + int(lead * 1e6), 3_000_000_000)
-        made.sink.audio(AudioRun(3_000_000_000 + 32_000, [4], [3200], bytearray(4)), TRACK, ORIGIN_US + 4_400_000)
+        made.sink.audio_sender_report(ORIGIN_US + int(lead * 1e6), 3_000_000_000)
+        made.sink.write_audio(AudioRun(3_000_000_000 + 32_000, [4], [3200], bytearray(4)), TRACK, ORIGIN_US + 4_400_000)
         assert sound_times(made)[-1] - 32_000 == pytest.approx(moved, abs=400)
 
 
@@ -325,7 +327,7 @@ clocks = st.builds(
 @given(clocks, st.integers(1, 60), st.sampled_from((2.0, 7.0, 60.0)))
 def test_recorded_and_gaps_make_up_what_elapsed(clock: CameraClock, gop: int, segment_seconds: float) -> None:
     made = Recording(segment_seconds)
-    made.feed(clock, gop)
+    made.feed_camera(clock, gop)
     made.sink.end_session()
     segments = sorted(made.archive.segments, key=lambda s: s.start_us)
     assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
@@ -345,11 +347,11 @@ def test_accounting_over_reconnections(clock: CameraClock, breaks: list[tuple[fl
     made, later = Recording(7.0), 0
     clock = replace(clock, seconds=12.0, pauses=())
     for pause, cause in breaks:
-        made.feed(clock, later_us=later)
+        made.feed_camera(clock, later_us=later)
         made.sink.end_session()
         later += int((clock.seconds + pause) * 1e6)
         made.sink.start_gap(cause, "", ORIGIN_US + later)
-    made.feed(clock, later_us=later)
+    made.feed_camera(clock, later_us=later)
     made.sink.end_session()
     segments = made.archive.segments
     assert all(a.end_us <= b.start_us for a, b in pairwise(segments))
@@ -371,7 +373,7 @@ class Stopped:
 
 def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_most() -> None:
     made = Recording()
-    made.sink.follow(cast(StationClock, Stopped(ORIGIN_US)), lambda step: None)
+    made.sink.follow_station_clock(cast(StationClock, Stopped(ORIGIN_US)), lambda step: None)
     made.pictures(10, step_us=S, gop=1)
     made.sink._station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
     made.sink.end_session()
@@ -380,10 +382,12 @@ def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_mos
 
 def test_a_camera_whose_clock_runs_wrong_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     made = Recording(segment_seconds=5)
-    made.feed(CameraClock(speed=0.84, seconds=40))
-    assert [r.getMessage() for r in caplog.records] == ["cam/main: the camera's clock runs at -16 %"]
+    made.feed_camera(CameraClock(speed=0.84, seconds=40))
+    assert [r.getMessage() for r in caplog.records] == [
+        "cam/main: the camera's clock runs 16 % too slow; check the camera's time settings"
+    ]
     made = Recording(segment_seconds=5)
-    made.feed(CameraClock(seconds=40, steps=((20.0, 4.0),)))
+    made.feed_camera(CameraClock(seconds=40, steps=((20.0, 4.0),)))
     assert len(caplog.records) == 1 and made.counters.timestamp_jumps == 1
 
 
@@ -397,7 +401,7 @@ def test_a_loss_explains_the_hole_in_which_it_happened_and_no_later_silence(know
             run = single((first + i) * 3600 + later * 90_000, key=(first + i) % 25 == 0)
             run.losses = {0: lost[i]} if i in lost else {} if known else None
             made.counters.lost_packets += lost.get(i, 0)
-            made.sink.fragment(run, ORIGIN_US + (first + i) * 40_000 + later * S)
+            made.sink.write_fragment(run, ORIGIN_US + (first + i) * 40_000 + later * S)
 
     play(50, 0, 0, {20: 3})
     play(50, 50, 5, {30: 1})
@@ -420,6 +424,6 @@ def test_what_was_lost_behind_a_silence_in_the_same_run_is_not_its_cause() -> No
     lossy = FragmentSamples(
         VIDEO, late + 3 * 3600, [3600, 3600 * 75, 3600], [4] * 3, [], [b"\0" * 12], False, losses={2: 4}
     )
-    made.sink.fragment(silent, until + 5 * S + 80_000)
-    made.sink.fragment(lossy, until + 8 * S + 160_000)
+    made.sink.write_fragment(silent, until + 5 * S + 80_000)
+    made.sink.write_fragment(lossy, until + 8 * S + 160_000)
     assert [g.cause for g in made.archive.gaps] == ["no_packets", "packet_loss"]

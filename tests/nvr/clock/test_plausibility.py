@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import SECOND
-from nvr.archive.retention_clock import ClockTrust, _following
+from nvr.archive.retention_clock import ClockCheck, _following
 from nvr.clock import filing_periods
 from nvr.clock.filing_periods import INITIAL_PERIODS, MAX_PERIODS, OPEN_END_US, Period
 from nvr.clock.plausibility import (
@@ -65,8 +65,8 @@ class Machine:
         self.state = confirm(self.state)
 
     @property
-    def trust(self) -> ClockTrust:
-        return ClockTrust(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
+    def trust(self) -> ClockCheck:
+        return ClockCheck(self.state.plausible_us, self.state.wall_us, self.state.suspended, self.periods)
 
     def age(self, filed: int) -> int:
         """Age of a minute of footage whose name ends at `filed`."""
@@ -431,7 +431,7 @@ def test_by_an_even_clock_footage_goes_when_its_promise_is_over(days: int, hours
     machine.run(hours * 3600, days)
     assert (
         machine.age(filed) == days * hours * HOUR
-        and machine.trust.most_age_us(filed - HOUR, filed) == days * hours * HOUR + HOUR
+        and machine.trust.max_age_us(filed - HOUR, filed) == days * hours * HOUR + HOUR
     )
 
 
@@ -442,5 +442,5 @@ def test_the_most_age_of_an_hour_is_no_less_than_that_of_what_lies_in_it(steps: 
         machine.off = step
         machine.run(600, 2)
     assert machine.periods[-1].end_us == OPEN_END_US
-    most = machine.trust.most_age_us(hour, hour + HOUR)
+    most = machine.trust.max_age_us(hour, hour + HOUR)
     assert all(machine.trust.age_us(at, at + MINUTE) <= most for at in range(hour, hour + HOUR, 7 * MINUTE))

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from core.units import MEDIA_CLOCK
 from nvr.clock.wall_clock import PPM, WallClock
-from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock, Placed, place
+from tests.nvr.camera_clock import DAY, ORIGIN_US, CameraClock, PlacedPicture, place
 
 FPS = (0.2, 1.0, 3.0, 12.0, 25.0, 60.0)
 STEPS = (0.5, -0.5, 1.0, -1.0, 4.0, -4.0, 12.0, -12.0, 3600.0, -3600.0, DAY, -DAY)
 
 
-def check(clock: CameraClock) -> list[Placed]:
+def check(clock: CameraClock) -> list[PlacedPicture]:
     """Placed within a second of being captured, in order, nothing lost."""
     placed = place(clock)
     assert all(a.decoded_us < b.decoded_us for a, b in pairwise(placed))

@@ -34,12 +34,13 @@ from core.errors import CameraUnreachable
 from core.events import Event
 from core.secrets import Vault
 from core.settings import RecorderSettings
-from nvr.archive import segment_index
 from nvr.archive.reader import ArchiveReader
+from nvr.archive.segment_index import SegmentFlag
 from nvr.archive.verify import verify
-from nvr.edge.backfill import Backfiller, missing
+from nvr.edge.backfill import Backfiller, uncovered
 from nvr.media import fmp4
 from nvr.playback import clip as clips
+from nvr.playback import mp4_writer
 from nvr.playback.hls import playlist
 from nvr.recorder.recorder import Recorder, StreamSpec
 from nvr.tables import Gap
@@ -158,7 +159,7 @@ async def test_an_outage_is_fetched_from_the_card(
         assert await filler.run_once() > 0
         assert await town.gaps() == []
     segments = await segments_of(town.database)
-    fetched = [s for s in segments if s.flags & segment_index.BACKFILLED]
+    fetched = [s for s in segments if s.flags & SegmentFlag.BACKFILLED]
     assert abs(fetched[0].start_us - gap.start_us) < 1000 and abs(fetched[-1].end_us - gap.end_us) < 1000
     for before, after in itertools.pairwise(segments):
         assert -20 <= after.start_us - before.end_us < 250_000, "nothing is shown twice, nothing is missing"
@@ -169,7 +170,7 @@ async def test_an_outage_is_fetched_from_the_card(
     gops = await reader.gops("cam/main", segments[0].start_us, segments[-1].end_us)
     assert "EXT-X-GAP" not in await asyncio.to_thread(lambda: playlist(gops, live=False))
     made = await asyncio.to_thread(clips.plan, gops)
-    await asyncio.to_thread(clips.write, made, tmp_path / "whole.mp4")
+    await asyncio.to_thread(mp4_writer.write, made, tmp_path / "whole.mp4")
     assert (
         int((await probe(tmp_path / "whole.mp4"))["nb_read_frames"]) == made.pictures == sum(s.frames for s in segments)
     )
@@ -224,7 +225,7 @@ async def test_an_empty_card_leaves_the_gap_and_is_not_asked_again(town: Town, r
 async def test_a_long_gap_is_asked_for_piece_by_piece(
     town: Town, recording: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nvr.edge.backfill.LONGEST_US", SECOND)
+    monkeypatch.setattr("nvr.edge.backfill.MAX_FETCH_US", SECOND)
     town.device.switch("no_card", True)
     async with recording(spec(town)) as machine:
         await town.outage(machine, seconds=2.0)
@@ -369,7 +370,7 @@ def test_missing_pieces_and_spans_make_the_gap_again(raw: list[tuple[int, int]])
         start = max(begin, spans[-1][1] if spans else 0) * SECOND
         spans.append((start, start + length * SECOND)) if not spans or start >= spans[-1][1] else None
     spans = [(a, b) for a, b in spans if a < b]
-    pieces = missing(10 * SECOND, 90 * SECOND, spans)
+    pieces = uncovered(10 * SECOND, 90 * SECOND, spans)
     for t in range(10, 90):
         at = t * SECOND + SECOND // 2
         covered: Any = any(a <= at < b for a, b in spans)
@@ -377,8 +378,8 @@ def test_missing_pieces_and_spans_make_the_gap_again(raw: list[tuple[int, int]])
 
 
 def test_what_is_left_of_neighbouring_gaps_adds_up_and_is_not_dropped() -> None:
-    first = missing(0, 5 * SECOND, [(0, 4_100_000)])
-    second = missing(5 * SECOND, 10 * SECOND, [(5_900_000, 10 * SECOND)])
+    first = uncovered(0, 5 * SECOND, [(0, 4_100_000)])
+    second = uncovered(5 * SECOND, 10 * SECOND, [(5_900_000, 10 * SECOND)])
     assert first == [(4_100_000, 5 * SECOND)] and second == [(5 * SECOND, 5_900_000)]
 
 

@@ -21,7 +21,7 @@ from core.tasks import spawn
 from nvr.edge import keyframe_probe
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.media import gradual_refresh
-from nvr.playback.pictures import decode
+from nvr.playback.pictures import decode_bgr
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.interleaved import packets
 from nvr.rtsp.sdp import VideoTrack
@@ -37,15 +37,15 @@ async def camera(clip: LoopClip) -> AsyncIterator[tuple[str, Mount, RtspServer]]
     await server.stop()
 
 
-def visitor(answer: float = 1.0, seconds: float = 3.0) -> KeyframeProbe:
+def make_probe(answer: float = 1.0, seconds: float = 3.0) -> KeyframeProbe:
     clock = SystemClock()
-    return KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8), answer=answer, seconds=seconds)
+    return KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8), answer_timeout_s=answer, timeout_s=seconds)
 
 
 async def test_a_keyframe_that_decodes_and_the_camera_is_left(camera: tuple[str, Mount, RtspServer]) -> None:
     url, _, server = camera
-    frame = await visitor().keyframe("c/main", url, ("u", "p"))
-    picture = await asyncio.to_thread(decode, frame)
+    frame = await make_probe().keyframe("c/main", url, ("u", "p"))
+    picture = await asyncio.to_thread(decode_bgr, frame)
     assert picture.shape == (180, 320, 3) and frame.codec == "h264"
     await asyncio.sleep(0.2)
     assert not [p for p in server.players if p.playing]
@@ -53,7 +53,7 @@ async def test_a_keyframe_that_decodes_and_the_camera_is_left(camera: tuple[str,
 
 async def test_a_wrong_password_is_tried_once(camera: tuple[str, Mount, RtspServer]) -> None:
     with pytest.raises(CameraRefused):
-        await visitor().keyframe("c/main", camera[0], ("u", "wrong"))
+        await make_probe().keyframe("c/main", camera[0], ("u", "wrong"))
 
 
 async def test_silence_is_told_within_its_time(camera: tuple[str, Mount, RtspServer]) -> None:
@@ -65,10 +65,10 @@ async def test_silence_is_told_within_its_time(camera: tuple[str, Mount, RtspSer
     port = server.sockets[0].getsockname()[1]
     async with asyncio.timeout(3):
         with pytest.raises(CameraUnreachable, match="no answer"):
-            await visitor(answer=0.3).keyframe("c/main", f"rtsp://127.0.0.1:{port}/x", None)
+            await make_probe(answer=0.3).keyframe("c/main", f"rtsp://127.0.0.1:{port}/x", None)
     server.close()
     with pytest.raises(CameraUnreachable):
-        await visitor().keyframe("c/main", "rtsp://127.0.0.1:1/x", None)
+        await make_probe().keyframe("c/main", "rtsp://127.0.0.1:1/x", None)
 
 
 def framed(frames: Sequence[tuple[int, bytes]]) -> bytes:
@@ -107,7 +107,7 @@ def test_what_is_not_taken_stays() -> None:
 
 async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradual refresh: the picture is complete after the number of pictures that the recovery point states."""
-    monkeypatch.setattr(keyframe_probe, "POINT_SECONDS", 0.2)
+    monkeypatch.setattr(keyframe_probe, "RECOVERY_POINT_AFTER_S", 0.2)
     ours, cameras = socket.socketpair()
     for end in (ours, cameras):
         end.setblocking(False)
@@ -124,13 +124,13 @@ async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pyt
 
     playing = spawn(play())
     try:
-        frame = await visitor()._first(session, "c/main")
+        frame = await make_probe()._first(session, "c/main")
     finally:
         await end_task(playing)
         ours.close()
         cameras.close()
     assert 10 < len(frame.following) < 40
-    assert (await asyncio.to_thread(decode, frame)).shape == (192, 320, 3)
+    assert (await asyncio.to_thread(decode_bgr, frame)).shape == (192, 320, 3)
 
 
 def test_each_sample_of_a_visit_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,11 @@ from cameras.virtual.card import _BREAK, _KEY, _marked
 from cameras.virtual.clip import _SSRC
 from core.clock import ManualClock
 from core.network.authenticator import Authenticator
-from nvr.edge.replay import CardReader
+from nvr.edge.replay import ReplayReader
 from nvr.media.samples import FragmentSamples
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.sdp import VideoTrack
-from tests.nvr.films import pictures
+from tests.nvr.segment_files import street_pictures
 
 BEGIN = 1_795_249_805.0  # UTC seconds by the camera's clock
 REPORT = b"$\x01\x00\x08" + bytes([0x80, 200, 0, 1, 0, 0, 0, 1])
@@ -36,7 +36,7 @@ class QuickClock(ManualClock):
 
 
 @dataclass
-class Heard:
+class CollectedRuns:
     """What a reader delivered: (µs, pictures) of each run, None for each cut."""
 
     runs: list[tuple[int, int] | None] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Heard:
         return found
 
 
-class FedReader(CardReader):
+class FedReader(ReplayReader):
     """Reads a script of (seconds, bytes) instead of a socket; the connection ends after the script."""
 
     script: Iterator[tuple[float, bytes | None]]
@@ -75,8 +75,8 @@ class FedReader(CardReader):
 
 
 @asynccontextmanager
-async def reader(heard: Heard, script: Iterator[tuple[float, bytes | None]]) -> AsyncIterator[FedReader]:
-    clip = pictures()
+async def reader(heard: CollectedRuns, script: Iterator[tuple[float, bytes | None]]) -> AsyncIterator[FedReader]:
+    clip = street_pictures()
     ours, peer = socket.socketpair()
     track = VideoTrack("h264", 96, "rtsp://camera/track", list(clip.parameter_sets), 10.0)
     session = RtspSession(ours, "rtsp://camera/", track, "1", 60, "GET_PARAMETER", 0, b"", Authenticator(None), 1)
@@ -97,7 +97,7 @@ def sent(
     repeat: dict[int, bytes] | None = None,
 ) -> Iterator[tuple[float, bytes | None]]:
     """Yield pictures of the clip at the given distances (s). `rtp_follows`: RTP time jumps with the camera's time."""
-    clip, taken = pictures(), BEGIN
+    clip, taken = street_pictures(), BEGIN
     for i, step in enumerate(steps):
         taken += step
         ticks = round((taken - BEGIN) * 90_000) if rtp_follows else i * 9000
@@ -106,8 +106,8 @@ def sent(
         yield 0.01, b"".join(_marked(p, taken, marks, 7) for p in clip.packet_slices(i, 0, shift))
 
 
-async def replayed(script: Iterator[tuple[float, bytes | None]], rate: float = 10_000_000) -> Heard:
-    heard = Heard()
+async def replayed(script: Iterator[tuple[float, bytes | None]], rate: float = 10_000_000) -> CollectedRuns:
+    heard = CollectedRuns()
     async with reader(heard, script) as made:
         assert await made.read(rate, lambda: True)
     return heard
@@ -143,7 +143,7 @@ async def test_the_d_bit_tells_a_hole_that_is_short() -> None:
 @pytest.mark.parametrize("phase", [0.0, 0.35, 0.95])
 async def test_a_camera_that_tells_whole_seconds_has_no_hole_in_each(phase: float) -> None:
     def whole_seconds(steps: list[float]) -> Iterator[tuple[float, bytes | None]]:
-        clip, taken = pictures(), BEGIN + phase
+        clip, taken = street_pictures(), BEGIN + phase
         for i, step in enumerate(steps):
             taken += step
             shift = round((taken - BEGIN) * 90_000) - clip.timestamp(i)
@@ -181,11 +181,11 @@ def trickle(data: bytes | None, every: float, count: int) -> Iterator[tuple[floa
 
 def parameter_sets(count: int) -> Iterator[tuple[float, bytes | None]]:
     """Yield RTP packets of the video track that never complete a picture."""
-    nal = pictures().parameter_sets[0]
+    nal = street_pictures().parameter_sets[0]
     for i in range(count):
         header = (
             bytes([0x80, 0x80 | 96])
-            + (pictures().sequence(20) + i).to_bytes(2, "big")
+            + (street_pictures().sequence(20) + i).to_bytes(2, "big")
             + (i * 9000).to_bytes(4, "big")
             + _SSRC.to_bytes(4, "big")
         )
@@ -208,7 +208,7 @@ async def test_a_replay_ends_by_its_silence_of_pictures(noise: str) -> None:
         yield from sent([0.1] * 20)
         yield from NOISES[noise]()
 
-    heard = Heard()
+    heard = CollectedRuns()
     async with reader(heard, script()) as made:
         assert await made.read(10_000_000, lambda: True)
         assert 6 <= made._clock.monotonic() < 12
@@ -217,7 +217,7 @@ async def test_a_replay_ends_by_its_silence_of_pictures(noise: str) -> None:
 
 async def test_a_large_picture_on_a_slow_line_is_waited_for() -> None:
     """At the slowest pace, a keyframe takes longer than the silence that ends a replay."""
-    clip = pictures(size=(640, 480))
+    clip = street_pictures(size=(640, 480))
     packets = [_marked(p, BEGIN, _KEY, 7) for i in range(2) for p in clip.packet_slices(i, 0, 0)]
     assert len(packets) > 8
     assert sum((await replayed(iter((1.0, p) for p in packets), 1_000_000)).stretches) == 2

@@ -126,7 +126,7 @@ def test_a_session_records_the_sound_of_its_own_source_only() -> None:
         part = [p for p in pictures if i * 1800 <= p.ts - 1000 < (i + 1) * 1800]
         made.wire.incoming += b"".join(p.framed() for p in [*part, own[i], own[i], *([old[i]] if i else [])])
         if i % 10 == 9:
-            made.tick()
+            made.poll()
     made.session.close()
     made.recording.sink.end_session()
     (body,) = made.recording.volumes.disks[0].writer.files.values()

@@ -14,10 +14,10 @@ import pytest
 from core.clock import SystemClock
 from core.database import Database
 from nvr.archive.reader import ArchiveReader
-from nvr.archive.segment_index import AUDIO
+from nvr.archive.segment_index import SegmentFlag
 from nvr.media import fmp4
 from nvr.media.audio import AudioDepacketizer
-from nvr.playback import clip, hls
+from nvr.playback import clip, hls, mp4_writer
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp.sdp import AudioTrack, audio_track
 from tests.conftest import ROOT
@@ -104,21 +104,21 @@ async def test_sound_is_recorded_where_it_is_asked_for(
     async with recording(StreamSpec("cam/main", url, None, "native", audio=True), segment_seconds=4) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 90, 25)
     segments = await segments_of(database)
-    assert all(s.flags & AUDIO for s in segments)
+    assert all(s.flags & SegmentFlag.AUDIO for s in segments)
     path = await place_of(database, segments[0])
     found = await asyncio.to_thread(streams, path)
     assert set(found) == {"h264", codec}
     assert int(found["h264"]["nb_read_frames"]) == segments[0].frames
     gops = await ArchiveReader(database, SystemClock()).gops("cam/main", segments[0].start_us, segments[-1].end_us)
     made = await asyncio.to_thread(clip.plan, gops)
-    await asyncio.to_thread(clip.write, made, tmp_path / "clip.mp4")
+    await asyncio.to_thread(mp4_writer.write, made, tmp_path / "clip.mp4")
     whole = await asyncio.to_thread(streams, tmp_path / "clip.mp4")
     assert set(whole) == {"h264", codec}
     assert float(whole[codec]["duration"]) == pytest.approx(float(whole["h264"]["duration"]), abs=1.0)
     # A browser never gets a track that it cannot play.
-    silent = await asyncio.to_thread(hls.part, path, segments[0].media_us, "init.mp4")
+    silent = await asyncio.to_thread(hls.segment_part, path, segments[0].media_us, "init.mp4")
     assert b"soun" not in silent and fmp4.codec_string(silent).startswith("avc1.")
-    pictures = await asyncio.to_thread(hls.pictures, path, gops[0].offset, gops[0].size)
+    pictures = await asyncio.to_thread(hls.video_only, path, gops[0].offset, gops[0].size)
     await asyncio.to_thread((tmp_path / "silent.mp4").write_bytes, silent + pictures)
     assert set(await asyncio.to_thread(streams, tmp_path / "silent.mp4")) == {"h264"}
 
@@ -128,7 +128,7 @@ async def test_sound_is_off_by_default(gst_camera: tuple[str, str], recording: R
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15, 20)
     (first, *_) = await segments_of(database)
     assert set(await asyncio.to_thread(streams, await place_of(database, first))) == {"h264"}
-    assert not first.flags & AUDIO
+    assert not first.flags & SegmentFlag.AUDIO
 
 
 def test_aac_access_units_are_taken_apart() -> None:

@@ -17,7 +17,7 @@ from nvr.archive.reader import Keyframe, LocatedGop, _newest_keyframes, _newest_
 from nvr.archive.segment_index import Segment
 from nvr.media import fmp4, gop_index, gradual_refresh
 from nvr.media.nal_units import recovery_count
-from nvr.playback.pictures import Picture, decode, decoded
+from nvr.playback.pictures import Picture, decode_bgr, decode_frame
 from tests.nvr.camera_streams import Style, Unit, encode, packetise, sei, sets_of
 from tests.nvr.fed_session import FedSession
 from tests.nvr.media.test_start_points import GOP, recorded, refreshed
@@ -28,7 +28,7 @@ S = 1_000_000
 def files_of(units: list[Unit], folder: Path, codec: str = "h264", seconds: float = 4.0) -> list[Path]:
     """Return files as a recorder writes them."""
     made = FedSession(codec)
-    made.recording.sink._seconds = made.recording.sink._first_seconds = seconds
+    made.recording.sink._segment_seconds = made.recording.sink._first_segment_seconds = seconds
     made.play(packetise(units, codec, Style()))
     paths = [folder / f"{i}.mp4" for i in range(100)]
     kept = recorded(made)
@@ -65,7 +65,7 @@ def pictures_of(paths: list[Path]) -> list[Picture]:
 
 
 def are_apart(frames: list[Keyframe]) -> bool:
-    return all(a.whole_us < b.at_us for a, b in pairwise(frames))
+    return all(a.complete_us < b.at_us for a, b in pairwise(frames))
 
 
 @pytest.mark.parametrize(("more", "needed"), [("", 18), (":bframes=2:b-adapt=0", 20)])
@@ -81,7 +81,7 @@ def test_each_recovery_point_gives_a_whole_picture(more: str, needed: int, tmp_p
     for frame in frames[1:]:  # pictures before the first refresh are complete in no decoder
         first = round(frame.at_us * 25 / S)
         assert gradual_refresh.pictures_needed(frame.data, "h264") == needed <= len(frame.following) <= 2 * GOP
-        picture = decode(frame)
+        picture = decode_bgr(frame)
         assert any(np.array_equal(picture, w) for w in whole[first + needed : first + 2 * GOP])
 
 
@@ -105,7 +105,7 @@ def test_the_newest_point_whose_refresh_is_not_complete_is_passed_over(tmp_path:
     path.write_bytes(path.read_bytes()[: gops[-1].offset + (end - gops[-1].offset) // 2])
     found = _newest_of_all({"c/main": [(Segment("c/main", 1, 0, 0, open=True), path)]}, 0, 100 * S, 1)
     (frame,) = found["c/main"]
-    assert frame.following and decode(frame).shape == (48, 64, 3)
+    assert frame.following and decode_bgr(frame).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
@@ -118,7 +118,7 @@ def test_pictures_that_nothing_announces(codec: str, tmp_path: Path) -> None:
     frames = _read_keyframes("c/main", gops, len(gops))
     assert len(frames) >= 3
     for frame in frames:
-        assert decode(frame).shape == (48, 64, 3)
+        assert decode_bgr(frame).shape == (48, 64, 3)
         assert len(frame.following) == 0 if codec == "h264" else 0 < len(frame.following) <= GOP
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_become_whole_is_unusable_and_nothing_else(tmp_path: Path, m
     frames = _read_keyframes("c/main", gops, len(gops))
     assert len(frames) == len(gops) and all(f.unusable and not f.following for f in frames)
     with pytest.raises(ProtocolError, match="refresh"):
-        decoded(frames[0])
+        decode_frame(frames[0])
 
 
 def test_how_long_a_refresh_takes() -> None:
@@ -165,10 +165,10 @@ def test_a_recovery_point_at_every_picture_costs_no_more_than_the_video(
     for frames in (oldest, newest):
         assert are_apart(frames) and {len(f.following) for f in frames} == {33}
     assert 3 <= len(oldest) <= 12 and oldest[0].at_us == gops[0].start_us
-    assert newest and gops[-1].end_us - newest[-1].whole_us < 2 * S
+    assert newest and gops[-1].end_us - newest[-1].complete_us < 2 * S
     apart = _read_keyframes("c/main", gops, 100, step_us=2 * S)
     assert len(apart) > 1 and all(b.at_us - a.at_us >= 2 * S for a, b in pairwise(apart))
-    monkeypatch.setattr(reader, "MAX_READ", sum(map(len, oldest[0].following)))
+    monkeypatch.setattr(reader, "MAX_READ_BYTES", sum(map(len, oldest[0].following)))
     assert len(_read_keyframes("c/main", gops, 12)) == len(_newest_keyframes("c/main", gops, 12)) == 1
 
 

@@ -49,9 +49,9 @@ def halves(packet: Packet) -> list[Packet]:
 def test_a_bye_ends_the_session_at_once(form: str, channel: int, half: bool, batch: bool) -> None:
     made = FedSession(batch=batch)
     made.play(PACKETS[:-1])
-    made.tick((halves(PACKETS[-1])[0] if half else PACKETS[-1]).framed())
+    made.poll((halves(PACKETS[-1])[0] if half else PACKETS[-1]).framed())
     with pytest.raises(StreamStalled, match="BYE"):
-        made.tick(frame(channel, FORMS[form]))
+        made.poll(frame(channel, FORMS[form]))
     made.session.close()
     assert made.recording.counters.frames == (49 if half else 50) and made.recording.counters.duplicate_packets == 0
 
@@ -65,10 +65,10 @@ def test_sound_goes_on_where_no_picture_comes(batch: bool, half: bool) -> None:
     made.play(PACKETS[:-1])
     for tick in range(48):
         data = b"".join(sound(tick * 10 + i) for i in range(10))
-        made.tick(data[:-100] if tick == 0 else b"")  # an audio packet continues in the next tick
-        made.tick((data[-100:] if tick == 0 else data) + (begin.framed() if half and tick == 3 else b""))
+        made.poll(data[:-100] if tick == 0 else b"")  # an audio packet continues in the next tick
+        made.poll((data[-100:] if tick == 0 else data) + (begin.framed() if half and tick == 3 else b""))
         assert len(made.session._leftover) < 5000
-    made.tick((b"" if half else begin.framed()) + sound(480) + end.framed())
+    made.poll((b"" if half else begin.framed()) + sound(480) + end.framed())
     assert made.recording.counters.frames == 50
     assert made.session._audio is not None and made.session._audio.frames == 481
     assert made.recording.counters.lost_packets == 0
@@ -78,7 +78,7 @@ def test_sound_goes_on_where_no_picture_comes(batch: bool, half: bool) -> None:
 def test_a_short_frame_on_the_sound_channel_is_no_packet(batch: bool) -> None:
     made = FedSession(batch=batch, audio=SOUND)
     made.play(PACKETS)
-    made.tick(frame(2, b"\x80\x08" + bytes(6)) + sound(1))
+    made.poll(frame(2, b"\x80\x08" + bytes(6)) + sound(1))
     assert made.session._audio is not None and made.session._audio.frames == 1
 
 
@@ -92,8 +92,8 @@ def test_a_keyframe_may_be_larger_than_what_is_read_at_once(size: int, batch: bo
     sent = numbered((Packet(p, last.ts, i == len(pieces) - 1) for i, p in enumerate(pieces)), last.seq)
     data = b"".join(p.framed() for p in sent)
     for at in range(0, len(data), 200_000):
-        made.tick(data[at : at + 200_000])
+        made.poll(data[at : at + 200_000])
     after = numbered([Packet(last.payload, last.ts + 3600, True)], sent[-1].seq + 1)
-    made.tick(after[0].framed())
+    made.poll(after[0].framed())
     assert (made.recording.counters.frames, made.recording.counters.lost_packets) == (51, 0)
     assert made.session.is_aligned

@@ -20,11 +20,11 @@ from tests.nvr.camera_streams import (
     Style,
     Unit,
     assemble,
-    decoded,
+    cut_files,
     encode,
-    files,
+    encoder_hashes,
+    ffmpeg_hashes,
     packetise,
-    reference,
     samples,
     sets_of,
     slices_of,
@@ -62,7 +62,7 @@ def variant(codec: str, name: str) -> list[Unit]:
 @cache
 def wanted(codec: str, name: str) -> tuple[list[str], str]:
     """What ffmpeg decodes of a variant alone, and no error message."""
-    return reference(variant(codec, name), codec), ""
+    return encoder_hashes(variant(codec, name), codec), ""
 
 
 def sets(name: str) -> list[bytes]:
@@ -80,10 +80,10 @@ def recorded(
 def test_every_file_decodes_on_its_own_after_any_change(codec: str, names: list[str]) -> None:
     parts = [variant(codec, name) for name in names]
     runs, counters = recorded(parts, codec)
-    made = files(runs)
+    made = cut_files(runs)
     assert len(made) == len(names) and counters.damaged_units == counters.skipped_units == 0
     for file, name in zip(made, names, strict=True):
-        assert decoded(file) == wanted(codec, name)
+        assert ffmpeg_hashes(file) == wanted(codec, name)
 
 
 def test_two_sets_that_take_turns_without_being_sent_again() -> None:
@@ -92,10 +92,10 @@ def test_two_sets_that_take_turns_without_being_sent_again() -> None:
     bare = [[[n for n in unit if n not in sets_of(unit, "h264")] for unit in part] for part in (first, second)]
     parts = [bare[i % 2] for i in range(3)]
     runs, _ = recorded(parts, "h264", [*sets_of(first[0], "h264"), *sets_of(second[0], "h264")])
-    made = files(runs)
+    made = cut_files(runs)
     assert len(made) == 3
     names = ["day", "same_size_other_ids"]
-    assert [decoded(file) for file in made] == [wanted("h264", names[i % 2]) for i in range(3)]
+    assert [ffmpeg_hashes(file) for file in made] == [wanted("h264", names[i % 2]) for i in range(3)]
 
 
 def test_a_picture_parameter_set_that_changes_inside_a_gop() -> None:
@@ -110,7 +110,7 @@ def test_a_picture_parameter_set_that_changes_inside_a_gop() -> None:
     assert not any(changed in s for i, s in enumerate(found) if i != 2)
     own = sets_of(first[0], "h264")
     assert all(s in found[5] for s in own) and counters.frames == len(units)
-    assert len(files(runs)) == 1
+    assert len(cut_files(runs)) == 1
 
 
 SDP = (
@@ -150,8 +150,8 @@ def test_what_the_sdp_says_is_used_or_ignored(form: str) -> None:
     track = sdp.video_track(SDP.format(sprop(form)), "rtsp://h/")
     part = variant("h264", "day")
     runs, counters = recorded([part], "h264", track.parameter_sets)
-    (file,) = files(runs)
-    assert decoded(file) == wanted("h264", "day")
+    (file,) = cut_files(runs)
+    assert ffmpeg_hashes(file) == wanted("h264", "day")
     assert (runs[0].video.width, runs[0].video.height) == (128, 96) and counters.damaged_units == 0
 
 
@@ -160,8 +160,8 @@ def test_sets_of_the_sdp_are_enough(form: str) -> None:
     track = sdp.video_track(SDP.format(sprop(form)), "rtsp://h/")
     part = variant("h264", "day")
     bare = [[n for n in unit if n not in sets("day")] for unit in part]
-    (file,) = files(recorded([bare], "h264", track.parameter_sets)[0])
-    assert decoded(file) == wanted("h264", "day")
+    (file,) = cut_files(recorded([bare], "h264", track.parameter_sets)[0])
+    assert ffmpeg_hashes(file) == wanted("h264", "day")
 
 
 def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
@@ -169,7 +169,7 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
     bare = [[n for n in unit if n not in sets("day") or i >= 5] for i, unit in enumerate(part)]
     runs, counters = recorded([bare], "h264")
     assert counters.frames == len(part) - 5 and counters.damaged_units == 1
-    assert decoded(files(runs)[0]) == (reference(part[5:], "h264"), "")
+    assert ffmpeg_hashes(cut_files(runs)[0]) == (encoder_hashes(part[5:], "h264"), "")
 
 
 def test_a_stream_that_lacks_its_sets_says_so() -> None:

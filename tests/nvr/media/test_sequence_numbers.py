@@ -172,7 +172,7 @@ def test_one_count_for_the_packets_of_pictures_and_sound(batch: bool, one_source
     times = dict(zip(map(id, mixed), sorted(t for t, _ in both), strict=True))
     made = FedSession(batch=batch, audio=track)
     for tick in range(31):
-        made.tick(b"".join(p.framed() for p in mixed if tick * 0.2 <= times[id(p)] < (tick + 1) * 0.2))
+        made.poll(b"".join(p.framed() for p in mixed if tick * 0.2 <= times[id(p)] < (tick + 1) * 0.2))
     made.session.close()
     made.recording.sink.end_session()
     counters = made.recording.counters

@@ -15,7 +15,7 @@ from nvr.media.start_points import (
     StartPointKind,
     StartPoints,
 )
-from tests.nvr.camera_streams import Style, Unit, decoded, encode, packetise, reference, sei, sets_of
+from tests.nvr.camera_streams import Style, Unit, encode, encoder_hashes, ffmpeg_hashes, packetise, sei, sets_of
 from tests.nvr.fed_session import FedSession
 
 GOP = 25
@@ -36,7 +36,7 @@ def recorded(made: FedSession) -> list[bytes]:
 def test_a_stream_with_recovery_points_only_is_recorded_and_decodes() -> None:
     units = refreshed()
     made = FedSession()
-    made.recording.sink._seconds = made.recording.sink._first_seconds = 4.0
+    made.recording.sink._segment_seconds = made.recording.sink._first_segment_seconds = 4.0
     made.play(packetise(units, "h264", Style()))
     files = recorded(made)
     counters = made.recording.counters
@@ -45,13 +45,13 @@ def test_a_stream_with_recovery_points_only_is_recorded_and_decodes() -> None:
     total = sum(s.frames for s in made.recording.archive.segments)
     assert total >= (22 - KEYFRAME_PATIENCE_S - 2) * 25
     assert [g.cause for g in made.recording.archive.gaps] == ["no_keyframe"] or made.recording.archive.gaps == []
-    wanted = reference(units[-total:], "h264")
+    wanted = encoder_hashes(units[-total:], "h264")
     for number, file in enumerate(files):
-        pictures, complaint = decoded(file)
+        pictures, complaint = ffmpeg_hashes(file)
         assert complaint == ""
         frames = made.recording.archive.segments[number].frames
         assert frames - GOP <= len(pictures) <= frames  # pictures before the end of the refresh are not output
-    pictures, _ = decoded(files[-1])
+    pictures, _ = ffmpeg_hashes(files[-1])
     assert pictures[-GOP:] == wanted[-GOP:]
 
 
@@ -78,7 +78,7 @@ def test_intra_pictures_and_repeated_sets_are_the_last_resort(codec: str) -> Non
     (file,) = recorded(made)
     counters = made.recording.counters
     assert counters.start_points == counters.keyframes >= 3 and counters.frames >= 4 * 25
-    pictures, _ = decoded(file)
+    pictures, _ = ffmpeg_hashes(file)
     assert counters.frames - 2 <= len(pictures) <= counters.frames
 
 

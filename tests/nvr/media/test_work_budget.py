@@ -163,7 +163,7 @@ def flooded(packets: list[Packet], audio: AudioTrack | None = None) -> FedSessio
     made = FedSession(stall=1e9, batch=True, audio=audio)
     for packet in packets:
         made.wire.incoming += packet.framed()
-    made.tick()
+    made.poll()
     return made
 
 
@@ -196,7 +196,7 @@ def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[F
     assert made.recording.counters.frames >= 49
     data = flood(made, packets[-1])
     began, left = time.thread_time(), made.session.budget._left
-    made.tick(data)
+    made.poll(data)
     spent = time.thread_time() - began
     assert spent < 0.5
     assert left - made.session.budget._left >= min(left + MAX_DEBT_S, 0.6 * spent - 0.005)

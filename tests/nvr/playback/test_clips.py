@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConflictError, NotFoundError, StorageError
-from nvr.playback import clip
+from nvr.playback import clip, mp4_writer
 from nvr.rtsp.sdp import AudioTrack
-from tests.nvr.films import BEGIN_US, PCMA, film, pictures
+from tests.nvr.segment_files import BEGIN_US, PCMA, street_pictures, write_segment
 
 SECOND = 1_000_000
 SMALL, LARGE, TALL = (64, 48), (96, 64), (48, 80)
@@ -56,7 +56,7 @@ def made(folder: Path, *films: tuple[int, str, tuple[int, int], AudioTrack | Non
     return [
         g
         for at, codec, size, sound in films
-        for g in film(folder, BEGIN_US + at * SECOND, pictures(codec, size), sound=sound)
+        for g in write_segment(folder, BEGIN_US + at * SECOND, street_pictures(codec, size), sound=sound)
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_change_of_size_loses_no_picture(tmp_path: Path) -> None:
         tmp_path, (0, "h264", SMALL, None), (2, "h264", LARGE, None), (4, "h264", SMALL, None), (30, "h264", TALL, None)
     )
     part = clip.plan(gops)
-    clip.write(part, tmp_path / "clip.mp4")
+    mp4_writer.write(part, tmp_path / "clip.mp4")
     found = decoded(tmp_path / "clip.mp4")
     assert (part.pictures, found["count"], found["sizes"]) == (80, 80, [SMALL, LARGE, SMALL, TALL])
     # The gap of 24 s keeps its duration.
@@ -78,11 +78,11 @@ def test_another_codec_begins_another_file(tmp_path: Path) -> None:
     gops = made(
         tmp_path, (0, "h264", SMALL, None), (2, "h265", SMALL, None), (4, "h265", LARGE, None), (6, "h264", LARGE, None)
     )
-    found = clip.parts(gops)
-    names = clip.names(tmp_path / "clip.mp4", len(found))
+    found = clip.plan_files(gops)
+    names = mp4_writer.output_paths(tmp_path / "clip.mp4", len(found))
     assert [n.name for n in names] == ["clip.mp4", "clip-2.mp4", "clip-3.mp4"]
     for part, name in zip(found, names, strict=True):
-        clip.write(part, name)
+        mp4_writer.write(part, name)
         assert decoded(name)["count"] == part.pictures
     assert [p.pictures for p in found] == [20, 40, 20]
     assert [(p.start_us - BEGIN_US, p.end_us - BEGIN_US) for p in found] == [
@@ -98,11 +98,11 @@ def test_sound_that_comes_later_is_taken_and_other_sound_is_another_file(tmp_pat
     gops = made(
         tmp_path, (0, "h264", SMALL, None), (2, "h264", SMALL, PCMA), (4, "h264", SMALL, None), (6, "h264", SMALL, PCMU)
     )
-    first, second = clip.parts(gops)
+    first, second = clip.plan_files(gops)
     assert [sum(p.tracks[2].sizes) for p in (first, second)] == [8000, 8000]
     assert (first.pictures, second.pictures) == (60, 20)
     assert first.tracks[2].times[0] == 2 * 8000  # at its original position
-    clip.write(first, tmp_path / "clip.mp4")
+    mp4_writer.write(first, tmp_path / "clip.mp4")
     assert decoded(tmp_path / "clip.mp4")["count"] == 60
 
 
@@ -116,7 +116,7 @@ FORMATS = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_whatever_changes_every_picture_is_in_one_of_the_files(tmp_path: Path, formats: list[Any]) -> None:
     gops = made(tmp_path, *((2 * i, *f) for i, f in enumerate(formats)))
-    found = clip.parts(gops)
+    found = clip.plan_files(gops)
     assert sum(p.pictures for p in found) == 20 * len(formats)
     assert len(found) == len(list(itertools.groupby(codec for codec, _, _ in formats)))
     for part in found:
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_kept(tmp_path: Path, damage
     assert part.pictures == (40 if whole else 50)
     (lost,) = part.unreadable
     assert (lost.start_us, lost.end_us) == (gops[2].start_us if whole else gop.start_us, gop.end_us)
-    clip.write(part, tmp_path / "clip.mp4")
+    mp4_writer.write(part, tmp_path / "clip.mp4")
     assert decoded(tmp_path / "clip.mp4")["count"] == part.pictures
 
 
@@ -163,17 +163,17 @@ def test_nothing_that_can_be_read_is_an_error_that_names_the_files(tmp_path: Pat
     gops = made(tmp_path, *((at, "h264", SMALL, None) for at in range(0, 14, 2)))
     for gop in gops:
         gop.path.write_bytes(bytes(5000))
-    with pytest.raises(StorageError, match=rf"is recorded .* cannot be read: {gops[0].path}, .* and 2 more; run"):
-        clip.parts(gops)
+    with pytest.raises(StorageError, match=rf"exists but cannot be read: {gops[0].path}, .* and 2 more; run"):
+        clip.plan_files(gops)
     with pytest.raises(NotFoundError):
-        clip.parts([])
+        clip.plan_files([])
 
 
 def test_a_disk_that_takes_a_part_of_each_write_gives_the_same_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = clip.plan(made(tmp_path, (0, "h264", SMALL, None)))
-    clip.write(part, tmp_path / "whole.mp4")
+    mp4_writer.write(part, tmp_path / "whole.mp4")
     write = os.write
 
     def copy_file_range(*_: object) -> int:
@@ -181,7 +181,7 @@ def test_a_disk_that_takes_a_part_of_each_write_gives_the_same_clip(
 
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:100]))
     monkeypatch.setattr(os, "copy_file_range", copy_file_range)
-    clip.write(part, tmp_path / "parts.mp4")
+    mp4_writer.write(part, tmp_path / "parts.mp4")
     assert (tmp_path / "parts.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
 
 
@@ -193,5 +193,5 @@ def test_a_disk_that_is_full_at_the_end_leaves_no_clip(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="No space"):
-        clip.write(part, tmp_path / "clip.mp4")
+        mp4_writer.write(part, tmp_path / "clip.mp4")
     assert not list(tmp_path.glob("clip*"))

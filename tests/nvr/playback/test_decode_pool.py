@@ -151,7 +151,7 @@ async def test_large_tasks_to_processes_that_die_do_not_block_the_pool(make: Cal
 
 async def test_processes_that_never_come_up_are_not_the_pictures_fault(make: Callable[..., DecodePool]) -> None:
     pool = make(1, initializer=refuse_to_start)
-    with pytest.raises(DetectorError, match="ended before they took their task"):
+    with pytest.raises(DetectorError, match="ended before they started their task"):
         await pool.run(fine)
     assert pool.counters.died_idle == MAX_STARTS
 

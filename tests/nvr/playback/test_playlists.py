@@ -23,7 +23,7 @@ from nvr.media import fmp4
 from nvr.playback import hls
 from nvr.playback.hls import playlist
 from tests.conftest import ROOT
-from tests.nvr.films import BEGIN_US, PCMA, film, pictures
+from tests.nvr.segment_files import BEGIN_US, PCMA, street_pictures, write_segment
 
 CONSOLE = ROOT / "web" / "console"
 
@@ -37,11 +37,11 @@ def inits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """
     folder = tmp_path_factory.mktemp("inits")
     made = [
-        film(folder, BEGIN_US + i * 10_000_000, pictures(size=size))
+        write_segment(folder, BEGIN_US + i * 10_000_000, street_pictures(size=size))
         for i, size in enumerate([(64, 48), (64, 48), (96, 64), (96, 64)])
     ]
-    made.append(film(folder, BEGIN_US + 40_000_000, pictures(), sound=PCMA))
-    made.append(film(folder, BEGIN_US + 50_000_000, pictures()))
+    made.append(write_segment(folder, BEGIN_US + 40_000_000, street_pictures(), sound=PCMA))
+    made.append(write_segment(folder, BEGIN_US + 50_000_000, street_pictures()))
     return [gops[0].path for gops in made]
 
 
@@ -122,7 +122,7 @@ def test_keyframes_of_a_file_are_placed_where_its_media_time_begins(inits: list[
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (1, 4)])
 def test_a_keyframe_playlist_lasts_as_long_as_what_it_gives(first: int, last: int, tmp_path: Path) -> None:
     """Also if the range ends inside a file."""
-    gops = [g for i in range(2) for g in film(tmp_path, BEGIN_US + i * 2_000_000, pictures())]
+    gops = [g for i in range(2) for g in write_segment(tmp_path, BEGIN_US + i * 2_000_000, street_pictures())]
     text = playlist(gops[first:last], live=False, keyframes=True)
     told = [float(x) for x in re.findall(r"#EXTINF:([\d.]+)", text)]
     names = re.findall(r"^segment/(\d+)/(keyframes\S*)$", text, re.M)
@@ -130,14 +130,14 @@ def test_a_keyframe_playlist_lasts_as_long_as_what_it_gives(first: int, last: in
     assert len(told) == len(names) == (2 if last > 2 else 1)
     for seconds, (number, name) in zip(told, names, strict=True):
         made = tmp_path / "keyframes.mp4"
-        made.write_bytes(fmp4.read_init(paths[number]) + hls.part(paths[number], 2_000_000, name))
+        made.write_bytes(fmp4.read_init(paths[number]) + hls.segment_part(paths[number], 2_000_000, name))
         given_ = sum(f.duration for f in fmp4.scan(made)) / fmp4.TIMESCALE
         assert seconds == pytest.approx(given_, abs=0.01)
 
 
 @pytest.mark.parametrize("keyframes", [False, True])
 def test_a_file_that_has_gone_is_a_gap(tmp_path: Path, keyframes: bool) -> None:
-    gops = [g for i in range(4) for g in film(tmp_path, BEGIN_US + i * 2_000_000, pictures())]
+    gops = [g for i in range(4) for g in write_segment(tmp_path, BEGIN_US + i * 2_000_000, street_pictures())]
     gops[2].path.unlink()
     gops[4].path.write_bytes(b"damaged")
     text = playlist(gops, live=False, keyframes=keyframes)
@@ -157,7 +157,11 @@ async def served(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
     def made() -> list[LocatedGop]:
         sizes = [(64, 48), (64, 48), (96, 64)]
         films = zip(starts, sizes, request.param, strict=True)
-        return [g for start, size, sound in films for g in film(tmp_path, start, pictures(size=size), sound=sound)]
+        return [
+            g
+            for start, size, sound in films
+            for g in write_segment(tmp_path, start, street_pictures(size=size), sound=sound)
+        ]
 
     gops = await asyncio.to_thread(made)
     text = await asyncio.to_thread(playlist, gops, live=False)
@@ -172,7 +176,7 @@ async def served(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
 
     async def part(request: web.Request) -> web.Response:
         path = paths[int(request.match_info["number"])]
-        data = await asyncio.to_thread(hls.part, path, 2_000_000, request.match_info["part"])
+        data = await asyncio.to_thread(hls.segment_part, path, 2_000_000, request.match_info["part"])
         return web.Response(body=data, content_type="video/mp4")
 
     app.router.add_get("/index.m3u8", index)

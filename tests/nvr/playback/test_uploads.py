@@ -52,13 +52,13 @@ def picture(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB") -> b
         picture("TIFF"),
         claimed(1000, 1000)[:-30],
         b"\x89PNG" + bytes(100),
-        bytes(uploads.MOST_BYTES + 1),
+        bytes(uploads.MAX_BYTES + 1),
     ],
 )
 def test_what_is_no_picture_or_a_bomb_is_refused_before_it_is_unpacked(content: bytes) -> None:
     began = time.process_time()
     with pytest.raises(UsageError):
-        uploads.read(content, 1600)
+        uploads.decode_upload(content, 1600)
     assert time.process_time() - began < 0.2
 
 
@@ -66,14 +66,14 @@ def test_what_is_no_picture_or_a_bomb_is_refused_before_it_is_unpacked(content: 
     ("kind", "mode"), [("JPEG", "RGB"), ("PNG", "P"), ("WEBP", "RGB"), ("BMP", "RGB"), ("JPEG", "L")]
 )
 def test_pictures_are_read_and_made_smaller(kind: str, mode: str) -> None:
-    found = uploads.read(picture(kind, (2000, 1000), mode), 1600)
+    found = uploads.decode_upload(picture(kind, (2000, 1000), mode), 1600)
     assert found.shape == (800, 1600, 3)
-    with Image.open(io.BytesIO(uploads.reencoded(picture(kind, (2000, 1000), mode), 1600))) as drawn:
+    with Image.open(io.BytesIO(uploads.reencode(picture(kind, (2000, 1000), mode), 1600))) as drawn:
         assert (drawn.format, drawn.size) == ("JPEG", (1600, 800))
 
 
 def test_what_it_shows_is_blue_where_it_was() -> None:
-    assert tuple(uploads.read(picture("PNG"), 1600)[0, 0]) == (200, 0, 0)  # BGR
+    assert tuple(uploads.decode_upload(picture("PNG"), 1600)[0, 0]) == (200, 0, 0)  # BGR
 
 
 def _take(size: int) -> int:
@@ -85,7 +85,7 @@ async def test_a_worker_gets_no_more_memory_than_a_picture_needs() -> None:
     try:
         assert await pool.run(_take, 300_000_000) == 300_000_000
         with pytest.raises(MemoryError):
-            await pool.run(_take, uploads.MEMORY_BYTES + 300_000_000)
+            await pool.run(_take, uploads.DECODE_MEMORY_BYTES + 300_000_000)
     finally:
         await pool.close()
 
@@ -97,13 +97,13 @@ async def test_one_person_leaves_a_converter_for_others() -> None:
 
     transcoders = Transcoders(2)
     try:
-        first = transcoders.of("a/main", nothing(), 1)
-        assert transcoders.of("a/main", nothing(), 2) is first  # they share it
+        first = transcoders.get_or_start("a/main", nothing(), 1)
+        assert transcoders.get_or_start("a/main", nothing(), 2) is first  # they share it
         with pytest.raises(ConflictError, match="for you"):
-            transcoders.of("b/main", nothing(), 1)
-        transcoders.of("b/main", nothing(), 2)
+            transcoders.get_or_start("b/main", nothing(), 1)
+        transcoders.get_or_start("b/main", nothing(), 2)
         with pytest.raises(ConflictError, match="already"):
-            transcoders.of("c/main", nothing(), 3)
+            transcoders.get_or_start("c/main", nothing(), 3)
     finally:
         await transcoders.close()
 

@@ -90,14 +90,14 @@ async def test_the_first_picture_comes_from_the_newest_keyframe(playing: Recorde
 @pytest.mark.parametrize("playing", ["clip_h265"], indirect=True)
 async def test_h265_is_shown_as_h264_to_those_who_need_it(playing: Recorder) -> None:
     transcoders = Transcoders(limit=1)
-    first, second = (transcoders.of("cam/main", messages(playing, "cam/main")).watch() for _ in range(2))
+    first, second = (transcoders.get_or_start("cam/main", messages(playing, "cam/main")).watch() for _ in range(2))
     (facts, data), (_, again) = await asyncio.gather(take(first, 15), take(second, 15))
     assert str(facts["codecs"]).startswith("avc1.") and facts["transcoded"]
     for got in (data, again):
         pictures = decoded(got)
         assert len(pictures) >= 14 and set(pictures) == {("h264", 320)}
-    with pytest.raises(ConflictError, match="converted already"):
-        transcoders.of("other/main", messages(playing, "cam/main"))
+    with pytest.raises(ConflictError, match="already being transcoded"):
+        transcoders.get_or_start("other/main", messages(playing, "cam/main"))
     for source in (first, second):
         await source.aclose()  # type: ignore[attr-defined]
     await eventually(lambda: transcoders._running["cam/main"].task.done())

@@ -18,18 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.archive import segment_index
-from nvr.archive.segment_index import Segment
-from nvr.archive.segment_writer import SegmentSink
-from nvr.archive.timeline import ClockStep, covered, holes, overtaken
+from nvr.archive.segment_index import Segment, SegmentFlag
+from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.timeline import ClockStep, end_of_unreported_gap, timeline_end, unreported_gaps
 from nvr.clock.station_clock import StationClock
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, _Session
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.watchdog import Watchdog
-from nvr.storage.volumes import VolumeSet
+from nvr.storage.volume_set import VolumeSet
 from nvr.streams import StreamSpec
 from tests.nvr.camera_clock import ORIGIN_US
-from tests.nvr.sink import VIDEO, GapFact, MemoryVolumes, Recording, single
+from tests.nvr.memory_recording import VIDEO, GapFact, MemoryVolumes, Recording, single
 
 S = 1_000_000
 STREAM = "cam/main"
@@ -44,18 +44,18 @@ class Facts:
     gaps: list[GapFact] = field(default_factory=list)
     waiting: list[Callable[[], object]] = field(default_factory=list)
 
-    def opened(self, segment: Segment) -> None: ...
+    def segment_opened(self, segment: Segment) -> None: ...
 
-    def closed(self, segment: Segment) -> None:
+    def segment_closed(self, segment: Segment) -> None:
         if segment.frames:
             self.waiting.append(lambda: self.segments.update({segment.start_us: segment}))
 
-    def gap(
+    def add_gap(
         self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
     ) -> None:
         self.waiting.append(lambda: self.gaps.append(GapFact(start_us, end_us, cause, fillable)))
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
+    def end_gap(self, stream: str, end_us: int) -> None:
         def end() -> None:
             for gap in self.gaps:
                 gap.end_us = end_us if gap.end_us is None else gap.end_us
@@ -63,7 +63,7 @@ class Facts:
         self.waiting.append(end)
 
     def stepped(self, step: ClockStep) -> None:
-        """Do what nvr.refiling.refiling does."""
+        """Do what nvr.clock_correction.corrector does."""
 
         def move() -> None:
             for gap in self.gaps:
@@ -106,17 +106,17 @@ class Station:
     def start(self) -> None:
         """Start a new recorder after recovery."""
         spans = [(s.start_us, s.end_us) for s in self.rows.segments.values()]
-        told = covered(
+        told = timeline_end(
             [e for _, e in spans] + [g.end_us for g in self.rows.gaps if g.end_us is not None],
             [(g.start_us, g.cause) for g in self.rows.gaps if g.end_us is None],
         )
-        self.sink = SegmentSink(
+        self.sink = SegmentWriter(
             STREAM, cast(VolumeSet, MemoryVolumes()), self.rows, StreamCounters(), 10.0, lambda call: call()
         )  # fmt: skip
-        self.sink.follow(cast(StationClock, self), self.rows.stepped)
+        self.sink.follow_station_clock(cast(StationClock, self), self.rows.stepped)
         self.sink.live = self._written
         if told is not None:
-            self.sink.timeline.go_on(told, self.wall)
+            self.sink.timeline.resume_after(told, self.wall)
 
     def _written(self, run: FragmentSamples, segment: segment_index.Segment | object, head: bytes) -> None:
         of = self.sink.segment
@@ -130,14 +130,14 @@ class Station:
         for start, ends in self.written.items():
             if start not in self.rows.segments and ends:
                 end = max(min(ends[-1], self.wall), ends[-2] if len(ends) > 1 else start + 1)
-                self.rows.segments[start] = Segment(STREAM, 1, start, end, frames=1, flags=segment_index.RECOVERED)
+                self.rows.segments[start] = Segment(STREAM, 1, start, end, frames=1, flags=SegmentFlag.RECOVERED)
                 mended.append(start)
         files = sorted((s.start_us, s.end_us) for s in self.rows.segments.values())
         for gap in self.rows.gaps:
             if gap.end_us is None:
-                gap.end_us = overtaken(gap.start_us, files)
+                gap.end_us = end_of_unreported_gap(gap.start_us, files)
         told = [(g.start_us, g.end_us if g.end_us is not None else max(self.wall, g.start_us)) for g in self.rows.gaps]
-        self.rows.gaps += [GapFact(a, b, "recorder_down") for a, b in holes(files, told, mended)]
+        self.rows.gaps += [GapFact(a, b, "recorder_down") for a, b in unreported_gaps(files, told, mended)]
 
     # what happens
 
@@ -151,7 +151,7 @@ class Station:
             self.now += at_once * self.step
             key = self.number % self.gop < at_once
             run = FragmentSamples(VIDEO, self.time, [ticks] * at_once, [4] * at_once, [], [b"\0\0\0\0"] * at_once, key)
-            self.sink.fragment(run, self.now)
+            self.sink.write_fragment(run, self.now)
             self.time, self.number = self.time + at_once * ticks, self.number + at_once
 
     def fail(self, cause: str, ms: int) -> None:
@@ -289,7 +289,7 @@ def test_a_disk_that_refuses_the_end_of_a_closed_file_leaves_no_second_untold() 
 
 def test_a_station_s_clock_that_was_slewed_for_a_day_without_a_file_is_followed_at_once() -> None:
     made, station = Recording(), StationTime(ORIGIN_US)
-    made.sink.follow(cast(StationClock, station), lambda _: None)
+    made.sink.follow_station_clock(cast(StationClock, station), lambda _: None)
     made.pictures(50)
     made.sink.end_session()
     made.sink.start_gap("unreachable", "", ORIGIN_US + 2 * S)
@@ -304,7 +304,7 @@ def test_between_events_a_stream_that_came_back_is_not_called_unreachable() -> N
     sink = EventSink("cam/main", cast(VolumeSet, made.volumes), made.archive, made.counters, 10.0, lambda call: call())
     sink.start_gap("unreachable", "", ORIGIN_US)
     sink.begin_session()
-    sink.fragment(single(0, key=True), ORIGIN_US + 5 * S)
+    sink.write_fragment(single(0, key=True), ORIGIN_US + 5 * S)
     assert made.archive.gaps == [
         GapFact(ORIGIN_US, ORIGIN_US + 5 * S, "unreachable"), GapFact(ORIGIN_US + 5 * S, None, "schedule")
     ]  # fmt: skip

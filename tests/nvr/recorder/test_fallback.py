@@ -13,12 +13,12 @@ from core.database import Database
 from core.events import Event
 from nvr.recorder.recorder import StreamSpec
 from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
-from tests.nvr.scripted_camera import Answer, Request, scripted
+from tests.nvr.scripted_camera import Request, Response, scripted_camera
 
 
-def _only_ffmpeg(request: Request) -> Answer | None:
+def _only_ffmpeg(request: Request) -> Response | None:
     native = request.headers.get("user-agent") == "Minwang"
-    return Answer("500 Internal Server Error") if native and request.method == "SETUP" else None
+    return Response("500 Internal Server Error") if native and request.method == "SETUP" else None
 
 
 async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
@@ -26,7 +26,7 @@ async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
 ) -> None:
     monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
-        scripted(clip, _only_ffmpeg) as camera,
+        scripted_camera(clip, _only_ffmpeg) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
     ):
         state = recorder.streams["cam/main"]
@@ -53,7 +53,7 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
     goodbye = b"$\1\0\x08" + struct.pack(">BBHI", 0x81, 203, 1, SSRC)
     engines = list[str]()
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         if request.method == "PLAY":
             engines.append("native" if request.headers.get("user-agent") == "Minwang" else "ffmpeg")
             if len(engines) <= 2:
@@ -61,7 +61,7 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
         return None
 
     async with (
-        scripted(clip, script) as camera,
+        scripted_camera(clip, script) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
     ):
         state = recorder.streams["cam/main"]

@@ -20,10 +20,11 @@ from nvr.media import moov
 from nvr.media.samples import StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, command, script
 from nvr.rtsp.transports import declared_transport
-from nvr.streams import NO_KEYFRAME, StreamSpec
+from nvr.streams import StreamSpec
+from nvr.tables import GapCause
 from tests.nvr.conftest import LOGIN, eventually
 from tests.nvr.recorder.test_long_keyframe_intervals import sparse
-from tests.nvr.scripted_camera import Answer, Request, Script, scripted
+from tests.nvr.scripted_camera import Request, Response, Script, scripted_camera
 
 DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
 
@@ -80,7 +81,7 @@ def reading(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusing(method: str, status: str, headers: dict[str, str] | None = None) -> Script:
-    return lambda r: Answer(status, headers or {}) if r.method == method else None
+    return lambda r: Response(status, headers or {}) if r.method == method else None
 
 
 async def test_a_number_in_the_address_is_no_status() -> None:
@@ -103,7 +104,7 @@ async def test_a_number_in_the_address_is_no_status() -> None:
     ],
 )
 async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraError], clip: LoopClip) -> None:
-    async with scripted(clip, script_) as camera:
+    async with scripted_camera(clip, script_) as camera:
         assert type(await error_of(camera.url)) is error
 
 
@@ -113,7 +114,7 @@ async def test_each_refusal_is_what_it_is(script_: Script, error: type[CameraErr
      pytest.param("", "it does not answer OPTIONS", marks=pytest.mark.soak)],
 )  # fmt: skip
 async def test_options_that_ffmpeg_cannot_do_without_is_told(status: str, said: str, clip: LoopClip) -> None:
-    async with scripted(clip, lambda r: Answer(status) if r.method == "OPTIONS" else None) as camera:
+    async with scripted_camera(clip, lambda r: Response(status) if r.method == "OPTIONS" else None) as camera:
         error = await error_of(camera.url)
     assert type(error) is CameraDeclined and said in str(error) and "engine: auto" in str(error)
 
@@ -123,32 +124,34 @@ async def test_a_nonce_for_each_request_bars_nobody(clip: LoopClip) -> None:
     nonces = iter(f"n{i}" for i in range(100))
     valid = [""]
 
-    def script_(request: Request) -> Answer | None:
+    def script_(request: Request) -> Response | None:
         if request.method == "OPTIONS":
             return None
         if f'nonce="{valid[0]}"' in request.headers.get("authorization", "") and valid[0]:
             valid[0] = ""
             return None
         valid[0] = next(nonces)
-        return Answer("401 Unauthorized", {"WWW-Authenticate": f'Digest realm="x", nonce="{valid[0]}", stale="FALSE"'})
+        return Response(
+            "401 Unauthorized", {"WWW-Authenticate": f'Digest realm="x", nonce="{valid[0]}", stale="FALSE"'}
+        )
 
-    async with scripted(clip, script_) as camera:
+    async with scripted_camera(clip, script_) as camera:
         await recorded(camera.url)
 
 
 async def test_tcp_is_declined_and_udp_is_tried(clip: LoopClip) -> None:
-    async with scripted(clip, refusing("SETUP", "461 Unsupported Transport")) as camera:
+    async with scripted_camera(clip, refusing("SETUP", "461 Unsupported Transport")) as camera:
         assert isinstance(await error_of(camera.url), TransportDeclined)
         asked = [r.headers["transport"] for r in camera.requests if r.method == "SETUP"]
     assert "TCP" in asked[0] and "client_port" in asked[1]
 
 
 async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> None:
-    answer = Answer(
+    answer = Response(
         headers={"Session": "1", "Transport": "RTP/AVP;unicast;client_port=9000-9001;server_port=9002-9003"}
     )
     engine = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None)
-    async with scripted(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
+    async with scripted_camera(clip, lambda r: answer if r.method == "SETUP" else None, sends=False) as camera:
         assert isinstance(await error_of(camera.url, engine=engine), TransportDeclined)
         assert engine._memories["c/main"].transport == "udp"
 
@@ -265,9 +268,9 @@ async def test_a_first_keyframe_is_waited_for(clip: LoopClip, monkeypatch: pytes
     film = sparse(clip, round(12 * clip.fps))
     engine, sink, asked = FfmpegEngine(StationClock(SystemClock()), 0.4, 1.0, lambda: None), Sink(), list[str]()
     engine.ask_keyframe = asked.append
-    async with scripted(film, lambda r: None, skip=round(2 * clip.fps)) as camera:
+    async with scripted_camera(film, lambda r: None, skip=round(2 * clip.fps)) as camera:
         recording = spawn(engine.record(StreamSpec("c/main", camera.url), sink, StreamCounters(), lambda _: None))  # type: ignore[arg-type]
         await eventually(lambda: sink.runs, 20)
         assert not recording.done()
         await end(recording)
-    assert sink.runs[0].starts_with_keyframe and asked and NO_KEYFRAME in sink.gaps  # type: ignore[attr-defined]
+    assert sink.runs[0].starts_with_keyframe and asked and GapCause.NO_KEYFRAME in sink.gaps  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nvr.recorder.ffmpeg_start import MAX_HELD_US, StartBuffer
 from tests.nvr.camera_clock import ORIGIN_US
-from tests.nvr.sink import single
+from tests.nvr.memory_recording import single
 
 S = 1_000_000
 

@@ -21,11 +21,10 @@ from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.media import rtcp
 from nvr.recorder.keyframe_requests import KeyframeRequests
 from nvr.recorder.recorder import StreamSpec
-from nvr.streams import NO_KEYFRAME
-from nvr.tables import FILLABLE, GAP_CAUSES, Gap
+from nvr.tables import FILLABLE, Gap, GapCause
 from tests.nvr.conftest import Recording, eventually, segments_of
 from tests.nvr.recorder.test_recorder import rows
-from tests.nvr.scripted_camera import scripted
+from tests.nvr.scripted_camera import scripted_camera
 
 OFFERS = "a=rtcp-fb:96 nack pli\r\na=control:trackID=0"
 
@@ -42,7 +41,7 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
     film = sparse(clip, round(6 * clip.fps))
     wait = 3.0  # seconds until the next keyframe
     async with (
-        scripted(
+        scripted_camera(
             film, lambda r: None, skip=round(3 * clip.fps), sdp=lambda t: t.replace("a=control:trackID=0", OFFERS)
         ) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
@@ -57,8 +56,8 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
         frames = [bytes(f[4:]) for f in camera.rtcp]
     assert rtcp.keyframe_request("pli", 0x4D574E47, 1) in frames
     gaps = await rows(database, Gap)
-    assert [g.cause for g in gaps] in ([NO_KEYFRAME], []) and len(await segments_of(database)) >= 1
-    assert NO_KEYFRAME in GAP_CAUSES and NO_KEYFRAME in FILLABLE and NO_KEYFRAME in OFFLINE_CAUSES | SENDING_CAUSES
+    assert [g.cause for g in gaps] in ([GapCause.NO_KEYFRAME], []) and len(await segments_of(database)) >= 1
+    assert GapCause.NO_KEYFRAME in FILLABLE and GapCause.NO_KEYFRAME in OFFLINE_CAUSES | SENDING_CAUSES
 
 
 def test_keyframe_requests_on_the_wire() -> None:

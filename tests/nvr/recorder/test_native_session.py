@@ -14,14 +14,14 @@ from nvr.streams import StreamSpec
 from tests.nvr.camera_streams import Style, encode, packetise
 from tests.nvr.conftest import Recording, eventually, segments_of
 from tests.nvr.fed_session import FedSession
-from tests.nvr.scripted_camera import Answer, Request, Script, scripted
+from tests.nvr.scripted_camera import Request, Response, Script, scripted_camera
 
 SSRC = 0x4D574E47  # used by the virtual cameras
 
 
 def setup_with(transport: str) -> Script:
     headers = {"Session": "1;timeout=60", "Transport": transport}
-    return lambda r: Answer(headers=headers) if r.method == "SETUP" else None
+    return lambda r: Response(headers=headers) if r.method == "SETUP" else None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def setup_with(transport: str) -> Script:
 async def test_media_on_whatever_channel(transport: str, channel: int, clip: LoopClip, recording: Recording) -> None:
     """255: the reply states the channels in reverse, but the camera sends RTP on the first and RTCP on the second."""
     async with (
-        scripted(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
+        scripted_camera(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
     ):
         await eventually(lambda: recorder.streams["cam/main"].counters.frames > 5)
@@ -53,7 +53,7 @@ def report_and_bye(ssrc: int) -> bytes:
 
 async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recording, database: Database) -> None:
     async with (
-        scripted(clip, lambda r: None) as camera,
+        scripted_camera(clip, lambda r: None) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as recorder,
     ):
         state = recorder.streams["cam/main"]
@@ -71,13 +71,13 @@ async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recordi
 async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, recording: Recording) -> None:
     """With another method where the camera does not support the first one."""
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         if request.method == "SETUP":
-            return Answer(headers={"Session": "1;timeout=60", "Transport": "RTP/AVP/TCP;interleaved=0-1"})
-        return Answer("501 Not Implemented") if request.method == "GET_PARAMETER" else None
+            return Response(headers={"Session": "1;timeout=60", "Transport": "RTP/AVP/TCP;interleaved=0-1"})
+        return Response("501 Not Implemented") if request.method == "GET_PARAMETER" else None
 
     async with (
-        scripted(clip, script) as camera,
+        scripted_camera(clip, script) as camera,
         recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
     ):
         await eventually(lambda: recorder.poll_loop._sessions)
@@ -94,7 +94,7 @@ def test_pictures_that_come_in_bursts_fill_the_time_between(period: int) -> None
     for tick in range(1, 5 * 20 + 1):
         due = tick % (5 * period) == 0
         first, last = (tick // 5 - period) * 90_000 + 1000, tick // 5 * 90_000 + 1000
-        made.tick(b"".join(p.framed() for p in packets if first <= p.ts < last) if due else b"")
+        made.poll(b"".join(p.framed() for p in packets if first <= p.ts < last) if due else b"")
     made.session.close()
     made.recording.sink.end_session()
     bursts = 20 // period

@@ -19,7 +19,7 @@ from core.database import Database
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import camera_socket
 from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
-from tests.nvr.scripted_camera import scripted
+from tests.nvr.scripted_camera import scripted_camera
 
 log = logging.getLogger(__name__)
 PYTHON = "/usr/bin/python3"
@@ -69,7 +69,7 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
     monkeypatch.setattr(camera_socket, "MIN_BUFFER", CAP)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(gstreamer("tcp", 8000))
-        others = await stack.enter_async_context(scripted(clip, lambda r: None))
+        others = await stack.enter_async_context(scripted_camera(clip, lambda r: None))
         specs = [StreamSpec(f"c{i}/main", others.url, None, "native") for i in range(24)]
         recorder = await stack.enter_async_context(
             recording(

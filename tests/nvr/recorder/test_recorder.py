@@ -22,8 +22,9 @@ from core.errors import CameraError
 from core.network.authenticator import Authenticator, PlainPasswordLogin
 from core.network.connect_limiter import ConnectLimiter
 from nvr.archive.reader import ArchiveReader
-from nvr.archive.recovery import last_covered, recover
+from nvr.archive.recovery import recover
 from nvr.archive.segment_index import NO_HASH
+from nvr.archive.unreported_gaps import timeline_ends
 from nvr.media import iovec
 from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import client, rtsp_dialogue
@@ -352,7 +353,7 @@ async def test_restart_leaves_a_gap_called_recorder_down(
     async with recording(spec) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
     await asyncio.sleep(1.2)
-    async with recording(spec, covered=await last_covered(database, ["cam/main"])) as recorder:
+    async with recording(spec, covered=await timeline_ends(database, ["cam/main"])) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
     (gap,) = await rows(database, Gap)
     assert gap.cause == "recorder_down"

@@ -37,7 +37,7 @@ from nvr.streams import StreamSpec
 from tests.nvr.conftest import LOGIN, eventually
 from tests.nvr.recorder.test_ffmpeg_engine import Sink, error_of, recorded
 from tests.nvr.rtsp.test_storm_guard import MOVED, answering
-from tests.nvr.scripted_camera import Answer, Request, scripted
+from tests.nvr.scripted_camera import Request, Response, scripted_camera
 
 DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
 BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
@@ -61,8 +61,8 @@ async def test_ffmpeg_is_led_nowhere(clip: LoopClip, login: tuple[str, str] | No
             f"rtsp://{LOGIN[0]}:x@127.0.0.1:{thief}/",
         ):
             for method in ("OPTIONS", "DESCRIBE", "SETUP"):
-                led = Answer(status, {"Location": where})
-                async with scripted(clip, lambda r, m=method, a=led: a if r.method == m else None) as camera:  # type: ignore[misc]
+                led = Response(status, {"Location": where})
+                async with scripted_camera(clip, lambda r, m=method, a=led: a if r.method == m else None) as camera:  # type: ignore[misc]
                     assert type(await error_of(camera.url, login)) is RedirectRefused
     assert not asked
 
@@ -75,9 +75,9 @@ async def test_a_redirection_on_the_same_host_is_followed(rtsp_camera: tuple[Mou
 @pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
 async def test_a_redirection_in_the_middle_is_followed_with_what_was_asked(clip: LoopClip, method: str) -> None:
     """OPTIONS is answered here, the description is on another port of the camera."""
-    async with scripted(clip, lambda r: None) as there:
-        led = Answer("302 Moved", {"Location": there.url})
-        async with scripted(clip, lambda r: led if r.method == method else None) as here:
+    async with scripted_camera(clip, lambda r: None) as there:
+        led = Response("302 Moved", {"Location": there.url})
+        async with scripted_camera(clip, lambda r: led if r.method == method else None) as here:
             await recorded(here.url)
     assert here.methods[-1] == method and there.methods[0] == method and "OPTIONS" in here.methods
 
@@ -87,23 +87,23 @@ async def test_who_offers_digest_first_and_basic_later_is_told_nothing(clip: Loo
     """Our dialogue saw Digest first; ffmpeg on its own would answer to Basic."""
     asked: list[str] = []
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         asked.append(request.method)
         if "authorization" not in request.headers:
-            return Answer("401 No", DIGEST)
-        return Answer("401 No", BASIC) if request.method == method else None
+            return Response("401 No", DIGEST)
+        return Response("401 No", BASIC) if request.method == method else None
 
     for login in (LOGIN, PlainPasswordLogin(LOGIN)):
-        async with scripted(clip, script) as camera:
+        async with scripted_camera(clip, script) as camera:
             assert type(await error_of(camera.url, login)) is ClearPasswordRequested
             assert method in camera.methods and not in_clear(camera.requests)
 
 
 async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopClip) -> None:
-    def script(request: Request) -> Answer | None:
-        return None if request.headers.get("authorization", "").startswith("Basic ") else Answer("401 No", BASIC)
+    def script(request: Request) -> Response | None:
+        return None if request.headers.get("authorization", "").startswith("Basic ") else Response("401 No", BASIC)
 
-    async with scripted(clip, script) as camera:
+    async with scripted_camera(clip, script) as camera:
         assert type(await error_of(camera.url)) is ClearPasswordRequested and not in_clear(camera.requests)
         await recorded(camera.url, PlainPasswordLogin(LOGIN))
 
@@ -111,25 +111,25 @@ async def test_who_asks_for_basic_is_told_where_the_file_allows_it(clip: LoopCli
 async def test_a_keep_alive_is_no_way_to_the_password(clip: LoopClip) -> None:
     """While playing, the camera refuses, requests Basic and redirects; it is still recorded."""
     answers = [
-        Answer("401 No", BASIC),
-        Answer("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}),
-        Answer("401 No", DIGEST),
+        Response("401 No", BASIC),
+        Response("302 Moved", {"Location": "rtsp://127.0.0.2:9/x"}),
+        Response("401 No", DIGEST),
     ]
     plays = False
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         nonlocal plays
         if request.method == "PLAY":
             plays = True
         if request.method == "SETUP":
-            return Answer(headers={"Session": "1;timeout=2", "Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+            return Response(headers={"Session": "1;timeout=2", "Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
         return answers[len(kept()) % 3] if plays and request.method in ("GET_PARAMETER", "OPTIONS") else None
 
     def kept() -> list[Request]:
         return [r for r in camera.requests if plays and r.method in ("GET_PARAMETER", "OPTIONS")][1:]
 
     engine, sink = FfmpegEngine(StationClock(SystemClock()), 0.4, 2.0, lambda: None), Sink()
-    async with scripted(clip, script) as camera:
+    async with scripted_camera(clip, script) as camera:
         recording = spawn(
             engine.record(StreamSpec("c/main", camera.url, LOGIN), sink, StreamCounters(), lambda _: None)
         )  # type: ignore[arg-type]
@@ -151,24 +151,24 @@ async def test_a_redirection_in_another_reply_is_none(clip: LoopClip, place: str
         hidden = HIDDEN.format(thief)
         frame = (b"$\x09" + len(hidden).to_bytes(2, "big")).decode("latin-1") + hidden
 
-        def script(request: Request) -> Answer | None:
+        def script(request: Request) -> Response | None:
             if request.method != "DESCRIBE":
                 return None
             if place == "field":
-                return Answer("404 No", {"Content-Base": f"x\r\r{hidden}"})
-            return Answer("404 No", {}, {"body": f"v=0\r\n\r\n{hidden}", "frame": frame, "behind": hidden}[place])
+                return Response("404 No", {"Content-Base": f"x\r\r{hidden}"})
+            return Response("404 No", {}, {"body": f"v=0\r\n\r\n{hidden}", "frame": frame, "behind": hidden}[place])
 
         def sdp(text: str) -> str:
             return text
 
-        async with scripted(clip, script, sdp=sdp) as camera:
+        async with scripted_camera(clip, script, sdp=sdp) as camera:
             await error_of(camera.url)
     assert not asked
 
 
 async def test_who_does_not_know_the_path_gets_nothing(clip: LoopClip) -> None:
     """Every process on the machine may connect to the loopback interface."""
-    async with scripted(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
+    async with scripted_camera(clip, lambda r: None) as camera, relay(camera.url, LOGIN) as way:
         port = int(way.address.split(":")[2].split("/")[0])
         for first in (
             f"DESCRIBE rtsp://127.0.0.1:{port}/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n",
@@ -242,7 +242,7 @@ async def test_ffmpeg_hears_no_password_from_an_address(
     monkeypatch.setattr(rtsp_relay._CameraConnection, "_to_ffmpeg", listening)
     path = f"/user={LOGIN[0]}&password={LOGIN[1]}&channel=1"
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         url = request.url if request.method == "DESCRIBE" else ""
         if request.method == "DESCRIBE":
             control = f"{url}/trackID=0" if absolute else "trackID=0"
@@ -252,12 +252,12 @@ async def test_ffmpeg_hears_no_password_from_an_address(
                 .replace("a=control:*", f"a=control:{url}/")
             )
             base = url.replace("rtsp://", f"rtsp://{LOGIN[0]}:{LOGIN[1]}@")
-            return Answer(
+            return Response(
                 "200 OK", {"Content-Base": base if absolute else f"{url}/", "Content-Type": "application/sdp"}, body
             )
         return None
 
-    async with scripted(clip, script, path=path) as camera:
+    async with scripted_camera(clip, script, path=path) as camera:
         await recorded(camera.url, None)
         assert [r.url for r in camera.requests if r.method == "SETUP"] == [f"{camera.url}/trackID=0"]
     assert b"Content-Base: rtsp://127.0.0.1:" in heard
@@ -304,16 +304,19 @@ async def in_tls(port: int, folder: Path) -> AsyncIterator[str]:
 
 
 async def test_over_tls_as_well(clip: LoopClip, tmp_path: Path) -> None:
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         given = request.headers.get("authorization", "")
         return (
             None
             if given.startswith(scheme) or request.method == "OPTIONS"
-            else Answer("401 No", DIGEST if scheme == "Digest" else BASIC)
+            else Response("401 No", DIGEST if scheme == "Digest" else BASIC)
         )
 
     scheme = "Digest"
-    async with scripted(clip, script) as camera, in_tls(int(camera.url.split(":")[2].split("/")[0]), tmp_path) as place:
+    async with (
+        scripted_camera(clip, script) as camera,
+        in_tls(int(camera.url.split(":")[2].split("/")[0]), tmp_path) as place,
+    ):
         await recorded(f"rtsps://{place}/cam")
         scheme = "Basic"
         assert type(await error_of(f"rtsps://{place}/cam")) is ClearPasswordRequested and not in_clear(camera.requests)

@@ -178,7 +178,7 @@ def test_an_answered_request_is_a_sign_of_life_and_no_answer_is_none(batch: bool
             asked = b"OPTIONS" in made.wire.sent
             made.wire.sent.clear()
             try:
-                made.tick(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n" if answers and asked else b"")
+                made.poll(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n" if answers and asked else b"")
             except StreamStalled:
                 break
             silent += 0.2
@@ -198,7 +198,7 @@ def test_sender_reports_are_signs_unless_they_count_packets_that_did_not_come(
         sent += stray if i % 5 == 0 else 0
         report = bytes([0x80, 200, 0, 6]) + (0x1111).to_bytes(4, "big") + bytes(12) + sent.to_bytes(4, "big") + bytes(4)
         try:
-            made.tick(b"$\x01\x00\x1c" + report if i % 5 == 0 else b"")
+            made.poll(b"$\x01\x00\x1c" + report if i % 5 == 0 else b"")
         except StreamStalled:
             break
         silent += 0.2
@@ -210,7 +210,7 @@ def test_a_session_after_a_fruitless_connection_waits_for_the_next_sparse_pictur
     memory = SilenceMemory()
     first = FedSession(silences=memory, batch=batch)
     first.play(sparse(20, 0.2))
-    assert first.ended_after(20) == pytest.approx(5, abs=0.8)
+    assert first.seconds_until_end(20) == pytest.approx(5, abs=0.8)
     second = FedSession(silences=memory, recording=first.recording, began=first.now + 2, batch=batch)
     second.play(sparse(3, 30.0))
-    assert second.ended_after(60) is None
+    assert second.seconds_until_end(60) is None

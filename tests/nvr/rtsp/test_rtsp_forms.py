@@ -24,7 +24,7 @@ from nvr.rtsp.rtsp_dialogue import Dialogue
 from nvr.rtsp.sdp import aggregate_control, audio_track, base_of, missing_audio_reason, video_track
 from nvr.rtsp.transports import interleaved_channels
 from tests.nvr.conftest import LOGIN
-from tests.nvr.scripted_camera import Answer, Request, Script, scripted
+from tests.nvr.scripted_camera import Request, Response, Script, scripted_camera
 
 BASIC = {"WWW-Authenticate": 'Basic realm="Arecont Vision"'}
 
@@ -32,43 +32,43 @@ BASIC = {"WWW-Authenticate": 'Basic realm="Arecont Vision"'}
 async def opened(
     clip: LoopClip, script: Script, login: tuple[str, str] | None = LOGIN
 ) -> tuple[RtspSession, list[Request]]:
-    async with scripted(clip, script) as camera:
+    async with scripted_camera(clip, script) as camera:
         session = await open_session(camera.url, login)
         session.sock.close()
         return session, camera.requests
 
 
-def options(answer: Answer) -> Script:
+def options(answer: Response) -> Script:
     return lambda r: answer if r.method == "OPTIONS" else None
 
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(s) for s in ("401 No", "403 Forbidden", "404 Not Found", "405 No", "501 Not Implemented", "551 No")]
+    [Response(s) for s in ("401 No", "403 Forbidden", "404 Not Found", "405 No", "501 Not Implemented", "551 No")]
     + [
-        Answer("401 Unauthorized", BASIC),
-        Answer("403 Forbidden", BASIC, "This method is not supported."),
-        Answer(close=True),
+        Response("401 Unauthorized", BASIC),
+        Response("403 Forbidden", BASIC, "This method is not supported."),
+        Response(close=True),
     ],
 )
-async def test_options_is_optional(answer: Answer, clip: LoopClip) -> None:
+async def test_options_is_optional(answer: Response, clip: LoopClip) -> None:
     session, requests = await opened(clip, options(answer))
     assert [r.method for r in requests if r.method != "OPTIONS"] == ["DESCRIBE", "SETUP", "PLAY"]
     assert session.keepalive == "GET_PARAMETER"
 
 
 async def test_options_refused_with_and_without_the_credential(clip: LoopClip) -> None:
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         if "authorization" not in request.headers:
-            return Answer("401 Unauthorized", BASIC)
-        return Answer("403 Forbidden") if request.method == "OPTIONS" else None
+            return Response("401 Unauthorized", BASIC)
+        return Response("403 Forbidden") if request.method == "OPTIONS" else None
 
     await opened(clip, script, PlainPasswordLogin(LOGIN))
 
 
 async def test_a_wrong_password_is_a_refusal_whatever_options_says(clip: LoopClip) -> None:
-    async with scripted(
-        clip, lambda r: Answer("401 No", {"WWW-Authenticate": 'Digest realm="x", nonce="n"'})
+    async with scripted_camera(
+        clip, lambda r: Response("401 No", {"WWW-Authenticate": 'Digest realm="x", nonce="n"'})
     ) as camera:
         with pytest.raises(CameraRefused):
             await open_session(camera.url, LOGIN)
@@ -87,13 +87,13 @@ async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
         )
         return bool(nonce[0]) and fields.get("response") == hashlib.md5(f"{ha1}:{nonce[0]}:{ha2}".encode()).hexdigest()
 
-    def script(request: Request) -> Answer | None:
+    def script(request: Request) -> Response | None:
         if right(request):
             nonce[0] = ""
             return None
         count[0] += 1
         nonce[0] = f"nonce{count[0]}"
-        return Answer(
+        return Response(
             "401 No", {"WWW-Authenticate": f'Digest realm="IP Camera(C3138)", nonce="{nonce[0]}", stale="FALSE"'}
         )
 
@@ -113,12 +113,12 @@ async def test_each_nonce_is_taken_once(clip: LoopClip) -> None:
 )
 async def test_refusals(method: str, status: str, error: type[CameraError], clip: LoopClip) -> None:
     with pytest.raises(CameraError) as told:
-        await opened(clip, lambda r: Answer(status) if r.method == method else None)
+        await opened(clip, lambda r: Response(status) if r.method == method else None)
     assert type(told.value) is error
 
 
 async def test_a_camera_that_hangs_up_is_asked_twice_at_most(clip: LoopClip) -> None:
-    async with scripted(clip, lambda r: Answer(close=True)) as camera:
+    async with scripted_camera(clip, lambda r: Response(close=True)) as camera:
         with pytest.raises(CameraUnreachable):
             await open_session(camera.url, LOGIN)
         assert camera.methods == ["OPTIONS", "DESCRIBE"]
@@ -132,7 +132,9 @@ async def test_play_goes_to_the_aggregate_address(control: str, clip: LoopClip) 
         line = f"a=control:{control.format(host=host[0])}" if control else "a=x"
         return text.replace("a=control:*", line)
 
-    async with scripted(clip, lambda r: Answer() if r.method in ("SETUP", "PLAY") else None, sdp=sdp) as camera:
+    async with scripted_camera(
+        clip, lambda r: Response() if r.method in ("SETUP", "PLAY") else None, sdp=sdp
+    ) as camera:
         host[0] = camera.url.split("/")[2]
         session = await open_session(camera.url, LOGIN)
         session.sock.close()
@@ -258,13 +260,13 @@ async def test_a_401_that_nobody_could_answer_is_no_refusal(
 ) -> None:
     """A refused credential suspends a camera until a person acts; here the credential was never sent."""
     with pytest.raises(CameraDeclined):
-        await opened(clip, lambda r: Answer("401 Unauthorized", challenge) if r.method == method else None)
+        await opened(clip, lambda r: Response("401 Unauthorized", challenge) if r.method == method else None)
 
 
 async def test_a_redirection_to_no_address_is_the_camera_s_fault(clip: LoopClip) -> None:
     with pytest.raises(RedirectRefused, match="invalid address"):
         await opened(
-            clip, lambda r: Answer("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None
+            clip, lambda r: Response("302 Moved", {"Location": "rtsp://[::1/x"}) if r.method == "DESCRIBE" else None
         )
 
 

@@ -50,16 +50,16 @@ def test_a_station_s_processes_share_and_another_s_are_refused(folders: tuple[Pa
     with ExitStack() as stack:
         workers = [process(stack, volume, mine) for _ in range(3)]
         assert [line(w) for w in workers] == ["held"] * 3
-        with pytest.raises(ForeignVolumeError, match=f"{volume} is in use by the station of {mine} on .*; end that"):
+        with pytest.raises(ForeignVolumeError, match=f"{volume} is in use by the station of {mine} on .*; stop it"):
             volume_lock.take(volume, other)
-        assert str(mine) in volume_lock.foreign(volume, other) and volume_lock.foreign(volume, mine) == ""
+        assert str(mine) in volume_lock.foreign_holder(volume, other) and volume_lock.foreign_holder(volume, mine) == ""
         for worker in workers[:2]:  # one remaining process is enough to hold it
             worker.kill()
             worker.wait()
-        assert volume_lock.foreign(volume, other)
+        assert volume_lock.foreign_holder(volume, other)
         workers[2].kill()
         workers[2].wait()
-        assert volume_lock.foreign(volume, other) == ""
+        assert volume_lock.foreign_holder(volume, other) == ""
         assert line(process(stack, volume, other)) == "held"
 
 
@@ -79,4 +79,4 @@ def test_another_path_to_the_data_folder_is_the_same_station(folders: tuple[Path
     (tmp_path / "link").symlink_to(mine)
     with ExitStack() as stack:
         assert line(process(stack, volume, mine)) == "held"
-        assert volume_lock.foreign(volume, tmp_path / "link") == ""
+        assert volume_lock.foreign_holder(volume, tmp_path / "link") == ""

@@ -48,4 +48,4 @@ async def test_keyframes_inside_a_refresh_period_are_not_read_again(monkeypatch:
         )
     ]
     assert sum(p.keyframes for p in found) == len(reader.read) > 10
-    assert all(b.at_us > a.whole_us for a, b in zip(reader.read, reader.read[1:], strict=False))
+    assert all(b.at_us > a.complete_us for a, b in zip(reader.read, reader.read[1:], strict=False))

@@ -81,7 +81,7 @@ async def test_a_disk_that_is_not_mounted_yet_is_waited_for(rtsp_camera: Camera,
     settings = Settings(data=DataSettings(dir=data, volumes=[volume]))
     assert not index_newer_footage.disks_are_there(settings, [v.identity for v in restored.manifest.volumes])
     database = Database(settings.database_url, AUDIT_KEY)
-    with pytest.raises(StorageError, match="is its disk mounted"):
+    with pytest.raises(StorageError, match="check that the disk is mounted"):
         await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     volume.rmdir()
     elsewhere.rename(volume)

@@ -21,7 +21,7 @@ from core.events import Event
 from core.settings import PictureSettings
 from health.tables import Fault, Inspection, PatrolRound, WorkOrder, WorkOrderPhoto
 from nvr.archive import holds
-from nvr.archive.retention_clock import ClockTrust
+from nvr.archive.retention_clock import ClockCheck
 from search.store import ids
 from search.tables import Judgement
 from station.roles.picture_retention import PictureRetention
@@ -142,8 +142,8 @@ async def test_a_hold_keeps_the_pictures_of_its_time(database: Database, clock: 
 
 async def test_nothing_goes_while_the_time_is_not_known(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     class Doubting:
-        async def look(self) -> ClockTrust:
-            return ClockTrust(to_microseconds(clock.now()), to_microseconds(clock.now()), True)
+        async def look(self) -> ClockCheck:
+            return ClockCheck(to_microseconds(clock.now()), to_microseconds(clock.now()), True)
 
     await filled(database, clock, tmp_path, 1000)
     doubting: Any = Doubting()
@@ -154,7 +154,7 @@ async def test_nothing_goes_while_the_time_is_not_known(database: Database, cloc
 async def test_a_hold_is_told_of_before_it_ends_and_reviewed(database: Database, clock: ManualClock) -> None:
     async def told() -> list[str | None]:
         async with database.session() as session:
-            await holds.tell_of_ends(session, clock.now())
+            await holds.announce_ending_holds(session, clock.now())
         async with database.reading() as session:
             return list(await session.scalars(select(Event.village).where(Event.kind == "hold.ending")))
 

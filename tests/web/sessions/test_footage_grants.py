@@ -221,8 +221,8 @@ async def town(
     services.snapshots.jpeg = _picture
     services.printer.pdf_of = _pdf
     monkeypatch.setattr(hls, "playlist", lambda *_, **__: "#EXTM3U")
-    monkeypatch.setattr(hls, "strip_times", lambda *_: [START])
-    monkeypatch.setattr(hls, "part", lambda *_: b"part")
+    monkeypatch.setattr(hls, "thumbnail_times", lambda *_: [START])
+    monkeypatch.setattr(hls, "segment_part", lambda *_: b"part")
     monkeypatch.setattr("web.api.sightings.picture_of", lambda *_: jpeg())
     return made
 

@@ -1,4 +1,4 @@
-"""A SegmentSink with a disk and an archive in memory: integers for time, no threads, no files."""
+"""A SegmentWriter with a disk and an archive in memory: integers for time, no threads, no files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from nvr.archive.segment_index import Segment
-from nvr.archive.segment_writer import SegmentSink
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.media import iovec
 from nvr.media.iovec import Part
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_times import PictureTimes
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.storage.disk_writer import SegmentFile
-from nvr.storage.volumes import VolumeSet
+from nvr.storage.volume_set import VolumeSet
 from tests.nvr.camera_clock import ORIGIN_US, CameraClock, Run, runs
 
 SPS = bytes.fromhex("6742c00ada0f0a0a0b010000030001000003003c8d")
@@ -36,7 +36,7 @@ class MemoryWriter:
         assert len(body) == size
         self.files.setdefault(file.path, bytearray()).extend(body)
         file.size += size
-        file.written, file.made = file.size, True
+        file.written, file.created = file.size, True
         return True
 
     def close(self, file: SegmentFile, closed: Callable[[], Any]) -> None:
@@ -55,13 +55,13 @@ class MemoryDisk:
 class MemoryVolumes:
     def __init__(self) -> None:
         self.disks = [MemoryDisk()]
-        self.place_: MemoryDisk | None = self.disks[0]
+        self.chosen: MemoryDisk | None = self.disks[0]
 
-    def place(self, stream: str, before: MemoryDisk | None) -> MemoryDisk | None:
-        return self.place_
+    def choose_disk(self, stream: str, before: MemoryDisk | None) -> MemoryDisk | None:
+        return self.chosen
 
-    def report(self, disk: MemoryDisk, error: OSError, *, opening: bool = False) -> None:
-        self.place_ = None
+    def report_error(self, disk: MemoryDisk, error: OSError, *, opening: bool = False) -> None:
+        self.chosen = None
 
 
 @dataclass
@@ -83,19 +83,19 @@ class MemoryArchive:
         self.segments: list[Segment] = []
         self.gaps: list[GapFact] = []
 
-    def opened(self, segment: Segment) -> None:
+    def segment_opened(self, segment: Segment) -> None:
         self.open.append(segment)
 
-    def closed(self, segment: Segment) -> None:
+    def segment_closed(self, segment: Segment) -> None:
         if segment.frames:
             self.segments.append(segment)
 
-    def gap(
+    def add_gap(
         self, stream: str, start_us: int, cause: str, detail: str, end_us: int | None = None, *, fillable: bool = True
     ) -> None:
         self.gaps.append(GapFact(start_us, end_us, cause, fillable))
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
+    def end_gap(self, stream: str, end_us: int) -> None:
         for gap in self.gaps:
             if gap.end_us is None:
                 gap.end_us = end_us
@@ -108,17 +108,17 @@ class Recording:
         self.archive = MemoryArchive()
         self.volumes = MemoryVolumes()
         self.counters = StreamCounters()
-        self.sink = SegmentSink(
+        self.sink = SegmentWriter(
             "cam/main", cast(VolumeSet, self.volumes), self.archive, self.counters, segment_seconds, lambda call: call()
         )
 
-    def feed(self, clock: CameraClock, gop: int = 25, later_us: int = 0) -> None:
+    def feed_camera(self, clock: CameraClock, gop: int = 25, later_us: int = 0) -> None:
         """Feed all pictures of a camera in one session; they arrive `later_us` later than in the camera's own time."""
         self.sink.begin_session()
         number = 0
         for run in runs(clock, PictureTimes(clock.stated)):
             for part in split(run, number, gop):
-                self.sink.fragment(part, run.arrival_us + later_us)
+                self.sink.write_fragment(part, run.arrival_us + later_us)
             number += len(run.pictures)
 
     def pictures(
@@ -127,7 +127,7 @@ class Recording:
         """Feed `count` single pictures that arrive `step_us` apart; return when the next one would arrive."""
         for i in range(count):
             at = time + i * step_us * 9 // 100
-            self.sink.fragment(single(at, key=i % gop == 0, step=step_us * 9 // 100), first_us + i * step_us)
+            self.sink.write_fragment(single(at, key=i % gop == 0, step=step_us * 9 // 100), first_us + i * step_us)
         return first_us + count * step_us
 
     @property

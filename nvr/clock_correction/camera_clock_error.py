@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import HOUR_US, SECOND
 from core.ids import StreamId
 from nvr.archive import segment_index
+from nvr.archive.segment_index import SegmentFlag
 from nvr.clock.clock_epoch import Epoch
 from nvr.clock.plausibility import STEP_US
 from nvr.tables import Footage
 
-LEAST_CAMERAS = 3
-ALIKE_US = SECOND  # largest distance from their median
+MIN_CAMERAS = 3
+MAX_DISAGREEMENT_US = SECOND  # largest distance from their median
 MAX_STREAMS = 200  # streams examined
 
 
@@ -41,19 +42,19 @@ async def error_of(session: AsyncSession, old: Epoch, new: Epoch, now_us: int) -
         now = await _offset(session, stream, new, None, now_us)
         if before is not None and now is not None:
             said[camera] = before - now
-    return agreed(list(said.values()))
+    return agreed_error(list(said.values()))
 
 
-def agreed(errors: Sequence[int]) -> int | None:
-    """Return the error that more than half of the cameras, and at least LEAST_CAMERAS, report within ALIKE_US.
+def agreed_error(errors: Sequence[int]) -> int | None:
+    """Return the error that more than half of the cameras, and at least MIN_CAMERAS, report within MAX_DISAGREEMENT_US.
 
     Return None if there is none, or if it is at most STEP_US.
     """
     if not errors:
         return None
     found = median_low(errors)
-    alike = [e for e in errors if abs(e - found) <= ALIKE_US]
-    enough = len(alike) >= LEAST_CAMERAS and 2 * len(alike) > len(errors)
+    alike = [e for e in errors if abs(e - found) <= MAX_DISAGREEMENT_US]
+    enough = len(alike) >= MIN_CAMERAS and 2 * len(alike) > len(errors)
     return median_low(alike) if enough and abs(found) > STEP_US else None
 
 
@@ -62,9 +63,9 @@ async def _offset(session: AsyncSession, stream: str, epoch: Epoch, later: Epoch
     hours = Footage.hour.between(max(epoch.since_us, until_us - 24 * HOUR_US) // HOUR_US, until_us // HOUR_US)
     rows = await session.scalars(select(Footage).where(Footage.stream == stream, hours).order_by(Footage.hour.desc()))
     for row in rows:
-        entries = list(enumerate(segment_index.unpack(row.stream, row.hour, row.volume, row.entries)))
+        entries = list(enumerate(segment_index.segments_of(row)))
         for at, segment in reversed(entries):
             ours = epoch.filed(row.id, at) and not (later is not None and later.filed(row.id, at))
-            if ours and segment.clock_offset_us is not None and not segment.flags & segment_index.BACKFILLED:
+            if ours and segment.clock_offset_us is not None and not segment.flags & SegmentFlag.BACKFILLED:
                 return segment.clock_offset_us
     return None

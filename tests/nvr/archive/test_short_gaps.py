@@ -6,18 +6,18 @@ from datetime import timedelta
 
 from core.clock import HOUR_US, ManualClock, to_microseconds
 from core.database import Database
-from nvr.archive import short_holes
-from nvr.archive.short_holes import HourCounts
+from nvr.archive import short_gaps
+from nvr.archive.short_gaps import HourCounts
 from nvr.archive.timeline import ArchiveLog, Timeline
 
 
 class NoLog:
     """A log that fails the test: nothing here is long enough to be a gap."""
 
-    def gap(self, *args: object, **more: object) -> None:
+    def add_gap(self, *args: object, **more: object) -> None:
         raise AssertionError(args)
 
-    def gap_ended(self, stream: str, end_us: int) -> None:
+    def end_gap(self, stream: str, end_us: int) -> None:
         raise AssertionError(stream)
 
 
@@ -27,7 +27,7 @@ def timeline(log: ArchiveLog | None = None) -> Timeline:
 
 def miss(line: Timeline, times: int = 1) -> None:
     for n in range(times):
-        line.hole(n * 1_000_000, n * 1_000_000 + 40_000, "packet_loss", fillable=False)
+        line.report_missing(n * 1_000_000, n * 1_000_000 + 40_000, "packet_loss", fillable=False)
 
 
 async def test_each_hole_is_counted_once_in_its_hour(either_database: Database, clock: ManualClock) -> None:
@@ -47,7 +47,7 @@ async def test_each_hole_is_counted_once_in_its_hour(either_database: Database, 
                     raise Broken
         except Broken:
             return
-        which.stored()
+        which.mark_stored()
 
     await write(counts, line)
     miss(line, 3)
@@ -64,9 +64,9 @@ async def test_each_hole_is_counted_once_in_its_hour(either_database: Database, 
     miss(other)
     await write(HourCounts(), other)
     async with database.reading() as session:
-        found = await short_holes.between(session, ["c/main", "d/main"], start, start + HOUR_US)
-        both = await short_holes.between(session, ["c/main"], start, start + 2 * HOUR_US)
+        found = await short_gaps.between(session, ["c/main", "d/main"], start, start + HOUR_US)
+        both = await short_gaps.between(session, ["c/main"], start, start + 2 * HOUR_US)
     assert found == {"c/main": (3, 120_000)} and both == {"c/main": (7, 280_000)}
     async with database.session() as session:
-        await short_holes.forget(session, to_microseconds(clock.now() + timedelta(minutes=1)))
-        assert await short_holes.between(session, ["c/main"], start, start + 2 * HOUR_US) == {"c/main": (4, 160_000)}
+        await short_gaps.delete_before(session, to_microseconds(clock.now() + timedelta(minutes=1)))
+        assert await short_gaps.between(session, ["c/main"], start, start + 2 * HOUR_US) == {"c/main": (4, 160_000)}

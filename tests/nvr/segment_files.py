@@ -21,7 +21,7 @@ PCMA = AudioTrack("pcma", 8, "", 8000, 1)
 
 
 @functools.lru_cache
-def pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> LoopClip:
+def street_pictures(codec: str = "h264", size: tuple[int, int] = (64, 48)) -> LoopClip:
     """Return twenty pictures at ten a second, in two GOPs."""
     return street_clip(codec=codec, seconds=2.0, fps=10.0, size=size)
 
@@ -30,7 +30,7 @@ def video_format(clip: LoopClip) -> VideoFormat:
     return VideoFormat.from_sets(clip.codec, list(clip.parameter_sets))
 
 
-def film(
+def write_segment(
     folder: Path,
     start_us: int,
     clip: LoopClip,

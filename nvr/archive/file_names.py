@@ -9,11 +9,11 @@ from array import array
 
 from nvr.archive.timeline import ClockStep
 
-MAX_REFILED = 400  # names of a stream's first files that are remembered; the archive knows the others
-MAX_STEPS = 4  # newest clock changes whose corrections may still be pending
+MAX_REMEMBERED_NAMES = 400  # names of a stream's first files that are remembered; the archive knows the others
+MAX_PENDING_STEPS = 4  # newest clock changes whose corrections may still be pending
 
 
-class FiledNames:
+class StreamFileNames:
     """File names of one stream. A name is the start of its file, µs UTC."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class FiledNames:
     def add(self, start: int) -> None:
         """Record a file that the current clock named."""
         for after in self._after:
-            if len(after) < MAX_REFILED:
+            if len(after) < MAX_REMEMBERED_NAMES:
                 after.append(start)
-        if len(self._names) < MAX_REFILED:
+        if len(self._names) < MAX_REMEMBERED_NAMES:
             self._names.append(start)
         else:
             self._more = True
@@ -40,7 +40,7 @@ class FiledNames:
         since, names, found = min(self.since_us, *self._names[:1]), tuple(self._names), None
         if until_us is not None:
             since = min(since, until_us)
-            self._after = [*self._after[-MAX_STEPS:], []]
+            self._after = [*self._after[-MAX_PENDING_STEPS:], []]
             found = ClockStep(stream, since, until_us, by_us, names, self._more, self._after[-1])
         # Files that were moved move again at the next change, because this one may have been the error.
         self._names = array("q", (start + by_us for start in names))

@@ -12,27 +12,27 @@ from typing import Any
 
 from core.clock import SystemClock
 from core.database import Database
-from nvr.archive import recovery
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive import file_removal
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.timeline import ClockStep
-from nvr.refiling import file_moves, refiling
+from nvr.clock_correction import corrector, file_moves
 
 
-def die() -> None:
+def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: int, files: list[int]) -> None:
     """Move three files per transaction; the process is killed in the second transaction."""
-    file_moves.BATCH = 3
+    file_moves.FILES_PER_TRANSACTION = 3
     calls = dict.fromkeys(("named", "exchanged", "unlinked"), 0)
 
     def count(name: str) -> None:
         calls[name] += 1
         if moment == name and calls[name] == (5 if name == "named" else 2):
-            die()
+            kill_self()
 
-    named, exchange, finish = os.link if links else file_moves._copy, file_moves._exchange, recovery.finish_deletion
+    named, exchange, finish = os.link if links else file_moves._copy, file_moves._exchange, file_removal.finish_deletion
 
     def name(source: Path, target: Path) -> None:
         named(source, target)
@@ -52,17 +52,17 @@ async def main(url: str, kept: Path, moment: str, links: bool, since: int, by: i
     os.link = name if links else no_links  # type: ignore[assignment]
     if not links:
         file_moves._copy = name
-    file_moves._exchange, recovery.finish_deletion = exchanged, finished  # type: ignore[assignment]
+    file_moves._exchange, file_removal.finish_deletion = exchanged, finished  # type: ignore[assignment]
     database = Database(url)
-    archive = ArchiveDatabase(database, SystemClock())
-    refiler = refiling.Refiler(archive)
-    await refiler.begin(since, kept)
-    refiler.clock_stepped(by)
-    refiler.stepped(ClockStep("cam/main", since, files[-1] + 10_000_000, by, tuple(files)))
+    archive = ArchiveLogWriter(database, SystemClock())
+    clock_corrector = corrector.ClockCorrector(archive)
+    await clock_corrector.begin(since, kept)
+    clock_corrector.clock_stepped(by)
+    clock_corrector.queue_step(ClockStep("cam/main", since, files[-1] + 10_000_000, by, tuple(files)))
     await archive.flush()
     if moment == "stored":
-        die()
-    await refiler.finish()
+        kill_self()
+    await clock_corrector.finish()
     sys.exit(f"nobody killed it: {calls}")
 
 

@@ -41,7 +41,7 @@ class HourCounts:
         if rows:
             await session.execute(_ADD, rows)
 
-    def stored(self) -> None:
+    def mark_stored(self) -> None:
         self._stored = self._written
 
 
@@ -63,5 +63,5 @@ async def between(session: AsyncSession, streams: Collection[str], start_us: int
     return {stream: (int(holes), int(us)) for stream, holes, us in await session.execute(query)}
 
 
-async def forget(session: AsyncSession, before_us: int) -> None:
+async def delete_before(session: AsyncSession, before_us: int) -> None:
     await session.execute(delete(ShortHole).where(ShortHole.hour < before_us // HOUR_US))

@@ -18,16 +18,16 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.settings import RetentionSettings
-from nvr.archive import holds, recovery, segment_index
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive import file_removal, holds, segment_index
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.retention import Retention
 from nvr.archive.retention_clock import RetentionClock
-from nvr.archive.segment_index import Segment, path_of
+from nvr.archive.segment_index import Segment, SegmentFlag, path_of
 from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
 from nvr.clock.plausibility import ClockSnapshot
 from nvr.clock.station_clock import StationClock
-from nvr.refiling import file_moves, refiling
+from nvr.clock_correction import corrector, file_moves
 from nvr.storage.volumes import prepare
 from nvr.streams import StreamSpec
 from nvr.tables import Footage, Gap, Hold, RetentionClockRow, StreamUsage
@@ -79,17 +79,17 @@ def test_slewing_never_becomes_a_step() -> None:
     assert steps == [] and station.correction_us == pytest.approx(10 * SECOND, rel=0.01)
 
 
-class Filed:
+class RecordedFiles:
     """Files of ten seconds, and gaps, as a recorder left them."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
-        self.archive = ArchiveDatabase(database, SystemClock())
+        self.archive = ArchiveLogWriter(database, SystemClock())
         self.folder = folder
         self.segments: list[Segment] = []
 
-    async def prepare(self, *starts: int) -> Filed:
-        (volume,) = await prepare(self.database, [self.folder])
+    async def prepare(self, *starts: int) -> RecordedFiles:
+        (volume,) = await prepare(self.database, [self.folder], self.folder)
         self.archive.paths = {volume.number: self.folder}
         for start in starts:
             segment = Segment(
@@ -97,8 +97,8 @@ class Filed:
             )
             self.segments.append(segment)
             await asyncio.to_thread(self._write, segment)
-            self.archive.opened(Segment("cam/main", volume.number, start, start, open=True))
-            self.archive.closed(segment)
+            self.archive.segment_opened(Segment("cam/main", volume.number, start, start, open=True))
+            self.archive.segment_closed(segment)
         await self.archive.flush()
         return self
 
@@ -119,8 +119,8 @@ class Filed:
 
 
 @pytest.fixture
-async def filed(database: Database, tmp_path: Path) -> Filed:
-    return Filed(database, tmp_path / "video")
+async def filed(database: Database, tmp_path: Path) -> RecordedFiles:
+    return RecordedFiles(database, tmp_path / "video")
 
 
 @pytest.fixture(params=[0, errno.EPERM, errno.EOPNOTSUPP], ids=["links", "exFAT", "CIFS"])
@@ -136,9 +136,9 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("links")
 @pytest.mark.parametrize("by", [-HOUR, -10 * SECOND, 10 * SECOND, HOUR, 400 * 24 * HOUR])
-async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
+async def test_files_and_entries_move_together(filed: RecordedFiles, by: int) -> None:
     await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND, T + 20 * SECOND)
-    assert await file_moves.refile(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
+    assert await file_moves.move_files(filed.database, filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND)) == 3
     found = await segments_of(filed.database)
     assert [s.start_us for s in found] == pytest.approx(
         sorted([T - 7 * HOUR, T + by, T + by + 10 * SECOND, T + by + 20 * SECOND]), abs=1
@@ -151,58 +151,58 @@ async def test_files_and_entries_move_together(filed: Filed, by: int) -> None:
         assert (usage.files, usage.bytes_held) == (4, 16)
 
 
-async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: Filed) -> None:
+async def test_what_a_camera_card_gave_moves_with_the_gap_that_it_fills(filed: RecordedFiles) -> None:
     """Its times are those of the gap, by the same wrong clock. What fills an earlier gap stays."""
     await filed.prepare(T - 7 * HOUR, T, T + 10 * SECOND)
     async with filed.database.session() as session:
         for number in await session.scalars(select(Footage.id)):
-            row = await segment_index.locked(session, number)
+            row = await segment_index.lock_row(session, number)
             assert row is not None
-            entries = segment_index.unpack(row.stream, row.hour, row.volume, row.entries)
-            marked = [s if s.start_us == T else segment_index.flagged(s, segment_index.BACKFILLED) for s in entries]
+            entries = segment_index.segments_of(row)
+            marked = [s if s.start_us == T else segment_index.with_flag(s, SegmentFlag.BACKFILLED) for s in entries]
             await segment_index.rewrite(session, row, marked)
-    refiler = refiling.Refiler(filed.archive)
-    refiler.stepped(filed.step(40 * HOUR, T))
-    await refiler.finish()
-    found = [(s.start_us, bool(s.flags & segment_index.BACKFILLED)) for s in await segments_of(filed.database)]
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    clock_corrector.queue_step(filed.step(40 * HOUR, T))
+    await clock_corrector.finish()
+    found = [(s.start_us, bool(s.flags & SegmentFlag.BACKFILLED)) for s in await segments_of(filed.database)]
     assert found == [(T - 7 * HOUR, True), (T + 40 * HOUR, False), (T + 10 * SECOND + 40 * HOUR, True)]
 
 
-async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: Filed) -> None:
+async def test_gaps_of_the_wrong_clock_move_and_those_of_before_end_where_they_ended(filed: RecordedFiles) -> None:
     await filed.prepare(T + 5 * SECOND)
     archive = filed.archive
-    archive.gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began under a clock that was right
-    archive.gap("cam/main", T + 15 * SECOND, "unreachable", "", T + 20 * SECOND)
-    archive.gap("cam/main", T + 30 * SECOND, "unreachable", "")
-    refiler = refiling.Refiler(archive)
-    refiler.stepped(filed.step(-HOUR, T + 5 * SECOND))
-    archive.gap("cam/main", T + 12 * SECOND, "no_packets", "", T + 14 * SECOND)  # by the new clock
-    archive.gap_ended("cam/main", T + 40 * SECOND - HOUR)
-    await refiler.finish()
+    archive.add_gap("cam/main", T - 3 * HOUR, "recorder_down", "", T + 5 * SECOND)  # began under a clock that was right
+    archive.add_gap("cam/main", T + 15 * SECOND, "unreachable", "", T + 20 * SECOND)
+    archive.add_gap("cam/main", T + 30 * SECOND, "unreachable", "")
+    clock_corrector = corrector.ClockCorrector(archive)
+    clock_corrector.queue_step(filed.step(-HOUR, T + 5 * SECOND))
+    archive.add_gap("cam/main", T + 12 * SECOND, "no_packets", "", T + 14 * SECOND)  # by the new clock
+    archive.end_gap("cam/main", T + 40 * SECOND - HOUR)
+    await clock_corrector.finish()
     await archive.flush()
-    assert refiler.moved == 1
+    assert clock_corrector.moved == 1
     assert await filed.gaps() == [
         (T - 3 * HOUR, T + 5 * SECOND - HOUR), (T + 15 * SECOND - HOUR, T + 20 * SECOND - HOUR),
         (T + 30 * SECOND - HOUR, T + 40 * SECOND - HOUR), (T + 12 * SECOND, T + 14 * SECOND),
     ]  # fmt: skip
 
 
-async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: Filed) -> None:
+async def test_a_gap_that_could_not_end_because_the_clock_was_behind(filed: RecordedFiles) -> None:
     await filed.prepare(T)
     # Closed at once, by a clock that was right.
-    filed.archive.gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)
-    filed.archive.gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
-    refiler = refiling.Refiler(filed.archive)
-    refiler.stepped(filed.step(2 * HOUR, T))
-    await refiler.finish()
+    filed.archive.add_gap("cam/main", T + HOUR // 2, "unreachable", "", T + HOUR // 2)
+    filed.archive.add_gap("cam/main", T + HOUR, "recorder_down", "", T + HOUR)
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    clock_corrector.queue_step(filed.step(2 * HOUR, T))
+    await clock_corrector.finish()
     assert await filed.gaps() == [(T + HOUR // 2, T + HOUR // 2), (T + HOUR, T + 2 * HOUR)]
 
 
-async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
+async def test_a_clock_that_was_wrong_for_long_is_marked(filed: RecordedFiles) -> None:
     await filed.prepare(T)
-    refiler = refiling.Refiler(filed.archive)
-    refiler.stepped(ClockStep("cam/main", T, T + 10 * SECOND, HOUR, None))
-    await refiler.finish()
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    clock_corrector.queue_step(ClockStep("cam/main", T, T + 10 * SECOND, HOUR, None))
+    await clock_corrector.finish()
     await filed.archive.flush()
     assert await filed.gaps() == [(T + 10 * SECOND, T + 10 * SECOND + HOUR)]
     assert [s.start_us for s in await segments_of(filed.database)] == [T]
@@ -210,15 +210,15 @@ async def test_a_clock_that_was_wrong_for_long_is_marked(filed: Filed) -> None:
 
 @pytest.mark.usefixtures("links")
 @pytest.mark.parametrize("crash", ["_exchange", "finish_deletion"])
-async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_loses_no_file(filed: RecordedFiles, crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await filed.prepare(T, T + 10 * SECOND)
 
     async def dies(*_: object, **__: object) -> None:
         raise SystemError("killed")
 
-    monkeypatch.setattr(file_moves if crash == "_exchange" else recovery, crash, dies)
+    monkeypatch.setattr(file_moves if crash == "_exchange" else file_removal, crash, dies)
     with pytest.raises(SystemError):
-        await file_moves.refile(filed.database, filed.step(-HOUR, T, T + 10 * SECOND))
+        await file_moves.move_files(filed.database, filed.step(-HOUR, T, T + 10 * SECOND))
     found = await segments_of(filed.database)
     assert len(found) == 2
     for segment in found:
@@ -226,7 +226,7 @@ async def test_a_crash_loses_no_file(filed: Filed, crash: str, monkeypatch: pyte
 
 
 async def test_a_full_disk_without_hard_links_leaves_everything_as_it_was(
-    filed: Filed, monkeypatch: pytest.MonkeyPatch
+    filed: RecordedFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filed.prepare(T)
 
@@ -240,23 +240,25 @@ async def test_a_full_disk_without_hard_links_leaves_everything_as_it_was(
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space"):
-        await file_moves.refile(filed.database, filed.step(-HOUR, T))
+        await file_moves.move_files(filed.database, filed.step(-HOUR, T))
     assert [s.start_us for s in await segments_of(filed.database)] == [T]
     left = await asyncio.to_thread(lambda: [p for p in filed.folder.rglob("*") if p.suffix in (".mp4", ".copy")])
     assert len(left) == 1
 
 
-async def test_a_disk_that_refuses_leaves_everything_as_it_was(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_refuses_leaves_everything_as_it_was(
+    filed: RecordedFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await filed.prepare(T)
 
     def refuses(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "link", refuses)
-    refiler = refiling.Refiler(filed.archive)
-    refiler.stepped(filed.step(HOUR, T))
-    await refiler.finish()
-    assert [s.start_us for s in await segments_of(filed.database)] == [T] and refiler.moved == 0
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    clock_corrector.queue_step(filed.step(HOUR, T))
+    await clock_corrector.finish()
+    assert [s.start_us for s in await segments_of(filed.database)] == [T] and clock_corrector.moved == 0
 
 
 @pytest.mark.parametrize("ahead", [3600.0, *(pytest.param(a, marks=pytest.mark.soak) for a in (-3600.0, 1.2))])
@@ -309,28 +311,28 @@ async def test_a_stream_that_is_off_when_the_clock_is_set_right_is_corrected_too
 
 @pytest.mark.parametrize("by", [-15 * SECOND, HOUR, 25 * SECOND])
 async def test_more_files_than_a_stream_remembers_move_in_batches(
-    filed: Filed, by: int, monkeypatch: pytest.MonkeyPatch
+    filed: RecordedFiles, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No file moves twice, although new names lie among old ones; what the new clock named stays."""
-    monkeypatch.setattr(file_moves, "BATCH", 3)
+    monkeypatch.setattr(file_moves, "FILES_PER_TRANSACTION", 3)
     before = T - 40 * SECOND  # in an earlier hour of the archive: an entry made before
     await filed.prepare(before - HOUR)
-    refiler = refiling.Refiler(filed.archive)
-    await refiler.begin(T - 100)
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    await clock_corrector.begin(T - 100)
     starts = [T + k * 10 * SECOND for k in range(10)]
     new = T + 100 * SECOND + by
     await filed.prepare(*starts, new)
     step = ClockStep("cam/main", T, T + 100 * SECOND, by, tuple(starts[:2]), True, [new])
-    refiler.clock_stepped(by)
-    refiler.stepped(step)
-    await refiler.finish()
-    assert refiler.moved == 10
+    clock_corrector.clock_stepped(by)
+    clock_corrector.queue_step(step)
+    await clock_corrector.finish()
+    assert clock_corrector.moved == 10
     found = sorted(s.start_us for s in await segments_of(filed.database))
     assert found == pytest.approx(sorted([before - HOUR, new, *(s + by for s in starts)]), abs=12)
     assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in await segments_of(filed.database))
 
 
-async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: Filed, tmp_path: Path) -> None:
+async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: RecordedFiles, tmp_path: Path) -> None:
     """The recorder is restarted before the clock is set.
 
     What a right clock named before both, in the same time range, stays.
@@ -338,14 +340,14 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
     kept = tmp_path / "clock-0.json"
     right = T - 400 * 24 * HOUR
     await filed.prepare(right, T + 2 * HOUR)  # by a clock that was right, or in another boot: entries made before
-    filed.archive.gap("cam/main", T + 2 * HOUR, "unreachable", "", T + 2 * HOUR + SECOND)
+    filed.archive.add_gap("cam/main", T + 2 * HOUR, "unreachable", "", T + 2 * HOUR + SECOND)
     await filed.archive.flush()
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(T, kept)
     await filed.prepare(T, T + 10 * SECOND)
-    filed.archive.gap("cam/main", T + 20 * SECOND, "recorder_down", "", T + 30 * SECOND)
+    filed.archive.add_gap("cam/main", T + 20 * SECOND, "recorder_down", "", T + 30 * SECOND)
     await filed.archive.flush()
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
     assert ours is not None and ours.since_us == T
     # Half a minute passed.
@@ -354,7 +356,7 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
     await filed.prepare(T + 30 * SECOND)
     by = 300 * 24 * HOUR
     second.clock_stepped(by)
-    second.stepped(ClockStep("cam/main", T + 30 * SECOND, T + 3 * HOUR, by, (T + 30 * SECOND,)))
+    second.queue_step(ClockStep("cam/main", T + 30 * SECOND, T + 3 * HOUR, by, (T + 30 * SECOND,)))
     await filed.archive.flush()
     await second.finish()
     found = sorted(s.start_us for s in await segments_of(filed.database))
@@ -367,7 +369,7 @@ async def test_what_an_earlier_run_filed_by_the_same_clock_moves_too(filed: File
 
 
 @pytest.mark.parametrize("by", [-400 * DAY, 400 * DAY])
-async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: int) -> None:
+async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: RecordedFiles, by: int) -> None:
     """Twenty days of recordings move with a clock that somebody sets wrong; after a reboot the clock is right again."""
     clocks, reading = ManualClock(), [T, 10 * HOUR, 0]  # wall, uptime, boot
     guard = RetentionClock(
@@ -376,34 +378,34 @@ async def test_a_mistake_that_a_reboot_undoes_deletes_nothing(filed: Filed, by: 
     retention = Retention(filed.database, clocks, RetentionSettings(main_days=30, sub_days=30), guard)
     retention.measure_free, retention.measure_inodes = (lambda volume: 2**50), (lambda volume: None)
     await filed.prepare()
-    refiler = refiling.Refiler(filed.archive)
-    await refiler.begin(T)
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    await clock_corrector.begin(T)
     starts = [T + k * DAY - 20 * SECOND for k in range(1, 21)]
     for start in starts:
         reading[:2] = [reading[0] + DAY, reading[1] + DAY]
         await retention.run_once()
         await filed.prepare(start)
     reading[:2] = [reading[0] + by + 5 * SECOND, reading[1] + 5 * SECOND]
-    refiler.clock_stepped(by)
-    refiler.stepped(ClockStep("cam/main", T, T + 20 * DAY, by, tuple(starts)))
-    await refiler.finish()
-    assert refiler.moved == 20 and await retention.run_once() == 0
+    clock_corrector.clock_stepped(by)
+    clock_corrector.queue_step(ClockStep("cam/main", T, T + 20 * DAY, by, tuple(starts)))
+    await clock_corrector.finish()
+    assert clock_corrector.moved == 20 and await retention.run_once() == 0
     reading[:] = [reading[0] - by + 300 * SECOND, 60 * SECOND, 1]
     for _ in range(3):
         reading[:2] = [reading[0] + 60 * SECOND, reading[1] + 60 * SECOND]
         assert await retention.run_once() == 0
-    assert not (await guard.look()).suspended and len(await filed.names()) == 20
+    assert not (await guard.check()).suspended and len(await filed.names()) == 20
 
 
-async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path: Path) -> None:
+async def test_another_boot_or_another_clock_begins_anew(filed: RecordedFiles, tmp_path: Path) -> None:
     kept = tmp_path / "clock-0.json"
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(T, kept)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
     assert ours is not None
     for other in (replace(ours, boot="another"), replace(ours, offset_us=ours.offset_us - HOUR)):
         await asyncio.to_thread(clock_epoch.save, kept, other)
-        second = refiling.Refiler(filed.archive)
+        second = corrector.ClockCorrector(filed.archive)
         await second.begin(T + 50, kept)
         found = await asyncio.to_thread(clock_epoch.load, kept)
         assert found is not None and found.since_us == T + 50
@@ -413,7 +415,7 @@ async def test_another_boot_or_another_clock_begins_anew(filed: Filed, tmp_path:
 
 @pytest.mark.parametrize("by", [-400 * DAY, -8 * HOUR, -HOUR, HOUR, 8 * HOUR, 400 * DAY])
 async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
-    filed: Filed, tmp_path: Path, by: int, monkeypatch: pytest.MonkeyPatch
+    filed: RecordedFiles, tmp_path: Path, by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything that the previous boot named, and moved, returns to its recording time once the clock is believed.
 
@@ -423,13 +425,13 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
     others = [began - 10 * SECOND, *([began + by - 10 * SECOND] if abs(by) > DAY else [])]
     await filed.prepare(*others)
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(began, kept)
-    first.records("cam/main")
+    first.register_stream("cam/main")
     starts = [began + k * 10 * SECOND for k in range(3)]
     await filed.prepare(*starts)
     first.clock_stepped(by)
-    first.stepped(ClockStep("cam/main", began, began + 30 * SECOND, by, tuple(starts)))
+    first.queue_step(ClockStep("cam/main", began, began + 30 * SECOND, by, tuple(starts)))
     await first.finish()
     await filed.prepare(began + 30 * SECOND + by)  # by the wrong clock
     up[0] += 40 * SECOND
@@ -438,12 +440,12 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
     assert ours is not None
     await asyncio.to_thread(clock_epoch.save, kept, replace(ours, boot="before"))
     up[0], again = 20 * SECOND, began + 340 * SECOND
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     await second.begin(again, kept)
     if by < 0:  # otherwise its timeline was in the future and continued from now
-        filed.archive.gap("cam/main", began + 40 * SECOND + by, "recorder_down", "", again)
+        filed.archive.add_gap("cam/main", began + 40 * SECOND + by, "recorder_down", "", again)
     await filed.prepare(again)
-    await second.look()
+    await second.check()
     assert second.moved == 0  # nobody has confirmed the clock yet
     async with filed.database.session() as session:
         session.add(
@@ -458,29 +460,31 @@ async def test_a_mistake_that_a_restart_of_the_machine_undoes_is_taken_back(
                 ntp_us=0,
             )
         )
-    await second.look()
+    await second.check()
     found = sorted(s.start_us for s in await segments_of(filed.database))
     assert found == pytest.approx(sorted([*others, *starts, began + 30 * SECOND, again]), abs=5)
     assert await filed.names() == sorted(path_of(filed.archive.paths, s) for s in await segments_of(filed.database))
     assert await filed.gaps() == [(pytest.approx(began + 40 * SECOND), pytest.approx(again))]
     after = await asyncio.to_thread(clock_epoch.load, kept)
     assert after is not None and after.earlier == () and after.is_proved
-    await second.look()
+    await second.check()
     assert sorted(s.start_us for s in await segments_of(filed.database)) == found
 
 
-async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(filed: Filed, tmp_path: Path) -> None:
+async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(
+    filed: RecordedFiles, tmp_path: Path
+) -> None:
     """Its schedule had ended before the recorder was restarted."""
     kept = tmp_path / "clock-0.json"
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(T, kept)
-    first.records("cam/main")
+    first.register_stream("cam/main")
     await filed.prepare(T, T + 10 * SECOND)
     await first.finish()
     ours = await asyncio.to_thread(clock_epoch.load, kept)
     assert ours is not None
     await asyncio.to_thread(clock_epoch.save, kept, replace(ours, offset_us=ours.offset_us + 60 * SECOND))
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     await second.begin(T + 60 * SECOND, kept)
     second.clock_stepped(-HOUR, {"other/main"})
     await second.finish()
@@ -488,7 +492,7 @@ async def test_a_stream_that_only_an_earlier_run_recorded_is_corrected_too(filed
 
 
 @pytest.mark.parametrize("by", [-400 * DAY, -5 * SECOND, 8 * HOUR])
-async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int) -> None:
+async def test_a_hold_follows_the_footage_that_it_protects(filed: RecordedFiles, by: int) -> None:
     """Whichever clock was right: held recordings stay held under their new names, and when the change is undone."""
     await filed.prepare(T, T + 10 * SECOND, T + 20 * SECOND)
     now = SystemClock().now()
@@ -503,37 +507,37 @@ async def test_a_hold_follows_the_footage_that_it_protects(filed: Filed, by: int
         session.add(Hold(start_us=T + 8 * SECOND, end_us=T + 18 * SECOND, **held))
         session.add(Hold(start_us=T, end_us=T + 20 * SECOND, released_at=now, **held | {"reason": "over"}))
         session.add(Hold(start_us=T, end_us=T + 20 * SECOND, **held | {"camera": "other"}))
-    refiler = refiling.Refiler(filed.archive)
-    refiler.stepped(filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND))
-    refiler.stepped(replace(filed.step(by, T, T + 10 * SECOND), stream="cam/sub"))
-    await refiler.finish()
+    clock_corrector = corrector.ClockCorrector(filed.archive)
+    clock_corrector.queue_step(filed.step(by, T, T + 10 * SECOND, T + 20 * SECOND))
+    clock_corrector.queue_step(replace(filed.step(by, T, T + 10 * SECOND), stream="cam/sub"))
+    await clock_corrector.finish()
 
     async def kept() -> list[bool]:
         async with filed.database.reading() as session:
             found = await holds.active_holds(session, None)
             assert all(h.end_us - h.start_us <= 20 * SECOND for h in found if h.camera == "cam")
             assert len(found) == (2 if abs(by) < 10 * SECOND else 3)
-        return [holds.held(found, s) for s in await segments_of(filed.database)]
+        return [holds.is_held(found, s) for s in await segments_of(filed.database)]
 
     assert (await kept())[:2] == [True, True]
     back = ClockStep("cam/main", T + by, T + by + 30 * SECOND, -by, tuple(T + by + k * 10 * SECOND for k in range(3)))
-    refiler.stepped(back)
-    await refiler.finish()
+    clock_corrector.queue_step(back)
+    await clock_corrector.finish()
     assert (await kept())[:2] == [True, True]
 
 
 async def test_what_was_filed_before_the_clock_was_set_while_no_recorder_ran(
-    filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filed: RecordedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     up, kept, began = [HOUR], tmp_path / "clock-0.json", T + 600 * SECOND
     monkeypatch.setattr(clock_epoch, "since_boot", lambda: up[0])
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(began, kept)
-    first.records("cam/main")
+    first.register_stream("cam/main")
     await filed.prepare(began, began + 10 * SECOND)
     up[0] += 60 * SECOND
     await first.finish()
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     await second.begin(began + 60 * SECOND - 60 * SECOND - 120 * SECOND, kept)  # two minutes back: the same hour
     await filed.prepare(began - 120 * SECOND)
     ours = await asyncio.to_thread(clock_epoch.load, kept)
@@ -545,7 +549,7 @@ async def test_what_was_filed_before_the_clock_was_set_while_no_recorder_ran(
                 steady_us=0, ntp_us=0,
             )
         )  # fmt: skip
-    await second.look()
+    await second.check()
     found = sorted(s.start_us for s in await segments_of(filed.database))
     assert found == [began - 180 * SECOND, began - 170 * SECOND, began - 120 * SECOND]
     assert await filed.gaps() == [(began - 160 * SECOND, began - 120 * SECOND)]
@@ -567,7 +571,7 @@ H_MS = HOUR // 1000
     ],
 )
 async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_set(
-    filed: Filed,
+    filed: RecordedFiles,
     tmp_path: Path,
     wrong: int,
     before: tuple[int | None, ...],
@@ -590,14 +594,14 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
                 stream, next(iter(volume)), at, at + 10 * SECOND, 10 * SECOND, 4, 250, clock_offset_us=camera_us
             )
             await asyncio.to_thread(filed._write, segment)
-            filed.archive.opened(replace(segment, open=True))
-            filed.archive.closed(segment)
+            filed.archive.segment_opened(replace(segment, open=True))
+            filed.archive.segment_closed(segment)
         await filed.archive.flush()
 
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(T + wrong, kept)
     for number in range(len(before)):
-        first.records(f"c{number}/main")
+        first.register_stream(f"c{number}/main")
     await record_all(T + wrong, wrong, before)
     up[0] += 20 * SECOND
     await first.finish()
@@ -605,7 +609,7 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
     assert ours is not None
     await asyncio.to_thread(clock_epoch.save, kept, replace(ours, boot="before"))
     up[0], again = 20 * SECOND, T + 300 * SECOND
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     await second.begin(again, kept)
     await record_all(again, 0, after)
     up[0] += 60 * SECOND
@@ -621,7 +625,7 @@ async def test_a_clock_that_was_wrong_from_the_start_of_the_machine_and_never_se
             ntp_us=0,
         )
         session.add(row)
-    await second.look()
+    await second.check()
     async with filed.database.reading() as session:
         found = [s for n in range(len(before)) for s in await segment_index.between(session, [f"c{n}/main"], 0, 2**62)]
     old = [s.start_us for s in found if s.start_us != again]

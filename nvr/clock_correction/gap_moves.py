@@ -7,14 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import SECOND
 from nvr.archive import segment_index
-from nvr.archive.timeline import ClockStep, holes
+from nvr.archive.timeline import ClockStep, unreported_gaps
 from nvr.clock.clock_epoch import Epoch
-from nvr.tables import Gap
+from nvr.tables import Gap, GapCause
 
-HOLE_US = 1200 * SECOND
+RESTART_SEARCH_US = 1200 * SECOND
 
 
-async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int = 2**62) -> None:
+async def move_gaps(session: AsyncSession, step: ClockStep, first: int = 0, last: int = 2**62) -> None:
     """Move the gaps with ids from `first` on and before `last`."""
     for column in (Gap.start_us, Gap.end_us):
         within = column.between(step.since_us, step.until_us)
@@ -35,12 +35,12 @@ async def move(session: AsyncSession, step: ClockStep, first: int = 0, last: int
             await session.execute(ended.values(end_us=begins))
 
 
-async def name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
+async def add_restart_gap(session: AsyncSession, step: ClockStep, later: Epoch) -> None:
     """Add the gap of the machine's restart, which the wrong clock hid or made longer.
 
     The step's files still have their old names.
     """
-    since, until = step.until_us + step.by_us - HOLE_US, later.since_us + HOLE_US
+    since, until = step.until_us + step.by_us - RESTART_SEARCH_US, later.since_us + RESTART_SEARCH_US
     stray = update(Gap).where(Gap.stream == step.stream, Gap.id >= later.first_gap, Gap.start_us < later.since_us)
     stray = stray.where(
         Gap.start_us.between(step.since_us, step.until_us),
@@ -61,7 +61,7 @@ async def name_hole(session: AsyncSession, step: ClockStep, later: Epoch) -> Non
     )
     told = [(start, end if end is not None else until) for start, end in gaps]
     session.add_all(
-        Gap(stream=step.stream, start_us=start, end_us=end, cause="recorder_down", detail="")
-        for start, end in holes(files, told, ())
+        Gap(stream=step.stream, start_us=start, end_us=end, cause=GapCause.RECORDER_DOWN, detail="")
+        for start, end in unreported_gaps(files, told, ())
         if end <= until
     )

@@ -16,30 +16,30 @@ from sqlalchemy import select
 
 from core.clock import SECOND, from_microseconds
 from core.database import Database
-from nvr.archive import clock_corrections, recovery
-from nvr.archive.archive_log import ArchiveDatabase
+from nvr.archive import clock_corrections, recovery, unreported_gaps
+from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.clock_corrections import Correction
 from nvr.archive.segment_index import path_of
 from nvr.archive.timeline import ClockStep
-from nvr.refiling import refiling
+from nvr.clock_correction import corrector
 from nvr.tables import ClockCorrection, Gap
 from tests.conftest import ROOT
+from tests.nvr.clock_correction.test_corrector import HOUR, RecordedFiles, T
 from tests.nvr.conftest import segments_of
-from tests.nvr.refiling.test_refiling import HOUR, Filed, T
 
 STARTS = [T + k * 10 * SECOND for k in range(8)]
 
 
 @pytest.fixture
-async def filed(database: Database, tmp_path: Path) -> Filed:
-    return Filed(database, tmp_path / "video")
+async def filed(database: Database, tmp_path: Path) -> RecordedFiles:
+    return RecordedFiles(database, tmp_path / "video")
 
 
-async def killed(filed: Filed, kept: Path, moment: str, links: bool, by: int) -> None:
+async def killed(filed: RecordedFiles, kept: Path, moment: str, links: bool, by: int) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.nvr.refiling_child",
+        "tests.nvr.clock_correction_child",
         filed.database.url,
         str(kept),
         moment,
@@ -63,21 +63,21 @@ async def corrections(database: Database) -> list[ClockCorrection]:
 @pytest.mark.parametrize("by", [-15 * SECOND, HOUR])
 @pytest.mark.parametrize("moment", ["stored", "named", "exchanged", "unlinked"])
 @pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
-async def test_a_kill_while_files_move(filed: Filed, tmp_path: Path, moment: str, links: bool, by: int) -> None:
+async def test_a_kill_while_files_move(filed: RecordedFiles, tmp_path: Path, moment: str, links: bool, by: int) -> None:
     """Each file ends up once, under its right name, with its entry; the gap moves once."""
     kept = tmp_path / "clock-0.json"
     await filed.prepare(*STARTS)
-    filed.archive.gap("cam/main", T + 72 * SECOND, "unreachable", "", T + 75 * SECOND)
+    filed.archive.add_gap("cam/main", T + 72 * SECOND, "unreachable", "", T + 75 * SECOND)
     await filed.archive.flush()
     await killed(filed, kept, moment, links, by)
     (row,) = await corrections(filed.database)
     assert len(row.files) == {"stored": 8, "named": 5, "exchanged": 5, "unlinked": 2}[moment] if links else row.files
     now = from_microseconds(T + by) + timedelta(minutes=5)
     await recovery.recover(filed.database, ["cam/main"], now)
-    assert (await recovery.last_covered(filed.database, ["cam/main"]))["cam/main"].until_us == pytest.approx(
+    assert (await unreported_gaps.timeline_ends(filed.database, ["cam/main"]))["cam/main"].until_us == pytest.approx(
         T + 80 * SECOND + by, abs=3
     )
-    again = refiling.Refiler(filed.archive)
+    again = corrector.ClockCorrector(filed.archive)
     await again.begin(T + by + 100 * SECOND, kept)
     await again.finish()
     found = await segments_of(filed.database)
@@ -88,7 +88,7 @@ async def test_a_kill_while_files_move(filed: Filed, tmp_path: Path, moment: str
 
 
 async def test_two_corrections_follow_each_other_over_a_start(
-    filed: Filed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filed: RecordedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first correction fails (its disk is read-only), the second undoes it.
 
@@ -96,7 +96,7 @@ async def test_two_corrections_follow_each_other_over_a_start(
     """
     kept = tmp_path / "clock-0.json"
     await filed.prepare(*STARTS)
-    first = refiling.Refiler(filed.archive)
+    first = corrector.ClockCorrector(filed.archive)
     await first.begin(T, kept)
 
     def refuses(*_: object) -> None:
@@ -104,30 +104,32 @@ async def test_two_corrections_follow_each_other_over_a_start(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", refuses)
-        first.stepped(ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS)))
-        first.stepped(ClockStep("cam/main", T + HOUR, T + HOUR + 80 * SECOND, -HOUR, tuple(s + HOUR for s in STARTS)))
+        first.queue_step(ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS)))
+        first.queue_step(
+            ClockStep("cam/main", T + HOUR, T + HOUR + 80 * SECOND, -HOUR, tuple(s + HOUR for s in STARTS))
+        )
         await first.finish()
     assert len(await corrections(filed.database)) == 2 and first.moved == 0
-    second = refiling.Refiler(filed.archive)
+    second = corrector.ClockCorrector(filed.archive)
     await second.begin(T + 100 * SECOND, kept)
     await second.finish()
     assert second.moved == 16 and await corrections(filed.database) == []
     assert [s.start_us for s in await segments_of(filed.database)] == STARTS
 
 
-async def test_a_stream_that_changed_its_recorder_is_corrected_once(filed: Filed, tmp_path: Path) -> None:
+async def test_a_stream_that_changed_its_recorder_is_corrected_once(filed: RecordedFiles, tmp_path: Path) -> None:
     await filed.prepare(*STARTS)
     step = ClockStep("cam/main", T, T + 80 * SECOND, HOUR, tuple(STARTS))
     ours = Correction(step)
     async with filed.database.session() as session:
         await clock_corrections.store(session, "clock-0", ours, STARTS)
-    other = refiling.Refiler(ArchiveDatabase(filed.database, filed.archive._clock))
+    other = corrector.ClockCorrector(ArchiveLogWriter(filed.database, filed.archive._clock))
     await other.begin(T + HOUR, tmp_path / "clock-1.json")
-    await other.look()
+    await other.check()
     assert other._waiting.empty()  # it does not record the stream
-    other.records("cam/main")
-    await other.look()
-    first = refiling.Refiler(filed.archive)
+    other.register_stream("cam/main")
+    await other.check()
+    first = corrector.ClockCorrector(filed.archive)
     first._worker = "clock-0"
     await first._correct(replace_row(ours), 1)  # it had begun before
     assert first.moved == 0 and [s.start_us for s in await segments_of(filed.database)] == STARTS
@@ -140,7 +142,7 @@ def replace_row(correction: Correction) -> Correction:
     return replace(correction, resumed=True, protected=True)
 
 
-async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
+async def test_other_files_at_the_new_names_are_kept(filed: RecordedFiles) -> None:
     """A file without an entry that is no second name is adopted, or, as here, quarantined; a second name stays."""
     await filed.prepare(*STARTS[:2])
     async with filed.database.session() as session:
@@ -158,16 +160,16 @@ async def test_other_files_at_the_new_names_are_kept(filed: Filed) -> None:
     assert found.quarantined == [str(other)] and await asyncio.to_thread(copy.exists)
 
 
-async def test_gaps_of_the_boot_before_are_moved_back_once(filed: Filed, tmp_path: Path) -> None:
+async def test_gaps_of_the_boot_before_are_moved_back_once(filed: RecordedFiles, tmp_path: Path) -> None:
     """A recorder that is killed among many streams continues with the next one."""
-    refiler = refiling.Refiler(filed.archive)
+    clock_corrector = corrector.ClockCorrector(filed.archive)
     kept = tmp_path / "clock-0.json"
-    await refiler.begin(T, kept)
-    assert refiler._epoch is not None
-    past = replace(refiler._epoch, streams=("a/main", "b/main"))
-    refiler._epoch = replace(refiler._epoch, earlier=(past,))
-    await refiler._forget("a/main")
-    kept_now = await asyncio.to_thread(refiling.clock_epoch.load, kept)
+    await clock_corrector.begin(T, kept)
+    assert clock_corrector.epochs.current is not None
+    past = replace(clock_corrector.epochs.current, streams=("a/main", "b/main"))
+    clock_corrector.epochs.current = replace(clock_corrector.epochs.current, earlier=(past,))
+    await clock_corrector.epochs.forget_stream("a/main")
+    kept_now = await asyncio.to_thread(corrector.clock_epoch.load, kept)
     assert kept_now is not None and kept_now.earlier[0].streams == ("b/main",)
     async with filed.database.reading() as session:
         assert (await session.scalars(select(Gap))).all() == []
