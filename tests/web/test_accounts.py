@@ -48,22 +48,22 @@ def age_sessions(database: Database) -> Age:
     return make
 
 
-async def test_polls_pictures_and_sockets_do_not_keep_a_session_alive(sign_in: Open, older: Age) -> None:
+async def test_polls_pictures_and_sockets_do_not_keep_a_session_alive(sign_in: Open, age_sessions: Age) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
-    await older(20)
+    await age_sessions(20)
     assert (await me(client, **{POLL_HEADER: "1"}))[0] == 200
     assert (await client.get("/api/openapi.json")).status == 200  # a file loads without a person's action
     socket = await client.ws_connect("/api/events")
     await socket.close()
-    await older(11)
+    await age_sessions(11)
     status, told = await me(client)
     assert (status, told["reason"]) == (401, "idle") and "nobody used it" in told["error"]
 
 
-async def test_input_keeps_a_session_alive(sign_in: Open, older: Age) -> None:
+async def test_input_keeps_a_session_alive(sign_in: Open, age_sessions: Age) -> None:
     client = await sign_in(Role.VIDEO_OFFICER)
     for _ in range(3):
-        await older(20)
+        await age_sessions(20)
         assert (await me(client))[0] == 200
 
 

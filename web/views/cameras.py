@@ -10,9 +10,10 @@ from pydantic import BaseModel, JsonValue
 
 from cameras.tables import Camera, Stream, Village
 from nvr.recorder.stream_status import UNKNOWN, state_of
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 
-RECORDING = "recording"  # the state of a stream that is being recorded
+RECORDING = RecordingState.RECORDING
 
 
 class CameraState(StrEnum):

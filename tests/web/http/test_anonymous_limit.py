@@ -113,7 +113,7 @@ async def exhaust_tokens(client: Client, **cookies: str) -> list[int]:
     return found
 
 
-async def test_a_flood_gets_429_and_does_not_affect_signed_in_neighbours(few: None, sign_in: Open) -> None:
+async def test_a_flood_gets_429_and_does_not_affect_signed_in_neighbours(low_limits: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert {*(await exhaust_tokens(stranger))} == {401, 429}
     async with stranger.post("/api/session", json=WRONG, headers=HEADERS) as reply:
@@ -130,14 +130,14 @@ async def test_a_flood_gets_429_and_does_not_affect_signed_in_neighbours(few: No
         assert (await stranger.get(path)).status == 429, path
 
 
-async def test_refused_requests_of_signed_in_users_cost_no_tokens(few: None, sign_in: Open) -> None:
+async def test_refused_requests_of_signed_in_users_cost_no_tokens(low_limits: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     for _ in range(40):
         assert (await officer.get("/api/audit")).status == 403
     assert (await stranger.get("/api/me")).status == 401
 
 
-async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, sign_in: Open) -> None:
+async def test_a_known_device_signs_in_while_its_address_is_limited(low_limits: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert (await officer.delete("/api/session", headers=HEADERS)).status == 200
     await exhaust_tokens(stranger)
@@ -147,7 +147,9 @@ async def test_a_known_device_signs_in_while_its_address_is_limited(few: None, s
     assert (await officer.get("/api/me")).status == 200
 
 
-async def test_invented_cookies_and_ended_sessions_stay_limited(few: None, sign_in: Open, database: Database) -> None:
+async def test_invented_cookies_and_ended_sessions_stay_limited(
+    low_limits: None, sign_in: Open, database: Database
+) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     assert 429 in await exhaust_tokens(stranger)
     made_up = {"minwang_session": "a" * 43, "minwang_device": "b" * 43}
@@ -158,7 +160,7 @@ async def test_invented_cookies_and_ended_sessions_stay_limited(few: None, sign_
     assert (await officer.get("/api/me")).status in (401, 429)
 
 
-async def test_a_known_device_has_a_bucket_of_its_own(few: None, sign_in: Open) -> None:
+async def test_a_known_device_has_a_bucket_of_its_own(low_limits: None, sign_in: Open) -> None:
     officer, stranger = await sign_in(Role.VIDEO_OFFICER), await sign_in(None)
     await officer.delete("/api/session", headers=HEADERS)
     await exhaust_tokens(stranger)
@@ -166,7 +168,9 @@ async def test_a_known_device_has_a_bucket_of_its_own(few: None, sign_in: Open) 
     assert found.count(401) == 20 and found[-1] == 429
 
 
-async def test_the_monitoring_system_is_not_limited(few: None, sign_in: Open, station_settings: Settings) -> None:
+async def test_the_monitoring_system_is_not_limited(
+    low_limits: None, sign_in: Open, station_settings: Settings
+) -> None:
     stranger = await sign_in(None)
     path = await asyncio.to_thread(metrics_token.renew, station_settings.data.dir)
     token = await asyncio.to_thread(path.read_text)
@@ -197,7 +201,7 @@ async def behind_proxy(database: Database, tmp_path: Path) -> AsyncIterator[Call
 
 
 async def test_behind_a_proxy_each_client_has_its_own_limit(
-    few: None, behind_proxy: Callable[[str], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
+    low_limits: None, behind_proxy: Callable[[str], Awaitable[Client]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     greedy, neighbour, forging = (
         await behind_proxy("203.0.113.5"),
@@ -230,7 +234,7 @@ async def test_invented_cookies_cause_few_database_queries(
             raise StorageError("away")
         return await real()
 
-    monkeypatch.setattr(accounts, "open_sessions", counted)
+    monkeypatch.setattr(accounts, "open_session_fingerprints", counted)
     known = KnownCallers(clock, accounts, SignInService(database, clock, accounts), tmp_path)
     known._names = frozenset({"session old"})
     for n in range(100):
@@ -243,7 +247,7 @@ async def test_invented_cookies_cause_few_database_queries(
     assert await known.first_known(["session none", "session old"]) == "session old"
 
 
-async def test_counts_are_in_the_metrics(few: None, sign_in: Open) -> None:
+async def test_counts_are_in_the_metrics(low_limits: None, sign_in: Open) -> None:
     administrator, stranger = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
     await exhaust_tokens(stranger)
     text = await (await administrator.get("/metrics")).text()

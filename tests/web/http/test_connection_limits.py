@@ -186,12 +186,12 @@ def test_sockets_of_a_session_and_a_person_are_bounded() -> None:
 def test_a_session_opens_sockets_at_a_bounded_rate(clock: ManualClock) -> None:
     rate = connection_limits.OpeningRate(clock)
     for _ in range(connection_limits.MAX_SOCKETS_PER_MINUTE):
-        rate.note("a")
+        rate.count("a")
     with pytest.raises(TooManyError, match="a minute"):
-        rate.note("a")
-    rate.note("b")
+        rate.count("a")
+    rate.count("b")
     clock.advance(61)
-    rate.note("a")
+    rate.count("a")
 
 
 def test_an_ipv6_64_network_is_one_client() -> None:

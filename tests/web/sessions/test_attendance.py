@@ -186,7 +186,7 @@ async def test_footage_needs_the_purpose_of_its_playlist_and_attendance(town: To
     assert await town.get(client, PLAYLIST) == 200 and await town.get(client, f"{SEGMENT}.mp4") == 200
     await state_purpose(client, "案件 2026-2")
     assert await town.get(client, f"{SEGMENT}.mp4") == 403, "granted for another purpose"
-    services(client).looks._sessions.clear()
+    services(client).footage_grants._sessions.clear()
     assert await town.get(client, f"{SEGMENT}.mp4") == 403, "the trail says the same"
     assert await town.get(client, PLAYLIST) == 200 and await town.get(client, f"{SEGMENT}.mp4") == 200
     services(client).attendance = Attendance(SystemClock(), 0.1, 0.1)
@@ -271,7 +271,7 @@ async def test_shutdown_without_a_database(
 ) -> None:
     client, closed = await sign_in(Role.VIDEO_OFFICER), []
     found = services(client)
-    names = ("ptz", "onboarding", "transcoders", "pool", "motion", "looker", "uploads", "printer")
+    names = ("ptz", "onboarding", "transcoders", "decode_pool", "motion_jobs", "example_pool", "uploads", "printer")
     for name in names:
         part = getattr(found, name)
 
@@ -286,4 +286,4 @@ async def test_shutdown_without_a_database(
     async with asyncio.timeout(20):
         await client.server.close()  # type: ignore[union-attr]
     assert closed == list(names)
-    assert "1 rows" in caplog.text
+    assert "1 viewing-duration rows" in caplog.text
