@@ -375,7 +375,7 @@ def test_missing_fonts_give_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     assert none.state is CheckState.FAILED and "PDF needs fonts and none is installed" in none.remedy, none
     body = (
         "from core.errors import StorageError\nfrom reports import pdf\n"
-        "try:\n pdf.made('<p>a</p>')\nexcept StorageError as e:\n print(e)"
+        "try:\n pdf.render_pdf('<p>a</p>')\nexcept StorageError as e:\n print(e)"
     )
     done = subprocess.run([sys.executable, "-c", body], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "install them (apt-get install fonts-noto-cjk)" in done.stdout, done.stderr

@@ -93,11 +93,11 @@ def test_unusable_files_name_path_and_remedy(tmp_path: Path) -> None:
     key.chmod(0o600)
     assert "not a private key in PEM form" in sentence()
     key.unlink()
-    assert "no certificate key is there; put the file there, or let 'minwang cert' make one" in sentence()
+    assert "certificate key file not found; put it there, or create one with 'minwang cert'" in sentence()
     path.write_text("no certificate")
     assert "not a certificate in PEM form" in sentence()
     path.unlink()
-    assert "no certificate is there; put the file there, or let 'minwang cert' make one" in sentence()
+    assert "certificate file not found; put it there, or create one with 'minwang cert'" in sentence()
     path.mkdir()
     assert "cannot be read by" in sentence() and "Is a directory" in sentence()
 
@@ -477,7 +477,7 @@ async def test_a_failed_start_gives_one_sentence(console: Console, tmp_path: Pat
     with pytest.raises(StorageError, match=r"set web\.redirect_port to a free port"):
         await start(port=0, tls="own", redirect_port=console.redirect)
     await asyncio.to_thread((tmp_path / "tls" / "server.crt").unlink)
-    with pytest.raises(CertificateError, match="no certificate is there; put the file there"):
+    with pytest.raises(CertificateError, match="certificate file not found; put it there"):
         await start(port=0, tls="own")
 
 
