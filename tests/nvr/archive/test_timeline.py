@@ -171,14 +171,14 @@ def test_holes_that_nobody_reported(
 
 def test_a_recorder_continues_an_open_gap() -> None:
     line, archive = timeline()
-    line.go_on(TimelineEnd(100 * S, True, "unreachable"), 130 * S)
+    line.resume_after(TimelineEnd(100 * S, True, "unreachable"), 130 * S)
     assert (line.covered_until, line.in_gap, line.last_cause, archive.gaps) == (100 * S, True, "unreachable", [])
 
 
 @pytest.mark.parametrize(("now", "start"), [(130 * S, 100 * S), (90 * S, 90 * S)])
 def test_a_recorder_that_starts_again_was_down(now: int, start: int) -> None:
     line, archive = timeline()
-    line.go_on(TimelineEnd(100 * S, False), now)
+    line.resume_after(TimelineEnd(100 * S, False), now)
     assert archive.gaps == [GapFact(start, None, "recorder_down")]
     assert (line.covered_until, line.in_gap) == (start, True)
     line.begin_recording(150 * S)
@@ -190,7 +190,7 @@ def test_a_new_timeline_knows_of_nothing() -> None:
     assert (line.covered_until, line.in_gap, line.last_cause) == (None, False, "no_packets")
     assert (line.short_holes, line.short_holes_us) == (0, 0)
     assert line.begin_recording(5 * S) == 5 * S
-    line.cover(6 * S)
+    line.cover_until(6 * S)
     assert line.covered_until == 6 * S and archive.gaps == [] and line.short_holes == 0
     line.resume(7 * S, True)
     assert (line.covered_until, line.in_gap, line.last_cause) == (7 * S, True, "no_packets")
@@ -203,7 +203,7 @@ def test_a_file_that_follows_at_once_leaves_no_hole() -> None:
 
 
 def test_an_overlap_above_two_seconds_is_kept() -> None:
-    assert timeline(100 * S)[0].begin(98 * S) == 100 * S
+    assert timeline(100 * S)[0].begin_recording(98 * S) == 100 * S
     line, archive = timeline(100 * S)
     assert line.begin_recording(98 * S - 1) == 98 * S - 1 and line.covered_until == 98 * S - 1
     assert archive.gaps == [] and line.short_holes == 0
