@@ -43,7 +43,7 @@ class Case(Base):
     __tablename__ = "case_file"
     __table_args__ = (UniqueConstraint("village", "number"), {"comment": "Case register"})
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     number: Mapped[str] = mapped_column(String(40), comment="The case number, once in each village")
     title: Mapped[str] = mapped_column(String(120), comment="Title, as officers gave it")
     village: Mapped[str | None] = mapped_column(String(40), comment="Village code; null: the whole town")
@@ -60,7 +60,7 @@ class WatchSubject(Base):
         {"comment": "Whom or what to look out for: class and colours, approved by a second person, expiring"},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     case: Mapped[int] = mapped_column(ForeignKey("case_file.id"), index=True, comment="Case that needs it")
     title: Mapped[str] = mapped_column(String(120), comment="Title, as officers gave it")
     cls: Mapped[str] = mapped_column(String(16), comment="Object class (search.vocabulary)")
@@ -107,7 +107,7 @@ class Alert(Base):
         {"comment": "A sighting that fits a subject"},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     subject: Mapped[int] = mapped_column(ForeignKey("watch_subject.id"), comment="Subject that matched")
     sighting: Mapped[int] = mapped_column(
         BigInteger, comment="Id of the sighting in the sighting store; 0: a person raised the alert"

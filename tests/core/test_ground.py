@@ -153,6 +153,8 @@ async def test_migrations_and_models_agree(database: Database) -> None:
 def test_every_column_that_is_not_obvious_has_a_comment() -> None:
     for table in station.schema.METADATA.tables.values():
         assert table.comment, f"table {table.name} has no comment"
+        for column in table.columns:
+            assert column.comment, f"column {table.name}.{column.name} has no comment"
 
 
 async def test_naive_datetimes_are_refused_by_the_column(database: Database) -> None:
