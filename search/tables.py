@@ -68,7 +68,7 @@ class Judgement(Base):
         {"comment": "An officer's verdict on a sighting in a case"},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
     reason: Mapped[str] = mapped_column(String(200), comment="Case, help request or other ground, as stated")
     sighting: Mapped[int] = mapped_column(BigInteger, comment="Id of the sighting in the sighting store")
     camera: Mapped[str] = mapped_column(String(40), comment="Camera id of the sighting")
