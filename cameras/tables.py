@@ -75,7 +75,7 @@ class Camera(Base):
     endpoint: Mapped[str | None] = mapped_column(String(80), index=True, comment="UUID by which it answers discovery")
     auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
     rtsp_digest_at: Mapped[datetime | None] = mapped_column(
-        comment="When its RTSP server first offered Digest: Basic is not believed since then; null: not yet"
+        comment="When its RTSP server first offered Digest: Basic is refused since; null: not yet"
     )
     account_state: Mapped[str | None] = mapped_column(
         String(8), comment="own: it has an account of the station's own; failed: it took none; null: not tried yet"

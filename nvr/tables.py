@@ -71,10 +71,10 @@ class Volume(Base):
     state: Mapped[VolumeState] = mapped_column(
         EnumText(VolumeState, 10), default=VolumeState.OK, comment="ok, full, failed, slow, missing"
     )
-    detail: Mapped[str] = mapped_column(String(200), default="")
-    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    free_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    checked_at: Mapped[datetime | None] = mapped_column()
+    detail: Mapped[str] = mapped_column(String(200), default="", comment="Why the volume is not usable")
+    total_bytes: Mapped[int] = mapped_column(BigInteger, default=0, comment="Size of its file system")
+    free_bytes: Mapped[int] = mapped_column(BigInteger, default=0, comment="Free bytes of its file system")
+    checked_at: Mapped[datetime | None] = mapped_column(comment="When it was last checked (UTC)")
 
 
 class OpenSegment(Base):
@@ -85,7 +85,7 @@ class OpenSegment(Base):
     start_us: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, autoincrement=False, comment="Wall time, µs UTC"
     )
-    volume: Mapped[int] = mapped_column()
+    volume: Mapped[int] = mapped_column(comment="Number of the volume that holds the file")
     flags: Mapped[int] = mapped_column(default=0, comment="As in the entry (nvr.archive.segment_index)")
 
 
@@ -99,10 +99,10 @@ class Footage(Base):
         {"comment": "Closed segment files, an hour of a stream a row (docs/design/archive.md)"},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
     stream: Mapped[str] = mapped_column(String(50), comment="<camera>/<kind>")
     hour: Mapped[int] = mapped_column(comment="Hours since 1970 UTC in which the segments begin")
-    volume: Mapped[int] = mapped_column()
+    volume: Mapped[int] = mapped_column(comment="Number of the volume that holds the files")
     deleting: Mapped[bool] = mapped_column(
         default=False, comment="Some entries are flagged: their files are being removed"
     )
@@ -115,9 +115,9 @@ class StreamUsage(Base):
     __tablename__ = "stream_usage"
     __table_args__ = ({"comment": "What each stream holds in the archive, kept up with every entry"},)
 
-    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
-    bytes_held: Mapped[int] = mapped_column(BigInteger, default=0)
-    files: Mapped[int] = mapped_column(BigInteger, default=0)
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
+    bytes_held: Mapped[int] = mapped_column(BigInteger, default=0, comment="Size of the stream's files")
+    files: Mapped[int] = mapped_column(BigInteger, default=0, comment="Number of the stream's files")
 
 
 class Hold(Base):
@@ -127,15 +127,15 @@ class Hold(Base):
         {"comment": "Footage that retention must not remove (R-RET-2)"},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    camera: Mapped[str] = mapped_column(String(40))
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
     end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
     owner: Mapped[str] = mapped_column(String(60), comment="Account that asked for it")
     reason: Mapped[str] = mapped_column(String(200), comment="Case number or ground")
-    created_at: Mapped[datetime] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(comment="When it was placed (UTC)")
     expires_at: Mapped[datetime] = mapped_column(comment="Holds nothing after this; extended by a new hold")
-    released_at: Mapped[datetime | None] = mapped_column()
+    released_at: Mapped[datetime | None] = mapped_column(comment="When a person released it (UTC); null: not released")
     told_at: Mapped[datetime | None] = mapped_column(comment="When it was told that it ends soon")
     case: Mapped[int | None] = mapped_column(comment="The case that needs it (case_file)")
 
@@ -144,10 +144,10 @@ class Shortfall(Base):
     __tablename__ = "shortfall"
     __table_args__ = ({"comment": "Footage removed before its time: who holds fewer days than required, a row a day"},)
 
-    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day of the removal")
     held_days: Mapped[float] = mapped_column(comment="Days that the stream still held after it, the least of the day")
-    required_days: Mapped[float] = mapped_column()
+    required_days: Mapped[float] = mapped_column(comment="Days that the stream must be held")
     reason: Mapped[ShortfallReason] = mapped_column(EnumText(ShortfallReason, 20), comment="disk_full, quota")
 
 
@@ -162,8 +162,8 @@ class FootageDeletion(Base):
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="UTC day in which the files began")
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
-    files: Mapped[int] = mapped_column(BigInteger)
-    bytes: Mapped[int] = mapped_column(BigInteger)
+    files: Mapped[int] = mapped_column(BigInteger, comment="Number of files deleted")
+    bytes: Mapped[int] = mapped_column(BigInteger, comment="Size of the files deleted")
     runs: Mapped[list[dict[str, Any]]] = mapped_column(
         JSON, comment="Files in the order of time, each run with its digest (nvr.archive.deletions)"
     )
@@ -177,7 +177,7 @@ class RetentionClockRow(Base):
         {"comment": "Whether the wall clock is plausible enough to delete by age (nvr.clock.plausibility): one row"},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     boot: Mapped[str] = mapped_column(String(40), comment="Names the start of the machine that uptime_us counts from")
     uptime_us: Mapped[int] = mapped_column(BigInteger, comment="At the last look, µs")
     wall_us: Mapped[int] = mapped_column(BigInteger, comment="Wall clock at the last look, µs UTC")
@@ -194,7 +194,7 @@ class MisfiledRow(Base):
         {"comment": "Stretches of file times between two steps of the station's clock (nvr.clock.filing_periods)"},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed")
     end_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC as filed; 2^62: goes on")
     offset_us: Mapped[int] = mapped_column(BigInteger, comment="So much later it lies by the clock as it is now, µs")
@@ -213,8 +213,8 @@ class Gap(Base):
         {"comment": "Stretches without recording, each with its cause"},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    stream: Mapped[str] = mapped_column(String(50))
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="Primary key")
+    stream: Mapped[str] = mapped_column(String(50), comment="<camera>/<kind>")
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
     end_us: Mapped[int | None] = mapped_column(BigInteger, comment="µs UTC; null: goes on")
     cause: Mapped[GapCause] = mapped_column(EnumText(GapCause, 20), comment="One of nvr.tables.GAP_CAUSES")
@@ -231,7 +231,7 @@ class ClockCorrection(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, comment="They are done in this order")
-    stream: Mapped[str] = mapped_column(String(50), index=True)
+    stream: Mapped[str] = mapped_column(String(50), index=True, comment="<camera>/<kind>")
     worker: Mapped[str] = mapped_column(String(40), comment="Recorder that does it; empty: a recorder without a number")
     since_us: Mapped[int] = mapped_column(BigInteger, comment="From here, µs UTC by the old clock …")
     until_us: Mapped[int] = mapped_column(BigInteger, comment="… to here footage was filed by the old clock")
@@ -251,7 +251,7 @@ class ShortHole(Base):
 
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     hour: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="Hours since 1970 UTC")
-    holes: Mapped[int] = mapped_column(BigInteger)
+    holes: Mapped[int] = mapped_column(BigInteger, comment="Number of holes in the hour")
     us: Mapped[int] = mapped_column(BigInteger, comment="What is missing in them, µs")
 
 
@@ -259,22 +259,26 @@ class StreamStatus(Base):
     __tablename__ = "stream_status"
     __table_args__ = ({"comment": "Observed state, written by the recorder every few seconds"},)
 
-    stream: Mapped[str] = mapped_column(String(50), primary_key=True)
+    stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     worker: Mapped[str] = mapped_column(String(40), comment="Recorder that has it")
     state: Mapped[str] = mapped_column(String(16), comment="connecting, recording, waiting, refused, quarantined")
-    engine: Mapped[str] = mapped_column(String(10))
+    engine: Mapped[str] = mapped_column(String(10), comment="native or ffmpeg")
     fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
     strikes: Mapped[int] = mapped_column(default=0, comment="How often its recorder died over it")
     quarantined_at: Mapped[datetime | None] = mapped_column(comment="Left alone since then; tried again after a day")
     cause: Mapped[str] = mapped_column(String(20), default="", comment="Gap cause while not recording")
-    detail: Mapped[str] = mapped_column(String(200), default="")
+    detail: Mapped[str] = mapped_column(String(200), default="", comment="Explanation of the state for persons")
     at: Mapped[datetime] = mapped_column(comment="When this was observed")
     since: Mapped[datetime] = mapped_column(comment="In this state since")
     last_picture: Mapped[datetime | None] = mapped_column(comment="Arrival of the last complete picture")
     fps: Mapped[float] = mapped_column(default=0.0, comment="Pictures a second since the last observation")
     bitrate: Mapped[float] = mapped_column(default=0.0, comment="Bits a second since the last observation")
-    packets: Mapped[int] = mapped_column(BigInteger, default=0)
-    lost_packets: Mapped[int] = mapped_column(BigInteger, default=0)
+    packets: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="RTP packets received since the recorder started"
+    )
+    lost_packets: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="RTP packets lost since the recorder started"
+    )
     foreign_packets: Mapped[int] = mapped_column(
         BigInteger, default=0, server_default="0", comment="Of another SSRC, payload type or channel: ignored"
     )
@@ -309,7 +313,9 @@ class StreamStatus(Base):
         default=0.0, server_default="0", comment="What is missing in them"
     )
     loss: Mapped[float] = mapped_column(default=0.0, comment="Share of packets lost since the last observation")
-    reconnects: Mapped[int] = mapped_column(default=0)
+    reconnects: Mapped[int] = mapped_column(
+        default=0, comment="Connections made since the recorder started, beyond the first"
+    )
     jumps: Mapped[float] = mapped_column(
         default=0.0,
         server_default="0",
@@ -325,8 +331,10 @@ class Worker(Base):
     __tablename__ = "worker"
     __table_args__ = ({"comment": "Processes of the station and where they answer"},)
 
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(
+        String(40), primary_key=True, comment="Name of the process, unique in the station"
+    )
     role: Mapped[str] = mapped_column(String(20), comment="recorder, analyst")
     url: Mapped[str] = mapped_column(String(120), comment="http://host:port of its own bytes; empty: none")
-    pid: Mapped[int] = mapped_column()
-    seen_at: Mapped[datetime] = mapped_column()
+    pid: Mapped[int] = mapped_column(comment="Process id")
+    seen_at: Mapped[datetime] = mapped_column(comment="When it last reported (UTC)")
