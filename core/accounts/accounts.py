@@ -7,7 +7,6 @@ without input, and in any case after twelve hours. `core.accounts.sign_in` opens
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,19 +17,18 @@ from sqlalchemy import JSON, CursorResult, ForeignKey, String, delete, false, se
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows, scope_problem
+from core.accounts.account_rules import check_name, check_password, check_scope, check_vendor
+from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows
 from core.audit import audit_trail
 from core.clock import Clock
 from core.database import Base, Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, TooManyError, UsageError
 from core.executors import Executor
 
-MIN_PASSWORD_LENGTH = 10
 MAX_SESSION_AGE = timedelta(hours=12)
 ENDED_SESSION_RETENTION = timedelta(hours=24)  # a page can still say why the user has to sign in again
 SEEN_AT_RESOLUTION = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
 MAX_HASHES_WAITING = 60
-RESERVED_NAMES = frozenset({"system", "schedule", "anonymous", "auto"})  # actor names that belong to no person
 SESSION_CHANGED_MESSAGE = "the account or its session has changed; sign in again"
 
 
@@ -149,7 +147,7 @@ class Accounts:
         is raised. Raises UsageError, ConflictError, ForbiddenError.
         """
         check_name(name)
-        _check_vendor(role, vendor)
+        check_vendor(role, vendor)
         check_scope(role, villages)
         password_hash = await self._hash(password)
         async with self._database.session() as session:
@@ -248,7 +246,7 @@ class Accounts:
                 raise NotFoundError(f"user '{name}' not found; 'user list' shows all accounts")
             new_role = role or Role(user.role)
             kept = (vendor if vendor is not None else user.vendor) if new_role is Role.CONTRACTOR else vendor or ""
-            _check_vendor(new_role, kept)
+            check_vendor(new_role, kept)
             scope = user.villages if villages is None else _scope(villages)
             wanted = {
                 "role": new_role.value,
@@ -404,33 +402,8 @@ async def _user_by_name(session: AsyncSession, name: str) -> User:
     return user
 
 
-def _check_vendor(role: Role, vendor: str) -> None:
-    if (role is Role.CONTRACTOR) != bool(vendor):
-        raise UsageError("a contractor's account, and only that, needs the company whose orders it sees (--vendor)")
-
-
 def _scope(villages: list[str] | Literal["all"]) -> list[str] | None:
     return None if villages == "all" else villages
-
-
-def check_name(name: str) -> None:
-    """Raise UsageError if this cannot be a log-in name."""
-    if name.lower() in RESERVED_NAMES:
-        raise UsageError(f"'{name}' is reserved for the station's own records; choose another log-in name")
-    if not re.fullmatch(r"[\w.@-]{2,60}", name):
-        raise UsageError(f"'{name}' cannot be a log-in name; use 2 to 60 letters, digits, '.', '-', '_' or '@'")
-
-
-def check_password(password: str) -> None:
-    """Raise UsageError if the password is too short."""
-    if len(password) < MIN_PASSWORD_LENGTH:
-        raise UsageError(f"a password needs at least {MIN_PASSWORD_LENGTH} characters")
-
-
-def check_scope(role: Role, villages: list[str] | None) -> None:
-    """Raise UsageError if the role cannot have this scope."""
-    if problem := scope_problem(role, villages):
-        raise UsageError(problem)
 
 
 def _villages(user: User) -> tuple[str, ...] | None:

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from cameras.registry import inventory
 from core import settings_source
-from core.accounts import accounts
+from core.accounts import account_rules
 from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
 from core.clock import SystemClock
@@ -192,5 +192,5 @@ async def add_administrator(settings: Settings, name: str, password: str) -> Non
 
 def check_account(name: str, password: str) -> None:
     """Raise UsageError for an invalid name or password, before anything is written."""
-    accounts.check_name(name)
-    accounts.check_password(password)
+    account_rules.check_name(name)
+    account_rules.check_password(password)

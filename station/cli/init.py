@@ -10,7 +10,7 @@ import click
 
 from core import settings as core_settings
 from core import settings_source
-from core.accounts import accounts
+from core.accounts import account_rules
 from core.errors import MinwangError, UsageError
 from core.settings import Settings, StationSettings
 from station import files
@@ -193,7 +193,7 @@ def _administrator(settings: Settings, name: str | None, password: str | None, *
 
 
 def _good_name(text: str) -> str:
-    accounts.check_name(text)
+    account_rules.check_name(text)
     return text
 
 
@@ -201,7 +201,7 @@ def _ask_password() -> str:
     while True:
         password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
         try:
-            accounts.check_password(password)
+            account_rules.check_password(password)
         except UsageError as e:
             click.echo(f"Error: {e}")  # click's own check would not show the reason, because the input is hidden
         else:
