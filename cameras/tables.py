@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Enum, ForeignKey, Index, String, false
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cameras.states import MatchKind, QuirkOutcome
-from core.database import Base
+from core.database import Base, EnumText
 from core.events import BigId
 
 LEGAL_RETENTION_DAYS = 30.0  # days for which footage of public places must at least be kept (Decree 799; R-RET-1)
-
-
-def _stored(kind: type[StrEnum], length: int) -> Enum:
-    """Return a column type that stores the members' values as text."""
-    return Enum(kind, native_enum=False, length=length, values_callable=lambda members: [m.value for m in members])
 
 
 class Village(Base):
@@ -186,7 +180,7 @@ class DeviceSeen(Base):
     macs: Mapped[list[str]] = mapped_column(JSON, comment="MAC addresses that it announced or the network told")
     village: Mapped[str | None] = mapped_column(String(40), comment="In whose subnet it was met")
     verdict: Mapped[MatchKind] = mapped_column(
-        _stored(MatchKind, 12), comment="known, first, moved, replaced, clone, new"
+        EnumText(MatchKind, 12), comment="known, first, moved, replaced, clone, new"
     )
     camera: Mapped[str | None] = mapped_column(String(40), index=True, comment="Camera that it is taken for")
     first_seen: Mapped[datetime] = mapped_column(comment="When discovery first met it (UTC)")
@@ -228,7 +222,7 @@ class ModelQuirk(Base):
     setting: Mapped[str] = mapped_column(
         String(60), primary_key=True, comment="Setting that the model refuses or ignores"
     )
-    outcome: Mapped[QuirkOutcome] = mapped_column(_stored(QuirkOutcome, 12), comment="refused, ignored, rounded")
+    outcome: Mapped[QuirkOutcome] = mapped_column(EnumText(QuirkOutcome, 12), comment="refused, ignored, rounded")
     detail: Mapped[str] = mapped_column(String(200), comment="Answer of the camera")
     at: Mapped[datetime] = mapped_column(comment="When it was learned (UTC)")
 

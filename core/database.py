@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 from sqlalchemy import DateTime, Dialect, MetaData, String, event, types
@@ -58,7 +58,11 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class EnumText(types.TypeDecorator[E]):
-    """A StrEnum, stored as its text. A row with any other text raises ValueError when it is read."""
+    """A StrEnum, stored as its text.
+
+    Text that the enumeration lacks (another release wrote it) is read and copied as a plain string: such a row is no
+    reason to refuse a backup, a copy or a list.
+    """
 
     impl = String
     cache_ok = True
@@ -66,12 +70,15 @@ class EnumText(types.TypeDecorator[E]):
     def __init__(self, enum: type[E], length: int):
         super().__init__(length)
         self.enum = enum
+        self._members: dict[str, E] = {member.value: member for member in enum}
 
     def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str | None:
-        return None if value is None else self.enum(value).value
+        return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
-        return None if value is None else self.enum(value)
+        if value is None:
+            return None
+        return cast("E", self._members.get(value, value))
 
 
 class Base(DeclarativeBase):

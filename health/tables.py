@@ -6,13 +6,12 @@ Times are UTC; names of cameras and villages are their ids.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base
+from core.database import Base, EnumText
 from core.events import BigId
 from health.vocabulary import (
     FaultFamily,
@@ -23,17 +22,6 @@ from health.vocabulary import (
     OrderState,
     ReviewAnswer,
 )
-
-
-def text_enum(values: type[StrEnum], length: int) -> Enum:
-    """Return a column type that stores the values of an enumeration as text of at most `length` characters."""
-    return Enum(
-        values,
-        native_enum=False,
-        create_constraint=False,
-        length=length,
-        values_callable=lambda members: [m.value for m in members],
-    )
 
 
 class PatrolRound(Base):
@@ -71,7 +59,7 @@ class Inspection(Base):
         JSON, comment="Measurements (health.picture.measurement, health.checks.stream)"
     )
     light: Mapped[Light] = mapped_column(
-        text_enum(Light, 6), default=Light.NONE, server_default="", comment="day, night; empty: no picture"
+        EnumText(Light, 6), default=Light.NONE, server_default="", comment="day, night; empty: no picture"
     )
     accepted: Mapped[bool] = mapped_column(default=False, server_default="0", comment="Part of the camera's baseline")
     anchor: Mapped[bool] = mapped_column(
@@ -131,11 +119,9 @@ class Fault(Base):
         String(40), comment="Camera id; empty: a fault of a village, a switch or the station"
     )
     village: Mapped[str | None] = mapped_column(String(40), comment="Village of the fault; null: fault of the station")
-    family: Mapped[FaultFamily] = mapped_column(
-        text_enum(FaultFamily, 20), comment="health.faults.families.FaultFamily"
-    )
+    family: Mapped[FaultFamily] = mapped_column(EnumText(FaultFamily, 20), comment="health.faults.families.FaultFamily")
     state: Mapped[FaultStatus] = mapped_column(
-        text_enum(FaultStatus, 12), comment="suspect, open, recovering, closed, dismissed"
+        EnumText(FaultStatus, 12), comment="suspect, open, recovering, closed, dismissed"
     )
     severity: Mapped[int] = mapped_column(comment="1 evidence is being lost … 4 cosmetic")
     detail: Mapped[str] = mapped_column(
@@ -158,7 +144,7 @@ class Fault(Base):
         String(60), comment="Account that acknowledged it; does not close it"
     )
     verdict: Mapped[FaultOutcome | None] = mapped_column(
-        text_enum(FaultOutcome, 12), comment="Of a person: real, false, watch; of the system: new_view, retired"
+        EnumText(FaultOutcome, 12), comment="Of a person: real, false, watch; of the system: new_view, retired"
     )
     order: Mapped[int | None] = mapped_column(index=True, comment="Work order for the repair")
     picture: Mapped[str | None] = mapped_column(String(300), comment="Evidence: the picture that opened it")
@@ -189,7 +175,7 @@ class WorkOrder(Base):
     camera: Mapped[str | None] = mapped_column(String(40), comment="Camera id; null: several cameras")
     title: Mapped[str] = mapped_column(String(120), comment="What is to be repaired")
     state: Mapped[OrderState] = mapped_column(
-        text_enum(OrderState, 12),
+        EnumText(OrderState, 12),
         index=True,
         comment="new, assigned, working, parts, verifying, closed, refused, merged",
     )
@@ -241,7 +227,7 @@ class ReviewVerdict(Base):
     by: Mapped[str] = mapped_column(String(60), comment="Account that gave it")
     camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
     blind: Mapped[bool] = mapped_column(comment="The system had judged it normal")
-    verdict: Mapped[ReviewAnswer] = mapped_column(text_enum(ReviewAnswer, 8), comment="normal, faulty")
+    verdict: Mapped[ReviewAnswer] = mapped_column(EnumText(ReviewAnswer, 8), comment="normal, faulty")
     family: Mapped[str] = mapped_column(String(20), default="", comment="Fault family of the verdict 'faulty'")
 
 
@@ -287,7 +273,7 @@ class DailyFigures(Base):
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
     kind: Mapped[FiguresKind] = mapped_column(
-        text_enum(FiguresKind, 8), primary_key=True, comment="town, village, vendor, sponsor"
+        EnumText(FiguresKind, 8), primary_key=True, comment="town, village, vendor, sponsor"
     )
     name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="Code or name; empty: the town")
     figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.kpi.figures.Figures")

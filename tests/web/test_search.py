@@ -161,8 +161,8 @@ async def test_invalid_and_too_large_pictures_are_refused(sign_in: SignIn) -> No
     thin = jpeg(np.zeros((4, 30_000, 3), np.uint8))
     cases = (
         (wide, "too many pixels"),
-        (bomb, "not a picture"),
-        (b"\xff\xd8\xff" + b"x" * 5000, "not a picture"),
+        (bomb, "not a readable picture"),
+        (b"\xff\xd8\xff" + b"x" * 5000, "not a readable picture"),
         (thin, "× 4"),
         (b"", "no file"),
     )

@@ -73,7 +73,7 @@ async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
         if not c.identity.sees_village(camera.village):
-            raise NotFoundError(f"there is no camera '{c.body.camera}'")
+            raise NotFoundError(f"camera '{c.body.camera}' not found")
         fault = await review.record_verdict(
             session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name
         )

@@ -146,7 +146,7 @@ async def test_a_fact_that_the_driver_does_not_take_holds_up_no_other(
         archive.queue(facts.make(n))
     assert await archive.flush()
     assert set(facts.written) == {0, 2, 3} and archive.dropped_facts == 1
-    assert "goes on without it" in caplog.text
+    assert "was dropped because the database rejects it" in caplog.text
 
 
 async def test_a_fact_that_always_looks_like_an_outage_is_found_out(archive: ArchiveLogWriter) -> None:

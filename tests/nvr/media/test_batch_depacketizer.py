@@ -62,7 +62,7 @@ class Sink:
         self.reports: list[tuple[int, int]] = []
         self.losses: list[tuple[int, int]] = []  # (index of the picture after the loss, packets)
 
-    def fragment(self, run: FragmentSamples, _: int) -> None:
+    def write_fragment(self, run: FragmentSamples, _: int) -> None:
         data, at, time = iovec.joined(run.parts), 0, run.time
         self.formats.append(run.video)
         self.losses += [(len(self.pictures) + i, lost) for i, lost in (run.losses or {}).items()]

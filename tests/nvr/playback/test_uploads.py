@@ -99,7 +99,7 @@ async def test_one_person_leaves_a_converter_for_others() -> None:
     try:
         first = transcoders.get_or_start("a/main", nothing(), 1)
         assert transcoders.get_or_start("a/main", nothing(), 2) is first  # they share it
-        with pytest.raises(ConflictError, match="for you"):
+        with pytest.raises(ConflictError, match="reserved for others"):
             transcoders.get_or_start("b/main", nothing(), 1)
         transcoders.get_or_start("b/main", nothing(), 2)
         with pytest.raises(ConflictError, match="already"):

@@ -47,10 +47,10 @@ class Sink:
     def wall_us(self, us: int) -> int:
         return us
 
-    def fragment(self, run: object, arrival_us: int) -> None:
+    def write_fragment(self, run: object, arrival_us: int) -> None:
         self.runs.append(run)
 
-    def audio(self, run: object, track: object, arrival_us: int) -> None:
+    def write_audio(self, run: object, track: object, arrival_us: int) -> None:
         self.sounds.append(run)
 
 

@@ -97,8 +97,8 @@ async def test_visits_of_cameras_that_nobody_records_keep_it_too(database: Datab
     async def visited(visits: Probes) -> None:
         async with database.reading() as session:
             cameras = await registry.cameras(session)
-        met = await visits.begin(cameras)
-        await visits.keep({c: await visit for c, visit in met.items()}, clock.now())
+        met = await visits.start(cameras)
+        await visits.store_results({c: await visit for c, visit in met.items()}, clock.now())
 
     def new() -> Probes:
         return Probes(database, VAULT, KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8)))

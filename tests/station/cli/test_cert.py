@@ -31,7 +31,7 @@ def minwang(*arguments: str) -> Result:
 
 def test_from_nothing_to_a_certificate(folder: Path) -> None:
     missing = minwang("cert", "show")
-    assert missing.exit_code == 1 and "no certificate is there" in missing.stderr
+    assert missing.exit_code == 1 and "certificate file not found" in missing.stderr
     made = minwang("cert", "--host", "station.lan", "--host", "10.1.1.1")
     assert made.exit_code == 0, made.output
     assert 'Not in use: set web.tls = "own"' in made.output and "PRIVATE" not in made.output

@@ -142,7 +142,7 @@ async def test_a_hold_keeps_the_pictures_of_its_time(database: Database, clock: 
 
 async def test_nothing_goes_while_the_time_is_not_known(database: Database, clock: ManualClock, tmp_path: Path) -> None:
     class Doubting:
-        async def look(self) -> ClockCheck:
+        async def check(self) -> ClockCheck:
             return ClockCheck(to_microseconds(clock.now()), to_microseconds(clock.now()), True)
 
     await filled(database, clock, tmp_path, 1000)

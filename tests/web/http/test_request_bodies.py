@@ -46,7 +46,7 @@ async def test_uploads_of_a_person_are_bounded(sign_in: SignIn) -> None:
     assert list(uploads._open.values()) == [request_bodies.MAX_UPLOADS_PER_PERSON]
     assert (await client.post(SIMILAR, data=b"x", headers=HEADERS)).status == 429
     refused = await other.post(SIMILAR, data=b"this is no picture", headers=HEADERS)
-    assert refused.status == 400 and "not a picture" in await refused.text()
+    assert refused.status == 400 and "not a readable picture" in await refused.text()
     for writer in held:
         writer.transport.abort()
     async with asyncio.timeout(5):
