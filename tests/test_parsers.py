@@ -129,7 +129,7 @@ def unit(sei: bytes) -> Callable[[], object]:
     payload = b"\x7c\xc1" + nal[1:]
 
     def parse() -> None:
-        assert rtp_payload.PayloadParser("h264").take(memoryview(payload), 0, len(payload), 0)
+        assert rtp_payload.PayloadParser("h264").parse(memoryview(payload), 0, len(payload), 0)
 
     return parse
 
