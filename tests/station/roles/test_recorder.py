@@ -41,6 +41,7 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from core.settings import load
 from nvr.recorder import poll_loop
+from core.host.process_role import ProcessRole
 from station.roles import run
 
 real = poll_loop.NativeSession.parse
@@ -51,7 +52,7 @@ def parse(self, arena, begin, end):
 poll_loop.NativeSession.parse = parse
 real_batch = poll_loop.depacketize
 def depacketize(arena, regions):
-    if any(r.depacketizer._emit.__self__._sink.stream == "evil/main" for r in regions):
+    if any(r.depacketizer._fragments._emit.__self__._sink.stream == "evil/main" for r in regions):
         os._exit(99)
     real_batch(arena, regions)
 poll_loop.depacketize = depacketize
