@@ -143,16 +143,6 @@ class ArchiveReader:
         frames = await self._run(_read_keyframes, stream, gops, 1)
         return frames[0] if frames else None
 
-    async def newest_end(self, stream: str) -> int | None:
-        """Return the wall time at which the newest segment ends; None if nothing is recorded."""
-        async with self._database.reading() as session:
-            segment = await segment_index.newest(session, stream)
-            volumes = await segment_index.volume_paths(session)
-        if segment is None or segment.volume not in volumes:
-            return None
-        path = segment_index.path_of(volumes, segment)
-        return await self._run(_open_end, segment, path) if segment.open else segment.end_us
-
 
 def _open_end(segment: Segment, path: Path) -> int:
     gops = _gops_of(segment, path)
