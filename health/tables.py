@@ -119,7 +119,7 @@ class Fault(Base):
         String(40), comment="Camera id; empty: a fault of a village, a switch or the station"
     )
     village: Mapped[str | None] = mapped_column(String(40), comment="Village of the fault; null: fault of the station")
-    family: Mapped[FaultFamily] = mapped_column(EnumText(FaultFamily, 20), comment="health.faults.families.FaultFamily")
+    family: Mapped[FaultFamily] = mapped_column(EnumText(FaultFamily, 20), comment="health.vocabulary.FaultFamily")
     state: Mapped[FaultStatus] = mapped_column(
         EnumText(FaultStatus, 12), comment="suspect, open, recovering, closed, dismissed"
     )

@@ -217,7 +217,7 @@ class Gap(Base):
     stream: Mapped[str] = mapped_column(String(50), comment="<camera>/<kind>")
     start_us: Mapped[int] = mapped_column(BigInteger, comment="µs UTC")
     end_us: Mapped[int | None] = mapped_column(BigInteger, comment="µs UTC; null: goes on")
-    cause: Mapped[GapCause] = mapped_column(EnumText(GapCause, 20), comment="One of nvr.tables.GAP_CAUSES")
+    cause: Mapped[GapCause] = mapped_column(EnumText(GapCause, 20), comment="One of nvr.tables.GapCause")
     detail: Mapped[str] = mapped_column(String(200), default="", comment="What was seen, without secrets")
     ask_at: Mapped[datetime | None] = mapped_column(
         comment="When the camera's card is asked for it; null: not (any more)"

@@ -114,7 +114,7 @@ COMMENTS: dict[str, dict[str, str]] = {
         "id": "Primary key",
         "camera": "Camera id; empty: a fault of a village, a switch or the station",
         "village": "Village of the fault; null: fault of the station",
-        "family": "health.faults.families.FaultFamily",
+        "family": "health.vocabulary.FaultFamily",
         "detail": "Name of the up-link, switch or disk; empty for a camera",
         "figures": "Figures of the last evidence",
         "facts": "Memory of the state machine: votes, light, openings",
