@@ -60,8 +60,8 @@ E = TypeVar("E", bound=StrEnum)
 class EnumText(types.TypeDecorator[E]):
     """A StrEnum, stored as its text.
 
-    Text that the enumeration lacks (another release wrote it) is read and copied as a plain string: such a row is no
-    reason to refuse a backup, a copy or a list.
+    Writing any other text raises ValueError. Reading it (another release wrote it) gives the plain string: one such row
+    must not fail a whole list.
     """
 
     impl = String
@@ -73,7 +73,7 @@ class EnumText(types.TypeDecorator[E]):
         self._members: dict[str, E] = {member.value: member for member in enum}
 
     def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(value)
+        return None if value is None else self.enum(value).value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
         if value is None:

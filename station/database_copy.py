@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import migrate
-from core.database import UtcDateTime, sqlite_pragmas
+from core.database import EnumText, UtcDateTime, sqlite_pragmas
 from core.database_errors import first_line
 from core.database_kind import DatabaseKind
 from core.errors import ConflictError, StorageError, UsageError
@@ -77,14 +77,15 @@ class DatabaseSide:
         self.tables = {t.name: self._table(t) for t in METADATA.sorted_tables}
 
     def _table(self, table: sa.Table) -> sa.Table:
-        """Return the table as in the schema, but with JSON as text."""
-        columns = [
-            sa.Column(
-                c.name, _JsonText(self.server) if isinstance(c.type, sa.JSON) else c.type, primary_key=c.primary_key
-            )
-            for c in table.columns
-        ]
+        """Return the table as in the schema, but with JSON and enumerations as the stored text."""
+        columns = [sa.Column(c.name, self._stored_type(c.type), primary_key=c.primary_key) for c in table.columns]
         return sa.Table(table.name, sa.MetaData(), *columns)
+
+    def _stored_type(self, kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+        """Rows are copied as stored, also where their text is no value of the enumeration; text keys have an order."""
+        if isinstance(kind, sa.JSON):
+            return _JsonText(self.server)
+        return sa.String() if isinstance(kind, EnumText) else kind
 
     def key(self, table: sa.Table) -> list[Any]:
         """Return the primary key with an order that both databases share: text is ordered by its bytes."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 
-from core.database import Database
+from core.database import Database, EnumText
 
 
 async def _count(database: Database) -> int:
@@ -70,3 +72,17 @@ async def test_an_error_takes_back_what_was_written(kept: Database) -> None:
             await session.execute(text("INSERT INTO kept VALUES (1)"))
             raise ZeroDivisionError
     assert await _count(kept) == 0
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+def test_an_enumeration_writes_only_its_values_and_reads_any_text() -> None:
+    column, dialect = EnumText(Colour, 20), sqlite.dialect()
+    assert column.process_bind_param(Colour.RED, dialect) == column.process_bind_param("red", dialect)
+    with pytest.raises(ValueError, match="no colour"):
+        column.process_bind_param("no colour", dialect)
+    assert column.process_result_value("red", dialect) is Colour.RED
+    assert column.process_result_value("of another release", dialect) == "of another release"
+    assert column.process_bind_param(None, dialect) is column.process_result_value(None, dialect) is None
