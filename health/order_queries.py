@@ -13,12 +13,19 @@ from core.audit import audit_trail
 from core.errors import NotFoundError
 from health.orders import RUNNING
 from health.tables import WorkOrder, WorkOrderNote, WorkOrderPhoto
+from health.vocabulary import OrderState
 
 CLOSED_ORDERS_SHOWN = timedelta(days=30)  # to a company, of its own orders
 
 
 async def page(
-    session: AsyncSession, scope: Villages, *, state: str | None, vendor: str | None, before: int | None, limit: int
+    session: AsyncSession,
+    scope: Villages,
+    *,
+    state: OrderState | None,
+    vendor: str | None,
+    before: int | None,
+    limit: int,
 ) -> list[WorkOrder]:
     """Return orders, newest first: open ones unless a state is named. `before`: the last id of the previous page."""
     query = select(WorkOrder).where(WorkOrder.state.in_([state] if state else RUNNING))

@@ -23,6 +23,7 @@ from core.host import metrics_token
 from health.patrol import rounds
 from health.register import register, signatures
 from health.tables import CameraBaseline, DailyFigures, DailyRegister, Fault, PatrolRound, RegisterSupplement
+from health.vocabulary import OrderState
 from nvr.tables import StreamStatus
 from tests.web.conftest import HEADERS, Client, SignIn
 
@@ -114,6 +115,17 @@ async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, in
     # All or none: an order that cannot take the step keeps the others in their state.
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "parts"}, 409)
     assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}
+
+
+async def test_orders_are_listed_by_state(sign_in: SignIn, faults: dict[str, int]) -> None:
+    officer = await sign_in(Role.VIDEO_OFFICER)
+    made = await post(officer, "/api/orders", {"faults": [faults["black"]], "vendor": "Tianmu"})
+    for state in OrderState:
+        listed = await (await officer.get("/api/orders", params={"state": state.value})).json()
+        assert [o["id"] for o in listed] == ([made[0]["id"]] if state == OrderState.ASSIGNED else [])
+    for text_of_no_state in ("²", "lost"):
+        reply = await officer.get("/api/orders", params={"state": text_of_no_state})
+        assert reply.status == 422 and "'assigned'" in (await reply.json())["error"]
 
 
 async def test_maintenance_begins_and_ends(sign_in: SignIn) -> None:

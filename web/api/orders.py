@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from core.accounts.permissions import Permission
 from health import order_queries, orders
 from health.faults import fault_queries
+from health.vocabulary import OrderState
 from web.framework.context import Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.policy import view_reason
@@ -18,7 +19,7 @@ routes = RouteTable()
 
 
 class OrderQuery(BaseModel):
-    state: str | None = None
+    state: OrderState | None = None
     vendor: str | None = None
     before: int | None = None
     limit: int = Field(100, ge=1, le=500)
