@@ -328,6 +328,8 @@ class PictureBuilder:
             return first and not self._is_second_field(picture, nal)
         if self._any_order or first or self.packets_missing or self._delimited or not picture.slices:
             return True
+        if picture.marked and self.markers.trusted:  # it has ended: the slice belongs to one that began unseen
+            return True
         # Some cameras give every packet the time of sending: then the slice continues after the previous one.
         return self._codec == "h264" and _macroblock(nal) <= picture.highest
 

@@ -26,7 +26,7 @@ from nvr.recorder import crash_marker
 from nvr.recorder.silence import SilenceMemory
 from nvr.recorder.watchdog import FIRST_REQUEST_S, Watchdog
 from nvr.rtsp import message_text
-from nvr.rtsp.camera_socket import CameraSocket
+from nvr.rtsp.camera_socket import TICK_SECONDS, CameraSocket
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.message_text import Buffer
 from nvr.rtsp.reply_reader import MAX_BODY
@@ -64,7 +64,7 @@ class NativeSession:
         self._counters = counters
         self.tick_us = self.arrival_us = 0  # time of this tick, and of the last one with data
         self._leftover = b""
-        self.socket = CameraSocket(rtsp.sock, rtsp.initial_data)
+        self.socket = CameraSocket(rtsp.sock, rtsp.initial_data, fragment_ticks * TICK_SECONDS)
         track = rtsp.track
         self._depacketizer = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track), rtsp.ssrc)

@@ -28,6 +28,7 @@ from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import CrashMarker
 from nvr.recorder.native_session import NativeSession
 from nvr.recorder.silence import SilenceMemory
+from nvr.rtsp.camera_socket import TICK_SECONDS
 from nvr.rtsp.client import open_session
 from nvr.streams import StreamSpec
 
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-POLL_INTERVAL_S = 0.2
 BATCH_CAMERAS = 256  # most cameras in one batch
 SPREAD_GROUP_CAMERAS = 25  # group size in a recorder of at most twice as many cameras: one group per tick
 ARENA_BYTES = 32 * 1024 * 1024
@@ -71,15 +71,15 @@ class PollLoop:
         self._sessions.discard(session)
 
     async def run(self) -> None:
-        """Run a tick every POLL_INTERVAL_S until cancelled."""
+        """Run a tick every TICK_SECONDS until cancelled."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
             now = loop.time()
             self.tick(now, self.station.read())
             ended = loop.time()
-            self.late_ticks += ended > due + POLL_INTERVAL_S
-            due = max(due + POLL_INTERVAL_S, ended)
+            self.late_ticks += ended > due + TICK_SECONDS
+            due = max(due + TICK_SECONDS, ended)
             await asyncio.sleep(due - ended)
 
     def tick(self, now: float, arrival_us: int) -> None:
@@ -202,7 +202,7 @@ class NativeEngine:
 
     def __init__(self, poll_loop: PollLoop, fragment_seconds: float, stall_seconds: float):
         self._poll_loop = poll_loop
-        self._fragment_ticks = max(1, round(fragment_seconds / POLL_INTERVAL_S))
+        self._fragment_ticks = max(1, round(fragment_seconds / TICK_SECONDS))
         self._stall_seconds = stall_seconds
         self.ask_keyframe: Callable[[str], object] = lambda _stream: None  # called with streams that wait for one
         self._silences: WeakKeyDictionary[SegmentWriter, SilenceMemory] = WeakKeyDictionary()

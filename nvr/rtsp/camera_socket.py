@@ -4,7 +4,8 @@ A recorder reads its sockets a few times a second. Data that arrives in between 
 buffer, which is limited to `net.core.rmem_max` (212,992 bytes on Debian). If the buffer is full, a camera that drops
 packets when its socket blocks loses pictures. The granted buffer size is therefore compared with the received data, and
 a stream that does not fit is read more often: at every tick of the poll loop, or on arrival. These bytes wait here for
-the stream's next poll.
+the stream's next poll. A recorder that is late reads nothing earlier by reading more often: what arrived in a pause
+that was longer than planned says nothing about the stream, and what all streams hold together is limited.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import socket
 from enum import IntEnum
 
 from core.errors import ConnectionLost
+from core.host import memory
 from core.network.error_text import reason
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ MAX_FILL_SHARE = 0.7  # share of the granted buffer; if more arrives between two
 TICK_FILL_SHARE, POLL_FILL_SHARE = 0.5, 0.3  # share of the granted buffer; if less arrives in a tick, read less often
 REST_SECONDS = 0.002  # pause between two reads of a stream that is read on arrival
 MAX_BUFFERED_BYTES = 8_000_000  # bytes held between two polls
+MAX_BUFFERED_SHARE = 0.05  # of the memory, by all sockets of a process
+TICK_SECONDS = 0.2  # between two ticks of the poll loop
+LATE_FACTOR = 1.5  # of the planned pause, above which the poll loop was late
 MAX_UNSENT = 16_384  # bytes of requests that the camera has not accepted yet
 READ_CHUNK_BYTES = 262_144
 
@@ -38,16 +43,40 @@ class ReadSchedule(IntEnum):
     ON_ARRIVAL = 2
 
 
-class CameraSocket:
-    """A non-blocking socket, owned by one session. All methods run in the event loop."""
+class HeldBytes:
+    """Counts what all sockets of a process hold between two polls; the sockets share one event loop."""
 
-    def __init__(self, sock: socket.socket, initial_data: bytes = b""):
+    def __init__(self, limit: int):
+        self.limit = limit
+        self.held = 0
+
+    def room(self) -> int:
+        return max(0, self.limit - self.held)
+
+
+_HELD = HeldBytes(int(memory.total_bytes() * MAX_BUFFERED_SHARE))
+_CHUNK = memoryview(bytearray(READ_CHUNK_BYTES))  # of all sockets: used within one call
+
+
+class CameraSocket:
+    """A non-blocking socket, owned by one session. All methods run in the event loop.
+
+    `poll_seconds`: planned pause between two polls of the stream. `held`: shared by the sockets of a process.
+    """
+
+    def __init__(
+        self, sock: socket.socket, initial_data: bytes = b"", poll_seconds: float = 2.0, held: HeldBytes = _HELD
+    ):
         self._sock = sock
         self._waiting = bytearray(initial_data)
         self._unsent = bytearray()
         self._error: ConnectionLost | None = None
         self._loop = asyncio.get_running_loop()
         self._resting: asyncio.TimerHandle | None = None
+        self._held = held
+        self._held.held += len(initial_data)
+        self._pauses = {ReadSchedule.EVERY_POLL: poll_seconds}
+        self._noted = self._loop.time()
         self._since_tick = self._peak = 0  # bytes since the last tick or poll, and their maximum in this window
         self.received = 0  # bytes
         self.granted = granted_buffer(sock)
@@ -67,6 +96,7 @@ class CameraSocket:
         if size:
             view[:size] = self._waiting[:size]
             del self._waiting[:size]
+            self._held.held -= size
         if size < len(view):
             size += self._take(view[size:])
         self._note()
@@ -82,16 +112,20 @@ class CameraSocket:
         self._note()
 
     def _note(self) -> None:
-        self._peak = max(self._peak, self._since_tick)
-        self._since_tick = 0
+        now = self._loop.time()
+        if now - self._noted <= LATE_FACTOR * self._pauses.get(self.reading, TICK_SECONDS):
+            self._peak = max(self._peak, self._since_tick)
+        self._noted, self._since_tick = now, 0
 
-    def _keep(self) -> None:
-        chunk = bytearray(READ_CHUNK_BYTES)
-        with memoryview(chunk) as view:
-            while len(self._waiting) < MAX_BUFFERED_BYTES and (size := self._take(view)):
-                self._waiting += view[:size]
-                if size < READ_CHUNK_BYTES:
-                    break
+    def _keep(self) -> bool:
+        """Read what has arrived; return False if there was no room for all of it."""
+        while (room := min(MAX_BUFFERED_BYTES - len(self._waiting), self._held.room(), READ_CHUNK_BYTES)) > 0:
+            size = self._take(_CHUNK[:room])
+            self._waiting += _CHUNK[:size]
+            self._held.held += size
+            if size < room:
+                return True
+        return False
 
     def _take(self, view: memoryview) -> int:
         if self._error is not None:
@@ -130,9 +164,9 @@ class CameraSocket:
 
     def _arrived(self) -> None:
         self._loop.remove_reader(self._sock)
-        self._keep()
+        pause = REST_SECONDS if self._keep() else TICK_SECONDS
         if self._error is None:
-            self._resting = self._loop.call_later(REST_SECONDS, self._rested)
+            self._resting = self._loop.call_later(pause, self._rested)
 
     def _rested(self) -> None:
         self._resting = None
@@ -174,9 +208,11 @@ class CameraSocket:
     def unread(self) -> bytes:
         """Return and clear the bytes that were read from the kernel but not delivered."""
         rest, self._waiting = bytes(self._waiting), bytearray()
+        self._held.held -= len(rest)
         return rest
 
     def close(self) -> None:
+        self.unread()
         self._stop_reading()
         self._sock.close()
 

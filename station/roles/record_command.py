@@ -170,11 +170,10 @@ def _cpu_seconds() -> float:
 
 async def _watch_memory(seconds: float) -> int:
     """Wait; returns the largest proportional memory (PSS) of the process tree meanwhile, in bytes."""
-    peak, left = 0, seconds
-    while left > 0:
-        step = min(2.0, left)
-        await asyncio.sleep(step)
-        left -= step
+    loop = asyncio.get_running_loop()
+    peak, end = 0, loop.time() + seconds
+    while (left := end - loop.time()) > 0:  # on a machine that is too slow, reading the memory takes a while itself
+        await asyncio.sleep(min(2.0, left))
         peak = max(peak, await asyncio.to_thread(_memory))
     return peak
 

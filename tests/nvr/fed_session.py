@@ -11,8 +11,8 @@ from core.clock import ManualClock
 from core.errors import MinwangError
 from nvr.media.arena import Arena, ArenaPool
 from nvr.recorder.native_session import NativeSession
-from nvr.recorder.poll_loop import POLL_INTERVAL_S, PollLoop
-from nvr.rtsp.camera_socket import ReadSchedule
+from nvr.recorder.poll_loop import PollLoop
+from nvr.rtsp.camera_socket import TICK_SECONDS, ReadSchedule
 from nvr.rtsp.client import Authenticator, RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
@@ -105,7 +105,7 @@ class FedSession:
     def poll(self, data: bytes = b"") -> None:
         """Let `data` arrive by the next poll. Raises CameraError if the session ends."""
         self.wire.incoming += data
-        self.now += POLL_INTERVAL_S
+        self.now += TICK_SECONDS
         tick_us = ORIGIN_US + round(self.now * 1_000_000)
         if self.poll_loop is not None:
             self.poll_loop.tick(self.now, tick_us)
@@ -121,7 +121,7 @@ class FedSession:
         """Let packets arrive at their timestamps, the first one now, then silence until `seconds` have passed."""
         until, began, first = self.now + seconds, self.now, packets[0].ts if packets else 0
         at = 0
-        while at < len(packets) or self.now < until - POLL_INTERVAL_S / 2:
+        while at < len(packets) or self.now < until - TICK_SECONDS / 2:
             data = bytearray()
             while at < len(packets) and (packets[at].ts - first) / 90_000 <= self.now - began + 1e-6:
                 data += packets[at].framed()

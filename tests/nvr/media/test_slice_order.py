@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -55,3 +56,15 @@ def test_a_picture_without_its_first_slice_is_no_sample() -> None:
     runs, counters = assemble(packets_of(bare, "last"), "h264")
     assert samples(runs) == [sample(u, "h264") for i, u in enumerate(units) if i != 6]
     assert counters.damaged_units == 1 and sets_of(units[0], "h264")
+
+
+def test_a_damaged_slice_behind_a_picture_that_ended_takes_nothing_of_it() -> None:
+    """It says that it continues a picture, and the marker said that the picture before it had ended."""
+    units = encode("h264")
+    packets = packets_of(units, "last")
+    at = packets.index(next(p for p in packets if p.payload is slices_of(units[6], "h264")[0]))
+    packets[at] = replace(packets[at], payload=packets[at].payload[:1] + b"\0" + packets[at].payload[2:])
+    for every in (1, 3, 100):
+        runs, counters = assemble(packets, "h264", every=every)
+        assert samples(runs) == [sample(u, "h264") for i, u in enumerate(units) if i != 6]
+        assert counters.damaged_units == 1

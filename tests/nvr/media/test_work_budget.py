@@ -26,7 +26,8 @@ from nvr.media.work_budget import (
     lockstep_shares,
 )
 from nvr.recorder import poll_loop
-from nvr.recorder.poll_loop import POLL_INTERVAL_S, PollLoop
+from nvr.recorder.poll_loop import PollLoop
+from nvr.rtsp.camera_socket import TICK_SECONDS
 from nvr.rtsp.sdp import AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import ARENA, FedSession, written
@@ -38,8 +39,8 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
     """Simulated time: `rate` bytes a second arrive, each costs `cost` seconds."""
     budget, now, spent, waiting, read, longest = WorkBudget(0.0), 0.0, 0.0, 0, 0, 0.0
     for _ in range(500):
-        now += 2 * POLL_INTERVAL_S
-        waiting += int(rate * 2 * POLL_INTERVAL_S)
+        now += 2 * TICK_SECONDS
+        waiting += int(rate * 2 * TICK_SECONDS)
         for _ in range(4):
             if not waiting or not budget.is_open(now):
                 break
@@ -47,7 +48,7 @@ def test_work_is_bounded_whatever_a_byte_costs_and_however_many_come(cost: float
             budget.charge_read(size * cost, size)
             spent, waiting, read, longest = spent + size * cost, waiting - size, read + size, max(longest, size * cost)
     assert spent <= CPU_SHARE * now + MAX_CREDIT_S + MAX_DEBT_S + longest + (READ_BYTES * cost)
-    if rate * cost < CPU_SHARE / 2 and rate * 2 * POLL_INTERVAL_S < 4 * READ_BYTES:
+    if rate * cost < CPU_SHARE / 2 and rate * 2 * TICK_SECONDS < 4 * READ_BYTES:
         assert waiting == 0 and (cost * READ_BYTES > MAX_READING_S or budget.read_bytes == READ_BYTES)
     else:
         # At most four reads per round, even if they are cheap.
@@ -59,7 +60,7 @@ def test_an_ordinary_stream_is_never_held_back() -> None:
     """A busy stream on a slow machine: 16 Mb/s, 10 µs a packet."""
     budget = WorkBudget(0.0)
     for i in range(1000):
-        assert budget.is_open(i * 2 * POLL_INTERVAL_S) and budget.read_bytes == min(READ_BYTES, FIRST_READ_BYTES << i)
+        assert budget.is_open(i * 2 * TICK_SECONDS) and budget.read_bytes == min(READ_BYTES, FIRST_READ_BYTES << i)
         budget.charge_read(570 * 10e-6, 800_000)
 
 
@@ -91,13 +92,13 @@ def test_a_camera_whose_bytes_cost_much_holds_up_no_other(
     tiny = b"".join(p.framed() for p in numbered(Packet(b"", 5) for _ in range(8192)))
     at = 0
     for tick in range(1, 100):
-        while at < len(packets) and (packets[at].ts - packets[0].ts) / 90_000 < tick * POLL_INTERVAL_S:
+        while at < len(packets) and (packets[at].ts - packets[0].ts) / 90_000 < tick * TICK_SECONDS:
             good.wire.incoming += packets[at].framed()
             at += 1
         if len(hostile.wire.incoming) < 1 << 20:
             hostile.wire.incoming += tiny
-        loop.tick(tick * POLL_INTERVAL_S, tick * 200_000)
-    assert used["hostile"] <= CPU_SHARE * 100 * POLL_INTERVAL_S + MAX_CREDIT_S + MAX_DEBT_S + READ_BYTES * 2e-6 + 0.1
+        loop.tick(tick * TICK_SECONDS, tick * 200_000)
+    assert used["hostile"] <= CPU_SHARE * 100 * TICK_SECONDS + MAX_CREDIT_S + MAX_DEBT_S + READ_BYTES * 2e-6 + 0.1
     assert hostile.recording.counters.held_back > 10 and good.recording.counters.held_back == 0
     assert good.recording.counters.frames >= 99
     assert sum("CPU share" in r.getMessage() for r in caplog.records) == 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import CameraUnreachable
 from nvr.rtsp import camera_socket
-from nvr.rtsp.camera_socket import CameraSocket, ReadSchedule, granted_buffer, next_reading
+from nvr.rtsp.camera_socket import CameraSocket, HeldBytes, ReadSchedule, granted_buffer, next_reading
 
 CAP = 212_992  # Debian's net.core.rmem_max
 PACKET = bytes(1400)
@@ -163,3 +163,49 @@ async def test_a_message_is_sent_whole_or_not_at_all() -> None:
                 break
         assert bytes(came) == b"".join(sent)
         camera.close()
+
+
+class SlowLoop:
+    """Stands for the event loop of a socket; time passes as the test says."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+
+async def test_a_late_poll_says_nothing_about_the_stream() -> None:
+    async with connected() as (ours, theirs):
+        loop, view = SlowLoop(), memoryview(bytearray(2_000_000))
+        sock = CameraSocket(ours, poll_seconds=2.0)
+        sock._loop, sock._noted = loop, 0.0  # type: ignore[assignment]
+        sock._read(ReadSchedule.EVERY_POLL)
+        for pause, expected in ((9.0, ReadSchedule.EVERY_POLL), (2.0, ReadSchedule.EVERY_TICK)):
+            sock.granted = 10_000
+            theirs.send(bytes(9000))
+            loop.now += pause
+            assert sock.receive(view) == 9000
+            chosen = next_reading(sock.reading, sock._peak, sock.granted)
+            assert chosen is expected
+        sock.close()
+
+
+async def test_all_sockets_together_hold_a_limited_number_of_bytes() -> None:
+    held = HeldBytes(50_000)
+    async with connected() as (ours, theirs), connected() as (others, far):
+        first, second = CameraSocket(ours, b"early", held=held), CameraSocket(others, held=held)
+        for sock, sender in ((first, theirs), (second, far)):
+            sock._read(ReadSchedule.EVERY_TICK)
+            sender.send(bytes(40_000))
+            sock.drain()
+        assert held.held == 50_000
+        view = memoryview(bytearray(100_000))
+        assert first.receive(view) == 40_005  # and what did not fit waits in the kernel
+        assert second.receive(view) == 40_000
+        assert held.held == 0
+        theirs.send(bytes(10))
+        first.drain()
+        first.close()
+        second.close()
+        assert held.held == 0
