@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from health.patrol.probes import Probes
 
 SUPERVISOR_PID_VARIABLE = "MINWANG_SUPERVISOR"  # environment variable of a worker: the process id of its supervisor
+SWITCH_INTERVAL_S = 0.0005
 
 
 async def open_vault_of_station(settings: Settings, database: Database) -> Vault:
@@ -46,14 +47,17 @@ async def volume_set(settings: Settings, database: Database, clock: Clock) -> Vo
     )
 
 
-def tune_allocator() -> None:
-    """Set malloc and garbage-collector parameters for recording.
+def tune_interpreter() -> None:
+    """Set malloc, garbage-collector and thread parameters for recording.
 
     One arena for all threads (the writer thread frees what the event loop allocated), which keeps the memory of the
     last fragments for the next ones: fresh pages from the kernel cost as much CPU as all parsing. And one poll creates
     ten thousand slices, none in a reference cycle: the collector need not run a dozen times per poll.
     """
     gc.set_threshold(200_000, 10, 10)
+    # The writer thread makes some thousand system calls a second and needs the interpreter after each of them; the
+    # default lets it wait 5 ms for a busy event loop.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         # M_ARENA_MAX, M_TRIM_THRESHOLD, M_MMAP_THRESHOLD (mallopt(3))

@@ -14,7 +14,7 @@ from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
 from nvr.media import fmp4
 from nvr.recorder.recorder import StreamSpec
-from station.runtime import tune_allocator
+from station.runtime import tune_interpreter
 
 SHARE = 0.05  # share of the cameras that is away at any time
 
@@ -96,6 +96,6 @@ async def _cut_and_restore(
 
 
 def run(c: BenchContext) -> list[Figure]:
-    tune_allocator()
+    tune_interpreter()
     streams, seconds = (20, 25.0) if c.quick else (c.streams or 100, c.seconds or 600.0)
     return asyncio.run(measure(c, streams, seconds))

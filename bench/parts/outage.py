@@ -11,7 +11,7 @@ from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
 from nvr.recorder.recorder import Recorder, StreamSpec
-from station.runtime import tune_allocator
+from station.runtime import tune_interpreter
 
 OUTAGE_SECONDS = 40.0
 
@@ -58,7 +58,7 @@ async def _all_recording(recorder: Recorder, limit: float) -> None:
 
 
 def run(c: BenchContext) -> list[Figure]:
-    tune_allocator()
+    tune_interpreter()
     streams, outage = (30, 6.0) if c.quick else (c.streams or 500, OUTAGE_SECONDS)
     took, most, together = asyncio.run(measure(c, streams, outage))
     return [

@@ -1,12 +1,9 @@
-"""Colours on a generated set, the watch list, motion search: what they find and cost."""
+"""Colours on a generated set and the watch list: what they find and cost."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import cv2
@@ -14,14 +11,10 @@ import numpy as np
 
 from bench.common import Figure
 from cameras.virtual import scene
-from cameras.virtual.clip import encode
 from cases.tables import WatchSubject
 from cases.watch.watch_list import WatchList
-from nvr.archive.reader import Keyframe
-from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import Picture
 from search.analysis.colours import WhiteBalance, strongest, weights
-from search.query import motion_search
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, dequantise, quantise
 from search.vocabulary import COLOURS, Colour
@@ -146,50 +139,3 @@ def watch(quick: bool) -> list[Figure]:
         Figure("watch list of 10,000, a sighting", round(ms, 3), "ms", "< 1", ms < 1),
         Figure("subjects that it fits", round(hits / len(seen), 1), ""),
     ]
-
-
-class _Archive:
-    def __init__(self, frames: Sequence[Keyframe]):
-        self.frames = frames
-
-    async def keyframes(self, stream: str, start_us: int, end_us: int, limit: int) -> list[Keyframe]:
-        step = self.frames[1].at_us - self.frames[0].at_us
-        first = max(0, -(-(start_us - self.frames[0].at_us) // step))
-        chosen = range(first, min(len(self.frames), first + limit))
-        return [self.frames[i] for i in chosen if self.frames[i].at_us < end_us]
-
-
-def moved(quick: bool) -> list[Figure]:
-    """Search motion in an hour of a 1080p main stream and a D1 sub-stream, one keyframe per 2 s, two workers."""
-    found = []
-    for name, size in (("1080p", (1920, 1080)), ("D1", (704, 576)))[quick:]:
-        view = scene.Street(5, size, walkers=[])
-        walking = scene.Street(5, size, [scene.Walker("red", "black", 0.3, 0.9, 0.0, False)])
-        pictures = [walking.frame(i / 30, i) if 20 <= i < 30 else view.frame(0, i) for i in range(60)]
-        clip = encode(pictures, fps=1, gop=1)
-        from bench.parts.search_sight import coded
-
-        base, seconds = coded(clip), 240 if quick else 3600
-        frames = [replace(base[i % 60], at_us=base[0].at_us + i * 2_000_000) for i in range(seconds // 2)]
-        took, events = asyncio.run(_search(frames, seconds))
-        found += [
-            Figure(f"motion search, {name}", round(seconds / took), "× real time", "≥ 100", seconds / took >= 100),
-            Figure(f"events found of {seconds // 120}", events, "", "all", abs(events - seconds // 120) <= 1),
-        ]
-    return found
-
-
-async def _search(frames: Sequence[Keyframe], seconds: int) -> tuple[float, int]:
-    pool = DecodePool(2, 60.0)
-    mask = motion_search.mask_of([(0.05, 0.3), (0.95, 0.3), (0.95, 1.0), (0.05, 1.0)])
-    start = frames[0].at_us
-    try:
-        await asyncio.gather(*(pool.run(motion_search.find_motion, [], frames[:2], mask) for _ in range(2)))
-        began, events = time.perf_counter(), 0
-        async for progress in motion_search.search(
-            _Archive(frames), pool, "c/main", start, start + seconds * 1_000_000, mask, 2
-        ):  # type: ignore[arg-type]
-            events += len(progress.found)
-        return time.perf_counter() - began, events
-    finally:
-        await pool.close()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from health.faults.families import FAMILIES, PICTURE_FAMILIES
 from health.faults.state_machine import FaultState, Step, Vote, advance
 from health.patrol import shared_weather
 from health.picture import measurement, structure, view_pattern
-from health.picture.baseline import ANCHOR_DAYS, MAX_ANCHORS, SCENE_HOURS, SETTLING_TIME
+from health.picture.baseline import ANCHOR_DAYS, MAX_ANCHORS, MAX_VIEW_PAUSE, SCENE_HOURS, SETTLING_TIME
 from health.picture.comparison import AcceptedHistory
 from health.picture.detectors.base import PictureFindings
 from health.picture.judgement import WEATHER_FAMILIES, judge
 from health.picture.measurement import Measurement
 from health.picture.view_pattern import ViewPattern
-from health.vocabulary import Light
+from health.vocabulary import FaultStatus, Light
 from tests.health import simulated_views, synthetic_faults, validation_faults
 from tests.health.simulated_views import Guests, Place, Weather
 
@@ -98,6 +98,7 @@ class Camera:
     again: list[float] = field(default_factory=list)
     weather_at: float = -1.0  # when it last showed what was taken for weather
     shared_at: float = -1.0  # when it last showed that together with other cameras
+    view_at: float = -1.0  # when scenes and pattern learned last, day
 
     def past(self, day: float) -> AcceptedHistory:
         self.inspections = [x for x in self.inspections if day - x[0] <= KEEP_DAYS]
@@ -110,12 +111,21 @@ class Camera:
         scenes = [scene for hour, scene in self.scenes.items() if hour in hours]
         return AcceptedHistory(vectors, np.array([x[2] for x in known], np.float32), scenes, self.pattern)
 
-    def accept(self, day: float, hour: float, measured: Measurement) -> None:
+    def accept(self, day: float, hour: float, measured: Measurement, *, view: bool) -> None:
         self.inspections.append((day, measured.pack(), hour))
-        self.scenes[int(hour)] = measured.thumb
-        self.pattern = view_pattern.learn(self.pattern, measured.thumb)
         if not self.anchors or day - self.anchors[0][0] <= ANCHOR_DAYS:
             self.anchors = [*self.anchors, self.inspections[-1]][-MAX_ANCHORS:]
+        if view:
+            self.scenes[int(hour)] = measured.thumb
+            self.pattern = view_pattern.learn(self.pattern, measured.thumb)
+            self.view_at = day
+
+    def revoke(self, since: float) -> None:
+        self.inspections = [x for x in self.inspections if x[0] < since]
+        self.anchors = [x for x in self.anchors if x[0] < since]
+
+    def has_fault(self, states: Collection[FaultStatus], besides: str = "") -> bool:
+        return any(t.status in states for n, t in self.fault_states.items() if n != besides)
 
     def guests(self, now: float, rng: np.random.Generator) -> Guests:
         cars = int(rng.random() < 0.3) * int(rng.integers(1, 3))
@@ -189,27 +199,32 @@ def process_inspection(
     decided = state_machine.resolve_explained(found_here, verdict.unknown | (suppressed & set(verdict.found)))
     opened = []
     for name in PICTURE_FAMILIES:
-        found = decided[name]
+        found, state = decided[name], camera.fault_states[name]
+        step: Step | None
         if found is None:
-            continue
-        step_made = advance(
-            camera.fault_states[name], FAMILIES[name].rule, Vote(now * 86400, found, light_of(measured))
-        )
+            step = state_machine.lapse(state, now * 86400)
+        else:
+            step = advance(state, FAMILIES[name].rule, Vote(now * 86400, found, light_of(measured)))
         if found:
             camera.undecided.setdefault(name, []).append((now, measured.pack(), hour))
-        if step_made == Step.OPENED:
+        if step == Step.OPENED:
             opened.append(name)
-        if step_made == Step.DISMISSED:
-            # It was nothing: the view belongs to the camera's normal views, unless another family still suspects it.
-            undecided = camera.undecided.pop(name, [])
-            others = any(t.status in state_machine.LIVE_STATES for n, t in camera.fault_states.items() if n != name)
-            camera.inspections += [] if others else undecided
-        elif step_made in (Step.OPENED, Step.CLOSED):
-            camera.undecided.pop(name, None)
-    live = any(t.status in state_machine.LIVE_STATES for t in camera.fault_states.values())
-    if (not verdict.found and not live and not verdict.learning) or (verdict.learning and not verdict.found):
-        camera.accept(now, hour, measured)
+        _teach(camera, name, step)
+    if not verdict.found and not camera.has_fault(state_machine.OPEN_STATES):
+        behind = now - camera.view_at >= MAX_VIEW_PAUSE.total_seconds() / 86400
+        camera.accept(now, hour, measured, view=behind or not camera.has_fault(state_machine.LIVE_STATES))
     return verdict, opened
+
+
+def _teach(camera: Camera, family: str, step: Step | None) -> None:
+    """Let the camera's baseline learn from a step of a fault, as health.patrol.results does."""
+    if step in (Step.OPENED, Step.CLOSED, Step.DISMISSED, Step.LAPSED):
+        undecided = camera.undecided.pop(family, [])
+        blocking = state_machine.OPEN_STATES if step == Step.LAPSED else state_machine.LIVE_STATES
+        if step in (Step.DISMISSED, Step.LAPSED) and not camera.has_fault(blocking, family):
+            camera.inspections += undecided
+    if step == Step.OPENED:
+        camera.revoke(camera.fault_states[family].suspected_at / 86400)
 
 
 def make_places(rng: np.random.Generator, footage: Path | None, drawn: int, unseen: bool = False) -> list[Place]:

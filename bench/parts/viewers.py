@@ -20,7 +20,7 @@ from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, virtual
 from bench.parts import in_process
 from nvr.playback.live import TOKEN_HEADER, LiveHub
 from nvr.recorder.recorder import StreamSpec
-from station.runtime import tune_allocator
+from station.runtime import tune_interpreter
 
 STREAMS = 30
 RATE = 500_000
@@ -28,7 +28,7 @@ RATE = 500_000
 
 async def serve(folder: Path, camera_port: int, hub_port: int) -> None:
     """Run a recorder of STREAMS streams and its hub."""
-    tune_allocator()
+    tune_interpreter()
     async with in_process.recorder(folder, "viewers") as (machine, _):
         url = f"rtsp://127.0.0.1:{camera_port}/cam"
         await machine.want([StreamSpec(f"c{i}/sub", f"{url}{i}", None, "native") for i in range(STREAMS)])

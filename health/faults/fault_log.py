@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
 from health.faults.families import FAMILIES, FaultRule
-from health.faults.state_machine import LIVE_STATES, OPEN_STATES, REOPEN_SECONDS, FaultState, Step, Vote, advance
+from health.faults.state_machine import (
+    LIVE_STATES,
+    OPEN_STATES,
+    REOPEN_SECONDS,
+    SUSPICION_LIFETIME_S,
+    FaultState,
+    Step,
+    Vote,
+    advance,
+    lapse,
+)
 from health.tables import Fault, Maintenance
 from health.vocabulary import FaultFamily, FaultStatus, Light
 
@@ -74,7 +84,7 @@ def record_inspection(
         return None, Step.NONE
     state = FaultState.of(fault.state, fault.facts) if fault else FaultState()
     rule = scaled_rule(FAMILIES[family].rule, pace)
-    step = advance(state, rule, Vote(now.timestamp(), found is not None, evidence.light))
+    step = advance(state, rule, Vote(now.timestamp(), found is not None, evidence.light), _lifetime_s(pace))
     if step == Step.NONE and state.status in (FaultStatus.CLOSED, FaultStatus.DISMISSED):
         return fault, step
     if fault is None:
@@ -93,6 +103,25 @@ def record_inspection(
             name=subject.name, figures=fault.figures, fault=fault.id,
         )  # fmt: skip
     return fault, step
+
+
+def end_stale_suspicion(fault: Fault, now: datetime, pace: float) -> Step | None:
+    """End a suspicion that is too old, at an inspection that could not judge its family. None: it goes on."""
+    state = FaultState.of(fault.state, fault.facts)
+    step = lapse(state, now.timestamp(), _lifetime_s(pace))
+    if step is not None:
+        fault.state, fault.facts = FaultStatus.DISMISSED, state.as_json()
+        _apply_step(fault, step, now)
+    return step
+
+
+def suspected_at(fault: Fault) -> datetime:
+    """Return when the present or last suspicion of a fault began."""
+    return datetime.fromtimestamp(FaultState.of(fault.state, fault.facts).suspected_at, UTC)
+
+
+def _lifetime_s(pace: float) -> float:
+    return SUSPICION_LIFETIME_S * min(pace, 1.0)
 
 
 def _new_fault(subject: FaultSubject, family: FaultFamily, now: datetime, evidence: FaultEvidence) -> Fault:
@@ -119,7 +148,7 @@ def _apply_step(fault: Fault, step: Step, now: datetime) -> None:
         fault.times += 1
     elif step == Step.CLOSED:
         fault.closed_at = now
-    elif step == Step.DISMISSED:
+    elif step in (Step.DISMISSED, Step.LAPSED):
         # A suspicion that reopened a closed fault and came to nothing leaves its closing time unchanged.
         end(fault, fault.closed_at or now)
 

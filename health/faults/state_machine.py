@@ -4,8 +4,9 @@
 
 A single inspection never opens a fault: a passing lorry triggers a finding in a quarter of single inspections. A single
 inspection never closes a fault either, and a fault that opened at night needs a clean night inspection before it
-closes. An inspection that could not judge (camera unreachable, up-link down, maintenance, learning) is no vote.
-Acknowledging a fault changes nothing here.
+closes. An inspection that could not judge (camera unreachable, up-link down, maintenance, learning) is no vote. A
+suspicion that did not open within SUSPICION_LIFETIME_S ends, also if no inspection could judge it since: otherwise it
+would last for as long as it can neither be confirmed nor cleared. Acknowledging a fault changes nothing here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ OPEN_STATES = (FaultStatus.OPEN, FaultStatus.RECOVERING)
 REOPEN_SECONDS = 86400.0  # a fault that returns within a day is the same fault
 FLAPPING_OPENINGS = 4  # openings within a day from which a fault counts as flapping; it must then stay clean for longer
 MAX_VOTES = 12  # votes kept
+SUSPICION_LIFETIME_S = 86400.0
 
 
 class Step(StrEnum):
@@ -35,6 +37,7 @@ class Step(StrEnum):
     RELAPSED = "relapsed"
     CLOSED = "closed"
     DISMISSED = "dismissed"
+    LAPSED = "lapsed"  # dismissed because it is too old
     CONFIRMED = "confirmed"
 
 
@@ -55,38 +58,47 @@ class FaultState:
     votes: list[Vote] = field(default_factory=list)
     light: Light = Light.NONE  # light in which it opened
     openings: list[float] = field(default_factory=list)  # times within the last day, epoch seconds
+    suspected_at: float = 0.0  # when the present suspicion began, epoch seconds
 
     @property
     def flapping(self) -> bool:
         return len(self.openings) >= FLAPPING_OPENINGS
 
     def as_json(self) -> dict[str, object]:
-        return {"votes": [[v.at, v.found, v.light] for v in self.votes], "light": self.light, "openings": self.openings}
+        return {
+            "votes": [[v.at, v.found, v.light] for v in self.votes],
+            "light": self.light,
+            "openings": self.openings,
+            "suspected_at": self.suspected_at,
+        }
 
     @classmethod
     def of(cls, status: FaultStatus | None, facts: Mapping[str, Any]) -> FaultState:
         """Restore the state from the columns of a fault row."""
         votes = [Vote(float(at), bool(found), Light(light)) for at, found, light in facts.get("votes", [])]
-        return cls(status, votes, Light(facts.get("light", "")), list(facts.get("openings", [])))
+        suspected_at = float(facts.get("suspected_at", votes[0].at if votes else 0.0))
+        return cls(status, votes, Light(facts.get("light", "")), list(facts.get("openings", [])), suspected_at)
 
 
-def advance(state: FaultState, rule: FaultRule, vote: Vote) -> Step:
-    """Apply one vote to the state and return the step taken.
+def advance(state: FaultState, rule: FaultRule, vote: Vote, lifetime_s: float = SUSPICION_LIFETIME_S) -> Step:
+    """Apply one vote to the state and return the step taken. `lifetime_s`: of a suspicion.
 
     If the clock jumped back, drops the votes that lie in the future: spans across the jump mean nothing.
     """
     if state.votes and vote.at < state.votes[-1].at:
         state.votes = [v for v in state.votes if v.at <= vote.at]
+        state.suspected_at = min(state.suspected_at, vote.at)
     state.votes = [*state.votes, vote][-MAX_VOTES:]
     state.openings = [t for t in state.openings if 0 <= vote.at - t < REOPEN_SECONDS]
     match state.status:
         case None | FaultStatus.CLOSED | FaultStatus.DISMISSED:
             if not vote.found:
                 return Step.NONE
-            state.status, state.votes = FaultStatus.SUSPECT, [vote]
+            state.status, state.votes, state.suspected_at = FaultStatus.SUSPECT, [vote], vote.at
             return Step.SUSPECTED
         case FaultStatus.SUSPECT:
-            return _suspect(state, rule, vote)
+            step = _suspect(state, rule, vote)
+            return step if step in (Step.OPENED, Step.DISMISSED) else lapse(state, vote.at, lifetime_s) or step
         case FaultStatus.OPEN:
             if vote.found:
                 return Step.CONFIRMED
@@ -94,6 +106,15 @@ def advance(state: FaultState, rule: FaultRule, vote: Vote) -> Step:
             return Step.RECOVERING
         case FaultStatus.RECOVERING:
             return _recovering(state, rule, vote)
+
+
+def lapse(state: FaultState, at: float, lifetime_s: float = SUSPICION_LIFETIME_S) -> Step | None:
+    """End a suspicion that is `lifetime_s` old at `at` (epoch seconds); None if it is younger or there is none."""
+    state.suspected_at = min(state.suspected_at, at)
+    if state.status != FaultStatus.SUSPECT or at - state.suspected_at < lifetime_s:
+        return None
+    state.status = FaultStatus.DISMISSED
+    return Step.LAPSED
 
 
 def _suspect(state: FaultState, rule: FaultRule, vote: Vote) -> Step:

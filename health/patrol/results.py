@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta, tzinfo
 
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.settings import PatrolSettings
 from health.faults import fault_log
 from health.faults.families import PICTURE_FAMILIES
-from health.faults.state_machine import LIVE_STATES, Step
+from health.faults.state_machine import LIVE_STATES, OPEN_STATES, Step
 from health.patrol.inspection import InspectionResult
 from health.picture import baseline
 from health.tables import CameraBaseline, Fault, Inspection
@@ -59,9 +59,12 @@ class ResultWriter:
             if fault is None:
                 continue
             faults[family] = fault
-            others = (f for f in faults.values() if f.family != family)
-            if step == Step.DISMISSED and family in _PICTURE and not _has_live_picture_fault(others):
-                await baseline.learn(session, fault)
+            await _teach(session, fault, step, faults)
+        for fault in faults.values():
+            if fault.family in result.families and fault.family not in judged:
+                await _teach(
+                    session, fault, fault_log.end_stale_suspicion(fault, inspection.at, self._settings.pace), faults
+                )
 
     async def _update_baseline(self, session: AsyncSession, result: InspectionResult, faults: list[Fault]) -> None:
         inspection, answer = result.inspection, result.answer
@@ -75,8 +78,12 @@ class ResultWriter:
         if not answer.thumb:
             return
         stored.thumbnail, stored.at = answer.thumb, inspection.at
-        if not _has_live_picture_fault(faults) and not _PICTURE & set(inspection.findings):
-            await baseline.accept(session, inspection, answer.thumb, stored, self._zone)
+        if not _has_picture_fault(faults, OPEN_STATES) and not _PICTURE & set(inspection.findings):
+            baseline.accept(inspection, stored)
+            if not _has_picture_fault(faults, LIVE_STATES) or await baseline.is_behind(
+                session, inspection, stored, self._settings.pace
+            ):
+                await baseline.learn_view(session, inspection, answer.thumb, stored, self._zone)
             draw = zlib.crc32(f"{inspection.camera} {inspection.at:%d%H}".encode())
             if stored.fps is None or draw % USUAL_VALUES_EVERY == 0:
                 await _update_usual_values(session, stored)
@@ -98,9 +105,28 @@ def _evidence_figures(family: FaultFamily, result: InspectionResult) -> dict[str
     return {**result.inspection.findings[family], **where}
 
 
-def _has_live_picture_fault(faults: Iterable[Fault]) -> bool:
-    """Return whether a live picture fault exists; then the baseline learns nothing."""
-    return any(f.state in LIVE_STATES for f in faults if f.family in _PICTURE)
+def _has_picture_fault(faults: Iterable[Fault], states: Collection[FaultStatus]) -> bool:
+    return any(f.state in states for f in faults if f.family in _PICTURE)
+
+
+async def _teach(session: AsyncSession, fault: Fault, step: Step | None, faults: Mapping[str, Fault]) -> None:
+    """Let the baseline learn from a step of a picture fault.
+
+    A fault that opens takes back what was accepted since it was suspected. A suspicion that came to nothing gives its
+    inspections to the baseline, unless another fault is live, which they may show as well. One that lapsed gives them
+    also while others are suspected: two suspicions in turn would otherwise keep each other from being learned.
+    """
+    if fault.family not in _PICTURE:
+        return
+    since = fault_log.suspected_at(fault)
+    others = [f for f in faults.values() if f.family != fault.family]
+    match step:
+        case Step.OPENED:
+            await baseline.revoke(session, fault.camera, since)
+        case Step.DISMISSED if not _has_picture_fault(others, LIVE_STATES):
+            await baseline.learn(session, fault, since)
+        case Step.LAPSED if not _has_picture_fault(others, OPEN_STATES):
+            await baseline.learn(session, fault, since)
 
 
 async def _update_usual_values(session: AsyncSession, stored: CameraBaseline) -> None:

@@ -79,7 +79,7 @@ async def record_verdict(
     if verdict == ReviewAnswer.NORMAL:
         for fault in live.values():
             fault.verdict = FaultOutcome.FALSE
-            await baseline.learn(session, fault)
+            await baseline.learn(session, fault, fault.first_seen)
         return None
     if family in live:
         live[family].verdict = FaultOutcome.REAL

@@ -39,5 +39,5 @@ async def record(
         if verdict is FaultVerdict.NEW_VIEW and fault.camera:
             await baseline.new_view(session, fault.camera, now)
         if verdict is FaultVerdict.FALSE:
-            await baseline.learn(session, fault)
+            await baseline.learn(session, fault, fault.first_seen)
     await audit_trail.record(session, now, actor, "fault.verdict", verdict.value, faults=[f.id for f in faults])

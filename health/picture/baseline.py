@@ -1,8 +1,9 @@
 """The baseline of a camera: its accepted inspections of the last days and one reference picture per hour of the day.
 
-An inspection is accepted only if it has no findings and the camera has no live picture fault, so a fault never becomes
-part of the baseline. Slow decay could still enter it step by step; therefore the anchors, the inspections of the first
-ANCHOR_DAYS days of a view, are kept for good and compared too.
+An inspection is accepted only if it has no picture findings and the camera has no open picture fault; what was accepted
+while a fault was only suspected is taken back when it opens. So a fault never becomes part of the baseline, and a
+suspicion that nothing confirms does not stop learning. Slow decay could still enter it step by step; therefore the
+anchors, the inspections of the first ANCHOR_DAYS days of a view, are kept for good and compared too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from health.faults import fault_log
@@ -27,6 +28,9 @@ MAX_ANCHORS = 48
 # Age from which an accepted inspection takes part in comparisons, so that a faint lasting fault does not become the
 # norm.
 SETTLING_TIME = timedelta(hours=4.2)
+# Pause after which reference pictures and view pattern are learned also while a fault is suspected. They cannot be
+# taken back, and most suspicions open or end sooner.
+MAX_VIEW_PAUSE = timedelta(hours=6)
 # hours of the reference pictures compared, relative to the hour of the inspection
 SCENE_HOURS = (-2, -1, 0, 1, 2, 6, 12, 18)
 VIEW_FAMILIES = (  # found by comparison with the view
@@ -110,11 +114,31 @@ def pattern_of(stored: CameraBaseline | None) -> ViewPattern | None:
     )
 
 
-async def accept(
+def accept(inspection: Inspection, stored: CameraBaseline) -> None:
+    """Add the measurement of an inspection to the camera's baseline."""
+    inspection.accepted, inspection.anchor = True, inspection.at - stored.since <= timedelta(days=ANCHOR_DAYS)
+
+
+async def revoke(session: AsyncSession, camera: str, since: datetime) -> None:
+    """Remove the inspections from `since` on from the camera's baseline: a fault that began then has opened."""
+    accepted = select(Inspection).where(Inspection.camera == camera, Inspection.at >= since, Inspection.accepted)
+    for inspection in await session.scalars(accepted):
+        inspection.accepted = inspection.anchor = False
+
+
+async def is_behind(session: AsyncSession, inspection: Inspection, stored: CameraBaseline, pace: float) -> bool:
+    """Return whether no reference picture of the present view was learned for MAX_VIEW_PAUSE."""
+    scenes = select(func.max(ReferenceScene.at)).where(
+        ReferenceScene.camera == inspection.camera, ReferenceScene.view == stored.view
+    )
+    newest: datetime | None = await session.scalar(scenes)
+    return newest is None or inspection.at - newest >= MAX_VIEW_PAUSE * min(pace, 1.0)
+
+
+async def learn_view(
     session: AsyncSession, inspection: Inspection, thumb: bytes, stored: CameraBaseline, zone: tzinfo
 ) -> None:
-    """Add an inspection to the camera's baseline, view pattern and reference pictures."""
-    inspection.accepted, inspection.anchor = True, inspection.at - stored.since <= timedelta(days=ANCHOR_DAYS)
+    """Add the picture of an inspection to the view pattern and the reference pictures."""
     hour = inspection.at.astimezone(zone).hour
     pattern = view_pattern.learn(pattern_of(stored), measurement.plane(thumb))
     stored.pattern, stored.pattern_pictures = pattern.pack(), pattern.pictures
@@ -140,10 +164,13 @@ async def new_view(session: AsyncSession, camera: str, now: datetime) -> None:
         stored.pattern, stored.pattern_pictures = None, 0
 
 
-async def learn(session: AsyncSession, fault: Fault) -> None:
-    """Accept the inspections that raised a fault which was none: a person said so, or it was dismissed unconfirmed."""
+async def learn(session: AsyncSession, fault: Fault, since: datetime) -> None:
+    """Accept the inspections from `since` on that raised a fault which was none.
+
+    A person said so, or nothing confirmed it.
+    """
     inspections = select(Inspection).where(
-        Inspection.camera == fault.camera, Inspection.at >= fault.first_seen, Inspection.features.is_not(None)
+        Inspection.camera == fault.camera, Inspection.at >= since, Inspection.features.is_not(None)
     )
     for inspection in await session.scalars(inspections):
         if fault.family in inspection.findings:

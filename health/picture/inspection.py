@@ -38,6 +38,7 @@ MIN_SECONDS_BETWEEN_ROUNDS = 36 * 60.0
 MIN_SHAKE_SHIFT = 0.006  # share of the width, between keyframes seconds apart
 MIN_SHAKE_RESPONSE = 0.1  # of the phase correlation
 MIN_SHAKE_SHIFTS = 3  # keyframes elsewhere
+FULL_DAYLIGHT_HOURS = (8.0, 16.0)  # local; outside, lamps may give a calm night colours like those of a day
 MAX_INFRARED_CHROMA = 3.0  # chroma below which a picture is infra-red
 JPEG_WIDTH = 960
 _EMPTY_PICTURE = {FaultFamily.BLACK, FaultFamily.NO_SIGNAL}
@@ -166,11 +167,13 @@ def _check_frozen(request: InspectionRequest, measured: Measurement, answer: Ins
     change = float(np.mean(np.abs(_smoothed(measured.thumb) - _smoothed(previous))))
     answer.figures["change"] = round(change, 3)
     usual = request.usual_change
-    if change < MAX_FROZEN_CHANGE and usual is not None and usual > MIN_USUAL_CHANGE:
-        if answer.light == Light.DAY:
+    if change >= MAX_FROZEN_CHANGE:
+        unknown.discard(FaultFamily.FROZEN)  # it has changed since the last round: also one keyframe shows that
+    elif usual is not None and usual > MIN_USUAL_CHANGE:
+        if answer.light == Light.DAY and FULL_DAYLIGHT_HOURS[0] <= request.hour < FULL_DAYLIGHT_HOURS[1]:
             found[FaultFamily.FROZEN] = {"change": round(change, 2), "usual": round(usual, 2)}
         else:
-            unknown.add(FaultFamily.FROZEN)  # an unlit night changes as little: unknown until dawn
+            unknown.add(FaultFamily.FROZEN)  # a calm night changes as little: unknown until the morning
 
 
 def _smoothed(thumb: Plane) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

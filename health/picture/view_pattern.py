@@ -131,6 +131,9 @@ def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
 
 MIN_THIRD_CORRELATION = 0.1  # of a third of the reference pictures; below it the third holds nothing to recognise
 MIN_CORRELATION = 0.15  # the same for the whole picture, median of the reference pictures
+# A third can be called hidden only if each reference picture shows it by this much: clouds, parked machines and lamps
+# make a third that some of them do not show.
+MIN_DEPENDABLE_CORRELATION = 0.3
 MIN_COMPARABLE_CORRELATION = 0.6  # correlation from which the contrast of thirds can be compared
 
 
@@ -138,10 +141,12 @@ MIN_COMPARABLE_CORRELATION = 0.6  # correlation from which the contrast of third
 class RecognitionResult:
     """How well a picture is recognised, relative to the reference pictures.
 
-    `recognition`: relative to the least recognised reference picture (1: as well); `least`, `best`: the least and the
-    best recognised third, relative to their medians. `faded`: ln contrast of the pattern against its median; `kept`:
-    the same for the third that kept most of it, if the view is recognised well enough. `comparable`: a comparison was
-    possible; otherwise the values are those of an unchanged view.
+    `recognition`: relative to the least recognised reference picture (1: as well); `least`, `best`: the least and
+    the best recognised third, relative to their medians. `dependable`: the least recognised one of the thirds that
+    all reference pictures show, relative to the reference picture that shows it least; 1 if there is none. `faded`:
+    ln contrast of the pattern against its median; `kept`: the same for the third that kept most of it, if the view
+    is recognised well enough. `comparable`: a comparison was possible; otherwise the values are those of an
+    unchanged view.
     """
 
     recognition: float = 1.0
@@ -150,10 +155,11 @@ class RecognitionResult:
     faded: float = 0.0
     kept: float = 0.0
     comparable: bool = False
+    dependable: float = 1.0
 
     def hidden(self, share: float) -> bool:
-        """Return whether one third is recognised by less than `share` of the best third."""
-        return self.least < share * self.best
+        """Return whether a third that is always there is recognised by less than `share` of the best third."""
+        return self.dependable < share * self.best
 
 
 def recognise(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]) -> RecognitionResult:
@@ -173,7 +179,9 @@ def recognise(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]
         kept = max(map(_fall, mine.strengths, np.median([t.strengths for t in theirs], 0)))
     share = (mine.thirds / np.maximum(MIN_THIRD_CORRELATION, usual_thirds))[there]
     recognition = mine.correlation / max(MIN_THIRD_CORRELATION, min(t.correlation for t in theirs))
-    return RecognitionResult(recognition, float(share.min()), float(share.max()), faded, kept, True)
+    always = np.min([t.thirds for t in theirs], 0)
+    dependable = (mine.thirds / always)[always > MIN_DEPENDABLE_CORRELATION].min(initial=1.0)
+    return RecognitionResult(recognition, float(share.min()), float(share.max()), faded, kept, True, float(dependable))
 
 
 def _fall(now: float, usual: float) -> float:

@@ -1,35 +1,37 @@
 """Motion search: finds motion in a drawn region between two times, directly in the archive, without an index.
 
-Decodes at most about one keyframe per second, of the sub-stream if there is one, without deblocking in workers; the
-indexer's motion gate finds moving regions in the whole picture, of which only the part inside the drawn region counts.
-Stretches are independent, so several workers can share a search.
+Decodes at most about one keyframe per second, of the sub-stream if there is one, without deblocking in workers. What
+moves is judged pixel by pixel in the whole picture (search/analysis/moving_pixels.py); only pixels inside the drawn
+region count. Stretches are independent, so several workers can share a search.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from core.errors import ProtocolError, UsageError
 from core.tasks import end, spawn
 from nvr.archive.reader import ArchiveReader, Keyframe
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.pictures import decode_frame
-from search.analysis.motion_gate import HEIGHT, LEARNING_PICTURES, WIDTH, MotionGate
+from search.analysis.motion_gate import HEIGHT, MIN_PIXELS, WIDTH, Plane, downscale
+from search.analysis.moving_pixels import Mask, moving_pixels
 from search.analysis.pipeline import luma_of
 from search.query.areas import polygon_of
 
 STRETCH_KEYFRAMES = 120  # keyframes per task of a worker
 STEP_US = 900_000  # minimum step between keyframes; more only cost time
-WARM_UP_US = 12_000_000  # analysed before a stretch, to learn the view
-JOIN_MS = 6_000  # motion after a shorter pause belongs to the same event
+MIN_BACKGROUND_KEYFRAMES = 40  # a shorter stretch is judged with keyframes around it
+CONTEXT_US = 120_000_000  # before and after a short stretch
+JOIN_MS = 3_000  # motion after a shorter pause belongs to the same event
+SPECK_SHARE = 0.02  # of the region: less, and less than MIN_PIXELS, is no motion
 MAX_RANGE_US = 7 * 86_400_000_000
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,15 @@ class MotionProgress:
     until_us: int
     keyframes: int
     found: list[MotionSpan]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Keyframes to be searched, and those around them that show the background; in order of time."""
+
+    before: Sequence[Keyframe]
+    frames: Sequence[Keyframe]
+    after: Sequence[Keyframe]
 
 
 def mask_of(area: Sequence[tuple[float, float]]) -> Mask:
@@ -80,8 +91,8 @@ async def search(
                 if not frames:
                     position = end_us
                     break
-                before = await reader.keyframes(stream, position - WARM_UP_US, position, 60, step_us=STEP_US)
-                waiting.append(spawn(_search_stretch(pool, before[-LEARNING_PICTURES - 4 :], frames, mask)))
+                stretch = await _with_context(reader, stream, position, frames)
+                waiting.append(spawn(_search_stretch(pool, stretch, mask)))
                 position = max(frames[-1].at_us + STEP_US, frames[-1].complete_us + 1)
             if waiting:
                 yield await waiting.pop(0)
@@ -89,53 +100,63 @@ async def search(
         await end(*waiting)
 
 
-async def _search_stretch(
-    pool: DecodePool, before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask
-) -> MotionProgress:
+async def _with_context(reader: ArchiveReader, stream: str, position_us: int, frames: Sequence[Keyframe]) -> Stretch:
+    """Return the keyframes with their neighbours, and with more of them where they are too few for a background."""
+    missing = max(0, MIN_BACKGROUND_KEYFRAMES - len(frames))
+    reach_us = CONTEXT_US if missing else 2 * STEP_US + (frames[-1].at_us - frames[0].at_us) // max(1, len(frames) - 1)
+    before = await reader.keyframes(stream, position_us - reach_us, position_us, STRETCH_KEYFRAMES, step_us=STEP_US)
+    after_us = max(frames[-1].at_us + STEP_US, frames[-1].complete_us + 1)
+    after = await reader.keyframes(stream, after_us, after_us + reach_us, missing + 1, step_us=STEP_US)
+    return Stretch(before[-missing - 1 :], frames, after)
+
+
+async def _search_stretch(pool: DecodePool, stretch: Stretch, mask: Mask) -> MotionProgress:
+    frames = stretch.frames
     try:
-        found = await pool.run(find_motion, before, frames, mask)
+        found = await pool.run(find_motion, stretch, mask)
     except ProtocolError:  # a bad keyframe loses only its own stretch
         found = []
     return MotionProgress(frames[-1].at_us, len(frames), found)
 
 
-def find_motion(before: Sequence[Keyframe], frames: Sequence[Keyframe], mask: Mask) -> list[MotionSpan]:
+def find_motion(stretch: Stretch, mask: Mask) -> list[MotionSpan]:
     """Return the events of one stretch. Runs in a worker."""
-    gate, found = MotionGate(), list[MotionSpan]()
-    warm_up = len(before)
-    for i, frame in enumerate([*before, *frames]):
-        try:
-            regions = gate.detect_motion(luma_of(decode_frame(frame, quick=True)))
-        except ProtocolError:
-            continue
-        if i < warm_up or not regions:
-            continue
-        share, box = _moved_inside(regions, mask)
-        if share <= 0:
-            continue
-        at_ms = frame.at_us // 1000
-        if found and at_ms - found[-1].end_ms <= JOIN_MS:
-            last = found.pop()
-            found.append(
-                MotionSpan(last.start_ms, at_ms, max(last.share, share), box if share > last.share else last.box)
-            )
-        else:
-            found.append(MotionSpan(at_ms, at_ms, share, box))
+    before, _ = _lumas(stretch.before)
+    inner, inner_ms = _lumas(stretch.frames)
+    after, _ = _lumas(stretch.after)
+    found = list[MotionSpan]()
+    moving = moving_pixels([*before, *inner, *after], len(before), len(before) + len(inner))
+    for at_ms, moved in zip(inner_ms, moving, strict=True):
+        share, box = _moved_inside(moved, mask)
+        if share > 0:
+            found = joined(found, [MotionSpan(at_ms, at_ms, share, box)])
     return found
 
 
-def _moved_inside(
-    regions: Sequence[tuple[float, float, float, float]], mask: Mask
-) -> tuple[float, tuple[float, float, float, float]]:
-    moved = np.zeros_like(mask)
-    for x1, y1, x2, y2 in regions:
-        moved[
-            int(y1 * HEIGHT) : max(int(y1 * HEIGHT) + 1, round(y2 * HEIGHT)),
-            int(x1 * WIDTH) : max(int(x1 * WIDTH) + 1, round(x2 * WIDTH)),
-        ] = 1
+def joined(spans: Sequence[MotionSpan], more: Sequence[MotionSpan]) -> list[MotionSpan]:
+    """Return both lists in order of time as one; the last of `spans` and the first of `more` may be the same event."""
+    if not spans or not more or more[0].start_ms - spans[-1].end_ms > JOIN_MS:
+        return [*spans, *more]
+    last, first = spans[-1], more[0]
+    larger = first if first.share > last.share else last
+    return [*spans[:-1], MotionSpan(last.start_ms, first.end_ms, larger.share, larger.box), *more[1:]]
+
+
+def _lumas(frames: Sequence[Keyframe]) -> tuple[list[Plane], list[int]]:
+    """Return the small lumas of the keyframes that can be decoded, and their times in ms."""
+    lumas, times_ms = list[Plane](), list[int]()
+    for frame in frames:
+        with contextlib.suppress(ProtocolError):
+            lumas.append(downscale(luma_of(decode_frame(frame, quick=True))))
+            times_ms.append(frame.at_us // 1000)
+    return lumas, times_ms
+
+
+def _moved_inside(moved: Mask, mask: Mask) -> tuple[float, tuple[float, float, float, float]]:
+    """Return which share of the region moved, and the bounds of the motion; zeros if it is no more than a speck."""
     inside = moved & mask
-    rows, columns = np.nonzero(inside)
-    if not len(rows):
+    if inside.sum() < min(MIN_PIXELS, max(1, SPECK_SHARE * mask.sum())):
         return 0.0, (0, 0, 0, 0)
+    rows, columns = np.nonzero(inside)
     box = (columns.min() / WIDTH, rows.min() / HEIGHT, (columns.max() + 1) / WIDTH, (rows.max() + 1) / HEIGHT)
     return float(inside.sum() / mask.sum()), (float(box[0]), float(box[1]), float(box[2]), float(box[3]))

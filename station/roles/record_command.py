@@ -28,14 +28,14 @@ from nvr.storage.volumes import check_not_foreign, prepare
 from nvr.tables import Gap
 from station import database as station_database
 from station.roles.stream_check import StreamCheck
-from station.runtime import open_vault_of_station, tune_allocator, volume_set
+from station.runtime import open_vault_of_station, tune_interpreter, volume_set
 
 
 async def record(
     settings: Settings, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
 ) -> dict[str, Any]:
     """Record an inventory's cameras without web or database server; returns the summary."""
-    tune_allocator()
+    tune_interpreter()
     values: dict[str, object] = {"data.dir": data, "data.database": ""}
     if engine:
         values["recorder.engine"] = engine

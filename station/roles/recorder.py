@@ -34,7 +34,7 @@ from nvr.recorder.reconcile import DesiredStreams, StatusWriter, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.disk_calls import DiskCalls
 from station import database as station_database
-from station.runtime import open_vault_of_station, tune_allocator, until_stopped, volume_set
+from station.runtime import open_vault_of_station, tune_interpreter, until_stopped, volume_set
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class RecorderWorker:
 
 async def run(settings: Settings, index: int, ready: Callable[[], None]) -> None:
     """Run until SIGTERM. `ready` is called when the wanted streams are being recorded."""
-    tune_allocator()
+    tune_interpreter()
     async with station_database.opened(settings) as database:
         await _record(settings, index, database, ready)
 

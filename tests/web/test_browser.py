@@ -343,7 +343,7 @@ def test_candidates_similarity_and_motion(browser: Browser, town: str) -> None:
     for x, y in ((20, 60), (500, 60), (500, 300), (20, 300)):
         area.click(position={"x": x, "y": y})
     page.click("[data-test=motion-run]")
-    expect(page.locator("[data-test=motion-done]")).to_contain_text("100%", timeout=20_000)
+    expect(page.locator("[data-test=motion-done]")).to_contain_text("100%", timeout=60_000)
     expect(page.locator("[data-test=moved]").first).to_be_visible()
     page.click("[data-test=panel-similar]")
     page.select_option("[name=frame-camera]", "wj-01")

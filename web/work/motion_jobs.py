@@ -101,7 +101,7 @@ class MotionJobs:
             ):
                 await check_access()
                 job.until_us, job.keyframes = progress.until_us, job.keyframes + progress.keyframes
-                job.found += progress.found
+                job.found = motion_search.joined(job.found, progress.found)
                 if len(job.found) > MAX_SPANS:
                     job.found, job.more = job.found[:MAX_SPANS], True
                     return

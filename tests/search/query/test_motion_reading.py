@@ -5,14 +5,23 @@ The reader thins them before reading.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 
 from nvr.archive.reader import ArchiveReader, Keyframe
 from search.query import motion_search
-from search.query.motion_search import STEP_US, STRETCH_KEYFRAMES, Mask, MotionProgress, mask_of
+from search.query.motion_search import (
+    JOIN_MS,
+    STEP_US,
+    STRETCH_KEYFRAMES,
+    Mask,
+    MotionProgress,
+    MotionSpan,
+    Stretch,
+    joined,
+    mask_of,
+)
 
 S = 1_000_000
 
@@ -34,10 +43,8 @@ class FakeReader:
 
 
 async def test_keyframes_inside_a_refresh_period_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stretch(
-        _pool: Any, _before: Sequence[Keyframe], frames: Sequence[Keyframe], _mask: Mask
-    ) -> MotionProgress:
-        return MotionProgress(frames[-1].at_us, len(frames), [])
+    async def stretch(_pool: Any, what: Stretch, _mask: Mask) -> MotionProgress:
+        return MotionProgress(what.frames[-1].at_us, len(what.frames), [])
 
     monkeypatch.setattr(motion_search, "_search_stretch", stretch)
     reader = FakeReader()
@@ -49,3 +56,11 @@ async def test_keyframes_inside_a_refresh_period_are_not_read_again(monkeypatch:
     ]
     assert sum(p.keyframes for p in found) == len(reader.read) > 10
     assert all(b.at_us > a.complete_us for a, b in zip(reader.read, reader.read[1:], strict=False))
+
+
+def test_an_event_that_two_stretches_share_is_one() -> None:
+    early = MotionSpan(0, 2000, 0.1, (0, 0, 0.1, 0.1))
+    late = MotionSpan(2000 + JOIN_MS, 9000, 0.4, (0.2, 0.2, 0.5, 0.5))
+    apart = MotionSpan(9000 + JOIN_MS + 1, 20_000, 0.1, (0, 0, 0.1, 0.1))
+    assert joined([early], [late, apart]) == [MotionSpan(0, 9000, 0.4, late.box), apart]
+    assert joined([], [early]) == [early] == joined([early], [])
