@@ -89,6 +89,9 @@ class CameraBaseline(Base):
     shared_weather_at: Mapped[datetime | None] = mapped_column(
         comment="Last inspection with weather shared by its neighbours"
     )
+    learning_until: Mapped[datetime | None] = mapped_column(
+        comment="When the view is expected to be learned; null: it is"
+    )
     next_inspection_at: Mapped[datetime | None] = mapped_column(
         index=True, comment="Inspected again then, before the next round"
     )

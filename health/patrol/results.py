@@ -14,6 +14,7 @@ from health.faults import fault_log
 from health.faults.families import PICTURE_FAMILIES
 from health.faults.state_machine import LIVE_STATES, OPEN_STATES, Step
 from health.patrol.inspection import InspectionResult
+from health.patrol.learning import expected_end
 from health.picture import baseline
 from health.tables import CameraBaseline, Fault, Inspection
 from health.vocabulary import FaultFamily, FaultStatus
@@ -78,6 +79,7 @@ class ResultWriter:
         if not answer.thumb:
             return
         stored.thumbnail, stored.at = answer.thumb, inspection.at
+        stored.learning_until = expected_end(inspection.at, answer.learned, self._settings) if answer.learning else None
         if not _has_picture_fault(faults, OPEN_STATES) and not _PICTURE & set(inspection.findings):
             baseline.accept(inspection, stored)
             if not _has_picture_fault(faults, LIVE_STATES) or await baseline.is_behind(

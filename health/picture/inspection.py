@@ -86,6 +86,7 @@ class InspectionAnswer:
     thumb: bytes = b""
     light: Light = Light.NONE
     learning: bool = False
+    learned: int = 0  # accepted inspections that it was compared with
     cells: list[float] | None = None
     jpeg: bytes = b""
     size: tuple[int, int] | None = None  # of the picture: width, height in pixels
@@ -98,7 +99,10 @@ def inspect(request: InspectionRequest) -> InspectionAnswer:
     picture = decode_frame(frame, quick=True)
     measured = measurement.measure_frame(picture)
     verdict = _judge(request, measured)
-    answer = InspectionAnswer(CheckFindings(dict(verdict.found), set(verdict.unknown)), learning=verdict.learning)
+    answer = InspectionAnswer(
+        CheckFindings(dict(verdict.found), set(verdict.unknown)), learning=verdict.learning,
+        learned=len(request.vectors) + len(request.anchors),
+    )  # fmt: skip
     answer.size = measured.size
     answer.figures = {name: round(measured[name], 3) for name in ("mean", "sd", "noise", "chroma", "f1", "saturated")}
     if verdict.fog:

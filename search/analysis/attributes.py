@@ -42,9 +42,9 @@ class AttributePack:
                 continue
             best = int(np.argmax(values))
             word = meanings[best]
-            if word is None or values[best] < self.pack.threshold:
+            if word is None or values[best] < self.pack.threshold_of(name):
                 continue
-            if word in Cls.__members__:
+            if word in Cls.__members__ and crop.shape[0] >= self.pack.min_height:
                 scores.cls = Cls[word]
             elif word in Colour.__members__:
                 scores.colour = Colour[word]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import DetectorError
 from search.vocabulary import Attribute, Cls, Colour
@@ -61,6 +61,10 @@ class Pack(BaseModel):
         default_factory=dict
     )  # attribute packs: meaning of each value of an output
     threshold: float = Field(0.5, ge=0, le=1)
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict
+    )  # of single outputs, instead of `threshold`
+    min_height: int = Field(0, ge=0, le=4096)  # pixels of a crop, below which no class is taken from the pack
     dimension: int = Field(256, ge=8, le=4096)
     same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one object
     applies_to: tuple[str, ...] = ()
@@ -86,6 +90,15 @@ class Pack(BaseModel):
                 if word is not None:
                     _check_word(word, words, "attribute, class or colour")
         return value
+
+    @model_validator(mode="after")
+    def _thresholds_of_outputs(self) -> Self:
+        for output in self.thresholds:
+            _check_word(output, self.outputs, "output")
+        return self
+
+    def threshold_of(self, output: str) -> float:
+        return self.thresholds.get(output, self.threshold)
 
     @property
     def name(self) -> str:

@@ -41,6 +41,20 @@ def mean_colours() -> Model:
     return Model([centred], [picture], "mean colours")
 
 
+def kinds_and_colours(probabilities: list[float]) -> Model:
+    """Return an attribute network whose `type` is always the given probabilities, and whose `color` is sure of red."""
+    picture = ops.parameter([1, 3, SIZE, SIZE], np.float32, "image")
+    nothing = ops.multiply(
+        ops.reduce_mean(picture, ops.constant(np.array([0, 1, 2, 3])), False), ops.constant(np.float32(0))
+    )
+    outputs = []
+    for name, values in (("type", probabilities), ("color", [0.0, 0.9])):
+        made = ops.add(ops.constant(np.array([values], np.float32)), nothing)
+        made.output(0).set_names({name})
+        outputs.append(made)
+    return Model(outputs, [picture], "kinds and colours")
+
+
 def write_pack(folder: Path, model: Model, **fields: Any) -> Pack:
     """Write a pack with its definition to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)

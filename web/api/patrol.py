@@ -10,11 +10,13 @@ from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.faults import fault_queries
 from health.patrol import maintenance, rounds, verdicts
+from health.patrol.learning import learning_cameras
 from health.patrol.verdicts import FaultVerdict
 from health.tables import Fault
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.patrol import (
+    LearningView,
     MaintenanceView,
     PatrolView,
     RoundView,
@@ -69,6 +71,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
         rows = await fault_queries.page(
             session, scope, closed=q.closed, camera=q.camera, before=q.before, limit=q.limit
         )
+        learning = await learning_cameras(session, scope, c.services.clock.now())
     # Without a stated purpose, the row of the list does not open the pictures.
     opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {q.closed} {q.camera} {q.before}"
@@ -78,6 +81,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
         round=round_view(newest, scope) if newest else None,
         faults=[fault_view(f, camera, pictures=c.identity.may(Permission.LIVE_VIEW)) for f, camera in rows],
         next=rows[-1][0].id if len(rows) == q.limit else None,
+        learning=LearningView.model_validate(learning, from_attributes=True),
     )
 
 

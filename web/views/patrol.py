@@ -46,10 +46,25 @@ class FaultView(BaseModel):
     has_reference: bool
 
 
+class LearningCameraView(BaseModel):
+    camera: str
+    name: str
+    village: str
+    since: datetime
+
+
+class LearningView(BaseModel):
+    count: int = Field(description="Cameras whose view is not learned yet: their pictures are hardly judged")
+    until: datetime | None = Field(description="When the last of them is expected to be ready")
+    overdue: list[LearningCameraView] = Field(description="The first that have been learning for too long")
+    overdue_count: int
+
+
 class PatrolView(BaseModel):
     round: RoundView | None
     faults: list[FaultView]
     next: int | None
+    learning: LearningView
 
 
 class MaintenanceView(BaseModel):

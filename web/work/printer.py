@@ -19,7 +19,7 @@ from reports import pdf
 from web.work.task_cache import TaskCache
 
 RENDER_TIMEOUT_S = 120.0
-LOWER_PRIORITY = 10  # nice(2) of the printing process: requests and recording have priority
+LOWER_PRIORITY = 19  # nice(2) of the printing process: requests and recording have priority
 MAX_PAGES_IN_WORK, MAX_PAGES_PER_PERSON = 12, 2
 MAX_CACHED_PAGES = 32
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from cameras.tables import Camera
+from cameras.tables import Camera, Village
 from core.clock import ManualClock
 from core.database import Database
 from core.settings import PatrolSettings
@@ -23,7 +23,9 @@ from health.faults.families import FAMILIES, UNMISTAKABLE_RULE
 from health.faults.findings import CheckFindings
 from health.faults.state_machine import SUSPICION_LIFETIME_S, FaultState, Vote, advance, lapse
 from health.patrol.inspection import VISUAL_FAMILIES, InspectionResult
+from health.patrol.learning import MAX_LEARNING, LearningCamera, learning_cameras
 from health.patrol.results import ResultWriter
+from health.picture.baseline import SETTLING_TIME
 from health.picture.inspection import InspectionAnswer
 from health.tables import CameraBaseline, Fault, Inspection
 from health.vocabulary import FaultFamily, FaultStatus, Light
@@ -59,7 +61,8 @@ class CameraUnderTest:
     clock: ManualClock
     writer: ResultWriter
 
-    async def look(self, marks: dict[FaultFamily, str]) -> None:
+    async def look(self, marks: dict[FaultFamily, str], learned: int | None = None) -> None:
+        """Write an inspection; `learned`: it was compared with so few accepted ones that the camera learns."""
         now = self.clock.now()
         found = {f: {"figure": 1.0} for f, mark in marks.items() if mark == FOUND}
         unknown = {f for f, mark in marks.items() if mark == UNTESTABLE}
@@ -68,7 +71,10 @@ class CameraUnderTest:
             round=1, camera="c", at=now, findings=dict(found), unknown=sorted(unknown), figures={}, light=Light.DAY,
             features=b"features", picture=None, accepted=False,
         )  # fmt: skip
-        answer = InspectionAnswer(CheckFindings(dict(found), set(unknown)), thumb=THUMBNAIL, light=Light.DAY)
+        answer = InspectionAnswer(
+            CheckFindings(dict(found), set(unknown)), thumb=THUMBNAIL, light=Light.DAY, learning=learned is not None,
+            learned=learned or 0,
+        )  # fmt: skip
         async with self.database.session() as session:
             faults = (await fault_log.faults_by_camera(session, ["c"], now))["c"]
             result = InspectionResult(
@@ -167,3 +173,22 @@ async def test_a_dismissed_suspicion_of_a_fault_that_was_real_teaches_nothing_of
     for mark in "x..":  # suspected again within the day in which it may reopen, and nothing
         await camera.look({FaultFamily.BLURRED: mark})
     assert not real & set(await camera.accepted_at())
+
+
+async def test_cameras_that_learn_are_listed_with_their_end(camera: CameraUnderTest) -> None:
+    settings, begin = PatrolSettings(), camera.clock.now()
+    async with camera.database.session() as session:
+        session.add_all(Village(code=v, name=v) for v in ("v", "w"))
+        session.add_all(Camera(id=c, name=c.upper(), village=v, profile={}) for c, v in (("c", "v"), ("d", "w")))
+    await camera.look({}, learned=4)
+    expected = begin + timedelta(minutes=settings.interval_minutes) * (settings.learning_looks - 4) + SETTLING_TIME
+    for scope, count in ((None, 1), (["v"], 1), (["w"], 0)):
+        async with camera.database.reading() as session:
+            found = await learning_cameras(session, scope, begin)
+        assert (found.count, found.until, found.overdue) == (count, expected if count else None, [])
+    async with camera.database.reading() as session:
+        late = await learning_cameras(session, None, begin + MAX_LEARNING + HOUR)
+    assert late.overdue == [LearningCamera("c", "C", "v", begin)] and late.overdue_count == 1
+    await camera.look({})
+    async with camera.database.reading() as session:
+        assert (await learning_cameras(session, None, begin)).count == 0

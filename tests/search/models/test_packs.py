@@ -78,6 +78,7 @@ def test_wrong_checksum_is_refused_when_added_and_when_used(tmp_path: Path) -> N
         ({"surprise": 1}, "surprise"),
         ({"task": "faces"}, "task"),
         ({"outputs": {"a": ["male"]}}, "male"),
+        ({"thresholds": {"type": 0.9}}, "'type' is not a known output"),
         ({"files": [{"name": "../x", "bytes": 1, "sha256": "0" * 64}]}, "name"),
     ],
 )

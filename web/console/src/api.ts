@@ -150,6 +150,13 @@ export interface DayRegister {
   later: { faults: unknown[] } | null;
 }
 
+export interface Learning {
+  count: number;
+  until: string | null;
+  overdue: { camera: string; name: string; village: string; since: string }[]; // the first of them
+  overdue_count: number;
+}
+
 export interface PatrolRound {
   id: number;
   asked_at: string;
