@@ -21,7 +21,7 @@ MAX_SAMPLES = 41  # pictures of which a background is the median
 REACH = 45  # pictures before and after a block that are taken into its background
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 LEVEL_RANGE = (0.5, 2.0)  # factors by which the exposure of a picture is levelled
-MAX_MOTION_SHARE = 0.4  # of the picture; above, it is asked whether only the light changed
+LIGHT_SHARE = 0.2  # of the picture; where more differs, it is asked whether only the light changed
 SAME_SCENE = 0.5  # correlation of brightness gradients above which the same scene is seen in another light
 REACH_OF_CHANGE = 5  # pixels of 160: how far around changed pixels a moving object extends
 Mask = npt.NDArray[np.bool_]
@@ -39,7 +39,7 @@ def moving_pixels(pictures: Sequence[Plane], begin: int = 0, end: int | None = N
     for first in range(begin, last, BLOCK):
         until = min(first + BLOCK, last)
         background, limit = _background(stack[max(0, first - REACH) : until + REACH])
-        levelled = [_levelled(p, background) for p in stack[max(0, first - 1) : until + 1]]
+        levelled = [_levelled(p, background, limit) for p in stack[max(0, first - 1) : until + 1]]
         offset = first - max(0, first - 1)
         for i in range(offset, offset + until - first):
             yield _moving(levelled[max(0, i - 1) : i + 2], min(i, 1), background, limit)
@@ -57,18 +57,24 @@ def _background(window: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
     return background.reshape(HEIGHT, WIDTH).astype(np.float32), limit.reshape(HEIGHT, WIDTH).astype(np.float32)
 
 
-def _levelled(picture: Plane, background: Floats) -> Floats:
-    """Return the picture at the exposure of the background: by the median ratio, which moving objects do not shift."""
+def _levelled(picture: Plane, background: Floats, limit: Floats) -> Floats:
+    """Return the picture at the exposure of the background.
+
+    The median ratio of their pixels tells the exposure, unless an object hides half of the view: the picture stays as
+    it is where it is then more like the background.
+    """
     values = picture.astype(np.float32)
     ratio = float(np.median((values + 1) / (background + 1)))
-    return values / min(max(ratio, LEVEL_RANGE[0]), LEVEL_RANGE[1])
+    levelled = values / min(max(ratio, LEVEL_RANGE[0]), LEVEL_RANGE[1])
+    unlike = [float((cv2.absdiff(p, background) > limit).mean()) for p in (values, levelled)]
+    return values if unlike[0] < unlike[1] else levelled
 
 
 def _moving(pictures: Sequence[Floats], at: int, background: Floats, limit: Floats) -> Mask:
     """Return the moving pixels of pictures[at]; the others are its neighbours in time."""
     picture = pictures[at]
     differs = cv2.absdiff(picture, background) > limit
-    if differs.mean() > MAX_MOTION_SHARE and _same_scene(picture, background, differs):
+    if differs.mean() > LIGHT_SHARE and _same_scene(picture, background, differs):
         return np.zeros_like(differs)
     changed = np.zeros_like(differs)
     for other in (p for i, p in enumerate(pictures) if i != at):

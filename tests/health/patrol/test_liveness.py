@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from cameras.tables import Camera, Village
+from cameras.registry import inventory, registry
+from cameras.tables import Camera
 from core.clock import ManualClock
 from core.database import Database
 from core.settings import PatrolSettings
@@ -27,7 +29,7 @@ from health.patrol.learning import MAX_LEARNING, LearningCamera, learning_camera
 from health.patrol.results import ResultWriter
 from health.picture.baseline import SETTLING_TIME
 from health.picture.inspection import InspectionAnswer
-from health.tables import CameraBaseline, Fault, Inspection
+from health.tables import CameraBaseline, Fault, Inspection, PatrolRound
 from health.vocabulary import FaultFamily, FaultStatus, Light
 from tests.conftest import open_database
 
@@ -36,6 +38,13 @@ HOUR = timedelta(hours=1)
 LIFETIME = timedelta(seconds=SUSPICION_LIFETIME_S)
 FOUND, CLEAN, UNTESTABLE = "x", ".", "?"
 THUMBNAIL = bytes(160 * 90)
+TOWN = """
+town: t
+villages: [{code: v, name: v}, {code: w, name: w}]
+cameras:
+  - {id: c, name: C, village: v, streams: {main: {url: "rtsp://127.0.0.1/c"}}}
+  - {id: d, name: D, village: w, streams: {main: {url: "rtsp://127.0.0.1/d"}}}
+"""
 patterns = st.text(f"{FOUND}{CLEAN}{UNTESTABLE}", min_size=1, max_size=12)
 
 
@@ -93,13 +102,17 @@ class CameraUnderTest:
             return list(await session.scalars(select(Inspection.at).where(Inspection.accepted).order_by(Inspection.at)))
 
 
-def camera_on(database: Database) -> CameraUnderTest:
-    return CameraUnderTest(database, ManualClock(), ResultWriter(PatrolSettings(), ZONE))
+async def camera_on(database: Database) -> CameraUnderTest:
+    clock = ManualClock()
+    async with database.session() as session:
+        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
+        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="test", scope={}))
+    return CameraUnderTest(database, clock, ResultWriter(PatrolSettings(), ZONE))
 
 
 @pytest.fixture
-def camera(database: Database) -> CameraUnderTest:
-    return camera_on(database)
+async def camera(database: Database) -> CameraUnderTest:
+    return await camera_on(database)
 
 
 @given(first=patterns, second=patterns)
@@ -113,9 +126,9 @@ def camera(database: Database) -> CameraUnderTest:
 async def test_learning_pauses_for_two_days_at_most_unless_a_fault_is_open(
     tmp_path_factory: pytest.TempPathFactory, first: str, second: str
 ) -> None:
-    folder: Path = tmp_path_factory.mktemp("liveness")
+    folder: Path = await asyncio.to_thread(tmp_path_factory.mktemp, "liveness")
     async with open_database(folder) as database:
-        camera = camera_on(database)
+        camera = await camera_on(database)
         begin, was_open = camera.clock.now(), list[bool]()
         for one, two, _ in zip(cycle(first), cycle(second), range(5 * 24), strict=False):
             await camera.look({FaultFamily.HAZE: one, FaultFamily.PARTIAL_OCCLUSION: two})
@@ -177,9 +190,6 @@ async def test_a_dismissed_suspicion_of_a_fault_that_was_real_teaches_nothing_of
 
 async def test_cameras_that_learn_are_listed_with_their_end(camera: CameraUnderTest) -> None:
     settings, begin = PatrolSettings(), camera.clock.now()
-    async with camera.database.session() as session:
-        session.add_all(Village(code=v, name=v) for v in ("v", "w"))
-        session.add_all(Camera(id=c, name=c.upper(), village=v, profile={}) for c, v in (("c", "v"), ("d", "w")))
     await camera.look({}, learned=4)
     expected = begin + timedelta(minutes=settings.interval_minutes) * (settings.learning_looks - 4) + SETTLING_TIME
     for scope, count in ((None, 1), (["v"], 1), (["w"], 0)):
