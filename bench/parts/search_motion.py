@@ -84,7 +84,7 @@ def _figure(name: str, found: Agreement) -> Figure:
 def _drawn(seconds: int) -> Agreement:
     """A street with two people who cross it every 40 s, coded at one picture a second."""
     size = (704, 576)
-    people = [scene.Walker("red", "black", 0.3, 0.9, 0.0, False), scene.Walker("blue", "grey", 0.2, 0.6, 0.5, True)]
+    people = [scene.Walker("red", "black", 0.3, 0.9, 0.0, False), scene.Walker("blue", "black", 0.2, 0.6, 0.5, True)]
     empty, walked = scene.Street(5, size, []), scene.Street(5, size, people)
     shown = [walked.frame(i % 40 / 40, i) for i in range(seconds)]
     lumas = [_luma(k) for k in coded(encode(shown, fps=1, gop=1))]
