@@ -39,7 +39,7 @@ def camera(request: pytest.FixtureRequest) -> Camera:
     for i in range(int(DAYS * 24)):
         now = i / 24 + 0.01
         weather = Weather(sky.at(int(now), now * 24 % 24).cloud)
-        made.accept(now, now * 24 % 24, sights.measure(made, now, weather))
+        made.accept(now, now * 24 % 24, sights.measure(made, now, weather), view=True)
     return made
 
 
