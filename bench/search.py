@@ -7,6 +7,7 @@ cameras    cameras per core at one keyframe per two seconds, a village's mix of 
 peer       against decoding and detecting every picture of the same clips with the same detector
 ids        identities per person from one keyframe per second
 colours    colour names on a generated set in daylight
+words      search phrases against the readings that people expect
 watch      10,000 watch-list subjects
 motion     an hour of footage that was never indexed; agreement with a reference pixel by pixel
 store      a month of sightings (`--rows`, 100 million): queries warm and cold, concurrent writing (kept in DIR)
@@ -25,7 +26,7 @@ from pathlib import Path
 from bench.common import Figure, report
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-PARTS = ("detect", "cameras", "peer", "ids", "colours", "watch", "motion", "store", "similar")
+PARTS = ("detect", "cameras", "peer", "ids", "colours", "words", "watch", "motion", "store", "similar")
 SIGHT = ("detect", "cameras", "peer", "ids")
 ROWS, ROWS_QUICK = 100_000_000, 620_000
 
@@ -46,6 +47,10 @@ def main() -> int:
     figures: list[Figure] = []
     if set(args.only) & set(SIGHT):
         figures += _sight(args)
+    if "words" in args.only:
+        from bench.parts import search_phrases
+
+        figures += search_phrases.words(args.quick)
     if set(args.only) & {"colours", "watch"}:
         from bench.parts import search_words
 

@@ -54,6 +54,19 @@ INCLUDED_CLASSES: dict[str, tuple[Cls, ...]] = {
     "bag": (Cls.bag,),
     "unknown": (Cls.unknown,),
 }
+_GENERAL_WORDS = frozenset({"person", "pedestrian", "two_wheeler", "vehicle", "animal"})
+# What to search for instead, where no installed pack tells a class from others.
+GENERAL_CLASS = {
+    "tricycle": "vehicle",
+    "car": "vehicle",
+    "van": "vehicle",
+    "truck": "vehicle",
+    "bus": "vehicle",
+    "bicycle": "two_wheeler",
+    "ebike": "two_wheeler",
+    "rider": "two_wheeler",
+    "dog": "animal",
+}
 
 
 class Colour(IntEnum):
@@ -124,6 +137,26 @@ def classes(words: Iterable[str]) -> tuple[int, ...]:
     """Return the codes of all classes that the words include. Raises UsageError for an unknown word."""
     found = {int(c) for word in words for c in _code_of(INCLUDED_CLASSES, word, "class")}
     return tuple(sorted(found))
+
+
+def excluded_classes(words: Iterable[str]) -> tuple[int, ...]:
+    """Return the codes of the classes that the words exclude: those that certainly are what the words say.
+
+    A van of which a detector only knows that it is a vehicle is found by "van" and not excluded by "not a van".
+    Raises UsageError for an unknown word.
+    """
+    found = {
+        int(c)
+        for word in words
+        for c in _code_of(INCLUDED_CLASSES, word, "class")
+        if word in _GENERAL_WORDS or c.name == word
+    }
+    return tuple(sorted(found))
+
+
+def colours(words: Iterable[str]) -> tuple[int, ...]:
+    """Return the codes of the colours. Raises UsageError."""
+    return tuple(sorted({colour(word) for word in words}))
 
 
 def colour(word: str) -> int:

@@ -23,6 +23,7 @@ from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.analysis.detectors.load import detector_name
 from search.models import ModelRegistry
+from search.query.unseen import Abilities, abilities
 from search.store import SightingStore
 from web.doctor.runner import Doctor
 from web.http.anonymous_limit import AnonymousLimit
@@ -86,6 +87,10 @@ class Services:
     def detector_name(self) -> str:
         """Return id and version of the detector that analyses the pictures. Blocking; call it from a thread."""
         return detector_name(self.settings.search, self.model_registry)
+
+    def search_abilities(self) -> Abilities | None:
+        """Return what the model packs in use can tell. Blocking; call it from a thread."""
+        return abilities(self.settings.search, self.model_registry)
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -159,8 +159,8 @@ def questions(seed: int, count: int) -> list[Query]:
         first = [int(rng.integers(0, 22)) for _ in range(many)]
         return frozenset(c for v in first for c in range(v * 102, min(CAMERAS, v * 102 + 102)))
 
-    def colour() -> int:
-        return int(rng.choice(np.arange(1, 13), p=np.array(COLOURS[1:]) / sum(COLOURS[1:])))
+    def colour() -> tuple[int]:
+        return (int(rng.choice(np.arange(1, 13), p=np.array(COLOURS[1:]) / sum(COLOURS[1:]))),)
 
     found: list[Query] = []
     for i in range(count):
@@ -177,7 +177,7 @@ def questions(seed: int, count: int) -> list[Query]:
             Query(start_us=start, end_us=start + 7 * DAY_US, classes=PERSON, lower=colour(), cameras=village(3)),
             Query(cameras=frozenset([int(rng.integers(0, CAMERAS))]), classes=PERSON, upper=colour(), lower=colour()),
             Query(classes=(int(Cls.dog), int(Cls.animal))),
-            Query(classes=PERSON, upper=10, lower=8, cameras=village()),
+            Query(classes=PERSON, upper=(10,), lower=(8,), cameras=village()),
             Query(classes=PERSON, upper=colour(), attributes=3, directions=(1, 2)),
         ][i % 10])  # fmt: skip
     return found
@@ -379,7 +379,7 @@ def identities(folder: Path, count: int) -> list[Figure]:
     recall = {"all": 0, "filtered": 0, "exact": 0}
     for who in queries:
         mine = {m.sighting.id for m in similar(store, centres[who], 2, Query(), 100) if _is(m.sighting, who)}
-        colour = Query(cameras=frozenset(range(200)), upper=1 + int(who) % 12)
+        colour = Query(cameras=frozenset(range(200)), upper=(1 + int(who) % 12,))
         filtered = {m.sighting.id for m in similar(store, centres[who], 2, colour, 100) if _is(m.sighting, who)}
         recall["all"], recall["filtered"] = recall["all"] + len(mine), recall["filtered"] + len(filtered)
     store.close()

@@ -10,8 +10,11 @@ class ChipKind(StrEnum):
     """What a chip restricts."""
 
     CLS = "cls"
+    NOT_CLS = "not_cls"
     UPPER = "upper"
+    NOT_UPPER = "not_upper"
     LOWER = "lower"
+    NOT_LOWER = "not_lower"
     ATTRIBUTE = "attribute"
     LACKING = "lacking"
     DIRECTION = "direction"
@@ -22,6 +25,7 @@ class ChipKind(StrEnum):
     BETWEEN = "between"
     NIGHTLY = "nightly"
     DWELL = "dwell"
+    PLATE = "plate"
     NOTE = "note"  # understood, but it cannot be searched
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from shapely import Point as ShapelyPoint
 from shapely import Polygon
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import to_microseconds
 from core.errors import UsageError
 from search import vocabulary
-from search.query import time_expressions
 from search.query.areas import polygon_of
 from search.query.chips import Chip, ChipKind
 from search.query.find import Query
+from search.query.words.times import MAX_DWELL_S, ends_of
 from search.store import camera_numbers
 from search.store.ids import MAX_CAMERAS
-from search.vocabulary import Direction
+from search.vocabulary import Cls, Direction
 
 _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 Corner = tuple[_Coordinate, _Coordinate]
@@ -30,6 +30,11 @@ _HEADING_TOLERANCE_DEG = 60  # degrees on either side of a heading
 
 _LIST_FIELDS = {
     ChipKind.CLS: "cls",
+    ChipKind.NOT_CLS: "not_cls",
+    ChipKind.UPPER: "upper",
+    ChipKind.NOT_UPPER: "not_upper",
+    ChipKind.LOWER: "lower",
+    ChipKind.NOT_LOWER: "not_lower",
     ChipKind.ATTRIBUTE: "attributes",
     ChipKind.LACKING: "lacking",
     ChipKind.DIRECTION: "directions",
@@ -37,6 +42,16 @@ _LIST_FIELDS = {
     ChipKind.VILLAGE: "villages",
     ChipKind.CAMERA: "cameras",
 }  # chips that may occur several times → field of Filter
+
+
+def _as_list(value: object) -> object:
+    """Accept one colour instead of a list of them."""
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str) else value
+
+
+Colours = Annotated[list[str], BeforeValidator(_as_list), Field(max_length=len(vocabulary.COLOURS))]
 
 
 class Filter(BaseModel):
@@ -55,19 +70,26 @@ class Filter(BaseModel):
         default_factory=list, max_length=200, description="Polygon in the picture, 0…1: where it stood"
     )
     cls: list[str] = Field(default_factory=list, max_length=20)
-    upper: str | None = None
-    lower: str | None = None
+    not_cls: list[str] = Field(default_factory=list, max_length=20, description="Classes that are left out")
+    upper: Colours = Field(default_factory=list, description="Any of these colours; one may stand without a list")
+    lower: Colours = Field(default_factory=list)
+    not_upper: Colours = Field(
+        default_factory=list, description="None of these as the strongest colour; what has no colour is left out too"
+    )
+    not_lower: Colours = Field(default_factory=list)
     infrared: bool = Field(False, description="With a colour: also what was seen without colours at night")
     attributes: list[str] = Field(default_factory=list, max_length=20)
     lacking: list[str] = Field(default_factory=list, max_length=20)
     directions: list[str] = Field(default_factory=list, max_length=9, description="In the picture")
     heading: str | None = Field(None, description="On the compass; cameras whose azimuth is known")
     speeds: list[str] = Field(default_factory=list, max_length=4)
-    min_dwell: float = Field(0, ge=0, le=time_expressions.MAX_DWELL_S, description="Seconds")
+    min_dwell: float = Field(0, ge=0, le=MAX_DWELL_S, description="Seconds")
     min_height: float = Field(0, ge=0, le=1, description="Of the picture")
     max_height: float = Field(1, ge=0, le=1)
     min_score: float = Field(0, ge=0, le=1)
-    plate: str = Field("", max_length=12)
+    plate: str = Field(
+        "", max_length=13, description="A part of it; with * at the end its beginning, at the start its end"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +125,11 @@ async def query_of(session: AsyncSession, filter_: Filter, zone: tzinfo, scope: 
         nightly=_nightly(filter_.nightly) if filter_.nightly else None,
         zone=zone,
         cameras=_cameras(where, filter_, scope),
-        classes=vocabulary.classes(filter_.cls),
-        upper=vocabulary.colour(filter_.upper) if filter_.upper else 0,
-        lower=vocabulary.colour(filter_.lower) if filter_.lower else 0,
+        classes=_classes(filter_),
+        upper=vocabulary.colours(filter_.upper),
+        lower=vocabulary.colours(filter_.lower),
+        not_upper=vocabulary.colours(filter_.not_upper),
+        not_lower=vocabulary.colours(filter_.not_lower),
         infrared=filter_.infrared,
         attributes=vocabulary.attributes(filter_.attributes),
         lacking=vocabulary.attributes(filter_.lacking),
@@ -119,6 +143,18 @@ async def query_of(session: AsyncSession, filter_: Filter, zone: tzinfo, scope: 
         plate=filter_.plate.upper(),
         min_score=filter_.min_score,
     )
+
+
+def _classes(filter_: Filter) -> tuple[int, ...]:
+    """Return the codes of the classes that are asked for and not excluded. Raises UsageError if none is left."""
+    wanted = vocabulary.classes(filter_.cls)
+    excluded = set(vocabulary.excluded_classes(filter_.not_cls))
+    if not excluded:
+        return wanted
+    left = tuple(c for c in wanted or map(int, Cls) if c not in excluded)
+    if not left:
+        raise UsageError("every class that is asked for is also excluded; take one of them back")
+    return left
 
 
 def _nightly(text: str) -> tuple[time, time]:
@@ -211,7 +247,7 @@ def filter_of(chips: Iterable[Chip]) -> Filter:
             if chip.value not in into:
                 into.append(chip.value)
         elif chip.kind is ChipKind.BETWEEN:
-            values["start"], values["end"] = time_expressions.ends_of(chip.value)
+            values |= ends_of(chip.value)._asdict()
         elif chip.kind is ChipKind.DWELL:
             values["min_dwell"] = float(chip.value)
         elif chip.kind is not ChipKind.NOTE:

@@ -6,7 +6,7 @@ scope is part of the query (`cameras` are numbers within the scope), never appli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 
@@ -51,8 +51,10 @@ class Query:
     zone: tzinfo = timezone.utc  # of the station, for `nightly`
     cameras: frozenset[int] | None = None
     classes: tuple[int, ...] = ()
-    upper: int = 0
-    lower: int = 0
+    upper: tuple[int, ...] = ()  # any of these colours
+    lower: tuple[int, ...] = ()
+    not_upper: tuple[int, ...] = ()  # none of these as the strongest colour; what has no colour is left out too
+    not_lower: tuple[int, ...] = ()
     infrared: bool = False  # with a colour: also sightings without colours
     attributes: int = 0
     lacking: int = 0  # attributes that were judged and are absent
@@ -65,7 +67,7 @@ class Query:
     min_height: float = 0.0  # shares of the picture
     max_height: float = 1.0
     area: tuple[tuple[float, float], ...] = ()  # polygon in shares of the picture
-    plate: str = ""
+    plate: str = ""  # a part of it; "668*" is its beginning, "*668" its end
     min_score: float = 0.0
 
 
@@ -213,30 +215,34 @@ def _colours_by_index(query: Query) -> Iterator[tuple[list[Condition], sa.Index]
     They list every colour of the part that is not asked for, so that the index is read between the times and not from
     end to end.
     """
-    second_upper: list[Condition] = [_c.upper2 == query.upper, _c.upper != query.upper]
-    second_lower: list[Condition] = [_c.lower2 == query.lower, _c.lower != query.lower]
+    second_upper: list[Condition] = [_is_any(_c.upper2, query.upper), sa.not_(_is_any(_c.upper, query.upper))]
+    second_lower: list[Condition] = [_is_any(_c.lower2, query.lower), sa.not_(_is_any(_c.lower, query.lower))]
     if query.infrared or not (query.upper or query.lower):
         yield _colour_conditions(query), BY_CLASS
     elif query.upper:
-        lower: Condition = _c.lower == query.lower if query.lower else _c.lower.in_(ALL_COLOURS)
-        yield [_c.upper == query.upper, lower], BY_UPPER
+        lower: Condition = _is_any(_c.lower, query.lower or ALL_COLOURS)
+        yield [_is_any(_c.upper, query.upper), lower], BY_UPPER
         yield [*second_upper, lower], BY_UPPER2
         if query.lower:
-            yield [*second_lower, _c.upper == query.upper], BY_LOWER2
+            yield [*second_lower, _is_any(_c.upper, query.upper)], BY_LOWER2
     else:
-        yield [_c.lower == query.lower], BY_LOWER
+        yield [_is_any(_c.lower, query.lower)], BY_LOWER
         yield [_c.upper.in_(ALL_COLOURS), *second_lower], BY_LOWER2
+
+
+def _is_any(column: sa.Column[int], codes: Sequence[int]) -> Condition:
+    return column == codes[0] if len(codes) == 1 else column.in_(codes)
 
 
 def _colour_conditions(query: Query) -> list[Condition]:
     """Return the colour conditions: strongest or second colour, but not both parts by their second colour."""
     conditions: list[Condition] = []
     if query.upper:
-        conditions.append(sa.or_(_c.upper == query.upper, _c.upper2 == query.upper))
+        conditions.append(sa.or_(_is_any(_c.upper, query.upper), _is_any(_c.upper2, query.upper)))
     if query.lower:
-        conditions.append(sa.or_(_c.lower == query.lower, _c.lower2 == query.lower))
+        conditions.append(sa.or_(_is_any(_c.lower, query.lower), _is_any(_c.lower2, query.lower)))
     if query.upper and query.lower:
-        conditions.append(sa.or_(_c.upper == query.upper, _c.lower == query.lower))
+        conditions.append(sa.or_(_is_any(_c.upper, query.upper), _is_any(_c.lower, query.lower)))
     if conditions and query.infrared:
         return [sa.or_(_c.tone > 0, sa.and_(*conditions))]
     return conditions
@@ -245,6 +251,10 @@ def _colour_conditions(query: Query) -> list[Condition]:
 def _unindexed_conditions(query: Query) -> list[Condition]:
     """Return the conditions without an index, which are checked row by row."""
     found: list[Condition] = []
+    for column, excluded in ((_c.upper, query.not_upper), (_c.lower, query.not_lower)):
+        if excluded:
+            other = column.not_in((Colour.none, *excluded))
+            found.append(sa.or_(_c.tone > 0, other) if query.infrared else other)
     if query.attributes:
         found.append(_c.attributes.op("&")(query.attributes) == query.attributes)
     if query.lacking:
@@ -265,11 +275,19 @@ def _unindexed_conditions(query: Query) -> list[Condition]:
         found.append(_c.h <= round(query.max_height * BOX_UNITS))
     if query.min_score > 0:
         found.append(_c.score >= round(query.min_score * 1000))
-    if query.plate:
-        found.append(_c.plate.contains(query.plate, autoescape=True))
+    if query.plate.strip("*"):
+        found.append(_plate_condition(query.plate))
     if query.area:
         found.append(_c.cells.op("&")(cells_of(polygon_of(query.area))) != 0)
     return found
+
+
+def _plate_condition(pattern: str) -> Condition:
+    if pattern.startswith("*"):
+        return _c.plate.endswith(pattern.strip("*"), autoescape=True)
+    if pattern.endswith("*"):
+        return _c.plate.startswith(pattern.strip("*"), autoescape=True)
+    return _c.plate.contains(pattern, autoescape=True)
 
 
 def cells_of(polygon: Polygon) -> int:

@@ -155,6 +155,9 @@ def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
     def text() -> str:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
         lines += [f"not understood: {', '.join(facts['unknown'])}"] if facts["unknown"] else []
+        for blind in facts["unseen"]:
+            instead = f"; search for {blind['general']} instead" if blind["general"] else ""
+            lines.append(f"no installed model pack tells: {blind['value']}{instead}")
         lines += [
             f"{r['at']}  {r['camera']:12} {r['cls']:8} {r['score']:.2f}  {','.join(r['upper'])}/{','.join(r['lower'])} "
             f"{r['direction']}"

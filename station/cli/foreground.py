@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,6 +41,7 @@ from search.models import ModelRegistry
 from search.query import phrases
 from search.query.filters import Filter, filter_of, query_of
 from search.query.find import find
+from search.query.unseen import abilities, unseen
 from search.store import Sighting, camera_numbers, upkeep, verify
 from search.store.rows import BOX_UNITS
 from search.vocabulary import Cls, Colour, Direction
@@ -176,13 +178,15 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
             asked, unknown = filter_of(understood.chips), list(understood.unknown)
         for name, into in (("camera", asked.cameras), ("village", asked.villages), ("cls", asked.cls)):
             into += options[name]
-        for name in ("upper", "lower", "heading"):
-            setattr(asked, name, options[name] or getattr(asked, name))
+        asked.upper = [options["upper"]] if options["upper"] else asked.upper
+        asked.lower = [options["lower"]] if options["lower"] else asked.lower
+        asked.heading = options["heading"] or asked.heading
         for name in ("start", "end"):
             setattr(
                 asked, name, from_microseconds(parse_time_us(options[name])) if options[name] else getattr(asked, name)
             )
         query = await query_of(session, asked, zone, None)
+        known = await asyncio.to_thread(abilities, settings.search, ModelRegistry(upkeep.model_dir_of(settings)))
         what = asked.model_dump(mode="json", exclude_defaults=True)
         await audit_trail.record(
             session, clock.now(), system_user.actor(), "search.run", "sightings", reason=options["reason"], query=what
@@ -195,6 +199,7 @@ async def search(database: Database, settings: Settings, options: dict[str, Any]
     return {
         "asked": what,
         "unknown": unknown,
+        "unseen": [] if known is None else [asdict(u) for u in unseen(asked, known)],
         "rows": [_row(s, places) for s in shown],
         "next": str(shown[-1].id) if len(rows) > len(shown) else None,
     }

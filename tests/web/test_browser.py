@@ -290,7 +290,7 @@ def test_search_by_words_jumps_to_playback(browser: Browser, town: str) -> None:
     page.fill("[name=words]", "戴眼镜的红衣男子 qwertz")
     page.press("[name=words]", "Tab")
     expect(page.locator("[data-kind=upper][data-value=red]")).to_be_visible()
-    expect(page.locator("[data-kind=note][data-value=face]")).to_be_visible()  # understood, but not searched
+    expect(page.locator("[data-kind=note][data-value=glasses]")).to_be_visible()  # understood, but not searched
     expect(page.locator("[data-test=unknown]")).to_contain_text("qwertz")
     expect(page.locator("[name=upper]")).to_have_value("red")
     page.click("[data-test=search-run]")

@@ -25,6 +25,7 @@ SHORT = {
     "picture_of",
     "picture_files.read",
     "c.services.detector_name",
+    "c.services.search_abilities",
     "c.services.sighting_store.get",
 }
 

@@ -365,11 +365,17 @@ async def test_words_and_vocabulary(sign_in: SignIn) -> None:
     assert status == 200 and found["unknown"] == ["qwertz"]
     assert (
         found["filter"]["cls"] == ["ebike"]
-        and found["filter"]["upper"] == "red"
+        and found["filter"]["upper"] == ["red"]
         and found["filter"]["heading"] == "east"
     )
     assert found["filter"]["villages"] == ["wangjia"]
     assert (await post(client, "/api/search/words", {"phrase": "红" * 5000}))[0] == 400
+    # Without a pack only moving things and people are told apart.
+    status, found = await post(client, "/api/search/words", {"phrase": "没戴头盔骑三轮车的人 不是白色"})
+    assert found["filter"]["not_upper"] == ["white"] and found["filter"]["lacking"] == ["helmet"]
+    assert {(u["kind"], u["value"], u["general"]) for u in found["unseen"]} == {
+        ("cls", "tricycle", "unknown"), ("lacking", "helmet", ""),
+    }  # fmt: skip
     mine = await officer(sign_in, ["xidian"])
     # The village does not exist for this account.
     assert (await post(mine, "/api/search/words", {"phrase": "王家村"}))[1]["filter"]["villages"] == []

@@ -18,6 +18,7 @@ from search.indexing.lag import lag
 from search.query import phrases
 from search.query.filters import Filter, filter_of
 from search.query.find import Query, find, find_ids
+from search.query.unseen import unseen
 from search.store import Sighting, camera_numbers, ids
 from search.vocabulary import Attribute, Direction, Speed
 from web.api.search_results import record_query, sighting_views
@@ -48,9 +49,16 @@ class ChipView(BaseModel):
     text: str
 
 
+class UnseenView(BaseModel):
+    kind: str
+    value: str
+    general: str = Field(description="Class that can be searched instead; empty if there is none")
+
+
 class WordsReply(BaseModel):
     chips: list[ChipView]
     unknown: list[str]
+    unseen: list[UnseenView] = Field(description="Understood, but no installed model pack tells it")
     filter: Filter
 
 
@@ -138,7 +146,15 @@ async def understand_words(c: Context[None, WordsBody]) -> WordsReply:
         phrases.parse, c.body.phrase, c.services.clock.now(), c.services.zone, villages, cameras
     )
     chips = [ChipView(kind=k.kind, value=k.value, text=k.text) for k in found.chips]
-    return WordsReply(chips=chips, unknown=list(found.unknown), filter=filter_of(found.chips))
+    asked = filter_of(found.chips)
+    known = await asyncio.to_thread(c.services.search_abilities)
+    blind = [] if known is None else list(unseen(asked, known))
+    return WordsReply(
+        chips=chips,
+        unknown=list(found.unknown),
+        unseen=[UnseenView(kind=u.kind, value=u.value, general=u.general) for u in blind],
+        filter=asked,
+    )
 
 
 @routes.add("POST", "/api/search/counts", Permission.SEARCH, body=Filter, reply=CountsReply)

@@ -149,7 +149,7 @@ async def test_phrases_find_only_the_people_they_describe(station: Station) -> N
 async def test_each_passer_is_one_sighting_with_time_and_direction(station: Station) -> None:
     start_ms = round((station.now - timedelta(hours=1)).timestamp() * 1000)
     for passer in PASSERS:
-        found = [s for c, s in await station.ask(Filter(upper=passer.jacket)) if c == passer.camera and s.looks >= 4]
+        found = [s for c, s in await station.ask(Filter(upper=[passer.jacket])) if c == passer.camera and s.looks >= 4]
         mine = [s for s in found if abs(s.start_ms - start_ms - passer.at * 1000) < 15_000]
         assert len(mine) == 1, passer
         assert mine[0].direction in ((Direction.left, Direction.left_up, Direction.left_down) if passer.leftwards else
@@ -164,7 +164,7 @@ async def test_headings_use_the_azimuths_of_the_cameras(station: Station) -> Non
 
 
 async def test_similar_finds_the_person_on_the_other_camera(station: Station) -> None:
-    ((_, here),) = [f for f in await station.ask(Filter(upper="red", cameras=["e1"])) if f[1].looks >= 4]
+    ((_, here),) = [f for f in await station.ask(Filter(upper=["red"], cameras=["e1"])) if f[1].looks >= 4]
     vectors = await asyncio.to_thread(station.store.vectors, [here])
     async with station.database.reading() as session:
         places = await camera_numbers.places(session)

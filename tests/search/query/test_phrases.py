@@ -1,7 +1,8 @@
-"""Two hundred phrases with their meaning; the dictionary and the grammar must parse at least 95 % of them correctly."""
+"""Phrases with their meaning, of which at least 95 % must be read correctly; no part of any phrase is dropped."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.parts.search_phrases import SETS, Verdict, compare, load
 from core.errors import UsageError
 from search import vocabulary
+from search.query.chips import ChipKind
 from search.query.filters import filter_of
 from search.query.phrases import MAX_CHARACTERS, ParsedPhrase, parse
+from search.query.words.lexicon import Role, dictionary
+from tests.conftest import ROOT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=SHANGHAI)  # a Wednesday
@@ -59,21 +64,36 @@ def test_phrases_parse_as_listed() -> None:
 
 
 def test_dictionary_values_are_in_the_vocabulary() -> None:
-    from search.query.phrases import _dictionary
+    for role, value in dictionary().entries.values():
+        match role:
+            case Role.CLS:
+                assert vocabulary.classes([value])
+            case Role.COLOUR:
+                assert vocabulary.colour(value)
+            case Role.ATTRIBUTE | Role.LACKING:
+                assert vocabulary.attributes([value])
+            case Role.DIRECTION:
+                assert vocabulary.direction(value)
+            case Role.SPEED:
+                assert vocabulary.speed(value) is not None
+            case Role.GARMENT | Role.COAT:
+                assert value in ("upper", "lower", "whole", "paint")
+            case Role.NEGATION:
+                assert value in ("plain", "exclude")
+            case Role.HEADING | Role.NOTE | Role.THING:
+                assert value
+            case _:
+                assert not value
+    assert all(w in dictionary().entries for w in dictionary().narrow)
 
-    for kind, value in _dictionary()[0].values():
-        if kind == "cls":
-            assert vocabulary.classes([value])
-        elif kind == "colour":
-            assert vocabulary.colour(value)
-        elif kind in ("attribute", "lacking"):
-            assert vocabulary.attributes([value])
-        elif kind == "direction":
-            assert vocabulary.direction(value)
-        elif kind == "speed":
-            assert vocabulary.speed(value) is not None
-        else:
-            assert kind in ("garment", "heading", "note", "filler")
+
+def test_every_note_has_a_label_in_both_languages() -> None:
+    notes = {value for role, value in dictionary().entries.values() if role in (Role.NOTE, Role.THING)}
+    notes |= {"thing_colour", "two_wheeler_colour", "second_colour", "driver", "garment"}
+    notes |= {"no_mask", "no_glasses", "no_umbrella"}
+    for language in ("en", "zh-CN"):
+        texts = json.loads((ROOT / "web" / "console" / "src" / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
+        assert notes <= set(texts["note"]) and {k.value for k in ChipKind} <= set(texts["chip"]), language
 
 
 @given(
@@ -97,3 +117,68 @@ def test_phrase_that_is_too_long_is_refused() -> None:
 def test_unknown_words_are_reported() -> None:
     assert read("红衣男子 qwertz 哪吒").unknown == ("qwertz", "哪吒")
     assert read("").chips == () and read("   ").unknown == ()
+
+
+PIECES = sorted(w for w in dictionary().entries if w) + [
+    *(
+        "昨晚",
+        "三天前下午",
+        "8点",
+        "到现在",
+        "last night",
+        "every night",
+        "22:00",
+        "停了半小时以上",
+        "王家村",
+        "East Gate",
+    ),
+    *("京A12345", "尾号668", "拄着", "qwertz", "哪吒", "，", "、", "/", " ", " ", " "),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12), st.sampled_from(["", " "]))
+def test_no_part_of_a_phrase_is_dropped(pieces: list[str], separator: str) -> None:
+    """Each character is in a chip, in an unknown part, in a word that another chip stands for, or in a filler word."""
+    phrase = separator.join(pieces)[:MAX_CHARACTERS]
+    found = read(phrase)
+    covered = [False] * len(phrase)
+    spans = [*((c.start, c.end) for c in found.chips), *found.unknown_spans, *found.merged, *found.filler]
+    for start, end in spans:
+        covered[start:end] = [True] * (end - start)
+    assert all(done or not c.isalnum() for done, c in zip(covered, phrase, strict=True)), phrase
+    for start, end in found.filler:  # only words that the dictionary lists as such
+        word = phrase[start:end].lower()
+        forms = (word, word.removesuffix("s"), word.removesuffix("es"))
+        assert {dictionary().entries[f][0].value for f in forms if f in dictionary().entries} & WITHOUT_MEANING, phrase
+
+
+WITHOUT_MEANING = {"filler", "link", "conjunction", "alternative", "wearing", "garment"}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "fields"),
+    [
+        ("没戴帽子的男子戴帽子", {"lacking": ["hat"]}),
+        ("往东往西的人", {"heading": "east"}),
+        ("京A12345或者京B99999", {"plate": "京A12345"}),
+    ],
+)
+def test_what_contradicts_replaces_nothing_and_is_shown(phrase: str, fields: dict[str, Any]) -> None:
+    found = read(phrase)
+    assert found.unknown
+    asked = filter_of(found.chips).model_dump()
+    assert {name: asked[name] for name in fields} == fields and not (set(asked["attributes"]) & set(asked["lacking"]))
+
+
+def test_the_longest_phrases_are_read() -> None:
+    """Their cost is bounded in tests/test_parsers.py."""
+    for piece in ("昨天", "不是白色的", "8点到", "last night ", "红", "车牌", "或"):
+        read(piece * (MAX_CHARACTERS // len(piece)))
+
+
+def test_phrases_of_somebody_who_had_not_seen_the_grammar() -> None:
+    """They judged an earlier state; here they only guard what is read right now (docs/search.md says what remains)."""
+    compared = [compare(entry, SETS["phrases_unseen.yaml"]) for entry in load("phrases_unseen.yaml")]
+    wrong = [c for c in compared if c.verdict is not Verdict.RIGHT]
+    assert len(compared) == 240 and len(wrong) <= 12, wrong
+    assert len([c for c in wrong if c.verdict is Verdict.SILENT]) <= 3, wrong

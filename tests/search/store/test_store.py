@@ -73,9 +73,12 @@ def fits(s: Sighting, q: Query) -> bool:
     if (q.cameras is not None and s.camera not in q.cameras) or (q.classes and s.cls not in q.classes):
         return False
     wanted = [(q.upper, (s.upper, s.upper2)), (q.lower, (s.lower, s.lower2))]
-    hits = [w in seen for w, seen in wanted if w]
-    both_second = bool(q.upper and q.lower) and s.upper != q.upper and s.lower != q.lower
+    hits = [bool(set(w) & set(seen)) for w, seen in wanted if w]
+    both_second = bool(q.upper and q.lower) and s.upper not in q.upper and s.lower not in q.lower
     if hits and not ((all(hits) and not both_second) or (q.infrared and s.tone > 0)):
+        return False
+    excluded = [(q.not_upper, s.upper), (q.not_lower, s.lower)]
+    if any(w and seen in (0, *w) for w, seen in excluded) and not (q.infrared and s.tone > 0):
         return False
     if q.area and not Polygon(q.area).intersects(ShapelyPoint(*_foot(s))):
         return False
@@ -104,8 +107,10 @@ queries = st.builds(
     zone=st.just(SHANGHAI),
     cameras=st.none() | st.frozensets(st.integers(0, 14), max_size=12),
     classes=st.lists(st.sampled_from([1, 2, 6, 10, 13]), unique=True, max_size=3).map(tuple),
-    upper=st.integers(0, 5),
-    lower=st.integers(0, 5),
+    upper=st.lists(st.integers(1, 5), unique=True, max_size=2).map(tuple),
+    lower=st.lists(st.integers(1, 5), unique=True, max_size=2).map(tuple),
+    not_upper=st.sampled_from([(), (), (2,), (1, 3)]),
+    not_lower=st.sampled_from([(), (), (), (4,)]),
     infrared=st.booleans(),
     attributes=st.sampled_from([0, 0, 0, 1, 6]),
     directions=st.lists(st.integers(0, 8), unique=True, max_size=4).map(tuple),
@@ -306,3 +311,20 @@ def test_faiss_and_numpy_find_the_same_neighbours() -> None:
     assert sorted(one[0].tolist()) == sorted(two[0].tolist())
     assert all(int(np.bitwise_count(bits[p] ^ wanted[0]).sum()) == d for d, p in zip(*two, strict=True))
     assert len(by_numpy(bits[:7], wanted, 7)[1]) == 7
+
+
+def test_plates_are_found_by_a_part_a_beginning_and_an_end(tmp_path: Path) -> None:
+    store = SightingStore(tmp_path / "days")
+    plates = ("浙B12668", "浙B66812", "京A12345", "")
+    made = [sighting(START_MS + i * 1000, cls=int(Cls.car), plate=plate) for i, plate in enumerate(plates)]
+    fill(store, made)
+    for asked, found in (
+        ("668", {"浙B12668", "浙B66812"}),
+        ("*668", {"浙B12668"}),
+        ("浙B*", {"浙B12668", "浙B66812"}),
+        ("京A12345", {"京A12345"}),
+        ("%", set()),
+    ):
+        assert {s.plate for s in find(store, Query(plate=asked))} == found, asked
+    assert len(find(store, Query(plate="*"))) == len(plates)
+    store.close()

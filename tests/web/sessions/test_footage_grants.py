@@ -346,7 +346,7 @@ async def test_audit_rows_state_query_range_duration_and_village(town: Town) -> 
     rows = {r["action"]: r for r in page["rows"]}
     assert rows["playback.open"]["village"] == "wangjia"
     assert {n: rows["playback.open"]["details"][n] for n in SPAN} == SPAN
-    assert rows["search.run"]["details"]["query"] == {"cls": ["person"], "upper": "red"}
+    assert rows["search.run"]["details"]["query"] == {"cls": ["person"], "upper": ["red"]}
     assert page["broken_at"] is None and page["complete"] and page["verified"] == len(page["rows"])
     assert PASSWORD not in str(page) and "by_session" not in str(page)
 

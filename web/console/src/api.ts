@@ -207,8 +207,11 @@ export interface SearchFilter {
   map_area: Corner[];
   area: Corner[];
   cls: string[];
-  upper: string | null;
-  lower: string | null;
+  not_cls: string[];
+  upper: string[];
+  lower: string[];
+  not_upper: string[];
+  not_lower: string[];
   infrared: boolean;
   attributes: string[];
   lacking: string[];
@@ -225,6 +228,8 @@ export interface SearchFilter {
 export interface Understood {
   chips: { kind: string; value: string; text: string }[];
   unknown: string[];
+  /** Understood, but no installed model pack tells it; `general`: class that can be searched instead, or empty. */
+  unseen: { kind: string; value: string; general: string }[];
   filter: SearchFilter;
 }
 

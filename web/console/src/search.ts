@@ -4,7 +4,7 @@ import { reactive, ref } from "vue";
 import { api, ApiError, type SearchCounts, type SearchFilter, type SightingView, withQuery } from "./api";
 
 export const emptyFilter = (): SearchFilter => ({
-  start: null, end: null, nightly: null, cameras: [], villages: [], map_area: [], area: [], cls: [], upper: null, lower: null, infrared: false,
+  start: null, end: null, nightly: null, cameras: [], villages: [], map_area: [], area: [], cls: [], not_cls: [], upper: [], lower: [], not_upper: [], not_lower: [], infrared: false,
   attributes: [], lacking: [], directions: [], heading: null, speeds: [], min_dwell: 0, min_height: 0, max_height: 1, min_score: 0, plate: "",
 });
 

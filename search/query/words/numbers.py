@@ -1,0 +1,52 @@
+"""Numbers in phrases: digits, Chinese numerals with approximate ones (两三, 二三十), English numerals up to twelve."""
+
+from __future__ import annotations
+
+DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+ENGLISH = {
+    w: i
+    for i, w in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
+    )
+}
+CHINESE_NUMBER = "[零〇一二两三四五六七八九十]{1,4}"
+NUMBER = rf"(?:\d{{1,3}}|{CHINESE_NUMBER})"
+ENGLISH_NUMBER = rf"(?:\d{{1,3}}|(?:{'|'.join(ENGLISH)})\b)"
+
+
+def parse_number(text: str) -> tuple[int, int] | None:
+    """Parse 12, 十二, 二十, 两 or twelve as (n, n), and approximate numbers as (lowest, highest): 两三 (2, 3).
+
+    Returns None if the text is not a number.
+    """
+    if not text:
+        return None
+    if text.isdigit():
+        return int(text), int(text)
+    if text in ENGLISH:
+        return ENGLISH[text], ENGLISH[text]
+    tens, ten, ones = text.partition("十")
+    if not ten:
+        return _spelled_digits(text)
+    if "十" in ones:
+        return None
+    low_ten, high_ten = _spelled_digits(tens) if tens else (1, 1)
+    low, high = _spelled_digits(ones) if ones else (0, 0)
+    if low_ten == 0 or max(high_ten, high) > 9:
+        return None
+    return low_ten * 10 + low, high_ten * 10 + high
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that a text means, None for no number and for an approximate one."""
+    found = parse_number(text)
+    return found[0] if found is not None and found[0] == found[1] else None
+
+
+def _spelled_digits(text: str) -> tuple[int, int]:
+    """Read digits by their place (一〇五: 105), or two neighbouring ones as an approximate number (两三, 三五)."""
+    digits = [DIGITS[c] for c in text]
+    if len(digits) == 2 and digits[0] > 0 and (digits[1] == digits[0] + 1 or digits == [3, 5]):
+        return digits[0], digits[1]
+    number = int("".join(map(str, digits)))
+    return number, number
