@@ -11,12 +11,14 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onvif import wsdl_requests
 from cameras.onvif.namespaces import PTZ
 from cameras.onvif.soap import Node
+from cameras.onvif.wsdl_requests import Argument
+from cameras.records import DeviceRecord
+from cameras.states import FindingKind
 from cameras.tables import Camera
 from core.clock import Clock
 from core.errors import (
@@ -170,8 +172,8 @@ class PtzControl:
         lease.audited = lease.audited and has is not None
         return lease
 
-    async def _call(self, camera: Camera, operation: str, **arguments: Any) -> Node:
-        device = camera.device or {}
+    async def _call(self, camera: Camera, operation: str, **arguments: Argument) -> Node:
+        device: DeviceRecord = camera.device or {}
         address, profile = (device.get("services") or {}).get(PTZ), device.get("ptz")
         if not address or not profile:
             raise NotFoundError("this camera has no PTZ")
@@ -188,9 +190,11 @@ class PtzControl:
         except CameraError as e:
             # An unknown preset is not a motor fault.
             if operation not in ("GotoPreset", "SetPreset"):
-                await self._onboarding.set_finding(camera, "ptz_failed", operation=operation, said=str(e)[:120])
+                await self._onboarding.set_finding(
+                    camera, FindingKind.PTZ_FAILED, operation=operation, said=str(e)[:120]
+                )
             raise
-        await self._onboarding.set_finding(camera, "ptz_failed", close=True)
+        await self._onboarding.set_finding(camera, FindingKind.PTZ_FAILED, close=True)
         return answer
 
     async def _halt(self, camera: Camera, lease: _Lease) -> None:

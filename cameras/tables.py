@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from cameras.states import MatchKind, QuirkOutcome
+from cameras.records import (
+    AcceptanceFacts,
+    CameraProfile,
+    DeviceRecord,
+    FundingRecord,
+    Point,
+    PolicyRules,
+    SignedFacts,
+)
+from cameras.states import AccountState, AuthMode, FindingKind, MatchKind, QuirkOutcome, StreamKind
 from core.database import Base, EnumText
 from core.events import BigId
 
@@ -21,11 +30,13 @@ class Village(Base):
 
     code: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Village code")
     name: Mapped[str] = mapped_column(String(60), comment="Name of the village")
-    boundary: Mapped[list[Any]] = mapped_column(JSON, comment="Polygon [[lon, lat], …], WGS 84; may be empty")
+    boundary: Mapped[list[Point]] = mapped_column(JSON, comment="Polygon [[lon, lat], …], WGS 84; may be empty")
     area_km2: Mapped[float | None] = mapped_column(comment="Stated, else computed from the boundary")
     population: Mapped[int | None] = mapped_column(comment="Inhabitants")
     subnets: Mapped[list[str]] = mapped_column(JSON, comment="CIDR blocks in which its cameras live")
-    funding: Mapped[list[Any]] = mapped_column(JSON, comment="Money raised: source, amount (yuan), received, purpose")
+    funding: Mapped[list[FundingRecord]] = mapped_column(
+        JSON, comment="Money raised: source, amount (yuan), received, purpose"
+    )
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger, comment="Most that its recordings may take")
     own_account: Mapped[bool] = mapped_column(
         default=False,
@@ -56,23 +67,24 @@ class Camera(Base):
     credential: Mapped[str | None] = mapped_column(
         ForeignKey("credential.name"), comment="Name of the account used on the camera; null: none"
     )
-    profile: Mapped[dict[str, Any]] = mapped_column(
+    profile: Mapped[CameraProfile] = mapped_column(
         JSON, comment="Position, height, azimuth, cost … as in the inventory"
     )
     retired: Mapped[bool] = mapped_column(default=False, comment="No longer in the inventory; footage is kept")
-    device: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON, comment="ONVIF identity: maker, model, firmware, serial"
-    )
+    device: Mapped[DeviceRecord | None] = mapped_column(JSON, comment="ONVIF identity: maker, model, firmware, serial")
     clock_offset: Mapped[float | None] = mapped_column(comment="Camera clock minus ours, seconds")
     refused_at: Mapped[datetime | None] = mapped_column(comment="Credential refused; nobody tries until a person acts")
     seen_at: Mapped[datetime | None] = mapped_column(comment="Last ONVIF answer")
     endpoint: Mapped[str | None] = mapped_column(String(80), index=True, comment="UUID by which it answers discovery")
-    auth_mode: Mapped[str | None] = mapped_column(String(8), comment="How it wants to be asked: none, digest, wsse")
+    auth_mode: Mapped[AuthMode | None] = mapped_column(
+        EnumText(AuthMode, 8), comment="How it wants to be asked: none, digest, wsse"
+    )
     rtsp_digest_at: Mapped[datetime | None] = mapped_column(
         comment="When its RTSP server first offered Digest: Basic is refused since; null: not yet"
     )
-    account_state: Mapped[str | None] = mapped_column(
-        String(8), comment="own: it has an account of the station's own; failed: it took none; null: not tried yet"
+    account_state: Mapped[AccountState | None] = mapped_column(
+        EnumText(AccountState, 8),
+        comment="own: it has an account of the station's own; failed: it took none; null: not tried yet",
     )
     account_problem: Mapped[str | None] = mapped_column(String(200), comment="Why it took none; null: nothing is wrong")
     audited: Mapped[int] = mapped_column(default=0, server_default="0", comment="Maker's passwords tried on it so far")
@@ -81,7 +93,7 @@ class Camera(Base):
     problem: Mapped[str | None] = mapped_column(
         String(200), comment="Why it could not be asked last time; null: it could"
     )
-    acceptance: Mapped[dict[str, Any] | None] = mapped_column(
+    acceptance: Mapped[AcceptanceFacts | None] = mapped_column(
         JSON, comment="What was checked on the spot (R-MASK-2), by whom"
     )
     accepted_at: Mapped[datetime | None] = mapped_column(comment="Accepted by a person since then")
@@ -94,7 +106,7 @@ class Stream(Base):
 
     id: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"), index=True, comment="Camera id")
-    kind: Mapped[str] = mapped_column(String(8), comment="main or sub")
+    kind: Mapped[StreamKind] = mapped_column(EnumText(StreamKind, 8), comment="main or sub")
     url: Mapped[str | None] = mapped_column(String(400), comment="RTSP address without credentials")
     engine: Mapped[str | None] = mapped_column(String(10), comment="auto, native, ffmpeg; null: station default")
     record: Mapped[bool] = mapped_column(default=True, comment="Whether the stream is recorded")
@@ -122,8 +134,11 @@ class CameraChange(Base):
     at: Mapped[datetime] = mapped_column(comment="When it was changed (UTC)")
     actor: Mapped[str] = mapped_column(String(60), comment="Account name, or 'system'")
     field: Mapped[str] = mapped_column(String(60), comment="address, device.firmware, streams.main …")
-    old: Mapped[Any] = mapped_column(JSON, comment="Value before; null where there was none")
-    new: Mapped[Any] = mapped_column(JSON, comment="Value after the change; null where it was removed")
+    # JSON null stands for no value, so the columns have no NULL.
+    old: Mapped[JsonValue] = mapped_column(JSON, nullable=False, comment="Value before; null where there was none")
+    new: Mapped[JsonValue] = mapped_column(
+        JSON, nullable=False, comment="Value after the change; null where it was removed"
+    )
 
 
 class Acceptance(Base):
@@ -136,7 +151,7 @@ class Acceptance(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     camera: Mapped[str] = mapped_column(ForeignKey("camera.id", ondelete="CASCADE"), comment="Camera id")
-    facts: Mapped[dict[str, Any]] = mapped_column(JSON, comment="What was checked, as it was signed")
+    facts: Mapped[SignedFacts] = mapped_column(JSON, comment="What was checked, as it was signed")
     proposed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed first")
     proposed_at: Mapped[datetime] = mapped_column(comment="When it was proposed (UTC)")
     confirmed_by: Mapped[str | None] = mapped_column(String(60), comment="Another account; null: not confirmed")
@@ -148,7 +163,7 @@ class Policy(Base):
     __table_args__ = ({"comment": "How the cameras of a class are to be set, as in the inventory"},)
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True, comment="Name of the class")
-    rules: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Required settings, by name")
+    rules: Mapped[PolicyRules] = mapped_column(JSON, comment="Required settings, by name")
 
 
 class InventoryApplied(Base):
@@ -162,7 +177,7 @@ class InventoryApplied(Base):
     digest: Mapped[str] = mapped_column(
         String(64), comment="SHA-256 of what it says (cameras.registry.registry.digest)"
     )
-    content: Mapped[dict[str, Any]] = mapped_column(
+    content: Mapped[dict[str, JsonValue]] = mapped_column(
         JSON, comment="What it says, without defaults; the base of the next merge"
     )
 
@@ -197,8 +212,10 @@ class Finding(Base):
         String(120), comment="Network address the finding is about; empty: the camera as a whole"
     )
     village: Mapped[str | None] = mapped_column(String(40), comment="Whose scope may see it; null: all")
-    kind: Mapped[str] = mapped_column(String(40), index=True, comment="What was found (cameras.registry.findings)")
-    detail: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Figures and names, no sentence and no secret")
+    kind: Mapped[FindingKind] = mapped_column(
+        EnumText(FindingKind, 40), index=True, comment="What was found (cameras.registry.findings)"
+    )
+    detail: Mapped[dict[str, JsonValue]] = mapped_column(JSON, comment="Figures and names, no sentence and no secret")
     opened_at: Mapped[datetime] = mapped_column(comment="When it was first seen (UTC)")
     closed_at: Mapped[datetime | None] = mapped_column(comment="Null: open")
     closed_by: Mapped[str | None] = mapped_column(
@@ -235,8 +252,3 @@ class ClockSample(Base):
     at: Mapped[datetime] = mapped_column(primary_key=True, comment="When it was measured (UTC)")
     offset: Mapped[float] = mapped_column(comment="Camera minus ours, seconds")
     corrected: Mapped[bool] = mapped_column(default=False, comment="It was set right after this")
-
-
-def profile_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an inventory entry that is stored as JSON."""
-    return {k: v for k, v in entry.items() if k not in ("id", "name", "village", "address", "credential", "streams")}

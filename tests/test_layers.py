@@ -16,7 +16,7 @@ LAYERS = {
         "logs settings "
         "database_kind database_errors network database events audit accounts migrate migrations"
     ),
-    "cameras": "onvif states tables per_camera registry vault discovery onboarding virtual ptz upkeep",
+    "cameras": "states records onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",
     "nvr": (
         "clock engine_choice recording_state rtsp tables media storage archive clock_correction streams recorder edge "
         "playback"

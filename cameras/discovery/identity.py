@@ -9,11 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cameras.states import MatchKind
 
-_WEIGHTS = {"mac": 3, "uuid": 2, "serial": 2}
-_CONTRADICTION_WEIGHTS = {"mac": -4, "uuid": -1, "serial": -2}  # a firmware update may change the UUID
+
+class IdentifierKind(StrEnum):
+    """What identifies a device."""
+
+    MAC = "mac"
+    UUID = "uuid"
+    SERIAL = "serial"
+
+
+DeviceIdentifier = tuple[IdentifierKind, str]
+_WEIGHTS = {IdentifierKind.MAC: 3, IdentifierKind.UUID: 2, IdentifierKind.SERIAL: 2}
+# A firmware update may change the UUID.
+_CONTRADICTION_WEIGHTS = {IdentifierKind.MAC: -4, IdentifierKind.UUID: -1, IdentifierKind.SERIAL: -2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class CameraIndex:
         self._cameras = list(cameras)
         self._at = {c.address: c for c in self._cameras if c.address}
         self._shared = _shared([c.identifiers for c in self._cameras])
-        self._by_identifier: dict[tuple[str, str], list[KnownCamera]] = {}
+        self._by_identifier: dict[DeviceIdentifier, list[KnownCamera]] = {}
         for camera in self._cameras:
             for identifier in _pairs(camera.identifiers):
                 self._by_identifier.setdefault(identifier, []).append(camera)
@@ -74,27 +86,28 @@ class CameraIndex:
 
     def _score(self, seen: DeviceIdentifiers, known: DeviceIdentifiers) -> int:
         total = 0
-        for name, mine, theirs in (
-            ("mac", seen.macs, known.macs),
-            ("uuid", {seen.uuid} - {""}, {known.uuid} - {""}),
-            ("serial", {seen.serial} - {""}, {known.serial} - {""}),
+        for kind, mine, theirs in (
+            (IdentifierKind.MAC, seen.macs, known.macs),
+            (IdentifierKind.UUID, {seen.uuid} - {""}, {known.uuid} - {""}),
+            (IdentifierKind.SERIAL, {seen.serial} - {""}, {known.serial} - {""}),
         ):
             if not mine or not theirs:
                 continue
             agreed = mine & theirs
             if not agreed:
-                total += _CONTRADICTION_WEIGHTS[name]
-            elif any((name, v) not in self._shared for v in agreed):
-                total += _WEIGHTS[name]
+                total += _CONTRADICTION_WEIGHTS[kind]
+            elif any((kind, v) not in self._shared for v in agreed):
+                total += _WEIGHTS[kind]
         return total
 
 
-def _pairs(identifiers: DeviceIdentifiers) -> list[tuple[str, str]]:
-    pairs = [("uuid", identifiers.uuid), ("serial", identifiers.serial), *(("mac", m) for m in identifiers.macs)]
+def _pairs(identifiers: DeviceIdentifiers) -> list[DeviceIdentifier]:
+    pairs = [(IdentifierKind.UUID, identifiers.uuid), (IdentifierKind.SERIAL, identifiers.serial)]
+    pairs += [(IdentifierKind.MAC, m) for m in identifiers.macs]
     return [p for p in pairs if p[1]]
 
 
-def _shared(cameras: Sequence[DeviceIdentifiers]) -> set[tuple[str, str]]:
+def _shared(cameras: Sequence[DeviceIdentifiers]) -> set[DeviceIdentifier]:
     """Return the identifiers that more than one camera reports."""
     counts = Counter(t for identifiers in cameras for t in _pairs(identifiers))
     return {t for t, n in counts.items() if n > 1}

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.discovery.ws_discovery import MAX_DEVICES_PER_HOST
 from cameras.onvif.addresses import host_port
 from cameras.registry import findings
-from cameras.states import MatchKind
+from cameras.states import FindingKind, MatchKind
 from cameras.tables import DeviceSeen
 
 log = logging.getLogger(__name__)
 
 KNOWN_MATCHES = (MatchKind.KNOWN, MatchKind.FIRST)  # identity matches of cameras at their own addresses
+STRANGER_FINDINGS = (FindingKind.UNKNOWN_DEVICE, FindingKind.CLONE)  # findings about devices that are no camera
 STRANGER_LIFETIME = timedelta(days=30)  # since a stranger last answered
 MAX_STRANGERS = 5000
 DELETE_BATCH = 500
@@ -50,7 +51,7 @@ async def delete_expired(session: AsyncSession, now: datetime) -> int:
             per_host[host] += 1
     for device in expired:
         await findings.close(
-            session, now, ["unknown_device", "clone"], findings.FindingSubject(None, device.address, device.village)
+            session, now, STRANGER_FINDINGS, findings.FindingSubject(None, device.address, device.village)
         )
     addresses = [d.address for d in expired]
     for at in range(0, len(addresses), DELETE_BATCH):

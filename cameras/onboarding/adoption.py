@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.discovery.unknown_devices import STRANGER_FINDINGS
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import host_port
 from cameras.registry import acceptance, findings, history, registry
-from cameras.states import MatchKind
+from cameras.states import FindingKind, MatchKind
 from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
@@ -70,13 +71,15 @@ async def confirm_move(
             address=new_address,
         )
         camera.address = new_address
-    await findings.close(session, at, ["moved"], findings.FindingSubject.of(camera))
+    await findings.close(session, at, [FindingKind.MOVED], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
 
 
 async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:
     """Return whether the station already uses that address and waits for a person's confirmation."""
-    query = select(Finding).where(Finding.kind == "moved", Finding.camera == camera.id, Finding.closed_at.is_(None))
+    query = select(Finding).where(
+        Finding.kind == FindingKind.MOVED, Finding.camera == camera.id, Finding.closed_at.is_(None)
+    )
     details = [f.detail for f in await session.scalars(query)]
     return host_port(address) == host_port(camera.address or "") and any(d.get("followed") for d in details)
 
@@ -128,7 +131,7 @@ async def adopt(
     history.record_change(session, added.id, at, actor, "adopted", None, found.address)
     found.verdict, found.camera = MatchKind.FIRST, added.id
     about = findings.FindingSubject(None, found.address, found.village)
-    await findings.close(session, at, ["unknown_device", "clone"], about)
+    await findings.close(session, at, STRANGER_FINDINGS, about)
     await audit_trail.record(session, at, actor, "camera.adopt", added.id, address=found.address)
     return added
 
@@ -139,5 +142,5 @@ async def replace_device(session: AsyncSession, camera: Camera, at: datetime, ac
     camera.device, camera.endpoint, camera.auth_mode, camera.rtsp_digest_at = None, None, None, None
     camera.account_state = camera.account_problem = None
     acceptance.forget_device(session, camera, at, actor)
-    await findings.close(session, at, ["identity_changed"], findings.FindingSubject.of(camera))
+    await findings.close(session, at, [FindingKind.IDENTITY_CHANGED], findings.FindingSubject.of(camera))
     await audit_trail.record(session, at, actor, "camera.replace", camera.id, reason=reason)

@@ -11,9 +11,11 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import TypeVar
 
 import aiohttp
+from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras import per_camera
@@ -27,9 +29,10 @@ from cameras.onvif.device import DeviceInformation, identify
 from cameras.onvif.media import Profile
 from cameras.onvif.soap_transport import Listener
 from cameras.per_camera import CAMERA_ERRORS, error_message
+from cameras.records import DeviceRecord
 from cameras.registry import findings, history, registry
 from cameras.registry.firmware import KnownVulnerability, known_vulnerabilities
-from cameras.states import MatchKind
+from cameras.states import AuthMode, FindingKind, MatchKind, StreamKind
 from cameras.tables import Camera, Credential, DeviceSeen, Stream
 from core import events
 from core.clock import Clock
@@ -43,6 +46,7 @@ log = logging.getLogger(__name__)
 MAX_PARALLEL_CAMERAS = 50
 MAX_REPORTED_ITEMS = 64  # most services, protocols and MAC addresses stored per camera
 Progress = Callable[[int, int], None]
+Reported = TypeVar("Reported", str, int)  # address of a service, port of a protocol
 
 
 @dataclass(slots=True)
@@ -152,7 +156,7 @@ class Onboarding:
             history.record_change(session, row.id, self._clock.now(), history.SYSTEM, "address", row.address, address)
             row.address = address
 
-    async def set_finding(self, camera: Camera, kind: str, *, close: bool = False, **detail: Any) -> None:
+    async def set_finding(self, camera: Camera, kind: FindingKind, *, close: bool = False, **detail: JsonValue) -> None:
         """Open a finding about a camera, or close it."""
         async with self._database.session() as session:
             subject = findings.FindingSubject.of(camera)
@@ -165,38 +169,39 @@ class Onboarding:
         now = self._clock.now()
         async with self._database.session() as session:
             row = await session.get_one(Camera, number)
-            facts = _facts(found)
+            facts = _device_record(found)
             other = bool(row.device) and _contradicts(row, found)
             if other:
-                detail = {"was": _identity_fields(row.device or {}), "is": _identity_fields(facts)}
-                await findings.open_or_update(
-                    session, now, "identity_changed", findings.FindingSubject.of(row), **detail
-                )
+                change: dict[str, JsonValue] = {
+                    "was": _identity_fields(row.device or {}), "is": _identity_fields(facts),
+                }  # fmt: skip
+                subject = findings.FindingSubject.of(row)
+                await findings.open_or_update(session, now, FindingKind.IDENTITY_CHANGED, subject, **change)
             else:
                 await self._store(session, row, found, facts)
         if other:
             raise ProtocolError("another device answers at this camera's address; see the finding")
 
-    async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: dict[str, Any]) -> None:
+    async def _store(self, session: AsyncSession, row: Camera, found: DeviceInformation, facts: DeviceRecord) -> None:
         now = self._clock.now()
         history.record_changes(session, row.id, now, history.SYSTEM, row.device or {}, facts, "device.")
         row.device = facts
-        row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode or None, None
+        row.clock_offset, row.seen_at, row.auth_mode, row.problem = found.clock_offset, now, found.mode, None
         await self._seal_embedded_login(session, row, found)
         for kind, profile in select_streams(found.profiles).items():
             _store_stream(session, row, kind, profile, now)
         subject = findings.FindingSubject.of(row)
-        await findings.close(session, now, ["identity_changed", "credential_refused"], subject)
-        if vulnerabilities := known_vulnerabilities(facts, self._vulnerabilities):
+        await findings.close(session, now, [FindingKind.IDENTITY_CHANGED, FindingKind.CREDENTIAL_REFUSED], subject)
+        if holes := known_vulnerabilities(facts, self._vulnerabilities):
             await findings.open_or_update(
-                session, now, "known_bad_firmware", subject, firmware=found.firmware, holes=vulnerabilities
+                session, now, FindingKind.KNOWN_BAD_FIRMWARE, subject, firmware=found.firmware, holes=[*holes]
             )
         else:
-            await findings.close(session, now, ["known_bad_firmware"], subject)
-        if found.mode == "none" and row.credential is not None:
-            await findings.open_or_update(session, now, "no_authentication", subject, model=found.model)
+            await findings.close(session, now, [FindingKind.KNOWN_BAD_FIRMWARE], subject)
+        if found.mode is AuthMode.NONE and row.credential is not None:
+            await findings.open_or_update(session, now, FindingKind.NO_AUTHENTICATION, subject, model=found.model)
         else:
-            await findings.close(session, now, ["no_authentication"], subject)
+            await findings.close(session, now, [FindingKind.NO_AUTHENTICATION], subject)
         events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
 
     async def _seal_embedded_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
@@ -216,7 +221,7 @@ def serial_of(manufacturer: str, serial: str) -> str:
     return f"{manufacturer} {serial}" if serial else ""
 
 
-def identifiers_of(device: dict[str, Any] | None, endpoint: str | None) -> DeviceIdentifiers:
+def identifiers_of(device: DeviceRecord | None, endpoint: str | None) -> DeviceIdentifiers:
     """Return the identifiers of a camera in the registry."""
     if not device:
         return DeviceIdentifiers(uuid=endpoint or "")
@@ -242,7 +247,7 @@ def _known_identifiers(camera: Camera) -> DeviceIdentifiers:
         return DeviceIdentifiers(uuid=camera.endpoint or "")
 
 
-def select_streams(profiles: Sequence[Profile]) -> dict[str, Profile]:
+def select_streams(profiles: Sequence[Profile]) -> dict[StreamKind, Profile]:
     """Choose the main and sub profiles.
 
     Main: the largest picture in a codec that we can record; sub: the smallest of the others of the same channel, H.264
@@ -256,7 +261,7 @@ def select_streams(profiles: Sequence[Profile]) -> dict[str, Profile]:
     others = [p for p in usable if p.stream_url != main.stream_url and (p.width or 0) < (main.width or 0)]
     others = [p for p in others if _same_channel(p, main)]
     sub = min(others, key=lambda p: ((p.codec or "H264") != "H264", _pixels(p)), default=None)
-    return {"main": main} | ({"sub": sub} if sub else {})
+    return {StreamKind.MAIN: main} | ({StreamKind.SUB: sub} if sub else {})
 
 
 # Dahua writes channel=2&subtype=1, Hikvision /Channels/201.
@@ -277,7 +282,7 @@ def _same_channel(one: Profile, other: Profile) -> bool:
     return mine is None or its is None or (mine[1] or mine[2]) == (its[1] or its[2])
 
 
-def _facts(found: DeviceInformation) -> dict[str, Any]:
+def _device_record(found: DeviceInformation) -> DeviceRecord:
     return {
         "manufacturer": found.manufacturer,
         "model": found.model,
@@ -289,13 +294,13 @@ def _facts(found: DeviceInformation) -> dict[str, Any]:
         "protocols": _bounded(found.protocols),
         "ptz": next((p.token for p in _main_channel_profiles(found) if p.ptz), None),
         "zone": found.time.zone[:80] if found.time else "",
-        "encoders": {kind: p.encoder for kind, p in select_streams(found.profiles).items() if p.encoder},
+        "encoders": {kind.value: p.encoder for kind, p in select_streams(found.profiles).items() if p.encoder},
         "source": next((p.source_configuration for p in _main_channel_profiles(found) if p.source_configuration), None),
         "notes": [n[:300] for n in found.notes[:20]],
     }
 
 
-def _bounded(reported: dict[str, Any]) -> dict[str, Any]:
+def _bounded(reported: dict[str, Reported]) -> dict[str, Reported]:
     """Limit the number and length of a camera's services or protocols."""
     fitting = {k: v for k, v in reported.items() if len(k) <= MAX_URL_CHARS and len(str(v)) <= MAX_URL_CHARS}
     return dict(list(fitting.items())[:MAX_REPORTED_ITEMS])
@@ -303,7 +308,7 @@ def _bounded(reported: dict[str, Any]) -> dict[str, Any]:
 
 def _main_channel_profiles(found: DeviceInformation) -> list[Profile]:
     """Return the profiles of the main stream's channel: OSD and PTZ must belong to the same channel."""
-    main = select_streams(found.profiles).get("main")
+    main = select_streams(found.profiles).get(StreamKind.MAIN)
     return [p for p in found.profiles if main is None or _same_channel(p, main)]
 
 
@@ -313,11 +318,17 @@ def _contradicts(row: Camera, found: DeviceInformation) -> bool:
     return here.match("here", DeviceIdentifiers("", serial, frozenset(found.macs))).kind is MatchKind.REPLACED
 
 
-def _identity_fields(device: dict[str, Any]) -> dict[str, Any]:
-    return {k: device.get(k) for k in ("manufacturer", "model", "serial", "macs")}
+def _identity_fields(device: DeviceRecord) -> dict[str, JsonValue]:
+    macs = device.get("macs")
+    return {
+        "manufacturer": device.get("manufacturer"),
+        "model": device.get("model"),
+        "serial": device.get("serial"),
+        "macs": None if macs is None else [*macs],
+    }
 
 
-def _store_stream(session: AsyncSession, camera: Camera, kind: str, profile: Profile, now: Any) -> None:
+def _store_stream(session: AsyncSession, camera: Camera, kind: StreamKind, profile: Profile, now: datetime) -> None:
     row = next((s for s in camera.streams if s.kind == kind), None)
     if row is None:
         row = Stream(id=f"{camera.id}/{kind}", camera=camera.id, kind=kind, record=True)

@@ -7,19 +7,10 @@ camera and to create another account.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera, Village
-
-
-class AccountState(StrEnum):
-    """State of a camera's own account; none: not tried yet."""
-
-    OWN = "own"
-    FAILED = "failed"
 
 
 async def villages_requiring(session: AsyncSession) -> frozenset[str]:

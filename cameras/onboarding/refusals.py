@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cameras.onboarding.clients import ClientPool
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera
 from core import events
 from core.clock import Clock
@@ -27,7 +28,11 @@ class RefusalBook:
                 row.refused_at = now
                 events.append(session, now, "camera.refused", village=row.village, camera=row.id)
                 await findings.open_or_update(
-                    session, now, "credential_refused", findings.FindingSubject.of(row), credential=row.credential
+                    session,
+                    now,
+                    FindingKind.CREDENTIAL_REFUSED,
+                    findings.FindingSubject.of(row),
+                    credential=row.credential,
                 )
         # The shared client refuses further calls without sending anything; callers get one without a credential.
         self._clients.discard(number)

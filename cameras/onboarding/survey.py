@@ -30,7 +30,7 @@ from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import CAMERA_ERRORS, isolate_camera_errors
 from cameras.per_camera import error_message as why_not
 from cameras.registry import history
-from cameras.states import MatchKind
+from cameras.states import AuthMode, MatchKind, MoveObstacle
 from cameras.tables import Camera, Village
 from core.clock import Clock
 from core.database import Database
@@ -217,28 +217,30 @@ class Survey:
             verdict = IdentityMatch(MatchKind.KNOWN if here.device else MatchKind.FIRST, here.id)
         else:
             verdict = snapshot.index.match(host_port(device.address), seen)
-        identity, why, village = None, "", village_of(device.address, snapshot.networks)
+        identity, obstacle, village = None, None, village_of(device.address, snapshot.networks)
         if verdict.kind is MatchKind.MOVED and verdict.camera is not None:
             camera = snapshot.cameras[verdict.camera]
-            why = await self._why_not_followed(camera, village, snapshot.answered)
-            if not why:  # otherwise the credential is not sent there
+            obstacle = await self._move_obstacle(camera, village, snapshot.answered)
+            if obstacle is None:  # otherwise the credential is not sent there
                 identity, verdict = await self._verify_identity(camera, device)
-        followed = verdict.kind is MatchKind.MOVED and not why
-        report.devices.append(met := SurveyedDevice(device, verdict, village, followed, why))
+        followed = verdict.kind is MatchKind.MOVED and obstacle is None
+        report.devices.append(met := SurveyedDevice(device, verdict, village, followed, obstacle))
         answers = await self._answers_there(snapshot.cameras.get(verdict.camera or ""), met)
         async with self._database.session() as session:
             await survey_rows.store(session, self._clock.now(), met, identity, use_reported_path=answers)
 
-    async def _why_not_followed(self, camera: Camera, village: str | None, answered: Collection[str]) -> str:
-        """Return why a person must confirm the move; empty: the camera may prove its identity."""
+    async def _move_obstacle(
+        self, camera: Camera, village: str | None, answered: Collection[str]
+    ) -> MoveObstacle | None:
+        """Return why a person must confirm the move; None: the camera may prove its identity."""
         if village != camera.village:
-            return "outside_subnets"
-        if camera.auth_mode != "digest":
-            return "no_digest"
+            return MoveObstacle.OUTSIDE_SUBNETS
+        if camera.auth_mode is not AuthMode.DIGEST:
+            return MoveObstacle.NO_DIGEST
         old, (host, port) = host_port(camera.address or ""), _host_and_port(camera)
         if old in answered or await port_scan.open_ports([host], [port]):
-            return "old_address_answers"
-        return ""
+            return MoveObstacle.OLD_ADDRESS_ANSWERS
+        return None
 
     async def _verify_identity(
         self, camera: Camera, device: DiscoveredDevice

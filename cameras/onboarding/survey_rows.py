@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.discovery.identity import IdentityMatch
-from cameras.discovery.unknown_devices import KNOWN_MATCHES
+from cameras.discovery.unknown_devices import KNOWN_MATCHES, STRANGER_FINDINGS
 from cameras.discovery.ws_discovery import DiscoveredDevice
 from cameras.onvif.addresses import DEFAULT_PATH, service_url
 from cameras.onvif.device import DeviceInformation
 from cameras.registry import findings, history
-from cameras.states import MatchKind
+from cameras.states import FindingKind, MatchKind, MoveObstacle
 from cameras.tables import Camera, DeviceSeen
 from core import events
 
@@ -29,7 +30,7 @@ class SurveyedDevice:
     verdict: IdentityMatch
     village: str | None = None
     followed: bool = False  # the camera moved and its address was changed
-    why: str = ""  # why the move was not followed
+    obstacle: MoveObstacle | None = None  # why the move was not followed
 
 
 async def store(
@@ -83,8 +84,10 @@ def _store_endpoint(session: AsyncSession, now: datetime, met: SurveyedDevice, c
 async def _follow_move(session: AsyncSession, now: datetime, device: DiscoveredDevice, camera: Camera) -> None:
     """Change the camera's address; the finding stays open until a person confirms the move."""
     address = device.registry_address
-    detail = {"was": camera.address, "now_at": address, "followed": True, "why": ""}
-    await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **detail)
+    await findings.open_or_update(
+        session, now, FindingKind.MOVED, findings.FindingSubject.of(camera), was=camera.address, now_at=address,
+        followed=True, why="",
+    )  # fmt: skip
     events.append(
         session, now, "camera.moved", village=camera.village, camera=camera.id, was=camera.address,
         address=device.address,
@@ -101,17 +104,20 @@ async def _update_findings(session: AsyncSession, now: datetime, met: SurveyedDe
     """Open and close findings: clones and strangers by address, another device at a camera's address by camera."""
     device = met.found
     stranger = findings.FindingSubject(None, device.address, met.village)
-    telling = {MatchKind.NEW: "unknown_device", MatchKind.CLONE: "clone"}.get(met.verdict.kind)
-    for kind in ("unknown_device", "clone"):
-        if kind != telling:
-            await findings.close(session, now, [kind], stranger)
+    telling = {MatchKind.NEW: FindingKind.UNKNOWN_DEVICE, MatchKind.CLONE: FindingKind.CLONE}.get(met.verdict.kind)
+    await findings.close(session, now, [kind for kind in STRANGER_FINDINGS if kind is not telling], stranger)
     if telling is not None:
-        subject = {"name": device.name, "hardware": device.hardware, "like": met.verdict.camera}
-        await findings.open_or_update(session, now, telling, stranger, **subject)
+        await findings.open_or_update(
+            session, now, telling, stranger, name=device.name, hardware=device.hardware, like=met.verdict.camera
+        )
     elif met.verdict.kind is MatchKind.MOVED and not met.followed and camera is not None:
-        told = {"was": camera.address, "now_at": device.registry_address, "followed": False, "why": met.why}
-        if not await findings.is_accepted(session, "moved", findings.FindingSubject.of(camera), **told):
-            await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **told)
+        subject = findings.FindingSubject.of(camera)
+        move: dict[str, JsonValue] = {
+            "was": camera.address, "now_at": device.registry_address, "followed": False, "why": met.obstacle or "",
+        }  # fmt: skip
+        if not await findings.is_accepted(session, FindingKind.MOVED, subject, **move):
+            await findings.open_or_update(session, now, FindingKind.MOVED, subject, **move)
     elif met.verdict.kind is MatchKind.REPLACED and camera is not None:
-        change = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
-        await findings.open_or_update(session, now, "identity_changed", findings.FindingSubject.of(camera), **change)
+        change: dict[str, JsonValue] = {"was": {"uuid": camera.endpoint}, "is": {"uuid": device.endpoint}}
+        subject = findings.FindingSubject.of(camera)
+        await findings.open_or_update(session, now, FindingKind.IDENTITY_CHANGED, subject, **change)

@@ -24,6 +24,7 @@ from cameras.onvif.namespaces import DEVICE
 from cameras.onvif.pull_coordination import PullCoordination
 from cameras.onvif.soap import Node, NotPermitted, SoapFault, envelope, fault_of, is_refusal, parse, password_digest
 from cameras.onvif.soap_transport import HttpReply, Listener, SoapTransport
+from cameras.states import AuthMode
 from core.clock import Clock
 from core.errors import CameraRefused, ProtocolError
 from core.network.authenticator import Authenticator
@@ -35,7 +36,6 @@ _REPEATABLE = ("PullMessages", "Renew", "Unsubscribe")
 _PROBE = "GetDeviceInformation"  # every account may call it
 REFUSED = "the camera refused the credential"
 NO_LOGIN = "the camera requires a user and password; assign a credential to it"
-MODES = ("none", "digest", "wsse")
 _OPERATION = re.compile(r'<([\w.-]+)[^>]*?\sxmlns="([^"]+)"')
 _WSA_ACTION = re.compile(r"<Action xmlns=[^>]*>([^<]*)</Action>")
 _WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"
@@ -70,7 +70,7 @@ class SoapClient:
         clock: Clock,
         login: tuple[str, str] | None = None,
         *,
-        mode: str | None = None,
+        mode: AuthMode | None = None,
         listener: Listener | None = None,
     ):
         self._http = http
@@ -84,7 +84,7 @@ class SoapClient:
         self._accepted_at: float | None = None  # when the camera last accepted the credential (monotonic)
         self._pulls = PullCoordination(clock)
         self._is_companion = False
-        self.mode = mode if mode in MODES else None
+        self.mode = mode if mode in tuple(AuthMode) else None  # another release may have stored another text
         self.clock_offset = 0.0  # camera clock minus ours, seconds; set by the caller
 
     @property
@@ -152,9 +152,9 @@ class SoapClient:
     async def _call(self, url: str, body: str, authenticate: bool, seconds: float, header: str) -> Node:
         self._header = header
         if not authenticate:
-            return self._read(await self._post(url, body, "none", seconds), sent=False)
+            return self._read(await self._post(url, body, AuthMode.NONE, seconds), sent=False)
         # Some operations need no login: success without one says nothing about the next operation.
-        if self.mode is None or (self.mode == "none" and self._login is not None):
+        if self.mode is None or (self.mode is AuthMode.NONE and self._login is not None):
             return await self._negotiate(url, body, seconds)
         stale = self._accepted_at is not None and self._clock.monotonic() - self._accepted_at > CREDENTIAL_PROOF_S
         if stale and self.probe_url:
@@ -162,7 +162,7 @@ class SoapClient:
         answer = await self._authenticated(url, body, self.mode, seconds)
         if self._accepted_at is not None and answer.status != 401 and is_refusal(answer.status, answer.content):
             await self._check_credential(body)
-        return self._read(answer, sent=self.mode != "none")
+        return self._read(answer, sent=self.mode is not AuthMode.NONE)
 
     async def _check_credential(self, body: str) -> None:
         """Check that the camera still accepts the credential; raise CameraRefused if not.
@@ -171,14 +171,14 @@ class SoapClient:
         account may call, counts. Called before a request if the last proof is older than CREDENTIAL_PROOF_S, and
         after a refusal.
         """
-        if self.mode == "none" or _PROBE in body:
+        if self.mode is AuthMode.NONE or _PROBE in body:
             return
         if not self.probe_url:
             self.refused = True
             raise CameraRefused(REFUSED)
         header, self._header = self._header, ""
         probe = f'<{_PROBE} xmlns="{DEVICE}"/>'
-        answer = await self._authenticated(self.probe_url, probe, self.mode or "wsse", CALL_TIMEOUT_S)
+        answer = await self._authenticated(self.probe_url, probe, self.mode or AuthMode.WSSE, CALL_TIMEOUT_S)
         self._header = header
         if is_refusal(answer.status, answer.content):
             self.refused = True
@@ -186,14 +186,14 @@ class SoapClient:
         self._read(answer, sent=True)
 
     async def _negotiate(self, url: str, body: str, seconds: float) -> Node:
-        answer = await self._post(url, body, "none", seconds)
+        answer = await self._post(url, body, AuthMode.NONE, seconds)
         if answer.status == 401 and any(c.lower().startswith("digest") for c in answer.challenges):
-            wanted = "digest"
+            wanted = AuthMode.DIGEST
             self._auth.challenge(answer.challenges)
         elif is_refusal(answer.status, answer.content):
-            wanted = "wsse"
+            wanted = AuthMode.WSSE
         else:
-            self.mode = "none"
+            self.mode = AuthMode.NONE
             return self._read(answer, sent=False)
         if self._login is None:
             raise CameraRefused(NO_LOGIN)
@@ -201,10 +201,10 @@ class SoapClient:
         self.mode = wanted
         return node
 
-    async def _authenticated(self, url: str, body: str, mode: str, seconds: float) -> HttpReply:
+    async def _authenticated(self, url: str, body: str, mode: AuthMode, seconds: float) -> HttpReply:
         reply = await self._post(url, body, mode, seconds)
         # A 401 for an expired nonce, or for the first request in a remembered mode, is not a refusal.
-        if reply.status == 401 and mode == "digest" and self._auth.challenge(reply.challenges):
+        if reply.status == 401 and mode is AuthMode.DIGEST and self._auth.challenge(reply.challenges):
             return await self._post(url, body, mode, seconds)
         return reply
 
@@ -242,8 +242,8 @@ class SoapClient:
         """Return the address that works for a reported one: some makes report ports on which nobody listens."""
         return self._transport.reachable(url)
 
-    async def _post(self, url: str, body: str, mode: str, seconds: float) -> HttpReply:
-        if self.refused and mode != "none":
+    async def _post(self, url: str, body: str, mode: AuthMode, seconds: float) -> HttpReply:
+        if self.refused and mode is not AuthMode.NONE:
             raise CameraRefused("the camera refused this credential earlier; set the correct password first")
         found = _OPERATION.search(body)
         namespace, operation = (found.group(2), found.group(1)) if found else ("", "")
@@ -255,15 +255,15 @@ class SoapClient:
             url, lambda path: self._request(path, body, action, mode), seconds, repeatable=repeatable
         )
 
-    def _request(self, path: str, body: str, action: str, mode: str) -> tuple[bytes, dict[str, str]]:
+    def _request(self, path: str, body: str, action: str, mode: AuthMode) -> tuple[bytes, dict[str, str]]:
         """Return the envelope and the HTTP headers, with a new token or digest."""
         headers = {
             "Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"',
             "Accept-Encoding": "identity",
         }
-        if mode == "digest" and self._auth.ready:
+        if mode is AuthMode.DIGEST and self._auth.ready:
             headers["Authorization"] = self._auth.header("POST", path)
-        return envelope(body, self._header + (self._token() if mode == "wsse" else "")), headers
+        return envelope(body, self._header + (self._token() if mode is AuthMode.WSSE else "")), headers
 
     def _token(self) -> str:
         if self._login is None:

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
 
 from core.errors import CameraUnreachable
 from core.network.connect_limiter import ConnectLimiter, person_waits
@@ -55,9 +56,11 @@ class BudgetedConnector(aiohttp.TCPConnector):
         super().__init__(limit=0, ttl_dns_cache=60, keepalive_timeout=2)
         self._budget = budget
 
-    async def _create_connection(self, req: aiohttp.ClientRequest, *arguments: Any, **options: Any) -> Any:
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
         async with self.slot(str(req.url)):
-            return await super()._create_connection(req, *arguments, **options)
+            return await super()._create_connection(req, traces, timeout)
 
     @asynccontextmanager
     async def slot(self, url: str) -> AsyncIterator[None]:

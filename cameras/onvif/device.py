@@ -18,6 +18,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.media import Profile
 from cameras.onvif.namespaces import CAPABILITY, DEVICE, MEDIA, MEDIA2
 from cameras.onvif.soap import Node
+from cameras.states import AuthMode
 from core.clock import Clock
 from core.errors import CameraError, CameraRefused, ProtocolError
 
@@ -38,7 +39,7 @@ class DeviceInformation:
     time: CameraTime | None = None
     clock_offset: float | None = None  # camera minus ours, seconds
     profiles: list[Profile] = field(default_factory=list)
-    mode: str = ""  # authentication mode: none (no login needed), digest, wsse
+    mode: AuthMode | None = None  # how it authenticated the requests; None: not known
     embedded_login: tuple[str, str] | None = None  # found in one of its stream addresses
     notes: list[str] = field(default_factory=list)  # requests that failed and addresses that had to be replaced
 
@@ -73,7 +74,7 @@ async def identify(client: SoapClient, url: str, clock: Clock, *, thorough: bool
     if thorough:
         await _network(client, url, found)
     await _streams(client, url, found, thorough=thorough)
-    found.mode = client.mode or ""
+    found.mode = client.mode
     return found
 
 

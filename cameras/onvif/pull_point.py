@@ -12,6 +12,7 @@ import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from xml.sax.saxutils import escape
 
 from cameras.onvif.addresses import repair_http
@@ -32,21 +33,33 @@ _WSNT = "http://docs.oasis-open.org/wsn/b-2"
 _WSA = "http://www.w3.org/2005/08/addressing"
 _BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # namespace of the WS-BaseNotification WSDL, prefix of its actions
 
+
+class EventKind(StrEnum):
+    """What a camera reports; the event rows are named camera.<kind>."""
+
+    MOTION = "motion"
+    SCENE_CHANGE = "scene_change"
+    TAMPER = "tamper"
+    STORAGE_FAILURE = "storage_failure"
+    DISK_FULL = "disk_full"
+    VIDEO_LOSS = "video_loss"
+
+
 # Our event kind by a part of the topic; the first match counts.
 TOPICS = (
-    ("MotionAlarm", "motion"),
-    ("CellMotionDetector/Motion", "motion"),
-    ("MotionDetector", "motion"),
-    ("FieldDetector", "motion"),
-    ("GlobalSceneChange", "scene_change"),
-    ("Tamper", "tamper"),
-    ("ImageTooDark", "tamper"),
-    ("ImageTooBright", "tamper"),
-    ("ImageTooBlurry", "tamper"),
-    ("StorageFailure", "storage_failure"),
-    ("StorageFull", "disk_full"),
-    ("DiskFull", "disk_full"),
-    ("VideoLoss", "video_loss"),
+    ("MotionAlarm", EventKind.MOTION),
+    ("CellMotionDetector/Motion", EventKind.MOTION),
+    ("MotionDetector", EventKind.MOTION),
+    ("FieldDetector", EventKind.MOTION),
+    ("GlobalSceneChange", EventKind.SCENE_CHANGE),
+    ("Tamper", EventKind.TAMPER),
+    ("ImageTooDark", EventKind.TAMPER),
+    ("ImageTooBright", EventKind.TAMPER),
+    ("ImageTooBlurry", EventKind.TAMPER),
+    ("StorageFailure", EventKind.STORAGE_FAILURE),
+    ("StorageFull", EventKind.DISK_FULL),
+    ("DiskFull", EventKind.DISK_FULL),
+    ("VideoLoss", EventKind.VIDEO_LOSS),
 )
 _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "IsInside", "Value", "LogicalState")
 
@@ -55,7 +68,7 @@ _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "
 class Notification:
     """An event from a camera: our event kind, whether it is active now, and its source inside the camera."""
 
-    kind: str
+    kind: EventKind
     state: bool
     source: str
     topic: str

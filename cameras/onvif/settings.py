@@ -15,6 +15,7 @@ from cameras.onvif.device import enabled_protocols
 from cameras.onvif.encoder_settings import EncoderSettings, encoding_element
 from cameras.onvif.namespaces import DEVICE, MEDIA, MEDIA2, SCHEMA
 from cameras.onvif.soap import Node
+from cameras.onvif.wsdl_requests import Argument
 from core.errors import NotFoundError, ProtocolError
 
 Polygon = list[tuple[float, float]]
@@ -105,7 +106,7 @@ class CameraSettings:
     async def set_osd_text(self, source: str, text: str, token: str = "") -> None:
         """Write an OSD text at the upper left; 'DateAndTime' shows the clock at the upper right."""
         clock = text == "DateAndTime"
-        osd = {
+        osd: dict[str, Argument] = {
             "token": token,
             "VideoSourceConfigurationToken": source,
             "Type": "Text",
@@ -153,12 +154,12 @@ class CameraSettings:
             )
 
 
-def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[str, object]:
+def _media1_configuration(node: Node, token: str, v: EncoderSettings) -> dict[str, Argument]:
     """Return media1's structure with all mandatory elements.
 
     Values that we do not manage stay as the camera reported them.
     """
-    found: dict[str, object] = {
+    found: dict[str, Argument] = {
         "token": token,
         "Name": node.text("Name") or token,
         "UseCount": int(node.number("UseCount") or 1),

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeAlias
 
 from lxml import etree
 
-from cameras.onvif.client import CALL_TIMEOUT_S, SoapClient
+from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import DEVICE, EVENTS, IMAGING, MEDIA, PTZ, SCHEMA
 from cameras.onvif.soap import Node
 
@@ -29,20 +30,32 @@ _DOCUMENTS = {
     EVENTS: ("events.wsdl", "PullPointSubscriptionBinding"),
 }
 _lock = threading.Lock()
+Argument: TypeAlias = "str | float | bool | Sequence[Argument] | Mapping[str, Argument] | None"
+"""A value of a request: an element's text, several elements, or an element's parts by name."""
 
 
-async def call(
-    client: SoapClient, url: str, namespace: str, operation: str, *, seconds: float = CALL_TIMEOUT_S, **arguments: Any
-) -> Node:
+class _Service(Protocol):
+    """A binding of a WSDL document (zeep.proxy.ServiceProxy), opaque to us."""
+
+
+class _Document(Protocol):
+    """What we use of zeep.Client, which has no types."""
+
+    def create_service(self, binding: str, address: str, /) -> _Service: ...
+
+    def create_message(self, service: _Service, operation: str, /, **arguments: Argument) -> etree._Element: ...
+
+
+async def call(client: SoapClient, url: str, namespace: str, operation: str, **arguments: Argument) -> Node:
     """Write a request from the schema, send it and return the reply.
 
     Raises as SoapClient.call. A TypeError or zeep's ValidationError means that our arguments do not fit the schema.
     """
     body = await asyncio.to_thread(request, namespace, operation, **arguments)
-    return await client.call(url, body, seconds=seconds)
+    return await client.call(url, body)
 
 
-def request(namespace: str, operation: str, **arguments: Any) -> str:
+def request(namespace: str, operation: str, **arguments: Argument) -> str:
     """Return the body element of a request as XML text."""
     document = _document(namespace)
     with _lock:  # zeep's documents resolve types lazily
@@ -56,17 +69,18 @@ def request(namespace: str, operation: str, **arguments: Any) -> str:
 
 
 @functools.cache
-def _document(namespace: str) -> Any:
+def _document(namespace: str) -> _Document:
     import onvif
     import zeep
 
     folder = Path(onvif.__file__).parent / "wsdl"
     settings = zeep.Settings(strict=False, xml_huge_tree=False)
     with _lock:
-        return zeep.Client(str(folder / _DOCUMENTS[namespace][0]), settings=settings)
+        document: _Document = zeep.Client(str(folder / _DOCUMENTS[namespace][0]), settings=settings)
+    return document
 
 
 @functools.cache
-def _service(namespace: str) -> Any:
+def _service(namespace: str) -> _Service:
     binding = f"{{{namespace}}}{_DOCUMENTS[namespace][1]}"
     return _document(namespace).create_service(binding, "http://camera.invalid/")

@@ -8,69 +8,113 @@ whether it may hang there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import AcceptanceFacts, SignedFacts
 from cameras.registry import history
 from cameras.tables import Acceptance, Camera, CameraChange
 from core import events
 from core.audit import audit_trail
 from core.errors import ConflictError, ForbiddenError, UsageError
 
-MASK_STATES = ("none_needed", "in_camera")
-# Places where no camera may be installed (Decree 799, article 8). Ticking a place states that the camera neither hangs
-# there nor shows it.
-PROHIBITED_PLACES = ("guest_rooms", "dormitories", "baths_toilets", "changing_rooms", "private_rooms")
-SIGNED_FACTS = ("places", "masks", "picture", "picture_sha256", "sign_photo", "sign_sha256")
+
+class MaskState(StrEnum):
+    """Whether the camera's picture needs privacy masks, and where they are."""
+
+    NONE_NEEDED = "none_needed"
+    IN_CAMERA = "in_camera"
+
+
+class ProhibitedPlace(StrEnum):
+    """Where no camera may be installed (Decree 799, article 8).
+
+    Ticking a place states that the camera neither hangs there nor shows it.
+    """
+
+    GUEST_ROOMS = "guest_rooms"
+    DORMITORIES = "dormitories"
+    BATHS_TOILETS = "baths_toilets"
+    CHANGING_ROOMS = "changing_rooms"
+    PRIVATE_ROOMS = "private_rooms"
+
+
+class MissingFact(StrEnum):
+    """What somebody must still record before anybody can sign, in the order of collection."""
+
+    PLACES = "places"
+    FIELD_OF_VIEW = "field_of_view"
+    MASKS = "masks"
+    SIGN_PHOTO = "sign_photo"
+    LEGAL_CLASS = "legal_class"
+    RESPONSIBLE = "responsible"
+
+
+class ConfirmObstacle(StrEnum):
+    """Why a person cannot confirm an acceptance now."""
+
+    PROPOSAL = "proposal"  # nobody proposed the current facts
+    SECOND_PERSON = "second_person"  # the same person proposed it
+
+
+PROHIBITED_PLACES = tuple(ProhibitedPlace)
 DEVICE_FACTS = ("masks", "picture", "picture_sha256", "picture_by")  # facts that depend on the device installed there
 
 
-def missing_facts(camera: Camera) -> list[str]:
-    """Return the codes of the facts still missing before somebody can sign, in the order of collection."""
-    facts: Mapping[str, Any] = camera.acceptance or {}
+def missing_facts(camera: Camera) -> list[MissingFact]:
+    """Return the facts still missing before somebody can sign, in the order of collection."""
+    facts: AcceptanceFacts = camera.acceptance or {}
     gaps = [
-        ("places", set(facts.get("places") or []) != set(PROHIBITED_PLACES)),
-        ("field_of_view", not facts.get("picture")),
-        ("masks", facts.get("masks") not in MASK_STATES),
-        ("sign_photo", not facts.get("sign_photo")),
-        ("legal_class", not camera.profile.get("legal_class")),
-        ("responsible", not camera.profile.get("responsible")),
+        (MissingFact.PLACES, set(facts.get("places") or []) != set(ProhibitedPlace)),
+        (MissingFact.FIELD_OF_VIEW, not facts.get("picture")),
+        (MissingFact.MASKS, facts.get("masks") not in tuple(MaskState)),
+        (MissingFact.SIGN_PHOTO, not facts.get("sign_photo")),
+        (MissingFact.LEGAL_CLASS, not camera.profile.get("legal_class")),
+        (MissingFact.RESPONSIBLE, not camera.profile.get("responsible")),
     ]
-    return [name for name, lacks in gaps if lacks]
+    return [fact for fact, lacks in gaps if lacks]
 
 
-def check(facts: Mapping[str, Any]) -> None:
+def check(facts: AcceptanceFacts) -> None:
     """Raise UsageError for an unknown value."""
-    if unknown := set(facts.get("places") or []) - set(PROHIBITED_PLACES):
-        raise UsageError(f"unknown place '{sorted(unknown)[0]}'; allowed: {', '.join(PROHIBITED_PLACES)}")
-    if facts.get("masks") is not None and facts["masks"] not in MASK_STATES:
-        raise UsageError(f"masks must be {' or '.join(MASK_STATES)}")
+    if unknown := set(facts.get("places") or []) - set(ProhibitedPlace):
+        raise UsageError(f"unknown place '{sorted(unknown)[0]}'; allowed: {', '.join(ProhibitedPlace)}")
+    if facts.get("masks") is not None and facts["masks"] not in tuple(MaskState):
+        raise UsageError(f"masks must be {' or '.join(MaskState)}")
 
 
-def store_facts(session: AsyncSession, camera: Camera, facts: Mapping[str, Any], at: datetime, actor: str) -> None:
-    """Store checked facts. Raises UsageError for an unknown value."""
+def store_facts(session: AsyncSession, camera: Camera, facts: AcceptanceFacts, at: datetime, actor: str) -> None:
+    """Store checked facts; None leaves a fact as it is. Raises UsageError for an unknown value."""
     check(facts)
-    old, before = camera.acceptance or {}, signed_facts(camera)
+    old: AcceptanceFacts = camera.acceptance or {}
+    before = signed_facts(camera)
     new = {**old, **{k: v for k, v in facts.items() if v is not None}}
     if history.record_changes(session, camera.id, at, actor, old, new, "acceptance."):
-        camera.acceptance = new
+        camera.acceptance = cast("AcceptanceFacts", new)  # both parts are AcceptanceFacts
         withdraw_if_changed(session, camera, before, at, actor)
 
 
-def signed_facts(camera: Camera) -> dict[str, Any]:
+def signed_facts(camera: Camera) -> SignedFacts:
     """Return the facts that a signature covers."""
-    facts: Mapping[str, Any] = camera.acceptance or {}
-    profile = {name: camera.profile.get(name) for name in ("legal_class", "responsible")}
-    return {name: facts.get(name) for name in SIGNED_FACTS} | profile
+    facts: AcceptanceFacts = camera.acceptance or {}
+    return {
+        "places": facts.get("places"),
+        "masks": facts.get("masks"),
+        "picture": facts.get("picture"),
+        "picture_sha256": facts.get("picture_sha256"),
+        "sign_photo": facts.get("sign_photo"),
+        "sign_sha256": facts.get("sign_sha256"),
+        "legal_class": camera.profile.get("legal_class"),
+        "responsible": camera.profile.get("responsible"),
+    }
 
 
-def withdraw_if_changed(
-    session: AsyncSession, camera: Camera, before: Mapping[str, Any], at: datetime, actor: str
-) -> None:
+def withdraw_if_changed(session: AsyncSession, camera: Camera, before: SignedFacts, at: datetime, actor: str) -> None:
     """Withdraw the acceptance if a signed fact changed. `before`: the `signed_facts` before the change.
 
     Every function that writes a signed fact calls this.
@@ -81,10 +125,10 @@ def withdraw_if_changed(
 
 def forget_device(session: AsyncSession, camera: Camera, at: datetime, actor: str) -> None:
     """Remove the facts that depend on the device, after it was replaced; they must be checked and signed again."""
-    old = camera.acceptance or {}
+    old: AcceptanceFacts = camera.acceptance or {}
     new = {name: value for name, value in old.items() if name not in DEVICE_FACTS}
     if history.record_changes(session, camera.id, at, actor, old, new, "acceptance."):
-        camera.acceptance = new
+        camera.acceptance = cast("AcceptanceFacts", new)  # a part of AcceptanceFacts
     _withdraw(session, camera, at, actor)
 
 
@@ -192,10 +236,10 @@ async def first_accepted(session: AsyncSession, cameras: Sequence[Camera]) -> di
     return found
 
 
-def blocking_reasons(found: Acceptance | None, camera: Camera, actor: str) -> list[str]:
-    """Return the codes of the reasons why this person cannot confirm now."""
+def blocking_reasons(found: Acceptance | None, camera: Camera, actor: str) -> list[ConfirmObstacle]:
+    """Return the reasons why this person cannot confirm now."""
     if camera.accepted_at is not None:
         return []
     if found is None or not is_waiting(found, camera):
-        return ["proposal"]
-    return ["second_person"] if found.proposed_by == actor else []
+        return [ConfirmObstacle.PROPOSAL]
+    return [ConfirmObstacle.SECOND_PERSON] if found.proposed_by == actor else []

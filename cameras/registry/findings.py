@@ -8,42 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.registry import history
+from cameras.states import FindingKind
 from cameras.tables import Camera, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.errors import NotFoundError
 
-KINDS = (
-    "no_authentication",
-    "default_password",
-    "known_bad_firmware",
-    "credential_refused",
-    "identity_changed",
-    "certificate_changed",
-    "moved",
-    "clone",
-    "unknown_device",
-    "open_telnet",
-    "open_upnp",
-    "clock_wrong",
-    "zone_wrong",
-    "drift",
-    "tamper",
-    "video_loss",
-    "storage_failure",
-    "disk_full",
-    "ptz_failed",
-    "events_silent",
-    "filing_due",
-    "warranty_ends",
-    "contract_ends",
-)
+KINDS = tuple(FindingKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +38,7 @@ class FindingSubject:
 
 
 async def open_or_update(
-    session: AsyncSession, at: datetime, kind: str, subject: FindingSubject, **detail: Any
+    session: AsyncSession, at: datetime, kind: FindingKind, subject: FindingSubject, **detail: JsonValue
 ) -> Finding:
     """Open a finding, or update the details of an open one. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
@@ -83,12 +61,12 @@ async def open_or_update(
     return row
 
 
-async def close(session: AsyncSession, at: datetime, kinds: Sequence[str], subject: FindingSubject) -> None:
+async def close(session: AsyncSession, at: datetime, kinds: Sequence[FindingKind], subject: FindingSubject) -> None:
     """Close the open findings of these kinds."""
     for kind in kinds:
         row = await _open(session, kind, subject)
         if row is not None:
-            row.closed_at, row.closed_by = at, "system"
+            row.closed_at, row.closed_by = at, history.SYSTEM
             _announce(session, at, "finding.closed", row)
 
 
@@ -117,11 +95,11 @@ async def accept(
     return row
 
 
-async def is_accepted(session: AsyncSession, kind: str, subject: FindingSubject, **detail: Any) -> bool:
+async def is_accepted(session: AsyncSession, kind: FindingKind, subject: FindingSubject, **detail: JsonValue) -> bool:
     """Return whether a person closed the subject's newest finding of this kind, with the same details."""
     query = select(Finding).where(Finding.kind == kind, Finding.camera == subject.camera).order_by(Finding.id.desc())
     last = await session.scalar(query.limit(1))
-    return last is not None and last.closed_by not in (None, "system") and last.detail == detail
+    return last is not None and last.closed_by not in (None, history.SYSTEM) and last.detail == detail
 
 
 async def list_open(
@@ -138,7 +116,7 @@ async def list_open(
     return (await session.scalars(query.limit(limit))).all()
 
 
-async def _open(session: AsyncSession, kind: str, subject: FindingSubject) -> Finding | None:
+async def _open(session: AsyncSession, kind: FindingKind, subject: FindingSubject) -> Finding | None:
     query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None))
     # A camera's finding stays with the camera when its address changes; an unknown device has only its address.
     if subject.camera is not None:

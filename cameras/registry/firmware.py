@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from cameras.records import DeviceRecord
 from core.errors import SettingsError
 
 SHIPPED_LIST = Path(__file__).parent / "firmware.yaml"
@@ -28,7 +28,7 @@ class KnownVulnerability(BaseModel):
     below: str | None = None
     what: str = ""
 
-    def affects(self, device: dict[str, Any]) -> bool:
+    def affects(self, device: DeviceRecord) -> bool:
         firmware = str(device.get("firmware") or "")
         if self.manufacturer not in str(device.get("manufacturer") or "").lower():
             return False
@@ -64,5 +64,5 @@ def load(data_dir: Path | None = None) -> list[KnownVulnerability]:
     return vulnerabilities
 
 
-def known_vulnerabilities(device: dict[str, Any], vulnerabilities: Sequence[KnownVulnerability]) -> list[str]:
+def known_vulnerabilities(device: DeviceRecord, vulnerabilities: Sequence[KnownVulnerability]) -> list[str]:
     return sorted({v.id for v in vulnerabilities if v.affects(device)})

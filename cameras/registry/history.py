@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import DeviceRecord
 from cameras.tables import CameraChange
 
 SYSTEM = "system"
 
 
-def record_change(session: AsyncSession, camera: str, at: datetime, actor: str, field: str, old: Any, new: Any) -> None:
+def record_change(
+    session: AsyncSession,
+    camera: str,
+    at: datetime,
+    actor: str,
+    field: str,
+    old: JsonValue | DeviceRecord,
+    new: JsonValue,
+) -> None:
     """Add a change to the running transaction."""
     session.add(CameraChange(camera=camera, at=at, actor=actor, field=field, old=old, new=new))
 
@@ -24,14 +33,19 @@ def record_changes(
     camera: str,
     at: datetime,
     actor: str,
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
+    old: Mapping[str, object],
+    new: Mapping[str, object],
     prefix: str = "",
 ) -> bool:
-    """Add every field that differs; return whether one does."""
+    """Add every field that differs; return whether one does.
+
+    `old` and `new` are JSON records (cameras.records); a TypedDict counts as a mapping to `object` only.
+    """
     changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-    for key in changed:
-        record_change(session, camera, at, actor, f"{prefix}{key}", old.get(key), new.get(key))
+    session.add_all(
+        CameraChange(camera=camera, at=at, actor=actor, field=f"{prefix}{k}", old=old.get(k), new=new.get(k))
+        for k in changed
+    )
     return bool(changed)
 
 

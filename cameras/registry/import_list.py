@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -251,7 +250,9 @@ class _ExistingCameras:
 
 
 def _entry(number: str, village: str, values: dict[str, str]) -> CameraEntry:
-    facts: dict[str, Any] = {k: v for k, v in values.items() if k not in ("village", "longitude", "latitude")}
+    facts: dict[str, str | tuple[str, str]] = {
+        k: v for k, v in values.items() if k not in ("village", "longitude", "latitude")
+    }
     if ("longitude" in values) != ("latitude" in values):
         raise ValueError("give both longitude and latitude, or neither")
     if "longitude" in values:

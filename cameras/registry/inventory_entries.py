@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from cameras.onvif.addresses import address_of
 from cameras.registry.geometry import area_km2
+from cameras.states import StreamKind
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Point = tuple[Annotated[float, Field(ge=-180, le=180)], Annotated[float, Field(ge=-90, le=90)]]
@@ -116,6 +117,9 @@ class Streams(Strict):
     main: StreamEntry = StreamEntry()
     sub: StreamEntry | None = None
 
+    def of(self, kind: StreamKind) -> StreamEntry | None:
+        return self.main if kind is StreamKind.MAIN else self.sub
+
 
 class EncoderPolicy(Strict):
     codec: Literal["H264", "H265"] | None = None
@@ -141,6 +145,9 @@ class PolicyEntry(Strict):
     account_days: int | None = Field(
         None, ge=1, le=400, description="An account of our own, with a new password after so many days"
     )
+
+    def encoder(self, kind: StreamKind) -> EncoderPolicy | None:
+        return self.main if kind is StreamKind.MAIN else self.sub
 
 
 class CameraEntry(Strict):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from cameras.registry.inventory_entries import (
     CameraEntry,
@@ -22,11 +23,22 @@ from cameras.registry.inventory_entries import (
     StreamEntry,
     VillageEntry,
 )
+from cameras.states import StreamKind
 
-KINDS: Final = ("main", "sub")
 SUB_STREAM: Final = "streams.sub"  # whether the camera has a sub-stream
-Fields = dict[str, Any]
-EntryKey = tuple[str, str]  # ("camera", its id), ("village", its code), ("policy" or "credential", its name)
+Fields = dict[str, JsonValue]
+
+
+class EntryKind(StrEnum):
+    """A section of an inventory."""
+
+    CAMERA = "camera"
+    VILLAGE = "village"
+    POLICY = "policy"
+    CREDENTIAL = "credential"
+
+
+EntryKey = tuple[EntryKind, str]  # with the id of a camera, the code of a village, the name of another entry
 
 
 class _Unstated:
@@ -43,9 +55,9 @@ class Difference:
     """A field whose file value changed and differs from the registry."""
 
     field: str
-    applied: Any
-    file: Any
-    registry: Any
+    applied: JsonValue | _Unstated
+    file: JsonValue
+    registry: JsonValue
 
     @property
     def conflict(self) -> bool:
@@ -89,19 +101,19 @@ def merge(
         if thing not in there:
             result.added.append(thing)
             continue
-        if kind == "camera" and key in retired:
+        if kind is EntryKind.CAMERA and key in retired:
             (result.kept_retired if thing in before else result.restored).append(key)
-        base = before.get(thing) or defaults(kind)
+        base: Mapping[str, JsonValue | _Unstated] = before.get(thing) or defaults(kind)
         if differences := list(_differences(base, fields, there[thing])):
             result.changed[thing] = differences
     for thing in there:
         kind, key = thing
-        if kind == "camera" and thing not in wanted and key not in retired:
+        if kind is EntryKind.CAMERA and thing not in wanted and key not in retired:
             (result.retired if thing in before else result.not_in_file).append(key)
     return result
 
 
-def _differences(applied: Mapping[str, Any], file: Fields, registry: Fields) -> Iterator[Difference]:
+def _differences(applied: Mapping[str, JsonValue | _Unstated], file: Fields, registry: Fields) -> Iterator[Difference]:
     for name, value in file.items():
         if name == SUB_STREAM:
             if value and not registry[name]:  # a sub-stream that the file does not name stays
@@ -113,13 +125,13 @@ def _differences(applied: Mapping[str, Any], file: Fields, registry: Fields) -> 
 def entries_with_fields(inventory: Inventory) -> Iterator[tuple[EntryKey, Fields]]:
     """Yield every entry of an inventory with its fields."""
     for credential in inventory.credentials:
-        yield ("credential", credential.name), {"username": credential.username}
+        yield (EntryKind.CREDENTIAL, credential.name), {"username": credential.username}
     for policy in inventory.policies:
-        yield ("policy", policy.name), policy.model_dump(mode="json", exclude={"name"})
+        yield (EntryKind.POLICY, policy.name), policy.model_dump(mode="json", exclude={"name"})
     for village in inventory.villages:
-        yield ("village", village.code), village_fields(village)
+        yield (EntryKind.VILLAGE, village.code), village_fields(village)
     for camera in inventory.cameras:
-        yield ("camera", camera.id), camera_fields(camera)
+        yield (EntryKind.CAMERA, camera.id), camera_fields(camera)
 
 
 def village_fields(entry: VillageEntry) -> Fields:
@@ -128,26 +140,29 @@ def village_fields(entry: VillageEntry) -> Fields:
 
 def camera_fields(entry: CameraEntry) -> Fields:
     """Return a camera's fields; stream fields are named 'streams.main.url' and so on."""
-    fields = entry.model_dump(mode="json", exclude={"id", "streams"}) | {SUB_STREAM: entry.streams.sub is not None}
-    for kind in KINDS:
-        stream: StreamEntry = getattr(entry.streams, kind) or StreamEntry()
+    fields: Fields = entry.model_dump(mode="json", exclude={"id", "streams"})
+    fields[SUB_STREAM] = entry.streams.sub is not None
+    for kind in StreamKind:
+        stream = entry.streams.of(kind) or StreamEntry()
         fields |= {f"streams.{kind}.{key}": value for key, value in stream.model_dump(mode="json").items()}
     return fields
 
 
-_MODELS: Mapping[str, tuple[type[BaseModel], str]] = {
-    "credential": (CredentialEntry, "name"), "policy": (PolicyEntry, "name"), "village": (VillageEntry, "code"),
-    "camera": (CameraEntry, "id"),
-}  # fmt: skip
+_MODELS: Mapping[EntryKind, tuple[type[BaseModel], str]] = {
+    EntryKind.CREDENTIAL: (CredentialEntry, "name"),
+    EntryKind.POLICY: (PolicyEntry, "name"),
+    EntryKind.VILLAGE: (VillageEntry, "code"),
+    EntryKind.CAMERA: (CameraEntry, "id"),
+}
 
 
 @cache
-def defaults(kind: str) -> Mapping[str, Any]:
+def defaults(kind: EntryKind) -> Mapping[str, JsonValue | _Unstated]:
     """Return the fields of an entry for which the file states nothing."""
     model, key = _MODELS[kind]
     blank = model.model_construct()
     plain = blank.model_dump(mode="json", warnings=False)
-    if kind == "camera":
+    if kind is EntryKind.CAMERA:
         plain = camera_fields(CameraEntry(id="x", name="x", village="x"))
     required = {name for name, info in model.model_fields.items() if info.is_required()}
     return {**plain, **dict.fromkeys(required - {key}, UNSTATED)}

@@ -7,15 +7,17 @@ keys nor the lines of values.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
+from typing import TypeAlias
 
 import yaml
 from pydantic_core import ErrorDetails
 
 Loc = tuple[str | int, ...]
+YamlValue: TypeAlias = "str | int | float | bool | date | bytes | list[YamlValue] | dict[str, YamlValue] | None"
 
 
-def read(text: str) -> tuple[yaml.Node | None, Any, list[tuple[int, str]]]:
+def read(text: str) -> tuple[yaml.Node | None, YamlValue, list[tuple[int, str]]]:
     """Return (node tree, values, [(line, duplicate key)]); the node is None for an empty text.
 
     Raises yaml.MarkedYAMLError.
@@ -34,27 +36,29 @@ class _ValueReader:
     def __init__(self, loader: yaml.CSafeLoader):
         self._loader = loader
         # values of nodes already converted: several aliases may refer to one anchor
-        self._converted: dict[yaml.Node, Any] = {}
+        self._converted: dict[yaml.Node, list[YamlValue] | dict[str, YamlValue]] = {}
         self._duplicates: list[tuple[int, str]] = []
 
-    def of(self, root: yaml.Node) -> tuple[Any, list[tuple[int, str]]]:
+    def of(self, root: yaml.Node) -> tuple[YamlValue, list[tuple[int, str]]]:
         """Return (value, [(line, duplicate key)]). Raises yaml.MarkedYAMLError."""
         return self._value(root), self._duplicates
 
-    def _value(self, node: yaml.Node) -> Any:
+    def _value(self, node: yaml.Node) -> YamlValue:
         if isinstance(node, yaml.ScalarNode):
-            return node.value if node.tag == "tag:yaml.org,2002:str" else self._loader.construct_object(node)
+            is_text = node.tag == "tag:yaml.org,2002:str"
+            scalar: YamlValue = node.value if is_text else self._loader.construct_object(node)
+            return scalar
         if node in self._converted:
             return self._converted[node]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
-        found: list[Any] = []
+        found: list[YamlValue] = []
         self._converted[node] = found  # stored before it is filled: an alias may occur inside its own anchor
         found.extend(self._value(n) for n in node.value)
         return found
 
-    def _mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, YamlValue]:
+        found: dict[str, YamlValue] = {}
         self._converted[node] = found
         own = [(k, v) for k, v in node.value if k.tag != "tag:yaml.org,2002:merge"]
         for key, value in own:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from core.accounts.scope import Villages, village_in_scope
 from core.errors import NotFoundError
@@ -58,11 +59,11 @@ async def recorded_streams(session: AsyncSession) -> int:
     return await session.scalar(query.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
 
 
-def recorded_kinds(camera: Camera) -> set[str]:
-    """Return the kinds (main, sub) of the camera's streams that are recorded."""
+def recorded_kinds(camera: Camera) -> set[StreamKind]:
+    """Return the kinds of the camera's streams that are recorded."""
     return {s.kind for s in camera.streams if s.record}
 
 
 def small_stream(camera: Camera) -> str:
     """Return the id of the stream that costs least to read: the sub stream if it is recorded, else the main stream."""
-    return f"{camera.id}/{'sub' if 'sub' in recorded_kinds(camera) else 'main'}"
+    return f"{camera.id}/{StreamKind.SUB if StreamKind.SUB in recorded_kinds(camera) else StreamKind.MAIN}"

@@ -10,16 +10,22 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import DeviceRecord
 from cameras.states import QuirkOutcome
 from cameras.tables import Camera, ModelQuirk
 
 ModelKey = tuple[str, str, str]
+MAX_KEY_CHARS = 60  # characters; the size of the columns of ModelQuirk
 
 
 def model_key(camera: Camera) -> ModelKey:
     """Return manufacturer, model and firmware; empty strings if the camera was never identified."""
-    device = camera.device or {}
-    return tuple(str(device.get(k) or "")[:60] for k in ("manufacturer", "model", "firmware"))  # type: ignore[return-value]
+    device: DeviceRecord = camera.device or {}
+    return _key_part(device.get("manufacturer")), _key_part(device.get("model")), _key_part(device.get("firmware"))
+
+
+def _key_part(reported: str | None) -> str:
+    return str(reported or "")[:MAX_KEY_CHARS]
 
 
 async def record_quirk(

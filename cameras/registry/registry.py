@@ -11,22 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import acceptance, history
 from cameras.registry.inventory import garbage_collection_paused, retention_error
 from cameras.registry.inventory_entries import CameraEntry, CredentialEntry, Inventory, PolicyEntry, VillageEntry
-from cameras.registry.inventory_merge import Difference, Merge, entries_with_fields, merge
-from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, set_retired, update_row
-from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village, profile_of
+from cameras.registry.inventory_merge import Difference, EntryKind, Merge, entries_with_fields, merge
+from cameras.registry.rows import add_camera, change_camera, entry_of, new_row, profile_of, set_retired, update_row
+from cameras.states import StreamKind
+from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream, Village
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
@@ -110,7 +110,7 @@ def digest(inventory: Inventory) -> str:
     return hashlib.sha256(json.dumps(_content(inventory), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _content(inventory: Inventory) -> dict[str, Any]:
+def _content(inventory: Inventory) -> dict[str, JsonValue]:
     return inventory.model_dump(mode="json", exclude_defaults=True)
 
 
@@ -135,11 +135,11 @@ async def apply(
     await _write_others(session, inventory, changes.merge, prefer)
     entries = {c.id: c for c in inventory.cameras}
     for kind, key in changes.merge.added:
-        if kind == "camera":
+        if kind is EntryKind.CAMERA:
             await add_camera(session, entries[key])
             history.record_change(session, key, at, actor, "inventory", None, inventory.town)
     for (kind, key), differences in changes.merge.changed.items():
-        if kind == "camera":
+        if kind is EntryKind.CAMERA:
             change_camera(session, rows[key], _accepted(differences, prefer), at, actor)
     for key in changes.merge.restored:
         set_retired(session, rows[key], at, actor, retired=False)
@@ -176,7 +176,7 @@ async def _write_others(
     """Write credentials, policies and villages: new ones, and the accepted fields of existing ones."""
     wanted = dict(entries_with_fields(inventory))
     for (kind, key), fields in wanted.items():
-        if kind == "camera":
+        if kind is EntryKind.CAMERA:
             continue
         if (kind, key) in merge.added:
             session.add(new_row(kind, key, fields))
@@ -323,7 +323,7 @@ def watched_stream(camera: Camera) -> Stream | None:
     Decoding a sub-stream's keyframes costs a fifth of decoding the main stream's.
     """
     recorded = {s.kind: s for s in camera.streams if s.record and s.url}
-    return recorded.get("sub") or recorded.get("main")
+    return recorded.get(StreamKind.SUB) or recorded.get(StreamKind.MAIN)
 
 
 def probed_stream(camera: Camera) -> Stream | None:
@@ -331,7 +331,7 @@ def probed_stream(camera: Camera) -> Stream | None:
     if watched_stream(camera) is not None:
         return None
     there = {s.kind: s for s in camera.streams if s.url}
-    return there.get("sub") or there.get("main")
+    return there.get(StreamKind.SUB) or there.get(StreamKind.MAIN)
 
 
 def free_id(taken: Collection[str], village: str) -> str:
@@ -352,10 +352,12 @@ async def add_discovered_camera(
     return await add_camera(session, entry)
 
 
-def change_profile(session: AsyncSession, camera: Camera, facts: dict[str, Any], at: datetime, actor: str) -> None:
+def change_profile(
+    session: AsyncSession, camera: Camera, facts: Mapping[str, JsonValue], at: datetime, actor: str
+) -> None:
     """Set inventory fields of a camera. Raises UsageError for a value that the inventory would reject."""
     try:
-        profile = profile_of(entry_of(camera).model_copy(update=facts).model_dump(mode="json", exclude_none=True))
+        profile = profile_of(entry_of(camera).model_copy(update=facts))
         entry = CameraEntry.model_validate({**profile, "id": camera.id, "name": camera.name, "village": camera.village})
     except ValidationError as e:
         raise UsageError("; ".join(f"{'.'.join(map(str, x['loc']))}: {x['msg']}" for x in e.errors()[:3])) from e

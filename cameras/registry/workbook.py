@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from core.errors import InventoryError
 
@@ -91,7 +90,8 @@ def _tags_fit(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     return True
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
+    """Return the text of a cell of any type: number, date, formula, rich text …"""
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, float) and value.is_integer():

@@ -23,7 +23,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.soap import display_text
 from cameras.per_camera import CAMERA_ERRORS, MAX_PROBLEM_CHARS, error_message, isolate_camera_errors
 from cameras.registry import findings, model_quirks
-from cameras.states import QuirkOutcome
+from cameras.states import FindingKind, QuirkOutcome
 from cameras.tables import Camera, ClockSample
 from core.clock import Clock
 from core.database import Database
@@ -151,8 +151,8 @@ class ClockSync:
         error = row.clock_offset
         zone = reading.before.zone_mistake and reading.after is None
         for kind, is_wrong in (
-            ("zone_wrong", zone),
-            ("clock_wrong", not zone and error is not None and abs(error) > FINDING_CLOCK_ERROR_S),
+            (FindingKind.ZONE_WRONG, zone),
+            (FindingKind.CLOCK_WRONG, not zone and error is not None and abs(error) > FINDING_CLOCK_ERROR_S),
         ):
             if is_wrong:
                 # Whole seconds, so that small clock jitter does not rewrite the finding.

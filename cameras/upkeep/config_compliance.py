@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,13 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.onboarding.onboarding import MAX_PARALLEL_CAMERAS, Onboarding
 from cameras.onvif.addresses import service_url
 from cameras.onvif.camera_clock import ntp_servers, set_ntp
+from cameras.onvif.client import SoapClient
 from cameras.onvif.encoder_settings import EncoderSettings
 from cameras.onvif.namespaces import DEVICE, MEDIA
 from cameras.onvif.settings import CameraSettings, Polygon
 from cameras.per_camera import isolate_camera_errors
+from cameras.records import DeviceRecord
 from cameras.registry import findings, history, model_quirks
 from cameras.registry.inventory_entries import EncoderPolicy, PolicyEntry
-from cameras.states import QuirkOutcome
+from cameras.states import FindingKind, QuirkOutcome, StreamKind
 from cameras.tables import Camera, ModelQuirk, Policy
 from core.audit import audit_trail
 from core.clock import Clock
@@ -77,18 +80,65 @@ class ComplianceResult:
     problem: str = ""
     refused: bool = False
 
-    def of(self, *states: str) -> list[str]:
+    def of(self, *states: SettingState) -> list[str]:
         return [d.setting for d in self.results if d.state in states]
 
 
+Value = TypeVar("Value")
+
+
+class _CheckedSetting(Protocol):
+    """A setting whatever the type of its value."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def apply(self, note: ModelQuirk | None, *, write: bool) -> SettingResult:
+        """Check the setting and write it if it differs. `note`: what is known of the model; `write`: False only checks.
+
+        Raises CameraUnreachable and CameraRefused; other errors are part of the result.
+        """
+
+
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class _Setting(Generic[Value]):
     """One setting: `good` tests the value read, `write` receives it; `read` and `write` may raise CameraError."""
 
     name: str
-    read: Callable[[], Awaitable[Any]]
-    good: Callable[[Any], bool]
-    write: Callable[[Any], Awaitable[None]]
+    read: Callable[[], Awaitable[Value]]
+    good: Callable[[Value], bool]
+    write: Callable[[Value], Awaitable[None]]
+
+    async def apply(self, note: ModelQuirk | None, *, write: bool) -> SettingResult:
+        try:
+            was = await self.read()
+        except (CameraRefused, CameraUnreachable):
+            raise
+        except MinwangError as e:
+            state = SettingState.UNSUPPORTED if note is not None else SettingState.REFUSED
+            return SettingResult(self.name, state, now=str(e))
+        if self.good(was):
+            return SettingResult(self.name, SettingState.OK)
+        if note is not None:
+            if note.outcome is not QuirkOutcome.ROUNDED:
+                return SettingResult(self.name, SettingState.UNSUPPORTED, str(was), str(was))
+            if note.detail == str(was)[:200]:
+                return SettingResult(self.name, SettingState.KNOWN, str(was), str(was))
+        return await self._change(was) if write else SettingResult(self.name, SettingState.DRIFT, str(was))
+
+    async def _change(self, was: Value) -> SettingResult:
+        """Write the setting and read it again: only the value read then counts."""
+        try:
+            await self.write(was)
+        except (CameraRefused, CameraUnreachable):
+            raise
+        except MinwangError as e:
+            return SettingResult(self.name, SettingState.REFUSED, str(was), str(e))
+        now = await self.read()
+        if self.good(now):
+            return SettingResult(self.name, SettingState.SET, str(was), str(now))
+        state = SettingState.IGNORED if now == was else SettingState.ROUNDED
+        return SettingResult(self.name, state, str(was), str(now))
 
 
 class ConfigCompliance:
@@ -133,12 +183,12 @@ class ConfigCompliance:
     ) -> ComplianceResult:
         result = ComplianceResult(camera.id)
         client = await self._onboarding.clients.get(camera)
-        device = camera.device or {}
+        device: DeviceRecord = camera.device or {}
         url = service_url(camera.address or "")
         settings = CameraSettings(client, {**(device.get("services") or {}), DEVICE: url})
         try:
             for setting in _settings(settings, policy, camera, client, url):
-                result.results.append(await _apply_setting(setting, known.get(setting.name), write=write))
+                result.results.append(await setting.apply(known.get(setting.name), write=write))
         except CameraRefused as e:
             result.refused, result.problem = True, str(e)
         except CameraError as e:
@@ -156,10 +206,10 @@ class ConfigCompliance:
                 await _record(session, camera, outcome, now)
             subject = findings.FindingSubject.of(camera)
             if drifted := result.of(*_DRIFTED):
-                if not await findings.is_accepted(session, "drift", subject, settings=drifted):
-                    await findings.open_or_update(session, now, "drift", subject, settings=drifted)
+                if not await findings.is_accepted(session, FindingKind.DRIFT, subject, settings=[*drifted]):
+                    await findings.open_or_update(session, now, FindingKind.DRIFT, subject, settings=[*drifted])
             elif not result.problem:
-                await findings.close(session, now, ["drift"], subject)
+                await findings.close(session, now, [FindingKind.DRIFT], subject)
             if done := result.of(SettingState.SET, SettingState.ROUNDED):
                 await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
 
@@ -173,7 +223,7 @@ def _entry(policy: Policy) -> PolicyEntry | None:
         return None
 
 
-async def _record(session: AsyncSession, camera: Camera, outcome: SettingResult, now: Any) -> None:
+async def _record(session: AsyncSession, camera: Camera, outcome: SettingResult, now: datetime) -> None:
     if outcome.state in (SettingState.SET, SettingState.ROUNDED):
         history.record_change(
             session, camera.id, now, history.SYSTEM, f"policy.{outcome.setting}", outcome.was, outcome.now
@@ -182,55 +232,18 @@ async def _record(session: AsyncSession, camera: Camera, outcome: SettingResult,
         await model_quirks.record_quirk(session, camera, outcome.setting, quirk, now, outcome.now)
 
 
-async def _apply_setting(setting: _Setting, note: ModelQuirk | None, *, write: bool) -> SettingResult:
-    """Check and write one setting. Raises CameraUnreachable and CameraRefused; other errors are part of the result."""
-    try:
-        was = await setting.read()
-    except (CameraRefused, CameraUnreachable):
-        raise
-    except MinwangError as e:
-        state = SettingState.UNSUPPORTED if note is not None else SettingState.REFUSED
-        return SettingResult(setting.name, state, now=str(e))
-    if setting.good(was):
-        return SettingResult(setting.name, SettingState.OK)
-    if note is not None:
-        if note.outcome is not QuirkOutcome.ROUNDED:
-            return SettingResult(setting.name, SettingState.UNSUPPORTED, str(was), str(was))
-        if note.detail == str(was)[:200]:
-            return SettingResult(setting.name, SettingState.KNOWN, str(was), str(was))
-    if not write:
-        return SettingResult(setting.name, SettingState.DRIFT, str(was))
-    try:
-        await setting.write(was)
-    except (CameraRefused, CameraUnreachable):
-        raise
-    except MinwangError as e:
-        return SettingResult(setting.name, SettingState.REFUSED, str(was), str(e))
-    now = await setting.read()
-    if setting.good(now):
-        return SettingResult(setting.name, SettingState.SET, str(was), str(now))
-    return SettingResult(setting.name, SettingState.IGNORED if now == was else SettingState.ROUNDED, str(was), str(now))
-
-
-def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: Any, url: str) -> list[_Setting]:
-    device = camera.device or {}
-    found: list[_Setting] = []
+def _settings(
+    s: CameraSettings, policy: PolicyEntry, camera: Camera, client: SoapClient, url: str
+) -> list[_CheckedSetting]:
+    device: DeviceRecord = camera.device or {}
+    found: list[_CheckedSetting] = []
     if policy.ntp is not None:
-        ntp = policy.ntp
-
-        async def write_ntp(_: Any) -> None:
-            await set_ntp(client, url, ntp)
-
-        found.append(_Setting("ntp", lambda: ntp_servers(client, url), lambda now: ntp in now, write_ntp))
+        found.append(_time_server(client, url, policy.ntp))
     if policy.discoverable is not None:
-        wanted = policy.discoverable
-        found.append(
-            _Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted))
-        )
-    for service in policy.shut:
-        found.append(_disabled_protocol(s, service))
-    for kind in ("main", "sub"):
-        rules, token = getattr(policy, kind), (device.get("encoders") or {}).get(kind)
+        found.append(_discoverable(s, policy.discoverable))
+    found += [_disabled_protocol(s, service) for service in policy.shut]
+    for kind in StreamKind:
+        rules, token = policy.encoder(kind), (device.get("encoders") or {}).get(kind)
         if rules is not None and token is not None:
             found.append(_encoder(s, kind, token, rules))
     source = device.get("source")
@@ -238,13 +251,24 @@ def _settings(s: CameraSettings, policy: PolicyEntry, camera: Camera, client: An
         texts = [("name_in_picture", camera.name)] * policy.name_in_picture
         texts += [("time_in_picture", "DateAndTime")] * policy.time_in_picture
         found += [_osd_text(s, name, source, text) for name, text in texts]
-    if source is not None and camera.profile.get("masks"):
-        found.append(_masks(s, source, camera.profile["masks"]))
+    if source is not None and (masks := camera.profile.get("masks")):
+        found.append(_masks(s, source, masks))
     return found
 
 
-def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Setting:
-    async def write(_: Any) -> None:
+def _time_server(client: SoapClient, url: str, server: str) -> _Setting[list[str]]:
+    async def write(_: list[str]) -> None:
+        await set_ntp(client, url, server)
+
+    return _Setting("ntp", lambda: ntp_servers(client, url), lambda now: server in now, write)
+
+
+def _discoverable(s: CameraSettings, wanted: bool) -> _Setting[bool]:
+    return _Setting("discoverable", s.discoverable, lambda now: now == wanted, lambda _: s.set_discoverable(wanted))
+
+
+def _masks(s: CameraSettings, source: str, wanted: Sequence[Polygon]) -> _Setting[dict[str, Polygon]]:
+    async def write(_: dict[str, Polygon]) -> None:
         await s.set_masks(source, wanted)
 
     # Cameras that support only rectangles enlarge a polygon; it counts that the required area is hidden.
@@ -260,14 +284,14 @@ def masks_cover(wanted: Sequence[Polygon], masks: Sequence[Polygon]) -> bool:
     return all((shape := Shape(w).buffer(0)).difference(there).area <= 0.02 * shape.area for w in wanted)
 
 
-def _disabled_protocol(s: CameraSettings, service: str) -> _Setting:
+def _disabled_protocol(s: CameraSettings, service: str) -> _Setting[dict[str, int]]:
     async def write(now: dict[str, int]) -> None:
         await s.disable_protocol(service, now[service])
 
     return _Setting(f"shut {service}", s.enabled_protocols, lambda now: service not in now, write)
 
 
-def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> _Setting:
+def _encoder(s: CameraSettings, kind: StreamKind, token: str, rules: EncoderPolicy) -> _Setting[EncoderSettings]:
     async def read() -> EncoderSettings:
         return (await s.encoders()).get(token, EncoderSettings())
 
@@ -282,8 +306,8 @@ def _encoder(s: CameraSettings, kind: str, token: str, rules: EncoderPolicy) -> 
     return _Setting(f"encoder {kind}", read, lambda now: not now.differs(wanted(now)), write)
 
 
-def _osd_text(s: CameraSettings, name: str, source: str, text: str) -> _Setting:
-    async def write(_: Any) -> None:
+def _osd_text(s: CameraSettings, name: str, source: str, text: str) -> _Setting[dict[str, str]]:
+    async def write(_: dict[str, str]) -> None:
         await s.set_osd_text(source, text)
 
     return _Setting(name, s.osd_texts, lambda now: text in now.values(), write)

@@ -23,7 +23,6 @@ from sqlalchemy import func, select
 
 from cameras.onboarding import own_account
 from cameras.onboarding.onboarding import Onboarding
-from cameras.onboarding.own_account import AccountState
 from cameras.onvif import wsdl_requests
 from cameras.onvif.addresses import service_url
 from cameras.onvif.client import SoapClient
@@ -31,6 +30,7 @@ from cameras.onvif.namespaces import DEVICE
 from cameras.onvif.soap import SoapFault
 from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import history, registry
+from cameras.states import AccountState, AuthMode, StreamKind
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep.attempt_times import AttemptTimes
 from cameras.upkeep.rotation_claims import AccountClaimed, claim
@@ -242,7 +242,7 @@ class CredentialRotation:
         Delete it again if it is refused.
         """
         client = SoapClient(
-            self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode != "none" else None
+            self._http, self._clock, login, mode=camera.auth_mode if camera.auth_mode is not AuthMode.NONE else None
         )
         client.clock_offset = camera.clock_offset or 0.0
         try:
@@ -270,7 +270,7 @@ class CredentialRotation:
 
         Raises CameraRefused if the RTSP server refuses it, CameraUnreachable if it cannot be asked.
         """
-        address = next((s.url for s in camera.streams if s.kind == "main"), None)
+        address = next((s.url for s in camera.streams if s.kind == StreamKind.MAIN), None)
         if self._try_stream is None or address is None:
             return
         # the failure has another cause than the account

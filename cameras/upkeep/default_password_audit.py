@@ -21,6 +21,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import DEVICE
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings
+from cameras.states import AuthMode, FindingKind
 from cameras.tables import Camera
 from cameras.upkeep.attempt_times import AttemptTimes
 from core.clock import Clock
@@ -83,7 +84,7 @@ class DefaultPasswordAudit:
             Camera.device.is_not(None),
             Camera.address.is_not(None),
             Camera.credential.is_not(None),
-            Camera.auth_mode.in_(("digest", "wsse")),
+            Camera.auth_mode.in_((AuthMode.DIGEST, AuthMode.WSSE)),
             or_(Camera.audited_at.is_(None), Camera.audited_at < now - AUDIT_INTERVAL),
         )
         async with self._database.reading() as session:
@@ -135,7 +136,7 @@ class DefaultPasswordAudit:
                 if row.audited % len(DEFAULT_LOGINS) != index:
                     row.audited = index
                 user = DEFAULT_LOGINS[index][0]
-                await findings.open_or_update(session, now, "default_password", subject, user=user)
+                await findings.open_or_update(session, now, FindingKind.DEFAULT_PASSWORD, subject, user=user)
                 return
             row.audited += 1
-            await findings.close(session, now, ["default_password"], subject)
+            await findings.close(session, now, [FindingKind.DEFAULT_PASSWORD], subject)

@@ -18,8 +18,9 @@ from sqlalchemy import select
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import EVENTS
-from cameras.onvif.pull_point import Notification, PullPoint, receive_events
+from cameras.onvif.pull_point import EventKind, Notification, PullPoint, receive_events
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera
 from core import events
 from core.clock import Clock
@@ -33,17 +34,23 @@ RETRY_DELAYS_S = (5.0, 30.0, 60.0, 300.0, 600.0)  # before the next attempt, by 
 POLL_INTERVAL_S = 60.0
 FAILURES_BEFORE_POLLING = 2
 FAILURES_BEFORE_FINDING = 6  # failures in a row that become a finding: 17 minutes with these delays
-MIN_EVENT_INTERVAL_S = {"motion": 300.0}  # minimum seconds between two rows of a kind from one camera
-EVENT_SCHEDULE_INTERVAL_S = {"motion": 20.0}  # for cameras with an event schedule: motion starts 30 s of recording
-# Kinds whose findings the camera itself opens and closes.
-FINDING_KINDS = ("storage_failure", "disk_full", "tamper", "video_loss")
+MIN_EVENT_INTERVAL_S = {EventKind.MOTION: 300.0}  # minimum seconds between two rows of a kind from one camera
+# for cameras with an event schedule: motion starts 30 s of recording
+EVENT_SCHEDULE_INTERVAL_S = {EventKind.MOTION: 20.0}
+# Findings that the camera itself opens and closes, by the event.
+FINDINGS = {
+    EventKind.STORAGE_FAILURE: FindingKind.STORAGE_FAILURE,
+    EventKind.DISK_FULL: FindingKind.DISK_FULL,
+    EventKind.TAMPER: FindingKind.TAMPER,
+    EventKind.VIDEO_LOSS: FindingKind.VIDEO_LOSS,
+}
 
 
 @dataclass(slots=True)
 class _Subscription:
     key: tuple[str, str | None]
     task: asyncio.Task[None]
-    last_event_at: dict[str, float] = field(default_factory=dict)
+    last_event_at: dict[EventKind, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -144,11 +151,15 @@ class EventSubscriptions:
     async def _open_finding(self, camera: Camera, failures: int) -> None:
         async with self._database.session() as session:
             subject = findings.FindingSubject.of(camera)
-            await findings.open_or_update(session, self._clock.now(), "events_silent", subject, failures=failures)
+            await findings.open_or_update(
+                session, self._clock.now(), FindingKind.EVENTS_SILENT, subject, failures=failures
+            )
 
     async def _close_finding(self, camera: Camera) -> None:
         async with self._database.session() as session:
-            await findings.close(session, self._clock.now(), ["events_silent"], findings.FindingSubject.of(camera))
+            await findings.close(
+                session, self._clock.now(), [FindingKind.EVENTS_SILENT], findings.FindingSubject.of(camera)
+            )
 
     async def _poll(
         self, client: SoapClient, address: str, handle: Callable[[list[Notification]], Awaitable[None]]
@@ -164,22 +175,13 @@ class EventSubscriptions:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def _store(self, camera: Camera, notifications: list[Notification]) -> None:
-        now, ticks = self._clock.now(), self._clock.monotonic()
-        on_event = any(s.schedule == "event" for s in camera.streams)
-        min_interval = MIN_EVENT_INTERVAL_S | (EVENT_SCHEDULE_INTERVAL_S if on_event else {})
-        subscription = self._subscriptions.get(camera.id)
-        last_event_at = subscription.last_event_at if subscription is not None else {}
-        stateful = [n for n in notifications if n.kind in FINDING_KINDS]
-        rows = []
-        for n in notifications:
-            if n.first or not n.state or ticks - last_event_at.get(n.kind, -1e9) < min_interval.get(n.kind, 0.0):
-                continue
-            last_event_at[n.kind] = ticks
-            rows.append(n)
-        if not rows and not stateful:
+        now = self._clock.now()
+        announced = self._without_repeats(camera, notifications)
+        stateful = [(n, FINDINGS[n.kind]) for n in notifications if n.kind in FINDINGS]
+        if not announced and not stateful:
             return
         async with self._database.session() as session:
-            for n in rows:
+            for n in announced:
                 events.append(
                     session,
                     now,
@@ -190,11 +192,26 @@ class EventSubscriptions:
                     source=n.source,
                 )
             subject = findings.FindingSubject.of(camera)
-            for n in stateful:
+            for n, kind in stateful:
                 if n.state:
-                    await findings.open_or_update(session, now, n.kind, subject, topic=n.topic)
+                    await findings.open_or_update(session, now, kind, subject, topic=n.topic)
                 else:
-                    await findings.close(session, now, [n.kind], subject)
+                    await findings.close(session, now, [kind], subject)
+
+    def _without_repeats(self, camera: Camera, notifications: list[Notification]) -> list[Notification]:
+        """Return the events that began, without those that follow the last of their kind too soon."""
+        ticks = self._clock.monotonic()
+        on_event = any(s.schedule == "event" for s in camera.streams)
+        min_interval = MIN_EVENT_INTERVAL_S | (EVENT_SCHEDULE_INTERVAL_S if on_event else {})
+        subscription = self._subscriptions.get(camera.id)
+        last_event_at = subscription.last_event_at if subscription is not None else {}
+        found = []
+        for n in notifications:
+            if n.first or not n.state or ticks - last_event_at.get(n.kind, -1e9) < min_interval.get(n.kind, 0.0):
+                continue
+            last_event_at[n.kind] = ticks
+            found.append(n)
+        return found
 
 
 def _subscription_key(camera: Camera) -> tuple[str, str | None]:

@@ -20,6 +20,7 @@ from cameras.discovery import port_scan
 from cameras.onvif.addresses import host_of, service_url
 from cameras.per_camera import isolate_camera_errors
 from cameras.registry import findings, history
+from cameras.states import FindingKind
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
@@ -97,9 +98,12 @@ class ExposureScan:
 
     async def _store(self, session: AsyncSession, camera: Camera, seen: ExposedServices) -> None:
         now, subject = self._clock.now(), findings.FindingSubject.of(camera)
-        for kind, there in (("open_telnet", seen.telnet), ("open_upnp", [self._upnp] if seen.upnp else [])):
+        for kind, there in (
+            (FindingKind.OPEN_TELNET, seen.telnet),
+            (FindingKind.OPEN_UPNP, [self._upnp] if seen.upnp else []),
+        ):
             if there:
-                await findings.open_or_update(session, now, kind, subject, ports=there)
+                await findings.open_or_update(session, now, kind, subject, ports=[*there])
             else:
                 await findings.close(session, now, [kind], subject)
         if seen.certificate is not None and seen.certificate != camera.certificate:
@@ -108,7 +112,7 @@ class ExposureScan:
             )
             if camera.certificate is not None:  # stays open until a person accepts it
                 change = {"was": camera.certificate, "is": seen.certificate}
-                await findings.open_or_update(session, now, "certificate_changed", subject, **change)
+                await findings.open_or_update(session, now, FindingKind.CERTIFICATE_CHANGED, subject, **change)
             camera.certificate = seen.certificate
 
 

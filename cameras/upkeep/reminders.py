@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from cameras.per_camera import CAMERA_ERRORS, error_message
+from cameras.records import CameraProfile
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera
 from core.clock import Clock
 from core.database import Database
@@ -20,25 +22,27 @@ log = logging.getLogger(__name__)
 FILING_DAYS = 30  # after the start of use (Decree 799, article 14)
 FILING_NOTICE = timedelta(days=10)
 EXPIRY_NOTICE = timedelta(days=60)  # so that defects are repaired under warranty
-REMINDER_KINDS = ("filing_due", "warranty_ends", "contract_ends")
+REMINDER_KINDS = (FindingKind.FILING_DUE, FindingKind.WARRANTY_ENDS, FindingKind.CONTRACT_ENDS)
 
 
-def due(profile: dict[str, object], today: date) -> Iterator[tuple[str, date]]:
+def due(profile: CameraProfile, today: date) -> Iterator[tuple[FindingKind, date]]:
     """Yield (kind, date) of what is due or overdue in an inventory entry."""
-    since = _day(profile, "in_use_since")
+    since = _day(profile.get("in_use_since"))
     if since is not None and not profile.get("filing_no"):
         last = since + timedelta(days=FILING_DAYS)
         if today >= last - FILING_NOTICE:
-            yield "filing_due", last
-    for kind, key in (("warranty_ends", "warranty_until"), ("contract_ends", "contract_until")):
-        end = _day(profile, key)
+            yield FindingKind.FILING_DUE, last
+    for kind, until in (
+        (FindingKind.WARRANTY_ENDS, profile.get("warranty_until")),
+        (FindingKind.CONTRACT_ENDS, profile.get("contract_until")),
+    ):
+        end = _day(until)
         # An expired warranty needs no action; an expired contract leaves nobody to do repairs.
-        if end is not None and end - EXPIRY_NOTICE <= today and (kind == "contract_ends" or today <= end):
+        if end is not None and end - EXPIRY_NOTICE <= today and (kind is FindingKind.CONTRACT_ENDS or today <= end):
             yield kind, end
 
 
-def _day(profile: dict[str, object], key: str) -> date | None:
-    text = profile.get(key)
+def _day(text: str | None) -> date | None:
     return date.fromisoformat(str(text)) if text else None
 
 
@@ -46,7 +50,7 @@ async def update_reminders(database: Database, clock: Clock, zone: ZoneInfo) -> 
     """Open and close the reminders of every camera; return how many are open now."""
     now = clock.now()
     today = now.astimezone(zone).date()
-    wanted: set[tuple[str, str]] = set()
+    wanted: set[tuple[str, FindingKind]] = set()
     async with database.session() as session:
         for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
             try:

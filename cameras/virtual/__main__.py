@@ -18,7 +18,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -59,18 +58,7 @@ async def serve_streams(args: argparse.Namespace) -> None:
 
 
 async def serve_town(args: argparse.Namespace) -> None:
-    entries = _of_inventory(args.inventory) if args.inventory else json.loads(args.town.read_text(encoding="utf-8"))
-    plans = [
-        CameraPlan(
-            e["name"],
-            e["host"],
-            e["seed"],
-            tuple(e.get("variants", ())),
-            e.get("codec", "h264"),
-            dome=bool(e.get("dome")),
-        )
-        for e in entries
-    ]
+    plans = _of_inventory(args.inventory) if args.inventory else _of_list(args.town)
     password = os.environ.get("MINWANG_VIRTUAL_PASSWORD", PASSWORD if args.inventory else None)
     town = VirtualTown(plans, (args.user, password) if args.user and password else None, args.http_port, args.port)
     await town.start()
@@ -79,13 +67,28 @@ async def serve_town(args: argparse.Namespace) -> None:
     await town.stop()
 
 
-def _of_inventory(file: Path) -> list[dict[str, Any]]:
-    """Return one entry per camera with a loopback address. Raises InventoryError; SystemExit if there is none."""
+def _of_list(file: Path) -> list[CameraPlan]:
+    """Return the cameras of a JSON list of {name, host, seed, variants, codec, dome}; the last three are optional."""
+    return [
+        CameraPlan(
+            e["name"],
+            e["host"],
+            e["seed"],
+            tuple(e.get("variants", ())),
+            e.get("codec", "h264"),
+            dome=bool(e.get("dome")),
+        )
+        for e in json.loads(file.read_text(encoding="utf-8"))
+    ]
+
+
+def _of_inventory(file: Path) -> list[CameraPlan]:
+    """Return the cameras with a loopback address. Raises InventoryError; SystemExit if there is none."""
     hosts = {c.id: (c.address or "").partition(":")[0] for c in inventory.load(file).cameras}
-    entries = [{"name": n, "host": h, "seed": i + 1} for i, (n, h) in enumerate(hosts.items()) if h.startswith("127.")]
-    if not entries:
+    plans = [CameraPlan(n, h, seed=i + 1) for i, (n, h) in enumerate(hosts.items()) if h.startswith("127.")]
+    if not plans:
         sys.exit(f"{file}: no camera with a loopback address (127.…); only these can be simulated on this machine")
-    return entries
+    return plans
 
 
 async def serve_crowd(args: argparse.Namespace) -> None:

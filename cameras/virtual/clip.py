@@ -11,7 +11,6 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
 
 import av
 import cv2
@@ -73,7 +72,7 @@ class LoopClip:
 
     def snapshot(self) -> bytes:
         """Return the first picture as JPEG."""
-        codec: Any = av.CodecContext.create("h264" if self.codec == "h264" else "hevc", "r")
+        codec = av.CodecContext.create("h264" if self.codec == "h264" else "hevc", "r")
         data = b"".join(b"\x00\x00\x00\x01" + nal for nal in self.units[0])
         picture = [*codec.decode(av.Packet(data)), *codec.decode(None)][0]
         _, jpeg = cv2.imencode(".jpg", picture.to_ndarray(format="bgr24"))

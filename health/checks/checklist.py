@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from cameras.onboarding import own_account
-from cameras.onboarding.own_account import AccountState
 from cameras.registry import findings
+from cameras.states import AccountState
 from cameras.tables import Camera
 from health.checks.stream import CLOCK_SECONDS
 from health.faults.families import PICTURE_FAMILIES

@@ -12,6 +12,7 @@ from shapely import Point as ShapelyPoint
 from shapely import Polygon
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import CameraProfile
 from core.clock import to_microseconds
 from core.errors import UsageError
 from search import vocabulary
@@ -97,7 +98,7 @@ class CameraScope:
     """The camera numbers that exist, with the profiles of their cameras if needed."""
 
     places: Mapping[int, camera_numbers.CameraPlace]
-    profiles: Mapping[str, camera_numbers.CameraProfile]
+    profiles: Mapping[str, CameraProfile]
 
     @classmethod
     async def of(cls, session: AsyncSession, filter_: Filter) -> CameraScope:
@@ -183,7 +184,7 @@ def _cameras(where: CameraScope, filter_: Filter, scope: Iterable[str] | None) -
     )
 
 
-def _is_in(profile: camera_numbers.CameraProfile | None, polygon: Polygon) -> bool:
+def _is_in(profile: CameraProfile | None, polygon: Polygon) -> bool:
     position = None if profile is None else profile.get("position")
     return position is not None and polygon.intersects(ShapelyPoint(float(position[0]), float(position[1])))
 

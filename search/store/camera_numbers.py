@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import CameraProfile
 from cameras.tables import Camera
 from core.errors import StorageError
 from search.store.ids import MAX_CAMERAS
@@ -20,13 +20,6 @@ class CameraPlace:
 
     camera: str
     village: str
-
-
-class CameraProfile(TypedDict, total=False):
-    """What search uses of a camera's profile."""
-
-    position: list[float]  # longitude, latitude, …
-    azimuth: float  # degrees
 
 
 async def places(session: AsyncSession) -> dict[int, CameraPlace]:
@@ -69,4 +62,4 @@ async def packs(session: AsyncSession) -> dict[int, str]:
 
 async def profiles(session: AsyncSession) -> dict[str, CameraProfile]:
     """Return each camera's profile (position, azimuth, …) by its id."""
-    return {r.id: cast(CameraProfile, r.profile) for r in await session.execute(select(Camera.id, Camera.profile))}
+    return {r.id: r.profile for r in await session.execute(select(Camera.id, Camera.profile))}

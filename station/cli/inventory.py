@@ -160,7 +160,7 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
     async def work(database: Any, settings: Settings) -> tuple[str, Path | None]:
         async with database.reading() as session:
             last = await registry.last_applied(session)
-            town = last.content["town"] if last else settings.station.name
+            town = str(last.content["town"]) if last else settings.station.name
             return cameras_inventory.dump(await registry.export(session, town)), settings.inventory
 
     text, usual = with_database(ctx, work)

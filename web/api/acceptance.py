@@ -9,7 +9,9 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.records import AcceptanceFacts
 from cameras.registry import acceptance, registry
+from cameras.states import StreamKind
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
@@ -56,13 +58,14 @@ class AcceptReply(BaseModel):
 async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
     """Record acceptance facts of a camera; `picture` keeps its newest picture as its field of view."""
     now, camera = c.services.clock.now(), await visible_camera(c)
-    facts: dict[str, object] = {"places": c.body.places, "masks": c.body.masks}
+    facts: AcceptanceFacts = {"places": c.body.places, "masks": c.body.masks}
     acceptance.check(facts)
     reason, view = "", dict[str, object]()
     if c.body.picture:
         reason = c.purpose  # audited like every view
-        facts |= await _store_field_of_view(c, camera)
-        view = {"by_session": c.identity.session, "picture_sha256": facts["picture_sha256"]}
+        taken = await _store_field_of_view(c, camera)
+        facts.update(taken)
+        view = {"by_session": c.identity.session, "picture_sha256": taken["picture_sha256"]}
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}
@@ -91,16 +94,16 @@ async def sign(c: Context) -> CandidateView:
 @routes.add("GET", "/api/cameras/{camera}/acceptance/{part}", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def acceptance_picture(c: Context) -> web.StreamResponse:
     """Picture of the field of view or of the sign; needs a stated purpose, except for the second signer."""
-    names = {"picture": "picture", "sign": "sign_photo"}
     camera = await visible_camera(c)
-    facts = camera.acceptance or {}
+    facts: AcceptanceFacts = camera.acceptance or {}
+    pictures = {"picture": facts.get("picture"), "sign": facts.get("sign_photo")}
     async with c.services.database.reading() as session:
         signed = (await acceptance.newest(session, [camera.id])).get(camera.id)
     number = signed.id if signed is not None else None
     second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
     why = view_reason(c, f"acceptance {number} of {camera.id}", running=second)
     await c.audit_view("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
-    return await picture_files.picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
+    return await picture_files.picture(c.services.data_dir, pictures.get(c.path("part")))
 
 
 @routes.add("POST", "/api/onboarding/propose", Permission.CAMERA_ACCEPT, body=AcceptBody, reply=ProposeReply)
@@ -130,7 +133,7 @@ async def accept(c: Context[None, AcceptBody]) -> AcceptReply:
     async with c.services.database.session() as session:
         signed = await acceptance.newest(session, c.body.cameras)
         for camera, lacks in await _chosen(session, c, now):
-            if lacks := lacks or acceptance.blocking_reasons(signed.get(camera.id), camera, c.identity.name):
+            if lacks := lacks or [*acceptance.blocking_reasons(signed.get(camera.id), camera, c.identity.name)]:
                 reply.lacking[camera.id] = lacks
                 continue
             await acceptance.confirm(session, camera, now, c.identity.name)
@@ -143,16 +146,20 @@ async def _chosen(session: AsyncSession, c: Context[None, AcceptBody], now: date
     cameras = {x.id: x for x in await registry.cameras(session, c.identity.villages)}
     chosen = [cameras[n] for n in dict.fromkeys(c.body.cameras) if n in cameras]
     lists = await checklist.checklists(session, chosen, now)
-    found = []
+    found: list[tuple[Camera, list[str]]] = []
     for camera in chosen:
-        open_items = [i.name for i in lists[camera.id] if i.state != checklist.ItemState.OK and i.name != "acceptance"]
+        open_items = [
+            i.name
+            for i in lists[camera.id]
+            if i.state is not checklist.ItemState.OK and i.name is not checklist.Item.ACCEPTANCE
+        ]
         found.append((camera, [*open_items, *acceptance.missing_facts(camera)]))
     return found
 
 
-async def _store_field_of_view(c: AnyContext, camera: Camera) -> dict[str, object]:
+async def _store_field_of_view(c: AnyContext, camera: Camera) -> AcceptanceFacts:
     """Keep the newest picture of a camera as its field of view. Raises ConflictError if there is none."""
-    frames = await c.services.reader.latest_keyframes(f"{camera.id}/main", PICTURE_MAX_AGE_S, 1)
+    frames = await c.services.reader.latest_keyframes(f"{camera.id}/{StreamKind.MAIN}", PICTURE_MAX_AGE_S, 1)
     if not frames:
         raise ConflictError(
             f"nothing of {camera.id} was recorded in the last {PICTURE_MAX_AGE_S} s, so there is no picture to take"

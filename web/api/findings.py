@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field, JsonValue
 
 from cameras.registry import findings
+from cameras.states import FindingKind
 from core.accounts.permissions import Permission
 from web.api.onboarding import ReasonBody
 from web.framework.context import Context
@@ -22,7 +23,7 @@ class FindingQuery(BaseModel):
 
 class FindingView(BaseModel):
     id: int
-    kind: str
+    kind: FindingKind | str = Field(description="Text that is not listed comes from another release")
     camera: str | None
     address: str
     village: str | None

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, JsonValue
 
+from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from nvr.recorder.stream_status import UNKNOWN, state_of
 from nvr.recording_state import RecordingState
@@ -30,7 +31,7 @@ SEVERITY = tuple(CameraState)
 
 class StreamView(BaseModel):
     id: str
-    kind: str
+    kind: StreamKind
     codec: str | None
     width: int | None
     height: int | None
@@ -132,7 +133,7 @@ def _stream_view(s: Stream, status: StreamStatus | None, now: datetime) -> Strea
 
 
 def _camera_state(streams: Sequence[StreamView], faults: Sequence[str]) -> CameraState:
-    main = next((s for s in streams if s.kind == "main"), None)
+    main = next((s for s in streams if s.kind is StreamKind.MAIN), None)
     if main is None or main.state != RECORDING:
         return CameraState.OFFLINE
     if faults:

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from cameras.records import AcceptanceFacts, DeviceRecord
 from cameras.registry import acceptance
+from cameras.states import MatchKind
 from cameras.tables import Acceptance, Camera, DeviceSeen
 from core.accounts.scope import Villages, covers
 from health.checks import checklist
@@ -31,8 +33,8 @@ class CandidateView(BaseModel):
     address: str | None
     make: str
     marks: str = Field(description="One letter per check, in the order of `items`: o ok, x failed, . to do")
-    failed: dict[str, str]
-    missing: list[str]
+    failed: dict[checklist.Item, str] = Field(description="A cause or figure of each failed check")
+    missing: list[acceptance.MissingFact] = Field(description="What must be recorded before anybody can sign")
     proposed_by: str | None = Field(
         description="Who signed first for what the file says now, until another person confirms it"
     )
@@ -49,14 +51,14 @@ class DeviceView(BaseModel):
     name: str
     hardware: str
     village: str | None
-    verdict: str
+    verdict: MatchKind
     camera: str | None
     first_seen: datetime
     last_seen: datetime
 
 
 class OnboardingView(BaseModel):
-    items: list[str]
+    items: list[checklist.Item]
     work: WorkView
     cameras: list[CandidateView]
     devices: list[DeviceView]
@@ -81,7 +83,8 @@ def device_view(d: DeviceSeen, own: Collection[str]) -> DeviceView:
 def candidate_view(camera: Camera, items: list[checklist.ChecklistItem], signed: Acceptance | None) -> CandidateView:
     """Return a camera with its checklist. `signed`: the newest acceptance, proposed or confirmed."""
     waiting = signed if acceptance.is_waiting(signed, camera) else None
-    device = camera.device or {}
+    device: DeviceRecord = camera.device or {}
+    facts: AcceptanceFacts = camera.acceptance or {}
     make = f"{device.get('manufacturer', '')} {device.get('model', '')}".strip()
     return CandidateView(
         id=camera.id,
@@ -96,5 +99,5 @@ def candidate_view(camera: Camera, items: list[checklist.ChecklistItem], signed:
         accepted_by=acceptance.accepted_by(signed, camera),
         proposed_by=waiting.proposed_by if waiting else None,
         proposed_at=waiting.proposed_at if waiting else None,
-        picture_by=(camera.acceptance or {}).get("picture_by"),
+        picture_by=facts.get("picture_by"),
     )

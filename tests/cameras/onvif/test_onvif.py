@@ -21,6 +21,7 @@ from cameras.onvif.camera_clock import read_datetime
 from cameras.onvif.client import SoapClient, http_session
 from cameras.onvif.device import identify
 from cameras.onvif.namespaces import DEVICE
+from cameras.states import AuthMode
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.device import Device
 from cameras.virtual.discovery_answer import DiscoveryAnswer
@@ -96,11 +97,11 @@ async def test_wrong_clock_is_measured_and_does_not_stop_us(device: Device, http
 async def test_username_token_is_skew_corrected(device: Device, http: aiohttp.ClientSession) -> None:
     device.switch("clock_wrong", True)
     client = SoapClient(http, SystemClock(), LOGIN)
-    client.mode = "wsse"
+    client.mode = AuthMode.WSSE
     with pytest.raises(CameraRefused):
         await client.call(device.service, f'<GetDeviceInformation xmlns="{DEVICE}"/>')
     client = SoapClient(http, SystemClock(), LOGIN)
-    client.mode, client.clock_offset = "wsse", 3600.0
+    client.mode, client.clock_offset = AuthMode.WSSE, 3600.0
     assert (await client.call(device.service, f'<GetDeviceInformation xmlns="{DEVICE}"/>')).text("Model") == "Virtual-1"
 
 
