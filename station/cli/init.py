@@ -95,17 +95,17 @@ def _defaults(target: Path, flags: InitFlags) -> Answers:
     """Return the given answers, and the default where none was given. Raises UsageError without a name."""
     if not flags["name"]:
         raise UsageError("--name is missing: with --yes nothing is asked; give the station's name")
-    answers = Answers(
+    usual = Answers(flags["name"], StationSettings().timezone, first_start.default_data(target))
+    return Answers(
         name=flags["name"],
-        timezone=_or_else(flags["timezone"], lambda: StationSettings().timezone),
-        data=_or_else(flags["data"], lambda: first_start.default_data(target)),
+        timezone=_or_else(flags["timezone"], lambda: usual.timezone),
+        data=_or_else(flags["data"], lambda: usual.data),
         volumes=list(flags["volumes"]),
         database=flags["database"] or "",
         inventory=flags["inventory"],
+        host=_or_else(flags["host"], lambda: usual.host),
+        port=_or_else(flags["port"], lambda: usual.port),
     )
-    answers.host = _or_else(flags["host"], lambda: answers.host)
-    answers.port = _or_else(flags["port"], lambda: answers.port)
-    return answers
 
 
 def _dialog(target: Path, flags: InitFlags) -> Answers:
