@@ -23,7 +23,6 @@ import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import MetaData, create_engine, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,26 +34,33 @@ from core.database_kind import DatabaseKind
 from core.errors import MinwangError, StorageError
 from core.files import sync_folder
 from core.settings import Settings
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from station.backup import postgresql
+from station.install.upgrade.program import ReleaseFacts
 
 CONSOLE_SECONDS = 5.0
 TOO_MANY = 429  # the console works, but this address sends too many requests (web.http.anonymous_limit)
 FRESH_SECONDS = 30.0  # a recorder writes the state of its streams every 4 s
 
 
-def facts(settings: Settings, since: float) -> dict[str, Any]:
-    return {"newest": migrate.newest(), "console": _console(settings), **asyncio.run(_database_facts(settings, since))}
+def facts(settings: Settings, since: float) -> ReleaseFacts:
+    console = _console(settings)
+    revision, recording = asyncio.run(_database_facts(settings, since))
+    return {
+        "newest": migrate.newest(),
+        "console": console,
+        "revision": revision,
+        "recording": recording,
+        "bytes": _size(settings),
+    }
 
 
-async def _database_facts(settings: Settings, since: float) -> dict[str, Any]:
+async def _database_facts(settings: Settings, since: float) -> tuple[str, int]:
+    """Return the database's revision (empty: there is no schema yet) and the number of streams being recorded."""
     database = Database(settings.database_url)
     try:
-        return {
-            "revision": await migrate.version(database) or "",
-            "recording": await _recording(database, since),
-            "bytes": _size(settings),
-        }
+        return await migrate.version(database) or "", await _recording(database, since)
     finally:
         await database.close()
 
@@ -63,7 +69,7 @@ async def _recording(database: Database, since: float) -> int:
     """Return the number of streams that a recorder reported as recording after `since`, and in the last 30 s."""
     now = datetime.now(timezone.utc).timestamp()
     after = datetime.fromtimestamp(max(since, now - FRESH_SECONDS), timezone.utc)
-    query = select(func.count()).where(StreamStatus.state == "recording", StreamStatus.at > after)
+    query = select(func.count()).where(StreamStatus.state == RecordingState.RECORDING, StreamStatus.at > after)
     try:
         async with database.reading() as session:
             return await session.scalar(query) or 0

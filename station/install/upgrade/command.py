@@ -7,7 +7,6 @@ import shutil
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from core.errors import ConflictError, NotFoundError, StorageError, UsageError
 from station.install import archive, install, manifest, packages, release, steps
@@ -17,7 +16,7 @@ from station.install.release import ReleaseSource
 from station.install.steps import InstallStep, say
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import manager_of
-from station.install.upgrade.program import Program
+from station.install.upgrade.program import Program, ReleaseFacts
 from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
 from station.install.upgrade.state import UpgradeStage, UpgradeState
 
@@ -104,7 +103,7 @@ def _back_up(layout: Layout, program: Program) -> None:
     program.station("backup", str(facts.backup), *facts.backup_options)
 
 
-def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: dict[str, Any]) -> UpgradeState:
+def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: ReleaseFacts) -> UpgradeState:
     """Return the initial state. Raises ConflictError or StorageError if the new release cannot use this database."""
     before = Program(layout, layout.releases / source).facts()
     if before["revision"] > new["newest"]:

@@ -6,10 +6,20 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 from core.errors import StorageError
 from station.install.layout import Layout
+
+
+class ReleaseFacts(TypedDict):
+    """What a release says of the database and the station; its own Python prints it (station.upgrade.inside)."""
+
+    newest: str  # revision that the release's schema has
+    console: str  # "ok", or why it does not answer
+    revision: str  # of the database; empty: there is none yet
+    recording: int  # streams
+    bytes: int  # size of the database; 0: it is on a server
 
 
 class Program:
@@ -55,9 +65,9 @@ class Program:
                 f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}"
             )
 
-    def facts(self, since: float = 0.0) -> dict[str, Any]:
+    def facts(self, since: float = 0.0) -> ReleaseFacts:
         """Return the result of `inside.facts`; counts streams seen recording after `since` (seconds since 1970)."""
-        found: dict[str, Any] = json.loads(self.inside("facts", "--since", str(since)))
+        found: ReleaseFacts = json.loads(self.inside("facts", "--since", str(since)))
         return found
 
     def inside(
