@@ -11,6 +11,7 @@ import click
 
 from core.errors import StationBusyError
 from core.host import station_lock
+from nvr.engine_choice import EngineKind
 from station.cli.base import (
     SettingsRequirement,
     as_json,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     help="Folder for footage and its index.",
 )
 @click.option(
-    "--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none."
+    "--engine", type=click.Choice([str(kind) for kind in EngineKind]), help="Engine where the inventory names none."
 )
 @click.option("--segment-seconds", type=float, help="Length of a segment file.")
 @click.pass_context
