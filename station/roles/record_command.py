@@ -24,6 +24,7 @@ from core.secrets import Vault
 from core.settings import Settings
 from nvr.archive import recovery, segment_index, unreported_gaps
 from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.recovery import RecoveryReport
 from nvr.engine_choice import EngineKind
 from nvr.recorder.reconcile import DesiredStreams, desired
 from nvr.recorder.recorder import Recorder
@@ -91,12 +92,7 @@ async def record(
     clock = SystemClock()
     database = await station_database.ready(settings)
     wanted = await _wanted_streams(database, settings, clock, town, file)
-    await asyncio.to_thread(
-        check_not_foreign, await prepare(database, settings.volumes, settings.data.dir), settings.data.dir
-    )
-    volumes = await volume_set(settings, database, clock)
-    recovered = await recovery.recover(database, wanted.streams, clock.now())
-    recorder = Recorder(settings.recorder, volumes, ArchiveLogWriter(database, clock), clock)
+    recorder, recovered = await _recorder_of(database, settings, clock, wanted)
     began_us = to_microseconds(clock.now())
     try:
         cpu_seconds, peak_bytes = await _run(recorder, database, wanted, seconds)
@@ -151,6 +147,17 @@ async def _wanted_streams(
         return await desired(
             session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
         )
+
+
+async def _recorder_of(
+    database: Database, settings: Settings, clock: SystemClock, wanted: DesiredStreams
+) -> tuple[Recorder, RecoveryReport]:
+    """Recover what earlier recorders left; returns a recorder that is not started yet, and what was recovered."""
+    rows = await prepare(database, settings.volumes, settings.data.dir)
+    await asyncio.to_thread(check_not_foreign, rows, settings.data.dir)
+    volumes = await volume_set(settings, database, clock)
+    recovered = await recovery.recover(database, wanted.streams, clock.now())
+    return Recorder(settings.recorder, volumes, ArchiveLogWriter(database, clock), clock), recovered
 
 
 async def _run(recorder: Recorder, database: Database, wanted: DesiredStreams, seconds: float) -> tuple[float, int]:
