@@ -257,9 +257,9 @@ def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.slee
     for _ in range(READY_SECONDS):
         wait(1.0)
         state = commands.run_or_empty(["systemctl", "show", "-p", "ActiveState", "--value", units.SERVICE])
-        if state == "active":
+        if state == units.UnitState.ACTIVE:
             return
-        if state == "failed":
+        if state == units.UnitState.FAILED:
             raise StorageError(f"the station does not start; its reason: {_last_log_line(commands)}")
     raise StorageError(
         f"the station is not ready after {READY_SECONDS} s; systemd keeps trying, and 'journalctl -u "

@@ -33,11 +33,11 @@ from core.database import Database
 from core.database_kind import DatabaseKind
 from core.errors import MinwangError, StorageError
 from core.files import sync_folder
-from core.settings import Settings
+from core.settings import Settings, TlsMode
 from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from station.backup import postgresql
-from station.install.upgrade.program import ReleaseFacts
+from station.install.upgrade.program import InsideCommand, ReleaseFacts
 
 CONSOLE_SECONDS = 5.0
 TOO_MANY = 429  # the console works, but this address sends too many requests (web.http.anonymous_limit)
@@ -80,7 +80,7 @@ async def _recording(database: Database, since: float) -> int:
 def _console(settings: Settings) -> str:
     """Return "ok", or why the console does not answer."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.web.host, settings.web.host)
-    scheme = "https" if str(settings.web.tls) == "own" else "http"
+    scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # this machine, by its address
     try:
@@ -200,21 +200,39 @@ async def _migrate(settings: Settings, revision: str) -> None:
         await database.close()
 
 
-def main() -> int:
+class InsideOptions(argparse.Namespace):
+    settings: Path
+    command: InsideCommand
+    revision: str  # empty: the newest
+    since: float  # seconds since 1970
+
+
+def _parse_options() -> InsideOptions:
     parser = argparse.ArgumentParser(prog="station.upgrade.inside")
     parser.add_argument("settings", type=Path)
-    parser.add_argument("command", choices=["facts", "migrate", "lower", "dump", "restore"])
+    parser.add_argument("command", type=InsideCommand)
     parser.add_argument("revision", nargs="?", default="")
     parser.add_argument("--since", type=float, default=0.0)
-    options = parser.parse_args()
-    try:
-        settings = core_settings.load(options.settings)
-        if options.command == "facts":
+    return parser.parse_args(namespace=InsideOptions())
+
+
+def _run(options: InsideOptions) -> None:
+    settings = core_settings.load(options.settings)
+    match options.command:
+        case InsideCommand.FACTS:
             print(json.dumps(facts(settings, options.since)))
-        elif options.command in ("migrate", "lower"):
+        case InsideCommand.MIGRATE | InsideCommand.LOWER:
             asyncio.run(_migrate(settings, options.revision))
-        else:
-            {"dump": dump, "restore": restore}[options.command](settings)
+        case InsideCommand.DUMP:
+            dump(settings)
+        case InsideCommand.RESTORE:
+            restore(settings)
+
+
+def main() -> int:
+    options = _parse_options()
+    try:
+        _run(options)
     except (MinwangError, OSError, sqlite3.Error, SQLAlchemyError) as e:
         print(str(e).splitlines()[0], file=sys.stderr)
         return 1
