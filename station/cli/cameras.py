@@ -318,26 +318,26 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from station.roles.stream_check import StreamCheck
     from station.runtime import open_vault_of_station
 
-    async def work(database: Database, settings: Settings) -> dict[str, str]:
-        done: dict[str, str] = {}
+    async def work(database: Database, settings: Settings) -> tuple[dict[str, str], bool]:
+        done, is_complete = dict[str, str](), True
         async with (
             _onboarding(database, settings) as onboarding,
             http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await open_vault_of_station(settings, database), StreamCheck(settings, SystemClock())
-            care = CredentialRotation(
+            rotation = CredentialRotation(
                 database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check
             )
             for number in cameras_:
                 try:
-                    done[number] = f"account {await care.rotate(number, 'command line')}"
+                    done[number] = f"account {await rotation.rotate(number, 'command line')}"
                 except MinwangError as e:
-                    done[number] = f"failed: {e}"
-        return done
+                    done[number], is_complete = f"failed: {e}", False
+        return done, is_complete
 
-    done = with_database(ctx, work)
+    done, is_complete = with_database(ctx, work)
     print_result(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
-    if any(w.startswith("failed") for w in done.values()):
+    if not is_complete:
         ctx.exit(1)
 
 

@@ -201,7 +201,11 @@ def configuration_steps(layout: Layout, facts: InstallFacts, options: InstallOpt
         (layout.units / units.SERVICE, 0o644, units.service(layout, facts)),
         (layout.units / units.RESUME, 0o644, units.resume(layout)),
     ):
-        yield steps.text_file(layout.at(path), path, mode, root, lambda text=text: text)  # type: ignore[misc]
+        yield steps.text_file(layout.at(path), path, mode, root, _constant(text))
+
+
+def _constant(text: str) -> Callable[[], str]:
+    return lambda: text
 
 
 def _is_private(path: Path, owner: FileOwner) -> bool:
