@@ -145,7 +145,7 @@ async def _add_stream(
         "segments": [{"start": _iso_time(s.start_us), "sha256": s.sha256.hex()} for s, _ in segments if not s.open],
     }
     if files:
-        entry.update({**files[0], "further_files": files[1:]})
+        entry = {**entry, **files[0], "further_files": files[1:]}
     return _StreamClips(entry, unreadable, bool(files))
 
 

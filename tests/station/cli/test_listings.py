@@ -26,7 +26,7 @@ town: t
 villages: [{code: wang, name: W}]
 cameras:
 - {id: w-1, name: 村口, village: wang, address: 10.1.1.1}
-- {id: w-2, name: 桥头, village: wang}
+- {id: w-2, name: 桥头, village: wang, address: 10.1.1.2}
 """
 NOW = datetime(2026, 11, 21, 8, tzinfo=timezone.utc)
 DAY = "2026-11-20"
