@@ -41,11 +41,11 @@ def _station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "town.yaml").write_text(TOWN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     text(0, "inventory", "apply")
-    asyncio.run(_add_rows())
+    asyncio.run(_add_rows(core_settings.load().database_url))
 
 
-async def _add_rows() -> None:
-    database = Database(core_settings.load().database_url)
+async def _add_rows(url: str) -> None:
+    database = Database(url)
     try:
         async with database.session() as session:
             camera = (await session.scalars(select(Camera).where(Camera.id == "w-1"))).one()
@@ -100,11 +100,12 @@ def test_one_camera_with_its_history() -> None:
     found = rows("cameras", "show", "w-1")
     assert found["problem"] == "it refuses the credential" and found["address"] == "10.1.1.1"
     lines = [f"{name}: {value}" for name, value in found.items() if name != "history"]
-    lines.append("2026-11-21 08:00 zhang: address: None → 10.1.1.1")
-    assert text(0, "cameras", "show", "w-1").splitlines() == lines
-    assert found["history"] == [
-        {"at": str(NOW), "actor": "zhang", "field": "address", "old": None, "new": "10.1.1.1"},
-    ]
+    lines.append("2026-11-21 08:00 zhang: address: None → 10.1.1.1")  # the newest change first
+    said = text(0, "cameras", "show", "w-1").splitlines()
+    assert said[: len(lines)] == lines and len(said) == len(found) - 1 + len(found["history"])
+    assert found["history"][0] == {
+        "at": str(NOW), "actor": "zhang", "field": "address", "old": None, "new": "10.1.1.1",
+    }  # fmt: skip
     assert "there is no camera 'w-9'" in text(1, "cameras", "show", "w-9")
 
 
