@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
 from core.events import BigId
+from core.host.process_role import ProcessRole
 
 
 class GapCause(StrEnum):
@@ -334,7 +335,7 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(
         String(40), primary_key=True, comment="Name of the process, unique in the station"
     )
-    role: Mapped[str] = mapped_column(String(20), comment="recorder, analyst")
+    role: Mapped[ProcessRole] = mapped_column(EnumText(ProcessRole, 20), comment="recorder, analyst")
     url: Mapped[str] = mapped_column(String(120), comment="http://host:port of its own bytes; empty: none")
     pid: Mapped[int] = mapped_column(comment="Process id")
     seen_at: Mapped[datetime] = mapped_column(comment="When it last reported (UTC)")

@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import zip_longest
 from typing import Any
 
@@ -30,6 +30,7 @@ from core.errors import ConflictError, StorageError, UsageError
 from station.schema import METADATA
 
 BATCH_ROWS, BATCH_BYTES = 2000, 16_000_000
+StoredValue = str | int | float | bytes | memoryview | date | datetime | None  # what a column holds; JSON is text
 PROGRESS_TABLE = "database_copy"  # progress table in the target, exists until the copy is finished
 
 _PROGRESS = sa.Table(
@@ -44,10 +45,10 @@ class _JsonText(sa.types.TypeDecorator[str]):
     impl = sa.Text
     cache_ok = True
 
-    def column_expression(self, column: Any) -> Any:
+    def column_expression(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
         return sa.cast(column, sa.Text)
 
-    def bind_expression(self, bindparam: Any) -> Any:
+    def bind_expression(self, bindparam: sa.BindParameter[str]) -> sa.ColumnElement[str]:
         return sa.cast(bindparam, sa.JSON) if self.server else bindparam
 
     def __init__(self, server: bool = False):
@@ -87,7 +88,7 @@ class DatabaseSide:
             return _JsonText(self.server)
         return sa.String() if isinstance(kind, EnumText) else kind
 
-    def key(self, table: sa.Table) -> list[Any]:
+    def key(self, table: sa.Table) -> list[sa.ColumnElement[Any]]:
         """Return the primary key with an order that both databases share: text is ordered by its bytes."""
         return [
             sa.collate(c, "C" if self.server else "BINARY") if isinstance(c.type, sa.String) else c
@@ -102,7 +103,7 @@ class DatabaseSide:
             return ""
         return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) or "")
 
-    def rows(self, name: str) -> Generator[tuple[Any, ...], None, None]:
+    def rows(self, name: str) -> Generator[tuple[StoredValue, ...], None, None]:
         """Yield all rows in the order of the key."""
         table = self.tables[name]
         query = sa.select(table).order_by(*self.key(table)).execution_options(yield_per=500)
@@ -192,7 +193,7 @@ def _copy_table(source: DatabaseSide, target: DatabaseSide, name: str, tell: Cal
         tell(f"{name}: {made} rows")
 
 
-def _last(target: DatabaseSide, name: str) -> list[Any] | None:
+def _last(target: DatabaseSide, name: str) -> list[StoredValue] | None:
     """Return the key of the last row in the target; None if there is none."""
     with target.engine.connect() as connection:
         text = connection.scalar(sa.select(_PROGRESS.c.last).where(_PROGRESS.c.name == name))
@@ -205,13 +206,13 @@ def _last(target: DatabaseSide, name: str) -> list[Any] | None:
     ]
 
 
-def _save_progress(connection: sa.Connection, name: str, last: Sequence[Any]) -> None:
+def _save_progress(connection: sa.Connection, name: str, last: Sequence[StoredValue]) -> None:
     text = json.dumps([v.isoformat() if isinstance(v, datetime) else v for v in last])
     if not connection.execute(sa.update(_PROGRESS).where(_PROGRESS.c.name == name).values(last=text)).rowcount:
         connection.execute(sa.insert(_PROGRESS).values(name=name, last=text))
 
 
-def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict[str, Any]]:
+def _batch(source: DatabaseSide, name: str, last: list[StoredValue] | None) -> list[dict[str, StoredValue]]:
     """Return the rows after a key, at most BATCH_ROWS rows or about BATCH_BYTES bytes."""
     table = source.tables[name]
     query = sa.select(table).order_by(*source.key(table)).limit(BATCH_ROWS)
@@ -220,7 +221,7 @@ def _batch(source: DatabaseSide, name: str, last: list[Any] | None) -> list[dict
             sa.tuple_(*source.key(table))
             > sa.tuple_(*(sa.literal(v, c.type) for v, c in zip(last, table.primary_key, strict=True)))
         )
-    found, size = list[dict[str, Any]](), 0
+    found, size = list[dict[str, StoredValue]](), 0
     with (
         source.engine.connect() as connection,
         contextlib.closing(connection.execute(query.execution_options(yield_per=100))) as rows,
@@ -254,13 +255,22 @@ def _compare(source: DatabaseSide, target: DatabaseSide, name: str) -> tuple[int
     return count, digest.hexdigest()
 
 
-def _plain(column: sa.Column[Any]) -> Callable[[Any], Any]:
-    """Return a function that normalises values: SQLite stores a whole number in a float column as an integer."""
+def _plain(column: sa.Column[Any]) -> Callable[[StoredValue], StoredValue]:
+    """Return the function that makes values of a column comparable between the databases."""
     if isinstance(column.type, sa.Float):
-        return lambda v: None if v is None else float(v)
+        return _as_float
     if isinstance(column.type, sa.LargeBinary):
-        return lambda v: None if v is None else bytes(v)
-    return lambda v: v
+        return _as_bytes
+    return lambda value: value
+
+
+def _as_float(value: StoredValue) -> StoredValue:
+    """Return a number as a float: SQLite stores a whole number in a float column as an integer."""
+    return float(value) if isinstance(value, int | float) else value
+
+
+def _as_bytes(value: StoredValue) -> StoredValue:
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def _set_sequences(target: DatabaseSide, connection: sa.Connection) -> None:

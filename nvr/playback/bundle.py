@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from core.clock import from_microseconds
 from core.errors import StorageError
@@ -19,21 +20,81 @@ from nvr.archive.completion import sha256_of
 from nvr.archive.reader import ArchiveReader, LocatedGop
 from nvr.playback import clip, mp4_writer
 from nvr.playback.clip import Clip, UnreadableRange
+from nvr.tables import GapCause
 
 MANIFEST = "manifest.json"
-Entry = dict[str, object]  # of the manifest, as JSON
+
+
+class UnreadableEntry(TypedDict):
+    """A range that is recorded but not readable; times in the manifest are ISO 8601."""
+
+    start: str
+    end: str
+    file: str
+
+
+class GapEntry(TypedDict):
+    start: str
+    end: str
+    cause: GapCause
+
+
+class SegmentEntry(TypedDict):
+    """A recorded file that the clips were made from."""
+
+    start: str
+    sha256: str
+
+
+class FileEntry(TypedDict):
+    """A file of the bundle; several for one stream if its codec or audio changes."""
+
+    file: str
+    bytes: int
+    sha256: str
+    pictures: int
+    formats: list[str]
+    start: str
+    end: str
+
+
+class StreamEntry(TypedDict):
+    """One stream; `file` None: nothing of it was written, and the keys of a file are absent."""
+
+    stream: str
+    file: str | None
+    unreadable: list[UnreadableEntry]
+    missing: list[GapEntry]
+    segments: list[SegmentEntry]
+    bytes: NotRequired[int]
+    sha256: NotRequired[str]
+    pictures: NotRequired[int]
+    formats: NotRequired[list[str]]
+    start: NotRequired[str]
+    end: NotRequired[str]
+    further_files: NotRequired[list[FileEntry]]
+
+
+class BundleManifest(TypedDict):
+    """The manifest, as JSON."""
+
+    start: str
+    end: str
+    streams: list[StreamEntry]
 
 
 @dataclass(slots=True)
 class _StreamClips:
     """What became of one stream: its entry in the manifest, and what could not be read."""
 
-    entry: Entry
+    entry: StreamEntry
     unreadable: list[UnreadableRange]
     is_written: bool = False
 
 
-async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path) -> Entry:
+async def write(
+    reader: ArchiveReader, streams: Sequence[str], start_us: int, end_us: int, target: Path
+) -> BundleManifest:
     """Write the zip; return its manifest.
 
     Raises NotFoundError if none of the streams has anything in the range, StorageError if it has, but none of it is
@@ -49,7 +110,7 @@ async def write(reader: ArchiveReader, streams: Sequence[str], start_us: int, en
             clip.raise_nothing_to_export(
                 [u for d in done for u in d.unreadable], "none of these cameras has recordings in this range"
             )
-        manifest: Entry = {
+        manifest: BundleManifest = {
             "start": _iso_time(start_us), "end": _iso_time(end_us), "streams": [d.entry for d in done],
         }  # fmt: skip
         await asyncio.to_thread(_finish, partial, target, manifest)
@@ -66,7 +127,7 @@ async def _add_stream(
     spans = await reader.coverage(stream, start_us, end_us)
     segments = await reader.segments(stream, start_us, end_us)
     unreadable = await clip.unreadable_ranges(reader, stream, start_us, end_us, gops)
-    files: list[Entry] = []
+    files: list[FileEntry] = []
     if gops:
         name = f"{stream.replace('/', '-')}.mp4"
         try:
@@ -74,7 +135,7 @@ async def _add_stream(
         except StorageError:  # none of it is readable: listed like the rest
             more = clip.file_ranges(gops)
         unreadable += more
-    entry: Entry = {
+    entry: StreamEntry = {
         "stream": stream,
         "file": None,
         "unreadable": [_unreadable(u) for u in unreadable],
@@ -84,25 +145,25 @@ async def _add_stream(
         "segments": [{"start": _iso_time(s.start_us), "sha256": s.sha256.hex()} for s, _ in segments if not s.open],
     }
     if files:
-        entry |= {**files[0], "further_files": files[1:]}
+        entry = {**entry, **files[0], "further_files": files[1:]}
     return _StreamClips(entry, unreadable, bool(files))
 
 
 def _add_clips(
     archive: Path, folder: Path, name: str, gops: Sequence[LocatedGop], *, new: bool
-) -> tuple[list[Entry], list[UnreadableRange]]:
+) -> tuple[list[FileEntry], list[UnreadableRange]]:
     """Write a stream's clip beside the archive and add it. Blocking.
 
     Return the entries of its files (several if codec or audio change), and what could not be read.
     """
-    found: list[Entry] = []
+    found: list[FileEntry] = []
     planned = clip.plan_files(gops)
     for part, inner in zip(planned, mp4_writer.output_paths(Path(name), len(planned)), strict=True):
         found.append(_add_file(archive, folder / f".{inner}.part", str(inner), part, new=new and not found))
     return found, planned[0].unreadable
 
 
-def _add_file(archive: Path, path: Path, name: str, part: Clip, *, new: bool) -> Entry:
+def _add_file(archive: Path, path: Path, name: str, part: Clip, *, new: bool) -> FileEntry:
     try:
         size = mp4_writer.write(part, path)
         digest = sha256_of(path).hex()
@@ -116,11 +177,11 @@ def _add_file(archive: Path, path: Path, name: str, part: Clip, *, new: bool) ->
     }  # fmt: skip
 
 
-def _unreadable(lost: UnreadableRange) -> Entry:
+def _unreadable(lost: UnreadableRange) -> UnreadableEntry:
     return {"start": _iso_time(lost.start_us), "end": _iso_time(lost.end_us), "file": lost.path.name}
 
 
-def _finish(partial: Path, target: Path, manifest: Entry) -> None:
+def _finish(partial: Path, target: Path, manifest: BundleManifest) -> None:
     with zipfile.ZipFile(partial, "a", zipfile.ZIP_STORED) as z:
         z.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
     partial.rename(target)

@@ -9,7 +9,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
+from typing import ClassVar
+
+from pydantic import ConfigDict, TypeAdapter
 
 from core.database_kind import DatabaseKind
 from core.errors import BackupError
@@ -42,6 +44,7 @@ class VolumeEntry:
 class BackupManifest:
     """Times are ISO 8601 UTC, sizes are bytes. `tables`: rows of each table in the copy of the database."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     minwang: str
     station: str
     created: str
@@ -65,25 +68,33 @@ class BackupManifest:
         return datetime.fromisoformat(self.created)
 
 
+@dataclass(frozen=True, slots=True)
+class _AnyManifest:
+    """What a manifest of any format has; the other keys are ignored."""
+
+    format: int
+
+
+_ANY_MANIFEST = TypeAdapter(_AnyManifest)
+_MANIFEST = TypeAdapter(BackupManifest)
+
+
 def parse(text: bytes) -> BackupManifest:
     """Parse and check a manifest. Raises BackupError if it is invalid or of a format that this version cannot read."""
     try:
-        raw: dict[str, Any] = json.loads(text)
-        if raw["format"] != FORMAT:
+        found = _ANY_MANIFEST.validate_json(text).format
+        if found != FORMAT:
             raise BackupError(
-                f"the archive has format {raw['format']}, this version reads {FORMAT}; use the version that made it"
+                f"the archive has format {found}, this version reads {FORMAT}; use the version that made it"
             )
-        raw["files"] = [FileEntry(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"]]
-        raw["database"] = DatabaseKind(raw["database"])
-        raw["volumes"] = [VolumeEntry(int(v["number"]), str(v["identity"]), str(v["path"])) for v in raw["volumes"]]
-        manifest = BackupManifest(**raw)
-        assert manifest.created_at.tzinfo is not None
-        tables_are_right = all(isinstance(n, int) for n in manifest.tables.values())
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError, RecursionError) as e:
+        manifest = _MANIFEST.validate_json(text)
+        if manifest.created_at.tzinfo is None:
+            raise ValueError("the time of the backup has no time zone")
+    except ValueError as e:
         raise BackupError(
             "the archive's manifest cannot be read; it is damaged, or not a backup of a Minwang station"
         ) from e
-    if not tables_are_right or len(manifest.files) > MAX_FILES:
+    if len(manifest.files) > MAX_FILES:
         raise BackupError("the archive's manifest is invalid; do not use this file")
     for entry in manifest.files:
         _check(entry)

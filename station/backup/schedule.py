@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from core import events
@@ -85,13 +84,22 @@ class NightlyBackup:
         error = await self._run(self._command(wanted, target))
         if error:
             log.error("the backup into %s failed: %s", target, error)
-            await self._announce("backup.failed", target=str(target), error=error)
+            async with self._database.session() as session:
+                events.append(session, self._clock.now(), "backup.failed", target=str(target), error=error)
             return
         gone = await asyncio.to_thread(_rotate, target, wanted.keep)
         made = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
         if made is not None:
             log.info("backup %s: %d bytes in %.0f s, %d older ones removed", made.target, made.size, made.seconds, gone)
-            await self._announce("backup.made", target=made.target, bytes=made.size, seconds=made.seconds)
+            async with self._database.session() as session:
+                events.append(
+                    session,
+                    self._clock.now(),
+                    "backup.made",
+                    target=made.target,
+                    bytes=made.size,
+                    seconds=made.seconds,
+                )
 
     def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
         config = ["--config", str(path)] if (path := self._settings.source.path) else []
@@ -147,11 +155,9 @@ class NightlyBackup:
                 age.total_seconds() / 3600,
                 when,
             )
-            await self._announce("backup.overdue", last=when, hours=round(age.total_seconds() / 3600))
-
-    async def _announce(self, kind: str, **data: Any) -> None:
-        async with self._database.session() as session:
-            events.append(session, self._clock.now(), kind, **data)
+            async with self._database.session() as session:
+                hours = round(age.total_seconds() / 3600)
+                events.append(session, self._clock.now(), "backup.overdue", last=when, hours=hours)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

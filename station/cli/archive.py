@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,6 +29,13 @@ from station.cli.base import (
     with_database,
 )
 
+if TYPE_CHECKING:
+    from core.database import Database
+    from nvr.archive.forecast import Forecast
+    from nvr.archive.retention_clock import ClockReport
+    from nvr.archive.verify import Findings
+    from nvr.tables import FootageDeletion, Hold
+
 
 @cli.group()
 def archive() -> None:
@@ -44,32 +52,11 @@ def archive() -> None:
 @click.pass_context
 def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: str, json_output: bool) -> None:
     """Compare index and files in both directions."""
-    from nvr.archive import verify
-    from nvr.recorder import reconcile
-    from nvr.storage import volumes
-
     if repair:
         require_reason(reason)
 
-    async def work(database: Any, settings: Settings) -> verify.Findings:
-        rows = await volumes.prepare(database, settings.volumes, settings.data.dir)
-        if repair:
-            await asyncio.to_thread(volumes.check_not_foreign, rows, settings.data.dir, every=True)
-        # The station lock already excludes recorders of this data folder; one of another folder could share PostgreSQL
-        # only.
-        alone = repair and database.kind is DatabaseKind.SQLITE
-        recording = not alone and await reconcile.recorders_alive(database, SystemClock())
-        if repair and recording:
-            raise UsageError("a recorder is running; end the station before repairing its archive")
-        found = await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
-        if repair:
-            told = {name: len(v) if isinstance(v, list) else v for name, v in found.as_dict().items()}
-            async with database.session() as session:
-                now = SystemClock().now()
-                await audit_trail.record(
-                    session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=told
-                )
-        return found
+    async def work(database: Database, settings: Settings) -> Findings:
+        return await _verify(database, settings, repair=repair, hash_files=hash_files, reason=reason)
 
     if repair:
         with station_lock.hold(
@@ -80,16 +67,42 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
             findings = with_database(ctx, work, SettingsRequirement.FOOTAGE)
     else:
         findings = with_database(ctx, work, SettingsRequirement.FOOTAGE)
-
-    def text() -> str:
-        lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
-        for name, paths in findings.as_dict().items():
-            if isinstance(paths, list):
-                lines += [f"{name}: {p}" for p in paths]
-        return "\n".join(lines)
-
-    print_result(findings.as_dict(), json_output, text)
+    print_result(findings.as_dict(), json_output, lambda: "\n".join(_findings_lines(findings)))
     sys.exit(0 if findings.clean or repair else 1)
+
+
+async def _verify(database: Database, settings: Settings, *, repair: bool, hash_files: bool, reason: str) -> Findings:
+    """Compare index and files; a repair is recorded in the audit trail. Raises UsageError while a recorder runs."""
+    from nvr.archive import verify
+    from nvr.recorder import reconcile
+    from nvr.storage import volumes
+
+    rows = await volumes.prepare(database, settings.volumes, settings.data.dir)
+    if repair:
+        await asyncio.to_thread(volumes.check_not_foreign, rows, settings.data.dir, every=True)
+    # The station lock already excludes recorders of this data folder; one of another folder could share PostgreSQL
+    # only.
+    alone = repair and database.kind is DatabaseKind.SQLITE
+    recording = not alone and await reconcile.recorders_alive(database, SystemClock())
+    if repair and recording:
+        raise UsageError("a recorder is running; end the station before repairing its archive")
+    found = await verify.verify(database, repair=repair, hash_files=hash_files, recording=recording)
+    if repair:
+        counts = {name: len(value) if isinstance(value, list) else value for name, value in found.as_dict().items()}
+        async with database.session() as session:
+            now = SystemClock().now()
+            await audit_trail.record(
+                session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=counts
+            )
+    return found
+
+
+def _findings_lines(findings: Findings) -> list[str]:
+    lines = [f"{findings.rows} entries, {findings.files} files, {findings.unhashed} not yet hashed"]
+    for name, paths in findings.as_dict().items():
+        if isinstance(paths, list):
+            lines += [f"{name}: {path}" for path in paths]
+    return lines
 
 
 @archive.command("hold")
@@ -111,7 +124,7 @@ def archive_hold(
     """Keep what CAMERA recorded from START to END (ISO times), whatever the retention settings say."""
     from cases.register import case_files
 
-    async def work(database: Any, _: Settings) -> int:
+    async def work(database: Database, _: Settings) -> int:
         async with database.session() as session:
             return await case_files.hold(
                 session,
@@ -136,28 +149,30 @@ def archive_holds(ctx: click.Context, json_output: bool) -> None:
     """List the active holds."""
     from nvr.archive.holds import active_holds
 
-    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, _: Settings) -> Sequence[Hold]:
         async with database.reading() as session:
-            return [
-                {
-                    "hold": h.id,
-                    "camera": h.camera,
-                    "start": from_microseconds(h.start_us),
-                    "end": from_microseconds(h.end_us),
-                    "owner": h.owner,
-                    "reason": h.reason,
-                    "expires": h.expires_at,
-                    "case": h.case,
-                }
-                for h in await active_holds(session, SystemClock().now())
-            ]
+            return await active_holds(session, SystemClock().now())
 
-    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
-    lines = [
-        f"{r['hold']:5} {r['camera']:12} {r['start']} – {r['end']}  {r['owner']}: {r['reason']}, until {r['expires']}"
-        for r in rows
+    holds = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    rows = [
+        {
+            "hold": h.id,
+            "camera": h.camera,
+            "start": from_microseconds(h.start_us),
+            "end": from_microseconds(h.end_us),
+            "owner": h.owner,
+            "reason": h.reason,
+            "expires": h.expires_at,
+            "case": h.case,
+        }
+        for h in holds
     ]
-    print_result(rows, json_output, lambda: "\n".join(lines) or "no holds")
+    print_result(rows, json_output, lambda: "\n".join(map(_hold_line, holds)) or "no holds")
+
+
+def _hold_line(hold: Hold) -> str:
+    start, end = from_microseconds(hold.start_us), from_microseconds(hold.end_us)
+    return f"{hold.id:5} {hold.camera:12} {start} – {end}  {hold.owner}: {hold.reason}, until {hold.expires_at}"
 
 
 @archive.command("review")
@@ -172,7 +187,7 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
     """Extend a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
     from nvr.archive import holds
 
-    async def work(database: Any, _: Settings) -> datetime:
+    async def work(database: Database, _: Settings) -> datetime:
         async with database.session() as session:
             return await holds.review(
                 session, SystemClock().now(), hold, system_user.actor(), reason, timedelta(days=days)
@@ -191,7 +206,7 @@ def archive_release(ctx: click.Context, hold: int, reason: str, json_output: boo
     """Release a hold; retention applies to its footage again."""
     from nvr.archive import holds
 
-    async def work(database: Any, _: Settings) -> None:
+    async def work(database: Database, _: Settings) -> None:
         async with database.session() as session:
             await holds.release(session, SystemClock().now(), hold, system_user.actor(), reason)
 
@@ -215,41 +230,50 @@ def archive_deleted(ctx: click.Context, camera: str, day: str, copy: str | None,
 
     With --copy, recompute the digests from the entries in that copy. Exit status 1 if they do not match.
     """
+    day_start_us = parse_time_us(f"{day}T00:00:00+00:00")
+
+    async def work(database: Database, _: Settings) -> list[tuple[FootageDeletion, str | None]]:
+        return await _deletions_of_day(database, camera, day, day_start_us, copy)
+
+    deletions = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    rows = []
+    for deletion, problem in deletions:
+        row = {column.name: getattr(deletion, column.name) for column in deletion.__table__.columns}
+        rows.append(row if problem is None else row | {"problem": problem})
+    lines = [line for deletion, problem in deletions for line in _deletion_lines(deletion, problem)]
+    print_result(rows, json_output, lambda: "\n".join(lines) or "nothing of that day was deleted")
+    sys.exit(1 if any(problem for _, problem in deletions) else 0)
+
+
+async def _deletions_of_day(
+    database: Database, camera: str, day: str, day_start_us: int, copy: str | None
+) -> list[tuple[FootageDeletion, str | None]]:
+    """Return what was deleted of each stream, with how it differs from the copy ("": not at all; None: no copy)."""
     from nvr.archive import deletions, segment_index
 
-    start = parse_time_us(f"{day}T00:00:00+00:00")
-
-    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
-        found = []
-        async with database.reading() as session:
-            for row in await deletions.of_day(session, [f"{camera}/main", f"{camera}/sub"], day):
-                told = {c.name: getattr(row, c.name) for c in row.__table__.columns}
-                if copy is not None:
-                    left = await segment_index.between(session, [row.stream], start, start + DAY_US)
-                    before = await asyncio.to_thread(deletions.entries_of_copy, copy, row.stream, day)
-                    told["problem"] = deletions.differences(row.runs, before, {s.start_us for s in left})
-                found.append(told)
-        return found
-
-    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
-
-    def text() -> str:
-        lines = []
-        for r in rows:
-            lines.append(
-                f"{r['stream']}: {r['files']} files, {r['bytes']} bytes, deleted {r['first_at']} – {r['last_at']}"
-            )
-            lines += [
-                f"  {from_microseconds(run['first'])} – {from_microseconds(run['last'])}: {run['files']} files "
-                f"({run['unhashed']} without hash), {run['digest']}"
-                for run in r["runs"]
-            ]
+    found: list[tuple[FootageDeletion, str | None]] = []
+    async with database.reading() as session:
+        for row in await deletions.of_day(session, [f"{camera}/main", f"{camera}/sub"], day):
+            problem = None
             if copy is not None:
-                lines.append(f"  {r['problem'] or 'fits the copy'}")
-        return "\n".join(lines) or "nothing of that day was deleted"
+                left = await segment_index.between(session, [row.stream], day_start_us, day_start_us + DAY_US)
+                before = await asyncio.to_thread(deletions.entries_of_copy, copy, row.stream, day)
+                problem = deletions.differences(row.runs, before, {s.start_us for s in left})
+            found.append((row, problem))
+    return found
 
-    print_result(rows, json_output, text)
-    sys.exit(1 if any(r.get("problem") for r in rows) else 0)
+
+def _deletion_lines(deletion: FootageDeletion, problem: str | None) -> list[str]:
+    lines = [
+        f"{deletion.stream}: {deletion.files} files, {deletion.bytes} bytes, deleted {deletion.first_at} – "
+        f"{deletion.last_at}"
+    ]
+    lines += [
+        f"  {from_microseconds(run['first'])} – {from_microseconds(run['last'])}: {run['files']} files "
+        f"({run['unhashed']} without hash), {run['digest']}"
+        for run in deletion.runs
+    ]
+    return lines if problem is None else [*lines, f"  {problem or 'fits the copy'}"]
 
 
 @archive.command("forecast")
@@ -260,28 +284,25 @@ def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     from nvr.archive import forecast
     from nvr.recorder import reconcile
 
-    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, _: Settings) -> list[Forecast]:
         async with database.reading() as session:
-            return [
-                asdict(f)
-                for f in await forecast.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
-            ]
+            return await forecast.forecast(session, await reconcile.bit_rates(session, SystemClock().now()))
 
-    rows = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    forecasts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    print_result(
+        [asdict(f) for f in forecasts],
+        json_output,
+        lambda: "\n".join(map(_forecast_line, forecasts)) or "nothing is recorded yet",
+    )
 
-    def text() -> str:
-        lines = []
-        for r in rows:
-            kept = f"{r['days_possible']:.1f}" if r["days_possible"] is not None else "?"
-            full = f"{r['days_until_full']:.1f}" if r["days_until_full"] is not None else "?"
-            lines.append(
-                f"{r['village']:16} holds {r['bytes_held'] / 1e9:9.1f} GB, writes {r['bytes_per_day'] / 1e9:7.1f} GB a "
-                f"day; "
-                f"the disks keep {kept} days, first full in {full} days"
-            )
-        return "\n".join(lines) or "nothing is recorded yet"
 
-    print_result(rows, json_output, text)
+def _forecast_line(forecast: Forecast) -> str:
+    kept = f"{forecast.days_possible:.1f}" if forecast.days_possible is not None else "?"
+    full = f"{forecast.days_until_full:.1f}" if forecast.days_until_full is not None else "?"
+    return (
+        f"{forecast.village:16} holds {forecast.bytes_held / 1e9:9.1f} GB, writes {forecast.bytes_per_day / 1e9:7.1f} "
+        f"GB a day; the disks keep {kept} days, first full in {full} days"
+    )
 
 
 @archive.command("clock")
@@ -299,15 +320,13 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
     if confirm:
         require_reason(reason)
 
-    async def work(database: Any, _: Settings) -> dict[str, Any]:
+    async def work(database: Database, _: Settings) -> ClockReport:
         if confirm:
             async with database.session() as session:
                 await retention_clock.confirm(session, SystemClock().now(), system_user.actor(), reason)
         async with database.reading() as session:
-            return asdict(await retention_clock.report(session))
+            return await retention_clock.report(session)
 
     found = with_database(ctx, work, SettingsRequirement.FOOTAGE)
-    print_result(
-        found, json_output, lambda: f"{found['sentence']}" + (f"; {found['remedy']}" if found["remedy"] else "")
-    )
-    sys.exit(1 if found["suspended"] else 0)
+    print_result(asdict(found), json_output, lambda: found.sentence + (f"; {found.remedy}" if found.remedy else ""))
+    sys.exit(1 if found.suspended else 0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, replace
-from typing import Any
 
 import click
 
 from core.audit import audit_trail, opening, verification
 from core.audit.verification import VerificationResult, Verifier
 from core.clock import SystemClock
+from core.database import Database
 from core.host import system_user
 from core.settings import Settings
 from health.register import signatures
@@ -31,7 +31,7 @@ def audit_group() -> None:
     """Verify and seal the audit trail."""
 
 
-async def verdict(database: Any, settings: Settings) -> VerificationResult:
+async def verdict(database: Database, settings: Settings) -> VerificationResult:
     """Verify all rows."""
     return await Verifier(database, settings.data.dir.absolute()).verify_all_rows()
 
@@ -45,7 +45,7 @@ def audit_verify(ctx: click.Context, json_output: bool) -> None:
     Exit status 1 if anything does not match.
     """
 
-    async def work(database: Any, settings: Settings) -> VerificationResult:
+    async def work(database: Database, settings: Settings) -> VerificationResult:
         found = await verdict(database, settings)
         async with database.reading() as session:
             mismatch = None if found.problem else await signatures.first_mismatch(session)
@@ -86,7 +86,7 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
     A station seals its trail by itself. Use this after the auditor has investigated what 'audit verify' found.
     """
 
-    async def work(database: Any, settings: Settings) -> VerificationResult:
+    async def work(database: Database, settings: Settings) -> VerificationResult:
         found, data_dir = await verdict(database, settings), settings.data.dir.absolute()
         now, actor = SystemClock().now(), system_user.actor()
         async with database.session() as session:

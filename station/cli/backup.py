@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,11 @@ from core.errors import UsageError
 from core.host.backup_log import BackupVerification
 from core.settings import Settings
 from station.cli.base import SettingsRequirement, as_json, cli, print_result, run, settings_of
+
+if TYPE_CHECKING:
+    from nvr.archive.adoption import AdoptionResult
+    from station.backup.create import BackupResult
+    from station.backup.restore import RestoreResult
 
 _PASSPHRASE = click.option(
     "--passphrase-file",
@@ -63,7 +68,7 @@ def backup(
         "archive": made.path, "bytes": made.size, "seconds": round(made.seconds, 1), "verified": made.verified,
         **asdict(replace(made.manifest, files=[])), "files": len(made.manifest.files),
     }  # fmt: skip
-    print_result(facts, json_output, lambda: "\n".join(_told(facts, settings)))
+    print_result(facts, json_output, lambda: "\n".join(_backup_lines(made, settings)))
 
 
 def _passphrase(file: Path | None, *, confirm: bool) -> str:
@@ -82,24 +87,25 @@ def _passphrase(file: Path | None, *, confirm: bool) -> str:
     )
 
 
-def _told(facts: dict[str, Any], settings: Settings) -> list[str]:
+def _backup_lines(made: BackupResult, settings: Settings) -> list[str]:
+    manifest = made.manifest
     lines = [
-        f"{facts['archive']}: {facts['bytes'] / 1e6:.1f} MB in {facts['seconds']} s, {facts['files']} files, "
-        f"database version {facts['revision']} with {sum(facts['tables'].values())} rows; "
+        f"{made.path}: {made.size / 1e6:.1f} MB in {round(made.seconds, 1)} s, {len(manifest.files)} files, "
+        f"database version {manifest.revision} with {sum(manifest.tables.values())} rows; "
         + (
             "restored and checked"
-            if facts["verified"] == BackupVerification.RESTORED
+            if made.verified is BackupVerification.RESTORED
             else "read and checked, not restored: the account may not make databases"
         )
     ]
-    if not facts["sealed"]:
+    if not manifest.sealed:
         lines.append(
             f"Without the key: keep {settings.data.dir / 'secret.key'} elsewhere, or camera passwords must be entered "
             f"again."
         )
-    lines += [f"left out: {name}" for name in facts["left_out"]]
-    if facts["models"]:
-        lines.append(f"Model packs are not included: {', '.join(facts['models'])}")
+    lines += [f"left out: {name}" for name in manifest.left_out]
+    if manifest.models:
+        lines.append(f"Model packs are not included: {', '.join(manifest.models)}")
     return lines
 
 
@@ -130,12 +136,13 @@ def restore(ctx: click.Context, archive: Path, data: Path, passphrase_file: Path
     adopted = run(_adopt(settings, [v.identity for v in done.manifest.volumes])) if done.with_key else None
     facts = {
         "data": done.data, "settings": done.settings, "with_key": done.with_key, "station": done.manifest.station,
-        "created": done.manifest.created, "models": done.manifest.models, "adopted": adopted,
+        "created": done.manifest.created, "models": done.manifest.models,
+        "adopted": adopted.as_dict() if adopted is not None else None,
     }  # fmt: skip
-    print_result(facts, json_output, lambda: "\n".join(_restored(facts)))
+    print_result(facts, json_output, lambda: "\n".join(_restore_lines(done, adopted)))
 
 
-async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object] | None:
+async def _adopt(settings: Settings, identities: list[str]) -> AdoptionResult | None:
     """Index the newer footage; None if disks are missing: then the first start does it."""
     import asyncio
 
@@ -147,31 +154,29 @@ async def _adopt(settings: Settings, identities: list[str]) -> dict[str, object]
         return None
     database = await station_database.ready(settings)
     try:
-        adopted = await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
+        return await index_newer_footage.adopt_newer_footage(settings, database, SystemClock())
     finally:
         await database.close()
-    return adopted.as_dict() if adopted is not None else None
 
 
-def _restored(facts: dict[str, Any]) -> list[str]:
-    adopted = facts["adopted"]
+def _restore_lines(done: RestoreResult, adopted: AdoptionResult | None) -> list[str]:
     later = (
         "The disks of recordings are not where the settings say; mount them, and the first start indexes newer footage."
-        if facts["with_key"]
+        if done.with_key
         else "Footage that is newer is taken in by the first start with the keys."
     )
-    return [
-        f"{facts['data']}: {facts['station']} as of {facts['created']}",
-        f"{adopted['files']} files of footage that are newer were taken in" if adopted is not None else later,
-        *(
-            []
-            if facts["with_key"]
-            else [
-                "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode "
-                "600, before "
-                "the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
-            ]
-        ),
-        *([f"Model packs to install again: {', '.join(facts['models'])}"] if facts["models"] else []),
-        f"Next: compare {facts['settings']} with the settings of this machine, set data.dir, and start the station.",
+    lines = [
+        f"{done.data}: {done.manifest.station} as of {done.manifest.created}",
+        f"{adopted.files} files of footage that are newer were taken in" if adopted is not None else later,
     ]
+    if not done.with_key:
+        lines.append(
+            "The keys are not in this backup: put secret.key, audit.key and audit.seal into the data folder, mode "
+            "600, before the start. If audit.key is lost, begin another: minwang audit new-key --reason …"
+        )
+    if done.manifest.models:
+        lines.append(f"Model packs to install again: {', '.join(done.manifest.models)}")
+    lines.append(
+        f"Next: compare {done.settings} with the settings of this machine, set data.dir, and start the station."
+    )
+    return lines

@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 import click
 
@@ -21,7 +21,11 @@ from core.errors import MinwangError, SettingsError, UsageError
 from core.host import system_user
 from core.settings import DATABASE_FILE, Settings
 
+if TYPE_CHECKING:
+    from core.database import Database
+
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 COMMAND_MODULES = {
@@ -112,7 +116,8 @@ def settings_of(ctx: click.Context, need: SettingsRequirement = SettingsRequirem
     )
 
 
-def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+def as_json(command: Callable[P, T]) -> Callable[P, T]:
+    """Add the option `--json` to a command; the command gets it as `json_output`."""
     return click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")(command)
 
 
@@ -124,7 +129,8 @@ def parse_time_us(text: str) -> int:
         raise UsageError(f"'{text}' is not a time; write it like 2026-11-21T08:00:00+08:00") from e
 
 
-def print_result(data: Any, json_output: bool, text: Callable[[], str]) -> None:
+def print_result(data: object, json_output: bool, text: Callable[[], str]) -> None:
+    """Print `data` as JSON or else `text`; values that JSON does not know (times, paths) are printed as their text."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str) if json_output else text())
 
 
@@ -134,7 +140,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def with_database(
     ctx: click.Context,
-    work: Callable[[Any, Settings], Awaitable[T]],
+    work: Callable[[Database, Settings], Awaitable[T]],
     need: SettingsRequirement = SettingsRequirement.STATION,
 ) -> T:
     """Run `work` with the station's database; seals new rows of the audit trail at the end, even after an error."""
@@ -170,7 +176,7 @@ def set_private_umask() -> None:
     os.umask(0o027)
 
 
-def reason_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def reason_option(command: Callable[P, T]) -> Callable[P, T]:
     """Add the option `--reason` to a command that writes to the audit trail."""
     return click.option(
         "--reason", required=True, callback=_stated, help="Case number or reason; it is written into the audit trail."
@@ -188,8 +194,8 @@ def require_reason(reason: str) -> str:
     return reason.strip()
 
 
-def new_password(source: Any) -> str:
+def new_password(source: TextIO | None) -> str:
     """Read a password from a file, or prompt for it twice."""
     if source is not None:
-        return str(source.readline()).rstrip("\n")
+        return source.readline().rstrip("\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +15,14 @@ from core.settings import Settings
 from station.cli.base import as_json, cli, print_result, with_database
 
 if TYPE_CHECKING:
-    from cameras.onboarding.onboarding import Onboarding
+    from cameras.onboarding.onboarding import Onboarding, OnboardingResult
+    from cameras.onboarding.survey_rows import SurveyedDevice
     from cameras.onvif.soap_transport import Listener
-
-STATE_SYMBOLS = {"ok": "✓", "failed": "✗", "todo": "·"}
+    from cameras.tables import Camera, CameraChange, Finding
+    from cameras.upkeep.clock_sync import ClockRound
+    from cameras.upkeep.config_compliance import ComplianceResult
+    from core.database import Database
+    from health.checks.checklist import ChecklistItem
 
 
 @cli.group()
@@ -37,7 +41,7 @@ def cameras_expect(ctx: click.Context, file: Path, json_output: bool) -> None:
 
     rows = import_list.read(file)
 
-    async def work(database: Any, _: Settings) -> import_list.ImportResult:
+    async def work(database: Database, _: Settings) -> import_list.ImportResult:
         async with database.session() as session:
             return await import_list.import_cameras(session, rows, file.name, SystemClock().now(), system_user.actor())
 
@@ -62,25 +66,26 @@ def cameras_find(
     from cameras.onboarding.survey import Survey
     from core.clock import SystemClock
 
-    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, settings: Settings) -> list[SurveyedDevice]:
         async with _onboarding(database, settings) as onboarding:
             survey = Survey(database, SystemClock(), onboarding)
             report = await survey.run(interfaces or ws_discovery.interfaces(), wait, subnets)
-        return [
-            {
-                "address": m.found.address, "verdict": m.verdict.kind, "camera": m.verdict.camera, "village": m.village,
-                "hardware": m.found.hardware, "name": m.found.name,
-            }
-            for m in sorted(report.devices, key=lambda m: (m.verdict.kind, m.found.address))
-        ]  # fmt: skip
+        return sorted(report.devices, key=lambda device: (device.verdict.kind, device.found.address))
 
-    rows = with_database(ctx, work)
+    devices = with_database(ctx, work)
+    rows = [
+        {
+            "address": device.found.address, "verdict": device.verdict.kind, "camera": device.verdict.camera,
+            "village": device.village, "hardware": device.found.hardware, "name": device.found.name,
+        }
+        for device in devices
+    ]  # fmt: skip
+    print_result(rows, json_output, lambda: "\n".join(map(_device_line, devices)) or "nothing answered")
 
-    def text() -> str:
-        lines = [f"{r['verdict']:9} {r['address']:24} {r['camera'] or '':20} {r['hardware']} {r['name']}" for r in rows]
-        return "\n".join(lines) or "nothing answered"
 
-    print_result(rows, json_output, text)
+def _device_line(device: SurveyedDevice) -> str:
+    found, verdict = device.found, device.verdict
+    return f"{verdict.kind:9} {found.address:24} {verdict.camera or '':20} {found.hardware} {found.name}"
 
 
 @cameras.command("identify")
@@ -98,7 +103,7 @@ def cameras_identify(
     from cameras.onvif.capture import Capture
     from cameras.registry import registry
 
-    async def work(database: Any, settings: Settings) -> Any:
+    async def work(database: Database, settings: Settings) -> OnboardingResult:
         async with database.reading() as session:
             wanted = [
                 c
@@ -134,35 +139,41 @@ def cameras_list(ctx: click.Context, village: str | None, problems: bool, json_o
     from core.clock import SystemClock
     from health.checks import checklist
 
-    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, _: Settings) -> list[tuple[Camera, list[ChecklistItem]]]:
         async with database.reading() as session:
-            rows = await registry.cameras(session, [village] if village else None)
-            lists = await checklist.checklists(session, rows, SystemClock().now())
+            wanted = await registry.cameras(session, [village] if village else None)
+            checks = await checklist.checklists(session, wanted, SystemClock().now())
         return [
-            {
-                "id": c.id,
-                "name": c.name,
-                "village": c.village,
-                "address": c.address,
-                "checks": checklist.as_json(lists[c.id]),
-            }
-            for c in rows
-            if not problems or any(i.state == checklist.ItemState.FAILED for i in lists[c.id])
+            (camera, checks[camera.id])
+            for camera in wanted
+            if not problems or any(item.state is checklist.ItemState.FAILED for item in checks[camera.id])
         ]
 
-    rows = with_database(ctx, work)
+    checked = with_database(ctx, work)
+    rows = [
+        {
+            "id": camera.id,
+            "name": camera.name,
+            "village": camera.village,
+            "address": camera.address,
+            "checks": checklist.as_json(items),
+        }
+        for camera, items in checked
+    ]
+    print_result(
+        rows,
+        json_output,
+        lambda: "\n".join(_checklist_line(camera, items) for camera, items in checked) or "no cameras",
+    )
 
-    def text() -> str:
-        lines = []
-        for row in rows:
-            marks = "".join(STATE_SYMBOLS[c["state"]] for c in row["checks"])
-            failed = ", ".join(
-                f"{c['name']}: {c['detail'] or 'failed'}" for c in row["checks"] if c["state"] == "failed"
-            )
-            lines.append(f"{row['id']:20} {marks}  {row['address'] or '-':22} {row['name']}  {failed}")
-        return "\n".join(lines) or "no cameras"
 
-    print_result(rows, json_output, text)
+def _checklist_line(camera: Camera, items: Sequence[ChecklistItem]) -> str:
+    from health.checks.checklist import ItemState
+
+    symbols = {ItemState.OK: "✓", ItemState.FAILED: "✗", ItemState.TODO: "·"}
+    marks = "".join(symbols[item.state] for item in items)
+    failed = ", ".join(f"{item.name}: {item.detail or 'failed'}" for item in items if item.state is ItemState.FAILED)
+    return f"{camera.id:20} {marks}  {camera.address or '-':22} {camera.name}  {failed}"
 
 
 @cameras.command("show")
@@ -175,41 +186,36 @@ def cameras_show(ctx: click.Context, camera: str, json_output: bool) -> None:
     from cameras.tables import Camera
     from core.errors import NotFoundError
 
-    async def work(database: Any, _: Settings) -> dict[str, Any]:
+    async def work(database: Database, _: Settings) -> tuple[Camera, list[CameraChange]]:
         async with database.reading() as session:
             row = await session.get(Camera, camera)
             if row is None:
                 raise NotFoundError(f"there is no camera '{camera}'")
-            changes = await history.changes_of(session, camera)
-            return {
-                "id": row.id,
-                "name": row.name,
-                "village": row.village,
-                "address": row.address,
-                "credential": row.credential,
-                "profile": row.profile,
-                "device": row.device,
-                "clock_offset": row.clock_offset,
-                "problem": row.problem,
-                "streams": [
-                    {"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height}
-                    for s in row.streams
-                ],
-                "history": [
-                    {"at": c.at, "actor": c.actor, "field": c.field, "old": c.old, "new": c.new} for c in changes
-                ],
-            }
+            return row, list(await history.changes_of(session, camera))
 
-    facts = with_database(ctx, work)
+    row, changes = with_database(ctx, work)
+    facts = _camera_facts(row)
+    changed = [{"at": c.at, "actor": c.actor, "field": c.field, "old": c.old, "new": c.new} for c in changes]
+    lines = [f"{name}: {value}" for name, value in facts.items()]
+    lines += [f"{c.at:%Y-%m-%d %H:%M} {c.actor}: {c.field}: {c.old} → {c.new}" for c in changes]
+    print_result(facts | {"history": changed}, json_output, lambda: "\n".join(lines))
 
-    def text() -> str:
-        lines = [f"{k}: {v}" for k, v in facts.items() if k != "history"]
-        lines += [
-            f"{h['at']:%Y-%m-%d %H:%M} {h['actor']}: {h['field']}: {h['old']} → {h['new']}" for h in facts["history"]
-        ]
-        return "\n".join(lines)
 
-    print_result(facts, json_output, text)
+def _camera_facts(camera: Camera) -> dict[str, object]:
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "village": camera.village,
+        "address": camera.address,
+        "credential": camera.credential,
+        "profile": camera.profile,
+        "device": camera.device,
+        "clock_offset": camera.clock_offset,
+        "problem": camera.problem,
+        "streams": [
+            {"id": s.id, "url": s.url, "codec": s.codec, "width": s.width, "height": s.height} for s in camera.streams
+        ],
+    }
 
 
 @cameras.command("findings")
@@ -219,29 +225,24 @@ def cameras_findings(ctx: click.Context, json_output: bool) -> None:
     """List open findings: open ports, refused credentials, clones, unknown devices, wrong clocks."""
     from cameras.registry import findings
 
-    async def work(database: Any, _: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, _: Settings) -> Sequence[Finding]:
         async with database.reading() as session:
-            return [
-                {
-                    "id": f.id,
-                    "kind": f.kind,
-                    "camera": f.camera,
-                    "address": f.address,
-                    "since": f.opened_at,
-                    "detail": f.detail,
-                }
-                for f in await findings.list_open(session)
-            ]
+            return await findings.list_open(session)
 
-    rows = with_database(ctx, work)
-    print_result(
-        rows,
-        json_output,
-        lambda: (
-            "\n".join(f"{r['id']:5} {r['kind']:20} {r['camera'] or r['address']:24} {r['detail']}" for r in rows)
-            or "no open findings"
-        ),
-    )
+    found = with_database(ctx, work)
+    rows = [
+        {
+            "id": f.id,
+            "kind": f.kind,
+            "camera": f.camera,
+            "address": f.address,
+            "since": f.opened_at,
+            "detail": f.detail,
+        }
+        for f in found
+    ]
+    lines = [f"{f.id:5} {f.kind:20} {f.camera or f.address:24} {f.detail}" for f in found]
+    print_result(rows, json_output, lambda: "\n".join(lines) or "no open findings")
 
 
 @cameras.command("clocks")
@@ -253,7 +254,7 @@ def cameras_clocks(ctx: click.Context, json_output: bool) -> None:
     from core.clock import SystemClock
     from nvr.edge import backfill
 
-    async def work(database: Any, settings: Settings) -> Any:
+    async def work(database: Database, settings: Settings) -> ClockRound:
         async with _onboarding(database, settings) as onboarding:
             async with database.reading() as session:
                 busy = await backfill.cameras_in_backfill(session, SystemClock().now())
@@ -280,29 +281,27 @@ def cameras_configure(ctx: click.Context, only: tuple[str, ...], dry_run: bool, 
     from cameras.upkeep.config_compliance import ConfigCompliance
     from core.clock import SystemClock
 
-    async def work(database: Any, settings: Settings) -> list[dict[str, Any]]:
+    async def work(database: Database, settings: Settings) -> list[ComplianceResult]:
         async with _onboarding(database, settings) as onboarding:
-            results = await ConfigCompliance(database, SystemClock(), onboarding).run_once(
-                only or None, write=not dry_run
-            )
-        return [
-            {
-                "camera": r.camera, "problem": r.problem,
-                "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.results],
-            }
-            for r in results
-        ]  # fmt: skip
+            compliance = ConfigCompliance(database, SystemClock(), onboarding)
+            return await compliance.run_once(only or None, write=not dry_run)
 
-    rows = with_database(ctx, work)
+    results = with_database(ctx, work)
+    rows = [
+        {
+            "camera": r.camera, "problem": r.problem,
+            "settings": [{"name": d.setting, "state": d.state, "was": d.was, "now": d.now} for d in r.results],
+        }
+        for r in results
+    ]  # fmt: skip
+    print_result(rows, json_output, lambda: "\n".join(map(_compliance_line, results)) or "no camera has a policy")
 
-    def text() -> str:
-        lines = []
-        for row in rows:
-            odd = [f"{s['name']}: {s['state']}" for s in row["settings"] if s["state"] != "ok"]
-            lines.append(f"{row['camera']:20} {row['problem'] or ', '.join(odd) or 'as the policy says'}")
-        return "\n".join(lines) or "no camera has a policy"
 
-    print_result(rows, json_output, text)
+def _compliance_line(result: ComplianceResult) -> str:
+    from cameras.upkeep.config_compliance import SettingState
+
+    odd = [f"{setting.setting}: {setting.state}" for setting in result.results if setting.state != SettingState.OK]
+    return f"{result.camera:20} {result.problem or ', '.join(odd) or 'as the policy says'}"
 
 
 @cameras.command("rotate")
@@ -319,26 +318,26 @@ def cameras_rotate(ctx: click.Context, cameras_: tuple[str, ...], json_output: b
     from station.roles.stream_check import StreamCheck
     from station.runtime import open_vault_of_station
 
-    async def work(database: Any, settings: Settings) -> dict[str, str]:
-        done: dict[str, str] = {}
+    async def work(database: Database, settings: Settings) -> tuple[dict[str, str], bool]:
+        done, is_complete = dict[str, str](), True
         async with (
             _onboarding(database, settings) as onboarding,
             http_session(ConnectLimiter.of_station(settings, SystemClock())) as http,
         ):
             vault, check = await open_vault_of_station(settings, database), StreamCheck(settings, SystemClock())
-            care = CredentialRotation(
+            rotation = CredentialRotation(
                 database, vault, SystemClock(), onboarding, http, settings.data.dir.absolute(), check
             )
             for number in cameras_:
                 try:
-                    done[number] = f"account {await care.rotate(number, 'command line')}"
+                    done[number] = f"account {await rotation.rotate(number, 'command line')}"
                 except MinwangError as e:
-                    done[number] = f"failed: {e}"
-        return done
+                    done[number], is_complete = f"failed: {e}", False
+        return done, is_complete
 
-    done = with_database(ctx, work)
+    done, is_complete = with_database(ctx, work)
     print_result(done, json_output, lambda: "\n".join(f"{camera}: {what}" for camera, what in done.items()))
-    if any(w.startswith("failed") for w in done.values()):
+    if not is_complete:
         ctx.exit(1)
 
 
@@ -351,7 +350,7 @@ def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) ->
     from cameras.registry import registry
     from core.clock import SystemClock
 
-    async def work(database: Any, _: Settings) -> list[str]:
+    async def work(database: Database, _: Settings) -> list[str]:
         async with database.session() as session:
             return await registry.retire(session, cameras_, SystemClock().now(), system_user.actor(), retired=not undo)
 
@@ -360,7 +359,9 @@ def cameras_retire(ctx: click.Context, cameras_: tuple[str, ...], undo: bool) ->
 
 
 @contextlib.asynccontextmanager
-async def _onboarding(database: Any, settings: Settings, listener: Listener | None = None) -> AsyncIterator[Onboarding]:
+async def _onboarding(
+    database: Database, settings: Settings, listener: Listener | None = None
+) -> AsyncIterator[Onboarding]:
     from cameras.onboarding.onboarding import Onboarding
     from cameras.onvif.client import http_session
     from cameras.registry import firmware

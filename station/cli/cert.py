@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import click
 from cryptography.hazmat.primitives import serialization
@@ -27,6 +28,26 @@ _hosts = click.option(
     multiple=True,
     help="Name or address that browsers use; again for each (default: this machine's).",
 )
+
+
+class AuthorityFacts(TypedDict):
+    name: str
+    file: Path
+    valid_until: datetime
+    sha256: str
+
+
+class CertificateFacts(TypedDict):
+    """The console's certificate, and its authority if that is the station's own."""
+
+    file: Path
+    names: list[str]
+    issuer: str
+    valid_until: datetime
+    days_left: int
+    sha256: str
+    tls: TlsMode
+    authority: NotRequired[AuthorityFacts]
 
 
 @cli.group(invoke_without_command=True)
@@ -127,7 +148,7 @@ def _show(settings: Settings, json_output: bool) -> None:
     print_result(facts, json_output, lambda: "\n".join(_lines(facts)))
 
 
-def _facts(found: Certificate, settings: Settings) -> dict[str, Any]:
+def _facts(found: Certificate, settings: Settings) -> CertificateFacts:
     return {
         "file": found.path,
         "names": list(found.names),
@@ -139,7 +160,7 @@ def _facts(found: Certificate, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _lines(facts: CertificateFacts) -> list[str]:
     lines = [
         f"certificate  {facts['file']}",
         f"names        {', '.join(facts['names'])}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from pydantic import ValidationError
@@ -13,11 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import migrate, settings_source
 from core.audit.verification import Verifier
+from core.database import Database
 from core.database_kind import DatabaseKind
 from core.errors import StorageError, UsageError
 from core.host import station_lock
 from core.settings import DataSettings, Settings
 from station.cli.base import as_json, cli, print_result, run, settings_of, with_database
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatus:
+    """Versions are revisions of the schema; `rows`: number of rows of each table."""
+
+    address: str  # without its password
+    version: str | None
+    newest: str
+    bytes: int
+    rows: dict[str, int]
 
 
 @cli.group()
@@ -32,21 +44,20 @@ def status(ctx: click.Context, json_output: bool) -> None:
     """Show its address, version, size and the rows of each table."""
     from station.schema import METADATA
 
-    async def work(db: Any, settings: Settings) -> dict[str, Any]:
+    async def work(db: Database, settings: Settings) -> DatabaseStatus:
         async with db.reading() as session:
             rows = {
                 t.name: int(await session.scalar(select(func.count()).select_from(t)) or 0)
                 for t in METADATA.sorted_tables
             }
             size = await _size(session, settings)
-        revision = await migrate.version(db)
         address = make_url(settings.database_url).render_as_string(hide_password=True)
-        return {"address": address, "version": revision, "newest": migrate.newest(), "bytes": size, "rows": rows}
+        return DatabaseStatus(address, await migrate.version(db), migrate.newest(), size, rows)
 
-    facts = with_database(ctx, work)
-    lines = [f"{facts['address']}: version {facts['version']}, {facts['bytes'] / 1e6:.1f} MB"]
-    lines += [f"{count:12}  {name}" for name, count in facts["rows"].items() if count]
-    print_result(facts, json_output, lambda: "\n".join(lines))
+    found = with_database(ctx, work)
+    lines = [f"{found.address}: version {found.version}, {found.bytes / 1e6:.1f} MB"]
+    lines += [f"{count:12}  {name}" for name, count in found.rows.items() if count]
+    print_result(asdict(found), json_output, lambda: "\n".join(lines))
 
 
 async def _size(session: AsyncSession, settings: Settings) -> int:
@@ -62,7 +73,7 @@ async def _size(session: AsyncSession, settings: Settings) -> int:
 def check(ctx: click.Context, json_output: bool) -> None:
     """Check for damage: SQLite's own check of pages, indexes and references; the chain of the audit trail."""
 
-    async def work(db: Any, settings: Settings) -> list[str]:
+    async def work(db: Database, settings: Settings) -> list[str]:
         found = await Verifier(db, settings.data.dir.absolute()).verify_all_rows()
         return [f"audit trail: {found.problem}"] if found.problem else []
 
@@ -161,8 +172,6 @@ def _copy_sightings(settings: Settings, address: str) -> dict[str, int]:
 @click.pass_context
 def migrate_to(ctx: click.Context, revision: str | None) -> None:
     """Migrate the schema to a version. A station upgrades at its start; only this command downgrades."""
-    from core.database import Database
-
     settings = settings_of(ctx)
     if revision is not None and revision not in migrate.revisions():
         raise UsageError(f"there is no version '{revision}'; there are: {', '.join(migrate.revisions())}")

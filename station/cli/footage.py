@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from core.errors import StationBusyError
 from core.host import station_lock
+from nvr.engine_choice import EngineKind
 from station.cli.base import (
     SettingsRequirement,
     as_json,
@@ -21,6 +22,16 @@ from station.cli.base import (
     settings_of,
     with_database,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.database import Database
+    from core.settings import Settings
+    from nvr.playback.bundle import UnreadableEntry
+    from station.cli.foreground.clips import ClipFacts, UnreadableSpan
+    from station.cli.foreground.patrol import PatrolFacts
+    from station.cli.foreground.search import IndexFacts, IndexOptions, SearchFacts, SearchOptions
 
 
 @cli.command()
@@ -34,7 +45,7 @@ from station.cli.base import (
     help="Folder for footage and its index.",
 )
 @click.option(
-    "--engine", type=click.Choice(["auto", "native", "ffmpeg"]), help="Engine where the inventory names none."
+    "--engine", type=click.Choice([str(kind) for kind in EngineKind]), help="Engine where the inventory names none."
 )
 @click.option("--segment-seconds", type=float, help="Length of a segment file.")
 @click.pass_context
@@ -68,19 +79,19 @@ def patrol(ctx: click.Context, json_output: bool) -> None:
 
     If a station is running, it makes the round and this waits for it.
     """
-    from station.cli import foreground
+    from station.cli.foreground import patrol as rounds
 
     data = settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir
     if runs_station(data):
-        facts = with_database(ctx, foreground.patrol_by_station, SettingsRequirement.FOOTAGE)
+        facts = with_database(ctx, rounds.patrol_by_station, SettingsRequirement.FOOTAGE)
     else:
         with station_lock.hold(data, "patrol"):
-            facts = with_database(ctx, foreground.patrol, SettingsRequirement.FOOTAGE)
+            facts = with_database(ctx, rounds.patrol, SettingsRequirement.FOOTAGE)
     print_result(facts, json_output, lambda: "\n".join(_patrol_lines(facts)))
     sys.exit(0 if facts["faults"] or facts["judged"] else 1)
 
 
-def _patrol_lines(facts: dict[str, Any]) -> list[str]:
+def _patrol_lines(facts: PatrolFacts) -> list[str]:
     lines = [f"{f['camera']:12} {f['family']:12} {f['state']:10} {f['detail']}" for f in facts["faults"]]
     if not facts["recordings"]:
         lines.append("there are no recordings, so recorded cameras could not be inspected; start 'minwang serve'")
@@ -106,12 +117,15 @@ def _patrol_lines(facts: dict[str, Any]) -> list[str]:
 )
 @as_json
 @click.pass_context
-def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+def index(ctx: click.Context, /, json_output: bool, **options: Unpack[IndexOptions]) -> None:
     """Index recorded footage up to the present, or reindex a time range with a better pack.
 
     A running station indexes new footage itself; beside it, only a range (--from and --to) can be reindexed.
     """
-    from station.cli import foreground
+    from station.cli.foreground import search as sightings
+
+    async def work(database: Database, settings: Settings) -> IndexFacts:
+        return await sightings.index(database, settings, options)
 
     data = settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir
     if runs_station(data):
@@ -119,10 +133,10 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
             raise StationBusyError(
                 "the running station indexes new footage itself; give --from and --to to reindex a range"
             )
-        facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), SettingsRequirement.FOOTAGE)
+        facts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
     else:
         with station_lock.hold(data, "index"):
-            facts = with_database(ctx, lambda d, s: foreground.index(d, s, options), SettingsRequirement.FOOTAGE)
+            facts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
     print_result(
         facts,
         json_output,
@@ -146,11 +160,14 @@ def index(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
 @reason_option
 @as_json
 @click.pass_context
-def search(ctx: click.Context, /, json_output: bool, **options: Any) -> None:
+def search(ctx: click.Context, /, json_output: bool, **options: Unpack[SearchOptions]) -> None:
     """Find sightings by WORDS (红衣男子骑电瓶车往东) and options, newest first."""
-    from station.cli import foreground
+    from station.cli.foreground import search as sightings
 
-    facts = with_database(ctx, lambda d, s: foreground.search(d, s, options), SettingsRequirement.FOOTAGE)
+    async def work(database: Database, settings: Settings) -> SearchFacts:
+        return await sightings.search(database, settings, options)
+
+    facts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
 
     def text() -> str:
         lines = [f"asked: {json.dumps(facts['asked'], ensure_ascii=False)}"]
@@ -185,12 +202,12 @@ def clip(
     If codec or sound change in the range, TARGET-2.mp4 and so on are written as well. Several cameras (A,B,C) go into
     TARGET, a zip with the MP4 files and a manifest. Exit status 1 if recorded footage could not be read.
     """
-    from station.cli import foreground
+    from station.cli.foreground import clips
 
     streams = [f"{c}/{kind}" for c in camera.split(",")]
     if len(streams) > 1 or target.suffix == ".zip":
         manifest = with_database(
-            ctx, lambda d, _: foreground.bundle(d, streams, start, end, target, reason), SettingsRequirement.FOOTAGE
+            ctx, lambda d, _: clips.bundle(d, streams, start, end, target, reason), SettingsRequirement.FOOTAGE
         )
         files = [s["file"] for s in manifest["streams"] if s["file"]]
         lost = [u for s in manifest["streams"] for u in s["unreadable"]]
@@ -199,13 +216,13 @@ def clip(
         )
         sys.exit(1 if lost else 0)
     facts = with_database(
-        ctx, lambda d, _: foreground.clip(d, streams[0], start, end, target, reason), SettingsRequirement.FOOTAGE
+        ctx, lambda d, _: clips.clip(d, streams[0], start, end, target, reason), SettingsRequirement.FOOTAGE
     )
     print_result(facts, json_output, lambda: "\n".join(_clip_lines(facts)))
     sys.exit(1 if facts["unreadable"] else 0)
 
 
-def _clip_lines(facts: dict[str, Any]) -> list[str]:
+def _clip_lines(facts: ClipFacts) -> list[str]:
     lines = [f"{f['file']}: {f['pictures']} pictures, from {f['start']} to {f['end']}" for f in facts["files"]]
     if len(facts["files"]) > 1:
         lines.append(f"{len(facts['files'])} files, because the format (codec or sound) changes in the range")
@@ -216,5 +233,5 @@ def _clip_lines(facts: dict[str, Any]) -> list[str]:
     return lines + _unreadable_lines(facts["unreadable"])
 
 
-def _unreadable_lines(spans: list[dict[str, Any]]) -> list[str]:
+def _unreadable_lines(spans: Iterable[UnreadableSpan | UnreadableEntry]) -> list[str]:
     return [f"MISSING, recorded but not readable: {u['start']} to {u['end']} (of {u['file']})" for u in spans]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TextIO, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -18,7 +19,23 @@ from station.cli import first_start
 from station.cli.base import cli, run
 from station.cli.first_start import Answers
 
+V = TypeVar("V")
+R = TypeVar("R")
+
 ADMIN_FLAGS = "--admin NAME and --admin-password-file FILE ('-': standard input)"
+
+
+class InitFlags(TypedDict):
+    """The answers given on the command line; None or no volumes: not given."""
+
+    name: str | None
+    timezone: str | None
+    data: Path | None
+    volumes: tuple[Path, ...]
+    database: str | None
+    inventory: Path | None
+    host: str | None
+    port: int | None
 
 
 @cli.command()
@@ -48,68 +65,91 @@ ADMIN_FLAGS = "--admin NAME and --admin-password-file FILE ('-': standard input)
 @click.option("--force", is_flag=True, help="Write the settings file again where it is there.")
 @click.pass_context
 def init(
-    ctx: click.Context, /, yes: bool, admin: str | None, admin_password_file: Any, force: bool, **given: Any
+    ctx: click.Context,
+    /,
+    yes: bool,
+    admin: str | None,
+    admin_password_file: TextIO | None,
+    force: bool,
+    **flags: Unpack[InitFlags],
 ) -> None:
     """Set up a station: settings file, data folder, database, key, first administrator.
 
     Writes --config FILE or ./minwang.toml. Run it again if it was interrupted: existing files are kept.
     """
     target: Path = ctx.find_root().obj or Path(os.environ.get(settings_source.CONFIG_VARIABLE) or settings_source.NAME)
-    given["volumes"] = list(given["volumes"]) or None
-    password = str(admin_password_file.readline()).rstrip("\n") if admin_password_file else None
+    password = admin_password_file.readline().rstrip("\n") if admin_password_file else None
     if admin and password is not None:
         first_start.check_account(admin, password)
     elif yes and not target.exists():
         raise UsageError(f"nothing is asked with --yes: give {ADMIN_FLAGS}")
     if target.exists() and not force:
-        settings = _load_existing(target, given)
+        settings = _load_existing(target, flags)
     else:
-        settings = _write_files(target, _flags(target, given) if yes else _dialog(target, given), force=force)
+        settings = _write_files(target, _defaults(target, flags) if yes else _dialog(target, flags), force=force)
     _administrator(settings, admin, password, ask=not yes)
     _next_steps(target, settings)
 
 
-def _flags(target: Path, given: dict[str, Any]) -> Answers:
-    if not given["name"]:
+def _defaults(target: Path, flags: InitFlags) -> Answers:
+    """Return the given answers, and the default where none was given. Raises UsageError without a name."""
+    if not flags["name"]:
         raise UsageError("--name is missing: with --yes nothing is asked; give the station's name")
+    usual = Answers(flags["name"], StationSettings().timezone, first_start.default_data(target))
     return Answers(
-        **{"timezone": StationSettings().timezone, "data": first_start.default_data(target), **_given(given)}
+        name=flags["name"],
+        timezone=_or_else(flags["timezone"], lambda: usual.timezone),
+        data=_or_else(flags["data"], lambda: usual.data),
+        volumes=list(flags["volumes"]),
+        database=flags["database"] or "",
+        inventory=flags["inventory"],
+        host=_or_else(flags["host"], lambda: usual.host),
+        port=_or_else(flags["port"], lambda: usual.port),
     )
 
 
-def _given(given: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def _dialog(target: Path, given: dict[str, Any]) -> Answers:
+def _dialog(target: Path, flags: InitFlags) -> Answers:
     """Ask for what no flag gives; an invalid answer is reported and asked for again."""
     click.echo(f"This sets up a station; its settings go into {target}. Press Enter to accept the value in brackets.")
-    said = _given(given)
-    if "name" not in said:
-        said["name"] = click.prompt("Name of the station")
-    if "timezone" not in said:
-        said["timezone"] = click.prompt("Time zone", default=StationSettings().timezone, value_proc=_zone)
-    if "data" not in said:
-        said["data"] = click.prompt("Data folder", default=first_start.default_data(target), value_proc=_folder)
-    if "volumes" not in said:
-        folders = click.prompt(
-            "Folders for recordings, one for each disk, with commas between them",
-            default=str(said["data"] / "video"),
-            value_proc=_folders,
-        )
-        said["volumes"] = [] if folders == [said["data"] / "video"] else folders
-    if "inventory" not in said:
-        said["inventory"] = click.prompt(
+    name = _or_else(flags["name"], lambda: click.prompt("Name of the station"))
+    timezone = _or_else(
+        flags["timezone"],
+        lambda: click.prompt("Time zone", default=StationSettings().timezone, value_proc=_zone),
+    )
+    data = _or_else(
+        flags["data"],
+        lambda: click.prompt("Data folder", default=first_start.default_data(target), value_proc=_folder),
+    )
+    volumes = list(flags["volumes"]) or _ask_volumes(data)
+    inventory = flags["inventory"]
+    if inventory is None:
+        inventory = click.prompt(
             "Inventory file (empty: one without cameras is made)", default="", value_proc=_inventory
         )
-    if "host" not in said:
-        said["host"] = click.prompt("Address of the console (0.0.0.0: the whole network)", default="127.0.0.1")
-    if "port" not in said:
-        said["port"] = click.prompt("Port of the console", default=8080, type=click.IntRange(0, 65535))
-    return Answers(**_given(said))
+    host = _or_else(
+        flags["host"],
+        lambda: click.prompt("Address of the console (0.0.0.0: the whole network)", default="127.0.0.1"),
+    )
+    port = _or_else(
+        flags["port"], lambda: click.prompt("Port of the console", default=8080, type=click.IntRange(0, 65535))
+    )
+    return Answers(name, timezone, data, volumes, flags["database"] or "", inventory, host, port)
 
 
-def _asked(check: Any, value: Any) -> Any:
+def _or_else(given: V | None, otherwise: Callable[[], V]) -> V:
+    return otherwise() if given is None else given
+
+
+def _ask_volumes(data: Path) -> list[Path]:
+    """Ask for the folders for recordings; returns none for the default below the data folder."""
+    default = data / "video"
+    folders: list[Path] = click.prompt(
+        "Folders for recordings, one for each disk, with commas between them", default=str(default), value_proc=_folders
+    )
+    return [] if folders == [default] else folders
+
+
+def _checked(check: Callable[[V], R], value: V) -> R:
     try:
         return check(value)
     except MinwangError as e:
@@ -117,12 +157,12 @@ def _asked(check: Any, value: Any) -> Any:
 
 
 def _zone(text: str) -> str:
-    return str(_asked(first_start.check_zone, text))
+    return _checked(first_start.check_zone, text)
 
 
-def _folder(text: Any) -> Path:
-    folder = Path(str(text)).expanduser()
-    _asked(first_start.writable, folder)
+def _folder(text: str | Path) -> Path:
+    folder = Path(text).expanduser()
+    _checked(first_start.writable, folder)
     return folder
 
 
@@ -135,11 +175,11 @@ def _inventory(text: str) -> Path | None:
 
     if not text:
         return None
-    _asked(inventory.load, Path(text))
+    _checked(inventory.load, Path(text))
     return Path(text)
 
 
-def _load_existing(target: Path, given: dict[str, Any]) -> Settings:
+def _load_existing(target: Path, flags: InitFlags) -> Settings:
     """Return the existing settings. Raises UsageError if a flag contradicts them."""
     settings = core_settings.load(target)
     there = {
@@ -147,21 +187,21 @@ def _load_existing(target: Path, given: dict[str, Any]) -> Settings:
         "volumes": settings.data.volumes, "database": settings.data.database, "inventory": settings.inventory,
         "host": settings.web.host, "port": settings.web.port,
     }  # fmt: skip
-    for key, value in _given(given).items():
-        wanted = (
-            [p.absolute() for p in value]
-            if key == "volumes"
-            else value.absolute()
-            if isinstance(value, Path)
-            else value
-        )
-        if wanted != there[key]:
+    for key, value in flags.items():
+        if value is not None and value != () and _absolute(value) != there[key]:
             raise UsageError(
                 f"{target} exists and contradicts --{key.removesuffix('s')}: edit that file, or overwrite it with "
                 "--force"
             )
     click.echo(f"{target} is there already; it stays as it is")
     return settings
+
+
+def _absolute(value: object) -> object:
+    """Return a path, or the paths of several folders, as absolute ones; any other value as it is."""
+    if isinstance(value, tuple):
+        return [path.absolute() for path in value]
+    return value.absolute() if isinstance(value, Path) else value
 
 
 def _write_files(target: Path, answers: Answers, *, force: bool) -> Settings:
@@ -187,7 +227,7 @@ def _administrator(settings: Settings, name: str | None, password: str | None, *
         return
     if not ask and (name is None or password is None):
         raise UsageError(f"the station has no administrator yet; run this again with {ADMIN_FLAGS}")
-    name = name or click.prompt("Log-in name of the first administrator", value_proc=lambda t: _asked(_good_name, t))
+    name = name or click.prompt("Log-in name of the first administrator", value_proc=lambda t: _checked(_good_name, t))
     run(first_start.add_administrator(settings, name, password or _ask_password()))
     click.echo(f"administrator '{name}' added")
 

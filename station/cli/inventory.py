@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -62,7 +62,7 @@ def inventory_plan(ctx: click.Context, file: Path | None, json_output: bool) -> 
 
     wanted = cameras_inventory.load(_inventory_path(ctx, file))
 
-    async def work(database: Any, _: Settings) -> registry.RegistryPlan:
+    async def work(database: Database, _: Settings) -> registry.RegistryPlan:
         async with database.reading() as session:
             return await registry.plan(session, wanted)
 
@@ -90,7 +90,7 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
     wanted = cameras_inventory.load(path)
     decided = registry.ConflictPreference(prefer) if prefer else None
 
-    async def work(database: Any, _: Settings) -> registry.RegistryPlan:
+    async def work(database: Database, _: Settings) -> registry.RegistryPlan:
         async with database.session() as session:
             now = SystemClock().now()
             return await registry.apply(
@@ -107,7 +107,7 @@ def inventory_apply(ctx: click.Context, file: Path | None, prefer: str | None, r
     print_result(_plan_facts(plan, applied=True), json_output, lambda: "\n".join(_plan_lines(plan, prefer)))
 
 
-def _plan_facts(plan: RegistryPlan, *, applied: bool) -> dict[str, Any]:
+def _plan_facts(plan: RegistryPlan, *, applied: bool) -> dict[str, object]:
     last = plan.last
     return {
         "added": plan.added,
@@ -157,7 +157,7 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
     from cameras.registry import inventory as cameras_inventory
     from cameras.registry import registry
 
-    async def work(database: Any, settings: Settings) -> tuple[str, Path | None]:
+    async def work(database: Database, settings: Settings) -> tuple[str, Path | None]:
         async with database.reading() as session:
             last = await registry.last_applied(session)
             town = str(last.content["town"]) if last else settings.station.name
@@ -180,7 +180,7 @@ def inventory_export(ctx: click.Context, target: Path | None, force: bool) -> No
     help="Read the password from a file ('-': standard input); else it is asked for.",
 )
 @click.pass_context
-def inventory_password(ctx: click.Context, name: str, password_file: Any) -> None:
+def inventory_password(ctx: click.Context, name: str, password_file: TextIO | None) -> None:
     """Store the password of a camera credential in the vault."""
     from cameras.registry import registry
     from core.clock import SystemClock
@@ -188,7 +188,7 @@ def inventory_password(ctx: click.Context, name: str, password_file: Any) -> Non
 
     password = new_password(password_file)
 
-    async def work(database: Any, settings: Settings) -> None:
+    async def work(database: Database, settings: Settings) -> None:
         vault = await open_vault_of_station(settings, database)
         async with database.session() as session:
             await registry.set_password(session, vault, name, password, SystemClock().now(), system_user.actor())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import click
 from sqlalchemy import func, select
@@ -18,17 +17,65 @@ from core.database import Database
 from core.errors import MinwangError
 from core.host import station_lock
 from core.host.process_role import ProcessRole
+from core.host.station_lock import LockHolder
 from core.settings import Settings
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus, Worker
 from station import schema
 from station.cli.base import as_json, cli, print_result, run, settings_of
 from station.supervision import status_reporter
+from station.supervision.status_reporter import StationStatus, WorkerStatus
 from web.doctor.data import backlog
 from web.doctor.facts import CheckedStation
 
 assert schema.TABLE_MODULES  # imports the mappers of all tables
 MAX_STATUS_AGE = timedelta(seconds=15)  # a recorder writes its state every 4 s
 ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCounts:
+    """Streams that must record, those that do, and the number of streams in each state."""
+
+    wanted: int
+    recording: int
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What the recorders and the analyst wrote last; None if unknown, and `database` then says why, else it is 'ok'."""
+
+    streams: StreamCounts | None = None
+    recorder_seen: str | None = None  # ISO 8601; also None if no recorder ever wrote
+    backlog: dict[str, str] | None = None
+    database: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class StationFacts:
+    """The holder of the data folder, what its supervisor reports, and what the database says."""
+
+    holder: LockHolder | None
+    status: StationStatus | None
+    observed: DatabaseFacts
+
+    @property
+    def workers(self) -> list[WorkerStatus]:
+        return self.status.workers if self.status else []
+
+    @property
+    def is_ready(self) -> bool:
+        return self.status is not None and all(worker.ready for worker in self.workers)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "running": self.holder is not None,
+            "ready": self.is_ready,
+            "holder": asdict(self.holder) if self.holder else None,
+            "ready_since": self.status.ready_since if self.status else None,
+            "workers": [asdict(worker) for worker in self.workers],
+        } | asdict(self.observed)
 
 
 @cli.command()
@@ -41,53 +88,46 @@ def status(ctx: click.Context, json_output: bool) -> None:
     """
     settings = settings_of(ctx)
     facts = run(_facts(settings))
-    print_result(facts, json_output, lambda: "\n".join(_lines(facts, settings)))
-    sys.exit(0 if facts["ready"] else 1)
+    print_result(facts.as_dict(), json_output, lambda: "\n".join(_lines(facts, settings)))
+    sys.exit(0 if facts.is_ready else 1)
 
 
-async def _facts(settings: Settings) -> dict[str, Any]:
+async def _facts(settings: Settings) -> StationFacts:
     holder = await asyncio.to_thread(station_lock.holder, settings.data.dir)
-    told = await asyncio.to_thread(status_reporter.read, settings.data.dir) if holder else None
-    if told is not None and holder is not None and told.get("pid") != holder.pid:
-        told = None  # left by an earlier station
-    return {
-        "running": holder is not None,
-        "ready": bool(told and all(w["ready"] for w in told["workers"])),
-        "holder": asdict(holder) if holder else None,
-        "ready_since": told["ready_since"] if told else None,
-        "workers": told["workers"] if told else [],
-    } | await _of_database(settings)
+    status = await asyncio.to_thread(status_reporter.read, settings.data.dir) if holder else None
+    if status is not None and holder is not None and status.pid != holder.pid:
+        status = None  # left by an earlier station
+    return StationFacts(holder, status, await _database_facts(settings))
 
 
-async def _of_database(settings: Settings) -> dict[str, Any]:
-    """Return what the recorders wrote last; `database` says why the values are unknown, or 'ok'."""
-    unknown: dict[str, Any] = {"streams": None, "recorder_seen": None, "backlog": None}
+async def _database_facts(settings: Settings) -> DatabaseFacts:
     if not settings.data.database and not (settings.data.dir / "minwang.db").is_file():
-        return unknown | {"database": "there is none yet"}
+        return DatabaseFacts(database="there is none yet")
     database = Database(settings.database_url)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             if await migrate.version(database) != migrate.newest():
-                return unknown | {
-                    "database": "of another version than this program; start the station, which migrates it"
-                }
+                return DatabaseFacts(
+                    database="of another version than this program; start the station, which migrates it"
+                )
             waiting = await backlog(CheckedStation(settings, SystemClock(), database))
-            facts = {"backlog": {f.subject: f.value for f in waiting}, "database": "ok"}
-            return await _streams(database) | facts
+            streams, recorder_seen = await _streams(database)
+            return DatabaseFacts(streams, recorder_seen, {result.subject: result.value for result in waiting})
     except TimeoutError:
-        return unknown | {"database": f"no answer within {ANSWER_SECONDS:.0f} s"}
+        return DatabaseFacts(database=f"no answer within {ANSWER_SECONDS:.0f} s")
     except MinwangError as e:
-        return unknown | {"database": str(e)}
+        return DatabaseFacts(database=str(e))
     finally:
         await database.close()
 
 
-async def _streams(database: Database) -> dict[str, Any]:
+async def _streams(database: Database) -> tuple[StreamCounts, str | None]:
+    """Return the states of the streams, and when a recorder last wrote (ISO 8601; None: never)."""
     now = datetime.now(timezone.utc)
     async with database.reading() as session:
-        wanted = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
-        total = (
-            await session.scalar(wanted.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))) or 0
+        cameras_streams = select(func.count()).select_from(Stream).join(Camera, Camera.id == Stream.camera)
+        wanted = await session.scalar(
+            cameras_streams.where(Stream.record, Stream.url.is_not(None), Camera.retired.is_(False))
         )
         rows = await session.execute(
             select(StreamStatus.state, func.count())
@@ -95,36 +135,39 @@ async def _streams(database: Database) -> dict[str, Any]:
             .group_by(StreamStatus.state)
         )
         states = {str(state): int(count) for state, count in rows}
-        seen = await session.scalar(select(func.max(Worker.seen_at)).where(Worker.role == ProcessRole.RECORDER))
-    return {
-        "streams": {"wanted": total, "recording": states.get("recording", 0), "states": states},
-        "recorder_seen": seen.isoformat(timespec="seconds") if seen else None,
-    }
+        seen_at = await session.scalar(select(func.max(Worker.seen_at)).where(Worker.role == ProcessRole.RECORDER))
+    counts = StreamCounts(wanted or 0, states.get(RecordingState.RECORDING, 0), states)
+    return counts, seen_at.isoformat(timespec="seconds") if seen_at else None
 
 
-def _lines(facts: dict[str, Any], settings: Settings) -> list[str]:
-    if facts["holder"] is None:
-        lines = [f"no station runs on {settings.data.dir.absolute()}"]
-    else:
-        h = facts["holder"]
-        lines = [
-            f"'minwang {h['command']}' runs: process {h['pid']} of user {h['user']} on {h['host']}, since {h['since']}"
-        ]
-        lines.append("ready since " + facts["ready_since"] if facts["ready_since"] else "not ready yet")
-    for w in facts["workers"]:
-        state = "ready" if w["ready"] else "starting" if w["pid"] else "waiting to be started again"
-        restarts = f", {w['restarts']} restarts, last end: {w['last_end']}" if w["restarts"] else ""
-        lines.append(f"  {w['name']:12} process {w['pid'] or '-':>7}  {state}{restarts}")
-    if facts["database"] != "ok":
-        return [*lines, f"streams: unknown; the database: {facts['database']}"]
-    s = facts["streams"]
-    others = ", ".join(f"{n} {state}" for state, n in sorted(s["states"].items()) if state != "recording")
-    seen = (
-        f"; a recorder wrote last at {facts['recorder_seen']}" if facts["recorder_seen"] else "; no recorder wrote yet"
-    )
-    waiting = [f"{name}: {value}" for name, value in facts["backlog"].items()]
-    return [
-        *lines,
-        *waiting,
-        f"streams: {s['recording']} of {s['wanted']} record{' (' + others + ')' if others else ''}{seen}",
+def _lines(facts: StationFacts, settings: Settings) -> list[str]:
+    lines = _process_lines(facts, settings)
+    observed = facts.observed
+    if observed.streams is None or observed.backlog is None:
+        return [*lines, f"streams: unknown; the database: {observed.database}"]
+    lines += [f"{name}: {value}" for name, value in observed.backlog.items()]
+    return [*lines, _streams_line(observed.streams, observed.recorder_seen)]
+
+
+def _process_lines(facts: StationFacts, settings: Settings) -> list[str]:
+    holder, status = facts.holder, facts.status
+    if holder is None:
+        return [f"no station runs on {settings.data.dir.absolute()}"]
+    lines = [
+        f"'minwang {holder.command}' runs: process {holder.pid} of user {holder.user} on {holder.host}, "
+        f"since {holder.since}",
+        f"ready since {status.ready_since}" if status and status.ready_since else "not ready yet",
     ]
+    for worker in facts.workers:
+        state = "ready" if worker.ready else "starting" if worker.pid else "waiting to be started again"
+        restarts = f", {worker.restarts} restarts, last end: {worker.last_end}" if worker.restarts else ""
+        lines.append(f"  {worker.name:12} process {worker.pid or '-':>7}  {state}{restarts}")
+    return lines
+
+
+def _streams_line(streams: StreamCounts, recorder_seen: str | None) -> str:
+    others = ", ".join(
+        f"{count} {state}" for state, count in sorted(streams.states.items()) if state != RecordingState.RECORDING
+    )
+    seen = f"a recorder wrote last at {recorder_seen}" if recorder_seen else "no recorder wrote yet"
+    return f"streams: {streams.recording} of {streams.wanted} record{f' ({others})' if others else ''}; {seen}"

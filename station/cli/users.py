@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TextIO, TypedDict, TypeVar, Unpack
 
 import click
 from sqlalchemy import select
@@ -17,6 +17,9 @@ from station.cli.base import as_json, cli, new_password, print_result, reason_op
 if TYPE_CHECKING:
     from core.accounts.accounts import Accounts, User
 
+T = TypeVar("T")
+Scope = list[str] | Literal["all"]  # villages
+
 ROLES = click.Choice([r.value for r in Role])
 _vendor = click.option("--vendor", default="", help="Of a contractor's account: the company whose work orders it sees.")
 _password_file = click.option(
@@ -29,12 +32,22 @@ _own = click.option(
 )
 
 
+class AccountChange(TypedDict, total=False):
+    """The properties of an account to set; those that are absent or None stay."""
+
+    role: Role | None
+    villages: Scope | None
+    vendor: str | None
+    display_name: str | None
+    disabled: bool | None
+
+
 @cli.group()
 def user() -> None:
     """Manage accounts."""
 
 
-def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable[Any]]) -> Any:
+def _accounts(ctx: click.Context, work: Callable[[Accounts, Database], Awaitable[T]]) -> T:
     from core.accounts.accounts import Accounts
     from core.clock import SystemClock
 
@@ -59,7 +72,7 @@ def user_add(
     display_name: str,
     villages: tuple[str, ...],
     vendor: str,
-    password_file: Any,
+    password_file: TextIO | None,
     own: bool,
     reason: str,
 ) -> None:
@@ -127,17 +140,28 @@ def user_set(
     role: str | None,
     villages: tuple[str, ...],
     all_villages: bool,
+    vendor: str | None,
+    display_name: str | None,
+    disabled: bool | None,
     reason: str,
-    **changes: Any,
 ) -> None:
     """Change several properties of an account at once; its sessions end."""
-    if not (role or villages or all_villages or any(v is not None for v in changes.values())):
+    if not (role or villages or all_villages) and all(v is None for v in (vendor, display_name, disabled)):
         raise UsageError(
             "nothing to change: give --role, --village, --all-villages, --vendor, --display-name, --disabled or "
             "--enabled"
         )
     scope = _scope(villages, all_villages) if villages or all_villages else None
-    _change(ctx, name, reason, role=Role(role) if role else None, villages=scope, **changes)
+    _change(
+        ctx,
+        name,
+        reason,
+        role=Role(role) if role else None,
+        villages=scope,
+        vendor=vendor,
+        display_name=display_name,
+        disabled=disabled,
+    )
 
 
 @user.command("disable")
@@ -182,21 +206,22 @@ def user_scope(ctx: click.Context, name: str, villages: tuple[str, ...], all_vil
     _change(ctx, name, reason, villages=_scope(villages, all_villages))
 
 
-def _scope(villages: Sequence[str], all_villages: bool) -> Any:
+def _scope(villages: Sequence[str], all_villages: bool) -> Scope:
     if villages and all_villages:
         raise UsageError("--village and --all-villages exclude each other")
     return "all" if all_villages else list(villages)
 
 
-def _change(ctx: click.Context, name: str, reason: str, **wanted: Any) -> None:
-    async def work(accounts: Accounts, database: Database) -> dict[str, Any]:
-        if isinstance(wanted.get("villages"), list):
-            await _check_villages(database, wanted["villages"])
+def _change(ctx: click.Context, name: str, reason: str, **wanted: Unpack[AccountChange]) -> None:
+    async def work(accounts: Accounts, database: Database) -> Mapping[str, object]:
+        villages = wanted.get("villages")
+        if isinstance(villages, list):
+            await _check_villages(database, villages)
         return await accounts.change(name, **wanted, actor=system_user.actor(), reason=reason)
 
     changed = _accounts(ctx, work)
-    told = ", ".join(f"{field}: {value}" for field, value in changed.items())
-    click.echo(f"user '{name}': {told}; its sessions are ended" if changed else f"user '{name}' is unchanged")
+    changes = ", ".join(f"{field}: {value}" for field, value in changed.items())
+    click.echo(f"user '{name}': {changes}; its sessions are ended" if changed else f"user '{name}' is unchanged")
 
 
 async def _check_villages(database: Database, wanted: Sequence[str]) -> None:
@@ -210,7 +235,7 @@ async def _check_villages(database: Database, wanted: Sequence[str]) -> None:
         raise UsageError(f"there is no village '{missing[0]}'; {there}")
 
 
-def _set_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+def _set_password(ctx: click.Context, name: str, password_file: TextIO | None, own: bool, reason: str) -> None:
     password = new_password(password_file)
     actor = system_user.actor()
     _accounts(ctx, lambda a, _: a.reset_password(name, password, actor=actor, reason=reason, must_change=not own))
@@ -223,7 +248,7 @@ def _set_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @_own
 @reason_option
 @click.pass_context
-def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+def user_password(ctx: click.Context, name: str, password_file: TextIO | None, own: bool, reason: str) -> None:
     """Set a new password, which must be changed at the first sign-in; all sessions of the account end."""
     _set_password(ctx, name, password_file, own, reason)
 
@@ -234,6 +259,6 @@ def user_password(ctx: click.Context, name: str, password_file: Any, own: bool, 
 @_own
 @reason_option
 @click.pass_context
-def user_reset(ctx: click.Context, name: str, password_file: Any, own: bool, reason: str) -> None:
+def user_reset(ctx: click.Context, name: str, password_file: TextIO | None, own: bool, reason: str) -> None:
     """Former name of `user password`."""
     _set_password(ctx, name, password_file, own, reason)

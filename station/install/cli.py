@@ -14,6 +14,7 @@ from core.errors import ConflictError, MinwangError, UsageError
 from station.install import archive, install, release, steps, uninstall
 from station.install.install import InstallOptions
 from station.install.layout import Layout
+from station.install.options import CommandOptions
 from station.install.release import ReleaseSource
 from station.install.settings_file import InstallFacts
 from station.install.steps import InstallStep, say
@@ -29,9 +30,9 @@ UNINSTALL = "Remove program and services. Recordings always stay; data and setti
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 1 failed, 2 wrong usage."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_args(arguments, CommandOptions())
     try:
-        return int(options.work(options))
+        return options.work(options)
     except MinwangError as e:
         say(str(e))
         return 2 if isinstance(e, UsageError) else 1
@@ -113,7 +114,7 @@ def _add_refresh(command: argparse.ArgumentParser) -> None:
     command.set_defaults(work=run_refresh)
 
 
-def run_refresh(options: argparse.Namespace) -> int:
+def run_refresh(options: CommandOptions) -> int:
     layout = Layout(
         root=options.root,
         prefix=options.prefix,
@@ -130,13 +131,13 @@ def run_refresh(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_upgrade(options: argparse.Namespace) -> int:
+def run_upgrade(options: CommandOptions) -> int:
     layout = layout_of(options)
     with locked(layout, dry_run=options.dry_run):
         return upgrade.run(options, layout)
 
 
-def layout_of(options: argparse.Namespace) -> Layout:
+def layout_of(options: CommandOptions) -> Layout:
     if not options.root.is_dir() or not options.prefix.is_absolute():
         raise UsageError(
             f"{options.root}: not a folder" if not options.root.is_dir() else f"{options.prefix}: not absolute"
@@ -163,7 +164,7 @@ def locked(layout: Layout, *, dry_run: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run_install(options: argparse.Namespace) -> int:
+def run_install(options: CommandOptions) -> int:
     layout = layout_of(options)
     install_options = InstallOptions(
         options.data,
@@ -189,7 +190,7 @@ def run_install(options: argparse.Namespace) -> int:
     return 0
 
 
-def _source(layout: Layout, options: argparse.Namespace) -> tuple[ReleaseSource, list[InstallStep]]:
+def _source(layout: Layout, options: CommandOptions) -> tuple[ReleaseSource, list[InstallStep]]:
     if options.bundle is None:
         return release.source_of(HERE), []
     say(f"checking {options.bundle}")
@@ -204,7 +205,7 @@ def _tell_next(layout: Layout) -> None:
     )
 
 
-def run_uninstall(options: argparse.Namespace) -> int:
+def run_uninstall(options: CommandOptions) -> int:
     layout = layout_of(options)
     with locked(layout, dry_run=options.dry_run):
         settings = layout.at(layout.settings)

@@ -201,7 +201,11 @@ def configuration_steps(layout: Layout, facts: InstallFacts, options: InstallOpt
         (layout.units / units.SERVICE, 0o644, units.service(layout, facts)),
         (layout.units / units.RESUME, 0o644, units.resume(layout)),
     ):
-        yield steps.text_file(layout.at(path), path, mode, root, lambda text=text: text)  # type: ignore[misc]
+        yield steps.text_file(layout.at(path), path, mode, root, _constant(text))
+
+
+def _constant(text: str) -> Callable[[], str]:
+    return lambda: text
 
 
 def _is_private(path: Path, owner: FileOwner) -> bool:
@@ -257,9 +261,9 @@ def _restart(commands: SystemCommands, wait: Callable[[float], None] = time.slee
     for _ in range(READY_SECONDS):
         wait(1.0)
         state = commands.run_or_empty(["systemctl", "show", "-p", "ActiveState", "--value", units.SERVICE])
-        if state == "active":
+        if state == units.UnitState.ACTIVE:
             return
-        if state == "failed":
+        if state == units.UnitState.FAILED:
             raise StorageError(f"the station does not start; its reason: {_last_log_line(commands)}")
     raise StorageError(
         f"the station is not ready after {READY_SECONDS} s; systemd keeps trying, and 'journalctl -u "

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.errors import SettingsError
 
@@ -42,15 +41,17 @@ def read(path: Path, folder: Path) -> InstallFacts:
         volumes = tuple(folder / v for v in data.get("volumes", [])) or (home / "video",)
         ports = (int(web.get("port", 8080)), int(web.get("redirect_port", 0)))
         target = folder / backup["target"] if backup.get("target") else None
-        return InstallFacts(home, volumes, ports, target, _backup_options(backup, folder))
+        passphrase = folder / backup["passphrase_file"] if backup.get("passphrase_file") else None
+        options = _backup_options(passphrase, with_sightings=bool(backup.get("with_sightings")))
+        return InstallFacts(home, volumes, ports, target, options)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as e:
         raise SettingsError(f"{path}: not valid: {e}") from e
 
 
-def _backup_options(backup: dict[str, Any], folder: Path) -> tuple[str, ...]:
-    sightings = ("--with-sightings",) if backup.get("with_sightings") else ()
-    if backup.get("passphrase_file"):
-        return (*sightings, "--passphrase-file", str(folder / backup["passphrase_file"]))
+def _backup_options(passphrase_file: Path | None, *, with_sightings: bool) -> tuple[str, ...]:
+    sightings = ("--with-sightings",) if with_sightings else ()
+    if passphrase_file is not None:
+        return (*sightings, "--passphrase-file", str(passphrase_file))
     return (*sightings, "--without-key")
 
 

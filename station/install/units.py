@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 from station.install.layout import Layout
@@ -9,6 +10,16 @@ from station.install.settings_file import InstallFacts
 
 SERVICE = "minwang.service"
 RESUME = "minwang-upgrade.service"
+
+
+class UnitState(StrEnum):
+    """The ActiveState of a unit, as far as it matters here (org.freedesktop.systemd1)."""
+
+    ACTIVE = "active"
+    ACTIVATING = "activating"
+    RELOADING = "reloading"
+    FAILED = "failed"
+
 
 _SERVICE = """\
 # Written by `minwang install`; put changes into `systemctl edit minwang`, which stores them separately.

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -253,7 +252,7 @@ def _add_footage_jobs(
 
 
 def daily(
-    scheduler: AsyncIOScheduler, clock: SystemClock, name: str, work: Callable[[], Awaitable[Any]], *, minutes: int
+    scheduler: AsyncIOScheduler, clock: SystemClock, name: str, work: Callable[[], Awaitable[object]], *, minutes: int
 ) -> None:
-    """Schedule `work` once a day, first `minutes` after the start."""
+    """Schedule `work` once a day, first `minutes` after the start; its result is not used."""
     scheduler.add_job(work, "interval", hours=24, id=name, next_run_time=clock.now() + timedelta(minutes=minutes))

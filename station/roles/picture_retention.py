@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,9 +34,31 @@ from search.tables import Judgement
 
 log = logging.getLogger(__name__)
 
+PictureRow = Alert | Judgement | Inspection | Fault | WorkOrderPhoto  # a row that refers to pictures
+
 FOLDERS = ("alerts", "candidates", "patrol", "orders")
 BATCH = 500
 UNNAMED_S = 3600.0  # a younger file without a row may still be being written
+
+
+class PictureKind(StrEnum):
+    """What the pictures belong to; the audit trail counts the rows of each kind under these names."""
+
+    ALERTS = "alerts"
+    CANDIDATES = "candidates"
+    INSPECTIONS = "looks"
+    FAULTS = "faults"
+    ORDERS = "orders"
+
+
+@dataclass(frozen=True, slots=True)
+class OldPicture:
+    """A row whose retention time may be over: its camera, when that saw the picture, and when the time began."""
+
+    row: PictureRow
+    camera: str
+    seen_at: datetime
+    kept_since: datetime
 
 
 class PictureRetention:
@@ -69,59 +92,75 @@ class PictureRetention:
         """Remove the pictures from expired rows; returns the number of rows of each kind."""
         counts: dict[str, int] = {}
         for kind, days in (
-            ("alerts", self._settings.alert_days),
-            ("candidates", self._settings.candidate_days),
-            ("looks", self._settings.patrol_days),
-            ("faults", self._settings.patrol_days),
-            ("orders", self._settings.order_days),
+            (PictureKind.ALERTS, self._settings.alert_days),
+            (PictureKind.CANDIDATES, self._settings.candidate_days),
+            (PictureKind.INSPECTIONS, self._settings.patrol_days),
+            (PictureKind.FAULTS, self._settings.patrol_days),
+            (PictureKind.ORDERS, self._settings.order_days),
         ):
-            position, before = 0, from_microseconds(trust.now_us) - timedelta(days=days)
-            while True:
-                async with self._database.session() as session:
-                    holds = await effective_holds(session, trust)
-                    rows = await _older(session, kind, before, position)
-                    for row, camera, seen, over in rows:
-                        if _age_days(trust, over) >= days and not _held(holds, camera, seen):
-                            await _forget(session, row)
-                            counts[kind] = counts.get(kind, 0) + 1
-                if len(rows) < BATCH:
-                    break
-                position = rows[-1][0].id
+            if expired := await self._expire_kind(kind, days, trust):
+                counts[kind.value] = expired
         return counts
 
+    async def _expire_kind(self, kind: PictureKind, days: float, trust: ClockCheck) -> int:
+        expired, position, before = 0, 0, from_microseconds(trust.now_us) - timedelta(days=days)
+        while True:
+            async with self._database.session() as session:
+                holds = await effective_holds(session, trust)
+                pictures = await _FIND[kind](session, before, position)
+                for picture in pictures:
+                    is_held = _held(holds, picture.camera, picture.seen_at)
+                    if _age_days(trust, picture.kept_since) >= days and not is_held:
+                        await _forget(session, picture.row)
+                        expired += 1
+            if len(pictures) < BATCH:
+                return expired
+            position = pictures[-1].row.id
 
-Rows = Sequence[tuple[Any, str, datetime, datetime]]  # row, camera, when it was seen, when its retention time began
+
+async def _alerts(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
+    alerts = await session.scalars(query.order_by(Alert.id).limit(BATCH))
+    return [OldPicture(a, a.camera, from_microseconds(a.at_us), a.raised_at) for a in alerts]
 
 
-async def _older(session: AsyncSession, kind: str, before: datetime, position: int) -> Rows:
-    """Return the next rows, by id, whose retention time began before `before`."""
-    if kind == "alerts":
-        alerts = select(Alert).where(Alert.thumbnail != "", Alert.raised_at < before, Alert.id > position)
-        found = await session.scalars(alerts.order_by(Alert.id).limit(BATCH))
-        return [(a, a.camera, from_microseconds(a.at_us), a.raised_at) for a in found]
-    if kind == "candidates":
-        judged = select(Judgement).where(Judgement.thumbnail != "", Judgement.at < before, Judgement.id > position)
-        rows = await session.scalars(judged.order_by(Judgement.id).limit(BATCH))
-        return [(j, j.camera, from_microseconds(ids.milliseconds(j.sighting) * 1000), j.at) for j in rows]
-    if kind == "looks":
-        looks = select(Inspection).where(
-            Inspection.picture.is_not(None), Inspection.at < before, Inspection.id > position
-        )
-        return [(x, x.camera, x.at, x.at) for x in await session.scalars(looks.order_by(Inspection.id).limit(BATCH))]
-    if kind == "faults":
-        over = Fault.state.in_((FaultStatus.CLOSED, FaultStatus.DISMISSED)) & (Fault.first_seen < before)
-        faults = select(Fault).where(
-            over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position
-        )
-        shown = await session.scalars(faults.order_by(Fault.id).limit(BATCH))
-        return [(f, f.camera, f.opened_at or f.first_seen, f.closed_at or f.first_seen) for f in shown]
-    photos = select(WorkOrderPhoto, WorkOrder).join(WorkOrder, WorkOrder.id == WorkOrderPhoto.order)
-    photos = (
-        photos.where(WorkOrder.closed_at < before, WorkOrderPhoto.id > position)
-        .order_by(WorkOrderPhoto.id)
-        .limit(BATCH)
+async def _candidates(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = select(Judgement).where(Judgement.thumbnail != "", Judgement.at < before, Judgement.id > position)
+    judged = await session.scalars(query.order_by(Judgement.id).limit(BATCH))
+    return [OldPicture(j, j.camera, from_microseconds(ids.milliseconds(j.sighting) * 1000), j.at) for j in judged]
+
+
+async def _inspections(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = select(Inspection).where(Inspection.picture.is_not(None), Inspection.at < before, Inspection.id > position)
+    inspections = await session.scalars(query.order_by(Inspection.id).limit(BATCH))
+    return [OldPicture(i, i.camera, i.at, i.at) for i in inspections]
+
+
+async def _faults(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    over = Fault.state.in_((FaultStatus.CLOSED, FaultStatus.DISMISSED)) & (Fault.first_seen < before)
+    query = select(Fault).where(over, Fault.picture.is_not(None) | Fault.reference.is_not(None), Fault.id > position)
+    faults = await session.scalars(query.order_by(Fault.id).limit(BATCH))
+    return [OldPicture(f, f.camera, f.opened_at or f.first_seen, f.closed_at or f.first_seen) for f in faults]
+
+
+async def _order_photos(session: AsyncSession, before: datetime, position: int) -> Sequence[OldPicture]:
+    query = (
+        select(WorkOrderPhoto, WorkOrder)
+        .join(WorkOrder, WorkOrder.id == WorkOrderPhoto.order)
+        .where(WorkOrder.closed_at < before, WorkOrderPhoto.id > position)
     )
-    return [(p, o.camera or "", p.at, o.closed_at or p.at) for p, o in await session.execute(photos)]
+    photos = await session.execute(query.order_by(WorkOrderPhoto.id).limit(BATCH))
+    return [OldPicture(photo, order.camera or "", photo.at, order.closed_at or photo.at) for photo, order in photos]
+
+
+# Each returns the next rows after an id, by id, whose retention time began before a time.
+_FIND: dict[PictureKind, Callable[[AsyncSession, datetime, int], Awaitable[Sequence[OldPicture]]]] = {
+    PictureKind.ALERTS: _alerts,
+    PictureKind.CANDIDATES: _candidates,
+    PictureKind.INSPECTIONS: _inspections,
+    PictureKind.FAULTS: _faults,
+    PictureKind.ORDERS: _order_photos,
+}
 
 
 def _age_days(trust: ClockCheck, at: datetime) -> float:
@@ -134,7 +173,7 @@ def _held(holds: Iterable[Hold], camera: str, at: datetime) -> bool:
     return any(h.camera == camera and h.start_us <= at_us < h.end_us for h in holds)
 
 
-async def _forget(session: AsyncSession, row: Any) -> None:
+async def _forget(session: AsyncSession, row: PictureRow) -> None:
     if isinstance(row, WorkOrderPhoto):
         await session.delete(row)
     elif isinstance(row, Fault):

@@ -9,71 +9,97 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from cameras.registry import inventory, registry
+from cameras.registry.inventory_entries import Inventory
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import TaskFailed
 from core.network.connect_limiter import ConnectLimiter
+from core.secrets import Vault
 from core.settings import Settings
 from nvr.archive import recovery, segment_index, unreported_gaps
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.recorder.reconcile import desired
+from nvr.archive.recovery import RecoveryReport
+from nvr.engine_choice import EngineKind
+from nvr.recorder.reconcile import DesiredStreams, desired
 from nvr.recorder.recorder import Recorder
 from nvr.storage.volumes import check_not_foreign, prepare
-from nvr.tables import Gap
+from nvr.streams import StreamState
+from nvr.tables import Gap, GapCause
 from station import database as station_database
 from station.roles.stream_check import StreamCheck
 from station.runtime import open_vault_of_station, tune_interpreter, volume_set
 
 
+class GapSummary(TypedDict):
+    seconds: float
+    cause: GapCause
+    detail: str
+
+
+class StreamSummary(TypedDict):
+    """What was recorded of one stream, and what was lost."""
+
+    segments: int
+    bytes: int
+    frames: int
+    recorded_seconds: float
+    lost_packets: int
+    foreign_packets: int
+    skipped_units: int
+    damaged_pictures: int
+    duplicate_packets: int
+    start_points: int
+    held_back: int
+    short_holes: int  # below a second: not counted as gaps
+    short_hole_seconds: float
+    engine: EngineKind
+    reconnects: int
+    gaps: list[GapSummary]
+
+
+class RecordSummary(TypedDict):
+    """The recording as a whole; `streams` by their ids, `recovery` empty if there was nothing to repair."""
+
+    seconds: float
+    streams: dict[str, StreamSummary]
+    segments: int
+    bytes: int
+    frames: int
+    unhashed_files: int
+    late_ticks: int
+    lost_packets: int
+    foreign_packets: int
+    skipped_units: int
+    damaged_pictures: int
+    recovery: dict[str, object]
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
 async def record(
     settings: Settings, file: Path, seconds: float, data: Path, engine: str | None, segment_seconds: float | None
-) -> dict[str, Any]:
+) -> RecordSummary:
     """Record an inventory's cameras without web or database server; returns the summary."""
     tune_interpreter()
-    values: dict[str, object] = {"data.dir": data, "data.database": ""}
-    if engine:
-        values["recorder.engine"] = engine
-    if segment_seconds:
-        values["recorder.segment_seconds"] = segment_seconds
-    settings = settings.with_values(values)
-    wanted = inventory.load(file)
+    settings = _with_options(settings, data, engine, segment_seconds)
+    town = inventory.load(file)
     clock = SystemClock()
     database = await station_database.ready(settings)
-    vault = await open_vault_of_station(settings, database)
-    async with database.session() as session:
-        await registry.apply(
-            session, wanted, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE
-        )
-    await _onboard(database, vault, clock, settings)
-    async with database.reading() as session:
-        wanted_now = await desired(
-            session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
-        )
-    await asyncio.to_thread(
-        check_not_foreign, await prepare(database, settings.volumes, settings.data.dir), settings.data.dir
-    )
-    volumes = await volume_set(settings, database, clock)
-    recovered = await recovery.recover(database, wanted_now.streams, clock.now())
-    archive = ArchiveLogWriter(database, clock)
-    recorder = Recorder(settings.recorder, volumes, archive, clock)
+    wanted = await _wanted_streams(database, settings, clock, town, file)
+    recorder, recovered = await _recorder_of(database, settings, clock, wanted)
     began_us = to_microseconds(clock.now())
-    cpu_before = _cpu_seconds()
-    await recorder.start()
-    covered = await unreported_gaps.timeline_ends(database, wanted_now.streams)
-    await recorder.want(wanted_now.specs, covered, wanted_now.facts)
     try:
-        peak = await recorder.tasks.guard(_watch_memory(seconds))
+        cpu_seconds, peak_bytes = await _run(recorder, database, wanted, seconds)
     except TaskFailed:
         await recorder.stop()
         await database.close()
         raise
-    cpu = _cpu_seconds() - cpu_before
     states = dict(recorder.streams)
     unhashed = sum(d.writer.unhashed_files for d in recorder.volumes.disks)
     await recorder.stop()
@@ -88,17 +114,63 @@ async def record(
         "frames": sum(s["frames"] for s in streams.values()),
         "unhashed_files": unhashed,
         "late_ticks": recorder.poll_loop.late_ticks,
-        **{
-            name: sum(s[name] for s in streams.values())
-            for name in ("lost_packets", "foreign_packets", "skipped_units", "damaged_pictures")
-        },
+        "lost_packets": sum(s["lost_packets"] for s in streams.values()),
+        "foreign_packets": sum(s["foreign_packets"] for s in streams.values()),
+        "skipped_units": sum(s["skipped_units"] for s in streams.values()),
+        "damaged_pictures": sum(s["damaged_pictures"] for s in streams.values()),
         "recovery": {} if recovered.clean else recovered.as_dict(),
-        "cpu_seconds": round(cpu, 3),
-        "peak_memory_bytes": peak,
+        "cpu_seconds": round(cpu_seconds, 3),
+        "peak_memory_bytes": peak_bytes,
     }
 
 
-async def _onboard(database: Database, vault: Any, clock: SystemClock, settings: Settings) -> None:
+def _with_options(settings: Settings, data: Path, engine: str | None, segment_seconds: float | None) -> Settings:
+    values: dict[str, object] = {"data.dir": data, "data.database": ""}
+    if engine:
+        values["recorder.engine"] = engine
+    if segment_seconds:
+        values["recorder.segment_seconds"] = segment_seconds
+    return settings.with_values(values)
+
+
+async def _wanted_streams(
+    database: Database, settings: Settings, clock: SystemClock, town: Inventory, file: Path
+) -> DesiredStreams:
+    """Apply the inventory, identify cameras whose streams are unknown; returns the streams to record."""
+    vault = await open_vault_of_station(settings, database)
+    async with database.session() as session:
+        await registry.apply(
+            session, town, clock.now(), "record", file=str(file), prefer=registry.ConflictPreference.FILE
+        )
+    await _onboard(database, vault, clock, settings)
+    async with database.reading() as session:
+        return await desired(
+            session, vault, settings.recorder.engine, now=clock.now(), zone=ZoneInfo(settings.station.timezone)
+        )
+
+
+async def _recorder_of(
+    database: Database, settings: Settings, clock: SystemClock, wanted: DesiredStreams
+) -> tuple[Recorder, RecoveryReport]:
+    """Recover what earlier recorders left; returns a recorder that is not started yet, and what was recovered."""
+    rows = await prepare(database, settings.volumes, settings.data.dir)
+    await asyncio.to_thread(check_not_foreign, rows, settings.data.dir)
+    volumes = await volume_set(settings, database, clock)
+    recovered = await recovery.recover(database, wanted.streams, clock.now())
+    return Recorder(settings.recorder, volumes, ArchiveLogWriter(database, clock), clock), recovered
+
+
+async def _run(recorder: Recorder, database: Database, wanted: DesiredStreams, seconds: float) -> tuple[float, int]:
+    """Record for `seconds`; returns the CPU seconds and the peak memory in bytes. The recorder still runs then."""
+    cpu_before = _cpu_seconds()
+    await recorder.start()
+    covered = await unreported_gaps.timeline_ends(database, wanted.streams)
+    await recorder.want(wanted.specs, covered, wanted.facts)
+    peak_bytes = await recorder.tasks.guard(_watch_memory(seconds))
+    return _cpu_seconds() - cpu_before, peak_bytes
+
+
+async def _onboard(database: Database, vault: Vault, clock: SystemClock, settings: Settings) -> None:
     async with database.reading() as session:
         unknown = [c for c in await registry.cameras(session) if c.address and not all(s.url for s in c.streams)]
     if unknown:
@@ -115,7 +187,9 @@ async def _onboard(database: Database, vault: Any, clock: SystemClock, settings:
             await onboarding.run(unknown)
 
 
-async def _stream_summary(database: Database, stream: str, state: Any, began_us: int, ended_us: int) -> dict[str, Any]:
+async def _stream_summary(
+    database: Database, stream: str, state: StreamState, began_us: int, ended_us: int
+) -> StreamSummary:
     async with database.reading() as session:
         segments = await segment_index.between(session, [stream], began_us, ended_us + 1)
         gaps = (
@@ -135,7 +209,7 @@ async def _stream_summary(database: Database, stream: str, state: Any, began_us:
         "duplicate_packets": state.counters.duplicate_packets,
         "start_points": state.counters.start_points,
         "held_back": state.counters.held_back,
-        "short_holes": state.sink.timeline.short_holes,  # below a second: not counted as gaps
+        "short_holes": state.sink.timeline.short_holes,
         "short_hole_seconds": round(state.sink.timeline.short_holes_us / 1e6, 3),
         "engine": state.engine,
         "reconnects": max(state.reconnects, 0),

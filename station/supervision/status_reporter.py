@@ -12,9 +12,11 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from core import logs
 from core.clock import Clock
@@ -27,6 +29,31 @@ REFRESH_SECONDS = 10.0
 POLL_INTERVAL_S = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One worker; `pid` None: it is waiting to be started again."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    started: str | None  # times are ISO 8601
+    restarts: int
+    last_end: str  # empty: it has not ended yet
+
+
+@dataclass(frozen=True, slots=True)
+class StationStatus:
+    """The supervisor's process, since when it runs and since when it is ready, and its workers."""
+
+    pid: int
+    since: str
+    ready_since: str | None
+    workers: list[WorkerStatus]
+
+
+_STATUS_FILE = TypeAdapter(StationStatus)
+
+
 class StatusReporter:
     """Runs beside a supervisor and reports its state."""
 
@@ -37,7 +64,7 @@ class StatusReporter:
         self._path, self._on_ready = data / FILE, on_ready
         self._since = clock.now()
         self._ready_at: datetime | None = None
-        self._written: dict[str, Any] = {}
+        self._written: StationStatus | None = None
         self._written_at = float("-inf")
         self._last_status = ""
 
@@ -76,23 +103,28 @@ class StatusReporter:
             return
         self._written, self._written_at = facts, now
         with suppress(OSError):  # a full disk is reported by the log and by doctor
-            text = json.dumps(facts | {"written": self._clock.now().isoformat(timespec="seconds")}, ensure_ascii=False)
+            text = json.dumps(
+                asdict(facts) | {"written": self._clock.now().isoformat(timespec="seconds")}, ensure_ascii=False
+            )
             await asyncio.to_thread(write_atomic, self._path, text.encode(), mode=0o640, sync=False)
 
-    def facts(self) -> dict[str, Any]:
-        return {
-            "pid": os.getpid(),
-            "since": self._since.isoformat(timespec="seconds"),
-            "ready_since": self._ready_at.isoformat(timespec="seconds") if self._ready_at else None,
-            "workers": [
-                {
-                    "name": str(role), "pid": w.pid if w.running else None, "ready": w.ready,
-                    "started": w.started_at.isoformat(timespec="seconds") if w.started_at else None,
-                    "restarts": self._supervisor.restarts.get(role, 0), "last_end": w.last_end,
-                }
-                for role, w in self._supervisor.watched.items()
+    def facts(self) -> StationStatus:
+        return StationStatus(
+            pid=os.getpid(),
+            since=self._since.isoformat(timespec="seconds"),
+            ready_since=self._ready_at.isoformat(timespec="seconds") if self._ready_at else None,
+            workers=[
+                WorkerStatus(
+                    name=str(role),
+                    pid=worker.pid if worker.running else None,
+                    ready=worker.ready,
+                    started=worker.started_at.isoformat(timespec="seconds") if worker.started_at else None,
+                    restarts=self._supervisor.restarts.get(role, 0),
+                    last_end=worker.last_end,
+                )
+                for role, worker in self._supervisor.watched.items()
             ],
-        }  # fmt: skip
+        )
 
     async def close(self) -> None:
         self._notifier.stopping()
@@ -100,10 +132,9 @@ class StatusReporter:
             await asyncio.to_thread(self._path.unlink)
 
 
-def read(data: Path) -> dict[str, Any] | None:
+def read(data: Path) -> StationStatus | None:
     """Return what the running station wrote last; None if there is no complete file. Blocking."""
     try:
-        found: dict[str, Any] = json.loads((data / FILE).read_text(encoding="utf-8"))
+        return _STATUS_FILE.validate_json((data / FILE).read_bytes())
     except (OSError, ValueError):
         return None
-    return found

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from core import logs
 from core.clock import Clock
@@ -22,6 +23,14 @@ from core.errors import MinwangError, UsageError
 REPORT_DESCRIPTOR_VARIABLE = "MINWANG_REPORT"  # environment variable of a worker
 EX_CONFIG = 78
 BEAT_SECONDS = 5.0
+
+
+class WorkerMessage(TypedDict, total=False):
+    """One line of the pipe; an empty one says that the worker is alive."""
+
+    ready: bool
+    failed: str  # why the worker cannot start
+    usage: bool  # whether `failed` is the message of a UsageError
 
 
 class WorkerReporter:
@@ -49,7 +58,7 @@ class WorkerReporter:
             logs.flush_repeats()
             await asyncio.sleep(BEAT_SECONDS)
 
-    def _write(self, message: dict[str, object]) -> None:
+    def _write(self, message: WorkerMessage) -> None:
         if self._descriptor is not None:
             with contextlib.suppress(OSError):  # full or closed: the supervisor notices that itself
                 os.write(self._descriptor, json.dumps(message).encode() + b"\n")
@@ -66,7 +75,7 @@ class WorkerReport:
 
     def handle_line(self, line: bytes, now: float) -> None:
         with contextlib.suppress(ValueError, AttributeError):
-            message = json.loads(line)
+            message: WorkerMessage = json.loads(line)
             self.ready = self.ready or bool(message.get("ready"))
             if failure := message.get("failed"):
                 self.failure = (UsageError if message.get("usage") else MinwangError)(str(failure))

@@ -23,7 +23,6 @@ import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import MetaData, create_engine, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,27 +33,34 @@ from core.database import Database
 from core.database_kind import DatabaseKind
 from core.errors import MinwangError, StorageError
 from core.files import sync_folder
-from core.settings import Settings
+from core.settings import Settings, TlsMode
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from station.backup import postgresql
+from station.install.upgrade.program import InsideCommand, ReleaseFacts
 
 CONSOLE_SECONDS = 5.0
 TOO_MANY = 429  # the console works, but this address sends too many requests (web.http.anonymous_limit)
 FRESH_SECONDS = 30.0  # a recorder writes the state of its streams every 4 s
 
 
-def facts(settings: Settings, since: float) -> dict[str, Any]:
-    return {"newest": migrate.newest(), "console": _console(settings), **asyncio.run(_database_facts(settings, since))}
+def facts(settings: Settings, since: float) -> ReleaseFacts:
+    console = _console(settings)
+    revision, recording = asyncio.run(_database_facts(settings, since))
+    return {
+        "newest": migrate.newest(),
+        "console": console,
+        "revision": revision,
+        "recording": recording,
+        "bytes": _size(settings),
+    }
 
 
-async def _database_facts(settings: Settings, since: float) -> dict[str, Any]:
+async def _database_facts(settings: Settings, since: float) -> tuple[str, int]:
+    """Return the database's revision (empty: there is no schema yet) and the number of streams being recorded."""
     database = Database(settings.database_url)
     try:
-        return {
-            "revision": await migrate.version(database) or "",
-            "recording": await _recording(database, since),
-            "bytes": _size(settings),
-        }
+        return await migrate.version(database) or "", await _recording(database, since)
     finally:
         await database.close()
 
@@ -63,7 +69,7 @@ async def _recording(database: Database, since: float) -> int:
     """Return the number of streams that a recorder reported as recording after `since`, and in the last 30 s."""
     now = datetime.now(timezone.utc).timestamp()
     after = datetime.fromtimestamp(max(since, now - FRESH_SECONDS), timezone.utc)
-    query = select(func.count()).where(StreamStatus.state == "recording", StreamStatus.at > after)
+    query = select(func.count()).where(StreamStatus.state == RecordingState.RECORDING, StreamStatus.at > after)
     try:
         async with database.reading() as session:
             return await session.scalar(query) or 0
@@ -74,7 +80,7 @@ async def _recording(database: Database, since: float) -> int:
 def _console(settings: Settings) -> str:
     """Return "ok", or why the console does not answer."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.web.host, settings.web.host)
-    scheme = "https" if str(settings.web.tls) == "own" else "http"
+    scheme = "https" if settings.web.tls is TlsMode.OWN else "http"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # this machine, by its address
     try:
@@ -194,21 +200,39 @@ async def _migrate(settings: Settings, revision: str) -> None:
         await database.close()
 
 
-def main() -> int:
+class InsideOptions(argparse.Namespace):
+    settings: Path
+    command: InsideCommand
+    revision: str  # empty: the newest
+    since: float  # seconds since 1970
+
+
+def _parse_options() -> InsideOptions:
     parser = argparse.ArgumentParser(prog="station.upgrade.inside")
     parser.add_argument("settings", type=Path)
-    parser.add_argument("command", choices=["facts", "migrate", "lower", "dump", "restore"])
+    parser.add_argument("command", type=InsideCommand)
     parser.add_argument("revision", nargs="?", default="")
     parser.add_argument("--since", type=float, default=0.0)
-    options = parser.parse_args()
-    try:
-        settings = core_settings.load(options.settings)
-        if options.command == "facts":
+    return parser.parse_args(namespace=InsideOptions())
+
+
+def _run(options: InsideOptions) -> None:
+    settings = core_settings.load(options.settings)
+    match options.command:
+        case InsideCommand.FACTS:
             print(json.dumps(facts(settings, options.since)))
-        elif options.command in ("migrate", "lower"):
+        case InsideCommand.MIGRATE | InsideCommand.LOWER:
             asyncio.run(_migrate(settings, options.revision))
-        else:
-            {"dump": dump, "restore": restore}[options.command](settings)
+        case InsideCommand.DUMP:
+            dump(settings)
+        case InsideCommand.RESTORE:
+            restore(settings)
+
+
+def main() -> int:
+    options = _parse_options()
+    try:
+        _run(options)
     except (MinwangError, OSError, sqlite3.Error, SQLAlchemyError) as e:
         print(str(e).splitlines()[0], file=sys.stderr)
         return 1

@@ -25,7 +25,7 @@ from station.install.manifest import CHECKSUMS, FILE, ReleaseManifest
 from station.install.upgrade import command, managers
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import ProcessManager
-from station.install.upgrade.program import Program
+from station.install.upgrade.program import InsideCommand, Program
 from station.install.upgrade.sequence import Upgrader
 from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 from tests.conftest import ROOT
@@ -82,7 +82,7 @@ def layout(tmp_path: Path) -> Layout:
 def install(layout: Layout, made: ReleaseManifest) -> Program:
     steps.symlink(layout.current, layout.releases / made.name)
     program = Program(layout, layout.releases / made.name)
-    program.inside("migrate")
+    program.inside(InsideCommand.MIGRATE)
     return program
 
 
@@ -133,7 +133,7 @@ class Station:
         program = Program(self.layout, release_)
         found = program.facts()
         assert found["revision"] <= found["newest"], "the release is too old for its database: it would refuse to start"
-        program.inside("migrate")
+        program.inside(InsideCommand.MIGRATE)
         self.running = True
         self.starts.append(release_.name)
 

@@ -22,3 +22,12 @@ def test_a_damaged_copy_changes_nothing_and_leaves_nothing(tmp_path: Path, monke
         inside.restore(Settings(data=DataSettings(dir=tmp_path)))
     assert os.listdir(tmp_path) == ["minwang.db"]
     assert (tmp_path / "minwang.db").read_bytes() == b"the database in use"
+
+
+def test_a_command_that_does_not_exist_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["inside", "minwang.toml", "destroy"])
+    with pytest.raises(SystemExit, match="2"):
+        inside.main()
+    assert "destroy" in capsys.readouterr().err

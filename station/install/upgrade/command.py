@@ -7,17 +7,17 @@ import shutil
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from core.errors import ConflictError, NotFoundError, StorageError, UsageError
 from station.install import archive, install, manifest, packages, release, steps
 from station.install.commands import SystemCommands
 from station.install.layout import Layout
+from station.install.options import CommandOptions
 from station.install.release import ReleaseSource
 from station.install.steps import InstallStep, say
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import manager_of
-from station.install.upgrade.program import Program
+from station.install.upgrade.program import Program, ReleaseFacts
 from station.install.upgrade.sequence import HEALTH_SECONDS, Upgrader
 from station.install.upgrade.state import UpgradeStage, UpgradeState
 
@@ -47,7 +47,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, layout: Layout) -> int:
+def run(options: CommandOptions, layout: Layout) -> int:
     """Run the command; returns the exit status: 0 the requested release is in use, 1 it is not.
 
     The caller holds the lock.
@@ -63,16 +63,19 @@ def run(options: argparse.Namespace, layout: Layout) -> int:
     elif options.resume:
         say("no upgrade was interrupted")
         return 0
-    state = _way_back(layout, upgrader, options) if options.rollback else _way_forward(layout, upgrader, options)
+    if options.source is not None:
+        state = _way_forward(layout, upgrader, options.source, options)
+    else:
+        state = _way_back(layout, upgrader, options)
     if state is not None and not options.dry_run:
         upgrader.begin(state)
     return 0
 
 
-def _way_forward(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
+def _way_forward(layout: Layout, upgrader: Upgrader, path: Path, options: CommandOptions) -> UpgradeState | None:
     """Do everything that is possible while the station runs. Returns None if that release is already in use."""
     current = _current(layout)
-    source, first = _source(layout, options)
+    source, first = _source(layout, path.absolute(), options.sha256)
     if source.manifest.name == current.name:
         say(f"{current.name} is in use already")
         return None
@@ -104,7 +107,7 @@ def _back_up(layout: Layout, program: Program) -> None:
     program.station("backup", str(facts.backup), *facts.backup_options)
 
 
-def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: dict[str, Any]) -> UpgradeState:
+def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new: ReleaseFacts) -> UpgradeState:
     """Return the initial state. Raises ConflictError or StorageError if the new release cannot use this database."""
     before = Program(layout, layout.releases / source).facts()
     if before["revision"] > new["newest"]:
@@ -128,7 +131,7 @@ def _prepared(layout: Layout, upgrader: Upgrader, source: str, target: str, new:
     )
 
 
-def _way_back(layout: Layout, upgrader: Upgrader, options: argparse.Namespace) -> UpgradeState | None:
+def _way_back(layout: Layout, upgrader: Upgrader, options: CommandOptions) -> UpgradeState | None:
     current = _current(layout)
     previous = states.load_previous(layout.at(layout.database_copies) / "previous.json")
     if previous is None or not (layout.at(layout.releases) / previous.release / manifest.FILE).is_file():
@@ -186,10 +189,9 @@ def _current(layout: Layout) -> Path:
     return current
 
 
-def _source(layout: Layout, options: argparse.Namespace) -> tuple[ReleaseSource, list[InstallStep]]:
-    path: Path = options.source.absolute()
+def _source(layout: Layout, path: Path, sha256: str) -> tuple[ReleaseSource, list[InstallStep]]:
     if path.is_dir():
         return release.source_of(path), []
     say(f"checking {path}")
-    source, contents = install.from_bundle(layout, path, options.sha256)
+    source, contents = install.from_bundle(layout, path, sha256)
     return source, [install.unpack_step(layout, path, contents, source)]

@@ -16,6 +16,7 @@ from station.install.commands import SystemCommands
 from station.install.install import is_booted
 from station.install.layout import Layout
 from station.install.steps import write_text
+from station.install.units import UnitState
 from station.install.upgrade.program import Program
 
 STOP_SECONDS = 40.0
@@ -43,7 +44,7 @@ class SystemdManager:
 
     def is_running(self) -> bool:
         state = self._commands.run_or_empty(["systemctl", "show", "-p", "ActiveState", "--value", self._unit])
-        return state in ("active", "activating", "reloading")
+        return state in (UnitState.ACTIVE, UnitState.ACTIVATING, UnitState.RELOADING)
 
     def start(self) -> None:
         self._commands.run(["systemctl", "daemon-reload"])

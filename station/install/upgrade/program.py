@@ -5,11 +5,32 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 from core.errors import StorageError
 from station.install.layout import Layout
+
+
+class InsideCommand(StrEnum):
+    """The commands of station.upgrade.inside; other releases have the same."""
+
+    FACTS = "facts"
+    MIGRATE = "migrate"
+    LOWER = "lower"
+    DUMP = "dump"
+    RESTORE = "restore"
+
+
+class ReleaseFacts(TypedDict):
+    """What a release says of the database and the station; its own Python prints it (station.upgrade.inside)."""
+
+    newest: str  # revision that the release's schema has
+    console: str  # "ok", or why it does not answer
+    revision: str  # of the database; empty: there is none yet
+    recording: int  # streams
+    bytes: int  # size of the database; 0: it is on a server
 
 
 class Program:
@@ -55,16 +76,22 @@ class Program:
                 f"release {self.release.name}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}"
             )
 
-    def facts(self, since: float = 0.0) -> dict[str, Any]:
+    def facts(self, since: float = 0.0) -> ReleaseFacts:
         """Return the result of `inside.facts`; counts streams seen recording after `since` (seconds since 1970)."""
-        found: dict[str, Any] = json.loads(self.inside("facts", "--since", str(since)))
+        found: ReleaseFacts = json.loads(self.inside(InsideCommand.FACTS, "--since", str(since)))
         return found
 
     def inside(
-        self, *arguments: str, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None, seconds: float = 3600
+        self,
+        command: InsideCommand,
+        *arguments: str,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+        seconds: float = 3600,
     ) -> str:
         """Run `station.upgrade.inside`. Raises StorageError with its last line if it fails."""
-        return self._run(["-m", "station.upgrade.inside", str(self._settings), *arguments], stdin, stdout, seconds)
+        module = ["-m", "station.upgrade.inside", str(self._settings), command]
+        return self._run([*module, *arguments], stdin, stdout, seconds)
 
     def station(self, *arguments: str) -> str:
         """Run a command of this release's `minwang`. Raises StorageError with its last line if it fails."""

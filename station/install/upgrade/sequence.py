@@ -15,7 +15,7 @@ from station.install.archive import remove_tree
 from station.install.layout import Layout
 from station.install.upgrade import state as states
 from station.install.upgrade.managers import Manager
-from station.install.upgrade.program import Program
+from station.install.upgrade.program import InsideCommand, Program
 from station.install.upgrade.state import PreviousRelease, UpgradeStage, UpgradeState
 
 HEALTH_SECONDS = 180.0
@@ -87,7 +87,7 @@ class Upgrader:
             self._configure(state.target)
             if state.revision != state.target_revision:
                 self.say(f"bringing the database to version {state.target_revision}")
-                program.inside("migrate")
+                program.inside(InsideCommand.MIGRATE)
             state = self._save(state.at(UpgradeStage.MIGRATED))
         if state.stage is UpgradeStage.MIGRATED:
             if state.was_running:
@@ -106,7 +106,7 @@ class Upgrader:
         self.say("copying the database")
         with partial.open("wb") as f:
             os.fchmod(f.fileno(), 0o600)
-            Program(self.layout, self._folder(state.source)).inside("dump", stdout=f)
+            Program(self.layout, self._folder(state.source)).inside(InsideCommand.DUMP, stdout=f)
             os.fsync(f.fileno())
         partial.rename(target)
         sync_folder(target.parent)
@@ -119,11 +119,11 @@ class Upgrader:
             self._restore(program, state.restore)
         else:
             self.say(f"bringing the database back to version {state.target_revision}")
-            program.inside("lower", state.target_revision)
+            program.inside(InsideCommand.LOWER, state.target_revision)
 
     def _restore(self, program: Program, name: str) -> None:
         with (self.layout.at(self.layout.database_copies) / name).open("rb") as f:
-            program.inside("restore", stdin=f)
+            program.inside(InsideCommand.RESTORE, stdin=f)
 
     def _switch(self, name: str) -> None:
         steps.symlink(self.layout.at(self.layout.current), self._folder(name))

@@ -166,6 +166,28 @@ def test_manifests_that_are_none(text: bytes) -> None:
         manifest.parse(text)
 
 
+def test_a_manifest_is_read_as_it_was_written(members: Members) -> None:
+    assert manifest.parse(members[0][1]).text() == members[0][1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"further": 1},
+        {"created": "yesterday"},
+        {"created": "2026-01-01T00:00:00"},
+        {"database": "oracle"},
+        {"tables": {"camera": "many"}},
+        {"files": [{"name": "data/x"}]},
+        {"volumes": [{"number": 1}]},
+    ],
+)
+def test_manifests_with_a_wrong_value(members: Members, change: dict[str, object]) -> None:
+    good = json.loads(members[0][1])
+    with pytest.raises(BackupError, match=r"cannot be read|is invalid"):
+        manifest.parse(json.dumps({**good, **change}).encode())
+
+
 def test_a_header_that_asks_for_all_memory(tmp_path: Path) -> None:
     """A pax header of a gigabyte (sparse, so it costs its author nothing) is not read."""
     header = tarfile.TarInfo("x")
@@ -192,6 +214,15 @@ def test_a_seal_that_asks_for_all_time_and_memory(change: dict[str, object]) -> 
     good = json.loads(sealing.seal({"data/secret.key": bytes(32)}, PASSPHRASE, b"m"))
     with pytest.raises(BackupError, match="cannot be read"):
         sealing.unseal(json.dumps({**good, **change}).encode(), PASSPHRASE, b"m")
+
+
+def test_a_seal_that_lacks_a_key() -> None:
+    good = json.loads(sealing.seal({"data/secret.key": bytes(32)}, PASSPHRASE, b"m"))
+    assert sealing.unseal(json.dumps(good).encode(), PASSPHRASE, b"m") == {"data/secret.key": bytes(32)}
+    for key in good:
+        without = {name: value for name, value in good.items() if name != key}
+        with pytest.raises(BackupError, match="cannot be read"):
+            sealing.unseal(json.dumps(without).encode(), PASSPHRASE, b"m")
 
 
 def test_sealed_files_go_nowhere_else(members: Members, tmp_path: Path) -> None:
