@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 import aiosqlite
-from sqlalchemy import DateTime, Dialect, MetaData, String, event, types
+from sqlalchemy import CursorResult, DateTime, Delete, Dialect, MetaData, String, event, types
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -164,6 +164,13 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def deleted_rows(session: AsyncSession, statement: Delete) -> int:
+    """Delete rows and return how many there were."""
+    done = await session.execute(statement)
+    assert isinstance(done, CursorResult)  # as of every statement that is not a query
+    return done.rowcount
 
 
 async def _finish_despite_cancel(ending: Coroutine[Any, Any, None]) -> None:

@@ -12,8 +12,8 @@ from aiohttp import web
 from pydantic import BaseModel, Field, JsonValue, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Identity
 from core.accounts.permissions import GRANTS, Permission
+from core.accounts.sessions import Identity
 from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
 from core.audit.audit_trail import AuditRow
@@ -160,7 +160,7 @@ def _source(c: AnyContext) -> tuple[str, str]:
 
 
 async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Response:
-    identity = await c.services.accounts.resolve(opened.token)
+    identity = await c.services.accounts.sessions.resolve(opened.token)
     if identity is None:
         raise ForbiddenError("the account was changed meanwhile; sign in again")
     response = web.Response(text=(await _me(c, identity)).model_dump_json(), content_type="application/json")
@@ -185,7 +185,7 @@ async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Respons
 async def sign_out(c: Context) -> web.Response:
     """Sign out: end the session."""
     name = session_cookie(c.services.settings.web)
-    await c.services.accounts.sign_out(cookie_of(c.request, name), c.identity.name)
+    await c.services.accounts.sessions.sign_out(cookie_of(c.request, name), c.identity.name)
     response = web.json_response({})
     response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=name != COOKIE)
     return response
@@ -195,8 +195,8 @@ async def sign_out(c: Context) -> web.Response:
 async def set_purpose(c: Context[None, PurposeBody]) -> Me:
     """State the purpose or case number under which this session views footage."""
     token = cookie_of(c.request, session_cookie(c.services.settings.web))
-    await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
-    identity = await c.services.accounts.resolve(token)
+    await c.services.accounts.sessions.set_purpose(token, c.body.purpose, c.identity.name)
+    identity = await c.services.accounts.sessions.resolve(token)
     assert identity is not None
     return await _me(c, identity)
 
@@ -314,7 +314,7 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
 
 
 async def _me(c: AnyContext, identity: Identity) -> Me:
-    recent = "" if identity.purpose else await c.services.accounts.recent_purpose(identity)
+    recent = "" if identity.purpose else await c.services.accounts.sessions.recent_purpose(identity)
     return Me(
         name=identity.name,
         display_name=identity.display_name,

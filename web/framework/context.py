@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typing` from Python 3.13
 
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.audit import audit_trail
 from core.errors import ForbiddenError, NotFoundError, PurposeRequired
 from core.numbers import parse_whole_number

@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.audit import audit_trail
 from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database

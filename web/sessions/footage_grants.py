@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core.accounts.accounts import MAX_SESSION_AGE, Identity
+from core.accounts.sessions import MAX_SESSION_AGE, Identity
 from core.audit import audit_trail
 from core.clock import Clock, to_microseconds
 from core.database import Database

@@ -14,7 +14,8 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Accounts, fingerprint
+from core.accounts.accounts import Accounts
+from core.accounts.sessions import fingerprint
 from core.accounts.sign_in import SignInService, device_source
 from core.clock import Clock
 from core.errors import MinwangError

@@ -117,7 +117,7 @@ async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(
     database: Database, clock: ManualClock
 ) -> None:
     signing, accounts = await station(database, clock)
-    identity = await accounts.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
+    identity = await accounts.sessions.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
     assert identity is not None
     for _ in range(5):
         with pytest.raises(ForbiddenError):
@@ -171,7 +171,7 @@ async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_thei
 ) -> None:
     signing, accounts = await station(database, clock)
     opened = await signing.open("leader", RIGHT, "10.0.0.1")
-    me = await accounts.resolve(opened.token)
+    me = await accounts.sessions.resolve(opened.token)
     assert me is not None
     ended: Counter[str] = Counter()
     for n in range(sign_in.ATTEMPTS_BEFORE_WAIT + 3):
