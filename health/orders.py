@@ -152,13 +152,10 @@ async def move(
     if order is None:
         raise NotFoundError(f"work order {number} not found")
     wanted = _checked_state(order, state)
-    if wanted == OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
+    if wanted is OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
         raise UsageError("name a company or a person for the repair (vendor or assignee)")
-    if wanted == OrderState.REFUSED and not text:
-        raise UsageError("give a reason for the refusal (text)")
-    if cost is not None and cost < 0:
-        raise UsageError("cost must not be negative")
-    if wanted == OrderState.MERGED:
+    _check_text_and_cost(wanted, text, cost)
+    if wanted is OrderState.MERGED:
         await _merge(session, order, into, villages)
     order.cost = order.cost if cost is None else cost
     order.state, order.assignee, order.vendor = wanted, assignee or order.assignee, vendor or order.vendor
@@ -181,6 +178,13 @@ def _checked_state(order: WorkOrder, state: str) -> OrderState:
     if wanted == OrderState.CLOSED:
         raise ConflictError("orders are closed automatically, two hours after the reported repair if no fault is found")
     return wanted
+
+
+def _check_text_and_cost(wanted: OrderState, text: str, cost: float | None) -> None:
+    if wanted is OrderState.REFUSED and not text:
+        raise UsageError("give a reason for the refusal (text)")
+    if cost is not None and cost < 0:
+        raise UsageError("cost must not be negative")
 
 
 async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:

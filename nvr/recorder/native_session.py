@@ -68,8 +68,7 @@ class NativeSession:
         track = rtsp.track
         self._depacketizer = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track), rtsp.ssrc)
-        self._audio = AudioDepacketizer(rtsp.audio) if rtsp.audio else None
-        self._audio_receiver = AudioReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
+        self._audio, self._audio_receiver = _audio_of(rtsp, counters)
         self._watchdog = Watchdog(now, stall_seconds, silences)
         self._now = now
         self._reception = ReceptionStatistics(counters)
@@ -85,8 +84,7 @@ class NativeSession:
         self.phase = 0  # in which tick of a fragment it is read; set by the poll loop
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
-        self._channel = rtsp.rtp_channel
-        self._ssrc = 0
+        self._channel, self._ssrc = rtsp.rtp_channel, 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -360,3 +358,13 @@ class NativeSession:
         self._flush_audio()
         self.socket.send(self._rtsp.request("TEARDOWN"))
         self.socket.close()
+
+
+def _audio_of(
+    rtsp: RtspSession, counters: StreamCounters
+) -> tuple[AudioDepacketizer, AudioReceiver] | tuple[None, None]:
+    """Return what receives the session's audio; None if it has none."""
+    if rtsp.audio is None:
+        return None, None
+    audio = AudioDepacketizer(rtsp.audio)
+    return audio, AudioReceiver(audio, counters, rtsp.audio_ssrc)
