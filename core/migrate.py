@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.database import Database, sqlite_pragmas
 from core.database_errors import display_address, is_missing_table, to_storage_error
@@ -24,6 +25,11 @@ from core.logs import redact
 
 SCRIPTS = Path(__file__).parent / "migrations"
 LIMIT_SECONDS = 600
+
+
+class DatabaseVersions(NamedTuple):
+    schema: str
+    server: str  # empty: SQLite, which has none
 
 
 async def upgrade(database: Database, revision: str | None = None) -> None:
@@ -83,6 +89,14 @@ async def version(database: Database) -> str | None:
         if is_missing_table(e):
             return None
         raise to_storage_error(e, database.url) from e
+
+
+async def versions_of(session: AsyncSession) -> DatabaseVersions:
+    """Return the versions of the schema and of the database server, for people."""
+    schema = str(await session.scalar(text("SELECT version_num FROM alembic_version")))
+    if DatabaseKind.of_session(session) is DatabaseKind.SQLITE:
+        return DatabaseVersions(schema, "")
+    return DatabaseVersions(schema, str(await session.scalar(text("SHOW server_version"))).split()[0])
 
 
 def run(url: str, action: str = "upgrade", revision: str = "head") -> None:

@@ -27,7 +27,8 @@ from health.faults.findings import CheckFindings
 from health.faults.state_machine import LIVE_STATES, resolve_explained
 from health.tables import CameraBaseline, Fault, PatrolRound
 from health.vocabulary import FaultFamily, FaultKind, FaultOutcome
-from nvr.tables import StreamStatus, Volume
+from nvr.storage.volumes import all_volumes
+from nvr.tables import StreamStatus
 
 COUNTER_FAMILIES = stream.FAMILIES
 MAX_FAILING_SHARE_RECOVERED = 0.3  # of a parent's cameras that may still fail when the parent counts as repaired
@@ -142,7 +143,7 @@ class CounterWatch:
 
     async def _record_volumes(self, log: _Log) -> None:
         """Record one station fault per disk that is not in state 'ok'."""
-        for volume in await log.session.scalars(select(Volume)):
+        for volume in await all_volumes(log.session):
             figures = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
             log.record(fault_log.FaultSubject("", None, volume.path), FaultFamily.VOLUME, figures)
 

@@ -215,7 +215,7 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
         streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
         columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
         query = columns.where(Footage.hour.between(first, last)).limit(rows_left + 1)
-        rows = [tuple(row) for row in await session.execute(query)]
+        rows = (await session.execute(query)).all()
         rows_left -= len(rows)
         if rows_left < 0:
             return found | {h.id: None for h in held_by if h.id not in found}
