@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.clock import Clock
 from core.database import Base, Database
 from core.database_kind import DatabaseKind
+from core.json_types import JsonInput
 
 POLL_INTERVAL_S, MAX_SETTLE_WAIT_S = 0.005, 0.5
 _WRITERS = text(
@@ -49,7 +50,7 @@ def append(
     *,
     village: str | None = None,
     camera: str | None = None,
-    **data: Any,
+    **data: JsonInput,
 ) -> Event:
     """Add an event to the running transaction."""
     row = Event(at=at, kind=kind, village=village, camera=camera, data=data)

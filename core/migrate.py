@@ -8,11 +8,12 @@ input), so that a recorder does not keep Alembic in its memory.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import ConnectionPoolEntry, Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -125,7 +126,7 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
 def _prepare_sqlite(engine: Engine) -> None:
     """Turn foreign keys off during the migration: rebuilding a table in SQLite would cascade to its child rows."""
 
-    def connect(connection: Any, record: Any) -> None:
+    def connect(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         sqlite_pragmas(connection, record)
         connection.execute("PRAGMA foreign_keys = OFF")
 
