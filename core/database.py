@@ -21,7 +21,6 @@ import aiosqlite
 from sqlalchemy import (
     AdaptedConnection,
     Connection,
-    ConnectionPoolEntry,
     CursorResult,
     DateTime,
     Delete,
@@ -34,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.concurrency import in_greenlet
 
 from core.database_errors import is_outage, to_storage_error
@@ -201,13 +201,12 @@ def _engine(url: str) -> AsyncEngine:
     if DatabaseKind.of_url(url) is DatabaseKind.POSTGRESQL:
         limit = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
         return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
+    connect = _closing_if_cancelled(aiosqlite.connect)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(
         engine.sync_engine,
         "do_connect",
-        lambda _dialect, _record, _args, options: options.update(
-            async_creator_fn=_closing_if_cancelled(aiosqlite.connect)
-        ),
+        lambda _dialect, _record, _args, options: options.update(async_creator_fn=connect),
     )
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)

@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import ConnectionPoolEntry, Engine, event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.database import Database, sqlite_pragmas
 from core.database_errors import display_address, is_missing_table, to_storage_error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -151,6 +151,18 @@ class Shortfall(Base):
     reason: Mapped[ShortfallReason] = mapped_column(EnumText(ShortfallReason, 20), comment="disk_full, quota")
 
 
+class DeletionRun(TypedDict):
+    """Deleted files of one volume that follow each other (nvr.archive.deletions)."""
+
+    volume: int
+    first: int  # start of its first file, µs UTC
+    last: int  # start of its last file
+    until: int  # end of its last file
+    files: int
+    unhashed: int  # files without a hash
+    digest: str
+
+
 class FootageDeletion(Base):
     __tablename__ = "footage_deletion"
     __table_args__ = (
@@ -164,7 +176,7 @@ class FootageDeletion(Base):
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     files: Mapped[int] = mapped_column(BigInteger, comment="Number of files deleted")
     bytes: Mapped[int] = mapped_column(BigInteger, comment="Size of the files deleted")
-    runs: Mapped[list[dict[str, Any]]] = mapped_column(
+    runs: Mapped[list[DeletionRun]] = mapped_column(
         JSON, comment="Files in the order of time, each run with its digest (nvr.archive.deletions)"
     )
     first_at: Mapped[datetime] = mapped_column(comment="When the first of them were deleted")
@@ -236,7 +248,9 @@ class ClockCorrection(Base):
     since_us: Mapped[int] = mapped_column(BigInteger, comment="From here, µs UTC by the old clock …")
     until_us: Mapped[int] = mapped_column(BigInteger, comment="… to here footage was filed by the old clock")
     by_us: Mapped[int] = mapped_column(BigInteger, comment="By which the clock was set, µs")
-    files: Mapped[Any] = mapped_column(JSON, comment="Starts of the files that still have their old names, µs UTC")
+    files: Mapped[list[int]] = mapped_column(
+        JSON, comment="Starts of the files that still have their old names, µs UTC"
+    )
     protected: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="Holds and retention know the new names already"
     )
