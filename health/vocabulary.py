@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeAlias
+
+from pydantic import JsonValue
+
+# Figures of the evidence of a finding, by name; health.faults.descriptions makes a sentence of them.
+EvidenceFigures: TypeAlias = Mapping[str, JsonValue]
 
 
 class FaultFamily(StrEnum):

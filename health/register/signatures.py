@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,7 +48,7 @@ def digest_of(row: SignedDocument, before: str = "") -> str:
     return _sha256(before, content)
 
 
-def _sha256(before: str, content: Mapping[str, Any]) -> str:
+def _sha256(before: str, content: Mapping[str, object]) -> str:
     return hashlib.sha256((before + json.dumps(content, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
 
 

@@ -108,7 +108,8 @@ async def _figures(session: AsyncSession, registry: CollectorRegistry, villages:
     }
     for row in rows:
         for name, gauge in shares.items():
-            if (villages is None or row.name in villages) and (value := row.figures.get(name)) is not None:
+            value = row.figures.get(name)
+            if (villages is None or row.name in villages) and isinstance(value, int | float):
                 gauge.labels(row.name).set(value)
 
 

@@ -12,7 +12,7 @@ from health.faults import fault_queries
 from health.patrol import maintenance, rounds, verdicts
 from health.patrol.learning import learning_cameras
 from health.patrol.verdicts import FaultVerdict
-from health.tables import Fault
+from health.tables import Fault, RoundScope
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.patrol import (
@@ -88,7 +88,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
 @routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context[None, Scope]) -> RoundView:
     """Request a patrol round now, of all cameras or of some."""
-    scope: dict[str, object] = {k: v for k, v in c.body.model_dump().items() if v}
+    scope = RoundScope(villages=c.body.villages, cameras=c.body.cameras, vendor=c.body.vendor)
     mine = c.identity.villages
     async with c.services.database.session() as session:
         if mine is not None:
@@ -96,7 +96,8 @@ async def ask_for_round(c: Context[None, Scope]) -> RoundView:
             if c.body.cameras:
                 known = {camera.id for camera in await lookup.all_cameras(session, mine)}
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
-            if not all(scope.values()):  # nothing that was named is left: an empty list would mean everything
+            # Nothing that was named is left: an empty list would mean everything.
+            if not scope["villages"] or (c.body.cameras and not scope["cameras"]):
                 raise NotFoundError("there is no such camera or village")
         row = await rounds.request(session, c.services.clock.now(), c.identity.name, scope)
     return round_view(row, mine)

@@ -48,14 +48,15 @@ async def sign_day(c: Context[None, SignBody]) -> DayView:
     A signed register does not change any more.
     """
     now, start = _signing(c)
-    view = await _day(c, c.body.day)
-    if view.signed_by is not None:
-        raise ConflictError(
-            f"{view.day} was signed by {view.signed_by}; what became known later goes into a supplement"
-        )
+    day = f"{start:%Y-%m-%d}"
     async with c.services.database.session() as session:
+        if (there := await register.signed(session, day)) is not None:
+            raise ConflictError(
+                f"{day} was signed by {there.signed_by}; what became known later goes into a supplement"
+            )
+        present = await figures.day(session, c.identity.villages, start, now)
         await register.sign(
-            session, start, view.figures, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
+            session, start, present, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
         )
     return await _day(c, c.body.day)
 
