@@ -58,11 +58,11 @@ async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
     now, camera = c.services.clock.now(), await visible_camera(c)
     facts: dict[str, object] = {"places": c.body.places, "masks": c.body.masks}
     acceptance.check(facts)
-    reason, view = "", dict[str, object]()
+    reason, view = "", dict[str, str]()
     if c.body.picture:
         reason = c.purpose  # audited like every view
         facts |= await _store_field_of_view(c, camera)
-        view = {"by_session": c.identity.session, "picture_sha256": facts["picture_sha256"]}
+        view = {"by_session": c.identity.session, "picture_sha256": str(facts["picture_sha256"])}
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         profile = {k: v for k in ("legal_class", "responsible") if (v := getattr(c.body, k)) is not None}

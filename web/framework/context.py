@@ -14,6 +14,7 @@ from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typi
 from core.accounts.sessions import Identity
 from core.audit import audit_trail
 from core.errors import ForbiddenError, NotFoundError, PurposeRequired
+from core.json_types import JsonInput
 from core.numbers import parse_whole_number
 from web.http.cookies import cookie_of, session_cookie
 from web.services import Services
@@ -72,7 +73,7 @@ class Context(Generic[Q, B]):
         reason: str = "",
         opens: Iterable[str] = (),
         key: str | None = None,
-        **data: object,
+        **data: JsonInput,
     ) -> None:
         """Write an audit row for viewing `object`, unless this session viewed the same within half an hour.
 
@@ -92,7 +93,7 @@ class Context(Generic[Q, B]):
         grants.grant_views(who.session, who.purpose, name, *opens)
 
 
-# Any request, for functions that read neither query nor body.
+# The request of whatever route, for functions that read neither query nor body.
 AnyContext = Context[BaseModel | None, BaseModel | None]
 
 
