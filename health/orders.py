@@ -206,7 +206,13 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
 async def _add_note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: str, text: str = "") -> None:
     session.add(WorkOrderNote(order=order.id, at=at, by=by, step=step, text=text[:400]))
     events.append(
-        session, at, "order.moved", village=order.village, camera=order.camera, order=order.id, state=order.state
+        session,
+        at,
+        events.EventKind.ORDER_MOVED,
+        village=order.village,
+        camera=order.camera,
+        order=order.id,
+        state=order.state,
     )
 
 
@@ -255,6 +261,6 @@ async def _remind(session: AsyncSession, order: WorkOrder, now: datetime) -> boo
         return False
     order.reminded = due
     session.add(WorkOrderNote(order=order.id, at=now, by="system", step="reminded", text=str(due)))
-    kind = "order.overdue" if due == len(REMINDER_SHARES) else "order.reminder"
+    kind = events.EventKind.ORDER_OVERDUE if due == len(REMINDER_SHARES) else events.EventKind.ORDER_REMINDER
     events.append(session, now, kind, village=order.village, camera=order.camera, order=order.id, times=due)
     return True

@@ -86,7 +86,7 @@ async def _follow_move(session: AsyncSession, now: datetime, device: DiscoveredD
     detail = {"was": camera.address, "now_at": address, "followed": True, "why": ""}
     await findings.open_or_update(session, now, "moved", findings.FindingSubject.of(camera), **detail)
     events.append(
-        session, now, "camera.moved", village=camera.village, camera=camera.id, was=camera.address,
+        session, now, events.EventKind.CAMERA_MOVED, village=camera.village, camera=camera.id, was=camera.address,
         address=device.address,
     )  # fmt: skip
     _change_address(session, now, camera, address)

@@ -183,7 +183,7 @@ class EventSubscriptions:
                 events.append(
                     session,
                     now,
-                    f"camera.{n.kind}",
+                    events.EventKind(f"camera.{n.kind}"),
                     village=camera.village,
                     camera=camera.id,
                     topic=n.topic,

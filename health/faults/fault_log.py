@@ -99,8 +99,8 @@ def record_inspection(
     _apply_step(fault, step, now)
     if step in (Step.OPENED, Step.CLOSED, Step.RELAPSED):
         events.append(
-            session, now, f"fault.{step}", village=subject.village, camera=subject.camera or None, family=family,
-            name=subject.name, figures=fault.figures, fault=fault.id,
+            session, now, events.EventKind(f"fault.{step}"), village=subject.village, camera=subject.camera or None,
+            family=family, name=subject.name, figures=fault.figures, fault=fault.id,
         )  # fmt: skip
     return fault, step
 

@@ -117,7 +117,7 @@ async def _report(session: AsyncSession, camera: Camera, family: FaultFamily, no
     events.append(
         session,
         now,
-        "fault.opened",
+        events.EventKind.FAULT_OPENED,
         village=camera.village,
         camera=camera.id,
         family=family,

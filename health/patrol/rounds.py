@@ -38,7 +38,7 @@ async def request(session: AsyncSession, at: datetime, by: str, scope: RoundScop
     row = PatrolRound(asked_at=at, asked_by=by, scope=wanted)
     session.add(row)
     await session.flush()
-    events.append(session, at, "patrol.asked", round=row.id, by=by)
+    events.append(session, at, events.EventKind.PATROL_ASKED, round=row.id, by=by)
     if by != SCHEDULE:
         await audit_trail.record(session, at, by, "patrol.ask", str(row.id), **wanted)
     return row

@@ -96,7 +96,7 @@ class ArchiveLogWriter:
         ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
         self._put(lambda s: s.execute(ended))
 
-    def queue_event(self, kind: str, camera: str | None, **data: JsonInput) -> None:
+    def queue_event(self, kind: events.EventKind, camera: str | None, **data: JsonInput) -> None:
         """Queue an event row; it belongs to the camera's village."""
 
         async def write(session: AsyncSession) -> None:

@@ -253,7 +253,7 @@ def _announce(session: AsyncSession, now: datetime, hold: Hold, village: str, **
     events.append(
         session,
         now,
-        "hold.ending",
+        events.EventKind.HOLD_ENDING,
         village=village,
         camera=hold.camera,
         hold=hold.id,

@@ -213,7 +213,7 @@ class Retention:
         deleted = await self._free(Footage.volume == number, need, ShortfallReason.DISK_FULL, context)
         async with self._database.session() as session:
             events.append(
-                session, self._clock.now(), "disk.low", folder=str(path), deleted_segments=deleted,
+                session, self._clock.now(), events.EventKind.DISK_LOW, folder=str(path), deleted_segments=deleted,
                 missing="inodes" if need.bytes <= 0 else "bytes",
             )  # fmt: skip
         return deleted

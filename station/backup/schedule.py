@@ -85,13 +85,15 @@ class NightlyBackup:
         error = await self._run(self._command(wanted, target))
         if error:
             log.error("the backup into %s failed: %s", target, error)
-            await self._announce("backup.failed", target=str(target), error=error)
+            await self._announce(events.EventKind.BACKUP_FAILED, target=str(target), error=error)
             return
         gone = await asyncio.to_thread(_rotate, target, wanted.keep)
         made = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
         if made is not None:
             log.info("backup %s: %d bytes in %.0f s, %d older ones removed", made.target, made.size, made.seconds, gone)
-            await self._announce("backup.made", target=made.target, bytes=made.size, seconds=made.seconds)
+            await self._announce(
+                events.EventKind.BACKUP_MADE, target=made.target, bytes=made.size, seconds=made.seconds
+            )
 
     def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
         config = ["--config", str(path)] if (path := self._settings.source.path) else []
@@ -147,9 +149,9 @@ class NightlyBackup:
                 age.total_seconds() / 3600,
                 when,
             )
-            await self._announce("backup.overdue", last=when, hours=round(age.total_seconds() / 3600))
+            await self._announce(events.EventKind.BACKUP_OVERDUE, last=when, hours=round(age.total_seconds() / 3600))
 
-    async def _announce(self, kind: str, **data: Any) -> None:
+    async def _announce(self, kind: events.EventKind, **data: Any) -> None:
         async with self._database.session() as session:
             events.append(session, self._clock.now(), kind, **data)
 

@@ -18,6 +18,7 @@ from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
+from core.events import EventKind
 from core.numbers import parse_whole_number
 from core.tasks import first_of
 from web.framework import openapi
@@ -41,9 +42,11 @@ routes = RouteTable()
 log = logging.getLogger(__name__)
 
 # The permission that an event needs: by its kind, else by the first word of its kind. Others need CAMERA_VIEW.
-_EVENT_PERMISSIONS = {
-    "alert.raised": Permission.ALERT_CONFIRM,
-    "alert.rejected": Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
+_PERMISSION_OF_KIND: dict[str, Permission] = {
+    EventKind.ALERT_RAISED: Permission.ALERT_CONFIRM,
+    EventKind.ALERT_REJECTED: Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
+}
+_PERMISSION_OF_SUBJECT = {
     "alert": Permission.ALERT_VIEW,
     "fault": Permission.PATROL_VIEW,
     "patrol": Permission.PATROL_VIEW,
@@ -56,15 +59,15 @@ _EVENT_PERMISSIONS = {
 # Town-wide events that accounts of some villages also receive, but without their content.
 _TOWN_WIDE_KINDS = frozenset(
     {
-        "events.skipped",
-        "patrol.finished",
-        "watch.proposed",
-        "watch.approved",
-        "watch.refused",
-        "watch.renewed",
-        "watch.ended",
-        "watch.look_back",
-        "watch.looked_back",
+        EventKind.EVENTS_SKIPPED,
+        EventKind.PATROL_FINISHED,
+        EventKind.WATCH_PROPOSED,
+        EventKind.WATCH_APPROVED,
+        EventKind.WATCH_REFUSED,
+        EventKind.WATCH_RENEWED,
+        EventKind.WATCH_ENDED,
+        EventKind.WATCH_LOOK_BACK,
+        EventKind.WATCH_LOOKED_BACK,
     }
 )
 
@@ -303,9 +306,8 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
     an event happened.
     """
     row = event.row
-    needed = _EVENT_PERMISSIONS.get(row.kind) or _EVENT_PERMISSIONS.get(
-        row.kind.partition(".")[0], Permission.CAMERA_VIEW
-    )
+    subject = row.kind.partition(".")[0]
+    needed = _PERMISSION_OF_KIND.get(row.kind) or _PERMISSION_OF_SUBJECT.get(subject, Permission.CAMERA_VIEW)
     if not identity.may(needed):
         return None
     if identity.villages is None or (row.village is not None and identity.sees_village(row.village)):
