@@ -70,6 +70,7 @@ async def store_shortfalls(
             session.add(row)
             events.append(
                 session, now, events.EventKind.RETENTION_SHORT, village=rules.village(stream),
-                camera=StreamId(stream).camera, stream=stream, reason=reason, held_days=round(held_days, 2), required_days=required,
+                camera=StreamId(stream).camera, stream=stream, reason=reason, held_days=round(held_days, 2),
+                required_days=required,
             )  # fmt: skip
         row.held_days = min(row.held_days, held_days)
