@@ -98,7 +98,7 @@ async def add_photo(session: AsyncSession, at: datetime, actor: str, order: int,
     return row.id
 
 
-async def running_counts(session: AsyncSession) -> list[tuple[str | None, str, int]]:
+async def running_counts(session: AsyncSession) -> list[tuple[str | None, OrderState, int]]:
     """Return (village, state, number) of the open orders."""
     query = select(WorkOrder.village, WorkOrder.state, func.count()).where(WorkOrder.state.in_(RUNNING))
     rows = await session.execute(query.group_by(WorkOrder.village, WorkOrder.state))

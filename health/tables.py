@@ -22,6 +22,7 @@ from health.vocabulary import (
     FiguresKind,
     Light,
     OrderState,
+    OrderStep,
     ReviewAnswer,
 )
 
@@ -225,7 +226,9 @@ class WorkOrderNote(Base):
     order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True, comment="Work order")
     at: Mapped[datetime] = mapped_column(comment="When the step was taken")
     by: Mapped[str] = mapped_column(String(60), comment="Account that took it, or 'system'")
-    step: Mapped[str] = mapped_column(String(20), comment="New state of the order, or created, reopened, reminded")
+    step: Mapped[OrderStep] = mapped_column(
+        EnumText(OrderStep, 20), comment="New state of the order, or created, reopened, reminded"
+    )
     text: Mapped[str] = mapped_column(String(400), default="", comment="Words of the person")
 
 

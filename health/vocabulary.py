@@ -112,6 +112,22 @@ class OrderState(StrEnum):
     MERGED = "merged"
 
 
+class OrderStep(StrEnum):
+    """What happened to a work order: its new state, or one of the first three."""
+
+    CREATED = "created"
+    REOPENED = "reopened"
+    REMINDED = "reminded"
+    NEW = "new"
+    ASSIGNED = "assigned"
+    WORKING = "working"
+    PARTS = "parts"
+    VERIFYING = "verifying"
+    CLOSED = "closed"
+    REFUSED = "refused"
+    MERGED = "merged"
+
+
 class Light(StrEnum):
     """Light of an inspected picture."""
 

@@ -8,10 +8,13 @@ import time
 
 from sqlalchemy import insert, select
 
+from cameras.onvif.pull_point import TOPICS
 from core import events
 from core.clock import SystemClock
 from core.database import Database
-from core.events import Event
+from core.events import Event, EventKind
+from health.faults.state_machine import Step
+from nvr.tables import VolumeState
 
 WRITERS, TRANSACTIONS = 20, 25
 END = "test.end"
@@ -122,3 +125,10 @@ async def test_ids_that_were_taken_back_hold_up_nobody(postgresql_database: Data
             continue
     async with postgresql_database.reading() as session:
         assert [e.id for e in await events.read_after(session, 0)] == [3]
+
+
+def test_every_state_and_step_that_is_announced_has_a_kind() -> None:
+    volumes = {f"volume.{state}" for state in VolumeState}
+    faults = {f"fault.{step}" for step in (Step.OPENED, Step.CLOSED, Step.RELAPSED)}
+    reported = {f"camera.{kind}" for _, kind in TOPICS}
+    assert volumes | faults | reported <= set(EventKind)

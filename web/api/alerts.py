@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup, registry
 from cameras.tables import Camera
 from cases.alerts import alerts
-from cases.tables import AlertState, WatchSubject
+from cases.tables import AlertAnswer, AlertState, WatchSubject
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
 from core.errors import NotFoundError
@@ -42,7 +42,7 @@ class AlertConfirmBody(BaseModel):
 
 
 class AnswerBody(BaseModel):
-    result: str
+    result: AlertAnswer
     note: str = Field("", max_length=400)
 
 

@@ -21,6 +21,7 @@ from health import order_queries, orders
 from health.faults import fault_queries
 from health.picture.masked_stills import masked
 from health.tables import WorkOrder
+from health.vocabulary import OrderState
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.orders import OwnOrder, own_order_view
@@ -34,7 +35,7 @@ MAX_PHOTOS = 20  # per order
 
 
 class ContractorStep(BaseModel):
-    state: Literal["working", "parts", "verifying", "refused"]
+    state: Literal[OrderState.WORKING, OrderState.PARTS, OrderState.VERIFYING, OrderState.REFUSED]
     text: str = Field("", max_length=400)
     cost: float | None = Field(None, ge=0, le=1e7)
 

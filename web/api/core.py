@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field, JsonValue, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.permissions import GRANTS, Permission
+from core.accounts.permissions import GRANTS, Permission, Role
 from core.accounts.sessions import Identity
 from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
@@ -89,9 +89,9 @@ class PurposeBody(BaseModel):
 class Me(BaseModel):
     name: str
     display_name: str
-    role: str
+    role: Role
     villages: list[str] | None
-    permissions: list[str]
+    permissions: list[Permission]
     purpose: str
     recent_purpose: str = Field(
         description="Purpose that this person stated in another session within twelve hours; may be empty"
@@ -323,7 +323,7 @@ async def _me(c: AnyContext, identity: Identity) -> Me:
         role=identity.role,
         purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
-        permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)),
+        permissions=sorted(p for p in GRANTS[identity.role] if identity.may(p)),
         station=c.services.settings.station.name,
         must_change=identity.must_change,
         recent_purpose=recent,

@@ -12,7 +12,7 @@ from typing import Literal
 
 import aiohttp
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
@@ -25,6 +25,7 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.recorder import stream_status
+from nvr.tables import GapCause
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.framework.socket_revalidation import (
@@ -84,7 +85,9 @@ class SnapshotQuery(BaseModel):
 class SpanView(BaseModel):
     start: datetime
     end: datetime
-    cause: str
+    cause: GapCause | str = Field(
+        description="Of a gap; empty: recorded. Text that is not listed comes from another release"
+    )
 
 
 @routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)

@@ -34,7 +34,7 @@ class CreateBody(BaseModel):
 
 class OrderMoveBody(BaseModel):
     orders: list[int] = Field(min_length=1, max_length=500)
-    state: str
+    state: OrderState
     vendor: str = Field("", max_length=80)
     assignee: str = Field("", max_length=60)
     text: str = Field("", max_length=400)

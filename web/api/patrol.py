@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from aiohttp import web
 from pydantic import BaseModel, Field
 
@@ -31,6 +33,13 @@ routes = RouteTable()
 
 MAX_MAINTENANCE_DAYS = 31
 RECENT_ROUNDS = 200  # the newest round that concerns the account is searched among these
+
+
+class FaultPicture(StrEnum):
+    """The pictures that are kept with a fault; also the last word of the audit action of a view."""
+
+    PICTURE = "picture"  # that opened it
+    REFERENCE = "reference"  # a good one of the same camera
 
 
 class PatrolQuery(BaseModel):
@@ -148,16 +157,16 @@ async def end_maintenance(c: Context) -> Count:
 @routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault; needs a stated purpose."""
-    return await picture(c.services.data_dir, (await _audited_fault(c, "picture")).picture)
+    return await picture(c.services.data_dir, (await _audited_fault(c, FaultPicture.PICTURE)).picture)
 
 
 @routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera for comparison; needs a stated purpose."""
-    return await picture(c.services.data_dir, (await _audited_fault(c, "reference")).reference)
+    return await picture(c.services.data_dir, (await _audited_fault(c, FaultPicture.REFERENCE)).reference)
 
 
-async def _audited_fault(c: AnyContext, which: str) -> Fault:
+async def _audited_fault(c: AnyContext, which: FaultPicture) -> Fault:
     """Return the fault of the path after recording the view of its picture. Raises PurposeRequired, NotFoundError.
 
     The view belongs to the row of the list that named the fault, or gets a row of its own.

@@ -42,7 +42,7 @@ class FiguresQuery(BaseModel):
 
 class DayFigures(BaseModel):
     day: str
-    kind: str
+    kind: FiguresKind | Literal["camera"]
     name: str
     figures: dict[str, object]
 

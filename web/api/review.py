@@ -12,6 +12,7 @@ from core.accounts.permissions import Permission
 from core.errors import NotFoundError
 from health.faults.families import PICTURE_FAMILIES
 from health.patrol import review
+from health.vocabulary import FaultFamily, ReviewAnswer
 from web.framework.context import Context
 from web.framework.routing import RouteTable
 
@@ -28,7 +29,7 @@ class Stop(BaseModel):
 
 class TourView(BaseModel):
     stops: list[Stop]
-    families: list[str]
+    families: list[FaultFamily]
     shown: int
     missed: int
     rate: float | None
@@ -37,8 +38,8 @@ class TourView(BaseModel):
 
 class TourVerdictBody(BaseModel):
     camera: str
-    verdict: Literal["normal", "faulty"]
-    family: str = ""
+    verdict: ReviewAnswer
+    family: FaultFamily | Literal[""] = ""
 
 
 class TourVerdictReply(BaseModel):
@@ -75,6 +76,6 @@ async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"camera '{c.body.camera}' not found")
         fault = await review.record_verdict(
-            session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name
+            session, camera, c.body.verdict, c.body.family or None, c.services.clock.now(), c.identity.name
         )
     return TourVerdictReply(fault=fault.id if fault else None)

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds
 from search.query import judgements
-from search.query.judgements import MAX_REASON_CHARACTERS, SightingVerdict
+from search.query.judgements import MAX_REASON_CHARACTERS
 from search.store import Sighting, camera_numbers
+from search.tables import SightingVerdict
 from web.api.search_results import picture_of, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
