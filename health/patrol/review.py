@@ -59,8 +59,8 @@ async def record_verdict(
 ) -> Fault | None:
     """Record a person's verdict on a camera's picture.
 
-    FAULTY with a family of pictures opens that fault; NORMAL marks the live picture faults as false and adds their inspections
-    to the baseline. Returns the fault for FAULTY. Raises UsageError.
+    FAULTY with a family of pictures opens that fault; NORMAL marks the live picture faults as false and adds their
+    inspections to the baseline. Returns the fault for FAULTY. Raises UsageError.
     """
     if verdict is ReviewAnswer.FAULTY and family not in PICTURE_FAMILIES:
         raise UsageError(f"name the fault family: {', '.join(PICTURE_FAMILIES)}")
