@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
 from core.events import BigId
+from nvr.recording_state import RecordingState
 
 
 class GapCause(StrEnum):
@@ -275,7 +276,9 @@ class StreamStatus(Base):
 
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     worker: Mapped[str] = mapped_column(String(40), comment="Recorder that has it")
-    state: Mapped[str] = mapped_column(String(16), comment="connecting, recording, waiting, refused, quarantined")
+    state: Mapped[RecordingState] = mapped_column(
+        EnumText(RecordingState, 16), comment="connecting, recording, waiting, refused, quarantined"
+    )
     engine: Mapped[str] = mapped_column(String(10), comment="native or ffmpeg")
     fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
     strikes: Mapped[int] = mapped_column(default=0, comment="How often its recorder died over it")

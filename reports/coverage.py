@@ -34,6 +34,7 @@ from health.kpi import figures
 from health.kpi.figures import Figures
 from health.tables import Fault
 from nvr.recorder import stream_status
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from reports.percentages import percent
 from reports.periods import month_bounds
@@ -346,4 +347,4 @@ async def _online_now(session: AsyncSession, cameras: Sequence[str], now: dateti
         .group_by(StreamStatus.state)
     )
     states = {row[0]: row[1] for row in await session.execute(query)}
-    return states.get("recording", 0) if states else None
+    return states.get(RecordingState.RECORDING, 0) if states else None

@@ -35,7 +35,7 @@ async def by_stream(session: AsyncSession, streams: Collection[str] | None = Non
     return {s.stream: s for s in await session.scalars(query)}
 
 
-async def count_by_state(session: AsyncSession, now: datetime) -> dict[str, int]:
+async def count_by_state(session: AsyncSession, now: datetime) -> dict[RecordingState, int]:
     """Return how many streams are in each state, by the recorders' fresh reports."""
     query = select(StreamStatus.state, func.count()).where(is_fresh(now)).group_by(StreamStatus.state)
     return {row[0]: row[1] for row in await session.execute(query)}
