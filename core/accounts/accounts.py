@@ -11,7 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.accounts.account_rules import check_name, check_password, check_scope, check_vendor
 from core.accounts.password_hashing import PasswordHashing
 from core.accounts.permissions import Role
-from core.accounts.sessions import MAX_SESSION_AGE, SESSION_CHANGED_MESSAGE, Identity, Sessions, require_open_session
+from core.accounts.sessions import (
+    MAX_SESSION_AGE,
+    SESSION_CHANGED_MESSAGE,
+    AccountSessions,
+    Identity,
+    require_open_session,
+)
 from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
 from core.clock import Clock
@@ -35,7 +41,7 @@ class Accounts:
     ):
         self._database = database
         self._clock = clock
-        self.sessions = Sessions(database, clock, idle, longest)
+        self.sessions = AccountSessions(database, clock, idle, longest)
         self.passwords = PasswordHashing()
 
     async def create(

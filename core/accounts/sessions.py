@@ -59,7 +59,7 @@ class Identity:
         return self.villages is None or (code is not None and code in self.villages)
 
 
-class Sessions:
+class AccountSessions:
     """Resolves session tokens to identities; one instance per process.
 
     A session ends `idle` after the last request of a person, and `longest` after the sign-in.
