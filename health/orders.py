@@ -19,6 +19,7 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
 from health.faults import fault_log
 from health.faults.families import FAMILIES
@@ -117,7 +118,7 @@ async def _create(
     for fault in faults:
         fault.order = order.id
     await _add_note(session, order, at, by, OrderStep.CREATED, request.text)
-    await audit_trail.record(session, at, by, "order.create", str(order.id), faults=[f.id for f in faults])
+    await audit_trail.record(session, at, by, AuditAction.ORDER_CREATE, str(order.id), faults=[f.id for f in faults])
     return order
 
 
@@ -162,7 +163,7 @@ async def move(
     if wanted is OrderState.VERIFYING:
         order.repaired_at = at
     await _add_note(session, order, at, by, OrderStep(wanted.value), text)
-    await audit_trail.record(session, at, by, "order.move", str(number), state=wanted)
+    await audit_trail.record(session, at, by, AuditAction.ORDER_MOVE, str(number), state=wanted)
     return order
 
 

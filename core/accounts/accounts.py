@@ -20,6 +20,7 @@ from core.accounts.sessions import (
 )
 from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError
@@ -81,9 +82,8 @@ class Accounts:
                     must_change=must_change,
                 )
             )
-            await audit_trail.record(
-                session, self._clock.now(), actor, "user.create", name, reason=reason, role=role, villages=villages
-            )
+            now, action = self._clock.now(), AuditAction.USER_CREATE
+            await audit_trail.record(session, now, actor, action, name, reason=reason, role=role, villages=villages)
 
     async def reset_password(
         self,
@@ -105,7 +105,7 @@ class Accounts:
             user = await _user_by_name(session, name)
             user.password_hash, user.must_change = password_hash, must_change
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
-            await audit_trail.record(session, self._clock.now(), actor, "user.reset", name, reason=reason)
+            await audit_trail.record(session, self._clock.now(), actor, AuditAction.USER_RESET, name, reason=reason)
 
     async def change_own_password(self, identity: Identity, old: str, new: str) -> None:
         """Set the caller's own password and end all sessions of the account, including this one.
@@ -130,7 +130,7 @@ class Accounts:
                 raise ForbiddenError(SESSION_CHANGED_MESSAGE)
             user.password_hash, user.must_change = password_hash, False
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
-            await audit_trail.record(session, self._clock.now(), user.name, "user.password", user.name)
+            await audit_trail.record(session, self._clock.now(), user.name, AuditAction.USER_PASSWORD, user.name)
 
     async def change(
         self,
@@ -167,7 +167,9 @@ class Accounts:
             await session.execute(delete(SignIn).where(SignIn.user_id == user.id))
             changed = {field: wanted[field] for field in before}
             now = self._clock.now()
-            await audit_trail.record(session, now, actor, "user.change", name, reason=reason, old=before, new=changed)
+            await audit_trail.record(
+                session, now, actor, AuditAction.USER_CHANGE, name, reason=reason, old=before, new=changed
+            )
             return changed
 
     async def list_users(self) -> list[User]:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows
 from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database, deleted_rows
 from core.errors import ForbiddenError
@@ -141,7 +142,9 @@ class AccountSessions:
             if row is None:
                 raise ForbiddenError(SESSION_CHANGED_MESSAGE)
             row.purpose = purpose
-            await audit_trail.record(session, self._clock.now(), actor, "session.purpose", actor, reason=purpose)
+            await audit_trail.record(
+                session, self._clock.now(), actor, AuditAction.SESSION_PURPOSE, actor, reason=purpose
+            )
 
     async def recent_purpose(self, identity: Identity) -> str:
         """Return the purpose of the person's newest session of the last twelve hours (one shift) that has one; else
@@ -160,7 +163,7 @@ class AccountSessions:
     async def sign_out(self, token: str, actor: str) -> None:
         async with self._database.session() as session:
             await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
-            await audit_trail.record(session, self._clock.now(), actor, "session.close", actor)
+            await audit_trail.record(session, self._clock.now(), actor, AuditAction.SESSION_CLOSE, actor)
 
 
 async def require_open_session(session: AsyncSession, identity: Identity | None) -> None:

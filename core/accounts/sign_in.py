@@ -22,6 +22,7 @@ from core.accounts.accounts import Accounts
 from core.accounts.sessions import Identity, fingerprint
 from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Base, Database, deleted_rows
 from core.database_kind import DatabaseKind
@@ -118,7 +119,9 @@ class SignInService:
                     )
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
-            await audit_trail.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
+            await audit_trail.record(
+                session, now, name, AuditAction.SESSION_OPEN, name, by_session=fingerprint(token)[:16]
+            )
         return OpenedSession(token, device)
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
@@ -137,7 +140,7 @@ class SignInService:
                     session,
                     self._clock.now(),
                     identity.name,
-                    "user.password_refused",
+                    AuditAction.USER_PASSWORD_REFUSED,
                     identity.name,
                     why=str(e),
                     source=source,
@@ -188,7 +191,7 @@ class SignInService:
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
             await audit_trail.record(
-                session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60]
+                session, self._clock.now(), ANONYMOUS, AuditAction.SESSION_REFUSED, "sign-in", name=name[:60]
             )
 
 

@@ -118,6 +118,8 @@ async def record(
 ) -> AuditRow:
     """Append a row to the trail in the running (writing) transaction; adds the client's address to its data.
 
+    `action`: a member of core.audit.actions.AuditAction.
+
     Raises StorageError if the database was opened without the key.
     """
     key = session.info.get(AUDIT_KEY)

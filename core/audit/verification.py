@@ -22,6 +22,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_key, audit_trail
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import GENESIS, AuditRow, StoredRow
 from core.clock import Clock
 from core.database import Database
@@ -33,8 +34,6 @@ from core.tasks import spawn
 log = logging.getLogger(__name__)
 
 FILE = "audit.seal"
-RESEAL_ACTION = "audit.seal"
-NEW_KEY_ACTION = "audit.key"
 BATCH_ROWS = 500
 WAIT_S = 2.0  # how long an answer waits for a running verification
 _COLUMNS = tuple(getattr(AuditRow, name) for name in StoredRow._fields)
@@ -222,7 +221,7 @@ def _key_start_problem(state: ChainState, row: AuditRow | StoredRow) -> str:
     """
     if state.keyed or not state.rows:
         return ""
-    told = row.data if row.action == NEW_KEY_ACTION else {}
+    told = row.data if row.action == AuditAction.AUDIT_KEY else {}
     known = (told.get("rows"), told.get("hash"), told.get("keys", {"": state.rows})) == (
         state.rows,
         state.hash,
@@ -280,7 +279,7 @@ class Verifier:
         """Return the state after the row where a person sealed the trail again because of this break; else `state`."""
         query = (
             select(*_COLUMNS)
-            .where(AuditRow.action == RESEAL_ACTION, AuditRow.id > state.broken_at)
+            .where(AuditRow.action == AuditAction.AUDIT_SEAL, AuditRow.id > state.broken_at)
             .order_by(AuditRow.id)
         )
         async with self._database.reading() as session:

@@ -19,6 +19,7 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError, UsageError
 from health.faults.families import FAMILIES, PICTURE_FAMILIES
 from health.faults.state_machine import LIVE_STATES, FaultState
@@ -74,7 +75,7 @@ async def record_verdict(
     }
     named = family or ""
     session.add(ReviewVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=named))
-    await audit_trail.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=named)
+    await audit_trail.record(session, now, by, AuditAction.TOUR_VERDICT, camera.id, verdict=verdict, family=named)
     if verdict is ReviewAnswer.NORMAL or family is None:
         for fault in live.values():
             fault.verdict = FaultOutcome.FALSE

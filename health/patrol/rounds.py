@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError
 from health.tables import PatrolRound, RoundScope
 
@@ -40,7 +41,7 @@ async def request(session: AsyncSession, at: datetime, by: str, scope: RoundScop
     await session.flush()
     events.append(session, at, events.EventKind.PATROL_ASKED, round=row.id, by=by)
     if by != SCHEDULE:
-        await audit_trail.record(session, at, by, "patrol.ask", str(row.id), **wanted)
+        await audit_trail.record(session, at, by, AuditAction.PATROL_ASK, str(row.id), **wanted)
     return row
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail, verification
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, UsageError
 from health.kpi.camera_days import bounds
 from health.register import signatures
@@ -95,7 +96,7 @@ async def sign(
     row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
     row.digest = signatures.digest_of(row)
     session.add(row)
-    await audit_trail.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
+    await audit_trail.record(session, now, by, AuditAction.PATROL_SIGN, day, digest=row.digest)
     return row
 
 
@@ -163,7 +164,7 @@ async def add(
     )
     row.digest = signatures.digest_of(row, before)
     session.add(row)
-    await audit_trail.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
+    await audit_trail.record(session, now, by, AuditAction.PATROL_SUPPLEMENT, day, number=row.number, digest=row.digest)
     return row
 
 

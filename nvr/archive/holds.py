@@ -17,6 +17,7 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.ids import StreamId
@@ -70,12 +71,12 @@ async def add(
     await session.flush()
     named = {} if case is None else {"case": case}
     expires = hold.expires_at.isoformat()
-    await _record_range(session, now, owner, "hold.add", hold, reason=reason, expires=expires, **named)
+    await _record_range(session, now, owner, AuditAction.HOLD_ADD, hold, reason=reason, expires=expires, **named)
     return hold.id
 
 
 async def _record_range(
-    session: AsyncSession, now: datetime, actor: str, action: str, hold: Hold, *, reason: str, **data: JsonInput
+    session: AsyncSession, now: datetime, actor: str, action: AuditAction, hold: Hold, *, reason: str, **data: JsonInput
 ) -> None:
     start, end = from_microseconds(hold.start_us).isoformat(), from_microseconds(hold.end_us).isoformat()
     await audit_trail.record(
@@ -91,7 +92,7 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
     if hold.released_at is not None or hold.expires_at <= now:
         raise ConflictError(f"hold {number} has already ended")
     hold.released_at = now
-    await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
+    await audit_trail.record(session, now, actor, AuditAction.HOLD_RELEASE, hold.camera, reason=reason, hold=number)
 
 
 async def review(
@@ -110,7 +111,7 @@ async def review(
         raise ConflictError(f"hold {number} has already ended")
     before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
     await audit_trail.record(
-        session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
+        session, now, actor, AuditAction.HOLD_REVIEW, hold.camera, reason=reason, hold=number, old=before.isoformat(),
         expires=hold.expires_at.isoformat(),
     )  # fmt: skip
     return hold.expires_at
@@ -139,7 +140,7 @@ async def extend_to_moved_footage(
             continue
         near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
         why = "the station's clock was set"
-        await _record_range(session, now, "system", "hold.follow", near, reason=why, of=hold.id)
+        await _record_range(session, now, "system", AuditAction.HOLD_FOLLOW, near, reason=why, of=hold.id)
 
 
 def _copy(hold: Hold, start_us: int, end_us: int) -> Hold:
@@ -172,7 +173,7 @@ async def limit_to_closed_case(session: AsyncSession, now: datetime, case: int, 
             session,
             now,
             actor,
-            "hold.case_closed",
+            AuditAction.HOLD_CASE_CLOSED,
             hold.camera,
             reason=reason,
             hold=hold.id,

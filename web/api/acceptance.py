@@ -13,6 +13,7 @@ from cameras.registry import acceptance, registry
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
@@ -99,7 +100,7 @@ async def acceptance_picture(c: Context) -> web.StreamResponse:
     number = signed.id if signed is not None else None
     second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
     why = view_reason(c, f"acceptance {number} of {camera.id}", running=second)
-    await c.audit_view("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
+    await c.audit_view(AuditAction.ACCEPTANCE_VIEW, camera.id, reason=why, village=camera.village, acceptance=number)
     return await picture_files.picture(c.services.data_dir, facts.get(names.get(c.path("part"), "")))
 
 

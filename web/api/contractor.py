@@ -16,6 +16,7 @@ from cameras.registry import lookup
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import order_queries, orders
 from health.faults import fault_queries
@@ -104,7 +105,7 @@ async def own_photo(c: Context) -> web.Response:
         order = await _own(session, c)
         photo = await order_queries.photo(session, order.id, c.number("photo"))
     await c.audit_view(
-        "order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
+        AuditAction.ORDER_PHOTO_VIEW, str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
     )
     return await picture_files.picture(c.services.data_dir, photo.path)
 
@@ -123,7 +124,7 @@ async def still(c: Context) -> web.Response:
             session,
             now,
             c.identity.name,
-            "order.still",
+            AuditAction.ORDER_STILL,
             str(order.id),
             reason=f"order {order.id}",
             camera=camera.id,

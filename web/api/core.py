@@ -16,6 +16,7 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.accounts.sessions import Identity
 from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
 from core.events import EventKind
@@ -266,7 +267,7 @@ def _entry(row: AuditRow) -> AuditEntry:
 async def event_socket(c: Context) -> web.WebSocketResponse:
     """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand)."""
     with c.services.event_sockets.hold(c.session_key, c.identity.user_id):
-        await c.audit_view("events.open", "events")
+        await c.audit_view(AuditAction.EVENTS_OPEN, "events")
         return await _serve_events(c)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from health.faults import fault_queries
 from health.patrol import maintenance, rounds, verdicts
@@ -84,7 +85,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
     # Without a stated purpose, the row of the list does not open the pictures.
     opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {q.closed} {q.camera} {q.before}"
-    await c.audit_view("fault.list", q.camera or "faults", key=key, opens=opens)
+    await c.audit_view(AuditAction.FAULT_LIST, q.camera or "faults", key=key, opens=opens)
     newest = next((r for r in recent if concerns(r, scope)), None)
     return PatrolView(
         round=round_view(newest, scope) if newest else None,
@@ -174,7 +175,7 @@ async def _audited_fault(c: AnyContext, which: FaultPicture) -> Fault:
     async with c.services.database.reading() as session:
         (fault,) = await fault_queries.by_numbers(session, [c.number("fault")], c.identity.villages)
     await c.audit_view(
-        f"fault.{which}",
+        AuditAction(f"fault.{which}"),
         str(fault.id),
         reason=c.purpose,
         key=f"fault {fault.id}",

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from health.faults.families import PICTURE_FAMILIES
 from health.patrol import review
@@ -55,7 +56,7 @@ async def draw(c: Context) -> TourView:
         told = await review.miss_rate(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.audit_view(
-        "tour.draw",
+        AuditAction.TOUR_DRAW,
         "tour",
         reason=purpose,
         key=f"tour.draw {now.isoformat()}",

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typi
 
 from core.accounts.sessions import Identity
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ForbiddenError, NotFoundError, PurposeRequired
 from core.json_types import JsonInput
 from core.numbers import parse_whole_number
@@ -67,7 +68,7 @@ class Context(Generic[Q, B]):
 
     async def audit_view(
         self,
-        action: str,
+        action: AuditAction,
         object: str,
         *,
         reason: str = "",

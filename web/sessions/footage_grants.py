@@ -13,6 +13,7 @@ from datetime import datetime
 
 from core.accounts.sessions import MAX_SESSION_AGE, Identity
 from core.audit import pages
+from core.audit.actions import AuditAction
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.ids import StreamId
@@ -22,8 +23,7 @@ MAX_SESSIONS = 2000
 MAX_VIEW_GRANTS = 20_000  # per session
 MAX_RANGES = 500
 # Audit actions whose rows grant footage.
-PLAYBACK_OPEN, STRIP_VIEW = "playback.open", "strip.view"
-FOOTAGE_ACTIONS = (PLAYBACK_OPEN, STRIP_VIEW)
+FOOTAGE_ACTIONS = (AuditAction.PLAYBACK_OPEN, AuditAction.STRIP_VIEW)
 
 
 @dataclass(slots=True)
