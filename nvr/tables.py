@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
 from core.events import BigId
+from nvr.clock.plausibility import Suspicion
 from nvr.recording_state import RecordingState
 
 
@@ -195,7 +196,9 @@ class RetentionClockRow(Base):
     uptime_us: Mapped[int] = mapped_column(BigInteger, comment="At the last look, µs")
     wall_us: Mapped[int] = mapped_column(BigInteger, comment="Wall clock at the last look, µs UTC")
     plausible_us: Mapped[int] = mapped_column(BigInteger, comment="Believed time at the last look, µs UTC")
-    suspicion: Mapped[str] = mapped_column(String(10), comment="forward, backward; empty: the wall clock is believed")
+    suspicion: Mapped[Suspicion] = mapped_column(
+        EnumText(Suspicion, 10), comment="forward, backward; empty: the wall clock is believed"
+    )
     steady_us: Mapped[int] = mapped_column(BigInteger, comment="Without another step since the last one, µs")
     ntp_us: Mapped[int] = mapped_column(BigInteger, comment="Of it kept by a time service, µs")
     suspended_at: Mapped[datetime | None] = mapped_column(comment="Deletion by age is suspended since")

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts.permissions import Role
-from core.database import Base
+from core.database import Base, EnumText
 
 
 class User(Base):
@@ -20,7 +20,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     name: Mapped[str] = mapped_column(String(60), unique=True, comment="Log-in name")
     display_name: Mapped[str] = mapped_column(String(80), comment="Shown in watermarks and the audit trail")
-    role: Mapped[str] = mapped_column(String(30), comment="core.accounts.permissions.Role")
+    role: Mapped[Role] = mapped_column(EnumText(Role, 30), comment="core.accounts.permissions.Role")
     villages: Mapped[list[str] | None] = mapped_column(JSON, comment="Scope: village codes; null: the whole town")
     vendor: Mapped[str] = mapped_column(
         String(80), default="", server_default="", comment="Contractor: whose orders these are"
