@@ -68,7 +68,8 @@ class NativeSession:
         track = rtsp.track
         self._depacketizer = Depacketizer(track.codec, track.parameter_sets, counters, self._emit, track.clock_rate)
         self._receiver = RtpReceiver(self._depacketizer, track.payload_type, probe_of(track), rtsp.ssrc)
-        self._audio, self._audio_receiver = _audio_of(rtsp, counters)
+        self._audio = AudioDepacketizer(rtsp.audio) if rtsp.audio else None
+        self._audio_receiver = AudioReceiver(self._audio, counters, rtsp.audio_ssrc) if self._audio else None
         self._watchdog = Watchdog(now, stall_seconds, silences)
         self._now = now
         self._reception = ReceptionStatistics(counters)
@@ -76,9 +77,8 @@ class NativeSession:
         self._ask_keyframe = ask_keyframe
         self.budget = budget or WorkBudget(now)
         self._lost_before = counters.lost_packets
-        self._numbers_reported = False
+        self._numbers_reported, self._fir_number = False, 0
         self._is_held = False  # not read because of its CPU budget: its socket may hold more data
-        self._fir_number = 0
         self._fragment_ticks = fragment_ticks
         self.tag = crash_marker.tag(sink.stream)
         self.phase = 0  # in which tick of a fragment it is read; set by the poll loop
@@ -358,13 +358,3 @@ class NativeSession:
         self._flush_audio()
         self.socket.send(self._rtsp.request("TEARDOWN"))
         self.socket.close()
-
-
-def _audio_of(
-    rtsp: RtspSession, counters: StreamCounters
-) -> tuple[AudioDepacketizer, AudioReceiver] | tuple[None, None]:
-    """Return what receives the session's audio; None if it has none."""
-    if rtsp.audio is None:
-        return None, None
-    audio = AudioDepacketizer(rtsp.audio)
-    return audio, AudioReceiver(audio, counters, rtsp.audio_ssrc)

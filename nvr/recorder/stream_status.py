@@ -58,7 +58,7 @@ class CounterSums(NamedTuple):
 async def sum_counters(session: AsyncSession, now: datetime) -> CounterSums:
     """Return the sums over all streams with a fresh report."""
     sums = [func.coalesce(func.sum(getattr(StreamStatus, name)), 0) for name in CounterSums._fields]
-    return CounterSums(*(await session.execute(select(*sums).where(is_fresh(now)))).one())
+    return CounterSums._make((await session.execute(select(*sums).where(is_fresh(now)))).one())
 
 
 async def count_late_rows(session: AsyncSession, now: datetime, longest: timedelta) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
@@ -90,7 +90,7 @@ def _reply(r: Route, schemas: Schemas) -> JsonSchemaValue:
 
 
 def _collect(model: object, schemas: Schemas, mode: JsonSchemaMode) -> JsonSchemaValue:
-    schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
+    schema = TypeAdapter(cast(type[object], model)).json_schema(ref_template=_REF, mode=mode)
     schemas.update(schema.pop("$defs", {}))
     if "title" in schema and schema.get("type") == "object":
         schemas[schema["title"]] = schema
