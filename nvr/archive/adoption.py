@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.database import Database
-from core.json_types import JsonInput
 from nvr.archive import completion, segment_index
 from nvr.archive.completion import CompletedFile, complete_file
 from nvr.archive.segment_index import MAX_SEGMENT_US, Segment
@@ -42,7 +41,7 @@ class AdoptionResult:
     broken: int = 0
     missing: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, JsonInput]:
+    def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 

@@ -25,7 +25,6 @@ from sqlalchemy import select
 
 from core.clock import HOUR_US, to_microseconds
 from core.database import Database
-from core.json_types import JsonInput
 from nvr.archive import clock_corrections, completion, file_removal, salvage, segment_index, volume_files
 from nvr.archive.clock_corrections import PendingMoves
 from nvr.archive.completion import CompletedFile, complete_file
@@ -57,7 +56,7 @@ class RecoveryReport:
     def clean(self) -> bool:
         return not any(asdict(self).values())
 
-    def as_dict(self) -> dict[str, JsonInput]:
+    def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 
