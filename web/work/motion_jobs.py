@@ -16,8 +16,9 @@ from core.errors import ConflictError, ForbiddenError, MinwangError, NotFoundErr
 from core.tasks import BackgroundTasks, end
 from nvr.archive.reader import ArchiveReader
 from nvr.playback.decode_pool import DecodePool
+from search.analysis.moving_pixels import Mask
 from search.query import motion_search
-from search.query.motion_search import Mask, MotionSpan
+from search.query.motion_search import MotionSpan
 
 MAX_RUNNING_JOBS, MAX_JOBS, JOB_LIFETIME_S = 3, 50, 3600.0
 MAX_SPANS = 2000
