@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 import aiosqlite
-from sqlalchemy import DateTime, Dialect, MetaData, String, event, types
+from sqlalchemy import (
+    AdaptedConnection,
+    Connection,
+    CursorResult,
+    DateTime,
+    Delete,
+    Dialect,
+    MetaData,
+    String,
+    event,
+    types,
+)
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.concurrency import in_greenlet
 
 from core.database_errors import is_outage, to_storage_error
 from core.database_kind import DatabaseKind
 from core.errors import StorageError
-from core.tasks import spawn
+from core.tasks import Work, spawn
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +68,7 @@ class UtcDateTime(types.TypeDecorator[datetime]):
 
 
 E = TypeVar("E", bound=StrEnum)
+P = ParamSpec("P")
 
 
 class EnumText(types.TypeDecorator[E]):
@@ -166,7 +180,14 @@ class Database:
         await self.engine.dispose()
 
 
-async def _finish_despite_cancel(ending: Coroutine[Any, Any, None]) -> None:
+async def deleted_rows(session: AsyncSession, statement: Delete) -> int:
+    """Delete rows and return how many there were."""
+    done = await session.execute(statement)
+    assert isinstance(done, CursorResult)  # as of every statement that is not a query
+    return done.rowcount
+
+
+async def _finish_despite_cancel(ending: Work[None]) -> None:
     """Finish a commit or rollback even if the task is cancelled: otherwise the pool would lose its connection."""
     task = spawn(ending)
     try:
@@ -180,11 +201,12 @@ def _engine(url: str) -> AsyncEngine:
     if DatabaseKind.of_url(url) is DatabaseKind.POSTGRESQL:
         limit = {} if "connect_timeout" in url else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
         return create_async_engine(url, pool_pre_ping=True, connect_args=limit)
+    connect = _closing_if_cancelled(aiosqlite.connect)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(
         engine.sync_engine,
         "do_connect",
-        lambda _dialect, _record, _args, options: options.update(async_creator_fn=_open),
+        lambda _dialect, _record, _args, options: options.update(async_creator_fn=connect),
     )
     event.listen(engine.sync_engine, "connect", sqlite_pragmas)
     event.listen(engine.sync_engine, "begin", sqlite_begin)
@@ -192,24 +214,32 @@ def _engine(url: str) -> AsyncEngine:
     return engine
 
 
-async def _open(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """Connect, and close the connection if the task is cancelled: aiosqlite would leak the file it just opened."""
-    connection = aiosqlite.connect(*args, **options)
-    connection._thread.daemon = True  # the process does not wait for open connections when it ends
+def _closing_if_cancelled(connect: Callable[P, aiosqlite.Connection]) -> Callable[P, Work[aiosqlite.Connection]]:
+    """Return a `connect` that closes the connection if its task is cancelled.
 
-    async def opened() -> aiosqlite.Connection:
+    aiosqlite would leak the file it just opened.
+    """
+
+    async def opened(connection: aiosqlite.Connection) -> aiosqlite.Connection:
         return await connection
 
-    opening = spawn(opened())
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await asyncio.wait({opening}, timeout=BUSY_TIMEOUT_SECONDS)
-        connection.stop()
-        raise
+    async def open_connection(*args: P.args, **options: P.kwargs) -> aiosqlite.Connection:
+        connection = connect(*args, **options)
+        connection._thread.daemon = True  # the process does not wait for open connections when it ends
+        opening = spawn(opened(connection))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait({opening}, timeout=BUSY_TIMEOUT_SECONDS)
+            connection.stop()
+            raise
+
+    return open_connection
 
 
-def _release_locks(connection: Any, _record: Any, _exception: Any) -> None:
+def _release_locks(
+    connection: AdaptedConnection, _record: ConnectionPoolEntry, _exception: BaseException | None
+) -> None:
     """Roll back before SQLAlchemy discards a connection, which happens when a task is cancelled inside a query.
 
     SQLite keeps a closed connection, with its write lock, for as long as one of its statements is referenced. A stored
@@ -219,7 +249,8 @@ def _release_locks(connection: Any, _record: Any, _exception: Any) -> None:
         connection.run_async(lambda driver: asyncio.shield(driver.rollback()))
 
 
-def sqlite_pragmas(connection: Any, _record: Any) -> None:
+def sqlite_pragmas(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    """Set up a new connection: one of sqlite3, or SQLAlchemy's adapter of aiosqlite's with the same interface."""
     # pysqlite's own transaction handling begins late and breaks snapshots: `sqlite_begin` issues BEGIN instead.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -230,7 +261,7 @@ def sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def sqlite_begin(connection: Any) -> None:
+def sqlite_begin(connection: Connection) -> None:
     """Begin a transaction in the mode of the execution option `sqlite_begin` (default: DEFERRED)."""
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
     connection.exec_driver_sql(f"BEGIN {mode}")

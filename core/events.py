@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, func, select, text
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.clock import Clock
 from core.database import Base, Database
 from core.database_kind import DatabaseKind
+from core.json_types import JsonInput
 
 POLL_INTERVAL_S, MAX_SETTLE_WAIT_S = 0.005, 0.5
 _WRITERS = text(
@@ -26,6 +28,78 @@ _WRITERS = text(
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()"
 )
 BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class EventKind(StrEnum):
+    """What happened, as package.verb. The values are stored and sent to browsers.
+
+    `CAMERA_MOTION` … `CAMERA_VIDEO_LOSS` are what cameras report (cameras.onvif), `VOLUME_OK` … `VOLUME_MISSING` the
+    states of a volume (nvr.tables.VolumeState).
+    """
+
+    ALERT_RAISED = "alert.raised"
+    ALERT_DISPATCHED = "alert.dispatched"
+    ALERT_REJECTED = "alert.rejected"
+    ALERT_ACKED = "alert.acked"
+    ALERT_ANSWERED = "alert.answered"
+    BACKUP_MADE = "backup.made"
+    BACKUP_FAILED = "backup.failed"
+    BACKUP_OVERDUE = "backup.overdue"
+    CAMERA_ACCEPTED = "camera.accepted"
+    CAMERA_ACCEPTANCE_PROPOSED = "camera.acceptance_proposed"
+    CAMERA_IDENTIFIED = "camera.identified"
+    CAMERA_MOVED = "camera.moved"
+    CAMERA_REFUSED = "camera.refused"
+    CAMERA_MOTION = "camera.motion"
+    CAMERA_TAMPER = "camera.tamper"
+    CAMERA_TRIGGER = "camera.trigger"
+    CAMERA_SCENE_CHANGE = "camera.scene_change"
+    CAMERA_STORAGE_FAILURE = "camera.storage_failure"
+    CAMERA_DISK_FULL = "camera.disk_full"
+    CAMERA_VIDEO_LOSS = "camera.video_loss"
+    CAMERAS_EXPECTED = "cameras.expected"
+    CASE_CLOSED = "case.closed"
+    DISK_LOW = "disk.low"
+    EVENTS_SKIPPED = "events.skipped"
+    FAULT_OPENED = "fault.opened"
+    FAULT_CLOSED = "fault.closed"
+    FAULT_RELAPSED = "fault.relapsed"
+    FINDING_OPENED = "finding.opened"
+    FINDING_CLOSED = "finding.closed"
+    FOOTAGE_BACKFILLED = "footage.backfilled"
+    HOLD_ENDING = "hold.ending"
+    INVENTORY_APPLIED = "inventory.applied"
+    ONBOARDING_PROGRESS = "onboarding.progress"
+    ORDER_MOVED = "order.moved"
+    ORDER_OVERDUE = "order.overdue"
+    ORDER_REMINDER = "order.reminder"
+    PATROL_ASKED = "patrol.asked"
+    PATROL_FINISHED = "patrol.finished"
+    RECORDER_STALLED = "recorder.stalled"
+    RECORDER_TASK_FAILED = "recorder.task_failed"
+    RETENTION_SHORT = "retention.short"
+    RETENTION_SUSPENDED = "retention.suspended"
+    RETENTION_RESUMED = "retention.resumed"
+    STATION_CLOCK_STEPPED = "station.clock_stepped"
+    STATION_CONNECTIONS_UNSHARED = "station.connections_unshared"
+    STREAM_FELL_BACK = "stream.fell_back"
+    STREAM_NATIVE_AGAIN = "stream.native_again"
+    STREAM_NO_SOUND = "stream.no_sound"
+    STREAM_KILLED_RECORDER = "stream.killed_recorder"
+    STREAM_QUARANTINED = "stream.quarantined"
+    VOLUME_OK = "volume.ok"
+    VOLUME_FULL = "volume.full"
+    VOLUME_FAILED = "volume.failed"
+    VOLUME_SLOW = "volume.slow"
+    VOLUME_MISSING = "volume.missing"
+    VOLUME_FLUSH_FAILED = "volume.flush_failed"
+    WATCH_PROPOSED = "watch.proposed"
+    WATCH_APPROVED = "watch.approved"
+    WATCH_REFUSED = "watch.refused"
+    WATCH_RENEWED = "watch.renewed"
+    WATCH_ENDED = "watch.ended"
+    WATCH_LOOK_BACK = "watch.look_back"
+    WATCH_LOOKED_BACK = "watch.looked_back"
 
 
 class Event(Base):
@@ -45,11 +119,11 @@ class Event(Base):
 def append(
     session: AsyncSession,
     at: datetime,
-    kind: str,
+    kind: EventKind,
     *,
     village: str | None = None,
     camera: str | None = None,
-    **data: Any,
+    **data: JsonInput,
 ) -> Event:
     """Add an event to the running transaction."""
     row = Event(at=at, kind=kind, village=village, camera=camera, data=data)

@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 from datetime import datetime, timezone
-from typing import Any
 
 from core.log_repeats import RepeatFilter
 
@@ -64,7 +63,7 @@ class JsonFormatter(logging.Formatter):
         self.process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, Any] = {
+        entry: dict[str, str] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "process": self.process,

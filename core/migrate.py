@@ -8,12 +8,15 @@ input), so that a recorder does not keep Alembic in its memory.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.database import Database, sqlite_pragmas
 from core.database_errors import display_address, is_missing_table, to_storage_error
@@ -24,6 +27,11 @@ from core.logs import redact
 
 SCRIPTS = Path(__file__).parent / "migrations"
 LIMIT_SECONDS = 600
+
+
+class DatabaseVersions(NamedTuple):
+    schema: str
+    server: str  # empty: SQLite, which has none
 
 
 async def upgrade(database: Database, revision: str | None = None) -> None:
@@ -85,6 +93,14 @@ async def version(database: Database) -> str | None:
         raise to_storage_error(e, database.url) from e
 
 
+async def versions_of(session: AsyncSession) -> DatabaseVersions:
+    """Return the versions of the schema and of the database server, for people."""
+    schema = str(await session.scalar(text("SELECT version_num FROM alembic_version")))
+    if DatabaseKind.of_session(session) is DatabaseKind.SQLITE:
+        return DatabaseVersions(schema, "")
+    return DatabaseVersions(schema, str(await session.scalar(text("SHOW server_version"))).split()[0])
+
+
 def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
     """Upgrade or downgrade the database at this address, in one transaction. Blocking."""
     from alembic import command
@@ -111,7 +127,7 @@ def run(url: str, action: str = "upgrade", revision: str = "head") -> None:
 def _prepare_sqlite(engine: Engine) -> None:
     """Turn foreign keys off during the migration: rebuilding a table in SQLite would cascade to its child rows."""
 
-    def connect(connection: Any, record: Any) -> None:
+    def connect(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         sqlite_pragmas(connection, record)
         connection.execute("PRAGMA foreign_keys = OFF")
 

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -126,13 +127,13 @@ class WebSettings(Section):
 
     @field_validator("tls", mode="before")
     @classmethod
-    def _yes_or_no(cls, value: Any) -> Any:
+    def _yes_or_no(cls, value: object) -> object:
         """Accept the boolean of earlier versions: true meant a proxy with TLS in front of the console."""
         return {"true": TlsMode.PROXY, "false": TlsMode.OFF}.get(str(value).lower(), value)
 
     @field_validator("certificate", "certificate_key", mode="before")
     @classmethod
-    def _empty_is_default(cls, value: Any) -> Any:
+    def _empty_is_default(cls, value: object) -> object:
         return value or None
 
     @field_validator("trusted_proxies")
@@ -252,7 +253,7 @@ class BackupSettings(Section):
 
     @field_validator("target", "passphrase_file", mode="before")
     @classmethod
-    def _empty_is_none(cls, value: Any) -> Any:
+    def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
 
@@ -275,7 +276,7 @@ class Settings(BaseSettings):
 
     @field_validator("inventory", mode="before")
     @classmethod
-    def _empty_is_none(cls, value: Any) -> Any:
+    def _empty_is_none(cls, value: object) -> object:
         return value or None
 
     @classmethod
@@ -303,7 +304,9 @@ class Settings(BaseSettings):
             try:
                 checked = type(section).model_validate({**section.model_dump(), field: value})
             except ValidationError as e:
-                errors = ({**err, "loc": (name, *err["loc"])} for err in e.errors())
+                errors = e.errors()
+                for err in errors:
+                    err["loc"] = (name, *err["loc"])
                 raise SettingsError("\n".join(_sentence(err, copy._source) for err in errors)) from e
             setattr(copy, name, checked)
         return copy
@@ -349,7 +352,7 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _sentence(error: Any, source: SettingsFile) -> str:
+def _sentence(error: ErrorDetails, source: SettingsFile) -> str:
     keys = tuple(str(k) for k in error["loc"])
     named, where = ".".join(keys), source.place(keys)
     if error["type"] == "extra_forbidden":
@@ -358,9 +361,11 @@ def _sentence(error: Any, source: SettingsFile) -> str:
 
 
 def _known_keys(section: Keys) -> list[str]:
-    model: Any = Settings
+    model: type[BaseModel] = Settings
     for name in section:
-        model = model.model_fields[name].annotation
+        inner = model.model_fields[name].annotation
+        assert isinstance(inner, type) and issubclass(inner, BaseModel)  # an unknown key lies in a section
+        model = inner
     return sorted(model.model_fields)
 
 
@@ -380,7 +385,7 @@ def example_file() -> str:
     return "\n".join(lines)
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -46,7 +46,7 @@ class SettingsFile:
         """Return the environment variable, or file and line, that sets a key; 'default' if nothing does."""
         if name := variable(keys):
             return f"environment variable {name}"
-        found: Any = self.values
+        found: object = self.values
         for key in keys:
             if not isinstance(found, dict) or key not in found:
                 return "default"
@@ -181,9 +181,9 @@ def validation_message(error: ErrorDetails) -> str:
     return str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
 
 
-def printable_value(key: str, value: Any) -> Any:
+def printable_value(key: str, value: object) -> object:
     """Return a setting in printable form: without passwords."""
-    if key == "database" and value:
+    if key == "database" and isinstance(value, str) and value:
         url = make_url(value)
         hidden = {k: "***" for k in url.query if any(word in k.lower() for word in _SECRET_NAMES)}
         return url.update_query_dict(hidden).render_as_string(hide_password=True)

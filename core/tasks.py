@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from core.clock import Clock, SystemClock
 from core.errors import TaskFailed
@@ -25,6 +25,7 @@ from core.errors import TaskFailed
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Work: TypeAlias = Coroutine[Any, Any, T]  # a call of an `async def`: what it yields and takes concerns only the loop
 RESTART_DELAYS_S = (1, 2, 5, 10, 30, 60)  # after the first, second … failure in a row
 FAILURE_RESET_S = 60.0  # after a run of this length, the next failure counts as the first
 MAX_FAILURES_IN_A_ROW = 6  # in a row, of an essential task: its process then ends, and the supervisor starts a new one
@@ -38,7 +39,7 @@ class BackgroundTasks:
 
     def __init__(self, clock: Clock | None = None):
         self._clock = clock or SystemClock()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.failures: Counter[str] = Counter()
         self._fatal: TaskFailed | None = None
         self._fatal_happened = asyncio.Event()
@@ -62,7 +63,7 @@ class BackgroundTasks:
         """Run `step` now, and again `seconds` after each end; a failed step is logged, counted and run again."""
         return self._add(self._repeat(name, seconds, step), name)
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, name: str, work: Work[None]) -> asyncio.Task[None]:
         """Run one piece of work that nobody awaits; its failure is logged and counted."""
         task = self._add(work, name)
         task.add_done_callback(partial(self._note_end, name))
@@ -74,7 +75,7 @@ class BackgroundTasks:
         assert self._fatal is not None
         raise self._fatal
 
-    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+    async def guard(self, work: Work[T]) -> T:
         """Return the result of `work`. Raises TaskFailed if an essential task keeps failing meanwhile."""
         task, fatal = spawn(work), spawn(self.until_fatal())
         try:
@@ -90,7 +91,7 @@ class BackgroundTasks:
         tasks = [t for t in self._tasks if t is not asyncio.current_task()]
         await end(*tasks)
 
-    def _add(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _add(self, work: Work[None], name: str) -> asyncio.Task[None]:
         task = spawn(work, name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -156,12 +157,12 @@ async def _failure_of(work: Callable[[], Awaitable[object]]) -> Exception | None
     return None
 
 
-def spawn(work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+def spawn(work: Work[T], name: str | None = None) -> asyncio.Task[T]:
     """Start a task whose result the caller awaits, or that the caller passes to `end`."""
     return asyncio.create_task(work, name=name)
 
 
-async def end(*tasks: asyncio.Task[Any] | None) -> None:
+async def end(*tasks: asyncio.Task[object] | None) -> None:
     """Cancel the tasks and wait for them; logs the error of a task that failed before or while it ended."""
     given = [t for t in tasks if t is not None]
     for task in given:
@@ -173,7 +174,7 @@ async def end(*tasks: asyncio.Task[Any] | None) -> None:
             log.error("%s failed: %s", task.get_name(), error, exc_info=error)
 
 
-async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
+async def run_all(*work: Work[T]) -> list[T]:
     """Return the results in the order given. If one fails, the others are ended first; raises the first failure."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -185,7 +186,7 @@ async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
     return [t.result() for t in tasks]
 
 
-async def first_of(*work: Coroutine[Any, Any, object]) -> None:
+async def first_of(*work: Work[object]) -> None:
     """Run all until the first ends; ends the others and waits for them. Raises what the first raised."""
     tasks = [spawn(w) for w in work]
     try:
@@ -199,7 +200,7 @@ async def first_of(*work: Coroutine[Any, Any, object]) -> None:
 
 
 @asynccontextmanager
-async def running(work: Coroutine[Any, Any, T], name: str | None = None) -> AsyncIterator[asyncio.Task[T]]:
+async def running(work: Work[T], name: str | None = None) -> AsyncIterator[asyncio.Task[T]]:
     """Run `work` beside the block and end it with the block."""
     task = spawn(work, name)
     try:

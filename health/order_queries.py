@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from health.orders import RUNNING
 from health.tables import WorkOrder, WorkOrderNote, WorkOrderPhoto
@@ -94,11 +95,11 @@ async def add_photo(session: AsyncSession, at: datetime, actor: str, order: int,
     row = WorkOrderPhoto(order=order, at=at, by=actor, path=path)
     session.add(row)
     await session.flush()
-    await audit_trail.record(session, at, actor, "order.photo", str(order), photo=row.id)
+    await audit_trail.record(session, at, actor, AuditAction.ORDER_PHOTO, str(order), photo=row.id)
     return row.id
 
 
-async def running_counts(session: AsyncSession) -> list[tuple[str | None, str, int]]:
+async def running_counts(session: AsyncSession) -> list[tuple[str | None, OrderState, int]]:
     """Return (village, state, number) of the open orders."""
     query = select(WorkOrder.village, WorkOrder.state, func.count()).where(WorkOrder.state.in_(RUNNING))
     rows = await session.execute(query.group_by(WorkOrder.village, WorkOrder.state))

@@ -19,12 +19,13 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
 from health.faults import fault_log
 from health.faults.families import FAMILIES
 from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault, WorkOrder, WorkOrderNote
-from health.vocabulary import OrderState
+from health.vocabulary import OrderState, OrderStep
 
 _S = OrderState
 TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -116,8 +117,8 @@ async def _create(
     await session.flush()
     for fault in faults:
         fault.order = order.id
-    await _add_note(session, order, at, by, "created", request.text)
-    await audit_trail.record(session, at, by, "order.create", str(order.id), faults=[f.id for f in faults])
+    await _add_note(session, order, at, by, OrderStep.CREATED, request.text)
+    await audit_trail.record(session, at, by, AuditAction.ORDER_CREATE, str(order.id), faults=[f.id for f in faults])
     return order
 
 
@@ -129,7 +130,7 @@ def _under_warranty(camera: Camera | None, at: datetime) -> bool:
 async def move(
     session: AsyncSession,
     number: int,
-    state: str,
+    wanted: OrderState,
     at: datetime,
     by: str,
     *,
@@ -151,36 +152,37 @@ async def move(
     )
     if order is None:
         raise NotFoundError(f"work order {number} not found")
-    wanted = _checked_state(order, state)
-    if wanted == OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
+    _check_transition(order, wanted)
+    if wanted is OrderState.ASSIGNED and not (assignee or vendor or order.assignee or order.vendor):
         raise UsageError("name a company or a person for the repair (vendor or assignee)")
-    if wanted == OrderState.REFUSED and not text:
-        raise UsageError("give a reason for the refusal (text)")
-    if cost is not None and cost < 0:
-        raise UsageError("cost must not be negative")
-    if wanted == OrderState.MERGED:
+    _check_text_and_cost(wanted, text, cost)
+    if wanted is OrderState.MERGED:
         await _merge(session, order, into, villages)
     order.cost = order.cost if cost is None else cost
     order.state, order.assignee, order.vendor = wanted, assignee or order.assignee, vendor or order.vendor
-    if wanted == OrderState.VERIFYING:
+    if wanted is OrderState.VERIFYING:
         order.repaired_at = at
-    await _add_note(session, order, at, by, wanted, text)
-    await audit_trail.record(session, at, by, "order.move", str(number), state=wanted)
+    await _add_note(session, order, at, by, OrderStep(wanted.value), text)
+    await audit_trail.record(session, at, by, AuditAction.ORDER_MOVE, str(number), state=wanted)
     return order
 
 
-def _checked_state(order: WorkOrder, state: str) -> OrderState:
-    """Return the state that a person asks for. Raises UsageError, ConflictError."""
-    if state not in tuple(OrderState):
-        raise UsageError(f"'{state}' is not a work order state; valid states: {', '.join(OrderState)}")
-    wanted, allowed = OrderState(state), TRANSITIONS[order.state]
+def _check_transition(order: WorkOrder, wanted: OrderState) -> None:
+    """Raise ConflictError if a person may not move the order to the state."""
+    allowed = TRANSITIONS[order.state]
     if wanted not in allowed:
         raise ConflictError(
             f"order {order.id} is in state {order.state}; allowed next states: {', '.join(sorted(allowed)) or '(none)'}"
         )
-    if wanted == OrderState.CLOSED:
+    if wanted is OrderState.CLOSED:
         raise ConflictError("orders are closed automatically, two hours after the reported repair if no fault is found")
-    return wanted
+
+
+def _check_text_and_cost(wanted: OrderState, text: str, cost: float | None) -> None:
+    if wanted is OrderState.REFUSED and not text:
+        raise UsageError("give a reason for the refusal (text)")
+    if cost is not None and cost < 0:
+        raise UsageError("cost must not be negative")
 
 
 async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, villages: Villages) -> None:
@@ -199,10 +201,18 @@ async def _merge(session: AsyncSession, order: WorkOrder, into: int | None, vill
         fault.order = other.id
 
 
-async def _add_note(session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: str, text: str = "") -> None:
+async def _add_note(
+    session: AsyncSession, order: WorkOrder, at: datetime, by: str, step: OrderStep, text: str = ""
+) -> None:
     session.add(WorkOrderNote(order=order.id, at=at, by=by, step=step, text=text[:400]))
     events.append(
-        session, at, "order.moved", village=order.village, camera=order.camera, order=order.id, state=order.state
+        session,
+        at,
+        events.EventKind.ORDER_MOVED,
+        village=order.village,
+        camera=order.camera,
+        order=order.id,
+        state=order.state,
     )
 
 
@@ -232,13 +242,13 @@ async def _verify(session: AsyncSession, order: WorkOrder, faults: Iterable[Faul
     if found_again or (open_still and now - repaired_at >= 2 * VERIFICATION_TIME):
         order.state, order.reopened, order.repaired_at = OrderState.WORKING, order.reopened + 1, None
         await _add_note(
-            session, order, now, "system", "reopened", " ".join(f.family for f in found_again or open_still)
+            session, order, now, "system", OrderStep.REOPENED, " ".join(f.family for f in found_again or open_still)
         )
         return True
     if open_still or now - repaired_at < VERIFICATION_TIME:
         return False
     order.state, order.closed_at = OrderState.CLOSED, now
-    await _add_note(session, order, now, "system", OrderState.CLOSED)
+    await _add_note(session, order, now, "system", OrderStep.CLOSED)
     return True
 
 
@@ -250,7 +260,7 @@ async def _remind(session: AsyncSession, order: WorkOrder, now: datetime) -> boo
     if due <= order.reminded:
         return False
     order.reminded = due
-    session.add(WorkOrderNote(order=order.id, at=now, by="system", step="reminded", text=str(due)))
-    kind = "order.overdue" if due == len(REMINDER_SHARES) else "order.reminder"
+    session.add(WorkOrderNote(order=order.id, at=now, by="system", step=OrderStep.REMINDED, text=str(due)))
+    kind = events.EventKind.ORDER_OVERDUE if due == len(REMINDER_SHARES) else events.EventKind.ORDER_REMINDER
     events.append(session, now, kind, village=order.village, camera=order.camera, order=order.id, times=due)
     return True

@@ -6,22 +6,33 @@ Times are UTC; names of cameras and villages are their ids.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from pydantic import JsonValue
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base, EnumText
 from core.events import BigId
 from health.vocabulary import (
+    EvidenceFigures,
     FaultFamily,
     FaultOutcome,
     FaultStatus,
     FiguresKind,
     Light,
     OrderState,
+    OrderStep,
     ReviewAnswer,
 )
+
+
+class RoundScope(TypedDict, total=False):
+    """The cameras of a round; without a key they are not limited by it."""
+
+    villages: list[str]
+    cameras: list[str]
+    vendor: str
 
 
 class PatrolRound(Base):
@@ -31,7 +42,7 @@ class PatrolRound(Base):
     id: Mapped[int] = mapped_column(primary_key=True, comment="Primary key")
     asked_at: Mapped[datetime] = mapped_column(comment="When it was requested")
     asked_by: Mapped[str] = mapped_column(String(60), comment="Account name, or 'schedule'")
-    scope: Mapped[dict[str, Any]] = mapped_column(
+    scope: Mapped[RoundScope] = mapped_column(
         JSON, default=dict, server_default="{}", comment="villages, cameras, vendor; empty: all"
     )
     started_at: Mapped[datetime | None] = mapped_column(comment="When it began; null: waiting")
@@ -49,13 +60,13 @@ class Inspection(Base):
     round: Mapped[int] = mapped_column(ForeignKey("patrol_round.id"), index=True, comment="Patrol round")
     camera: Mapped[str] = mapped_column(String(40), comment="Camera id")
     at: Mapped[datetime] = mapped_column(comment="When the inspected picture was taken")
-    findings: Mapped[dict[str, Any]] = mapped_column(
+    findings: Mapped[dict[str, EvidenceFigures]] = mapped_column(
         JSON, comment="Fault family → figures of the evidence; empty: nothing found"
     )
     unknown: Mapped[list[str]] = mapped_column(
         JSON, default=list, server_default="[]", comment="Families that this inspection could not test"
     )
-    figures: Mapped[dict[str, Any]] = mapped_column(
+    figures: Mapped[dict[str, float]] = mapped_column(
         JSON, comment="Measurements (health.picture.measurement, health.checks.stream)"
     )
     light: Mapped[Light] = mapped_column(
@@ -113,6 +124,15 @@ class ReferenceScene(Base):
     thumbnail: Mapped[bytes] = mapped_column(LargeBinary, comment="Luminance, 90×160")
 
 
+class FaultFacts(TypedDict, total=False):
+    """Memory of the state machine (health.faults.state_machine.FaultState)."""
+
+    votes: list[tuple[float, bool, str]]  # time (epoch seconds), found, light; JSON reads each back as a list
+    light: str
+    openings: list[float]
+    suspected_at: float  # when the present suspicion began, epoch seconds
+
+
 class Fault(Base):
     __tablename__ = "fault"
     __table_args__ = (Index(None, "camera", "family", "state"), {"comment": "Faults: suspected, open, closed"})
@@ -130,10 +150,10 @@ class Fault(Base):
     detail: Mapped[str] = mapped_column(
         String(300), default="", comment="Name of the up-link, switch or disk; empty for a camera"
     )
-    figures: Mapped[dict[str, Any]] = mapped_column(
+    figures: Mapped[dict[str, JsonValue]] = mapped_column(
         JSON, default=dict, server_default="{}", comment="Figures of the last evidence"
     )
-    facts: Mapped[dict[str, Any]] = mapped_column(
+    facts: Mapped[FaultFacts] = mapped_column(
         JSON, default=dict, server_default="{}", comment="Memory of the state machine: votes, light, openings"
     )
     first_seen: Mapped[datetime] = mapped_column(comment="First inspection that showed it")
@@ -206,7 +226,9 @@ class WorkOrderNote(Base):
     order: Mapped[int] = mapped_column(ForeignKey("work_order.id"), index=True, comment="Work order")
     at: Mapped[datetime] = mapped_column(comment="When the step was taken")
     by: Mapped[str] = mapped_column(String(60), comment="Account that took it, or 'system'")
-    step: Mapped[str] = mapped_column(String(20), comment="New state of the order, or created, reopened, reminded")
+    step: Mapped[OrderStep] = mapped_column(
+        EnumText(OrderStep, 20), comment="New state of the order, or created, reopened, reminded"
+    )
     text: Mapped[str] = mapped_column(String(400), default="", comment="Words of the person")
 
 
@@ -279,7 +301,57 @@ class DailyFigures(Base):
         EnumText(FiguresKind, 8), primary_key=True, comment="town, village, vendor, sponsor"
     )
     name: Mapped[str] = mapped_column(String(80), primary_key=True, comment="Code or name; empty: the town")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="health.kpi.figures.Figures")
+    figures: Mapped[dict[str, JsonValue]] = mapped_column(JSON, comment="health.kpi.figures.Figures")
+
+
+class RegisterFault(TypedDict):
+    """A fault in a register; times in ISO 8601."""
+
+    id: int
+    camera: str
+    village: str | None
+    name: str
+    family: str
+    severity: int
+    opened_at: str | None
+    closed_at: str | None
+    order: int | None
+    verdict: str | None
+
+
+class PatrolEntry(TypedDict):
+    """What a register says about the day's patrol."""
+
+    rounds: int
+    finished_at: str | None
+    cameras: int
+    reason: str  # why there was none
+
+
+class AuditHead(TypedDict):
+    """Length and last hash of the audit trail."""
+
+    rows: int
+    hash: str
+
+
+class RegisterFigures(TypedDict):
+    """The content of a register or supplement; registers of earlier versions lack some keys."""
+
+    cameras: int
+    looked: int
+    not_looked: list[str]
+    online: float | None
+    intact: float | None
+    recorded: float | None
+    clock_right: float | None
+    unknown: float | None
+    short_holes: int | None
+    short_hole_seconds: float | None
+    faults: list[RegisterFault]
+    patrol: NotRequired[PatrolEntry]
+    audit: NotRequired[AuditHead]
+    day_over: NotRequired[bool]  # of a supplement
 
 
 class DailyRegister(Base):
@@ -287,7 +359,7 @@ class DailyRegister(Base):
     __table_args__ = ({"comment": "The day's patrol, signed by a person (巡检登记)"},)
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Content, as it was signed")
+    figures: Mapped[RegisterFigures] = mapped_column(JSON, comment="Content, as it was signed")
     digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the content (health.register.signatures)")
     signed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed")
     signed_at: Mapped[datetime] = mapped_column(comment="When it was signed")
@@ -300,7 +372,7 @@ class RegisterSupplement(Base):
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True, comment="Local day of its register")
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="1, 2, … of the day")
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Content that no earlier document of the day has")
+    figures: Mapped[RegisterFigures] = mapped_column(JSON, comment="Content that no earlier document of the day has")
     digest: Mapped[str] = mapped_column(String(64), comment="SHA-256 of the previous digest and the content")
     signed_by: Mapped[str] = mapped_column(String(60), comment="Account that signed")
     signed_at: Mapped[datetime] = mapped_column(comment="When it was signed")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeAlias
+
+from pydantic import JsonValue
+
+# Figures of the evidence of a finding, by name; health.faults.descriptions makes a sentence of them.
+EvidenceFigures: TypeAlias = Mapping[str, JsonValue]
 
 
 class FaultFamily(StrEnum):
@@ -95,6 +102,22 @@ class ReviewAnswer(StrEnum):
 class OrderState(StrEnum):
     """State of a work order."""
 
+    NEW = "new"
+    ASSIGNED = "assigned"
+    WORKING = "working"
+    PARTS = "parts"
+    VERIFYING = "verifying"
+    CLOSED = "closed"
+    REFUSED = "refused"
+    MERGED = "merged"
+
+
+class OrderStep(StrEnum):
+    """What happened to a work order: its new state, or one of the first three."""
+
+    CREATED = "created"
+    REOPENED = "reopened"
+    REMINDED = "reminded"
     NEW = "new"
     ASSIGNED = "assigned"
     WORKING = "working"

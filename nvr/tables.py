@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.database import Base, EnumText
 from core.events import BigId
 from core.host.process_role import ProcessRole
+from nvr.clock.plausibility import Suspicion
+from nvr.recording_state import RecordingState
 
 
 class GapCause(StrEnum):
@@ -152,6 +154,18 @@ class Shortfall(Base):
     reason: Mapped[ShortfallReason] = mapped_column(EnumText(ShortfallReason, 20), comment="disk_full, quota")
 
 
+class DeletionRun(TypedDict):
+    """Deleted files of one volume that follow each other (nvr.archive.deletions)."""
+
+    volume: int
+    first: int  # start of its first file, µs UTC
+    last: int  # start of its last file
+    until: int  # end of its last file
+    files: int
+    unhashed: int  # files without a hash
+    digest: str
+
+
 class FootageDeletion(Base):
     __tablename__ = "footage_deletion"
     __table_args__ = (
@@ -165,7 +179,7 @@ class FootageDeletion(Base):
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     files: Mapped[int] = mapped_column(BigInteger, comment="Number of files deleted")
     bytes: Mapped[int] = mapped_column(BigInteger, comment="Size of the files deleted")
-    runs: Mapped[list[dict[str, Any]]] = mapped_column(
+    runs: Mapped[list[DeletionRun]] = mapped_column(
         JSON, comment="Files in the order of time, each run with its digest (nvr.archive.deletions)"
     )
     first_at: Mapped[datetime] = mapped_column(comment="When the first of them were deleted")
@@ -183,7 +197,9 @@ class RetentionClockRow(Base):
     uptime_us: Mapped[int] = mapped_column(BigInteger, comment="At the last look, µs")
     wall_us: Mapped[int] = mapped_column(BigInteger, comment="Wall clock at the last look, µs UTC")
     plausible_us: Mapped[int] = mapped_column(BigInteger, comment="Believed time at the last look, µs UTC")
-    suspicion: Mapped[str] = mapped_column(String(10), comment="forward, backward; empty: the wall clock is believed")
+    suspicion: Mapped[Suspicion] = mapped_column(
+        EnumText(Suspicion, 10), comment="forward, backward; empty: the wall clock is believed"
+    )
     steady_us: Mapped[int] = mapped_column(BigInteger, comment="Without another step since the last one, µs")
     ntp_us: Mapped[int] = mapped_column(BigInteger, comment="Of it kept by a time service, µs")
     suspended_at: Mapped[datetime | None] = mapped_column(comment="Deletion by age is suspended since")
@@ -237,7 +253,9 @@ class ClockCorrection(Base):
     since_us: Mapped[int] = mapped_column(BigInteger, comment="From here, µs UTC by the old clock …")
     until_us: Mapped[int] = mapped_column(BigInteger, comment="… to here footage was filed by the old clock")
     by_us: Mapped[int] = mapped_column(BigInteger, comment="By which the clock was set, µs")
-    files: Mapped[Any] = mapped_column(JSON, comment="Starts of the files that still have their old names, µs UTC")
+    files: Mapped[list[int]] = mapped_column(
+        JSON, comment="Starts of the files that still have their old names, µs UTC"
+    )
     protected: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="Holds and retention know the new names already"
     )
@@ -262,7 +280,9 @@ class StreamStatus(Base):
 
     stream: Mapped[str] = mapped_column(String(50), primary_key=True, comment="<camera>/<kind>")
     worker: Mapped[str] = mapped_column(String(40), comment="Recorder that has it")
-    state: Mapped[str] = mapped_column(String(16), comment="connecting, recording, waiting, refused, quarantined")
+    state: Mapped[RecordingState] = mapped_column(
+        EnumText(RecordingState, 16), comment="connecting, recording, waiting, refused, quarantined"
+    )
     engine: Mapped[str] = mapped_column(String(10), comment="native or ffmpeg")
     fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
     strikes: Mapped[int] = mapped_column(default=0, comment="How often its recorder died over it")

@@ -11,12 +11,12 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -34,6 +34,7 @@ from health.kpi import figures
 from health.kpi.figures import Figures
 from health.tables import Fault
 from nvr.recorder import stream_status
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from reports.percentages import percent
 from reports.periods import month_bounds
@@ -201,7 +202,17 @@ async def _compute_report(
     )
 
 
-def _coverage(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
+class _Coverage(TypedDict):
+    population: int | None
+    area_km2: float | None
+    cameras: int
+    cameras_village: int
+    cameras_government: int
+    density_per_km2: float | None
+    density_set: str
+
+
+def _coverage(village: Village, cameras: Sequence[Camera]) -> _Coverage:
     government = sum(c.profile.get("owner_kind") == "government" for c in cameras)
     return {
         "population": village.population,
@@ -214,7 +225,21 @@ def _coverage(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
     }
 
 
-def _rates(told: Figures) -> dict[str, Any]:
+class _Rates(TypedDict):
+    online_rate: float | None
+    intact_rate: float | None
+    completeness: float | None
+    required_hours: float
+    recorded_hours: float
+    missing_hours: dict[str, float]
+    unknown_share: float | None
+    reconstructed: bool
+    short_holes: int | None
+    short_hole_seconds: float | None
+    mean_repair_hours: float | None
+
+
+def _rates(told: Figures) -> _Rates:
     def rounded(share: float | None) -> float | None:
         """Round down: 99.996 % is not 100 %."""
         return None if share is None else math.floor(share * 10_000 + 1e-6) / 10_000
@@ -234,7 +259,13 @@ def _rates(told: Figures) -> dict[str, Any]:
     }
 
 
-def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> dict[str, Any]:
+class _Faults(TypedDict):
+    open_faults: list[dict[str, str]]
+    faults_closed: int
+    outages: list[dict[str, str | float]]
+
+
+def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> _Faults:
     """Return the faults as they stood at the end of the month.
 
     An up-link's outage is named by the village or switch that was cut off.
@@ -265,7 +296,14 @@ def _faults(faults: Sequence[Fault], start: datetime, until: datetime) -> dict[s
     }
 
 
-def _money(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
+class _Money(TypedDict):
+    raised: float
+    funding: list[dict[str, str | float]]
+    spent: float
+    cost_per_channel: float | None
+
+
+def _money(village: Village, cameras: Sequence[Camera]) -> _Money:
     own = [c for c in cameras if c.profile.get("owner_kind", "village") != "government"]
     spent = sum(float(c.profile.get("cost", 0)) for c in own)
     costed = [c for c in own if c.profile.get("cost")]
@@ -279,7 +317,13 @@ def _money(village: Village, cameras: Sequence[Camera]) -> dict[str, Any]:
     }
 
 
-def _repair_costs(mended: Sequence[Repair]) -> Mapping[str, Any]:
+class _RepairCosts(TypedDict):
+    repairs: list[Repair]
+    repair_cost: float
+    repair_cost_warranty: float
+
+
+def _repair_costs(mended: Sequence[Repair]) -> _RepairCosts:
     return {
         "repairs": list(mended),
         "repair_cost": sum(r.cost or 0.0 for r in mended if not r.warranty),
@@ -303,4 +347,4 @@ async def _online_now(session: AsyncSession, cameras: Sequence[str], now: dateti
         .group_by(StreamStatus.state)
     )
     states = {row[0]: row[1] for row in await session.execute(query)}
-    return states.get("recording", 0) if states else None
+    return states.get(RecordingState.RECORDING, 0) if states else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -14,10 +14,13 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from health.faults.families import chinese_name
 from reports.percentages import percent
 
+# Part of a register's content. The template fills in what registers of earlier versions lack.
+Printed: TypeAlias = Mapping[str, Any]
+
 _PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape())
 
 
-def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
+def render(day: Printed, names: Mapping[str, str], station: str, zone: ZoneInfo) -> str:
     """Return the day's register as HTML.
 
     `day`: the figures of health.kpi.figures.day with day, signed_by, signed_at, digest and supplements.
@@ -27,12 +30,12 @@ def render(day: Mapping[str, Any], names: Mapping[str, str], station: str, zone:
         at = datetime.fromisoformat(text) if isinstance(text, str) else text
         return f"{at.astimezone(zone):%m-%d %H:%M}" if at else ""
 
-    def short_holes(figures: Mapping[str, Any]) -> str:
+    def short_holes(figures: Printed) -> str:
         """Return the text of the short gaps; older registers did not count them."""
         holes, seconds = figures.get("short_holes"), figures.get("short_hole_seconds")
         return "—" if holes is None else f"{holes} 处 {seconds or 0:.1f} 秒"
 
-    def listed(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def listed(faults: Sequence[Printed]) -> list[Printed]:
         return [
             {
                 **f, "chinese": chinese_name(f["family"]), "title": names.get(f["camera"], f["name"]),

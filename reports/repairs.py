@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from health.tables import WorkOrder, WorkOrderNote
-from health.vocabulary import OrderState
+from health.vocabulary import OrderState, OrderStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ async def repairs(session: AsyncSession, village: str, start: datetime, end: dat
     """Return the orders that were closed in [start, end), and those merged into others then that have a cost."""
     merged = (
         select(func.max(WorkOrderNote.at))
-        .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == OrderState.MERGED)
+        .where(WorkOrderNote.order == WorkOrder.id, WorkOrderNote.step == OrderStep.MERGED)
         .scalar_subquery()
     )
     over = func.coalesce(WorkOrder.closed_at, merged)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base
+from core.database import Base, EnumText
 from core.events import BigId
 
 QUARANTINE_CRASHES = 2  # consecutive crashes after which a stream is quarantined
@@ -60,6 +61,14 @@ class IndexState(Base):
     skipped: Mapped[int] = mapped_column(BigInteger, default=0, comment="Seconds skipped for lack of time")
 
 
+class SightingVerdict(StrEnum):
+    """An officer's judgement of a sighting."""
+
+    CANDIDATE = "candidate"
+    REJECTED = "rejected"
+    NONE = "none"  # removes a judgement; never stored
+
+
 class Judgement(Base):
     __tablename__ = "judgement"
     __table_args__ = (
@@ -73,7 +82,7 @@ class Judgement(Base):
     sighting: Mapped[int] = mapped_column(BigInteger, comment="Id of the sighting in the sighting store")
     camera: Mapped[str] = mapped_column(String(40), comment="Camera id of the sighting")
     village: Mapped[str] = mapped_column(String(40), comment="Village code of the camera")
-    verdict: Mapped[str] = mapped_column(String(10), comment="candidate, rejected")
+    verdict: Mapped[SightingVerdict] = mapped_column(EnumText(SightingVerdict, 10), comment="candidate, rejected")
     by: Mapped[str] = mapped_column(String(60), comment="Account that judged")
     at: Mapped[datetime] = mapped_column(comment="When it was judged (UTC)")
     thumbnail: Mapped[str] = mapped_column(

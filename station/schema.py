@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cameras.tables
 import cases.tables
-import core.accounts.accounts
 import core.accounts.sign_in
+import core.accounts.tables
 import core.audit.audit_trail
 import core.events
 import health.tables
@@ -15,7 +15,7 @@ import search.tables
 from core.database import Base
 
 TABLE_MODULES = (
-    core.accounts.accounts,
+    core.accounts.tables,
     core.audit.audit_trail,
     core.accounts.sign_in,
     core.events,

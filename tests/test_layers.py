@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 # contains this table.
 LAYERS = {
     "core": (
-        "clock errors files ids intervals numbers units erase executors host log_repeats secrets settings_source tasks "
-        "logs settings "
+        "clock errors files ids intervals json_types numbers units erase executors host log_repeats secrets "
+        "settings_source tasks logs settings "
         "database_kind database_errors network database events audit accounts migrate migrations"
     ),
     "cameras": "states records onvif tables per_camera registry vault discovery onboarding virtual ptz upkeep",

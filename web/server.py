@@ -32,7 +32,6 @@ from core.tasks import BackgroundTasks
 from nvr.archive.reader import ArchiveReader
 from nvr.playback.decode_pool import DecodePool
 from nvr.playback.live import node_token
-from nvr.playback.transcode import Transcoders
 from reports.coverage import Reports
 from search.analysis import pipeline
 from search.models import ModelRegistry
@@ -46,7 +45,7 @@ from web.http import anonymous_limit, proxies, security_headers
 from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
-from web.http.request_bodies import MAX_JSON_BYTES, BodyBudget, Uploads
+from web.http.request_bodies import MAX_JSON_BYTES, Uploads
 from web.services import SERVICES, Services
 from web.sessions.attendance import Attendance, PlaybackLog, ask_after_s
 from web.sessions.footage_grants import FootageGrants
@@ -56,7 +55,6 @@ from web.sessions.sign_in_limit import SignInLimit
 from web.work.event_feed import EventFeed
 from web.work.motion_jobs import MotionJobs
 from web.work.onboarding_jobs import OnboardingWork
-from web.work.printer import Printer
 from web.work.snapshots import Snapshots
 
 DIST = Path(__file__).parent / "console" / "dist"
@@ -108,6 +106,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
     data_dir, sign_in = settings.data.dir.absolute(), SignInService(database, clock, accounts)
     known = KnownCallers(clock, accounts, sign_in, data_dir)
     footage = FairExecutor("footage", 8, max_running_per_account=4, max_waiting=600, max_waiting_per_account=200)
+    search = FairExecutor("search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10)
     pool, reader = DecodePool(1), ArchiveReader(database, clock, footage.run)
     return Services(
         settings=settings,
@@ -120,7 +119,6 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         tickets=MediaTickets(clock),
         decode_pool=pool,
         snapshots=Snapshots(pool),
-        transcoders=Transcoders(),
         node_token=node_token(data_dir),
         data_dir=data_dir,
         zone=ZoneInfo(settings.station.timezone),
@@ -130,9 +128,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         sign_in_limit=SignInLimit(clock),
         sign_in_service=sign_in,
         anonymous_limit=AnonymousLimit(clock, known.first_known),
-        search_executor=FairExecutor(
-            "search", 4, max_running_per_account=2, max_waiting=40, max_waiting_per_account=10
-        ),
+        search_executor=search,
         footage_executor=footage,
         page_executor=FairExecutor("pages", 2, max_running_per_account=1, max_waiting=20, max_waiting_per_account=4),
         audit_verifier=Verifier(database, data_dir),
@@ -143,9 +139,7 @@ def _services(settings: Settings, database: Database, accounts: Accounts, clock:
         live_sockets=SocketLimit(MAX_LIVE_SOCKETS),
         opening_rate=OpeningRate(clock),
         doctor=Doctor(CHECKS, CheckedStation(settings, clock, database)),
-        body_budget=BodyBudget(),
         uploads=Uploads(data_dir),
-        printer=Printer(),
         example_pool=DecodePool(1, 40.0, pipeline.prepare, (settings.search, model_dir_of(settings))),
     )
 

@@ -54,15 +54,12 @@ class Services:
     tickets: MediaTickets
     decode_pool: DecodePool
     snapshots: Snapshots
-    transcoders: Transcoders
     node_token: str
     data_dir: Path
     zone: ZoneInfo  # the station's time zone
     sighting_store: SightingStore
     model_registry: ModelRegistry
-    body_budget: BodyBudget
     uploads: Uploads
-    printer: Printer
     example_pool: DecodePool  # loads the search models; analyses example pictures
     motion_jobs: MotionJobs
     doctor: Doctor  # checks of the station itself
@@ -79,6 +76,9 @@ class Services:
     attendance: Attendance
     playback_log: PlaybackLog
     opening_rate: OpeningRate
+    transcoders: Transcoders = field(default_factory=Transcoders)
+    body_budget: BodyBudget = field(default_factory=BodyBudget)
+    printer: Printer = field(default_factory=Printer)
     http: aiohttp.ClientSession | None = None
     onboarding: OnboardingWork | None = None
     ptz: PtzControl | None = None

@@ -64,7 +64,7 @@ async def confirm_move(
         events.append(
             session,
             at,
-            "camera.moved",
+            events.EventKind.CAMERA_MOVED,
             village=camera.village,
             camera=camera.id,
             was=camera.address,

@@ -202,7 +202,9 @@ class Onboarding:
             await findings.open_or_update(session, now, FindingKind.NO_AUTHENTICATION, subject, model=found.model)
         else:
             await findings.close(session, now, [FindingKind.NO_AUTHENTICATION], subject)
-        events.append(session, now, "camera.identified", village=row.village, camera=row.id, model=found.model)
+        events.append(
+            session, now, events.EventKind.CAMERA_IDENTIFIED, village=row.village, camera=row.id, model=found.model
+        )
 
     async def _seal_embedded_login(self, session: AsyncSession, row: Camera, found: DeviceInformation) -> None:
         """Seal a password that the camera writes into its addresses in the vault."""

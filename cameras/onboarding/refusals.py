@@ -26,7 +26,7 @@ class RefusalBook:
             row = await session.get_one(Camera, number)
             if row.refused_at is None:
                 row.refused_at = now
-                events.append(session, now, "camera.refused", village=row.village, camera=row.id)
+                events.append(session, now, events.EventKind.CAMERA_REFUSED, village=row.village, camera=row.id)
                 await findings.open_or_update(
                     session,
                     now,

@@ -89,7 +89,7 @@ async def _follow_move(session: AsyncSession, now: datetime, device: DiscoveredD
         followed=True, why="",
     )  # fmt: skip
     events.append(
-        session, now, "camera.moved", village=camera.village, camera=camera.id, was=camera.address,
+        session, now, events.EventKind.CAMERA_MOVED, village=camera.village, camera=camera.id, was=camera.address,
         address=device.address,
     )  # fmt: skip
     _change_address(session, now, camera, address)

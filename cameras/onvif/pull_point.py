@@ -34,7 +34,7 @@ _WSA = "http://www.w3.org/2005/08/addressing"
 _BINDING = "http://docs.oasis-open.org/wsn/bw-2"  # namespace of the WS-BaseNotification WSDL, prefix of its actions
 
 
-class EventKind(StrEnum):
+class NotificationKind(StrEnum):
     """What a camera reports; the event rows are named camera.<kind>."""
 
     MOTION = "motion"
@@ -47,19 +47,19 @@ class EventKind(StrEnum):
 
 # Our event kind by a part of the topic; the first match counts.
 TOPICS = (
-    ("MotionAlarm", EventKind.MOTION),
-    ("CellMotionDetector/Motion", EventKind.MOTION),
-    ("MotionDetector", EventKind.MOTION),
-    ("FieldDetector", EventKind.MOTION),
-    ("GlobalSceneChange", EventKind.SCENE_CHANGE),
-    ("Tamper", EventKind.TAMPER),
-    ("ImageTooDark", EventKind.TAMPER),
-    ("ImageTooBright", EventKind.TAMPER),
-    ("ImageTooBlurry", EventKind.TAMPER),
-    ("StorageFailure", EventKind.STORAGE_FAILURE),
-    ("StorageFull", EventKind.DISK_FULL),
-    ("DiskFull", EventKind.DISK_FULL),
-    ("VideoLoss", EventKind.VIDEO_LOSS),
+    ("MotionAlarm", NotificationKind.MOTION),
+    ("CellMotionDetector/Motion", NotificationKind.MOTION),
+    ("MotionDetector", NotificationKind.MOTION),
+    ("FieldDetector", NotificationKind.MOTION),
+    ("GlobalSceneChange", NotificationKind.SCENE_CHANGE),
+    ("Tamper", NotificationKind.TAMPER),
+    ("ImageTooDark", NotificationKind.TAMPER),
+    ("ImageTooBright", NotificationKind.TAMPER),
+    ("ImageTooBlurry", NotificationKind.TAMPER),
+    ("StorageFailure", NotificationKind.STORAGE_FAILURE),
+    ("StorageFull", NotificationKind.DISK_FULL),
+    ("DiskFull", NotificationKind.DISK_FULL),
+    ("VideoLoss", NotificationKind.VIDEO_LOSS),
 )
 _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "IsInside", "Value", "LogicalState")
 
@@ -68,7 +68,7 @@ _STATES = ("State", "IsMotion", "IsTamper", "IsSceneChange", "Failed", "Full", "
 class Notification:
     """An event from a camera: our event kind, whether it is active now, and its source inside the camera."""
 
-    kind: EventKind
+    kind: NotificationKind
     state: bool
     source: str
     topic: str

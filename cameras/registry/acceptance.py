@@ -188,7 +188,7 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     session.add(row)
     await session.flush()
     history.record_change(session, camera.id, at, actor, "acceptance_proposed", None, actor)
-    events.append(session, at, "camera.acceptance_proposed", village=camera.village, camera=camera.id)
+    events.append(session, at, events.EventKind.CAMERA_ACCEPTANCE_PROPOSED, village=camera.village, camera=camera.id)
     await audit_trail.record(
         session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village
     )
@@ -208,7 +208,7 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
     row.confirmed_by, row.confirmed_at = actor, at
     camera.accepted_at = at
     history.record_change(session, camera.id, at, actor, "accepted_at", None, at.isoformat())
-    events.append(session, at, "camera.accepted", village=camera.village, camera=camera.id)
+    events.append(session, at, events.EventKind.CAMERA_ACCEPTED, village=camera.village, camera=camera.id)
     await audit_trail.record(
         session,
         at,

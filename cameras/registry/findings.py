@@ -55,7 +55,7 @@ async def open_or_update(
         )
         session.add(row)
         await session.flush()
-        _announce(session, at, "finding.opened", row)
+        _announce(session, at, events.EventKind.FINDING_OPENED, row)
     elif row.detail != detail:
         row.detail = detail
     return row
@@ -67,10 +67,10 @@ async def close(session: AsyncSession, at: datetime, kinds: Sequence[FindingKind
         row = await _open(session, kind, subject)
         if row is not None:
             row.closed_at, row.closed_by = at, history.SYSTEM
-            _announce(session, at, "finding.closed", row)
+            _announce(session, at, events.EventKind.FINDING_CLOSED, row)
 
 
-def _announce(session: AsyncSession, at: datetime, event: str, row: Finding) -> None:
+def _announce(session: AsyncSession, at: datetime, event: events.EventKind, row: Finding) -> None:
     events.append(session, at, event, village=row.village, camera=row.camera, finding=row.kind, address=row.address)
 
 
@@ -88,7 +88,7 @@ async def accept(
     if row is None:
         raise NotFoundError("open finding not found")
     row.closed_at, row.closed_by = at, actor
-    _announce(session, at, "finding.closed", row)
+    _announce(session, at, events.EventKind.FINDING_CLOSED, row)
     await audit_trail.record(
         session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason
     )

@@ -126,7 +126,7 @@ async def import_cameras(
         await add_camera(session, entry)
         history.record_change(session, entry.id, at, actor, "expected", None, name)
     if check.entries:
-        events.append(session, at, "cameras.expected", added=len(check.entries))
+        events.append(session, at, events.EventKind.CAMERAS_EXPECTED, added=len(check.entries))
         await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(check.entries))
     return ImportResult([e.id for e in check.entries], check.known)
 

@@ -196,7 +196,9 @@ async def _record_applied(
         session.add(InventoryApplied(at=at, actor=actor, file=file[:400], digest=now, content=_content(inventory)))
     elif changes.empty:
         return
-    events.append(session, at, "inventory.applied", added=len(changes.added), changed=len(changes.changed))
+    events.append(
+        session, at, events.EventKind.INVENTORY_APPLIED, added=len(changes.added), changed=len(changes.changed)
+    )
     await audit_trail.record(
         session, at, actor, "inventory.apply", inventory.town, added=len(changes.added), changed=len(changes.changed),
         retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from cameras.onboarding.onboarding import Onboarding
 from cameras.onvif.client import SoapClient
 from cameras.onvif.namespaces import EVENTS
-from cameras.onvif.pull_point import EventKind, Notification, PullPoint, receive_events
+from cameras.onvif.pull_point import Notification, NotificationKind, PullPoint, receive_events
 from cameras.registry import findings
 from cameras.states import FindingKind
 from cameras.tables import Camera
@@ -34,15 +34,15 @@ RETRY_DELAYS_S = (5.0, 30.0, 60.0, 300.0, 600.0)  # before the next attempt, by 
 POLL_INTERVAL_S = 60.0
 FAILURES_BEFORE_POLLING = 2
 FAILURES_BEFORE_FINDING = 6  # failures in a row that become a finding: 17 minutes with these delays
-MIN_EVENT_INTERVAL_S = {EventKind.MOTION: 300.0}  # minimum seconds between two rows of a kind from one camera
+MIN_EVENT_INTERVAL_S = {NotificationKind.MOTION: 300.0}  # minimum seconds between two rows of a kind from one camera
 # for cameras with an event schedule: motion starts 30 s of recording
-EVENT_SCHEDULE_INTERVAL_S = {EventKind.MOTION: 20.0}
+EVENT_SCHEDULE_INTERVAL_S = {NotificationKind.MOTION: 20.0}
 # Findings that the camera itself opens and closes, by the event.
 FINDINGS = {
-    EventKind.STORAGE_FAILURE: FindingKind.STORAGE_FAILURE,
-    EventKind.DISK_FULL: FindingKind.DISK_FULL,
-    EventKind.TAMPER: FindingKind.TAMPER,
-    EventKind.VIDEO_LOSS: FindingKind.VIDEO_LOSS,
+    NotificationKind.STORAGE_FAILURE: FindingKind.STORAGE_FAILURE,
+    NotificationKind.DISK_FULL: FindingKind.DISK_FULL,
+    NotificationKind.TAMPER: FindingKind.TAMPER,
+    NotificationKind.VIDEO_LOSS: FindingKind.VIDEO_LOSS,
 }
 
 
@@ -50,7 +50,7 @@ FINDINGS = {
 class _Subscription:
     key: tuple[str, str | None]
     task: asyncio.Task[None]
-    last_event_at: dict[EventKind, float] = field(default_factory=dict)
+    last_event_at: dict[NotificationKind, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -185,7 +185,7 @@ class EventSubscriptions:
                 events.append(
                     session,
                     now,
-                    f"camera.{n.kind}",
+                    events.EventKind(f"camera.{n.kind}"),
                     village=camera.village,
                     camera=camera.id,
                     topic=n.topic,

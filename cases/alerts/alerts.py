@@ -97,7 +97,9 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
     if not (await session.get_one(WatchSubject, alert.subject)).is_active(now):
         raise ConflictError("its subject is no longer on the watch list; renew the subject or reject the alert")
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.DISPATCHED, actor, now
-    events.append(session, now, "alert.dispatched", village=alert.village, camera=alert.camera, alert=alert.id)
+    events.append(
+        session, now, events.EventKind.ALERT_DISPATCHED, village=alert.village, camera=alert.camera, alert=alert.id
+    )
     await audit_trail.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
 
 
@@ -109,7 +111,9 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
     if alert.state is not AlertState.NEW:
         raise ConflictError("this alert was already confirmed or rejected")
     alert.state, alert.confirmed_by, alert.confirmed_at = AlertState.REJECTED, actor, now
-    events.append(session, now, "alert.rejected", village=alert.village, camera=alert.camera, alert=alert.id)
+    events.append(
+        session, now, events.EventKind.ALERT_REJECTED, village=alert.village, camera=alert.camera, alert=alert.id
+    )
     await audit_trail.record(session, now, actor, "alert.reject", str(alert.id))
 
 
@@ -120,7 +124,9 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
             f"this alert was taken by {alert.acked_by}" if alert.acked_by else "this alert was not dispatched"
         )
     alert.state, alert.acked_by, alert.acked_at = AlertState.ACKED, actor, now
-    events.append(session, now, "alert.acked", village=alert.village, camera=alert.camera, alert=alert.id, by=actor)
+    events.append(
+        session, now, events.EventKind.ALERT_ACKED, village=alert.village, camera=alert.camera, alert=alert.id, by=actor
+    )
     await audit_trail.record(session, now, actor, "alert.ack", str(alert.id))
 
 
@@ -133,6 +139,12 @@ async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert,
     alert.state, alert.answer, alert.note = AlertState.ANSWERED, AlertAnswer(result), note[:400]
     alert.answered_by, alert.answered_at = actor, now
     events.append(
-        session, now, "alert.answered", village=alert.village, camera=alert.camera, alert=alert.id, result=result
+        session,
+        now,
+        events.EventKind.ALERT_ANSWERED,
+        village=alert.village,
+        camera=alert.camera,
+        alert=alert.id,
+        result=result,
     )
     await audit_trail.record(session, now, actor, "alert.answer", str(alert.id), result=result)

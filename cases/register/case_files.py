@@ -88,7 +88,7 @@ async def close(
     row.closed_at, row.closed_by = at, actor
     await audit_trail.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
     await holds.limit_to_closed_case(session, at, row.id, actor, reason)
-    events.append(session, at, "case.closed", village=row.village, case=row.id)
+    events.append(session, at, events.EventKind.CASE_CLOSED, village=row.village, case=row.id)
     return row
 
 

@@ -103,7 +103,9 @@ class LookBack:
                 return row.look_back_to
             row.look_back_to = row.looked_back_at = None
             for village in [None] if row.villages is None else row.villages:
-                events.append(session, self._clock.now(), "watch.looked_back", village=village, subject=number)
+                events.append(
+                    session, self._clock.now(), events.EventKind.WATCH_LOOKED_BACK, village=village, subject=number
+                )
         return None
 
 

@@ -42,7 +42,9 @@ async def raise_manual_alert(
         session, now, row, sighting=MANUAL_SIGHTING, camera=camera.id, village=camera.village, at_us=at_us,
         thumbnail=thumbnail,
     )  # fmt: skip
-    events.append(session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id)
+    events.append(
+        session, now, events.EventKind.ALERT_RAISED, village=alert.village, camera=alert.camera, alert=alert.id
+    )
     await audit_trail.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
     await alerts.dispatch(session, now, actor, alert, reason="seen by an officer")
     return alert

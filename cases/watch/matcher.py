@@ -165,7 +165,13 @@ class Matcher:
 async def _announce(session: AsyncSession, now: datetime, alert: Alert) -> None:
     picture = bool(alert.thumbnail)
     events.append(
-        session, now, "alert.raised", village=alert.village, camera=alert.camera, alert=alert.id, picture=picture
+        session,
+        now,
+        events.EventKind.ALERT_RAISED,
+        village=alert.village,
+        camera=alert.camera,
+        alert=alert.id,
+        picture=picture,
     )
     await audit_trail.record(
         session, now, "system", "alert.raise", str(alert.id), subject=alert.subject, sighting=alert.sighting,

@@ -75,7 +75,7 @@ async def propose(
     )  # fmt: skip
     session.add(row)
     await session.flush()
-    announce(session, at, "watch.proposed", row)
+    announce(session, at, events.EventKind.WATCH_PROPOSED, row)
     await audit_trail.record(session, at, actor, "watch.propose", str(row.id), reason=reason, case=found.number)
     return row
 
@@ -105,7 +105,7 @@ async def approve(
     row.state = SubjectState.ACTIVE if yes else SubjectState.REFUSED
     row.approved_by, row.approved_at, row.auto_dispatch = actor, at, yes and auto_dispatch
     row.look_back_to, row.looked_back_at = at - BEFORE_APPROVAL if yes else None, None
-    announce(session, at, "watch.approved" if yes else "watch.refused", row)
+    announce(session, at, events.EventKind.WATCH_APPROVED if yes else events.EventKind.WATCH_REFUSED, row)
     await audit_trail.record(
         session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
     )
@@ -125,7 +125,7 @@ async def end_subject(
     if row.state not in (SubjectState.ACTIVE, SubjectState.PROPOSED):
         raise ConflictError("this subject is not on the watch list")
     row.state, row.ended_by, row.ended_at = SubjectState.ENDED, actor, at
-    announce(session, at, "watch.ended", row)
+    announce(session, at, events.EventKind.WATCH_ENDED, row)
     await audit_trail.record(session, at, actor, "watch.end", str(subject), reason=reason)
     return row
 
@@ -151,7 +151,7 @@ async def renew(
     check_end(at, expires_at)
     before, row.expires_at = row.expires_at, expires_at
     row.approved_by, row.approved_at = actor, at
-    announce(session, at, "watch.renewed", row)
+    announce(session, at, events.EventKind.WATCH_RENEWED, row)
     await audit_trail.record(
         session,
         at,
@@ -181,7 +181,7 @@ async def look_back(
         row.look_back_to, row.looked_back_at = back_to, None
     else:
         row.look_back_to = min(row.look_back_to, back_to)
-    announce(session, at, "watch.look_back", row)
+    announce(session, at, events.EventKind.WATCH_LOOK_BACK, row)
     await audit_trail.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
 
 
@@ -191,7 +191,7 @@ def check_end(at: datetime, expires_at: datetime) -> None:
         raise UsageError("a subject expires within 30 days; renew it when it is still needed")
 
 
-def announce(session: AsyncSession, at: datetime, kind: str, row: WatchSubject) -> None:
+def announce(session: AsyncSession, at: datetime, kind: events.EventKind, row: WatchSubject) -> None:
     """Append one event for each village in which the subject is looked for (one for the whole town)."""
     for village in [None] if row.villages is None else row.villages:
         events.append(session, at, kind, village=village, subject=row.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, or_, true
 from sqlalchemy.orm import InstrumentedAttribute
@@ -11,12 +10,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 Villages = Sequence[str] | None  # scope of an account; None: the whole town
 
 
-def village_in_scope(column: InstrumentedAttribute[Any], villages: Villages) -> ColumnElement[bool]:
+def village_in_scope(column: InstrumentedAttribute[str | None], villages: Villages) -> ColumnElement[bool]:
     """Condition for rows whose village (`column`) is in the scope. Only the whole town sees rows without a village."""
     return true() if villages is None else column.in_(villages)
 
 
-def villages_overlap_scope(column: InstrumentedAttribute[Any], villages: Villages) -> ColumnElement[bool]:
+def villages_overlap_scope(column: InstrumentedAttribute[list[str] | None], villages: Villages) -> ColumnElement[bool]:
     """Condition for rows whose list of villages (JSON; null: everywhere) has at least one village in the scope.
 
     SQLite's comparison ignores case here: the caller must separate codes that differ only in case.

@@ -13,16 +13,18 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import CursorResult, Integer, String, delete, func, select
+from sqlalchemy import Integer, String, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.accounts.accounts import Accounts, Identity, SignIn, User, fingerprint
+from core.accounts.accounts import Accounts
+from core.accounts.sessions import Identity, fingerprint
+from core.accounts.tables import SignIn, User
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
-from core.database import Base, Database
+from core.database import Base, Database, deleted_rows
 from core.database_kind import DatabaseKind
 from core.errors import ForbiddenError, TooManyError
 
@@ -96,7 +98,7 @@ class SignInService:
         counted = await self._count(name, source, device)
         async with self._database.reading() as session:
             user = await session.scalar(select(User).where(User.name == name))
-        good = await self._accounts.verify_password(user.password_hash if user else None, password)
+        good = await self._accounts.passwords.verify(user.password_hash if user else None, password)
         if user is None or user.disabled or not good:
             await self._refuse(name)
             raise ForbiddenError(REFUSED_MESSAGE)
@@ -117,7 +119,9 @@ class SignInService:
                     )
                 )
             session.add(SignIn(token_hash=fingerprint(token), user_id=user.id, created_at=now, seen_at=now, purpose=""))
-            await audit_trail.record(session, now, name, "session.open", name, by_session=fingerprint(token)[:16])
+            await audit_trail.record(
+                session, now, name, AuditAction.SESSION_OPEN, name, by_session=fingerprint(token)[:16]
+            )
         return OpenedSession(token, device)
 
     async def change_password(self, identity: Identity, old: str, new: str, source: str = "", device: str = "") -> None:
@@ -136,7 +140,7 @@ class SignInService:
                     session,
                     self._clock.now(),
                     identity.name,
-                    "user.password_refused",
+                    AuditAction.USER_PASSWORD_REFUSED,
                     identity.name,
                     why=str(e),
                     source=source,
@@ -153,9 +157,9 @@ class SignInService:
             SignInSource.tried_at < now - DEVICE_RETENTION
         )
         async with self._database.session() as session:
-            done: CursorResult[Any] = await session.execute(delete(SignInSource).where(old))  # type: ignore[assignment]
+            expired = await deleted_rows(session, delete(SignInSource).where(old))
             await _delete_excess_rows(session)
-            return done.rowcount
+            return expired
 
     async def _count(self, name: str, source: str, device: str) -> str:
         """Count an attempt and return the source that it was counted under.
@@ -187,7 +191,7 @@ class SignInService:
     async def _refuse(self, name: str) -> None:
         async with self._database.session() as session:
             await audit_trail.record(
-                session, self._clock.now(), ANONYMOUS, "session.refused", "sign-in", name=name[:60]
+                session, self._clock.now(), ANONYMOUS, AuditAction.SESSION_REFUSED, "sign-in", name=name[:60]
             )
 
 

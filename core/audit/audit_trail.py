@@ -13,8 +13,9 @@ import hmac
 import json
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
+from pydantic import JsonValue
 from sqlalchemy import JSON, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +26,7 @@ from core.database import AUDIT_KEY, Base
 from core.database_kind import DatabaseKind
 from core.errors import StorageError
 from core.events import BigId
+from core.json_types import JsonInput
 
 GENESIS = "0" * 64
 # Address of the client for which this task works; empty: the command line or the station itself.
@@ -43,12 +45,27 @@ class AuditRow(Base):
     action: Mapped[str] = mapped_column(String(60), index=True, comment="package.verb")
     object: Mapped[str] = mapped_column(String(120), comment="What it was done to")
     reason: Mapped[str] = mapped_column(String(400), comment="Case number or purpose given; may be empty")
-    data: Mapped[dict[str, Any]] = mapped_column(JSON, comment="Details without secrets")
+    data: Mapped[dict[str, JsonValue]] = mapped_column(JSON, comment="Details without secrets")
     previous: Mapped[str] = mapped_column(String(64), comment="Hash of the row before")
     hash: Mapped[str] = mapped_column(String(64), comment="HMAC-SHA256 over all of the above; of old rows SHA-256")
     key_id: Mapped[str] = mapped_column(
         String(16), default="", server_default="", comment="Which key sealed it; empty: a row of before there was one"
     )
+
+
+class StoredRow(NamedTuple):
+    """An AuditRow as read for verification, outside the session; the columns in the order of the table."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    reason: str
+    data: dict[str, JsonValue]
+    previous: str
+    hash: str
+    key_id: str
 
 
 # Executed by the migration that creates the table.
@@ -97,9 +114,11 @@ async def record(
     object: str,
     *,
     reason: str = "",
-    **data: Any,
+    **data: JsonInput,
 ) -> AuditRow:
     """Append a row to the trail in the running (writing) transaction; adds the client's address to its data.
+
+    `action`: a member of core.audit.actions.AuditAction.
 
     Raises StorageError if the database was opened without the key.
     """
@@ -124,13 +143,13 @@ async def record(
     return row
 
 
-def keyed_digest(key: bytes, row: Any) -> str:
+def keyed_digest(key: bytes, row: AuditRow | StoredRow) -> str:
     """Return the hash of a row under the key, as hexadecimal digits."""
     fields = [row.id, row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
     return hmac.new(key, json.dumps(fields, sort_keys=True).encode(), hashlib.sha256).hexdigest()
 
 
-def plain_digest(row: Any) -> str:
+def plain_digest(row: AuditRow | StoredRow) -> str:
     """Return the hash of a row that was written before there was a key, as hexadecimal digits."""
     fields = [row.previous, to_microseconds(row.at), row.actor, row.action, row.object, row.reason, row.data]
     return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from core.audit import audit_key, audit_trail, verification
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
@@ -53,7 +54,7 @@ async def write_first_row(database: Database, data_dir: Path, actor: str = "syst
                 session,
                 now,
                 actor,
-                verification.NEW_KEY_ACTION,
+                AuditAction.AUDIT_KEY,
                 "audit trail",
                 reason=reason,
                 rows=rows,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,3 +21,11 @@ async def page(
     if actor is not None:
         query = query.where(AuditRow.actor == actor)
     return (await session.scalars(query)).all()
+
+
+async def newest_of(
+    session: AsyncSession, actor: str, actions: Collection[str], since: datetime, limit: int
+) -> Sequence[AuditRow]:
+    """Return what an account did later than `since`, of these actions only."""
+    mine = AuditRow.actor == actor, AuditRow.action.in_(actions), AuditRow.at > since
+    return (await session.scalars(select(AuditRow).where(*mine).order_by(AuditRow.id.desc()).limit(limit))).all()

@@ -17,13 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_key, audit_trail
-from core.audit.audit_trail import GENESIS, AuditRow
+from core.audit.actions import AuditAction
+from core.audit.audit_trail import GENESIS, AuditRow, StoredRow
 from core.clock import Clock
 from core.database import Database
 from core.database_kind import DatabaseKind
@@ -34,11 +34,9 @@ from core.tasks import spawn
 log = logging.getLogger(__name__)
 
 FILE = "audit.seal"
-RESEAL_ACTION = "audit.seal"
-NEW_KEY_ACTION = "audit.key"
 BATCH_ROWS = 500
 WAIT_S = 2.0  # how long an answer waits for a running verification
-_COLUMNS = tuple(getattr(AuditRow, c.name) for c in AuditRow.__table__.columns)
+_COLUMNS = tuple(getattr(AuditRow, name) for name in StoredRow._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Seal:
     key_id: str
     first: int | None = None  # number of the first row under this key; None: unknown, in seals of earlier versions
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int]:
         """Return the content of the file without the MAC; the MAC is computed over it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
@@ -181,7 +179,7 @@ class VerificationResult:
     sealed_at: str | None
 
 
-def verify_rows(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainState:
+def verify_rows(state: ChainState, rows: Sequence[AuditRow | StoredRow], key: bytes) -> ChainState:
     """Check the next rows and return the new state; stops at the first row that does not match. Blocking."""
     ours = audit_key.key_id(key)
     for row in rows:
@@ -202,7 +200,7 @@ def verify_rows(state: ChainState, rows: Sequence[Any], key: bytes) -> ChainStat
     return state
 
 
-def _row_problem(state: ChainState, row: Any, ours: str, fits: bool) -> str:
+def _row_problem(state: ChainState, row: AuditRow | StoredRow, ours: str, fits: bool) -> str:
     """Return what is wrong with the next row, as the end of a sentence. `fits`: its hash is right under our key."""
     if row.previous != state.hash:
         return "does not follow the row before it: rows between them were changed or removed"
@@ -215,7 +213,7 @@ def _row_problem(state: ChainState, row: Any, ours: str, fits: bool) -> str:
     return "was changed" if not row.key_id and row.hash != audit_trail.plain_digest(row) else ""
 
 
-def _key_start_problem(state: ChainState, row: Any) -> str:
+def _key_start_problem(state: ChainState, row: AuditRow | StoredRow) -> str:
     """Return what is wrong if `row`, the first row of our key, does not confirm the rows before it.
 
     Rows before it are trusted only as far as it records them: how many of which key id (the key id is not covered by a
@@ -223,7 +221,7 @@ def _key_start_problem(state: ChainState, row: Any) -> str:
     """
     if state.keyed or not state.rows:
         return ""
-    told = row.data if row.action == NEW_KEY_ACTION else {}
+    told = row.data if row.action == AuditAction.AUDIT_KEY else {}
     known = (told.get("rows"), told.get("hash"), told.get("keys", {"": state.rows})) == (
         state.rows,
         state.hash,
@@ -268,7 +266,7 @@ class Verifier:
         while self._state.broken_at is None:
             async with self._database.reading() as session:
                 query = select(*_COLUMNS).where(AuditRow.id > self._state.last).order_by(AuditRow.id).limit(BATCH_ROWS)
-                rows = (await session.execute(query)).all()
+                rows = [StoredRow(*row) for row in await session.execute(query)]
             self._state = await asyncio.to_thread(verify_rows, self._state, rows, key)
             if self._state.broken_at is not None:
                 self._state = await self._skip_resealed_break(self._state, key)
@@ -281,11 +279,11 @@ class Verifier:
         """Return the state after the row where a person sealed the trail again because of this break; else `state`."""
         query = (
             select(*_COLUMNS)
-            .where(AuditRow.action == RESEAL_ACTION, AuditRow.id > state.broken_at)
+            .where(AuditRow.action == AuditAction.AUDIT_SEAL, AuditRow.id > state.broken_at)
             .order_by(AuditRow.id)
         )
         async with self._database.reading() as session:
-            rows = (await session.execute(query)).all()
+            rows = [StoredRow(*row) for row in await session.execute(query)]
         for row in rows:
             known = row.data.get("broken_at") == state.broken_at and row.data.get("problem") == state.problem
             if known and hmac.compare_digest(row.hash, audit_trail.keyed_digest(key, row)):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from core.files import write_atomic
 from core.host import file_locks
@@ -57,9 +57,26 @@ def read(data_dir: Path) -> list[BackupRun]:
         return []
 
 
-def _parse(row: dict[str, Any]) -> BackupRun:
-    verified = BackupVerification(row.get("verified", ""))
-    return BackupRun(**{**row, "at": datetime.fromisoformat(row["at"]), "verified": verified})
+class _StoredRun(TypedDict):
+    """A run in the file: as BackupRun, but `at` is a text."""
+
+    at: str
+    target: str
+    seconds: float
+    size: NotRequired[int]
+    verified: NotRequired[str]
+    error: NotRequired[str]
+
+
+def _parse(row: _StoredRun) -> BackupRun:
+    return BackupRun(
+        datetime.fromisoformat(row["at"]),
+        row["target"],
+        row["seconds"],
+        row.get("size", 0),
+        BackupVerification(row.get("verified", "")),
+        row.get("error", ""),
+    )
 
 
 def add(data_dir: Path, run: BackupRun) -> None:

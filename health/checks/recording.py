@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core.clock import DAY_US, HOUR_US, to_microseconds
 from health.faults.findings import CheckFindings
-from health.vocabulary import FaultFamily
+from health.vocabulary import EvidenceFigures, FaultFamily
 from nvr.archive import gaps, segment_index
 from nvr.tables import Shortfall
 
@@ -93,12 +93,12 @@ async def sample_files(session: AsyncSession, cameras: Sequence[Camera], now: da
     return found
 
 
-def mismatched_files(sample: SampledFiles) -> dict[str, dict[str, object]]:
+def mismatched_files(sample: SampledFiles) -> dict[str, EvidenceFigures]:
     """Return figures by camera where a file is missing or its size differs from the index.
 
     Blocking; call it from a thread.
     """
-    mismatched: dict[str, dict[str, object]] = {}
+    mismatched: dict[str, EvidenceFigures] = {}
     for camera, files in sample.items():
         for path, indexed in files:
             try:
@@ -113,7 +113,7 @@ def mismatched_files(sample: SampledFiles) -> dict[str, dict[str, object]]:
 
 
 def add_mismatches(
-    checked: Mapping[str, CheckFindings], sample: SampledFiles, mismatched: Mapping[str, Mapping[str, object]]
+    checked: Mapping[str, CheckFindings], sample: SampledFiles, mismatched: Mapping[str, EvidenceFigures]
 ) -> None:
     """Add the result of `mismatched_files` to the findings; cameras of the sample are tested now."""
     for camera in sample:

@@ -12,6 +12,7 @@ from health.faults.findings import CheckFindings
 from health.tables import CameraBaseline
 from health.vocabulary import FaultFamily
 from nvr.archive.reader import Keyframe
+from nvr.recording_state import RecordingState
 from nvr.tables import GapCause, StreamStatus
 
 SILENT_SECONDS = 8.0
@@ -40,10 +41,10 @@ def findings(
     """Check the recorder's counters of one stream. `baseline` holds the usual frame rate and bit rate."""
     if status is None or (now - status.at).total_seconds() > STALE_SECONDS:
         return CheckFindings(unknown={*FAMILIES})  # the recorder does not report: a station fault, not a camera fault
-    recording = status.state == "recording"
-    if not recording and status.cause == "station_fault":
+    recording = status.state == RecordingState.RECORDING
+    if not recording and status.cause == GapCause.STATION_FAULT:
         return CheckFindings(unknown={*FAMILIES})  # reported as missing footage with this cause
-    if status.state == "refused":
+    if status.state == RecordingState.REFUSED:
         return CheckFindings({FaultFamily.AUTH: {}}, {f for f in FAMILIES if f is not FaultFamily.AUTH})
     silent = (now - (status.last_picture or status.since)).total_seconds()
     if not recording and silent > SILENT_SECONDS:
@@ -104,7 +105,7 @@ def _keyframe_interval(frames: Sequence[Keyframe], status: StreamStatus | None) 
     pairs = [(b.at_us - a.at_us) / 1e6 for a, b in itertools.pairwise(frames)]
     if pairs:
         return statistics.median(pairs)
-    counted = status.keyframe_seconds if status is not None and status.state == "recording" else None
+    counted = status.keyframe_seconds if status is not None and status.state == RecordingState.RECORDING else None
     return counted if counted is not None and counted > MIN_COUNTED_GOP_S else None
 
 

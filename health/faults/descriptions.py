@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from health.vocabulary import FaultFamily
+from health.vocabulary import EvidenceFigures, FaultFamily
 
 _SENTENCES: Mapping[str, str] = {
     FaultFamily.UPLINK: "{failing} of {cameras} cameras of this {kind} failed at the same time",
@@ -45,7 +45,7 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-def describe(family: str, figures: Mapping[str, object]) -> str:
+def describe(family: str, figures: EvidenceFigures) -> str:
     """Return a sentence for a finding; the family's name where there is no sentence or `figures` lacks a value."""
     sentence = _SENTENCES.get(family, family.replace("_", " "))
     try:

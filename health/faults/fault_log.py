@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ from health.faults.state_machine import (
     lapse,
 )
 from health.tables import Fault, Maintenance
-from health.vocabulary import FaultFamily, FaultStatus, Light
+from health.vocabulary import EvidenceFigures, FaultFamily, FaultStatus, Light
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def record_inspection(
     now: datetime,
     family: FaultFamily,
     fault: Fault | None,
-    found: Mapping[str, object] | None,
+    found: EvidenceFigures | None,
     evidence: FaultEvidence,
     pace: float,
 ) -> tuple[Fault | None, Step]:
@@ -99,8 +99,8 @@ def record_inspection(
     _apply_step(fault, step, now)
     if step in (Step.OPENED, Step.CLOSED, Step.RELAPSED):
         events.append(
-            session, now, f"fault.{step}", village=subject.village, camera=subject.camera or None, family=family,
-            name=subject.name, figures=fault.figures, fault=fault.id,
+            session, now, events.EventKind(f"fault.{step}"), village=subject.village, camera=subject.camera or None,
+            family=family, name=subject.name, figures=fault.figures, fault=fault.id,
         )  # fmt: skip
     return fault, step
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from health.vocabulary import EvidenceFigures
 
 
 @dataclass(slots=True)
@@ -14,7 +16,7 @@ class CheckFindings:
     neither was tested and is clean.
     """
 
-    found: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    found: dict[str, EvidenceFigures] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
 
     def add(self, other: CheckFindings) -> None:

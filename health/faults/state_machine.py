@@ -11,12 +11,12 @@ would last for as long as it can neither be confirmed nor cleared. Acknowledging
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from health.faults.families import FAMILIES, FaultRule
+from health.tables import FaultFacts
 from health.vocabulary import FaultStatus, Light
 
 LIVE_STATES = (FaultStatus.SUSPECT, FaultStatus.OPEN, FaultStatus.RECOVERING)
@@ -64,16 +64,16 @@ class FaultState:
     def flapping(self) -> bool:
         return len(self.openings) >= FLAPPING_OPENINGS
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> FaultFacts:
         return {
-            "votes": [[v.at, v.found, v.light] for v in self.votes],
-            "light": self.light,
+            "votes": [(v.at, v.found, v.light.value) for v in self.votes],
+            "light": self.light.value,
             "openings": self.openings,
             "suspected_at": self.suspected_at,
         }
 
     @classmethod
-    def of(cls, status: FaultStatus | None, facts: Mapping[str, Any]) -> FaultState:
+    def of(cls, status: FaultStatus | None, facts: FaultFacts) -> FaultState:
         """Restore the state from the columns of a fault row."""
         votes = [Vote(float(at), bool(found), Light(light)) for at, found, light in facts.get("votes", [])]
         suspected_at = float(facts.get("suspected_at", votes[0].at if votes else 0.0))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +21,7 @@ from health.faults import topology
 from health.faults.families import FAMILIES
 from health.kpi import camera_days
 from health.kpi.camera_days import bounds
-from health.tables import CameraDay, DailyFigures, Fault, Inspection, WrittenDay
+from health.tables import CameraDay, DailyFigures, Fault, Inspection, RegisterFault, RegisterFigures, WrittenDay
 from health.vocabulary import FiguresKind
 from nvr.archive.retention import GAPS_KEPT_US
 
@@ -159,7 +158,7 @@ async def is_written(session: AsyncSession, day: date) -> bool:
     return await session.get(WrittenDay, day.isoformat()) is not None
 
 
-async def day(session: AsyncSession, villages: Villages, start: datetime, now: datetime) -> dict[str, Any]:
+async def day(session: AsyncSession, villages: Villages, start: datetime, now: datetime) -> RegisterFigures:
     """Return the content of the day's register: cameras inspected, figures and faults.
 
     Covers the cameras in use on the day in a scope of villages (None: the whole town, including the station's own
@@ -187,7 +186,7 @@ async def day(session: AsyncSession, villages: Villages, start: datetime, now: d
 
 async def day_faults(
     session: AsyncSession, cameras: Collection[str], villages: Villages, start: datetime, end: datetime
-) -> list[dict[str, Any]]:
+) -> list[RegisterFault]:
     """Return every fault that was open between start and end, as stored in a register.
 
     Covers these cameras and the parents they are below. The station's own faults belong to the whole town: a register

@@ -7,7 +7,7 @@ gets the fault, and the cameras below it get none.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,8 +26,9 @@ from health.faults.families import FAMILIES, OUTAGE_FAMILIES
 from health.faults.findings import CheckFindings
 from health.faults.state_machine import LIVE_STATES, resolve_explained
 from health.tables import CameraBaseline, Fault, PatrolRound
-from health.vocabulary import FaultFamily, FaultKind, FaultOutcome
-from nvr.tables import StreamStatus, Volume
+from health.vocabulary import EvidenceFigures, FaultFamily, FaultKind, FaultOutcome
+from nvr.storage.volumes import all_volumes
+from nvr.tables import StreamStatus, VolumeState
 
 COUNTER_FAMILIES = stream.FAMILIES
 MAX_FAILING_SHARE_RECOVERED = 0.3  # of a parent's cameras that may still fail when the parent counts as repaired
@@ -35,7 +36,6 @@ MIN_REPORTING_SHARE = 0.5  # of the streams with a fresh status; below it the st
 FORECAST_SECONDS = 600.0
 OVERDUE_INTERVALS = 1.5  # multiple of the interval between rounds after which the patrol itself is a fault
 MIN_OVERDUE = timedelta(minutes=2)
-Figures = Mapping[str, object]
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _Log:
     pace: float
     faults: dict[tuple[str, str, str], Fault]
 
-    def record(self, subject: fault_log.FaultSubject, family: FaultFamily, figures: Figures | None) -> None:
+    def record(self, subject: fault_log.FaultSubject, family: FaultFamily, figures: EvidenceFigures | None) -> None:
         """Record one vote: the figures of a finding, or None for clean."""
         key = (subject.camera, family, subject.name)
         fault, _ = fault_log.record_inspection(
@@ -130,7 +130,7 @@ class CounterWatch:
     async def _check_station(self, log: _Log, groups: topology.Groups, observations: CounterObservations) -> bool:
         """Record the station's own fault. Returns True if the station is at fault; then no camera is judged."""
         failing, streams = observations.failing(), observations.streams
-        figures: Figures | None = None
+        figures: EvidenceFigures | None = None
         if streams and observations.reported < MIN_REPORTING_SHARE * streams:
             figures = {"reported": observations.reported, "streams": streams}
         elif topology.is_station_fault(groups, failing, streams):
@@ -142,8 +142,10 @@ class CounterWatch:
 
     async def _record_volumes(self, log: _Log) -> None:
         """Record one station fault per disk that is not in state 'ok'."""
-        for volume in await log.session.scalars(select(Volume)):
-            figures = {"state": volume.state, "said": volume.detail[:120]} if volume.state != "ok" else None
+        for volume in await all_volumes(log.session):
+            figures: EvidenceFigures | None = None
+            if volume.state != VolumeState.OK:
+                figures = {"state": volume.state, "said": volume.detail[:120]}
             log.record(fault_log.FaultSubject("", None, volume.path), FaultFamily.VOLUME, figures)
 
     async def _record_forecast(self, log: _Log) -> None:
@@ -154,7 +156,7 @@ class CounterWatch:
         for each in await storage_forecast.forecast(log.session, self._retention, to_microseconds(log.now)):
             if each.possible_days is None:  # nothing is known
                 continue
-            figures: Figures | None = None
+            figures: EvidenceFigures | None = None
             if each.days_until_short is not None:
                 figures = {
                     "in_days": math.floor(each.days_until_short), "days": math.floor(each.possible_days),
@@ -186,7 +188,9 @@ def _record_parents(log: _Log, groups: topology.Groups, failing: set[str]) -> se
             continue
         failed = sum(m.camera in failing for m in members)
         is_recovered = parent is None and failed <= MAX_FAILING_SHARE_RECOVERED * len(members)
-        figures = None if is_recovered else {"kind": kind, "failing": failed, "cameras": len(members)}
+        figures: EvidenceFigures | None = None
+        if not is_recovered:
+            figures = {"kind": kind, "failing": failed, "cameras": len(members)}
         log.record(fault_log.FaultSubject("", members[0].village, name), FaultFamily.UPLINK, figures)
         fault = log.parent_fault(name)
         if fault is not None and fault.state in LIVE_STATES:

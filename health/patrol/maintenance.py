@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core.accounts.scope import Villages
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError, UsageError
 from health.tables import Maintenance
 
@@ -45,7 +46,7 @@ async def begin(
         raise NotFoundError("there is no such camera or village")
     session.add(row)
     await session.flush()
-    await audit_trail.record(session, now, actor, "maintenance.begin", camera or where, hours=hours)
+    await audit_trail.record(session, now, actor, AuditAction.MAINTENANCE_BEGIN, camera or where, hours=hours)
     return row
 
 
@@ -55,7 +56,7 @@ async def end(session: AsyncSession, now: datetime, actor: str, number: int, sco
     if row is None or not _sees(scope, await _village_of(session, row)):
         raise NotFoundError("maintenance not found")
     row.until = min(row.until, now)
-    await audit_trail.record(session, now, actor, "maintenance.end", str(row.id))
+    await audit_trail.record(session, now, actor, AuditAction.MAINTENANCE_END, str(row.id))
 
 
 async def _village_of(session: AsyncSession, row: Maintenance) -> str:

@@ -240,7 +240,9 @@ class Patrol:
                 Fault.state.in_(OPEN_STATES), Fault.camera != ""
             )
             row.finished_at, row.faulty = now, await session.scalar(open_now) or 0
-            events.append(session, now, "patrol.finished", round=number, cameras=row.cameras, faulty=row.faulty)
+            events.append(
+                session, now, events.EventKind.PATROL_FINISHED, round=number, cameras=row.cameras, faulty=row.faulty
+            )
             await baseline.prune(session, now, self._settings.keep_days)
 
 

@@ -28,7 +28,7 @@ from health.faults.families import NO_VIDEO_FAMILIES
 from health.faults.findings import CheckFindings
 from health.faults.state_machine import LIVE_STATES
 from health.tables import Fault, Inspection
-from health.vocabulary import FaultFamily
+from health.vocabulary import EvidenceFigures, FaultFamily
 from nvr.archive.reader import Keyframe
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.recorder.reconcile import store_digest_offer
@@ -135,7 +135,7 @@ class Probes:
 
 
 def _failed(family: FaultFamily, cause: str = "", said: str = "") -> ProbeResult:
-    figures: dict[str, object] = {"seconds": 0, "cause": cause, "said": said[:120]} if cause else {}
+    figures: EvidenceFigures = {"seconds": 0, "cause": cause, "said": said[:120]} if cause else {}
     return ProbeResult(findings=CheckFindings({family: figures}))
 
 
@@ -168,7 +168,7 @@ async def judge_parents(session: AsyncSession, number: int, now: datetime, pace:
         parent = down.get((kind, name))
         if parent is None and name not in live:
             continue
-        figures = None
+        figures: EvidenceFigures | None = None
         if parent is not None:
             figures = {"kind": kind, "failing": parent.failing, "cameras": len(parent.cameras)}
         fault_log.record_inspection(

@@ -17,7 +17,7 @@ from health.patrol.inspection import InspectionResult
 from health.patrol.learning import expected_end
 from health.picture import baseline
 from health.tables import CameraBaseline, Fault, Inspection
-from health.vocabulary import FaultFamily, FaultStatus
+from health.vocabulary import EvidenceFigures, FaultFamily, FaultStatus
 
 REPEAT_DELAYS_S = (600.0, 1800.0)  # after the first suspicious inspection, and after the second
 USUAL_VALUES_FROM = 40  # accepted inspections
@@ -100,11 +100,13 @@ class ResultWriter:
             stored.next_inspection_at = inspection.at + timedelta(seconds=pause * self._settings.pace)
 
 
-def _evidence_figures(family: FaultFamily, result: InspectionResult) -> dict[str, object]:
+def _evidence_figures(family: FaultFamily, result: InspectionResult) -> EvidenceFigures:
     """Return the figures of a finding, with the cell map for families that have a location."""
     cells = result.answer.cells
-    where = {"cells": cells} if cells is not None and family in LOCATED_FAMILIES else {}
-    return {**result.inspection.findings[family], **where}
+    figures = dict(result.inspection.findings[family])
+    if cells is not None and family in LOCATED_FAMILIES:
+        figures["cells"] = [*cells]
+    return figures
 
 
 def _has_picture_fault(faults: Iterable[Fault], states: Collection[FaultStatus]) -> bool:

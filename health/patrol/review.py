@@ -19,6 +19,7 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError, UsageError
 from health.faults.families import FAMILIES, PICTURE_FAMILIES
 from health.faults.state_machine import LIVE_STATES, FaultState
@@ -55,16 +56,14 @@ async def _flagged(session: AsyncSession) -> set[str]:
 
 
 async def record_verdict(
-    session: AsyncSession, camera: Camera, verdict: str, family: str, now: datetime, by: str
+    session: AsyncSession, camera: Camera, verdict: ReviewAnswer, family: FaultFamily | None, now: datetime, by: str
 ) -> Fault | None:
     """Record a person's verdict on a camera's picture.
 
-    'faulty' with a family opens that fault; 'normal' marks the live picture faults as false and adds their inspections
-    to the baseline. Returns the fault for 'faulty'. Raises UsageError.
+    FAULTY with a family of pictures opens that fault; NORMAL marks the live picture faults as false and adds their
+    inspections to the baseline. Returns the fault for FAULTY. Raises UsageError.
     """
-    if verdict not in tuple(ReviewAnswer):
-        raise UsageError("the verdict must be 'normal' or 'faulty'")
-    if verdict == ReviewAnswer.FAULTY and family not in PICTURE_FAMILIES:
+    if verdict is ReviewAnswer.FAULTY and family not in PICTURE_FAMILIES:
         raise UsageError(f"name the fault family: {', '.join(PICTURE_FAMILIES)}")
     live: dict[str, Fault] = {
         f.family: f
@@ -74,9 +73,10 @@ async def record_verdict(
             )
         )
     }
-    session.add(ReviewVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=family))
-    await audit_trail.record(session, now, by, "tour.verdict", camera.id, verdict=verdict, family=family)
-    if verdict == ReviewAnswer.NORMAL:
+    named = family or ""
+    session.add(ReviewVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=named))
+    await audit_trail.record(session, now, by, AuditAction.TOUR_VERDICT, camera.id, verdict=verdict, family=named)
+    if verdict is ReviewAnswer.NORMAL or family is None:
         for fault in live.values():
             fault.verdict = FaultOutcome.FALSE
             await baseline.learn(session, fault, fault.first_seen)
@@ -84,7 +84,7 @@ async def record_verdict(
     if family in live:
         live[family].verdict = FaultOutcome.REAL
         return live[family]
-    return await _report(session, camera, FaultFamily(family), now, by)
+    return await _report(session, camera, family, now, by)
 
 
 async def _report(session: AsyncSession, camera: Camera, family: FaultFamily, now: datetime, by: str) -> Fault:
@@ -117,7 +117,7 @@ async def _report(session: AsyncSession, camera: Camera, family: FaultFamily, no
     events.append(
         session,
         now,
-        "fault.opened",
+        events.EventKind.FAULT_OPENED,
         village=camera.village,
         camera=camera.id,
         family=family,

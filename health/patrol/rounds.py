@@ -5,9 +5,8 @@ Separate from the patrol itself, so that the console can request a round without
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,19 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cameras.tables import Camera
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError
-from health.tables import PatrolRound
+from health.tables import PatrolRound, RoundScope
 
 SCHEDULE = "schedule"
 
 
-async def request(session: AsyncSession, at: datetime, by: str, scope: dict[str, Any] | None = None) -> PatrolRound:
+async def request(session: AsyncSession, at: datetime, by: str, scope: RoundScope | None = None) -> PatrolRound:
     """Request a round of all cameras or of `scope` (villages, cameras, vendor).
 
     Returns a waiting round of the same scope instead of adding a second one. The schedule has a round of its own, which
     runs first. Raises ConflictError while another round requested by the same person is waiting.
     """
-    wanted, own = canonical_scope(scope or {}), None
+    wanted, own = canonical_scope(scope or RoundScope()), None
     for waiting in await session.scalars(
         select(PatrolRound).where(PatrolRound.started_at.is_(None)).order_by(PatrolRound.id)
     ):
@@ -39,15 +39,22 @@ async def request(session: AsyncSession, at: datetime, by: str, scope: dict[str,
     row = PatrolRound(asked_at=at, asked_by=by, scope=wanted)
     session.add(row)
     await session.flush()
-    events.append(session, at, "patrol.asked", round=row.id, by=by)
+    events.append(session, at, events.EventKind.PATROL_ASKED, round=row.id, by=by)
     if by != SCHEDULE:
-        await audit_trail.record(session, at, by, "patrol.ask", str(row.id), **wanted)
+        await audit_trail.record(session, at, by, AuditAction.PATROL_ASK, str(row.id), **wanted)
     return row
 
 
-def canonical_scope(scope: Mapping[str, Any]) -> dict[str, Any]:
+def canonical_scope(scope: RoundScope) -> RoundScope:
     """Return the canonical form of a scope: each name once and sorted, without empty entries."""
-    return {k: v if isinstance(v, str) else sorted(set(v)) for k, v in scope.items() if v}
+    found = RoundScope()
+    if villages := scope.get("villages"):
+        found["villages"] = sorted(set(villages))
+    if cameras := scope.get("cameras"):
+        found["cameras"] = sorted(set(cameras))
+    if vendor := scope.get("vendor"):
+        found["vendor"] = vendor
+    return found
 
 
 async def next_round(session: AsyncSession) -> PatrolRound | None:
@@ -56,12 +63,13 @@ async def next_round(session: AsyncSession) -> PatrolRound | None:
     return min(rows, key=lambda r: (r.asked_by != SCHEDULE, r.started_at is None, r.id), default=None)
 
 
-def in_scope(camera: Camera, scope: dict[str, Any]) -> bool:
-    if scope.get("cameras") and camera.id not in scope["cameras"]:
+def in_scope(camera: Camera, scope: RoundScope) -> bool:
+    cameras, villages, vendor = scope.get("cameras"), scope.get("villages"), scope.get("vendor")
+    if cameras and camera.id not in cameras:
         return False
-    if scope.get("villages") and camera.village not in scope["villages"]:
+    if villages and camera.village not in villages:
         return False
-    return not scope.get("vendor") or camera.profile.get("maintainer") == scope["vendor"]
+    return not vendor or camera.profile.get("maintainer") == vendor
 
 
 async def recent(session: AsyncSession, limit: int) -> Sequence[PatrolRound]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from health.picture import baseline
 from health.tables import Fault
 from health.vocabulary import FaultOutcome
@@ -40,4 +41,6 @@ async def record(
             await baseline.new_view(session, fault.camera, now)
         if verdict is FaultVerdict.FALSE:
             await baseline.learn(session, fault, fault.first_seen)
-    await audit_trail.record(session, now, actor, "fault.verdict", verdict.value, faults=[f.id for f in faults])
+    await audit_trail.record(
+        session, now, actor, AuditAction.FAULT_VERDICT, verdict.value, faults=[f.id for f in faults]
+    )

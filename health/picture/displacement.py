@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from health.picture.measurement import CELLS, THUMB, Plane
+from health.picture.measurement import CELLS, THUMB, Floats, Plane
 
 Edges = npt.NDArray[np.float32]
 COMPARED_SCENES = 3  # reference pictures compared, the most similar ones
@@ -53,7 +52,7 @@ def edges(thumb: Plane) -> Edges:
     return np.asarray(made - cv2.mean(made)[0], np.float32)
 
 
-def correlation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+def correlation(a: Floats, b: Floats) -> float:
     """Return the normalised cross-correlation of two planes of mean 0, −1…1."""
     x, y = a.ravel(), b.ravel()
     return float(x @ y) / float(np.sqrt((x @ x) * (y @ y)) + 1e-6)

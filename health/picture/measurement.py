@@ -8,7 +8,7 @@ docs/health.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import av
 import cv2
@@ -21,6 +21,8 @@ from nvr.playback.pictures import decode_frame
 
 Plane = npt.NDArray[np.uint8]
 Vector = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]  # of any precision: numpy computes medians in float64
+S = TypeVar("S", bound=np.generic)
 
 WIDTH, HEIGHT = 640, 360
 THUMB = (160, 90)  # width, height
@@ -110,7 +112,7 @@ def cells(vectors: Vector) -> Vector:
     return vectors[..., _CELLS_AT:_SPECTRUM_AT].reshape(*vectors.shape[:-1], BANDS, CELLS[1], CELLS[0])
 
 
-def thirds(cells: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+def thirds(cells: npt.NDArray[S]) -> list[npt.NDArray[S]]:
     """Split a plane of cells into upper, middle, lower, left, middle and right third."""
     return [*np.array_split(cells, 3, axis=0), *np.array_split(cells, 3, axis=1)]
 

@@ -8,7 +8,6 @@ distant parts more than near ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from health.picture import displacement, measurement
 from health.picture.comparison import Comparison
+from health.picture.measurement import Floats
 
 Mask = npt.NDArray[np.bool_]
 MIN_SHARP_ENERGY = 1.5  # ln energy of the third band above which the sharpness of a cell can be judged
@@ -187,7 +187,7 @@ def _foreign(c: Comparison) -> Mask:
     return np.asarray(odd & (c.cells[1] < np.maximum(c.usual_cells[1], 0.0) + 0.3), bool)
 
 
-def _outside(now: npt.NDArray[Any], history: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _outside(now: Floats, history: Floats) -> Floats:
     """Return the distance of each cell's value outside the range of its history."""
     return np.asarray(np.maximum(0, now - history.max(0)) + np.maximum(0, history.min(0) - now))
 
@@ -242,10 +242,10 @@ def contrast_loss(c: Comparison) -> ContrastLoss:
     )  # fmt: skip
 
 
-def _coarse_energy(c: Comparison, selected: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _coarse_energy(c: Comparison, selected: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
     return np.asarray(measurement.cells(c.history.vectors[selected])[:, 2:].mean(1), np.float32)
 
 
-def _median(values: npt.NDArray[Any], percent: float = 50) -> float:
+def _median(values: Floats, percent: float = 50) -> float:
     known = values[np.isfinite(values)]
     return float(np.percentile(known, percent)) if known.size else 0.0

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from health.picture.measurement import CELLS, THUMB, Plane, thirds
+from health.picture.measurement import CELLS, THUMB, Floats, Plane, thirds
 
 Signature = npt.NDArray[np.float32]
 MAX_PICTURES = 96  # pictures in the mean, after which the oldest fade
@@ -125,7 +124,7 @@ class PatternMatch:
         return PatternCorrelation(whole, each, np.array([float(third.sum()) for third in thirds(strength)], np.float32))
 
 
-def _weighted(values: npt.NDArray[Any], weight: npt.NDArray[Any]) -> float:
+def _weighted(values: Floats, weight: Floats) -> float:
     return float((values * weight).sum() / max(1e-6, float(weight.sum())))
 
 

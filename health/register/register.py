@@ -7,18 +7,25 @@ removed or exchanged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail, verification
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, UsageError
 from health.kpi.camera_days import bounds
 from health.register import signatures
-from health.tables import DailyRegister, PatrolRound, RegisterSupplement
+from health.tables import (
+    AuditHead,
+    DailyRegister,
+    PatrolEntry,
+    PatrolRound,
+    RegisterFigures,
+    RegisterSupplement,
+)
 
 MIN_REASON_CHARACTERS = 4  # characters
 
@@ -29,7 +36,7 @@ async def rounds_of(session: AsyncSession, start: datetime, end: datetime) -> li
     return [r for r in await session.scalars(query.order_by(PatrolRound.id)) if not r.scope]
 
 
-def finished_rounds_entry(rounds: Sequence[PatrolRound]) -> dict[str, Any] | None:
+def finished_rounds_entry(rounds: Sequence[PatrolRound]) -> PatrolEntry | None:
     """Return the register's entry about the finished rounds; None if no round has finished."""
     finished = [r for r in rounds if r.finished_at is not None]
     if not finished:
@@ -39,7 +46,7 @@ def finished_rounds_entry(rounds: Sequence[PatrolRound]) -> dict[str, Any] | Non
     return {"rounds": len(finished), "finished_at": last.finished_at.isoformat(), "cameras": last.cameras, "reason": ""}
 
 
-def patrol_entry(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> dict[str, Any]:
+def patrol_entry(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> PatrolEntry:
     """Return the register's entry about the day's patrol.
 
     `over`: the day is over; before that no reason replaces a patrol. Raises ConflictError while a patrol runs or may
@@ -69,7 +76,7 @@ def patrol_entry(rounds: Sequence[PatrolRound], reason: str, *, over: bool) -> d
 async def sign(
     session: AsyncSession,
     start: datetime,
-    figures: Mapping[str, Any],
+    figures: RegisterFigures,
     now: datetime,
     by: str,
     *,
@@ -84,15 +91,16 @@ async def sign(
     if (there := await session.get(DailyRegister, day)) is not None:
         raise ConflictError(f"{day} was signed by {there.signed_by}; add later facts as a supplement")
     patrol = patrol_entry(await rounds_of(session, start, end), reason, over=end <= now)
-    content = {**figures, "patrol": patrol, "audit": await audit_head(session)}
+    content = figures.copy()
+    content["patrol"], content["audit"] = patrol, await audit_head(session)
     row = DailyRegister(day=day, figures=content, signed_by=by, signed_at=now, remark=remark)
     row.digest = signatures.digest_of(row)
     session.add(row)
-    await audit_trail.record(session, now, by, signatures.SIGNED, day, digest=row.digest)
+    await audit_trail.record(session, now, by, AuditAction.PATROL_SIGN, day, digest=row.digest)
     return row
 
 
-async def audit_head(session: AsyncSession) -> dict[str, Any]:
+async def audit_head(session: AsyncSession) -> AuditHead:
     """Return length and last hash of the audit trail; signed and printed, they reveal a later truncation."""
     rows, last = await verification.head(session)
     return {"rows": rows, "hash": last}
@@ -111,11 +119,11 @@ async def supplements(session: AsyncSession, day: str) -> list[RegisterSupplemen
 def supplement_content(
     register: DailyRegister,
     added: Sequence[RegisterSupplement],
-    figures: Mapping[str, Any],
+    figures: RegisterFigures,
     start: datetime,
     now: datetime,
     rounds: Sequence[PatrolRound] = (),
-) -> dict[str, Any] | None:
+) -> RegisterFigures | None:
     """Return the content of a supplement signed now; None if there is nothing to add.
 
     Contains faults that no earlier document holds, the figures of a day that was not over at signing, and a patrol
@@ -125,17 +133,20 @@ def supplement_content(
     known = {f["id"] for figures_ in signed for f in figures_.get("faults", ())}
     new_faults = [f for f in figures["faults"] if f["id"] not in known]
     last = added[-1].signed_at if added else register.signed_at
-    last_patrol: dict[str, Any] = next((f["patrol"] for f in reversed(signed) if "patrol" in f), {})
+    last_patrol = next((f["patrol"] for f in reversed(signed) if "patrol" in f), None)
     patrol = finished_rounds_entry(rounds)
-    is_denied = patrol is not None and last_patrol.get("rounds") == 0
+    is_denied = patrol is not None and last_patrol is not None and last_patrol.get("rounds") == 0
     if not new_faults and not is_denied and not last < _end(start) <= now:
         return None
-    more = {"patrol": patrol} if patrol is not None and patrol != last_patrol else {}
-    return {**figures, "faults": new_faults, "day_over": _end(start) <= now, **more}
+    content = figures.copy()
+    content["faults"], content["day_over"] = new_faults, _end(start) <= now
+    if patrol is not None and patrol != last_patrol:
+        content["patrol"] = patrol
+    return content
 
 
 async def add(
-    session: AsyncSession, start: datetime, figures: Mapping[str, Any], now: datetime, by: str, *, remark: str
+    session: AsyncSession, start: datetime, figures: RegisterFigures, now: datetime, by: str, *, remark: str
 ) -> RegisterSupplement:
     """Sign a supplement. Raises ConflictError if the day is not signed or there is nothing to add."""
     day = f"{start:%Y-%m-%d}"
@@ -146,14 +157,14 @@ async def add(
     content = supplement_content(register, added, figures, start, now, await rounds_of(session, start, _end(start)))
     if content is None:
         raise ConflictError(f"there are no new facts about {day} since it was signed")
-    content = {**content, "audit": await audit_head(session)}
+    content["audit"] = await audit_head(session)
     before = added[-1].digest if added else register.digest
     row = RegisterSupplement(
         day=day, number=len(added) + 1, figures=content, signed_by=by, signed_at=now, remark=remark
     )
     row.digest = signatures.digest_of(row, before)
     session.add(row)
-    await audit_trail.record(session, now, by, signatures.SUPPLEMENTED, day, number=row.number, digest=row.digest)
+    await audit_trail.record(session, now, by, AuditAction.PATROL_SUPPLEMENT, day, number=row.number, digest=row.digest)
     return row
 
 

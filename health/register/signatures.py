@@ -13,17 +13,17 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_key, audit_trail
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from health.tables import DailyRegister, RegisterSupplement
 
+SIGNING_ACTIONS = (AuditAction.PATROL_SIGN, AuditAction.PATROL_SUPPLEMENT)
 PAGE_DAYS = 20  # days per query
-SIGNED, SUPPLEMENTED = "patrol.sign", "patrol.supplement"
 SignedDocument = DailyRegister | RegisterSupplement
 # a day with its register, supplements and audit rows
 _SignedDay = tuple[str, DailyRegister | None, list[RegisterSupplement], list[AuditRow]]
@@ -49,7 +49,7 @@ def digest_of(row: SignedDocument, before: str = "") -> str:
     return _sha256(before, content)
 
 
-def _sha256(before: str, content: Mapping[str, Any]) -> str:
+def _sha256(before: str, content: Mapping[str, object]) -> str:
     return hashlib.sha256((before + json.dumps(content, sort_keys=True, ensure_ascii=False)).encode()).hexdigest()
 
 
@@ -114,7 +114,7 @@ def _mismatches(kept: Sequence[_SignedDay], key: bytes | None) -> list[Signature
 
 async def signed_days(session: AsyncSession) -> set[str]:
     """Return the days that have a register, a supplement or a signature in the audit trail."""
-    of_rows = select(AuditRow.object).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)))
+    of_rows = select(AuditRow.object).where(AuditRow.action.in_(SIGNING_ACTIONS))
     return {
         d
         for q in (select(DailyRegister.day), select(RegisterSupplement.day), of_rows)
@@ -123,7 +123,7 @@ async def signed_days(session: AsyncSession) -> set[str]:
 
 
 async def _rows(session: AsyncSession, days: Collection[str]) -> list[AuditRow]:
-    query = select(AuditRow).where(AuditRow.action.in_((SIGNED, SUPPLEMENTED)), AuditRow.object.in_(days))
+    query = select(AuditRow).where(AuditRow.action.in_(SIGNING_ACTIONS), AuditRow.object.in_(days))
     return list(await session.scalars(query.order_by(AuditRow.id)))
 
 
@@ -148,7 +148,7 @@ def _problem(
     before = ""
     for number, (one, row) in enumerate(zip(signed, rows, strict=True)):
         what = f"supplement {number} of {day}" if number else f"the register of {day}"
-        if (number > 0) is not (row.action == SUPPLEMENTED) or getattr(one, "number", 0) != number:
+        if (number > 0) is not (row.action == AuditAction.PATROL_SUPPLEMENT) or getattr(one, "number", 0) != number:
             return f"{what} has another number than when it was signed"
         if (row.actor, _instant(row.at), row.data.get("digest", one.digest)) != (
             one.signed_by,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import JsonValue
 from sqlalchemy import select
 
 from core.clock import Clock
@@ -50,11 +51,9 @@ class RegisterCheck:
             )
             due = due_days(signed, now)
             for figures in known:
-                due |= (
-                    signed
-                    if figures.get("more")
-                    else {str(day) for day in figures.get("days") or [figures.get("day")] if day}
-                )
+                days = figures.get("days")
+                listed = days if isinstance(days, list) and days else [figures.get("day")]
+                due |= signed if figures.get("more") else {str(day) for day in listed if day}
             found = await signatures.mismatches(session, due, self._database.audit_key, limit=MAX_DAYS + 1)
         for mismatch in found[:MAX_LOGGED]:
             log.error(
@@ -65,9 +64,9 @@ class RegisterCheck:
         return found[0] if found else None
 
     async def _record(self, found: Sequence[SignatureMismatch], now: datetime) -> None:
-        figures: dict[str, object] | None = None
+        figures: dict[str, JsonValue] | None = None
         if found:
-            figures = {"day": found[0].day, "said": found[0].problem, "days": [m.day for m in found[:MAX_DAYS]]}
+            figures = {"day": found[0].day, "said": found[0].problem, "days": [*(m.day for m in found[:MAX_DAYS])]}
             figures |= {"more": True} if len(found) > MAX_DAYS else {}  # then every run checks all signed days
         async with self._database.session() as session:
             query = (

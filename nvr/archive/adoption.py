@@ -14,16 +14,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
-
 from core.database import Database
 from nvr.archive import completion, segment_index
 from nvr.archive.completion import CompletedFile, complete_file
 from nvr.archive.segment_index import MAX_SEGMENT_US, Segment
 from nvr.archive.volume_files import files_of, streams_on
 from nvr.storage.disk_remedies import remedy
-from nvr.storage.volumes import identity_of
-from nvr.tables import Volume
+from nvr.storage.volumes import all_volumes, identity_of
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +52,7 @@ async def adopt(database: Database, since: datetime, now: datetime) -> AdoptionR
     """
     done = AdoptionResult()
     async with database.reading() as session:
-        rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
+        rows = await all_volumes(session)
     volumes = {}
     for row in rows:
         if await asyncio.to_thread(identity_of, Path(row.path)) == row.identity:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -26,6 +26,7 @@ from core import events
 from core.clock import Clock
 from core.database import Database
 from core.errors import DatabaseUnreachable, StorageError
+from core.json_types import JsonInput
 from core.tasks import spawn
 from nvr.archive import gaps, segment_index
 from nvr.archive.fact_queue import Fact, FactQueue, Write
@@ -95,7 +96,7 @@ class ArchiveLogWriter:
         ended = update(Gap).where(Gap.stream == stream, Gap.end_us.is_(None)).values(end_us=end_us, ask_at=ask_at)
         self._put(lambda s: s.execute(ended))
 
-    def queue_event(self, kind: str, camera: str | None, **data: Any) -> None:
+    def queue_event(self, kind: events.EventKind, camera: str | None, **data: JsonInput) -> None:
         """Queue an event row; it belongs to the camera's village."""
 
         async def write(session: AsyncSession) -> None:

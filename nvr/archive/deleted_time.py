@@ -69,7 +69,8 @@ async def store_shortfalls(
             )
             session.add(row)
             events.append(
-                session, now, "retention.short", village=rules.village(stream), camera=StreamId(stream).camera,
-                stream=stream, reason=reason, held_days=round(held_days, 2), required_days=required,
+                session, now, events.EventKind.RETENTION_SHORT, village=rules.village(stream),
+                camera=StreamId(stream).camera, stream=stream, reason=reason, held_days=round(held_days, 2),
+                required_days=required,
             )  # fmt: skip
         row.held_days = min(row.held_days, held_days)

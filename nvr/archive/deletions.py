@@ -15,7 +15,6 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,13 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import DAY_US, from_microseconds
 from core.errors import UsageError
 from nvr.archive.segment_index import NO_HASH, Segment, unpack
-from nvr.tables import FootageDeletion
+from nvr.tables import DeletionRun, FootageDeletion
 
 KEPT_DAYS = 1100  # three years, as long as the audit trail
 MAX_RUNS = 64  # per day; beyond this, files are added to the last run in the order of their deletion
 MAX_JOINT_US = 2_000_000  # largest distance between a file and the next one
-# volume; first, last: starts of files; until: end of the last one (µs UTC); files; unhashed: files without hash; digest
-DeletionRun = dict[str, Any]
 
 
 async def record_deletions(session: AsyncSession, now: datetime, gone: Sequence[Segment]) -> None:
@@ -79,24 +76,16 @@ def day_of(start_us: int) -> str:
 
 def extend_runs(runs: Sequence[DeletionRun], gone: Iterable[Segment]) -> list[DeletionRun]:
     """Return the runs with these files added."""
-    found = [dict(run) for run in runs]
+    found = [run.copy() for run in runs]
     for s in sorted(gone, key=lambda s: s.start_us):
         run = _continued(found, s)
         if run is None:
-            run = {
-                "volume": s.volume,
-                "first": s.start_us,
-                "last": 0,
-                "until": 0,
-                "files": 0,
-                "unhashed": 0,
-                "digest": "",
-            }
+            run = DeletionRun(volume=s.volume, first=s.start_us, last=0, until=0, files=0, unhashed=0, digest="")
             found.append(run)
-        run |= {
-            "last": max(run["last"], s.start_us), "until": max(run["until"], s.end_us), "files": run["files"] + 1,
-            "unhashed": run["unhashed"] + (s.sha256 == NO_HASH), "digest": _next(run["digest"], s),
-        }  # fmt: skip
+        run["last"], run["until"] = max(run["last"], s.start_us), max(run["until"], s.end_us)
+        run["files"] += 1
+        run["unhashed"] += s.sha256 == NO_HASH
+        run["digest"] = _next(run["digest"], s)
     return found
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from nvr.archive.segment_index import Segment
 
-Write = Callable[[AsyncSession], Awaitable[Any]]
+Write = Callable[[AsyncSession], Awaitable[object]]
 Fact = Segment | Write
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.tables import Camera
 from core.ids import StreamId
-from nvr.tables import StreamUsage, Volume
+from nvr.storage.volumes import all_volumes
+from nvr.tables import StreamUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ async def forecast(session: AsyncSession, rates: dict[str, float]) -> list[Forec
     """
     village_of = {c.id: c.village for c in await session.scalars(select(Camera))}
     total_rate = sum(rates.values()) / 8 * 86_400
-    volumes = (await session.scalars(select(Volume))).all()
+    volumes = await all_volumes(session)
     free, capacity = sum(v.free_bytes for v in volumes), sum(v.total_bytes for v in volumes)
     held: dict[str, int] = defaultdict(int)
     per_day: dict[str, float] = defaultdict(float)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, Clock, to_microseconds
 from core.database import Database
@@ -23,6 +26,7 @@ from nvr.storage.disk_remedies import remedy
 from nvr.tables import Footage
 
 LOOK_BACK_HOURS = 26
+MAX_ROWS_COUNTED = 5000  # rows of footage that `backlog` reads: an hour of a stream each
 FILES_PER_ROUND = 50  # files per round
 HASH_TIMEOUT_S = 120.0  # for one file: a disk that takes longer hangs
 log = logging.getLogger(__name__)
@@ -67,6 +71,20 @@ async def hash_waiting_files(
         if done is not None:
             await _store(database, number, segment, done)
     return min(len(found), FILES_PER_ROUND)
+
+
+class HashBacklog(NamedTuple):
+    waiting: int
+    files: int
+
+
+async def backlog(session: AsyncSession, now: datetime, hours: int) -> HashBacklog:
+    """Return how many files of the last `hours` hours have no SHA-256 yet; of a large archive, of some of them."""
+    since = to_microseconds(now) // HOUR_US - hours + 1
+    columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
+    rows = (await session.execute(columns.where(Footage.hour >= since).limit(MAX_ROWS_COUNTED))).all()
+    waiting = sum(1 for row in rows for _ in _unhashed(*row))
+    return HashBacklog(waiting, sum(len(segment_index.unpack(*row)) for row in rows))
 
 
 def _unhashed(stream: str, hour: int, volume: int, entries: bytes) -> Iterator[Segment]:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,9 +17,11 @@ from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import HOUR_US, from_microseconds, to_microseconds
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.ids import StreamId
+from core.json_types import JsonInput
 from nvr.archive import segment_index
 from nvr.archive.retention_clock import ClockCheck
 from nvr.archive.segment_index import Segment
@@ -69,20 +70,18 @@ async def add(
     session.add(hold)
     await session.flush()
     named = {} if case is None else {"case": case}
-    await audit_trail.record(
-        session,
-        now,
-        owner,
-        "hold.add",
-        camera,
-        reason=reason,
-        hold=hold.id,
-        start=from_microseconds(start_us).isoformat(),
-        end=from_microseconds(end_us).isoformat(),
-        expires=hold.expires_at.isoformat(),
-        **named,
-    )
+    expires = hold.expires_at.isoformat()
+    await _record_range(session, now, owner, AuditAction.HOLD_ADD, hold, reason=reason, expires=expires, **named)
     return hold.id
+
+
+async def _record_range(
+    session: AsyncSession, now: datetime, actor: str, action: AuditAction, hold: Hold, *, reason: str, **data: JsonInput
+) -> None:
+    start, end = from_microseconds(hold.start_us).isoformat(), from_microseconds(hold.end_us).isoformat()
+    await audit_trail.record(
+        session, now, actor, action, hold.camera, reason=reason, hold=hold.id, start=start, end=end, **data
+    )
 
 
 async def release(session: AsyncSession, now: datetime, number: int, actor: str, reason: str) -> None:
@@ -93,7 +92,7 @@ async def release(session: AsyncSession, now: datetime, number: int, actor: str,
     if hold.released_at is not None or hold.expires_at <= now:
         raise ConflictError(f"hold {number} has already ended")
     hold.released_at = now
-    await audit_trail.record(session, now, actor, "hold.release", hold.camera, reason=reason, hold=number)
+    await audit_trail.record(session, now, actor, AuditAction.HOLD_RELEASE, hold.camera, reason=reason, hold=number)
 
 
 async def review(
@@ -112,7 +111,7 @@ async def review(
         raise ConflictError(f"hold {number} has already ended")
     before, hold.expires_at, hold.told_at = hold.expires_at, now + lasts, None
     await audit_trail.record(
-        session, now, actor, "hold.review", hold.camera, reason=reason, hold=number, old=before.isoformat(),
+        session, now, actor, AuditAction.HOLD_REVIEW, hold.camera, reason=reason, hold=number, old=before.isoformat(),
         expires=hold.expires_at.isoformat(),
     )  # fmt: skip
     return hold.expires_at
@@ -133,35 +132,30 @@ async def extend_to_moved_footage(
         same = [h for h in ours if (h.owner, h.reason, h.created_at) == (hold.owner, hold.reason, hold.created_at)]
         near = min(same, key=lambda h: max(h.start_us - end, start - h.end_us))
         if (near.start_us > end or near.end_us < start) and len(same) < MAX_RANGES_PER_HOLD:
-            near = Hold(
-                camera=camera,
-                start_us=start,
-                end_us=end,
-                owner=hold.owner,
-                reason=hold.reason,
-                created_at=hold.created_at,
-                expires_at=hold.expires_at,
-                told_at=hold.told_at,
-                case=hold.case,
-            )
+            near = _copy(hold, start, end)
             session.add(near)
             await session.flush()
             ours = [*ours, near]
         elif near.start_us <= start and near.end_us >= end:
             continue
         near.start_us, near.end_us = min(near.start_us, start), max(near.end_us, end)
-        await audit_trail.record(
-            session,
-            now,
-            "system",
-            "hold.follow",
-            camera,
-            hold=near.id,
-            of=hold.id,
-            reason="the station's clock was set",
-            start=from_microseconds(near.start_us).isoformat(),
-            end=from_microseconds(near.end_us).isoformat(),
-        )
+        why = "the station's clock was set"
+        await _record_range(session, now, "system", AuditAction.HOLD_FOLLOW, near, reason=why, of=hold.id)
+
+
+def _copy(hold: Hold, start_us: int, end_us: int) -> Hold:
+    """Return a hold like this one on another range."""
+    return Hold(
+        camera=hold.camera,
+        start_us=start_us,
+        end_us=end_us,
+        owner=hold.owner,
+        reason=hold.reason,
+        created_at=hold.created_at,
+        expires_at=hold.expires_at,
+        told_at=hold.told_at,
+        case=hold.case,
+    )
 
 
 async def limit_to_closed_case(session: AsyncSession, now: datetime, case: int, actor: str, reason: str) -> int:
@@ -179,7 +173,7 @@ async def limit_to_closed_case(session: AsyncSession, now: datetime, case: int, 
             session,
             now,
             actor,
-            "hold.case_closed",
+            AuditAction.HOLD_CASE_CLOSED,
             hold.camera,
             reason=reason,
             hold=hold.id,
@@ -221,7 +215,8 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
         first, last = (hold.start_us - segment_index.MAX_SEGMENT_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
         streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
         columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
-        rows = (await session.execute(columns.where(Footage.hour.between(first, last)).limit(rows_left + 1))).all()
+        query = columns.where(Footage.hour.between(first, last)).limit(rows_left + 1)
+        rows = (await session.execute(query)).all()
         rows_left -= len(rows)
         if rows_left < 0:
             return found | {h.id: None for h in held_by if h.id not in found}
@@ -229,7 +224,7 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
     return found
 
 
-def _bytes(rows: Sequence[Any], hold: Hold) -> int:
+def _bytes(rows: Sequence[tuple[str, int, int, bytes]], hold: Hold) -> int:
     """Return the bytes that a hold protects in these rows. Blocking."""
     entries = (s for row in rows for s in segment_index.unpack(*row))
     return sum(s.size for s in entries if s.start_us < hold.end_us and s.end_us > hold.start_us)
@@ -250,7 +245,7 @@ async def announce_ending_holds(session: AsyncSession, now: datetime) -> int:
     return len(found)
 
 
-def _announce(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: Any) -> None:
+def _announce(session: AsyncSession, now: datetime, hold: Hold, village: str, **more: JsonInput) -> None:
     log.warning(
         "hold %d on %s ends at %s: review or release it (%s)", hold.id, hold.camera, hold.expires_at, hold.reason
     )
@@ -259,7 +254,7 @@ def _announce(session: AsyncSession, now: datetime, hold: Hold, village: str, **
     events.append(
         session,
         now,
-        "hold.ending",
+        events.EventKind.HOLD_ENDING,
         village=village,
         camera=hold.camera,
         hold=hold.id,

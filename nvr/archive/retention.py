@@ -33,7 +33,7 @@ from nvr.clock.filing_periods import Phase, phases
 from nvr.storage import free_space
 from nvr.storage.disk_calls import DiskCalls
 from nvr.storage.disk_remedies import remedy
-from nvr.storage.volumes import is_mounted
+from nvr.storage.volumes import all_volumes, is_mounted
 from nvr.tables import Footage, Gap, Hold, ShortfallReason, StreamUsage, Volume
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Retention:
         """Delete what is too old, then what exceeds a quota or the space. Return the number of files."""
         async with self._database.reading() as session:
             rules = await load_rules(session, self._settings)
-            rows = (await session.scalars(select(Volume))).all()
+            rows = await all_volumes(session)
         promised = rules.promised()
         self.guard.promise_days, self.guard.shortest_days = max(promised), min(promised)
         trust = await self.guard.check()
@@ -213,7 +213,7 @@ class Retention:
         deleted = await self._free(Footage.volume == number, need, ShortfallReason.DISK_FULL, context)
         async with self._database.session() as session:
             events.append(
-                session, self._clock.now(), "disk.low", folder=str(path), deleted_segments=deleted,
+                session, self._clock.now(), events.EventKind.DISK_LOW, folder=str(path), deleted_segments=deleted,
                 missing="inodes" if need.bytes <= 0 else "bytes",
             )  # fmt: skip
         return deleted

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import DAY_US, SECOND, Clock, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import ConflictError, UsageError
@@ -141,11 +142,11 @@ class RetentionClock:
         if found.change == ClockChange.SUSPENDED:
             sentence = describe(found.state)
             log.error("%s; deletion by age is suspended; %s", sentence, REMEDY)
-            events.append(session, now, "retention.suspended", detail=sentence, remedy=REMEDY)
+            events.append(session, now, events.EventKind.RETENTION_SUSPENDED, detail=sentence, remedy=REMEDY)
         else:
             log.warning("deletion by age resumed: %s", found.change)
-            events.append(session, now, "retention.resumed", why=found.change)
-        await audit_trail.record(session, now, "system", f"retention.{found.change}", "clock")
+            events.append(session, now, events.EventKind.RETENTION_RESUMED, why=found.change)
+        await audit_trail.record(session, now, "system", AuditAction(f"retention.{found.change}"), "clock")
 
 
 def _following(periods: Sequence[Period], found: ClockJudgement) -> tuple[Period, ...]:
@@ -257,7 +258,13 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, reason: str)
     row.suspended_at = None
     known = await _periods(session)
     await _store(session, known, filing_periods.after_confirmation(known, state.ahead_us))
-    events.append(session, now, "retention.resumed", why="person", actor=actor)
+    events.append(session, now, events.EventKind.RETENTION_RESUMED, why="person", actor=actor)
     await audit_trail.record(
-        session, now, actor, "retention.confirm", "clock", reason=reason[:200], ahead_s=state.ahead_us // SECOND
+        session,
+        now,
+        actor,
+        AuditAction.RETENTION_CONFIRM,
+        "clock",
+        reason=reason[:200],
+        ahead_s=state.ahead_us // SECOND,
     )

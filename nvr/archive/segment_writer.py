@@ -11,15 +11,15 @@ import logging
 import zlib
 from collections.abc import Callable
 
-from core.units import media_to_us, us_to_media, us_to_media_up
+from core.units import us_to_media, us_to_media_up
 from nvr.archive import segment_index
 from nvr.archive.audio_placement import AudioPlacement
-from nvr.archive.file_names import StreamFileNames
+from nvr.archive.clock_discipline import ClockDiscipline
 from nvr.archive.open_segment import OpenSegmentFile, durable_media_us
-from nvr.archive.segment_index import Segment, SegmentFlag
+from nvr.archive.segment_index import Segment
 from nvr.archive.timeline import JITTER_US, MIN_GAP_US, ArchiveLog, ClockStep, PictureInterval, Timeline
 from nvr.clock.station_clock import StationClock
-from nvr.clock.wall_clock import PPM, WallClock
+from nvr.clock.wall_clock import WallClock
 from nvr.media import audio, fmp4, gop_index, iovec
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.samples import FragmentSamples, StreamCounters
@@ -34,8 +34,6 @@ MIN_GAP_TICKS = us_to_media(MIN_GAP_US)
 LATE_RUN_PAUSE_US = 700_000  # after this long without pictures, the next run may be late
 DISK_RETRY_US = 10_000_000  # pause after the only usable disk refused a write
 NO_DISK_RETRY_US = 1_000_000  # pause while no disk can be used
-MAX_CLOCK_ERROR_PPM = 50_000  # ppm; a larger error of a camera's clock is logged
-MAX_SLEW_US = 50_000  # largest correction by the station's clock between two files
 
 LiveTap = Callable[[FragmentSamples, OpenSegmentFile, bytes], None]
 
@@ -69,13 +67,9 @@ class SegmentWriter:
         self.live: LiveTap | None = None
         self.timeline = Timeline(stream, archive)
         self.clock = clock or WallClock()
-        self._station: StationClock | None = None
-        self._step_us = 0  # pending change of the station's clock; the next file begins with it
-        self._on_stepped: Callable[[ClockStep], None] | None = None
-        self._file_names = StreamFileNames()
+        self._discipline = ClockDiscipline(stream, self.clock, self.timeline)
         self._interval = PictureInterval()
         self._origin: int | None = None
-        self._rate_logged = False
         self._held: tuple[FragmentSamples, int] | None = None  # a run whose time only the next run determines
         self._arrival_us = 0
         self._lost_packets_before = 0  # lost packets, up to the newest run
@@ -97,9 +91,7 @@ class SegmentWriter:
 
     def follow_station_clock(self, station: StationClock, stepped: Callable[[ClockStep], None]) -> None:
         """Follow the station's clock; `stepped` is called when the stream has adopted a change of it."""
-        self._station, self._on_stepped = station, stepped
-        self._file_names.since_us = station.read() + station.correction_us
-        self.clock.correction_us = station.correction_us
+        self._discipline.follow(station, stepped)
 
     def take_over(self, old: SegmentWriter) -> None:
         """Continue where another sink of the stream ended.
@@ -108,7 +100,7 @@ class SegmentWriter:
         """
         old.end_session()
         self.timeline.resume(old.covered_until, old.in_gap, old.timeline.last_cause)
-        self._file_names, self._last_start = old._file_names, old._last_start
+        self._discipline.file_names, self._last_start = old._discipline.file_names, old._last_start
 
     def suspend(self) -> None:
         """Stop for a while in which the stream is not recorded."""
@@ -131,8 +123,7 @@ class SegmentWriter:
     def begin_session(self, sound: AudioTrack | None = None) -> None:
         """Start a new connection: media times start over, and a new file begins."""
         self.end_session()
-        if self._station is not None:  # it may have slewed since the last file
-            self.clock.correction_us = self._station.correction_us
+        self._discipline.begin_session()
         self.clock.restart()
         self._interval = PictureInterval()
         self._audio_placement.begin_session(sound)
@@ -147,20 +138,13 @@ class SegmentWriter:
 
     def clock_stepped(self, by_us: int) -> None:
         """Register a change of the station's clock: the next file begins by the new time."""
-        self._step_us += by_us
+        self._discipline.register_step(by_us)
         if self.segment is None:
             self._take_step()
 
     def _take_step(self) -> None:
-        by, self._step_us = self._step_us, 0
-        if by == 0:
-            return
-        step = self._file_names.step(self.stream, by, self.covered_until)
-        self.clock.correction_us += by
-        self.timeline.shift(by)
-        self._last_start = 0
-        if step is not None and self._on_stepped is not None:
-            self._on_stepped(step)
+        if self._discipline.take_step():
+            self._last_start = 0
 
     def write_fragment(self, run: FragmentSamples, arrival_us: int) -> None:
         """Take a run of pictures that had all arrived by `arrival_us` (µs of the station's steady time)."""
@@ -193,7 +177,8 @@ class SegmentWriter:
         segment = self.segment
         if segment is not None and segment.fragments:
             hole = self._extend_to(segment, run)
-            if run.starts_with_keyframe and (hole >= MIN_GAP_TICKS or self._step_us or self._must_rotate(segment, run)):
+            stepped = self._discipline.is_step_pending
+            if run.starts_with_keyframe and (hole >= MIN_GAP_TICKS or stepped or self._must_rotate(segment, run)):
                 self.timeline.last_cause = self._cause_of_hole(run, 0)
                 run.time += self._close(slew=True)
                 self._take_step()
@@ -221,9 +206,7 @@ class SegmentWriter:
             ):  # otherwise the next file reports the gap between two files
                 start, end = self.clock.wall(until - missing), self.clock.wall(until)
                 self.timeline.report_missing(start, end, self._cause_of_hole(run, i), fillable=False)
-        segment.end = max(segment.newest + 1, run.time - before if before >= MIN_GAP_TICKS else run.time)
-        gop = segment.gops[-1]
-        gop.duration_us = media_to_us(segment.end - segment.base) - gop.time_us
+        segment.extend_to(run.time - before if before >= MIN_GAP_TICKS else run.time)
         return before
 
     def _write(self, segment: OpenSegmentFile, run: FragmentSamples) -> None:
@@ -238,23 +221,11 @@ class SegmentWriter:
         if not segment.disk.writer.append(segment.file, head, *run.parts, size=len(head) + sum(run.sizes)):
             self._disk_behind(segment)
             return
-        self._index(segment, run)
+        segment.add(run)
+        self.recorded_ticks += sum(run.durations)
+        self.timeline.cover_until(self.clock.wall(segment.end))
         if self.live is not None:
             self.live(run, segment, head)
-
-    def _index(self, segment: OpenSegmentFile, run: FragmentSamples) -> None:
-        self.recorded_ticks += sum(run.durations)
-        segment.end = run.time + sum(run.durations)
-        segment.newest = segment.end - run.durations[-1]
-        if run.starts_with_keyframe or not segment.gops:
-            begin = segment.gops[-1].offset + segment.gops[-1].size if segment.gops else segment.init_size
-            segment.gops.append(gop_index.Gop(media_to_us(run.time - segment.base), 0, begin, 0))
-        gop = segment.gops[-1]
-        gop.duration_us = media_to_us(segment.end - segment.base) - gop.time_us
-        gop.size = segment.file.size - gop.offset
-        segment.fragments += 1
-        segment.frames += len(run.sizes)
-        self.timeline.cover_until(self.clock.wall(segment.end))
 
     def write_audio(self, run: audio.AudioRun, track: AudioTrack, arrival_us: int) -> None:
         """Take audio, which is placed by its arrival like pictures."""
@@ -264,9 +235,7 @@ class SegmentWriter:
             return
         head = audio.moof(segment.fragments + 1, time, run)
         if segment.disk.writer.append(segment.file, head, bytes(run.data), size=len(head) + len(run.data)):
-            segment.fragments += 1
-            segment.sound_end = time + sum(run.durations)
-            segment.gops[-1].size = segment.file.size - segment.gops[-1].offset
+            segment.add_audio(time + sum(run.durations))
 
     def _must_rotate(self, segment: OpenSegmentFile, run: FragmentSamples) -> bool:
         limit = self._first_segment_seconds if self._rotations == 0 else self._segment_seconds
@@ -276,24 +245,10 @@ class SegmentWriter:
     def _open(self, run: FragmentSamples, arrival_us: int) -> OpenSegmentFile | None:
         disk = self._volumes.choose_disk(self.stream, self._disk)
         if disk is None:
-            self._blocked_until_us = arrival_us + NO_DISK_RETRY_US
-            states = {d.state for d in self._volumes.disks}
-            self.timeline.start_gap(
-                GapCause.DISK_FULL if states == {VolumeState.FULL} else GapCause.DISK_ERROR,
-                "no disk can be used",
-                self.clock.wall(run.time),
-            )
+            self._block(arrival_us, self.clock.wall(run.time))
             return None
-        # Two files need different names.
-        start = self.timeline.begin_recording(max(self.clock.wall(run.time), self._last_start + 1))
-        by = us_to_media_up(start - self.clock.wall(run.time))
-        if by:
-            self.clock.move(by)
-            run.time += by
-        self._last_start = start
-        self._file_names.add(start)
+        start = self._begin_file(run)
         self._disk = disk
-        fact = Segment(self.stream, disk.number, start, start, open=True)
         path = disk.path / self.stream / segment_index.name_of(start)
         file = SegmentFile(path, lambda e: self._in_loop(lambda: self._failed(file, disk, e)))
         init = fmp4.init_segment(run.video, self._audio_placement.track)
@@ -315,8 +270,27 @@ class SegmentWriter:
             end=run.time,
         )
         self.segments_made += 1
-        self._archive.segment_opened(fact)
+        self._archive.segment_opened(Segment(self.stream, disk.number, start, start, open=True))
         return self.segment
+
+    def _block(self, arrival_us: int, now_us: int) -> None:
+        """Start a gap because no disk can be used, and try again later."""
+        self._blocked_until_us = arrival_us + NO_DISK_RETRY_US
+        is_full = {d.state for d in self._volumes.disks} == {VolumeState.FULL}
+        cause = GapCause.DISK_FULL if is_full else GapCause.DISK_ERROR
+        self.timeline.start_gap(cause, "no disk can be used", now_us)
+
+    def _begin_file(self, run: FragmentSamples) -> int:
+        """Return when a file that begins with the run starts (µs UTC, its name); move the run there."""
+        # Two files need different names.
+        start = self.timeline.begin_recording(max(self.clock.wall(run.time), self._last_start + 1))
+        by = us_to_media_up(start - self.clock.wall(run.time))
+        if by:
+            self.clock.move(by)
+            run.time += by
+        self._last_start = start
+        self._discipline.file_names.add(start)
+        return start
 
     def _cause_of_hole(self, run: FragmentSamples, before: int) -> GapCause:
         """Return why pictures are missing before picture `before` of the run: whether packets were lost there.
@@ -334,8 +308,9 @@ class SegmentWriter:
         """Close the file because the connection ended; recorded data is kept."""
         self._place_held_run()
         segment = self.segment
-        if segment is not None and self._station is not None:  # a sparse stream's last picture lasts until now at most
-            now = us_to_media(self._station.read())
+        station = self._discipline.station
+        if segment is not None and station is not None:  # a sparse stream's last picture lasts until now at most
+            now = us_to_media(station.read())
             segment.end = max(segment.newest + 1, min(segment.end, now))
         self._close(slew=False)
         self._take_step()
@@ -346,7 +321,7 @@ class SegmentWriter:
         if segment is None:
             return 0
         self._rotations += 1
-        by = self._slew() if slew else 0
+        by = self._discipline.slew() if slew else 0
         end = max(self.clock.wall(segment.end + by), segment.start_us)
         if segment.fragments and segment.file.error is None:
             self.timeline.cover_until(end)
@@ -357,52 +332,13 @@ class SegmentWriter:
         segment.disk.writer.close(segment.file, lambda: self._in_loop(lambda: self._closed(segment, end, lost, clock)))
         return by
 
-    def _slew(self) -> int:
-        """Correct small errors between two files: of the camera's clock, and of the wall clock against steady time."""
-        if abs(self.clock.ppm - PPM) > MAX_CLOCK_ERROR_PPM and not self._rate_logged:
-            self._rate_logged = True
-            percent = (PPM / self.clock.ppm - 1) * 100
-            log.warning(
-                "%s: the camera's clock runs %.0f %% too %s; check the camera's time settings",
-                self.stream,
-                abs(percent),
-                "fast" if percent > 0 else "slow",
-                extra={"stream": self.stream},
-            )
-        if self._station is not None and not self._step_us:
-            self.clock.correction_us += max(
-                -MAX_SLEW_US, min(MAX_SLEW_US, self._station.correction_us - self.clock.correction_us)
-            )
-        return self.clock.slew()
-
     def _closed(self, segment: OpenSegmentFile, end_us: int, lost: int, clock_offset_us: int | None) -> None:
-        file = segment.file
-        media = media_to_us(segment.end - segment.base)
-        frames = segment.frames
-        flags = SegmentFlag.AUDIO if segment.sound is not None else 0
-        if file.error is not None:  # truncated: only what was written counts
-            media = durable_media_us(segment)
-            told, end_us = end_us, segment.start_us + media
-            if not segment.failed and told - end_us > JITTER_US:  # the file was closed before the disk refused its end
-                self._archive.add_gap(self.stream, end_us, _disk_cause(file.error), file.error.strerror or "", told)
-            frames = frames if media else 0
-            flags |= SegmentFlag.RECOVERED
-        digest = file.sha256
-        self._archive.segment_closed(
-            Segment(
-                self.stream,
-                segment.disk.number,
-                segment.start_us,
-                end_us,
-                media,
-                file.written if file.created else -1,
-                frames,
-                lost,
-                clock_offset_us,
-                flags if digest else flags | SegmentFlag.UNHASHED,
-                digest or segment_index.NO_HASH,
-            )
-        )
+        fact = segment.closed(self.stream, end_us, lost, clock_offset_us)
+        error = segment.file.error
+        # The file was closed before the disk refused its end.
+        if error is not None and not segment.failed and end_us - fact.end_us > JITTER_US:
+            self._archive.add_gap(self.stream, fact.end_us, _disk_cause(error), error.strerror or "", end_us)
+        self._archive.segment_closed(fact)
 
     def _failed(self, file: SegmentFile, disk: Disk, error: OSError) -> None:
         opening = not file.created

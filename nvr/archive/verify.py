@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from core.clock import SystemClock
 from core.database import Database
+from core.json_types import JsonInput
 from nvr.archive import completion, file_removal, segment_index, volume_files
 from nvr.archive.completion import CompletedFile, complete_file, complete_known_file, hash_file, sha256_of
 from nvr.archive.segment_index import Segment, SegmentFlag
@@ -56,7 +57,7 @@ class Findings:
     def clean(self) -> bool:
         return not any(isinstance(v, list) and v for v in asdict(self).values())
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, JsonInput]:
         return asdict(self) | {"clean": self.clean}
 
     def add_unreadable(self, path: Path, error: OSError) -> None:

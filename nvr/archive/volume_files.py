@@ -12,15 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import select
-
 from core.database import Database
 from nvr.archive import segment_index
 from nvr.storage import volume_quarantine
 from nvr.storage.disk_calls import DiskCalls
 from nvr.storage.disk_remedies import remedy
-from nvr.storage.volumes import is_mounted
-from nvr.tables import Volume
+from nvr.storage.volumes import all_volumes, is_mounted
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +34,7 @@ async def mounted_volumes(database: Database) -> dict[int, Path]:
     """Return the paths of the volumes that are present and answer. Files of other volumes must not count as lost."""
     calls, there = DiskCalls(MOUNT_TIMEOUT_S), dict[int, Path]()
     async with database.reading() as session:
-        rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
+        rows = await all_volumes(session)
     for row in rows:
         try:
             if await calls.run(row.path, partial(is_mounted, row)):

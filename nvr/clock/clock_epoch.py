@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from core.clock import SECOND
 from nvr.clock.plausibility import REBOOT_US, STEP_US
@@ -146,7 +146,23 @@ def load(path: Path) -> Epoch | None:
         return None
 
 
-def _epoch(stored: dict[str, Any]) -> Epoch:
+class _StoredEpoch(TypedDict):
+    """An epoch in the file; recorders of other releases read and write it."""
+
+    boot: str
+    offset_us: int
+    since_us: int
+    first_row: int
+    first_gap: int
+    seen_us: NotRequired[int]
+    proved: NotRequired[bool]
+    others: NotRequired[Sequence[int]]
+    streams: NotRequired[Sequence[str]]
+    rows: NotRequired[Mapping[str, int]]
+    past: NotRequired[list[_StoredEpoch]]
+
+
+def _epoch(stored: _StoredEpoch) -> Epoch:
     return Epoch(
         boot=str(stored["boot"]),
         offset_us=int(stored["offset_us"]),
@@ -162,8 +178,8 @@ def _epoch(stored: dict[str, Any]) -> Epoch:
     )
 
 
-def _stored(epoch: Epoch) -> dict[str, object]:
-    """Return the epoch as the file stores it; a recorder of another release may read it."""
+def _stored(epoch: Epoch) -> _StoredEpoch:
+    """Return the epoch as the file stores it."""
     return {
         "boot": epoch.boot,
         "offset_us": epoch.offset_us,
@@ -174,7 +190,7 @@ def _stored(epoch: Epoch) -> dict[str, object]:
         "proved": epoch.is_proved,
         "others": epoch.former_clock_offsets,
         "streams": epoch.streams,
-        "rows": epoch.rows,
+        "rows": {str(row): entries for row, entries in epoch.rows.items()},
         "past": [_stored(e) for e in epoch.earlier],
     }
 

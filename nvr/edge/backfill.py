@@ -227,7 +227,9 @@ class Backfiller:
             filled = gap.end_us - gap.start_us - left
             if filled >= MIN_FETCH_US:
                 seconds, rest = round(filled / SECOND, 1), round(left / SECOND, 1)
-                events.append(session, now, "footage.backfilled", camera=job.camera, seconds=seconds, missing=rest)
+                events.append(
+                    session, now, events.EventKind.FOOTAGE_BACKFILLED, camera=job.camera, seconds=seconds, missing=rest
+                )
 
         self.archive.queue(write)
         await self.archive.flush()

@@ -20,9 +20,11 @@ import logging
 import multiprocessing
 import signal
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -73,7 +75,7 @@ class DecodePool:
         workers: int = 1,
         timeout: float = 20.0,
         initializer: Callable[..., object] | None = None,
-        initargs: tuple[Any, ...] = (),
+        initargs: tuple[object, ...] = (),
     ):
         self._timeout = timeout
         self._initializer, self._initargs = initializer, initargs
@@ -82,7 +84,7 @@ class DecodePool:
         self._workers = [_Worker() for _ in range(workers)]
         for worker in self._workers:
             self._idle.put_nowait(worker)
-        self._jobs: set[asyncio.Task[Any]] = set()
+        self._jobs: set[asyncio.Task[object]] = set()
         self.counters = PoolCounters()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -92,24 +94,23 @@ class DecodePool:
         function raises. If the caller is cancelled, the task runs to its end.
         """
         worker = await self._idle.get()
-        job = spawn(self._run_on_worker(worker, function, args, kwargs))
+        job = spawn(self._run_on_worker(worker, partial(function, *args, **kwargs)))
         self._jobs.add(job)
         job.add_done_callback(self._end_job)
-        result: T = await asyncio.shield(job)
-        return result
+        return await asyncio.shield(job)
 
-    def _end_job(self, job: asyncio.Task[Any]) -> None:
+    def _end_job(self, job: asyncio.Task[object]) -> None:
         self._jobs.discard(job)
         if not job.cancelled():
             job.exception()  # retrieved here, because its caller may be gone
 
-    async def _run_on_worker(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    async def _run_on_worker(self, worker: _Worker, call: Callable[[], T]) -> T:
         self.counters.tasks += 1
         attempts = _Attempts()
         try:
             while True:
                 try:
-                    return await self._attempt(worker, function, args, kwargs)
+                    return await self._attempt(worker, call)
                 except BrokenProcessPool as e:
                     await self._replace_dead(worker, attempts, e)
                 except ProcessExpired as e:
@@ -118,8 +119,8 @@ class DecodePool:
         finally:
             self._idle.put_nowait(worker)
 
-    async def _attempt(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        starting = spawn(asyncio.to_thread(self._schedule, worker, function, args, kwargs))
+    async def _attempt(self, worker: _Worker, call: Callable[[], T]) -> T:
+        starting = spawn(asyncio.to_thread(self._schedule, worker, call))
         try:
             future = await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -134,7 +135,7 @@ class DecodePool:
             self.counters.timed_out += 1
             raise ProtocolError(f"the picture took more than {self._timeout:g} s to decode") from e
 
-    def _schedule(self, worker: _Worker, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _schedule(self, worker: _Worker, call: Callable[[], T]) -> Future[T]:
         """Schedule the task; start the process if there is none. Blocking.
 
         Raises BrokenProcessPool if it died while idle.
@@ -144,7 +145,7 @@ class DecodePool:
                 1, TASKS_PER_WORKER, self._initializer, self._initargs, multiprocessing.get_context("spawn")
             )
         try:
-            return worker.pool.schedule(function, args, kwargs, self._timeout)
+            return worker.pool.schedule(call, timeout=self._timeout)
         except RuntimeError as e:  # pebble raises this for a pool that no longer runs
             raise BrokenProcessPool(str(e)) from e
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 import av
 import cv2
@@ -26,7 +26,8 @@ def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
     """
     if frame.unusable:
         raise ProtocolError(frame.unusable)
-    codec: Any = av.CodecContext.create("hevc" if frame.codec == "h265" else "h264", "r")
+    name: Literal["hevc", "h264"] = "hevc" if frame.codec == "h265" else "h264"
+    codec = av.CodecContext.create(name, "r")
     codec.extradata = frame.configuration
     codec.thread_count = 1
     if not is_keyframe(frame.data, frame.codec):  # gradual_refresh knows better than libav when it is complete
@@ -42,7 +43,7 @@ def decode_frame(frame: Keyframe, *, quick: bool = False) -> av.VideoFrame:
     return picture
 
 
-def _last(codec: Any, samples: Sequence[bytes]) -> av.VideoFrame | None:
+def _last(codec: av.VideoCodecContext, samples: Sequence[bytes]) -> av.VideoFrame | None:
     """Return the last picture in display order. Raises av.FFmpegError."""
     picture = None
     for packet in [*map(av.Packet, samples), None]:

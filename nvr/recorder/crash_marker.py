@@ -12,9 +12,11 @@ import os
 import struct
 import time
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, TypeVar
+
+from core.tasks import Work
 
 T = TypeVar("T")
 SIZE = 128
@@ -55,7 +57,7 @@ class CrashMarker:
         self._map[_NAME_AT:] = name
 
     @types.coroutine
-    def mark_during(self, name: bytes, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    def mark_during(self, name: bytes, work: Work[T]) -> Generator[Any, Any, T]:
         """Await `work`; mark this stream whenever `work` runs."""
         step, given = work.send, None
         while True:

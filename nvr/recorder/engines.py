@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import CameraError, ProtocolError, StationFault
+from core.events import EventKind
 from core.ids import StreamId
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveLogWriter
@@ -106,7 +107,7 @@ class Engines:
             else "the native engine records it again", extra={"stream": state.spec.id},
         )  # fmt: skip
         self._archive.queue_event(
-            "stream.fell_back" if on_ffmpeg else "stream.native_again",
+            EventKind.STREAM_FELL_BACK if on_ffmpeg else EventKind.STREAM_NATIVE_AGAIN,
             StreamId(state.spec.id).camera,
             stream=state.spec.id,
             why=state.detail,

@@ -7,11 +7,14 @@ whole GOPs; the oldest are dropped when it is longer than the pre-roll or larger
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Callable
 
 from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.timeline import ArchiveLog
+from nvr.clock.wall_clock import WallClock
 from nvr.media import iovec
-from nvr.media.samples import FragmentSamples
+from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.storage.volume_set import VolumeSet
 from nvr.tables import GapCause
 
 PRE_ROLL_US = 10_000_000
@@ -21,8 +24,17 @@ MAX_BYTES = 16_000_000
 class EventSink(SegmentWriter):
     """A SegmentWriter that records only after `trigger`."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        stream: str,
+        volumes: VolumeSet,
+        archive: ArchiveLog,
+        counters: StreamCounters,
+        segment_seconds: float,
+        in_loop: Callable[[Callable[[], None]], object],
+        clock: WallClock | None = None,
+    ):
+        super().__init__(stream, volumes, archive, counters, segment_seconds, in_loop, clock)
         self._buffer: deque[tuple[FragmentSamples, int]] = deque()
         self._bytes = 0
         self._until_us = 0

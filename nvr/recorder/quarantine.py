@@ -26,11 +26,13 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
         session.add(row)
     row.strikes += 1
     camera = StreamId(stream).camera
-    events.append(session, now, "stream.killed_recorder", camera=camera, stream=stream, times=row.strikes)
+    events.append(
+        session, now, events.EventKind.STREAM_KILLED_RECORDER, camera=camera, stream=stream, times=row.strikes
+    )
     if row.strikes < MAX_CRASHES:
         return False
     row.quarantined_at = now
-    events.append(session, now, "stream.quarantined", camera=camera, stream=stream)
+    events.append(session, now, events.EventKind.STREAM_QUARANTINED, camera=camera, stream=stream)
     return True
 
 

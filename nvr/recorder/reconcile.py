@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
@@ -23,6 +23,7 @@ from core.host.process_role import ProcessRole
 from core.ids import StreamId
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
+from nvr.archive.segment_writer import SegmentWriter
 from nvr.archive.short_gaps import HourCounts
 from nvr.engine_choice import EngineKind
 from nvr.media.samples import StreamCounters
@@ -80,8 +81,7 @@ async def desired(
     """Return what recorder `worker` of `workers` must record at `now`."""
     known = await session.execute(select(StreamStatus.stream, StreamStatus.fell_back_at, StreamStatus.quarantined_at))
     before = {stream: (fell_back, quarantined) for stream, fell_back, quarantined in known}
-    logins: dict[str | None, tuple[str, str] | None] = {}
-    sealed_elsewhere: set[str | None] = set()
+    logins = _Logins(session, vault)
     found = DesiredStreams([], {})
     wanting = await own_account.villages_requiring(session)
     for camera in await registry.cameras(session):
@@ -90,18 +90,10 @@ async def desired(
         first_use = not any(stream.id in before for stream in camera.streams)
         if first_use and own_account.must_wait(camera, wanting):
             continue
-        if camera.credential not in logins:
-            try:
-                logins[camera.credential] = await registry.login(session, vault, camera.credential)
-            except SecretError as e:  # only the cameras with this credential wait for the password
-                log.error("the cameras of credential '%s' are not recorded: %s", camera.credential, e)
-                logins[camera.credential], sealed_elsewhere = None, sealed_elsewhere | {camera.credential}
+        login = await logins.of(camera)
         for stream in camera.streams:
             if not (stream.record and stream.url and _is_time(stream, now, zone)):
                 continue
-            login = logins[camera.credential]
-            if login is not None and registry.allows_plain_password(camera):
-                login = PlainPasswordLogin(login)
             found.specs.append(
                 StreamSpec(
                     stream.id, stream.url, login, EngineKind(stream.engine or default_engine), audio=stream.audio,
@@ -110,12 +102,34 @@ async def desired(
             )  # fmt: skip
             fell_back_at, quarantined_at = before.get(stream.id, (None, None))
             found.facts[stream.id] = StreamFacts(
-                refused=camera.refused_at is not None or camera.credential in sealed_elsewhere,
+                refused=camera.refused_at is not None or camera.credential in logins.sealed_elsewhere,
                 quarantined=quarantine.is_active(quarantined_at, now),
                 fell_back_at=fell_back_at,
                 has_digest=camera.rtsp_digest_at is not None,
             )
     return found
+
+
+class _Logins:
+    """The logins of the cameras in one pass; each credential is opened once."""
+
+    def __init__(self, session: AsyncSession, vault: Vault):
+        self._session = session
+        self._vault = vault
+        self._opened: dict[str | None, tuple[str, str] | None] = {}
+        self.sealed_elsewhere: set[str | None] = set()  # credentials that this station's key does not open
+
+    async def of(self, camera: Camera) -> tuple[str, str] | None:
+        name = camera.credential
+        if name not in self._opened:
+            try:
+                self._opened[name] = await registry.login(self._session, self._vault, name)
+            except SecretError as e:  # only the cameras with this credential wait for the password
+                log.error("the cameras of credential '%s' are not recorded: %s", name, e)
+                self._opened[name] = None
+                self.sealed_elsewhere.add(name)
+        login = self._opened[name]
+        return PlainPasswordLogin(login) if login is not None and registry.allows_plain_password(camera) else login
 
 
 def _is_time(stream: Stream, now: datetime, zone: ZoneInfo) -> bool:
@@ -268,18 +282,9 @@ class StatusWriter:
         packets, lost = c.packets - before.packets, c.lost_packets - before.lost_packets
         self._before[state.spec.id] = (monotonic, replace(c))
         # Exponential decay with a time constant of JUMP_SECONDS: repeated jumps add up, a single one fades.
-        self._jumps[state.spec.id] = jumps = self._jumps.get(state.spec.id, 0.0) * math.exp(
-            -seconds / JUMP_SECONDS
-        ) + max(0, c.timestamp_jumps - before.timestamp_jumps)
-        sink = state.sink
-        cause, detail = state.cause, state.detail
-        if state.state == RecordingState.RECORDING and monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
-            cause, detail = (
-                GapCause.NO_KEYFRAME,
-                "waiting for a keyframe; pictures cannot be decoded without it",
-            )
-        elif state.state == RecordingState.RECORDING:
-            detail = "; ".join([*status_remarks(c, before), *([detail] if detail else [])])
+        faded = self._jumps.get(state.spec.id, 0.0) * math.exp(-seconds / JUMP_SECONDS)
+        self._jumps[state.spec.id] = jumps = faded + max(0, c.timestamp_jumps - before.timestamp_jumps)
+        cause, detail = _status_text(state, before, monotonic)
         return {
             "stream": state.spec.id,
             "worker": self._worker,
@@ -290,27 +295,47 @@ class StatusWriter:
             "detail": detail[:200],
             "at": now,
             "since": now - timedelta(seconds=monotonic - state.since),
-            "last_picture": from_microseconds(sink.covered_until)
-            if sink.covered_until and sink.segments_made
-            else None,
             "fps": (c.frames - before.frames) / seconds,
             "bitrate": (c.bytes - before.bytes) * 8 / seconds,
-            "foreign_packets": c.foreign_packets,
-            "skipped_units": c.skipped_units,
-            "damaged_units": c.damaged_units,
-            "duplicate_packets": c.duplicate_packets,
-            "start_points": c.start_points,
-            "held_back": c.held_back,
-            "short_holes": sink.timeline.short_holes,
-            "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
-            "packets": c.packets,
-            "lost_packets": c.lost_packets,
             "loss": lost / (packets + lost) if packets + lost > 0 else 0.0,
             "reconnects": max(state.reconnects, 0),
             "jumps": round(jumps, 2),
             "keyframe_seconds": self._keyframes.observe(state, monotonic),
-            "clock_offset": sink.clock.offset_us / 1e6 if sink.clock.offset_us is not None else None,
+            **_counter_columns(c),
+            **_sink_columns(state.sink),
         }
+
+
+def _counter_columns(c: StreamCounters) -> dict[str, object]:
+    return {
+        "foreign_packets": c.foreign_packets,
+        "skipped_units": c.skipped_units,
+        "damaged_units": c.damaged_units,
+        "duplicate_packets": c.duplicate_packets,
+        "start_points": c.start_points,
+        "held_back": c.held_back,
+        "packets": c.packets,
+        "lost_packets": c.lost_packets,
+    }
+
+
+def _sink_columns(sink: SegmentWriter) -> dict[str, object]:
+    until, offset_us = sink.covered_until, sink.clock.offset_us
+    return {
+        "last_picture": from_microseconds(until) if until and sink.segments_made else None,
+        "short_holes": sink.timeline.short_holes,
+        "short_hole_seconds": sink.timeline.short_holes_us / 1e6,
+        "clock_offset": offset_us / 1e6 if offset_us is not None else None,
+    }
+
+
+def _status_text(state: StreamState, before: StreamCounters, monotonic: float) -> tuple[GapCause | Literal[""], str]:
+    """Return cause and detail of a stream's status."""
+    if state.state != RecordingState.RECORDING:
+        return state.cause, state.detail
+    if monotonic - state.keyframe_wanted_at < KEYFRAME_WANTED_SECONDS:
+        return GapCause.NO_KEYFRAME, "waiting for a keyframe; pictures cannot be decoded without it"
+    return state.cause, "; ".join(filter(None, [*status_remarks(state.counters, before), state.detail]))
 
 
 def status_remarks(now: StreamCounters, before: StreamCounters) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
+from core.events import EventKind
 from core.ids import StreamId
 from core.network.connect_limiter import ConnectLimiter
 from core.settings import RecorderSettings
@@ -68,7 +69,7 @@ class Recorder:
             clock, settings.connect_rate, settings.connects_per_subnet
         )
         self.connect_limiter.on_file_failure = lambda why: archive.queue_event(
-            "station.connections_unshared", None, detail=why
+            EventKind.STATION_CONNECTIONS_UNSHARED, None, detail=why
         )
         self.storm_guard = ReconnectStormGuard(clock)
         self.engines = Engines(settings, self.poll_loop, volumes, archive, clock, self._keyframe_wanted)
@@ -112,7 +113,7 @@ class Recorder:
         )
         since = from_microseconds(self.poll_loop.station.since_us)
         self._archive.queue_event(
-            "station.clock_stepped", None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat()
+            EventKind.STATION_CLOCK_STEPPED, None, by_seconds=round(by_us / SECOND, 3), since=since.isoformat()
         )
         self._clock_corrector.clock_stepped(by_us, {*self.streams, *self._removed})
         for state in (*self.streams.values(), *self._removed.values()):
@@ -122,12 +123,12 @@ class Recorder:
         if disk.usable:
             self.volume_back(disk.number)
         self._archive.queue_event(
-            "volume." + disk.state, None, volume=disk.number, folder=str(disk.path), detail=disk.detail
+            EventKind(f"volume.{disk.state}"), None, volume=disk.number, folder=str(disk.path), detail=disk.detail
         )
 
     def _flush_failed(self, disk: Disk) -> None:
         self._archive.queue_event(
-            "volume.flush_failed", None, volume=disk.number, folder=str(disk.path), detail=disk.detail
+            EventKind.VOLUME_FLUSH_FAILED, None, volume=disk.number, folder=str(disk.path), detail=disk.detail
         )
 
     def trigger(self, camera: str, until_us: int) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 
 from core.clock import Clock, to_microseconds
 from core.errors import CameraError, CameraRefused, StationFault
+from core.events import EventKind
 from core.ids import StreamId
 from core.network.connect_limiter import ConnectLimiter
 from core.network.places import subnet_of
@@ -60,11 +61,11 @@ class StreamRecorder:
             log.info("%s: %s", state.spec.id, error, extra={"stream": state.spec.id})
             if isinstance(error, CameraRefused):
                 state.refused = error
-                self.archive.queue_event("camera.refused", StreamId(state.spec.id).camera)
+                self.archive.queue_event(EventKind.CAMERA_REFUSED, StreamId(state.spec.id).camera)
                 continue
             self._enter(RecordingState.WAITING, error.cause, str(error))
             if self.storm_guard.record_failure(state.spec.id, self.count_recording()):
-                self.archive.queue_event("recorder.stalled", None, streams=self.storm_guard.size)
+                self.archive.queue_event(EventKind.RECORDER_STALLED, None, streams=self.storm_guard.size)
             await self.storm_guard.wait(self._subnet, self._pause())
 
     def record_task_failure(self, _error: Exception) -> None:
@@ -160,7 +161,7 @@ class StreamRecorder:
         self.state.missing = missing
         if missing and missing != before:
             log.warning("%s: %s", stream, missing, extra={"stream": stream})
-            self.archive.queue_event("stream.no_sound", StreamId(stream).camera, stream=stream, why=missing)
+            self.archive.queue_event(EventKind.STREAM_NO_SOUND, StreamId(stream).camera, stream=stream, why=missing)
 
     def _start_gap(self, cause: str, detail: str) -> None:
         self.state.sink.start_gap(GapCause(cause), detail, to_microseconds(self.clock.now()))

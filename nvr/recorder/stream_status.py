@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from nvr.tables import StreamStatus, Worker
+from core.clock import to_microseconds
+from nvr.recording_state import RecordingState
+from nvr.tables import OpenSegment, StreamStatus, Worker
 
 FRESH = timedelta(seconds=60)  # recorders write the status every 4 s
 UNKNOWN = "unknown"
@@ -32,10 +35,47 @@ async def by_stream(session: AsyncSession, streams: Collection[str] | None = Non
     return {s.stream: s for s in await session.scalars(query)}
 
 
-async def count_by_state(session: AsyncSession, now: datetime) -> dict[str, int]:
+async def count_by_state(session: AsyncSession, now: datetime) -> dict[RecordingState, int]:
     """Return how many streams are in each state, by the recorders' fresh reports."""
     query = select(StreamStatus.state, func.count()).where(is_fresh(now)).group_by(StreamStatus.state)
     return {row[0]: row[1] for row in await session.execute(query)}
+
+
+class CounterSums(NamedTuple):
+    """What the recorders counted since they started, summed over streams."""
+
+    lost_packets: int
+    foreign_packets: int
+    skipped_units: int
+    damaged_units: int
+    duplicate_packets: int
+    start_points: int
+    held_back: int
+    short_holes: int
+    short_hole_seconds: float
+
+
+async def sum_counters(session: AsyncSession, now: datetime) -> CounterSums:
+    """Return the sums over all streams with a fresh report."""
+    sums = [func.coalesce(func.sum(getattr(StreamStatus, name)), 0) for name in CounterSums._fields]
+    return CounterSums._make((await session.execute(select(*sums).where(is_fresh(now)))).one())
+
+
+async def count_late_rows(session: AsyncSession, now: datetime, longest: timedelta) -> int:
+    """Return how many recorded streams have a file that has been open for more than `longest`.
+
+    It was closed by now: its row waits for the database.
+    """
+    query = (
+        select(func.count(func.distinct(OpenSegment.stream)))
+        .join(StreamStatus, StreamStatus.stream == OpenSegment.stream)
+        .where(
+            OpenSegment.start_us < to_microseconds(now - longest),
+            StreamStatus.state == RecordingState.RECORDING,
+            is_fresh(now),
+        )
+    )
+    return await session.scalar(query) or 0
 
 
 async def recorder_url(session: AsyncSession, stream: str) -> str:

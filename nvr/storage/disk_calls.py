@@ -34,6 +34,16 @@ class DiskCalls:
         limit = limit_s or self._limit_s
         if self.is_hanging(volume):
             raise TimeoutError(f"a call on {volume} has not returned yet")
+        done = self._start(volume, function)
+        try:
+            async with asyncio.timeout(limit):
+                return await done
+        except TimeoutError as e:
+            if self.is_hanging(volume):
+                raise TimeoutError(f"{volume} does not answer within {limit:g} s") from e
+            raise
+
+    def _start(self, volume: Hashable, function: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -61,10 +71,4 @@ class DiskCalls:
         except RuntimeError as e:  # the process may have reached its thread limit: not the volume's fault
             self._busy.discard(volume)
             raise OSError(errno.EAGAIN, "no thread could be started for a disk call") from e
-        try:
-            async with asyncio.timeout(limit):
-                return await done
-        except TimeoutError as e:
-            if self.is_hanging(volume):
-                raise TimeoutError(f"{volume} does not answer within {limit:g} s") from e
-            raise
+        return done

@@ -15,7 +15,7 @@ def remedy(error: OSError) -> str:
     return _REMEDIES.get(error.errno or 0, "check the disk (dmesg, smartctl), the mount options and the permissions")
 
 
-def remedy_of(state: str, detail: str) -> str:
+def remedy_of(state: VolumeState, detail: str) -> str:
     """As `remedy`, for a volume's stored state, whose detail contains the kernel's error text."""
     for number, text in _REMEDIES.items():
         if os.strerror(number) in detail:
@@ -24,7 +24,7 @@ def remedy_of(state: str, detail: str) -> str:
 
 
 _FREE_SPACE = "free space: delete files that do not belong to the station, lower retention.main_days, or add a volume"
-_STATES: dict[str, str] = {
+_STATES: dict[VolumeState, str] = {
     VolumeState.FULL: _FREE_SPACE,
     VolumeState.SLOW: "check its disk or file server (dmesg, mount), or spread the cameras over more disks",
     VolumeState.MISSING: "mount its disk; its footage is kept in the index until it is back",

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from nvr.media import iovec
 from nvr.media.iovec import Part
@@ -44,19 +44,27 @@ def backlog_limit(memory: int, writers: int) -> int:
     return max(MIN_BACKLOG_BYTES, int(memory * BACKLOG_SHARE) // max(1, writers))
 
 
+class _Hash(Protocol):
+    """What the writer uses of hashlib's objects."""
+
+    def update(self, data: memoryview, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
 @dataclass(slots=True, eq=False)
 class SegmentFile:
     """A file being written. `size` counts submitted bytes, `written` counts bytes that the disk accepted."""
 
     path: Path
-    on_failed: Callable[[OSError], Any]  # called in the writer thread, once
+    on_failed: Callable[[OSError], object]  # called in the writer thread, once
     size: int = 0
     written: int = 0
     descriptor: int = -1
     created: bool = False  # created by this writer, which must not remove a file that existed before
     error: OSError | None = None
-    on_closed: Callable[[], Any] | None = None
-    hasher: Any = None
+    on_closed: Callable[[], object] | None = None
+    hasher: _Hash | None = None
 
     @property
     def sha256(self) -> bytes | None:
@@ -116,7 +124,7 @@ class Writer:
         file.size += size
         return True
 
-    def close(self, file: SegmentFile, on_closed: Callable[[], Any]) -> None:
+    def close(self, file: SegmentFile, on_closed: Callable[[], object]) -> None:
         """Close the file after all queued data is written; `on_closed` is called in the writer thread."""
         file.on_closed = on_closed
         self._batch.appends.append((file, (), 0))

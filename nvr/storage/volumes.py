@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.database import Database
 from core.errors import StationBusyError, StorageError
@@ -30,6 +31,11 @@ IDENTITY = ".minwang-volume.json"
 START_TIMEOUT_S = 15.0  # a volume that does not answer for this long at start-up is refused
 
 
+async def all_volumes(session: AsyncSession) -> Sequence[Volume]:
+    """Return the rows of all volumes that were ever used, by number."""
+    return (await session.scalars(select(Volume).order_by(Volume.number))).all()
+
+
 async def prepare(database: Database, paths: Sequence[Path], data: Path | None = None) -> list[Volume]:
     """Return the rows of the configured volumes; mark new volumes. Raises StorageError if none can be used.
 
@@ -39,7 +45,7 @@ async def prepare(database: Database, paths: Sequence[Path], data: Path | None =
     rows: list[Volume] = []
     refusals: list[str] = []
     async with database.session() as session:
-        known = {v.identity: v for v in await session.scalars(select(Volume))}
+        known = {v.identity: v for v in await all_volumes(session)}
         # Inside the transaction, because another recorder may mark the same new disks.
         found = [(p.absolute(), *await _inspect_with_timeout(p.absolute(), data)) for p in paths]
         by_path = {v.path: v for v in known.values()}

@@ -311,7 +311,7 @@ class Indexer:
                 events.append(
                     session,
                     self._clock.now(),
-                    "stream.quarantined",
+                    events.EventKind.STREAM_QUARANTINED,
                     village=camera.village,
                     camera=camera.id,
                     reason=reasons[0],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,15 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from search.store.camera_numbers import CameraPlace
-from search.tables import Judgement
+from search.tables import Judgement, SightingVerdict
 
 MAX_REASON_CHARACTERS = 200  # of Judgement.reason: a longer purpose is cut
-
-
-class SightingVerdict(StrEnum):
-    CANDIDATE = "candidate"
-    REJECTED = "rejected"
-    NONE = "none"  # removes a judgement; never stored
 
 
 async def judge(
@@ -44,19 +37,19 @@ async def judge(
         if row is None:
             row = Judgement(reason=reason, sighting=sighting, camera=place.camera, village=place.village)
             session.add(row)
-        row.verdict, row.by, row.at = verdict.value, actor, now
+        row.verdict, row.by, row.at = verdict, actor, now
         row.thumbnail = thumbnail if verdict is SightingVerdict.CANDIDATE else ""
     await audit_trail.record(session, now, actor, "sighting.judge", str(sighting), reason=reason, verdict=verdict.value)
 
 
 async def candidates(session: AsyncSession, purpose: str, scope: Villages, limit: int = 200) -> list[int]:
     """Return the ids of the candidates of a purpose, newest judgement first."""
-    mine = (Judgement.reason == purpose[:MAX_REASON_CHARACTERS], Judgement.verdict == SightingVerdict.CANDIDATE.value)
+    mine = (Judgement.reason == purpose[:MAX_REASON_CHARACTERS], Judgement.verdict == SightingVerdict.CANDIDATE)
     query = select(Judgement.sighting).where(*mine, village_in_scope(Judgement.village, scope))
     return list(await session.scalars(query.order_by(Judgement.id.desc()).limit(limit)))
 
 
-async def verdicts(session: AsyncSession, purpose: str, sightings: Collection[int]) -> dict[int, str]:
+async def verdicts(session: AsyncSession, purpose: str, sightings: Collection[int]) -> dict[int, SightingVerdict]:
     """Return the verdicts on sightings under a purpose."""
     query = select(Judgement.sighting, Judgement.verdict).where(
         Judgement.reason == purpose[:MAX_REASON_CHARACTERS], Judgement.sighting.in_(sightings)

@@ -19,6 +19,7 @@ from core.clock import Clock
 from core.database import Database
 from core.host import backup_log
 from core.host.backup_log import BackupRun
+from core.json_types import JsonInput
 from core.settings import BackupSettings, Settings
 from station.backup import contents
 
@@ -84,22 +85,15 @@ class NightlyBackup:
         error = await self._run(self._command(wanted, target))
         if error:
             log.error("the backup into %s failed: %s", target, error)
-            async with self._database.session() as session:
-                events.append(session, self._clock.now(), "backup.failed", target=str(target), error=error)
+            await self._announce(events.EventKind.BACKUP_FAILED, target=str(target), error=error)
             return
         gone = await asyncio.to_thread(_rotate, target, wanted.keep)
         made = await asyncio.to_thread(backup_log.last_good, self._settings.data.dir)
         if made is not None:
             log.info("backup %s: %d bytes in %.0f s, %d older ones removed", made.target, made.size, made.seconds, gone)
-            async with self._database.session() as session:
-                events.append(
-                    session,
-                    self._clock.now(),
-                    "backup.made",
-                    target=made.target,
-                    bytes=made.size,
-                    seconds=made.seconds,
-                )
+            await self._announce(
+                events.EventKind.BACKUP_MADE, target=made.target, bytes=made.size, seconds=made.seconds
+            )
 
     def _command(self, wanted: BackupSettings, target: Path) -> list[str]:
         config = ["--config", str(path)] if (path := self._settings.source.path) else []
@@ -155,9 +149,11 @@ class NightlyBackup:
                 age.total_seconds() / 3600,
                 when,
             )
-            async with self._database.session() as session:
-                hours = round(age.total_seconds() / 3600)
-                events.append(session, self._clock.now(), "backup.overdue", last=when, hours=hours)
+            await self._announce(events.EventKind.BACKUP_OVERDUE, last=when, hours=round(age.total_seconds() / 3600))
+
+    async def _announce(self, kind: events.EventKind, **data: JsonInput) -> None:
+        async with self._database.session() as session:
+            events.append(session, self._clock.now(), kind, village=None, camera=None, **data)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import click
 
 from core.audit import audit_trail, opening, verification
+from core.audit.actions import AuditAction
 from core.audit.verification import VerificationResult, Verifier
 from core.clock import SystemClock
 from core.database import Database
@@ -91,7 +92,7 @@ def audit_seal(ctx: click.Context, reason: str) -> None:
         now, actor = SystemClock().now(), system_user.actor()
         async with database.session() as session:
             await audit_trail.record(
-                session, now, actor, verification.RESEAL_ACTION, "audit trail", reason=reason, problem=found.problem,
+                session, now, actor, AuditAction.AUDIT_SEAL, "audit trail", reason=reason, problem=found.problem,
                 broken_at=found.broken_at,
             )  # fmt: skip
         await verification.seal_now(database, data_dir, now, replace_seal=True)

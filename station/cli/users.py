@@ -15,7 +15,8 @@ from core.host import system_user
 from station.cli.base import as_json, cli, new_password, print_result, reason_option, with_database
 
 if TYPE_CHECKING:
-    from core.accounts.accounts import Accounts, User
+    from core.accounts.accounts import Accounts
+    from core.accounts.tables import User
 
 T = TypeVar("T")
 Scope = list[str] | Literal["all"]  # villages

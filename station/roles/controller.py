@@ -135,7 +135,7 @@ def _add_station_jobs(
     daily(scheduler, clock, "registers", RegisterCheck(database, clock).run_once, minutes=20)
 
     async def forget_sessions() -> None:
-        await services.accounts.purge()
+        await services.accounts.sessions.purge()
         await services.sign_in_service.purge()
 
     scheduler.add_job(

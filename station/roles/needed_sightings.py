@@ -11,10 +11,9 @@ from core.clock import Clock, to_microseconds
 from core.database import Database
 from nvr.archive.holds import effective_holds
 from nvr.archive.retention_clock import ClockCheck, RetentionClock
-from search.query.judgements import SightingVerdict
 from search.store import ids
 from search.store.unmatched import KeptSightings
-from search.tables import CameraNumber, Judgement
+from search.tables import CameraNumber, Judgement, SightingVerdict
 
 
 class NeededSightings:

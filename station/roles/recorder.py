@@ -44,7 +44,8 @@ KEYFRAME_REQUEST_SECONDS = 1.0
 BACKFILL_SECONDS = 5.0
 SEAL_SECONDS = 60.0
 CAREFUL_READ_S = 3600.0  # after a crash cameras are read one by one, so that the next crash identifies the camera
-TRIGGERS = ("camera.motion", "camera.tamper", "camera.trigger")  # events that on-event streams are recorded for
+# Events that on-event streams are recorded for.
+TRIGGERS = (events.EventKind.CAMERA_MOTION, events.EventKind.CAMERA_TAMPER, events.EventKind.CAMERA_TRIGGER)
 POST_ROLL_US = 30 * SECOND
 
 
@@ -102,7 +103,12 @@ class RecorderWorker:
                 failures = Counter(self.recorder.tasks.failures)
                 for name, times in (failures - self.reported_failures).items():
                     events.append(
-                        session, self.clock.now(), "recorder.task_failed", worker=self.index, task=name, times=times
+                        session,
+                        self.clock.now(),
+                        events.EventKind.RECORDER_TASK_FAILED,
+                        worker=self.index,
+                        task=name,
+                        times=times,
                     )
             status.stored(written)
             self.reported_failures = failures

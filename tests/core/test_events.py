@@ -8,10 +8,16 @@ import time
 
 from sqlalchemy import insert, select
 
+from cameras.onvif.pull_point import TOPICS
 from core import events
+from core.audit.actions import AuditAction
 from core.clock import SystemClock
 from core.database import Database
-from core.events import Event
+from core.events import Event, EventKind
+from health.faults.state_machine import Step
+from nvr.clock.plausibility import ClockChange
+from nvr.tables import VolumeState
+from web.api.patrol import FaultPicture
 
 WRITERS, TRANSACTIONS = 20, 25
 END = "test.end"
@@ -122,3 +128,16 @@ async def test_ids_that_were_taken_back_hold_up_nobody(postgresql_database: Data
             continue
     async with postgresql_database.reading() as session:
         assert [e.id for e in await events.read_after(session, 0)] == [3]
+
+
+def test_every_state_and_step_that_is_announced_has_a_kind() -> None:
+    volumes = {f"volume.{state}" for state in VolumeState}
+    faults = {f"fault.{step}" for step in (Step.OPENED, Step.CLOSED, Step.RELAPSED)}
+    reported = {f"camera.{kind}" for _, kind in TOPICS}
+    assert volumes | faults | reported <= set(EventKind)
+
+
+def test_every_change_and_picture_that_is_audited_has_an_action() -> None:
+    changes = {f"retention.{change}" for change in ClockChange if change}
+    pictures = {f"fault.{picture}" for picture in FaultPicture}
+    assert changes | pictures <= set(AuditAction)

@@ -94,10 +94,10 @@ async def test_repairs_are_verified_for_two_hours(session: AsyncSession, clock: 
     found = fault(session, clock.now())
     await session.flush()
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
-    await move(session, order.id, "working", clock.now(), "x")
-    await move(session, order.id, "verifying", clock.now(), "x", text="cleaned", cost=80)
+    await move(session, order.id, OrderState.WORKING, clock.now(), "x")
+    await move(session, order.id, OrderState.VERIFYING, clock.now(), "x", text="cleaned", cost=80)
     with pytest.raises(ConflictError, match="automatically"):
-        await move(session, order.id, "closed", clock.now(), "x")
+        await move(session, order.id, OrderState.CLOSED, clock.now(), "x")
     found.state, found.closed_at = "closed", clock.now()
     clock.advance(3600)
     assert await verify_and_remind(session, clock.now()) == [] and order.state == "verifying"
@@ -111,7 +111,7 @@ async def test_a_recurring_fault_reopens_its_order(session: AsyncSession, clock:
     found = fault(session, clock.now())
     await session.flush()
     (order,) = await create(session, [found], clock.now(), "x", SHANGHAI)
-    await move(session, order.id, "verifying", clock.now(), "x")
+    await move(session, order.id, OrderState.VERIFYING, clock.now(), "x")
     clock.advance(1800)
     found.facts = {"votes": [[clock.now().timestamp(), True, "day"]]}
     assert await verify_and_remind(session, clock.now()) == [order]
@@ -133,16 +133,17 @@ async def test_invalid_transitions_are_refused(session: AsyncSession, clock: Man
     (other,) = await create(session, [fault(session, now, family="moved")], now, "x", SHANGHAI, OrderRequest("A"))
     (foreign,) = await create(session, [fault(session, now, family="blurred")], now, "x", SHANGHAI, OrderRequest("B"))
     with pytest.raises(UsageError, match="another company"):
-        await move(session, foreign.id, "merged", now, "x", into=order.id)
+        await move(session, foreign.id, OrderState.MERGED, now, "x", into=order.id)
     foreign.village = "w"
     with pytest.raises(UsageError, match="open order"):  # as if the order did not exist
-        await move(session, order.id, "merged", now, "x", into=foreign.id, villages=["v"])
-    for state, error in (("odd", UsageError), ("new", ConflictError), ("refused", UsageError), ("merged", UsageError)):
+        await move(session, order.id, OrderState.MERGED, now, "x", into=foreign.id, villages=["v"])
+    wrong = ((OrderState.NEW, ConflictError), (OrderState.REFUSED, UsageError), (OrderState.MERGED, UsageError))
+    for state, error in wrong:
         with pytest.raises(error):
             await move(session, order.id, state, now, "x")
     with pytest.raises(NotFoundError):
-        await move(session, 999, "working", now, "x")
-    await move(session, other.id, "merged", now, "x", into=order.id)
+        await move(session, 999, OrderState.WORKING, now, "x")
+    await move(session, other.id, OrderState.MERGED, now, "x", into=order.id)
     assert (await session.scalars(select(Fault.order).order_by(Fault.id))).all() == [
         order.id,
         order.id,

@@ -11,8 +11,8 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 from sqlalchemy import select, update
 
-from core.accounts.accounts import SignIn
 from core.accounts.permissions import Role
+from core.accounts.tables import SignIn
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database

@@ -16,6 +16,9 @@ from core.accounts.permissions import GRANTS, Permission, Role
 from core.clock import SystemClock, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError
+from health.tables import WorkOrder
+from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus, OrderState, OrderStep, ReviewAnswer
+from nvr.tables import GapCause
 from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from tests.conftest import ROOT
@@ -25,6 +28,7 @@ from web.api import ROUTES
 from web.framework import openapi
 from web.framework.routing import ReplyKind, Route
 from web.server import CONSOLE_PATHS
+from web.views.orders import order_view
 from web.work import picture_files
 
 EXPECTED = json.loads((Path(__file__).parent / "permissions.json").read_text(encoding="utf-8"))
@@ -242,6 +246,21 @@ async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:
     assert document["paths"]["/metrics"]["get"]["security"] == [{"session": []}, {"metricsToken": []}]
     client = await sign_in(Role.AUDITOR)
     assert (await (await client.get("/api/openapi.json")).json())["openapi"] == "3.1.0"
+
+
+def test_the_api_document_lists_the_values_of_closed_sets() -> None:
+    schemas = openapi.document(ROUTES)["components"]["schemas"]
+    for values in (FaultFamily, FaultStatus, FaultOutcome, OrderState, OrderStep, GapCause, ReviewAnswer, Role):
+        assert schemas[values.__name__]["enum"] == list(values)
+
+
+def test_an_order_of_another_release_is_shown() -> None:
+    at = SystemClock().now()
+    row = WorkOrder(
+        id=7, village="v", camera=None, title="t", state="of_a_later_release", severity=1, vendor="", assignee="",
+        created_at=at, respond_by=at, repair_by=at, reopened=0, reminded=0, warranty=False,
+    )  # fmt: skip
+    assert order_view(row, at).model_dump(mode="json")["state"] == "of_a_later_release"
 
 
 async def test_a_case_from_proposal_to_decision(sign_in: SignIn) -> None:

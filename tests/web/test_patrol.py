@@ -112,6 +112,8 @@ async def test_orders_from_fault_to_repair(sign_in: SignIn, faults: dict[str, in
     assert [n["step"] for n in file["notes"]] == ["created", "working", "verifying"] and file["order"]["cost"] == 120
     listed = await (await officer.get("/api/orders")).json()
     assert {o["id"] for o in listed} == set(numbers)
+    refused = await post(officer, "/api/orders/move", {"orders": numbers, "state": "odd"}, 422)
+    assert "'assigned'" in refused["error"]
     # All or none: an order that cannot take the step keeps the others in their state.
     await post(officer, "/api/orders/move", {"orders": numbers, "state": "parts"}, 409)
     assert {o["state"] for o in await (await officer.get("/api/orders")).json()} == {"working", "verifying"}

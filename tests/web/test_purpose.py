@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from cameras.tables import Camera
-from core.accounts.accounts import SignIn as Session
 from core.accounts.permissions import Role
+from core.accounts.tables import SignIn as Session
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database

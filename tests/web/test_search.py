@@ -295,7 +295,7 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
         while kept.ended is None:
             await asyncio.sleep(0.01)
     assert kept.found == [] and "ended" in kept.problem
-    kept.session = (await services.accounts.resolve(token_of(client))).session
+    kept.session = (await services.accounts.sessions.resolve(token_of(client))).session
     assert (await client.get(address)).status == 404  # the camera is no longer in the account's villages
 
 

@@ -15,6 +15,7 @@ from cameras.states import StreamKind
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
@@ -60,7 +61,7 @@ async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
     now, camera = c.services.clock.now(), await visible_camera(c)
     facts: AcceptanceFacts = {"places": c.body.places, "masks": c.body.masks}
     acceptance.check(facts)
-    reason, view = "", dict[str, object]()
+    reason, view = "", dict[str, str]()
     if c.body.picture:
         reason = c.purpose  # audited like every view
         taken = await _store_field_of_view(c, camera)
@@ -102,7 +103,7 @@ async def acceptance_picture(c: Context) -> web.StreamResponse:
     number = signed.id if signed is not None else None
     second = c.identity.may(Permission.CAMERA_ACCEPT) and acceptance.is_second(signed, camera, c.identity.name)
     why = view_reason(c, f"acceptance {number} of {camera.id}", running=second)
-    await c.audit_view("acceptance.view", camera.id, reason=why, village=camera.village, acceptance=number)
+    await c.audit_view(AuditAction.ACCEPTANCE_VIEW, camera.id, reason=why, village=camera.village, acceptance=number)
     return await picture_files.picture(c.services.data_dir, pictures.get(c.path("part")))
 
 

@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from cameras.registry import lookup
-from core.accounts.accounts import User
 from core.accounts.permissions import Permission, Role
+from core.accounts.tables import User
 from core.errors import ForbiddenError, NotFoundError, UsageError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable

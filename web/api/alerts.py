@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup, registry
 from cameras.tables import Camera
 from cases.alerts import alerts
-from cases.tables import AlertState, WatchSubject
+from cases.tables import AlertAnswer, AlertState, WatchSubject
 from cases.watch.manual_alerts import raise_manual_alert
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
@@ -42,7 +43,7 @@ class AlertConfirmBody(BaseModel):
 
 
 class AnswerBody(BaseModel):
-    result: str
+    result: AlertAnswer
     note: str = Field("", max_length=400)
 
 
@@ -76,7 +77,7 @@ async def list_alerts(c: Context[AlertQuery]) -> list[AlertView]:
     async with c.services.database.reading() as session:
         rows = await alerts.recent(session, c.identity.villages, _states(c), c.query.before, c.query.limit)
         names = await lookup.camera_names(session, {a.camera for a, _ in rows})
-    await c.audit_view("alert.list", "alerts", key=f"alert.list {c.query.before or ''}")
+    await c.audit_view(AuditAction.ALERT_LIST, "alerts", key=f"alert.list {c.query.before or ''}")
     return [alert_view(a, s, names.get(a.camera, a.camera)) for a, s in rows]
 
 
@@ -115,7 +116,13 @@ async def alert_thumbnail(c: Context) -> web.Response:
         case = await alerts.case_of(session, alert)
     why = view_reason(c, f"alert {alert.id}, case {case}", running=alert.state in alerts.RUNNING)
     await c.audit_view(
-        "alert.view", str(alert.id), reason=why, village=alert.village, camera=alert.camera, alert=alert.id, case=case
+        AuditAction.ALERT_VIEW,
+        str(alert.id),
+        reason=why,
+        village=alert.village,
+        camera=alert.camera,
+        alert=alert.id,
+        case=case,
     )
     return await picture_files.picture(c.services.data_dir, alert.thumbnail)
 

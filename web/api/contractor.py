@@ -16,11 +16,13 @@ from cameras.registry import lookup
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health import order_queries, orders
 from health.faults import fault_queries
 from health.picture.masked_stills import masked
 from health.tables import WorkOrder
+from health.vocabulary import OrderState
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.orders import OwnOrder, own_order_view
@@ -34,7 +36,7 @@ MAX_PHOTOS = 20  # per order
 
 
 class ContractorStep(BaseModel):
-    state: Literal["working", "parts", "verifying", "refused"]
+    state: Literal[OrderState.WORKING, OrderState.PARTS, OrderState.VERIFYING, OrderState.REFUSED]
     text: str = Field("", max_length=400)
     cost: float | None = Field(None, ge=0, le=1e7)
 
@@ -103,7 +105,7 @@ async def own_photo(c: Context) -> web.Response:
         order = await _own(session, c)
         photo = await order_queries.photo(session, order.id, c.number("photo"))
     await c.audit_view(
-        "order.photo_view", str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
+        AuditAction.ORDER_PHOTO_VIEW, str(order.id), reason=f"order {order.id}", village=order.village, order=order.id
     )
     return await picture_files.picture(c.services.data_dir, photo.path)
 
@@ -122,7 +124,7 @@ async def still(c: Context) -> web.Response:
             session,
             now,
             c.identity.name,
-            "order.still",
+            AuditAction.ORDER_STILL,
             str(order.id),
             reason=f"order {order.id}",
             camera=camera.id,

@@ -12,12 +12,14 @@ from aiohttp import web
 from pydantic import BaseModel, Field, JsonValue, StringConstraints
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Identity
-from core.accounts.permissions import GRANTS, Permission
+from core.accounts.permissions import GRANTS, Permission, Role
+from core.accounts.sessions import Identity
 from core.accounts.sign_in import DEVICE_RETENTION, OpenedSession
 from core.audit import pages
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from core.errors import ForbiddenError, MinwangError
+from core.events import EventKind
 from core.numbers import parse_whole_number
 from core.tasks import first_of
 from web.framework import openapi
@@ -41,9 +43,11 @@ routes = RouteTable()
 log = logging.getLogger(__name__)
 
 # The permission that an event needs: by its kind, else by the first word of its kind. Others need CAMERA_VIEW.
-_EVENT_PERMISSIONS = {
-    "alert.raised": Permission.ALERT_CONFIRM,
-    "alert.rejected": Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
+_PERMISSION_OF_KIND: dict[str, Permission] = {
+    EventKind.ALERT_RAISED: Permission.ALERT_CONFIRM,
+    EventKind.ALERT_REJECTED: Permission.ALERT_CONFIRM,  # not dispatched to the patrol officers
+}
+_PERMISSION_OF_SUBJECT = {
     "alert": Permission.ALERT_VIEW,
     "fault": Permission.PATROL_VIEW,
     "patrol": Permission.PATROL_VIEW,
@@ -56,15 +60,15 @@ _EVENT_PERMISSIONS = {
 # Town-wide events that accounts of some villages also receive, but without their content.
 _TOWN_WIDE_KINDS = frozenset(
     {
-        "events.skipped",
-        "patrol.finished",
-        "watch.proposed",
-        "watch.approved",
-        "watch.refused",
-        "watch.renewed",
-        "watch.ended",
-        "watch.look_back",
-        "watch.looked_back",
+        EventKind.EVENTS_SKIPPED,
+        EventKind.PATROL_FINISHED,
+        EventKind.WATCH_PROPOSED,
+        EventKind.WATCH_APPROVED,
+        EventKind.WATCH_REFUSED,
+        EventKind.WATCH_RENEWED,
+        EventKind.WATCH_ENDED,
+        EventKind.WATCH_LOOK_BACK,
+        EventKind.WATCH_LOOKED_BACK,
     }
 )
 
@@ -86,9 +90,9 @@ class PurposeBody(BaseModel):
 class Me(BaseModel):
     name: str
     display_name: str
-    role: str
+    role: Role
     villages: list[str] | None
-    permissions: list[str]
+    permissions: list[Permission]
     purpose: str
     recent_purpose: str = Field(
         description="Purpose that this person stated in another session within twelve hours; may be empty"
@@ -160,7 +164,7 @@ def _source(c: AnyContext) -> tuple[str, str]:
 
 
 async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Response:
-    identity = await c.services.accounts.resolve(opened.token)
+    identity = await c.services.accounts.sessions.resolve(opened.token)
     if identity is None:
         raise ForbiddenError("the account was changed meanwhile; sign in again")
     response = web.Response(text=(await _me(c, identity)).model_dump_json(), content_type="application/json")
@@ -185,7 +189,7 @@ async def _session_response(c: AnyContext, opened: OpenedSession) -> web.Respons
 async def sign_out(c: Context) -> web.Response:
     """Sign out: end the session."""
     name = session_cookie(c.services.settings.web)
-    await c.services.accounts.sign_out(cookie_of(c.request, name), c.identity.name)
+    await c.services.accounts.sessions.sign_out(cookie_of(c.request, name), c.identity.name)
     response = web.json_response({})
     response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=name != COOKIE)
     return response
@@ -195,8 +199,8 @@ async def sign_out(c: Context) -> web.Response:
 async def set_purpose(c: Context[None, PurposeBody]) -> Me:
     """State the purpose or case number under which this session views footage."""
     token = cookie_of(c.request, session_cookie(c.services.settings.web))
-    await c.services.accounts.set_purpose(token, c.body.purpose, c.identity.name)
-    identity = await c.services.accounts.resolve(token)
+    await c.services.accounts.sessions.set_purpose(token, c.body.purpose, c.identity.name)
+    identity = await c.services.accounts.sessions.resolve(token)
     assert identity is not None
     return await _me(c, identity)
 
@@ -263,7 +267,7 @@ def _entry(row: AuditRow) -> AuditEntry:
 async def event_socket(c: Context) -> web.WebSocketResponse:
     """Events as they happen, resumed after the id given as `?after=` (at most the newest thousand)."""
     with c.services.event_sockets.hold(c.session_key, c.identity.user_id):
-        await c.audit_view("events.open", "events")
+        await c.audit_view(AuditAction.EVENTS_OPEN, "events")
         return await _serve_events(c)
 
 
@@ -303,9 +307,8 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
     an event happened.
     """
     row = event.row
-    needed = _EVENT_PERMISSIONS.get(row.kind) or _EVENT_PERMISSIONS.get(
-        row.kind.partition(".")[0], Permission.CAMERA_VIEW
-    )
+    subject = row.kind.partition(".")[0]
+    needed = _PERMISSION_OF_KIND.get(row.kind) or _PERMISSION_OF_SUBJECT.get(subject, Permission.CAMERA_VIEW)
     if not identity.may(needed):
         return None
     if identity.villages is None or (row.village is not None and identity.sees_village(row.village)):
@@ -314,14 +317,14 @@ def text_for(identity: Identity, event: FeedEvent) -> str | None:
 
 
 async def _me(c: AnyContext, identity: Identity) -> Me:
-    recent = "" if identity.purpose else await c.services.accounts.recent_purpose(identity)
+    recent = "" if identity.purpose else await c.services.accounts.sessions.recent_purpose(identity)
     return Me(
         name=identity.name,
         display_name=identity.display_name,
         role=identity.role,
         purpose=identity.purpose,
         villages=None if identity.villages is None else list(identity.villages),
-        permissions=sorted(p.value for p in GRANTS[identity.role] if identity.may(p)),
+        permissions=sorted(p for p in GRANTS[identity.role] if identity.may(p)),
         station=c.services.settings.station.name,
         must_change=identity.must_change,
         recent_purpose=recent,

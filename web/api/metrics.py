@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import lookup
@@ -27,7 +26,8 @@ from health.patrol import rounds
 from health.vocabulary import FiguresKind
 from nvr.archive import retention_clock
 from nvr.recorder import stream_status
-from nvr.tables import StreamStatus, Volume
+from nvr.storage.volumes import all_volumes
+from nvr.tables import VolumeState
 from search.indexing.lag import lag
 from web.framework.context import Context
 from web.framework.counters import WebCounters
@@ -108,7 +108,8 @@ async def _figures(session: AsyncSession, registry: CollectorRegistry, villages:
     }
     for row in rows:
         for name, gauge in shares.items():
-            if (villages is None or row.name in villages) and (value := row.figures.get(name)) is not None:
+            value = row.figures.get(name)
+            if (villages is None or row.name in villages) and isinstance(value, int | float):
                 gauge.labels(row.name).set(value)
 
 
@@ -139,34 +140,24 @@ async def _station(session: AsyncSession, registry: CollectorRegistry, interval:
     suspended.set((await retention_clock.report(session)).suspended)
     free = Gauge("minwang_volume_free_bytes", "Free bytes of a disk", ["volume"], registry=registry)
     well = Gauge("minwang_volume_ok", "1 if the volume can be read and written", ["volume"], registry=registry)
-    for volume in await session.scalars(select(Volume)):
+    for volume in await all_volumes(session):
         free.labels(volume.path).set(volume.free_bytes)
-        well.labels(volume.path).set(volume.state == "ok")
+        well.labels(volume.path).set(volume.state == VolumeState.OK)
 
 
 async def _stream_counters(session: AsyncSession, registry: CollectorRegistry, now: datetime) -> None:
-    counters = (
-        ("packets_lost", "RTP packets of recorded streams that were lost", StreamStatus.lost_packets),
-        ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", StreamStatus.foreign_packets),
-        ("units_skipped", "NAL units that no decoder needs: skipped", StreamStatus.skipped_units),
-        ("pictures_damaged", "Pictures dropped because a part of them is missing", StreamStatus.damaged_units),
-        (
-            "packets_duplicate",
-            "Duplicate or late RTP packets that were dropped",
-            StreamStatus.duplicate_packets,
-        ),
-        ("start_points", "Groups of pictures that begin at no keyframe", StreamStatus.start_points),
-        (
-            "readings_held_back",
-            "Readings put off: the stream takes more than its share of the CPU",
-            StreamStatus.held_back,
-        ),
-        ("holes_short", "Interruptions shorter than a second, not counted as gaps", StreamStatus.short_holes),
-        ("holes_short_seconds", "What is missing in holes below a second", StreamStatus.short_hole_seconds),
-    )
-    sums = [func.coalesce(func.sum(column), 0) for *_, column in counters]
-    counted = (await session.execute(select(*sums).where(stream_status.is_fresh(now)))).one()
-    for (name, text, _), value in zip(counters, counted, strict=True):
+    sums = await stream_status.sum_counters(session, now)
+    for name, text, value in (
+        ("packets_lost", "RTP packets of recorded streams that were lost", sums.lost_packets),
+        ("packets_foreign", "Packets of another SSRC, payload type or channel: ignored", sums.foreign_packets),
+        ("units_skipped", "NAL units that no decoder needs: skipped", sums.skipped_units),
+        ("pictures_damaged", "Pictures dropped because a part of them is missing", sums.damaged_units),
+        ("packets_duplicate", "Duplicate or late RTP packets that were dropped", sums.duplicate_packets),
+        ("start_points", "Groups of pictures that begin at no keyframe", sums.start_points),
+        ("readings_held_back", "Readings put off: the stream takes more than its share of the CPU", sums.held_back),
+        ("holes_short", "Interruptions shorter than a second, not counted as gaps", sums.short_holes),
+        ("holes_short_seconds", "What is missing in holes below a second", sums.short_hole_seconds),
+    ):
         Gauge(f"minwang_stream_{name}", f"{text}, since the recorders started", registry=registry).set(value)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
 from search.query.filters import Corner
@@ -66,7 +67,7 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
             session,
             c.services.clock.now(),
             c.identity.name,
-            "search.query.motion_search",
+            AuditAction.SEARCH_QUERY_MOTION_SEARCH,
             camera.id,
             reason=reason,
             query=what,

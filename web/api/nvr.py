@@ -12,11 +12,12 @@ from typing import Literal
 
 import aiohttp
 from aiohttp import WSMsgType, web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ConflictError, ForbiddenError, NotFoundError, UsageError, ViewerNotConfirmed
 from core.ids import StreamId
@@ -25,6 +26,7 @@ from nvr.archive.segment_index import Segment
 from nvr.playback import clip, hls
 from nvr.playback.live import TOKEN_HEADER
 from nvr.recorder import stream_status
+from nvr.tables import GapCause
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.framework.socket_revalidation import (
@@ -39,7 +41,7 @@ from web.framework.socket_revalidation import (
 )
 from web.http.file_response import BytesResponse, FileResponse
 from web.policy import check_playback, visible_camera
-from web.sessions.footage_grants import PLAYBACK_OPEN, STRIP_VIEW, footage_is_granted
+from web.sessions.footage_grants import footage_is_granted
 from web.sessions.media_tickets import MediaTicket
 
 routes = RouteTable()
@@ -84,7 +86,9 @@ class SnapshotQuery(BaseModel):
 class SpanView(BaseModel):
     start: datetime
     end: datetime
-    cause: str
+    cause: GapCause | str = Field(
+        description="Of a gap; empty: recorded. Text that is not listed comes from another release"
+    )
 
 
 @routes.add("POST", "/api/live/ticket", Permission.LIVE_VIEW, body=TicketBody, reply=TicketReply)
@@ -99,7 +103,7 @@ async def live_ticket(c: Context[None, TicketBody]) -> TicketReply:
             session,
             c.services.clock.now(),
             c.identity.name,
-            "live.open",
+            AuditAction.LIVE_OPEN,
             stream,
             reason=purpose,
             village=camera.village,
@@ -146,7 +150,7 @@ async def _serve_live(c: AnyContext, ticket: MediaTicket, village: str, url: str
                 session,
                 c.services.clock.now(),
                 c.identity.name,
-                "live.close",
+                AuditAction.LIVE_CLOSE,
                 stream,
                 reason=ticket.purpose,
                 village=village,
@@ -226,7 +230,7 @@ async def playlist(c: Context[PlaylistQuery]) -> web.Response:
             await clip.unreadable_ranges(c.services.reader, stream, start, end, gops),
             "nothing is recorded in this range",
         )
-    await _grant_footage(c, PLAYBACK_OPEN, stream, village, start, end)
+    await _grant_footage(c, AuditAction.PLAYBACK_OPEN, stream, village, start, end)
     text = await c.services.footage_executor.run(hls.playlist, gops, live=False, keyframes=c.query.keyframes)
     return web.Response(text=text, content_type="application/vnd.apple.mpegurl", headers={"Cache-Control": "no-store"})
 
@@ -271,7 +275,7 @@ async def _is_granted(c: AnyContext, camera: str, start_us: int, end_us: int) ->
     return await footage_is_granted(grants, database, now, c.identity, camera, start_us, end_us)
 
 
-async def _grant_footage(c: AnyContext, action: str, stream: str, village: str, start: int, end: int) -> None:
+async def _grant_footage(c: AnyContext, action: AuditAction, stream: str, village: str, start: int, end: int) -> None:
     """Write the audit row of a playlist or strip and grant its footage (µs) to this session.
 
     The range is widened to whole segments, because the row states them so.
@@ -307,7 +311,7 @@ async def strip(c: Context[StripQuery]) -> list[datetime]:
     start, end = _range(c.query)
     check_playback(c, from_microseconds(start))
     end = min(end, start + hls.MAX_HLS_US)
-    await _grant_footage(c, STRIP_VIEW, stream, village, start, end)
+    await _grant_footage(c, AuditAction.STRIP_VIEW, stream, village, start, end)
     gops = await c.services.reader.gops(stream, start, end, MAX_PLAYLIST_GOPS)
     return [from_microseconds(t) for t in hls.thumbnail_times(gops, max(1, min(c.query.count, 100)))]
 
@@ -327,11 +331,16 @@ async def camera_snapshot(c: Context[SnapshotQuery]) -> web.Response:
         raise NotFoundError("there is no picture")
     jpeg = await c.services.snapshots.jpeg(frame, max(64, min(c.query.width, 1920)))
     if c.query.at is None:
-        await c.audit_view("snapshot.view", stream, reason=purpose, village=camera.village)
+        await c.audit_view(AuditAction.SNAPSHOT_VIEW, stream, reason=purpose, village=camera.village)
     elif not await _is_granted(c, camera.id, frame.at_us, frame.at_us):
         at = from_microseconds(frame.at_us).isoformat()
         await c.audit_view(
-            "snapshot.view", stream, key=f"snapshot.view {stream} {at}", village=camera.village, start=at, end=at
+            AuditAction.SNAPSHOT_VIEW,
+            stream,
+            key=f"snapshot.view {stream} {at}",
+            village=camera.village,
+            start=at,
+            end=at,
         )
     return web.Response(body=jpeg, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 

@@ -6,6 +6,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from health import order_queries, orders
 from health.faults import fault_queries
 from health.vocabulary import OrderState
@@ -34,7 +35,7 @@ class CreateBody(BaseModel):
 
 class OrderMoveBody(BaseModel):
     orders: list[int] = Field(min_length=1, max_length=500)
-    state: str
+    state: OrderState
     vendor: str = Field("", max_length=80)
     assignee: str = Field("", max_length=60)
     text: str = Field("", max_length=400)
@@ -77,7 +78,7 @@ async def order_photo(c: Context) -> web.Response:
         (order,) = await order_queries.by_numbers(session, [c.number("order")], c.identity.villages)
         photo = await order_queries.photo(session, order.id, c.number("photo"))
     why = view_reason(c, f"order {order.id}", running=order.state in orders.RUNNING)
-    await c.audit_view("order.photo_view", str(order.id), reason=why, village=order.village, order=order.id)
+    await c.audit_view(AuditAction.ORDER_PHOTO_VIEW, str(order.id), reason=why, village=order.village, order=order.id)
     return await picture(c.services.data_dir, photo.path)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from health.faults import fault_queries
 from health.patrol import maintenance, rounds, verdicts
 from health.patrol.learning import learning_cameras
 from health.patrol.verdicts import FaultVerdict
-from health.tables import Fault
+from health.tables import Fault, RoundScope
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
 from web.views.patrol import (
@@ -31,6 +34,13 @@ routes = RouteTable()
 
 MAX_MAINTENANCE_DAYS = 31
 RECENT_ROUNDS = 200  # the newest round that concerns the account is searched among these
+
+
+class FaultPicture(StrEnum):
+    """The pictures that are kept with a fault; also the last word of the audit action of a view."""
+
+    PICTURE = "picture"  # that opened it
+    REFERENCE = "reference"  # a good one of the same camera
 
 
 class PatrolQuery(BaseModel):
@@ -75,7 +85,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
     # Without a stated purpose, the row of the list does not open the pictures.
     opens = [f"fault {f.id}" for f, _ in rows] if c.identity.purpose else []
     key = f"fault.list {bool(opens)} {q.closed} {q.camera} {q.before}"
-    await c.audit_view("fault.list", q.camera or "faults", key=key, opens=opens)
+    await c.audit_view(AuditAction.FAULT_LIST, q.camera or "faults", key=key, opens=opens)
     newest = next((r for r in recent if concerns(r, scope)), None)
     return PatrolView(
         round=round_view(newest, scope) if newest else None,
@@ -88,7 +98,7 @@ async def patrol(c: Context[PatrolQuery]) -> PatrolView:
 @routes.add("POST", "/api/patrol/rounds", Permission.PATROL_RUN, body=Scope, reply=RoundView)
 async def ask_for_round(c: Context[None, Scope]) -> RoundView:
     """Request a patrol round now, of all cameras or of some."""
-    scope: dict[str, object] = {k: v for k, v in c.body.model_dump().items() if v}
+    scope = RoundScope(villages=c.body.villages, cameras=c.body.cameras, vendor=c.body.vendor)
     mine = c.identity.villages
     async with c.services.database.session() as session:
         if mine is not None:
@@ -96,7 +106,8 @@ async def ask_for_round(c: Context[None, Scope]) -> RoundView:
             if c.body.cameras:
                 known = {camera.id for camera in await lookup.all_cameras(session, mine)}
                 scope["cameras"] = [x for x in c.body.cameras if x in known]
-            if not all(scope.values()):  # nothing that was named is left: an empty list would mean everything
+            # Nothing that was named is left: an empty list would mean everything.
+            if not scope["villages"] or (c.body.cameras and not scope["cameras"]):
                 raise NotFoundError("there is no such camera or village")
         row = await rounds.request(session, c.services.clock.now(), c.identity.name, scope)
     return round_view(row, mine)
@@ -147,16 +158,16 @@ async def end_maintenance(c: Context) -> Count:
 @routes.add("GET", "/api/faults/{fault}/picture", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_picture(c: Context) -> web.Response:
     """The picture that opened the fault; needs a stated purpose."""
-    return await picture(c.services.data_dir, (await _audited_fault(c, "picture")).picture)
+    return await picture(c.services.data_dir, (await _audited_fault(c, FaultPicture.PICTURE)).picture)
 
 
 @routes.add("GET", "/api/faults/{fault}/reference", Permission.LIVE_VIEW, kind=ReplyKind.FILE)
 async def fault_reference(c: Context) -> web.Response:
     """A good picture of the same camera for comparison; needs a stated purpose."""
-    return await picture(c.services.data_dir, (await _audited_fault(c, "reference")).reference)
+    return await picture(c.services.data_dir, (await _audited_fault(c, FaultPicture.REFERENCE)).reference)
 
 
-async def _audited_fault(c: AnyContext, which: str) -> Fault:
+async def _audited_fault(c: AnyContext, which: FaultPicture) -> Fault:
     """Return the fault of the path after recording the view of its picture. Raises PurposeRequired, NotFoundError.
 
     The view belongs to the row of the list that named the fault, or gets a row of its own.
@@ -164,7 +175,7 @@ async def _audited_fault(c: AnyContext, which: str) -> Fault:
     async with c.services.database.reading() as session:
         (fault,) = await fault_queries.by_numbers(session, [c.number("fault")], c.identity.villages)
     await c.audit_view(
-        f"fault.{which}",
+        AuditAction(f"fault.{which}"),
         str(fault.id),
         reason=c.purpose,
         key=f"fault {fault.id}",

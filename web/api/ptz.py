@@ -8,6 +8,7 @@ from cameras.ptz import PtzControl
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable
@@ -89,7 +90,7 @@ async def keep(c: Context[None, KeepBody]) -> PresetView:
     token = await control.save_preset(camera, c.identity.name, c.body.name)
     async with c.services.database.session() as session:
         await audit_trail.record(
-            session, c.services.clock.now(), c.identity.name, "ptz.preset", camera.id, preset=c.body.name
+            session, c.services.clock.now(), c.identity.name, AuditAction.PTZ_PRESET, camera.id, preset=c.body.name
         )
     return PresetView(token=token, name=c.body.name)
 
@@ -123,7 +124,7 @@ async def _take_control(c: AnyContext, camera: Camera, control: PtzControl) -> N
                 session,
                 c.services.clock.now(),
                 who.name,
-                "ptz.take",
+                AuditAction.PTZ_TAKE,
                 camera.id,
                 reason=purpose,
                 village=camera.village,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, UsageError
 from health.kpi import figures
 from health.kpi.camera_days import bounds
@@ -36,7 +37,7 @@ class SignBody(BaseModel):
 async def day_register(c: Context[DayQuery]) -> DayView:
     """The day's patrol register as it was signed, or as it would be signed now."""
     view = await _day(c, c.query.day)
-    await c.audit_view("register.view", view.day)
+    await c.audit_view(AuditAction.REGISTER_VIEW, view.day)
     return view
 
 
@@ -48,14 +49,15 @@ async def sign_day(c: Context[None, SignBody]) -> DayView:
     A signed register does not change any more.
     """
     now, start = _signing(c)
-    view = await _day(c, c.body.day)
-    if view.signed_by is not None:
-        raise ConflictError(
-            f"{view.day} was signed by {view.signed_by}; what became known later goes into a supplement"
-        )
+    day = f"{start:%Y-%m-%d}"
     async with c.services.database.session() as session:
+        if (there := await register.signed(session, day)) is not None:
+            raise ConflictError(
+                f"{day} was signed by {there.signed_by}; what became known later goes into a supplement"
+            )
+        present = await figures.day(session, c.identity.villages, start, now)
         await register.sign(
-            session, start, view.figures, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
+            session, start, present, now, c.identity.name, remark=c.body.remark, reason=c.body.no_patrol
         )
     return await _day(c, c.body.day)
 
@@ -97,7 +99,7 @@ def _signing(c: Context[None, SignBody]) -> tuple[datetime, datetime]:
 
 async def _page(c: AnyContext) -> str:
     view = await _day(c, c.path("day"))
-    await c.audit_view("register.view", view.day)
+    await c.audit_view(AuditAction.REGISTER_VIEW, view.day)
     async with c.services.database.reading() as session:
         names = await lookup.camera_names(session)
     return await c.services.page_executor.run(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import ForbiddenError, NotFoundError
 from health.kpi import daily_figures, figures
 from health.vocabulary import FiguresKind
@@ -42,7 +43,7 @@ class FiguresQuery(BaseModel):
 
 class DayFigures(BaseModel):
     day: str
-    kind: str
+    kind: FiguresKind | Literal["camera"]
     name: str
     figures: dict[str, object]
 
@@ -94,5 +95,5 @@ async def _report(c: Context[ReportQuery]) -> VillageReport:
     code = c.path("village")
     if not c.identity.sees_village(code):
         raise NotFoundError("there is no such village")
-    await c.audit_view("report.view", code, reason=f"report of {code}", village=code)
+    await c.audit_view(AuditAction.REPORT_VIEW, code, reason=f"report of {code}", village=code)
     return await c.services.reports.village(code, c.query.month)

@@ -9,9 +9,11 @@ from typing import Literal
 from pydantic import BaseModel
 
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from health.faults.families import PICTURE_FAMILIES
 from health.patrol import review
+from health.vocabulary import FaultFamily, ReviewAnswer
 from web.framework.context import Context
 from web.framework.routing import RouteTable
 
@@ -28,7 +30,7 @@ class Stop(BaseModel):
 
 class TourView(BaseModel):
     stops: list[Stop]
-    families: list[str]
+    families: list[FaultFamily]
     shown: int
     missed: int
     rate: float | None
@@ -37,8 +39,8 @@ class TourView(BaseModel):
 
 class TourVerdictBody(BaseModel):
     camera: str
-    verdict: Literal["normal", "faulty"]
-    family: str = ""
+    verdict: ReviewAnswer
+    family: FaultFamily | Literal[""] = ""
 
 
 class TourVerdictReply(BaseModel):
@@ -54,7 +56,7 @@ async def draw(c: Context) -> TourView:
         told = await review.miss_rate(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.audit_view(
-        "tour.draw",
+        AuditAction.TOUR_DRAW,
         "tour",
         reason=purpose,
         key=f"tour.draw {now.isoformat()}",
@@ -75,6 +77,6 @@ async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
         if not c.identity.sees_village(camera.village):
             raise NotFoundError(f"camera '{c.body.camera}' not found")
         fault = await review.record_verdict(
-            session, camera, c.body.verdict, c.body.family, c.services.clock.now(), c.identity.name
+            session, camera, c.body.verdict, c.body.family or None, c.services.clock.now(), c.identity.name
         )
     return TourVerdictReply(fault=fault.id if fault else None)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.clock import from_microseconds
 from core.errors import UsageError
 from search import vocabulary
@@ -103,7 +104,7 @@ async def search_sightings(c: Context[None, SearchBody]) -> SightingPage:
         # A later page belongs to the audit row of its search; an invented page key does not avoid the row.
         same = f"search.run {hashlib.sha256(body.model_dump_json(exclude={'after', 'limit'}).encode()).hexdigest()}"
         if body.after is None or not c.services.footage_grants.has_view_grant(c.identity.session, reason, same):
-            await record_query(session, c, "search.run", body, reason)
+            await record_query(session, c, AuditAction.SEARCH_RUN, body, reason)
     c.services.footage_grants.grant_views(c.identity.session, reason, same)
     rows, key = await c.services.search_executor.run(_page, c, query, body)
     return SightingPage(rows=await sighting_views(c, rows), next=key)
@@ -164,7 +165,7 @@ async def count_sightings(c: Context[None, Filter]) -> CountsReply:
     async with c.services.database.session() as session:
         query = await scoped_query(c, session, c.body)
         known = await camera_numbers.places(session)
-        await record_query(session, c, "search.count", c.body, reason)
+        await record_query(session, c, AuditAction.SEARCH_COUNT, c.body, reason)
     found = await c.services.search_executor.run(find_ids, c.services.sighting_store, query, MAX_COUNTED + 1)
     more, found = len(found) > MAX_COUNTED, found[:MAX_COUNTED]
     by_time, by_camera = await c.services.search_executor.run(_count_by_time_and_camera, found, c.services.zone)

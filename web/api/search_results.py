@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 from search.query import judgements
 from search.store import Sighting, camera_numbers, ids, thumbnails
@@ -18,7 +19,7 @@ MAX_AUDITED_CAMERAS = 50  # names in the audit row of a query; the rest is count
 
 
 async def record_query(
-    session: AsyncSession, c: AnyContext, action: str, body: BaseModel, reason: str, **more: str
+    session: AsyncSession, c: AnyContext, action: AuditAction, body: BaseModel, reason: str, **more: str
 ) -> None:
     """Write the audit row of a search: the filter, the person, the reason."""
     asked = body.model_dump(mode="json", exclude_defaults=True, exclude={"limit"})

@@ -8,10 +8,12 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.clock import from_microseconds
 from search.query import judgements
-from search.query.judgements import MAX_REASON_CHARACTERS, SightingVerdict
+from search.query.judgements import MAX_REASON_CHARACTERS
 from search.store import Sighting, camera_numbers
+from search.tables import SightingVerdict
 from web.api.search_results import picture_of, sighting_views
 from web.framework.context import AnyContext, Context
 from web.framework.routing import ReplyKind, RouteTable
@@ -76,7 +78,7 @@ async def candidates(c: Context) -> SightingPage:
     reason = c.purpose[:MAX_REASON_CHARACTERS]
     async with c.services.database.reading() as session:
         wanted = await judgements.candidates(session, reason, c.identity.villages)
-    await c.audit_view("candidate.list", "candidates", reason=reason, key=f"candidate.list {reason}")
+    await c.audit_view(AuditAction.CANDIDATE_LIST, "candidates", reason=reason, key=f"candidate.list {reason}")
     found = await c.services.search_executor.run(c.services.sighting_store.many, wanted)
     return SightingPage(rows=await sighting_views(c, [found[n] for n in wanted if n in found]), next=None)
 
@@ -86,7 +88,7 @@ async def _audited_sighting(c: AnyContext) -> Sighting:
     sighting, place = await visible_sighting(c, c.path("sighting"))
     at = from_microseconds(sighting.start_ms * 1000).isoformat()
     await c.audit_view(
-        "sighting.view", place.camera, reason=c.purpose, key=f"sighting {sighting.id}", village=place.village, start=at,
-        sighting=str(sighting.id),
+        AuditAction.SIGHTING_VIEW, place.camera, reason=c.purpose, key=f"sighting {sighting.id}",
+        village=place.village, start=at, sighting=str(sighting.id),
     )  # fmt: skip
     return sighting

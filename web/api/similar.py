@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
 from core.errors import NotFoundError, UsageError
 from nvr.archive.reader import Keyframe
@@ -84,7 +85,7 @@ async def search_similar(c: Context[None, SimilarBody]) -> SimilarReply:
         vector, name, same = made.vector, made.embedder, made.same
         pack = await _pack_number(c, name)
     query = await _audited_query(
-        c, body.filter, reason, "search.query.similar", of=body.sighting or f"{body.camera} {body.at_us}"
+        c, body.filter, reason, AuditAction.SEARCH_QUERY_SIMILAR, of=body.sighting or f"{body.camera} {body.at_us}"
     )
     rows = await _ranked(c, vector, pack, query, body.limit + 1)
     matches = [m for m in rows if origin is None or m.sighting.id != origin.id][: body.limit]
@@ -106,7 +107,7 @@ async def search_by_picture(c: Context[PictureQuery]) -> SimilarReply:
         strict_input.check_model(asked)
     except (UsageError, ValidationError) as e:
         raise UsageError("the filter is invalid") from e
-    query = await _audited_query(c, asked, reason, "search.query.similar", of="an uploaded picture")
+    query = await _audited_query(c, asked, reason, AuditAction.SEARCH_QUERY_SIMILAR, of="an uploaded picture")
     rows = await _ranked(c, made.vector, await _pack_number(c, made.embedder), query, q.limit)
     return SimilarReply(rows=await _with_travel(c, rows, None, by_travel=False), same=made.same, embedder=made.embedder)
 
@@ -118,7 +119,9 @@ async def search_co_occurrence(c: Context[None, TogetherBody]) -> list[MeetingVi
     questions: list[Query] = []
     for asked in body.filters:
         questions.append(
-            await _audited_query(c, asked, reason, "search.query.co_occurrence", of=f"{len(body.filters)} places")
+            await _audited_query(
+                c, asked, reason, AuditAction.SEARCH_QUERY_CO_OCCURRENCE, of=f"{len(body.filters)} places"
+            )
         )
     within = round(body.within_seconds * 1000) if body.within_seconds is not None else None
     same = body.likeness if body.likeness is not None else MIN_EXAMPLE_SIMILARITY
@@ -142,7 +145,7 @@ def _box_of(q: PictureQuery) -> tuple[float, float, float, float] | None:
     return q.x, q.y, q.w, q.h
 
 
-async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: str, of: str) -> Query:
+async def _audited_query(c: AnyContext, asked: Filter, reason: str, action: AuditAction, of: str) -> Query:
     async with c.services.database.session() as session:
         query = await scoped_query(c, session, asked)
         await record_query(session, c, action, asked, reason, of=of)

@@ -11,6 +11,7 @@ from cases.register import case_files
 from cases.tables import WatchSubject
 from cases.watch import proposals, subjects
 from core.accounts.permissions import Permission
+from core.audit.actions import AuditAction
 from search.query.similar import MIN_EXAMPLE_SIMILARITY
 from search.store import camera_numbers
 from search.store.vectors import quantise
@@ -52,7 +53,7 @@ class RenewBody(BaseModel):
 @routes.add("GET", "/api/watch", Permission.CASE_VIEW, reply=list[SubjectView])
 async def list_watch(c: Context) -> list[SubjectView]:
     """Subjects of the watch list, newest first."""
-    await c.audit_view("watch.list", "watch list")
+    await c.audit_view(AuditAction.WATCH_LIST, "watch list")
     async with c.services.database.reading() as session:
         rows = await subjects.newest(session, c.identity.villages)
         known = await case_files.visible_numbers(session, c.identity.villages)

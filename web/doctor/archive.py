@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
 from nvr.archive import retention_clock
 from nvr.storage import volume_quarantine
 from nvr.storage.disk_remedies import remedy_of
-from nvr.tables import Volume
+from nvr.storage.volumes import all_volumes
+from nvr.tables import Volume, VolumeState
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
 
@@ -18,14 +17,14 @@ async def volumes(station: CheckedStation) -> Sequence[CheckResult]:
     if station.database is None:
         return [unknown("not known without the database", "see database")]
     async with station.database.reading() as session:
-        rows = (await session.scalars(select(Volume).order_by(Volume.number))).all()
+        rows = await all_volumes(session)
     return [_volume(row) for row in rows] or [ok("no volume was used yet")]
 
 
 def _volume(row: Volume) -> CheckResult:
     if row.checked_at is None:
         return unknown("no recorder has checked it yet", "start the station", row.path)
-    if row.state != "ok":
+    if row.state != VolumeState.OK:
         return failed(f"{row.state}: {row.detail}"[:300], remedy_of(row.state, row.detail), row.path)
     if row.detail:
         return warning(row.detail, remedy_of(row.state, row.detail), row.path)

@@ -9,24 +9,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.registry import inventory, lookup, registry
-from cameras.tables import Camera
 from core import migrate
-from core.clock import HOUR_US, to_microseconds
-from core.database import Database
 from core.errors import DetectorError, InventoryError, MinwangError
 from core.host import backup_log, station_lock
-from core.host.process_role import ProcessRole
 from core.logs import redact
 from core.settings import Settings, TlsMode
-from nvr.archive import segment_index
-from nvr.archive.segment_index import SegmentFlag
+from nvr.archive import hash_backlog
 from nvr.recorder import stream_status
-from nvr.tables import Footage, OpenSegment, StreamStatus, Worker
+from nvr.recorder.heartbeats import alive_recorders
+from nvr.recording_state import RecordingState
 from search.indexing.lag import lag
 from search.models import ModelRegistry
 from search.store.upkeep import model_dir_of
@@ -35,12 +30,10 @@ from web.http.exposure import exposure, is_loopback
 from web.tls.authority import Authority, missing_hosts
 from web.tls.certificate import EXPIRES_SOON_DAYS, load
 
-HEARTBEAT_LOST_AFTER = timedelta(seconds=30)  # a recorder writes its heartbeat every 4 s
 SLOW_QUERY_S = 1.0
 BEHIND_WARNING_S = 600.0  # at ten minutes search begins to skip footage
 HASH_HOURS = 2
 HASH_WARNING = 0.05
-ROWS = 5000
 BACKUP_FAILED = timedelta(days=14)  # a backup is made every night
 
 
@@ -65,11 +58,13 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
         ]
     started = time.monotonic()
     try:
-        server, revision = await _database_versions(station.database, kind)
+        async with station.database.reading() as session:
+            revision, server = await migrate.versions_of(session)
+            await lookup.cameras_per_village(session)  # a table of data, whose pages may be damaged
     except (SQLAlchemyError, MinwangError) as e:
         return [_unreadable(e, kind)]
     seconds = time.monotonic() - started
-    value = f"{server}schema {revision}, answers in {1000 * seconds:.0f} ms"
+    value = f"{server}{', ' if server else ''}schema {revision}, answers in {1000 * seconds:.0f} ms"
     if revision != migrate.newest():
         older = revision < migrate.newest()
         remedy = (
@@ -81,17 +76,6 @@ async def database(station: CheckedStation) -> Sequence[CheckResult]:
     if seconds > SLOW_QUERY_S:
         return [warning(value, "find the process that loads the disk or the server (iotop, pg_stat_activity)", kind)]
     return [ok(value, kind)]
-
-
-async def _database_versions(database: Database, kind: str) -> tuple[str, str]:
-    """Return the server's version (with a comma; empty for SQLite) and the schema's."""
-    async with database.reading() as session:
-        revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-        await session.scalar(select(func.count()).select_from(Camera))
-        if kind == "sqlite":
-            return "", str(revision)
-        version = str(await session.scalar(text("SHOW server_version"))).split()[0]
-        return f"{version}, ", str(revision)
 
 
 def _unreadable(e: SQLAlchemyError | MinwangError, kind: str) -> CheckResult:
@@ -112,8 +96,7 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
         return [unknown("not known without the database", "see database")]
     now = station.clock.now()
     async with station.database.reading() as session:
-        workers = await session.execute(select(Worker.name, Worker.seen_at).where(Worker.role == ProcessRole.RECORDER))
-        alive = [name for name, at in workers if now - at < HEARTBEAT_LOST_AFTER]
+        alive = await alive_recorders(session, now)
         states = await stream_status.count_by_state(session, now)
         wanted = await lookup.recorded_streams(session)
     holder = await asyncio.to_thread(station_lock.holder, station.settings.data.dir)
@@ -128,7 +111,7 @@ async def running(station: CheckedStation) -> Sequence[CheckResult]:
                 "start the station: minwang serve, or systemctl start minwang",
             )
         ]
-    recording = states.get("recording", 0)
+    recording = states.get(RecordingState.RECORDING, 0)
     value = f"{recording} of {wanted} streams recorded by {len(alive)} recorders"
     if len(alive) < station.settings.recorder.workers:
         return [
@@ -153,18 +136,8 @@ async def _rows(station: CheckedStation) -> CheckResult:
     """Count streams whose open segment should have been closed by now: its row waits for the database."""
     assert station.database is not None
     longest = timedelta(seconds=2 * station.settings.recorder.segment_seconds + 60)
-    before = to_microseconds(station.clock.now() - longest)
-    query = (
-        select(func.count(func.distinct(OpenSegment.stream)))
-        .join(StreamStatus, StreamStatus.stream == OpenSegment.stream)
-        .where(
-            OpenSegment.start_us < before,
-            StreamStatus.state == "recording",
-            stream_status.is_fresh(station.clock.now()),
-        )
-    )
     async with station.database.reading() as session:
-        late = await session.scalar(query) or 0
+        late = await stream_status.count_late_rows(session, station.clock.now(), longest)
     if late:
         return warning(
             f"{late} streams have unwritten archive rows",
@@ -176,17 +149,10 @@ async def _rows(station: CheckedStation) -> CheckResult:
 
 async def _hashes(station: CheckedStation) -> CheckResult:
     assert station.database is not None
-    since = to_microseconds(station.clock.now()) // HOUR_US - HASH_HOURS + 1
     async with station.database.reading() as session:
-        query = (
-            select(Footage.stream, Footage.hour, Footage.volume, Footage.entries)
-            .where(Footage.hour >= since)
-            .limit(ROWS)
-        )
-        entries = [s for row in await session.execute(query) for s in segment_index.unpack(*row)]
-    waiting = sum(bool(s.flags & SegmentFlag.UNHASHED) for s in entries)
-    value = f"{waiting} of {len(entries)} files of the last {HASH_HOURS} hours"
-    if waiting > HASH_WARNING * len(entries):
+        waiting, files = await hash_backlog.backlog(session, station.clock.now(), HASH_HOURS)
+    value = f"{waiting} of {files} files of the last {HASH_HOURS} hours"
+    if waiting > HASH_WARNING * files:
         return warning(value, "the CPU is too slow: reduce search.workers, or add cores", "checksums waiting")
     return ok(value, "checksums waiting")
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from web.doctor.facts import CheckedStation, CheckResult, failed, ok, unknown, warning
 
@@ -29,6 +29,45 @@ INODES_WARNING, INODES_FAILED = 0.05, 0.01
 SMART_SECONDS = 8
 # SMART attributes of ATA disks whose raw value should be 0; failing drives show them (Backblaze drive statistics).
 SMART_ATTRIBUTES = {5: "reallocated", 187: "uncorrectable", 197: "pending", 198: "offline uncorrectable"}
+
+
+class _Message(TypedDict, total=False):
+    string: str
+
+
+class _Messages(TypedDict, total=False):
+    messages: list[_Message]
+
+
+class _Status(TypedDict, total=False):
+    passed: bool
+
+
+class _RawValue(TypedDict, total=False):
+    value: int
+
+
+class _Attribute(TypedDict, total=False):
+    id: int
+    raw: _RawValue
+
+
+class _Attributes(TypedDict, total=False):
+    table: list[_Attribute]
+
+
+class _NvmeLog(TypedDict, total=False):
+    media_errors: int
+    percentage_used: int
+
+
+class SmartReport(TypedDict, total=False):
+    """What the checks read of smartctl's JSON output."""
+
+    smart_status: _Status
+    smartctl: _Messages
+    nvme_smart_health_information_log: _NvmeLog
+    ata_smart_attributes: _Attributes
 
 
 def folders(station: CheckedStation) -> list[Path]:
@@ -176,13 +215,13 @@ def _smart(program: str, disk: str) -> CheckResult:
     command = [program, "-j", "-H", "-A", f"/dev/{disk}"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SMART_SECONDS, check=False)
-        said: dict[str, Any] = json.loads(done.stdout)
+        said: SmartReport = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as e:
         return unknown(f"smartctl gave no answer ({_why(e)})", "run smartctl -a by hand", disk)
     return judge_smart(said, disk)
 
 
-def judge_smart(said: dict[str, Any], disk: str) -> CheckResult:
+def judge_smart(said: SmartReport, disk: str) -> CheckResult:
     """Return the result for smartctl's JSON output."""
     passed = said.get("smart_status", {}).get("passed")
     if passed is None:

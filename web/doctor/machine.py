@@ -15,16 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from sqlalchemy import select
 
 import core
 from cameras.registry import lookup
 from core.audit import audit_key, verification
 from core.host.child_environment import child_environment
-from core.host.process_role import ProcessRole
 from core.secrets import KEY_FILE
 from core.settings import TLS_DIR
-from nvr.tables import Worker
+from nvr.recorder.heartbeats import recorder_pids
 from web.doctor.facts import CheckedStation, CheckResult, failed, locked_out, ok, unknown, warning
 
 FILES_PER_STREAM = 4  # socket, segment file, next segment file, one viewer
@@ -39,7 +37,7 @@ async def files(station: CheckedStation) -> Sequence[CheckResult]:
         return [unknown("the number of cameras is not known", "see database")]
     async with station.database.reading() as session:
         streams = await lookup.recorded_streams(session)
-        pids = list(await session.scalars(select(Worker.pid).where(Worker.role == ProcessRole.RECORDER)))
+        pids = await recorder_pids(session)
     needed = FILES_BASE + FILES_PER_STREAM * -(-streams // station.settings.recorder.workers)
     limits = [limit for pid in pids if (limit := _limit(pid)) is not None]
     allowed, whose = (

@@ -11,9 +11,11 @@ from aiohttp import web
 from pydantic import BaseModel
 from typing_extensions import TypeVar  # TypeVar defaults (PEP 696) are in `typing` from Python 3.13
 
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ForbiddenError, NotFoundError, PurposeRequired
+from core.json_types import JsonInput
 from core.numbers import parse_whole_number
 from web.http.cookies import cookie_of, session_cookie
 from web.services import Services
@@ -66,13 +68,13 @@ class Context(Generic[Q, B]):
 
     async def audit_view(
         self,
-        action: str,
+        action: AuditAction,
         object: str,
         *,
         reason: str = "",
         opens: Iterable[str] = (),
         key: str | None = None,
-        **data: object,
+        **data: JsonInput,
     ) -> None:
         """Write an audit row for viewing `object`, unless this session viewed the same within half an hour.
 
@@ -92,7 +94,7 @@ class Context(Generic[Q, B]):
         grants.grant_views(who.session, who.purpose, name, *opens)
 
 
-# Any request, for functions that read neither query nor body.
+# The request of whatever route, for functions that read neither query nor body.
 AnyContext = Context[BaseModel | None, BaseModel | None]
 
 

@@ -14,8 +14,8 @@ from aiohttp import web
 from pydantic import BaseModel, JsonValue, TypeAdapter
 
 from core import executors
-from core.accounts.accounts import Identity, SessionEnd
 from core.accounts.permissions import Permission
+from core.accounts.sessions import Identity, SessionEnd
 from core.errors import UsageError
 from core.host import metrics_token
 from web.framework import refusals
@@ -98,7 +98,7 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
     """
     token = cookie_of(request, session_cookie(services.settings.web))
     active = r.reply_kind in (ReplyKind.JSON, ReplyKind.PAGE) and POLL_HEADER not in request.headers
-    who = await services.accounts.resolve(token, active=active) if token and token.isascii() else None
+    who = await services.accounts.sessions.resolve(token, active=active) if token and token.isascii() else None
     if who is not None and active:
         services.attendance.note_input(who.session)
     return who
@@ -107,7 +107,7 @@ async def _identify(r: Route, request: web.Request, services: Services) -> Ident
 async def _sign_in_first(r: Route, request: web.Request, services: Services) -> web.Response:
     """Return the 401 answer; if the session has ended, it says why."""
     token = cookie_of(request, session_cookie(services.settings.web))
-    why = await services.accounts.end_reason(token) if token and token.isascii() else SessionEnd.REVOKED
+    why = await services.accounts.sessions.end_reason(token) if token and token.isascii() else SessionEnd.REVOKED
     return refusals.sign_in_first(r, request, why, had_session=bool(token))
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypeAlias, cast
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, JsonSchemaValue
 
 from core import __version__
 from core.accounts.permissions import GRANTS, Permission, Role
 from web.framework.routing import CSRF_HEADER, ReplyKind, Route
 
+Schemas: TypeAlias = dict[str, JsonSchemaValue]  # by name
+
 _DESCRIPTIONS = {ReplyKind.FILE: "The file", ReplyKind.SOCKET: "A WebSocket", ReplyKind.PAGE: "An HTML page"}
 _REF = "#/components/schemas/{model}"
 
 
-def document(routes: tuple[Route, ...]) -> dict[str, Any]:
-    paths: dict[str, dict[str, Any]] = {}
-    schemas: dict[str, Any] = {
-        "Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-    }
+def document(routes: tuple[Route, ...]) -> JsonSchemaValue:
+    paths: dict[str, dict[str, JsonSchemaValue]] = {}
+    schemas: Schemas = {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
     for r in routes:
         paths.setdefault(r.path, {})[r.method.lower()] = _operation(r, schemas)
     return {
@@ -43,8 +44,8 @@ _OWN_SITE = {
 }  # fmt: skip
 
 
-def _operation(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
-    operation: dict[str, Any] = {
+def _operation(r: Route, schemas: Schemas) -> JsonSchemaValue:
+    operation: JsonSchemaValue = {
         "operationId": r.handler.__name__,
         "summary": r.summary,
         "x-permission": r.permission.value,
@@ -80,7 +81,7 @@ def _roles(permission: Permission) -> list[str]:
     return [role.value for role in Role if permission is Permission.SIGNED_IN or permission in GRANTS[role]]
 
 
-def _reply(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _reply(r: Route, schemas: Schemas) -> JsonSchemaValue:
     if r.reply is None and r.reply_kind is ReplyKind.JSON:
         return {"description": "Done", "content": _json({"type": "object"})}
     if r.reply is None:
@@ -88,8 +89,8 @@ def _reply(r: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     return {"description": "The answer", "content": _json(_collect(r.reply, schemas, "serialization"))}
 
 
-def _collect(model: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
-    schema = TypeAdapter(model).json_schema(ref_template=_REF, mode=mode)
+def _collect(model: object, schemas: Schemas, mode: JsonSchemaMode) -> JsonSchemaValue:
+    schema = TypeAdapter(cast(type[object], model)).json_schema(ref_template=_REF, mode=mode)
     schemas.update(schema.pop("$defs", {}))
     if "title" in schema and schema.get("type") == "object":
         schemas[schema["title"]] = schema
@@ -97,5 +98,5 @@ def _collect(model: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
     return schema
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
+def _json(schema: JsonSchemaValue) -> JsonSchemaValue:
     return {"application/json": {"schema": schema}}

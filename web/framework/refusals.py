@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError, IntegrityError
 
-from core.accounts.accounts import SessionEnd
+from core.accounts.sessions import SessionEnd
 from core.errors import (
     ConflictError,
     ForbiddenError,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -26,6 +26,8 @@ QueryModel = TypeVar("QueryModel", bound=BaseModel)
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 ContextType = TypeVar("ContextType", contravariant=True)
 Reply = TypeVar("Reply")
+# Of Context[query, body]; `RouteTable.add` checks that, and one list cannot state it for each of its members.
+Handler: TypeAlias = Callable[[Context[Any, Any]], Awaitable[object]]
 
 
 class ReplyKind(StrEnum):
@@ -44,8 +46,7 @@ class Route:
     method: str
     path: str
     permission: Permission
-    # Of Context[query, body]; `RouteTable.add` checks that, and one list cannot state it for each of its members.
-    handler: Callable[[Context[Any, Any]], Awaitable[object]]
+    handler: Handler
     summary: str
     query: type[BaseModel] | None
     body: type[BaseModel] | None
@@ -57,7 +58,7 @@ class Route:
 class Register(Generic[ContextType]):
     """A decorator that adds handlers of one type of context to a table, and returns them unchanged."""
 
-    def __init__(self, add: Callable[[Callable[[Context[Any, Any]], Awaitable[object]]], None]):
+    def __init__(self, add: Callable[[Handler], None]):
         self._add = add
 
     def __call__(self, handler: Callable[[ContextType], Awaitable[Reply]]) -> Callable[[ContextType], Awaitable[Reply]]:
@@ -111,7 +112,7 @@ class RouteTable:
         """Decorator that adds a handler. `reply` is the type of its result (for JSON). With `scraped` a monitoring
         system's token opens the route as well; the handler then gets no identity."""
 
-        def register(handler: Callable[[Context[Any, Any]], Awaitable[object]]) -> None:
+        def register(handler: Handler) -> None:
             summary = (handler.__doc__ or "").strip().splitlines()[0]
             self.routes.append(Route(method, path, permission, handler, summary, query, body, reply, kind, scraped))
 

@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 from sqlalchemy.exc import SQLAlchemyError
 
 from cameras.tables import Camera
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.errors import MinwangError
 from web.framework.context import AnyContext
 from web.http.cookies import cookie_of, session_cookie
@@ -52,7 +52,7 @@ class SocketSession:
         """
         c, began = self.context, self.context.identity
         token = cookie_of(c.request, session_cookie(c.services.settings.web))
-        now = await c.services.accounts.resolve(token)
+        now = await c.services.accounts.sessions.resolve(token)
         if now is None or now.user_id != began.user_id:
             raise SessionLost(CLOSE_SIGNED_OUT, "the session has ended")
         if (now.role, now.villages, now.vendor) != (began.role, began.villages, began.vendor):

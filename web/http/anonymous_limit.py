@@ -20,7 +20,6 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -131,7 +130,7 @@ def refund(request: web.Request) -> None:
 
 def _through_a_proxy(request: web.Request, settings: WebSettings) -> bool:
     """Return whether a trusted proxy sent the request. All clients share its connections: one must not hold them."""
-    peer: tuple[Any, ...] | None = (
+    peer: tuple[object, ...] | None = (
         request.transport.get_extra_info("peername") if request.transport is not None else None
     )
     return is_trusted(str(peer[0]), settings) if peer else False

@@ -20,7 +20,6 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import IPv6Address, ip_network
-from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -138,14 +137,14 @@ class Runner(web.AppRunner):
 
     __slots__ = ("_settings",)
 
-    def __init__(self, app: web.Application, settings: WebSettings, **options: Any):
+    def __init__(self, app: web.Application, settings: WebSettings, *, shutdown_timeout: float = 60.0):
         super().__init__(
             app,
             access_log=None,
             keepalive_timeout=KEEP_ALIVE_S,
             lingering_time=2.0,
             auto_decompress=False,
-            **options,
+            shutdown_timeout=shutdown_timeout,
         )
         self._settings = settings
 

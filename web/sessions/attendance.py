@@ -18,8 +18,9 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import SECOND, Clock, from_microseconds
 from core.database import Database
 from core.errors import MinwangError, ViewerNotConfirmed
@@ -211,7 +212,7 @@ class PlaybackLog:
                 session,
                 self._clock.now(),
                 viewing.actor,
-                "playback.close",
+                AuditAction.PLAYBACK_CLOSE,
                 stream,
                 reason=purpose,
                 village=viewing.village,

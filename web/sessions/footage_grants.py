@@ -11,10 +11,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
-
-from core.accounts.accounts import MAX_SESSION_AGE, Identity
-from core.audit import audit_trail
+from core.accounts.sessions import MAX_SESSION_AGE, Identity
+from core.audit import pages
+from core.audit.actions import AuditAction
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from core.ids import StreamId
@@ -24,8 +23,7 @@ MAX_SESSIONS = 2000
 MAX_VIEW_GRANTS = 20_000  # per session
 MAX_RANGES = 500
 # Audit actions whose rows grant footage.
-PLAYBACK_OPEN, STRIP_VIEW = "playback.open", "strip.view"
-FOOTAGE_ACTIONS = (PLAYBACK_OPEN, STRIP_VIEW)
+FOOTAGE_ACTIONS = (AuditAction.PLAYBACK_OPEN, AuditAction.STRIP_VIEW)
 
 
 @dataclass(slots=True)
@@ -93,18 +91,8 @@ async def footage_is_granted(
     """Return whether a playlist or strip of this session covers the time. Reads the audit trail if memory does not."""
     if grants.covers(who.session, who.purpose, camera, start_us, end_us):
         return True
-    query = (
-        select(audit_trail.AuditRow)
-        .where(
-            audit_trail.AuditRow.actor == who.name,
-            audit_trail.AuditRow.action.in_(FOOTAGE_ACTIONS),
-            audit_trail.AuditRow.at > now - MAX_SESSION_AGE,
-        )
-        .order_by(audit_trail.AuditRow.id.desc())
-        .limit(MAX_RANGES)
-    )
     async with database.reading() as session:
-        for row in await session.scalars(query):
+        for row in await pages.newest_of(session, who.name, FOOTAGE_ACTIONS, now - MAX_SESSION_AGE, MAX_RANGES):
             if row.data.get("by_session") == who.session and StreamId(row.object).camera == camera:
                 start, end = (to_microseconds(datetime.fromisoformat(str(row.data[n]))) for n in ("start", "end"))
                 grants.grant_range(who.session, row.reason, camera, start, end)

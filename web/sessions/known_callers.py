@@ -14,7 +14,8 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Accounts, fingerprint
+from core.accounts.accounts import Accounts
+from core.accounts.sessions import fingerprint
 from core.accounts.sign_in import SignInService, device_source
 from core.clock import Clock
 from core.errors import MinwangError
@@ -50,7 +51,10 @@ class KnownCallers:
         return next((n for n in names if n in self._names), "")
 
     async def _read(self) -> frozenset[str]:
-        sessions, devices = await self._accounts.open_session_fingerprints(), await self._sign_in.known_devices()
+        sessions, devices = (
+            await self._accounts.sessions.open_session_fingerprints(),
+            await self._sign_in.known_devices(),
+        )
         token = await asyncio.to_thread(metrics_token.read, self._data_dir)
         monitoring = {_monitoring(token.decode("ascii", "replace"))} if token else set()
         return frozenset({_session(s) for s in sessions} | devices | monitoring)

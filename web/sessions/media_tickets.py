@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from core.accounts.accounts import Identity
+from core.accounts.sessions import Identity
 from core.clock import Clock
 
 TICKET_LIFETIME_S = 30.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cameras.tables import Camera
 from health import orders
 from health.tables import WorkOrder, WorkOrderNote
+from health.vocabulary import OrderState, OrderStep
 
 
 class OrderView(BaseModel):
@@ -17,7 +18,7 @@ class OrderView(BaseModel):
     village: str | None
     camera: str | None
     title: str
-    state: str
+    state: OrderState | str = Field(description="Text that is not listed comes from another release")
     severity: int
     vendor: str
     assignee: str
@@ -36,7 +37,7 @@ class OrderView(BaseModel):
 class NoteView(BaseModel):
     at: datetime
     by: str
-    step: str
+    step: OrderStep | str = Field(description="Text that is not listed comes from another release")
     text: str
 
 
@@ -52,7 +53,7 @@ class OwnOrder(BaseModel):
     camera: str
     village: str
     place: str
-    state: str
+    state: OrderState | str = Field(description="Text that is not listed comes from another release")
     severity: int
     respond_by: datetime
     mend_by: datetime

@@ -10,6 +10,7 @@ from cameras.tables import Camera
 from core.accounts.scope import Villages, covers
 from health.faults.families import FAMILIES
 from health.tables import Fault, Maintenance, PatrolRound
+from health.vocabulary import FaultFamily, FaultOutcome, FaultStatus
 
 
 class RoundView(BaseModel):
@@ -30,16 +31,16 @@ class FaultView(BaseModel):
     camera: str
     camera_name: str
     village: str
-    family: str
+    family: FaultFamily
     chinese: str
-    state: str
+    state: FaultStatus | str = Field(description="Text that is not listed comes from another release")
     severity: int
     figures: dict[str, object]
     first_seen: datetime
     opened_at: datetime | None
     closed_at: datetime | None
     times: int
-    verdict: str | None
+    verdict: FaultOutcome | str | None = Field(description="Text that is not listed comes from another release")
     acknowledged_by: str | None
     order: int | None
     has_picture: bool

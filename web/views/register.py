@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -11,7 +12,7 @@ from health.tables import RegisterSupplement
 
 class SupplementView(BaseModel):
     number: int
-    figures: dict[str, object]
+    figures: Mapping[str, object]
     signed_by: str
     signed_at: datetime
     digest: str
@@ -20,7 +21,7 @@ class SupplementView(BaseModel):
 
 class DayView(BaseModel):
     day: str
-    figures: dict[str, object]
+    figures: Mapping[str, object]
     signed_by: str | None
     signed_at: datetime | None
     digest: str | None
@@ -29,7 +30,7 @@ class DayView(BaseModel):
     over: bool = False  # the day is over: only then a reason may replace the patrol
     supplements: list[SupplementView] = []
     problem: str = Field("", description="Difference from what was signed, as a sentence; empty: none")
-    later: dict[str, object] | None = None  # the figures of a supplement signed now; null: nothing to add
+    later: Mapping[str, object] | None = None  # the figures of a supplement signed now; null: nothing to add
 
 
 def supplement_view(s: RegisterSupplement) -> SupplementView:

@@ -7,10 +7,10 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from core.clock import from_microseconds
-from search.query.judgements import SightingVerdict
 from search.store import Sighting
 from search.store.camera_numbers import CameraPlace
 from search.store.rows import BOX_UNITS, unpack_path
+from search.tables import SightingVerdict
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed, Tone
 
 
@@ -57,7 +57,7 @@ class SightingFile(SightingView):
     detector: str
 
 
-def sighting_view(s: Sighting, place: CameraPlace, verdict: str | None = None) -> SightingView:
+def sighting_view(s: Sighting, place: CameraPlace, verdict: SightingVerdict | None = None) -> SightingView:
     return SightingView(
         id=str(s.id),
         at=from_microseconds(s.start_ms * 1000),
@@ -76,7 +76,7 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: str | None = None) -
         direction=Direction(s.direction).name,
         speed=Speed(s.speed).name,
         plate=s.plate,
-        verdict=SightingVerdict(verdict) if verdict else None,
+        verdict=verdict,
         has_picture=s.thumb >= 0,
     )
 

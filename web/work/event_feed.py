@@ -119,4 +119,5 @@ class EventFeed:
 
 def skipped(position: int, now: datetime) -> FeedEvent:
     """Return the event which tells that older events are not replayed: the page must read its lists again."""
-    return feed_event(events.Event(id=position, at=now, kind="events.skipped", village=None, camera=None, data={}))
+    kind = events.EventKind.EVENTS_SKIPPED
+    return feed_event(events.Event(id=position, at=now, kind=kind, village=None, camera=None, data={}))

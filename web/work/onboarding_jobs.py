@@ -116,6 +116,6 @@ class OnboardingWork:
             s = self.state
             village = s.villages[0] if s.villages is not None and len(s.villages) == 1 else None
             events.append(
-                session, self._clock.now(), "onboarding.progress", village=village,
+                session, self._clock.now(), events.EventKind.ONBOARDING_PROGRESS, village=village,
                 work=s.kind, done=s.done, total=s.total, failed=s.failed, running=s.running,
             )  # fmt: skip

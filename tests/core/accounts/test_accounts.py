@@ -7,8 +7,9 @@ import asyncio
 import pytest
 from sqlalchemy import select, text
 
-from core.accounts.accounts import Accounts, SessionEnd
+from core.accounts.accounts import Accounts
 from core.accounts.permissions import GRANTS, Permission, Role
+from core.accounts.sessions import SessionEnd
 from core.accounts.sign_in import OpenedSession, SignInService
 from core.audit import audit_trail
 from core.clock import ManualClock
@@ -31,33 +32,33 @@ async def sign_in(
 async def test_sign_in_resolve_and_sign_out(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token
-    identity = await accounts.resolve(token)
+    identity = await accounts.sessions.resolve(token)
     assert identity is not None
     assert identity.role is Role.VIDEO_OFFICER
-    await accounts.sign_out(token, "zhang")
-    assert await accounts.resolve(token) is None
+    await accounts.sessions.sign_out(token, "zhang")
+    assert await accounts.sessions.resolve(token) is None
 
 
 async def test_an_idle_session_ends(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     clock.advance(29 * 60)
-    assert await accounts.resolve(token, active=True)
+    assert await accounts.sessions.resolve(token, active=True)
     clock.advance(29 * 60)
-    assert await accounts.resolve(token)  # the previous request kept it alive, this one does not
+    assert await accounts.sessions.resolve(token)  # the previous request kept it alive, this one does not
     clock.advance(2 * 60)
-    assert await accounts.resolve(token) is None
-    assert await accounts.end_reason(token) is SessionEnd.IDLE
+    assert await accounts.sessions.resolve(token) is None
+    assert await accounts.sessions.end_reason(token) is SessionEnd.IDLE
 
 
 async def test_polling_keeps_no_session_alive(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     for _ in range(30):
-        assert await accounts.resolve(token)
+        assert await accounts.sessions.resolve(token)
         clock.advance(60)
     clock.advance(1)
-    assert await accounts.resolve(token) is None
+    assert await accounts.sessions.resolve(token) is None
 
 
 async def test_a_telephone_that_waits_for_alerts_does_not_become_idle(database: Database, clock: ManualClock) -> None:
@@ -65,31 +66,31 @@ async def test_a_telephone_that_waits_for_alerts_does_not_become_idle(database: 
     await accounts.create("wang", "correct horse", Role.PATROL_OFFICER, actor="test")
     token = (await sign_in(accounts, "wang", "correct horse")).token
     clock.advance(11 * 3600)
-    assert await accounts.resolve(token)
+    assert await accounts.sessions.resolve(token)
     clock.advance(3601)
-    assert await accounts.resolve(token) is None
+    assert await accounts.sessions.resolve(token) is None
 
 
 async def test_a_session_ends_after_twelve_hours_however_busy(database: Database, clock: ManualClock) -> None:
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     for _ in range(36):
-        assert await accounts.resolve(token, active=True)
+        assert await accounts.sessions.resolve(token, active=True)
         clock.advance(20 * 60)
     clock.advance(1)
-    assert await accounts.resolve(token, active=True) is None
-    assert await accounts.end_reason(token) is SessionEnd.TOO_OLD
-    assert await accounts.purge() == 0
+    assert await accounts.sessions.resolve(token, active=True) is None
+    assert await accounts.sessions.end_reason(token) is SessionEnd.TOO_OLD
+    assert await accounts.sessions.purge() == 0
     clock.advance(25 * 3600)
-    assert await accounts.purge() == 1
-    assert await accounts.end_reason(token) is SessionEnd.REVOKED
+    assert await accounts.sessions.purge() == 1
+    assert await accounts.sessions.end_reason(token) is SessionEnd.REVOKED
 
 
 async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, clock: ManualClock) -> None:
     accounts = Accounts(database, clock)
     await accounts.create("li", "chosen by another", Role.AUDITOR, actor="test", must_change=True)
     token = (await sign_in(accounts, "li", "chosen by another")).token
-    identity = await accounts.resolve(token)
+    identity = await accounts.sessions.resolve(token)
     assert identity is not None and identity.must_change
     for old, new, error in (("wrong", "my own password", ForbiddenError), ("chosen by another", "short", UsageError)):
         with pytest.raises(error):
@@ -97,8 +98,8 @@ async def test_a_new_password_for_oneself_ends_all_sessions(database: Database, 
     with pytest.raises(UsageError, match="present one"):
         await accounts.change_own_password(identity, "chosen by another", "chosen by another")
     await accounts.change_own_password(identity, "chosen by another", "my own password")
-    assert await accounts.resolve(token) is None
-    again = await accounts.resolve((await sign_in(accounts, "li", "my own password")).token)
+    assert await accounts.sessions.resolve(token) is None
+    again = await accounts.sessions.resolve((await sign_in(accounts, "li", "my own password")).token)
     assert again is not None and not again.must_change
 
 
@@ -107,18 +108,18 @@ async def test_a_change_under_way_does_not_outlive_reset_disabling_or_sign_out(
 ) -> None:
     """Somebody who knows the old password sends a new one, which waits for a hashing thread."""
     accounts = Accounts(either_database, clock)
-    meanwhile, hashed = {}, accounts._hash
+    meanwhile, hashed = {}, accounts.passwords.hash
     for n, name in enumerate(meanwhile_names := ("reset", "disabled", "signed out", "enabled again")):
         await accounts.create(f"li{n}", "the thief knows it", Role.INVESTIGATOR, actor="test")
         token = (await sign_in(accounts, f"li{n}", "the thief knows it")).token
-        meanwhile[name] = token, await accounts.resolve(token)
+        meanwhile[name] = token, await accounts.sessions.resolve(token)
 
     async def act(name: str, n: int) -> None:
         match name:
             case "reset":
                 await accounts.reset_password(f"li{n}", "by the administrator", actor="admin")
             case "signed out":
-                await accounts.sign_out(meanwhile[name][0], f"li{n}")
+                await accounts.sessions.sign_out(meanwhile[name][0], f"li{n}")
             case _:
                 await accounts.change(f"li{n}", disabled=True, actor="admin")
                 if name == "enabled again":
@@ -131,7 +132,7 @@ async def test_a_change_under_way_does_not_outlive_reset_disabling_or_sign_out(
                 await act(name, n)
             return await hashed(password)
 
-        monkeypatch.setattr(accounts, "_hash", slow)
+        monkeypatch.setattr(accounts.passwords, "hash", slow)
         identity = meanwhile[name][1]
         assert identity is not None
         with pytest.raises(ForbiddenError, match="has changed"):
@@ -147,13 +148,13 @@ async def test_an_administrator_whose_session_has_ended_makes_no_account_any_mor
     for name in ("root", "second"):
         await accounts.create(name, "correct horse", Role.ADMINISTRATOR, actor="test")
     token = (await sign_in(accounts, "root", "correct horse")).token
-    root = await accounts.resolve(token)
+    root = await accounts.sessions.resolve(token)
     await accounts.change("root", disabled=True, actor="second")
     for work in (
         accounts.create("mallory", "correct horse", Role.ADMINISTRATOR, actor="root", requested_by=root),
         accounts.reset_password("zhang", "known to root", actor="root", requested_by=root),
         accounts.change("zhang", disabled=True, actor="root", requested_by=root),
-        accounts.set_purpose(token, "case 7", "root"),
+        accounts.sessions.set_purpose(token, "case 7", "root"),
     ):
         with pytest.raises(ForbiddenError, match="has changed"):
             await work
@@ -177,7 +178,7 @@ async def test_reset_ends_sessions(database: Database, clock: ManualClock) -> No
     accounts = await accounts_with(database, clock)
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     await accounts.reset_password("zhang", "another secret", actor="test")
-    assert await accounts.resolve(token) is None
+    assert await accounts.sessions.resolve(token) is None
     assert await sign_in(accounts, "zhang", "another secret")
 
 
@@ -208,12 +209,12 @@ async def test_a_change_ends_sessions_and_is_written_down(either_database: Datab
     await accounts.create("root", "correct horse", Role.ADMINISTRATOR, actor="test")
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     assert await accounts.change("zhang", villages=["wang"], actor="root") == {"villages": ["wang"]}
-    assert await accounts.resolve(token) is None
+    assert await accounts.sessions.resolve(token) is None
     assert await accounts.change("zhang", disabled=True, actor="root") == {"disabled": True}
     with pytest.raises(ForbiddenError, match="name or password"):
         await sign_in(accounts, "zhang", "correct horse")
     await accounts.change("zhang", disabled=False, villages="all", actor="root")
-    identity = await accounts.resolve((await sign_in(accounts, "zhang", "correct horse")).token)
+    identity = await accounts.sessions.resolve((await sign_in(accounts, "zhang", "correct horse")).token)
     assert identity is not None and identity.villages is None
     async with either_database.reading() as session:
         changes = list(

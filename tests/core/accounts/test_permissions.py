@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from core.accounts.accounts import Accounts, Identity, User
+from core.accounts.accounts import Accounts
 from core.accounts.permissions import GRANTS, TOWN_PERMISSIONS, Permission, Role, allows
+from core.accounts.sessions import Identity
 from core.accounts.sign_in import SignInService
+from core.accounts.tables import User
 from core.clock import ManualClock
 from core.database import Database
 from core.errors import UsageError
@@ -74,5 +76,5 @@ async def test_a_funder_of_an_older_release_without_villages_sees_none(database:
     await accounts.create("li", LONG, Role.FUNDER, villages=["wangjia"], actor="test")
     async with database.session() as session:
         await session.execute(update(User).values(villages=None))
-    who = await accounts.resolve((await SignInService(database, clock, accounts).open("li", LONG)).token)
+    who = await accounts.sessions.resolve((await SignInService(database, clock, accounts).open("li", LONG)).token)
     assert who is not None and who.villages == () and not who.sees_village("wangjia")

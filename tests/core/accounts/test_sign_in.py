@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from core.accounts import sign_in
 from core.accounts.accounts import Accounts
+from core.accounts.password_hashing import PasswordHashing
 from core.accounts.permissions import Role
 from core.accounts.sign_in import SignInService, SignInSource
 from core.audit.audit_trail import AuditRow
@@ -21,22 +22,28 @@ from core.errors import ForbiddenError, MinwangError, TooManyError
 RIGHT = "correct horse"
 
 
-class Quick(Accounts):
+class QuickHashing(PasswordHashing):
     """Compares passwords without a hash, and counts the comparisons."""
 
     looked_at = 0
 
-    async def verify_password(self, stored: str | None, password: str) -> bool:
+    async def verify(self, stored: str | None, password: str) -> bool:
         self.looked_at += 1
         await asyncio.sleep(0)
         return stored is not None and password == RIGHT
 
 
-async def station(database: Database, clock: ManualClock) -> tuple[SignInService, Quick]:
-    accounts = Quick(database, clock)
+async def station(database: Database, clock: ManualClock) -> tuple[SignInService, Accounts]:
+    accounts = Accounts(database, clock)
+    accounts.passwords = QuickHashing()
     for name in ("leader", "li"):
         await accounts.create(name, RIGHT, Role.APPROVER, actor="test")
     return SignInService(database, clock, accounts), accounts
+
+
+def _comparisons(accounts: Accounts) -> int:
+    assert isinstance(accounts.passwords, QuickHashing)
+    return accounts.passwords.looked_at
 
 
 async def refused(signing: SignInService, name: str, password: str = "guess", **where: str) -> MinwangError:
@@ -49,7 +56,7 @@ async def test_of_many_guesses_at_once_five_are_looked_at(either_database: Datab
     signing, accounts = await station(either_database, clock)
     guesses = [*["guess"] * 50, RIGHT, *["guess"] * 9]
     done = await asyncio.gather(*(signing.open("leader", g, "10.0.0.1") for g in guesses), return_exceptions=True)
-    assert accounts.looked_at == sign_in.ATTEMPTS_BEFORE_WAIT
+    assert _comparisons(accounts) == sign_in.ATTEMPTS_BEFORE_WAIT
     assert Counter(type(d).__name__ for d in done) == {"ForbiddenError": 5, "TooManyError": 55}
 
 
@@ -86,7 +93,7 @@ async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -
         assert isinstance(await refused(signing, "leader"), TooManyError), minutes
         clock.advance(1)
         assert isinstance(await refused(signing, "leader"), ForbiddenError), minutes
-    assert accounts.looked_at == 11
+    assert _comparisons(accounts) == 11
     clock.advance(15 * 60)
     assert await signing.open("leader", RIGHT, "10.0.0.1")
     assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted from the beginning again
@@ -117,7 +124,7 @@ async def test_the_present_password_is_guessed_no_faster_when_it_is_changed(
     database: Database, clock: ManualClock
 ) -> None:
     signing, accounts = await station(database, clock)
-    identity = await accounts.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
+    identity = await accounts.sessions.resolve((await signing.open("leader", RIGHT, "10.0.0.1")).token)
     assert identity is not None
     for _ in range(5):
         with pytest.raises(ForbiddenError):
@@ -171,7 +178,7 @@ async def test_guesses_at_the_present_password_leave_rows_and_wait_whatever_thei
 ) -> None:
     signing, accounts = await station(database, clock)
     opened = await signing.open("leader", RIGHT, "10.0.0.1")
-    me = await accounts.resolve(opened.token)
+    me = await accounts.sessions.resolve(opened.token)
     assert me is not None
     ended: Counter[str] = Counter()
     for n in range(sign_in.ATTEMPTS_BEFORE_WAIT + 3):

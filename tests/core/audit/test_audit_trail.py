@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, text
 
 from core.audit import audit_key, audit_trail, opening, verification
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import AuditRow
 from core.audit.verification import VerificationResult, Verifier
 from core.clock import ManualClock, to_microseconds
@@ -431,11 +432,11 @@ async def test_a_break_that_a_person_sealed_again_is_passed_over(
     assert (broken.broken_at, broken.complete, broken.rows) == (5, False, 4)
     for told in ({"broken_at": 5}, {"broken_at": 6, "problem": broken.problem}, {"problem": broken.problem}):
         async with database.session() as session:
-            await audit_trail.record(session, clock.now(), "root", verification.RESEAL_ACTION, "audit trail", **told)
+            await audit_trail.record(session, clock.now(), "root", AuditAction.AUDIT_SEAL, "audit trail", **told)
         assert (await trail.verify()).broken_at == 5
     async with database.session() as session:
         row = await audit_trail.record(
-            session, clock.now(), "root", verification.RESEAL_ACTION, "audit trail", broken_at=5, problem=broken.problem
+            session, clock.now(), "root", AuditAction.AUDIT_SEAL, "audit trail", broken_at=5, problem=broken.problem
         )
     await verification.seal_now(database, tmp_path, clock.now(), replace_seal=True)
     found = await trail.verify()

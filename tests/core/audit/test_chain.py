@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from core.audit import audit_key, audit_trail, verification
+from core.audit.actions import AuditAction
 from core.audit.audit_trail import GENESIS, AuditRow
-from core.audit.verification import NEW_KEY_ACTION, ChainState, Seal, verify_rows
+from core.audit.verification import ChainState, Seal, verify_rows
 from core.errors import StorageError
 
 KEY, LOST = b"k" * 32, b"l" * 32
@@ -114,7 +115,7 @@ VOUCHED: list[tuple[dict[str, Any], bool]] = [
 def test_the_first_row_of_our_key_vouches_for_those_before(wrong: dict[str, Any], believed: bool) -> None:
     old = chain(b"", b"")
     told = {"rows": 2, "hash": old[1].hash} | wrong
-    rows = [*old, *chain(KEY, after=old[1], action=NEW_KEY_ACTION, data=told)]
+    rows = [*old, *chain(KEY, after=old[1], action=AuditAction.AUDIT_KEY, data=told)]
     assert (problem(rows) == "") == believed
     if not believed:
         assert "row 3 is the first row of the station's key but does not confirm" in problem(rows)
@@ -124,7 +125,7 @@ def test_another_action_vouches_for_nothing_and_later_rows_need_not() -> None:
     old = chain(b"")
     told = {"rows": 1, "hash": old[0].hash}
     assert "does not confirm" in problem([*old, *chain(KEY, after=old[0], action="a.b", data=told)])
-    first = chain(KEY, after=old[0], action=NEW_KEY_ACTION, data=told)
+    first = chain(KEY, after=old[0], action=AuditAction.AUDIT_KEY, data=told)
     assert problem([*old, *first, *chain(KEY, KEY, after=first[0])]) == ""
 
 

@@ -17,6 +17,7 @@ from core.database import Database
 from core.errors import NotFoundError, UsageError
 from health.patrol import review
 from health.tables import Fault
+from health.vocabulary import FaultFamily, ReviewAnswer
 from tests.health.test_orders import fault
 
 
@@ -41,7 +42,7 @@ async def test_a_review_has_all_flagged_cameras_and_some_normal_ones(session: As
     assert names != sorted(names) and {
         c.village for c in await review.draw_cameras(session, "x", ["w"], clock.now(), random.Random(1))
     } == {"w"}
-    await review.record_verdict(session, seen[0], "normal", "", clock.now(), "x")
+    await review.record_verdict(session, seen[0], ReviewAnswer.NORMAL, None, clock.now(), "x")
     await session.flush()
     assert seen[0].id not in {
         c.id for c in await review.draw_cameras(session, "x", None, clock.now(), random.Random(1))
@@ -50,12 +51,13 @@ async def test_a_review_has_all_flagged_cameras_and_some_normal_ones(session: As
 
 async def test_a_fault_reported_on_a_normal_camera_is_a_miss(session: AsyncSession, clock: ManualClock) -> None:
     camera = await review.camera_of(session, "c-50")
-    for wrong in (("odd", ""), ("faulty", ""), ("faulty", "uplink")):
-        with pytest.raises(UsageError):
-            await review.record_verdict(session, camera, *wrong, clock.now(), "x")
+    for wrong in (None, FaultFamily.UPLINK):
+        with pytest.raises(UsageError, match="name the fault family"):
+            await review.record_verdict(session, camera, ReviewAnswer.FAULTY, wrong, clock.now(), "x")
     for i in range(60, 69):
-        await review.record_verdict(session, await review.camera_of(session, f"c-{i}"), "normal", "", clock.now(), "x")
-    opened = await review.record_verdict(session, camera, "faulty", "covered", clock.now(), "x")
+        normal = await review.camera_of(session, f"c-{i}")
+        await review.record_verdict(session, normal, ReviewAnswer.NORMAL, None, clock.now(), "x")
+    opened = await review.record_verdict(session, camera, ReviewAnswer.FAULTY, FaultFamily.COVERED, clock.now(), "x")
     await session.flush()
     assert opened is not None and (opened.state, opened.family, opened.verdict) == ("open", "covered", "real")
     told = await review.miss_rate(session, clock.now() - timedelta(days=1))
@@ -64,7 +66,7 @@ async def test_a_fault_reported_on_a_normal_camera_is_a_miss(session: AsyncSessi
         and told.upper_bound is not None
         and 0.3 < told.upper_bound < 0.45
     )
-    again = await review.record_verdict(session, camera, "faulty", "covered", clock.now(), "y")
+    again = await review.record_verdict(session, camera, ReviewAnswer.FAULTY, FaultFamily.COVERED, clock.now(), "y")
     assert again is opened and len((await session.scalars(select(Fault))).all()) == 1
     with pytest.raises(NotFoundError):
         await review.camera_of(session, "none")

@@ -195,7 +195,7 @@ def test_viewers_count_from_the_first_picture_over_all_files() -> None:
 @pytest.mark.parametrize("by", [3600 * S, -3600 * S, 400 * 86_400 * S, -7 * S])
 def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
     made, told = Recording(segment_seconds=60), list[ClockStep]()
-    made.sink._on_stepped = told.append
+    made.sink._discipline.on_stepped = told.append
     until = made.pictures(60)
     made.sink.clock_stepped(by)
     assert made.sink.segment is not None  # its pictures stay in one file until the next keyframe
@@ -210,7 +210,7 @@ def test_the_next_file_begins_by_the_clock_that_was_set(by: int) -> None:
 def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_names, "MAX_REMEMBERED_NAMES", 3)
     made, told = Recording(segment_seconds=2), list[ClockStep]()
-    made.sink._on_stepped = told.append
+    made.sink._discipline.on_stepped = told.append
     until = made.pictures(500)
     filed = [s.start_us for s in made.archive.open]
     made.sink.clock_stepped(-3600 * S)
@@ -224,7 +224,7 @@ def test_a_stream_remembers_its_first_files_and_those_by_the_new_clock(monkeypat
 def test_a_clock_that_is_set_wrong_and_right_again_leaves_every_file_where_it_belongs(by: int) -> None:
     """The first step also moves what was named before it: the second step has to move that back."""
     made, told = Recording(segment_seconds=60), list[ClockStep]()
-    made.sink._on_stepped = told.append
+    made.sink._discipline.on_stepped = told.append
     until = made.pictures(50)
     made.sink.clock_stepped(by)
     until = made.pictures(50, until, time=60 * 3600)
@@ -375,7 +375,7 @@ def test_the_last_picture_of_a_sparse_stream_lasts_until_the_session_ends_at_mos
     made = Recording()
     made.sink.follow_station_clock(cast(StationClock, Stopped(ORIGIN_US)), lambda step: None)
     made.pictures(10, step_us=S, gop=1)
-    made.sink._station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
+    made.sink._discipline.station = cast(StationClock, Stopped(ORIGIN_US + 9_200_000))
     made.sink.end_session()
     assert made.archive.segments[-1].end_us == pytest.approx(ORIGIN_US + 9_200_000, abs=20)
 

@@ -13,9 +13,9 @@ from sqlalchemy import delete, select
 
 from cameras.tables import Camera
 from core import events
-from core.accounts.accounts import SignIn as Session
-from core.accounts.accounts import User
 from core.accounts.permissions import Role
+from core.accounts.tables import SignIn as Session
+from core.accounts.tables import User
 from core.clock import SystemClock
 from core.database import Database
 from tests.web.conftest import HEADERS, SignIn, state_purpose

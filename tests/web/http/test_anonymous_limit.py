@@ -11,9 +11,10 @@ import pytest
 from aiohttp.test_utils import TestClient
 from sqlalchemy import delete
 
-from core.accounts.accounts import Accounts, SignIn
+from core.accounts.accounts import Accounts
 from core.accounts.permissions import Role
 from core.accounts.sign_in import SignInService
+from core.accounts.tables import SignIn
 from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import StorageError, TooManyError
@@ -225,7 +226,7 @@ async def test_invented_cookies_cause_few_database_queries(
 ) -> None:
     accounts = Accounts(database, clock)
     asked = 0
-    real = accounts.open_session_fingerprints
+    real = accounts.sessions.open_session_fingerprints
 
     async def counted() -> set[str]:
         nonlocal asked
@@ -234,7 +235,7 @@ async def test_invented_cookies_cause_few_database_queries(
             raise StorageError("away")
         return await real()
 
-    monkeypatch.setattr(accounts, "open_session_fingerprints", counted)
+    monkeypatch.setattr(accounts.sessions, "open_session_fingerprints", counted)
     known = KnownCallers(clock, accounts, SignInService(database, clock, accounts), tmp_path)
     known._names = frozenset({"session old"})
     for n in range(100):

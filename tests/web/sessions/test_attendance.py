@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import select
 
-from core.accounts.accounts import Identity
 from core.accounts.permissions import Role
+from core.accounts.sessions import Identity
 from core.audit.audit_trail import AuditRow
 from core.clock import ManualClock, SystemClock
 from core.database import Database

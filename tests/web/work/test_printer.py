@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from core.accounts.accounts import Identity
 from core.accounts.permissions import Role
+from core.accounts.sessions import Identity
 from core.clock import ManualClock
 from core.errors import ProtocolError, StorageError, TooManyError
 from web.sessions.media_tickets import MAX_TICKETS_PER_PERSON, MediaTickets

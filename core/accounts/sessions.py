@@ -1,0 +1,187 @@
+"""Sessions of accounts: resolves a session token to an identity, and ends sessions.
+
+A session is a random 256-bit token in a cookie; the database stores only its SHA-256. A session ends after a time
+without input, and in any case after twelve hours. `core.accounts.sign_in` opens sessions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.accounts.permissions import ROLES_REQUIRING_VILLAGES, Permission, Role, allows
+from core.accounts.tables import SignIn, User
+from core.audit import audit_trail
+from core.audit.actions import AuditAction
+from core.clock import Clock
+from core.database import Database, deleted_rows
+from core.errors import ForbiddenError
+
+MAX_SESSION_AGE = timedelta(hours=12)
+ENDED_SESSION_RETENTION = timedelta(hours=24)  # a page can still say why the user has to sign in again
+SEEN_AT_RESOLUTION = timedelta(seconds=30)  # resolution of `seen_at`: saves a write per request
+SESSION_CHANGED_MESSAGE = "the account or its session has changed; sign in again"
+
+
+class SessionEnd(StrEnum):
+    """Why a session is no longer valid."""
+
+    IDLE = "idle"
+    TOO_OLD = "too_old"
+    REVOKED = "revoked"  # signed out, account disabled or changed, or the session never existed
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The account that makes a request, resolved from a session.
+
+    `villages` is None for the whole town. `session` distinguishes the sessions of one person; it is not a credential.
+    """
+
+    user_id: int
+    name: str
+    display_name: str
+    role: Role
+    villages: tuple[str, ...] | None
+    purpose: str = ""
+    vendor: str = ""
+    session: str = ""
+    must_change: bool = False
+
+    def may(self, permission: Permission) -> bool:
+        return allows(self.role, permission, whole_town=self.villages is None)
+
+    def sees_village(self, code: str | None) -> bool:
+        return self.villages is None or (code is not None and code in self.villages)
+
+
+class AccountSessions:
+    """Resolves session tokens to identities; one instance per process.
+
+    A session ends `idle` after the last request of a person, and `longest` after the sign-in.
+    """
+
+    def __init__(self, database: Database, clock: Clock, idle: timedelta, longest: timedelta):
+        self._database = database
+        self._clock = clock
+        self._idle = idle
+        self._longest = longest
+
+    async def resolve(self, token: str, *, active: bool = False) -> Identity | None:
+        """Return the identity of a token, or None if the session is unknown, idle too long or too old, or the account
+        is disabled.
+
+        `active`: a person caused this request; only such requests reset the idle time.
+        """
+        async with self._database.reading() as session:
+            found = (
+                await session.execute(
+                    select(SignIn, User)
+                    .join(User, User.id == SignIn.user_id)
+                    .where(SignIn.token_hash == fingerprint(token))
+                )
+            ).first()
+        if found is None:
+            return None
+        sign_in, user = found
+        now = self._clock.now()
+        if user.disabled or self._ended(sign_in, Role(user.role), now) is not None:
+            return None
+        if active and now - sign_in.seen_at > min(SEEN_AT_RESOLUTION, self._idle / 10):
+            async with self._database.session() as session:
+                row = await session.get(SignIn, sign_in.token_hash)
+                if row:
+                    row.seen_at = now
+        return Identity(
+            user.id, user.name, user.display_name, Role(user.role), _villages(user), sign_in.purpose, user.vendor,
+            sign_in.token_hash[:16], user.must_change,
+        )  # fmt: skip
+
+    def _ended(self, sign_in: SignIn, role: Role, now: datetime) -> SessionEnd | None:
+        if now - sign_in.created_at > self._longest:
+            return SessionEnd.TOO_OLD
+        # A patrol officer's phone waits in a pocket for alerts and shows nothing else: only consoles become idle.
+        idle = role is not Role.PATROL_OFFICER and now - sign_in.seen_at > self._idle
+        return SessionEnd.IDLE if idle else None
+
+    async def end_reason(self, token: str) -> SessionEnd:
+        """Return why `resolve` returns None for this token."""
+        async with self._database.reading() as session:
+            sign_in = await session.get(SignIn, fingerprint(token))
+            user = await session.get(User, sign_in.user_id) if sign_in else None
+        if sign_in is None or user is None or user.disabled:
+            return SessionEnd.REVOKED
+        return self._ended(sign_in, Role(user.role), self._clock.now()) or SessionEnd.REVOKED
+
+    async def open_session_fingerprints(self) -> set[str]:
+        """Return the token hashes (`fingerprint`) of all sessions that `resolve` accepts."""
+        now = self._clock.now()
+        async with self._database.reading() as session:
+            query = select(SignIn, User).join(User, User.id == SignIn.user_id)
+            found = await session.execute(
+                query.where(User.disabled.is_(False), SignIn.created_at > now - self._longest)
+            )
+        return {s.token_hash for s, user in found if self._ended(s, Role(user.role), now) is None}
+
+    async def purge(self) -> int:
+        """Delete sessions that ended more than a day ago; returns how many."""
+        now = self._clock.now()
+        gone = SignIn.created_at < now - self._longest - ENDED_SESSION_RETENTION
+        async with self._database.session() as session:
+            return await deleted_rows(session, delete(SignIn).where(gone))
+
+    async def set_purpose(self, token: str, purpose: str, actor: str) -> None:
+        """Set the purpose of a session. Raises ForbiddenError if the session has ended."""
+        async with self._database.session() as session:
+            row = await session.get(SignIn, fingerprint(token))
+            if row is None:
+                raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+            row.purpose = purpose
+            await audit_trail.record(
+                session, self._clock.now(), actor, AuditAction.SESSION_PURPOSE, actor, reason=purpose
+            )
+
+    async def recent_purpose(self, identity: Identity) -> str:
+        """Return the purpose of the person's newest session of the last twelve hours (one shift) that has one; else
+        empty.
+
+        A session that was signed out is not considered.
+        """
+        query = select(SignIn.purpose).where(
+            SignIn.user_id == identity.user_id,
+            SignIn.purpose != "",
+            SignIn.created_at > self._clock.now() - MAX_SESSION_AGE,
+        )
+        async with self._database.reading() as session:
+            return await session.scalar(query.order_by(SignIn.created_at.desc()).limit(1)) or ""
+
+    async def sign_out(self, token: str, actor: str) -> None:
+        async with self._database.session() as session:
+            await session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
+            await audit_trail.record(session, self._clock.now(), actor, AuditAction.SESSION_CLOSE, actor)
+
+
+async def require_open_session(session: AsyncSession, identity: Identity | None) -> None:
+    """Raise ForbiddenError if the session of this request has ended. None: a command, without a session."""
+    if identity is None:
+        return
+    its = SignIn.user_id == identity.user_id, SignIn.token_hash.startswith(identity.session, autoescape=True)
+    if not identity.session or not await session.scalar(select(SignIn.user_id).where(*its).limit(1)):
+        raise ForbiddenError(SESSION_CHANGED_MESSAGE)
+
+
+def _villages(user: User) -> tuple[str, ...] | None:
+    """Return the account's scope; empty if it must name villages but names none (made by an older release)."""
+    if user.villages is None:
+        return () if user.role in ROLES_REQUIRING_VILLAGES else None
+    return tuple(user.villages)
+
+
+def fingerprint(token: str) -> str:
+    """Return the SHA-256 of a token, which is what the database stores."""
+    return hashlib.sha256(token.encode()).hexdigest()
