@@ -46,7 +46,7 @@ class SegmentEntry(TypedDict):
     sha256: str
 
 
-class FileEntry(TypedDict):
+class BundleFile(TypedDict):
     """A file of the bundle; several for one stream if its codec or audio changes."""
 
     file: str
@@ -58,7 +58,7 @@ class FileEntry(TypedDict):
     end: str
 
 
-class StreamEntry(TypedDict):
+class BundleStream(TypedDict):
     """One stream; `file` None: nothing of it was written, and the keys of a file are absent."""
 
     stream: str
@@ -72,7 +72,7 @@ class StreamEntry(TypedDict):
     formats: NotRequired[list[str]]
     start: NotRequired[str]
     end: NotRequired[str]
-    further_files: NotRequired[list[FileEntry]]
+    further_files: NotRequired[list[BundleFile]]
 
 
 class BundleManifest(TypedDict):
@@ -80,14 +80,14 @@ class BundleManifest(TypedDict):
 
     start: str
     end: str
-    streams: list[StreamEntry]
+    streams: list[BundleStream]
 
 
 @dataclass(slots=True)
 class _StreamClips:
     """What became of one stream: its entry in the manifest, and what could not be read."""
 
-    entry: StreamEntry
+    entry: BundleStream
     unreadable: list[UnreadableRange]
     is_written: bool = False
 
@@ -127,7 +127,7 @@ async def _add_stream(
     spans = await reader.coverage(stream, start_us, end_us)
     segments = await reader.segments(stream, start_us, end_us)
     unreadable = await clip.unreadable_ranges(reader, stream, start_us, end_us, gops)
-    files: list[FileEntry] = []
+    files: list[BundleFile] = []
     if gops:
         name = f"{stream.replace('/', '-')}.mp4"
         try:
@@ -135,7 +135,7 @@ async def _add_stream(
         except StorageError:  # none of it is readable: listed like the rest
             more = clip.file_ranges(gops)
         unreadable += more
-    entry: StreamEntry = {
+    entry: BundleStream = {
         "stream": stream,
         "file": None,
         "unreadable": [_unreadable(u) for u in unreadable],
@@ -151,19 +151,19 @@ async def _add_stream(
 
 def _add_clips(
     archive: Path, folder: Path, name: str, gops: Sequence[LocatedGop], *, new: bool
-) -> tuple[list[FileEntry], list[UnreadableRange]]:
+) -> tuple[list[BundleFile], list[UnreadableRange]]:
     """Write a stream's clip beside the archive and add it. Blocking.
 
     Return the entries of its files (several if codec or audio change), and what could not be read.
     """
-    found: list[FileEntry] = []
+    found: list[BundleFile] = []
     planned = clip.plan_files(gops)
     for part, inner in zip(planned, mp4_writer.output_paths(Path(name), len(planned)), strict=True):
         found.append(_add_file(archive, folder / f".{inner}.part", str(inner), part, new=new and not found))
     return found, planned[0].unreadable
 
 
-def _add_file(archive: Path, path: Path, name: str, part: Clip, *, new: bool) -> FileEntry:
+def _add_file(archive: Path, path: Path, name: str, part: Clip, *, new: bool) -> BundleFile:
     try:
         size = mp4_writer.write(part, path)
         digest = sha256_of(path).hex()

@@ -15,14 +15,14 @@ from datetime import datetime, tzinfo
 from core.errors import UsageError
 from search.query.chips import Chip, ChipKind
 from search.query.words import classes, negation, nouns, times
-from search.query.words.lexicon import Role, Token, hide, places_in, tokens_of
+from search.query.words.lexicon import Token, WordRole, hide, places_in, tokens_of
 from search.query.words.plates import plates_in
 from search.query.words.reading import Reading, is_chip
 
 _QUOTES = str.maketrans("’‘", "''")
 MAX_CHARACTERS = 500  # characters per phrase
-Span = tuple[int, int]
-_WITHOUT_MEANING = (Role.FILLER, Role.LINK, Role.CONJUNCTION, Role.ALTERNATIVE, Role.WEARING)
+Duration = tuple[int, int]
+_WITHOUT_MEANING = (WordRole.FILLER, WordRole.LINK, WordRole.CONJUNCTION, WordRole.ALTERNATIVE, WordRole.WEARING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class ParsedPhrase:
 
     chips: tuple[Chip, ...]
     unknown: tuple[str, ...]
-    unknown_spans: tuple[Span, ...]
-    merged: tuple[Span, ...]
-    filler: tuple[Span, ...]
+    unknown_spans: tuple[Duration, ...]
+    merged: tuple[Duration, ...]
+    filler: tuple[Duration, ...]
 
 
 def parse(
@@ -53,8 +53,8 @@ def parse(
     if len(phrase) > MAX_CHARACTERS:
         raise UsageError(f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}")
     text = _normalise(phrase)
-    village_names = {_normalise(n): (Role.VILLAGE, code) for n, code in (villages or {}).items() if n}
-    camera_names = {_normalise(n): (Role.CAMERA, code) for n, code in (cameras or {}).items() if n}
+    village_names = {_normalise(n): (WordRole.VILLAGE, code) for n, code in (villages or {}).items() if n}
+    camera_names = {_normalise(n): (WordRole.CAMERA, code) for n, code in (cameras or {}).items() if n}
     reading = _tokens(text, village_names, camera_names, now, zone)
     negation.read(reading)
     coloured = nouns.read(reading)
@@ -63,10 +63,10 @@ def parse(
     for token in reading.tokens:
         if is_chip(token):
             reading.add_token(token)
-        elif token.role is Role.STAYING:
-            spans = reading.merged if _has(reading, Role.DWELL) else reading.unknown
+        elif token.role is WordRole.STAYING:
+            spans = reading.merged if _has(reading, WordRole.DWELL) else reading.unknown
             spans.append((token.start, token.end))
-        elif token.role is Role.THING:
+        elif token.role is WordRole.THING:
             reading.add(ChipKind.NOTE, token.value, token.start, token.end)
     return _parsed(reading, phrase)
 
@@ -79,8 +79,8 @@ def _normalise(text: str) -> str:
 
 def _tokens(
     text: str,
-    villages: dict[str, tuple[Role, str]],
-    cameras: dict[str, tuple[Role, str]],
+    villages: dict[str, tuple[WordRole, str]],
+    cameras: dict[str, tuple[WordRole, str]],
     now: datetime,
     zone: tzinfo,
 ) -> Reading:
@@ -90,16 +90,16 @@ def _tokens(
     plates = list(plates_in(text))
     text = _hide(text, plates)
     moments = times.parse(text, now, zone)
-    when = [Token(Role(found.kind.value), found.value, *found.spans[0]) for found in moments.found]
+    when = [Token(WordRole(found.kind.value), found.value, *found.spans[0]) for found in moments.found]
     apart = {span for found in moments.found for span in found.spans[1:]}  # 周二 … 下午3点: one chip for both
-    when += [Token(Role.UNKNOWN, "", *span) for span in moments.unread]
+    when += [Token(WordRole.UNKNOWN, "", *span) for span in moments.unread]
     text = hide(_hide(text, when), sorted(apart))
     points = places_in(text, cameras)
     tokens = tokens_of(_hide(text, points), villages | cameras, [*read, *plates, *when, *points])
     return Reading(tokens, merged=sorted(apart))
 
 
-def _has(reading: Reading, role: Role) -> bool:
+def _has(reading: Reading, role: WordRole) -> bool:
     return any(t.role is role for t in reading.tokens)
 
 
@@ -109,7 +109,7 @@ def _hide(text: str, tokens: Iterable[Token]) -> str:
 
 def _parsed(reading: Reading, phrase: str) -> ParsedPhrase:
     chips = [Chip(m.kind, m.value, phrase[m.start : m.end], m.start, m.end) for m in reading.meanings]
-    unread = reading.unknown + [(t.start, t.end) for t in reading.tokens if t.role is Role.UNKNOWN]
+    unread = reading.unknown + [(t.start, t.end) for t in reading.tokens if t.role is WordRole.UNKNOWN]
     unknown = _joined(unread)
     return ParsedPhrase(
         tuple(sorted(chips, key=lambda c: c.start)),
@@ -120,9 +120,9 @@ def _parsed(reading: Reading, phrase: str) -> ParsedPhrase:
     )
 
 
-def _joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+def _joined(spans: Iterable[Duration]) -> tuple[Duration, ...]:
     """Return the spans in order; those that touch become one."""
-    found: list[Span] = []
+    found: list[Duration] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1]:
             found[-1] = found[-1][0], max(end, found[-1][1])

@@ -33,7 +33,7 @@ _own = click.option(
 )
 
 
-class AccountChange(TypedDict, total=False):
+class AccountOptions(TypedDict, total=False):
     """The properties of an account to set; those that are absent or None stay."""
 
     role: Role | None
@@ -213,7 +213,7 @@ def _scope(villages: Sequence[str], all_villages: bool) -> Scope:
     return "all" if all_villages else list(villages)
 
 
-def _change(ctx: click.Context, name: str, reason: str, **wanted: Unpack[AccountChange]) -> None:
+def _change(ctx: click.Context, name: str, reason: str, **wanted: Unpack[AccountOptions]) -> None:
     async def work(accounts: Accounts, database: Database) -> Mapping[str, object]:
         villages = wanted.get("villages")
         if isinstance(villages, list):

@@ -36,7 +36,7 @@ class GapFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FaultFacts:
+class DemoFault:
     camera: str
     family: FaultFamily
     detail: str
@@ -52,7 +52,7 @@ class DemoSummary:
     villages: int
     recorded_seconds: float
     gaps: list[GapFacts]
-    faults: list[FaultFacts]
+    faults: list[DemoFault]
     sightings: int
     people: int
     alerts: int
@@ -64,7 +64,7 @@ async def summarise(
     now_us = to_microseconds(clock.now())
     async with database.reading() as session:
         faults = [
-            FaultFacts(f.camera, f.family, describe(f.family, f.figures))
+            DemoFault(f.camera, f.family, describe(f.family, f.figures))
             for f in await session.scalars(select(Fault).where(Fault.state == FaultStatus.OPEN).order_by(Fault.camera))
         ]
         alerts = await session.scalar(select(func.count(Alert.id))) or 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.query.chips import ChipKind
-from search.query.words.lexicon import Role, Token
+from search.query.words.lexicon import Token, WordRole
 from search.query.words.negation import TWO_WHEELERS
 from search.query.words.nouns import VEHICLES
 from search.query.words.reading import Reading
@@ -28,13 +28,13 @@ class Classes:
 def read(reading: Reading) -> Classes:
     """Take the classes of the phrase, and the verbs that say how they belong together."""
     tokens = reading.tokens
-    classes = [t for t in tokens if t.role is Role.CLS]
+    classes = [t for t in tokens if t.role is WordRole.CLS]
     pushed = _pushed(tokens)
     people = [t for t in classes if t.value in _PEOPLE]
     wheels = [t for t in classes if t.value in TWO_WHEELERS]
     riders = [t for t in classes if t.value == "rider"]
     vehicles = [t for t in classes if t.value in VEHICLES]
-    seated = any(t.role is Role.SPEED and t.word.startswith(_SEATED) for t in tokens)
+    seated = any(t.role is WordRole.SPEED and t.word.startswith(_SEATED) for t in tokens)
     inside = bool(people or riders) and not wheels and any(seated or _is_inside(tokens, v, pushed) for v in vehicles)
     dropped: set[Token] = set()
     if not _are_alternatives(tokens, [*people, *riders, *wheels, *vehicles]):
@@ -59,11 +59,11 @@ def _pushed(tokens: Sequence[Token]) -> set[Token]:
     found: set[Token] = set()
     pushing = False
     for token in tokens:
-        if token.role is Role.PUSHING:
+        if token.role is WordRole.PUSHING:
             pushing = True
-        elif token.role in (Role.BREAK, Role.DRIVING):
+        elif token.role in (WordRole.BREAK, WordRole.DRIVING):
             pushing = False
-        elif token.role is Role.CLS and pushing:
+        elif token.role is WordRole.CLS and pushing:
             found |= {token} if token.value in TWO_WHEELERS | VEHICLES else set()
             pushing = False
     return found
@@ -75,13 +75,19 @@ def _is_inside(tokens: Sequence[Token], vehicle: Token, pushed: set[Token]) -> b
         return False
     index = tokens.index(vehicle)
     after, at = tokens[index + 1] if index + 1 < len(tokens) else None, index - 1
-    while at >= 0 and tokens[at].role in (Role.LINK, Role.COLOUR, Role.NOTE, Role.CONJUNCTION, Role.ALTERNATIVE):
+    while at >= 0 and tokens[at].role in (
+        WordRole.LINK,
+        WordRole.COLOUR,
+        WordRole.NOTE,
+        WordRole.CONJUNCTION,
+        WordRole.ALTERNATIVE,
+    ):
         at -= 1
     if after is not None and after.word in _INTERIOR and (at < 0 or tokens[at].word != "从"):
         return True  # 面包车里的人; not 从面包车里出来的人
     if at < 0:
         return False
-    return tokens[at].role is Role.DRIVING or tokens[at].word in _INSIDE or tokens[at].word.startswith(_SEATED)
+    return tokens[at].role is WordRole.DRIVING or tokens[at].word in _INSIDE or tokens[at].word.startswith(_SEATED)
 
 
 def _are_alternatives(tokens: Sequence[Token], classes: Sequence[Token]) -> bool:
@@ -93,7 +99,7 @@ def _are_alternatives(tokens: Sequence[Token], classes: Sequence[Token]) -> bool
     return any(
         kinds[i] != kinds[i + 1] and ordered[i].end <= t.start < ordered[i + 1].start
         for t in tokens
-        if t.role is Role.ALTERNATIVE
+        if t.role is WordRole.ALTERNATIVE
         for i in range(len(ordered) - 1)
     )
 
@@ -114,11 +120,11 @@ def _add_verbs(reading: Reading, *, has_people: bool, pushed: set[Token], has_ve
     """Read the verbs: somebody who pushes a vehicle is a person; sitting on or in one is not standing still."""
     taken: list[Token] = []
     for token in reading.tokens:
-        if token.role is Role.PUSHING and pushed and not has_people:
+        if token.role is WordRole.PUSHING and pushed and not has_people:
             reading.add(ChipKind.CLS, "pedestrian", token.start, token.end)
             taken.append(token)
-        elif token.role in (Role.PUSHING, Role.DRIVING) or (
-            token.role is Role.SPEED and has_vehicles and token.word.startswith(_SEATED)
+        elif token.role in (WordRole.PUSHING, WordRole.DRIVING) or (
+            token.role is WordRole.SPEED and has_vehicles and token.word.startswith(_SEATED)
         ):
             reading.merged.append((token.start, token.end))
             taken.append(token)

@@ -59,7 +59,7 @@ _NOT_ONE_O_CLOCK = "快慢大小高矮胖瘦深浅远近长短多少有"  # 快�
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ClockTime:
     """A time of day as it is said: hours (lowest, highest), minute, am or pm, and the position after it."""
 
     hours: tuple[int, int]
@@ -90,7 +90,7 @@ def part_at(text: str, at: int, *, beside_day: bool) -> tuple[str, int] | None:
     return match.group(), match.end()
 
 
-def clock_at(text: str, at: int, *, bare: bool) -> Clock | None:
+def clock_at(text: str, at: int, *, bare: bool) -> ClockTime | None:
     """Return the time of day that begins here; `bare`: also a number without anything (before 8)."""
     if match := _COLON.match(text, at):
         return _clock(match[1], match[2], match[3], match.end())
@@ -100,7 +100,7 @@ def clock_at(text: str, at: int, *, bare: bool) -> Clock | None:
         return _clock(match[1], match[2], None, match.end(), past=match[3] is not None)
     if match := _NAMED.match(text, at):
         hour = 24 if match[1] in ("midnight", "午夜", "零点") else 12
-        return Clock((hour, hour), 0, "", match.end(), named=True)
+        return ClockTime((hour, hour), 0, "", match.end(), named=True)
     if match := _AM_PM.match(text, at):
         return _clock(match[1], None, match[2], match.end())
     if match := _PAST.match(text, at):
@@ -114,27 +114,27 @@ def clock_at(text: str, at: int, *, bare: bool) -> Clock | None:
     return None
 
 
-def _clock(hour: str, minute: str | None, half: str | None, end: int, *, past: bool = False) -> Clock | None:
+def _clock(hour: str, minute: str | None, half: str | None, end: int, *, past: bool = False) -> ClockTime | None:
     hours = parse_number(hour)
     minutes = _NAMED_MINUTES.get(minute) if minute in _NAMED_MINUTES else (parse_number(minute or "0") or (60, 60))[0]
     if hours is None or hours[1] > 24 or minutes is None or minutes > 59:
         return None
-    return Clock(hours, minutes, (half or "").replace(".", ""), end, past)
+    return ClockTime(hours, minutes, (half or "").replace(".", ""), end, past)
 
 
-def _past(match: re.Match[str]) -> Clock | None:
+def _past(match: re.Match[str]) -> ClockTime | None:
     before = {"half": 30, "quarter": 15, "a quarter": 15}.get(match[1])
     minutes = int(match[1]) if before is None else before
     hours = parse_number(match[3])
     if hours is None or hours[1] > 12 or not 0 < minutes < 60:
         return None
     if match[2] == "past":
-        return Clock(hours, minutes, "", match.end())
+        return ClockTime(hours, minutes, "", match.end())
     hour = (hours[0] - 1) or 12
-    return Clock((hour, hour), 60 - minutes, "", match.end())
+    return ClockTime((hour, hour), 60 - minutes, "", match.end())
 
 
-def minutes_of(clock: Clock, part: str | None, after: int | None = None) -> int:
+def minutes_of(clock: ClockTime, part: str | None, after: int | None = None) -> int:
     """Return the minutes of a clock time: 下午3点 and 3 pm are 15 h, 晚上12点 is 24 h.
 
     `after`: the time before it in a range, of which the part of the day is known: 4点 after 下午2点 is 16 h.
@@ -152,7 +152,7 @@ def minutes_of(clock: Clock, part: str | None, after: int | None = None) -> int:
     return hour * 60 + clock.minute
 
 
-def minutes_before(clock: Clock, end: int) -> int:
+def minutes_before(clock: ClockTime, end: int) -> int:
     """Return the last time before `end` that a clock without a part may mean: 3 before 16:00 is 15:00."""
     hour = clock.hours[0]
     candidates = {hour, hour + 12} if hour < 12 else {hour}

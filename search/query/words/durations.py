@@ -35,7 +35,7 @@ _LESS = r"不到|少于|小于|不足|不超过|(?:less\sthan|under|at\smost|no\
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Duration:
     """What a span of time means: a period, a stay in seconds, or (both None) what cannot be searched."""
 
     period: tuple[datetime, datetime] | None
@@ -43,9 +43,9 @@ class Span:
     end: int
 
 
-def span_at(text: str, at: int, now: datetime) -> Span | None:
+def span_at(text: str, at: int, now: datetime) -> Duration | None:
     """Return the longest span of time that begins here."""
-    best: Span | None = None
+    best: Duration | None = None
     for kind, pattern in _PATTERNS:
         match = pattern.match(text, at)
         if match is None or (best is not None and match.end() <= best.end):
@@ -54,24 +54,24 @@ def span_at(text: str, at: int, now: datetime) -> Span | None:
     return best
 
 
-def _span(kind: str, match: re.Match[str], now: datetime) -> Span | None:
+def _span(kind: str, match: re.Match[str], now: datetime) -> Duration | None:
     if kind == "now":
-        return Span((now - JUST_NOW, now + THIS_MINUTE), None, match.end())
+        return Duration((now - JUST_NOW, now + THIS_MINUTE), None, match.end())
     if kind == "linger":
-        return Span(None, LINGER_S, match.end())
+        return Duration(None, LINGER_S, match.end())
     seconds = _seconds(match)
     if seconds is None or seconds[1] == 0:
         return None
     if kind == "less":
-        return Span(None, None, match.end())
+        return Duration(None, None, match.end())
     if kind == "dwell":
-        return Span(None, min(seconds[0], MAX_DWELL_S), match.end())
+        return Duration(None, min(seconds[0], MAX_DWELL_S), match.end())
     longest = timedelta(seconds=seconds[1])
     if kind == "recent":
-        return Span((now - longest, now + THIS_MINUTE), None, match.end())
+        return Duration((now - longest, now + THIS_MINUTE), None, match.end())
     shortest = timedelta(seconds=seconds[0])  # ago
     margin = min(AROUND, shortest)
-    return Span((now - longest - margin, min(now - shortest + margin, now) + THIS_MINUTE), None, match.end())
+    return Duration((now - longest - margin, min(now - shortest + margin, now) + THIS_MINUTE), None, match.end())
 
 
 def _seconds(match: re.Match[str]) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from search.query.words.clocks import (
 )
 from search.query.words.days import Days
 from search.query.words.durations import AROUND, THIS_MINUTE
-from search.query.words.points import Point
+from search.query.words.points import TimePoint
 
 DAY_HOURS = 24
 AROUND_MINUTES = round(AROUND.total_seconds() / 60)
@@ -43,8 +43,8 @@ class Expression:
     `spans`: [start, end) of its words; `is_unread`: it names a time that cannot be searched.
     """
 
-    begin: Point | None = None
-    end: Point | None = None
+    begin: TimePoint | None = None
+    end: TimePoint | None = None
     to_now: bool = False
     relation: Relation = Relation.NONE
     is_daily: bool = False
@@ -164,7 +164,7 @@ def _daily(e: Expression) -> Meaning | None:
     return ChipKind.NIGHTLY, f"{_time_of(start):%H:%M}-{_time_of(end):%H:%M}"
 
 
-def _period(e: Expression, begin: Point, now: datetime) -> tuple[datetime | None, datetime] | None:
+def _period(e: Expression, begin: TimePoint, now: datetime) -> tuple[datetime | None, datetime] | None:
     if e.to_now or e.relation is Relation.SINCE:
         return _start_of(begin, now), now + THIS_MINUTE
     if e.end is not None:
@@ -178,7 +178,7 @@ def _period(e: Expression, begin: Point, now: datetime) -> tuple[datetime | None
             return _at(begin, now, about=e.relation is Relation.ABOUT)
 
 
-def _at(begin: Point, now: datetime, *, about: bool) -> tuple[datetime, datetime]:
+def _at(begin: TimePoint, now: datetime, *, about: bool) -> tuple[datetime, datetime]:
     """Return the time that a point alone names: whole days, a part of a day, the time around a time of day."""
     clock = begin.clock
     if clock is None and begin.part is None and begin.days is not None:
@@ -194,16 +194,16 @@ def _at(begin: Point, now: datetime, *, about: bool) -> tuple[datetime, datetime
     return at - timedelta(minutes=before), at + timedelta(minutes=clock.spread + (60 if clock.past else AROUND_MINUTES))
 
 
-def _is_noon(point: Point) -> bool:
+def _is_noon(point: TimePoint) -> bool:
     return point.clock is not None and point.clock.named and point.clock.hours[0] == 12
 
 
-def _start_of(begin: Point, now: datetime) -> datetime:
+def _start_of(begin: TimePoint, now: datetime) -> datetime:
     minutes = begin.begin_minutes()
     return _moment(_day_of(begin, minutes, now), minutes, now)
 
 
-def _after(begin: Point, now: datetime) -> tuple[datetime, datetime]:
+def _after(begin: TimePoint, now: datetime) -> tuple[datetime, datetime]:
     """Return from a point to the end of its part of the day, else of its day, else to now."""
     minutes = _middle_or_begin(begin)
     day = _day_of(begin, minutes, now)
@@ -216,7 +216,7 @@ def _after(begin: Point, now: datetime) -> tuple[datetime, datetime]:
     return start, max(_moment(day, DAY_MINUTES, now), start + timedelta(minutes=MORNING_MINUTES - AROUND_MINUTES))
 
 
-def _before(begin: Point, now: datetime) -> tuple[datetime | None, datetime]:
+def _before(begin: TimePoint, now: datetime) -> tuple[datetime | None, datetime]:
     """Return the time of its day before a point; before a day: all that is older."""
     if not begin.has_time and begin.days is not None:
         return None, _moment(begin.days.first, 0, now)
@@ -225,20 +225,20 @@ def _before(begin: Point, now: datetime) -> tuple[datetime | None, datetime]:
     return _moment(day, first if first < minutes else 0, now), _moment(day, minutes, now)
 
 
-def _earliest_before(point: Point) -> int:
+def _earliest_before(point: TimePoint) -> int:
     """Return where the time before a point begins: at midnight, in the evening with the evening."""
     first = DAY_PARTS[point.part][0] if point.part is not None else 0
     return first * 60 if first >= LATE_PART_HOUR else 0
 
 
-def _middle_or_begin(point: Point) -> int:
+def _middle_or_begin(point: TimePoint) -> int:
     """Return the minutes that a relation refers to: 12:00 for 中午."""
     if point.clock is None and point.part in MIDDLE_OF_PART:
         return MIDDLE_OF_PART[point.part]
     return point.begin_minutes()
 
 
-def _range(begin: Point, end: Point, now: datetime) -> tuple[datetime, datetime] | None:
+def _range(begin: TimePoint, end: TimePoint, now: datetime) -> tuple[datetime, datetime] | None:
     if end.days is not None:
         until = end.end_minutes()
         if not begin.has_time and begin.days is not None:
@@ -259,7 +259,7 @@ def _range(begin: Point, end: Point, now: datetime) -> tuple[datetime, datetime]
     return _moment(day, start, now), _moment(day, until, now)
 
 
-def _range_minutes(begin: Point, end: Point) -> tuple[int, int]:
+def _range_minutes(begin: TimePoint, end: TimePoint) -> tuple[int, int]:
     """Return begin and end in minutes of the begin's day; the end is after the begin."""
     start = begin.begin_minutes()
     if (
@@ -276,7 +276,7 @@ def _range_minutes(begin: Point, end: Point) -> tuple[int, int]:
     return start, until
 
 
-def _day_of(point: Point, minutes: int, now: datetime) -> date:
+def _day_of(point: TimePoint, minutes: int, now: datetime) -> date:
     return point.days.first if point.days is not None else _last_day_with(now, minutes)
 
 

@@ -19,7 +19,7 @@ _NOT_A_HEADING = "门村街路店桥庄镇湖山"  # 往东门: a gate, not a he
 _MAX_PLACE_CHARACTERS = 40  # of a name of a village or camera
 
 
-class Role(StrEnum):
+class WordRole(StrEnum):
     """What a token does in a phrase; the roles that become chips have the names of their kinds (ChipKind)."""
 
     FILLER = "filler"
@@ -53,14 +53,14 @@ class Role(StrEnum):
     PLATE = "plate"
 
 
-SKIPPED = frozenset({Role.FILLER, Role.LINK, Role.WEARING})  # stand between a negation and what it negates
+SKIPPED = frozenset({WordRole.FILLER, WordRole.LINK, WordRole.WEARING})  # stand between a negation and what it negates
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A part [start, end) of the phrase with its role and value; `word`: the normalised text."""
 
-    role: Role
+    role: WordRole
     value: str
     start: int
     end: int
@@ -70,7 +70,7 @@ class Token:
 class Dictionary(NamedTuple):
     """Entries by word, the longest entry in characters, and the words that name only a part of their class."""
 
-    entries: Mapping[str, tuple[Role, str]]
+    entries: Mapping[str, tuple[WordRole, str]]
     longest: int
     narrow: frozenset[str]
 
@@ -80,15 +80,15 @@ def dictionary() -> Dictionary:
     """Return the dictionary of dictionary.yaml."""
     data = yaml.safe_load((Path(__file__).parent / "dictionary.yaml").read_text(encoding="utf-8"))
     narrow = frozenset(str(w).lower() for w in data.pop("narrow"))
-    entries: dict[str, tuple[Role, str]] = {}
+    entries: dict[str, tuple[WordRole, str]] = {}
     for name, values in data.items():
         by_value: Mapping[str, Sequence[str]] = values if isinstance(values, dict) else {"": values}
         for value, words in by_value.items():
-            entries |= {str(w).lower(): (Role(name), str(value)) for w in words}
+            entries |= {str(w).lower(): (WordRole(name), str(value)) for w in words}
     return Dictionary(entries, max(map(len, entries)), narrow)
 
 
-def places_in(text: str, places: Mapping[str, tuple[Role, str]]) -> list[Token]:
+def places_in(text: str, places: Mapping[str, tuple[WordRole, str]]) -> list[Token]:
     """Return the names of places in a text, longest first at each position; of one character only as whole words."""
     names = {n: v for n, v in places.items() if 1 < len(n) <= _MAX_PLACE_CHARACTERS}
     longest, found, at = max(map(len, names), default=0), list[Token](), 0
@@ -111,12 +111,12 @@ def hide(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return "".join(characters)
 
 
-def tokens_of(text: str, places: Mapping[str, tuple[Role, str]], read: Sequence[Token]) -> list[Token]:
+def tokens_of(text: str, places: Mapping[str, tuple[WordRole, str]], read: Sequence[Token]) -> list[Token]:
     """Return the tokens of a text in order, with those that were read before (`read`, hidden in the text)."""
     return _joined_unknown(sorted([*_tokens(text, places), *read], key=lambda t: t.start))
 
 
-def _tokens(text: str, places: Mapping[str, tuple[Role, str]]) -> Iterator[Token]:
+def _tokens(text: str, places: Mapping[str, tuple[WordRole, str]]) -> Iterator[Token]:
     entries, longest, _ = dictionary()
     short = {n: v for n, v in places.items() if len(n) == 1}
     at = 0
@@ -133,15 +133,15 @@ def _tokens(text: str, places: Mapping[str, tuple[Role, str]]) -> Iterator[Token
         else:
             end = _word_end(text, at)
             if any(c.isalnum() for c in text[at:end]):
-                yield Token(Role.UNKNOWN, "", at, end)
+                yield Token(WordRole.UNKNOWN, "", at, end)
             elif text[at] in _BREAKS:
-                yield Token(Role.BREAK, "", at, end)
+                yield Token(WordRole.BREAK, "", at, end)
         at = end
 
 
 def _longest_entry(
-    text: str, at: int, longest: int, entries: Mapping[str, tuple[Role, str]], *, inflected: bool
-) -> tuple[tuple[Role, str], int] | None:
+    text: str, at: int, longest: int, entries: Mapping[str, tuple[WordRole, str]], *, inflected: bool
+) -> tuple[tuple[WordRole, str], int] | None:
     """Return the longest entry that begins here, and its end; English entries match whole words only."""
     latin = text[at].isascii() and text[at].isalnum()
     if latin and at > 0 and text[at - 1].isascii() and text[at - 1].isalnum():
@@ -156,8 +156,8 @@ def _longest_entry(
     return None
 
 
-def _is_other_word(entry: tuple[Role, str], text: str, end: int) -> bool:
-    return entry[0] is Role.HEADING and text[end : end + 1] in tuple(_NOT_A_HEADING)
+def _is_other_word(entry: tuple[WordRole, str], text: str, end: int) -> bool:
+    return entry[0] is WordRole.HEADING and text[end : end + 1] in tuple(_NOT_A_HEADING)
 
 
 def _word_end(text: str, at: int) -> int:
@@ -175,15 +175,17 @@ def _joined_unknown(tokens: Sequence[Token]) -> list[Token]:
     found: list[Token] = []
     for i, token in enumerate(tokens):
         after = tokens[i + 1] if i + 1 < len(tokens) else None
-        if after is not None and after.role is Role.UNKNOWN and after.start == token.end and _is_ambiguous(token):
-            token = Token(Role.UNKNOWN, "", token.start, token.end)
+        if after is not None and after.role is WordRole.UNKNOWN and after.start == token.end and _is_ambiguous(token):
+            token = Token(WordRole.UNKNOWN, "", token.start, token.end)
         last = found[-1] if found else None
-        if last is not None and last.role is token.role is Role.UNKNOWN and last.end == token.start:
-            found[-1] = Token(Role.UNKNOWN, "", last.start, token.end)
+        if last is not None and last.role is token.role is WordRole.UNKNOWN and last.end == token.start:
+            found[-1] = Token(WordRole.UNKNOWN, "", last.start, token.end)
         else:
             found.append(token)
     return found
 
 
 def _is_ambiguous(token: Token) -> bool:
-    return len(token.word) == 1 and (token.role is Role.COLOUR or (token.role is Role.CLS and token.value == "animal"))
+    return len(token.word) == 1 and (
+        token.role is WordRole.COLOUR or (token.role is WordRole.CLS and token.value == "animal")
+    )

@@ -10,26 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.query.chips import ChipKind
-from search.query.words.lexicon import SKIPPED, Role, Token, dictionary
+from search.query.words.lexicon import SKIPPED, Token, WordRole, dictionary
 from search.query.words.reading import Reading
 
 TWO_WHEELERS = frozenset({"ebike", "bicycle", "two_wheeler"})
 LOWER_ATTRIBUTES = frozenset({"long_trousers"})
 UPPER_ATTRIBUTES = frozenset({"long_sleeves", "coat_or_jacket"})
-_JOINS = frozenset({Role.ALTERNATIVE, Role.CONJUNCTION})
+_JOINS = frozenset({WordRole.ALTERNATIVE, WordRole.CONJUNCTION})
 _NOTED = frozenset({"mask", "glasses", "umbrella"})  # of these also the absence has an explanation
 _MAX_SKIPPED = 5
 
 
 def read(reading: Reading) -> None:
     """Replace negations and what they negate by exclusions."""
-    while (at := _first(reading.tokens, Role.NEGATION)) is not None:
+    while (at := _first(reading.tokens, WordRole.NEGATION)) is not None:
         _read_one(reading, at)
-    while (at := _first(reading.tokens, Role.EXCEPTED)) is not None:
+    while (at := _first(reading.tokens, WordRole.EXCEPTED)) is not None:
         _read_excepted(reading, at)
 
 
-def _first(tokens: Sequence[Token], role: Role) -> int | None:
+def _first(tokens: Sequence[Token], role: WordRole) -> int | None:
     return next((i for i, t in enumerate(tokens) if t.role is role), None)
 
 
@@ -40,13 +40,13 @@ def _read_one(reading: Reading, at: int) -> None:
         reading.refuse(tokens[at : _end_of_unknown(tokens, at + 1)])
         return
     token = tokens[subject]
-    if token.role is Role.COLOUR:
+    if token.role is WordRole.COLOUR:
         _exclude_colours(reading, at, subject)
         return
     items = _list(tokens, subject)
-    if token.role is Role.CLS:
+    if token.role is WordRole.CLS:
         _exclude_classes(reading, tokens[at : items[-1] + 1], [tokens[i] for i in items])
-    elif token.role in (Role.ATTRIBUTE, Role.COAT) or (token.role is Role.THING and token.value in _NOTED):
+    elif token.role in (WordRole.ATTRIBUTE, WordRole.COAT) or (token.role is WordRole.THING and token.value in _NOTED):
         _exclude_attributes(reading, tokens[at : items[-1] + 1], [tokens[i] for i in items])
     else:
         reading.refuse(tokens[at : subject + 1])
@@ -56,9 +56,9 @@ def _after(tokens: Sequence[Token], at: int) -> int | None:
     """Return the index of what a negation refers to; None if the phrase breaks off before it."""
     for i in range(at, min(len(tokens), at + _MAX_SKIPPED + 1)):
         role = tokens[i].role
-        if role in (Role.BREAK, Role.UNKNOWN, Role.NEGATION, Role.EXCEPTED, *_JOINS):
+        if role in (WordRole.BREAK, WordRole.UNKNOWN, WordRole.NEGATION, WordRole.EXCEPTED, *_JOINS):
             return None
-        if role not in SKIPPED and role not in (Role.DRIVING, Role.PUSHING):
+        if role not in SKIPPED and role not in (WordRole.DRIVING, WordRole.PUSHING):
             return i
     return None
 
@@ -66,21 +66,23 @@ def _after(tokens: Sequence[Token], at: int) -> int | None:
 def _end_of_unknown(tokens: Sequence[Token], at: int) -> int:
     """Return where a negation of an unknown word ends: with the thing behind it, which it may deny (没XX头盔)."""
     end = at
-    while end < len(tokens) and tokens[end].role in (Role.UNKNOWN, Role.DRIVING, Role.WEARING):
+    while end < len(tokens) and tokens[end].role in (WordRole.UNKNOWN, WordRole.DRIVING, WordRole.WEARING):
         end += 1
-    if end > at and tokens[end - 1].role is not Role.UNKNOWN:
+    if end > at and tokens[end - 1].role is not WordRole.UNKNOWN:
         return at
-    things = (Role.ATTRIBUTE, Role.COAT, Role.THING, Role.GARMENT, Role.COLOUR)
+    things = (WordRole.ATTRIBUTE, WordRole.COAT, WordRole.THING, WordRole.GARMENT, WordRole.COLOUR)
     return end + 1 if at < end < len(tokens) and tokens[end].role in things else end
 
 
 def _list(tokens: Sequence[Token], first: int) -> list[int]:
     """Return the indexes of a token and of those of a kin role that a conjunction joins to it."""
-    roles = {Role.CLS} if tokens[first].role is Role.CLS else {Role.ATTRIBUTE, Role.COAT, Role.THING}
+    roles = (
+        {WordRole.CLS} if tokens[first].role is WordRole.CLS else {WordRole.ATTRIBUTE, WordRole.COAT, WordRole.THING}
+    )
     found, at = [first], first + 1
     while at < len(tokens) and tokens[at].role in _JOINS:
         at += 1
-        while at < len(tokens) and tokens[at].role is Role.LINK:
+        while at < len(tokens) and tokens[at].role is WordRole.LINK:
             at += 1
         if at < len(tokens) and tokens[at].role in roles:
             found.append(at)
@@ -92,7 +94,7 @@ def _list(tokens: Sequence[Token], first: int) -> list[int]:
 
 def _exclude_classes(reading: Reading, scope: list[Token], items: list[Token]) -> None:
     negated = {t for t in items if _is_whole_class(t)}
-    positive = {t.value for t in reading.tokens if t.role is Role.CLS and t not in scope}
+    positive = {t.value for t in reading.tokens if t.role is WordRole.CLS and t not in scope}
     if len(negated) < len(items) or {t.value for t in items} & positive:
         reading.refuse(scope)  # "not a taxi" would exclude every car
         return
@@ -112,8 +114,8 @@ def _is_whole_class(token: Token) -> bool:
 def _exclude_attributes(reading: Reading, scope: list[Token], items: list[Token]) -> None:
     start = scope[0].start
     for token in items:
-        value = "coat_or_jacket" if token.role is Role.COAT else token.value
-        if token.role is not Role.THING:
+        value = "coat_or_jacket" if token.role is WordRole.COAT else token.value
+        if token.role is not WordRole.THING:
             reading.add(ChipKind.LACKING, value, start, token.end)
         elif value in _NOTED:
             reading.add(ChipKind.NOTE, f"no_{value}", start, token.end)
@@ -127,8 +129,8 @@ def _exclude_colours(reading: Reading, at: int, first: int) -> None:
     """Exclude colours of the part that they stand at: 不是白色或黑色的面包车, 不穿红衣服."""
     tokens = reading.tokens
     colours, end = [tokens[first]], first + 1
-    while end < len(tokens) and tokens[end].role in (*_JOINS, Role.LINK, Role.COLOUR):
-        if tokens[end].role is Role.COLOUR:
+    while end < len(tokens) and tokens[end].role in (*_JOINS, WordRole.LINK, WordRole.COLOUR):
+        if tokens[end].role is WordRole.COLOUR:
             colours.append(tokens[end])
         elif tokens[end].role in _JOINS and not _colour_follows(tokens, end + 1):
             break
@@ -137,16 +139,16 @@ def _exclude_colours(reading: Reading, at: int, first: int) -> None:
     scope = tokens[at:end]
     part = _part(noun, tokens, scope)
     if part is None:
-        reading.refuse(tokens[at : end + 1] if noun is not None and noun.role is not Role.CLS else scope)
+        reading.refuse(tokens[at : end + 1] if noun is not None and noun.role is not WordRole.CLS else scope)
         return
-    others = [t for t in tokens if t.role is Role.CLS and t is not noun]
-    if noun is not None and noun.role is Role.CLS and _bare_garment(tokens, at) is None:
+    others = [t for t in tokens if t.role is WordRole.CLS and t is not noun]
+    if noun is not None and noun.role is WordRole.CLS and _bare_garment(tokens, at) is None:
         if tokens[at].value == "exclude" and others:
             reading.refuse(tokens[at : end + 1])  # white vans cannot be excluded from all vehicles
             return
-    elif noun is not None and noun.role in (Role.GARMENT, Role.COAT):
+    elif noun is not None and noun.role in (WordRole.GARMENT, WordRole.COAT):
         scope = tokens[at : end + 1]
-    elif (bare := _noun_before(tokens, tokens[at])) is not None and bare.role in (Role.GARMENT, Role.COAT):
+    elif (bare := _noun_before(tokens, tokens[at])) is not None and bare.role in (WordRole.GARMENT, WordRole.COAT):
         reading.denied.append(bare)
     start = scope[0].start
     for colour in colours:
@@ -157,45 +159,45 @@ def _exclude_colours(reading: Reading, at: int, first: int) -> None:
 
 
 def _colour_follows(tokens: Sequence[Token], at: int) -> bool:
-    while at < len(tokens) and tokens[at].role in (Role.LINK, Role.NEGATION):
+    while at < len(tokens) and tokens[at].role in (WordRole.LINK, WordRole.NEGATION):
         at += 1
-    return at < len(tokens) and tokens[at].role is Role.COLOUR
+    return at < len(tokens) and tokens[at].role is WordRole.COLOUR
 
 
 def _part(noun: Token | None, tokens: Sequence[Token], scope: Sequence[Token]) -> ChipKind | None:
     """Return what is excluded of the noun behind a negated colour; None if that cannot be searched."""
-    if noun is not None and noun.role in (Role.GARMENT, Role.COAT):
+    if noun is not None and noun.role in (WordRole.GARMENT, WordRole.COAT):
         return ChipKind.NOT_LOWER if noun.value == "lower" else ChipKind.NOT_UPPER
     if (bare := _bare_garment(tokens, tokens.index(scope[0]))) is not None:  # 裤子不是黑色的男子
         return ChipKind.NOT_LOWER if bare.value == "lower" else ChipKind.NOT_UPPER
-    if noun is not None and noun.role is Role.CLS:
+    if noun is not None and noun.role is WordRole.CLS:
         return None if noun.value in TWO_WHEELERS else ChipKind.NOT_UPPER
-    if noun is not None and noun.role in (Role.ATTRIBUTE, Role.LACKING):
+    if noun is not None and noun.role in (WordRole.ATTRIBUTE, WordRole.LACKING):
         if noun.value in LOWER_ATTRIBUTES:
             return ChipKind.NOT_LOWER
         return ChipKind.NOT_UPPER if noun.value in UPPER_ATTRIBUTES else None
-    if noun is not None and noun.role is Role.THING:
+    if noun is not None and noun.role is WordRole.THING:
         return None
     before = _noun_before(tokens, scope[0])
-    if before is not None and before.role is not Role.CLS:  # 裤子不是黑色
-        return None if before.role is Role.THING else _part(before, tokens, scope)
-    classes = {t.value for t in tokens if t.role is Role.CLS}
+    if before is not None and before.role is not WordRole.CLS:  # 裤子不是黑色
+        return None if before.role is WordRole.THING else _part(before, tokens, scope)
+    classes = {t.value for t in tokens if t.role is WordRole.CLS}
     return None if classes and classes <= TWO_WHEELERS else ChipKind.NOT_UPPER
 
 
 def _bare_garment(tokens: Sequence[Token], at: int) -> Token | None:
     """Return the garment that stands right before a negation and has no colour of its own."""
     before = at - 1
-    while before >= 0 and tokens[before].role in (Role.LINK, Role.FILLER):
+    while before >= 0 and tokens[before].role in (WordRole.LINK, WordRole.FILLER):
         before -= 1
-    if before < 0 or tokens[before].role not in (Role.GARMENT, Role.COAT):
+    if before < 0 or tokens[before].role not in (WordRole.GARMENT, WordRole.COAT):
         return None
-    coloured = before > 0 and tokens[before - 1].role in (Role.COLOUR, Role.LINK)
+    coloured = before > 0 and tokens[before - 1].role in (WordRole.COLOUR, WordRole.LINK)
     return None if coloured else tokens[before]
 
 
 def _noun_before(tokens: Sequence[Token], negation: Token) -> Token | None:
-    nouns = (Role.GARMENT, Role.COAT, Role.THING, Role.CLS)
+    nouns = (WordRole.GARMENT, WordRole.COAT, WordRole.THING, WordRole.CLS)
     return next((t for t in reversed(tokens) if t.end <= negation.start and t.role in nouns), None)
 
 
@@ -205,13 +207,13 @@ def _read_excepted(reading: Reading, at: int) -> None:
     subject = at - 1
     while subject >= 0 and at - subject <= _MAX_SKIPPED and tokens[subject].role in SKIPPED:
         subject -= 1
-    if subject < 0 or tokens[subject].role not in (Role.CLS, Role.COLOUR, Role.ATTRIBUTE, Role.COAT):
+    if subject < 0 or tokens[subject].role not in (WordRole.CLS, WordRole.COLOUR, WordRole.ATTRIBUTE, WordRole.COAT):
         reading.refuse(tokens[at : at + 1])
         return
     scope, token = tokens[subject : at + 1], tokens[subject]
-    if token.role is Role.CLS:
+    if token.role is WordRole.CLS:
         _exclude_classes(reading, scope, [token])
-    elif token.role is Role.COLOUR:
+    elif token.role is WordRole.COLOUR:
         reading.add(ChipKind.NOT_UPPER, token.value, token.start, scope[-1].end)
         reading.take(scope)
     else:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search.query.chips import ChipKind
-from search.query.words.lexicon import Role, Token
+from search.query.words.lexicon import Token, WordRole
 from search.query.words.negation import LOWER_ATTRIBUTES, TWO_WHEELERS, UPPER_ATTRIBUTES
 from search.query.words.reading import Reading
 
 PAINT = "paint"  # part: of a vehicle; it is searched as the upper colour
-_NOUNS = frozenset({Role.GARMENT, Role.COAT, Role.THING, Role.ATTRIBUTE, Role.LACKING})
+_NOUNS = frozenset({WordRole.GARMENT, WordRole.COAT, WordRole.THING, WordRole.ATTRIBUTE, WordRole.LACKING})
 _VERBS = (
     "戴",
     "背着",
@@ -82,9 +82,9 @@ def _without_short_garments(tokens: Sequence[Token]) -> list[Token]:
     found: list[Token] = []
     for i, token in enumerate(tokens):
         beside = {tokens[j].role for j in (i - 1, i + 1) if 0 <= j < len(tokens)}
-        is_short = token.role is Role.GARMENT and token.word in _SHORT_GARMENTS
-        if is_short and Role.COLOUR not in beside:
-            found.append(Token(Role.FILLER, "", token.start, token.end, token.word))
+        is_short = token.role is WordRole.GARMENT and token.word in _SHORT_GARMENTS
+        if is_short and WordRole.COLOUR not in beside:
+            found.append(Token(WordRole.FILLER, "", token.start, token.end, token.word))
         else:
             found.append(token)
     return found
@@ -97,7 +97,7 @@ def _runs(tokens: Sequence[Token]) -> list[list[_Group]]:
     at = 0
     while at < len(tokens):
         role = tokens[at].role
-        if role is Role.COLOUR:
+        if role is WordRole.COLOUR:
             group = _colours(tokens, at)
             run.append(group)
             at = group.last + 1
@@ -106,7 +106,7 @@ def _runs(tokens: Sequence[Token]) -> list[list[_Group]]:
                 runs, run = [*runs, run], []
             run.append(_Group(at, at, noun=tokens[at]))
             at += 1
-        elif role in (Role.LINK, Role.NOTE) and run:  # 红色条纹衬衫
+        elif role in (WordRole.LINK, WordRole.NOTE) and run:  # 红色条纹衬衫
             at += 1
         else:
             runs += [run] if run else []
@@ -118,16 +118,16 @@ def _colours(tokens: Sequence[Token], at: int) -> _Group:
     """Return the colours that stand here, joined by nothing, by "and" or by "or"."""
     group = _Group(at, at, [tokens[at]])
     end = at + 1
-    joins: set[Role] = set()
+    joins: set[WordRole] = set()
     while end < len(tokens):
         role = tokens[end].role
-        if role is Role.COLOUR:
+        if role is WordRole.COLOUR:
             group.colours.append(tokens[end])
             group.last = end
-            group.are_alternatives, group.are_joined = Role.ALTERNATIVE in joins, Role.CONJUNCTION in joins
-        elif role in (Role.ALTERNATIVE, Role.CONJUNCTION):
+            group.are_alternatives, group.are_joined = WordRole.ALTERNATIVE in joins, WordRole.CONJUNCTION in joins
+        elif role in (WordRole.ALTERNATIVE, WordRole.CONJUNCTION):
             joins.add(role)
-        elif role is not Role.LINK and not (role is Role.BREAK and _goes_on_with_or(tokens, end + 1)):
+        elif role is not WordRole.LINK and not (role is WordRole.BREAK and _goes_on_with_or(tokens, end + 1)):
             break
         end += 1
     return group
@@ -135,11 +135,11 @@ def _colours(tokens: Sequence[Token], at: int) -> _Group:
 
 def _goes_on_with_or(tokens: Sequence[Token], at: int) -> bool:
     """Return whether colours follow of which the last one stands behind "or": red, blue or green."""
-    if at >= len(tokens) or tokens[at].role is not Role.COLOUR:
+    if at >= len(tokens) or tokens[at].role is not WordRole.COLOUR:
         return False
-    while at < len(tokens) and tokens[at].role in (Role.COLOUR, Role.BREAK, Role.LINK):
+    while at < len(tokens) and tokens[at].role in (WordRole.COLOUR, WordRole.BREAK, WordRole.LINK):
         at += 1
-    return at + 1 < len(tokens) and tokens[at].role is Role.ALTERNATIVE and tokens[at + 1].role is Role.COLOUR
+    return at + 1 < len(tokens) and tokens[at].role is WordRole.ALTERNATIVE and tokens[at + 1].role is WordRole.COLOUR
 
 
 def _bind(run: Sequence[_Group], tokens: Sequence[Token]) -> list[Coloured]:
@@ -170,7 +170,7 @@ def _bind(run: Sequence[_Group], tokens: Sequence[Token]) -> list[Coloured]:
 
 def part_of(noun: Token) -> str:
     """Return the part that a colour at a garment or thing refers to."""
-    if noun.role in (Role.GARMENT, Role.COAT):
+    if noun.role in (WordRole.GARMENT, WordRole.COAT):
         return noun.value
     if noun.value in LOWER_ATTRIBUTES:
         return "lower"
@@ -182,17 +182,17 @@ def _of_class(group: _Group, tokens: Sequence[Token]) -> Coloured:
     start, end = group.colours[0].start, group.colours[-1].end
     part = "upper"
     before = group.first - 1
-    while before >= 0 and tokens[before].role in (Role.LINK, Role.BREAK):
+    while before >= 0 and tokens[before].role in (WordRole.LINK, WordRole.BREAK):
         before -= 1
     behind = _class_behind(group, tokens)
     if behind is not None:
         part = _part_of_class(behind.value)
     elif _stands_at_unknown(group, tokens):
         part = "thing"
-    elif before >= 0 and tokens[before].role is Role.CLS:
+    elif before >= 0 and tokens[before].role is WordRole.CLS:
         part = _part_of_class(tokens[before].value)
-    elif before < 0 or tokens[before].role is not Role.WEARING:
-        classes = {t.value for t in tokens if t.role is Role.CLS}
+    elif before < 0 or tokens[before].role is not WordRole.WEARING:
+        classes = {t.value for t in tokens if t.role is WordRole.CLS}
         part = PAINT if classes & VEHICLES and not classes & _PEOPLE else part
     # Vehicles in white and silver are of either colour; a jacket in red and black is of both.
     either = group.are_alternatives or (part == PAINT and group.are_joined)
@@ -202,20 +202,20 @@ def _of_class(group: _Group, tokens: Sequence[Token]) -> Coloured:
 def _class_behind(group: _Group, tokens: Sequence[Token]) -> Token | None:
     """Return the class that follows, also behind a note or a word that is not understood: 白色五菱面包车."""
     after = group.last + 1
-    while after < len(tokens) and tokens[after].role in (Role.LINK, Role.NOTE):
+    while after < len(tokens) and tokens[after].role in (WordRole.LINK, WordRole.NOTE):
         after += 1
-    if after + 1 < len(tokens) and tokens[after].role is Role.UNKNOWN:
+    if after + 1 < len(tokens) and tokens[after].role is WordRole.UNKNOWN:
         after += 1
-    return tokens[after] if after < len(tokens) and tokens[after].role is Role.CLS else None
+    return tokens[after] if after < len(tokens) and tokens[after].role is WordRole.CLS else None
 
 
 def _stands_at_unknown(group: _Group, tokens: Sequence[Token]) -> bool:
     """Return whether the colours belong to a thing that is not understood: 红色拐杖. "In red" needs no noun."""
     after = group.last + 1
-    while after < len(tokens) and tokens[after].role is Role.LINK:
+    while after < len(tokens) and tokens[after].role is WordRole.LINK:
         after += 1
     worn = group.first > 0 and tokens[group.first - 1].word in ("in", "dressed in")
-    return not worn and after < len(tokens) and tokens[after].role is Role.UNKNOWN
+    return not worn and after < len(tokens) and tokens[after].role is WordRole.UNKNOWN
 
 
 def _colours_vehicle(noun: Token, group: _Group, tokens: Sequence[Token]) -> bool:
@@ -241,7 +241,7 @@ def _absorbed(
     taken: list[Token] = []
     for i, group in enumerate(run):
         noun = group.noun
-        if noun is None or noun.role not in (Role.GARMENT, Role.COAT):
+        if noun is None or noun.role not in (WordRole.GARMENT, WordRole.COAT):
             continue
         taken.append(noun)
         before = run[i - 1].noun if i else None
@@ -252,9 +252,9 @@ def _absorbed(
             c.start <= noun.start < c.end or (c.colours == follows and c.part == part_of(noun)) for c in bound
         ):
             reading.merged.append((noun.start, noun.end))
-        elif noun.role is Role.COAT:
+        elif noun.role is WordRole.COAT:
             reading.add(ChipKind.ATTRIBUTE, "coat_or_jacket", noun.start, noun.end)
-        elif any(n is before or n.role is not Role.GARMENT for n in same) or _is_marked(tokens, group.first):
+        elif any(n is before or n.role is not WordRole.GARMENT for n in same) or _is_marked(tokens, group.first):
             reading.merged.append((noun.start, noun.end))
         else:
             reading.add(ChipKind.NOTE, "garment", noun.start, noun.end)
@@ -264,9 +264,9 @@ def _absorbed(
 def _is_marked(tokens: Sequence[Token], at: int) -> bool:
     """Return whether a pattern stands before the garment: 花衬衫 is one note."""
     before = at - 1
-    while before >= 0 and tokens[before].role is Role.LINK:
+    while before >= 0 and tokens[before].role is WordRole.LINK:
         before -= 1
-    return before >= 0 and tokens[before].role is Role.NOTE and tokens[before].value == "marks"
+    return before >= 0 and tokens[before].role is WordRole.NOTE and tokens[before].value == "marks"
 
 
 def settle(reading: Reading, coloured: Sequence[Coloured], *, heads: int, clothes_are_visible: bool) -> None:
@@ -314,4 +314,4 @@ def settle(reading: Reading, coloured: Sequence[Coloured], *, heads: int, clothe
 
 def _is_alternative(tokens: Sequence[Token], earlier: Coloured, later: Coloured) -> bool:
     """Return whether "or" stands between two colours, as in 红衣服或者蓝衣服."""
-    return any(t.role is Role.ALTERNATIVE and earlier.end <= t.start and t.end <= later.start for t in tokens)
+    return any(t.role is WordRole.ALTERNATIVE and earlier.end <= t.start and t.end <= later.start for t in tokens)

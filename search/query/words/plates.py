@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from search.query.words.lexicon import Role, Token
+from search.query.words.lexicon import Token, WordRole
 
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _HAS_DIGIT = r"(?=[a-z0-9 ·•.-]{0,7}\d)"
@@ -62,7 +62,7 @@ def _plate_at(text: str, at: int) -> Token | None:
 
 
 def _token(match: re.Match[str], plate: str) -> Token:
-    return Token(Role.PLATE, plate.translate(_DOTS).upper(), match.start(), match.end())
+    return Token(WordRole.PLATE, plate.translate(_DOTS).upper(), match.start(), match.end())
 
 
 def _is_inside_word(text: str, at: int) -> bool:

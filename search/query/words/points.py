@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from search.query.words.clocks import DAY_MINUTES, DAY_PARTS, Clock, clock_at, minutes_of, part_at
+from search.query.words.clocks import DAY_MINUTES, DAY_PARTS, ClockTime, clock_at, minutes_of, part_at
 from search.query.words.days import Calendar, Days, day_at
 
 _GLUE = re.compile(r"[\s,，的]{0,3}(?:(?:in|on|at|of|during)\s(?:the\s)?|the\s)?")
@@ -13,12 +13,12 @@ _LEAD = re.compile(r"(?:(?:in|on|at|during)\s(?:the\s)?|the\s)")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class TimePoint:
     """What is said of a point in time; None is not said. `end`: the position after it."""
 
     days: Days | None
     part: str | None
-    clock: Clock | None
+    clock: ClockTime | None
     trailing_part: bool  # the part stands behind the clock: 3 in the afternoon
     end: int
     days_end: int = 0  # the position after the words of the days
@@ -41,11 +41,11 @@ class Point:
         return DAY_PARTS[self.part][1] * 60 if self.part is not None else DAY_MINUTES
 
 
-def point_at(text: str, at: int, calendar: Calendar, *, bare: bool) -> Point | None:
+def point_at(text: str, at: int, calendar: Calendar, *, bare: bool) -> TimePoint | None:
     """Return the point in time that begins here; `bare`: a number alone is a time of day."""
     days: Days | None = None
     part: str | None = None
-    clock: Clock | None = None
+    clock: ClockTime | None = None
     end, days_end, trailing = at, 0, False
     lead = _LEAD.match(text, at)
     for step in range(3):
@@ -66,7 +66,7 @@ def point_at(text: str, at: int, calendar: Calendar, *, bare: bool) -> Point | N
                 break
         if not advanced:
             break
-    return None if end == at else Point(days, part, clock, trailing, end, days_end)
+    return None if end == at else TimePoint(days, part, clock, trailing, end, days_end)
 
 
 def _glue_end(text: str, at: int) -> int:

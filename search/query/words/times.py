@@ -18,7 +18,7 @@ from search.query.words.clocks import clock_at
 from search.query.words.days import Calendar, Days
 from search.query.words.durations import MAX_DWELL_S, span_at
 from search.query.words.intervals import Expression, Relation
-from search.query.words.points import Point, point_at
+from search.query.words.points import TimePoint, point_at
 
 __all__ = ["MAX_DWELL_S", "Ends", "TimeExpression", "Times", "ends_of", "parse"]
 _PREFIXES = (  # words before a point; the relation; whether a number alone is a time of day after them
@@ -140,7 +140,7 @@ def _every_at(text: str, at: int, now: datetime) -> Expression | None:
     if found is not None and begin is not None and begin.days is None and begin.clock is not None:
         part = begin.part if begin.clock.is_definite else begin.part or "night"
         return replace(found, begin=replace(begin, part=part), is_daily=True, spans=((at, found.spans[0][1]),))
-    night = Point(None, "night", None, False, match.end())
+    night = TimePoint(None, "night", None, False, match.end())
     return Expression(begin=night, is_daily=True, spans=((at, at + len("nightly")),))
 
 
@@ -165,7 +165,7 @@ def _points_at(text: str, at: int, now: datetime, *, bare: bool = False) -> Expr
     return Expression(begin=begin, relation=relation, spans=((at, end),))
 
 
-def _range_at(text: str, begin: Point, now: datetime, *, and_joins: bool) -> Expression | None:
+def _range_at(text: str, begin: TimePoint, now: datetime, *, and_joins: bool) -> Expression | None:
     """Return the range whose begin was read: what follows it is a connector and its end."""
     connector = _CONNECTOR.match(text, begin.end) or (_AND.match(text, begin.end) if and_joins else None)
     if connector is None:
@@ -200,14 +200,14 @@ def _closed(text: str, at: int) -> int:
     return at if closing is None else closing.end()
 
 
-def _without_next_range(text: str, end: Point) -> Point:
+def _without_next_range(text: str, end: TimePoint) -> TimePoint:
     """Return the end of a range of days without the time that begins the next range: 18 to 20 May, 5 to 6 am."""
     connector = _CONNECTOR.match(text, end.end)
     follows = end.clock is not None and connector is not None and clock_at(text, connector.end(), bare=True) is not None
     return replace(end, part=None, clock=None, end=end.days_end) if follows else end
 
 
-def _day_end(text: str, at: int, begin: Point) -> Point | None:
+def _day_end(text: str, at: int, begin: TimePoint) -> TimePoint | None:
     """Return the end of a range of days that is said as a number only: November 20 to 22."""
     match = _END_DAY.match(text, at)
     if match is None or begin.days is None or begin.has_time or begin.days.first != begin.days.last:
@@ -215,7 +215,7 @@ def _day_end(text: str, at: int, begin: Point) -> Point | None:
     day = begin.days.first.replace(day=1) + (int(match[1]) - 1) * _ONE_DAY
     if day.month != begin.days.first.month or day <= begin.days.first:
         return None
-    return Point(Days(day, day), None, None, False, match.end())
+    return TimePoint(Days(day, day), None, None, False, match.end())
 
 
 def _combined(expressions: Sequence[Expression], text: str) -> list[Expression]:

@@ -31,7 +31,7 @@ ROUND_POLL_S = 0.5
 TESTED_FAMILY = FaultFamily.BLACK  # a fault family that is evaluated for every picture that could be judged
 
 
-class FaultFacts(TypedDict):
+class OpenFaultFacts(TypedDict):
     """An open fault; `detail` is a sentence."""
 
     camera: str
@@ -49,7 +49,7 @@ class PatrolFacts(TypedDict):
     not_judged: list[str]
     recorder_running: bool
     recordings: bool
-    faults: list[FaultFacts]
+    faults: list[OpenFaultFacts]
 
 
 async def patrol(database: Database, settings: Settings) -> PatrolFacts:
@@ -97,7 +97,7 @@ async def _patrol_here(database: Database, settings: Settings, clock: SystemCloc
 async def _round_facts(database: Database, clock: SystemClock, number: int) -> PatrolFacts:
     async with database.reading() as session:
         rows = await session.scalars(select(Fault).where(Fault.state.in_(OPEN_STATES)).order_by(Fault.camera))
-        faults: list[FaultFacts] = [
+        faults: list[OpenFaultFacts] = [
             {
                 "camera": f.camera,
                 "family": f.family,

@@ -19,7 +19,7 @@ from search import vocabulary
 from search.query.chips import ChipKind
 from search.query.filters import filter_of
 from search.query.phrases import MAX_CHARACTERS, ParsedPhrase, parse
-from search.query.words.lexicon import Role, dictionary
+from search.query.words.lexicon import WordRole, dictionary
 from tests.conftest import ROOT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -66,21 +66,21 @@ def test_phrases_parse_as_listed() -> None:
 def test_dictionary_values_are_in_the_vocabulary() -> None:
     for role, value in dictionary().entries.values():
         match role:
-            case Role.CLS:
+            case WordRole.CLS:
                 assert vocabulary.classes([value])
-            case Role.COLOUR:
+            case WordRole.COLOUR:
                 assert vocabulary.colour(value)
-            case Role.ATTRIBUTE | Role.LACKING:
+            case WordRole.ATTRIBUTE | WordRole.LACKING:
                 assert vocabulary.attributes([value])
-            case Role.DIRECTION:
+            case WordRole.DIRECTION:
                 assert vocabulary.direction(value)
-            case Role.SPEED:
+            case WordRole.SPEED:
                 assert vocabulary.speed(value) is not None
-            case Role.GARMENT | Role.COAT:
+            case WordRole.GARMENT | WordRole.COAT:
                 assert value in ("upper", "lower", "whole", "paint")
-            case Role.NEGATION:
+            case WordRole.NEGATION:
                 assert value in ("plain", "exclude")
-            case Role.HEADING | Role.NOTE | Role.THING:
+            case WordRole.HEADING | WordRole.NOTE | WordRole.THING:
                 assert value
             case _:
                 assert not value
@@ -88,7 +88,7 @@ def test_dictionary_values_are_in_the_vocabulary() -> None:
 
 
 def test_every_note_has_a_label_in_both_languages() -> None:
-    notes = {value for role, value in dictionary().entries.values() if role in (Role.NOTE, Role.THING)}
+    notes = {value for role, value in dictionary().entries.values() if role in (WordRole.NOTE, WordRole.THING)}
     notes |= {"thing_colour", "two_wheeler_colour", "second_colour", "driver", "garment"}
     notes |= {"no_mask", "no_glasses", "no_umbrella"}
     for language in ("en", "zh-CN"):

@@ -34,7 +34,7 @@ def test_lists_are_added_and_single_values_replaced() -> None:
     )  # fmt: skip
     _add_options(asked, options)
     assert (asked.cameras, asked.villages, asked.cls) == (["a", "b", "c"], ["v"], ["person", "rider"])
-    assert (asked.upper, asked.lower, asked.heading) == ("blue", "black", "north")
+    assert (asked.upper, asked.lower, asked.heading) == (["blue"], ["black"], "north")
     assert asked.start == NOON and asked.end == NOON.replace(hour=13)
 
 
