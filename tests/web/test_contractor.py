@@ -37,7 +37,11 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
     await asyncio.to_thread(lambda: (picture.parent.mkdir(parents=True, exist_ok=True), picture.write_bytes(jpeg())))
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
-        camera.profile = {**camera.profile, "masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]}
+        camera.profile = {
+            **camera.profile,
+            "masks": [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]],
+            "site": "pole 7 at the bridge",
+        }
         for vendor in ("Ning Hai", "Other"):
             order = WorkOrder(
                 village="wangjia",
@@ -78,6 +82,7 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
 async def test_a_contractor_sees_own_orders_only(sign_in: SignIn, orders: dict[str, int], database: Database) -> None:
     client = await sign_in(Role.CONTRACTOR)
     told = await (await client.get("/api/contractor/orders")).json()
+    assert told[0]["place"] == "pole 7 at the bridge"
     assert [o["id"] for o in told] == [orders["Ning Hai"]] and told[0]["has_still"] and "address" not in str(told)
     for path in ("still", "photos/1"):
         assert (await client.get(f"/api/contractor/orders/{orders['Other']}/{path}")).status == 404

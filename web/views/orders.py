@@ -94,7 +94,7 @@ def own_order_view(
         title=o.title,
         camera=camera.name if camera else "",
         village=villages.get(o.village or "", ""),
-        place=str(camera.profile.get("place") or "") if camera else "",
+        place=camera.profile.get("site", "") if camera else "",
         state=o.state,
         severity=o.severity,
         respond_by=o.respond_by,
