@@ -80,11 +80,12 @@ class ResultWriter:
             return
         stored.thumbnail, stored.at = answer.thumb, inspection.at
         stored.learning_until = expected_end(inspection.at, answer.learned, self._settings) if answer.learning else None
-        if not _has_picture_fault(faults, OPEN_STATES) and not _PICTURE & set(inspection.findings):
+        suspected = _has_picture_fault(faults, LIVE_STATES)
+        # Weather that the neighbours show hides what is suspected; otherwise it is how the view looks on such days.
+        hidden = suspected and "shared_weather" in answer.figures
+        if not _has_picture_fault(faults, OPEN_STATES) and not _PICTURE & set(inspection.findings) and not hidden:
             baseline.accept(inspection, stored)
-            if not _has_picture_fault(faults, LIVE_STATES) or await baseline.is_behind(
-                session, inspection, stored, self._settings.pace
-            ):
+            if not suspected or await baseline.is_behind(session, inspection, stored, self._settings.pace):
                 await baseline.learn_view(session, inspection, answer.thumb, stored, self._zone)
             draw = zlib.crc32(f"{inspection.camera} {inspection.at:%d%H}".encode())
             if stored.fps is None or draw % USUAL_VALUES_EVERY == 0:
