@@ -128,7 +128,9 @@ def index(ctx: click.Context, /, json_output: bool, **options: Unpack[IndexOptio
         return await sightings.index(database, settings, options)
 
     data = settings_of(ctx, SettingsRequirement.FOOTAGE).data.dir
-    if runs_station(data):
+    if options["verify"]:
+        facts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
+    elif runs_station(data):
         if not (options["start"] and options["end"]):
             raise StationBusyError(
                 "the running station indexes new footage itself; give --from and --to to reindex a range"
@@ -137,11 +139,10 @@ def index(ctx: click.Context, /, json_output: bool, **options: Unpack[IndexOptio
     else:
         with station_lock.hold(data, "index"):
             facts = with_database(ctx, work, SettingsRequirement.FOOTAGE)
-    print_result(
-        facts,
-        json_output,
-        lambda: "\n".join([f"{facts['sightings']} sightings written by {facts['detector']}", *facts["wrong"]]),
-    )
+    done = f"{facts['sightings']} sightings written by {facts['detector']}"
+    if options["verify"]:
+        done = f"problems of the sightings' vectors and pictures: {len(facts['wrong'])}"
+    print_result(facts, json_output, lambda: "\n".join([done, *facts["wrong"]]))
     sys.exit(1 if facts["wrong"] else 0)
 
 

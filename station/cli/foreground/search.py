@@ -45,7 +45,7 @@ class IndexOptions(TypedDict):
 
 
 class IndexFacts(TypedDict):
-    """Sightings written, the detector, and what is wrong in the sighting store."""
+    """Sightings written, the detector (empty: nothing was indexed), and what is wrong in the sighting store."""
 
     sightings: int
     detector: str
@@ -108,7 +108,9 @@ class SearchFacts(TypedDict):
 
 
 async def index(database: Database, settings: Settings, options: IndexOptions) -> IndexFacts:
-    """Index new footage, or reindex a range (`start`, `end`)."""
+    """Index new footage, or reindex a range (`start`, `end`); with `verify` only check what is indexed."""
+    if options["verify"]:
+        return await _verify(settings)
     clock, packs = SystemClock(), upkeep.model_dir_of(settings)
     if options["pack"]:
         settings = settings.with_values({"search.detector": options["pack"]})
@@ -132,6 +134,14 @@ async def index(database: Database, settings: Settings, options: IndexOptions) -
         return {"sightings": total, "detector": detector.name, "wrong": wrong}
     finally:
         await pool.close()
+        await asyncio.to_thread(days.close)
+
+
+async def _verify(settings: Settings) -> IndexFacts:
+    days = await asyncio.to_thread(upkeep.sighting_store_of, settings)
+    try:
+        return {"sightings": 0, "detector": "", "wrong": await asyncio.to_thread(verify.problems, days)}
+    finally:
         await asyncio.to_thread(days.close)
 
 
