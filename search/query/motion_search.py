@@ -126,16 +126,22 @@ def find_motion(stretch: Stretch, mask: Mask) -> list[MotionSpan]:
     after, _ = _lumas(stretch.after)
     found = list[MotionSpan]()
     moving = moving_pixels([*before, *inner, *after], len(before), len(before) + len(inner))
+    previous_ms = inner_ms[0] if inner_ms else 0
     for at_ms, moved in zip(inner_ms, moving, strict=True):
         share, box = _moved_inside(moved, mask)
         if share > 0:
-            found = joined(found, [MotionSpan(at_ms, at_ms, share, box)])
+            # Motion in two pictures in a row is one event, however far apart the camera's keyframes are.
+            found = joined(found, [MotionSpan(at_ms, at_ms, share, box)], max(JOIN_MS, at_ms - previous_ms))
+        previous_ms = at_ms
     return found
 
 
-def joined(spans: Sequence[MotionSpan], more: Sequence[MotionSpan]) -> list[MotionSpan]:
-    """Return both lists in order of time as one; the last of `spans` and the first of `more` may be the same event."""
-    if not spans or not more or more[0].start_ms - spans[-1].end_ms > JOIN_MS:
+def joined(spans: Sequence[MotionSpan], more: Sequence[MotionSpan], pause_ms: int = JOIN_MS) -> list[MotionSpan]:
+    """Return both lists in order of time as one.
+
+    The last of `spans` and the first of `more` are the same event if the pause between them is at most `pause_ms`.
+    """
+    if not spans or not more or more[0].start_ms - spans[-1].end_ms > pause_ms:
         return [*spans, *more]
     last, first = spans[-1], more[0]
     larger = first if first.share > last.share else last

@@ -64,3 +64,17 @@ def test_an_event_that_two_stretches_share_is_one() -> None:
     apart = MotionSpan(9000 + JOIN_MS + 1, 20_000, 0.1, (0, 0, 0.1, 0.1))
     assert joined([early], [late, apart]) == [MotionSpan(0, 9000, 0.4, late.box), apart]
     assert joined([], [early]) == [early] == joined([early], [])
+
+
+@pytest.mark.parametrize(("step_ms", "quiet", "events"), [(1000, 1, 1), (5000, 0, 1), (5000, 1, 2)])
+def test_motion_in_keyframes_in_a_row_is_one_event(
+    monkeypatch: pytest.MonkeyPatch, step_ms: int, quiet: int, events: int
+) -> None:
+    """Three pictures with motion, `quiet` ones, and three with motion, at long and short intervals of keyframes."""
+    moves = [True] * 3 + [False] * quiet + [True] * 3
+    frames = [Keyframe("c/main", i * step_ms * 1000, "h264", b"", b"") for i in range(len(moves))]
+    monkeypatch.setattr(motion_search, "_lumas", lambda some: (list(some), [f.at_us // 1000 for f in some]))
+    monkeypatch.setattr(motion_search, "moving_pixels", lambda *_: (mask_of([]) & moved for moved in moves))
+    found = motion_search.find_motion(Stretch((), frames, ()), mask_of([]))
+    assert len(found) == events
+    assert (found[0].start_ms, found[-1].end_ms) == (0, (len(moves) - 1) * step_ms)
