@@ -77,14 +77,16 @@ class NativeSession:
         self._ask_keyframe = ask_keyframe
         self.budget = budget or WorkBudget(now)
         self._lost_before = counters.lost_packets
-        self._numbers_reported, self._fir_number = False, 0
+        self._numbers_reported = False
+        self._fir_number = 0
         self._is_held = False  # not read because of its CPU budget: its socket may hold more data
         self._fragment_ticks = fragment_ticks
         self.tag = crash_marker.tag(sink.stream)
         self.phase = 0  # in which tick of a fragment it is read; set by the poll loop
         self._keepalive_due = now + rtsp.timeout / 2
         self._report_due = now + REPORT_SECONDS
-        self._channel, self._ssrc = rtsp.rtp_channel, 0
+        self._channel = rtsp.rtp_channel
+        self._ssrc = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
