@@ -43,6 +43,7 @@ def validate(packets: PacketColumns) -> None:
         packets.odd
         | (packets.seq != expected)
         | (packets.starts != ended)  # a NAL unit begins where the one before it ended
+        | (~packets.starts & (packets.nal != packets.nal[before]))  # and all its fragments say the same type
         | ((step != 0) != marked)  # a picture begins where the one before it ended
         | (packets.marker & ~packets.ends)
         | (packets.following <= packets.at + packets.skip)

@@ -206,6 +206,16 @@ def damage(packets: list[bytes], rng: random.Random) -> None:
             packets[at] = struct.pack(">cBH", b"$", 0, len(payload)) + payload
 
 
+@pytest.mark.parametrize("other", [12, 6, 1])
+async def test_a_fragment_of_another_type_is_not_dropped_from_its_picture(clip: LoopClip, other: int) -> None:
+    """One damaged byte in a fragment's header: filler (12) and delimiters are dropped, a part of a picture is not."""
+    packets = [bytes(p) for i in range(12) for p in clip.packet_slices(i, 65_500, 0)]
+    at = [i for i, p in enumerate(packets) if p[16] & 0x1F == 28 and not p[17] & 0xC0][-1]
+    packets[at] = packets[at][:17] + bytes([packets[at][17] & 0xE0 | other]) + packets[at][18:]
+    chunks = [b"".join(packets[:6]), b"".join(packets[6:])]
+    compare(await both_ways(clip, [chunks]))
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     codec: str
