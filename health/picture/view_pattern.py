@@ -179,7 +179,8 @@ def recognise(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]
     share = (mine.thirds / np.maximum(MIN_THIRD_CORRELATION, usual_thirds))[there]
     recognition = mine.correlation / max(MIN_THIRD_CORRELATION, min(t.correlation for t in theirs))
     always = np.min([t.thirds for t in theirs], 0)
-    dependable = (mine.thirds / always)[always > MIN_DEPENDABLE_CORRELATION].min(initial=1.0)
+    shown = always > MIN_DEPENDABLE_CORRELATION
+    dependable = (mine.thirds[shown] / always[shown]).min(initial=1.0)
     return RecognitionResult(recognition, float(share.min()), float(share.max()), faded, kept, True, float(dependable))
 
 

@@ -69,6 +69,9 @@ class HistoryQuery(BaseModel):
 async def overview(c: Context[VillageQuery]) -> OnboardingView:
     """Every camera's checklist, what its acceptance lacks, and discovered devices that are not in the registry."""
     scope = village_scope(c, c.query.village)
+    # The job's state comes first: a job that ends while the rows are read must not be shown as finished beside rows
+    # from before its end.
+    work = work_view(_work(c).state, c.identity.villages)
     async with c.services.database.reading() as session:
         cameras = await registry.cameras(session, scope)
         own = {x.id for x in cameras}
@@ -77,7 +80,7 @@ async def overview(c: Context[VillageQuery]) -> OnboardingView:
         devices = await adoption.adoptable_devices(session, scope)
     return OnboardingView(
         items=list(checklist.ITEMS),
-        work=work_view(_work(c).state, c.identity.villages),
+        work=work,
         cameras=[candidate_view(camera, lists[camera.id], signed.get(camera.id)) for camera in cameras],
         devices=[device_view(d, own) for d in devices],
     )

@@ -107,7 +107,8 @@ def test_any_picture_has_figures(thumb: Plane) -> None:
     for _ in range(MIN_PICTURES):
         made = view_pattern.learn(made, thumb)
     result = recognise(made, thumb, [thumb])
-    assert np.isfinite([result.recognition, result.least, result.best, result.faded, result.kept]).all()
+    figures = [result.recognition, result.least, result.best, result.faded, result.kept, result.dependable]
+    assert np.isfinite(figures).all()
 
 
 def test_the_oldest_fade_and_the_packing_keeps_what_is_there() -> None:
