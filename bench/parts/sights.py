@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,13 @@ import numpy as np
 
 from health.faults import state_machine
 from health.faults.families import FAMILIES, PICTURE_FAMILIES
+from health.faults.pooled_evidence import (
+    MAX_POOLED_VOTES,
+    POOLED_FAMILIES,
+    PooledFinding,
+    PooledVote,
+    pooled_finding,
+)
 from health.faults.state_machine import FaultState, Step, Vote, advance
 from health.patrol import shared_weather
 from health.picture import measurement, structure, view_pattern
@@ -99,6 +106,7 @@ class Camera:
     weather_at: float = -1.0  # when it last showed what was taken for weather
     shared_at: float = -1.0  # when it last showed that together with other cameras
     view_at: float = -1.0  # when scenes and pattern learned last, day
+    pooled: list[PooledVote] = field(default_factory=list)
 
     def past(self, day: float) -> AcceptedHistory:
         self.inspections = [x for x in self.inspections if day - x[0] <= KEEP_DAYS]
@@ -152,7 +160,7 @@ def picture(
     """Return the camera's picture: optical faults lie below the on-screen display, sensor and line faults above it."""
     hour = now * 24 % 24
     rng = np.random.default_rng((camera.seed, round(now * 1440)))
-    made = simulated_views.shoot(camera.place, hour, weather, camera.guests(now, rng), rng).picture
+    made = simulated_views.shoot(camera.place.at(now), hour, weather, camera.guests(now, rng), rng).picture
     if fault is not None and fault[0] in OPTICAL:
         made = _put(fault, made)
     simulated_views.mark(made, camera.place, hour, int(now))
@@ -198,13 +206,20 @@ def process_inspection(
     found_here = set(verdict.found) - suppressed
     decided = state_machine.resolve_explained(found_here, verdict.unknown | (suppressed & set(verdict.found)))
     opened = []
+    pooled = _pooled(camera, now, decided)
     for name in PICTURE_FAMILIES:
         found, state = decided[name], camera.fault_states[name]
         step: Step | None
         if found is None:
             step = state_machine.lapse(state, now * 86400)
         else:
-            step = advance(state, FAMILIES[name].rule, Vote(now * 86400, found, light_of(measured)))
+            vote, since = (
+                Vote(now * 86400, found, light_of(measured)),
+                pooled and pooled.family == name and pooled.since,
+            )
+            step = advance(state, FAMILIES[name].rule, vote, pooled=bool(since))
+            if since and step == Step.OPENED:
+                state.suspected_at = min(state.suspected_at, since)
         if found:
             camera.undecided.setdefault(name, []).append((now, measured.pack(), hour))
         if step == Step.OPENED:
@@ -214,6 +229,15 @@ def process_inspection(
         behind = now - camera.view_at >= MAX_VIEW_PAUSE.total_seconds() / 86400
         camera.accept(now, hour, measured, view=behind or not camera.has_fault(state_machine.LIVE_STATES))
     return verdict, opened
+
+
+def _pooled(camera: Camera, now: float, decided: Mapping[str, bool | None]) -> PooledFinding | None:
+    """Return what the last inspections show together, as health.patrol.results does."""
+    if any(decided[f] is not None for f in POOLED_FAMILIES):
+        found = frozenset(f for f in POOLED_FAMILIES if decided[f])
+        recent = [v for v in camera.pooled if now * 86400 - v.at < state_machine.SUSPICION_LIFETIME_S]
+        camera.pooled = [*recent, PooledVote(now * 86400, found)][-MAX_POOLED_VOTES:]
+    return None if camera.has_fault(state_machine.OPEN_STATES) else pooled_finding(camera.pooled)
 
 
 def _teach(camera: Camera, family: str, step: Step | None) -> None:
@@ -315,6 +339,7 @@ def time_to_open(camera: Camera, fault: tuple[str, int, int], begin: float) -> t
     right = (synthetic_faults.EXPECTED_FAMILIES | validation_faults.EXPECTED_FAMILIES)[fault[0]]
     kept = list(camera.inspections), dict(camera.scenes), camera.pattern
     camera.undecided.clear()
+    camera.pooled.clear()
     regular = begin
     try:
         while now <= begin + HOURS / 24 + 1e-6:

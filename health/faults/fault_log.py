@@ -74,17 +74,22 @@ def record_inspection(
     found: EvidenceFigures | None,
     evidence: FaultEvidence,
     pace: float,
+    pooled_since: float | None = None,
 ) -> tuple[Fault | None, Step]:
     """Apply one inspection's vote to a fault.
 
-    `found` holds the figures of the finding; None for a clean inspection. Returns the fault (None if there is none) and
-    the step of the state machine.
+    `found` holds the figures of the finding; None for a clean inspection. `pooled_since`: when the findings began that
+    together show this fault (epoch seconds; health.faults.pooled_evidence); None if they do not. Returns the fault
+    (None if there is none) and the step of the state machine.
     """
     if fault is None and found is None:
         return None, Step.NONE
     state = FaultState.of(fault.state, fault.facts) if fault else FaultState()
     rule = scaled_rule(FAMILIES[family].rule, pace)
-    step = advance(state, rule, Vote(now.timestamp(), found is not None, evidence.light), _lifetime_s(pace))
+    vote = Vote(now.timestamp(), found is not None, evidence.light)
+    step = advance(state, rule, vote, _lifetime_s(pace), pooled=pooled_since is not None)
+    if step == Step.OPENED and pooled_since is not None:
+        state.suspected_at = min(state.suspected_at, pooled_since)
     if step == Step.NONE and state.status in (FaultStatus.CLOSED, FaultStatus.DISMISSED):
         return fault, step
     if fault is None:

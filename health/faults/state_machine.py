@@ -80,9 +80,13 @@ class FaultState:
         return cls(status, votes, Light(facts.get("light", "")), list(facts.get("openings", [])), suspected_at)
 
 
-def advance(state: FaultState, rule: FaultRule, vote: Vote, lifetime_s: float = SUSPICION_LIFETIME_S) -> Step:
+def advance(
+    state: FaultState, rule: FaultRule, vote: Vote, lifetime_s: float = SUSPICION_LIFETIME_S, *, pooled: bool = False
+) -> Step:
     """Apply one vote to the state and return the step taken. `lifetime_s`: of a suspicion.
 
+    `pooled`: the findings of several families together show a fault, and this family names it
+    (health.faults.pooled_evidence): a finding opens it whatever its own votes are.
     If the clock jumped back, drops the votes that lie in the future: spans across the jump mean nothing.
     """
     if state.votes and vote.at < state.votes[-1].at:
@@ -95,8 +99,10 @@ def advance(state: FaultState, rule: FaultRule, vote: Vote, lifetime_s: float = 
             if not vote.found:
                 return Step.NONE
             state.status, state.votes, state.suspected_at = FaultStatus.SUSPECT, [vote], vote.at
-            return Step.SUSPECTED
+            return _open(state, vote) if pooled else Step.SUSPECTED
         case FaultStatus.SUSPECT:
+            if vote.found and pooled:
+                return _open(state, vote)
             step = _suspect(state, rule, vote)
             return step if step in (Step.OPENED, Step.DISMISSED) else lapse(state, vote.at, lifetime_s) or step
         case FaultStatus.OPEN:
@@ -121,13 +127,17 @@ def _suspect(state: FaultState, rule: FaultRule, vote: Vote) -> Step:
     last = state.votes[-rule.window :]
     hits = [v.at for v in last if v.found]
     if vote.found and len(hits) >= rule.hits and hits[-1] - _first_hit(state.votes, rule) >= rule.span_s:
-        state.status, state.light = FaultStatus.OPEN, vote.light
-        state.openings.append(vote.at)
-        return Step.OPENED
+        return _open(state, vote)
     if not vote.found and len(state.votes) > 1 and not state.votes[-2].found:
         state.status = FaultStatus.DISMISSED
         return Step.DISMISSED
     return Step.CONFIRMED if vote.found else Step.NONE
+
+
+def _open(state: FaultState, vote: Vote) -> Step:
+    state.status, state.light = FaultStatus.OPEN, vote.light
+    state.openings.append(vote.at)
+    return Step.OPENED
 
 
 def _first_hit(votes: Sequence[Vote], rule: FaultRule) -> float:

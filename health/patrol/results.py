@@ -12,7 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.settings import PatrolSettings
 from health.faults import fault_log
 from health.faults.families import PICTURE_FAMILIES
-from health.faults.state_machine import LIVE_STATES, OPEN_STATES, Step
+from health.faults.pooled_evidence import (
+    MAX_POOLED_VOTES,
+    POOLED_FAMILIES,
+    PooledFinding,
+    PooledVote,
+    pooled_finding,
+)
+from health.faults.state_machine import LIVE_STATES, OPEN_STATES, SUSPICION_LIFETIME_S, Step
 from health.patrol.inspection import InspectionResult
 from health.patrol.learning import expected_end
 from health.picture import baseline
@@ -51,11 +58,21 @@ class ResultWriter:
         camera, inspection = result.camera, result.inspection
         subject = fault_log.FaultSubject(camera.id, camera.village)
         reference = await _reference_picture(session, camera.id) if any(judged.values()) else None
+        pooled = await self._pooled(session, inspection, judged, faults)
         evidence = fault_log.FaultEvidence(inspection.picture, reference, inspection.light)
         for family, found in judged.items():
             figures = _evidence_figures(family, result) if found else None
+            since = pooled.since if pooled is not None and pooled.family == family else None
             fault, step = fault_log.record_inspection(
-                session, subject, inspection.at, family, faults.get(family), figures, evidence, self._settings.pace
+                session,
+                subject,
+                inspection.at,
+                family,
+                faults.get(family),
+                figures,
+                evidence,
+                self._settings.pace,
+                since,
             )
             if fault is None:
                 continue
@@ -66,6 +83,35 @@ class ResultWriter:
                 await _teach(
                     session, fault, fault_log.end_stale_suspicion(fault, inspection.at, self._settings.pace), faults
                 )
+
+    async def _pooled(
+        self,
+        session: AsyncSession,
+        inspection: Inspection,
+        judged: Mapping[FaultFamily, bool],
+        faults: Mapping[str, Fault],
+    ) -> PooledFinding | None:
+        """Return what the last inspections show together, if no picture fault is open."""
+        present = frozenset(f for f in POOLED_FAMILIES if judged.get(f))
+        if not present or _has_picture_fault(faults.values(), OPEN_STATES):
+            return None
+        rows = await session.execute(
+            select(Inspection.at, Inspection.findings, Inspection.unknown)
+            .where(
+                Inspection.camera == inspection.camera,
+                Inspection.at < inspection.at,
+                Inspection.at > inspection.at - timedelta(seconds=SUSPICION_LIFETIME_S),
+            )
+            .order_by(Inspection.at.desc())
+            .limit(MAX_POOLED_VOTES)
+        )
+        votes = [
+            PooledVote(at.timestamp(), frozenset(f for f in POOLED_FAMILIES if f in findings))
+            for at, findings, unknown in rows
+            if not set(unknown) >= POOLED_FAMILIES
+        ]
+        present_vote = PooledVote(inspection.at.timestamp(), present)
+        return pooled_finding([*reversed(votes), present_vote], self._settings.pace)
 
     async def _update_baseline(self, session: AsyncSession, result: InspectionResult, faults: list[Fault]) -> None:
         inspection, answer = result.inspection, result.answer

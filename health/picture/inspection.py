@@ -39,6 +39,7 @@ MIN_SHAKE_SHIFT = 0.006  # share of the width, between keyframes seconds apart
 MIN_SHAKE_RESPONSE = 0.1  # of the phase correlation
 MIN_SHAKE_SHIFTS = 3  # keyframes elsewhere
 FULL_DAYLIGHT_HOURS = (8.0, 16.0)  # local; outside, lamps may give a calm night colours like those of a day
+DARK_HOURS = (22.0, 4.0)  # local; dark everywhere between the tropics and 50° of latitude, also in summer
 MAX_INFRARED_CHROMA = 3.0  # chroma below which a picture is infra-red
 JPEG_WIDTH = 960
 _EMPTY_PICTURE = {FaultFamily.BLACK, FaultFamily.NO_SIGNAL}
@@ -108,7 +109,7 @@ def inspect(request: InspectionRequest) -> InspectionAnswer:
     if verdict.fog:
         answer.figures["shared_weather"] = 1.0
     answer.features, answer.thumb = measured.pack(), measured.thumb.tobytes()
-    answer.light = Light.NIGHT if measured["chroma"] < MAX_INFRARED_CHROMA else Light.DAY
+    answer.light = light_at(measured, request.hour)
     if not _EMPTY_PICTURE & set(answer.findings.found):
         _check_frozen(request, measured, answer)
         if FaultFamily.MOVED in answer.findings.found and len(request.frames) >= 4:
@@ -121,6 +122,12 @@ def inspect(request: InspectionRequest) -> InspectionAnswer:
     if answer.findings.found or request.want_picture:
         answer.jpeg = snapshot(frame, JPEG_WIDTH)
     return answer
+
+
+def light_at(measured: Measurement, hour: float) -> Light:
+    """Return the light of a picture: night by infra-red, or by the clock where lamps give the night its colours."""
+    dark = hour >= DARK_HOURS[0] or hour < DARK_HOURS[1]
+    return Light.NIGHT if dark or measured["chroma"] < MAX_INFRARED_CHROMA else Light.DAY
 
 
 def _judge(request: InspectionRequest, measured: Measurement) -> PictureFindings:

@@ -8,7 +8,7 @@ the weight of its permanent structure. On-screen text, which stays whatever the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -29,19 +29,43 @@ MIN_STRENGTH_SHARE = 0.02  # of the usual strength
 OSD_PERCENTILE = 92  # percentile of the cells above which on-screen text may be
 
 
+LEVEL, WHOLE, THIRDS = 0, 1, slice(2, 8)  # columns of ViewPattern.recognitions
+NEAREST_IN_BRIGHTNESS = 16  # earlier recognitions that a picture is compared with
+MIN_RECOGNITIONS = 24  # recognitions below which they say nothing
+
+
+def _no_recognitions() -> Floats:
+    return np.zeros((0, THIRDS.stop), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class ViewPattern:
-    """`mean`: mean of the signatures of the pictures, 90×160; `pictures`: their number."""
+    """`mean`: mean of the signatures of the pictures, 90×160; `pictures`: their number.
+
+    `recognitions`: N×8, how well each of the last pictures was recognised before it was learned: its brightness (grey
+    levels), the correlation of the whole picture and of its six thirds. They tell what of the view can be relied on: a
+    sky, or ground on which machines park, is not recognised in some of them.
+    """
 
     mean: Signature
     pictures: int
+    recognitions: Floats = field(default_factory=_no_recognitions)
 
     def pack(self) -> bytes:
-        return self.mean.astype("<f2").tobytes()
+        return self.mean.astype("<f2").tobytes() + self.recognitions.astype("<f2").tobytes()
 
     @classmethod
     def unpack(cls, blob: bytes, pictures: int) -> ViewPattern:
-        return cls(np.frombuffer(blob, "<f2").reshape(THUMB[1], THUMB[0]).astype(np.float32), pictures)
+        values = np.frombuffer(blob, "<f2").astype(np.float32)
+        size = THUMB[0] * THUMB[1]
+        return cls(values[:size].reshape(THUMB[1], THUMB[0]), pictures, values[size:].reshape(-1, THIRDS.stop))
+
+    def least_recognitions(self, level: float) -> Floats | None:
+        """Return the lowest recognitions (8, as a row) of the pictures nearest in brightness; None if few are known."""
+        if len(self.recognitions) < MIN_RECOGNITIONS:
+            return None
+        nearest = np.argsort(np.abs(self.recognitions[:, LEVEL] - level), kind="stable")[:NEAREST_IN_BRIGHTNESS]
+        return np.asarray(self.recognitions[nearest].min(0), np.float32)
 
 
 def signature(thumb: Plane) -> Signature:
@@ -73,7 +97,17 @@ def learn(pattern: ViewPattern | None, thumb: Plane) -> ViewPattern:
     if pattern is None:
         return ViewPattern(made, 1)
     pictures = min(pattern.pictures + 1, MAX_PICTURES)
-    return ViewPattern(np.asarray(pattern.mean + (made - pattern.mean) / pictures, np.float32), pictures)
+    mean = np.asarray(pattern.mean + (made - pattern.mean) / pictures, np.float32)
+    return ViewPattern(mean, pictures, _with_recognition(pattern, thumb))
+
+
+def _with_recognition(pattern: ViewPattern, thumb: Plane) -> Floats:
+    """Return the recognitions with that of one more picture; the first pictures say nothing about a pattern."""
+    if pattern.pictures < MIN_PICTURES:
+        return pattern.recognitions
+    match = PatternMatch(pattern).of(thumb)
+    row = np.array([float(thumb.mean()), match.correlation, *match.thirds], np.float32)
+    return np.asarray(np.vstack([pattern.recognitions, row])[-MAX_PICTURES:], np.float32)
 
 
 def _cells(plane: Signature) -> Signature:
@@ -130,9 +164,9 @@ def _weighted(values: Floats, weight: Floats) -> float:
 
 MIN_THIRD_CORRELATION = 0.1  # of a third of the reference pictures; below it the third holds nothing to recognise
 MIN_CORRELATION = 0.15  # the same for the whole picture, median of the reference pictures
-# A third can be called hidden only if each reference picture shows it by this much: clouds, parked machines and lamps
-# make a third that some of them do not show.
-MIN_DEPENDABLE_CORRELATION = 0.3
+# A third can be called hidden only if each reference picture, and each earlier one of this brightness, shows it by this
+# much: clouds, parked machines and lamps make a third that some of them do not show.
+MIN_DEPENDABLE_CORRELATION = 0.2
 MIN_COMPARABLE_CORRELATION = 0.6  # correlation from which the contrast of thirds can be compared
 
 
@@ -177,8 +211,12 @@ def recognise(pattern: ViewPattern | None, thumb: Plane, scenes: Sequence[Plane]
     if usual > MIN_COMPARABLE_CORRELATION:
         kept = max(map(_fall, mine.strengths, np.median([t.strengths for t in theirs], 0)))
     share = (mine.thirds / np.maximum(MIN_THIRD_CORRELATION, usual_thirds))[there]
-    recognition = mine.correlation / max(MIN_THIRD_CORRELATION, min(t.correlation for t in theirs))
     always = np.min([t.thirds for t in theirs], 0)
+    least = min(t.correlation for t in theirs)
+    earlier = pattern.least_recognitions(float(thumb.mean()))
+    if earlier is not None:
+        always, least = np.minimum(always, earlier[THIRDS]), min(least, float(earlier[WHOLE]))
+    recognition = mine.correlation / max(MIN_THIRD_CORRELATION, least)
     shown = always > MIN_DEPENDABLE_CORRELATION
     dependable = (mine.thirds[shown] / always[shown]).min(initial=1.0)
     return RecognitionResult(recognition, float(share.min()), float(share.max()), faded, kept, True, float(dependable))

@@ -76,6 +76,10 @@ class Place:
             np.float32
         )
 
+    def at(self, now: float) -> Place:
+        """Return the place as it is at `now`, in days; this one does not change."""
+        return self
+
 
 def sun(hour: float) -> float:
     """Return the daylight, 0 at night … 1 at noon."""

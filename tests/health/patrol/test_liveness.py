@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from cameras.registry import inventory, registry
-from cameras.tables import Camera
-from core.clock import ManualClock
-from core.database import Database
 from core.settings import PatrolSettings
 from health.faults import fault_log
 from health.faults.families import FAMILIES, UNMISTAKABLE_RULE
-from health.faults.findings import CheckFindings
 from health.faults.state_machine import SUSPICION_LIFETIME_S, FaultState, Vote, advance, lapse
-from health.patrol.inspection import VISUAL_FAMILIES, InspectionResult
 from health.patrol.learning import MAX_LEARNING, LearningCamera, learning_cameras
-from health.patrol.results import ResultWriter
 from health.picture.baseline import SETTLING_TIME
-from health.picture.inspection import InspectionAnswer
-from health.tables import CameraBaseline, Fault, Inspection, PatrolRound
+from health.tables import CameraBaseline, Inspection
 from health.vocabulary import FaultFamily, FaultStatus, Light
 from tests.conftest import open_database
+from tests.health.patrol.camera_under_test import CLEAN, FOUND, HOUR, UNTESTABLE, CameraUnderTest, camera_on
 
-ZONE = ZoneInfo("Asia/Shanghai")
-HOUR = timedelta(hours=1)
 DAYS = 3
 LIFETIME = timedelta(seconds=SUSPICION_LIFETIME_S)
-FOUND, CLEAN, UNTESTABLE = "x", ".", "?"
-THUMBNAIL = bytes(160 * 90)
-TOWN = """
-town: t
-villages: [{code: v, name: v}, {code: w, name: w}]
-cameras:
-  - {id: c, name: C, village: v, streams: {main: {url: "rtsp://127.0.0.1/c"}}}
-  - {id: d, name: D, village: w, streams: {main: {url: "rtsp://127.0.0.1/d"}}}
-"""
 patterns = st.text(f"{FOUND}{CLEAN}{UNTESTABLE}", min_size=1, max_size=12)
 
 
@@ -61,59 +41,6 @@ def test_no_suspicion_outlives_a_day_in_sixty(pattern: Sequence[str], family: st
         else:
             advance(state, rule, Vote(at, mark == FOUND, Light.DAY))
         assert state.status != FaultStatus.SUSPECT or at - state.suspected_at < SUSPICION_LIFETIME_S
-
-
-@dataclass
-class CameraUnderTest:
-    """Writes inspections with given results for two picture families; the others are clean."""
-
-    database: Database
-    clock: ManualClock
-    writer: ResultWriter
-
-    async def look(self, marks: dict[FaultFamily, str], learned: int | None = None) -> None:
-        """Write an inspection; `learned`: it was compared with so few accepted ones that the camera learns."""
-        now = self.clock.now()
-        found = {f: {"figure": 1.0} for f, mark in marks.items() if mark == FOUND}
-        unknown = {f for f, mark in marks.items() if mark == UNTESTABLE}
-        verdict: dict[str, bool | None] = {f: None if f in unknown else f in found for f in VISUAL_FAMILIES}
-        inspection = Inspection(
-            round=1, camera="c", at=now, findings=dict(found), unknown=sorted(unknown), figures={}, light=Light.DAY,
-            features=b"features", picture=None, accepted=False,
-        )  # fmt: skip
-        answer = InspectionAnswer(
-            CheckFindings(dict(found), set(unknown)), thumb=THUMBNAIL, light=Light.DAY, learning=learned is not None,
-            learned=learned or 0,
-        )  # fmt: skip
-        async with self.database.session() as session:
-            faults = (await fault_log.faults_by_camera(session, ["c"], now))["c"]
-            result = InspectionResult(
-                Camera(id="c", village="v"), inspection, answer, verdict, in_maintenance=False,
-                families=frozenset(VISUAL_FAMILIES), shared_weather=False,
-            )  # fmt: skip
-            await self.writer.record(session, result, faults)
-        self.clock.advance(HOUR.total_seconds())
-
-    async def faults(self) -> list[Fault]:
-        async with self.database.reading() as session:
-            return list(await session.scalars(select(Fault)))
-
-    async def accepted_at(self) -> list[datetime]:
-        async with self.database.reading() as session:
-            return list(await session.scalars(select(Inspection.at).where(Inspection.accepted).order_by(Inspection.at)))
-
-
-async def camera_on(database: Database) -> CameraUnderTest:
-    clock = ManualClock()
-    async with database.session() as session:
-        await registry.apply(session, inventory.parse(TOWN), clock.now(), "test")
-        session.add(PatrolRound(id=1, asked_at=clock.now(), asked_by="test", scope={}))
-    return CameraUnderTest(database, clock, ResultWriter(PatrolSettings(), ZONE))
-
-
-@pytest.fixture
-async def camera(database: Database) -> CameraUnderTest:
-    return await camera_on(database)
 
 
 @given(first=patterns, second=patterns)

@@ -325,6 +325,12 @@ def test_a_frozen_sensor_behind_a_running_encoder_is_found() -> None:
     assert "frozen" not in quiet.findings.found  # this scene never changes
 
 
+def test_night_is_night_also_under_lamps_that_give_it_colours() -> None:
+    frames = coded(street(1))
+    lights = {hour: inspect(InspectionRequest(frames, hour)).light for hour in (12.0, 21.5, 22.0, 3.9, 4.0)}
+    assert lights == {12.0: "day", 21.5: "day", 22.0: "night", 3.9: "night", 4.0: "day"}
+
+
 def test_a_shaking_camera_differs_in_every_keyframe() -> None:
     pictures = street(8)
     past = [inspect(InspectionRequest(coded([p]), 12.0)) for p in street(8, seed=4)]

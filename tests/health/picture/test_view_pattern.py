@@ -117,7 +117,7 @@ def test_the_oldest_fade_and_the_packing_keeps_what_is_there() -> None:
         made = view_pattern.learn(made, picture(ground(5), seed))
     assert made is not None and made.pictures == MAX_PICTURES
     back = ViewPattern.unpack(made.pack(), made.pictures)
-    assert np.allclose(back.mean, made.mean, atol=2e-3) and len(made.pack()) == 2 * WIDTH * HEIGHT
+    assert np.allclose(back.mean, made.mean, atol=2e-3) and len(made.pack()) == 2 * (WIDTH * HEIGHT + 8 * MAX_PICTURES)
     for seed in range(4 * MAX_PICTURES):
         made = view_pattern.learn(made, picture(ground(6), seed))
     assert float(np.mean(made.mean * signature(picture(ground(6), 7)))) > 3 * abs(
