@@ -23,6 +23,8 @@ HOUR_WINDOW = 1.5
 NEAREST_IN_BRIGHTNESS = 12
 MIN_REFERENCES = 5  # a set with fewer inspections is not used
 OPEN_FAULT_EASE = 0.7  # share of the threshold below which an open fault counts as clean
+BRIGHT_PERCENTILE = 90.0  # of the brightness of all accepted inspections
+DARK_HOUR_SHARE = 0.6  # of that brightness, below which an hour is dark
 REFERENCE_SCENES = 6  # reference pictures compared, those nearest in brightness
 
 # Spread of each measurement on a healthy camera, used where the history shows less.
@@ -135,6 +137,12 @@ class Comparison:
     def hour_median(self, name: str) -> float:
         """Return the median of a measurement over the set of the same hour."""
         return float(np.median(self.history.vectors[self.sets[0], INDEX[name]]))
+
+    @cached_property
+    def is_dark_hour(self) -> bool:
+        """Whether this hour is usually much darker than the bright ones: only lamps give light."""
+        bright = float(np.percentile(self.history.vectors[:, INDEX["mean"]], BRIGHT_PERCENTILE))
+        return self.hour_known and self.hour_median("mean") < DARK_HOUR_SHARE * bright
 
     @cached_property
     def recognition(self) -> RecognitionResult:

@@ -99,6 +99,8 @@ MIN_TINTED_THIRD_SHARE = 0.25  # of the cells of each third
 MIN_FOREIGN_COLOUR = 6.0  # distance outside the cell's history in U and V, levels
 MIN_FOREIGN_BRIGHTNESS = 18.0  # the same for the brightness, grey levels
 MIN_UNCHANGED_SHARE = 0.2  # of the cells; below it all cells are the reference
+MAX_UNLIT_LEVEL = 60.0  # grey levels; a cell that is darker …
+MAX_UNLIT_SHARE = 0.6  # … and has only this share of its usual brightness has lost its lamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class Occlusion:
     `lost`: share of the structured cells that lost their structure; `patch`: their largest connected patch; `fallen`:
     mean ln by which structure fell; `faded`: mean ln change of the second band over all cells; `foreign`: largest patch
     of cells with little structure and a colour or brightness they never had; `replaced`: largest patch of cells that
-    show something new; `smooth`: largest patch of cells that lost their grain while the others kept it; `unlike`: the
+    show something new; `smooth`: largest patch of cells that lost their grain while the others kept it; `unlit`:
+    largest patch of cells that changed because a lamp is off: whether they are occluded cannot be seen; `unlike`: the
     picture shows another scene; `where`: map (8×12); `testable`: there is enough structure to lose.
     """
 
@@ -119,6 +122,7 @@ class Occlusion:
     foreign: float
     replaced: float
     smooth: float
+    unlit: float
     unlike: bool
     where: Mask
     testable: bool
@@ -129,10 +133,13 @@ def occlusion(c: Comparison) -> Occlusion:
     usual, least = c.usual_cells, c.history_cells.min(0)
     structured = usual[2] > MIN_STRUCTURE_ENERGY
     gone = structured & (c.cells[2] < least[2] - MIN_FALL_LN) & (c.cells[1] < least[1] + 0.3)
+    dark, strange = _unlit(c), _foreign(c)
+    unlit = (gone | strange) & dark
+    gone, strange = gone & ~dark, strange & ~dark
     lost = float(gone.sum() / max(1, structured.sum()))
     # Uses the mean: lamps and shadows emptied single cells before, but never all at the same time.
     fallen = float(np.mean((usual[2] - c.cells[2])[structured])) if structured.any() else 0.0
-    patch, foreign, replaced = largest_patch(gone), largest_patch(_foreign(c)), largest_patch(_replaced(c))
+    patch, foreign, replaced = largest_patch(gone), largest_patch(strange), largest_patch(_replaced(c))
     return Occlusion(
         lost,
         float(patch.mean()),
@@ -141,10 +148,20 @@ def occlusion(c: Comparison) -> Occlusion:
         float(foreign.mean()),
         float(replaced.mean()),
         _smooth(c),
+        float(largest_patch(unlit).mean()),
         c.similarity < min(0.45, 0.7 * c.usual_similarity),
         gone | foreign | replaced,
         bool(structured.mean() >= 0.1),
     )
+
+
+def _unlit(c: Comparison) -> Mask:
+    """Return cells that lack their usual light, at an hour at which only lamps give light."""
+    now = measurement.colours(c.measurement.vector)[0]
+    if not c.is_dark_hour:
+        return np.zeros(now.shape, bool)
+    usual = np.median(measurement.colours(c.history.vectors[c.sets[0]])[:, 0], 0)
+    return np.asarray((now < MAX_UNLIT_LEVEL) & (now < MAX_UNLIT_SHARE * usual), bool)
 
 
 def _replaced(c: Comparison) -> Mask:

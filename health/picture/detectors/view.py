@@ -165,9 +165,11 @@ class PartialOcclusionDetector:
             return CLEAN
         occlusion = observation.occlusion
         shown = occlusion.where.mean() > self._t.min_mapped_share
+        figures = self._figures(observation.comparison, occlusion, _is_undisturbed(observation))
         return PictureDetection(
-            self._figures(observation.comparison, occlusion, _is_undisturbed(observation)),
+            figures,
             cells=occlusion.where.astype(np.float32) if shown else None,
+            unknown=figures is None and occlusion.unlit > self._t.min_patch,
         )
 
     def _figures(self, c: Comparison, occlusion: Occlusion, undisturbed: bool) -> Mapping[str, float] | None:
@@ -182,7 +184,11 @@ class PartialOcclusionDetector:
         )
         visible = occlusion.testable or max(occlusion.foreign, smooth) > t.min_visible_patch
         replaced = occlusion.replaced > c.threshold_above(family, t.min_replaced)
-        hidden = undisturbed and view.hidden(c.threshold_below(family, t.hidden_share))
+        hidden = (
+            undisturbed
+            and occlusion.unlit < t.min_mapped_share
+            and view.hidden(c.threshold_below(family, t.hidden_share))
+        )
         if not ((gone and visible) or replaced or hidden):
             return None
         return {"lost": occlusion.lost, "patch": max(patch, occlusion.replaced, smooth), "known": view.least}
