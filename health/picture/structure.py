@@ -99,6 +99,8 @@ MIN_TINTED_THIRD_SHARE = 0.25  # of the cells of each third
 MIN_FOREIGN_COLOUR = 6.0  # distance outside the cell's history in U and V, levels
 MIN_FOREIGN_BRIGHTNESS = 18.0  # the same for the brightness, grey levels
 MIN_UNCHANGED_SHARE = 0.2  # of the cells; below it all cells are the reference
+MAX_SOFTER_LN = 0.5  # a cell that is less sharp by this than usual is not sharp
+MAX_NEW_CORRELATION = 0.3  # edge correlation with the reference pictures of a cell that shows something new
 MAX_UNLIT_LEVEL = 60.0  # grey levels; a cell that is darker …
 MAX_UNLIT_SHARE = 0.6  # … and has only this share of its usual brightness has lost its lamp
 
@@ -111,8 +113,10 @@ class Occlusion:
     mean ln by which structure fell; `faded`: mean ln change of the second band over all cells; `foreign`: largest patch
     of cells with little structure and a colour or brightness they never had; `replaced`: largest patch of cells that
     show something new; `smooth`: largest patch of cells that lost their grain while the others kept it; `unlit`:
-    largest patch of cells that changed because a lamp is off: whether they are occluded cannot be seen; `unlike`: the
-    picture shows another scene; `where`: map (8×12); `testable`: there is enough structure to lose.
+    largest patch of cells that changed because a lamp is off: whether they are occluded cannot be seen; `new_detail`:
+    cells with sharp structure that no reference picture has there, which an object before the lens lacks, as a multiple
+    of the number of cells that usually have structure;
+    `unlike`: the picture shows another scene; `where`: map (8×12); `testable`: there is enough structure to lose.
     """
 
     lost: float
@@ -123,6 +127,7 @@ class Occlusion:
     replaced: float
     smooth: float
     unlit: float
+    new_detail: float
     unlike: bool
     where: Mask
     testable: bool
@@ -149,10 +154,21 @@ def occlusion(c: Comparison) -> Occlusion:
         float(replaced.mean()),
         _smooth(c),
         float(largest_patch(unlit).mean()),
+        _new_detail(c),
         c.similarity < min(0.45, 0.7 * c.usual_similarity),
         gone | foreign | replaced,
         bool(structured.mean() >= 0.1),
     )
+
+
+def _new_detail(c: Comparison) -> float:
+    if not c.scenes:
+        return 0.0
+    usual_sharpness = np.median(c.history_cells[:, 1] - c.history_cells[:, 2], 0)
+    sharp = (c.cells[2] > MIN_SHARP_ENERGY) & (c.cells[1] - c.cells[2] > usual_sharpness - MAX_SOFTER_LN)
+    known = np.max([displacement.correlation_by_cell(c.edges, e) for e in c.scenes], 0)
+    structured = max(1, int((c.usual_cells[2] > MIN_STRUCTURE_ENERGY).sum()))
+    return float((sharp & (known < MAX_NEW_CORRELATION)).sum() / structured)
 
 
 def _unlit(c: Comparison) -> Mask:
@@ -173,7 +189,9 @@ def _replaced(c: Comparison) -> Mask:
         for i, a in enumerate(c.scenes)
     ]
     now = np.max([displacement.correlation_by_cell(c.edges, e) for e in c.scenes], 0)
-    return np.asarray((np.min(with_others, 0) > 0.55) & (now < 0.3) & (c.cells[2] > MIN_STRUCTURE_ENERGY), bool)
+    return np.asarray(
+        (np.min(with_others, 0) > 0.55) & (now < MAX_NEW_CORRELATION) & (c.cells[2] > MIN_STRUCTURE_ENERGY), bool
+    )
 
 
 def _smooth(c: Comparison) -> float:

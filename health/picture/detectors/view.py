@@ -54,6 +54,7 @@ class OcclusionThresholds:
     min_lost_share: float = 0.6  # of the structured cells; lowered while the fault is open
     min_sure_fall: float = 1.5  # or: so much less structure …
     max_similarity: float = 0.3  # … and an edge correlation below this
+    max_new_detail: float = 0.2  # with more, the camera looks at another scene; printed sheets reach 0.16
 
 
 class OcclusionDetector:
@@ -79,6 +80,8 @@ class OcclusionDetector:
         c, occlusion, t = observation.comparison, observation.occlusion, self._t
         if not (occlusion.testable and (occlusion.unlike or _is_unrecognised(observation))):
             return False
+        if occlusion.new_detail > t.max_new_detail:
+            return False
         return occlusion.fallen > t.min_fall and (
             occlusion.lost > c.threshold_above(self.family, t.min_lost_share)
             or (occlusion.fallen > t.min_sure_fall and c.similarity < t.max_similarity)
@@ -96,6 +99,8 @@ class DisplacementThresholds:
     min_fade: float = -1.8  # ln of the second band: an occlusion lowers it further, another view does not
     min_torn_rows: float = 4.0  # row jumps leave the view recognisable between them …
     min_torn_recognition: float = 0.1  # … by at least this: they rule out another scene
+    max_plain_fall: float = 0.5  # ln; a picture that lost more structure than this is another scene only …
+    min_new_detail: float = 0.2  # … with so much sharp structure that the view never had
 
 
 class DisplacementDetector:
@@ -125,6 +130,8 @@ class DisplacementDetector:
         c, occlusion, t = observation.comparison, observation.occlusion, self._t
         view = c.recognition
         if view.comparable and view.recognition > t.min_torn_recognition and torn_rows(c) >= t.min_torn_rows:
+            return None
+        if occlusion.fallen > t.max_plain_fall and occlusion.new_detail < t.min_new_detail:
             return None
         if (
             occlusion.testable
