@@ -107,7 +107,7 @@ def _ground_and_skyline(horizon: float, rng: np.random.Generator) -> Light:
     cv2.line(scene, (max(0, mast - 150), 22), (min(w, mast + 90), 22), (0.05, 0.3, 0.5), 3)
     for k in range(0, w, 24):  # a fence in front
         cv2.line(scene, (k, int(h * 0.62)), (k, int(h * 0.68)), (0.3, 0.3, 0.3), 1)
-    cv2.line(scene, (0, int(h * 0.62)), (w, int(h * 0.62)), (0.35, 0.35, 0.35), 2)
+    cv2.line(scene, (0, int(h * 0.6)), (w, int(h * 0.64)), (0.35, 0.35, 0.35), 2, cv2.LINE_AA)
     return np.asarray(scene, np.float32)
 
 
@@ -172,10 +172,12 @@ def _machine(scene: Light, m: Parking) -> None:
     rng = np.random.default_rng(m.seed)
     colour = np.array(MACHINE_COLOURS[int(rng.integers(len(MACHINE_COLOURS)))]) * rng.uniform(0.8, 1.2)
     unit, x, y = m.width * w / 10, m.x * w, m.y * h
+    tilt = float(rng.uniform(-0.08, 0.08))  # seen at an angle: no edge of a machine lies in a row of the picture
 
     def box(left: float, top: float, right: float, bottom: float, paint: tuple[float, ...]) -> None:
-        corners = (int(x + left * unit), int(y + top * unit)), (int(x + right * unit), int(y + bottom * unit))
-        cv2.rectangle(scene, *corners, paint, -1)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) * unit
+        corners[:, 1] += tilt * corners[:, 0]
+        cv2.fillConvexPoly(scene, (corners + (x, y)).astype(np.int32), paint, cv2.LINE_AA)
 
     body, dark, glass = tuple(map(float, colour)), (0.02, 0.02, 0.02), (0.3, 0.28, 0.25)
     box(-5, -1.6, 5, 0, dark)
