@@ -56,6 +56,7 @@ OPTICAL = {
     "soft",
     "smear",
     "balance",
+    "tint",
     "grey",
     "hand",
     "poster",

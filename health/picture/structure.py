@@ -99,6 +99,7 @@ MIN_TINTED_THIRD_SHARE = 0.25  # of the cells of each third
 MIN_FOREIGN_COLOUR = 6.0  # distance outside the cell's history in U and V, levels
 MIN_FOREIGN_BRIGHTNESS = 18.0  # the same for the brightness, grey levels
 MIN_UNCHANGED_SHARE = 0.2  # of the cells; below it all cells are the reference
+ENERGY_PER_BRIGHTNESS = 2.0  # ln energy explained by ln brightness
 MAX_SOFTER_LN = 0.5  # a cell that is less sharp by this than usual is not sharp
 MAX_NEW_CORRELATION = 0.3  # edge correlation with the reference pictures of a cell that shows something new
 MAX_UNLIT_LEVEL = 60.0  # grey levels; a cell that is darker …
@@ -137,7 +138,8 @@ def occlusion(c: Comparison) -> Occlusion:
     """Measure occlusion against the history."""
     usual, least = c.usual_cells, c.history_cells.min(0)
     structured = usual[2] > MIN_STRUCTURE_ENERGY
-    gone = structured & (c.cells[2] < least[2] - MIN_FALL_LN) & (c.cells[1] < least[1] + 0.3)
+    dim = _cast_dimming(c)
+    gone = structured & (c.cells[2] < least[2] - MIN_FALL_LN - dim) & (c.cells[1] < least[1] + 0.3)
     dark, strange = _unlit(c), _foreign(c)
     unlit = (gone | strange) & dark
     gone, strange = gone & ~dark, strange & ~dark
@@ -159,6 +161,14 @@ def occlusion(c: Comparison) -> Occlusion:
         gone | foreign | replaced,
         bool(structured.mean() >= 0.1),
     )
+
+
+def _cast_dimming(c: Comparison) -> float:
+    """Return the ln energy that a strong cast takes with the light of one or two colours; 0 without one."""
+    if c.measurement["chroma"] <= c.hour_median("chroma") or tinted(c) < MIN_TINTED_SHARE:
+        return 0.0
+    ratio = max(1.0, c.hour_median("mean")) / max(1.0, c.measurement["mean"])
+    return ENERGY_PER_BRIGHTNESS * max(0.0, float(np.log(ratio)))
 
 
 def _new_detail(c: Comparison) -> float:
@@ -206,7 +216,10 @@ def _foreign(c: Comparison) -> Mask:
     now, history = measurement.colours(c.measurement.vector), measurement.colours(c.compared)
     lit = now[0] - np.median(now[0]), history[:, 0] - np.median(history[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > MIN_FOREIGN_BRIGHTNESS
-    if tinted(c) < MIN_TINTED_SHARE and c.measurement["chroma"] > 0.6 * c.hour_median("chroma"):
+    cast = tinted(c) >= MIN_TINTED_SHARE
+    if cast and c.measurement["chroma"] > c.hour_median("chroma"):
+        odd[:] = False  # a strong cast changes the brightness of each cell by its colour
+    if not cast and c.measurement["chroma"] > 0.6 * c.hour_median("chroma"):
         plain = np.hypot(_outside(now[1], history[:, 1]), _outside(now[2], history[:, 2]))
         # The reference is the rest of the picture, even if it is the smaller part.
         rest = plain < MIN_FOREIGN_COLOUR / 3

@@ -23,6 +23,7 @@ EXPECTED_FAMILIES = {
     "soft": {"blurred"},
     "smear": {"blurred_part", "blurred", "partial_occlusion"},
     "balance": {"colour_cast"},
+    "tint": {"colour_cast"},
     "grey": {"monochrome"},
     "snow": {"noise"},
     "bands": {"banding"},
@@ -186,6 +187,11 @@ def _poster(picture: Image, s: int, rng: np.random.Generator, live: np.random.Ge
     return made + live.normal(0, 1.5, picture.shape)
 
 
+def _tint(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
+    """A filter before the sensor, or a lost channel: blue and green are weaker."""
+    return picture * np.array([(0.75, 0.93, 1.0), (0.5, 0.82, 1.0), (0.15, 0.5, 1.0)][s])
+
+
 def _panned(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
     """A panned camera; a wall appears at the edge."""
     dx, dy = int((0.03, 0.1, 0.35)[s] * W) * (1 if rng.random() < 0.5 else -1), int((0.01, 0.04, 0.1)[s] * H)
@@ -218,6 +224,7 @@ def _elsewhere(picture: Image, s: int, rng: np.random.Generator, live: np.random
 _MADE = {
     "card": _card,
     "dark": _dark,
+    "tint": _tint,
     "gain_up": _gain((2.6, 4.5, 9.0)),
     "gain_down": _gain((0.16, 0.08, 0.03)),
     "haze": _haze,

@@ -123,6 +123,9 @@ class UnderexposureThresholds:
     # Less light lowers contrast as much as brightness; an occlusion lowers contrast further.
     contrast_per_brightness: float = 2.0  # ln contrast explained by ln brightness
     contrast_margin: float = 1.0  # ln
+    # Less light lowers colour with brightness; a strong cast takes brightness and raises colour.
+    max_chroma_ratio: float = 1.8  # of chroma per brightness to its usual value, together with …
+    max_chroma_rise: float = 4.0  # … levels of chroma above the usual
 
 
 class UnderexposureDetector:
@@ -149,6 +152,17 @@ class UnderexposureDetector:
             and mean < t.max_mean
             and c.similarity > t.min_similarity_share * c.usual_similarity
             and observation.occlusion.fallen < explained
+            and not self._is_tinted(c)
         ):
             return PictureDetection({"mean": mean, "usual": usual})
         return CLEAN
+
+    def _is_tinted(self, c: Comparison) -> bool:
+        """Return whether the picture is dark because a cast took one or two of its colours."""
+        chroma, usual = c.measurement["chroma"], c.hour_median("chroma")
+        per_brightness = chroma / max(1.0, c.measurement["mean"])
+        usual_per_brightness = max(1.0, usual) / max(1.0, c.hour_median("mean"))
+        return (
+            chroma > usual + self._t.max_chroma_rise
+            and per_brightness > self._t.max_chroma_ratio * usual_per_brightness
+        )

@@ -69,6 +69,17 @@ def test_a_severe_fault_is_found_by_night(camera: Camera, name: str) -> None:
     assert found & synthetic_faults.EXPECTED_FAMILIES[name], found
 
 
+@pytest.mark.parametrize("severity", [2, 3])
+def test_a_cast_that_takes_light_is_no_underexposure(camera: Camera, severity: int) -> None:
+    found = _judged(camera, _look(camera, 13.2, fault=("tint", severity, 7)), 13.2)
+    assert "colour_cast" in found and "underexposed" not in found
+
+
+@pytest.mark.parametrize(("name", "right"), [("panned", "moved"), ("elsewhere", "moved"), ("cloth", "covered")])
+def test_another_view_is_moved_and_an_object_before_the_lens_is_covered(camera: Camera, name: str, right: str) -> None:
+    assert right in _judged(camera, _look(camera, 13.2, fault=(name, 3, 7)), 13.2)
+
+
 def test_days_and_nights_are_no_faults(camera: Camera) -> None:
     flagged = [h for h in range(24) if _judged(camera, _look(camera, h + 0.3), h + 0.3)]
     assert len(flagged) <= 1, flagged  # a single inspection may err and opens nothing
