@@ -57,6 +57,7 @@ OPTICAL = {
     "smear",
     "balance",
     "tint",
+    "web",
     "grey",
     "hand",
     "poster",

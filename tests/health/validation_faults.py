@@ -24,6 +24,7 @@ EXPECTED_FAMILIES = {
     "smear": {"blurred_part", "blurred", "partial_occlusion"},
     "balance": {"colour_cast"},
     "tint": {"colour_cast"},
+    "web": {"haze", "blurred_part", "partial_occlusion", "covered", "blurred"},
     "grey": {"monochrome"},
     "snow": {"noise"},
     "bands": {"banding"},
@@ -192,6 +193,26 @@ def _tint(picture: Image, s: int, rng: np.random.Generator, live: np.random.Gene
     return picture * np.array([(0.75, 0.93, 1.0), (0.5, 0.82, 1.0), (0.15, 0.5, 1.0)][s])
 
 
+def _web(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
+    """A cobweb before the lens: threads out of focus from a corner, with drops that catch the light."""
+    threads, centre = np.zeros((H, W), np.float32), (rng.uniform(0, W), rng.uniform(0, 0.4 * H))
+    angles = np.sort(rng.uniform(0, 2 * np.pi, (7, 11, 15)[s]))
+    far = [(centre[0] + 900 * np.cos(a), centre[1] + 900 * np.sin(a)) for a in angles]
+    for end in far:
+        cv2.line(threads, tuple(map(int, centre)), tuple(map(int, end)), 1.0, 3)
+    for ring in range(1, (4, 7, 11)[s]):
+        r = ring * 36
+        corners = [(int(centre[0] + r * np.cos(a)), int(centre[1] + r * np.sin(a))) for a in angles]
+        cv2.polylines(threads, [np.array(corners)], True, 0.8, 2)
+    for _ in range((4, 10, 20)[s]):
+        at = int(centre[0] + rng.normal(0, 140)), int(centre[1] + abs(rng.normal(0, 140)))
+        cv2.circle(threads, at, int(rng.uniform(5, 14)), 1.0, -1)
+    soft = cv2.GaussianBlur(threads, (0, 0), 3.5)[..., None] * (0.5, 0.7, 0.9)[s]
+    swayed = np.roll(soft, int(live.integers(-3, 4)), axis=1)
+    light = float(picture.mean()) * 0.6 + 90
+    return picture * (1 - np.clip(swayed, 0, 0.8)) + light * np.clip(swayed, 0, 0.8)
+
+
 def _panned(picture: Image, s: int, rng: np.random.Generator, live: np.random.Generator) -> Any:
     """A panned camera; a wall appears at the edge."""
     dx, dy = int((0.03, 0.1, 0.35)[s] * W) * (1 if rng.random() < 0.5 else -1), int((0.01, 0.04, 0.1)[s] * H)
@@ -225,6 +246,7 @@ _MADE = {
     "card": _card,
     "dark": _dark,
     "tint": _tint,
+    "web": _web,
     "gain_up": _gain((2.6, 4.5, 9.0)),
     "gain_down": _gain((0.16, 0.08, 0.03)),
     "haze": _haze,
