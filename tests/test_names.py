@@ -33,6 +33,15 @@ GIVEN_UP = {
     "PurposeNeeded",
     "ClearPasswordWanted",
     "ClearLogin",
+    # A tour is a walk of a dome or of a wall through its pictures; a person judges pictures in a review.
+    "TourView",
+    "TourVerdictBody",
+    "TourVerdictReply",
+    "TOUR_DRAW",
+    "TOUR_VERDICT",
+    "tour_verdict",
+    "patrol/tour",
+    "page `/tour`",
 }
 
 

@@ -75,7 +75,7 @@ CONSOLE_PATHS = (
     "/accounts",
     "/password",
     "/orders",
-    "/tour",
+    "/review",
     "/contractor",
     "/m",
 )

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class AuditAction(StrEnum):
-    """What somebody did or looked at, as package.verb. The values are stored, and each row is sealed with its own.
+    """What somebody did or looked at, as package.verb. The values are stored, and each row is sealed with its own:
+    rows written before an action was renamed keep the old text, which is shown as it is. `REVIEW_DRAW` and
+    `REVIEW_VERDICT` are `tour.draw` and `tour.verdict` in old rows.
 
     `RETENTION_SUSPENDED`, `RETENTION_RETURNED`, `RETENTION_NTP` and `RETENTION_TIME` are the changes of
     nvr.clock.plausibility.ClockChange.
@@ -78,6 +80,8 @@ class AuditAction(StrEnum):
     RETENTION_RETURNED = "retention.returned"
     RETENTION_SUSPENDED = "retention.suspended"
     RETENTION_TIME = "retention.time"
+    REVIEW_DRAW = "review.draw"
+    REVIEW_VERDICT = "review.verdict"
     SEARCH_COUNT = "search.count"
     SEARCH_QUERY_CO_OCCURRENCE = "search.query.co_occurrence"
     SEARCH_QUERY_MOTION_SEARCH = "search.query.motion_search"
@@ -93,8 +97,6 @@ class AuditAction(StrEnum):
     SIGHTINGS_UNMATCHED = "sightings.unmatched"
     SNAPSHOT_VIEW = "snapshot.view"
     STRIP_VIEW = "strip.view"
-    TOUR_DRAW = "tour.draw"
-    TOUR_VERDICT = "tour.verdict"
     USER_CHANGE = "user.change"
     USER_CREATE = "user.create"
     USER_PASSWORD = "user.password"

@@ -75,7 +75,7 @@ async def record_verdict(
     }
     named = family or ""
     session.add(ReviewVerdict(at=now, by=by, camera=camera.id, blind=not live, verdict=verdict, family=named))
-    await audit_trail.record(session, now, by, AuditAction.TOUR_VERDICT, camera.id, verdict=verdict, family=named)
+    await audit_trail.record(session, now, by, AuditAction.REVIEW_VERDICT, camera.id, verdict=verdict, family=named)
     if verdict is ReviewAnswer.NORMAL or family is None:
         for fault in live.values():
             fault.verdict = FaultOutcome.FALSE

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from cases.tables import Alert
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock, from_microseconds, to_microseconds
 from core.database import Database
 from core.settings import PictureSettings
@@ -46,7 +47,7 @@ class PictureKind(StrEnum):
 
     ALERTS = "alerts"
     CANDIDATES = "candidates"
-    INSPECTIONS = "looks"
+    INSPECTIONS = "inspections"
     FAULTS = "faults"
     ORDERS = "orders"
 
@@ -84,7 +85,7 @@ class PictureRetention:
         if gone or counts:
             async with self._database.session() as session:
                 await audit_trail.record(
-                    session, self._clock.now(), "system", "pictures.drop", str(gone), files=gone, rows=counts
+                    session, self._clock.now(), "system", AuditAction.PICTURES_DROP, str(gone), files=gone, rows=counts
                 )
         return gone
 

@@ -257,18 +257,18 @@ def test_a_contractor_reports_a_repair_with_a_photo(browser: Browser, town: str,
 def test_a_review_hides_the_machine_verdict(browser: Browser, town: str) -> None:
     page = sign_in(browser, town, "video")
     page.click("[data-test=nav-patrol]")
-    page.click("[data-test=tour]")
+    page.click("[data-test=review]")
     begin_duty(page)
-    expect(page.locator("[data-test=tour-picture]")).to_be_visible()
+    expect(page.locator("[data-test=review-picture]")).to_be_visible()
     assert "黑屏" not in page.inner_text("body")
-    first = page.inner_text("[data-test=tour-at]")
+    first = page.inner_text("[data-test=review-at]")
     page.keyboard.press("1")
-    expect(page.locator("[data-test=tour-at]")).not_to_have_text(first)
+    expect(page.locator("[data-test=review-at]")).not_to_have_text(first)
     # An officer sees a wanted person on a picture: the phones are notified at once.
-    told = page.locator("[data-test=tour-told]")
-    expect(page.locator("[data-test=tour-seen]")).to_be_visible()  # the subjects appear after the pictures
+    told = page.locator("[data-test=review-told]")
+    expect(page.locator("[data-test=review-seen]")).to_be_visible()  # the subjects appear after the pictures
     for _ in range(8):  # a dead camera has no picture now
-        if page.locator("[data-test=tour-seen]").count() == 0:
+        if page.locator("[data-test=review-seen]").count() == 0:
             break
         page.keyboard.press("3")
         expect(told).not_to_be_empty()

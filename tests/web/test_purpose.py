@@ -21,7 +21,7 @@ from web.services import SERVICES
 VIEW_REQUESTS = (
     ("POST", "/api/live/ticket", {"camera": "wj-01"}),
     ("GET", "/api/cameras/wj-01/snapshot", None),
-    ("GET", "/api/patrol/tour", None),
+    ("GET", "/api/patrol/review", None),
     ("POST", "/api/cameras/wj-01/ptz/home", {}),
 )
 
@@ -62,7 +62,7 @@ async def test_a_view_without_a_purpose_is_refused_with_a_code(
         (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
     async with client.request(method, path, json=body, headers=HEADERS) as reply:
         assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
-    assert await rows(database, "live.open", "snapshot.view", "tour.draw", "ptz.take") == []
+    assert await rows(database, "live.open", "snapshot.view", "review.draw", "ptz.take") == []
 
 
 async def test_one_purpose_holds_for_the_session_and_is_in_every_row(sign_in: SignIn, database: Database) -> None:
@@ -73,12 +73,13 @@ async def test_one_purpose_holds_for_the_session_and_is_in_every_row(sign_in: Si
         async with client.post("/api/live/ticket", json={"camera": camera}, headers=HEADERS) as reply:
             assert reply.status == 200
     assert (await client.get("/api/cameras/wj-01/snapshot")).status == 200
-    assert (await client.get("/api/patrol/tour")).status == 200
+    assert (await client.get("/api/patrol/review")).status == 200
     await state(client, "案件 2026-1")
     async with client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
         assert reply.status == 200
-    assert await rows(database, "live.open", "snapshot.view", "tour.draw") == [
-        ("live.open", "值班巡查"), ("live.open", "值班巡查"), ("snapshot.view", "值班巡查"), ("tour.draw", "值班巡查"),
+    assert await rows(database, "live.open", "snapshot.view", "review.draw") == [
+        ("live.open", "值班巡查"), ("live.open", "值班巡查"), ("snapshot.view", "值班巡查"),
+        ("review.draw", "值班巡查"),
         ("live.open", "案件 2026-1"),
     ]  # fmt: skip
 

@@ -268,7 +268,7 @@ def bodies(made: Ids) -> dict[str, list[Any]]:
         "POST /api/cameras/{camera}/ptz/move": [{"pan": 1}],
         "POST /api/cameras/{camera}/ptz/preset": [{"token": "1"}],
         "POST /api/cameras/{camera}/ptz/keep": [{"name": "n"}],
-        "POST /api/patrol/tour": [{"camera": camera, "verdict": "faulty", "family": "black"}],
+        "POST /api/patrol/review": [{"camera": camera, "verdict": "faulty", "family": "black"}],
     }
 
 

@@ -355,7 +355,7 @@ async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Data
             if after is None:
                 break
         assert len({r["id"] for r in seen}) == len(seen) == 12, order
-        key = [r["at"] for r in seen] if order == "newest" else [r["score"] * r["looks"] for r in seen]
+        key = [r["at"] for r in seen] if order == "newest" else [r["score"] * r["keyframes"] for r in seen]
         assert key == sorted(key, reverse=True), order
 
 

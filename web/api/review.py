@@ -28,7 +28,7 @@ class Stop(BaseModel):
     village: str
 
 
-class TourView(BaseModel):
+class ReviewView(BaseModel):
     stops: list[Stop]
     families: list[FaultFamily]
     shown: int
@@ -37,18 +37,18 @@ class TourView(BaseModel):
     most: float | None
 
 
-class TourVerdictBody(BaseModel):
+class ReviewVerdictBody(BaseModel):
     camera: str
     verdict: ReviewAnswer
     family: FaultFamily | Literal[""] = ""
 
 
-class TourVerdictReply(BaseModel):
+class ReviewVerdictReply(BaseModel):
     fault: int | None
 
 
-@routes.add("GET", "/api/patrol/tour", Permission.PATROL_RUN, reply=TourView)
-async def draw(c: Context) -> TourView:
+@routes.add("GET", "/api/patrol/review", Permission.PATROL_RUN, reply=ReviewView)
+async def draw(c: Context) -> ReviewView:
     """Draw a review, with the machine's miss rate from the reviews of the last 30 days; needs a stated purpose."""
     now, purpose = c.services.clock.now(), c.purpose
     async with c.services.database.reading() as session:
@@ -56,21 +56,21 @@ async def draw(c: Context) -> TourView:
         told = await review.miss_rate(session, now - timedelta(days=DAYS), c.identity.villages)
     opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
     await c.audit_view(
-        AuditAction.TOUR_DRAW,
-        "tour",
+        AuditAction.REVIEW_DRAW,
+        "review",
         reason=purpose,
-        key=f"tour.draw {now.isoformat()}",
+        key=f"review.draw {now.isoformat()}",
         opens=opens,
         cameras=[x.id for x in stops],
     )
-    return TourView(
+    return ReviewView(
         stops=[Stop(camera=x.id, name=x.name, village=x.village) for x in stops], families=list(PICTURE_FAMILIES),
         shown=told.shown, missed=told.missed, rate=told.rate, most=told.upper_bound,
     )  # fmt: skip
 
 
-@routes.add("POST", "/api/patrol/tour", Permission.PATROL_RUN, body=TourVerdictBody, reply=TourVerdictReply)
-async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
+@routes.add("POST", "/api/patrol/review", Permission.PATROL_RUN, body=ReviewVerdictBody, reply=ReviewVerdictReply)
+async def judge_camera(c: Context[None, ReviewVerdictBody]) -> ReviewVerdictReply:
     """Give a verdict on one camera of the review."""
     async with c.services.database.session() as session:
         camera = await review.camera_of(session, c.body.camera)
@@ -79,4 +79,4 @@ async def judge_camera(c: Context[None, TourVerdictBody]) -> TourVerdictReply:
         fault = await review.record_verdict(
             session, camera, c.body.verdict, c.body.family or None, c.services.clock.now(), c.identity.name
         )
-    return TourVerdictReply(fault=fault.id if fault else None)
+    return ReviewVerdictReply(fault=fault.id if fault else None)

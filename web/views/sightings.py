@@ -23,7 +23,7 @@ class SightingView(BaseModel):
     village: str
     cls: str
     score: float
-    looks: int
+    keyframes: int = Field(description="Keyframes on which it was seen")
     box: tuple[float, float, float, float]
     upper: list[str]
     lower: list[str]
@@ -67,7 +67,7 @@ def sighting_view(s: Sighting, place: CameraPlace, verdict: SightingVerdict | No
         village=place.village,
         cls=Cls(s.cls).name,
         score=s.score / 1000,
-        looks=s.looks,
+        keyframes=s.looks,
         box=(s.x / BOX_UNITS, s.y / BOX_UNITS, s.w / BOX_UNITS, s.h / BOX_UNITS),
         upper=_colours(s.upper, s.upper2),
         lower=_colours(s.lower, s.lower2),

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from cameras.registry import registry
 from cameras.tables import Camera, Village
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.errors import NotFoundError, UsageError
@@ -78,7 +79,7 @@ class SightingFacts(TypedDict):
     camera: str
     cls: str
     score: float
-    looks: int
+    keyframes: int
     box: list[float]
     upper: list[str]
     lower: list[str]
@@ -182,7 +183,13 @@ async def search(database: Database, settings: Settings, options: SearchOptions)
         known = await asyncio.to_thread(abilities, settings.search, ModelRegistry(upkeep.model_dir_of(settings)))
         what = asked.model_dump(mode="json", exclude_defaults=True)
         await audit_trail.record(
-            session, clock.now(), system_user.actor(), "search.run", "sightings", reason=options["reason"], query=what
+            session,
+            clock.now(),
+            system_user.actor(),
+            AuditAction.SEARCH_RUN,
+            "sightings",
+            reason=options["reason"],
+            query=what,
         )
         places = await camera_numbers.places(session)
     before = int(options["after"]) if options["after"] else None
@@ -223,7 +230,7 @@ def _row(s: Sighting, places: dict[int, camera_numbers.CameraPlace]) -> Sighting
         "camera": place.camera if place else "?",
         "cls": Cls(s.cls).name,
         "score": s.score / 1000,
-        "looks": s.looks,
+        "keyframes": s.looks,
         "box": [v / BOX_UNITS for v in (s.x, s.y, s.w, s.h)],
         "upper": [Colour(v).name for v in (s.upper, s.upper2) if v],
         "lower": [Colour(v).name for v in (s.lower, s.lower2) if v],

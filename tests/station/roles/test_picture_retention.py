@@ -120,7 +120,7 @@ async def test_what_is_over_goes_and_what_is_not_stays(database: Database, clock
     assert row.data["files"] == 6 and row.data["rows"] == {
         "alerts": 1,
         "candidates": 1,
-        "looks": 1,
+        "inspections": 1,
         "faults": 1,
         "orders": 1,
     }

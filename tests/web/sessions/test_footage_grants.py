@@ -89,7 +89,7 @@ UNDER_A_PLAYLIST = {
 NEED_A_PURPOSE = (
     "/api/sightings/{sighting}/thumbnail", "/api/sightings/{sighting}", "/api/playback/wj-01/main/index.m3u8",
     "/api/playback/wj-01/main/strip", "/api/judgements",
-    "/api/cameras/wj-01/snapshot", "/api/patrol/tour", "/api/faults/1/picture", "/api/faults/1/reference",
+    "/api/cameras/wj-01/snapshot", "/api/patrol/review", "/api/faults/1/picture", "/api/faults/1/reference",
 )  # fmt: skip
 
 

@@ -177,7 +177,7 @@ export interface SightingView {
   village: string;
   cls: string;
   score: number;
-  looks: number;
+  keyframes: number;
   box: Box;
   upper: string[];
   lower: string[];
