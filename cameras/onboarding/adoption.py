@@ -16,6 +16,7 @@ from cameras.tables import Camera, DeviceSeen, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError
 
 ADOPTABLE = (MatchKind.NEW, MatchKind.CLONE, MatchKind.REPLACED)  # identity matches; any other device is a known camera
@@ -72,7 +73,9 @@ async def confirm_move(
         )
         camera.address = new_address
     await findings.close(session, at, [FindingKind.MOVED], findings.FindingSubject.of(camera))
-    await audit_trail.record(session, at, actor, "camera.move", camera.id, reason=reason, address=camera.address)
+    await audit_trail.record(
+        session, at, actor, AuditAction.CAMERA_MOVE, camera.id, reason=reason, address=camera.address
+    )
 
 
 async def _is_followed(session: AsyncSession, camera: Camera, address: str) -> bool:
@@ -132,7 +135,7 @@ async def adopt(
     found.verdict, found.camera = MatchKind.FIRST, added.id
     about = findings.FindingSubject(None, found.address, found.village)
     await findings.close(session, at, STRANGER_FINDINGS, about)
-    await audit_trail.record(session, at, actor, "camera.adopt", added.id, address=found.address)
+    await audit_trail.record(session, at, actor, AuditAction.CAMERA_ADOPT, added.id, address=found.address)
     return added
 
 
@@ -143,4 +146,4 @@ async def replace_device(session: AsyncSession, camera: Camera, at: datetime, ac
     camera.account_state = camera.account_problem = None
     acceptance.forget_device(session, camera, at, actor)
     await findings.close(session, at, [FindingKind.IDENTITY_CHANGED], findings.FindingSubject.of(camera))
-    await audit_trail.record(session, at, actor, "camera.replace", camera.id, reason=reason)
+    await audit_trail.record(session, at, actor, AuditAction.CAMERA_REPLACE, camera.id, reason=reason)

@@ -21,6 +21,7 @@ from cameras.registry import history
 from cameras.tables import Acceptance, Camera, CameraChange
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, ForbiddenError, UsageError
 
 
@@ -190,7 +191,7 @@ async def propose(session: AsyncSession, camera: Camera, at: datetime, actor: st
     history.record_change(session, camera.id, at, actor, "acceptance_proposed", None, actor)
     events.append(session, at, events.EventKind.CAMERA_ACCEPTANCE_PROPOSED, village=camera.village, camera=camera.id)
     await audit_trail.record(
-        session, at, actor, "camera.acceptance_propose", camera.id, acceptance=row.id, village=camera.village
+        session, at, actor, AuditAction.CAMERA_ACCEPTANCE_PROPOSE, camera.id, acceptance=row.id, village=camera.village
     )
 
 
@@ -213,7 +214,7 @@ async def confirm(session: AsyncSession, camera: Camera, at: datetime, actor: st
         session,
         at,
         actor,
-        "camera.accept",
+        AuditAction.CAMERA_ACCEPT,
         camera.id,
         acceptance=row.id,
         proposed_by=row.proposed_by,

@@ -19,6 +19,7 @@ from cameras.tables import Camera, Finding
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import NotFoundError
 
 KINDS = tuple(FindingKind)
@@ -90,7 +91,7 @@ async def accept(
     row.closed_at, row.closed_by = at, actor
     _announce(session, at, events.EventKind.FINDING_CLOSED, row)
     await audit_trail.record(
-        session, at, actor, "finding.accept", f"{row.kind} {row.camera or row.address}", reason=reason
+        session, at, actor, AuditAction.FINDING_ACCEPT, f"{row.kind} {row.camera or row.address}", reason=reason
     )
     return row
 

@@ -29,6 +29,7 @@ from cameras.registry.rows import add_camera
 from cameras.tables import Camera, Credential, Village
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import InventoryError
 
 HEADINGS = {
@@ -127,7 +128,7 @@ async def import_cameras(
         history.record_change(session, entry.id, at, actor, "expected", None, name)
     if check.entries:
         events.append(session, at, events.EventKind.CAMERAS_EXPECTED, added=len(check.entries))
-        await audit_trail.record(session, at, actor, "cameras.expect", name, added=len(check.entries))
+        await audit_trail.record(session, at, actor, AuditAction.CAMERAS_EXPECT, name, added=len(check.entries))
     return ImportResult([e.id for e in check.entries], check.known)
 
 

@@ -30,6 +30,7 @@ from cameras.tables import Camera, Credential, InventoryApplied, Policy, Stream,
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
@@ -200,8 +201,8 @@ async def _record_applied(
         session, at, events.EventKind.INVENTORY_APPLIED, added=len(changes.added), changed=len(changes.changed)
     )
     await audit_trail.record(
-        session, at, actor, "inventory.apply", inventory.town, added=len(changes.added), changed=len(changes.changed),
-        retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,
+        session, at, actor, AuditAction.INVENTORY_APPLY, inventory.town, added=len(changes.added),
+        changed=len(changes.changed), retired=changes.retired, digest=now, file=file, conflicts=changes.conflicts,
     )  # fmt: skip
 
 
@@ -218,7 +219,9 @@ async def retire(
     changed = [c for c in rows.values() if c.retired != retired]
     for camera in changed:
         set_retired(session, camera, at, actor, retired=retired)
-        await audit_trail.record(session, at, actor, "camera.retire" if retired else "camera.restore", camera.id)
+        await audit_trail.record(
+            session, at, actor, AuditAction.CAMERA_RETIRE if retired else AuditAction.CAMERA_RESTORE, camera.id
+        )
     return [c.id for c in changed]
 
 
@@ -257,7 +260,7 @@ async def set_password(session: AsyncSession, vault: Vault, name: str, password:
         if camera.refused_at is not None:
             camera.problem = None  # the problem was the refused credential
         camera.refused_at, camera.auth_mode = None, None
-    await audit_trail.record(session, at, actor, "credential.set", name)
+    await audit_trail.record(session, at, actor, AuditAction.CREDENTIAL_SET, name)
 
 
 async def seal_login(session: AsyncSession, vault: Vault, name: str, user: str, password: str) -> None:

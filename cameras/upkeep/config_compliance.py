@@ -31,6 +31,7 @@ from cameras.registry.inventory_entries import EncoderPolicy, PolicyEntry
 from cameras.states import FindingKind, QuirkOutcome, StreamKind
 from cameras.tables import Camera, ModelQuirk, Policy
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, CameraUnreachable, MinwangError
@@ -211,7 +212,9 @@ class ConfigCompliance:
             elif not result.problem:
                 await findings.close(session, now, [FindingKind.DRIFT], subject)
             if done := result.of(SettingState.SET, SettingState.ROUNDED):
-                await audit_trail.record(session, now, history.SYSTEM, "camera.configure", camera.id, settings=done)
+                await audit_trail.record(
+                    session, now, history.SYSTEM, AuditAction.CAMERA_CONFIGURE, camera.id, settings=done
+                )
 
 
 def _entry(policy: Policy) -> PolicyEntry | None:

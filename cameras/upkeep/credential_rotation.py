@@ -35,6 +35,7 @@ from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep.attempt_times import AttemptTimes
 from cameras.upkeep.rotation_claims import AccountClaimed, claim
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock
 from core.database import Database
 from core.errors import (
@@ -287,7 +288,7 @@ class CredentialRotation:
             history.record_change(session, row.id, now, actor, "account", old, name)
             row.credential = credential
             row.account_state, row.account_problem = AccountState.OWN, None
-            await audit_trail.record(session, now, actor, "camera.account", row.id, user=name)
+            await audit_trail.record(session, now, actor, AuditAction.CAMERA_ACCOUNT, row.id, user=name)
 
 
 def _account_lifetime(policy: Policy) -> timedelta | None:

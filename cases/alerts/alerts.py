@@ -12,6 +12,7 @@ from cases.tables import Alert, AlertAnswer, AlertState, Case, WatchSubject
 from core import events
 from core.accounts.scope import village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
 
 RUNNING = (AlertState.NEW, AlertState.DISPATCHED, AlertState.ACKED)  # somebody still has to act on it
@@ -100,7 +101,7 @@ async def dispatch(session: AsyncSession, now: datetime, actor: str, alert: Aler
     events.append(
         session, now, events.EventKind.ALERT_DISPATCHED, village=alert.village, camera=alert.camera, alert=alert.id
     )
-    await audit_trail.record(session, now, actor, "alert.dispatch", str(alert.id), reason=reason)
+    await audit_trail.record(session, now, actor, AuditAction.ALERT_DISPATCH, str(alert.id), reason=reason)
 
 
 async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert, *, yes: bool) -> None:
@@ -114,7 +115,7 @@ async def confirm(session: AsyncSession, now: datetime, actor: str, alert: Alert
     events.append(
         session, now, events.EventKind.ALERT_REJECTED, village=alert.village, camera=alert.camera, alert=alert.id
     )
-    await audit_trail.record(session, now, actor, "alert.reject", str(alert.id))
+    await audit_trail.record(session, now, actor, AuditAction.ALERT_REJECT, str(alert.id))
 
 
 async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: Alert) -> None:
@@ -127,7 +128,7 @@ async def acknowledge(session: AsyncSession, now: datetime, actor: str, alert: A
     events.append(
         session, now, events.EventKind.ALERT_ACKED, village=alert.village, camera=alert.camera, alert=alert.id, by=actor
     )
-    await audit_trail.record(session, now, actor, "alert.ack", str(alert.id))
+    await audit_trail.record(session, now, actor, AuditAction.ALERT_ACK, str(alert.id))
 
 
 async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert, result: str, note: str = "") -> None:
@@ -147,4 +148,4 @@ async def answer(session: AsyncSession, now: datetime, actor: str, alert: Alert,
         alert=alert.id,
         result=result,
     )
-    await audit_trail.record(session, now, actor, "alert.answer", str(alert.id), result=result)
+    await audit_trail.record(session, now, actor, AuditAction.ALERT_ANSWER, str(alert.id), result=result)

@@ -15,6 +15,7 @@ from cases.tables import Case, SubjectState, WatchSubject
 from core import events
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
 from nvr.archive import holds
 from nvr.tables import Hold
@@ -52,7 +53,7 @@ async def open_case(
     row = Case(number=number, title=title, village=village, opened_at=at, opened_by=actor)
     session.add(row)
     await session.flush()
-    await audit_trail.record(session, at, actor, "case.open", number, title=title)
+    await audit_trail.record(session, at, actor, AuditAction.CASE_OPEN, number, title=title)
     return row
 
 
@@ -86,7 +87,7 @@ async def close(
     if await session.scalar(wanted.limit(1)) is not None:
         raise ConflictError("this case still has subjects on the watch list; take them off first")
     row.closed_at, row.closed_by = at, actor
-    await audit_trail.record(session, at, actor, "case.close", row.number, reason=reason, case=row.id)
+    await audit_trail.record(session, at, actor, AuditAction.CASE_CLOSE, row.number, reason=reason, case=row.id)
     await holds.limit_to_closed_case(session, at, row.id, actor, reason)
     events.append(session, at, events.EventKind.CASE_CLOSED, village=row.village, case=row.id)
     return row

@@ -13,6 +13,7 @@ from cases.watch.subjects import subject_of
 from core import events
 from core.accounts.scope import Villages
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError
 
 MANUAL_SIGHTING = 0  # instead of a sighting's number, for an alert that a person raised
@@ -45,6 +46,8 @@ async def raise_manual_alert(
     events.append(
         session, now, events.EventKind.ALERT_RAISED, village=alert.village, camera=alert.camera, alert=alert.id
     )
-    await audit_trail.record(session, now, actor, "alert.raise", str(alert.id), subject=row.id, camera=camera.id)
+    await audit_trail.record(
+        session, now, actor, AuditAction.ALERT_RAISE, str(alert.id), subject=row.id, camera=camera.id
+    )
     await alerts.dispatch(session, now, actor, alert, reason="seen by an officer")
     return alert

@@ -24,6 +24,7 @@ from cases.watch.subjects import is_active
 from cases.watch.watch_list import WatchList
 from core import events
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import Clock, to_microseconds
 from core.database import Database
 from search.store import Sighting, SightingStore, camera_numbers, ids, thumbnails
@@ -174,6 +175,6 @@ async def _announce(session: AsyncSession, now: datetime, alert: Alert) -> None:
         picture=picture,
     )
     await audit_trail.record(
-        session, now, "system", "alert.raise", str(alert.id), subject=alert.subject, sighting=alert.sighting,
+        session, now, "system", AuditAction.ALERT_RAISE, str(alert.id), subject=alert.subject, sighting=alert.sighting,
         picture=picture,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from cases.watch.subjects import subject_of
 from core import events
 from core.accounts.scope import Villages, covers
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, ForbiddenError, UsageError
 from search import vocabulary
 
@@ -76,7 +77,9 @@ async def propose(
     session.add(row)
     await session.flush()
     announce(session, at, events.EventKind.WATCH_PROPOSED, row)
-    await audit_trail.record(session, at, actor, "watch.propose", str(row.id), reason=reason, case=found.number)
+    await audit_trail.record(
+        session, at, actor, AuditAction.WATCH_PROPOSE, str(row.id), reason=reason, case=found.number
+    )
     return row
 
 
@@ -107,7 +110,12 @@ async def approve(
     row.look_back_to, row.looked_back_at = at - BEFORE_APPROVAL if yes else None, None
     announce(session, at, events.EventKind.WATCH_APPROVED if yes else events.EventKind.WATCH_REFUSED, row)
     await audit_trail.record(
-        session, at, actor, "watch.approve" if yes else "watch.refuse", str(subject), auto_dispatch=row.auto_dispatch
+        session,
+        at,
+        actor,
+        AuditAction.WATCH_APPROVE if yes else AuditAction.WATCH_REFUSE,
+        str(subject),
+        auto_dispatch=row.auto_dispatch,
     )
     return row
 
@@ -126,7 +134,7 @@ async def end_subject(
         raise ConflictError("this subject is not on the watch list")
     row.state, row.ended_by, row.ended_at = SubjectState.ENDED, actor, at
     announce(session, at, events.EventKind.WATCH_ENDED, row)
-    await audit_trail.record(session, at, actor, "watch.end", str(subject), reason=reason)
+    await audit_trail.record(session, at, actor, AuditAction.WATCH_END, str(subject), reason=reason)
     return row
 
 
@@ -156,7 +164,7 @@ async def renew(
         session,
         at,
         actor,
-        "watch.renew",
+        AuditAction.WATCH_RENEW,
         str(subject),
         reason=reason,
         old=before.isoformat(),
@@ -182,7 +190,9 @@ async def look_back(
     else:
         row.look_back_to = min(row.look_back_to, back_to)
     announce(session, at, events.EventKind.WATCH_LOOK_BACK, row)
-    await audit_trail.record(session, at, actor, "watch.look_back", str(subject), reason=row.reason, hours=hours)
+    await audit_trail.record(
+        session, at, actor, AuditAction.WATCH_LOOK_BACK, str(subject), reason=row.reason, hours=hours
+    )
 
 
 def check_end(at: datetime, expires_at: datetime) -> None:

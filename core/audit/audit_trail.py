@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.audit import audit_key
+from core.audit.actions import AuditAction
 from core.clock import to_microseconds
 from core.database import AUDIT_KEY, Base
 from core.database_kind import DatabaseKind
@@ -110,15 +111,13 @@ async def record(
     session: AsyncSession,
     at: datetime,
     actor: str,
-    action: str,
+    action: AuditAction,
     object: str,
     *,
     reason: str = "",
     **data: JsonInput,
 ) -> AuditRow:
     """Append a row to the trail in the running (writing) transaction; adds the client's address to its data.
-
-    `action`: a member of core.audit.actions.AuditAction.
 
     Raises StorageError if the database was opened without the key.
     """

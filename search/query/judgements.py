@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from search.store.camera_numbers import CameraPlace
 from search.tables import Judgement, SightingVerdict
 
@@ -39,7 +40,9 @@ async def judge(
             session.add(row)
         row.verdict, row.by, row.at = verdict, actor, now
         row.thumbnail = thumbnail if verdict is SightingVerdict.CANDIDATE else ""
-    await audit_trail.record(session, now, actor, "sighting.judge", str(sighting), reason=reason, verdict=verdict.value)
+    await audit_trail.record(
+        session, now, actor, AuditAction.SIGHTING_JUDGE, str(sighting), reason=reason, verdict=verdict.value
+    )
 
 
 async def candidates(session: AsyncSession, purpose: str, scope: Villages, limit: int = 200) -> list[int]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
@@ -65,7 +66,12 @@ class Upkeep:
             await asyncio.to_thread(self._store.drop, day)
             async with self._database.session() as session:
                 await audit_trail.record(
-                    session, now, "system", "sightings.drop", day, keep_days=self._keep.total_seconds() / 86_400
+                    session,
+                    now,
+                    "system",
+                    AuditAction.SIGHTINGS_DROP,
+                    day,
+                    keep_days=self._keep.total_seconds() / 86_400,
                 )
         if self._unmatched is not None:
             old_enough = [
@@ -73,7 +79,7 @@ class Upkeep:
             ]
             for day, count in (await self._unmatched.run_once(old_enough)).items():
                 async with self._database.session() as session:
-                    await audit_trail.record(session, now, "system", "sightings.unmatched", day, erased=count)
+                    await audit_trail.record(session, now, "system", AuditAction.SIGHTINGS_UNMATCHED, day, erased=count)
         return len(expired)
 
 

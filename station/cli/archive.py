@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import DAY_US, SystemClock, from_microseconds
 from core.database_kind import DatabaseKind
 from core.errors import UsageError
@@ -92,7 +93,7 @@ async def _verify(database: Database, settings: Settings, *, repair: bool, hash_
         async with database.session() as session:
             now = SystemClock().now()
             await audit_trail.record(
-                session, now, system_user.actor(), "archive.repair", "archive", reason=reason, found=counts
+                session, now, system_user.actor(), AuditAction.ARCHIVE_REPAIR, "archive", reason=reason, found=counts
             )
     return found
 

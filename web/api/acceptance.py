@@ -74,7 +74,14 @@ async def fill(c: Context[None, AcceptanceBody]) -> CandidateView:
             registry.change_profile(session, row, profile, now, c.identity.name)
         acceptance.store_facts(session, row, facts, now, c.identity.name)
         await audit_trail.record(
-            session, now, c.identity.name, "camera.acceptance", row.id, reason=reason, village=row.village, **view
+            session,
+            now,
+            c.identity.name,
+            AuditAction.CAMERA_ACCEPTANCE,
+            row.id,
+            reason=reason,
+            village=row.village,
+            **view,
         )
         return await _candidate_view(session, row, now)
 
@@ -88,7 +95,7 @@ async def sign(c: Context) -> CandidateView:
     async with c.services.database.session() as session:
         row = await session.get_one(Camera, camera.id)
         acceptance.store_facts(session, row, {"sign_photo": name, "sign_sha256": digest}, now, c.identity.name)
-        await audit_trail.record(session, now, c.identity.name, "camera.sign", row.id)
+        await audit_trail.record(session, now, c.identity.name, AuditAction.CAMERA_SIGN, row.id)
         return await _candidate_view(session, row, now)
 
 

@@ -11,6 +11,7 @@ from cameras.registry import acceptance, history, registry
 from cameras.tables import Camera
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.errors import ConflictError, ForbiddenError, NotFoundError
 from health.checks import checklist
 from web.framework.context import AnyContext, Context
@@ -92,7 +93,9 @@ async def survey(c: Context) -> WorkView:
     if c.identity.villages is not None:
         raise ForbiddenError("only an administrator of the whole town may survey all subnets")
     async with c.services.database.session() as session:
-        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.onboarding.survey", "town")
+        await audit_trail.record(
+            session, c.services.clock.now(), c.identity.name, AuditAction.CAMERAS_ONBOARDING_SURVEY, "town"
+        )
     return work_view(_work(c).survey(), c.identity.villages)
 
 
@@ -102,7 +105,9 @@ async def identify(c: Context[None, IdentifyBody]) -> WorkView:
     async with c.services.database.session() as session:
         cameras = await registry.cameras(session, village_scope(c, c.body.village))
         chosen = [x for x in cameras if x.address and (not c.body.cameras or x.id in c.body.cameras)]
-        await audit_trail.record(session, c.services.clock.now(), c.identity.name, "cameras.identify", str(len(chosen)))
+        await audit_trail.record(
+            session, c.services.clock.now(), c.identity.name, AuditAction.CAMERAS_IDENTIFY, str(len(chosen))
+        )
     return work_view(_work(c).identify(chosen), c.identity.villages)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from cameras.tables import Camera
 from core.audit import audit_trail
+from core.audit.actions import AuditAction
 from core.clock import SystemClock, from_microseconds
 from core.database import Database
 from core.errors import UsageError
@@ -73,9 +74,9 @@ async def _record_export(
         cameras = [StreamId(s).camera for s in streams]
         villages = sorted(set(await session.scalars(select(Camera.village).where(Camera.id.in_(cameras)))))
         await audit_trail.record(
-            session, SystemClock().now(), system_user.actor(), "footage.export", ",".join(streams), reason=reason,
-            start=from_microseconds(start_us).isoformat(), end=from_microseconds(end_us).isoformat(), streams=streams,
-            village=",".join(villages), file=str(target),
+            session, SystemClock().now(), system_user.actor(), AuditAction.FOOTAGE_EXPORT, ",".join(streams),
+            reason=reason, start=from_microseconds(start_us).isoformat(), end=from_microseconds(end_us).isoformat(),
+            streams=streams, village=",".join(villages), file=str(target),
         )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class Trail:
     async def write(self, count: int) -> None:
         async with self.database.session() as session:
             for n in range(count):
-                await audit_trail.record(session, self.clock.now(), "zhang", "test.do", f"thing {n}", n=n)
+                await audit_trail.record(session, self.clock.now(), "zhang", AuditAction.CASE_OPEN, f"thing {n}", n=n)
 
     async def seal(self) -> verification.Seal | None:
         return await verification.seal_now(self.database, self.folder, self.clock.now())
@@ -357,7 +357,7 @@ async def test_a_database_without_its_key_writes_no_rows(database: Database, clo
     bare = Database(database.url)
     with pytest.raises(StorageError, match="audit key"):
         async with bare.session() as session:
-            await audit_trail.record(session, clock.now(), "a", "b.c", "d")
+            await audit_trail.record(session, clock.now(), "a", AuditAction.CASE_OPEN, "d")
     await bare.close()
 
 
@@ -367,7 +367,7 @@ async def test_concurrent_rows_form_one_chain(either_database: Database, clock: 
     async def and_roll_back() -> None:
         with pytest.raises(RuntimeError):
             async with either_database.session() as session:
-                await audit_trail.record(session, clock.now(), "zhang", "test.do", "undone")
+                await audit_trail.record(session, clock.now(), "zhang", AuditAction.CASE_OPEN, "undone")
                 raise RuntimeError
 
     await asyncio.gather(*(trail.write(1) for _ in range(8)), and_roll_back(), *(trail.write(1) for _ in range(8)))
@@ -382,7 +382,9 @@ async def test_odd_data_come_back_as_they_were_sealed(
     trail = Trail(either_database, clock, tmp_path)
     odd: dict[str, Any] = {"t": (1, 2), "f": 0.1 + 0.2, "big": 2**80, "文": '字\n\\"', "n": None, "d": {3: "x", 1: "y"}}
     async with either_database.session() as session:
-        await audit_trail.record(session, clock.now(), "名" * 80, "a.b", "o" * 300, reason="r" * 900, **odd)
+        await audit_trail.record(
+            session, clock.now(), "名" * 80, AuditAction.CASE_OPEN, "o" * 300, reason="r" * 900, **odd
+        )
     await trail.seal()
     assert (await trail.verify()).problem == ""
     assert to_microseconds(clock.now())
@@ -392,10 +394,12 @@ async def test_a_row_holds_at_most_its_columns_and_the_client_s_address(database
     async with database.session() as session:
         token = audit_trail.CLIENT_ADDRESS.set("10.0.0.7")
         try:
-            first = await audit_trail.record(session, clock.now(), "a" * 61, "b.c", "o" * 121, reason="r" * 401, n=(1,))
+            first = await audit_trail.record(
+                session, clock.now(), "a" * 61, AuditAction.CASE_OPEN, "o" * 121, reason="r" * 401, n=(1,)
+            )
         finally:
             audit_trail.CLIENT_ADDRESS.reset(token)
-        second = await audit_trail.record(session, clock.now(), "a", "b.c", "d")
+        second = await audit_trail.record(session, clock.now(), "a", AuditAction.CASE_OPEN, "d")
         assert (len(first.actor), len(first.object), len(first.reason)) == (60, 120, 400)
         assert first.data == {"n": [1], "client": "10.0.0.7"} and second.data == {}
         assert (first.id, first.previous) == (1, audit_trail.GENESIS)

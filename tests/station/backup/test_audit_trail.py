@@ -9,6 +9,7 @@ import pytest
 
 from core import migrate
 from core.audit import audit_key, audit_trail, opening, verification
+from core.audit.actions import AuditAction
 from core.audit.verification import VerificationResult, Verifier
 from core.clock import SystemClock
 from core.database import Database
@@ -24,7 +25,14 @@ async def write(database: Database, count: int) -> None:
     async with database.session() as session:
         for number in range(count):
             await audit_trail.record(
-                session, SystemClock().now(), "zhang", "test.do", "x", f=0.1 + number, text="文'\\", none=None
+                session,
+                SystemClock().now(),
+                "zhang",
+                AuditAction.CASE_OPEN,
+                "x",
+                f=0.1 + number,
+                text="文'\\",
+                none=None,
             )
 
 
