@@ -35,6 +35,7 @@ from nvr.archive.verify import verify
 from nvr.media import fmp4, gop_index
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback import clip, mp4_writer
+from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.volumes import prepare
 
 MINUTE_US = 60_000_000
@@ -133,7 +134,7 @@ async def index(folder: Path, cameras: int, days: int, questions: int) -> list[F
 def small_segment() -> bytes:
     """Return a file with all parts of a closed segment, and one picture of 4 bytes."""
     made = load_clip("h264", 300_000, (320, 180), 12.5, 1.0)
-    video = VideoFormat.from_sets("h264", made.parameter_sets)
+    video = VideoFormat.from_sets(VideoCodec.H264, made.parameter_sets)
     init = fmp4.init_segment(video)
     fragment = fmp4.moof(1, 0, [90_000], [4], True) + b"\0\0\0\0"
     gop = gop_index.Gop(0, 1_000_000, len(init), len(fragment))
@@ -195,7 +196,7 @@ async def fsck(folder: Path, files: int) -> list[Figure]:
 
 def clip_speed(folder: Path, minutes: int) -> list[Figure]:
     made = load_clip("h264", 4_000_000, (1280, 720), 25.0, 4.0)
-    video = VideoFormat.from_sets("h264", made.parameter_sets)
+    video = VideoFormat.from_sets(VideoCodec.H264, made.parameter_sets)
     gops: list[LocatedGop] = []
     picture = random.Random(1).randbytes(20_000)
     for minute in range(minutes):

@@ -95,6 +95,18 @@ class EnumText(types.TypeDecorator[E]):
         return cast("E", self._members.get(value, value))
 
 
+class OptionalEnumText(EnumText[E]):
+    """As EnumText, for a column that is never null: the empty text stands for None."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str:
+        return super().process_bind_param(value or None, dialect) or ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        return super().process_result_value(value or None, dialect)
+
+
 class Base(DeclarativeBase):
     """Declarative base of all tables."""
 

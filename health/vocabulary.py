@@ -113,7 +113,10 @@ class OrderState(StrEnum):
 
 
 class OrderStep(StrEnum):
-    """What happened to a work order: its new state, or one of the first three."""
+    """What happened to a work order: its new state, or one of the first three.
+
+    The states are those of `OrderState`, with the same texts: an enumeration with members cannot be extended.
+    """
 
     CREATED = "created"
     REOPENED = "reopened"

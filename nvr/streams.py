@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
@@ -73,7 +72,7 @@ class StreamState:
     counters: StreamCounters
     task: asyncio.Task[None] | None = None
     state: RecordingState = RecordingState.CONNECTING
-    cause: GapCause | Literal[""] = ""
+    cause: GapCause | None = None
     detail: str = ""
     engine: EngineKind = EngineKind.NATIVE
     since: float = 0.0

@@ -12,10 +12,11 @@ from typing import TypedDict
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Base, EnumText
+from core.database import Base, EnumText, OptionalEnumText
 from core.events import BigId
 from core.host.process_role import ProcessRole
 from nvr.clock.plausibility import Suspicion
+from nvr.engine_choice import EngineKind
 from nvr.recording_state import RecordingState
 
 
@@ -283,11 +284,15 @@ class StreamStatus(Base):
     state: Mapped[RecordingState] = mapped_column(
         EnumText(RecordingState, 16), comment="connecting, recording, waiting, refused, quarantined"
     )
-    engine: Mapped[str] = mapped_column(String(10), comment="native or ffmpeg")
+    engine: Mapped[EngineKind | None] = mapped_column(
+        OptionalEnumText(EngineKind, 10), nullable=False, default=None, comment="native or ffmpeg"
+    )
     fell_back_at: Mapped[datetime | None] = mapped_column(comment="When ffmpeg took over because native could not")
     strikes: Mapped[int] = mapped_column(default=0, comment="How often its recorder died over it")
     quarantined_at: Mapped[datetime | None] = mapped_column(comment="Left alone since then; tried again after a day")
-    cause: Mapped[str] = mapped_column(String(20), default="", comment="Gap cause while not recording")
+    cause: Mapped[GapCause | None] = mapped_column(
+        OptionalEnumText(GapCause, 20), nullable=False, default=None, comment="Gap cause while not recording"
+    )
     detail: Mapped[str] = mapped_column(String(200), default="", comment="Explanation of the state for persons")
     at: Mapped[datetime] = mapped_column(comment="When this was observed")
     since: Mapped[datetime] = mapped_column(comment="In this state since")

@@ -25,13 +25,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import periods_in_use
+from cameras.states import StreamKind
 from cameras.tables import Camera, Stream, Village
 from core.clock import Clock
 from core.database import Database
 from core.errors import NotFoundError
 from health.faults.families import chinese_name
 from health.kpi import figures
-from health.kpi.figures import Figures
 from health.tables import Fault
 from nvr.recorder import stream_status
 from nvr.recording_state import RecordingState
@@ -195,7 +195,17 @@ async def _compute_report(
         until=last.isoformat(),
         **_coverage(village, cameras),
         online_now=await _online_now(session, [c.id for c in cameras], now) if now < end else None,
-        **_rates(told),
+        online_rate=_rounded_down(told.online),
+        intact_rate=_rounded_down(told.intact),
+        completeness=_rounded_down(told.recorded),
+        required_hours=told.required_hours,
+        recorded_hours=told.recorded_hours,
+        missing_hours=told.missing_hours,
+        unknown_share=_rounded_up(told.unknown),
+        reconstructed=told.reconstructed,
+        short_holes=told.short_holes,
+        short_hole_seconds=told.short_hole_seconds,
+        mean_repair_hours=None if told.mttr_hours is None else round(told.mttr_hours, 1),
         **_faults(faults, start, until),
         **_money(village, cameras),
         **_repair_costs(await repairs(session, village.code, start, until)),
@@ -225,38 +235,13 @@ def _coverage(village: Village, cameras: Sequence[Camera]) -> _Coverage:
     }
 
 
-class _Rates(TypedDict):
-    online_rate: float | None
-    intact_rate: float | None
-    completeness: float | None
-    required_hours: float
-    recorded_hours: float
-    missing_hours: dict[str, float]
-    unknown_share: float | None
-    reconstructed: bool
-    short_holes: int | None
-    short_hole_seconds: float | None
-    mean_repair_hours: float | None
+def _rounded_down(share: float | None) -> float | None:
+    """Round to 0.01 %: 99.996 % is not 100 %."""
+    return None if share is None else math.floor(share * 10_000 + 1e-6) / 10_000
 
 
-def _rates(told: Figures) -> _Rates:
-    def rounded(share: float | None) -> float | None:
-        """Round down: 99.996 % is not 100 %."""
-        return None if share is None else math.floor(share * 10_000 + 1e-6) / 10_000
-
-    return {
-        "online_rate": rounded(told.online),
-        "intact_rate": rounded(told.intact),
-        "completeness": rounded(told.recorded),
-        "required_hours": told.required_hours,
-        "recorded_hours": told.recorded_hours,
-        "missing_hours": told.missing_hours,
-        "unknown_share": None if told.unknown is None else math.ceil(told.unknown * 10_000 - 1e-6) / 10_000,
-        "reconstructed": told.reconstructed,
-        "short_holes": told.short_holes,
-        "short_hole_seconds": told.short_hole_seconds,
-        "mean_repair_hours": None if told.mttr_hours is None else round(told.mttr_hours, 1),
-    }
+def _rounded_up(share: float | None) -> float | None:
+    return None if share is None else math.ceil(share * 10_000 - 1e-6) / 10_000
 
 
 class _Faults(TypedDict):
@@ -343,7 +328,7 @@ async def _online_now(session: AsyncSession, cameras: Sequence[str], now: dateti
     query = (
         select(StreamStatus.state, func.count(StreamStatus.stream))
         .join(Stream, Stream.id == StreamStatus.stream)
-        .where(Stream.camera.in_(cameras), Stream.kind == "main", Stream.record, stream_status.is_fresh(now))
+        .where(Stream.camera.in_(cameras), Stream.kind == StreamKind.MAIN, Stream.record, stream_status.is_fresh(now))
         .group_by(StreamStatus.state)
     )
     states = {row[0]: row[1] for row in await session.execute(query)}

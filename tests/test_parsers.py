@@ -22,6 +22,7 @@ from nvr.media import nal_units, parameter_sets, rtp_payload, work_budget
 from nvr.media.parameter_set_store import MAX_SET
 from nvr.recorder import ffmpeg_errors
 from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
+from nvr.rtsp.sdp import VideoCodec
 from search.query import phrases
 from tests.nvr.fed_session import FedSession
 from web.http import proxies
@@ -129,7 +130,7 @@ def unit(sei: bytes) -> Callable[[], object]:
     payload = b"\x7c\xc1" + nal[1:]
 
     def parse() -> None:
-        assert rtp_payload.PayloadParser("h264").parse(memoryview(payload), 0, len(payload), 0)
+        assert rtp_payload.PayloadParser(VideoCodec.H264).parse(memoryview(payload), 0, len(payload), 0)
 
     return parse
 

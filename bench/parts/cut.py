@@ -12,8 +12,9 @@ from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
+from nvr.engine_choice import EngineKind
 from nvr.media import fmp4
-from nvr.recorder.recorder import StreamSpec
+from nvr.streams import StreamSpec
 from station.runtime import tune_interpreter
 
 SHARE = 0.05  # share of the cameras that is away at any time
@@ -27,14 +28,14 @@ async def measure(c: BenchContext, streams: int, seconds: float) -> list[Figure]
     server = RtspServer(list(mounts.values()))
     port = await server.start(hosts, c.port + 6)
     async with in_process.recorder(c.folder, "cut", RecorderSettings(connect_rate=50.0, backfill=False)) as (
-        machine,
+        recorder,
         database,
     ):
-        await machine.want(
-            [StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, "native") for s, m in mounts.items()]
+        await recorder.want(
+            [StreamSpec(s, f"rtsp://{m.host}:{port}{m.path}", None, EngineKind.NATIVE) for s, m in mounts.items()]
         )
         async with asyncio.timeout(60):
-            while not all(s.state == "recording" and s.counters.frames for s in machine.streams.values()):
+            while not all(s.state == "recording" and s.counters.frames for s in recorder.streams.values()):
                 await asyncio.sleep(0.1)
         clock = SystemClock()
         begin = to_microseconds(clock.now())
@@ -43,7 +44,7 @@ async def measure(c: BenchContext, streams: int, seconds: float) -> list[Figure]
             server.take_down(mount)
         ended = to_microseconds(clock.now())
         await asyncio.sleep(2.0)
-        await machine.stop()
+        await recorder.stop()
         await server.stop()
         result = await account(database, dict.fromkeys(mounts, (begin, ended - 500000)), faults)
     sent = {s: m.sent_pictures for s, m in mounts.items()}

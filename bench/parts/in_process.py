@@ -28,9 +28,9 @@ async def recorder(
     await upgrade(database)
     clock = SystemClock()
     disks = VolumeSet.of(await prepare(database, [folder / name], folder), clock, sync_interval=10, min_free=0)
-    machine = Recorder(settings or RecorderSettings(), disks, ArchiveLogWriter(database, clock), clock)
-    await machine.start()
+    running = Recorder(settings or RecorderSettings(), disks, ArchiveLogWriter(database, clock), clock)
+    await running.start()
     try:
-        yield machine, database
+        yield running, database
     finally:
         await database.close()

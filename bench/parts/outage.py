@@ -10,7 +10,9 @@ from bench.common import BenchContext, Figure
 from bench.parts import in_process
 from cameras.virtual.__main__ import load_clip
 from cameras.virtual.rtsp_server import Mount, Player, RtspServer
-from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.engine_choice import EngineKind
+from nvr.recorder.recorder import Recorder
+from nvr.streams import StreamSpec
 from station.runtime import tune_interpreter
 
 OUTAGE_SECONDS = 40.0
@@ -32,7 +34,10 @@ async def measure(c: BenchContext, streams: int, outage: float) -> tuple[float, 
     async with in_process.recorder(c.folder, "outage") as (recorder, _):
         # Twenty subnets, one village each, for the connection limiter.
         await recorder.want(
-            [StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, "native") for i in range(streams)]
+            [
+                StreamSpec(f"c{i}/main", f"rtsp://127.0.{i % 20}.1:{port}/cam{i}", None, EngineKind.NATIVE)
+                for i in range(streams)
+            ]
         )
         await _all_recording(recorder, 120)
         for mount in server.mounts:

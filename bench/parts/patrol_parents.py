@@ -18,7 +18,8 @@ from core.settings import PatrolSettings
 from health.faults import topology
 from health.patrol.counter_watch import CounterWatch
 from health.tables import Fault
-from nvr.tables import StreamStatus
+from nvr.recording_state import RecordingState
+from nvr.tables import GapCause, StreamStatus
 
 VILLAGES, SWITCHES, CAMERAS = 34, 4, 15
 # share of cameras that are off anyway; share of cameras beneath a failed parent that seem to answer
@@ -101,7 +102,8 @@ async def cut(c: BenchContext) -> tuple[float, float, int]:
                 for status in await session.scalars(select(StreamStatus)):
                     status.at = clock.now()
                     silent = gone and status.stream.startswith("a-")
-                    status.state, status.cause = ("waiting", "unreachable") if silent else ("recording", "")
+                    status.state = RecordingState.WAITING if silent else RecordingState.RECORDING
+                    status.cause = GapCause.UNREACHABLE if silent else None
                     status.last_picture = status.last_picture if silent else clock.now()
             await watch.run_once()
             async with database.reading() as session:

@@ -34,11 +34,13 @@ from health.tables import CameraBaseline, Inspection, PatrolRound, ReferenceScen
 from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
+from nvr.engine_choice import EngineKind
 from nvr.media import fmp4, gop_index
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback.decode_pool import DecodePool
-from nvr.recorder.recorder import StreamSpec
+from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.volumes import prepare
+from nvr.streams import StreamSpec
 from nvr.tables import StreamStatus
 
 CAMERAS, RECORDED = 2252, 200
@@ -77,7 +79,7 @@ def keyframe_1080p(
             sets[kind] = nal
         elif kind == 5:
             slices.append(nal)
-    video = VideoFormat.from_sets("h264", [sets[7], sets[8]])
+    video = VideoFormat.from_sets(VideoCodec.H264, [sets[7], sets[8]])
     return Keyframe("c/main", 0, "h264", video.configuration(), b"".join(len(n).to_bytes(4, "big") + n for n in slices))
 
 
@@ -299,20 +301,23 @@ def run(c: BenchContext) -> list[Figure]:
 
 async def record(folder: Path, port: int, streams: int) -> None:
     """Run a recorder until its input ends; then print one line with the state of its streams."""
-    async with in_process.recorder(folder, "recorder") as (machine, _):
-        await machine.want(
-            [StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(streams)]
+    async with in_process.recorder(folder, "recorder") as (recorder, _):
+        await recorder.want(
+            [
+                StreamSpec(f"c{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, EngineKind.NATIVE)
+                for i in range(streams)
+            ]
         )
-        while not all(s.counters.frames > 25 for s in machine.streams.values()):
+        while not all(s.counters.frames > 25 for s in recorder.streams.values()):
             await asyncio.sleep(0.2)
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
         told = {
-            "lost": sum(s.counters.lost_packets for s in machine.streams.values()),
-            "recording": sum(s.state == "recording" for s in machine.streams.values()),
+            "lost": sum(s.counters.lost_packets for s in recorder.streams.values()),
+            "recording": sum(s.state == "recording" for s in recorder.streams.values()),
         }
         print(json.dumps(told), flush=True)
-        await machine.stop()
+        await recorder.stop()
 
 
 if __name__ == "__main__":

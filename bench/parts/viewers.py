@@ -18,8 +18,9 @@ from aiohttp import web
 
 from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, virtual_farm
 from bench.parts import in_process
+from nvr.engine_choice import EngineKind
 from nvr.playback.live import TOKEN_HEADER, LiveHub
-from nvr.recorder.recorder import StreamSpec
+from nvr.streams import StreamSpec
 from station.runtime import tune_interpreter
 
 STREAMS = 30
@@ -29,13 +30,13 @@ RATE = 500_000
 async def serve(folder: Path, camera_port: int, hub_port: int) -> None:
     """Run a recorder of STREAMS streams and its hub."""
     tune_interpreter()
-    async with in_process.recorder(folder, "viewers") as (machine, _):
+    async with in_process.recorder(folder, "viewers") as (recorder, _):
         url = f"rtsp://127.0.0.1:{camera_port}/cam"
-        await machine.want([StreamSpec(f"c{i}/sub", f"{url}{i}", None, "native") for i in range(STREAMS)])
-        runner = web.AppRunner(LiveHub(machine, "t").application(), access_log=None, shutdown_timeout=1)
+        await recorder.want([StreamSpec(f"c{i}/sub", f"{url}{i}", None, EngineKind.NATIVE) for i in range(STREAMS)])
+        runner = web.AppRunner(LiveHub(recorder, "t").application(), access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", hub_port).start()
-        while not all(s.counters.frames > 50 for s in machine.streams.values()):
+        while not all(s.counters.frames > 50 for s in recorder.streams.values()):
             await asyncio.sleep(0.2)
         print("ready", flush=True)
         await asyncio.Event().wait()

@@ -17,13 +17,14 @@ from sqlalchemy.orm import aliased
 
 from cameras.onboarding import own_account
 from cameras.registry import findings
-from cameras.states import AccountState
+from cameras.states import AccountState, StreamKind
 from cameras.tables import Camera
 from health.checks.stream import CLOCK_SECONDS
 from health.faults.families import PICTURE_FAMILIES
 from health.faults.state_machine import OPEN_STATES
 from health.tables import Fault, Inspection, PatrolRound
 from nvr.recorder.stream_status import UNKNOWN, state_of
+from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 
 SILENT_AFTER = timedelta(hours=3)  # the hourly check missed it twice
@@ -174,13 +175,13 @@ def _identity(camera: Camera, kinds: set[str]) -> ChecklistItem:
 
 def _streams(camera: Camera, statuses: dict[str, StreamStatus], now: datetime) -> ChecklistItem:
     wanted = [s for s in camera.streams if s.record]
-    if not any(s.kind == "main" and s.url for s in camera.streams):
+    if not any(s.kind == StreamKind.MAIN and s.url for s in camera.streams):
         return ChecklistItem(Item.STREAMS, ItemState.TODO)
     for stream in wanted:
         status = statuses.get(stream.id)
         if status is None or state_of(status, now) == UNKNOWN:
             return ChecklistItem(Item.STREAMS, ItemState.TODO, stream.kind)
-        if status.state != "recording":
+        if status.state != RecordingState.RECORDING:
             return ChecklistItem(Item.STREAMS, ItemState.FAILED, status.cause or status.state)
     return ChecklistItem(Item.STREAMS, ItemState.OK)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import StreamKind
 from cameras.tables import Camera
 from core.clock import DAY_US, HOUR_US, to_microseconds
 from health.faults.findings import CheckFindings
@@ -72,7 +73,7 @@ async def _check_gaps(
 
 def _recorded_main(cameras: Sequence[Camera]) -> dict[str, str]:
     """Map each recorded main stream to its camera."""
-    return {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == "main"}
+    return {s.id: c.id for c in cameras for s in c.streams if s.record and s.kind == StreamKind.MAIN}
 
 
 async def sample_files(session: AsyncSession, cameras: Sequence[Camera], now: datetime) -> SampledFiles:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import StreamKind
 from cameras.tables import Camera, Village
 from core.clock import DAY_US, from_microseconds
 from core.settings import RetentionSettings
@@ -83,7 +84,7 @@ async def _streams(session: AsyncSession, settings: RetentionSettings, now_us: i
     for camera in await session.scalars(select(Camera).where(Camera.retired.is_(False))):
         for stream in camera.streams:
             if stream.record:
-                days = promised_days(camera.profile, settings) if stream.kind == "main" else settings.sub_days
+                days = promised_days(camera.profile, settings) if stream.kind == StreamKind.MAIN else settings.sub_days
                 age = (now_us - oldest.get(stream.id, now_us)) / DAY_US
                 rate = (
                     held.get(stream.id, 0) / age

@@ -50,8 +50,10 @@ def findings(
     if not recording and silent > SILENT_SECONDS:
         # Two families, because each sends another technician: either the camera answers on the network, or nothing
         # does.
-        family = FaultFamily.UNREACHABLE if status.cause == "unreachable" else FaultFamily.NO_STREAM
-        return CheckFindings({family: {"seconds": round(silent), "cause": status.cause, "said": status.detail[:120]}})
+        family = FaultFamily.UNREACHABLE if status.cause == GapCause.UNREACHABLE else FaultFamily.NO_STREAM
+        return CheckFindings(
+            {family: {"seconds": round(silent), "cause": status.cause or "", "said": status.detail[:120]}}
+        )
     if not recording or (now - status.since).total_seconds() < SILENT_SECONDS:
         return CheckFindings(unknown={*_QUALITY_FAMILIES})
     if status.cause == GapCause.NO_KEYFRAME:  # pictures arrive but cannot be recorded without a keyframe

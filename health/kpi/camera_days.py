@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cameras.registry import acceptance, periods_in_use
+from cameras.states import StreamKind
 from cameras.tables import Camera, ClockSample
 from core.clock import HOUR_US, SECOND, from_microseconds, to_microseconds
 from core.intervals import Interval, intersect, length, merge, subtract
@@ -139,7 +140,7 @@ def _required_intervals(camera: Camera, facts: _Facts, service: list[Interval]) 
     """
     if facts.first_recording is None:
         return []
-    recording = any(s.kind == "main" and s.record for s in camera.streams)
+    recording = any(s.kind == StreamKind.MAIN and s.record for s in camera.streams)
     last = service[-1][1] if recording and service else facts.last_fact
     return intersect(service, [(facts.first_recording, last)])
 
@@ -201,7 +202,7 @@ async def _read_recording(
     finish: int,
     oldest: dict[str, int],
 ) -> None:
-    streams = {f"{c.id}/main": found[c.id] for c in cameras}
+    streams = {f"{c.id}/{StreamKind.MAIN}": found[c.id] for c in cameras}
     closed = await segment_index.spans(session, streams, begin, finish)
     first_gaps = await gaps.first_starts(session, streams)
     for stream, facts in streams.items():

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import StreamKind
 from cameras.tables import Camera
 from core import events
 from core.accounts.scope import Villages, village_in_scope
@@ -213,7 +214,7 @@ async def sizes(session: AsyncSession, held_by: Sequence[Hold]) -> dict[int, int
     rows_left = MAX_ROWS_SUMMED
     for hold in held_by:
         first, last = (hold.start_us - segment_index.MAX_SEGMENT_US) // HOUR_US, (hold.end_us - 1) // HOUR_US
-        streams = Footage.stream.in_([f"{hold.camera}/main", f"{hold.camera}/sub"])
+        streams = Footage.stream.in_([f"{hold.camera}/{kind}" for kind in StreamKind])
         columns = select(Footage.stream, Footage.hour, Footage.volume, Footage.entries).where(streams)
         query = columns.where(Footage.hour.between(first, last)).limit(rows_left + 1)
         rows = (await session.execute(query)).all()
@@ -297,7 +298,7 @@ def exclude_held_hours(holds: Sequence[Hold]) -> list[ColumnElement[bool]]:
     for h in holds:
         first, last = -(-h.start_us // HOUR_US), h.end_us // HOUR_US - 1  # whole hours inside
         if first <= last:
-            streams = Footage.stream.in_([f"{h.camera}/main", f"{h.camera}/sub"])
+            streams = Footage.stream.in_([f"{h.camera}/{kind}" for kind in StreamKind])
             covered.append(streams & Footage.hour.between(first, last))
     return [not_(or_(*covered))] if covered else []
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from cameras.states import StreamKind
 from cameras.tables import LEGAL_RETENTION_DAYS, Camera
+from core.ids import StreamId
 from core.settings import RetentionSettings
 
 
@@ -31,7 +33,7 @@ class RetentionRules:
         rule = self.of_streams.get(stream)
         if rule is not None:
             return rule.days
-        return self.settings.sub_days if stream.endswith("/sub") else self.settings.main_days
+        return self.settings.sub_days if StreamId(stream).kind == StreamKind.SUB else self.settings.main_days
 
     def village(self, stream: str) -> str | None:
         rule = self.of_streams.get(stream)
@@ -45,8 +47,8 @@ class RetentionRules:
 async def load_rules(session: AsyncSession, settings: RetentionSettings) -> RetentionRules:
     rules: dict[str, RetentionRule] = {}
     for camera in await session.scalars(select(Camera)):
-        rules[f"{camera.id}/main"] = RetentionRule(promised_days(camera.profile, settings), camera.village)
-        rules[f"{camera.id}/sub"] = RetentionRule(settings.sub_days, camera.village)
+        rules[f"{camera.id}/{StreamKind.MAIN}"] = RetentionRule(promised_days(camera.profile, settings), camera.village)
+        rules[f"{camera.id}/{StreamKind.SUB}"] = RetentionRule(settings.sub_days, camera.village)
     return RetentionRules(settings, rules)
 
 

@@ -22,6 +22,7 @@ from cameras.onvif.client import SoapClient
 from cameras.onvif.recordings import EdgeStorage
 from cameras.per_camera import CAMERA_ERRORS, error_message
 from cameras.registry import registry
+from cameras.states import StreamKind
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import SECOND, Clock, from_microseconds, to_microseconds
@@ -102,7 +103,7 @@ class Backfiller:
                 select(Gap, Camera)
                 .join(Stream, Stream.id == Gap.stream)
                 .join(Camera, Camera.id == Stream.camera)
-                .where(Gap.ask_at <= now, Stream.kind == "main", Gap.stream.in_(steady))
+                .where(Gap.ask_at <= now, Stream.kind == StreamKind.MAIN, Gap.stream.in_(steady))
                 .order_by(Gap.start_us)
                 .limit(MAX_DUE_GAPS)
             )

@@ -21,7 +21,7 @@ async def record_crash(session: AsyncSession, stream: str, now: datetime) -> boo
     row = await session.get(StreamStatus, stream)
     if row is None:
         row = StreamStatus(
-            stream=stream, worker="", state=RecordingState.CONNECTING, engine="", at=now, since=now, strikes=0
+            stream=stream, worker="", state=RecordingState.CONNECTING, engine=None, at=now, since=now, strikes=0
         )
         session.add(row)
     row.strikes += 1

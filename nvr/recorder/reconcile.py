@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
@@ -290,7 +290,7 @@ class StatusWriter:
             "worker": self._worker,
             "state": state.state,
             "engine": state.engine,
-            "cause": cause[:20],
+            "cause": cause,
             "fell_back_at": state.fell_back_at,
             "detail": detail[:200],
             "at": now,
@@ -329,7 +329,7 @@ def _sink_columns(sink: SegmentWriter) -> dict[str, object]:
     }
 
 
-def _status_text(state: StreamState, before: StreamCounters, monotonic: float) -> tuple[GapCause | Literal[""], str]:
+def _status_text(state: StreamState, before: StreamCounters, monotonic: float) -> tuple[GapCause | None, str]:
     """Return cause and detail of a stream's status."""
     if state.state != RecordingState.RECORDING:
         return state.cause, state.detail

@@ -71,7 +71,7 @@ class StreamRecorder:
     def record_task_failure(self, _error: Exception) -> None:
         """Begin a gap because `run` itself failed, which is a fault of the recorder; the task is restarted."""
         self._start_gap(GapCause.STATION_FAULT, RECORDER_FAILED_TEXT)
-        self._enter(RecordingState.WAITING, "station_fault", RECORDER_FAILED_TEXT)
+        self._enter(RecordingState.WAITING, GapCause.STATION_FAULT, RECORDER_FAILED_TEXT)
 
     async def record_once(self) -> CameraError:
         """Connect and record until it fails; return why."""
@@ -108,7 +108,7 @@ class StreamRecorder:
     def _enter_recording(self, engine: Engine, missing: str) -> None:
         self.state.reconnects += 1
         remarks = (engine.transport_text(self.state.spec.id), missing)
-        self._enter(RecordingState.RECORDING, "", "; ".join(text for text in remarks if text))
+        self._enter(RecordingState.RECORDING, None, "; ".join(text for text in remarks if text))
         self._report_missing_audio(missing)
         self.storm_guard.record_success(self._subnet)
 
@@ -166,11 +166,11 @@ class StreamRecorder:
     def _start_gap(self, cause: str, detail: str) -> None:
         self.state.sink.start_gap(GapCause(cause), detail, to_microseconds(self.clock.now()))
 
-    def _enter(self, name: RecordingState, cause: str, detail: str) -> None:
+    def _enter(self, name: RecordingState, cause: str | None, detail: str) -> None:
         state = self.state
         if state.state != name:
             state.state, state.since = name, self.clock.monotonic()
-        state.cause, state.detail = GapCause(cause) if cause else "", detail
+        state.cause, state.detail = GapCause(cause) if cause else None, detail
 
     def _pause(self) -> float:
         step = RECONNECT_DELAYS_S[min(max(self.state.failures - 1, 0), len(RECONNECT_DELAYS_S) - 1)]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from cameras.registry import registry
+from cameras.states import StreamKind
 from cameras.tables import Camera, Stream
 from core import events
 from core.clock import Clock, to_microseconds
@@ -164,8 +165,8 @@ class Indexer:
         self, camera: Camera, stream: Stream, indexed: IndexedStream, touched: Sequence[Track]
     ) -> None:
         """Take best shots from the main stream for tracks that have ended or last long."""
-        main = next((s for s in camera.streams if s.kind == "main" and s.record), None)
-        if stream.kind != "sub" or main is None:
+        main = next((s for s in camera.streams if s.kind == StreamKind.MAIN and s.record), None)
+        if stream.kind != StreamKind.SUB or main is None:
             return
         indexed.waiting |= {t.id: t for t in touched if not t.best_shot_tried}
         position_ms = indexed.position_us // 1000

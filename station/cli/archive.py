@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cameras.states import StreamKind
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import DAY_US, SystemClock, from_microseconds
@@ -254,7 +255,7 @@ async def _deletions_of_day(
 
     found: list[tuple[FootageDeletion, str | None]] = []
     async with database.reading() as session:
-        for row in await deletions.of_day(session, [f"{camera}/main", f"{camera}/sub"], day):
+        for row in await deletions.of_day(session, [f"{camera}/{kind}" for kind in StreamKind], day):
             problem = None
             if copy is not None:
                 left = await segment_index.between(session, [row.stream], day_start_us, day_start_us + DAY_US)

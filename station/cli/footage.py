@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from cameras.states import StreamKind
 from core.errors import StationBusyError
 from core.host import station_lock
 from nvr.engine_choice import EngineKind
@@ -191,7 +192,9 @@ def search(ctx: click.Context, /, json_output: bool, **options: Unpack[SearchOpt
 @click.argument("start")
 @click.argument("end")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(["main", "sub"]), default="main", show_default=True)
+@click.option(
+    "--kind", type=click.Choice([k.value for k in StreamKind]), default=StreamKind.MAIN.value, show_default=True
+)
 @reason_option
 @as_json
 @click.pass_context

@@ -13,6 +13,8 @@ from core.host import station_lock
 from core.host.process_role import ProcessRole
 from station.cli.base import as_json, cli, print_result, run, settings_of
 
+__all__ = ["cli", "main"]
+
 
 @cli.command()
 @as_json

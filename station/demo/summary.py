@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from cameras.registry import registry
+from cameras.states import StreamKind
 from cameras.tables import Camera
 from cases.tables import Alert
 from core.clock import Clock, to_microseconds
@@ -99,7 +100,7 @@ async def _coverage(
     """Return the recorded seconds of all main streams together, and their gaps."""
     recorded_s, gaps = 0.0, list[GapFacts]()
     for camera in cameras:
-        for span in await reader.coverage(f"{camera.id}/main", start_us, end_us):
+        for span in await reader.coverage(f"{camera.id}/{StreamKind.MAIN}", start_us, end_us):
             seconds = (span.end_us - span.start_us) / 1e6
             if span.cause:
                 gaps.append(GapFacts(camera.id, round(seconds, 1), span.cause))

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
-from core.database import Database, EnumText
+from core.database import Database, EnumText, OptionalEnumText
 
 
 async def _count(database: Database) -> int:
@@ -86,3 +86,12 @@ def test_an_enumeration_writes_only_its_values_and_reads_any_text() -> None:
     assert column.process_result_value("red", dialect) is Colour.RED
     assert column.process_result_value("of another release", dialect) == "of another release"
     assert column.process_bind_param(None, dialect) is column.process_result_value(None, dialect) is None
+
+
+def test_an_optional_enumeration_stores_none_as_the_empty_text() -> None:
+    column, dialect = OptionalEnumText(Colour, 20), sqlite.dialect()
+    assert (column.process_bind_param(None, dialect), column.process_result_value("", dialect)) == ("", None)
+    assert column.process_bind_param(Colour.RED, dialect) == "red"
+    assert column.process_result_value("red", dialect) is Colour.RED
+    with pytest.raises(ValueError, match="no colour"):
+        column.process_bind_param("no colour", dialect)

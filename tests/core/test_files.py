@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from core import files
 from core.errors import SecretError
 from core.files import write_atomic
 from core.secrets import Vault
@@ -47,7 +46,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
     def fail(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, call, fail)
+    monkeypatch.setattr(os, call, fail)
     with pytest.raises(OSError, match="No space"):
         write_atomic(path, b"new")
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a"]
@@ -67,7 +66,7 @@ def test_a_key_that_cannot_be_written_is_an_error_with_a_remedy(
     def fail(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, "write", fail)
+    monkeypatch.setattr(os, "write", fail)
     with pytest.raises(SecretError, match=r"secret.key: cannot be written \(No space left on device\); check the disk"):
         Vault.open_or_create(tmp_path / "secret.key")
     assert not os.listdir(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
-from core import settings
+from core import settings, settings_source
 from core.errors import SettingsError
 from core.settings_source import line_of
 from station.cli.main import cli
@@ -20,7 +20,7 @@ from station.cli.main import cli
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [n for n in os.environ if n.startswith("MINWANG_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(settings.settings_source, "SYSTEM_FILE", tmp_path / "etc.toml")
+    monkeypatch.setattr(settings_source, "SYSTEM_FILE", tmp_path / "etc.toml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -155,7 +155,7 @@ def test_the_command_prints_values_with_their_origin(folder: Path, monkeypatch: 
     assert rows["station.name"]["origin"] == "default"
     shown = make_url(rows["data.database"]["value"])
     assert (shown.password, shown.query["sslpassword"], shown.host) == ("***", "***", "h")
-    assert set(rows) == {".".join(k) for _, k in settings.settings_source.settings_of_sections(settings.Settings())}
+    assert set(rows) == {".".join(k) for _, k in settings_source.settings_of_sections(settings.Settings())}
 
 
 def test_a_demo_forgets_the_station_of_its_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +167,6 @@ def test_a_demo_forgets_the_station_of_its_environment(folder: Path, monkeypatch
     ):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MINWANG_EXTRAS", "ultralytics")
-    settings.settings_source.remove_variables()
+    settings_source.remove_variables()
     assert settings.load().data.dir == folder / "data" and settings.load().web.port == 8080
     assert [n for n in os.environ if n.upper().startswith("MINWANG_")] == ["MINWANG_EXTRAS"]

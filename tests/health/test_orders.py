@@ -18,13 +18,18 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from health import orders
 from health.orders import TRANSITIONS, OrderRequest, create, deadline, move, verify_and_remind
 from health.tables import Fault, WorkOrder, WorkOrderNote
-from health.vocabulary import OrderState
+from health.vocabulary import FaultStatus, OrderState, OrderStep
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
 
 def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone)
+
+
+def test_every_state_is_also_a_step() -> None:
+    own = {OrderStep.CREATED, OrderStep.REOPENED, OrderStep.REMINDED}
+    assert {s.value for s in OrderStep} - own == {s.value for s in OrderState}
 
 
 def test_deadlines_count_working_hours() -> None:
@@ -98,7 +103,7 @@ async def test_repairs_are_verified_for_two_hours(session: AsyncSession, clock: 
     await move(session, order.id, OrderState.VERIFYING, clock.now(), "x", text="cleaned", cost=80)
     with pytest.raises(ConflictError, match="automatically"):
         await move(session, order.id, OrderState.CLOSED, clock.now(), "x")
-    found.state, found.closed_at = "closed", clock.now()
+    found.state, found.closed_at = FaultStatus.CLOSED, clock.now()
     clock.advance(3600)
     assert await verify_and_remind(session, clock.now()) == [] and order.state == "verifying"
     clock.advance(3700)

@@ -14,9 +14,10 @@ from core.database import Database
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, between, path_of, volume_paths
-from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.recorder.recorder import Recorder
 from nvr.storage.volume_set import VolumeSet
 from nvr.storage.volumes import prepare
+from nvr.streams import StreamSpec
 
 LOGIN = ("minwang", "geheim-123")
 Recording = Callable[..., AbstractAsyncContextManager[Recorder]]

@@ -12,6 +12,7 @@ from nvr.archive import segment_index
 from nvr.media import fmp4, gop_index
 from nvr.media.fmp4 import TIMESCALE
 from nvr.media.parameter_sets import VideoFormat
+from nvr.rtsp.sdp import VideoCodec
 
 START = 1_795_000_000 * SECOND
 NOW = from_microseconds(START + 600 * SECOND)
@@ -20,7 +21,7 @@ PICTURES, SECONDS, GOP = 10, 12, 3  # a fragment per second with ten pictures, e
 
 def segment_bytes(clip: LoopClip, *, closed: bool = True) -> bytes:
     """Return a segment file."""
-    data = bytearray(fmp4.init_segment(VideoFormat.from_sets("h264", clip.parameter_sets)))
+    data = bytearray(fmp4.init_segment(VideoFormat.from_sets(VideoCodec.H264, clip.parameter_sets)))
     content = random.Random(7)
     for n in range(SECONDS):
         sizes = [content.randint(200, 900) for _ in range(PICTURES)]

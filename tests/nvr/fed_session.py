@@ -9,11 +9,12 @@ from typing import Any, cast
 
 from core.clock import ManualClock
 from core.errors import MinwangError
+from core.network.authenticator import Authenticator
 from nvr.media.arena import Arena, ArenaPool
 from nvr.recorder.native_session import NativeSession
 from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.camera_socket import TICK_SECONDS, ReadSchedule
-from nvr.rtsp.client import Authenticator, RtspSession
+from nvr.rtsp.client import RtspSession
 from nvr.rtsp.sdp import AudioTrack, VideoTrack
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.camera_streams import Packet

@@ -14,12 +14,13 @@ from nvr.media.iovec import Part
 from nvr.media.parameter_sets import VideoFormat
 from nvr.media.picture_times import PictureTimes
 from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.disk_writer import SegmentFile
 from nvr.storage.volume_set import VolumeSet
 from tests.nvr.camera_clock import ORIGIN_US, CameraClock, Run, runs
 
 SPS = bytes.fromhex("6742c00ada0f0a0a0b010000030001000003003c8d")
-VIDEO = VideoFormat("h264", (SPS, bytes.fromhex("68ce3c80")), 320, 180)
+VIDEO = VideoFormat(VideoCodec.H264, (SPS, bytes.fromhex("68ce3c80")), 320, 180)
 
 
 class MemoryWriter:

@@ -13,11 +13,11 @@ from nvr.archive.reader import LocatedGop
 from nvr.media import audio, fmp4, gop_index
 from nvr.media.audio import AudioRun
 from nvr.media.parameter_sets import VideoFormat
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.conftest import street_clip
 
 BEGIN_US = 1_795_249_805_000_000
-PCMA = AudioTrack("pcma", 8, "", 8000, 1)
+PCMA = AudioTrack(AudioCodec.PCMA, 8, "", 8000, 1)
 
 
 @functools.lru_cache

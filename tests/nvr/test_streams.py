@@ -16,6 +16,7 @@ from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
 from nvr.archive.timeline import TimelineEnd
+from nvr.engine_choice import EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.stream_recorder import StreamRecorder
@@ -33,7 +34,7 @@ async def causes(database: Database) -> list[str]:
 
 
 async def test_what_was_observed_restarts_nothing(rtsp_camera: Camera, recording: Recording) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     async with recording(spec) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 5)
@@ -54,7 +55,7 @@ async def test_what_was_observed_restarts_nothing(rtsp_camera: Camera, recording
 async def test_a_barred_stream_waits_until_it_is_barred_no_more(
     facts: StreamFacts, named: str, rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     async with recording() as recorder:
         await recorder.want([spec], {spec.id: TimelineEnd(1, False)}, {spec.id: facts})
         state = recorder.streams["cam/main"]
@@ -120,7 +121,7 @@ async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
         return await real(self)
 
     monkeypatch.setattr(StreamRecorder, "record_once", failing)
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
         assert state.cause == "station_fault" and recorder.tasks.failures["record cam/main"] == 1
@@ -133,7 +134,7 @@ async def test_a_stream_whose_own_task_fails_is_started_again_and_has_a_gap(
 async def test_a_stream_whose_task_is_gone_is_started_again(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     async with recording(spec) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 5)
@@ -150,7 +151,7 @@ async def test_a_stream_whose_task_is_gone_is_started_again(
 async def test_viewers_stay_over_a_restart_and_end_with_the_stream(
     change: dict[str, Any], rtsp_camera: Camera, recording: Recording
 ) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     seen: list[Any] = []
     removed: list[str] = []
     async with recording(spec) as recorder:
@@ -206,7 +207,7 @@ async def test_what_keeps_a_silent_camera_from_recording_is_told_by_who_knows(re
         one = recorder._stream_recorder(state)
         assert await one.record_once() is closed
         assert state.choice is not None
-        state.choice.engine = "ffmpeg"
+        state.choice.engine = EngineKind.FFMPEG
         assert await one.record_once() is closed and state.engine == "ffmpeg"
         recorder.engines.ffmpeg = Failing("ffmpeg", CameraRefused("401"))  # type: ignore[assignment]
         assert isinstance(await one.record_once(), CameraRefused)

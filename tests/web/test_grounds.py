@@ -8,9 +8,10 @@ import pytest
 
 from cameras.registry import acceptance
 from cameras.tables import Camera
-from cases.tables import Alert
+from cases.tables import Alert, AlertState
 from core.accounts.permissions import Role
 from health.tables import WorkOrder
+from health.vocabulary import OrderState
 from tests.web.conftest import state_purpose
 from tests.web.sessions.test_footage_grants import NOW, Town, town
 
@@ -54,8 +55,8 @@ async def test_open_work_is_the_reason_for_a_view(
 
 async def over(town: Town) -> None:
     async with town.database.session() as session:
-        (await session.get_one(Alert, 1)).state = "answered"
-        (await session.get_one(WorkOrder, 1)).state = "closed"
+        (await session.get_one(Alert, 1)).state = AlertState.ANSWERED
+        (await session.get_one(WorkOrder, 1)).state = OrderState.CLOSED
         (await session.get_one(Camera, "wj-01")).accepted_at = NOW
 
 

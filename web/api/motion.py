@@ -7,11 +7,13 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
+from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
 from core.errors import ForbiddenError, UsageError
+from core.ids import StreamId
 from search.query.filters import Corner
 from search.query.motion_search import MAX_RANGE_US, mask_of
 from web.framework.context import AnyContext, Context
@@ -59,8 +61,8 @@ async def begin_motion_search(c: Context[None, MotionBody]) -> MotionView:
         raise UsageError("a motion search covers at most seven days")
     mask = mask_of(body.area)
     stream = lookup.small_stream(camera)
-    if stream.endswith("/sub") and not await c.services.reader.gops(stream, start_us, end_us, 1):
-        stream = f"{camera.id}/main"  # the sub stream is kept for a few days only
+    if StreamId(stream).kind == StreamKind.SUB and not await c.services.reader.gops(stream, start_us, end_us, 1):
+        stream = f"{camera.id}/{StreamKind.MAIN}"  # the sub stream is kept for a few days only
     async with c.services.database.session() as session:
         what = body.model_dump(mode="json")
         await audit_trail.record(

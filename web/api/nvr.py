@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import aiohttp
 from aiohttp import WSMsgType, web
 from pydantic import BaseModel, Field
 
 from cameras.registry import lookup
+from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
@@ -51,12 +51,11 @@ log = logging.getLogger(__name__)
 MAX_PLAYLIST_GOPS = 20_000
 SNAPSHOT_MAX_AGE_S = 20
 MAX_RANGE_US = 32 * 86_400_000_000
-Kind = Literal["main", "sub"]
 
 
 class TicketBody(BaseModel):
     camera: str
-    kind: Kind = "sub"
+    kind: StreamKind = StreamKind.SUB
     transcode: bool = False  # to H.264, if the browser cannot play the stream
 
 
@@ -95,7 +94,7 @@ class SpanView(BaseModel):
 async def live_ticket(c: Context[None, TicketBody]) -> TicketReply:
     """Get a ticket to open one live socket within 30 s; needs a stated purpose."""
     camera, purpose = await visible_camera(c, c.body.camera, with_retired=True), c.purpose
-    kind = c.body.kind if c.body.kind in lookup.recorded_kinds(camera) else "main"
+    kind = c.body.kind if c.body.kind in lookup.recorded_kinds(camera) else StreamKind.MAIN
     stream = f"{camera.id}/{kind}"
     c.services.attendance.check(c.identity.session)
     async with c.services.database.session() as session:
@@ -356,6 +355,6 @@ async def _stream(c: AnyContext) -> tuple[str, str]:
     """Return the stream that the path names, and its village."""
     camera = await visible_camera(c, with_retired=True)
     kind = c.path("kind")
-    if kind not in ("main", "sub"):
+    if kind not in tuple(StreamKind):
         raise NotFoundError("there is no such stream")
     return f"{camera.id}/{kind}", camera.village

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.errors import NotFoundError
@@ -54,7 +55,7 @@ async def draw(c: Context) -> ReviewView:
     async with c.services.database.reading() as session:
         stops = await review.draw_cameras(session, c.identity.name, c.identity.villages, now, random.Random())
         told = await review.miss_rate(session, now - timedelta(days=DAYS), c.identity.villages)
-    opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in ("main", "sub")]
+    opens = [f"snapshot.view {x.id}/{kind}" for x in stops for kind in StreamKind]
     await c.audit_view(
         AuditAction.REVIEW_DRAW,
         "review",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
+from cameras.states import StreamKind
 from core.accounts.permissions import Permission
 from core.audit.actions import AuditAction
 from core.clock import from_microseconds, to_microseconds
@@ -37,7 +38,7 @@ class SimilarBody(BaseModel):
     filter: Filter = Field(default_factory=Filter)
     sighting: str | None = Field(None, max_length=20)
     camera: str | None = Field(None, max_length=40)
-    kind: str = Field("main", pattern="^(main|sub)$")
+    kind: StreamKind = StreamKind.MAIN
     at_us: int | None = Field(None, ge=0, lt=to_microseconds(strict_input.LATEST_TIME))
     box: tuple[float, float, float, float] | None = None
     limit: int = Field(48, ge=1, le=MAX_RESULTS)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.discovery.identity import CameraIndex, DeviceIdentifiers, IdentityMatch, KnownCamera
+from cameras.states import MatchKind
 
 A = DeviceIdentifiers("u-a", "Tianmu 1", frozenset({"02:00:00:00:00:0a"}))
 B = DeviceIdentifiers("u-b", "Tianmu 2", frozenset({"02:00:00:00:00:0b"}))
@@ -30,37 +31,37 @@ ROLL = CameraIndex(
 @pytest.mark.parametrize(
     ("address", "seen", "verdict"),
     [
-        ("10.0.0.1:80", A, IdentityMatch("known", "a")),
+        ("10.0.0.1:80", A, IdentityMatch(MatchKind.KNOWN, "a")),
         # reports no identifiers, so nothing contradicts
-        ("10.0.0.1:80", DeviceIdentifiers(), IdentityMatch("known", "a")),
-        ("10.0.0.9:80", B, IdentityMatch("first", "expected")),
-        ("10.0.0.77:80", A, IdentityMatch("moved", "a")),
-        ("10.0.0.77:80", DeviceIdentifiers("", "Tianmu 1"), IdentityMatch("moved", "a")),
-        ("10.0.0.2:80", A, IdentityMatch("moved", "a")),  # two cameras were swapped
+        ("10.0.0.1:80", DeviceIdentifiers(), IdentityMatch(MatchKind.KNOWN, "a")),
+        ("10.0.0.9:80", B, IdentityMatch(MatchKind.FIRST, "expected")),
+        ("10.0.0.77:80", A, IdentityMatch(MatchKind.MOVED, "a")),
+        ("10.0.0.77:80", DeviceIdentifiers("", "Tianmu 1"), IdentityMatch(MatchKind.MOVED, "a")),
+        ("10.0.0.2:80", A, IdentityMatch(MatchKind.MOVED, "a")),  # two cameras were swapped
         (
             "10.0.0.1:80",
             DeviceIdentifiers("u-new", "Tianmu 1", A.macs),
-            IdentityMatch("known", "a"),
+            IdentityMatch(MatchKind.KNOWN, "a"),
         ),  # a firmware update changed the UUID
         (
             "10.0.0.1:80",
             DeviceIdentifiers("u-x", "Tianmu 99", frozenset({"02:00:00:00:00:99"})),
-            IdentityMatch("replaced", "a"),
+            IdentityMatch(MatchKind.REPLACED, "a"),
         ),
         (
             "10.0.0.1:80",
             DeviceIdentifiers("u-a", "Tianmu 1", frozenset({"02:00:00:00:00:99"})),
-            IdentityMatch("replaced", "a"),
+            IdentityMatch(MatchKind.REPLACED, "a"),
         ),
-        ("10.0.0.77:80", CLONE_1, IdentityMatch("moved", "c1")),  # the MAC address distinguishes clones
+        ("10.0.0.77:80", CLONE_1, IdentityMatch(MatchKind.MOVED, "c1")),  # the MAC address distinguishes clones
         (
             "10.0.0.77:80",
             DeviceIdentifiers("u-c", "Xiong 0", frozenset({"02:00:00:00:00:c9"})),
-            IdentityMatch("clone", "c2"),
+            IdentityMatch(MatchKind.CLONE, "c2"),
         ),
-        ("10.0.0.77:80", MUTE_CLONE_1, IdentityMatch("clone", "m2")),
-        ("10.0.0.77:80", DeviceIdentifiers("u-n"), IdentityMatch("moved", "nowhere")),
-        ("10.0.0.77:80", DeviceIdentifiers("u-q"), IdentityMatch("new")),
+        ("10.0.0.77:80", MUTE_CLONE_1, IdentityMatch(MatchKind.CLONE, "m2")),
+        ("10.0.0.77:80", DeviceIdentifiers("u-n"), IdentityMatch(MatchKind.MOVED, "nowhere")),
+        ("10.0.0.77:80", DeviceIdentifiers("u-q"), IdentityMatch(MatchKind.NEW)),
     ],
 )
 def test_the_vote(address: str, seen: DeviceIdentifiers, verdict: IdentityMatch) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from cameras.registry.inventory_entries import Inventory
 from cameras.registry.registry import apply, export
+from cameras.states import FindingKind
 from cameras.tables import Camera, Credential
 from cameras.tables import Village as VillageRow
 from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation
@@ -209,7 +210,7 @@ async def test_the_delivered_account_stays_told(village: VirtualVillage, clip: L
     """Our own account is an addition: a default password that opened the camera still opens it."""
     await start(village, clip)
     assert await village.identify() == {}
-    await village.onboarding.set_finding(await village.camera("v-1"), "default_password", user=LOGIN[0])
+    await village.onboarding.set_finding(await village.camera("v-1"), FindingKind.DEFAULT_PASSWORD, user=LOGIN[0])
     await create_rotation(village).create_first_accounts()
     assert (await village.camera("v-1")).account_state == "own" and await village.findings() == [
         ("default_password", "v-1")

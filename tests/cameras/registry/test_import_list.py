@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from cameras.registry import import_list, inventory, registry
 from cameras.tables import Camera, Credential, Village
+from core.clock import ManualClock
 from core.database import Database
 from core.errors import InventoryError
 from tests.cameras.registry.test_inventory import changed
-from tests.conftest import ManualClock
 
 CSV = """村,点位,IP地址,经度,纬度,品牌型号,质保期至
 王家村,村口老槐树,10.1.1.21,121.44,29.475,Tianmu TM-2M,2027-05-01

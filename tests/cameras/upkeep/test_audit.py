@@ -12,9 +12,9 @@ from cameras.tables import Camera
 from cameras.upkeep.default_password_audit import DEFAULT_LOGINS, DefaultPasswordAudit
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import MAKES, VirtualMake
+from core.clock import ManualClock
 from core.errors import SettingsError
 from tests.cameras.virtual_village import VirtualVillage
-from tests.conftest import ManualClock
 
 
 async def test_every_default_is_tried_and_nobody_is_locked_out(

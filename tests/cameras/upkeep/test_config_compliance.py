@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from cameras.registry import findings
+from cameras.states import FindingKind
 from cameras.tables import Camera, CameraChange, Credential, ModelQuirk, Policy
-from cameras.upkeep.config_compliance import ComplianceResult, ConfigCompliance
+from cameras.upkeep.config_compliance import ComplianceResult, ConfigCompliance, SettingState
 from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation, random_password
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.makes import VirtualMake
@@ -55,7 +56,7 @@ async def test_every_setting_is_written_and_read_back(
     crowd = await _start(village, clip, *quirks)
     device = crowd.members[0]
     result = (await run_compliance(village))["v-1"]
-    assert result.problem == "" and not result.of("refused", "ignored", "drift")
+    assert result.problem == "" and not result.of(SettingState.REFUSED, SettingState.IGNORED, SettingState.DRIFT)
     assert device.ntp == ["10.0.0.1"] and not device.discoverable and device.protocols["TELNET"][0] is False
     assert (device.encoders["main"].bitrate, device.encoders["main"].gop) == (1024, 2 * device.encoders["main"].fps)
     assert device.encoders["sub"].bitrate == 512
@@ -72,7 +73,7 @@ async def test_every_setting_is_written_and_read_back(
 async def test_looking_writes_nothing_and_tells_what_drifted(village: VirtualVillage, clip: LoopClip) -> None:
     crowd = await _start(village, clip)
     result = (await run_compliance(village, write=False))["v-1"]
-    assert "ntp" in result.of("drift") and crowd.members[0].ntp == [] and crowd.members[0].discoverable
+    assert "ntp" in result.of(SettingState.DRIFT) and crowd.members[0].ntp == [] and crowd.members[0].discoverable
     assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
     await run_compliance(village)
     assert await village.findings() == []
@@ -80,20 +81,22 @@ async def test_looking_writes_nothing_and_tells_what_drifted(village: VirtualVil
 
 async def test_a_policy_that_does_not_enforce_only_tells(village: VirtualVillage, clip: LoopClip) -> None:
     crowd = await _start(village, clip, rules={**RULES, "enforce": False})
-    assert "ntp" in (await run_compliance(village))["v-1"].of("drift") and crowd.members[0].ntp == []
+    assert "ntp" in (await run_compliance(village))["v-1"].of(SettingState.DRIFT) and crowd.members[0].ntp == []
 
 
 async def test_a_model_that_ignores_is_not_asked_twice(village: VirtualVillage, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "ignores_sets")
     first = (await run_compliance(village, "v-1"))["v-1"]
-    assert {"ntp", "discoverable", "shut TELNET", "encoder main"} <= set(first.of("ignored"))
+    assert {"ntp", "discoverable", "shut TELNET", "encoder main"} <= set(first.of(SettingState.IGNORED))
     calls = crowd.services[f"{NET}.2"].calls
     second = (await run_compliance(village, "v-2"))["v-2"]
-    assert set(second.of("unsupported")) >= {"ntp", "discoverable", "encoder main"} and not second.of("ignored", "set")
+    assert set(second.of(SettingState.UNSUPPORTED)) >= {"ntp", "discoverable", "encoder main"} and not second.of(
+        SettingState.IGNORED, SettingState.SET
+    )
     assert crowd.services[f"{NET}.2"].calls - calls <= len(second.results) + 2, "it was read, and nothing was written"
     # A setting that is not tried again still differs from the policy: the finding stays open.
     third = (await run_compliance(village, "v-1"))["v-1"]
-    assert set(third.of("unsupported")) == set(second.of("unsupported"))
+    assert set(third.of(SettingState.UNSUPPORTED)) == set(second.of(SettingState.UNSUPPORTED))
     assert await village.findings() == [("drift", "v-1"), ("drift", "v-2")]
 
 
@@ -111,15 +114,15 @@ async def test_what_a_person_accepts_is_told_again_only_where_it_changes(
         closed = (await session.scalars(select(Event).where(Event.kind == "finding.closed"))).all()
         assert [e.camera for e in closed] == ["v-1"], "open consoles learn that a person accepted it"
         about = findings.FindingSubject("v-1", "", "v")
-        assert await findings.is_accepted(session, "drift", about, settings=["encoder main"])
-        assert not await findings.is_accepted(session, "drift", about, settings=["encoder main", "ntp"])
+        assert await findings.is_accepted(session, FindingKind.DRIFT, about, settings=["encoder main"])
+        assert not await findings.is_accepted(session, FindingKind.DRIFT, about, settings=["encoder main", "ntp"])
 
 
 async def test_a_value_that_is_rounded_is_taken_and_remembered(village: VirtualVillage, clip: LoopClip) -> None:
     crowd = await _start(village, clip, "rounds", rules={"main": {"bitrate": 1_500_000, "gop_seconds": 1.6}})
-    assert (await run_compliance(village, "v-1"))["v-1"].of("rounded") == ["encoder main"]
+    assert (await run_compliance(village, "v-1"))["v-1"].of(SettingState.ROUNDED) == ["encoder main"]
     assert crowd.members[0].encoders["main"].bitrate in (1024, 2048)
-    assert (await run_compliance(village, "v-1"))["v-1"].of("known") == ["encoder main"]
+    assert (await run_compliance(village, "v-1"))["v-1"].of(SettingState.KNOWN) == ["encoder main"]
     async with village.database.reading() as session:
         (note,) = (await session.scalars(select(ModelQuirk))).all()
     assert note.outcome == "rounded"
@@ -128,7 +131,7 @@ async def test_a_value_that_is_rounded_is_taken_and_remembered(village: VirtualV
 
 async def test_an_encoder_that_keeps_its_own_is_told(village: VirtualVillage, clip: LoopClip) -> None:
     await _start(village, clip, "ignores_encoder", rules={"main": {"bitrate": 64_000}})
-    assert (await run_compliance(village, "v-1"))["v-1"].of("ignored") == ["encoder main"]
+    assert (await run_compliance(village, "v-1"))["v-1"].of(SettingState.IGNORED) == ["encoder main"]
     assert await village.findings() == [("drift", "v-1")]
 
 

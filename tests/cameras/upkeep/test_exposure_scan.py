@@ -23,7 +23,7 @@ from sqlalchemy import delete
 from cameras.registry import findings
 from cameras.tables import Camera, CameraChange, Credential, Policy
 from cameras.upkeep import reminders
-from cameras.upkeep.config_compliance import masks_cover
+from cameras.upkeep.config_compliance import SettingState, masks_cover
 from cameras.upkeep.credential_rotation import ACCOUNT_NAMES, CredentialRotation
 from cameras.upkeep.exposure_scan import ExposureScan
 from cameras.virtual.clip import LoopClip
@@ -151,8 +151,8 @@ async def test_masks_are_written_into_the_camera(
     # A deleted mask is reported and written again at the next check.
     if state == "set":
         crowd.members[0].masks.clear()
-        assert (await run_compliance(village, "v-1", write=False))["v-1"].of("drift") == ["masks"]
-        assert (await run_compliance(village, "v-1"))["v-1"].of("set") == ["masks"]
+        assert (await run_compliance(village, "v-1", write=False))["v-1"].of(SettingState.DRIFT) == ["masks"]
+        assert (await run_compliance(village, "v-1"))["v-1"].of(SettingState.SET) == ["masks"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=8))

@@ -159,7 +159,7 @@ async def test_an_administrator_whose_session_has_ended_makes_no_account_any_mor
         with pytest.raises(ForbiddenError, match="has changed"):
             await work
     assert {u.name for u in await accounts.list_users()} == {"zhang", "root", "second"}
-    assert await sign_in(accounts, "zhang", "correct horse")
+    assert (await sign_in(accounts, "zhang", "correct horse")).token
 
 
 async def test_tokens_and_passwords_are_not_stored(database: Database, clock: ManualClock) -> None:
@@ -179,7 +179,7 @@ async def test_reset_ends_sessions(database: Database, clock: ManualClock) -> No
     token = (await sign_in(accounts, "zhang", "correct horse")).token
     await accounts.reset_password("zhang", "another secret", actor="test")
     assert await accounts.sessions.resolve(token) is None
-    assert await sign_in(accounts, "zhang", "another secret")
+    assert (await sign_in(accounts, "zhang", "another secret")).token
 
 
 async def test_bad_accounts_are_refused(database: Database, clock: ManualClock) -> None:

@@ -65,8 +65,8 @@ async def test_nobody_shuts_an_account_out_elsewhere(database: Database, clock: 
     for _ in range(200):
         await refused(signing, "leader")
     assert isinstance(await refused(signing, "leader", RIGHT), TooManyError)
-    assert await signing.open("leader", RIGHT, "10.0.0.2")
-    assert await signing.open("li", RIGHT, "10.0.0.1")  # another account at the same source is not locked out
+    assert (await signing.open("leader", RIGHT, "10.0.0.2")).token
+    assert (await signing.open("li", RIGHT, "10.0.0.1")).token  # another account at the same source is not locked out
 
 
 async def test_a_known_device_is_let_in_from_the_address_of_a_guesser(database: Database, clock: ManualClock) -> None:
@@ -95,7 +95,7 @@ async def test_the_wait_grows_and_ends(database: Database, clock: ManualClock) -
         assert isinstance(await refused(signing, "leader"), ForbiddenError), minutes
     assert _comparisons(accounts) == 11
     clock.advance(15 * 60)
-    assert await signing.open("leader", RIGHT, "10.0.0.1")
+    assert (await signing.open("leader", RIGHT, "10.0.0.1")).token
     assert isinstance(await refused(signing, "leader"), ForbiddenError)  # counted from the beginning again
 
 

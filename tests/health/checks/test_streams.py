@@ -26,6 +26,7 @@ from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.media.samples import StreamCounters
 from nvr.recorder.reconcile import KeyframeIntervals
+from nvr.recording_state import RecordingState
 from nvr.streams import StreamSpec, StreamState
 from nvr.tables import Gap, GapCause, StreamStatus, Volume
 from tests.health.frames import TOWN, coded, street
@@ -81,7 +82,7 @@ def test_the_interval_is_counted_by_the_recorder() -> None:
         counters.keyframes = second // 100 if second < 300 else counters.keyframes + 1
         seen.append(intervals.observe(state, float(second)))
     assert seen[0] is None and seen[25] == 50.0 and seen[75] == 100.0 and seen[-1] == 2.0
-    state.state = "waiting"
+    state.state = RecordingState.WAITING
     assert intervals.observe(state, 500.0) is None
 
 

@@ -11,7 +11,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.events import Event
 from health.kpi import figures
-from health.register import register, verification
+from health.register import register, signatures, verification
 from health.register.verification import NEWEST_DAYS, SLICE_DAYS, RegisterCheck, due_days
 from health.tables import DailyRegister, Fault
 
@@ -103,7 +103,7 @@ async def test_a_changed_row_of_the_trail_is_found_too(database: Database, clock
         await session.execute(text("UPDATE audit SET actor = 'li' WHERE object = :day"), {"day": days[0]})
         await session.execute(text("UPDATE daily_register SET signed_by = 'li' WHERE day = :day"), {"day": days[0]})
         row = await session.get_one(DailyRegister, days[0])
-        row.digest = register.signatures.digest_of(row)
+        row.digest = signatures.digest_of(row)
         await session.execute(
             text("UPDATE audit SET data = :data WHERE object = :day"),
             {"data": f'{{"digest": "{row.digest}"}}', "day": days[0]},
@@ -140,5 +140,5 @@ async def test_registers_are_read_page_by_page(database: Database, clock: Manual
     async with database.reading() as session:
         event.listen(session.sync_session, "loaded_as_persistent", loaded)
         event.listen(session.sync_session, "persistent_to_detached", dropped)
-        assert await register.signatures.first_mismatch(session) is None
-    assert max(held) <= 2 * register.signatures.PAGE_DAYS and len(held) == 90
+        assert await signatures.first_mismatch(session) is None
+    assert max(held) <= 2 * signatures.PAGE_DAYS and len(held) == 90

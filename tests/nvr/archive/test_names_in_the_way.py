@@ -14,13 +14,13 @@ from sqlalchemy import select
 from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock
 from core.database import Database
+from nvr.engine_choice import EngineKind
 from nvr.media.fmp4 import TIMESCALE
-from nvr.storage import disk_writer
 from nvr.storage.avoided_disks import AVOID_S
 from nvr.storage.disk_writer import Writer
 from nvr.storage.volume_set import Disk, VolumeSet
 from nvr.streams import StreamSpec
-from nvr.tables import Gap
+from nvr.tables import Gap, VolumeState
 from tests.nvr.conftest import LOGIN, eventually, record, segments_of
 
 
@@ -39,12 +39,12 @@ async def test_a_name_in_the_way_costs_one_camera(
     video = tmp_path / "video"
     await asyncio.to_thread(video.mkdir)
     await asyncio.to_thread(put, video / "other")
-    specs = [StreamSpec(f"{camera}/main", rtsp_camera[1], LOGIN, "native") for camera in ("cam", "other")]
+    specs = [StreamSpec(f"{camera}/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE) for camera in ("cam", "other")]
     changes: list[str] = []
-    async with record(database, video, *specs, segment_seconds=1.1) as machine:
-        told, (disk,) = machine.volumes.on_change, machine.volumes.disks
-        machine.volumes.on_change = lambda d: (changes.append(d.state), told(d))
-        await eventually(lambda: machine.streams["other/main"].sink.in_gap)
+    async with record(database, video, *specs, segment_seconds=1.1) as recorder:
+        told, (disk,) = recorder.volumes.on_change, recorder.volumes.disks
+        recorder.volumes.on_change = lambda d: (changes.append(d.state), told(d))
+        await eventually(lambda: recorder.streams["other/main"].sink.in_gap)
         await asyncio.sleep(2.5)  # the disk is probed meanwhile
         assert disk.usable and not disk.needs_probe
     assert changes == [] and await segments_of(database, "other/main") == []
@@ -66,10 +66,12 @@ async def test_a_disk_that_takes_no_file_at_all_is_out_of_use(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return opened(path, flags, *more, **named)
 
-    async with record(database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as machine:
-        (disk,) = machine.volumes.disks
-        await eventually(lambda: machine.streams["cam/main"].counters.frames > 3)
-        monkeypatch.setattr(disk_writer.os, "open", refuses)
+    async with record(
+        database, tmp_path / "video", StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    ) as recorder:
+        (disk,) = recorder.volumes.disks
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames > 3)
+        monkeypatch.setattr(os, "open", refuses)
         monkeypatch.setattr("nvr.storage.volume_set.probe", lambda _disk: refuses(tmp_path / "video" / "x", os.O_CREAT))
         await eventually(lambda: disk.state == "failed", 20)
         monkeypatch.undo()
@@ -81,14 +83,14 @@ async def test_a_name_in_the_way_sends_the_camera_to_another_disk(
 ) -> None:
     """The first disk accepts files, but not this camera's; the second accepts them at once and keeps the camera."""
     folders = [tmp_path / "a", tmp_path / "b"]
-    async with record(database, folders) as machine:
-        chosen = machine.volumes.choose_disk("cam/main", None)
+    async with record(database, folders) as recorder:
+        chosen = recorder.volumes.choose_disk("cam/main", None)
         assert chosen is not None
     await asyncio.to_thread(put, chosen.path / "cam")
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
-    async with record(database, folders, spec, segment_seconds=1.1) as machine:
-        await eventually(lambda: machine.streams["cam/main"].sink.recorded_ticks > 3 * TIMESCALE, 8)
-        assert all(d.usable for d in machine.volumes.disks)
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
+    async with record(database, folders, spec, segment_seconds=1.1) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].sink.recorded_ticks > 3 * TIMESCALE, 8)
+        assert all(d.usable for d in recorder.volumes.disks)
     segments = await segments_of(database)
     assert len(segments) >= 2 and all(s.volume != chosen.number for s in segments if s.frames)
 
@@ -106,9 +108,9 @@ def test_a_disk_that_refused_a_camera_is_tried_last_and_later_again() -> None:
     assert any(
         volumes.choose_disk(f"c{i}/main", first) is first for i in range(2)
     )  # nothing is known about other cameras
-    second.state = "failed"
+    second.state = VolumeState.FAILED
     assert volumes.choose_disk("c/main", second) is first and not volumes.has_disk_for("c/main")
-    second.state = "ok"
+    second.state = VolumeState.OK
     clock.advance(1.0)
     volumes.report_error(second, refused, opening="c/main")
     assert volumes.choose_disk("c/main", second) is first and not volumes.has_disk_for(

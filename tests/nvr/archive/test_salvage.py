@@ -24,7 +24,7 @@ from nvr.archive.segment_index import SegmentFlag
 from nvr.archive.verify import verify
 from nvr.media import fmp4
 from nvr.media.fmp4 import TIMESCALE
-from nvr.tables import Gap, OpenSegment, Volume
+from nvr.tables import Gap, OpenSegment, Volume, VolumeState
 from tests.nvr.conftest import segments_of
 from tests.nvr.damaged_files import (
     GOP,
@@ -224,7 +224,7 @@ async def test_a_volume_that_is_away_keeps_what_was_left_open_on_it(
     await write(path, segment_bytes(clip, closed=False))
     async with database.session() as session:
         session.add(OpenSegment(stream="cam/main", start_us=START, volume=1))
-        (await session.get_one(Volume, 1)).state = "missing"
+        (await session.get_one(Volume, 1)).state = VolumeState.MISSING
     await asyncio.to_thread(lambda: (disk.rename(disk.with_name("away")), disk.mkdir()))
     found = await recover(database, ["cam/main"], NOW)
     assert found.waiting == 1 and not found.vanished

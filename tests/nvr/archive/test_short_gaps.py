@@ -9,6 +9,7 @@ from core.database import Database
 from nvr.archive import short_gaps
 from nvr.archive.short_gaps import HourCounts
 from nvr.archive.timeline import ArchiveLog, Timeline
+from nvr.tables import GapCause
 
 
 class NoLog:
@@ -27,7 +28,7 @@ def timeline(log: ArchiveLog | None = None) -> Timeline:
 
 def miss(line: Timeline, times: int = 1) -> None:
     for n in range(times):
-        line.report_missing(n * 1_000_000, n * 1_000_000 + 40_000, "packet_loss", fillable=False)
+        line.report_missing(n * 1_000_000, n * 1_000_000 + 40_000, GapCause.PACKET_LOSS, fillable=False)
 
 
 async def test_each_hole_is_counted_once_in_its_hour(either_database: Database, clock: ManualClock) -> None:

@@ -13,6 +13,7 @@ from nvr.archive.timeline import (
     timeline_end,
     unreported_gaps,
 )
+from nvr.tables import GapCause
 from tests.nvr.memory_recording import GapFact, MemoryArchive
 
 S = 1_000_000
@@ -29,7 +30,7 @@ def timeline(covered: int | None = None) -> tuple[Timeline, MemoryArchive]:
 @pytest.mark.parametrize("length", [MIN_GAP_US, 5 * S, 59 * S, 3600 * S])
 def test_every_hole_of_a_second_and_more_is_told(length: int) -> None:
     line, archive = timeline(100 * S)
-    line.last_cause = "packet_loss"
+    line.last_cause = GapCause.PACKET_LOSS
     assert line.begin_recording(100 * S + length) == 100 * S + length
     assert archive.gaps == [GapFact(100 * S, 100 * S + length, "packet_loss")]
     assert (line.short_holes, line.short_holes_us) == (0, 0)
@@ -38,7 +39,7 @@ def test_every_hole_of_a_second_and_more_is_told(length: int) -> None:
 def test_shorter_holes_are_counted() -> None:
     line, archive = timeline(100 * S)
     line.begin_recording(100 * S + 700_000)
-    line.report_missing(200 * S, 200 * S + 999_999, "no_packets", fillable=False)
+    line.report_missing(200 * S, 200 * S + 999_999, GapCause.NO_PACKETS, fillable=False)
     assert archive.gaps == [] and (line.short_holes, line.short_holes_us) == (2, 1_699_999)
 
 
@@ -55,8 +56,8 @@ def test_what_a_wrong_clock_filed_ahead_makes_nothing_wrong_now() -> None:
 
 def test_a_gap_runs_until_footage_begins() -> None:
     line, archive = timeline(100 * S)
-    line.start_gap("unreachable", "", 130 * S)
-    line.start_gap("unreachable", "again", 140 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 130 * S)
+    line.start_gap(GapCause.UNREACHABLE, "again", 140 * S)
     assert line.in_gap and archive.gaps == [GapFact(100 * S, None, "unreachable")]
     line.begin_recording(150 * S)
     assert not line.in_gap and archive.gaps == [GapFact(100 * S, 150 * S, "unreachable")]
@@ -64,22 +65,22 @@ def test_a_gap_runs_until_footage_begins() -> None:
 
 def test_a_gap_is_split_where_its_cause_changes() -> None:
     line, archive = timeline(100 * S)
-    line.start_gap("unreachable", "", 130 * S)
-    line.start_gap("auth_refused", "", 140 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 130 * S)
+    line.start_gap(GapCause.AUTH_REFUSED, "", 140 * S)
     assert archive.gaps == [GapFact(100 * S, 140 * S, "unreachable"), GapFact(140 * S, None, "auth_refused")]
 
 
 def test_a_gap_without_footage_before_it_begins_now() -> None:
     line, archive = timeline()
-    line.start_gap("unreachable", "", 130 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 130 * S)
     assert archive.gaps == [GapFact(130 * S, None, "unreachable")]
 
 
 def test_a_split_gap_never_ends_before_it_begins() -> None:
     """The station's clock was set back meanwhile."""
     line, archive = timeline(100 * S)
-    line.start_gap("unreachable", "", 130 * S)
-    line.start_gap("auth_refused", "", 50 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 130 * S)
+    line.start_gap(GapCause.AUTH_REFUSED, "", 50 * S)
     assert archive.gaps[0] == GapFact(100 * S, 100 * S, "unreachable") and archive.gaps[1].start_us == 100 * S
 
 
@@ -123,9 +124,9 @@ def test_a_stream_that_becomes_slower_is_missed_once() -> None:
 
 def test_a_timeline_ends_with_its_newest_file_or_its_open_gap() -> None:
     assert timeline_end([], []) is None
-    assert timeline_end([5 * S, 9 * S, 7 * S], []) == TimelineEnd(9 * S, False, "no_packets")
+    assert timeline_end([5 * S, 9 * S, 7 * S], []) == TimelineEnd(9 * S, False, GapCause.NO_PACKETS)
     assert timeline_end([9 * S], [(3 * S, "unreachable"), (4 * S, "no_packets")]) == TimelineEnd(
-        4 * S, True, "no_packets"
+        4 * S, True, GapCause.NO_PACKETS
     )
 
 
@@ -171,7 +172,7 @@ def test_holes_that_nobody_reported(
 
 def test_a_recorder_continues_an_open_gap() -> None:
     line, archive = timeline()
-    line.resume_after(TimelineEnd(100 * S, True, "unreachable"), 130 * S)
+    line.resume_after(TimelineEnd(100 * S, True, GapCause.UNREACHABLE), 130 * S)
     assert (line.covered_until, line.in_gap, line.last_cause, archive.gaps) == (100 * S, True, "unreachable", [])
 
 
@@ -211,15 +212,15 @@ def test_an_overlap_above_two_seconds_is_kept() -> None:
 
 def test_a_gap_of_a_clock_that_was_ahead_ends_where_it_began() -> None:
     line, archive = timeline(3700 * S)
-    line.start_gap("unreachable", "", 3710 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 3710 * S)
     assert line.begin_recording(100 * S) == 100 * S
     assert archive.gaps == [GapFact(3700 * S, 3700 * S, "unreachable")]
 
 
 def test_a_changed_cause_splits_a_gap_in_either_order() -> None:
     line, archive = timeline(100 * S)
-    line.start_gap("auth_refused", "", 130 * S)
-    line.start_gap("unreachable", "", 140 * S)
+    line.start_gap(GapCause.AUTH_REFUSED, "", 130 * S)
+    line.start_gap(GapCause.UNREACHABLE, "", 140 * S)
     assert [(g.start_us, g.end_us, g.cause) for g in archive.gaps] == [
         (100 * S, 140 * S, "auth_refused"),
         (140 * S, None, "unreachable"),
@@ -230,14 +231,14 @@ def test_a_changed_cause_splits_a_gap_in_either_order() -> None:
 def test_a_gap_says_whether_a_card_may_fill_it_and_why_at_length_at_most_200() -> None:
     line, archive = timeline(100 * S)
     line.begin_recording(110 * S)
-    line.report_missing(120 * S, 130 * S, "timestamps", fillable=False)
+    line.report_missing(120 * S, 130 * S, GapCause.PACKET_LOSS, fillable=False)
     assert archive.gaps == [
         GapFact(100 * S, 110 * S, "no_packets", True),
-        GapFact(120 * S, 130 * S, "timestamps", False),
+        GapFact(120 * S, 130 * S, GapCause.PACKET_LOSS, False),
     ]
     details: list[str] = []
     archive.add_gap = lambda stream, start_us, cause, detail: details.append(detail)  # type: ignore
-    line.start_gap("unreachable", "x" * 300, 140 * S)
+    line.start_gap(GapCause.UNREACHABLE, "x" * 300, 140 * S)
     assert details == ["x" * 200]
 
 

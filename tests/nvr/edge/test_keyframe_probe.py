@@ -15,6 +15,7 @@ from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock
 from core.errors import CameraRefused, CameraUnreachable, ProtocolError
+from core.network.authenticator import Authenticator
 from core.network.connect_limiter import ConnectLimiter
 from core.tasks import end as end_task
 from core.tasks import spawn
@@ -22,9 +23,9 @@ from nvr.edge import keyframe_probe
 from nvr.edge.keyframe_probe import KeyframeProbe
 from nvr.media import gradual_refresh
 from nvr.playback.pictures import decode_bgr
-from nvr.rtsp.client import Authenticator, RtspSession
+from nvr.rtsp.client import RtspSession
 from nvr.rtsp.interleaved import packets
-from nvr.rtsp.sdp import VideoTrack
+from nvr.rtsp.sdp import VideoCodec, VideoTrack
 from tests.nvr import camera_streams
 
 
@@ -114,7 +115,7 @@ async def test_a_camera_without_keyframes_gives_a_whole_picture(monkeypatch: pyt
     units = await asyncio.to_thread(camera_streams.encode, "h264", "320x192", 150, 25, "intra-refresh=1")
     units = [camera_streams.sets_of(units[0], "h264") + units[1], *units[2:]]
     sent = camera_streams.packetise(units, "h264", camera_streams.Style(size=1400))
-    track = VideoTrack("h264", 96, "rtsp://h/t", [], None)
+    track = VideoTrack(VideoCodec.H264, 96, "rtsp://h/t", [], None)
     session = RtspSession(ours, "rtsp://h/", track, "1", 60, "OPTIONS", 0, b"", Authenticator(None), 1)
 
     async def play() -> None:

@@ -20,7 +20,7 @@ from core.network.authenticator import Authenticator
 from nvr.edge.replay import ReplayReader
 from nvr.media.samples import FragmentSamples
 from nvr.rtsp.client import RtspSession
-from nvr.rtsp.sdp import VideoTrack
+from nvr.rtsp.sdp import VideoCodec, VideoTrack
 from tests.nvr.segment_files import street_pictures
 
 BEGIN = 1_795_249_805.0  # UTC seconds by the camera's clock
@@ -78,7 +78,7 @@ class FedReader(ReplayReader):
 async def reader(heard: CollectedRuns, script: Iterator[tuple[float, bytes | None]]) -> AsyncIterator[FedReader]:
     clip = street_pictures()
     ours, peer = socket.socketpair()
-    track = VideoTrack("h264", 96, "rtsp://camera/track", list(clip.parameter_sets), 10.0)
+    track = VideoTrack(VideoCodec.H264, 96, "rtsp://camera/track", list(clip.parameter_sets), 10.0)
     session = RtspSession(ours, "rtsp://camera/", track, "1", 60, "GET_PARAMETER", 0, b"", Authenticator(None), 1)
     made = FedReader(session, heard.take, heard.cut, QuickClock())
     made.script = script

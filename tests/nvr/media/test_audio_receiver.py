@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from nvr.media.audio import AudioDepacketizer
 from nvr.media.audio_receiver import AudioReceiver
 from nvr.media.samples import StreamCounters
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
 
-TRACK = AudioTrack("pcma", 8, "", 8000, 1)
+TRACK = AudioTrack(AudioCodec.PCMA, 8, "", 8000, 1)
 OWN, OLD, NEW = 0x1111, 0xAAAA, 0xFFFF0001
 
 

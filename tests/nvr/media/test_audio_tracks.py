@@ -15,11 +15,12 @@ from core.clock import SystemClock
 from core.database import Database
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import SegmentFlag
+from nvr.engine_choice import EngineKind
 from nvr.media import fmp4
 from nvr.media.audio import AudioDepacketizer
 from nvr.playback import clip, hls, mp4_writer
-from nvr.recorder.recorder import StreamSpec
-from nvr.rtsp.sdp import AudioTrack, audio_track
+from nvr.rtsp.sdp import AudioCodec, AudioTrack, audio_track
+from nvr.streams import StreamSpec
 from tests.conftest import ROOT
 from tests.nvr.conftest import Recording, eventually, place_of, segments_of
 from tests.ports import free_port
@@ -101,7 +102,9 @@ async def test_sound_is_recorded_where_it_is_asked_for(
     gst_camera: tuple[str, str], recording: Recording, database: Database, tmp_path: Path
 ) -> None:
     codec, url = gst_camera
-    async with recording(StreamSpec("cam/main", url, None, "native", audio=True), segment_seconds=4) as recorder:
+    async with recording(
+        StreamSpec("cam/main", url, None, EngineKind.NATIVE, audio=True), segment_seconds=4
+    ) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 90, 25)
     segments = await segments_of(database)
     assert all(s.flags & SegmentFlag.AUDIO for s in segments)
@@ -124,7 +127,7 @@ async def test_sound_is_recorded_where_it_is_asked_for(
 
 
 async def test_sound_is_off_by_default(gst_camera: tuple[str, str], recording: Recording, database: Database) -> None:
-    async with recording(StreamSpec("cam/main", gst_camera[1], None, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", gst_camera[1], None, EngineKind.NATIVE)) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15, 20)
     (first, *_) = await segments_of(database)
     assert set(await asyncio.to_thread(streams, await place_of(database, first))) == {"h264"}
@@ -132,7 +135,7 @@ async def test_sound_is_off_by_default(gst_camera: tuple[str, str], recording: R
 
 
 def test_aac_access_units_are_taken_apart() -> None:
-    track = AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"))
+    track = AudioTrack(AudioCodec.AAC, 97, "", 16000, 1, bytes.fromhex("1408"))
     depacketizer = AudioDepacketizer(track)
     units = [b"abc", b"defgh"]
     headers = b"".join(struct.pack(">H", len(u) << 3) for u in units)
@@ -147,7 +150,7 @@ def test_aac_access_units_are_taken_apart() -> None:
 
 
 def test_aac_of_small_units_has_headers_of_a_byte() -> None:
-    depacketizer = AudioDepacketizer(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), 6))
+    depacketizer = AudioDepacketizer(AudioTrack(AudioCodec.AAC, 97, "", 16000, 1, bytes.fromhex("1408"), 6))
     depacketizer.push(memoryview(struct.pack(">HBB", 16, 3 << 2, 5 << 2) + b"abcdefgh"), 5000)
     run = depacketizer.take()
     assert run is not None and (run.sizes, bytes(run.data)) == ([3, 5], b"abcdefgh")
@@ -155,7 +158,7 @@ def test_aac_of_small_units_has_headers_of_a_byte() -> None:
 
 @pytest.mark.parametrize("size", [13, 6])
 def test_more_access_units_than_any_packet_has_are_dropped(size: int) -> None:
-    depacketizer = AudioDepacketizer(AudioTrack("aac", 97, "", 16000, 1, bytes.fromhex("1408"), size))
+    depacketizer = AudioDepacketizer(AudioTrack(AudioCodec.AAC, 97, "", 16000, 1, bytes.fromhex("1408"), size))
     for count in (65, 3000, 65535 // 8):
         depacketizer.push(memoryview(struct.pack(">H", count * 8) + b"\x08" * count + bytes(8000)), 5000)
     assert depacketizer.frames <= 64

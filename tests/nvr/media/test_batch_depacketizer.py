@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cameras.virtual.clip import LoopClip
 from core.clock import ManualClock
 from core.errors import MinwangError
+from core.network.authenticator import Authenticator
 from nvr.media import iovec
 from nvr.media.arena import Arena, ArenaPool
 from nvr.media.batch_depacketizer import depacketize
@@ -24,7 +25,7 @@ from nvr.media.parameter_sets import VideoFormat
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.native_session import NativeSession
 from nvr.recorder.poll_loop import PollLoop
-from nvr.rtsp.client import Authenticator, RtspSession
+from nvr.rtsp.client import RtspSession
 from nvr.rtsp.sdp import VideoTrack
 from tests.nvr.camera_streams import STEP, Style, encode, numbered, packetise, sample, sei
 from tests.nvr.fed_session import Outgoing

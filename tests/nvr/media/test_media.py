@@ -25,6 +25,7 @@ from nvr.media.parameter_sets import VideoFormat
 from nvr.media.rtp import payload_bounds
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import sdp
+from nvr.rtsp.sdp import VideoCodec
 
 Packet = tuple[int, int, int, bytes]  # sequence, timestamp, marker, payload
 
@@ -138,7 +139,7 @@ def test_b_frames_keep_time_and_order() -> None:
             (len(feed) + i, pts * 3600 + 7200, 0x80 if i == len(payloads) - 1 else 0, p) for i, p in enumerate(payloads)
         ]
     runs: list[FragmentSamples] = []
-    depacketizer = Depacketizer("h264", [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer(VideoCodec.H264, [], StreamCounters(), runs.append)
     for seq, ts, marker, payload in feed:
         depacketizer.push(memoryview(payload), 0, len(payload), seq & 0xFFFF, ts, marker)
         if marker and depacketizer.complete_pictures % 5 == 0:

@@ -7,13 +7,13 @@ import struct
 import pytest
 
 from core.errors import StreamStalled
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, fragments, numbered, packetise
 from tests.nvr.fed_session import FedSession
 
 SSRC = 0x1111
 PACKETS = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
-SOUND = AudioTrack("pcma", 8, "rtsp://h/a", 48_000, 1)
+SOUND = AudioTrack(AudioCodec.PCMA, 8, "rtsp://h/a", 48_000, 1)
 BYE = struct.pack(">BBHI", 0x81, 203, 1, SSRC)
 REPORT = struct.pack(">BBHIIIIII", 0x80, 200, 6, SSRC, 3_900_000_000, 0, PACKETS[-1].ts, len(PACKETS), 5000)
 FORMS = {

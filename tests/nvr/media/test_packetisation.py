@@ -13,6 +13,7 @@ from nvr.media.nal_units import MAX_UNITS_PER_PAYLOAD, split
 from nvr.media.picture_builder import MAX_PENDING_UNITS
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import interleaved
+from nvr.rtsp.sdp import VideoCodec
 from tests.nvr.camera_streams import (
     STEP,
     Packet,
@@ -227,7 +228,7 @@ def test_silence_completes_a_picture_of_a_camera_whose_marker_is_not_known_yet(m
     """A sparse picture does not wait for the next one; while its next packet arrives slowly, it is not complete."""
     packets = [p for p in packetise(pictures("h264"), "h264", Style(markers)) if p.ts == 1000]
     runs: list[FragmentSamples] = []
-    depacketizer = Depacketizer("h264", [], StreamCounters(), runs.append)
+    depacketizer = Depacketizer(VideoCodec.H264, [], StreamCounters(), runs.append)
     for p in packets:
         depacketizer.push(memoryview(p.payload), 0, len(p.payload), p.seq, p.ts, p.marker)
     for _ in range(5):
@@ -265,7 +266,7 @@ def test_a_reply_with_a_body_between_frames_is_passed_over() -> None:
 def test_what_waits_for_a_picture_is_bounded() -> None:
     """Changed PPS that no complete picture uses, and endless SEI: memory and time stay bounded."""
     sets = [nal for nal in pictures("h264")[0] if nal[0] & 0x1F in (7, 8)]
-    depacketizer = Depacketizer("h264", sets, StreamCounters(), lambda _: None)
+    depacketizer = Depacketizer(VideoCodec.H264, sets, StreamCounters(), lambda _: None)
     builder = depacketizer._builder
     for i in range(500):
         builder.unit(bytes([0x68, 0xC8]) + (i + 2).to_bytes(2, "big") + b"\x5a" * 50 + b"\x80", 3600 * i)

@@ -15,6 +15,7 @@ from nvr.media.depacketizer import Depacketizer
 from nvr.media.parameter_set_store import ParameterSetStore
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import sdp
+from nvr.rtsp.sdp import VideoCodec
 from tests.nvr.camera_streams import (
     Packet,
     Style,
@@ -173,7 +174,7 @@ def test_a_keyframe_without_its_sets_waits_for_the_next() -> None:
 
 
 def test_a_stream_that_lacks_its_sets_says_so() -> None:
-    depacketizer = Depacketizer("h264", [], StreamCounters(), lambda _: None)
+    depacketizer = Depacketizer(VideoCodec.H264, [], StreamCounters(), lambda _: None)
     assert "no keyframe" in depacketizer.missing_reason
     bare = [[n for n in unit if n not in sets("day")] for unit in variant("h264", "day")]
     packets = packetise(bare * 2, "h264", Style())
@@ -195,7 +196,7 @@ def test_a_stream_that_lacks_its_sets_says_so() -> None:
 @given(st.lists(st.binary(max_size=80), max_size=6), st.permutations(range(4)))
 def test_noise_between_the_sets_changes_nothing(noise: list[bytes], order: list[int]) -> None:
     own = [*sets("day"), *sets("same_size_other_ids")]
-    store = ParameterSetStore("h264", noise)
+    store = ParameterSetStore(VideoCodec.H264, noise)
     for nal, rubbish in itertools.zip_longest((own[i] for i in order), noise):
         for one in (nal, rubbish and b"\x06" + rubbish):
             if one:

@@ -19,7 +19,7 @@ from nvr.media.sequence_numbers import (
     SequenceTracker,
 )
 from nvr.recorder.reconcile import status_remarks
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.nvr.camera_streams import STEP, Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import FedSession
 from tests.nvr.media.test_audio_receiver import sound
@@ -164,7 +164,7 @@ def test_a_stream_whose_numbers_mean_nothing_is_told_with_its_name(caplog: pytes
 @pytest.mark.parametrize("one_source", [False, True])
 def test_one_count_for_the_packets_of_pictures_and_sound(batch: bool, one_source: bool) -> None:
     """Nothing is missing where an audio packet had the number; finding this out costs at most the first GOP."""
-    track = AudioTrack("pcma", 8, "", 8000, 1)
+    track = AudioTrack(AudioCodec.PCMA, 8, "", 8000, 1)
     own, voice = pictures(), sound(300, first_ts=0)
     both = [((p.ts - 1000) / 90_000, p) for p in own] + [((p.ts & 0xFFFFFFFF) / 8000, p) for p in voice]
     order = [p for _, p in sorted(both, key=lambda x: x[0])]

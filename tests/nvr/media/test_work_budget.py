@@ -28,7 +28,7 @@ from nvr.media.work_budget import (
 from nvr.recorder import poll_loop
 from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.camera_socket import TICK_SECONDS
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.nvr.camera_streams import Packet, Style, encode, numbered, packetise
 from tests.nvr.fed_session import ARENA, FedSession, written
 
@@ -193,7 +193,7 @@ def long_sei(_made: FedSession, last: Packet) -> bytes:
 def test_what_the_fast_way_does_for_a_camera_is_charged_to_it(flood: Callable[[FedSession, Packet], bytes]) -> None:
     """Good pictures first, then a second of expensive data."""
     packets = packetise(encode("h264", "64x48", 50, 25), "h264", Style())
-    made = flooded(packets, AudioTrack("pcma", 8, "", 8000, 1))
+    made = flooded(packets, AudioTrack(AudioCodec.PCMA, 8, "", 8000, 1))
     assert made.recording.counters.frames >= 49
     data = flood(made, packets[-1])
     began, left = time.thread_time(), made.session.budget._left

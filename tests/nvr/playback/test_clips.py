@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from core.errors import ConflictError, NotFoundError, StorageError
 from nvr.playback import clip, mp4_writer
-from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.nvr.segment_files import BEGIN_US, PCMA, street_pictures, write_segment
 
 SECOND = 1_000_000
 SMALL, LARGE, TALL = (64, 48), (96, 64), (48, 80)
-PCMU = AudioTrack("pcmu", 0, "", 8000, 1)
+PCMU = AudioTrack(AudioCodec.PCMU, 0, "", 8000, 1)
 
 
 def decoded(path: Path) -> dict[str, Any]:

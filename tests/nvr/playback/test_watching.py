@@ -17,9 +17,11 @@ from aiohttp.test_utils import TestServer
 from cameras.virtual.clip import LoopClip
 from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.errors import ConflictError
+from nvr.engine_choice import EngineKind
 from nvr.playback.live import QUEUE_FRAGMENTS, TOKEN_HEADER, LiveHub, Viewer
 from nvr.playback.transcode import Transcoders
-from nvr.recorder.recorder import Recorder, StreamSpec
+from nvr.recorder.recorder import Recorder
+from nvr.streams import StreamSpec
 from tests.nvr.conftest import Recording, eventually
 
 TOKEN = "secret"
@@ -67,10 +69,10 @@ async def playing(request: pytest.FixtureRequest, recording: Recording) -> Async
     server = RtspServer([Mount("/cam", {"healthy": chosen})])
     port = await server.start("127.0.0.1", 0)
     async with recording(
-        StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, "native"), segment_seconds=30
-    ) as machine:
-        await eventually(lambda: machine.streams["cam/main"].counters.frames >= 12)
-        yield machine
+        StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", None, EngineKind.NATIVE), segment_seconds=30
+    ) as recorder:
+        await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 12)
+        yield recorder
     await server.stop()
 
 

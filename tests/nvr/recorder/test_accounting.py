@@ -28,6 +28,7 @@ from nvr.recorder.pre_event import EventSink
 from nvr.recorder.watchdog import Watchdog
 from nvr.storage.volume_set import VolumeSet
 from nvr.streams import StreamSpec
+from nvr.tables import GapCause
 from tests.nvr.camera_clock import ORIGIN_US
 from tests.nvr.memory_recording import VIDEO, GapFact, MemoryVolumes, Recording, single
 
@@ -189,7 +190,7 @@ class Station:
         """Return (seconds in no segment or gap, seconds counted twice)."""
         self.sink.end_session()
         if not self.sink.in_gap:
-            self.sink.start_gap("unreachable", "", self.wall)
+            self.sink.start_gap(GapCause.UNREACHABLE, "", self.wall)
         self.rows.flush()
         spans = [(s.start_us, s.end_us) for s in self.rows.segments.values()]
         spans += [(g.start_us, g.end_us if g.end_us is not None else self.wall) for g in self.rows.gaps if g.fillable]
@@ -292,7 +293,7 @@ def test_a_station_s_clock_that_was_slewed_for_a_day_without_a_file_is_followed_
     made.sink.follow_station_clock(cast(StationClock, station), lambda _: None)
     made.pictures(50)
     made.sink.end_session()
-    made.sink.start_gap("unreachable", "", ORIGIN_US + 2 * S)
+    made.sink.start_gap(GapCause.UNREACHABLE, "", ORIGIN_US + 2 * S)
     station.at, station.correction_us = ORIGIN_US + 86_400 * S, 8 * S
     made.sink.begin_session()
     made.pictures(50, station.at)
@@ -302,7 +303,7 @@ def test_a_station_s_clock_that_was_slewed_for_a_day_without_a_file_is_followed_
 def test_between_events_a_stream_that_came_back_is_not_called_unreachable() -> None:
     made = Recording()
     sink = EventSink("cam/main", cast(VolumeSet, made.volumes), made.archive, made.counters, 10.0, lambda call: call())
-    sink.start_gap("unreachable", "", ORIGIN_US)
+    sink.start_gap(GapCause.UNREACHABLE, "", ORIGIN_US)
     sink.begin_session()
     sink.write_fragment(single(0, key=True), ORIGIN_US + 5 * S)
     assert made.archive.gaps == [
@@ -314,7 +315,7 @@ async def test_the_ffmpeg_engine_tells_gaps_in_wall_time() -> None:
     """After a step of the station's clock, steady time and wall time differ."""
     made = Recording()
     made.sink.clock.correction_us = 86_400 * S
-    made.sink.start_gap("unreachable", "", ORIGIN_US + 86_400 * S)
+    made.sink.start_gap(GapCause.UNREACHABLE, "", ORIGIN_US + 86_400 * S)
     session = object.__new__(_Session)
     now = asyncio.get_running_loop().time()
     session._engine = cast(FfmpegEngine, SimpleNamespace(now_us=lambda: ORIGIN_US + 5 * S, ask_keyframe=lambda _: None))

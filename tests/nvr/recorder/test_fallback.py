@@ -11,7 +11,8 @@ from sqlalchemy import select
 from cameras.virtual.clip import LoopClip
 from core.database import Database
 from core.events import Event
-from nvr.recorder.recorder import StreamSpec
+from nvr.engine_choice import EngineKind
+from nvr.streams import StreamSpec
 from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
 from tests.nvr.scripted_camera import Request, Response, scripted_camera
 
@@ -27,7 +28,7 @@ async def test_a_refused_request_leads_to_ffmpeg_and_is_told(
     monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         scripted_camera(clip, _only_ffmpeg) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.AUTO)) as recorder,
     ):
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5, 15)
@@ -62,7 +63,7 @@ async def test_after_its_trial_the_engine_that_recorded_more_is_kept(
 
     async with (
         scripted_camera(clip, script) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "auto")) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.AUTO)) as recorder,
     ):
         state = recorder.streams["cam/main"]
         count = 4 if kept == "native" else 3

@@ -16,10 +16,10 @@ from core.clock import SystemClock
 from core.errors import CameraDeclined, CameraError, CameraRefused, CameraUnreachable, TransportDeclined
 from core.tasks import end, spawn
 from nvr.clock.station_clock import StationClock
-from nvr.media import moov
 from nvr.media.samples import StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, command, script
-from nvr.rtsp.transports import declared_transport
+from nvr.rtsp.sdp import AudioTrack
+from nvr.rtsp.transports import Transport, declared_transport
 from nvr.streams import StreamSpec
 from nvr.tables import GapCause
 from tests.nvr.conftest import LOGIN, eventually
@@ -158,11 +158,11 @@ async def test_an_answer_with_another_transport_leads_to_udp(clip: LoopClip) -> 
 
 def test_the_declared_transport_is_kept() -> None:
     assert declared_transport("rtsp://c/x?a=1&multicast") == ("rtsp://c/x?a=1", "multicast")
-    assert b"rtsp_transport multicast\n" in script("rtsp://c/x", "multicast", "udp")
-    assert b"rtsp_transport udp\n" in script("rtsp://c/x", "udp") and b"rtsp_transport udp\n" in script(
-        "rtsp://c/x", "", "udp"
+    assert b"rtsp_transport multicast\n" in script("rtsp://c/x", Transport.MULTICAST, Transport.UDP)
+    assert b"rtsp_transport udp\n" in script("rtsp://c/x", Transport.UDP) and b"rtsp_transport udp\n" in script(
+        "rtsp://c/x", "", Transport.UDP
     )
-    assert b"prefer_tcp" in script("rtsp://c/x") and b"prefer_tcp" not in script("rtsp://c/x", "tcp")
+    assert b"prefer_tcp" in script("rtsp://c/x") and b"prefer_tcp" not in script("rtsp://c/x", Transport.TCP)
 
 
 @pytest.mark.parametrize(("codec", "name", "rate"), [("pcm_alaw", "pcma", 8000), ("aac", "aac", 16000)])
@@ -200,7 +200,7 @@ async def test_sound_is_recorded(
     with pytest.raises(CameraError):
         await engine.record(StreamSpec("c/main", "rtsp://c/x", audio=True), sink, StreamCounters(), told.append)  # type: ignore[arg-type]
     track = sink.sound
-    assert told == [""] and isinstance(track, moov.AudioTrack)
+    assert told == [""] and isinstance(track, AudioTrack)
     assert (track.codec, track.rate, track.channels) == (name, rate, 1)
     seconds = sum(sum(s.durations) for s in sink.sounds) / rate  # type: ignore[attr-defined]
     assert seconds == pytest.approx(2.0, abs=0.2) and sum(len(r.sizes) for r in sink.runs) == 20  # type: ignore[attr-defined]

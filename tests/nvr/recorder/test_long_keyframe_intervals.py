@@ -18,9 +18,11 @@ from core.clock import ManualClock, SystemClock
 from core.database import Database
 from core.errors import CameraRefused
 from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
+from nvr.engine_choice import EngineKind
 from nvr.media import rtcp
 from nvr.recorder.keyframe_requests import KeyframeRequests
-from nvr.recorder.recorder import StreamSpec
+from nvr.rtsp.sdp import KeyframeRequest
+from nvr.streams import StreamSpec
 from nvr.tables import FILLABLE, Gap, GapCause
 from tests.nvr.conftest import Recording, eventually, segments_of
 from tests.nvr.recorder.test_recorder import rows
@@ -44,7 +46,7 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
         scripted_camera(
             film, lambda r: None, skip=round(3 * clip.fps), sdp=lambda t: t.replace("a=control:trackID=0", OFFERS)
         ) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.NATIVE)) as recorder,
     ):
         asked = list[str]()
         recorder.keyframe_wanted = asked.append
@@ -54,7 +56,7 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
         await eventually(lambda: state.counters.frames > clip.fps, wait + 6)
         assert state.reconnects == 0 and asked == ["cam/main"]
         frames = [bytes(f[4:]) for f in camera.rtcp]
-    assert rtcp.keyframe_request("pli", 0x4D574E47, 1) in frames
+    assert rtcp.keyframe_request(KeyframeRequest.PLI, 0x4D574E47, 1) in frames
     gaps = await rows(database, Gap)
     assert [g.cause for g in gaps] in ([GapCause.NO_KEYFRAME], []) and len(await segments_of(database)) >= 1
     assert GapCause.NO_KEYFRAME in FILLABLE and GapCause.NO_KEYFRAME in OFFLINE_CAUSES | SENDING_CAUSES
@@ -63,8 +65,10 @@ async def test_the_first_keyframe_is_waited_and_asked_for(
 def test_keyframe_requests_on_the_wire() -> None:
     """RFC 4585 6.3.1 and RFC 5104 4.3.1."""
     own = bytes.fromhex("4d574e47")
-    assert rtcp.keyframe_request("pli", 0x01020304, 1) == bytes.fromhex("81ce0002") + own + bytes.fromhex("01020304")
-    assert rtcp.keyframe_request("fir", 0x01020304, 7) == bytes.fromhex("84ce0004") + own + bytes.fromhex(
+    assert rtcp.keyframe_request(KeyframeRequest.PLI, 0x01020304, 1) == bytes.fromhex("81ce0002") + own + bytes.fromhex(
+        "01020304"
+    )
+    assert rtcp.keyframe_request(KeyframeRequest.FIR, 0x01020304, 7) == bytes.fromhex("84ce0004") + own + bytes.fromhex(
         "000000000102030407000000"
     )
 

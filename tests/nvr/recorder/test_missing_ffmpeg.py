@@ -8,7 +8,8 @@ import pytest
 
 from core.database import Database
 from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
-from nvr.recorder.recorder import StreamSpec
+from nvr.engine_choice import EngineKind
+from nvr.streams import StreamSpec
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, Recording, eventually
 from tests.nvr.recorder.test_recorder import Camera, hostile, rows
@@ -20,7 +21,7 @@ def _no_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_cause_is_the_station(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "ffmpeg")) as recorder:
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.FFMPEG)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "waiting")
         assert state.cause == "station_fault" and "apt-get install ffmpeg" in state.detail
@@ -31,7 +32,7 @@ async def test_the_cause_is_the_station(rtsp_camera: Camera, recording: Recordin
 async def test_what_the_camera_said_is_kept(recording: Recording, database: Database) -> None:
     async with (
         hostile(b"HTTP/1.1 200 OK\r\n\r\n", close=False) as port,
-        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "auto")) as recorder,
+        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, EngineKind.AUTO)) as recorder,
     ):
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.cause == "station_fault")

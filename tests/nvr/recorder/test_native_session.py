@@ -10,6 +10,7 @@ import pytest
 from cameras.virtual.clip import LoopClip
 from core.database import Database
 from core.errors import ProtocolError
+from nvr.engine_choice import EngineKind
 from nvr.streams import StreamSpec
 from tests.nvr.camera_streams import Style, encode, packetise
 from tests.nvr.conftest import Recording, eventually, segments_of
@@ -37,7 +38,7 @@ async def test_media_on_whatever_channel(transport: str, channel: int, clip: Loo
     """255: the reply states the channels in reverse, but the camera sends RTP on the first and RTCP on the second."""
     async with (
         scripted_camera(clip, setup_with(transport), channel=channel if channel != 255 else 0) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.NATIVE)) as recorder,
     ):
         await eventually(lambda: recorder.streams["cam/main"].counters.frames > 5)
 
@@ -54,7 +55,7 @@ def report_and_bye(ssrc: int) -> bytes:
 async def test_a_bye_ends_the_session_at_once(clip: LoopClip, recording: Recording, database: Database) -> None:
     async with (
         scripted_camera(clip, lambda r: None) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native"), stall_seconds=30.0) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.NATIVE), stall_seconds=30.0) as recorder,
     ):
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames > 5)
@@ -78,7 +79,7 @@ async def test_a_keep_alive_that_is_refused_is_sent_otherwise(clip: LoopClip, re
 
     async with (
         scripted_camera(clip, script) as camera,
-        recording(StreamSpec("cam/main", camera.url, None, "native")) as recorder,
+        recording(StreamSpec("cam/main", camera.url, None, EngineKind.NATIVE)) as recorder,
     ):
         await eventually(lambda: recorder.poll_loop._sessions)
         next(iter(recorder.poll_loop._sessions))._keepalive_due = 0.0

@@ -16,8 +16,9 @@ import pytest
 
 from cameras.virtual.clip import LoopClip
 from core.database import Database
-from nvr.recorder.recorder import StreamSpec
+from nvr.engine_choice import EngineKind
 from nvr.rtsp import camera_socket
+from nvr.streams import StreamSpec
 from tests.nvr.conftest import Recording, eventually, place_of, probe, segments_of
 from tests.nvr.scripted_camera import scripted_camera
 
@@ -70,10 +71,10 @@ async def test_no_picture_of_8_mb_is_lost_in_capped_buffers_beside_24_streams(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(gstreamer("tcp", 8000))
         others = await stack.enter_async_context(scripted_camera(clip, lambda r: None))
-        specs = [StreamSpec(f"c{i}/main", others.url, None, "native") for i in range(24)]
+        specs = [StreamSpec(f"c{i}/main", others.url, None, EngineKind.NATIVE) for i in range(24)]
         recorder = await stack.enter_async_context(
             recording(
-                StreamSpec("cam/main", url, None, "native"),
+                StreamSpec("cam/main", url, None, EngineKind.NATIVE),
                 *specs,
                 connect_rate=100.0,
                 connects_per_subnet=30,
@@ -111,7 +112,7 @@ async def test_a_camera_of_udp_alone_is_recorded(
     monkeypatch.setattr("nvr.recorder.stream_recorder.RECONNECT_DELAYS_S", (0.05,))
     async with (
         gstreamer("udp", 500) as url,
-        recording(StreamSpec("cam/main", url, None, "auto"), stall_seconds=5.0) as recorder,
+        recording(StreamSpec("cam/main", url, None, EngineKind.AUTO), stall_seconds=5.0) as recorder,
     ):
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.state == "recording" and state.counters.frames > 60, 30)

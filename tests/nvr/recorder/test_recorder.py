@@ -25,9 +25,10 @@ from nvr.archive.reader import ArchiveReader
 from nvr.archive.recovery import recover
 from nvr.archive.segment_index import NO_HASH
 from nvr.archive.unreported_gaps import timeline_ends
+from nvr.engine_choice import EngineKind
 from nvr.media import iovec
-from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import client, rtsp_dialogue
+from nvr.streams import StreamSpec
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, Recording, eventually, place_of, probe, segments_of
 
@@ -109,7 +110,7 @@ async def test_a_refused_credential_is_tried_once(clip: LoopClip, recording: Rec
             await asyncio.sleep(2.5)
             # It is retried only after a person sets another credential.
             mount.faults.clear()
-            await recorder.want([StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, "native")])
+            await recorder.want([StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/cam", LOGIN, EngineKind.NATIVE)])
             await eventually(lambda: recorder.streams["cam/main"].state == "recording")
     await server.stop()
     assert tries == 2
@@ -182,7 +183,7 @@ async def test_a_hostile_camera_costs_itself_a_gap(
     async with hostile(answer, close=close) as port:
         good, bad = (
             StreamSpec("cam/main", rtsp_camera[1], LOGIN),
-            StreamSpec("bad/main", f"rtsp://127.0.0.1:{port}/x", None, "native"),
+            StreamSpec("bad/main", f"rtsp://127.0.0.1:{port}/x", None, EngineKind.NATIVE),
         )
         async with recording(good, bad) as recorder:
             await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
@@ -197,7 +198,7 @@ async def test_silence_is_unreachable(
     monkeypatch.setattr(rtsp_dialogue, "REPLY_SECONDS", 0.5)
     async with (
         hostile(None, close=False) as port,
-        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, "native")) as recorder,
+        recording(StreamSpec("cam/main", f"rtsp://127.0.0.1:{port}/x", None, EngineKind.NATIVE)) as recorder,
     ):
         await eventually(lambda: recorder.streams["cam/main"].state == "waiting")
     assert [g.cause for g in await rows(database, Gap)] == ["unreachable"]
@@ -207,7 +208,7 @@ async def test_garbage_in_the_stream_ends_in_a_gap_and_recovers(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", url, LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 15)
         mount.faults.add("garbage")
@@ -225,7 +226,7 @@ async def test_garbage_in_the_stream_ends_in_a_gap_and_recovers(
 
 async def test_a_stall_is_a_gap_without_overlap(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", url, LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 15)
         mount.faults.add("stalled")
@@ -248,7 +249,7 @@ async def test_packet_loss_is_counted_and_files_stay_good(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
     mount, url = rtsp_camera
-    async with recording(StreamSpec("cam/main", url, LOGIN, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", url, LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 10)
         mount.faults.add("packet_loss")
@@ -275,7 +276,7 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
         return real(descriptor, parts)
 
     monkeypatch.setattr("nvr.media.iovec.write", writev)
-    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")) as recorder:
+    async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 25)
         full = True
@@ -299,7 +300,7 @@ async def test_a_locked_database_delays_rows_and_loses_none(
     monkeypatch.setattr("core.database.BUSY_TIMEOUT_SECONDS", 1)
     await database.engine.dispose()
 
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     # On SQLite a writing session holds the lock from its first statement on.
     async with recording(spec) as recorder, database.session() as other:
         postgresql = other.get_bind().dialect.name == "postgresql"
@@ -330,7 +331,7 @@ async def test_other_streams_are_not_interrupted_by_a_change(
 
 async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: Recording, database: Database) -> None:
     """A schedule starts and stops a stream every day."""
-    spec = StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native")
+    spec = StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, EngineKind.NATIVE)
     async with recording(spec) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].sink.in_gap)
         await recorder.want([])
@@ -349,7 +350,7 @@ async def test_a_stream_that_is_wanted_again_ends_the_gap_in_between(recording: 
 async def test_restart_leaves_a_gap_called_recorder_down(
     rtsp_camera: Camera, recording: Recording, database: Database
 ) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native")
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)
     async with recording(spec) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= 15)
     await asyncio.sleep(1.2)

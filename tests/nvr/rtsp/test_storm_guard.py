@@ -15,13 +15,14 @@ from core.clock import ManualClock, SystemClock, to_microseconds
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ClearPasswordRequested, ProtocolError, RedirectRefused
 from core.network.authenticator import PlainPasswordLogin
-from nvr.engine_choice import failure_weight
+from nvr.engine_choice import EngineKind, failure_weight
 from nvr.recorder import schedule
 from nvr.recorder.pre_event import EventSink
 from nvr.recorder.reconcile import shard
-from nvr.recorder.recorder import StreamSpec
 from nvr.rtsp import client
+from nvr.rtsp.rtsp_dialogue import MAX_REDIRECTS, address_with_password
 from nvr.rtsp.storm_guard import ReconnectStormGuard
+from nvr.streams import StreamSpec
 from tests.nvr.conftest import LOGIN, Recording, eventually, segments_of
 
 Camera = tuple[Mount, str]
@@ -49,7 +50,7 @@ def test_hours_are_the_station_s(text: str, hour: int, wanted: bool) -> None:
 
 
 async def test_on_event_the_pre_roll_is_there(rtsp_camera: Camera, recording: Recording, database: Database) -> None:
-    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
+    spec = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE, on_event=True)
     async with recording(spec, segment_seconds=30) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 35, 20)
@@ -100,7 +101,7 @@ async def test_a_circle_of_redirections_ends() -> None:
     async with answering("127.0.0.1", MOVED.format("rtsp://127.0.0.1:{port}/again")) as (port, seen):
         with pytest.raises(ProtocolError, match="redirects"):
             await client.open_session(f"rtsp://127.0.0.1:{port}/x", LOGIN)
-    assert len(seen) == client.MAX_REDIRECTS + 1
+    assert len(seen) == MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize("login", [LOGIN, PlainPasswordLogin(LOGIN), None])
@@ -138,7 +139,7 @@ async def test_a_redirection_elsewhere_is_not_followed(where: str, login: tuple[
 
 
 def test_no_other_engine_follows_a_redirection_or_tells_a_password() -> None:
-    assert [failure_weight(e("x"), "native") for e in (RedirectRefused, ClearPasswordRequested)] == [0.0, 0.0]
+    assert [failure_weight(e("x"), EngineKind.NATIVE) for e in (RedirectRefused, ClearPasswordRequested)] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -156,10 +157,8 @@ async def test_a_password_is_not_told_to_who_asks_for_it_in_clear(offer: str) ->
         assert said and b"Authorization" not in said
     for placeholder in ("rtsp://127.0.0.1/a?user={user}&password={password}", "rtsp://127.0.0.1/a?authbasic={basic}"):
         with pytest.raises(ClearPasswordRequested):
-            client.address_with_password(placeholder, LOGIN)
-        assert LOGIN[1] not in placeholder and "{" not in client.address_with_password(
-            placeholder, PlainPasswordLogin(LOGIN)
-        )
+            address_with_password(placeholder, LOGIN)
+        assert LOGIN[1] not in placeholder and "{" not in address_with_password(placeholder, PlainPasswordLogin(LOGIN))
 
 
 async def test_digest_once_seen_is_not_given_up_for_basic() -> None:

@@ -21,15 +21,16 @@ from core.events import Event
 from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, path_of
 from nvr.archive.verify import verify
+from nvr.engine_choice import EngineKind
 from nvr.media import iovec
-from nvr.recorder.recorder import StreamSpec
 from nvr.storage import disk_writer, volumes
 from nvr.storage.disk_calls import DiskCalls
 from nvr.storage.disk_remedies import remedy_of
 from nvr.storage.disk_writer import Writer
 from nvr.storage.volume_set import Disk, VolumeSet
 from nvr.storage.volumes import IDENTITY, identity_of, prepare
-from nvr.tables import Gap, OpenSegment, Volume
+from nvr.streams import StreamSpec
+from nvr.tables import Gap, GapCause, OpenSegment, Volume, VolumeState
 from tests.nvr.conftest import Recording, eventually, segments_of
 
 
@@ -91,9 +92,9 @@ def test_streams_spread_by_free_space_and_stay_where_they_are() -> None:
     assert 0.71 < share < 0.79  # three quarters of the free space
     disks.disks[0].free, disks.disks[1].free = 900, 10
     assert all(disks.choose_disk(s, d) is d for s, d in chosen.items())
-    disks.disks[1].state = "failed"
+    disks.disks[1].state = VolumeState.FAILED
     assert all(disks.choose_disk(s, d) is disks.disks[0] for s, d in chosen.items())
-    disks.disks[0].state = "full"
+    disks.disks[0].state = VolumeState.FULL
     assert disks.choose_disk("c1/main", None) is None
 
 
@@ -108,7 +109,7 @@ async def test_a_failing_disk_moves_its_cameras_to_the_others(
 ) -> None:
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
     port = await server.start("127.0.0.1", 0)
-    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(12)]
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, EngineKind.NATIVE) for i in range(12)]
     broken: set[str] = set()
     real = iovec.write
 
@@ -119,8 +120,8 @@ async def test_a_failing_disk_moves_its_cameras_to_the_others(
 
     monkeypatch.setattr("nvr.media.iovec.write", writev)
     volumes = [tmp_path / "one", tmp_path / "two"]
-    async with recording(*specs, volumes=volumes, segment_seconds=30) as machine:
-        states = list(machine.streams.values())
+    async with recording(*specs, volumes=volumes, segment_seconds=30) as recorder:
+        states = list(recorder.streams.values())
         await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
         used = {s.sink.segment.disk.number for s in states if s.sink.segment}
         assert used == {1, 2}
@@ -147,7 +148,7 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
     monkeypatch.setattr("nvr.storage.volume_set.RETRY_INTERVAL_S", 1.0)
     server = RtspServer([Mount(f"/cam{i}", {"healthy": clip}) for i in range(12)])
     port = await server.start("127.0.0.1", 0)
-    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, "native") for i in range(12)]
+    specs = [StreamSpec(f"cam{i}/main", f"rtsp://127.0.0.1:{port}/cam{i}", None, EngineKind.NATIVE) for i in range(12)]
     import threading
 
     answering = threading.Event()
@@ -160,14 +161,14 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
         return real(descriptor, parts)
 
     monkeypatch.setattr("nvr.media.iovec.write", writev)
-    async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as machine:
-        states = list(machine.streams.values())
+    async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as recorder:
+        states = list(recorder.streams.values())
         await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))
         answering.clear()
         await eventually(lambda: all(s.sink.segment and s.sink.segment.disk.number == 2 for s in states), 10)
-        assert machine.volumes[1].state == "slow"
+        assert recorder.volumes[1].state == "slow"
         answering.set()
-        await eventually(lambda: machine.volumes[1].state == "ok", 10)
+        await eventually(lambda: recorder.volumes[1].state == "ok", 10)
     await server.stop()
     async with database.reading() as session:
         assert (await session.get_one(Volume, 1)).number == 1
@@ -204,7 +205,7 @@ async def test_one_fact_that_contradicts_holds_up_no_other(
     archive.segment_opened(twice)
     assert await archive.flush()
     archive.segment_opened(twice)
-    archive.add_gap("cam/main", 0, "unreachable", "", 1_000_000)
+    archive.add_gap("cam/main", 0, GapCause.UNREACHABLE, "", 1_000_000)
     archive.segment_opened(Segment("cam/sub", 1, 1_000_000, 1_000_000, open=True))
     assert await archive.flush() and archive.dropped_facts == 1
     async with database.reading() as session:

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 
 from nvr.archive.reader import ArchiveReader, Keyframe
+from search.analysis.moving_pixels import Mask
 from search.query import motion_search
 from search.query.motion_search import (
     JOIN_MS,
     STEP_US,
     STRETCH_KEYFRAMES,
-    Mask,
     MotionProgress,
     MotionSpan,
     Stretch,

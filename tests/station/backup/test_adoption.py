@@ -16,7 +16,8 @@ from core.settings import DataSettings, Settings
 from nvr.archive import segment_index
 from nvr.archive.recovery import recover
 from nvr.archive.verify import verify
-from nvr.recorder.recorder import StreamSpec
+from nvr.engine_choice import EngineKind
+from nvr.streams import StreamSpec
 from station.backup import index_newer_footage, restore
 from station.backup.create import BackupRequest, backup
 from tests.conftest import open_database
@@ -27,7 +28,7 @@ Camera = tuple[Mount, str]
 
 
 async def _record(database: Database, volume: Path, camera: Camera, frames: int) -> None:
-    async with record(database, volume, StreamSpec("cam/main", camera[1], LOGIN, "native")) as recorder:
+    async with record(database, volume, StreamSpec("cam/main", camera[1], LOGIN, EngineKind.NATIVE)) as recorder:
         await eventually(lambda: recorder.streams["cam/main"].counters.frames >= frames, 20)
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from core.database import Database
 from core.errors import BackupError, StationBusyError, UsageError
+from core.files import sha256_of
 from core.host import backup_log, station_lock
 from core.secrets import KEY_FILE, Vault
 from core.settings import DataSettings, Settings
-from station.backup import archive, create, restore
+from station.backup import restore, sqlite
 from station.backup.create import BackupRequest, backup
 from tests import postgres
 from tests.commands import minwang
@@ -175,7 +176,7 @@ def test_a_writer_waits_for_no_backup_and_no_backup_for_a_writer(tmp_path: Path,
     connection.close()
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(source), "6"], stdout=subprocess.PIPE, text=True)
     try:
-        create.sqlite.copy(source, tmp_path / "copy.db")
+        sqlite.copy(source, tmp_path / "copy.db")
         running = writer.poll() is None
         longest, count = map(float, writer.communicate()[0].split())
     finally:
@@ -183,8 +184,8 @@ def test_a_writer_waits_for_no_backup_and_no_backup_for_a_writer(tmp_path: Path,
         writer.wait()
     assert running, "the copy ended while the other process was writing"
     assert count > 100 and longest < 1.0
-    create.sqlite.check(tmp_path / "copy.db", thorough=True)
-    assert create.sqlite.facts(tmp_path / "copy.db")[1]["footage"] == 40_000
+    sqlite.check(tmp_path / "copy.db", thorough=True)
+    assert sqlite.facts(tmp_path / "copy.db")[1]["footage"] == 40_000
 
 
 @pytest.mark.long
@@ -215,7 +216,7 @@ def test_backup_and_restore_from_the_command_line(tmp_path: Path, chosen_address
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "restored" / "minwang.toml").read_text() == (tmp_path / "minwang.toml").read_text()
     assert "wj-01" in minwang("inventory", "export", cwd=tmp_path).stdout
-    assert archive.sha256_of(tmp_path / "data" / "secret.key") == archive.sha256_of(tmp_path / "lost" / "secret.key")
+    assert sha256_of(tmp_path / "data" / "secret.key") == sha256_of(tmp_path / "lost" / "secret.key")
     (tmp_path / "without").mkdir()
     open_one = json.loads(minwang("backup", "without", "--without-key", "--json", cwd=tmp_path).stdout)["archive"]
     lost.rename(tmp_path / "lost again")

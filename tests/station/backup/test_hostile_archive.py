@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core.database_kind import DatabaseKind
 from core.errors import BackupError
 from core.settings import DataSettings, Settings
 from station.backup import create, manifest, restore, sealing
@@ -135,7 +136,7 @@ def test_names_that_no_backup_holds(name: str) -> None:
         "0.1",
         "s",
         "2026-01-01T00:00:00+00:00",
-        "sqlite",
+        DatabaseKind.SQLITE,
         "0009",
         {},
         False,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cameras.registry import inventory
-from core import settings
+from core import settings, settings_source
 from station.cli.main import cli
 
 SCRIPT = ["init", "--yes", "--name", '西店 "所"', "--admin", "root", "--admin-password-file", "pw"]
@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, as a new user has, with a password file."""
     for name in [n for n in os.environ if n.startswith("MINWANG_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(settings.settings_source, "SYSTEM_FILE", tmp_path / "etc" / "minwang.toml")
+    monkeypatch.setattr(settings_source, "SYSTEM_FILE", tmp_path / "etc" / "minwang.toml")
     here = tmp_path / "here"
     here.mkdir()
     (here / "pw").write_text("a good password\n")

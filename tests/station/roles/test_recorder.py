@@ -17,16 +17,17 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core import events
 from core.clock import ManualClock, SystemClock
 from core.database import Database
-from core.events import Event
+from core.events import Event, EventKind
 from core.host.process_role import ProcessRole
 from core.secrets import Vault
 from core.settings import Settings
 from nvr.archive import segment_index
+from nvr.engine_choice import EngineKind
 from nvr.recorder import crash_marker
 from nvr.recorder.crash_marker import MANY_STREAMS, CrashMarker
 from nvr.recorder.quarantine import is_active
 from nvr.recorder.reconcile import DesiredStreams
-from nvr.recorder.recorder import StreamSpec
+from nvr.streams import StreamSpec
 from nvr.tables import Gap, StreamStatus
 from station import database as station_database
 from station.roles.recorder import RecorderWorker
@@ -214,7 +215,7 @@ def test_quarantine_lasts_a_day(clock: ManualClock) -> None:
 async def test_a_camera_s_event_opens_the_gate(
     rtsp_camera: tuple[Mount, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stream = StreamSpec("cam/main", rtsp_camera[1], LOGIN, "native", on_event=True)
+    stream = StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE, on_event=True)
     async with record(database, tmp_path / "video", stream) as recorder:
         clock = SystemClock()
         vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
@@ -227,11 +228,11 @@ async def test_a_camera_s_event_opens_the_gate(
         monkeypatch.setattr(recorder, "trigger", lambda c, until_us: (triggered.append(c), trigger(c, until_us)))
         async with database.session() as session:
             events.append(session, clock.now(), "camera.seen", camera="cam")
-            events.append(session, clock.now(), "camera.motion", camera="other")
+            events.append(session, clock.now(), EventKind.CAMERA_MOTION, camera="other")
         await eventually(lambda: triggered == ["other"])
         assert state.sink.segments_made == 0
         async with database.session() as session:
-            events.append(session, clock.now(), "camera.motion", camera="cam")
+            events.append(session, clock.now(), EventKind.CAMERA_MOTION, camera="cam")
         await eventually(lambda: state.sink.segments_made >= 1)
         following.cancel()
 
@@ -252,7 +253,7 @@ async def test_a_stream_that_is_wanted_later_goes_on_where_an_earlier_recorder_e
 
         monkeypatch.setattr(RecorderWorker, "wanted", now_wanted)
         await worker.reconcile()
-        wanted.specs.append(StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, "native"))
+        wanted.specs.append(StreamSpec("cam/main", "rtsp://127.0.0.1:1/none", None, EngineKind.NATIVE))
         await worker.reconcile()
         line = recorder.streams["cam/main"].sink.timeline
         assert (line.covered_until, line.in_gap, line.last_cause) == (5, True, "schedule")

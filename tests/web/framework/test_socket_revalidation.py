@@ -18,6 +18,7 @@ from core.accounts.tables import SignIn as Session
 from core.accounts.tables import User
 from core.clock import SystemClock
 from core.database import Database
+from core.events import EventKind
 from tests.web.conftest import HEADERS, SignIn, state_purpose
 from tests.web.live_stub import live_recorder
 from web.framework import socket_revalidation
@@ -88,7 +89,7 @@ async def test_no_event_is_sent_after_the_session_ends(sign_in: SignIn, database
     await asyncio.sleep(0.3)
     async with database.session() as session:
         await sign_out(session)
-        events.append(session, SystemClock().now(), "fault.opened", village="wangjia", camera="wj-01")
+        events.append(session, SystemClock().now(), EventKind.FAULT_OPENED, village="wangjia", camera="wj-01")
     message = await socket.receive(timeout=2)
     assert socket.close_code == 4401 and message.data == 4401
 
@@ -119,11 +120,11 @@ async def test_a_village_account_gets_town_events_without_content(sign_in: SignI
     await asyncio.sleep(0.3)
     async with database.session() as session:
         now = SystemClock().now()
-        events.append(session, now, "patrol.finished", cameras=2000, faulty=3)
-        events.append(session, now, "finding.opened", address="10.0.0.1")  # a device outside all villages
-        events.append(session, now, "alert.raised", village="wangjia", alert=1)
-        events.append(session, now, "alert.rejected", village="wangjia", alert=1)
-        events.append(session, now, "alert.dispatched", village="wangjia", alert=2)
+        events.append(session, now, EventKind.PATROL_FINISHED, cameras=2000, faulty=3)
+        events.append(session, now, EventKind.FINDING_OPENED, address="10.0.0.1")  # a device outside all villages
+        events.append(session, now, EventKind.ALERT_RAISED, village="wangjia", alert=1)
+        events.append(session, now, EventKind.ALERT_REJECTED, village="wangjia", alert=1)
+        events.append(session, now, EventKind.ALERT_DISPATCHED, village="wangjia", alert=2)
     told = [json.loads((await officer.receive(timeout=2)).data) for _ in range(4)]
     assert [(e["kind"], e["data"]) for e in told] == [
         ("patrol.finished", {}),

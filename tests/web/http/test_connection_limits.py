@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from cameras.registry import findings
+from cameras.states import FindingKind
 from core.accounts.permissions import Role
 from core.clock import ManualClock, SystemClock
 from core.database import Database
@@ -212,7 +213,10 @@ async def test_findings_are_paged(sign_in: SignIn, database: Database) -> None:
     async with database.session() as session:
         for n in range(5):
             await findings.open_or_update(
-                session, SystemClock().now(), "unknown_device", findings.FindingSubject(None, f"10.0.0.{n}:80", None)
+                session,
+                SystemClock().now(),
+                FindingKind.UNKNOWN_DEVICE,
+                findings.FindingSubject(None, f"10.0.0.{n}:80", None),
             )
     client = await sign_in(Role.ADMINISTRATOR)
     first = await (await client.get("/api/findings?limit=3")).json()

@@ -14,6 +14,7 @@ from core.accounts.permissions import Role
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import TooManyError
+from core.events import EventKind
 from core.tasks import running
 from tests import postgres
 from tests.conftest import open_database
@@ -112,7 +113,7 @@ async def test_event_sockets_of_a_session_are_bounded(sign_in: SignIn, database:
     assert "windows" in (await refused.json())["error"]
     await asyncio.sleep(0.05)
     async with database.session() as session:
-        events.append(session, SystemClock().now(), "alert.dispatched", village="wangjia")
+        events.append(session, SystemClock().now(), EventKind.ALERT_DISPATCHED, village="wangjia")
     for socket in (mine, *held):
         assert (await socket.receive_json(timeout=5))["kind"] == "alert.dispatched"
     await held[0].close()
