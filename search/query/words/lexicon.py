@@ -67,11 +67,15 @@ class Token:
     word: str = ""
 
 
+_Step = tuple[tuple[WordRole, str] | None, int]  # the entry that begins at a position, and its end
+
+
 class Dictionary(NamedTuple):
-    """Entries by word, the longest entry in characters, and the words that name only a part of their class."""
+    """Entries by word, the longest in characters, and the words that name only a part of their class."""
 
     entries: Mapping[str, tuple[WordRole, str]]
     longest: int
+    longest_chinese: int
     narrow: frozenset[str]
 
 
@@ -85,7 +89,8 @@ def dictionary() -> Dictionary:
         by_value: Mapping[str, Sequence[str]] = values if isinstance(values, dict) else {"": values}
         for value, words in by_value.items():
             entries |= {str(w).lower(): (WordRole(name), str(value)) for w in words}
-    return Dictionary(entries, max(map(len, entries)), narrow)
+    longest_chinese = max(len(w) for w in entries if w and not w[0].isascii())
+    return Dictionary(entries, max(map(len, entries)), longest_chinese, narrow)
 
 
 def places_in(text: str, places: Mapping[str, tuple[WordRole, str]]) -> list[Token]:
@@ -93,7 +98,7 @@ def places_in(text: str, places: Mapping[str, tuple[WordRole, str]]) -> list[Tok
     names = {n: v for n, v in places.items() if 1 < len(n) <= _MAX_PLACE_CHARACTERS}
     longest, found, at = max(map(len, names), default=0), list[Token](), 0
     while names and at < len(text):
-        entry = _longest_entry(text, at, longest, names, inflected=False)
+        entry = _longest_entry(text, at, longest, names)
         if entry is None:
             at += 1
             continue
@@ -117,42 +122,80 @@ def tokens_of(text: str, places: Mapping[str, tuple[WordRole, str]], read: Seque
 
 
 def _tokens(text: str, places: Mapping[str, tuple[WordRole, str]]) -> Iterator[Token]:
-    entries, longest, _ = dictionary()
     short = {n: v for n, v in places.items() if len(n) == 1}
+    steps = _fewest_words(text, short)
     at = 0
     while at < len(text):
-        if text[at] == HIDDEN:
-            at += 1
-            continue
-        found = _longest_entry(text, at, longest, entries, inflected=True) or _longest_entry(
-            text, at, 1, short, inflected=False
-        )
-        if found is not None:
-            (role, value), end = found
-            yield Token(role, value, at, end, text[at:end])
-        else:
-            end = _word_end(text, at)
-            if any(c.isalnum() for c in text[at:end]):
-                yield Token(WordRole.UNKNOWN, "", at, end)
-            elif text[at] in _BREAKS:
-                yield Token(WordRole.BREAK, "", at, end)
+        entry, end = steps[at]
+        if entry is not None:
+            yield Token(*entry, at, end, text[at:end])
+        elif any(c.isalnum() for c in text[at:end]):
+            yield Token(WordRole.UNKNOWN, "", at, end)
+        elif text[at] in _BREAKS:
+            yield Token(WordRole.BREAK, "", at, end)
         at = end
 
 
+def _fewest_words(text: str, short: Mapping[str, tuple[WordRole, str]]) -> list[_Step]:
+    """Return for each position what begins there and where it ends, such that the text has the fewest words.
+
+    查下面包车 is 查下 面包车 and not 查 下面 包 车. Of equal numbers the longest first word counts.
+    """
+    steps: list[_Step] = [(None, 0)] * len(text)
+    words = [0] * (len(text) + 1)  # from a position to the end
+    for at in range(len(text) - 1, -1, -1):
+        if text[at] == HIDDEN:
+            steps[at], words[at] = (None, at + 1), words[at + 1]
+            continue
+        end = _word_end(text, at)
+        best: _Step = (None, end)
+        fewest = words[end] + any(c.isalnum() for c in text[at:end]) * 1
+        found = False
+        for entry, end in _entries_at(text, at, short):
+            if not found or words[end] + 1 < fewest:
+                best, fewest, found = (entry, end), words[end] + 1, True
+        steps[at], words[at] = best, fewest
+    return steps
+
+
+def _entries_at(
+    text: str, at: int, short: Mapping[str, tuple[WordRole, str]]
+) -> Iterator[tuple[tuple[WordRole, str], int]]:
+    """Yield the entries that begin here with their ends, the longest first; English ones are whole words."""
+    entries, longest, longest_chinese, _ = dictionary()
+    latin = text[at].isascii()
+    if latin and text[at].isalnum() and at > 0 and text[at - 1].isascii() and text[at - 1].isalnum():
+        return
+    for end in range(min(len(text), at + (longest if latin else longest_chinese)), at, -1):
+        entry = _entry(text, at, end, entries, inflected=True) or (short.get(text[at:end]) if end == at + 1 else None)
+        if entry is not None:
+            yield entry, end
+
+
 def _longest_entry(
-    text: str, at: int, longest: int, entries: Mapping[str, tuple[WordRole, str]], *, inflected: bool
+    text: str, at: int, longest: int, entries: Mapping[str, tuple[WordRole, str]]
 ) -> tuple[tuple[WordRole, str], int] | None:
-    """Return the longest entry that begins here, and its end; English entries match whole words only."""
-    latin = text[at].isascii() and text[at].isalnum()
-    if latin and at > 0 and text[at - 1].isascii() and text[at - 1].isalnum():
+    """Return the longest entry that begins here, and its end."""
+    if at > 0 and all(c.isascii() and c.isalnum() for c in text[at - 1 : at + 1]):
         return None
     for end in range(min(len(text), at + longest), at, -1):
-        piece = text[at:end]
-        if latin and end < len(text) and text[end].isascii() and text[end].isalnum() and text[end - 1].isascii():
-            continue
-        for form in (piece, piece.removesuffix("s"), piece.removesuffix("es")) if latin and inflected else (piece,):
-            if form in entries and not _is_other_word(entries[form], text, end):
-                return entries[form], end
+        entry = _entry(text, at, end, entries, inflected=False)
+        if entry is not None:
+            return entry, end
+    return None
+
+
+def _entry(
+    text: str, at: int, end: int, entries: Mapping[str, tuple[WordRole, str]], *, inflected: bool
+) -> tuple[WordRole, str] | None:
+    """Return the entry that a part of the text is, an English one also in the plural."""
+    piece = text[at:end]
+    latin = piece[0].isascii() and piece[0].isalnum()
+    if latin and end < len(text) and all(c.isascii() and c.isalnum() for c in text[end - 1 : end + 1]):
+        return None
+    for form in (piece, piece.removesuffix("s"), piece.removesuffix("es")) if latin and inflected else (piece,):
+        if form in entries and not _is_other_word(entries[form], text, end):
+            return entries[form]
     return None
 
 
