@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,9 @@ import yaml
 HIDDEN = "\ue000"  # stands in the text for a character that was read already
 _LATIN = re.compile(r"[a-z][a-z'-]*")
 _BREAKS = ",，。;；.!！?？\n"
-_NOT_A_HEADING = "门村街路店桥庄镇湖山"  # 往东门: a gate, not a heading
+# People to whom a phrase may speak before it names what is searched.
+_ADDRESSED = frozenset({"师傅", "大哥", "大姐", "警官", "领导", "所长", "兄弟", "哥们", "老师", "mate", "guys", "officer", "folks"})
+_COUNTS = tuple(n + m for n in "一二两三四五六七八九十几多" for m in ("个", "名", "位", "只", "辆", "台", "条", "头", "匹", "部"))
 _MAX_PLACE_CHARACTERS = 40  # of a name of a village or camera
 
 
@@ -81,10 +83,13 @@ class Dictionary(NamedTuple):
 
 @lru_cache(maxsize=1)
 def dictionary() -> Dictionary:
-    """Return the dictionary of dictionary.yaml."""
-    data = yaml.safe_load((Path(__file__).parent / "dictionary.yaml").read_text(encoding="utf-8"))
+    """Return the words of dictionary.yaml; those of fillers.yaml that it does not hold have no meaning."""
+    data, fillers = (
+        yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
+        for name in ("dictionary.yaml", "fillers.yaml")
+    )
     narrow = frozenset(str(w).lower() for w in data.pop("narrow"))
-    entries: dict[str, tuple[WordRole, str]] = {}
+    entries = {str(w).lower(): (WordRole.FILLER, "") for words in [*fillers.values(), _COUNTS] for w in words}
     for name, values in data.items():
         by_value: Mapping[str, Sequence[str]] = values if isinstance(values, dict) else {"": values}
         for value, words in by_value.items():
@@ -118,7 +123,7 @@ def hide(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 def tokens_of(text: str, places: Mapping[str, tuple[WordRole, str]], read: Sequence[Token]) -> list[Token]:
     """Return the tokens of a text in order, with those that were read before (`read`, hidden in the text)."""
-    return _joined_unknown(sorted([*_tokens(text, places), *read], key=lambda t: t.start))
+    return _joined_unknown(_without_addressed(sorted([*_tokens(text, places), *read], key=lambda t: t.start)))
 
 
 def _tokens(text: str, places: Mapping[str, tuple[WordRole, str]]) -> Iterator[Token]:
@@ -194,13 +199,9 @@ def _entry(
     if latin and end < len(text) and all(c.isascii() and c.isalnum() for c in text[end - 1 : end + 1]):
         return None
     for form in (piece, piece.removesuffix("s"), piece.removesuffix("es")) if latin and inflected else (piece,):
-        if form in entries and not _is_other_word(entries[form], text, end):
+        if form in entries:
             return entries[form]
     return None
-
-
-def _is_other_word(entry: tuple[WordRole, str], text: str, end: int) -> bool:
-    return entry[0] is WordRole.HEADING and text[end : end + 1] in tuple(_NOT_A_HEADING)
 
 
 def _word_end(text: str, at: int) -> int:
@@ -211,6 +212,16 @@ def _word_end(text: str, at: int) -> int:
     while text[at].isdigit() and end < len(text) and text[end].isdigit():
         end += 1
     return end
+
+
+def _without_addressed(tokens: list[Token]) -> list[Token]:
+    """Make a filler of whom the phrase speaks to: 师傅，帮我查一下."""
+    for i, token in enumerate(tokens):
+        if token.word in _ADDRESSED and i + 1 < len(tokens) and tokens[i + 1].role in (WordRole.FILLER, WordRole.BREAK):
+            return [*tokens[:i], replace(token, role=WordRole.FILLER, value=""), *tokens[i + 1 :]]
+        if token.role not in (WordRole.FILLER, WordRole.BREAK):
+            break
+    return tokens
 
 
 def _joined_unknown(tokens: Sequence[Token]) -> list[Token]:
