@@ -18,6 +18,7 @@ _BREAKS = ",，。;；.!！?？\n"
 # People to whom a phrase may speak before it names what is searched.
 _ADDRESSED = frozenset({"师傅", "大哥", "大姐", "警官", "领导", "所长", "兄弟", "哥们", "老师", "mate", "guys", "officer", "folks"})
 _COUNTS = tuple(n + m for n in "一二两三四五六七八九十几多" for m in ("个", "名", "位", "只", "辆", "台", "条", "头", "匹", "部"))
+_WORD_COST, _UNKNOWN_COST = 10, 11  # of two readings with as many words the one with fewer unknown characters counts
 _MAX_PLACE_CHARACTERS = 40  # of a name of a village or camera
 
 
@@ -73,12 +74,15 @@ _Step = tuple[tuple[WordRole, str] | None, int]  # the entry that begins at a po
 
 
 class Dictionary(NamedTuple):
-    """Entries by word, the longest in characters, and the words that name only a part of their class."""
+    """Entries by word, the longest in characters, the words that name the whole of their class, and for words of
+    people what nobody judges about them (sex, age, occupation).
+    """
 
     entries: Mapping[str, tuple[WordRole, str]]
     longest: int
     longest_chinese: int
-    narrow: frozenset[str]
+    whole: frozenset[str]
+    judged: Mapping[str, tuple[str, ...]]
 
 
 @lru_cache(maxsize=1)
@@ -88,14 +92,17 @@ def dictionary() -> Dictionary:
         yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
         for name in ("dictionary.yaml", "fillers.yaml")
     )
-    narrow = frozenset(str(w).lower() for w in data.pop("narrow"))
+    whole = frozenset(str(w).lower() for w in data.pop("whole"))
+    judged: dict[str, tuple[str, ...]] = {}
+    for what, words in data.pop("judged").items():
+        judged |= {str(w).lower(): (*judged.get(str(w).lower(), ()), what) for w in words}
     entries = {str(w).lower(): (WordRole.FILLER, "") for words in [*fillers.values(), _COUNTS] for w in words}
     for name, values in data.items():
         by_value: Mapping[str, Sequence[str]] = values if isinstance(values, dict) else {"": values}
         for value, words in by_value.items():
             entries |= {str(w).lower(): (WordRole(name), str(value)) for w in words}
     longest_chinese = max(len(w) for w in entries if w and not w[0].isascii())
-    return Dictionary(entries, max(map(len, entries)), longest_chinese, narrow)
+    return Dictionary(entries, max(map(len, entries)), longest_chinese, whole, judged)
 
 
 def places_in(text: str, places: Mapping[str, tuple[WordRole, str]]) -> list[Token]:
@@ -154,11 +161,11 @@ def _fewest_words(text: str, short: Mapping[str, tuple[WordRole, str]]) -> list[
             continue
         end = _word_end(text, at)
         best: _Step = (None, end)
-        fewest = words[end] + any(c.isalnum() for c in text[at:end]) * 1
+        fewest = words[end] + (_UNKNOWN_COST if any(c.isalnum() for c in text[at:end]) else 0)
         found = False
         for entry, end in _entries_at(text, at, short):
-            if not found or words[end] + 1 < fewest:
-                best, fewest, found = (entry, end), words[end] + 1, True
+            if not found or words[end] + _WORD_COST < fewest:
+                best, fewest, found = (entry, end), words[end] + _WORD_COST, True
         steps[at], words[at] = best, fewest
     return steps
 
@@ -167,7 +174,7 @@ def _entries_at(
     text: str, at: int, short: Mapping[str, tuple[WordRole, str]]
 ) -> Iterator[tuple[tuple[WordRole, str], int]]:
     """Yield the entries that begin here with their ends, the longest first; English ones are whole words."""
-    entries, longest, longest_chinese, _ = dictionary()
+    entries, longest, longest_chinese, *_ = dictionary()
     latin = text[at].isascii()
     if latin and text[at].isalnum() and at > 0 and text[at - 1].isascii() and text[at - 1].isalnum():
         return

@@ -14,6 +14,7 @@ from search.query.words.lexicon import Token, WordRole
 from search.query.words.negation import LOWER_ATTRIBUTES, TWO_WHEELERS, UPPER_ATTRIBUTES
 from search.query.words.reading import Reading
 
+OVERCOAT = "overcoat"  # value of a coat that is one whatever its colour: 黑色大衣; a black jacket is a colour only
 PAINT = "paint"  # part: of a vehicle; it is searched as the upper colour
 _NOUNS = frozenset({WordRole.GARMENT, WordRole.COAT, WordRole.THING, WordRole.ATTRIBUTE, WordRole.LACKING})
 _VERBS = (
@@ -171,7 +172,7 @@ def _bind(run: Sequence[_Group], tokens: Sequence[Token]) -> list[Coloured]:
 def part_of(noun: Token) -> str:
     """Return the part that a colour at a garment or thing refers to."""
     if noun.role in (WordRole.GARMENT, WordRole.COAT):
-        return noun.value
+        return "upper" if noun.value == OVERCOAT else noun.value
     if noun.value in LOWER_ATTRIBUTES:
         return "lower"
     return "upper" if noun.value in UPPER_ATTRIBUTES else "thing"
@@ -194,6 +195,7 @@ def _of_class(group: _Group, tokens: Sequence[Token]) -> Coloured:
     elif before < 0 or tokens[before].role is not WordRole.WEARING:
         classes = {t.value for t in tokens if t.role is WordRole.CLS}
         part = PAINT if classes & VEHICLES and not classes & _PEOPLE else part
+        part = "two_wheeler" if classes and classes <= TWO_WHEELERS else part
     # Vehicles in white and silver are of either colour; a jacket in red and black is of both.
     either = group.are_alternatives or (part == PAINT and group.are_joined)
     return Coloured(part, group.colours, either, start, end)
@@ -252,6 +254,8 @@ def _absorbed(
             c.start <= noun.start < c.end or (c.colours == follows and c.part == part_of(noun)) for c in bound
         ):
             reading.merged.append((noun.start, noun.end))
+            if noun.value == OVERCOAT and noun not in reading.denied:
+                reading.add(ChipKind.ATTRIBUTE, "coat_or_jacket", noun.start, noun.end)
         elif noun.role is WordRole.COAT:
             reading.add(ChipKind.ATTRIBUTE, "coat_or_jacket", noun.start, noun.end)
         elif any(n is before or n.role is not WordRole.GARMENT for n in same) or _is_marked(tokens, group.first):
