@@ -105,7 +105,8 @@ def _general(tokens: Sequence[Token], classes: Sequence[Token]) -> set[Token]:
     for before, after in pairwise(classes):
         for general, special in ((before, after), (after, before)):
             parts = _PARTS.get(general.value, frozenset())
-            is_general = special.value in parts and (general.value != "animal" or general.word in _ANY_ANIMAL)
+            is_general = special.value in parts and special.word not in _ANY_ANIMAL
+            is_general = is_general and (general.value != "animal" or general.word in _ANY_ANIMAL)
             if is_general and not any(before.end <= at < after.start for at in joins):
                 found.add(general)
     return found

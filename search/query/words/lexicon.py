@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 HIDDEN = "\ue000"  # stands in the text for a character that was read already
 _LATIN = re.compile(r"[a-z][a-z'-]*")
 _BREAKS = ",，。;；.!！?？\n"
+_FILES = ("dictionary.yaml", "looks.yaml", "kinds.yaml", "unknown.yaml")
 # People to whom a phrase may speak before it names what is searched.
 _ADDRESSED = frozenset({"师傅", "大哥", "大姐", "警官", "领导", "所长", "兄弟", "哥们", "老师", "mate", "guys", "officer", "folks"})
 _COUNTS = tuple(n + m for n in "一二两三四五六七八九十几多" for m in ("个", "名", "位", "只", "辆", "台", "条", "头", "匹", "部"))
@@ -85,13 +86,16 @@ class Dictionary(NamedTuple):
     judged: Mapping[str, tuple[str, ...]]
 
 
+def _loaded(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return found
+
+
 @lru_cache(maxsize=1)
 def dictionary() -> Dictionary:
-    """Return the words of dictionary.yaml; those of fillers.yaml that it does not hold have no meaning."""
-    data, fillers = (
-        yaml.safe_load((Path(__file__).parent / name).read_text(encoding="utf-8"))
-        for name in ("dictionary.yaml", "fillers.yaml")
-    )
+    """Return the words of all files; those of fillers.yaml that no other one holds have no meaning."""
+    data = {name: words for file in _FILES for name, words in _loaded(file).items()}
+    fillers = _loaded("fillers.yaml")
     whole = frozenset(str(w).lower() for w in data.pop("whole"))
     judged: dict[str, tuple[str, ...]] = {}
     for what, words in data.pop("judged").items():
