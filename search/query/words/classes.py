@@ -16,7 +16,7 @@ _PEOPLE = frozenset({"person", "pedestrian"})
 _INSIDE = frozenset({"in", "on", "from", "inside", "into", "out of"})  # a man in a white van
 _INTERIOR = frozenset({"里", "里面", "内", "中", "上"})
 _PARTS = {
-    "vehicle": (VEHICLES - {"vehicle"}) | TWO_WHEELERS,
+    "vehicle": (VEHICLES - {"vehicle"}) | TWO_WHEELERS | {"rider"},
     "two_wheeler": TWO_WHEELERS - {"two_wheeler"},
     "animal": frozenset({"dog", "animal"}),
 }

@@ -68,6 +68,7 @@ _READINGS = [  # the first that fits a position counts
         (rf"(?:{_FROM}的?)?{_D}{_SIDE}{_VERB}{_TO}{_TARGET}{_NO_PLACE}{_SIDE}{_GONE}", _heading),
         (rf"{_FROM}{_D}{_SIDE}(?:方向)?(?:过来|开来|走来|来)", _NOT_KNOWN),
         (rf"(?:往|面?朝|面?向|奔|冲|奔向|开往|驶往|驶向|去往)着?了?{_TARGET}{_NO_PLACE}{_SIDE}{_GONE}", _heading),
+        (rf"(?:车头|车尾|车身|大门|脸)(?:朝|向|对)着?{_D}{_SIDE}", _NOT_KNOWN),
         (rf"{_TARGET}{_SIDE}方向{_GONE}", _heading),
         (r"(?P<to>[东南西北])(?:行|向行驶|去)(?![为李业动])", _heading),
         (r"北上", _fixed(WordRole.HEADING, "north")),
@@ -108,7 +109,7 @@ _READINGS = [  # the first that fits a position counts
 ]
 _MOVED_TO = re.compile(rf"\b{_E_MOVES}\s(?:off\s|over\s)?(?P<to>left|right)\b(?!\s(?:the|behind|beside|past|turn))")
 # What a reading may begin with; other characters are passed without trying every pattern.
-_FIRST = frozenset("从由自打正东西南北往面朝向奔冲开驶去左右画屏镜图视靠偏背远离距走逃越渐跑对迎逼接nsewfctdlrahipbuo")
+_FIRST = frozenset("从由自打正东西南北往面朝向奔冲开驶去左右车大脸画屏镜图视靠偏背远离距走逃越渐跑对迎逼接nsewfctdlrahipbuo")
 
 
 def directions_in(text: str) -> Iterator[Token]:

@@ -90,7 +90,7 @@ def _at_times(days: Expression, times: Expression) -> Expression | None:
     assert begin is not None
     if days.is_daily:
         own = days.begin
-        if own is None or own.clock is not None or days.end is not None or begin.clock is None:
+        if own is None or own.clock is not None or days.end is not None:
             return None
         return replace(times, begin=replace(begin, part=begin.part or own.part), is_daily=True)
     if days.period is not None and days.period[1] - days.period[0] > timedelta(days=1):

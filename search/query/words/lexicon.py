@@ -228,7 +228,9 @@ def _word_end(text: str, at: int) -> int:
 def _without_addressed(tokens: list[Token]) -> list[Token]:
     """Make a filler of whom the phrase speaks to: 师傅，帮我查一下."""
     for i, token in enumerate(tokens):
-        if token.word in _ADDRESSED and i + 1 < len(tokens) and tokens[i + 1].role in (WordRole.FILLER, WordRole.BREAK):
+        after = tokens[i + 1] if i + 1 < len(tokens) else token
+        is_request = after.role is WordRole.FILLER and not after.word.isascii()
+        if token.word in _ADDRESSED and (is_request or after.role is WordRole.BREAK):
             return [*tokens[:i], replace(token, role=WordRole.FILLER, value=""), *tokens[i + 1 :]]
         if token.role not in (WordRole.FILLER, WordRole.BREAK):
             break

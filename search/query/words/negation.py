@@ -22,6 +22,7 @@ _NOTED = frozenset({"mask", "glasses", "umbrella"})  # of these also the absence
 _MAX_SKIPPED = 5
 _EXCEPTABLE = frozenset({WordRole.CLS, WordRole.COLOUR, WordRole.ATTRIBUTE, WordRole.COAT})
 _ALSO_BEHIND = frozenset({"不算", "不要", "不看", "不找", "不查", "不考虑", "不包括", "不包含", "不含", "排除", "排除掉", "去掉", "剔除", "忽略", "不需要"})
+_QUESTIONS = frozenset({"没有", "没"})  # behind a verb: 从村里出来没有
 _PARTICLES = frozenset({"了", "的", "吧", "啊", "哈", "呢", "就行", "就好"})
 
 
@@ -37,7 +38,7 @@ def read(reading: Reading) -> None:
 def _excepted(tokens: Sequence[Token], at: int) -> Token:
     """Return the token; one that excludes what stands before it (狗不算, 白的不要) with that role."""
     token = tokens[at]
-    if token.role is not WordRole.NEGATION or token.word not in _ALSO_BEHIND:
+    if token.role is not WordRole.NEGATION or token.word not in _ALSO_BEHIND | _QUESTIONS:
         return token
     after, before = at + 1, at - 1
     while after < len(tokens) and tokens[after].word in _PARTICLES:
@@ -45,6 +46,8 @@ def _excepted(tokens: Sequence[Token], at: int) -> Token:
     while before >= 0 and tokens[before].role in SKIPPED:
         before -= 1
     ends = after == len(tokens) or tokens[after].role is WordRole.BREAK
+    if token.word in _QUESTIONS:
+        return replace(token, role=WordRole.FILLER, value="") if ends and at - before > 1 else token
     return replace(token, role=WordRole.EXCEPTED) if ends and before >= 0 and tokens[before].role in _EXCEPTABLE else token
 
 
@@ -85,7 +88,8 @@ def _after(tokens: Sequence[Token], at: int) -> int | None:
 def _end_of_unknown(tokens: Sequence[Token], at: int) -> int:
     """Return where a negation of an unknown word ends: with the thing behind it, which it may deny (没XX头盔)."""
     end = at
-    while end < len(tokens) and tokens[end].role in (WordRole.UNKNOWN, WordRole.DRIVING, WordRole.WEARING):
+    passed = (WordRole.UNKNOWN, WordRole.DRIVING, WordRole.WEARING, WordRole.LINK)
+    while end < len(tokens) and tokens[end].role in passed:
         end += 1
     if end > at and tokens[end - 1].role is not WordRole.UNKNOWN:
         return at

@@ -185,13 +185,15 @@ def _of_class(group: _Group, tokens: Sequence[Token]) -> Coloured:
     before = group.first - 1
     while before >= 0 and tokens[before].role in (WordRole.LINK, WordRole.BREAK):
         before -= 1
+    if before > 0 and tokens[before].word == "in" and tokens[before - 1].value in VEHICLES:  # a van in white
+        before -= 1
     behind = _class_behind(group, tokens)
     if behind is not None:
-        part = _part_of_class(behind.value)
+        part = _part_of_class(behind.value, tokens)
     elif _stands_at_unknown(group, tokens):
         part = "thing"
     elif before >= 0 and tokens[before].role is WordRole.CLS:
-        part = _part_of_class(tokens[before].value)
+        part = _part_of_class(tokens[before].value, tokens)
     elif before < 0 or tokens[before].role is not WordRole.WEARING:
         classes = {t.value for t in tokens if t.role is WordRole.CLS}
         part = PAINT if classes & VEHICLES and not classes & _PEOPLE else part
@@ -227,12 +229,16 @@ def _colours_vehicle(noun: Token, group: _Group, tokens: Sequence[Token]) -> boo
     return is_vehicle and noun.end == group.colours[0].start
 
 
-def _part_of_class(cls: str) -> str:
-    """A person's top, a vehicle's paint; the colour of a two-wheeler is not stored."""
-    if cls in TWO_WHEELERS:
+def _part_of_class(cls: str, tokens: Sequence[Token]) -> str:
+    """A person's top, a vehicle's paint; the colours of a two-wheeler and of what somebody carries are not stored."""
+    others = {t.value for t in tokens if t.role is WordRole.CLS} - {cls}
+    ridden = cls == "vehicle" and others & (TWO_WHEELERS | {"rider"}) and not others & VEHICLES  # 骑单车的，车是绿的
+    if cls in TWO_WHEELERS or ridden:
         return "two_wheeler"
     if cls in _ANIMALS:
         return "animal"
+    if cls == "bag" and others:
+        return "thing"
     return PAINT if cls in VEHICLES else "upper"
 
 
