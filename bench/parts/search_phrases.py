@@ -29,7 +29,12 @@ VILLAGES = {
 OWN_CAMERAS = {"村口": "wj-01", "East Gate": "xd-01"}
 PHRASES = ROOT / "tests" / "search"
 # File → cameras of its station.
-SETS: dict[str, dict[str, str]] = {"phrases.yaml": OWN_CAMERAS, "phrases_unseen.yaml": {}, "phrases_unseen2.yaml": {}}
+SETS: dict[str, dict[str, str]] = {
+    "phrases.yaml": OWN_CAMERAS,
+    "phrases_everyday.yaml": OWN_CAMERAS,
+    "phrases_unseen.yaml": {},
+    "phrases_unseen2.yaml": {},
+}
 # Plain words for those of the vocabulary, by field.
 PLAIN = {
     "cls": {"pedestrian": "person", "two_wheeler": "rider"},

@@ -129,7 +129,9 @@ def _are_alternatives(tokens: Sequence[Token], classes: Sequence[Token]) -> bool
 def _add(reading: Reading, classes: Sequence[Token], dropped: set[Token]) -> None:
     has_people = any(t.value in _PEOPLE | {"rider"} for t in classes)
     for token in classes:
-        for what in dictionary().judged.get(token.word, ()) or dictionary().judged.get(token.word.removesuffix("s"), ()):
+        for what in dictionary().judged.get(token.word, ()) or dictionary().judged.get(
+            token.word.removesuffix("s"), ()
+        ):
             reading.add(ChipKind.NOTE, what, token.start, token.end)
         if token in dropped:
             reading.merged.append((token.start, token.end))

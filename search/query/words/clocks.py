@@ -61,8 +61,8 @@ _FOUR_DIGITS_ALONE = re.compile(rf"{_MILITARY}(?!\d)(?:\s?(?:hrs|hours|h)\b)?")
 _BEFORE_HOUR = re.compile(rf"差({NUMBER})分钟?(?:到|就)?({NUMBER})点(?:钟|整)?|({NUMBER})点(?:钟)?差({NUMBER})分")
 _HALF_HOUR = re.compile(rf"half\s({ENGLISH_NUMBER})(?!\s?(?:hours?|an?|of|past|days?|dozen))")
 _PAST = re.compile(  # 10 to 1 is a range
-    rf"(half|a quarter|quarter|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\spast)|(?<!from )(?<!between )(?:five|ten|twenty"
-    rf"|twenty-five)(?=\sto)|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\sminutes))(?:\sminutes)?\s(past|to)\s"
+    rf"(half|a quarter|quarter|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\spast)|(?<!from )(?<!between )"
+    rf"(?:five|ten|twenty|twenty-five)(?=\sto)|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\sminutes))(?:\sminutes)?\s(past|to)\s"
     rf"({ENGLISH_NUMBER})(?!\s(?:people|minutes?|hours?|days?|o'clock\sin\stotal))"
 )
 _NAMED = re.compile(r"(noon\b|midday\b|正午|midnight\b|午夜|零点)")

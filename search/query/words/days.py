@@ -40,13 +40,15 @@ class Calendar(NamedTuple):
 
 Reading = tuple[Days, str | None] | None
 _AGO = {
-    "大前日": 3, "昨儿个": 1, "昨个": 1, "今儿个": 0, "今个": 0, "前儿个": 2, "大前天": 3, "前天": 2, "前日": 2, "昨天": 1, "昨日": 1, "昨儿": 1, "今儿": 0,
+    "大前日": 3, "昨儿个": 1, "昨个": 1, "今儿个": 0, "今个": 0, "前儿个": 2, "大前天": 3, "前天": 2, "前日": 2,
+    "昨天": 1, "昨日": 1, "昨儿": 1, "今儿": 0,
     "前儿": 2, "今天": 0, "今日": 0, "当天": 0,
     "the day before yesterday": 2, "day before yesterday": 2, "yesterday": 1, "today": 0,
 }  # fmt: skip
 _AGO_WITH_PART = {
     "今早": (0, "早"), "今晨": (0, "早"), "今晚": (0, "晚"), "今夜": (0, "晚"), "昨早": (1, "早"), "昨晨": (1, "早"),
-    "大前晚": (3, "晚"), "大前夜": (3, "晚"), "当晚": (0, "晚"), "昨晚": (1, "晚"), "昨夜": (1, "晚"), "前晚": (2, "晚"), "前夜": (2, "晚"), "tonight": (0, "night"),
+    "大前晚": (3, "晚"), "大前夜": (3, "晚"), "当晚": (0, "晚"), "昨晚": (1, "晚"), "昨夜": (1, "晚"),
+    "前晚": (2, "晚"), "前夜": (2, "晚"), "tonight": (0, "night"),
     "last night": (1, "night"), "late last night": (1, "late at night"), "early this morning": (0, "early morning"),
     "the night before last": (2, "night"), "night before last": (2, "night"), "this morning": (0, "morning"),
     "this afternoon": (0, "afternoon"), "this evening": (0, "evening"), "last evening": (1, "evening"),

@@ -24,7 +24,7 @@ _GONE = r"(?:方向)?(?:而)?(?:走|开|行驶|驶|行|去|来|拐|转)?(?:了|�
 _FROM, _TO = r"(?:从|由|自|打)", r"(?:往|向|朝|到|至|奔|去|→|->)着?"
 _MOVES = r"(走|跑|开|骑|行驶|飞奔|狂奔|奔跑|步行|散步|移动|穿)?"  # between both ends; it may be a speed: 从左边跑到右边
 _SHOWN = r"(?:(?:画面|屏幕|镜头|图像|视频)(?:的|里|中)?)?"
-_LR = rf"{_SHOWN}(左|右)(?:手边|边儿?|侧|面|方)?"
+_LR = rf"{_SHOWN}(左|右)[上下]?(?:手边|边儿?|侧|面|方)?"
 _CAMERA = r"(?:这个|该)?(?:镜头|摄像头|摄像机|监控(?:探头)?|探头|相机|球机|枪机|画面)"
 _E_D = r"(?:due\s)?(north|south|east|west)(?:[\s-]?(east|west)\b|\b)"
 _E_SIDE = r"(?:\s(?:side|end))?"
@@ -76,8 +76,14 @@ _READINGS = [  # the first that fits a position counts
         (rf"{_FROM}{_LR}{_VERB}{_TO}{_LR_TARGET}{_GONE}", _side),
         (rf"{_LR}{_VERB}(?:往|向|到|至|→|->){_LR_TARGET}{_GONE}", _side),
         (rf"(?:往|面?朝|面?向|靠|偏)着?{_LR_TARGET}{_GONE}", _side),
-        (rf"(?:背对|背朝|背向|背着|背离|背|远离|驶离|离开|开离|走离|逃离)[着了]?{_CAMERA}(?:方向)?(?:离开|离去|远去|走开|走)?", _AWAY),
-        (rf"(?:离|距){_CAMERA}(?:越来越远|远去|渐远)|越[走开跑骑]越远|渐行渐远|由近[及到至而]远|[往朝向]远处|远去|开远|跑远", _AWAY),
+        (
+            rf"(?:背对|背朝|背向|背着|背离|背|远离|驶离|离开|开离|走离|逃离)[着了]?{_CAMERA}(?:方向)?(?:离开|离去|远去|走开|走)?",
+            _AWAY,
+        ),
+        (
+            rf"(?:离|距){_CAMERA}(?:越来越远|远去|渐远)|越[走开跑骑]越远|渐行渐远|由近[及到至而]远|[往朝向]远处|远去|开远|跑远",
+            _AWAY,
+        ),
         (
             rf"(?:面对|正对|对|面朝|朝向|朝|面向|走向|开向|驶向|跑向|向|冲|迎|奔|往|靠近|走近|逼近|接近)[着准]?{_CAMERA}"
             r"(?:方向|这边|这里)?(?:走过来|走来|开过来|开来|驶来|走|过来|来)?",
@@ -109,7 +115,9 @@ _READINGS = [  # the first that fits a position counts
 ]
 _MOVED_TO = re.compile(rf"\b{_E_MOVES}\s(?:off\s|over\s)?(?P<to>left|right)\b(?!\s(?:the|behind|beside|past|turn))")
 # What a reading may begin with; other characters are passed without trying every pattern.
-_FIRST = frozenset("从由自打正东西南北往面朝向奔冲开驶去左右车大脸画屏镜图视靠偏背远离距走逃越渐跑对迎逼接nsewfctdlrahipbuo")
+_FIRST = frozenset(
+    "从由自打正东西南北往面朝向奔冲开驶去左右车大脸画屏镜图视靠偏背远离距走逃越渐跑对迎逼接nsewfctdlrahipbuo"
+)
 
 
 def directions_in(text: str) -> Iterator[Token]:

@@ -34,7 +34,9 @@ _VERBS = (
 )
 # Ways to move of which the length is said: the way stays a chip of its own.
 _PACING = "徘徊|转悠|溜达|闲逛|游荡|晃悠|晃荡|踱步|走动|loitering|loitered|loiters|pacing|wandering|strolling|around|about|there"
-_AFTER_PACING = "|".join(f"(?<={v}{end})" for v in _PACING.split("|") for end in ((r"\s",) if v.isascii() else ("", "了", "过")))
+_AFTER_PACING = "|".join(
+    f"(?<={v}{end})" for v in _PACING.split("|") for end in ((r"\s",) if v.isascii() else ("", "了", "过"))
+)
 _MORE = (
     r"超过了?|大于|至少|不少于|不低于|多于|起码|最少|不止|足足|长达|"
     r"(?:over|more\sthan|at\sleast|longer\sthan|upwards\sof|in\sexcess\sof|exceeding|no\sless\sthan|not\sless\sthan)\b"
@@ -130,7 +132,10 @@ _PATTERNS = [
             rf"(?:{_VERBS})(?:在?(?:那儿?|这儿?|那里|这里|原地))?[了着过]?\s?(?:有|(?:there\s)?for\b)?\s?(?:{_MORE})?\s?{_CHINESE}"
             r"(?:及?以上|多|开外|往上)?",
         ),
-        ("dwell", rf"(?:{_AFTER_PACING})(?:有|(?:there\s)?for\s)?\s?(?:{_MORE})?\s?{_CHINESE}(?:及?以上|多|开外|往上)?"),
+        (
+            "dwell",
+            rf"(?:{_AFTER_PACING})(?:有|(?:there\s)?for\s)?\s?(?:{_MORE})?\s?{_CHINESE}(?:及?以上|多|开外|往上)?",
+        ),
         ("dwell", rf"(?:{_AFTER_PACING})(?:there\s)?(?:for\s)(?:{_MORE})?\s?{_ENGLISH}(?:\sor\s(?:more|longer)\b)?"),
         ("dwell", rf"(?:{_VERBS})\s?(?:there\s)?(?:for\b)?\s?(?:{_MORE})?\s?{_ENGLISH}(?:\sor\s(?:more|longer)\b)?"),
         ("dwell", rf"(?:{_MORE})\s?{_CHINESE}(?:及?以上)?"),

@@ -17,8 +17,12 @@ _LATIN = re.compile(r"[a-z][a-z'-]*")
 _BREAKS = ",，。;；.!！?？\n"
 _FILES = ("dictionary.yaml", "looks.yaml", "kinds.yaml", "unknown.yaml")
 # People to whom a phrase may speak before it names what is searched.
-_ADDRESSED = frozenset({"师傅", "大哥", "大姐", "警官", "领导", "所长", "兄弟", "哥们", "老师", "mate", "guys", "officer", "folks"})
-_COUNTS = tuple(n + m for n in "一二两三四五六七八九十几多" for m in ("个", "名", "位", "只", "辆", "台", "条", "头", "匹", "部"))
+_ADDRESSED = frozenset(
+    {"师傅", "大哥", "大姐", "警官", "领导", "所长", "兄弟", "哥们", "老师", "mate", "guys", "officer", "folks"}
+)
+_COUNTS = tuple(
+    n + m for n in "一二两三四五六七八九十几多" for m in ("个", "名", "位", "只", "辆", "台", "条", "头", "匹", "部")
+)
 _WORD_COST, _UNKNOWN_COST = 10, 11  # of two readings with as many words the one with fewer unknown characters counts
 _MAX_PLACE_CHARACTERS = 40  # of a name of a village or camera
 

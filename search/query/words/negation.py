@@ -21,8 +21,27 @@ _JOINS = frozenset({WordRole.ALTERNATIVE, WordRole.CONJUNCTION})
 _NOTED = frozenset({"mask", "glasses", "umbrella"})  # of these also the absence has an explanation
 _MAX_SKIPPED = 5
 _EXCEPTABLE = frozenset({WordRole.CLS, WordRole.COLOUR, WordRole.ATTRIBUTE, WordRole.COAT})
-_ALSO_BEHIND = frozenset({"不算", "不要", "不看", "不找", "不查", "不考虑", "不包括", "不包含", "不含", "排除", "排除掉", "去掉", "剔除", "忽略", "不需要"})
+_ALSO_BEHIND = frozenset(
+    {
+        "不算",
+        "不要",
+        "不看",
+        "不找",
+        "不查",
+        "不考虑",
+        "不包括",
+        "不包含",
+        "不含",
+        "排除",
+        "排除掉",
+        "去掉",
+        "剔除",
+        "忽略",
+        "不需要",
+    }
+)
 _QUESTIONS = frozenset({"没有", "没"})  # behind a verb: 从村里出来没有
+_STATES = ("戴", "背着", "背个", "拎", "提着", "拿", "打", "撑", "扎", "挎", "梳", "留", "披", "头发")  # 没背包、戴帽子
 _PARTICLES = frozenset({"了", "的", "吧", "啊", "哈", "呢", "就行", "就好"})
 
 
@@ -48,7 +67,9 @@ def _excepted(tokens: Sequence[Token], at: int) -> Token:
     ends = after == len(tokens) or tokens[after].role is WordRole.BREAK
     if token.word in _QUESTIONS:
         return replace(token, role=WordRole.FILLER, value="") if ends and at - before > 1 else token
-    return replace(token, role=WordRole.EXCEPTED) if ends and before >= 0 and tokens[before].role in _EXCEPTABLE else token
+    return (
+        replace(token, role=WordRole.EXCEPTED) if ends and before >= 0 and tokens[before].role in _EXCEPTABLE else token
+    )
 
 
 def _first(tokens: Sequence[Token], role: WordRole) -> int | None:
@@ -107,7 +128,7 @@ def _list(tokens: Sequence[Token], first: int) -> list[int]:
         at += 1
         while at < len(tokens) and tokens[at].role is WordRole.LINK:
             at += 1
-        if at < len(tokens) and tokens[at].role in roles:
+        if at < len(tokens) and tokens[at].role in roles and not tokens[at].word.startswith(_STATES):
             found.append(at)
             at += 1
         else:

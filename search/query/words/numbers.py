@@ -1,4 +1,4 @@
-"""Numbers in phrases: digits, Chinese numerals with approximate ones (两三, 二三十), English numerals below a hundred."""
+"""Numbers in phrases: digits, Chinese numerals with approximate ones (两三, 二三十), English ones below a hundred."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ ENGLISH = {
     w: i
     for i, w in enumerate(
         (
-            "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-            "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+            "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+            "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
         ), 1,
     )
 }  # fmt: skip
@@ -23,7 +23,7 @@ ENGLISH_NUMBER = rf"(?:\d{{1,3}}|(?:{_ENGLISH_WORDS})\b)"
 
 
 def parse_number(text: str) -> tuple[int, int] | None:
-    """Parse 12, 十二, 二十, 两, twelve or twenty-five as (n, n), and approximate numbers as (lowest, highest): 两三 (2, 3).
+    """Parse 12, 十二, 二十, 两, twelve or twenty-five as (n, n), approximate ones as (lowest, highest): 两三 (2, 3).
 
     Returns None if the text is not a number.
     """

@@ -74,7 +74,9 @@ def _plate_at(text: str, at: int) -> Token | None:
         return _token(match, f"{match['plate']}*" if match["how"] == "first" else f"*{match['plate']}")
     if match := _ENGLISH.match(text, at):
         how, plate = match["how"] or "", match["plate"]
-        return _token(match, f"*{plate}" if how.startswith(("end", "fin")) else f"{plate}*" if how[:1] in ("b", "s") else plate)
+        return _token(
+            match, f"*{plate}" if how.startswith(("end", "fin")) else f"{plate}*" if how[:1] in ("b", "s") else plate
+        )
     return None
 
 

@@ -28,12 +28,19 @@ _PREFIXES = (  # words before a point; the relation; whether a number alone is a
     (re.compile(r"since\s"), Relation.SINCE, True),
     (re.compile(r"(?:before|until|till|by)\s"), Relation.BEFORE, True),
     (re.compile(r"截至|截止到?"), Relation.BEFORE, False),
-    (re.compile(r"(?:at\s|some\s?time\s)?(?:around|about|roughly|approximately|approx\.?|circa|nearly)\s"), Relation.ABOUT, True),
+    (
+        re.compile(r"(?:at\s|some\s?time\s)?(?:around|about|roughly|approximately|approx\.?|circa|nearly)\s"),
+        Relation.ABOUT,
+        True,
+    ),
     (re.compile(r"(?:大约|大概|大致|约莫|约|差不多|将近|接近|临近)[是在]?\s?"), Relation.ABOUT, False),
     (re.compile(r"at\s"), Relation.NONE, True),
 )
 _SUFFIXES = (
-    (re.compile(r"\s?(?:左右|前后|上下|许|光景|的样子|那会儿|那阵子?|or\sso\b|or\sthereabouts\b|-?ish\b)"), Relation.ABOUT),
+    (
+        re.compile(r"\s?(?:左右|前后|上下|许|光景|的样子|那会儿|那阵子?|or\sso\b|or\sthereabouts\b|-?ish\b)"),
+        Relation.ABOUT,
+    ),
     (re.compile(r"\s?(?:以来|开始|起|\sonwards?\b|and\slater\b|or\slater\b)"), Relation.SINCE),
     (re.compile(r"\s?(?:以后|之后|过后|后(?![面方门备座边]))"), Relation.AFTER),
     (re.compile(r"\s?(?:以前|之前|前(?![面方门往边]))"), Relation.BEFORE),

@@ -26,7 +26,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=SHANGHAI)  # a Wednesday
 VILLAGES = {"王家村": "wangjia", "西店村": "xidian", "崖下村": "yaxia"}
 CAMERAS = {"村口": "wj-01", "East Gate": "xd-01"}
-PHRASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "phrases.yaml").read_text(encoding="utf-8"))
+PHRASES: list[dict[str, Any]] = [
+    entry
+    for name in ("phrases.yaml", "phrases_everyday.yaml")
+    for entry in yaml.safe_load((Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
+]
 MIN_CORRECT_SHARE = 0.95
 
 
