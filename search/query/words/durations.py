@@ -33,7 +33,10 @@ _VERBS = (
     r"parking|stood|standing|stopped|sat|sitting)\b"
 )
 # Ways to move of which the length is said: the way stays a chip of its own.
-_PACING = "徘徊|转悠|溜达|闲逛|游荡|晃悠|晃荡|踱步|走动|loitering|loitered|loiters|pacing|wandering|strolling|around|about|there"
+_PACING = (
+    "徘徊|转悠|溜达|闲逛|游荡|晃悠|晃荡|踱步|走动|"
+    "loitering|loitered|loiters|pacing|wandering|strolling|around|about|there"
+)
 _AFTER_PACING = "|".join(
     f"(?<={v}{end})" for v in _PACING.split("|") for end in ((r"\s",) if v.isascii() else ("", "了", "过"))
 )
