@@ -15,9 +15,11 @@ from datetime import datetime, tzinfo
 from core.errors import UsageError
 from search.query.chips import Chip, ChipKind
 from search.query.words import classes, negation, nouns, times
+from search.query.words.directions import directions_in
 from search.query.words.lexicon import Token, WordRole, hide, places_in, tokens_of
 from search.query.words.plates import plates_in
 from search.query.words.reading import Reading, is_chip
+from search.query.words.spacing import Spaced, without_spaces
 
 _QUOTES = str.maketrans("’‘", "''")
 MAX_CHARACTERS = 500  # characters per phrase
@@ -52,10 +54,10 @@ def parse(
     """
     if len(phrase) > MAX_CHARACTERS:
         raise UsageError(f"the phrase has {len(phrase)} characters; the maximum is {MAX_CHARACTERS}")
-    text = _normalise(phrase)
+    spaced = without_spaces(_normalise(phrase))
     village_names = {_normalise(n): (WordRole.VILLAGE, code) for n, code in (villages or {}).items() if n}
     camera_names = {_normalise(n): (WordRole.CAMERA, code) for n, code in (cameras or {}).items() if n}
-    reading = _tokens(text, village_names, camera_names, now, zone)
+    reading = _tokens(spaced.text, village_names, camera_names, now, zone)
     negation.read(reading)
     coloured = nouns.read(reading)
     described = classes.read(reading)
@@ -68,7 +70,7 @@ def parse(
             spans.append((token.start, token.end))
         elif token.role is WordRole.THING:
             reading.add(ChipKind.NOTE, token.value, token.start, token.end)
-    return _parsed(reading, phrase)
+    return _parsed(reading, phrase, spaced)
 
 
 def _normalise(text: str) -> str:
@@ -88,14 +90,15 @@ def _tokens(
     read = places_in(text, villages)
     text = _hide(text, read)
     plates = list(plates_in(text))
-    text = _hide(text, plates)
+    moves = list(directions_in(text := _hide(text, plates)))
+    text = _hide(text, moves)
     moments = times.parse(text, now, zone)
     when = [Token(WordRole(found.kind.value), found.value, *found.spans[0]) for found in moments.found]
     apart = {span for found in moments.found for span in found.spans[1:]}  # 周二 … 下午3点: one chip for both
     when += [Token(WordRole.UNKNOWN, "", *span) for span in moments.unread]
     text = hide(_hide(text, when), sorted(apart))
     points = places_in(text, cameras)
-    tokens = tokens_of(_hide(text, points), villages | cameras, [*read, *plates, *when, *points])
+    tokens = tokens_of(_hide(text, points), villages | cameras, [*read, *plates, *moves, *when, *points])
     return Reading(tokens, merged=sorted(apart))
 
 
@@ -107,17 +110,34 @@ def _hide(text: str, tokens: Iterable[Token]) -> str:
     return hide(text, [(t.start, t.end) for t in tokens])
 
 
-def _parsed(reading: Reading, phrase: str) -> ParsedPhrase:
-    chips = [Chip(m.kind, m.value, phrase[m.start : m.end], m.start, m.end) for m in reading.meanings]
-    unread = reading.unknown + [(t.start, t.end) for t in reading.tokens if t.role is WordRole.UNKNOWN]
-    unknown = _joined(unread)
+def _parsed(reading: Reading, phrase: str, spaced: Spaced) -> ParsedPhrase:
+    def spans(found: Iterable[Duration]) -> tuple[Duration, ...]:
+        return tuple(spaced.span(*one) for one in found)
+
+    unread = spans(_joined([*reading.unknown, *_unknown_parts(reading.tokens)]))
+    chips = [Chip(m.kind, m.value, phrase[i:j], i, j) for m in reading.meanings for i, j in spans([(m.start, m.end)])]
     return ParsedPhrase(
         tuple(sorted(chips, key=lambda c: c.start)),
-        tuple(phrase[start:end].strip() for start, end in unknown),
-        unknown,
-        tuple(reading.merged),
-        tuple((t.start, t.end) for t in reading.tokens if t.role in _WITHOUT_MEANING),
+        tuple(phrase[start:end].strip() for start, end in unread),
+        unread,
+        spans(reading.merged),
+        spans((t.start, t.end) for t in reading.tokens if t.role in _WITHOUT_MEANING),
     )
+
+
+def _unknown_parts(tokens: Iterable[Token]) -> list[Duration]:
+    """Return the unknown parts; those with nothing but words without a meaning between them are one: 车顶有行李架."""
+    found: list[Duration] = []
+    after = -1  # where the words end that stand right behind the last part
+    for token in tokens:
+        if token.role is WordRole.UNKNOWN:
+            start = found.pop()[0] if found and found[-1][1] < after == token.start else token.start
+            found.append((start, token.end))
+            after = token.end
+        else:
+            joins = token.role in (WordRole.FILLER, WordRole.LINK, WordRole.WEARING)
+            after = token.end if joins and token.start == after else -1
+    return found
 
 
 def _joined(spans: Iterable[Duration]) -> tuple[Duration, ...]:

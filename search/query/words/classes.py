@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from search.query.chips import ChipKind
-from search.query.words.lexicon import Token, WordRole
+from search.query.words.lexicon import Token, WordRole, dictionary
 from search.query.words.negation import TWO_WHEELERS
 from search.query.words.nouns import VEHICLES
 from search.query.words.reading import Reading
@@ -14,6 +15,12 @@ from search.query.words.reading import Reading
 _PEOPLE = frozenset({"person", "pedestrian"})
 _INSIDE = frozenset({"in", "on", "from", "inside", "into", "out of"})  # a man in a white van
 _INTERIOR = frozenset({"里", "里面", "内", "中", "上"})
+_PARTS = {
+    "vehicle": (VEHICLES - {"vehicle"}) | TWO_WHEELERS | {"rider"},
+    "two_wheeler": TWO_WHEELERS - {"two_wheeler"},
+    "animal": frozenset({"dog", "animal"}),
+}
+_ANY_ANIMAL = frozenset({"动物", "animal", "animals"})
 _SEATED = ("坐", "sit", "seated")
 
 
@@ -45,6 +52,7 @@ def read(reading: Reading) -> Classes:
         dropped |= {*people, *riders}
     if any(t.value == "pedestrian" for t in people):
         dropped |= {t for t in people if t.value == "person"}
+    dropped |= _general(tokens, classes)
     _add(reading, classes, dropped)
     _add_verbs(reading, has_people=bool(people or riders), pushed=pushed, has_vehicles=bool(wheels or vehicles))
     persons = len(people) + len(riders)
@@ -90,6 +98,20 @@ def _is_inside(tokens: Sequence[Token], vehicle: Token, pushed: set[Token]) -> b
     return tokens[at].role is WordRole.DRIVING or tokens[at].word in _INSIDE or tokens[at].word.startswith(_SEATED)
 
 
+def _general(tokens: Sequence[Token], classes: Sequence[Token]) -> set[Token]:
+    """Return the words for a whole kind beside one of a part of it: 找辆车，蓝色厢式货车. "And" and "or" join both."""
+    joins = [t.start for t in tokens if t.role in (WordRole.ALTERNATIVE, WordRole.CONJUNCTION)]
+    found: set[Token] = set()
+    for before, after in pairwise(classes):
+        for general, special in ((before, after), (after, before)):
+            parts = _PARTS.get(general.value, frozenset())
+            is_general = special.value in parts and special.word not in _ANY_ANIMAL
+            is_general = is_general and (general.value != "animal" or general.word in _ANY_ANIMAL)
+            if is_general and not any(before.end <= at < after.start for at in joins):
+                found.add(general)
+    return found
+
+
 def _are_alternatives(tokens: Sequence[Token], classes: Sequence[Token]) -> bool:
     """Return whether "or" stands between people and two-wheelers: 行人或骑车的人."""
     if len(classes) < 2:
@@ -107,6 +129,10 @@ def _are_alternatives(tokens: Sequence[Token], classes: Sequence[Token]) -> bool
 def _add(reading: Reading, classes: Sequence[Token], dropped: set[Token]) -> None:
     has_people = any(t.value in _PEOPLE | {"rider"} for t in classes)
     for token in classes:
+        for what in dictionary().judged.get(token.word, ()) or dictionary().judged.get(
+            token.word.removesuffix("s"), ()
+        ):
+            reading.add(ChipKind.NOTE, what, token.start, token.end)
         if token in dropped:
             reading.merged.append((token.start, token.end))
         elif token.value == "bag" and has_people:  # what somebody carries is an attribute

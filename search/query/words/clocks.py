@@ -20,11 +20,19 @@ DAY_PARTS = {
     "夜": (18, 24), "一大早": (6, 9), "深夜": (22, 26), "半夜": (23, 29), "白天": (6, 18), "early morning": (0, 6),
     "early hours": (0, 6), "small hours": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "early evening": (17, 19),
     "dusk": (17, 19), "evening": (18, 24), "night": (18, 24), "late at night": (22, 26), "late night": (22, 26),
-    "dawn": (4, 7), "daytime": (6, 18), "lunchtime": (11, 13),
+    "dawn": (4, 7), "daytime": (6, 18), "lunchtime": (11, 13), "一早": (6, 9), "大早上": (6, 9), "大清早": (6, 9),
+    "一清早": (6, 9), "黎明": (4, 7), "拂晓": (4, 7), "晌午": (11, 13), "大中午": (11, 13), "后晌": (12, 18),
+    "大白天": (6, 18), "傍黑": (17, 19), "擦黑": (17, 19), "大晚上": (18, 24), "前半夜": (18, 24), "上半夜": (18, 24),
+    "后半夜": (24, 30), "下半夜": (24, 30), "大半夜": (23, 29), "三更半夜": (23, 29), "深更半夜": (23, 29),
+    "middle of the night": (23, 29), "late evening": (18, 24), "night-time": (18, 24), "nighttime": (18, 24),
+    "twilight": (17, 19),
 }  # fmt: skip
 MIDDLE_OF_PART = {"中午": 720, "午间": 720, "lunchtime": 720}  # "before noon": before these minutes
 LATE_PART_HOUR = 17  # a part that begins here or later is meant where something was before a time within it
-_LATE = frozenset({"夜里", "夜间", "夜", "深夜", "半夜", "night", "late at night", "late night"})
+_LATE = frozenset({
+    "夜里", "夜间", "夜", "深夜", "半夜", "后半夜", "下半夜", "大半夜", "三更半夜", "深更半夜", "大晚上", "night",
+    "late at night", "late night", "middle of the night", "night-time", "nighttime",
+})  # fmt: skip
 _SHORT_PARTS = "早晚夜"  # only beside a day or a number: 20日晚, 早8点
 _PART = re.compile("|".join(p + r"\b" if p.isascii() else p for p in sorted(DAY_PARTS, key=len, reverse=True)))
 _BEFORE_NUMBER = re.compile(rf"\s?{NUMBER}")
@@ -35,12 +43,27 @@ _NO_COUNT = r"(?![\d零〇一二两三四五六七八九十个辆人名位台只
 _COLON = re.compile(rf"(\d{{1,2}}):(\d{{1,2}})(?::\d{{1,2}})?(?!\d)(?:\s{{0,2}}{_HALF})?")
 _POINT = re.compile(
     rf"({NUMBER})\s?(?:点|时(?![候间而常段]))(?:钟|整)?(?:(半|一刻|三刻|(?:\d{{1,2}}|{CHINESE_NUMBER}){_NO_COUNT})分?)?"
-    r"(?:钟|整)?(多|过(?![来去后了]))?"
+    r"(?:钟|整)?(?:(多|过(?![来去后了]))|来钟?)?"
 )
 _AM_PM = re.compile(rf"(\d{{1,2}})\s{{0,2}}{_HALF}")
-_O_CLOCK = re.compile(rf"({ENGLISH_NUMBER})(?:[\s-](thirty|fifteen|forty-five)\b|\s{{0,2}}o'?\s?clock\b)")
+_O_CLOCK = re.compile(
+    rf"({ENGLISH_NUMBER})(?:[\s-]((?:thirty|forty|fifty|twenty)(?:-five)?|fifteen|ten)\b(?:\s{{0,2}}{_HALF})?"
+    r"|\s{0,2}o'?\s?clock\b)"
+)
+_DOT = re.compile(  # 7.30 pm; without am or pm only where a time follows
+    rf"(\d{{1,2}})\.([0-5]\d)(?:\s{{0,2}}{_HALF}|(?=\s?(?:to|until|till|-|–)\s?\d{{1,2}}\.[0-5]\d\s{{0,2}}{_HALF}))"
+)
+_MILITARY = r"([01]\d|2[0-3])([0-5]\d)"  # 2130-2230, 0630 hrs
+_FOUR_DIGITS = re.compile(
+    rf"{_MILITARY}(?:\s?(?:hrs|hours|h)\b|(?=\s?(?:-|–|~|to|until|到|至)\s?(?:[01]\d|2[0-3])[0-5]\d(?!\d)))"
+)
+_FOUR_DIGITS_ALONE = re.compile(rf"{_MILITARY}(?!\d)(?:\s?(?:hrs|hours|h)\b)?")
+_BEFORE_HOUR = re.compile(rf"差({NUMBER})分钟?(?:到|就)?({NUMBER})点(?:钟|整)?|({NUMBER})点(?:钟)?差({NUMBER})分")
+_HALF_HOUR = re.compile(rf"half\s({ENGLISH_NUMBER})(?!\s?(?:hours?|an?|of|past|days?|dozen))")
 _PAST = re.compile(  # 10 to 1 is a range
-    rf"(half|a quarter|quarter|\d{{1,2}}(?=\spast)|\d{{1,2}}(?=\sminutes))(?:\sminutes)?\s(past|to)\s({ENGLISH_NUMBER})"
+    rf"(half|a quarter|quarter|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\spast)|(?<!from )(?<!between )"
+    rf"(?:five|ten|twenty|twenty-five)(?=\sto)|(?:\d{{1,2}}|five|ten|twenty|twenty-five)(?=\sminutes))(?:\sminutes)?\s(past|to)\s"
+    rf"({ENGLISH_NUMBER})(?!\s(?:people|minutes?|hours?|days?|o'clock\sin\stotal))"
 )
 _NAMED = re.compile(r"(noon\b|midday\b|正午|midnight\b|午夜|零点)")
 _UNITS = (  # what a number may not be followed by to be a time of day
@@ -101,12 +124,20 @@ def clock_at(text: str, at: int, *, bare: bool) -> ClockTime | None:
     if match := _NAMED.match(text, at):
         hour = 24 if match[1] in ("midnight", "午夜", "零点") else 12
         return ClockTime((hour, hour), 0, "", match.end(), named=True)
+    if (match := _DOT.match(text, at)) or (match := _FOUR_DIGITS.match(text, at)):
+        return _clock(match[1], match[2], match[3] if match.re is _DOT else None, match.end())
+    if bare and (match := _FOUR_DIGITS_ALONE.match(text, at)):
+        return _clock(match[1], match[2], None, match.end())
+    if match := _BEFORE_HOUR.match(text, at):
+        return _minutes_before(match[2] or match[3], match[1] or match[4], match.end())
+    if match := _HALF_HOUR.match(text, at):
+        return _clock(match[1], "30", None, match.end())
     if match := _AM_PM.match(text, at):
         return _clock(match[1], None, match[2], match.end())
     if match := _PAST.match(text, at):
         return _past(match)
     if match := _O_CLOCK.match(text, at):
-        return _clock(match[1], match[2], None, match.end())
+        return _clock(match[1], match[2], match[3], match.end())
     if match := _BARE_BEFORE_RANGE.match(text, at):
         return _clock(match[1] or match[2] or match[3], None, None, match.end())
     if bare and (match := _BARE.match(text, at)):
@@ -124,14 +155,22 @@ def _clock(hour: str, minute: str | None, half: str | None, end: int, *, past: b
 
 def _past(match: re.Match[str]) -> ClockTime | None:
     before = {"half": 30, "quarter": 15, "a quarter": 15}.get(match[1])
-    minutes = int(match[1]) if before is None else before
+    minutes = (parse_number(match[1]) or (0, 0))[0] if before is None else before
     hours = parse_number(match[3])
     if hours is None or hours[1] > 12 or not 0 < minutes < 60:
         return None
     if match[2] == "past":
         return ClockTime(hours, minutes, "", match.end())
-    hour = (hours[0] - 1) or 12
-    return ClockTime((hour, hour), 60 - minutes, "", match.end())
+    return _minutes_before(match[3], match[1] if before is None else str(before), match.end())
+
+
+def _minutes_before(hour: str, minutes: str, end: int) -> ClockTime | None:
+    """Return a quarter to nine, 差五分九点."""
+    hours, before = parse_number(hour), parse_number(minutes)
+    if hours is None or before is None or not 0 < before[0] < 60 or not 0 < hours[0] <= 24:
+        return None
+    earlier = (hours[0] - 1) or 12
+    return ClockTime((earlier, earlier), 60 - before[0], "", end)
 
 
 def minutes_of(clock: ClockTime, part: str | None, after: int | None = None) -> int:

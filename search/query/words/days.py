@@ -40,13 +40,15 @@ class Calendar(NamedTuple):
 
 Reading = tuple[Days, str | None] | None
 _AGO = {
-    "大前天": 3, "前天": 2, "前日": 2, "昨天": 1, "昨日": 1, "昨儿": 1, "今儿": 0,
+    "大前日": 3, "昨儿个": 1, "昨个": 1, "今儿个": 0, "今个": 0, "前儿个": 2, "大前天": 3, "前天": 2, "前日": 2,
+    "昨天": 1, "昨日": 1, "昨儿": 1, "今儿": 0,
     "前儿": 2, "今天": 0, "今日": 0, "当天": 0,
     "the day before yesterday": 2, "day before yesterday": 2, "yesterday": 1, "today": 0,
 }  # fmt: skip
 _AGO_WITH_PART = {
     "今早": (0, "早"), "今晨": (0, "早"), "今晚": (0, "晚"), "今夜": (0, "晚"), "昨早": (1, "早"), "昨晨": (1, "早"),
-    "昨晚": (1, "晚"), "昨夜": (1, "晚"), "前晚": (2, "晚"), "前夜": (2, "晚"), "tonight": (0, "night"),
+    "大前晚": (3, "晚"), "大前夜": (3, "晚"), "当晚": (0, "晚"), "昨晚": (1, "晚"), "昨夜": (1, "晚"),
+    "前晚": (2, "晚"), "前夜": (2, "晚"), "tonight": (0, "night"),
     "last night": (1, "night"), "late last night": (1, "late at night"), "early this morning": (0, "early morning"),
     "the night before last": (2, "night"), "night before last": (2, "night"), "this morning": (0, "morning"),
     "this afternoon": (0, "afternoon"), "this evening": (0, "evening"), "last evening": (1, "evening"),
@@ -62,6 +64,7 @@ _WEEK = r"(?:周|星期|礼拜)"
 _SMALL = r"(?:\d{1,2}|[一二三四五六七八九十]{1,3})"
 # 3号楼 is a building, 3日内 a duration.
 _NOT_A_DAY = r"(?![楼门路线院车房桥机库台店口岗摄点内间里])"
+_NUMERIC = (r"(?<!\d)()", r"(?<![\d.])()")  # how the patterns of dates without a year and words begin
 _ORDINAL = r"(\d{1,2})(?:st|nd|rd|th)\b"
 
 
@@ -94,7 +97,7 @@ def _relative_part(match: re.Match[str], calendar: Calendar) -> Reading:
 
 def _days_ago(match: re.Match[str], calendar: Calendar) -> Reading:
     amount, unit = match.groups()
-    number = (1, 1) if amount in ("a", "an") else parse_number(amount)
+    number = (1, 1) if amount in ("a", "an") else (2, 2) if amount.endswith("couple of") else parse_number(amount)
     if number is None:
         return None
     days = 7 if unit[0] in "周星个礼w" else 1
@@ -110,7 +113,10 @@ def _year(text: str | None, today: date) -> int:
 
 def _date(match: re.Match[str], calendar: Calendar) -> Reading:
     year, month, day = match.groups()
-    return _calendar_day(_year(year, calendar.today), whole_number(month) or 0, whole_number(day) or 0, calendar)
+    numbers = whole_number(month) or 0, whole_number(day) or 0
+    if numbers[0] > 12 and match.re.pattern.startswith(_NUMERIC):  # 17/11
+        numbers = numbers[1], numbers[0]
+    return _calendar_day(_year(year, calendar.today), *numbers, calendar)
 
 
 def _english_date(match: re.Match[str], calendar: Calendar) -> Reading:
@@ -186,12 +192,32 @@ def _weekday(match: re.Match[str], calendar: Calendar) -> Reading:
     return (Days(day, day + _ONE_DAY), None) if weekend else _single(day)
 
 
+def _weekday_of_week(match: re.Match[str], calendar: Calendar) -> Reading:
+    """Read Tuesday of last week, last week Tuesday."""
+    found = match.groupdict()
+    name, which = found["day"] or found["day_after"], found["which"] or found["which_before"]
+    monday = calendar.today - (calendar.today.weekday() + (7 if which == "last" else 0)) * _ONE_DAY
+    return _single(monday + _english_weekday(name) * _ONE_DAY)
+
+
+def _before_last(match: re.Match[str], calendar: Calendar) -> Reading:
+    name, today = match["what"], calendar.today
+    if name == "month":
+        return _whole_month(_whole_month(_whole_month(today).first - _ONE_DAY).first - _ONE_DAY), None
+    if name == "week":
+        monday = today - (today.weekday() + 14) * _ONE_DAY
+        return Days(monday, monday + 6 * _ONE_DAY), None
+    number = 5 if name == "weekend" else _english_weekday(name)
+    day = today - ((today.weekday() - number) % 7 or 7) * _ONE_DAY - 7 * _ONE_DAY
+    return (Days(day, day + _ONE_DAY), None) if name == "weekend" else _single(day)
+
+
 def _english_weekday(name: str) -> int:
     return next(i for i, full in enumerate(_WEEKDAYS) if full.startswith(name[:3]))
 
 
 def _week(match: re.Match[str], calendar: Calendar) -> Reading:
-    weeks = {"上上": 2, "上": 1}.get(match.group(1).removesuffix("个"), 0)
+    weeks = {"上上": 2, "上": 1, "last": 1}.get(match.group(1).removesuffix("个"), 0)
     monday = calendar.today - (calendar.today.weekday() + weeks * 7) * _ONE_DAY
     return Days(monday, monday + 6 * _ONE_DAY), None
 
@@ -208,11 +234,16 @@ _PATTERNS: list[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Readi
         (_words(_AGO), _relative),
         (_words(_AGO_WITH_PART), _relative_part),
         (rf"({NUMBER})\s?(天|日|周|个?星期|个?礼拜)(?:以前|之前|前)(?![面方后])", _days_ago),
-        (rf"({ENGLISH_NUMBER}|an?)\s(day|week|night)s?\sago\b", _days_ago),
+        (rf"({ENGLISH_NUMBER}|a\scouple\sof|couple\sof|an?)\s(day|week|night)s?\sago\b", _days_ago),
         (r"(20\d\d)[-/.年]\s?(\d{1,2})[-/.月]\s?(\d{1,2})[日号]?(?!\d)", _date),
         (rf"(?:(20\d\d(?=年)|去年|今年|前年)年?的?)?({_SMALL})月份?的?({_SMALL})[日号]{_NOT_A_DAY}", _date),
         (r"(?:(20\d\d(?=年)|去年|今年|前年)年?的?)?(\d{1,2})月(\d{1,2})(?![\d点时:个辆人名位台])", _date),
         (r"(?<!\d)()(\d{1,2})/(\d{1,2})(?![\d/])", _date),
+        (
+            r"(?<![\d.])()(\d{1,2})\.(\d{1,2})(?!\d|\.\d|\s?(?:[个小分秒天米公吨岁元万%]|hours?|hrs?|min|km|m\b|am\b|pm\b"
+            r"|a\.m|p\.m|to\s|until\s)|\s?[-–]\s?\d{1,2}\.\d\d\s?[ap]\.?m)",
+            _date,
+        ),
         (
             rf"(?<!\d)()(\d{{1,2}})-(\d{{1,2}})(?![\d:点时号日人个辆-]|\s?[ap]\.?m|\s(?:of\s)?{_MONTH})",
             _date,
@@ -240,5 +271,12 @@ _PATTERNS: list[tuple[re.Pattern[str], Callable[[re.Match[str], Calendar], Readi
         (r"(?:on|last|this)\s()(mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)\b", _weekday),
         (rf"(?<!每)(上上个?|上个?|这个?|本){_WEEK}(?![一二三四五六日天末])", _week),
         (r"(this)\sweek\b", _week),
+        (r"(?<!the\s)(last)\sweek\b(?:'s)?", _week),
+        (
+            rf"(?:the\s)?(?P<day>{'|'.join(_WEEKDAYS)})\s(?:of\s)?(?P<which>last|this)\sweek\b"
+            rf"|(?P<which_before>last|this)\sweek(?:'s|,)?\s(?:on\s)?(?P<day_after>{'|'.join(_WEEKDAYS)})\b",
+            _weekday_of_week,
+        ),
+        (rf"(?:the\s)?(?P<what>{'|'.join(_WEEKDAYS)}|weekend|week|month)\sbefore\slast\b", _before_last),
     )
 ]

@@ -90,7 +90,7 @@ def _at_times(days: Expression, times: Expression) -> Expression | None:
     assert begin is not None
     if days.is_daily:
         own = days.begin
-        if own is None or own.clock is not None or days.end is not None or begin.clock is None:
+        if own is None or own.clock is not None or days.end is not None:
             return None
         return replace(times, begin=replace(begin, part=begin.part or own.part), is_daily=True)
     if days.period is not None and days.period[1] - days.period[0] > timedelta(days=1):
@@ -137,7 +137,16 @@ def meanings(e: Expression, now: datetime) -> list[Meaning]:
     period = _period(e, begin, now)
     if period is None or (period[0] is not None and period[0] >= period[1]):
         return []
-    return [_between(*period)]
+    start, end = period
+    if start is not None and start >= now and _is_after_midnight_today(begin, now):  # 今天半夜1点: it was this night
+        start, end = start - timedelta(days=1), end - timedelta(days=1)
+    return [_between(start, end)]
+
+
+def _is_after_midnight_today(begin: TimePoint, now: datetime) -> bool:
+    """Return whether a time of today's night is one of the next morning by the clock."""
+    days = begin.days
+    return days is not None and days.first == days.last == now.date() and begin.begin_minutes() >= DAY_MINUTES
 
 
 def _daily(e: Expression) -> Meaning | None:

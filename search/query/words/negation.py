@@ -8,6 +8,7 @@ negation, and restricts nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from search.query.chips import ChipKind
 from search.query.words.lexicon import SKIPPED, Token, WordRole, dictionary
@@ -19,14 +20,56 @@ UPPER_ATTRIBUTES = frozenset({"long_sleeves", "coat_or_jacket"})
 _JOINS = frozenset({WordRole.ALTERNATIVE, WordRole.CONJUNCTION})
 _NOTED = frozenset({"mask", "glasses", "umbrella"})  # of these also the absence has an explanation
 _MAX_SKIPPED = 5
+_EXCEPTABLE = frozenset({WordRole.CLS, WordRole.COLOUR, WordRole.ATTRIBUTE, WordRole.COAT})
+_ALSO_BEHIND = frozenset(
+    {
+        "不算",
+        "不要",
+        "不看",
+        "不找",
+        "不查",
+        "不考虑",
+        "不包括",
+        "不包含",
+        "不含",
+        "排除",
+        "排除掉",
+        "去掉",
+        "剔除",
+        "忽略",
+        "不需要",
+    }
+)
+_QUESTIONS = frozenset({"没有", "没"})  # behind a verb: 从村里出来没有
+_STATES = ("戴", "背着", "背个", "拎", "提着", "拿", "打", "撑", "扎", "挎", "梳", "留", "披", "头发")  # 没背包、戴帽子
+_PARTICLES = frozenset({"了", "的", "吧", "啊", "哈", "呢", "就行", "就好"})
 
 
 def read(reading: Reading) -> None:
     """Replace negations and what they negate by exclusions."""
+    reading.tokens = [_excepted(reading.tokens, i) for i in range(len(reading.tokens))]
     while (at := _first(reading.tokens, WordRole.NEGATION)) is not None:
         _read_one(reading, at)
     while (at := _first(reading.tokens, WordRole.EXCEPTED)) is not None:
         _read_excepted(reading, at)
+
+
+def _excepted(tokens: Sequence[Token], at: int) -> Token:
+    """Return the token; one that excludes what stands before it (狗不算, 白的不要) with that role."""
+    token = tokens[at]
+    if token.role is not WordRole.NEGATION or token.word not in _ALSO_BEHIND | _QUESTIONS:
+        return token
+    after, before = at + 1, at - 1
+    while after < len(tokens) and tokens[after].word in _PARTICLES:
+        after += 1
+    while before >= 0 and tokens[before].role in SKIPPED:
+        before -= 1
+    ends = after == len(tokens) or tokens[after].role is WordRole.BREAK
+    if token.word in _QUESTIONS:
+        return replace(token, role=WordRole.FILLER, value="") if ends and at - before > 1 else token
+    return (
+        replace(token, role=WordRole.EXCEPTED) if ends and before >= 0 and tokens[before].role in _EXCEPTABLE else token
+    )
 
 
 def _first(tokens: Sequence[Token], role: WordRole) -> int | None:
@@ -66,7 +109,8 @@ def _after(tokens: Sequence[Token], at: int) -> int | None:
 def _end_of_unknown(tokens: Sequence[Token], at: int) -> int:
     """Return where a negation of an unknown word ends: with the thing behind it, which it may deny (没XX头盔)."""
     end = at
-    while end < len(tokens) and tokens[end].role in (WordRole.UNKNOWN, WordRole.DRIVING, WordRole.WEARING):
+    passed = (WordRole.UNKNOWN, WordRole.DRIVING, WordRole.WEARING, WordRole.LINK)
+    while end < len(tokens) and tokens[end].role in passed:
         end += 1
     if end > at and tokens[end - 1].role is not WordRole.UNKNOWN:
         return at
@@ -84,7 +128,7 @@ def _list(tokens: Sequence[Token], first: int) -> list[int]:
         at += 1
         while at < len(tokens) and tokens[at].role is WordRole.LINK:
             at += 1
-        if at < len(tokens) and tokens[at].role in roles:
+        if at < len(tokens) and tokens[at].role in roles and not tokens[at].word.startswith(_STATES):
             found.append(at)
             at += 1
         else:
@@ -107,8 +151,9 @@ def _exclude_classes(reading: Reading, scope: list[Token], items: list[Token]) -
 
 def _is_whole_class(token: Token) -> bool:
     """Return whether a word names a whole class: an old man or a taxi is only a part of one."""
-    narrow = dictionary().narrow
-    return token.value != "unknown" and token.word not in narrow and token.word.removesuffix("s") not in narrow
+    whole = dictionary().whole
+    forms = (token.word, token.word.removesuffix("s"), token.word.removesuffix("es"))
+    return token.value != "unknown" and any(form in whole for form in forms)
 
 
 def _exclude_attributes(reading: Reading, scope: list[Token], items: list[Token]) -> None:
@@ -207,14 +252,37 @@ def _read_excepted(reading: Reading, at: int) -> None:
     subject = at - 1
     while subject >= 0 and at - subject <= _MAX_SKIPPED and tokens[subject].role in SKIPPED:
         subject -= 1
-    if subject < 0 or tokens[subject].role not in (WordRole.CLS, WordRole.COLOUR, WordRole.ATTRIBUTE, WordRole.COAT):
+    if subject < 0 or tokens[subject].role not in _EXCEPTABLE:
         reading.refuse(tokens[at : at + 1])
         return
-    scope, token = tokens[subject : at + 1], tokens[subject]
+    items = _list_before(tokens, subject)
+    first = items[0]
+    scope, token, named = tokens[first : at + 1], tokens[subject], [tokens[i] for i in items]
     if token.role is WordRole.CLS:
-        _exclude_classes(reading, scope, [token])
+        before = first - 1
+        while before >= 0 and tokens[before].role is WordRole.LINK:
+            before -= 1
+        if before >= 0 and tokens[before].role is WordRole.COLOUR:  # white vans cannot be excluded from all vehicles
+            reading.refuse(tokens[before : at + 1])
+        else:
+            _exclude_classes(reading, scope, named)
     elif token.role is WordRole.COLOUR:
-        reading.add(ChipKind.NOT_UPPER, token.value, token.start, scope[-1].end)
+        for colour in named:
+            end = scope[-1].end if colour is token else colour.end
+            reading.add(ChipKind.NOT_UPPER, colour.value, colour.start, end)
         reading.take(scope)
     else:
-        _exclude_attributes(reading, scope, [token])
+        _exclude_attributes(reading, scope, named)
+
+
+def _list_before(tokens: Sequence[Token], last: int) -> list[int]:
+    """Return the indexes of a token and of those of its role that a conjunction joins to it before it."""
+    found, at = [last], last - 1
+    while True:
+        joined = False
+        while at >= 0 and tokens[at].role in (*_JOINS, WordRole.LINK):
+            joined, at = joined or tokens[at].role in _JOINS, at - 1
+        if not joined or at < 0 or tokens[at].role is not tokens[last].role:
+            return found[::-1]
+        found.append(at)
+        at -= 1

@@ -14,6 +14,7 @@ from search.query.words.lexicon import Token, WordRole
 from search.query.words.negation import LOWER_ATTRIBUTES, TWO_WHEELERS, UPPER_ATTRIBUTES
 from search.query.words.reading import Reading
 
+OVERCOAT = "overcoat"  # value of a coat that is one whatever its colour: 黑色大衣; a black jacket is a colour only
 PAINT = "paint"  # part: of a vehicle; it is searched as the upper colour
 _NOUNS = frozenset({WordRole.GARMENT, WordRole.COAT, WordRole.THING, WordRole.ATTRIBUTE, WordRole.LACKING})
 _VERBS = (
@@ -171,7 +172,7 @@ def _bind(run: Sequence[_Group], tokens: Sequence[Token]) -> list[Coloured]:
 def part_of(noun: Token) -> str:
     """Return the part that a colour at a garment or thing refers to."""
     if noun.role in (WordRole.GARMENT, WordRole.COAT):
-        return noun.value
+        return "upper" if noun.value == OVERCOAT else noun.value
     if noun.value in LOWER_ATTRIBUTES:
         return "lower"
     return "upper" if noun.value in UPPER_ATTRIBUTES else "thing"
@@ -184,16 +185,19 @@ def _of_class(group: _Group, tokens: Sequence[Token]) -> Coloured:
     before = group.first - 1
     while before >= 0 and tokens[before].role in (WordRole.LINK, WordRole.BREAK):
         before -= 1
+    if before > 0 and tokens[before].word == "in" and tokens[before - 1].value in VEHICLES:  # a van in white
+        before -= 1
     behind = _class_behind(group, tokens)
     if behind is not None:
-        part = _part_of_class(behind.value)
+        part = _part_of_class(behind.value, tokens)
     elif _stands_at_unknown(group, tokens):
         part = "thing"
     elif before >= 0 and tokens[before].role is WordRole.CLS:
-        part = _part_of_class(tokens[before].value)
+        part = _part_of_class(tokens[before].value, tokens)
     elif before < 0 or tokens[before].role is not WordRole.WEARING:
         classes = {t.value for t in tokens if t.role is WordRole.CLS}
         part = PAINT if classes & VEHICLES and not classes & _PEOPLE else part
+        part = "two_wheeler" if classes and classes <= TWO_WHEELERS else part
     # Vehicles in white and silver are of either colour; a jacket in red and black is of both.
     either = group.are_alternatives or (part == PAINT and group.are_joined)
     return Coloured(part, group.colours, either, start, end)
@@ -225,12 +229,16 @@ def _colours_vehicle(noun: Token, group: _Group, tokens: Sequence[Token]) -> boo
     return is_vehicle and noun.end == group.colours[0].start
 
 
-def _part_of_class(cls: str) -> str:
-    """A person's top, a vehicle's paint; the colour of a two-wheeler is not stored."""
-    if cls in TWO_WHEELERS:
+def _part_of_class(cls: str, tokens: Sequence[Token]) -> str:
+    """A person's top, a vehicle's paint; the colours of a two-wheeler and of what somebody carries are not stored."""
+    others = {t.value for t in tokens if t.role is WordRole.CLS} - {cls}
+    ridden = cls == "vehicle" and others & (TWO_WHEELERS | {"rider"}) and not others & VEHICLES  # 骑单车的，车是绿的
+    if cls in TWO_WHEELERS or ridden:
         return "two_wheeler"
     if cls in _ANIMALS:
         return "animal"
+    if cls == "bag" and others:
+        return "thing"
     return PAINT if cls in VEHICLES else "upper"
 
 
@@ -252,6 +260,8 @@ def _absorbed(
             c.start <= noun.start < c.end or (c.colours == follows and c.part == part_of(noun)) for c in bound
         ):
             reading.merged.append((noun.start, noun.end))
+            if noun.value == OVERCOAT and noun not in reading.denied:
+                reading.add(ChipKind.ATTRIBUTE, "coat_or_jacket", noun.start, noun.end)
         elif noun.role is WordRole.COAT:
             reading.add(ChipKind.ATTRIBUTE, "coat_or_jacket", noun.start, noun.end)
         elif any(n is before or n.role is not WordRole.GARMENT for n in same) or _is_marked(tokens, group.first):

@@ -1,4 +1,4 @@
-"""Numbers in phrases: digits, Chinese numerals with approximate ones (两三, 二三十), English numerals up to twelve."""
+"""Numbers in phrases: digits, Chinese numerals with approximate ones (两三, 二三十), English ones below a hundred."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两"
 ENGLISH = {
     w: i
     for i, w in enumerate(
-        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
+        (
+            "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+            "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        ), 1,
     )
+}  # fmt: skip
+ENGLISH_TENS = {
+    w: i * 10 for i, w in enumerate(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), 2)
 }
+_TENS_WORDS = "|".join(ENGLISH_TENS)
+_ENGLISH_WORDS = rf"(?:{_TENS_WORDS})(?:[\s-](?:{'|'.join(list(ENGLISH)[:9])}))?|{'|'.join(ENGLISH)}"
 CHINESE_NUMBER = "[零〇一二两三四五六七八九十]{1,4}"
 NUMBER = rf"(?:\d{{1,3}}|{CHINESE_NUMBER})"
-ENGLISH_NUMBER = rf"(?:\d{{1,3}}|(?:{'|'.join(ENGLISH)})\b)"
+ENGLISH_NUMBER = rf"(?:\d{{1,3}}|(?:{_ENGLISH_WORDS})\b)"
 
 
 def parse_number(text: str) -> tuple[int, int] | None:
-    """Parse 12, 十二, 二十, 两 or twelve as (n, n), and approximate numbers as (lowest, highest): 两三 (2, 3).
+    """Parse 12, 十二, 二十, 两, twelve or twenty-five as (n, n), approximate ones as (lowest, highest): 两三 (2, 3).
 
     Returns None if the text is not a number.
     """
@@ -25,6 +33,10 @@ def parse_number(text: str) -> tuple[int, int] | None:
         return int(text), int(text)
     if text in ENGLISH:
         return ENGLISH[text], ENGLISH[text]
+    if text.isascii():
+        tens, _, ones = text.replace("-", " ").partition(" ")
+        number = ENGLISH_TENS.get(tens, 0) + ENGLISH.get(ones, 0)
+        return (number, number) if number else None
     tens, ten, ones = text.partition("十")
     if not ten:
         return _spelled_digits(text)

@@ -28,12 +28,19 @@ _PREFIXES = (  # words before a point; the relation; whether a number alone is a
     (re.compile(r"since\s"), Relation.SINCE, True),
     (re.compile(r"(?:before|until|till|by)\s"), Relation.BEFORE, True),
     (re.compile(r"截至|截止到?"), Relation.BEFORE, False),
-    (re.compile(r"(?:at\s)?(?:around|about|roughly|approximately)\s"), Relation.ABOUT, True),
-    (re.compile(r"(?:大约|大概|约|差不多|将近|接近)在?\s?"), Relation.ABOUT, False),
+    (
+        re.compile(r"(?:at\s|some\s?time\s)?(?:around|about|roughly|approximately|approx\.?|circa|nearly)\s"),
+        Relation.ABOUT,
+        True,
+    ),
+    (re.compile(r"(?:大约|大概|大致|约莫|约|差不多|将近|接近|临近)[是在]?\s?"), Relation.ABOUT, False),
     (re.compile(r"at\s"), Relation.NONE, True),
 )
 _SUFFIXES = (
-    (re.compile(r"\s?(?:左右|前后|上下|许|or\sso\b)"), Relation.ABOUT),
+    (
+        re.compile(r"\s?(?:左右|前后|上下|许|光景|的样子|那会儿|那阵子?|or\sso\b|or\sthereabouts\b|-?ish\b)"),
+        Relation.ABOUT,
+    ),
     (re.compile(r"\s?(?:以来|开始|起|\sonwards?\b|and\slater\b|or\slater\b)"), Relation.SINCE),
     (re.compile(r"\s?(?:以后|之后|过后|后(?![面方门备座边]))"), Relation.AFTER),
     (re.compile(r"\s?(?:以前|之前|前(?![面方门往边]))"), Relation.BEFORE),
@@ -56,6 +63,7 @@ _MAX_COMBINED = 8  # expressions of a phrase that later ones are compared with
 _FIRST = frozenset(
     "abcdefghijklmnopqrstuvwxyz0123456789零〇一二两三四五六七八九十半大前今昨当去上这本周星礼凌清早中午下傍黄晚夜深白正"
     "刚方现此目最过近停逗徘滞站待呆蹲守等坐超至不少小自从截约差将接每天"
+    "黎拂后大临个一多起足长三"
 )
 
 

@@ -62,7 +62,7 @@ def test_numbers(text: str, number: tuple[int, int] | None) -> None:
         ("停留二三十分钟", ("dwell", "1200")),  # at least the smaller number
         ("停留两三个小时", ("dwell", "7200")),
         ("停留999小时", ("dwell", "86400")),
-        ("最近两三天", ("between", "11-22 15:30/11-25 15:30")),  # back to the larger number
+        ("最近两三天", ("between", "11-23 00:00/11-26 00:00")),  # back to the larger number
         ("两三点", ("between", "11-25 01:30/11-25 03:30")),
         ("昨天下午两三点", ("between", "11-24 13:30/11-24 15:30")),
     ],
