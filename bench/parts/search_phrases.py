@@ -34,6 +34,7 @@ SETS: dict[str, dict[str, str]] = {
     "phrases_everyday.yaml": OWN_CAMERAS,
     "phrases_unseen.yaml": {},
     "phrases_unseen2.yaml": {},
+    "phrases_unseen3.yaml": {},
 }
 # Plain words for those of the vocabulary, by field.
 PLAIN = {

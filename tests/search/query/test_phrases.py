@@ -189,7 +189,7 @@ def test_the_longest_phrases_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("name", "phrases", "most_wrong", "most_silent"),
-    [("phrases_unseen.yaml", 240, 2, 0), ("phrases_unseen2.yaml", 260, 0, 0)],
+    [("phrases_unseen.yaml", 240, 2, 0), ("phrases_unseen2.yaml", 260, 0, 0), ("phrases_unseen3.yaml", 240, 8, 0)],
 )
 def test_phrases_of_somebody_who_had_not_seen_the_grammar(
     name: str, phrases: int, most_wrong: int, most_silent: int
