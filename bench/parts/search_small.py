@@ -9,7 +9,7 @@ Heights are in pixels of the shrunk clip. The parameters of search.analysis.wind
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,15 +134,19 @@ def _share(part: int, whole: int) -> float:
 
 
 def _scored(footage: Path, scene: Scene) -> Score:
-    source = search_sight.pictures(footage / scene.clip)
-    truth = _truth(footage, scene, len(source))
-    if not truth:
-        truth = {i: _reference(source[i]) for i in range(0, len(source), scene.step)}
-    canvas = _background(source, scene.size)
+    labelled = _labelled(footage, scene)
+    source = _chosen(footage / scene.clip, scene.step, labelled)
+    truth = labelled or {i: _reference(picture) for i, picture in source.items()}
+    return score_of(scene, source, truth)
+
+
+def score_of(scene: Scene, source: Mapping[int, Picture], truth: Mapping[int, list[Detection]]) -> Score:
+    """Analyse the scene as the pipeline does. `source`: pictures of the clip by number; `truth`: boxes in them."""
+    canvas = _background(list(source.values()), scene.size)
     counted = CountingDetector(pipeline.models().detector)
     state, score = AnalysisState.new(1), Score()
-    for number, i in enumerate(sorted({*range(0, len(source), scene.step), *truth})):
-        picture = _picture(source[i], canvas, scene)
+    for number, (i, original) in enumerate(sorted(source.items())):
+        picture = _picture(original, canvas, scene)
         at_ms = search_sight.START_US // 1000 + i * 100
         before, began = counted.passes, time.process_time()
         inspected = pipeline.inspect(state, at_ms, np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
@@ -154,11 +158,10 @@ def _scored(footage: Path, scene: Scene) -> Score:
             continue
         middle = time.process_time()
         alone = objects_of(pipeline.models().detector.detect(picture, [])) if inspected is not None else []
-        score.seconds, score.seconds_whole = (
-            score.seconds + middle - began, score.seconds_whole + time.process_time() - middle
-        )  # fmt: skip
+        score.seconds += middle - began
+        score.seconds_whole += time.process_time() - middle
         score.keyframes, score.passes = score.keyframes + 1, score.passes + counted.passes - before
-        wanted = [_placed(d, source[i], scene) for d in truth[i]]
+        wanted = [_placed(d, original, scene) for d in truth[i]]
         _count(score, wanted, [o.whole for o in objects], [o.whole for o in alone], scene)
     return score
 
@@ -183,14 +186,25 @@ def kind_of(d: Detection) -> str:
     return "rider" if d.cls == Cls.rider or d.cls in TWO_WHEELERS else "vehicle"
 
 
-def _truth(footage: Path, scene: Scene, count: int) -> dict[int, list[Detection]]:
+def _labelled(footage: Path, scene: Scene) -> dict[int, list[Detection]]:
+    """Return the ground truth of vtest; nothing for other clips."""
     if not scene.clip.startswith("vtest"):
         return {}
     return {
         i: [Detection(Cls.person, 1.0, x / 480, y / 360, w / 480, h / 360) for x, y, w, h in boxes]
         for i, boxes in search_sight.truth(footage).items()
-        if i < count
     }
+
+
+def _chosen(path: Path, step: int, also: Container[int]) -> dict[int, Picture]:
+    """Decode every `step`th picture of a clip, and those in `also`."""
+    found, video, i = dict[int, Picture](), cv2.VideoCapture(str(path)), 0
+    while video.grab():
+        if i % step == 0 or i in also:
+            found[i] = np.asarray(video.retrieve()[1], np.uint8)
+        i += 1
+    video.release()
+    return found
 
 
 def _reference(picture: Picture) -> list[Detection]:

@@ -24,6 +24,7 @@ SIDE_MARGIN = 0.5  # width beside the cell, in heights of the object
 END_MARGIN = 0.25  # above the head and below the feet, in heights
 SLACK = 1e-5  # share of the picture
 Floats = npt.NDArray[np.float32]
+Cell = tuple[int, int]  # row, column
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int_]
 
@@ -32,17 +33,22 @@ def _zeros() -> Floats:
     return np.zeros((ROWS, COLUMNS), np.float32)
 
 
+def _never() -> npt.NDArray[np.int32]:
+    return np.full((ROWS, COLUMNS), -1, np.int32)
+
+
 @dataclass(slots=True)
 class PlaceMap:
     """What is known of one camera's places. Arrays are ROWS × COLUMNS, by the place of the feet.
 
     `weight`: decayed sum of scores; `height`: of the objects, share of the picture; `visited`: number of the run in
-    which the cell was last searched at a suitable scale.
+    which the whole cell was last searched at a suitable scale; `followed`: in which something that moved there was.
     """
 
     weight: Floats = field(default_factory=_zeros)
     height: Floats = field(default_factory=_zeros)
-    visited: npt.NDArray[np.int32] = field(default_factory=lambda: np.full((ROWS, COLUMNS), -1, np.int32))
+    visited: npt.NDArray[np.int32] = field(default_factory=_never)
+    followed: npt.NDArray[np.int32] = field(default_factory=_never)
     runs: int = 0
     decayed_ms: int = 0
     explored: int = 0  # windows of the exploration that were searched
@@ -74,14 +80,11 @@ class PlaceMap:
                 return float((weight * self.height[rows, columns]).sum() / weight.sum())
         return None
 
-    def learned(self, max_height: float) -> list[tuple[int, int]]:
+    def learned(self, max_height: float) -> list[Cell]:
         """Return the cells (row, column) with objects below a height, the one longest not visited first."""
         rows, columns = np.nonzero((self.weight >= MIN_WEIGHT) & (self.height < max_height))
         cells = [(int(r), int(c)) for r, c in zip(rows, columns, strict=True)]
         return sorted(cells, key=lambda cell: int(self.visited[cell]))
-
-    def last_visit(self, foot_x: float, foot_y: float) -> int:
-        return int(self.visited[cell_of(foot_x, foot_y)])
 
     def mark_visited(self, windows: Sequence[Region], max_sizes: Floats, aspect: float) -> None:
         """Note the cells of which a window contains the region. Windows higher than `max_sizes` do not count."""
@@ -92,12 +95,12 @@ class PlaceMap:
             self.visited[inside & (y2 - y1 <= max_sizes + SLACK)] = self.runs
 
 
-def cell_of(x: float, y: float) -> tuple[int, int]:
+def cell_of(x: float, y: float) -> Cell:
     """Return (row, column) of a place in shares of the picture."""
     return min(ROWS - 1, max(0, int(y * ROWS))), min(COLUMNS - 1, max(0, int(x * COLUMNS)))
 
 
-def cell_region(cell: tuple[int, int], height: float, aspect: float) -> Region:
+def cell_region(cell: Cell, height: float, aspect: float) -> Region:
     """Return the region that objects with their feet in the cell fill. `aspect`: width / height of the picture."""
     row, column = np.array(cell[0]), np.array(cell[1])
     x1, y1, x2, y2 = (float(v) for v in _regions(row, column, np.array(height, np.float32), aspect))

@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 
 from search.analysis.detectors.base import Pixels, Region
-from search.analysis.place_map import END_MARGIN, SIDE_MARGIN, Floats, PlaceMap, cell_region
+from search.analysis.place_map import END_MARGIN, SIDE_MARGIN, Cell, Floats, PlaceMap, cell_of, cell_region
 
 # Recall of people by their height in the input of person-vehicle-bike-2004: 20 pixels .53, 27 .70, 35 .93, 45 1.00.
 WANTED_PIXELS = 48
@@ -77,8 +77,9 @@ def plan(places: PlaceMap, moving: Sequence[Region], shape: Shape, *, explore: b
     budget = min(MAX_WINDOWS, int(places.credit))
     stops = _stops(places, shape)
     found: list[_Window] = []
-    for wanted in _moving(places, moving, shape):
-        _add(found, wanted, shape, budget - min(RESERVED, len(stops)))
+    for cell, wanted in _moving(places, moving, shape):
+        if _add(found, wanted, shape, budget - min(RESERVED, len(stops))):
+            places.followed[cell] = places.runs
     for wanted in stops:
         _add(found, wanted, shape, budget)
     windows = [_region(w, shape) for w in found]
@@ -89,21 +90,20 @@ def plan(places: PlaceMap, moving: Sequence[Region], shape: Shape, *, explore: b
     return [_pixels(w, shape.picture) for w in windows]
 
 
-def _moving(places: PlaceMap, moving: Sequence[Region], shape: Shape) -> list[_Window]:
-    """Return what is wanted around moving regions, longest not visited first."""
-    wanted: list[tuple[int, float, _Window]] = []
-    for region in moving:
-        x, foot, tall = (region[0] + region[2]) / 2, region[3], region[3] - region[1]
-        learned = places.height_at(x, foot)
+def _moving(places: PlaceMap, moving: Sequence[Region], shape: Shape) -> list[tuple[Cell, _Window]]:
+    """Return what is wanted around moving regions with the cell of each, the one longest not followed first."""
+    wanted: list[tuple[Cell, _Window]] = []
+    for region in sorted(moving, key=lambda r: -(r[2] - r[0]) * (r[3] - r[1])):
+        tall = region[3] - region[1]
+        learned = places.height_at((region[0] + region[2]) / 2, region[3])
         if learned is None and tall > MAX_UNKNOWN_HEIGHT:
             continue
         height = min(learned, tall * 1.5) if learned is not None else tall * FRAGMENT
         size = shape.size_for(height)
-        if size > MAX_SIZE:
-            continue
-        visit, area = places.last_visit(x, foot), (region[2] - region[0]) * tall
-        wanted += [(visit, -area, _Window(p, size)) for p in _pieces(region, height, size, shape)]
-    return [w for *_, w in sorted(wanted, key=lambda entry: entry[:2])]
+        if size <= MAX_SIZE:
+            pieces = _pieces(region, height, size, shape)
+            wanted += [(cell_of((p[0] + p[2]) / 2, p[3]), _Window(p, size)) for p in pieces]
+    return sorted(wanted, key=lambda entry: int(places.followed[entry[0]]))
 
 
 def _pieces(region: Region, height: float, size: float, shape: Shape) -> Iterator[Region]:
@@ -145,8 +145,8 @@ def _stops(places: PlaceMap, shape: Shape) -> list[_Window]:
     ]
 
 
-def _add(found: list[_Window], wanted: _Window, shape: Shape, budget: int) -> None:
-    """Widen a window by what is wanted, or add one if the budget has room."""
+def _add(found: list[_Window], wanted: _Window, shape: Shape, budget: int) -> bool:
+    """Widen a window by what is wanted, or add one if the budget has room. Return whether it could."""
     for window in found:
         union = _union(window.core, wanted.core)
         size = min(window.size, wanted.size)
@@ -154,9 +154,11 @@ def _add(found: list[_Window], wanted: _Window, shape: Shape, budget: int) -> No
         limit = max(size, min(max(window.size, wanted.size), size * WANTED_PIXELS / MIN_PIXELS))
         if union[2] - union[0] <= shape.width(limit) and union[3] - union[1] <= limit:
             window.core, window.size = union, size
-            return
+            return True
     if len(found) < budget:
         found.append(_Window(wanted.core, wanted.size))
+        return True
+    return False
 
 
 def _region(window: _Window, shape: Shape) -> Region:
