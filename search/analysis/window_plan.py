@@ -22,11 +22,13 @@ MIN_PIXELS = 42  # in a window that also serves smaller or wider things
 # People of 20 pixels enlarged to 45: recall .93 to 1.00; of 14 pixels: .63 to .87.
 MAX_ENLARGEMENT = 2.6
 MIN_SIZE = 0.14  # height of a window, share of the picture: a cell of the place map fits in
-MAX_SIZE = 0.85  # larger windows show hardly more than the whole picture
+MAX_SIZE = 0.7  # what needs no smaller window is found in the whole picture: recall .9 at 34 pixels
 MAX_WINDOWS = 8  # in one keyframe
 CREDIT_PER_RUN, MAX_CREDIT = 4.0, 24.0  # windows: the average in a busy place, and the reserve of a quiet one
 RESERVED = 1  # windows for learned places while much moves
-EXPLORED_AT_ONCE = 4
+SWEPT_AT_ONCE = 2  # learned places searched at least where the caller explores
+REVISIT_RUNS = 2  # a learned place is due again after so many runs
+EXPLORED_FIRST, EXPLORED_LATER = 4, 1  # windows explored at once: by a new camera; once it has seen everything
 FRAGMENT = 0.75  # share of a moving region that the object may be, where nothing is learned
 MAX_UNKNOWN_HEIGHT = 0.25  # taller moving regions are searched in the whole picture, where nothing is learned
 MAX_PIECES = 6  # of one moving region
@@ -80,11 +82,13 @@ def plan(places: PlaceMap, moving: Sequence[Region], shape: Shape, *, explore: b
     for cell, wanted in _moving(places, moving, shape):
         if _add(found, wanted, shape, budget - min(RESERVED, len(stops))):
             places.followed[cell] = places.runs
+    # Whoever arrives at a learned place moves, so that places are searched as much as motion is, not all of them.
+    limit = min(budget, len(found) + max(SWEPT_AT_ONCE if explore else RESERVED, len(found)))
     for wanted in stops:
-        _add(found, wanted, shape, budget)
+        _add(found, wanted, shape, limit)
     windows = [_region(w, shape) for w in found]
     if explore:
-        windows += _explored(places, shape, min(EXPLORED_AT_ONCE, budget - len(windows)))
+        windows += _explored(places, shape, budget - len(windows))
     places.credit -= len(windows)
     places.mark_visited(windows, shape.max_sizes(places.height), shape.aspect)
     return [_pixels(w, shape.picture) for w in windows]
@@ -137,7 +141,8 @@ def _place(start: float, end: float, window: float, i: int, count: int) -> float
 
 def _stops(places: PlaceMap, shape: Shape) -> list[_Window]:
     """Return what is wanted around learned places of objects too small for the whole picture."""
-    cells = places.learned(WANTED_PIXELS / shape.network[1] * MAX_SIZE)
+    small = places.learned(WANTED_PIXELS / shape.network[1] * MAX_SIZE)
+    cells = [cell for cell in small if places.visited[cell] < 0 or places.runs - places.visited[cell] >= REVISIT_RUNS]
     heights = [float(places.height[cell]) for cell in cells]
     return [
         _Window(cell_region(cell, height, shape.aspect), shape.size_for(height))
@@ -188,12 +193,13 @@ def exploration(shape: Shape) -> list[Region]:
     return found
 
 
-def _explored(places: PlaceMap, shape: Shape, count: int) -> list[Region]:
+def _explored(places: PlaceMap, shape: Shape, budget: int) -> list[Region]:
     every = exploration(shape)
-    if not every or count <= 0:
+    count = min(budget, len(every), EXPLORED_FIRST if places.explored < len(every) else EXPLORED_LATER)
+    if count <= 0:
         return []
-    chosen = [every[(places.explored + i) % len(every)] for i in range(min(count, len(every)))]
-    places.explored = (places.explored + len(chosen)) % len(every)
+    chosen = [every[(places.explored + i) % len(every)] for i in range(count)]
+    places.explored += count
     return chosen
 
 
