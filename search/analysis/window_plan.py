@@ -69,7 +69,8 @@ class Shape:
 
     def max_sizes(self, heights: Floats) -> Floats:
         """Return the height of the largest window that searches for objects of these heights."""
-        return np.maximum(self.min_size, heights * (self.network[1] / WANTED_PIXELS)) * (WANTED_PIXELS / MIN_PIXELS)
+        sizes = np.maximum(self.min_size, heights * (self.network[1] / WANTED_PIXELS))
+        return np.asarray(sizes * (WANTED_PIXELS / MIN_PIXELS), np.float32)
 
 
 def plan(places: PlaceMap, moving: Sequence[Region], shape: Shape, *, explore: bool) -> list[Pixels]:

@@ -26,7 +26,7 @@ class BuiltinDetector:
     """Finds people and unknown objects in motion regions. Ignores windows."""
 
     name = "builtin@1"
-    input_size = None
+    input_size: tuple[int, int] | None = None
 
     def __init__(self, threshold: float | None = None):
         self._threshold = 0.3 if threshold is None else threshold

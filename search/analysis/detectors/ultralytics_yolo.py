@@ -65,7 +65,8 @@ class UltralyticsDetector:
         self.name = installed.pack.name
         self._threshold = installed.pack.threshold if threshold is None else threshold
         self._size = max(installed.pack.input.width, installed.pack.input.height)
-        self.input_size = (self._size, self._size * 9 // 16)
+        self._network = (self._size, self._size * 9 // 16)
+        self.input_size: tuple[int, int] | None = self._network
         self._classes = {name: int(Cls[cls]) for name, cls in installed.pack.classes.items()}
         isolate_library()
         try:
@@ -95,7 +96,7 @@ class UltralyticsDetector:
                     continue
                 x1, y1, x2, y2 = (float(v) for v in box.xyxy[0])
                 corners = (left + x1, top + y1, left + x2, top + y2)
-                one = candidate((self._classes[name], float(box.conf), corners), number, window, size, self.input_size)
+                one = candidate((self._classes[name], float(box.conf), corners), number, window, size, self._network)
                 if one is not None:
                     found.append(one)
         return merge(found)
