@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from nvr.playback.pictures import Picture
 from search.analysis.detectors.base import Detection, Pixels, Region
 from search.analysis.detectors.decoders import decoder_of
-from search.analysis.detectors.window_merge import Candidate, candidate, merge
+from search.analysis.detectors.window_merge import WindowDetection, candidate, merge
 from search.analysis.networks import Network, letterbox_placement
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
@@ -29,7 +29,7 @@ class PackDetector:
         whole = (0, 0, picture.shape[1], picture.shape[0])
         return merge([c for i, w in enumerate((whole, *windows)) for c in self._detect_in(picture, w, i)])
 
-    def _detect_in(self, picture: Picture, window: Pixels, number: int) -> Iterator[Candidate]:
+    def _detect_in(self, picture: Picture, window: Pixels, number: int) -> Iterator[WindowDetection]:
         left, top, right, bottom = window
         part = picture[top:bottom, left:right]
         size, network = (picture.shape[1], picture.shape[0]), (self._pack.input.width, self._pack.input.height)

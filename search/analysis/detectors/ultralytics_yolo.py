@@ -23,7 +23,7 @@ import numpy as np
 from core.errors import DetectorError
 from nvr.playback.pictures import Picture
 from search.analysis.detectors.base import Detection, Pixels, Region
-from search.analysis.detectors.window_merge import Candidate, candidate, merge
+from search.analysis.detectors.window_merge import WindowDetection, candidate, merge
 from search.models.definition import Input, Pack, PackFile, checksum
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
@@ -83,7 +83,7 @@ class UltralyticsDetector:
 
     def detect(self, picture: Picture, moving: Sequence[Region], windows: Sequence[Pixels] = ()) -> list[Detection]:
         size = (picture.shape[1], picture.shape[0])
-        found: list[Candidate] = []
+        found: list[WindowDetection] = []
         for number, window in enumerate([(0, 0, *size), *windows]):
             left, top, right, bottom = window
             part = np.ascontiguousarray(picture[top:bottom, left:right])

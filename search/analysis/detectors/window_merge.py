@@ -25,7 +25,7 @@ CUT_INSIDE = 0.6  # share of a possibly cut box inside a complete one
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class WindowDetection:
     """A detection in the window with the number `window`; `scale`: pixels of the input for one of the picture."""
 
     detection: Detection
@@ -40,7 +40,7 @@ def candidate(
     window: Pixels,
     picture: tuple[int, int],
     network: tuple[int, int],
-) -> Candidate | None:
+) -> WindowDetection | None:
     """Return a candidate of (class, score, corners in pixels of the picture); None if an edge cuts it.
 
     `picture`, `network`: width and height.
@@ -56,12 +56,12 @@ def candidate(
         return None
     shares = [value / picture[i % 2] for i, value in enumerate(corners)]
     clipped = clip_to_picture(cls, score, *shares)
-    return None if clipped is None else Candidate(clipped, number, scales[1], distance < NEAR_PIXELS)
+    return None if clipped is None else WindowDetection(clipped, number, scales[1], distance < NEAR_PIXELS)
 
 
-def merge(candidates: Sequence[Candidate]) -> list[Detection]:
+def merge(candidates: Sequence[WindowDetection]) -> list[Detection]:
     """Return one detection for each object: of the window with the largest scale in which it is complete."""
-    kept: list[Candidate] = []
+    kept: list[WindowDetection] = []
     windows = {c.window: (c.scale, c.near_edge) for c in candidates}
     for number in sorted(windows, key=lambda n: -windows[n][0]):
         mine = [c for c in candidates if c.window == number and not c.near_edge]
@@ -74,7 +74,7 @@ def merge(candidates: Sequence[Candidate]) -> list[Detection]:
     return suppress_overlaps([c.detection for c in kept])
 
 
-def _same(new: Candidate, kept: Candidate) -> bool:
+def _same(new: WindowDetection, kept: WindowDetection) -> bool:
     a, b = new.detection, kept.detection
     if a.cls != b.cls:
         return False

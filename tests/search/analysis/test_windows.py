@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.analysis.detectors.base import Detection, Pixels, Region
-from search.analysis.detectors.window_merge import Candidate, candidate, merge
+from search.analysis.detectors.window_merge import WindowDetection, candidate, merge
 from search.analysis.pipeline import AnalysisState
 from search.analysis.place_map import COLUMNS, HALF_LIFE_MS, MAX_WEIGHT, MIN_WEIGHT, ROWS, PlaceMap, cell_region
 from search.analysis.window_plan import (
@@ -187,11 +187,13 @@ def test_places_are_learned_again_from_stored_sightings(tmp_path: Path) -> None:
 WINDOW, SIZE = (100, 100, 548, 356), (1000, 800)
 
 
-def _seen(corners: Region, number: int, window: Pixels, score: float = 0.8, cls: int = Cls.person) -> Candidate | None:
+def _seen(
+    corners: Region, number: int, window: Pixels, score: float = 0.8, cls: int = Cls.person
+) -> WindowDetection | None:
     return candidate((cls, score, corners), number, window, SIZE, NETWORK)
 
 
-def _merged(*found: Candidate | None) -> list[Detection]:
+def _merged(*found: WindowDetection | None) -> list[Detection]:
     return merge([c for c in found if c is not None])
 
 
