@@ -3,6 +3,7 @@
 ./minwang bench search [--quick] [--only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
 
 detect     people of vtest against its boxes, near and pasted into 1080p
+small      small and distant objects: recall by kind, passes of the network a keyframe
 cameras    cameras per core at one keyframe per two seconds, a village's mix of D1 sub-streams; what the gates miss
 peer       against decoding and detecting every picture of the same clips with the same detector
 ids        identities per person from one keyframe per second
@@ -26,8 +27,8 @@ from pathlib import Path
 from bench.common import Figure, report
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-PARTS = ("detect", "cameras", "peer", "ids", "colours", "words", "watch", "motion", "store", "similar")
-SIGHT = ("detect", "cameras", "peer", "ids")
+PARTS = ("detect", "small", "cameras", "peer", "ids", "colours", "words", "watch", "motion", "store", "similar")
+SIGHT = ("detect", "small", "cameras", "peer", "ids")
 ROWS, ROWS_QUICK = 100_000_000, 620_000
 
 
@@ -78,11 +79,12 @@ def _sight(args: argparse.Namespace) -> list[Figure]:
     if args.footage is None or args.models is None:
         print(f"{', '.join(SIGHT)} are left out: give --footage and --models", file=sys.stderr)
         return []
-    from bench.parts import search_sight
+    from bench.parts import search_sight, search_small
 
     search_sight.prepare(args.models)
     figures: list[Figure] = []
     figures += search_sight.detection(args.footage) if "detect" in args.only else []
+    figures += search_small.run(args.footage, args.quick) if "small" in args.only else []
     figures += search_sight.cameras(args.footage, args.quick) if "cameras" in args.only else []
     figures += search_sight.against_everything(args.footage, args.quick) if "peer" in args.only else []
     figures += search_sight.identities(args.footage, args.quick) if "ids" in args.only else []

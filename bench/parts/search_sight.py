@@ -21,9 +21,8 @@ from nvr.archive.reader import Keyframe
 from nvr.media.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
 from search.analysis import pipeline
-from search.analysis.motion_gate import MotionGate
 from search.analysis.pipeline import AnalysisCounts, AnalysisState
-from search.analysis.riders import objects_of
+from search.analysis.riders import DetectedObject, objects_of
 from search.analysis.tracking import Track, Tracker
 from search.models import ModelRegistry
 from search.query.sightings import sighting_of
@@ -78,12 +77,12 @@ def _scored(
     frames: Sequence[Picture], boxes: dict[int, list[Box]], at: tuple[int, int] | None
 ) -> tuple[float, float, float]:
     """Return (F1, recall, ms) behind the motion gate at 10 fps. `at`: position of the frames in a 1080p picture."""
-    gate, models = MotionGate(), pipeline.models()
+    state, models = AnalysisState.new(1), pipeline.models()
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
     )
     hits = found = wanted = 0
-    cpu, swept = 0.0, -1000
+    cpu = 0.0
     for i, frame in enumerate(frames):
         picture, (left, top) = frame, (0, 0)
         if at is not None:
@@ -93,17 +92,19 @@ def _scored(
         if i not in boxes and i % 10:
             continue
         began = time.process_time()
-        moving = gate.detect_motion(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
-        # As search.analysis.pipeline: every four seconds while the gate does not know what moved.
-        sweep = moving is None and i - swept >= 40
-        swept = i if sweep else swept
-        seen = models.detector.detect(picture, moving or [], sweep=sweep)
+        at_ms, luma = START_US // 1000 + i * 100, np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        inspected, seen = pipeline.inspect(state, at_ms, luma), list[DetectedObject]()
+        if inspected is not None:
+            moving, sweep = inspected
+            seen = pipeline.find_objects(models.detector, state.places, at_ms, picture, moving, sweep=sweep)
         cpu += time.process_time() - began if i in boxes else 0
         if i not in boxes:
             continue
         height, width = picture.shape[:2]
         people = [
-            (d.x * width - left, d.y * height - top, d.w * width, d.h * height) for d in seen if d.cls == Cls.person
+            (d.x * width - left, d.y * height - top, d.w * width, d.h * height)
+            for d in (o.whole for o in seen)
+            if d.cls == Cls.person
         ]
         found, wanted = found + len(people), wanted + len(boxes[i])
         hits += sum(any(_iou(t, p) >= 0.4 for p in people) for t in boxes[i])
@@ -128,6 +129,19 @@ class Village:
 
 def village(footage: Path, count: int, seed: int = 1) -> Village:
     """Return people of vtest, one or two at a time, pasted on its empty courtyard, as a sub-stream with 5 fps."""
+    shown, active = _village_days(footage, count, seed, 10)
+    clip = encode(shown[: count * 10], fps=5, gop=10)
+    made = coded(clip)
+    return Village(made, active[: len(made)])
+
+
+def village_pictures(footage: Path, count: int, seed: int = 1) -> list[Picture]:
+    """Return the keyframes of the same mix as pictures, before coding."""
+    return _village_days(footage, count, seed, 1)[0][:count]
+
+
+def _village_days(footage: Path, count: int, seed: int, each: int) -> tuple[list[Picture], list[bool]]:
+    """Return `each` pictures for each keyframe, and whether somebody is in it."""
     source = pictures(footage / "vtest_480x360.avi")
     empty = np.median(np.stack(source[::8]), axis=0).astype(np.uint8)
     ways = _ways(source if count > 200 else source[:120])
@@ -139,7 +153,7 @@ def village(footage: Path, count: int, seed: int = 1) -> Village:
             run = int(rng.integers(4, 9))
             chosen = [ways[rng.integers(len(ways))] for _ in range(1 if rng.random() < 0.8 else 2)]
             for k in range(run):
-                for j in range(10):
+                for j in range(each):
                     picture = empty.copy()
                     for way in chosen:
                         step = (k * 20 + j * 2) % len(way)
@@ -149,11 +163,9 @@ def village(footage: Path, count: int, seed: int = 1) -> Village:
         else:
             run = int(rng.integers(9, 28))
             for _ in range(run):
-                shown += [_d1(empty, rng) for _ in range(10)]
+                shown += [_d1(empty, rng) for _ in range(each)]
                 active.append(False)
-    clip = encode(shown[: count * 10], fps=5, gop=10)
-    made = coded(clip)
-    return Village(made, active[: len(made)])
+    return shown, active
 
 
 def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
@@ -259,8 +271,8 @@ def _missed(made: Village) -> list[Figure]:
             state.gop_size_gate.learn(around, event=bool(moving))
         if not active or i < len(made.frames) // 4:
             continue
-        # Reference: a sweep over the whole picture in native size finds somebody.
-        if any(d.cls == Cls.person for d in pipeline.models().detector.detect(bgr_of(video), [], sweep=True)):
+        # Reference: the detector finds somebody in the whole picture.
+        if any(d.cls == Cls.person for d in pipeline.models().detector.detect(bgr_of(video), [])):
             after, by_size, by_motion = after + 1, by_size + (0 < around < limit), by_motion + (moving == [])
     return [
         Figure("keyframes with somebody, after learning", after, ""),
@@ -310,9 +322,12 @@ def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
                 picture = pipeline.bgr_of(video)
                 moving = state.motion_gate.detect_motion(pipeline.luma_of(video))
                 state.tracker.aspect = picture.shape[1] / picture.shape[0]
-                objects = objects_of(models.detector.detect(picture, moving or [], sweep=i == 0))
+                at_ms = START_US // 1000 + round(i * 1000 / fps)
+                objects = pipeline.find_objects(
+                    models.detector, state.places, at_ms, picture, moving or [], sweep=i == 0
+                )
                 detections = [models.describe(picture, t, state.balance, infrared=False) for t in objects]
-                for track in state.tracker.update(START_US // 1000 + round(i * 1000 / fps), detections):
+                for track in state.tracker.update(at_ms, detections):
                     found[track.id] = track
     return time.process_time() - began, list(found.values())
 

@@ -20,11 +20,14 @@ from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decode_frame
 from search.analysis.colours import WhiteBalance, is_monochrome
 from search.analysis.description import Models, thumbnail
-from search.analysis.detectors.base import Region
+from search.analysis.detectors import Detector
+from search.analysis.detectors.base import Pixels, Region
 from search.analysis.gop_size_gate import GopSizeGate
 from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
-from search.analysis.riders import objects_of
+from search.analysis.place_map import PlaceMap
+from search.analysis.riders import DetectedObject, objects_of
 from search.analysis.tracking import Track, TrackedDetection, Tracker
+from search.analysis.window_plan import Shape, plan
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
 MIN_INFRARED_PICTURES = 3  # consecutive monochrome pictures from which a stream counts as infra-red
@@ -42,6 +45,7 @@ class AnalysisState:
     motion_gate: MotionGate = field(default_factory=MotionGate)
     gop_size_gate: GopSizeGate = field(default_factory=GopSizeGate)
     balance: WhiteBalance = field(default_factory=WhiteBalance)
+    places: PlaceMap = field(default_factory=PlaceMap)
     monochrome: int = 0
     decoded: int = 0
     sweep_ms: int = 0
@@ -113,17 +117,31 @@ def _analyse_keyframe(models: Models, state: AnalysisState, frame: Keyframe, cou
         return []
     state.decoded += 1
     state.decoded_ms = at_ms
-    moving = state.motion_gate.detect_motion(luma_of(video))
-    if moving is not None and around > 0:
-        state.gop_size_gate.learn(around, event=bool(moving))
-    # Where motion is unknown (first pictures, change of light) the whole picture is searched.
-    sweep = at_ms - state.sweep_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
-    if moving == [] and not sweep:
+    inspected = inspect(state, at_ms, luma_of(video), around)
+    if inspected is None:
         counts.still += 1
         return []
-    state.sweep_ms = at_ms if sweep else state.sweep_ms
     counts.detected += 1
-    return detect(models, state, at_ms, bgr_of(video), moving or [], sweep=sweep)
+    moving, sweep = inspected
+    return detect(models, state, at_ms, bgr_of(video), moving, sweep=sweep)
+
+
+def inspect(
+    state: AnalysisState, at_ms: int, luma: Picture, around: float = 0.0
+) -> tuple[Sequence[Region], bool] | None:
+    """Return (moving regions, whether to explore) of a decoded keyframe; None if nothing has to be detected.
+
+    `around`: bytes beside the keyframe, for the GOP-size gate; 0 if unknown.
+    """
+    moving = state.motion_gate.detect_motion(luma)
+    if moving is not None and around > 0:
+        state.gop_size_gate.learn(around, event=bool(moving))
+    # Where motion is unknown (first pictures, change of light) more of the picture is explored.
+    sweep = at_ms - state.sweep_ms >= (SWEEP_MS if moving is not None else SWEEP_UNKNOWN_MS)
+    if moving == [] and not sweep:
+        return None
+    state.sweep_ms = at_ms if sweep else state.sweep_ms
+    return moving or [], sweep
 
 
 def detect(
@@ -136,12 +154,30 @@ def detect(
     if not infrared:
         state.balance.learn(small)
     state.tracker.aspect = picture.shape[1] / picture.shape[0]
-    objects = objects_of(models.detector.detect(picture, moving, sweep=sweep))
+    objects = find_objects(models.detector, state.places, at_ms, picture, moving, sweep=sweep)
     detections = [models.describe(picture, object_, state.balance, infrared=infrared) for object_ in objects]
     tracks = state.tracker.update(at_ms, detections)
     for track, detection in zip(tracks, detections, strict=True):
         _keep_best(track, at_ms, picture, detection)
     return tracks
+
+
+def find_objects(
+    detector: Detector, places: PlaceMap, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
+) -> list[DetectedObject]:
+    """Detect objects in the whole picture and in windows, and learn where they stand.
+
+    `sweep`: explore further places, in which nothing was found yet.
+    """
+    places.decay(at_ms)
+    windows: Sequence[Pixels] = ()
+    if detector.input_size is not None:
+        shape = Shape((picture.shape[1], picture.shape[0]), detector.input_size)
+        windows = plan(places, moving, shape, explore=sweep)
+    objects = objects_of(detector.detect(picture, moving, windows))
+    for d in (o.whole for o in objects):
+        places.learn(d.x + d.w / 2, d.y + d.h, d.h, d.score)
+    return objects
 
 
 def _keep_best(track: Track, at_ms: int, picture: Picture, detection: TrackedDetection) -> None:

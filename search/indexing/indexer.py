@@ -30,7 +30,7 @@ from search.analysis import best_shot
 from search.analysis import pipeline as worker
 from search.analysis.pipeline import Analysis, AnalysisCounts, AnalysisState
 from search.analysis.tracking import Track
-from search.query.sightings import fingerprint, restore_tracks, sighting_of
+from search.query.sightings import fingerprint, restore_places, restore_tracks, sighting_of
 from search.store import camera_numbers, ids, thumbnails, vectors
 from search.store.rows import Sighting
 from search.store.sighting_store import Batch, SightingStore
@@ -224,6 +224,7 @@ class Indexer:
             position = self._positions.get(self._reindex.key(stream.id) if self._reindex else stream.id, start_us)
             state = AnalysisState.new(number)
             state.tracker.tracks = await asyncio.to_thread(restore_tracks, self._store, number, position // 1000, names)
+            state.places = await asyncio.to_thread(restore_places, self._store, number, position // 1000)
             crashes = row.crashes if row and not self._reindex else 0
             found = self._streams[stream.id] = IndexedStream(position, state, crashes=crashes)
         elif found.state.camera != number:  # it moved to another village: new sightings belong there

@@ -56,7 +56,7 @@ def read_picture(content: bytes) -> Picture:
 
 def _describe(picture: Picture, box: Box | None) -> AppearanceExample:
     models = pipeline.models()
-    found = objects_of(models.detector.detect(picture, [], sweep=False))
+    found = objects_of(models.detector.detect(picture, []))
     object_ = (
         _object_in_box(found, box)
         if box is not None

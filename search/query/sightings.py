@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from search.analysis.colours import ColourNames, Floats, strongest
 from search.analysis.embedders import HISTOGRAM, Vector
+from search.analysis.place_map import HALF_LIFE_MS, PlaceMap
 from search.analysis.tracking import ENDED_STILL_MS, Track
 from search.store import ids
 from search.store.rows import BOX_UNITS, SIGHTING, Sighting, pack_path, signed, unpack_path
@@ -14,6 +15,7 @@ from search.store.sighting_store import SightingStore
 from search.vocabulary import Attribute, Colour
 
 MIN_PRESENT_PROBABILITY = 0.5  # mean probability from which an attribute counts as present
+MAX_PLACE_SIGHTINGS = 300  # read to learn a camera's places again
 MAX_RESTORED_MS = 6 * 3_600_000  # an older track is not restored; it continues as a new one
 
 
@@ -94,6 +96,29 @@ def restore_tracks(store: SightingStore, camera: int, at_ms: int, packs: dict[in
             if not track.has_ended(at_ms):
                 found.append(track)
     return found
+
+
+def restore_places(store: SightingStore, camera: int, at_ms: int) -> PlaceMap:
+    """Return where the camera saw objects before `at_ms`, and how tall, from the paths of its newest sightings.
+
+    Blocking; call it from a thread.
+    """
+    places = PlaceMap()
+    found: list[Sighting] = []
+    for day in store.days(at_ms - HALF_LIFE_MS, at_ms + 1):
+        if len(found) < MAX_PLACE_SIGHTINGS:
+            after, before = ids.first_at(at_ms - HALF_LIFE_MS), ids.first_at(at_ms + 1)
+            query = sa.select(SIGHTING).where(
+                SIGHTING.c.camera == camera, SIGHTING.c.id >= after, SIGHTING.c.id < before
+            )
+            newest = query.order_by(SIGHTING.c.id.desc()).limit(MAX_PLACE_SIGHTINGS - len(found))
+            found += store.sightings(day, newest)
+    for s in reversed(found):
+        places.decay(s.start_ms)
+        for p in unpack_path(s.start_ms, s.path):
+            places.learn(p.x / BOX_UNITS, p.y / BOX_UNITS, p.h / BOX_UNITS, s.score / 1000)
+    places.decay(at_ms)
+    return places
 
 
 def _track_of(s: Sighting, vector: Vector | None, embedder: str) -> Track:

@@ -10,6 +10,7 @@ from nvr.playback.pictures import Picture
 from search.vocabulary import Cls
 
 Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in shares of the picture
+Pixels = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,13 @@ class Detector(Protocol):
     """Finds objects in pictures."""
 
     name: str  # id@version
+    input_size: tuple[int, int] | None  # width and height of the network's input; None: windows are of no use
 
-    def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
+    def detect(self, picture: Picture, moving: Sequence[Region], windows: Sequence[Pixels] = ()) -> list[Detection]:
         """Return the objects in an H×W×3 BGR picture.
 
-        `moving`: regions with motion, searched in native size as well. `sweep`: search the whole picture in native
-        size, which finds small objects that do not move.
+        `moving`: regions with motion, for detectors that find nothing else. `windows`: parts of the picture that are
+        searched enlarged besides the whole, for small objects (search.analysis.window_plan).
         """
 
 
@@ -60,7 +62,7 @@ def suppress_overlaps(found: Sequence[Detection], overlap: float = 0.5, inside: 
     kept: list[Detection] = []
     for d in sorted(found, key=lambda d: -d.score):
         rivals = [k for k in kept if k.cls == d.cls]
-        if all(iou(k, d) < overlap and not (d.cls in _INDIVISIBLE and _containment(k, d) >= inside) for k in rivals):
+        if all(iou(k, d) < overlap and not (d.cls in _INDIVISIBLE and containment(k, d) >= inside) for k in rivals):
             kept.append(d)
     return kept
 
@@ -78,6 +80,6 @@ def iou(a: Detection, b: Detection) -> float:
     return shared / (a.w * a.h + b.w * b.h - shared)
 
 
-def _containment(a: Detection, b: Detection) -> float:
+def containment(a: Detection, b: Detection) -> float:
     """Return the intersection over the smaller area of two boxes."""
     return intersection(a, b) / min(a.w * a.h, b.w * b.h)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, clip_to_picture
+from search.analysis.detectors.base import Detection, Pixels, Region, clip_to_picture
 from search.vocabulary import Cls
 
 PERSON_PIXELS = 150  # height to which a moving region is scaled: the HOG template is 128 tall
@@ -23,16 +23,17 @@ MIN_PERSON_SCORE = 0.55
 
 
 class BuiltinDetector:
-    """Finds people and unknown objects in motion regions. Ignores `sweep`."""
+    """Finds people and unknown objects in motion regions. Ignores windows."""
 
     name = "builtin@1"
+    input_size: tuple[int, int] | None = None
 
     def __init__(self, threshold: float | None = None):
         self._threshold = 0.3 if threshold is None else threshold
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())  # type: ignore[attr-defined]
 
-    def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
+    def detect(self, picture: Picture, moving: Sequence[Region], windows: Sequence[Pixels] = ()) -> list[Detection]:
         found: list[Detection] = []
         large = [r for r in moving if (r[2] - r[0]) * (r[3] - r[1]) >= MIN_AREA]
         for region in sorted(large, key=lambda r: -(r[2] - r[0]) * (r[3] - r[1]))[:MAX_REGIONS]:

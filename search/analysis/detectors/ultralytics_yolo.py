@@ -22,8 +22,8 @@ import numpy as np
 
 from core.errors import DetectorError
 from nvr.playback.pictures import Picture
-from search.analysis.detectors.base import Detection, Region, clip_to_picture, suppress_overlaps
-from search.analysis.detectors.regions import tiles, windows
+from search.analysis.detectors.base import Detection, Pixels, Region
+from search.analysis.detectors.window_merge import WindowDetection, candidate, merge
 from search.models.definition import Input, Pack, PackFile, checksum
 from search.models.registry import InstalledModel
 from search.vocabulary import Cls
@@ -65,6 +65,8 @@ class UltralyticsDetector:
         self.name = installed.pack.name
         self._threshold = installed.pack.threshold if threshold is None else threshold
         self._size = max(installed.pack.input.width, installed.pack.input.height)
+        self._network = (self._size, self._size * 9 // 16)
+        self.input_size: tuple[int, int] | None = self._network
         self._classes = {name: int(Cls[cls]) for name, cls in installed.pack.classes.items()}
         isolate_library()
         try:
@@ -79,12 +81,11 @@ class UltralyticsDetector:
             torch.set_num_threads(1)  # one thread per worker: more threads only compete with the recorder
         self._model: Any = YOLO(str(path))
 
-    def detect(self, picture: Picture, moving: Sequence[Region], *, sweep: bool = False) -> list[Detection]:
+    def detect(self, picture: Picture, moving: Sequence[Region], windows: Sequence[Pixels] = ()) -> list[Detection]:
         size = (picture.shape[1], picture.shape[0])
-        network = (self._size, self._size * 9 // 16)
-        parts = [(0, 0, *size), *(tiles(size, network) if sweep else windows(moving, size, network))]
-        found: list[Detection] = []
-        for left, top, right, bottom in parts:
+        found: list[WindowDetection] = []
+        for number, window in enumerate([(0, 0, *size), *windows]):
+            left, top, right, bottom = window
             part = np.ascontiguousarray(picture[top:bottom, left:right])
             result = self._model.predict(
                 part, conf=self._threshold, imgsz=self._size, verbose=False, device=self._device
@@ -94,10 +95,11 @@ class UltralyticsDetector:
                 if name not in self._classes:
                     continue
                 x1, y1, x2, y2 = (float(v) for v in box.xyxy[0])
-                corners = [(left + x1) / size[0], (top + y1) / size[1], (left + x2) / size[0], (top + y2) / size[1]]
-                if (d := clip_to_picture(self._classes[name], float(box.conf), *corners)) is not None:
-                    found.append(d)
-        return suppress_overlaps(found)
+                corners = (left + x1, top + y1, left + x2, top + y2)
+                one = candidate((self._classes[name], float(box.conf), corners), number, window, size, self._network)
+                if one is not None:
+                    found.append(one)
+        return merge(found)
 
 
 def pack_of(weights: Path, licence: str, sha256: str) -> Pack:

@@ -19,10 +19,11 @@ from search.analysis.detectors.base import Detection, Region, iou, suppress_over
 from search.analysis.detectors.builtin import BuiltinDetector
 from search.analysis.detectors.decoders import end2end, ssd, yolo
 from search.analysis.detectors.load import load
-from search.analysis.detectors.regions import tiles, windows
 from search.analysis.motion_gate import MotionGate
+from search.analysis.place_map import PlaceMap
 from search.analysis.plates import PlateReader
 from search.analysis.riders import objects_of
+from search.analysis.window_plan import Shape, plan
 from search.models import ModelRegistry, Pack
 from search.models.definition import checksum
 from search.vocabulary import Cls
@@ -142,14 +143,17 @@ def test_motion_windows_find_distant_people(zoo: ModelRegistry) -> None:
     canvas = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(1).integers(90, 140, (1080, 1920, 3), np.uint8), (0, 0), 9), np.uint8
     )
-    window: Region = (700 / 1920, 340 / 1080, 1180 / 1920, 360 / 1080)  # a wide, flat motion region
+    region: Region = (700 / 1920, 300 / 1080, 1180 / 1920, 660 / 1080)  # everybody, in one moving region
+    shape = Shape((1920, 1080), (448, 256))
+    places = PlaceMap()
+    places.learn(0.5, region[3], 55 / 1080, 0.9)  # of that row: people of 55 pixels
     alone = with_window = 0
     for i in list(boxes)[:8]:
         canvas[300:660, 700:1180] = frames[i - 1]
-        for moving in ([], [window]):
+        for moving in ([], [region]):
+            found = detector.detect(canvas, moving, plan(places, moving, shape, explore=False))
             seen = [
-                Detection(d.cls, d.score, d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080)
-                for d in detector.detect(canvas, moving)
+                Detection(d.cls, d.score, d.x * 1920 - 700, d.y * 1080 - 300, d.w * 1920, d.h * 1080) for d in found
             ]
             hits = sum(any(iou(t, b) >= 0.4 for b in seen) for t in boxes[i])
             alone, with_window = alone + (0 if moving else hits), with_window + (hits if moving else 0)
@@ -215,20 +219,6 @@ def test_decoders_decode_their_layouts() -> None:
     assert found[0] == 1 and np.allclose(found[2], (0.4, 0.4, 0.6, 0.6))
     (row,) = end2end({"o": np.array([[[10, 10, 20, 20, 0.5, 0], [0, 0, 1, 1, 0.1, 0]]], np.float32)}, _pack("end2end"))
     assert row[0] == 0 and np.allclose(row[2], (0.1, 0.2, 0.2, 0.4))
-
-
-def test_windows_contain_the_motion_and_tiles_cover_the_picture() -> None:
-    moving: list[Region] = [(0.5, 0.5, 0.52, 0.56), (0.53, 0.5, 0.55, 0.56), (0.1, 0.1, 0.11, 0.13)]
-    found = windows(moving, (1920, 1080), (448, 256))
-    assert len(found) == 2  # neighbouring regions share one window
-    for x1, y1, x2, y2 in moving:
-        assert any(w[0] <= x1 * 1920 and w[1] <= y1 * 1080 and w[2] >= x2 * 1920 and w[3] >= y2 * 1080 for w in found)
-    assert windows(moving, (480, 270), (448, 256)) == []
-    covered = np.zeros((1080, 1920), bool)
-    for left, top, right, bottom in tiles((1920, 1080), (448, 256)):
-        assert right - left <= 2 * 448 and bottom - top <= 2 * 256
-        covered[top:bottom, left:right] = True
-    assert covered.all()
 
 
 def test_box_inside_another_is_the_same_vehicle_but_another_person() -> None:
