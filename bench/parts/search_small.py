@@ -3,8 +3,8 @@
 Clips are shrunk until their objects are small and pasted into larger pictures, or are a small stream by themselves.
 The reference is the same detector on the clip in full size, the whole picture and overlapping tiles, and for vtest its
 ground truth. Objects of which the reference is not sure (score below SURE) count neither as found nor as false.
-Heights are in pixels of the shrunk clip. The parameters of search.analysis.window_plan were set on vtest; the two scenes of
-person-bicycle-car had been seen before the last change of them, so only one-by-one and car-detection are blind.
+Heights are in pixels of the shrunk clip. The parameters of search.analysis.window_plan were set on vtest; the two
+scenes of person-bicycle-car had been seen before they last changed, so only one-by-one and car-detection are blind.
 """
 
 from __future__ import annotations
