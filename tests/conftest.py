@@ -55,8 +55,8 @@ FOOTAGE = SHARED / "data" / "footage"
 MODELS = SHARED / "data" / "models"
 ONVIF_REPLIES = SHARED / "data" / "onvif"
 
-# Tests of the demo's cameras, which have fixed addresses.
-DEMO = {"tests/station/test_station.py", "tests/web/test_browser.py", "tests/web/test_onboarding.py"}
+# Tests of the demo's cameras, which have fixed addresses: files and folders.
+DEMO = ("tests/station/test_station.py", "tests/web/browser/", "tests/web/test_onboarding.py")
 ORDER = ("station", "nvr", "web", "cameras", "search")
 DATABASE_FIXTURES = {"database", "either_database", "postgresql", "chosen_address", "station_database"}
 
@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _turn(item: pytest.Item) -> int:
     file = item.path.relative_to(ROOT)
-    if str(file) in DEMO:
+    if str(file).startswith(DEMO):
         return -1
     return ORDER.index(file.parts[1]) if file.parts[1] in ORDER else len(ORDER)
 
@@ -95,7 +95,7 @@ class FileScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        if file in DEMO:
+        if file.startswith(DEMO):
             return "demo"
         return "cameras" if file.startswith("tests/cameras/") else file
 

@@ -22,6 +22,17 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     raise AssertionError("no port is free")
 
 
+def free_ports(count: int) -> list[int]:
+    """Return different ports that are free on 127.0.0.1."""
+    held = [socket.socket() for _ in range(count)]
+    for s in held:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
 def require_free(host: str, *ports: int) -> None:
     """Fail with one sentence if a fixed address (of the demo town) is in use."""
     for number in ports:

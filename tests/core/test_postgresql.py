@@ -1,4 +1,4 @@
-"""What must hold on PostgreSQL as on SQLite, besides the archive (tests/nvr/archive/test_archive_log.py)."""
+"""What must hold on PostgreSQL as on SQLite, besides the archive (tests/nvr/archive/recorded)."""
 
 from __future__ import annotations
 

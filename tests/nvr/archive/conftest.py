@@ -18,3 +18,10 @@ async def folder(database: Database, tmp_path: Path) -> Path:
     found = tmp_path / "disk" / "cam" / "main" / segment_index.name_of(START).partition("/")[0]
     await asyncio.to_thread(found.mkdir, parents=True)
     return found
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """Return the folder of a volume without an identity file."""
+    (tmp_path / "v").mkdir()
+    return tmp_path / "v"

@@ -19,7 +19,7 @@ from nvr.archive import deletions, segment_index
 from nvr.archive.retention import Retention
 from nvr.archive.segment_index import Segment
 from nvr.tables import Hold
-from tests.nvr.archive.test_retention import hold, remaining_files, store_segments
+from tests.nvr.archive.retention_rows import hold, remaining_files, store_segments
 
 START = 1_780_000_000 * SECOND // DAY_US * DAY_US  # more than a month before the tests' clock
 

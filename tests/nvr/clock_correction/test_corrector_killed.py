@@ -24,15 +24,10 @@ from nvr.archive.timeline import ClockStep
 from nvr.clock_correction import corrector
 from nvr.tables import ClockCorrection, Gap
 from tests.conftest import ROOT
-from tests.nvr.clock_correction.test_corrector import HOUR, RecordedFiles, T
+from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, T
 from tests.nvr.conftest import segments_of
 
 STARTS = [T + k * 10 * SECOND for k in range(8)]
-
-
-@pytest.fixture
-async def filed(database: Database, tmp_path: Path) -> RecordedFiles:
-    return RecordedFiles(database, tmp_path / "video")
 
 
 async def killed(filed: RecordedFiles, kept: Path, moment: str, links: bool, by: int) -> None:

@@ -25,7 +25,7 @@ from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
 from nvr.clock_correction import corrector, file_moves
 from nvr.tables import RetentionClockRow
-from tests.nvr.clock_correction.test_corrector import HOUR, RecordedFiles, T
+from tests.nvr.clock_correction.recorded_files import HOUR, RecordedFiles, T
 from tests.nvr.clock_correction.test_corrector_killed import corrections
 from tests.nvr.conftest import segments_of
 

@@ -4,142 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from cameras.onvif.addresses import service_url
-from cameras.onvif.client import SoapClient
-from cameras.onvif.recordings import EdgeStorage, Recording
-from cameras.tables import Camera, Credential, Stream, Village
 from cameras.virtual import card
 from cameras.virtual.clip import LoopClip
-from cameras.virtual.device import Device
-from cameras.virtual.onvif_service import OnvifService
-from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
-from core.database import Database
-from core.errors import CameraUnreachable
 from core.events import Event
-from core.secrets import Vault
-from core.settings import RecorderSettings
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import SegmentFlag
 from nvr.archive.verify import verify
-from nvr.edge.backfill import Backfiller, uncovered
-from nvr.media import fmp4
+from nvr.edge.backfill import uncovered
 from nvr.playback import clip as clips
 from nvr.playback import mp4_writer
 from nvr.playback.hls import playlist
-from nvr.recorder.recorder import Recorder, StreamSpec
 from nvr.tables import Gap
-from tests.nvr.conftest import LOGIN, eventually, place_of, probe, segments_of
 from tests.nvr.conftest import Recording as Recordings
-
-HOST = "127.0.0.1"
-
-
-@dataclass(slots=True)
-class Town:
-    device: Device
-    mount: Mount
-    url: str
-    onvif: OnvifService
-    database: Database
-    http: aiohttp.ClientSession
-    vault: Vault
-
-    def backfiller(self, machine: Recorder, rate: int = 50_000_000) -> Backfiller:
-        clock = SystemClock()
-        settings = RecorderSettings(segment_seconds=2.0, backfill_rate=rate)
-        return Backfiller(
-            self.database,
-            machine,
-            machine._archive,
-            clock,
-            self.vault,
-            settings,
-            lambda login: SoapClient(self.http, clock, login),
-        )
-
-    async def gaps(self) -> list[Gap]:
-        async with self.database.reading() as session:
-            return list(await session.scalars(select(Gap).order_by(Gap.start_us)))
-
-    async def due_now(self) -> None:
-        """Let the half minute after a gap pass."""
-        async with self.database.session() as session:
-            await session.execute(
-                update(Gap).where(Gap.ask_at.is_not(None)).values(ask_at=SystemClock().now() - timedelta(seconds=1))
-            )
-
-    async def outage(self, machine: Recorder, fault: str = "dead", seconds: float = 1.5) -> None:
-        """Record, lose the camera, and find it again."""
-        state = machine.streams["cam/main"]
-        await eventually(lambda: state.counters.frames >= 12)
-        self.mount.faults.add(fault)
-        await eventually(lambda: state.state != "recording")
-        await asyncio.sleep(seconds)
-        self.mount.faults.discard(fault)
-        before = state.counters.frames
-        await eventually(lambda: state.state == "recording" and state.counters.frames >= before + 12)
-        await machine._archive.flush()
-
-
-@pytest.fixture
-async def town(clip: LoopClip, database: Database, tmp_path: Path) -> AsyncIterator[Town]:
-    mount = Mount("/main", {"healthy": clip}, login=LOGIN)
-    server = RtspServer([mount])
-    port = await server.start(HOST, 0)
-    device = Device("gate", "0c0001", HOST, 0, port, {"main": mount}, {"main": (320, 180)}, LOGIN)
-    onvif = OnvifService(device)
-    runner = web.AppRunner(onvif.application(), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
-    device.http_port = runner.addresses[0][1]
-    vault = await asyncio.to_thread(Vault.open_or_create, tmp_path / "key")
-    async with database.session() as session:
-        session.add(Village(code="v", name="v", boundary=[], subnets=[], funding=[]))
-        session.add(Credential(name="all", username=LOGIN[0], sealed=vault.seal(LOGIN[1], "credential:all")))
-        await session.flush()
-        address = f"{HOST}:{device.http_port}"
-        session.add(Camera(id="cam", name="c", village="v", address=address, credential="all", profile={}))
-        await session.flush()
-        session.add(Stream(id="cam/main", camera="cam", kind="main", url=f"rtsp://{HOST}:{port}/main"))
-    async with aiohttp.ClientSession() as http:
-        yield Town(device, mount, f"rtsp://{HOST}:{port}/main", onvif, database, http, vault)
-    await runner.cleanup()
-    await server.stop()
-
-
-def spec(town: Town) -> StreamSpec:
-    return StreamSpec("cam/main", town.url, LOGIN, "native")
-
-
-def first_picture(path: Path) -> bytes:
-    fragment = next(iter(fmp4.scan(path)))
-    with path.open("rb") as f:
-        f.seek(fragment.data_offset)
-        return f.read(fragment.first_size)
-
-
-def keyframes_of(clip: LoopClip) -> list[bytes]:
-    """Return the clip's keyframes as a file must hold them: NAL units with length prefixes, without parameter sets."""
-    found = list[bytes]()
-    for unit in (clip.units[k] for k in clip.keyframes):
-        found.append(b"".join(len(n).to_bytes(4, "big") + n for n in unit if n[0] & 31 not in (7, 8)))
-    return found
+from tests.nvr.conftest import eventually, place_of, probe, segments_of
+from tests.nvr.edge.card_town import Town, first_picture, keyframes_of, spec
 
 
 @pytest.mark.parametrize("clock_error", [0.0, -7200.0])
@@ -311,56 +201,6 @@ async def test_a_gap_is_not_asked_for_while_the_stream_does_not_record(town: Tow
         await eventually(lambda: machine.streams["cam/main"].state != "recording")
         assert await town.backfiller(machine).run_once() == 0
         assert (await town.gaps())[0].ask_at is not None
-
-
-async def test_recordings_are_found_with_and_without_search(town: Town) -> None:
-    url = service_url(f"{HOST}:{town.device.http_port}")
-    client = SoapClient(town.http, SystemClock(), LOGIN)
-    card = await EdgeStorage.of(client, url)
-    assert card is not None
-    (found,) = await card.recordings()
-    assert found.token == "card-main" and found.start is not None and found.end is not None
-    del town.onvif._operations["EndSearch"]  # an error at the end of a search does not affect its results
-    assert [(r.token, r.start) for r in await card.recordings()] == [(found.token, found.start)]
-    del card._services["http://www.onvif.org/ver10/search/wsdl"]
-    assert await card.recordings() == [Recording("card-main")]
-    assert await card.replay_url(found) == town.url.replace("/main", "/replay/main")
-    town.device.faults.add("dead")
-    with pytest.raises(CameraUnreachable):
-        await EdgeStorage.of(client, url)
-
-
-GSTREAMER = """
-import sys, gi
-gi.require_version("Gst", "1.0")
-from gi.repository import Gst
-Gst.init(None)
-player = Gst.parse_launch(
-    "rtspsrc name=source onvif-mode=true onvif-rate-control=false protocols=tcp ! rtph264depay ! h264parse \
-! fakesink num-buffers=10"
-)
-source = player.get_by_name("source")
-for name, value in zip(("location", "user-id", "user-pw"), sys.stdin.read().split()):
-    source.set_property(name, value)
-player.set_state(Gst.State.PLAYING)
-message = player.get_bus().timed_pop_filtered(15 * Gst.SECOND, Gst.MessageType.EOS | Gst.MessageType.ERROR)
-player.set_state(Gst.State.NULL)
-sys.exit("silence" if message is None else 0 if message.type == Gst.MessageType.EOS else message.parse_error()[1])
-"""
-
-
-async def test_gstreamer_plays_the_virtual_card(town: Town) -> None:
-    """An independent ONVIF client understands the replay that these tests use."""
-    gi = ["/usr/bin/python3", "-c", "import gi; gi.require_version('Gst', '1.0')"]
-    if (await asyncio.to_thread(subprocess.run, gi, capture_output=True, check=False)).returncode != 0:
-        pytest.skip("GStreamer is not installed; ./minwang test names the packages")
-    await asyncio.sleep(3.0)
-    url = town.url.replace("/main", "/replay/main")
-    process = await asyncio.create_subprocess_exec(
-        "/usr/bin/python3", "-c", GSTREAMER, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    _, errors = await asyncio.wait_for(process.communicate(" ".join((url, *LOGIN)).encode()), 30)
-    assert process.returncode == 0, errors.decode()
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(1, 30)), max_size=6))

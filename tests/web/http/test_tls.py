@@ -1,257 +1,31 @@
-"""Certificates: which are refused and with which sentence, the station's own authority, replacement while serving."""
+"""The console over HTTPS: redirects, replacement of certificates while serving, and starts."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import plistlib
-import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.clock import ManualClock
-from core.errors import CertificateError, StorageError, UsageError
+from core.errors import CertificateError, StorageError
 from core.settings import DataSettings, Settings, TlsMode, WebSettings
-from tests.web.certificates import NOW, Pair, certificate_pair, write
-from web.http import connection_limits, listener, security_headers
+from tests.ports import free_ports
+from tests.web.certificates import NOW, certificate_pair, write
+from web.http import connection_limits, security_headers
 from web.http.listener import Listener
 from web.tls import certificate
-from web.tls.authority import Authority, host, own_hosts
-from web.tls.context import TlsContext
-
-ROOT_CA = certificate_pair("root", names=())
-MIDDLE = certificate_pair("middle", ROOT_CA, names=())
-GOOD = certificate_pair("good", MIDDLE)
-
-
-def test_a_valid_certificate_with_its_chain_is_accepted(tmp_path: Path) -> None:
-    found = certificate.load(*write(tmp_path, [GOOD, MIDDLE, ROOT_CA], GOOD[1]), NOW)
-    assert (found.names, found.issuer, int(found.days_left(NOW))) == (("station.lan",), "middle", 300)
-
-
-WRONG: dict[str, tuple[list[Pair], str]] = {
-    "expired": ([certificate_pair("old", days=(-400, -3))], "the certificate 'old' expired on 2026-11-25; renew it"),
-    "expired issuer": (
-        [certificate_pair("x", i := certificate_pair("i", names=(), days=(-400, -3))), i],
-        "the certificate 'i' expired on 2026-11-25",
-    ),
-    "not yet": (
-        [certificate_pair("new", days=(2, 300))],
-        "is valid from 2026-11-30 12:00 UTC only; correct the machine's clock",
-    ),
-    "issuer first": ([MIDDLE, GOOD], "the server's own certificate must come first"),
-    "chain order": (
-        [GOOD, ROOT_CA, MIDDLE],
-        "'root' did not issue 'good' before it; put each certificate's issuer right after it",
-    ),
-    "another's key": ([certificate_pair("other")], "not the private key of"),
-    "no names": ([certificate_pair("bare", names=())], "names no host (subjectAltName)"),
-    "short key": (
-        [certificate_pair("short", key=rsa.generate_private_key(65537, 1024))],
-        "an RSA key of 1024 bits is refused",
-    ),
-    "client": ([certificate_pair("c", use=ExtendedKeyUsageOID.CLIENT_AUTH)], "not a server's certificate"),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_each_invalid_certificate_gives_one_sentence(case: str, tmp_path: Path) -> None:
-    chain, words = WRONG[case]
-    key = GOOD[1] if case in ("issuer first", "another's key") else chain[0][1]
-    with pytest.raises(CertificateError) as e:
-        certificate.load(*write(tmp_path, chain, key), NOW)
-    assert words in str(e.value) and str(tmp_path) in str(e.value) and "\n" not in str(e.value)
-
-
-def test_unusable_files_name_path_and_remedy(tmp_path: Path) -> None:
-    path, key = write(tmp_path, [GOOD], GOOD[1], password=b"secret")
-
-    def sentence() -> str:
-        with pytest.raises(CertificateError) as e:
-            certificate.load(path, key, NOW)
-        return str(e.value)
-
-    assert "has a passphrase" in sentence()
-    write(tmp_path, [GOOD], GOOD[1])
-    key.chmod(0o644)
-    assert f"run: chmod 600 {key}" in sentence()
-    key.chmod(0o640)  # a group may read it, as with Debian's ssl-cert
-    assert certificate.load(path, key, NOW).names == ("station.lan",)
-    key.write_text("no key")
-    key.chmod(0o600)
-    assert "not a private key in PEM form" in sentence()
-    key.unlink()
-    assert "certificate key file not found; put it there, or create one with 'minwang cert'" in sentence()
-    path.write_text("no certificate")
-    assert "not a certificate in PEM form" in sentence()
-    path.unlink()
-    assert "certificate file not found; put it there, or create one with 'minwang cert'" in sentence()
-    path.mkdir()
-    assert "cannot be read by" in sentence() and "Is a directory" in sentence()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user to be refused")
-def test_a_key_of_another_user_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if folder.stat().st_uid == 0 and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    files = write(tmp_path, [GOOD], GOOD[1])
-    os.seteuid(65534)
-    try:
-        with pytest.raises(
-            CertificateError, match=r"server.key: cannot be read by .* \(Permission denied\); give the file"
-        ):
-            certificate.load(*files, NOW)
-    finally:
-        os.seteuid(0)
-
-
-def test_names_cover_hosts() -> None:
-    names = ("station.lan", "*.police.lan", "10.1.2.3", "fd00::1")
-    assert all(certificate.covers(names, h) for h in ("Station.LAN", "a.police.lan", "10.1.2.3", "fd00:0::1"))
-    assert not any(certificate.covers(names, h) for h in ("a.b.police.lan", "police.lan", "10.1.2.4", "lan"))
-
-
-def test_browsers_accept_the_authoritys_certificates(tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    top = authority.create(["station.example", "203.0.113.7"], now)
-    found = authority.issue(["station.example", "203.0.113.7", "192.168.1.9", "xidian.local"], now)
-    assert found.names == ("station.example", "xidian.local", "203.0.113.7", "192.168.1.9")
-    assert found.own.not_valid_after_utc - found.own.not_valid_before_utc <= timedelta(days=397)
-    assert 3649 <= (top.not_valid_after_utc - now).days <= 3650
-    assert top.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
-    modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "tls").iterdir()}
-    assert modes == {"ca.crt": 0o644, "ca.key": 0o600, "server.crt": 0o644, "server.key": 0o600}
-    assert "PRIVATE KEY" not in (tmp_path / "tls" / "ca.key").read_text()
-    assert certificate.load(*authority.server, now).names == found.names
-    context = ssl.create_default_context(cafile=authority.path)
-    assert _handshake(TlsContext(*authority.server).listener, context, "station.example") == "TLSv1.3"
-    assert _handshake(TlsContext(*authority.server).listener, context, "203.0.113.7") == "TLSv1.3"
-
-
-def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str | None:
-    """Run a handshake in memory; return the TLS version that both sides agree on."""
-    a, b = ssl.MemoryBIO(), ssl.MemoryBIO()
-    sides = [client.wrap_bio(a, b, server_hostname=name), server.wrap_bio(b, a, server_side=True)]
-    waiting = list(sides)
-    for _ in range(10):
-        for side in list(waiting):
-            try:
-                side.do_handshake()
-                waiting.remove(side)
-            except ssl.SSLWantReadError:
-                pass
-    assert not waiting
-    return sides[0].version()
-
-
-def test_tls_1_1_and_weak_suites_are_refused(tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    authority.create([], now)
-    authority.issue(["localhost"], now)
-    server = TlsContext(*authority.server).listener
-    client = ssl.create_default_context(cafile=authority.path)
-    client.maximum_version = ssl.TLSVersion.TLSv1_2
-    assert _handshake(server, client, "localhost") == "TLSv1.2"
-    client.set_ciphers("AES128-SHA:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
-    with pytest.raises(ssl.SSLError):
-        _handshake(server, client, "localhost")
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(ssl.SSLError):
-        _handshake(server, old, "localhost")
-
-
-def test_the_authority_signs_only_for_its_own_names(tmp_path: Path) -> None:
-    """Refused by the station, and by a client that checks a certificate made with a stolen authority key."""
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    authority.create(["station.example"], now)
-    with pytest.raises(
-        CertificateError, match=r"may not sign for bank\.example, 8\.8\.8\.8; make a new one with minwang cert --new-ca"
-    ):
-        authority.issue(["bank.example", "8.8.8.8", "10.0.0.1"], now)
-    authority._check_permitted = lambda *_: None  # type: ignore[method-assign]
-    authority.issue(["bank.example"], now)
-    client = ssl.create_default_context(cafile=authority.path)
-    with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
-        _handshake(TlsContext(*authority.server).listener, client, "bank.example")
-    for bad in ("", "a b", "10.1.2.300", "-x", "http://a"):
-        with pytest.raises(UsageError, match="neither a host name nor an address"):
-            host(bad)
-    assert host("西店.local").value.startswith("xn--")
-    assert "localhost" in own_hosts() and "127.0.0.1" in own_hosts()
-
-
-def test_it_renews_its_own_certificate_only_and_in_time(tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    assert authority.renew_if_due(now) is None  # nothing is there
-    authority.create([], now)
-    first = authority.issue(["a.lan", "10.1.1.1"], now)
-    assert authority.renew_if_due(now + timedelta(days=365)) is None
-    renewed = authority.renew_if_due(now + timedelta(days=367))
-    assert renewed is not None and renewed.names == first.names
-    assert authority.renew_if_due(now + timedelta(days=367)) is None
-    assert authority.renew_if_due(now - timedelta(days=20_000)) is None  # a clock that was reset to the past
-    healed = authority.renew_if_due(now)  # the previous one was issued by a clock that was a year ahead
-    assert healed is not None and healed.own.not_valid_before_utc <= now
-    late = now + timedelta(days=3640)
-    last = authority.issue(["a.lan"], late)
-    assert last.own.not_valid_after_utc == authority.certificate().not_valid_after_utc
-    assert authority.renew_if_due(late) is None  # this authority cannot issue a longer one
-    write(tmp_path / "tls", [GOOD], GOOD[1])
-    assert authority.issued() is None and authority.renew_if_due(NOW + timedelta(days=299)) is None
-
-
-def test_an_unwritable_folder_gives_one_sentence(tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    authority.create([], now)
-    authority.issue(["a.lan"], now)
-    kept = {p: p.read_bytes() for p in authority.server}
-    authority.server[1].unlink()
-    authority.server[1].mkdir()  # any obstacle
-    with pytest.raises(
-        StorageError, match=r"server\.key: cannot be written \(Is a directory\); run this as the station's user"
-    ):
-        authority.issue(["b.lan"], now)
-    # The old certificate is not paired with a new key.
-    assert authority.server[0].read_bytes() == kept[authority.server[0]]
-    assert sorted(p.name for p in authority.folder.iterdir()) == ["ca.crt", "ca.key", "server.crt", "server.key"]
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot be written"):
-        Authority(tmp_path / "file").create([], now)
-
-
-def test_a_lost_key_file_is_not_replaced(tmp_path: Path) -> None:
-    now = datetime.now(timezone.utc)
-    authority = Authority(tmp_path)
-    authority.create([], now)
-    (tmp_path / "secret.key").unlink()
-    with pytest.raises(
-        CertificateError, match=r"secret\.key: the key file that opens .*ca\.key is missing; restore it"
-    ):
-        authority.issue(["a.lan"], now)
-    assert not (tmp_path / "secret.key").exists()
+from web.tls.authority import Authority
 
 
 @dataclass(slots=True)
@@ -265,16 +39,6 @@ class Console:
     @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 @pytest.fixture
@@ -479,32 +243,3 @@ async def test_a_failed_start_gives_one_sentence(console: Console, tmp_path: Pat
     await asyncio.to_thread((tmp_path / "tls" / "server.crt").unlink)
     with pytest.raises(CertificateError, match="certificate file not found; put it there"):
         await start(port=0, tls="own")
-
-
-EXPOSED = (
-    ("0.0.0.0", "off", [], "is served without encryption on 0.0.0.0"),
-    ("127.0.0.1", "off", [], ""),
-    ("::1", "proxy", [], ""),
-    ("0.0.0.0", "proxy", [], "answers without encryption on 0.0.0.0, not only through its proxy"),
-    ("0.0.0.0", "proxy", ["10.1.1.1"], ""),
-)
-
-
-@pytest.mark.parametrize(("host", "tls", "proxies", "words"), EXPOSED)
-async def test_plain_http_for_other_machines_is_warned_of(
-    host: str, tls: str, proxies: list[str], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    web_settings = WebSettings(host=host, port=0, tls=TlsMode(tls), trusted_proxies=proxies)
-    runner = connection_limits.Runner(web.Application(), WebSettings())
-    await runner.setup()
-    await Listener(Settings(data=DataSettings(dir=tmp_path), web=web_settings), ManualClock()).start(runner)
-    await runner.cleanup()
-    assert words in caplog.text and bool(words) is bool(caplog.text)
-
-
-def test_console_addresses() -> None:
-    def of(**values: object) -> str:
-        return listener.address(Settings(web=WebSettings(**values)))  # type: ignore[arg-type]
-
-    assert of() == "http://127.0.0.1:8080"
-    assert of(host="::1", tls="own", port=443) == "https://[::1]:443"
