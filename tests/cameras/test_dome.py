@@ -43,8 +43,7 @@ async def test_it_turns_while_it_is_held_and_stops_by_itself(village: VirtualVil
     await control.move(camera, "li", 0.5, -0.2, 0.1)
     assert service.ptz.moving
     pan, tilt, _ = service.ptz.position()
-    await asyncio.sleep(0.2)
-    assert service.ptz.position()[0] > pan and service.ptz.position()[1] < tilt
+    await _until(lambda: service.ptz.position()[0] > pan and service.ptz.position()[1] < tilt)
     await _until(lambda: not service.ptz.moving)
     await control.close()
 

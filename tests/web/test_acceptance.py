@@ -16,15 +16,14 @@ from cameras.registry.inventory_merge import Difference
 from cameras.registry.rows import change_camera
 from cameras.tables import Acceptance, Camera, CameraChange
 from core.accounts.permissions import Role
-from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from core.errors import ConflictError, ForbiddenError
 from core.settings import Settings
 from health.checks import checklist
 from nvr.archive.reader import Keyframe
+from tests.web.calls import audit_rows, post, services_of
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
-from web.services import SERVICES
 
 NOW = SystemClock().now()
 CHECKED = {
@@ -56,12 +55,6 @@ async def officers(sign_in: SignIn, database: Database, monkeypatch: pytest.Monk
     return clients
 
 
-async def post(client: Client, path: str, body: Any = BODY) -> Any:
-    async with client.post(path, json=body, headers=HEADERS) as reply:
-        assert reply.status == 200, await reply.text()
-        return await reply.json()
-
-
 async def candidate(client: Client) -> dict[str, Any]:
     async with client.get("/api/onboarding") as reply:
         return next(dict(c) for c in (await reply.json())["cameras"] if c["id"] == "wj-01")
@@ -69,13 +62,13 @@ async def candidate(client: Client) -> dict[str, Any]:
 
 async def test_one_proposes_and_another_confirms(officers: tuple[Client, Client], database: Database) -> None:
     first, second = officers
-    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
-    assert (await post(first, "/api/onboarding/propose"))["proposed"] == ["wj-01"]
+    assert (await post(second, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["proposal"]}
+    assert (await post(first, "/api/onboarding/propose", BODY))["proposed"] == ["wj-01"]
     assert (await candidate(second))["proposed_by"] == "video_officer-all"
-    assert (await post(first, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["second_person"]}
+    assert (await post(first, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["second_person"]}
     assert (await candidate(first))["accepted_at"] is None
-    assert (await post(second, "/api/onboarding/propose"))["proposed"] == ["wj-01"], "it stays the first one's"
-    assert (await post(second, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
+    assert (await post(second, "/api/onboarding/propose", BODY))["proposed"] == ["wj-01"], "it stays the first one's"
+    assert (await post(second, "/api/onboarding/accept", BODY))["accepted"] == ["wj-01"]
     told = await candidate(first)
     assert (
         told["accepted_at"]
@@ -84,9 +77,8 @@ async def test_one_proposes_and_another_confirms(officers: tuple[Client, Client]
     )
     async with database.reading() as session:
         (row,) = await session.scalars(select(Acceptance))
-        actions = AuditRow.action.in_(("camera.acceptance_propose", "camera.accept"))
-        rows = await session.scalars(select(AuditRow).where(actions).order_by(AuditRow.id))
-        trail = [(r.actor, r.action, r.data["acceptance"]) for r in rows]
+    rows = await audit_rows(database, "camera.acceptance_propose", "camera.accept")
+    trail = [(r.actor, r.action, r.data["acceptance"]) for r in rows]
     assert row.facts == CHECKED | {"legal_class": "7.1", "responsible": "王村长"}
     assert trail == [
         ("video_officer-all", "camera.acceptance_propose", row.id), ("approver-all", "camera.accept", row.id),
@@ -98,7 +90,7 @@ async def test_a_change_after_the_proposal_needs_a_new_proposal(
     change: str, officers: tuple[Client, Client], database: Database
 ) -> None:
     first, second = officers
-    await post(first, "/api/onboarding/propose")
+    await post(first, "/api/onboarding/propose", BODY)
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         if change == "responsible":
@@ -106,21 +98,21 @@ async def test_a_change_after_the_proposal_needs_a_new_proposal(
         else:
             acceptance.store_facts(session, camera, {change: "in_camera"}, NOW, "somebody")
     assert (await candidate(second))["proposed_by"] is None
-    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
-    await post(second, "/api/onboarding/propose")
-    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["second_person"]}
-    assert (await post(first, "/api/onboarding/accept"))["accepted"] == ["wj-01"]
+    assert (await post(second, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["proposal"]}
+    await post(second, "/api/onboarding/propose", BODY)
+    assert (await post(second, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["second_person"]}
+    assert (await post(first, "/api/onboarding/accept", BODY))["accepted"] == ["wj-01"]
 
 
 async def test_a_changed_file_withdraws_the_acceptance(officers: tuple[Client, Client], database: Database) -> None:
     first, second = officers
-    await post(first, "/api/onboarding/propose")
-    await post(second, "/api/onboarding/accept")
+    await post(first, "/api/onboarding/propose", BODY)
+    await post(second, "/api/onboarding/accept", BODY)
     async with database.session() as session:
         acceptance.store_facts(session, await session.get_one(Camera, "wj-01"), {"masks": "in_camera"}, NOW, "somebody")
     told = await candidate(first)
     assert told["accepted_at"] is None and told["accepted_by"] == []
-    assert (await post(second, "/api/onboarding/accept"))["lacking"] == {"wj-01": ["proposal"]}
+    assert (await post(second, "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["proposal"]}
 
 
 async def test_old_acceptances_keep_their_typed_names(officers: tuple[Client, Client], database: Database) -> None:
@@ -149,7 +141,7 @@ async def test_missing_facts_are_reported_before_signing(officers: tuple[Client,
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).acceptance = {**CHECKED, "sign_photo": None}
     for path in ("propose", "accept"):
-        assert (await post(officers[0], f"/api/onboarding/{path}"))["lacking"] == {"wj-01": ["sign_photo"]}
+        assert (await post(officers[0], f"/api/onboarding/{path}", BODY))["lacking"] == {"wj-01": ["sign_photo"]}
 
 
 async def fill(client: Client, body: Any, status: int = 200) -> Any:
@@ -166,7 +158,7 @@ async def look(client: Client, part: str = "picture") -> int:
 
 def new_pictures(client: Client) -> None:
     """Return a different picture for each request of the newest one, instead of the recorder's."""
-    found, count = client.server.app[SERVICES], iter(range(100))  # type: ignore[union-attr]
+    found, count = services_of(client), iter(range(100))
 
     async def latest(stream: str, *_: Any) -> list[Keyframe]:
         return [Keyframe(stream, 1, "h264", b"", b"")]
@@ -182,8 +174,8 @@ async def test_a_picture_is_taken_on_demand_and_for_a_purpose(
 ) -> None:
     first, second = officers
     new_pictures(first)
-    await post(first, "/api/onboarding/propose")
-    await post(second, "/api/onboarding/accept")
+    await post(first, "/api/onboarding/propose", BODY)
+    await post(second, "/api/onboarding/accept", BODY)
     for body in ({}, {"masks": "none_needed"}, {"legal_class": "7.1", "responsible": "王村长"}):
         told = await fill(second, body)
         assert told["accepted_at"], "nothing was changed"
@@ -193,10 +185,8 @@ async def test_a_picture_is_taken_on_demand_and_for_a_purpose(
     told = await fill(second, {"picture": True})
     assert told["accepted_at"] is None and told["picture_by"] == "approver-all"
     async with database.reading() as session:
-        rows = list(
-            await session.scalars(select(AuditRow).where(AuditRow.action == "camera.acceptance").order_by(AuditRow.id))
-        )
         camera = await session.get_one(Camera, "wj-01")
+    rows = await audit_rows(database, "camera.acceptance")
     assert rows[-1].reason == "验收" and camera.acceptance is not None
     assert (
         rows[-1].data["picture_sha256"]
@@ -211,11 +201,11 @@ async def test_only_the_second_signer_needs_no_purpose(officers: tuple[Client, C
     await state_purpose(first)
     await fill(first, {"picture": True})
     assert await look(second) == 403, "nothing is proposed"
-    await post(first, "/api/onboarding/propose")
+    await post(first, "/api/onboarding/propose", BODY)
     assert await look(second) == 200
     await fill(second, {"masks": "in_camera"})
     assert await look(second) == 403, "the proposal is of another file"
-    await post(second, "/api/onboarding/propose")
+    await post(second, "/api/onboarding/propose", BODY)
     assert await look(second) == 403, "he has proposed it himself"
 
 
@@ -224,7 +214,7 @@ async def test_the_photographer_needs_a_purpose(officers: tuple[Client, Client],
     new_pictures(first)
     await state_purpose(second)
     await fill(second, {"picture": True})
-    await post(first, "/api/onboarding/propose")
+    await post(first, "/api/onboarding/propose", BODY)
     anew = await sign_in(Role.APPROVER)  # the same account in a session without a purpose
     assert await look(anew) == 403
 
@@ -239,8 +229,8 @@ async def test_a_change_of_any_signed_fact_withdraws_the_acceptance(
     change: str, officers: tuple[Client, Client], sign_in: SignIn, database: Database
 ) -> None:
     first, second = officers
-    await post(first, "/api/onboarding/propose")
-    await post(second, "/api/onboarding/accept")
+    await post(first, "/api/onboarding/propose", BODY)
+    await post(second, "/api/onboarding/accept", BODY)
     if change == "legal_class":
         await fill(first, {"legal_class": "non_public"})
     elif change == "inventory":
@@ -259,9 +249,9 @@ async def test_a_change_of_any_signed_fact_withdraws_the_acceptance(
 
 
 async def test_a_proposal_is_bound_to_the_device(officers: tuple[Client, Client], sign_in: SignIn) -> None:
-    await post(officers[0], "/api/onboarding/propose")
+    await post(officers[0], "/api/onboarding/propose", BODY)
     await post(await sign_in(Role.ADMINISTRATOR), "/api/cameras/wj-01/replace", {"reason": "被雷击坏"})
-    assert (await post(officers[1], "/api/onboarding/accept"))["lacking"] == {"wj-01": ["field_of_view", "masks"]}
+    assert (await post(officers[1], "/api/onboarding/accept", BODY))["lacking"] == {"wj-01": ["field_of_view", "masks"]}
 
 
 @pytest.mark.parametrize("bad", [{"masks": "bogus"}, {"places": ["moon"]}, {"legal_class": "8"}])
@@ -272,7 +262,7 @@ async def test_a_refused_request_changes_no_signed_picture(
     new_pictures(first)
     await state_purpose(first)
     await fill(first, {"picture": True})
-    await post(first, "/api/onboarding/propose")
+    await post(first, "/api/onboarding/propose", BODY)
     await fill(first, {"picture": True, **bad}, 400)
     async with second.get("/api/cameras/wj-01/acceptance/picture") as reply:
         assert await reply.read() == b"picture 0", "what was signed"

@@ -16,19 +16,15 @@ from core.accounts.tables import SignIn
 from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
+from core.settings import TlsMode
+from tests.web.calls import services_of, submit
 from tests.web.conftest import HEADERS, PASSWORD, Client
 from tests.web.conftest import SignIn as Open
 from web.framework.routing import POLL_HEADER
 from web.http.cookies import COOKIE, cookie_of
-from web.services import SERVICES
 
 Age = Callable[[int], Awaitable[None]]
 REASON = {"reason": "调离"}
-
-
-async def post(client: Client, path: str, **body: Any) -> tuple[int, Any]:
-    async with client.post(path, json=body, headers=HEADERS) as reply:
-        return reply.status, await reply.json()
 
 
 async def me(client: Client, **headers: str) -> tuple[int, Any]:
@@ -77,7 +73,7 @@ async def test_a_session_ends_after_twelve_hours(sign_in: Open, database: Databa
 
 async def test_requests_of_a_disabled_account_say_why(sign_in: Open) -> None:
     root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
-    status, told = await post(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
+    status, told = await submit(root, "/api/accounts/video_officer-all", disabled=True, **REASON)
     assert (status, told["disabled"]) == (200, True)
     status, told = await me(client)
     assert (status, told["reason"]) == (401, "revoked")
@@ -89,19 +85,21 @@ async def test_an_initial_password_must_be_changed_first(sign_in: Open, database
     root, client = await sign_in(Role.ADMINISTRATOR), await sign_in(None)
     first, own = "given by the chief", "chosen by myself"
     body = {"name": "new", "role": "video_officer", "villages": ["wangjia"], "password": first, "reason": "新入职"}
-    assert (await post(root, "/api/accounts", **body))[0] == 200
-    status, told = await post(client, "/api/session", name="new", password=first)
+    assert (await submit(root, "/api/accounts", **body))[0] == 200
+    status, told = await submit(client, "/api/session", name="new", password=first)
     assert (status, told["must_change"]) == (200, True)
     for path in ("/api/tree", "/api/cameras/wj-01", "/api/openapi.json", "/report/wangjia", "/api/events"):
         async with client.get(path) as reply:
             assert (reply.status, (await reply.json())["reason"]) == (403, "password"), path
     assert (
-        (await post(client, "/api/search"))[0] == (await post(client, "/api/session/purpose", purpose="案件"))[0] == 403
+        (await submit(client, "/api/search"))[0]
+        == (await submit(client, "/api/session/purpose", purpose="案件"))[0]
+        == 403
     )
     for wrong in ("short", first):
-        assert (await post(client, "/api/session/password", present=first, new=wrong))[0] == 400
-    assert (await post(client, "/api/session/password", present="guess", new=own))[0] == 403
-    status, told = await post(client, "/api/session/password", present=first, new=own)
+        assert (await submit(client, "/api/session/password", present=first, new=wrong))[0] == 400
+    assert (await submit(client, "/api/session/password", present="guess", new=own))[0] == 403
+    status, told = await submit(client, "/api/session/password", present=first, new=own)
     assert (status, told["must_change"]) == (200, False)
     assert (await client.get("/api/tree")).status == 200
     async with database.reading() as session:
@@ -115,7 +113,7 @@ async def test_an_initial_password_must_be_changed_first(sign_in: Open, database
 
 async def test_a_new_password_ends_the_other_sessions(sign_in: Open) -> None:
     one, other = await sign_in(Role.VIDEO_OFFICER), await sign_in(Role.VIDEO_OFFICER)
-    assert (await post(one, "/api/session/password", present=PASSWORD, new="another password"))[0] == 200
+    assert (await submit(one, "/api/session/password", present=PASSWORD, new="another password"))[0] == 200
     assert (await me(one))[0] == 200 and (await me(other))[0] == 401
 
 
@@ -123,17 +121,17 @@ async def test_account_changes_need_a_reason(sign_in: Open, database: Database) 
     root = await sign_in(Role.ADMINISTRATOR)
     await sign_in(Role.VIDEO_OFFICER)
     path = "/api/accounts/video_officer-all"
-    assert (await post(root, path, role="investigator"))[0] == 422
-    assert (await post(root, path, role="investigator", reason=" \u3000 "))[0] == 422
-    status, told = await post(root, path, role="investigator", villages=["wangjia"], display_name="李", **REASON)
+    assert (await submit(root, path, role="investigator"))[0] == 422
+    assert (await submit(root, path, role="investigator", reason=" \u3000 "))[0] == 422
+    status, told = await submit(root, path, role="investigator", villages=["wangjia"], display_name="李", **REASON)
     assert (status, told["role"], told["villages"], told["display_name"]) == (200, "investigator", ["wangjia"], "李")
-    assert (await post(root, path, all_villages=True, **REASON))[1]["villages"] is None
-    assert (await post(root, path, villages=["nosuch"], **REASON))[0] == 400
-    assert (await post(root, path, villages=[], **REASON))[0] == 400
-    assert (await post(root, path, role="contractor", **REASON))[0] == 400  # of which company?
-    assert (await post(root, "/api/accounts/nobody", disabled=True, **REASON))[0] == 404
-    assert (await post(root, f"{path}/password", password="short", **REASON))[0] == 400
-    assert (await post(root, f"{path}/password", password="another password", **REASON))[1]["must_change"] is True
+    assert (await submit(root, path, all_villages=True, **REASON))[1]["villages"] is None
+    assert (await submit(root, path, villages=["nosuch"], **REASON))[0] == 400
+    assert (await submit(root, path, villages=[], **REASON))[0] == 400
+    assert (await submit(root, path, role="contractor", **REASON))[0] == 400  # of which company?
+    assert (await submit(root, "/api/accounts/nobody", disabled=True, **REASON))[0] == 404
+    assert (await submit(root, f"{path}/password", password="short", **REASON))[0] == 400
+    assert (await submit(root, f"{path}/password", password="another password", **REASON))[1]["must_change"] is True
     async with database.reading() as session:
         rows = list(await session.scalars(select(AuditRow).where(AuditRow.object == "video_officer-all")))
     assert {(r.actor, r.reason) for r in rows if r.action in ("user.change", "user.reset")} == {
@@ -144,8 +142,8 @@ async def test_account_changes_need_a_reason(sign_in: Open, database: Database) 
 async def test_administrators_cannot_change_themselves(sign_in: Open) -> None:
     root = await sign_in(Role.ADMINISTRATOR)
     for body in ({"role": "approver"}, {"disabled": True}, {"villages": ["wangjia"]}):
-        assert (await post(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
-    assert (await post(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[
+        assert (await submit(root, "/api/accounts/administrator-all", **body, **REASON))[0] == 403
+    assert (await submit(root, "/api/accounts/administrator-all/password", password="another password", **REASON))[
         0
     ] == 403
 
@@ -156,32 +154,32 @@ async def test_village_administrators_cannot_manage_accounts(sign_in: Open) -> N
     await sign_in(Role.VIDEO_OFFICER, ["wangjia"])
     assert (await mine.get("/api/accounts")).status == 403
     path = "/api/accounts/video_officer-wangjia"
-    assert (await post(mine, path, disabled=True, **REASON))[0] == 403
-    assert (await post(mine, f"{path}/password", password="another password", **REASON))[0] == 403
+    assert (await submit(mine, path, disabled=True, **REASON))[0] == 403
+    assert (await submit(mine, f"{path}/password", password="another password", **REASON))[0] == 403
     new = {"name": "n1", "role": "investigator", "password": "a long password", **REASON}
-    assert (await post(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 403
+    assert (await submit(mine, "/api/accounts", **new, villages=["wangjia"]))[0] == 403
 
 
 async def test_a_known_device_signs_in_while_an_address_guesses(sign_in: Open) -> None:
     chief = await sign_in(Role.APPROVER)
     stranger = await sign_in(None)
     answers = [
-        await post(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7
+        await submit(stranger, "/api/session", name=n, password="guess") for n in ["approver-all"] * 7 + ["nobody"] * 7
     ]
     assert [a[0] for a in answers] == ([403] * 5 + [429] * 2) * 2
     assert answers[:7] == answers[7:]  # the same sentences whether the name exists or not
-    assert (await post(stranger, "/api/session", name="approver-all", password=PASSWORD))[0] == 429
+    assert (await submit(stranger, "/api/session", name="approver-all", password=PASSWORD))[0] == 429
     # A known device, at the same address.
-    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
+    assert (await submit(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
     for _ in range(30):
-        await post(stranger, "/api/session", name="nobody2", password="guess")
-    assert (await post(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
+        await submit(stranger, "/api/session", name="nobody2", password="guess")
+    assert (await submit(chief, "/api/session", name="approver-all", password=PASSWORD))[0] == 200
 
 
 async def test_cookies_behind_tls(sign_in: Open) -> None:
     client = await sign_in(None)
     await sign_in(Role.AUDITOR)
-    client.server.app[SERVICES].settings.web.tls = "proxy"  # type: ignore[union-attr]
+    services_of(client).settings.web.tls = TlsMode.PROXY
     async with client.post(
         "/api/session", json={"name": "auditor-all", "password": PASSWORD}, headers=HEADERS
     ) as reply:

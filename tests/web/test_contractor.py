@@ -20,13 +20,10 @@ from core.errors import UsageError
 from core.settings import Settings
 from health.picture.masked_stills import WIDTH, masked
 from health.tables import Fault, WorkOrder
+from tests.web.calls import grey_jpeg
 from tests.web.conftest import HEADERS, PASSWORD, SignIn
 
 NOW = SystemClock().now()
-
-
-def jpeg(width: int = 640, height: int = 360) -> bytes:
-    return cv2.imencode(".jpg", np.full((height, width, 3), 200, np.uint8))[1].tobytes()
 
 
 @pytest.fixture
@@ -34,7 +31,9 @@ async def orders(sign_in: SignIn, database: Database, station_settings: Settings
     """One order for each of two companies, with a fault picture."""
     made = {}
     picture = station_settings.data.dir / "patrol/x.jpg"
-    await asyncio.to_thread(lambda: (picture.parent.mkdir(parents=True, exist_ok=True), picture.write_bytes(jpeg())))
+    await asyncio.to_thread(
+        lambda: (picture.parent.mkdir(parents=True, exist_ok=True), picture.write_bytes(grey_jpeg()))
+    )
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         camera.profile = {
@@ -99,7 +98,7 @@ async def test_steps_photo_and_still(sign_in: SignIn, orders: dict[str, int], da
     for state, status in (("working", 200), ("closed", 422), ("verifying", 200)):
         reply = await client.post(f"{mine}/move", json={"state": state, "cost": 120}, headers=HEADERS)
         assert reply.status == status, await reply.text()
-    kept = await (await client.post(f"{mine}/photo", data=jpeg(3000, 2000), headers=HEADERS)).json()
+    kept = await (await client.post(f"{mine}/photo", data=grey_jpeg(3000, 2000), headers=HEADERS)).json()
     photo = await (await client.get(f"{mine}/photos/{kept['photo']}")).read()
     assert cv2.imdecode(np.frombuffer(photo, np.uint8), 1).shape[1] == 1600
     refused = await client.post(f"{mine}/photo", data=b"PK\x03\x04 no picture", headers=HEADERS)

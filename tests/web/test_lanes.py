@@ -13,9 +13,10 @@ import pytest
 
 from core.accounts.permissions import Role
 from tests.conftest import ROOT
+from tests.waiting import eventually
+from tests.web.calls import services_of
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.api import search
-from web.services import SERVICES, Services
 
 # What web/api runs in the default threads (asyncio.to_thread): short reads of one small file or row.
 SHORT = {
@@ -57,12 +58,6 @@ async def ask(client: Client) -> tuple[int, str]:
         return reply.status, reply.headers.get("Retry-After", "")
 
 
-def services_of(client: Client) -> Services:
-    app = client.app
-    assert app is not None
-    return app[SERVICES]
-
-
 async def test_slow_searches_delay_no_other_request(sign_in: SignIn, stuck: list[int]) -> None:
     greedy, other = await searcher(sign_in, Role.INVESTIGATOR), await searcher(sign_in, Role.APPROVER)
     waiting = [asyncio.ensure_future(ask(greedy)) for _ in range(30)]
@@ -77,8 +72,7 @@ async def test_slow_searches_delay_no_other_request(sign_in: SignIn, stuck: list
     for path in ("/api/cameras", "/static/none", "/api/station"):
         async with asyncio.timeout(5):
             assert (await other.get(path)).status in (200, 403, 404)
-    await asyncio.sleep(0.1)
-    assert len(stuck) == 3  # the other person's search has started
+    await eventually(lambda: len(stuck) == 3)  # the other person's search has started
     assert services_of(other).search_executor.refused == 18
     for task in (*waiting, theirs):
         task.cancel()

@@ -7,8 +7,6 @@ import io
 from collections.abc import AsyncIterator
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
 from cameras.registry import registry
@@ -22,6 +20,7 @@ from core.database import Database
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from tests.ports import free_port, require_free
+from tests.web.calls import get, grey_jpeg, post
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 
 LOGIN = ("minwang", "geheim-123")
@@ -48,77 +47,65 @@ async def crowd(
     await made.stop()
 
 
-async def _post(client: Client, path: str, body: Any = None, status: int = 200) -> Any:
-    reply = await client.post(path, json=body or {}, headers=HEADERS)
-    assert reply.status == status, await reply.text()
-    return await reply.json()
-
-
-async def _get(client: Client, path: str) -> Any:
-    reply = await client.get(path)
-    assert reply.status == 200, await reply.text()
-    return await reply.json()
-
-
-async def _finished(client: Client) -> Any:
+async def finished(client: Client) -> Any:
     async with asyncio.timeout(30):
-        while (view := await _get(client, "/api/onboarding"))["work"]["running"]:
+        while (view := await get(client, "/api/onboarding"))["work"]["running"]:
             await asyncio.sleep(0.1)
     return view
 
 
-async def _in(admin: Client) -> Any:
-    await _post(admin, "/api/onboarding/survey")
-    await _finished(admin)
-    await _post(admin, "/api/onboarding/identify", {"village": "wangjia"})
-    return await _finished(admin)
+async def identified(admin: Client) -> Any:
+    await post(admin, "/api/onboarding/survey")
+    await finished(admin)
+    await post(admin, "/api/onboarding/identify", {"village": "wangjia"})
+    return await finished(admin)
 
 
 async def test_a_village_is_surveyed_and_identified(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
-    view = await _in(admin)
+    view = await identified(admin)
     cameras = {c["id"]: c for c in view["cameras"]}
     assert cameras["wj-01"]["make"] == "Tianmu TM-2M" and cameras["wj-01"]["marks"][:3] == "ooo"
     assert cameras["wj-03"]["marks"][0] == "x" and "no ONVIF answer" in cameras["wj-03"]["failed"]["reachable"]
     assert [d["address"] for d in view["devices"]] == ["127.0.1.9:8899"] and view["devices"][0]["village"] == "wangjia"
-    assert [f["kind"] for f in await _get(admin, "/api/findings")] == ["unknown_device"]
-    history = await _get(admin, "/api/cameras/wj-01/history")
+    assert [f["kind"] for f in await get(admin, "/api/findings")] == ["unknown_device"]
+    history = await get(admin, "/api/cameras/wj-01/history")
     assert "device.serial" in {h["field"] for h in history}
 
 
 async def test_only_one_onboarding_job_runs(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
-    await _post(admin, "/api/onboarding/survey")
-    assert "still running" in (await _post(admin, "/api/onboarding/survey", status=409))["error"]
-    await _finished(admin)
+    await post(admin, "/api/onboarding/survey")
+    assert "still running" in (await post(admin, "/api/onboarding/survey", status=409))["error"]
+    await finished(admin)
 
 
 async def test_an_unknown_device_is_adopted(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin = await sign_in(Role.ADMINISTRATOR)
-    await _in(admin)
+    await identified(admin)
     body = {"address": "127.0.1.9:8899", "village": "wangjia", "name": "新点位", "credential": "village"}
-    assert await _post(admin, "/api/onboarding/adopt", body) == {"id": "wangjia-001"}
-    await _post(admin, "/api/onboarding/adopt", body | {"address": "127.0.1.99:8899"}, 404)
-    view = await _in(admin)
-    assert view["devices"] == [] and await _get(admin, "/api/findings") == []
+    assert await post(admin, "/api/onboarding/adopt", body) == {"id": "wangjia-001"}
+    await post(admin, "/api/onboarding/adopt", body | {"address": "127.0.1.99:8899"}, 404)
+    view = await identified(admin)
+    assert view["devices"] == [] and await get(admin, "/api/findings") == []
     assert next(c for c in view["cameras"] if c["id"] == "wangjia-001")["make"] == "Tianmu TM-2M"
 
 
 async def test_a_finding_is_accepted_with_a_reason(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, auditor = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.AUDITOR)
-    await _in(admin)
-    (finding,) = await _get(admin, "/api/findings")
-    await _post(admin, f"/api/findings/{finding['id']}/accept", {"reason": ""}, 422)
-    await _post(admin, f"/api/findings/{finding['id']}/accept", {"reason": "镇水利站的流量计"})
-    assert await _get(admin, "/api/findings") == []
-    rows = (await _get(auditor, "/api/audit"))["rows"]
+    await identified(admin)
+    (finding,) = await get(admin, "/api/findings")
+    await post(admin, f"/api/findings/{finding['id']}/accept", {"reason": ""}, 422)
+    await post(admin, f"/api/findings/{finding['id']}/accept", {"reason": "镇水利站的流量计"})
+    assert await get(admin, "/api/findings") == []
+    rows = (await get(auditor, "/api/audit"))["rows"]
     assert any(r["action"] == "finding.accept" and r["reason"] == "镇水利站的流量计" for r in rows)
 
 
 async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: SignIn, database: Database) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER)
-    await _in(admin)
-    reply = await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
+    await identified(admin)
+    reply = await post(officer, "/api/onboarding/accept", {"cameras": ["wj-01", "no-such"]})
     assert reply["accepted"] == [] and set(reply["lacking"]["wj-01"]) >= {
         "streams",
         "field_of_view",
@@ -126,10 +113,10 @@ async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: 
         "legal_class",
     }
     body = {"places": PLACES, "masks": "none_needed", "legal_class": "7.1", "responsible": "王村长"}
-    view = await _post(officer, "/api/cameras/wj-01/acceptance", body)
+    view = await post(officer, "/api/cameras/wj-01/acceptance", body)
     assert view["missing"] == ["field_of_view", "sign_photo"]
-    await _post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 400)
-    await _post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
+    await post(officer, "/api/cameras/wj-01/acceptance", {"places": ["moon"]}, 400)
+    await post(officer, "/api/cameras/wj-01/acceptance", {"legal_class": "8"}, 400)
     async with database.reading() as session:
         camera = await session.get_one(Camera, "wj-01")
     assert camera.profile["responsible"] == "王村长" and camera.accepted_at is None
@@ -137,7 +124,7 @@ async def test_acceptance_needs_complete_checks(crowd: VirtualCameras, sign_in: 
 
 async def test_the_sign_photo_is_reencoded(crowd: VirtualCameras, sign_in: SignIn) -> None:
     officer = await sign_in(Role.VIDEO_OFFICER)
-    photo = cv2.imencode(".jpg", np.full((300, 400, 3), 200, np.uint8))[1].tobytes()
+    photo = grey_jpeg(400, 300)
     secret = b"GPS 29.47 121.43"
     with_metadata = photo[:2] + b"\xff\xe1" + (len(secret) + 2).to_bytes(2, "big") + secret + photo[2:]
     reply = await officer.post("/api/cameras/wj-01/sign", data=with_metadata, headers=HEADERS)
@@ -159,29 +146,29 @@ async def test_ptz_control_is_exclusive(crowd: VirtualCameras, sign_in: SignIn) 
         await sign_in(Role.VIDEO_OFFICER),
         await sign_in(Role.INVESTIGATOR),
     )
-    await _in(admin)
+    await identified(admin)
     await state_purpose(officer)
     await state_purpose(other)
-    await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
-    assert "controls this camera" in (await _post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
-    await _post(officer, "/api/cameras/wj-02/ptz/stop")
-    kept = await _post(officer, "/api/cameras/wj-02/ptz/keep", {"name": "守望"})
-    view = await _get(officer, "/api/cameras/wj-02/ptz")
+    await post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 0.5})
+    assert "controls this camera" in (await post(other, "/api/cameras/wj-02/ptz/move", {"pan": -0.5}, 409))["error"]
+    await post(officer, "/api/cameras/wj-02/ptz/stop")
+    kept = await post(officer, "/api/cameras/wj-02/ptz/keep", {"name": "守望"})
+    view = await get(officer, "/api/cameras/wj-02/ptz")
     assert view["presets"] == [kept] and view["holder"] == "video_officer-all"
-    await _post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 3}, 422)
-    await _post(officer, "/api/cameras/wj-01/ptz/move", {"pan": 0.5}, 404)
-    tree = await _get(officer, "/api/tree")
+    await post(officer, "/api/cameras/wj-02/ptz/move", {"pan": 3}, 422)
+    await post(officer, "/api/cameras/wj-01/ptz/move", {"pan": 0.5}, 404)
+    tree = await get(officer, "/api/tree")
     assert {c["id"]: c["ptz"] for v in tree for c in v["cameras"]}["wj-02"] is True
 
 
 async def test_onboarding_is_limited_to_the_scope(crowd: VirtualCameras, sign_in: SignIn) -> None:
     admin, officer = await sign_in(Role.ADMINISTRATOR), await sign_in(Role.VIDEO_OFFICER, ["youjia"])
-    await _in(admin)
-    view = await _get(officer, "/api/onboarding")
+    await identified(admin)
+    view = await get(officer, "/api/onboarding")
     assert {c["village"] for c in view["cameras"]} == {"youjia"} and view["devices"] == []
-    assert await _get(officer, "/api/findings") == []
+    assert await get(officer, "/api/findings") == []
     for path in ("/api/cameras/wj-01/history", "/api/cameras/wj-02/ptz", "/api/onboarding?village=wangjia"):
         assert (await officer.get(path)).status == 404
-    assert (await _post(officer, "/api/onboarding/accept", {"cameras": ["wj-01"]})) == {"accepted": [], "lacking": {}}
+    assert (await post(officer, "/api/onboarding/accept", {"cameras": ["wj-01"]})) == {"accepted": [], "lacking": {}}
     local = await sign_in(Role.ADMINISTRATOR, ["youjia"])
-    await _post(local, "/api/onboarding/survey", status=403)
+    await post(local, "/api/onboarding/survey", status=403)

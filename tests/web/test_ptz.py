@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import pytest
 from lxml import etree
-from sqlalchemy import select
 
 from cameras.onvif.soap import Node
 from cameras.tables import Camera
 from core.accounts.permissions import Role
-from core.audit import audit_trail
 from core.database import Database
 from core.errors import StorageError
+from tests.web.calls import audit_rows, services_of
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 from web.api import ptz as api
-from web.services import SERVICES
 
 COMMANDS = {"move": {"pan": 0.5}, "stop": {}, "home": {}, "preset": {"token": "1"}, "keep": {"name": "gate"}}
-
-
-async def rows(database: Database) -> list[tuple[str, str]]:
-    async with database.reading() as session:
-        query = select(audit_trail.AuditRow.actor, audit_trail.AuditRow.action).where(
-            audit_trail.AuditRow.action == "ptz.take"
-        )
-        return [(r.actor, r.action) for r in await session.execute(query)]
 
 
 async def domes(client: Client, database: Database) -> list[str]:
@@ -35,7 +25,7 @@ async def domes(client: Client, database: Database) -> list[str]:
         told.append(operation)
         return Node(etree.fromstring(b"<answer><PresetToken>1</PresetToken></answer>"))
 
-    client.server.app[SERVICES].ptz._call = call  # type: ignore[attr-defined]
+    services_of(client).ptz._call = call
     async with database.session() as session:
         (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
     return told
@@ -49,7 +39,7 @@ async def test_taking_ptz_control_writes_an_audit_row(command: str, sign_in: Sig
     for name in (command, "stop", "stop"):
         reply = await client.post(f"/api/cameras/wj-01/ptz/{name}", json=COMMANDS[name], headers=HEADERS)
         assert reply.status == 200, await reply.text()
-    assert told and await rows(database) == [("video_officer-all", "ptz.take")]
+    assert told and [r.actor for r in await audit_rows(database, "ptz.take")] == ["video_officer-all"]
 
 
 async def test_refused_ptz_control_writes_no_row_and_moves_nothing(
@@ -70,4 +60,4 @@ async def test_refused_ptz_control_writes_no_row_and_moves_nothing(
     reply = await client.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)
     assert reply.status == 200, await reply.text()
     assert (await other.post("/api/cameras/wj-01/ptz/stop", headers=HEADERS)).status in (403, 409)
-    assert await rows(database) == [("video_officer-all", "ptz.take")]
+    assert [r.actor for r in await audit_rows(database, "ptz.take")] == ["video_officer-all"]

@@ -6,17 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from cameras.tables import Camera
 from core.accounts.permissions import Role
 from core.accounts.tables import SignIn as Session
-from core.audit.audit_trail import AuditRow
 from core.clock import SystemClock
 from core.database import Database
 from nvr.archive.reader import Keyframe
+from tests.web.calls import audit_rows, services_of
 from tests.web.conftest import HEADERS, Client, SignIn
-from web.services import SERVICES
 
 VIEW_REQUESTS = (
     ("POST", "/api/live/ticket", {"camera": "wj-01"}),
@@ -32,15 +31,9 @@ async def state(client: Client, purpose: str) -> dict[str, Any]:
         return dict(await reply.json())
 
 
-async def rows(database: Database, *actions: str) -> list[tuple[str, str]]:
-    async with database.reading() as session:
-        found = await session.scalars(select(AuditRow).where(AuditRow.action.in_(actions)).order_by(AuditRow.id))
-        return [(r.action, r.reason) for r in found]
-
-
 def pictures(client: Client) -> None:
     """Provide a newest picture for every camera, instead of the recorder's."""
-    services = client.server.app[SERVICES]  # type: ignore[union-attr]
+    services = services_of(client)
 
     async def latest(stream: str, *_: Any) -> list[Keyframe]:
         return [Keyframe(stream, 1, "h264", b"", b"")]
@@ -62,7 +55,7 @@ async def test_a_view_without_a_purpose_is_refused_with_a_code(
         (await session.get_one(Camera, "wj-01")).device = {"ptz": "p"}
     async with client.request(method, path, json=body, headers=HEADERS) as reply:
         assert (reply.status, (await reply.json())["reason"]) == (403, "purpose")
-    assert await rows(database, "live.open", "snapshot.view", "review.draw", "ptz.take") == []
+    assert await audit_rows(database, "live.open", "snapshot.view", "review.draw", "ptz.take") == []
 
 
 async def test_one_purpose_holds_for_the_session_and_is_in_every_row(sign_in: SignIn, database: Database) -> None:
@@ -77,7 +70,8 @@ async def test_one_purpose_holds_for_the_session_and_is_in_every_row(sign_in: Si
     await state(client, "案件 2026-1")
     async with client.post("/api/live/ticket", json={"camera": "wj-01"}, headers=HEADERS) as reply:
         assert reply.status == 200
-    assert await rows(database, "live.open", "snapshot.view", "review.draw") == [
+    rows = await audit_rows(database, "live.open", "snapshot.view", "review.draw")
+    assert [(r.action, r.reason) for r in rows] == [
         ("live.open", "值班巡查"), ("live.open", "值班巡查"), ("snapshot.view", "值班巡查"),
         ("review.draw", "值班巡查"),
         ("live.open", "案件 2026-1"),

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select
 
 from core.accounts.permissions import Role
-from core.audit.audit_trail import AuditRow
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.database import Database
 from nvr.tables import RetentionClockRow
 from station.cli.main import cli
 from tests.conftest import open_database
 from tests.postgres import AUDIT_KEY
+from tests.web.calls import audit_rows
 from tests.web.conftest import HEADERS, SignIn
 
 DAY_US = 86_400 * SECOND
@@ -43,9 +42,7 @@ async def step(database: Database) -> None:
 
 
 async def trail(database: Database) -> list[tuple[str, str]]:
-    async with database.reading() as session:
-        rows = await session.scalars(select(AuditRow).where(AuditRow.action == "retention.confirm"))
-        return [(r.actor, r.reason) for r in rows]
+    return [(r.actor, r.reason) for r in await audit_rows(database, "retention.confirm")]
 
 
 async def test_an_administrator_confirms_the_clock(sign_in: SignIn, database: Database) -> None:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,15 +32,11 @@ from search.tables import Judgement
 from search.vocabulary import Colour
 from tests.search.analysis.test_colours import jacket
 from tests.search.sightings import sighting
+from tests.web.calls import jpeg, services_of, submit
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
 from web.http.cookies import COOKIE
-from web.services import SERVICES
 
 RED, BLUE = Colour.red, Colour.blue
-
-
-def jpeg(picture: np.ndarray[Any, Any]) -> bytes:
-    return bytes(cv2.imencode(".jpg", picture)[1].tobytes())
 
 
 async def put(
@@ -81,11 +76,6 @@ async def officer(sign_in: SignIn, villages: list[str] | None = None, role: Role
     return client
 
 
-async def post(client: Client, path: str, body: Any) -> tuple[int, Any]:
-    reply = await client.post(path, json=body, headers=HEADERS)
-    return reply.status, await reply.json()
-
-
 async def test_similar_ranks_within_the_filter_and_the_scope(
     sign_in: SignIn, database: Database, sightings: SightingStore
 ) -> None:
@@ -93,7 +83,7 @@ async def test_similar_ranks_within_the_filter_and_the_scope(
     there = await put(database, sightings, "xd-01", "xidian", "red", 20)
     other = await put(database, sightings, "xd-02", "xidian", "blue", 10)
     client = await officer(sign_in)
-    status, found = await post(client, "/api/search/similar", {"sighting": str(here.id)})
+    status, found = await submit(client, "/api/search/similar", {"sighting": str(here.id)})
     assert status == 200 and [r["id"] for r in found["rows"]] == [str(there.id), str(other.id)]
     first, second = found["rows"]
     assert (
@@ -101,14 +91,14 @@ async def test_similar_ranks_within_the_filter_and_the_scope(
         and first["metres"] > 0
         and first["plausible"] in (True, False)
     )
-    status, found = await post(client, "/api/search/similar", {"sighting": str(here.id), "filter": {"upper": "blue"}})
+    status, found = await submit(client, "/api/search/similar", {"sighting": str(here.id), "filter": {"upper": "blue"}})
     assert [r["id"] for r in found["rows"]] == [str(other.id)]
     mine = await officer(sign_in, ["wangjia"])
-    status, found = await post(mine, "/api/search/similar", {"sighting": str(here.id)})
+    status, found = await submit(mine, "/api/search/similar", {"sighting": str(here.id)})
     assert (status, found["rows"]) == (200, [])
-    assert (await post(mine, "/api/search/similar", {"sighting": str(there.id)}))[0] == 404
+    assert (await submit(mine, "/api/search/similar", {"sighting": str(there.id)}))[0] == 404
     for body in ({}, {"camera": "wj-01"}, {"sighting": "x"}, {"camera": "wj-01", "at_us": 1, "box": [0, 0, 2, 2]}):
-        assert (await post(client, "/api/search/similar", body))[0] in (400, 404), body
+        assert (await submit(client, "/api/search/similar", body))[0] in (400, 404), body
 
 
 async def test_search_by_an_uploaded_picture(
@@ -184,21 +174,21 @@ async def test_verdicts_belong_to_a_purpose_and_candidates_are_kept(
 ) -> None:
     made = await put(database, sightings, "wj-01", "wangjia", "red", 30)
     client = await officer(sign_in)
-    status, view = await post(client, f"/api/sightings/{made.id}/judgement", {"verdict": "candidate"})
+    status, view = await submit(client, f"/api/sightings/{made.id}/judgement", {"verdict": "candidate"})
     assert (status, view["verdict"]) == (200, "candidate")
     listed = await (await client.get("/api/judgements")).json()
     assert [r["id"] for r in listed["rows"]] == [str(made.id)]
     await client.post("/api/session/purpose", json={"purpose": "案件 2026-8"}, headers=HEADERS)
     assert (await (await client.get("/api/judgements")).json())["rows"] == []  # another case
-    assert (await post(client, "/api/search", {}))[1]["rows"][0]["verdict"] is None
-    assert (await post(client, f"/api/sightings/{made.id}/judgement", {"verdict": "maybe"}))[0] == 422
+    assert (await submit(client, "/api/search", {}))[1]["rows"][0]["verdict"] is None
+    assert (await submit(client, f"/api/sightings/{made.id}/judgement", {"verdict": "maybe"}))[0] == 422
     assert (await client.get(f"/api/sightings/{made.id}/thumbnail")).status == 200
     path = (await (await client.get(f"/api/sightings/{made.id}")).json())["path"]
     assert len(path) == 1 and 0 <= path[0]["x"] <= 1
     await asyncio.to_thread(sightings.drop, ids.day_of(made.start_ms))
     for gone in (f"/api/sightings/{made.id}", f"/api/sightings/{made.id}/thumbnail"):
         assert (await client.get(gone)).status == 404
-    assert (await post(client, "/api/search", {}))[1]["rows"] == []
+    assert (await submit(client, "/api/search", {}))[1]["rows"] == []
     async with database.reading() as session:
         rows = list(await session.scalars(select(audit_trail.AuditRow).order_by(audit_trail.AuditRow.id)))
         assert [r.reason for r in rows if r.action == "sighting.judge"] == ["案件 2026-7"]
@@ -213,7 +203,7 @@ async def test_a_subject_with_an_example_picture(
     while await asyncio.to_thread(sightings.pending, 10):
         await matcher.run_once()
     client, leader = await officer(sign_in), await sign_in(Role.APPROVER)
-    case = (await post(client, "/api/cases", {"number": "7", "title": "t"}))[1]
+    case = (await submit(client, "/api/cases", {"number": "7", "title": "t"}))[1]
     body = {
         "case": case["id"],
         "title": "红衣",
@@ -221,8 +211,8 @@ async def test_a_subject_with_an_example_picture(
         "reason": "监控",
         "expires_at": (SystemClock().now() + timedelta(days=3)).isoformat(),
     }
-    assert (await post(client, "/api/watch", body | {"sighting": "12"}))[0] == 404
-    status, subject = await post(client, "/api/watch", body | {"sighting": str(example.id)})
+    assert (await submit(client, "/api/watch", body | {"sighting": "12"}))[0] == 404
+    status, subject = await submit(client, "/api/watch", body | {"sighting": str(example.id)})
     assert status == 200 and subject["by_picture"] is True
     assert (
         await leader.post(f"/api/watch/{subject['id']}/decision", json={"approve": True}, headers=HEADERS)
@@ -243,7 +233,7 @@ async def test_a_subject_with_an_example_picture(
 async def test_motion_search_limits(sign_in: SignIn) -> None:
     client, now = await officer(sign_in), SystemClock().now()
     span = {"start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
-    status, job = await post(
+    status, job = await submit(
         client, "/api/search/motion", {"camera": "wj-01", **span, "area": [[0, 0], [1, 0], [1, 1]]}
     )
     assert status == 200
@@ -261,10 +251,10 @@ async def test_motion_search_limits(sign_in: SignIn) -> None:
         ({"camera": "wj-01", "start": "2026-01-01T00:00:00Z", "end": span["end"]}, 400),
         ({"camera": "wj-01", "start": "2026-01-01T00:00:00", "end": span["end"]}, 400),
     ):
-        assert (await post(other, "/api/search/motion", body))[0] == expected, body
+        assert (await submit(other, "/api/search/motion", body))[0] == expected, body
     video = await officer(sign_in, None, Role.VIDEO_OFFICER)
     old = {"start": (now - timedelta(days=3)).isoformat(), "end": (now - timedelta(days=2)).isoformat()}
-    assert (await post(video, "/api/search/motion", {"camera": "wj-01", **old}))[0] == 403  # R-VIEW-3
+    assert (await submit(video, "/api/search/motion", {"camera": "wj-01", **old}))[0] == 403  # R-VIEW-3
 
 
 async def test_a_motion_search_ends_with_session_scope_and_role(
@@ -280,9 +270,9 @@ async def test_a_motion_search_ends_with_session_scope_and_role(
 
     monkeypatch.setattr(motion_search, "search", search)
     body = {"camera": "xd-01", "start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
-    _, job = await post(client, "/api/search/motion", body)
+    _, job = await submit(client, "/api/search/motion", body)
     await asyncio.sleep(0.05)
-    address, services = f"/api/search/motion/{job['id']}", client.server.app[SERVICES]  # type: ignore[attr-defined]
+    address, services = f"/api/search/motion/{job['id']}", services_of(client)
     assert len((await (await client.get(address)).json())["found"]) == 1
     kept = services.motion_jobs.get(job["id"], services.motion_jobs._jobs[job["id"]].session)
     await services.accounts.change("investigator-wangjia-xidian", villages=["wangjia"], actor="admin")
@@ -334,7 +324,7 @@ async def test_candidates_of_other_villages_do_not_displace_own_ones(
     ],
 )
 async def test_invalid_queries_give_one_sentence(sign_in: SignIn, body: dict[str, Any]) -> None:
-    status, reply = await post(await officer(sign_in), "/api/search", body)
+    status, reply = await submit(await officer(sign_in), "/api/search", body)
     assert status == 400 and reply["error"]
 
 
@@ -348,7 +338,7 @@ async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Data
         seen: list[dict[str, Any]] = []
         after = None
         while True:
-            status, page = await post(client, "/api/search", {"limit": 5, "order": order, "after": after})
+            status, page = await submit(client, "/api/search", {"limit": 5, "order": order, "after": after})
             assert status == 200
             seen += page["rows"]
             after = page["next"]
@@ -361,7 +351,7 @@ async def test_pages_contain_every_sighting_once(sign_in: SignIn, database: Data
 
 async def test_words_and_vocabulary(sign_in: SignIn) -> None:
     client = await officer(sign_in)
-    status, found = await post(client, "/api/search/words", {"phrase": "红衣男子骑电瓶车往东 王家村 qwertz"})
+    status, found = await submit(client, "/api/search/words", {"phrase": "红衣男子骑电瓶车往东 王家村 qwertz"})
     assert status == 200 and found["unknown"] == ["qwertz"]
     assert (
         found["filter"]["cls"] == ["ebike"]
@@ -369,16 +359,16 @@ async def test_words_and_vocabulary(sign_in: SignIn) -> None:
         and found["filter"]["heading"] == "east"
     )
     assert found["filter"]["villages"] == ["wangjia"]
-    assert (await post(client, "/api/search/words", {"phrase": "红" * 5000}))[0] == 400
+    assert (await submit(client, "/api/search/words", {"phrase": "红" * 5000}))[0] == 400
     # Without a pack only moving things and people are told apart.
-    status, found = await post(client, "/api/search/words", {"phrase": "没戴头盔骑三轮车的人 不是白色"})
+    status, found = await submit(client, "/api/search/words", {"phrase": "没戴头盔骑三轮车的人 不是白色"})
     assert found["filter"]["not_upper"] == ["white"] and found["filter"]["lacking"] == ["helmet"]
     assert {(u["kind"], u["value"], u["general"]) for u in found["unseen"]} == {
         ("cls", "tricycle", "unknown"), ("lacking", "helmet", ""),
     }  # fmt: skip
     mine = await officer(sign_in, ["xidian"])
     # The village does not exist for this account.
-    assert (await post(mine, "/api/search/words", {"phrase": "王家村"}))[1]["filter"]["villages"] == []
+    assert (await submit(mine, "/api/search/words", {"phrase": "王家村"}))[1]["filter"]["villages"] == []
     words = await (await client.get("/api/search/vocabulary")).json()
     assert (
         words["missing_pack"] is True

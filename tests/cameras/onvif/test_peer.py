@@ -56,7 +56,7 @@ def mock() -> Iterator[str]:
                         f"the mock does not start here: {process.stderr.read()[-300:] if process.stderr else ''}"
                     )
                 assert time.monotonic() < deadline, "the mock does not listen"
-                time.sleep(0.1)
+                time.sleep(0.02)
         yield f"http://127.0.0.1:{port}/onvif/device_service"
     finally:
         process.terminate()

@@ -23,6 +23,7 @@ from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.archive.segment_index import Segment, path_of
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Gap
+from tests import waiting
 from tests.nvr.conftest import eventually, segments_of
 
 NO_ARGUMENTS: Any = {}
@@ -84,9 +85,12 @@ async def test_a_disk_that_keeps_an_empty_file_does_not_end_the_writing(
     archive.segment_closed(empty)
     await eventually(lambda: refused)
     archive.segment_closed(Segment("cam/main", 1, 2 * SECOND, 3 * SECOND, SECOND, 10, 5))
-    await asyncio.sleep(0.1)
+
+    async def is_stored() -> bool:
+        return [s.start_us for s in await segments_of(database)] == [2 * SECOND]
+
+    await waiting.eventually(is_stored)
     assert not running.done() and refused[0] == (1, errno.EROFS)
-    assert [s.start_us for s in await segments_of(database)] == [2 * SECOND]
     read_only = False
     archive.add_gap("cam/main", 0, "unreachable", "", SECOND)
     await eventually(lambda: path in unlinked)

@@ -45,7 +45,9 @@ async def test_a_name_in_the_way_costs_one_camera(
         told, (disk,) = recorder.volumes.on_change, recorder.volumes.disks
         recorder.volumes.on_change = lambda d: (changes.append(d.state), told(d))
         await eventually(lambda: recorder.streams["other/main"].sink.in_gap)
-        await asyncio.sleep(2.5)  # the disk is probed meanwhile
+        written = recorder.streams["cam/main"].counters
+        frames = written.frames
+        await eventually(lambda: written.frames >= frames + 25)  # 2.5 s, in which the disk is probed
         assert disk.usable and not disk.needs_probe
     assert changes == [] and await segments_of(database, "other/main") == []
     ours = await segments_of(database)

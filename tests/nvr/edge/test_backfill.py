@@ -19,10 +19,13 @@ from cameras.virtual import card
 from cameras.virtual.clip import LoopClip
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.events import Event
+from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import SegmentFlag
 from nvr.archive.verify import verify
 from nvr.edge.backfill import uncovered
+from nvr.edge.gap_fill import GapFill
+from nvr.media.samples import FragmentSamples
 from nvr.playback import clip as clips
 from nvr.playback import mp4_writer
 from nvr.playback.hls import playlist
@@ -155,14 +158,25 @@ async def test_a_camera_that_cannot_be_asked_is_asked_later(town: Town, recordin
         assert await town.backfiller(machine).run_once() > 0
 
 
-async def test_fetching_gives_way_to_the_live_stream(town: Town, recording: Recordings) -> None:
+async def test_fetching_gives_way_to_the_live_stream(
+    town: Town, recording: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A lossy live stream stops the transfer; what arrived is kept, the rest is fetched later, slower."""
+    in_gap = asyncio.Event()
+
+    class Watched(GapFill):
+        def take(self, run: FragmentSamples, camera_us: int) -> bool:
+            if us_to_media(camera_us - self._offset_us) >= self._start:
+                in_gap.set()
+            return super().take(run, camera_us)
+
+    monkeypatch.setattr("nvr.edge.backfill.GapFill", Watched)
     async with recording(spec(town)) as machine:
         await town.outage(machine, seconds=3.0)
         await town.due_now()
         filler = town.backfiller(machine, rate=120_000)
         fetching = asyncio.create_task(filler.run_once())
-        await asyncio.sleep(1.0)
+        await asyncio.wait_for(in_gap.wait(), 30)
         machine.streams["cam/main"].counters.lost_packets += 1
         await fetching
         gaps = await town.gaps()

@@ -27,6 +27,7 @@ from nvr.rtsp.client import RtspSession
 from nvr.rtsp.interleaved import packets
 from nvr.rtsp.sdp import VideoCodec, VideoTrack
 from tests.nvr import camera_streams
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -48,8 +49,7 @@ async def test_a_keyframe_that_decodes_and_the_camera_is_left(camera: tuple[str,
     frame = await make_probe().keyframe("c/main", url, ("u", "p"))
     picture = await asyncio.to_thread(decode_bgr, frame)
     assert picture.shape == (180, 320, 3) and frame.codec == "h264"
-    await asyncio.sleep(0.2)
-    assert not [p for p in server.players if p.playing]
+    await eventually(lambda: not [p for p in server.players if p.playing])
 
 
 async def test_a_wrong_password_is_tried_once(camera: tuple[str, Mount, RtspServer]) -> None:

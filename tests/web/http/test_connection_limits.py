@@ -19,6 +19,7 @@ from core.database import Database
 from core.errors import TooManyError, TooSlowError
 from core.host import open_files
 from core.settings import WebSettings
+from tests.waiting import eventually
 from tests.web import certificates
 from tests.web.conftest import SignIn
 from web.http import connection_limits
@@ -103,8 +104,11 @@ async def test_a_connection_without_a_complete_request_is_closed(served: Served)
     quiet = [await connect(served, b"GET / HTT"), await connect(served, b""), await connect_silent(served)]
     used = await connect(served, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert await status_line(used) == b"HTTP/1.1 200 OK"
-    await asyncio.sleep(0.7)
-    assert [await is_closed(c) for c in quiet] == [True, True, True]
+
+    async def all_closed() -> bool:
+        return [await is_closed(c) for c in quiet] == [True, True, True]
+
+    await eventually(all_closed)
     used[1].write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await used[0].readuntil(b"here")
     assert await status_line(used) == b"HTTP/1.1 200 OK"

@@ -11,9 +11,9 @@ import pytest
 
 from core.accounts.permissions import Role
 from core.errors import TooManyError
+from tests.web.calls import services_of
 from tests.web.conftest import HEADERS, Client, SignIn
 from web.http import request_bodies
-from web.services import SERVICES
 
 SIMILAR = "/api/search/similar/picture"
 
@@ -38,7 +38,7 @@ async def test_uploads_of_a_person_are_bounded(sign_in: SignIn) -> None:
     client, other = await sign_in(Role.INVESTIGATOR, ["wangjia"]), await sign_in(Role.INVESTIGATOR, ["xidian"])
     for c in (client, other):
         await state(c, "case 1")
-    uploads = client.server.app[SERVICES].uploads  # type: ignore[attr-defined]
+    uploads = services_of(client).uploads
     held = [await begin(client, SIMILAR, 9_000_000, bytes(200_000)) for _ in range(5)]
     async with asyncio.timeout(5):
         while uploads._open.total() < request_bodies.MAX_UPLOADS_PER_PERSON:
@@ -68,7 +68,7 @@ async def test_body_sizes_are_bounded_by_person(sign_in: SignIn, monkeypatch: py
     monkeypatch.setattr(request_bodies, "BUDGET_BYTES_PER_PERSON", 1000)
     assert (await client.post("/api/session/purpose", data=b" " * 2000, headers=HEADERS)).status == 429
     assert (await client.post("/api/session/purpose", json={"purpose": "case 1"}, headers=HEADERS)).status == 200
-    budget = client.server.app[SERVICES].body_budget  # type: ignore[attr-defined]
+    budget = services_of(client).body_budget
     assert budget.total == 0 and not budget.taken
 
 
@@ -93,7 +93,7 @@ async def test_an_uploaded_picture_is_complete(sign_in: SignIn) -> None:
         made.append(content)
         raise TooManyError("enough")
 
-    client.server.app[SERVICES].example_pool.run = looked  # type: ignore[attr-defined]
+    services_of(client).example_pool.run = looked
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     _, png = cv2.imencode(".png", noise)
     await client.post(SIMILAR, data=io.BytesIO(png.tobytes()), headers=HEADERS)

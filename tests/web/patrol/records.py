@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from core.clock import SystemClock
 from health.tables import PatrolRound
-from tests.web.conftest import HEADERS, Client
 
 NOW = SystemClock().now()
 
@@ -17,12 +16,6 @@ TODAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
 
 
 YESTERDAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')) - timedelta(days=1):%Y-%m-%d}"
-
-
-async def post(client: Client, path: str, body: dict[str, Any], status: int = 200) -> Any:
-    reply = await client.post(path, json=body, headers=HEADERS)
-    assert reply.status == status, await reply.text()
-    return await reply.json()
 
 
 def patrol_round(*, began: float = 1, finished: bool = True, scope: dict[str, Any] | None = None) -> PatrolRound:

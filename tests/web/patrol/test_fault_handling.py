@@ -10,8 +10,9 @@ from core.database import Database
 from health.patrol import rounds
 from health.tables import CameraBaseline
 from health.vocabulary import OrderState
+from tests.web.calls import post
 from tests.web.conftest import SignIn
-from tests.web.patrol.records import NOW, post
+from tests.web.patrol.records import NOW
 
 
 async def test_verdicts_close_nothing_except_a_new_view(

@@ -17,8 +17,9 @@ from core.audit.audit_trail import AuditRow
 from core.database import Database
 from health.register import register, signatures
 from health.tables import DailyRegister, Fault, PatrolRound, RegisterSupplement
+from tests.web.calls import post
 from tests.web.conftest import SignIn
-from tests.web.patrol.records import NOW, TODAY, YESTERDAY, patrol_round, post
+from tests.web.patrol.records import NOW, TODAY, YESTERDAY, patrol_round
 
 
 async def test_the_day_is_signed_once_and_printed(sign_in: SignIn, faults: dict[str, int], database: Database) -> None:

@@ -11,7 +11,8 @@ from core.database import Database
 from health.tables import (
     WorkOrder,
 )  # fmt: skip
-from tests.web.conftest import HEADERS, Client, SignIn
+from tests.web.calls import post
+from tests.web.conftest import HEADERS, SignIn
 from tests.web.scope.route_calls import path_with_ids, request_route
 from tests.web.scope.village_objects import MINE, NOW, OTHERS, Ids
 from web.api import ROUTES
@@ -22,11 +23,6 @@ async def test_villages_of_a_subject_are_limited_to_proposer_and_approver(sign_i
     town, local = await sign_in(Role.INVESTIGATOR), await sign_in(Role.INVESTIGATOR, [MINE])
     boss, local_boss = await sign_in(Role.APPROVER), await sign_in(Role.APPROVER, [MINE])
     until = (NOW + timedelta(days=2)).isoformat()
-
-    async def post(client: Client, path: str, body: dict[str, Any], status: int = 200) -> Any:
-        reply = await client.post(path, json=body, headers=HEADERS)
-        assert reply.status == status, f"{path} {body}: {await reply.text()}"
-        return await reply.json()
 
     case = await post(local, "/api/cases", {"number": "1", "title": "t"})
     assert case["village"] == MINE  # the only village that it can belong to

@@ -25,11 +25,10 @@ from nvr.playback import hls
 from search.store import SightingStore, camera_numbers, ids
 from search.store.sighting_store import Batch
 from tests.search.sightings import sighting
+from tests.web.calls import grey_jpeg, services_of
 from tests.web.conftest import HEADERS, PASSWORD, Client, SignIn
-from tests.web.test_contractor import jpeg
 from web.api import ROUTES
 from web.framework.routing import ReplyKind
-from web.services import SERVICES
 
 NOW = SystemClock().now()
 START = to_microseconds(NOW) - 1_800_000_000
@@ -155,7 +154,7 @@ async def town(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Town:
     folder = station_settings.data.dir
-    await asyncio.to_thread(lambda: [(folder / n).write_bytes(jpeg()) for n in ("x.jpg", "x.mp4")])
+    await asyncio.to_thread(lambda: [(folder / n).write_bytes(grey_jpeg()) for n in ("x.jpg", "x.mp4")])
     async with database.session() as session:
         camera = await session.get_one(Camera, "wj-01")
         camera.acceptance = {"picture": "x.jpg", "sign_photo": "x.jpg"}
@@ -216,19 +215,19 @@ async def town(
     await asyncio.to_thread(sightings.write, ids.day_of(at_ms), [Batch("wj-01/sub", at_ms * 1000, new=[seen])])
     made.sighting = str(seen.id)
     client = await sign_in(None)
-    services = client.server.app[SERVICES]  # type: ignore[union-attr]
+    services = services_of(client)
     services.reader = Footage(folder / "x.mp4")
     services.snapshots.jpeg = _picture
     services.printer.pdf_of = _pdf
     monkeypatch.setattr(hls, "playlist", lambda *_, **__: "#EXTM3U")
     monkeypatch.setattr(hls, "thumbnail_times", lambda *_: [START])
     monkeypatch.setattr(hls, "segment_part", lambda *_: b"part")
-    monkeypatch.setattr("web.api.sightings.picture_of", lambda *_: jpeg())
+    monkeypatch.setattr("web.api.sightings.picture_of", lambda *_: grey_jpeg())
     return made
 
 
 async def _picture(*_: Any) -> bytes:
-    return jpeg()
+    return grey_jpeg()
 
 
 async def _pdf(*_: Any) -> bytes:
@@ -284,7 +283,7 @@ async def test_a_playlist_grants_no_other_time(town: Town) -> None:
 async def test_grants_survive_a_restart(town: Town) -> None:
     client = await town.client(Role.INVESTIGATOR)
     assert await town.get(client, "/api/playback/wj-01/main/index.m3u8") == 200
-    client.server.app[SERVICES].footage_grants._sessions.clear()  # type: ignore[union-attr]
+    services_of(client).footage_grants._sessions.clear()
     assert await town.get(client, f"{SEGMENT}.mp4") == 200
 
 
@@ -360,7 +359,7 @@ async def test_the_audit_row_names_whole_segments(path: str, town: Town) -> None
         assert reply.status == 200
     data = (await town.rows())[-1].data
     assert [to_microseconds(datetime.fromisoformat(data[n])) for n in ("start", "end")] == [START, START + 60_000_000]
-    grants = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
+    grants = services_of(client).footage_grants
     (session,) = grants._sessions
     assert grants.covers(session, "案件 2026-1", "wj-01", START, START + 60_000_000)
     assert not grants.covers(session, "案件 2026-1", "wj-01", START + 60_000_000, START + 120_000_000)  # the next one
@@ -375,7 +374,7 @@ async def test_a_strip_grants_no_more_than_it_shows(town: Town) -> None:
         assert reply.status == 200
     data = (await town.rows())[-1].data
     assert to_microseconds(datetime.fromisoformat(data["end"])) == START + 6 * hour_us
-    grants = client.server.app[SERVICES].footage_grants  # type: ignore[union-attr]
+    grants = services_of(client).footage_grants
     (session,) = grants._sessions
     assert grants.covers(session, "案件 2026-1", "wj-01", START, START + hour_us)
     assert not grants.covers(session, "案件 2026-1", "wj-01", START + 7 * hour_us, START + 8 * hour_us)
