@@ -232,6 +232,7 @@ async def test_events_arrive_by_scope_and_resume(sign_in: SignIn, database: Data
 
 async def test_the_api_document_names_roles_and_models(sign_in: SignIn) -> None:
     document = openapi.document(ROUTES)
+    assert openapi.document(ROUTES) is document, "it is generated once"
     operations = [o for p in document["paths"].values() for o in p.values()]
     assert len(operations) == len(ROUTES)
     assert all(o["summary"] and o["x-permission"] for o in operations)

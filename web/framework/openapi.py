@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TypeAlias, cast
 
@@ -18,7 +19,9 @@ _DESCRIPTIONS = {ReplyKind.FILE: "The file", ReplyKind.SOCKET: "A WebSocket", Re
 _REF = "#/components/schemas/{model}"
 
 
+@functools.cache
 def document(routes: tuple[Route, ...]) -> JsonSchemaValue:
+    """Return the document; callers must not change it. Generated once, because that takes a second of CPU."""
     paths: dict[str, dict[str, JsonSchemaValue]] = {}
     schemas: Schemas = {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
     for r in routes:
