@@ -61,8 +61,6 @@ def test_a_gap_begins_where_footage_ends() -> None:
 
 
 FPS = (0.2, 1.0, 5.0, 25.0, 60.0)
-
-
 clocks = st.builds(
     CameraClock,
     fps=st.sampled_from(FPS),

@@ -17,14 +17,8 @@ from nvr.clock.plausibility import (
 )
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
-
-
 NOW = 1_795_000_000 * SECOND
-
-
 PROMISE = RetentionPromise(31 * DAY, 7 * DAY)
-
-
 STEPS = [2 * MINUTE, HOUR, DAY, 40 * DAY, 3650 * DAY]
 
 

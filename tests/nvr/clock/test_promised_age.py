@@ -44,8 +44,6 @@ def test_what_was_filed_between_two_looks_far_apart_is_young_too(long: int) -> N
 
 
 STEP = st.one_of(st.just(0), st.integers(-(2**49), 2**49), st.integers(-8 * DAY, 8 * DAY), st.integers(-HOUR, HOUR))
-
-
 ACT = st.tuples(
     st.sampled_from(["run", "step", "back", "reboot", "right", "person"]),
     st.integers(1, 9 * 86_400),

@@ -17,11 +17,7 @@ from nvr.storage.volumes import prepare
 from nvr.tables import Gap
 
 T = 1_764_000_000 * SECOND
-
-
 HOUR = 3600 * SECOND
-
-
 DAY = 24 * HOUR
 
 

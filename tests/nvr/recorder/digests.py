@@ -6,8 +6,6 @@ from tests.nvr.conftest import LOGIN
 from tests.nvr.scripted_camera import Request
 
 DIGEST = {"WWW-Authenticate": 'Digest realm="x", nonce="n"'}
-
-
 BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
 
 

@@ -51,8 +51,6 @@ FORWARD = [
 
 
 BACKWARD = [(UpgradeStage.LOWERING, False), (UpgradeStage.SWITCHED, True), (UpgradeStage.SWITCHED, False)]
-
-
 EVERY_RUN = (UpgradeStage.SWITCHED, True)
 
 

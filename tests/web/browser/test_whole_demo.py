@@ -11,8 +11,6 @@ from tests.conftest import ROOT
 from tests.demo import Demo, kept_its_promises
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-
-
 SCREENSHOT = ROOT / "docs" / "console.png"
 
 

@@ -7,11 +7,7 @@ import ssl
 from tests.web.certificates import certificate_pair
 
 ROOT_CA = certificate_pair("root", names=())
-
-
 MIDDLE = certificate_pair("middle", ROOT_CA, names=())
-
-
 GOOD = certificate_pair("good", MIDDLE)
 
 

@@ -10,11 +10,7 @@ from core.clock import SystemClock
 from health.tables import PatrolRound
 
 NOW = SystemClock().now()
-
-
 TODAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
-
-
 YESTERDAY = f"{NOW.astimezone(ZoneInfo('Asia/Shanghai')) - timedelta(days=1):%Y-%m-%d}"
 
 

@@ -33,26 +33,12 @@ from search.tables import Judgement
 from tests.search.sightings import sighting
 
 MINE, OTHERS = "wangjia", "xidian"
-
-
 CAMERA = {MINE: "wj-01", OTHERS: "xd-01"}
-
-
 MARK = {MINE: "王标记", OTHERS: "西标记"}
-
-
 SECRETS = re.compile(r"西标记|xidian|xd-0|西店村|127\.0\.1\.4[0-9]")
-
-
 NOW = SystemClock().now()
-
-
 PURPOSE = "案件 7"
-
-
 ABSENT = {"camera": "no-01", "village": "nowhere", "sighting": str(1 << 50)}
-
-
 Ids = dict[str, Any]
 
 
