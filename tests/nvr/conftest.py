@@ -70,8 +70,8 @@ async def place_of(database: Database, segment: Segment) -> Path:
         return path_of(await volume_paths(session), segment)
 
 
-async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait until `true()` is true; another task makes it so."""
+async def eventually(true: Callable[[], Any], seconds: float = 30.0) -> None:
+    """Wait until `true()` is true; another task makes it so. The deadline leaves room for a busy machine."""
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.05)
