@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from tests.mutants import operators, runner
+from tests.mutants.mutant import Mutant
 from tests.mutants.named import NAMED
-from tests.mutants.operators import Mutant
 from tests.mutants.runner import MutantPlugin, Outcome
 from tests.mutants.targets import LEFT_OUT, MIN_KILLED, ROOT, TARGETS, Target
 

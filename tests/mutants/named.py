@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from core.errors import UsageError
-from tests.mutants.operators import Mutant, executed_lines
+from tests.mutants.mutant import Mutant, executed_lines
 from tests.mutants.targets import ROOT
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from cosmic_ray.ast import Visitor, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.provider import OperatorProvider
 
+from tests.mutants.mutant import Mutant, executed_lines
 from tests.mutants.targets import ROOT
 
 # The last two operators need arguments.
@@ -30,21 +30,6 @@ def _is_useful(name: str) -> bool:
 _SAME = {"ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot_NotEq"}
 OPERATORS = {name: _PROVIDER[name]() for name in _PROVIDER if _is_useful(name)}
 Position = tuple[int, int]  # line from 1, column from 0
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One change of one file. `lines`: those of the changed statement; None: executed at import."""
-
-    path: str
-    title: str
-    original: str
-    mutated: str
-    lines: range | None
-
-    def diff(self) -> str:
-        before, after = self.original.splitlines(), self.mutated.splitlines()
-        return "\n".join(difflib.unified_diff(before, after, self.path, f"{self.path} ({self.title})", "", "", 1, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +94,3 @@ def _declarations(tree: ast.Module) -> Iterator[tuple[Position, Position]]:
 
 def _range(node: Any) -> tuple[Position, Position]:
     return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
-
-
-def executed_lines(tree: ast.Module, line: int) -> range | None:
-    """Return the lines of the innermost statement of a function at `line`; None outside of functions."""
-    innermost, node = None, tree
-    inside = False
-    while node is not None:
-        children = [c for c in ast.walk(node) if c is not node and isinstance(c, ast.stmt | ast.ExceptHandler)]
-        first = next((c for c in children if _first_line(c) <= line <= (c.end_lineno or c.lineno)), None)
-        if first is None:
-            break
-        body = getattr(first, "body", None)
-        header = range(_first_line(first), body[0].lineno if body else (first.end_lineno or first.lineno) + 1)
-        is_function = isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef)
-        if is_function and line in header and not inside:
-            return None
-        inside = inside or is_function
-        innermost, node = header if line in header else range(first.lineno, (first.end_lineno or 0) + 1), first
-    return innermost if inside else None
-
-
-def _first_line(node: ast.stmt | ast.ExceptHandler) -> int:
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])

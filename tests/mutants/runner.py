@@ -27,7 +27,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutants import transplant
-from tests.mutants.operators import Mutant
+from tests.mutants.mutant import Mutant
 from tests.mutants.targets import ROOT
 
 MIN_LIMIT_S = 30  # of a mutant's tests, wall time; the machine may be busy

@@ -20,6 +20,7 @@ from core.database import Database
 from core.secrets import KEY_FILE, Vault
 from core.settings import Settings
 from tests.ports import free_port, require_free
+from tests.waiting import eventually
 from tests.web.calls import get, grey_jpeg, post
 from tests.web.conftest import HEADERS, Client, SignIn, state_purpose
 
@@ -48,10 +49,11 @@ async def crowd(
 
 
 async def finished(client: Client) -> Any:
-    async with asyncio.timeout(30):
-        while (view := await get(client, "/api/onboarding"))["work"]["running"]:
-            await asyncio.sleep(0.1)
-    return view
+    async def view_when_done() -> Any:
+        view = await get(client, "/api/onboarding")
+        return None if view["work"]["running"] else view
+
+    return await eventually(view_when_done, 30)
 
 
 async def identified(admin: Client) -> Any:

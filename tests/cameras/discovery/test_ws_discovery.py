@@ -172,14 +172,14 @@ def two_nets() -> Iterator[str]:
             done = subprocess.run(command.split(), capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 pytest.skip(f"network namespaces cannot be made here: {done.stderr.strip()}")
-        for _ in range(50):  # until the kernel reports both links up
+        for _ in range(250):  # until the kernel reports both links up
             up = [
                 subprocess.run(["ip", "-n", n, "-br", "link"], capture_output=True, text=True, check=False).stdout
                 for n in names
             ]
             if sum(o.count(" UP ") for o in up) == 4:
                 break
-            time.sleep(0.1)
+            time.sleep(0.02)
         yield names[1]
     finally:
         for name in names:
