@@ -25,7 +25,7 @@ def database(either_database: Database) -> Database:
     return either_database
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def footage_made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
     """Return three short segments of cam/main: (folder of the volume, rows of the archive)."""
     folder = tmp_path_factory.mktemp("made")
