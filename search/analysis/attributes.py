@@ -8,13 +8,14 @@ import numpy as np
 
 from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
+from search.models.definition import MIN_CONFIDENCE
 from search.models.registry import InstalledModel
 from search.vocabulary import Attribute, Cls, Colour
 
 
 @dataclass(slots=True)
 class AttributeScores:
-    """Probabilities by attribute; class and colour of a vehicle where one exceeds the pack's threshold."""
+    """Measured probabilities by attribute; class and colour of a vehicle where the pack is known to be right."""
 
     attributes: dict[Attribute, float] = field(default_factory=dict)
     cls: Cls | None = None
@@ -37,12 +38,16 @@ class AttributePack:
             values = outputs[name].ravel()[: len(meanings)]
             if self.pack.decoder == "sigmoids":
                 scores.attributes |= {
-                    Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None
+                    Attribute[m]: self.pack.confidence(m, float(v))
+                    for m, v in zip(meanings, values, strict=True)
+                    if m is not None
                 }
                 continue
             best = int(np.argmax(values))
             word = meanings[best]
             if word is None or values[best] < self.pack.threshold_of(name):
+                continue
+            if self.pack.confidence(word, float(values[best])) < MIN_CONFIDENCE:
                 continue
             if word in Cls.__members__ and crop.shape[0] >= self.pack.min_height:
                 scores.cls = Cls[word]

@@ -21,7 +21,6 @@ CROP_SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
 TORSO_ROWS, LEGS_ROWS = (0.17, 0.5), (0.56, 0.9)
 VEHICLE_ROWS = (0.25, 0.7)  # rows of a vehicle's body, shares of the crop's height
 MIN_SHARE = 0.2
-MAX_MONOCHROME_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below which a picture is infra-red and has no colours
 MAX_DARK_LEVEL, MIN_LIGHT_LEVEL = 70, 150  # grey levels between which a tone is `mid`
 MINKOWSKI_NORM = 6  # Minkowski norm of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
 WELL_EXPOSED_LEVEL = 165.0  # level of this norm in a well-exposed picture of a street
@@ -142,10 +141,3 @@ def _sums(names: npt.NDArray[np.uint8], column: Floats, rows: tuple[float, float
     part = names[int(rows[0] * CROP_SIZE[1]) : int(rows[1] * CROP_SIZE[1])]
     sums = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(Colour)).astype(np.float64)
     return np.asarray(sums / sums.sum(), np.float64)
-
-
-def is_monochrome(picture: Picture) -> bool:
-    """Return whether a BGR picture is without colours, as under infra-red light."""
-    small = cv2.resize(picture, (80, 45), interpolation=cv2.INTER_AREA).astype(np.int16)
-    chroma = np.abs(small[..., 0] - small[..., 1]) + np.abs(small[..., 2] - small[..., 1])
-    return bool(np.percentile(chroma, 95) < MAX_MONOCHROME_CHROMA)

@@ -18,16 +18,16 @@ from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decode_frame
-from search.analysis.colours import WhiteBalance, is_monochrome
+from search.analysis.colours import WhiteBalance
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors.base import Region
 from search.analysis.gop_size_gate import GopSizeGate
+from search.analysis.infrared import InfraredState
 from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
 from search.analysis.riders import objects_of
 from search.analysis.tracking import Track, TrackedDetection, Tracker
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
-MIN_INFRARED_PICTURES = 3  # consecutive monochrome pictures from which a stream counts as infra-red
 MIN_QUALITY_GAIN = 1.15  # quality gain required to replace the thumbnail
 MAX_WIDTH = 3840
 _models: Models | None = None
@@ -42,7 +42,7 @@ class AnalysisState:
     motion_gate: MotionGate = field(default_factory=MotionGate)
     gop_size_gate: GopSizeGate = field(default_factory=GopSizeGate)
     balance: WhiteBalance = field(default_factory=WhiteBalance)
-    monochrome: int = 0
+    infrared: InfraredState = field(default_factory=InfraredState)
     decoded: int = 0
     sweep_ms: int = 0
     decoded_ms: int = 0
@@ -131,8 +131,7 @@ def detect(
 ) -> list[Track]:
     """Detect objects in one decoded picture and add them to the camera's tracks; return these."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    state.monochrome = state.monochrome + 1 if is_monochrome(small) else 0
-    infrared = state.monochrome >= min(MIN_INFRARED_PICTURES, state.decoded)
+    infrared = state.infrared.update(small)
     if not infrared:
         state.balance.learn(small)
     state.tracker.aspect = picture.shape[1] / picture.shape[0]
