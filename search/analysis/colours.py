@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from nvr.playback.pictures import Picture
+from search.models.definition import MIN_CONFIDENCE, Reliability
 from search.vocabulary import Colour, Tone
 
 CROP_SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
@@ -27,6 +30,7 @@ WELL_EXPOSED_LEVEL = 165.0  # level of this norm in a well-exposed picture of a 
 GAIN_RANGE = (0.72, 1.4)
 EXPOSURE_RANGE = (0.8, 1.7)
 MIN_LEARN_WEIGHT = 0.1
+RELIABILITY = Path(__file__).with_name("colour_reliability.json")
 Floats = npt.NDArray[np.float64]
 
 
@@ -108,6 +112,17 @@ def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
 
 
 def strongest(sums: Floats) -> ColourNames:
+    """Return the two strongest colour names; none if the strongest is not known to be right often enough.
+
+    How often a name is right depends on its share (`colour_reliability.json`).
+    """
+    names = strongest_unjudged(sums)
+    curve = _reliability().get(Colour(names.first).name)
+    right = curve.probability(names.share) if curve is not None else 0.0
+    return names if right >= MIN_CONFIDENCE else ColourNames()
+
+
+def strongest_unjudged(sums: Floats) -> ColourNames:
     """Return the two strongest colour names; none if the strongest has less than MIN_SHARE."""
     total = float(sums.sum())
     if total <= 0:
@@ -117,6 +132,11 @@ def strongest(sums: Floats) -> ColourNames:
     if shares[first] < MIN_SHARE:
         return ColourNames()
     return ColourNames(first, second if shares[second] >= MIN_SHARE else 0, round(float(shares[first]) * 100))
+
+
+@lru_cache(maxsize=1)
+def _reliability() -> dict[str, Reliability]:
+    return TypeAdapter(dict[str, Reliability]).validate_json(RELIABILITY.read_bytes())
 
 
 def tones(crop: Picture) -> tuple[Tone, Tone]:

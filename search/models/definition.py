@@ -46,9 +46,9 @@ class Input(BaseModel):
 
 
 class Reliability(BaseModel):
-    """How often a word of a pack was right where it was measured: a curve from the pack's score to a probability.
+    """How often a word was right where it was measured: a curve from a score to a probability.
 
-    `points`: (score, probability that the word is true), both 0…1, by rising score; between them the curve is straight.
+    `points`: (score, probability that the word is true), by rising score; between them the curve is straight.
     `source`: the pictures, the reference and the number of objects that it comes from.
     """
 
@@ -60,8 +60,10 @@ class Reliability(BaseModel):
     def _rises(self) -> Self:
         scores, probabilities = zip(*self.points, strict=True)
         for values in (scores, probabilities):
-            if list(values) != sorted(values) or not 0 <= min(values) <= max(values) <= 1:
-                raise ValueError("scores and probabilities lie in 0…1 and do not fall")
+            if list(values) != sorted(values):
+                raise ValueError("scores and probabilities must not fall")
+        if not 0 <= probabilities[0] <= probabilities[-1] <= 1:
+            raise ValueError("probabilities lie in 0…1")
         return self
 
     def probability(self, score: float) -> float:

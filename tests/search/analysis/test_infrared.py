@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -117,7 +118,7 @@ def test_a_camera_changes_to_infrared_and_back_once() -> None:
     told = [state.update(p) for p in evening]
     assert told[:3] == [False] * 3 and told[-3:] == [False] * 3
     assert told[3 : 3 + REMEMBERED + 3].count(True) >= 4
-    assert sum(a != b for a, b in zip(told, told[1:], strict=False)) == 2
+    assert sum(a != b for a, b in pairwise(told)) == 2
 
 
 def test_pictures_between_the_limits_change_nothing() -> None:
