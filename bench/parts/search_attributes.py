@@ -211,7 +211,7 @@ def _judge(reference: Reference, track: Track, tallies: dict[str, Tally]) -> Non
     for name, present in reference.attributes.items():
         attribute = Attribute[name]
         told = bool(row.known & attribute)
-        tallies[f"{name}, {'present' if present else 'absent'}"].add(told, bool(row.attributes & attribute) == present)
+        tallies[name].add(told, bool(row.attributes & attribute) == present)
     whose = "clothes" if reference.cls == Cls.person else "vehicle"
     for names, first in ((reference.upper, row.upper), (reference.lower, row.lower)):
         if names:
@@ -316,7 +316,7 @@ def _scores(reference: Reference, shown: _Shown) -> Iterator[tuple[str, float, b
                 elif word in Cls.__members__ and cut.shape[0] >= pack.pack.min_height:
                     yield word, score, word == reference.cls.name
                 elif word in Colour.__members__ and reference.upper:
-                    yield word, score, word in reference.upper
+                    yield "colour", score, word in reference.upper  # pooled: too few objects of each
 
 
 def _pooled(values: Sequence[float]) -> list[float]:
