@@ -63,9 +63,9 @@ def is_monochrome(picture: Picture) -> bool:
 def chroma_spread(picture: Picture) -> float:
     """Return how far the blocks' chroma lies from what their brightness tells, in levels (98th percentile)."""
     blocks = cv2.resize(picture, BLOCKS, interpolation=cv2.INTER_AREA).astype(np.float32)[DISPLAY_ROWS:-DISPLAY_ROWS]
-    luma = (blocks @ _LUMA_OF_BGR).ravel()
-    cb = (blocks[..., 0].ravel() - luma) * _CB_OF_BLUE
-    cr = (blocks[..., 2].ravel() - luma) * _CR_OF_RED
+    luma = np.asarray((blocks @ _LUMA_OF_BGR).ravel(), np.float32)
+    cb = np.asarray((blocks[..., 0].ravel() - luma) * _CB_OF_BLUE, np.float32)
+    cr = np.asarray((blocks[..., 2].ravel() - luma) * _CR_OF_RED, np.float32)
     return float(np.percentile(np.hypot(_residuals(luma, cb), _residuals(luma, cr)), SPREAD_PERCENTILE))
 
 
