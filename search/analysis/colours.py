@@ -30,7 +30,10 @@ WELL_EXPOSED_LEVEL = 165.0  # level of this norm in a well-exposed picture of a 
 GAIN_RANGE = (0.72, 1.4)
 EXPOSURE_RANGE = (0.8, 1.7)
 MIN_LEARN_WEIGHT = 0.1
-RELIABILITY = Path(__file__).with_name("colour_reliability.json")
+# Read once at import, because sightings are made in the event loop.
+RELIABILITY = TypeAdapter(dict[str, Reliability]).validate_json(
+    Path(__file__).with_name("colour_reliability.json").read_bytes()
+)
 Floats = npt.NDArray[np.float64]
 
 
@@ -117,7 +120,7 @@ def strongest(sums: Floats) -> ColourNames:
     How often a name is right depends on its share (`colour_reliability.json`).
     """
     names = strongest_unjudged(sums)
-    curve = _reliability().get(Colour(names.first).name)
+    curve = RELIABILITY.get(Colour(names.first).name)
     right = curve.probability(names.share) if curve is not None else 0.0
     return names if right >= MIN_CONFIDENCE else ColourNames()
 
@@ -132,11 +135,6 @@ def strongest_unjudged(sums: Floats) -> ColourNames:
     if shares[first] < MIN_SHARE:
         return ColourNames()
     return ColourNames(first, second if shares[second] >= MIN_SHARE else 0, round(float(shares[first]) * 100))
-
-
-@lru_cache(maxsize=1)
-def _reliability() -> dict[str, Reliability]:
-    return TypeAdapter(dict[str, Reliability]).validate_json(RELIABILITY.read_bytes())
 
 
 def tones(crop: Picture) -> tuple[Tone, Tone]:
