@@ -7,6 +7,7 @@ small      small and distant objects: recall by kind, passes of the network a ke
 cameras    cameras per core at one keyframe per two seconds, a village's mix of D1 sub-streams; what the gates miss
 peer       against decoding and detecting every picture of the same clips with the same detector
 ids        identities per person from one keyframe per second
+attributes what is said of people and vehicles, and how often that is right; infra-red
 colours    colour names on a generated set in daylight
 words      search phrases against the readings that people expect
 watch      10,000 watch-list subjects
@@ -27,8 +28,10 @@ from pathlib import Path
 from bench.common import Figure, report
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
-PARTS = ("detect", "small", "cameras", "peer", "ids", "colours", "words", "watch", "motion", "store", "similar")
-SIGHT = ("detect", "small", "cameras", "peer", "ids")
+PARTS = (
+    "detect", "small", "cameras", "peer", "ids", "attributes", "colours", "words", "watch", "motion", "store", "similar",
+)  # fmt: skip
+SIGHT = ("detect", "small", "cameras", "peer", "ids", "attributes")
 ROWS, ROWS_QUICK = 100_000_000, 620_000
 
 
@@ -88,6 +91,10 @@ def _sight(args: argparse.Namespace) -> list[Figure]:
     figures += search_sight.cameras(args.footage, args.quick) if "cameras" in args.only else []
     figures += search_sight.against_everything(args.footage, args.quick) if "peer" in args.only else []
     figures += search_sight.identities(args.footage, args.quick) if "ids" in args.only else []
+    if "attributes" in args.only:
+        from bench.parts import search_attributes
+
+        figures += search_attributes.run(args.quick, args.footage)
     return figures
 
 

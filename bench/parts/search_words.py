@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,7 +17,7 @@ from cameras.virtual import scene
 from cases.tables import WatchSubject
 from cases.watch.watch_list import WatchList
 from nvr.playback.pictures import Picture
-from search.analysis.colours import WhiteBalance, strongest, weights
+from search.analysis.colours import Floats, WhiteBalance, strongest, weights
 from search.store.rows import Sighting
 from search.store.vectors import DIMENSION, dequantise, quantise
 from search.vocabulary import COLOURS, Colour
@@ -72,6 +75,31 @@ def colours(quick: bool) -> list[Figure]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Garment:
+    """A drawn garment as a camera shows it: the name and shade (R, G, B) of its colour, and the sums by colour."""
+
+    name: str
+    shade: tuple[int, int, int]
+    sums: Floats
+
+
+def drawn_garments(lights: Iterable[int]) -> Iterator[Garment]:
+    """Yield a jacket of every shade in daylights of a given number: other cast, exposure and noise in each."""
+    for light in lights:
+        rng, street = np.random.default_rng(100 + light), 20 + light % 2
+        cast, exposure = 1 + rng.uniform(-0.15, 0.15, 3), rng.uniform(0.6, 1.15)
+        balance, empty = WhiteBalance(), scene.Street(street, (1280, 720), walkers=[]).frame(0, 0)
+        for _ in range(3):
+            seen = _seen(empty, cast, exposure * rng.uniform(0.97, 1.03), rng)
+            balance.learn(np.asarray(cv2.resize(seen, (160, 90), interpolation=cv2.INTER_AREA), np.uint8))
+        for name, shades in SHADES.items():
+            for r, g, b in shades:
+                crop = balance.apply(_seen(_crop(street, (b, g, r)), cast, exposure, rng))
+                yield Garment(name, (r, g, b), weights(crop, vehicle=False)[0])
+
+
+@cache
 def _crop(seed: int, jacket: tuple[int, int, int]) -> Picture:
     known = dict(scene.COLOURS)
     scene.COLOURS["bench"] = jacket

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nvr.playback.pictures import Picture
 from search.analysis.networks import Network
+from search.models.definition import MIN_CONFIDENCE
 from search.models.registry import InstalledModel
 from search.vocabulary import Attribute, Cls, Colour
 
 
 @dataclass(slots=True)
 class AttributeScores:
-    """Probabilities by attribute; class and colour of a vehicle where one exceeds the pack's threshold."""
+    """Measured probabilities by attribute; class and colour of a vehicle where the pack is known to be right."""
 
     attributes: dict[Attribute, float] = field(default_factory=dict)
     cls: Cls | None = None
@@ -32,20 +34,31 @@ class AttributePack:
 
     def of(self, crop: Picture) -> AttributeScores:
         """Run the network on a crop."""
-        outputs, scores = self._network.run(crop), AttributeScores()
-        for name, meanings in self.pack.outputs.items():
-            values = outputs[name].ravel()[: len(meanings)]
-            if self.pack.decoder == "sigmoids":
-                scores.attributes |= {
-                    Attribute[m]: float(v) for m, v in zip(meanings, values, strict=True) if m is not None
-                }
+        scores = AttributeScores()
+        for word, score in self.raw_scores(crop):
+            confidence = self.pack.confidence(word, score)
+            if word in Attribute.__members__:
+                scores.attributes[Attribute[word]] = confidence
+            elif confidence < MIN_CONFIDENCE:
                 continue
-            best = int(np.argmax(values))
-            word = meanings[best]
-            if word is None or values[best] < self.pack.threshold_of(name):
-                continue
-            if word in Cls.__members__ and crop.shape[0] >= self.pack.min_height:
+            elif word in Cls.__members__ and crop.shape[0] >= self.pack.min_height:
                 scores.cls = Cls[word]
             elif word in Colour.__members__:
                 scores.colour = Colour[word]
         return scores
+
+    def raw_scores(self, crop: Picture) -> Iterator[tuple[str, float]]:
+        """Yield words with the network's own scores: every attribute, and of kinds and colours the best.
+
+        The best kind or colour is left out below the pack's threshold.
+        """
+        outputs = self._network.run(crop)
+        for name, meanings in self.pack.outputs.items():
+            values = outputs[name].ravel()[: len(meanings)]
+            if self.pack.decoder == "sigmoids":
+                yield from ((m, float(v)) for m, v in zip(meanings, values, strict=True) if m is not None)
+                continue
+            best = int(np.argmax(values))
+            word = meanings[best]
+            if word is not None and values[best] >= self.pack.threshold_of(name):
+                yield word, float(values[best])

@@ -9,25 +9,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from nvr.playback.pictures import Picture
+from search.models.definition import MIN_CONFIDENCE, Reliability
 from search.vocabulary import Colour, Tone
 
 CROP_SIZE = (32, 64)  # width, height to which a crop is scaled, pixels
 TORSO_ROWS, LEGS_ROWS = (0.17, 0.5), (0.56, 0.9)
 VEHICLE_ROWS = (0.25, 0.7)  # rows of a vehicle's body, shares of the crop's height
 MIN_SHARE = 0.2
-MAX_MONOCHROME_CHROMA = 5.0  # 95th percentile of |B−G|+|R−G| below which a picture is infra-red and has no colours
 MAX_DARK_LEVEL, MIN_LIGHT_LEVEL = 70, 150  # grey levels between which a tone is `mid`
 MINKOWSKI_NORM = 6  # Minkowski norm of the shades-of-grey estimate (Finlayson and Trezzi, 2004)
 WELL_EXPOSED_LEVEL = 165.0  # level of this norm in a well-exposed picture of a street
 GAIN_RANGE = (0.72, 1.4)
 EXPOSURE_RANGE = (0.8, 1.7)
 MIN_LEARN_WEIGHT = 0.1
+ANY_COLOUR = "any"  # the curve of the names that were given to too few objects to have one of their own
+# Read once at import, because sightings are made in the event loop.
+RELIABILITY = TypeAdapter(dict[str, Reliability]).validate_json(
+    Path(__file__).with_name("colour_reliability.json").read_bytes()
+)
 Floats = npt.NDArray[np.float64]
 
 
@@ -109,6 +116,16 @@ def weights(crop: Picture, *, vehicle: bool) -> tuple[Floats, Floats]:
 
 
 def strongest(sums: Floats) -> ColourNames:
+    """Return the two strongest colour names; none if the strongest is not known to be right often enough.
+
+    How often a name is right depends on its share (`colour_reliability.json`).
+    """
+    names = strongest_unjudged(sums)
+    curve = RELIABILITY.get(Colour(names.first).name, RELIABILITY[ANY_COLOUR])
+    return names if curve.probability(names.share) >= MIN_CONFIDENCE else ColourNames()
+
+
+def strongest_unjudged(sums: Floats) -> ColourNames:
     """Return the two strongest colour names; none if the strongest has less than MIN_SHARE."""
     total = float(sums.sum())
     if total <= 0:
@@ -142,10 +159,3 @@ def _sums(names: npt.NDArray[np.uint8], column: Floats, rows: tuple[float, float
     part = names[int(rows[0] * CROP_SIZE[1]) : int(rows[1] * CROP_SIZE[1])]
     sums = np.bincount(part.ravel(), weights=np.tile(column, len(part)), minlength=len(Colour)).astype(np.float64)
     return np.asarray(sums / sums.sum(), np.float64)
-
-
-def is_monochrome(picture: Picture) -> bool:
-    """Return whether a BGR picture is without colours, as under infra-red light."""
-    small = cv2.resize(picture, (80, 45), interpolation=cv2.INTER_AREA).astype(np.int16)
-    chroma = np.abs(small[..., 0] - small[..., 1]) + np.abs(small[..., 2] - small[..., 1])
-    return bool(np.percentile(chroma, 95) < MAX_MONOCHROME_CHROMA)

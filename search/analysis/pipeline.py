@@ -18,11 +18,12 @@ from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decode_frame
-from search.analysis.colours import WhiteBalance, is_monochrome
+from search.analysis.colours import WhiteBalance
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors import Detector
 from search.analysis.detectors.base import Pixels, Region
 from search.analysis.gop_size_gate import GopSizeGate
+from search.analysis.infrared import InfraredState
 from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
 from search.analysis.place_map import PlaceMap
 from search.analysis.riders import DetectedObject, objects_of
@@ -30,7 +31,6 @@ from search.analysis.tracking import Track, TrackedDetection, Tracker
 from search.analysis.window_plan import Shape, plan
 
 SWEEP_MS, SWEEP_UNKNOWN_MS = 30_000, 4_000
-MIN_INFRARED_PICTURES = 3  # consecutive monochrome pictures from which a stream counts as infra-red
 MIN_QUALITY_GAIN = 1.15  # quality gain required to replace the thumbnail
 MAX_WIDTH = 3840
 _models: Models | None = None
@@ -46,7 +46,7 @@ class AnalysisState:
     gop_size_gate: GopSizeGate = field(default_factory=GopSizeGate)
     balance: WhiteBalance = field(default_factory=WhiteBalance)
     places: PlaceMap = field(default_factory=PlaceMap)
-    monochrome: int = 0
+    infrared: InfraredState = field(default_factory=InfraredState)
     decoded: int = 0
     sweep_ms: int = 0
     decoded_ms: int = 0
@@ -149,8 +149,7 @@ def detect(
 ) -> list[Track]:
     """Detect objects in one decoded picture and add them to the camera's tracks; return these."""
     small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    state.monochrome = state.monochrome + 1 if is_monochrome(small) else 0
-    infrared = state.monochrome >= min(MIN_INFRARED_PICTURES, state.decoded)
+    infrared = state.infrared.update(small)
     if not infrared:
         state.balance.learn(small)
     state.tracker.aspect = picture.shape[1] / picture.shape[0]

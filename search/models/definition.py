@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import DetectorError
@@ -17,6 +18,8 @@ from search.vocabulary import Attribute, Cls, Colour
 
 DEFINITION_FILE = "pack.json"
 MAX_BYTES = 2_000_000_000
+MIN_CONFIDENCE = 0.7  # probability of being right below which nothing is said of an object
+UNKNOWN = 0.5  # confidence of what was never measured
 _NAME_FIELD = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
 
 
@@ -42,6 +45,33 @@ class Input(BaseModel):
     letterbox: bool = False
 
 
+class Reliability(BaseModel):
+    """How often a word was right where it was measured: a curve from a score to a probability.
+
+    `points`: (score, probability that the word is true), by rising score; between them the curve is straight.
+    `source`: the pictures, the reference and the number of objects that it comes from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    points: tuple[tuple[float, float], ...] = Field(min_length=1)
+    source: str = Field(min_length=10, max_length=400)
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        scores, probabilities = zip(*self.points, strict=True)
+        for values in (scores, probabilities):
+            if list(values) != sorted(values):
+                raise ValueError("scores and probabilities must not fall")
+        if not 0 <= probabilities[0] <= probabilities[-1] <= 1:
+            raise ValueError("probabilities lie in 0…1")
+        return self
+
+    def probability(self, score: float) -> float:
+        """Return the probability that the word is true, given the pack's score."""
+        scores, probabilities = zip(*self.points, strict=True)
+        return float(np.interp(score, scores, probabilities))
+
+
 class Pack(BaseModel):
     """A validated pack definition."""
 
@@ -64,6 +94,8 @@ class Pack(BaseModel):
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict
     )  # of single outputs, instead of `threshold`
+    # attribute packs: by word; a word without a curve is not said. Empty: the scores are taken for probabilities.
+    reliability: dict[str, Reliability] = Field(default_factory=dict)
     min_height: int = Field(0, ge=0, le=4096)  # pixels of a crop, below which no class is taken from the pack
     dimension: int = Field(256, ge=8, le=4096)
     same: float = Field(0.6, ge=-1, le=1)  # cosine above which two vectors are likely of one object
@@ -97,8 +129,32 @@ class Pack(BaseModel):
             _check_word(output, self.outputs, "output")
         return self
 
+    @model_validator(mode="after")
+    def _reliability_of_meanings(self) -> Self:
+        for word in self.reliability:
+            _check_word(word, self._meanings(), "meaning of an output")
+        return self
+
     def threshold_of(self, output: str) -> float:
         return self.thresholds.get(output, self.threshold)
+
+    def confidence(self, word: str, score: float) -> float:
+        """Return the probability that a word of an output is true, given its score; UNKNOWN if it was not measured."""
+        if not self.reliability:
+            return score
+        curve = self.reliability.get(word)
+        return UNKNOWN if curve is None else curve.probability(score)
+
+    def told_words(self) -> set[str]:
+        """Return the meanings of the outputs that the pack can say with MIN_CONFIDENCE."""
+        return {word for word in self._meanings() if self.confidence(word, 1.0) >= MIN_CONFIDENCE}
+
+    def denied_words(self) -> set[str]:
+        """Return the meanings of the outputs of which the pack can say with MIN_CONFIDENCE that they are absent."""
+        return {word for word in self._meanings() if 1 - self.confidence(word, 0.0) >= MIN_CONFIDENCE}
+
+    def _meanings(self) -> set[str]:
+        return {word for words in self.outputs.values() for word in words if word is not None}
 
     @property
     def name(self) -> str:

@@ -47,7 +47,7 @@ class ModelRegistry:
         """Return the packs with their definitions, highest rank first. Does not check their files; see `verify`."""
         found = []
         for path in sorted(self.folder.glob(f"*/{DEFINITION_FILE}")):
-            found.append(InstalledModel(read_definition(path), path.parent))
+            found.append(InstalledModel(_with_reliability(read_definition(path)), path.parent))
         return sorted(found, key=lambda i: -i.pack.rank)
 
     def choose(self, task: str, name: str = "auto") -> InstalledModel | None:
@@ -145,6 +145,19 @@ class ModelRegistry:
             shutil.rmtree(target)
         folder.chmod(0o755)
         folder.rename(target)
+
+
+def _with_reliability(pack: Pack) -> Pack:
+    """Return the pack with the shipped reliability of the same files, if its own definition states none.
+
+    A pack that was installed by an earlier release has none.
+    """
+    shipped = KNOWN_PACKS / f"{pack.id}.json"
+    if pack.reliability or pack.task != "attribute" or not shipped.is_file():
+        return pack
+    known = read_definition(shipped)
+    same = {f.sha256 for f in known.files} == {f.sha256 for f in pack.files} and known.outputs == pack.outputs
+    return pack.model_copy(update={"reliability": known.reliability}) if same else pack
 
 
 def _definitions(source: Path) -> Iterator[Path]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
-from core.errors import UsageError
+from core.errors import ProtocolError, UsageError
 from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
 from nvr.playback.pictures import Picture, decode_frame
@@ -15,12 +17,15 @@ from search.analysis import pipeline
 from search.analysis.colours import WhiteBalance
 from search.analysis.description import thumbnail
 from search.analysis.detectors.base import Detection, iou
+from search.analysis.infrared import InfraredState
+from search.analysis.motion_gate import HEIGHT, WIDTH
 from search.analysis.pipeline import bgr_of
 from search.analysis.riders import DetectedObject, objects_of
 from search.vocabulary import Cls
 
 MIN_BOX_SHARE = 0.004  # minimum share of the picture's width and height
 MAX_PIXELS = 2560  # pixels; pictures with a longer side are scaled down first
+LEARN_US, LEARN_KEYFRAMES = 120_000_000, 8  # before a recorded picture, from which its camera's balance is learned
 Box = tuple[float, float, float, float]
 
 
@@ -36,17 +41,41 @@ class AppearanceExample:
     thumbnail: bytes
 
 
-def from_frame(frame: Keyframe, box: Box) -> AppearanceExample:
-    """Describe the content of a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError."""
-    return _describe(bgr_of(decode_frame(frame)), box)
+@dataclass(slots=True)
+class CameraLight:
+    """How a camera shows colours: its white balance, and whether it sends infra-red pictures."""
+
+    balance: WhiteBalance = field(default_factory=WhiteBalance)
+    infrared: InfraredState = field(default_factory=InfraredState)
+
+    def learn(self, picture: Picture) -> None:
+        """Learn from a BGR picture of the camera, as `pipeline.detect` does."""
+        small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+        if not self.infrared.update(small):
+            self.balance.learn(small)
+
+
+def from_frame(frame: Keyframe, box: Box, before: Sequence[Keyframe] = ()) -> AppearanceExample:
+    """Describe the content of a box (x, y, w, h) of a recorded picture. Raises ProtocolError, UsageError.
+
+    `before`: keyframes of the same camera, oldest first, from which its colour balance is learned as the indexer does;
+    the index describes what the camera sees with that balance.
+    """
+    light = CameraLight()
+    for earlier in before:
+        with contextlib.suppress(ProtocolError):  # one damaged keyframe of several
+            light.learn(bgr_of(decode_frame(earlier, quick=True)))
+    picture = bgr_of(decode_frame(frame))
+    light.learn(picture)
+    return _describe(picture, box, light)
 
 
 def from_picture(content: bytes, box: Box | None = None) -> AppearanceExample:
     """Describe an uploaded picture: the box, or else the largest object found, or else the whole picture.
 
-    Raises UsageError.
+    Its camera is not known, so its colours stay as they are. Raises UsageError.
     """
-    return _describe(read_picture(content), box)
+    return _describe(read_picture(content), box, CameraLight())
 
 
 def read_picture(content: bytes) -> Picture:
@@ -54,7 +83,7 @@ def read_picture(content: bytes) -> Picture:
     return uploads.decode_upload(content, MAX_PIXELS)
 
 
-def _describe(picture: Picture, box: Box | None) -> AppearanceExample:
+def _describe(picture: Picture, box: Box | None, light: CameraLight) -> AppearanceExample:
     models = pipeline.models()
     found = objects_of(models.detector.detect(picture, []))
     object_ = (
@@ -62,7 +91,7 @@ def _describe(picture: Picture, box: Box | None) -> AppearanceExample:
         if box is not None
         else max(found, key=lambda t: t.whole.w * t.whole.h, default=_whole())
     )
-    detection = models.describe(picture, object_, WhiteBalance(), infrared=False)
+    detection = models.describe(picture, object_, light.balance, infrared=light.infrared.active)
     embedder = (
         models.people if models.people is not None and detection.embedder == models.people.name else models.others
     )

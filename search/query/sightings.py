@@ -9,12 +9,12 @@ from search.analysis.colours import ColourNames, Floats, strongest
 from search.analysis.embedders import HISTOGRAM, Vector
 from search.analysis.place_map import HALF_LIFE_MS, PlaceMap
 from search.analysis.tracking import ENDED_STILL_MS, Track
+from search.models.definition import MIN_CONFIDENCE
 from search.store import ids
 from search.store.rows import BOX_UNITS, SIGHTING, Sighting, pack_path, signed, unpack_path
 from search.store.sighting_store import SightingStore
 from search.vocabulary import Attribute, Colour
 
-MIN_PRESENT_PROBABILITY = 0.5  # mean probability from which an attribute counts as present
 MAX_PLACE_SIGHTINGS = 300  # read to learn a camera's places again
 MAX_RESTORED_MS = 6 * 3_600_000  # an older track is not restored; it continues as a new one
 
@@ -60,10 +60,12 @@ def sighting_of(track: Track, pack: int, embedder: int) -> Sighting:
 
 
 def _attributes(track: Track) -> tuple[int, int]:
+    """Return the attributes that are present, and those of which presence or absence is known well enough."""
     present = known = 0
     for attribute, (total, count) in track.attributes.items():
-        known |= int(attribute)
-        present |= int(attribute) if total / count >= MIN_PRESENT_PROBABILITY else 0
+        probability = total / count
+        known |= int(attribute) if max(probability, 1 - probability) >= MIN_CONFIDENCE else 0
+        present |= int(attribute) if probability >= MIN_CONFIDENCE else 0
     return present, known
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import DetectorError
@@ -22,12 +22,13 @@ class Abilities:
 
     classes: frozenset[Cls]
     attributes: frozenset[str]
+    lacking: frozenset[str]  # attributes whose absence is told
     plates: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A value of a filter that nothing can match; `general`: the class to search for instead, or empty."""
+    """A value of a filter that no object is known to match; `general`: the class to search for instead, or empty."""
 
     kind: ChipKind
     value: str
@@ -49,17 +50,20 @@ def abilities(settings: SearchSettings, registry: ModelRegistry) -> Abilities | 
     classes |= {Cls.unknown} if found is not None else {Cls.unknown, Cls.person}  # those of the built-in detector
     if Cls.person in classes and classes & _TWO_WHEELERS:
         classes.add(Cls.rider)
-    words = {w for pack in others for meanings in pack.outputs.values() for w in meanings if w is not None}
+    told = {w for pack in others for w in pack.told_words()}
+    denied = {w for pack in others for w in pack.denied_words()}
     return Abilities(
         frozenset(classes),
-        frozenset(words & set(Attribute.__members__)),
+        frozenset(told & set(Attribute.__members__)),
+        frozenset(denied & set(Attribute.__members__)),
         settings.plates and any(p.task == "plate" for p in installed),
     )
 
 
-def _classes(packs: Iterable[Pack]) -> set[Cls]:
+def _classes(packs: Sequence[Pack]) -> set[Cls]:
     words = {w for pack in packs for w in pack.classes.values()}
-    words |= {w for pack in packs for meanings in pack.outputs.values() for w in meanings if w is not None}
+    for pack in packs:
+        words |= pack.told_words()
     return {Cls[w] for w in words if w in Cls.__members__}
 
 
@@ -69,14 +73,18 @@ def unseen(asked: Filter, known: Abilities) -> Iterator[Unseen]:
     The filter's words must be valid; those of a phrase are, others after `query_of`.
     """
     for word in asked.cls:
-        if not known.classes.intersection(INCLUDED_CLASSES.get(word, ())):
+        # "van" finds every vehicle where vans are only known to be vehicles: that is said, too.
+        if not known.classes.intersection(excluded_classes([word])):
             yield Unseen(ChipKind.CLS, word, _general(word, known))
     for word in asked.not_cls:  # "not a van" excludes nothing where vans are only known to be vehicles
         if not known.classes.intersection(excluded_classes([word])):
             yield Unseen(ChipKind.NOT_CLS, word, "")
-    for kind, words in ((ChipKind.ATTRIBUTE, asked.attributes), (ChipKind.LACKING, asked.lacking)):
+    for kind, words, tellable in (
+        (ChipKind.ATTRIBUTE, asked.attributes, known.attributes),
+        (ChipKind.LACKING, asked.lacking, known.lacking),
+    ):
         for word in words:
-            if word in Attribute.__members__ and word not in known.attributes:
+            if word in Attribute.__members__ and word not in tellable:
                 yield Unseen(kind, word, "")
     if asked.plate and not known.plates:
         yield Unseen(ChipKind.PLATE, asked.plate, "")

@@ -164,7 +164,11 @@ async def _example_from_frame(c: AnyContext, body: SimilarBody) -> AppearanceExa
         raise NotFoundError(
             f"nothing is recorded there at {from_microseconds(body.at_us).isoformat(timespec='seconds')}"
         )
-    made: AppearanceExample = await c.services.example_pool.run(example.from_frame, frame, body.box)
+    before = await c.services.reader.keyframes(
+        stream, max(0, body.at_us - example.LEARN_US), body.at_us, example.LEARN_KEYFRAMES,
+        step_us=example.LEARN_US // example.LEARN_KEYFRAMES,
+    )  # fmt: skip
+    made: AppearanceExample = await c.services.example_pool.run(example.from_frame, frame, body.box, before)
     return made
 
 

@@ -70,7 +70,11 @@ def test_the_built_in_detector_tells_people_and_moving_things(tmp_path: Path) ->
 def test_the_known_packs_tell_no_tricycles_and_no_helmets(tmp_path: Path) -> None:
     registry = installed(tmp_path, "person-vehicle-bike-2004", "person-attributes-0230", "plate-0001")
     known = abilities(SearchSettings(), registry)
-    assert unseen_by(known, cls=["rider", "ebike", "van", "person"], attributes=["hat"], lacking=["bag"]) == set()
+    assert unseen_by(known, cls=["rider", "person"], attributes=["long_sleeves"], lacking=["bag"]) == set()
+    # The pack has a value for hats, and whoever it said to wear one did not: it denies hats only.
+    assert unseen_by(known, attributes=["hat"], lacking=["hat", "long_sleeves"]) == {
+        ("attribute", "hat", ""), ("lacking", "long_sleeves", ""),
+    }  # fmt: skip
     assert unseen_by(known, cls=["tricycle"], lacking=["helmet"], not_cls=["van", "person"], plate="668") == {
         ("cls", "tricycle", "vehicle"), ("lacking", "helmet", ""), ("not_cls", "van", ""), ("plate", "668", ""),
     }  # fmt: skip
@@ -82,7 +86,12 @@ def test_the_known_packs_tell_no_tricycles_and_no_helmets(tmp_path: Path) -> Non
 
 def test_kinds_of_vehicles_are_told_with_their_attribute_pack(tmp_path: Path) -> None:
     registry = installed(tmp_path, "person-vehicle-bike-2004", "vehicle-attributes-0039")
-    assert unseen_by(abilities(SearchSettings(), registry), not_cls=["van"]) == set()
+    known = abilities(SearchSettings(), registry)
+    assert unseen_by(known, cls=["car", "vehicle"], not_cls=["car"]) == set()
+    # It takes cars for vans, lorries and buses: those are not said, and a search for them is one for vehicles.
+    assert unseen_by(known, cls=["van", "truck", "bus"], not_cls=["van"]) == {
+        ("cls", "van", "vehicle"), ("cls", "truck", "vehicle"), ("cls", "bus", "vehicle"), ("not_cls", "van", ""),
+    }  # fmt: skip
 
 
 def test_nothing_is_said_where_the_pack_of_the_settings_is_missing(tmp_path: Path) -> None:
