@@ -1,4 +1,4 @@
-"""Generated streets with ground truth: what a detector and an embedder would tell of known things, keyframe by keyframe.
+"""Generated streets with ground truth: what a detector and an embedder would tell of known things.
 
 A pinhole camera looks at a ground plane in metres (Z forward, X to the right); a thing is a box that stands on it. The
 noise of boxes and of vectors follows measurements on real footage (`SPREADS`; docs/benchmarks.md, identities).
@@ -193,7 +193,12 @@ def _thing(rng: np.random.Generator, cls: Cls, width: float, height: float, way:
 
 
 def _lane(
-    entry_s: float, speed: float, start: tuple[float, float], along: tuple[float, float], length: float, halt: tuple[float, float] | None
+    entry_s: float,
+    speed: float,
+    start: tuple[float, float],
+    along: tuple[float, float],
+    length: float,
+    halt: tuple[float, float] | None,
 ) -> Position:
     """Return the way of a car along a line of `length` metres. `halt`: metres after which it stands, for how long."""
 
@@ -207,8 +212,17 @@ def _lane(
 
 
 def road(
-    name: str, seed: int, view: View, *, angle: float, headway_s: float, speed: float, seconds: float = 180.0,
-    parked: int = 2, distance: float = 22.0, monochrome: bool = False,
+    name: str,
+    seed: int,
+    view: View,
+    *,
+    angle: float,
+    headway_s: float,
+    speed: float,
+    seconds: float = 300.0,
+    parked: int = 2,
+    distance: float = 22.0,
+    monochrome: bool = False,
 ) -> Scene:
     """Return dense traffic in two directions. `angle`: of the road to the optical axis, degrees.
 
@@ -242,8 +256,15 @@ def road(
     for _ in range(parked):
         place = np.array([0.0, distance]) + across * 5.5 * rng.choice([-1, 1]) + along * rng.uniform(-12, 25)
         fixed = (float(place[0]), float(place[1]))
-        things.append(_thing(rng, Cls.vehicle, 1.8, 1.5, lambda at, p=fixed: p, spreads[Cls.vehicle]))
+        things.append(_thing(rng, Cls.vehicle, 1.8, 1.5, _standing(fixed), spreads[Cls.vehicle]))
     return Scene(name, view, things, seconds, 0.85, spreads)
+
+
+def _standing(place: tuple[float, float]) -> Position:
+    def way(_: float) -> tuple[float, float]:
+        return place
+
+    return way
 
 
 def _walk(rng: np.random.Generator, seconds: float, area: tuple[float, float, float, float]) -> Position:
@@ -255,7 +276,7 @@ def _walk(rng: np.random.Generator, seconds: float, area: tuple[float, float, fl
     for leg in range(int(rng.integers(1, 4)) + 1):
         last = leg > 0 and rng.random() < 0.5
         goal = np.array([float(rng.uniform(x1, x2)), float(rng.uniform(z1, z2))])
-        if last or leg == 0 and rng.random() < 0.5:
+        if last or (leg == 0 and rng.random() < 0.5):
             goal[0] = x2 if place[0] < (x1 + x2) / 2 else x1
         speed = float(rng.uniform(0.9, 1.7))
         times.append(times[-1] + float(np.linalg.norm(goal - place)) / speed)
@@ -287,7 +308,9 @@ def plaza(
         for member in range(int(rng.choice([1, 1, 1, 2, 3]))):
             shift = (0.85 * member, float(rng.normal(0, 0.25)) if member else 0.0)
             things.append(
-                _thing(rng, Cls.person, 0.55, float(rng.uniform(1.5, 1.85)), _beside(leader, shift), SPREADS[Cls.person])
+                _thing(
+                    rng, Cls.person, 0.55, float(rng.uniform(1.5, 1.85)), _beside(leader, shift), SPREADS[Cls.person]
+                )
             )
     return Scene(name, view, things, seconds)
 

@@ -39,7 +39,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """Joins by number of the detection; `disputed`: those that were not made, because another explanation is as good."""
+    """Joins by number of the detection; `disputed`: those not made, because another explanation is as good."""
 
     joins: dict[int, Join] = field(default_factory=dict)
     disputed: dict[int, Join] = field(default_factory=dict)

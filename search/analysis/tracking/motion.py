@@ -19,6 +19,7 @@ from search.analysis.tracking.traffic_flow import TrafficFlow
 from search.store.rows import BOX_UNITS, Point
 
 GROUND_PACE = 6.0  # spread of a vehicle's speed on the ground while it is unknown, heights per second (9 m/s)
+STANDING = 2.0  # a step below this many spreads of a standing foot is standing
 MAX_MISS_COST = 4.5  # a parked car that only the searches of the whole picture find must stay one
 MIN_PACE, MIN_GROUND_PACE = 0.25, 1.5  # heights per second in the picture and on the ground: slower is standing
 Floats = npt.NDArray[np.float64]
@@ -51,11 +52,26 @@ class MotionModel:
 
 
 MODELS = {
-    ObjectKind.person: MotionModel(0.10, 0.55, 0.12, 0.16, 0.10, 0.6, 0.20, 0.30, 0.05, 0.33, 0.17, 0.14, 0.02, 0.25, 0.07, 0.06),
-    ObjectKind.rider: MotionModel(0.10, 1.3, 0.15, 0.2, 0.20, 0.6, 0.20, 0.20, 0.05, 0.38, 0.19, 0.17, 0.05, 0.4, 0.09, 0.10),
-    ObjectKind.vehicle: MotionModel(0.07, 2.2, 0.15, 0.1, 0.16, 0.6, 0.15, 0.10, 0.02, 0.45, 0.18, 0.22, 0.25, 0.7, 0.09, 0.14),
-    ObjectKind.animal: MotionModel(0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05, 0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20),
-    ObjectKind.other: MotionModel(0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05, 0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20),
+    ObjectKind.person: MotionModel(
+        0.10, 0.55, 0.12, 0.16, 0.10, 0.6, 0.20, 0.30, 0.05,
+        0.33, 0.17, 0.14, 0.02, 0.25, 0.07, 0.06,
+    ),
+    ObjectKind.rider: MotionModel(
+        0.10, 1.3, 0.15, 0.2, 0.20, 0.6, 0.20, 0.20, 0.05,
+        0.38, 0.19, 0.17, 0.05, 0.4, 0.09, 0.10,
+    ),
+    ObjectKind.vehicle: MotionModel(
+        0.07, 2.2, 0.15, 0.1, 0.16, 0.6, 0.15, 0.10, 0.02,
+        0.45, 0.18, 0.22, 0.25, 0.7, 0.09, 0.14,
+    ),
+    ObjectKind.animal: MotionModel(
+        0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05,
+        0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20,
+    ),
+    ObjectKind.other: MotionModel(
+        0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05,
+        0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20,
+    ),
 }  # fmt: skip
 
 
@@ -91,9 +107,7 @@ class Motion:
         if float(np.hypot(*pace)) >= (MIN_GROUND_PACE if self.plane.is_known else MIN_PACE):
             self.flow.learn(before.x / BOX_UNITS, before.y / BOX_UNITS, pace, margin)
 
-    def gains(
-        self, track: Track, model: MotionModel, seconds: float, x: Floats, y: Floats, heights: Floats
-    ) -> Floats:
+    def gains(self, track: Track, model: MotionModel, seconds: float, x: Floats, y: Floats, heights: Floats) -> Floats:
         """Return ln of (density of the object at each place / density of objects that appear anew)."""
         kind, last = kind_of(track.leading_class()), track.points[-1]
         ground = kind == ObjectKind.vehicle and self.plane.is_known
@@ -112,9 +126,8 @@ class Motion:
         density = np.zeros(len(x))
         for step in self._steps(track, model, seconds, ground=ground):
             spread_y = np.hypot(step.spread_y, model.stand_spread * stretch) if ground else step.spread_y
-            density += step.weight * np.exp(-0.5 * (((dx - step.x) / step.spread_x) ** 2 + ((dy - step.y) / spread_y) ** 2)) / (
-                2 * np.pi * step.spread_x * spread_y
-            )  # fmt: skip
+            away = ((dx - step.x) / step.spread_x) ** 2 + ((dy - step.y) / spread_y) ** 2
+            density += step.weight * np.exp(-0.5 * away) / (2 * np.pi * step.spread_x * spread_y)
         anew = model.new_density / (stretch if ground else 1.0)
         missed = min(MAX_MISS_COST, model.miss_cost * track.missed)
         return np.asarray(np.log(np.maximum(density / anew, 1e-9)) - missed)
@@ -154,12 +167,16 @@ class Motion:
             return self._first_steps(track, model, seconds, ground=ground)
         velocity = self._pace(track.points[-2], track.points[-1], ground=ground)
         x, y = velocity[0] * seconds, velocity[1] * seconds
-        standing = float(np.hypot(x, y)) < 3 * stand
         free = self._free(model, seconds, ground=ground) * (0.6 if ground else 1.0)
         along = 1.0 if ground else model.vertical
-        stop = _Step(model.turns / 2 if not standing else 1 - model.turns, 0.0, 0.0, stand, stand)
-        turn = _Step(model.turns / 2, x / 2, y / 2, free, free * along)
-        return [stop, turn] if standing else [stop, turn, _go_on(model, 1 - model.turns, (x, y), seconds, along)]
+        if float(np.hypot(x, y)) < STANDING * stand:
+            start = free / 2
+            return [_Step(1 - model.turns, 0.0, 0.0, stand, stand), _Step(model.turns, 0.0, 0.0, start, start * along)]
+        return [
+            _Step(model.turns / 4, 0.0, 0.0, stand, stand),
+            _Step(model.turns * 3 / 4, x / 2, y / 2, free, free * along),
+            _go_on(model, 1 - model.turns, (x, y), seconds, along),
+        ]
 
     def _first_steps(self, track: Track, model: MotionModel, seconds: float, *, ground: bool) -> list[_Step]:
         """Return the steps of an object that was seen once."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-
 COLUMNS, ROWS, MODES = 16, 12, 4
 SURE_MARGIN = 2.0  # of a join that counts fully
 UNSURE_WEIGHT = 0.35  # of others, also of those that were not made: only what is right repeats itself
