@@ -1,7 +1,9 @@
 """Generated streets with ground truth: what a detector and an embedder would tell of known things.
 
-A pinhole camera looks at a ground plane in metres (Z forward, X to the right); a thing is a box that stands on it. The
-noise of boxes and of vectors follows measurements on real footage (`SPREADS`; docs/benchmarks.md, identities).
+A pinhole camera looks at a ground plane in metres (Z forward, X to the right); a thing is a box that stands on it.
+The spreads of the vectors are near measurements on real footage but easier: medians of the same person after 2 s 0.81
+(measured 0.72), of the same vehicle 0.79 (0.49 and 0.76), 95th percentile of different vehicles 0.51 (0.65 and 0.80).
+The noise of the boxes is assumed.
 """
 
 from __future__ import annotations
