@@ -6,8 +6,8 @@ detect     people of vtest against its boxes, near and pasted into 1080p
 small      small and distant objects: recall by kind, passes of the network a keyframe
 cameras    cameras per core at one keyframe per two seconds, a village's mix of D1 sub-streams; what the gates miss
 peer       against decoding and detecting every picture of the same clips with the same detector
-ids        identities per person from one keyframe per second
 attributes what is said of people and vehicles, and how often that is right; infra-red
+identities things per sighting and sightings per thing: generated streets, and real clips if given
 colours    colour names on a generated set in daylight
 words      search phrases against the readings that people expect
 watch      10,000 watch-list subjects
@@ -29,9 +29,10 @@ from bench.common import Figure, report
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 PARTS = (
-    "detect", "small", "cameras", "peer", "ids", "attributes", "colours", "words", "watch", "motion", "store", "similar",
+    "detect", "small", "cameras", "peer", "identities", "attributes", "colours", "words", "watch", "motion", "store",
+    "similar",
 )  # fmt: skip
-SIGHT = ("detect", "small", "cameras", "peer", "ids", "attributes")
+SIGHT = ("detect", "small", "cameras", "peer", "attributes")
 ROWS, ROWS_QUICK = 100_000_000, 620_000
 
 
@@ -51,6 +52,8 @@ def main() -> int:
     figures: list[Figure] = []
     if set(args.only) & set(SIGHT):
         figures += _sight(args)
+    if "identities" in args.only:
+        figures += _identities(args)
     if "words" in args.only:
         from bench.parts import search_phrases
 
@@ -90,12 +93,20 @@ def _sight(args: argparse.Namespace) -> list[Figure]:
     figures += search_small.run(args.footage, args.quick) if "small" in args.only else []
     figures += search_sight.cameras(args.footage, args.quick) if "cameras" in args.only else []
     figures += search_sight.against_everything(args.footage, args.quick) if "peer" in args.only else []
-    figures += search_sight.identities(args.footage, args.quick) if "ids" in args.only else []
     if "attributes" in args.only:
         from bench.parts import search_attributes
 
         figures += search_attributes.run(args.quick, args.footage)
     return figures
+
+
+def _identities(args: argparse.Namespace) -> list[Figure]:
+    from bench.parts import search_identities, search_sight
+
+    real = args.footage is not None and args.models is not None and not args.quick
+    if real:
+        search_sight.prepare(args.models)
+    return search_identities.run(args.quick, args.footage if real else None)
 
 
 if __name__ == "__main__":

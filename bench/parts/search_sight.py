@@ -1,4 +1,4 @@
-"""Quality and cost of the analysis: detection, gates, cameras per core, tracks, against analysing every picture."""
+"""Quality and cost of the analysis: detection, gates, cameras per core, against analysing every picture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ from search.vocabulary import Cls
 
 START_US = 1_780_000_000_000_000
 D1 = (704, 576)
-PERSONS = 19  # identities visible in PETS S2L1
 Box = tuple[float, float, float, float]
 
 
@@ -346,23 +345,3 @@ def _same(a: Track, b: Track) -> bool:
         if abs(q.at_ms - p.at_ms) < 400 and abs(p.x - q.x) < height * 0.6 and abs(p.y - q.y) < height * 0.5:
             near += 1
     return near >= 1
-
-
-def identities(footage: Path, quick: bool) -> list[Figure]:
-    frames = pictures(footage / "vtest_480x360.avi")
-    models, found = pipeline.models(), list[Figure]()
-    for fps, bar in ((1, True), (0.5, False))[: 1 if quick else 2]:
-        state, names = AnalysisState.new(1), set[int]()
-        for i in range(0, len(frames), round(10 / fps)):
-            state.decoded += 1
-            moving = state.motion_gate.detect_motion(np.asarray(cv2.cvtColor(frames[i], cv2.COLOR_BGR2GRAY), np.uint8))
-            names |= {
-                t.id
-                for t in pipeline.detect(
-                    models, state, START_US // 1000 + i * 100, frames[i], moving or [], sweep=False
-                )
-            }
-        each = len(names) / PERSONS
-        said = f"ids a person on vtest, {fps:g} keyframe a second"
-        found.append(Figure(said, round(each, 2), "", "≤ 1.2" if bar else "", each <= 1.2 or not bar))
-    return found

@@ -1,14 +1,9 @@
-"""Tracking from keyframes alone: matches the objects of one picture with those of the one two seconds before.
-
-Hungarian assignment; the cost combines the similarity of two detections with the distance of the feet for the time
-between, in heights of the object. Below 5 pictures a second this keeps identities that overlap of boxes loses
-(research, 5). A track is a sighting: it grows while the object is seen and rests otherwise.
-"""
+"""A track: one object on one camera, from its first keyframe to its last. It is stored as a sighting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 
@@ -21,14 +16,34 @@ from search.store.rows import BOX_UNITS, MAX_PATH_POINTS, Point, cell_bit
 from search.vocabulary import Attribute, Cls, Colour, Direction, Speed
 
 ENDED_MS, ENDED_SINGLE_MS, ENDED_STILL_MS = 12_000, 35_000, 95_000  # still objects are searched every 30 s only
-MAX_SPEED_ON_FOOT, MAX_SPEED_ON_WHEELS = 2.2, 7.0  # speed limits, heights per second
-POSITION_SLACK = 0.9  # heights, independent of the time
-MIN_COSINE_PACK, MIN_COSINE_HISTOGRAM = 0.25, 0.45  # minimum cosine of the same object
-APPEARANCE_WEIGHT, DISTANCE_WEIGHT = 1.0, 0.45  # weights in the cost of a match
 MAX_AVERAGED = 8  # detections in the running mean vector
 STILL_HEIGHTS = 0.6  # heights of displacement below which a track is still
 FAST_HEIGHTS_PER_S, BRISK_HEIGHTS_PER_S = 2.6, 1.3  # heights per second
-_INTERCHANGEABLE = ({int(Cls.person), int(Cls.rider), *TWO_WHEELERS}, set(VEHICLES), {int(Cls.dog), int(Cls.animal)})
+
+
+class ObjectKind(IntEnum):
+    """Objects that move alike; only objects of one kind can be the same, and people and riders."""
+
+    other = 0
+    person = 1
+    rider = 2
+    vehicle = 3
+    animal = 4
+
+
+_KINDS = {
+    int(Cls.person): ObjectKind.person,
+    int(Cls.rider): ObjectKind.rider,
+    **dict.fromkeys(TWO_WHEELERS, ObjectKind.rider),
+    **dict.fromkeys(VEHICLES, ObjectKind.vehicle),
+    int(Cls.dog): ObjectKind.animal,
+    int(Cls.animal): ObjectKind.animal,
+}
+
+
+def kind_of(cls: int) -> ObjectKind:
+    """Return the kind of a class; `other` for what may turn out to be anything."""
+    return _KINDS.get(cls, ObjectKind.other)
 
 
 @dataclass(slots=True)
@@ -59,6 +74,7 @@ class Track:
     vector: Vector
     embedder: str
     detections: int = 1
+    missed: int = 0  # keyframes analysed since the last detection
     score: float = 0.0
     upper: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
     lower: Floats = field(default_factory=lambda: np.zeros(len(Colour)))
@@ -112,6 +128,10 @@ class Track:
         moved = self.detections > 1 and self.displacement()[0] > STILL_HEIGHTS * 1.5
         return int(Cls.rider) if best in TWO_WHEELERS and moved else best
 
+    def leading_class(self) -> int:
+        """Return the class with the most votes."""
+        return max(self.votes, key=lambda c: self.votes[c])
+
     def displacement(self, aspect: float = 16 / 9) -> tuple[float, float, float]:
         """Return (distance in heights, x, y in picture heights) from the first point to the last."""
         first, last = self.points[0], self.points[-1]
@@ -141,98 +161,25 @@ class Track:
         return away > (ENDED_STILL_MS if self.speed() == Speed.still else ENDED_MS)
 
 
-class Tracker:
-    """The tracks of one camera."""
-
-    def __init__(self, camera: int, aspect: float = 16 / 9):
-        self._camera = camera
-        self.aspect = aspect
-        self.tracks: list[Track] = []
-
-    def update(self, at_ms: int, detections: Sequence[TrackedDetection]) -> list[Track]:
-        """Assign the detections of a keyframe; return the track of each, in the same order."""
-        self.tracks = [t for t in self.tracks if not t.has_ended(at_ms)]
-        matched = self._match(at_ms, detections)
-        found: list[Track] = []
-        for j, detection in enumerate(detections):
-            track = matched.get(j)
-            if track is None:
-                track = _start_track(ids.compose(at_ms, self._camera, min(j, ids.MAX_COUNT - 1)), at_ms, detection)
-                self.tracks.append(track)
-            else:
-                _extend_track(track, at_ms, detection)
-            found.append(track)
-        return found
-
-    def _match(self, at_ms: int, detections: Sequence[TrackedDetection]) -> dict[int, Track]:
-        if not detections or not self.tracks:
-            return {}
-        costs = np.full((len(self.tracks), len(detections)), np.inf)
-        for i, track in enumerate(self.tracks):
-            for j, detection in enumerate(detections):
-                costs[i, j] = self._cost(track, at_ms, detection)
-        # Imported here, because the console imports this module without matching: saves 0.3 s CPU at each start.
-        from scipy.optimize import linear_sum_assignment
-
-        finite = np.where(np.isfinite(costs), costs, 1e6)
-        rows, columns = linear_sum_assignment(finite)
-        return {int(j): self.tracks[i] for i, j in zip(rows, columns, strict=True) if np.isfinite(costs[i, j])}
-
-    def _cost(self, track: Track, at_ms: int, detection: TrackedDetection) -> float:
-        """Return the cost of assigning the detection to the track; infinite if impossible."""
-        if at_ms <= track.last_ms or not _same_kind(track, detection):
-            return float("inf")
-        seconds = (at_ms - track.last_ms) / 1000
-        x, y = self._expected(track, seconds)
-        last = track.points[-1]
-        height = max(last.h / BOX_UNITS, detection.whole.h) or 1e-6
-        foot_x, foot_y = detection.whole.x + detection.whole.w / 2, detection.whole.y + detection.whole.h
-        distances = [
-            float(np.hypot((foot_x - px) * self.aspect, foot_y - py)) / height
-            for px, py in ((x, y), (last.x / BOX_UNITS, last.y / BOX_UNITS))
-        ]
-        on_foot = max(track.votes, key=lambda c: track.votes[c]) == Cls.person and detection.whole.cls == Cls.person
-        # After a longer pause only an object at the same place counts as the same.
-        reach = POSITION_SLACK + (MAX_SPEED_ON_FOOT if on_foot else MAX_SPEED_ON_WHEELS) * (
-            seconds if seconds * 1000 <= ENDED_MS else 0
-        )
-        same = track.embedder == detection.embedder
-        similarity = float(track.vector @ detection.vector) if same else 0.5
-        min_similarity = MIN_COSINE_HISTOGRAM if detection.embedder.startswith("lab-") else MIN_COSINE_PACK
-        if min(distances) > reach or similarity < min_similarity:
-            return float("inf")
-        height_change = abs(float(np.log(max(detection.whole.h, 1e-6) * BOX_UNITS / max(last.h, 1))))
-        if height_change > 0.7 + 0.15 * seconds:
-            return float("inf")
-        return APPEARANCE_WEIGHT * (1 - similarity) + DISTANCE_WEIGHT * min(distances) / reach + 0.1 * height_change
-
-    def _expected(self, track: Track, seconds: float) -> tuple[float, float]:
-        """Extrapolate the track's position; after more than 4 s return the last one."""
-        last = track.points[-1]
-        if len(track.points) < 2 or seconds > 4:
-            return last.x / BOX_UNITS, last.y / BOX_UNITS
-        before = track.points[-2]
-        step = min(2.0, seconds * 1000 / max(1, last.at_ms - before.at_ms))
-        return (last.x + (last.x - before.x) * step) / BOX_UNITS, (last.y + (last.y - before.y) * step) / BOX_UNITS
-
-
-def _same_kind(track: Track, detection: TrackedDetection) -> bool:
-    mine = max(track.votes, key=lambda c: track.votes[c])
-    unknown = int(Cls.unknown)
-    return (
-        mine == detection.whole.cls
-        or unknown in (mine, detection.whole.cls)
-        or any(mine in k and detection.whole.cls in k for k in _INTERCHANGEABLE)
+def point_of(at_ms: int, d: Detection) -> Point:
+    """Return the point of a track for a box: its foot and height."""
+    return Point(
+        at_ms,
+        round((d.x + d.w / 2) * BOX_UNITS),
+        round(min(1.0, d.y + d.h) * BOX_UNITS),
+        max(1, round(d.h * BOX_UNITS)),
     )
 
 
-def _start_track(number: int, at_ms: int, detection: TrackedDetection) -> Track:
+def start_track(number: int, at_ms: int, detection: TrackedDetection) -> Track:
+    """Return a new track of one detection."""
     track = Track(number, at_ms, [], {}, detection.vector, detection.embedder, detections=0)
     _add_detection(track, at_ms, detection)
     return track
 
 
-def _extend_track(track: Track, at_ms: int, detection: TrackedDetection) -> None:
+def extend_track(track: Track, at_ms: int, detection: TrackedDetection) -> None:
+    """Add the next detection of the object."""
     _add_detection(track, at_ms, detection)
     if track.embedder == detection.embedder:
         mean = track.vector + (detection.vector - track.vector) / min(track.detections, MAX_AVERAGED)
@@ -244,15 +191,9 @@ def _extend_track(track: Track, at_ms: int, detection: TrackedDetection) -> None
 def _add_detection(track: Track, at_ms: int, detection: TrackedDetection) -> None:
     d = detection.whole
     track.last_ms, track.detections, track.changed = at_ms, track.detections + 1, True
+    track.missed = 0
     track.score = max(track.score, d.score)
-    track.points.append(
-        Point(
-            at_ms,
-            round((d.x + d.w / 2) * BOX_UNITS),
-            round(min(1.0, d.y + d.h) * BOX_UNITS),
-            max(1, round(d.h * BOX_UNITS)),
-        )
-    )
+    track.points.append(point_of(at_ms, d))
     track.cells |= cell_bit(d.x + d.w / 2, min(1.0, d.y + d.h)) & 2**64 - 1
     # An attribute pack knows the class better than the detector.
     cls = detection.cls if detection.cls is not None else d.cls
