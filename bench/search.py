@@ -1,6 +1,6 @@
 """What search detects, finds and costs.
 
-./minwang bench search [--quick] [--only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
+./minwang bench search [--quick] [--unseen | --only PART …] [--rows N] [--keep DIR] [--footage DIR] [--models DIR]
 
 detect     people of vtest against its boxes, near and pasted into 1080p
 small      small and distant objects: recall by kind, passes of the network a keyframe
@@ -32,6 +32,7 @@ PARTS = (
     "detect", "small", "cameras", "peer", "identities", "attributes", "colours", "words", "watch", "motion", "store",
     "similar",
 )  # fmt: skip
+UNSEEN = ("small", "identities", "attributes", "words", "motion")  # parts with places that set no threshold
 SIGHT = ("detect", "small", "cameras", "peer", "attributes")
 ROWS, ROWS_QUICK = 100_000_000, 620_000
 
@@ -48,7 +49,10 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=_there(DATA / "models"))
     parser.add_argument("--rows", type=int)
     parser.add_argument("--keep", type=Path, help="Folder of the month: made once, used again")
+    parser.add_argument("--unseen", action="store_true", help=f"Only {', '.join(UNSEEN)}; of words the last unseen set")
     args = parser.parse_args()
+    if args.unseen:
+        args.only = UNSEEN
     figures: list[Figure] = []
     if set(args.only) & set(SIGHT):
         figures += _sight(args)
@@ -57,7 +61,7 @@ def main() -> int:
     if "words" in args.only:
         from bench.parts import search_phrases
 
-        figures += search_phrases.words(args.quick)
+        figures += search_phrases.words(search_phrases.UNSEEN if args.unseen else search_phrases.SETS)
     if set(args.only) & {"colours", "watch"}:
         from bench.parts import search_words
 
