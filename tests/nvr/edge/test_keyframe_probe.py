@@ -39,7 +39,7 @@ async def camera(clip: LoopClip) -> AsyncIterator[tuple[str, Mount, RtspServer]]
     await server.stop()
 
 
-def make_probe(answer: float = 1.0, seconds: float = 3.0) -> KeyframeProbe:
+def make_probe(answer: float = 10.0, seconds: float = 20.0) -> KeyframeProbe:
     clock = SystemClock()
     return KeyframeProbe(clock, ConnectLimiter(clock, 1000, 8), answer_timeout_s=answer, timeout_s=seconds)
 
