@@ -28,10 +28,11 @@ from health.picture import measurement, structure, view_pattern
 from health.picture.baseline import ANCHOR_DAYS, MAX_ANCHORS, MAX_VIEW_PAUSE, SCENE_HOURS, SETTLING_TIME
 from health.picture.comparison import AcceptedHistory
 from health.picture.detectors.base import PictureFindings
+from health.picture.inspection import light_at
 from health.picture.judgement import WEATHER_FAMILIES, judge
 from health.picture.measurement import Measurement
 from health.picture.view_pattern import ViewPattern
-from health.vocabulary import FaultStatus, Light
+from health.vocabulary import FaultStatus
 from tests.health import simulated_views, synthetic_faults, validation_faults
 from tests.health.simulated_views import Guests, Place, Weather
 
@@ -187,10 +188,6 @@ def is_bare(camera: Camera) -> bool:
     return bool(np.mean(cells[2] > structure.MIN_SHARP_ENERGY) < 0.5)
 
 
-def light_of(measured: Measurement) -> Light:
-    return Light.NIGHT if measured["chroma"] < 3 and measured["mean"] < 110 else Light.DAY
-
-
 def process_inspection(
     camera: Camera, now: float, measured: Measurement, suppressed: frozenset[str] = frozenset()
 ) -> tuple[PictureFindings, list[str]]:
@@ -216,7 +213,7 @@ def process_inspection(
             step = state_machine.lapse(state, now * 86400)
         else:
             vote, since = (
-                Vote(now * 86400, found, light_of(measured)),
+                Vote(now * 86400, found, light_at(measured, hour)),
                 pooled and pooled.family == name and pooled.since,
             )
             step = advance(state, FAMILIES[name].rule, vote, pooled=bool(since))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from health.faults.families import FAMILIES, PICTURE_FAMILIES, FaultRule
+from health.faults.state_machine import Vote, fulfilled_since
 from health.vocabulary import FaultFamily
 
 # Without those that a look finds for certain: they open by themselves.
@@ -39,33 +40,16 @@ class PooledFinding:
     since: float
 
 
-def pooled_finding(votes: Sequence[PooledVote], pace: float = 1.0) -> PooledFinding | None:
+def pooled_finding(votes: Sequence[PooledVote], rule: FaultRule = POOLED_RULE) -> PooledFinding | None:
     """Return the finding if the inspections together show that the camera is not fit.
 
-    `votes`: of the inspections that could judge, oldest first; the last is the present one. `pace`: factor of the time
-    span, at most 1. The family is the one that was found most often of those that the present inspection found; of
-    two that were found as often, the more severe one.
+    `votes`: of the inspections that could judge, oldest first; the last is the present one. `rule`: POOLED_RULE at the
+    patrol's pace. The family is the one that was found most often of those that the present inspection found; of two
+    that were found as often, the more severe one.
     """
-    last = votes[-POOLED_RULE.window :]
-    hits = [v for v in last if v.found]
-    if not last or not last[-1].found or len(hits) < POOLED_RULE.hits:
+    since = fulfilled_since([Vote(v.at, bool(v.found)) for v in votes], rule)
+    if since is None:
         return None
-    since = _began(votes)
-    if hits[-1].at - since < POOLED_RULE.span_s * min(pace, 1.0):
-        return None
-    often = Counter(f for v in hits for f in v.found)
-    family = min(last[-1].found, key=lambda f: (-often[f], FAMILIES[f].severity, f))
+    often = Counter(f for v in votes[-rule.window :] for f in v.found)
+    family = min(votes[-1].found, key=lambda f: (-often[f], FAMILIES[f].severity, f))
     return PooledFinding(family, since)
-
-
-def _began(votes: Sequence[PooledVote]) -> float:
-    """Return the time of the first hit of the series that the last vote ends; it forgives as much as the rule."""
-    began, forgiven = votes[-1].at, POOLED_RULE.window - POOLED_RULE.hits
-    for vote in reversed(votes):
-        if vote.found:
-            began = vote.at
-        else:
-            forgiven -= 1
-            if forgiven < 0:
-                break
-    return began

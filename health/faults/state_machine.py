@@ -123,10 +123,17 @@ def lapse(state: FaultState, at: float, lifetime_s: float = SUSPICION_LIFETIME_S
     return Step.LAPSED
 
 
+def fulfilled_since(votes: Sequence[Vote], rule: FaultRule) -> float | None:
+    """Return when the series of hits began that fulfils the rule of opening with the last vote; None if none does."""
+    hits = sum(v.found for v in votes[-rule.window :])
+    if not votes or not votes[-1].found or hits < rule.hits:
+        return None
+    began = _first_hit(votes, rule)
+    return began if votes[-1].at - began >= rule.span_s else None
+
+
 def _suspect(state: FaultState, rule: FaultRule, vote: Vote) -> Step:
-    last = state.votes[-rule.window :]
-    hits = [v.at for v in last if v.found]
-    if vote.found and len(hits) >= rule.hits and hits[-1] - _first_hit(state.votes, rule) >= rule.span_s:
+    if fulfilled_since(state.votes, rule) is not None:
         return _open(state, vote)
     if not vote.found and len(state.votes) > 1 and not state.votes[-2].found:
         state.status = FaultStatus.DISMISSED

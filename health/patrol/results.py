@@ -15,6 +15,7 @@ from health.faults.families import PICTURE_FAMILIES
 from health.faults.pooled_evidence import (
     MAX_POOLED_VOTES,
     POOLED_FAMILIES,
+    POOLED_RULE,
     PooledFinding,
     PooledVote,
     pooled_finding,
@@ -111,7 +112,7 @@ class ResultWriter:
             if not set(unknown) >= POOLED_FAMILIES
         ]
         present_vote = PooledVote(inspection.at.timestamp(), present)
-        return pooled_finding([*reversed(votes), present_vote], self._settings.pace)
+        return pooled_finding([*reversed(votes), present_vote], fault_log.scaled_rule(POOLED_RULE, self._settings.pace))
 
     async def _update_baseline(self, session: AsyncSession, result: InspectionResult, faults: list[Fault]) -> None:
         inspection, answer = result.inspection, result.answer

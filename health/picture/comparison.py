@@ -150,6 +150,11 @@ class Comparison:
         return recognise(self.history.pattern, self.measurement.thumb, self._nearest)
 
     @cached_property
+    def known_by_cell(self) -> npt.NDArray[np.float32]:
+        """Edge correlation of each of 8×12 cells with the reference picture most like it; there must be one."""
+        return np.asarray(np.max([displacement.correlation_by_cell(self.edges, e) for e in self.scenes], 0), np.float32)
+
+    @cached_property
     def usual_similarity(self) -> float:
         """How similar the reference pictures are: the minimum over each one's best correlation with another."""
         pairs = (

@@ -138,9 +138,11 @@ def occlusion(c: Comparison) -> Occlusion:
     """Measure occlusion against the history."""
     usual, least = c.usual_cells, c.history_cells.min(0)
     structured = usual[2] > MIN_STRUCTURE_ENERGY
-    dim = _cast_dimming(c)
+    cast = tinted(c) >= MIN_TINTED_SHARE
+    strong_cast = cast and c.measurement["chroma"] > c.hour_median("chroma")
+    dim = _dimming(c) if strong_cast else 0.0
     gone = structured & (c.cells[2] < least[2] - MIN_FALL_LN - dim) & (c.cells[1] < least[1] + 0.3)
-    dark, strange = _unlit(c), _foreign(c)
+    dark, strange = _unlit(c), _foreign(c, cast=cast, strong_cast=strong_cast)
     unlit = (gone | strange) & dark
     gone, strange = gone & ~dark, strange & ~dark
     lost = float(gone.sum() / max(1, structured.sum()))
@@ -163,10 +165,8 @@ def occlusion(c: Comparison) -> Occlusion:
     )
 
 
-def _cast_dimming(c: Comparison) -> float:
-    """Return the ln energy that a strong cast takes with the light of one or two colours; 0 without one."""
-    if c.measurement["chroma"] <= c.hour_median("chroma") or tinted(c) < MIN_TINTED_SHARE:
-        return 0.0
+def _dimming(c: Comparison) -> float:
+    """Return the ln energy that a strong cast takes with the light of one or two colours."""
     ratio = max(1.0, c.hour_median("mean")) / max(1.0, c.measurement["mean"])
     return ENERGY_PER_BRIGHTNESS * max(0.0, float(np.log(ratio)))
 
@@ -176,9 +176,8 @@ def _new_detail(c: Comparison) -> float:
         return 0.0
     usual_sharpness = np.median(c.history_cells[:, 1] - c.history_cells[:, 2], 0)
     sharp = (c.cells[2] > MIN_SHARP_ENERGY) & (c.cells[1] - c.cells[2] > usual_sharpness - MAX_SOFTER_LN)
-    known = np.max([displacement.correlation_by_cell(c.edges, e) for e in c.scenes], 0)
     structured = max(1, int((c.usual_cells[2] > MIN_STRUCTURE_ENERGY).sum()))
-    return float((sharp & (known < MAX_NEW_CORRELATION)).sum() / structured)
+    return float((sharp & (c.known_by_cell < MAX_NEW_CORRELATION)).sum() / structured)
 
 
 def _unlit(c: Comparison) -> Mask:
@@ -198,10 +197,8 @@ def _replaced(c: Comparison) -> Mask:
         np.max([displacement.correlation_by_cell(a, b) for k, b in enumerate(c.scenes) if k != i], 0)
         for i, a in enumerate(c.scenes)
     ]
-    now = np.max([displacement.correlation_by_cell(c.edges, e) for e in c.scenes], 0)
-    return np.asarray(
-        (np.min(with_others, 0) > 0.55) & (now < MAX_NEW_CORRELATION) & (c.cells[2] > MIN_STRUCTURE_ENERGY), bool
-    )
+    other = (np.min(with_others, 0) > 0.55) & (c.known_by_cell < MAX_NEW_CORRELATION)
+    return np.asarray(other & (c.cells[2] > MIN_STRUCTURE_ENERGY), bool)
 
 
 def _smooth(c: Comparison) -> float:
@@ -211,13 +208,12 @@ def _smooth(c: Comparison) -> float:
     return float(largest_patch(grainless).mean()) if rest.size and np.median(rest) > MAX_UNCHANGED_LOSS_LN else 0.0
 
 
-def _foreign(c: Comparison) -> Mask:
+def _foreign(c: Comparison, *, cast: bool, strong_cast: bool) -> Mask:
     """Return cells of little structure whose colour or brightness alone lies outside their history."""
     now, history = measurement.colours(c.measurement.vector), measurement.colours(c.compared)
     lit = now[0] - np.median(now[0]), history[:, 0] - np.median(history[:, 0], axis=(1, 2), keepdims=True)
     odd = _outside(*lit) > MIN_FOREIGN_BRIGHTNESS
-    cast = tinted(c) >= MIN_TINTED_SHARE
-    if cast and c.measurement["chroma"] > c.hour_median("chroma"):
+    if strong_cast:
         odd[:] = False  # a strong cast changes the brightness of each cell by its colour
     if not cast and c.measurement["chroma"] > 0.6 * c.hour_median("chroma"):
         plain = np.hypot(_outside(now[1], history[:, 1]), _outside(now[2], history[:, 2]))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from health.faults.families import FAMILIES
+from health.faults.fault_log import scaled_rule
 from health.faults.pooled_evidence import POOLED_FAMILIES, POOLED_RULE, PooledVote, pooled_finding
 from health.faults.state_machine import FaultState, Step, Vote, advance
 from health.vocabulary import FaultFamily as F
@@ -62,7 +63,7 @@ def test_one_clean_inspection_is_forgiven_and_two_begin_anew() -> None:
 
 def test_the_pace_of_a_patrol_shortens_the_span() -> None:
     quick = votes(*[[F.HAZE], [F.OVEREXPOSED]] * 3, every=60)
-    assert pooled_finding(quick) is None and pooled_finding(quick, pace=0.01) is not None
+    assert pooled_finding(quick) is None and pooled_finding(quick, scaled_rule(POOLED_RULE, 0.01)) is not None
 
 
 def test_pooled_evidence_opens_a_family_that_has_no_votes_yet() -> None:
