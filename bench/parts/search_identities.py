@@ -167,7 +167,7 @@ def _described(path: Path) -> list[tuple[int, list[TrackedDetection], float]]:
     from search.analysis.pipeline import AnalysisState
     from search.analysis.riders import objects_of
 
-    models, balance, found = pipeline.models(), AnalysisState.new(1).balance, []
+    models, balance, found = pipeline.models(), AnalysisState.new(1).light.balance, []
     with av.open(str(path)) as container:
         rate = float(container.streams.video[0].average_rate or 10)
         for i, video in enumerate(container.decode(video=0)):

@@ -173,7 +173,9 @@ def _ways(source: Sequence[Picture]) -> list[list[tuple[int, Box]]]:
     models = pipeline.models()
     for i in range(0, len(source), 2):
         objects = objects_of(models.detector.detect(source[i], []))
-        detections = [models.describe(source[i], t, AnalysisState.new(1).balance, infrared=False) for t in objects]
+        detections = [
+            models.describe(source[i], t, AnalysisState.new(1).light.balance, infrared=False) for t in objects
+        ]
         for track, one in zip(tracker.update(i * 100, detections), detections, strict=True):
             d = one.whole
             found.setdefault(track.id, []).append((i, (d.x, d.y, d.w, d.h)))
@@ -325,7 +327,7 @@ def _every_picture(clip: LoopClip, fps: int) -> tuple[float, list[Track]]:
                 objects = pipeline.find_objects(
                     models.detector, state.places, at_ms, picture, moving or [], sweep=i == 0
                 )
-                detections = [models.describe(picture, t, state.balance, infrared=False) for t in objects]
+                detections = [models.describe(picture, t, state.light.balance, infrared=False) for t in objects]
                 for track in state.tracker.update(at_ms, detections):
                     found[track.id] = track
     return time.process_time() - began, list(found.values())

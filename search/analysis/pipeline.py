@@ -18,13 +18,12 @@ from core.errors import ProtocolError
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
 from nvr.playback.pictures import Picture, decode_frame
-from search.analysis.colours import WhiteBalance
+from search.analysis.camera_light import CameraLight
 from search.analysis.description import Models, thumbnail
 from search.analysis.detectors import Detector
 from search.analysis.detectors.base import Pixels, Region
 from search.analysis.gop_size_gate import GopSizeGate
-from search.analysis.infrared import InfraredState
-from search.analysis.motion_gate import HEIGHT, WIDTH, MotionGate
+from search.analysis.motion_gate import MotionGate
 from search.analysis.place_map import PlaceMap
 from search.analysis.riders import DetectedObject, objects_of
 from search.analysis.tracking import Track, TrackedDetection, Tracker
@@ -44,9 +43,8 @@ class AnalysisState:
     tracker: Tracker
     motion_gate: MotionGate = field(default_factory=MotionGate)
     gop_size_gate: GopSizeGate = field(default_factory=GopSizeGate)
-    balance: WhiteBalance = field(default_factory=WhiteBalance)
+    light: CameraLight = field(default_factory=CameraLight)
     places: PlaceMap = field(default_factory=PlaceMap)
-    infrared: InfraredState = field(default_factory=InfraredState)
     decoded: int = 0
     sweep_ms: int = 0
     decoded_ms: int = 0
@@ -148,13 +146,13 @@ def detect(
     models: Models, state: AnalysisState, at_ms: int, picture: Picture, moving: Sequence[Region], *, sweep: bool
 ) -> list[Track]:
     """Detect objects in one decoded picture and add them to the camera's tracks; return these."""
-    small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    infrared = state.infrared.update(small)
-    if not infrared:
-        state.balance.learn(small)
+    light = state.light
+    light.learn(picture)
     state.tracker.aspect = picture.shape[1] / picture.shape[0]
     objects = find_objects(models.detector, state.places, at_ms, picture, moving, sweep=sweep)
-    detections = [models.describe(picture, object_, state.balance, infrared=infrared) for object_ in objects]
+    detections = [
+        models.describe(picture, object_, light.balance, infrared=light.infrared.active) for object_ in objects
+    ]
     tracks = state.tracker.update(at_ms, detections)
     for track, detection in zip(tracks, detections, strict=True):
         _keep_best(track, at_ms, picture, detection)

@@ -180,7 +180,7 @@ class Indexer:
             try:
                 state = indexed.state
                 better = await self._pool.run(
-                    best_shot.take_best_shot, frame, where, state.balance, state.infrared.active
+                    best_shot.take_best_shot, frame, where, state.light.balance, state.light.infrared.active
                 )
             except ProtocolError as e:
                 log.error("%s: best shot failed: %s", main.id, e)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from core.errors import ProtocolError, UsageError
@@ -14,11 +13,9 @@ from nvr.archive.reader import Keyframe
 from nvr.playback import uploads
 from nvr.playback.pictures import Picture, decode_frame
 from search.analysis import pipeline
-from search.analysis.colours import WhiteBalance
+from search.analysis.camera_light import CameraLight
 from search.analysis.description import thumbnail
 from search.analysis.detectors.base import Detection, iou
-from search.analysis.infrared import InfraredState
-from search.analysis.motion_gate import HEIGHT, WIDTH
 from search.analysis.pipeline import bgr_of
 from search.analysis.riders import DetectedObject, objects_of
 from search.vocabulary import Cls
@@ -39,20 +36,6 @@ class AppearanceExample:
     cls: int
     box: Box
     thumbnail: bytes
-
-
-@dataclass(slots=True)
-class CameraLight:
-    """How a camera shows colours: its white balance, and whether it sends infra-red pictures."""
-
-    balance: WhiteBalance = field(default_factory=WhiteBalance)
-    infrared: InfraredState = field(default_factory=InfraredState)
-
-    def learn(self, picture: Picture) -> None:
-        """Learn from a BGR picture of the camera, as `pipeline.detect` does."""
-        small = np.asarray(cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-        if not self.infrared.update(small):
-            self.balance.learn(small)
 
 
 def from_frame(frame: Keyframe, box: Box, before: Sequence[Keyframe] = ()) -> AppearanceExample:

@@ -23,10 +23,8 @@ from search.analysis.tracking.tracks import ObjectKind, Track, TrackedDetection,
 MIN_MARGIN = 1.5  # of a join, in the unit of the likelihood ratio (natural logarithm)
 MIN_APPEARANCE = 0.0  # vectors that speak against the same object are not outvoted
 MAX_PART, MIN_PART = 5.0, -9.0  # limits of the appearance's part
-Floats = npt.NDArray[np.float64]
-
-
 OTHER_SIZE_SPREAD = 0.4  # of ln height between different objects at one place
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ class MotionModel:
     size_growth: float  # and for each second
 
 
+# Of animals, and of what is not known to be anything else.
+_ERRATIC = MotionModel(
+    0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05,
+    0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20,
+)  # fmt: skip
 MODELS = {
     ObjectKind.person: MotionModel(
         0.10, 0.55, 0.12, 0.16, 0.10, 0.6, 0.20, 0.30, 0.05,
@@ -64,14 +69,8 @@ MODELS = {
         0.07, 2.2, 0.15, 0.1, 0.16, 0.6, 0.15, 0.10, 0.02,
         0.45, 0.18, 0.22, 0.25, 0.7, 0.09, 0.14,
     ),
-    ObjectKind.animal: MotionModel(
-        0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05,
-        0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20,
-    ),
-    ObjectKind.other: MotionModel(
-        0.20, 1.0, 0.25, 0.3, 0.20, 0.8, 0.20, 0.30, 0.05,
-        0.38, 0.19, 0.17, 0.05, 0.3, 0.25, 0.20,
-    ),
+    ObjectKind.animal: _ERRATIC,
+    ObjectKind.other: _ERRATIC,
 }  # fmt: skip
 
 

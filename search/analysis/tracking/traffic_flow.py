@@ -2,7 +2,7 @@
 
 From keyframes alone a car that drives off cannot be told from the next one that enters by its place. But all cars of a
 lane move alike, and those that are easily told apart (a red one, a lorry) show how. Bounded: a grid of cells with at
-most two directions each.
+most four directions each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-COLUMNS, ROWS, MODES = 16, 12, 4
+from search.analysis.place_map import COLUMNS, ROWS, cell_of
+
+MODES = 4  # directions of a cell
 SURE_MARGIN = 2.0  # of a join that counts fully
 UNSURE_WEIGHT = 0.35  # of others, also of those that were not made: only what is right repeats itself
 MIN_MOVES = 2.0  # weight of joins in a cell and around it before its direction is used
@@ -41,7 +43,7 @@ class TrafficFlow:
     def learn(self, x: float, y: float, velocity: tuple[float, float], margin: float) -> None:
         """Learn a step that began at a foot (shares of the picture)."""
         weight = 1.0 if margin >= SURE_MARGIN else UNSURE_WEIGHT
-        for cell in (_cell(x, y), _WHOLE):
+        for cell in (cell_of(x, y), _WHOLE):
             self._add(cell, np.array(velocity, np.float32), weight)
 
     def _add(self, cell: tuple[int, int], pace: npt.NDArray[np.float32], weight: float) -> None:
@@ -56,7 +58,7 @@ class TrafficFlow:
 
     def at(self, x: float, y: float) -> list[FlowMode]:
         """Return the directions at a foot (shares of the picture): of its cell, the eight around it, or of all."""
-        row, column = _cell(x, y)
+        row, column = cell_of(x, y)
         if self._count[row, column].max() >= MIN_MOVES:
             return self._modes((row, column))
         rows, columns = range(max(0, row - 1), min(ROWS, row + 2)), range(max(0, column - 1), min(COLUMNS, column + 2))
@@ -70,7 +72,3 @@ class TrafficFlow:
         used = [(p, float(n)) for p, n in zip(paces, counts, strict=True) if n >= MIN_MOVES]
         total = sum(n for _, n in used)
         return [FlowMode(float(p[0]), float(p[1]), n / total) for p, n in used]
-
-
-def _cell(x: float, y: float) -> tuple[int, int]:
-    return min(ROWS - 1, max(0, int(y * ROWS))), min(COLUMNS - 1, max(0, int(x * COLUMNS)))

@@ -141,7 +141,7 @@ def test_under_infrared_only_tones_are_stored(models_without_packs: Models) -> N
     for i in range(3):
         detect(models_without_packs, state, 1_780_000_000_000 + i * 1000, picture, [(0.2, 0.2, 0.5, 0.9)], sweep=False)
     tracks = state.tracker.tracks
-    assert state.infrared.active and state.balance.pictures == 0
+    assert state.light.infrared.active and state.light.balance.pictures == 0
     assert tracks and all(t.tones and not t.coloured for t in tracks)
 
 
