@@ -168,11 +168,15 @@ def _recall(broken: dict[str, list[Found]], quick: bool) -> list[Figure]:
     for severity, word, bar in BARS:
         if not any(r.severity == severity for r in made):
             continue
+        figures.append(_figure(f"{right}, {word}", _share(made, severity), None if quick else bar))
         figures += [
-            _figure(f"{right}, {word}", _share(made, severity), None if quick else bar),
-            _figure(f"of them at places with something in them, {word}", _share(structured, severity)),
-            _figure(f"of them at bare places, {word}", _share(bare, severity)),
-            _figure(f"the same, of faults made in another way, {word}", _share(other, severity)),
+            _figure(f"{name}, {word}", _share(rows, severity))
+            for name, rows in (
+                ("of them at places with something in them", structured),
+                ("of them at bare places", bare),
+                ("the same, of faults made in another way", other),
+            )
+            if any(r.severity == severity for r in rows)
         ]
         if severity in ANY_BARS:
             share = _share([*made, *other], severity, any_family=True)
