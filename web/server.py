@@ -41,7 +41,7 @@ from web.doctor.checks import CHECKS
 from web.doctor.facts import CheckedStation
 from web.doctor.runner import Doctor
 from web.framework import enforcement, refusals
-from web.http import anonymous_limit, proxies, security_headers
+from web.http import anonymous_limit, not_found, proxies, security_headers
 from web.http.anonymous_limit import AnonymousLimit
 from web.http.connection_limits import MAX_EVENT_SOCKETS, MAX_LIVE_SOCKETS, OpeningRate, SocketLimit
 from web.http.file_response import FileResponse, Static
@@ -59,6 +59,8 @@ from web.work.snapshots import Snapshots
 
 DIST = Path(__file__).parent / "console" / "dist"
 STATIC = Path(__file__).parent / "static"
+# Files whose names contain a hash of their content never change.
+ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 # The console's own pages; each path is answered with index.html.
 CONSOLE_PATHS = (
     "/",
@@ -87,7 +89,12 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     names = partial(caller_names, settings=settings.web)
     limited = anonymous_limit.middleware(services.anonymous_limit, settings.web, names, refusals.too_many)
     app = web.Application(
-        middlewares=[proxies.middleware(settings.web), security_headers.middleware, limited],
+        middlewares=[
+            proxies.middleware(settings.web),
+            security_headers.middleware,
+            limited,
+            not_found.middleware(DIST / "index.html"),
+        ],
         client_max_size=MAX_JSON_BYTES,
     )
     app[SERVICES] = services
@@ -95,7 +102,7 @@ def build(settings: Settings, database: Database, accounts: Accounts, clock: Clo
     for page in CONSOLE_PATHS:
         app.router.add_get(page, _index)
     if (DIST / "assets").is_dir():
-        app.router.register_resource(Static("/assets", DIST / "assets"))
+        app.router.register_resource(Static("/assets", DIST / "assets", headers=ASSET_HEADERS))
     app.router.register_resource(Static("/static", STATIC))
     app.cleanup_ctx.append(_background)
     app.on_shutdown.append(_close_sockets)

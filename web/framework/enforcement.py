@@ -22,7 +22,7 @@ from web.framework import refusals
 from web.framework.context import Context, session_key
 from web.framework.refusals import RefusalReason, Refused
 from web.framework.routing import CSRF_HEADER, POLL_HEADER, ROUTES, ReplyKind, Route
-from web.http import anonymous_limit, connection_limits, request_bodies, strict_input
+from web.http import anonymous_limit, compression, connection_limits, request_bodies, strict_input
 from web.http.cookies import bearer_of, cookie_of, session_cookie
 from web.http.proxies import same_origin
 from web.services import SERVICES, Services
@@ -50,12 +50,16 @@ def _enforced(r: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]
             result = await r.handler(Context(request, services, who, query, body))
         except Exception as e:  # noqa: BLE001  # the outermost point of a request: every error becomes an answer
             return refusals.answer_to(e, r, request)
-        if isinstance(result, web.StreamResponse):
-            return result
-        content = adapter.dump_json(result) if adapter is not None else b"{}"
-        return web.Response(body=content, content_type="application/json", headers={"Cache-Control": "no-store"})
+        response = result if isinstance(result, web.StreamResponse) else _json_response(adapter, result)
+        await compression.compress(request, response)
+        return response
 
     return serve
+
+
+def _json_response(adapter: TypeAdapter[object] | None, result: object) -> web.Response:
+    content = adapter.dump_json(result) if adapter is not None else b"{}"
+    return web.Response(body=content, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 async def _authorised(r: Route, request: web.Request, services: Services) -> Identity | None:

@@ -12,6 +12,7 @@ import asyncio
 import math
 import os
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -59,14 +60,25 @@ class BytesResponse(web.Response):
 
 
 class Static(web.StaticResource):
-    """A folder of public files, each served as a `FileResponse`."""
+    """A folder of public files, each served as a `FileResponse` with the given headers.
+
+    Where `file.js.br` or `file.js.gz` lies beside `file.js`, a client that accepts it gets that one.
+    """
+
+    def __init__(self, prefix: str, directory: Path, *, headers: Mapping[str, str] | None = None):
+        super().__init__(prefix, directory)
+        self._headers = dict(headers or {})
 
     def _resolve_path_to_response(self, unresolved_path: Path) -> web.StreamResponse:
         try:
             found = super()._resolve_path_to_response(unresolved_path)
         except OSError as e:  # a name that no file can have
             raise web.HTTPNotFound from e
-        return FileResponse(found._path) if isinstance(found, web.FileResponse) else found
+        if not isinstance(found, web.FileResponse):
+            return found
+        if not found._path.is_file():  # a file response would answer 404 with the headers of the file
+            raise web.HTTPNotFound
+        return FileResponse(found._path, headers=self._headers)
 
 
 class _CheckedRequest:
