@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def middleware(index: Path) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def middleware(index: Path) -> Middleware:
     """Return the middleware. `index`: the console's page; where it is missing the server's plain answer is kept."""
 
     @web.middleware
