@@ -29,11 +29,11 @@ from core.clock import HOUR_US, SystemClock, to_microseconds
 from core.database import Database
 from core.migrate import upgrade
 from nvr.archive import segment_index
+from nvr.archive.integrity.verify import verify
 from nvr.archive.reader import LocatedGop
 from nvr.archive.segment_index import Segment
-from nvr.archive.verify import verify
-from nvr.media import fmp4, gop_index
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import fmp4, gop_index
 from nvr.playback import clip, mp4_writer
 from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.volumes import prepare

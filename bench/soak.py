@@ -38,7 +38,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.host.process_role import ProcessRole
 from core.settings import load as load_settings
-from nvr.archive.verify import verify
+from nvr.archive.integrity.verify import verify
 from nvr.tables import StreamStatus
 from station import database as station_database
 from station.runtime import open_vault_of_station

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from core.errors import CameraError, CameraRefused, ProtocolError, StationFault
 from core.logs import redact
-from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.engine_choice import EngineChoice, EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.recording_state import RecordingState

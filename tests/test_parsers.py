@@ -18,8 +18,10 @@ from cameras.onvif import addresses, capture, lenient_http, soap
 from core import logs
 from core.errors import MinwangError
 from core.network.authenticator import Authenticator
-from nvr.media import nal_units, parameter_sets, rtp_payload, work_budget
-from nvr.media.parameter_set_store import MAX_SET
+from nvr.media import work_budget
+from nvr.media.codec import nal_units, parameter_sets
+from nvr.media.codec.parameter_set_store import MAX_SET
+from nvr.media.rtp import rtp_payload
 from nvr.recorder import ffmpeg_errors
 from nvr.rtsp import interleaved, message_text, reply_reader, sdp, transports
 from nvr.rtsp.sdp import VideoCodec

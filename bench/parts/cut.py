@@ -13,7 +13,7 @@ from cameras.virtual.rtsp_server import Mount, RtspServer
 from core.clock import SystemClock, to_microseconds
 from core.settings import RecorderSettings
 from nvr.engine_choice import EngineKind
-from nvr.media import fmp4
+from nvr.media.mp4 import fmp4
 from nvr.streams import StreamSpec
 from station.runtime import tune_interpreter
 

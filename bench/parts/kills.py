@@ -24,7 +24,7 @@ from cameras.virtual.clip import LoopClip
 from cameras.virtual.paced import PacedServer
 from cameras.virtual.rtsp_server import Mount
 from nvr.archive.segment_index import start_of
-from nvr.media import fmp4
+from nvr.media.mp4 import fmp4
 
 KILL_STREAMS = 4
 AT_ONCE = 3

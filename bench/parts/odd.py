@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.common import ENVIRONMENT, BenchContext, Figure, cpu_seconds, inventory
 from nvr.archive import segment_index
-from nvr.media import fmp4
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4 import fmp4
+from nvr.media.mp4.fmp4 import TIMESCALE
 
 WARM_UP = 5.0
 

@@ -35,8 +35,8 @@ from nvr.archive import segment_index
 from nvr.archive.reader import Keyframe
 from nvr.archive.segment_index import Segment
 from nvr.engine_choice import EngineKind
-from nvr.media import fmp4, gop_index
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import fmp4, gop_index
 from nvr.playback.decode_pool import DecodePool
 from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.volumes import prepare

@@ -18,7 +18,7 @@ from bench.common import Figure
 from cameras.virtual.clip import LoopClip, encode
 from core.settings import SearchSettings
 from nvr.archive.reader import Keyframe
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
 from nvr.playback.pictures import Picture
 from search.analysis import pipeline
 from search.analysis.pipeline import AnalysisCounts, AnalysisState

@@ -17,7 +17,7 @@ from core.accounts.scope import Villages, village_in_scope
 from core.audit import audit_trail
 from core.audit.actions import AuditAction
 from core.errors import ConflictError, NotFoundError, UsageError
-from nvr.archive import holds
+from nvr.archive.retention import holds
 from nvr.tables import Hold
 
 

@@ -18,7 +18,7 @@ from cameras.tables import Camera, Village
 from core.clock import DAY_US, from_microseconds
 from core.settings import RetentionSettings
 from nvr.archive import segment_index
-from nvr.archive.retention_rules import promised_days
+from nvr.archive.retention.retention_rules import promised_days
 from nvr.recorder.reconcile import bit_rates
 from nvr.tables import StreamUsage, Volume
 

@@ -25,7 +25,8 @@ from health.faults import topology
 from health.faults.families import NO_VIDEO_FAMILIES
 from health.tables import CameraDay, Fault, Inspection, Maintenance
 from health.vocabulary import FaultStatus
-from nvr.archive import gaps, segment_index, short_gaps
+from nvr.archive import gaps, segment_index
+from nvr.archive.coverage import short_gaps
 from nvr.tables import StreamStatus
 
 CAMERAS_PER_QUERY = 50  # cameras per query

@@ -23,7 +23,7 @@ from health.kpi import camera_days
 from health.kpi.camera_days import bounds
 from health.tables import CameraDay, DailyFigures, Fault, Inspection, RegisterFault, RegisterFigures, WrittenDay
 from health.vocabulary import FiguresKind
-from nvr.archive.retention import GAPS_KEPT_US
+from nvr.archive.retention.retention import GAPS_KEPT_US
 
 MAX_COMPUTED_AGE = timedelta(days=2)  # a past day without rows is computed from facts if it is not older than this
 MAX_DAYS_PER_RUN = 31  # days written by one call of write_past_days

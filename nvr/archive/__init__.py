@@ -1,1 +1,1 @@
-"""The archive: segment files, their index, gaps, holds, retention, recovery and verification."""
+"""The archive. Entry points: segment_index, archive_log, reader, writing.segment_writer, retention, integrity."""

@@ -62,7 +62,9 @@ class ArchiveLogWriter:
         self._calls = DiskCalls(UNLINK_TIMEOUT_S)
         self._refusals = 0  # consecutive flushes that the database refused
         self._flush_lock = asyncio.Lock()
-        self.unhashed_streams: set[str] = set()  # streams that closed a file without a hash (nvr.archive.hash_backlog)
+        self.unhashed_streams: set[str] = (
+            set()
+        )  # they closed a file without a hash (nvr.archive.integrity.hash_backlog)
         self.on_unlink_failed: Callable[[int, OSError], object] = lambda _volume, _error: None
 
     def now(self) -> datetime:

@@ -21,8 +21,9 @@ from core.units import media_to_us, us_to_media
 from nvr.archive import segment_index
 from nvr.archive.archive_log import TimelineSpan, gaps_between
 from nvr.archive.segment_index import Segment
-from nvr.media import fmp4, gop_index, gradual_refresh
-from nvr.media.gop_index import Gop
+from nvr.media.mp4 import fmp4, gop_index
+from nvr.media.mp4.gop_index import Gop
+from nvr.media.pictures import gradual_refresh
 
 MAX_EXTRA_TRIES = 3  # further tries for GOPs at the live edge whose refresh may be incomplete …
 EXTRA_TRY_DISTANCE_US = 1_000_000  # … at least this far apart
@@ -52,8 +53,8 @@ class Keyframe:
     configuration: bytes  # avcC or hvcC record
     data: bytes  # NAL units with 4-byte lengths
     gop_bytes: int = 0  # of the whole GOP that it opens; 0: not known
-    # With gradual refresh: the coded pictures that follow until the picture is complete (nvr.media.gradual_refresh).
-    # `at_us` is the time of the first picture.
+    # With gradual refresh (nvr.media.pictures.gradual_refresh): the coded pictures that follow until the picture is
+    # complete. `at_us` is the time of the first picture.
     following: tuple[bytes, ...] = ()
     refresh_us: int = 0  # from the first to the last of these pictures
     unusable: str = ""  # why it yields no picture; empty: it is usable

@@ -6,7 +6,7 @@ clock has counted since. If the wall clock deviates from it by more than a minut
 - the wall clock returns to it (the step is undone),
 - a time service has kept the kernel's clock for ten minutes without another step, and the step was shorter than the
   shortest promise (the service itself may be the cause of a larger one),
-- a person confirms the time (`nvr.archive.retention_clock.confirm`), or
+- a person confirms the time (`nvr.archive.retention.retention_clock.confirm`), or
 - the clock has run evenly for as long as footage is promised: footage from before the step is then too old by any
   clock.
 

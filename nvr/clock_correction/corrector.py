@@ -24,10 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import HOUR_US, SECOND, from_microseconds
 from core.errors import StorageError
 from core.ids import StreamId
-from nvr.archive import clock_corrections, holds, retention_clock, segment_index
+from nvr.archive import segment_index
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.clock_corrections import Correction
-from nvr.archive.timeline import ClockStep
+from nvr.archive.coverage import clock_corrections
+from nvr.archive.coverage.clock_corrections import Correction
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.retention import holds, retention_clock
 from nvr.clock import clock_epoch
 from nvr.clock.clock_epoch import Epoch
 from nvr.clock_correction import camera_clock_error, file_moves, gap_moves

@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import HOUR_US, SECOND
 from core.database import Database
-from nvr.archive import clock_corrections, retention_clock, segment_index
+from nvr.archive import segment_index
+from nvr.archive.coverage import clock_corrections
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.retention import retention_clock
 from nvr.archive.segment_index import SegmentFlag
-from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
 from nvr.clock.clock_epoch import Epoch
 from nvr.clock.plausibility import STEP_US

@@ -25,10 +25,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.clock import HOUR_US
 from core.database import Database
 from core.files import sync_folder
-from nvr.archive import file_removal, salvage, segment_index
-from nvr.archive.clock_corrections import MAX_NAME_SHIFT_US, is_same_content
+from nvr.archive import segment_index
+from nvr.archive.coverage.clock_corrections import MAX_NAME_SHIFT_US, is_same_content
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.integrity import salvage
+from nvr.archive.retention import file_removal
 from nvr.archive.segment_index import Segment, SegmentFlag
-from nvr.archive.timeline import ClockStep
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Footage
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.clock import SECOND
 from nvr.archive import segment_index
-from nvr.archive.timeline import ClockStep, unreported_gaps
+from nvr.archive.coverage.timeline import ClockStep, unreported_gaps
 from nvr.clock.clock_epoch import Epoch
 from nvr.tables import Gap, GapCause
 

@@ -13,11 +13,11 @@ from itertools import accumulate, pairwise
 
 from core.units import media_to_us, us_to_media, us_to_media_up
 from nvr.archive import segment_index
+from nvr.archive.coverage.timeline import ArchiveLog
 from nvr.archive.segment_index import Segment, SegmentFlag
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.archive.timeline import ArchiveLog
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.clock.wall_clock import KnownTimes
-from nvr.media import iovec
+from nvr.media.buffers import iovec
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.storage.volume_set import VolumeSet
 from nvr.tables import GapCause

@@ -15,12 +15,12 @@ from core.errors import CameraUnreachable, StreamStalled
 from core.network.connect_limiter import ConnectLimiter
 from core.network.error_text import reason
 from nvr.archive.reader import Keyframe
-from nvr.media import gradual_refresh
-from nvr.media.depacketizer import Depacketizer
-from nvr.media.iovec import joined
-from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.buffers.iovec import joined
+from nvr.media.pictures import gradual_refresh
+from nvr.media.pictures.depacketizer import Depacketizer
+from nvr.media.pictures.start_points import StartPointKind
+from nvr.media.receiver.rtp_receiver import RtpReceiver, probe_of
 from nvr.media.samples import FragmentSamples, StreamCounters
-from nvr.media.start_points import StartPointKind
 from nvr.rtsp.client import RtspSession, open_session
 from nvr.rtsp.interleaved import packets
 
@@ -28,7 +28,7 @@ RECEIVE_BYTES = 65_536
 MAX_BYTES = 24_000_000  # no camera needs more before its first keyframe
 TEARDOWN_TIMEOUT_S = 0.5
 RECOVERY_POINT_AFTER_S = (
-    3.0  # after this long without a keyframe, a recovery point is accepted (nvr.media.gradual_refresh)
+    3.0  # after this long without a keyframe, a recovery point is accepted (nvr.media.pictures.gradual_refresh)
 )
 PAUSE_S = 0.5  # after this long without data, the received keyframe is complete
 

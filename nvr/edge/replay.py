@@ -21,9 +21,9 @@ from core.clock import SECOND, Clock
 from core.errors import CameraUnreachable
 from core.network.error_text import reason
 from core.units import media_to_us
-from nvr.media.depacketizer import Depacketizer
-from nvr.media.rtcp import ntp_us
-from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.media.pictures.depacketizer import Depacketizer
+from nvr.media.receiver.rtp_receiver import RtpReceiver, probe_of
+from nvr.media.rtp.rtcp import ntp_us
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.interleaved import packets

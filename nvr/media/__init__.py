@@ -1,1 +1,1 @@
-"""Convert RTP packets to samples in fragmented MP4: depacketizers, parameter sets, picture times, MP4 boxes."""
+"""Convert RTP packets to samples in fragmented MP4. Entry points: receiver, batch, pictures.depacketizer, mp4.fmp4."""

@@ -16,7 +16,7 @@ from typing import NotRequired, TypedDict
 
 from core.clock import from_microseconds
 from core.errors import StorageError
-from nvr.archive.completion import sha256_of
+from nvr.archive.integrity.completion import sha256_of
 from nvr.archive.reader import ArchiveReader, LocatedGop
 from nvr.playback import clip, mp4_writer
 from nvr.playback.clip import Clip, UnreadableRange

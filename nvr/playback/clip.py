@@ -19,9 +19,9 @@ from typing import NoReturn
 from core.errors import ConflictError, NotFoundError, StorageError
 from core.units import us_to_media
 from nvr.archive.reader import ArchiveReader, LocatedGop
-from nvr.media import fmp4
-from nvr.media.audio import AUDIO_TRACK_ID
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4 import fmp4
+from nvr.media.mp4.audio_boxes import AUDIO_TRACK_ID
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.playback.sample_entries import audio_time_scale, describe_entry, sample_entries
 
 VIDEO_TRACK = 1

@@ -20,8 +20,8 @@ from core.clock import from_microseconds
 from core.errors import NotFoundError
 from core.units import us_to_media
 from nvr.archive.reader import LocatedGop
-from nvr.media import fmp4, gop_index
-from nvr.media.gop_index import Gop
+from nvr.media.mp4 import fmp4, gop_index
+from nvr.media.mp4.gop_index import Gop
 
 MAX_HLS_US = 6 * 3600 * 1_000_000
 GAP_US = 1_000_000

@@ -23,9 +23,10 @@ from aiohttp import WSMsgType, web
 
 from core.secrets import create_private
 from core.tasks import first_of
-from nvr.archive.open_segment import OpenSegmentFile
-from nvr.media import fmp4, iovec
-from nvr.media.fmp4 import TIMESCALE
+from nvr.archive.writing.open_segment import OpenSegmentFile
+from nvr.media.buffers import iovec
+from nvr.media.mp4 import fmp4
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.media.samples import FragmentSamples
 from nvr.recorder.recorder import Recorder
 

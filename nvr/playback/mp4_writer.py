@@ -15,9 +15,9 @@ from pathlib import Path
 
 from core.errors import NotFoundError
 from core.files import write_all
-from nvr.media.audio import AUDIO_TRACK_ID
-from nvr.media.fmp4 import TIMESCALE
-from nvr.media.mp4_box import box, full_box
+from nvr.media.mp4.audio_boxes import AUDIO_TRACK_ID
+from nvr.media.mp4.fmp4 import TIMESCALE
+from nvr.media.mp4.mp4_box import box, full_box
 from nvr.playback.clip import VIDEO_TRACK, Clip, SampleTable
 from nvr.playback.sample_entries import boxes_in
 

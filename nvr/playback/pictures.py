@@ -13,7 +13,7 @@ from av.codec.context import Flags
 
 from core.errors import ProtocolError
 from nvr.archive.reader import Keyframe
-from nvr.media.gradual_refresh import is_keyframe
+from nvr.media.pictures.gradual_refresh import is_keyframe
 
 Picture = npt.NDArray[np.uint8]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from nvr.media import fmp4
-from nvr.media.fmp4 import TIMESCALE
-from nvr.media.mp4_box import box
+from nvr.media.mp4 import fmp4
+from nvr.media.mp4.fmp4 import TIMESCALE
+from nvr.media.mp4.mp4_box import box
 
 
 def sample_entries(init: bytes) -> tuple[bytes, bytes]:

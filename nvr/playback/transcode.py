@@ -20,16 +20,16 @@ import ffmpeg
 
 from core.errors import ConflictError
 from core.tasks import end, spawn
-from nvr.media import fmp4
-from nvr.media.boxes import BoxReader
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4 import fmp4
+from nvr.media.mp4.boxes import BoxReader
+from nvr.media.mp4.fmp4 import TIMESCALE
 
 log = logging.getLogger(__name__)
 
 MAX_WIDTH_PX = 960
 QUEUE_MESSAGES = 50
 _TFDT = struct.Struct(">Q")
-_TFDT_AT = 60  # offset of the media time in a fragment's header as nvr.media.fmp4 writes it
+_TFDT_AT = 60  # offset of the media time in a fragment's header as nvr.media.mp4.fmp4 writes it
 Message = str | bytes
 
 

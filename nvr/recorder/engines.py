@@ -13,9 +13,9 @@ from core.events import EventKind
 from core.ids import StreamId
 from core.settings import RecorderSettings
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.engine_choice import EngineChoice, EngineKind, failure_weight
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.media.samples import StreamCounters
 from nvr.recorder.poll_loop import NativeEngine, PollLoop
 from nvr.storage.volume_set import VolumeSet

@@ -32,16 +32,16 @@ from core.errors import (
     TransportDeclined,
 )
 from core.tasks import spawn
-from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.clock.station_clock import StationClock
 from nvr.engine_choice import EngineKind
-from nvr.media import moov
-from nvr.media.audio import AUDIO_TRACK_ID, AudioRun
-from nvr.media.boxes import BoxReader
-from nvr.media.depacketizer import NO_KEYFRAME_YET_TEXT
-from nvr.media.fmp4 import TIMESCALE, Sample, parse_moof, track_of
-from nvr.media.parameter_sets import VideoFormat
-from nvr.media.samples import FragmentSamples, StreamCounters
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import moov
+from nvr.media.mp4.audio_boxes import AUDIO_TRACK_ID
+from nvr.media.mp4.boxes import BoxReader
+from nvr.media.mp4.fmp4 import TIMESCALE, Sample, parse_moof, track_of
+from nvr.media.pictures.depacketizer import NO_KEYFRAME_YET_TEXT
+from nvr.media.samples import AudioRun, FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_errors import FfmpegErrors
 from nvr.recorder.ffmpeg_start import StartBuffer
 from nvr.recorder.rtsp_relay import Relay, relay

@@ -9,18 +9,19 @@ import struct
 from collections.abc import Callable
 
 from core.errors import MinwangError, ProtocolError, StreamStalled
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.media import rtcp, rtp
-from nvr.media.arena import Arena
-from nvr.media.audio import AudioDepacketizer
-from nvr.media.audio_receiver import AudioReceiver
-from nvr.media.depacketizer import Depacketizer
-from nvr.media.packet_columns import Region
-from nvr.media.reception import ReceptionStatistics
-from nvr.media.rtp import RtpReceiver, probe_of
+from nvr.archive.writing.segment_writer import SegmentWriter
+from nvr.media.batch.packet_columns import Region
+from nvr.media.buffers.arena import Arena
+from nvr.media.pictures.depacketizer import Depacketizer
+from nvr.media.pictures.start_points import StartPoints
+from nvr.media.receiver import rtp_receiver
+from nvr.media.receiver.audio_depacketizer import AudioDepacketizer
+from nvr.media.receiver.audio_receiver import AudioReceiver
+from nvr.media.receiver.reception import ReceptionStatistics
+from nvr.media.receiver.rtp_receiver import RtpReceiver, probe_of
+from nvr.media.rtp import rtcp
+from nvr.media.rtp.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.samples import FragmentSamples, StreamCounters
-from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
-from nvr.media.start_points import StartPoints
 from nvr.media.work_budget import READ_BYTES, THROTTLED_TEXT, WorkBudget
 from nvr.recorder import crash_marker
 from nvr.recorder.silence import SilenceMemory
@@ -124,7 +125,7 @@ class NativeSession:
         return min(READ_BYTES, len(self._leftover) + self.budget.read_bytes)
 
     def align(self, arena: Arena, begin: int, end: int) -> int:
-        """Parse packet by packet until nvr.media.batch_depacketizer can continue; return that position."""
+        """Parse packet by packet until nvr.media.batch.batch_depacketizer can continue; return that position."""
         return self._parse(arena.buffer, arena.view, begin, end, align=True)
 
     @property
@@ -139,7 +140,7 @@ class NativeSession:
         return Region(self._depacketizer, begin, end, self._channel, t.payload_type, t.codec == VideoCodec.H265, source)
 
     def after_batch(self, arena: Arena, region: Region) -> None:
-        """Keep the data that nvr.media.batch_depacketizer left, and process audio and RTCP.
+        """Keep the data that nvr.media.batch.batch_depacketizer left, and process audio and RTCP.
 
         Raises StreamStalled for a BYE.
         """
@@ -182,7 +183,7 @@ class NativeSession:
     def _parse(self, buffer: Buffer, view: memoryview, position: int, end: int, *, align: bool = False) -> int:
         """Parse the complete interleaved frames; return the position of the rest.
 
-        `align`: stop where nvr.media.batch_depacketizer can continue.
+        `align`: stop where nvr.media.batch.batch_depacketizer can continue.
         """
         packet, unpack = self._receiver.process_packet, _FRAME.unpack_from
         heads, interruptions = message_text.Heads(buffer, end), 0
@@ -205,7 +206,7 @@ class NativeSession:
                 break
             if (
                 on == self._channel
-                and length >= rtp.MIN_PACKET_BYTES
+                and length >= rtp_receiver.MIN_PACKET_BYTES
                 and not rtcp.FIRST <= buffer[position + 5] <= rtcp.LAST
             ):
                 packet(buffer, view, position + 4, following)
@@ -219,7 +220,7 @@ class NativeSession:
     def _other(self, buffer: Buffer, view: memoryview, at: int, end: int, channel: int) -> None:
         """Process audio, and the sender reports of both tracks; count packets on other channels."""
         receiver = self._audio_receiver
-        if end - at < rtp.MIN_PACKET_BYTES and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
+        if end - at < rtp_receiver.MIN_PACKET_BYTES and not rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             return
         if rtcp.FIRST <= buffer[at + 1] <= rtcp.LAST:
             if channel in (self._rtsp.rtcp_channel, self._channel):

@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary
 
 from core.clock import Clock
 from core.errors import MinwangError, ProtocolError
-from nvr.archive.segment_writer import SegmentWriter
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.clock.station_clock import StationClock
 from nvr.engine_choice import EngineKind
-from nvr.media.arena import Arena, ArenaPool
-from nvr.media.batch_depacketizer import depacketize
+from nvr.media.batch.batch_depacketizer import depacketize
+from nvr.media.batch.packet_columns import Region
+from nvr.media.buffers.arena import Arena, ArenaPool
 from nvr.media.cpu_time import cpu_time
-from nvr.media.packet_columns import Region
 from nvr.media.samples import StreamCounters
 from nvr.media.work_budget import READ_BYTES, WorkBudget
 from nvr.recorder import crash_marker

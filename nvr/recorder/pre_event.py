@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.archive.timeline import ArchiveLog
+from nvr.archive.coverage.timeline import ArchiveLog
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.clock.wall_clock import WallClock
-from nvr.media import iovec
+from nvr.media.buffers import iovec
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.storage.volume_set import VolumeSet
 from nvr.tables import GapCause

@@ -23,12 +23,12 @@ from core.host.process_role import ProcessRole
 from core.ids import StreamId
 from core.network.authenticator import PlainPasswordLogin
 from core.secrets import Vault
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.archive.short_gaps import HourCounts
+from nvr.archive.coverage.short_gaps import HourCounts
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.engine_choice import EngineKind
+from nvr.media.pictures.start_points import NO_IDR
+from nvr.media.rtp.sequence_numbers import NUMBERS_IGNORED_TEXT
 from nvr.media.samples import StreamCounters
-from nvr.media.sequence_numbers import NUMBERS_IGNORED_TEXT
-from nvr.media.start_points import NO_IDR
 from nvr.media.work_budget import THROTTLED_TEXT
 from nvr.recorder import quarantine, schedule, stream_status
 from nvr.recorder.recorder import Recorder

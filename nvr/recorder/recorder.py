@@ -20,8 +20,8 @@ from core.network.connect_limiter import ConnectLimiter
 from core.settings import RecorderSettings
 from core.tasks import BackgroundTasks, end
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.segment_writer import LiveTap, SegmentWriter
-from nvr.archive.timeline import TimelineEnd
+from nvr.archive.coverage.timeline import TimelineEnd
+from nvr.archive.writing.segment_writer import LiveTap, SegmentWriter
 from nvr.clock_correction.corrector import ClockCorrector
 from nvr.media.samples import StreamCounters
 from nvr.recorder.engines import Engines
@@ -145,7 +145,8 @@ class Recorder:
     ) -> None:
         """Make these the recorded streams: start new ones, restart changed and dead ones, stop the others.
 
-        `covered` says where each stream's archive ended (nvr.archive.recovery), `facts` what was observed of it before.
+        `covered` says where each stream's archive ended (nvr.archive.integrity.recovery), `facts` what was observed of
+        it before.
         """
         async with self._wanting:
             await self._want({s.id: s for s in specs}, covered or {}, facts or {})

@@ -22,7 +22,7 @@ from core.network.places import subnet_of
 from core.tasks import end, spawn
 from nvr.archive.archive_log import ArchiveLogWriter
 from nvr.engine_choice import TRIAL_S, EngineKind
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.recorder.engines import Engine, Engines
 from nvr.recording_state import RecordingState
 from nvr.rtsp.storm_guard import ReconnectStormGuard

@@ -3,7 +3,7 @@
 Each volume has one writer, so that a failing disk does not stop the others. The event loop submits one batch of
 operations per poll. If a write fails, the writer truncates the file to its last good length, reports the error to the
 owner once, and drops and counts further writes to that file. Data is hashed (SHA-256) while it is still in the CPU
-cache; when the disk or the CPU falls behind, hashing is left for later (nvr.archive.hash_backlog) and writing
+cache; when the disk or the CPU falls behind, hashing is left for later (nvr.archive.integrity.hash_backlog) and writing
 continues. A second thread flushes the file system every `sync_interval` seconds.
 """
 
@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nvr.media import iovec
-from nvr.media.iovec import Part
+from nvr.media.buffers import iovec
+from nvr.media.buffers.iovec import Part
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from core.clock import Clock
 from core.errors import StorageError
 from core.files import write_all
 from core.tasks import run_all
-from nvr.media.arena import Arena, ArenaPool
+from nvr.media.buffers.arena import Arena, ArenaPool
 from nvr.storage import volume_lock
 from nvr.storage.avoided_disks import AvoidedDisks
 from nvr.storage.disk_calls import DiskCalls

@@ -11,7 +11,7 @@ from core.audit.actions import AuditAction
 from core.clock import DAY_US, Clock, to_microseconds
 from core.database import Database
 from core.settings import Settings
-from nvr.archive.retention_clock import ClockCheck, RetentionClock
+from nvr.archive.retention.retention_clock import ClockCheck, RetentionClock
 from search.store import SightingStore
 from search.store.unmatched import LoadKeptSightings, UnmatchedErasure
 

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.database import Database
 from core.errors import BackupError, StorageError
 from core.settings import Settings
-from nvr.archive.adoption import AdoptionResult, adopt
+from nvr.archive.integrity.adoption import AdoptionResult, adopt
 from nvr.storage import volumes
 from station.backup.restore import MARKER
 

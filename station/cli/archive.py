@@ -33,9 +33,9 @@ from station.cli.base import (
 
 if TYPE_CHECKING:
     from core.database import Database
-    from nvr.archive.forecast import Forecast
-    from nvr.archive.retention_clock import ClockReport
-    from nvr.archive.verify import Findings
+    from nvr.archive.integrity.verify import Findings
+    from nvr.archive.retention.forecast import Forecast
+    from nvr.archive.retention.retention_clock import ClockReport
     from nvr.tables import FootageDeletion, Hold
 
 
@@ -75,7 +75,7 @@ def archive_verify(ctx: click.Context, repair: bool, hash_files: bool, reason: s
 
 async def _verify(database: Database, settings: Settings, *, repair: bool, hash_files: bool, reason: str) -> Findings:
     """Compare index and files; a repair is recorded in the audit trail. Raises UsageError while a recorder runs."""
-    from nvr.archive import verify
+    from nvr.archive.integrity import verify
     from nvr.recorder import reconcile
     from nvr.storage import volumes
 
@@ -149,7 +149,7 @@ def archive_hold(
 @click.pass_context
 def archive_holds(ctx: click.Context, json_output: bool) -> None:
     """List the active holds."""
-    from nvr.archive.holds import active_holds
+    from nvr.archive.retention.holds import active_holds
 
     async def work(database: Database, _: Settings) -> Sequence[Hold]:
         async with database.reading() as session:
@@ -187,7 +187,7 @@ def _hold_line(hold: Hold) -> str:
 @click.pass_context
 def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_output: bool) -> None:
     """Extend a hold that was reviewed and is still needed; the station warns 14 days before one ends."""
-    from nvr.archive import holds
+    from nvr.archive.retention import holds
 
     async def work(database: Database, _: Settings) -> datetime:
         async with database.session() as session:
@@ -206,7 +206,7 @@ def archive_review(ctx: click.Context, hold: int, days: int, reason: str, json_o
 @click.pass_context
 def archive_release(ctx: click.Context, hold: int, reason: str, json_output: bool) -> None:
     """Release a hold; retention applies to its footage again."""
-    from nvr.archive import holds
+    from nvr.archive.retention import holds
 
     async def work(database: Database, _: Settings) -> None:
         async with database.session() as session:
@@ -283,7 +283,7 @@ def _deletion_lines(deletion: FootageDeletion, problem: str | None) -> list[str]
 @click.pass_context
 def archive_forecast(ctx: click.Context, json_output: bool) -> None:
     """Show per village: stored footage, amount written per day, and how many days the disks can hold at this rate."""
-    from nvr.archive import forecast
+    from nvr.archive.retention import forecast
     from nvr.recorder import reconcile
 
     async def work(database: Database, _: Settings) -> list[Forecast]:
@@ -317,7 +317,7 @@ def archive_clock(ctx: click.Context, confirm: bool, reason: str, json_output: b
 
     Exit status 1 while deletion by age is suspended.
     """
-    from nvr.archive import retention_clock
+    from nvr.archive.retention import retention_clock
 
     if confirm:
         require_reason(reason)

@@ -15,7 +15,7 @@ from core.settings import Settings
 from station.cli.base import SettingsRequirement, as_json, cli, print_result, run, settings_of
 
 if TYPE_CHECKING:
-    from nvr.archive.adoption import AdoptionResult
+    from nvr.archive.integrity.adoption import AdoptionResult
     from station.backup.create import BackupResult
     from station.backup.restore import RestoreResult
 

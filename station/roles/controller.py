@@ -35,8 +35,8 @@ from health import orders
 from health.kpi import figures
 from health.patrol.rounds import request
 from health.register.verification import RegisterCheck
-from nvr.archive import holds
-from nvr.archive.retention import Retention
+from nvr.archive.retention import holds
+from nvr.archive.retention.retention import Retention
 from nvr.edge import backfill
 from reports.coverage import Reports
 from search.store import SightingStore

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from cases.tables import Alert, AlertState
 from core.clock import Clock, to_microseconds
 from core.database import Database
-from nvr.archive.holds import effective_holds
-from nvr.archive.retention_clock import ClockCheck, RetentionClock
+from nvr.archive.retention.holds import effective_holds
+from nvr.archive.retention.retention_clock import ClockCheck, RetentionClock
 from search.store import ids
 from search.store.unmatched import KeptSightings
 from search.tables import CameraNumber, Judgement, SightingVerdict

@@ -27,8 +27,8 @@ from core.database import Database
 from core.settings import PictureSettings
 from health.tables import Fault, Inspection, WorkOrder, WorkOrderPhoto
 from health.vocabulary import FaultStatus
-from nvr.archive.holds import effective_holds
-from nvr.archive.retention_clock import ClockCheck, RetentionClock
+from nvr.archive.retention.holds import effective_holds
+from nvr.archive.retention.retention_clock import ClockCheck, RetentionClock
 from nvr.tables import Hold
 from search.store import ids
 from search.tables import Judgement

@@ -22,9 +22,11 @@ from core.errors import TaskFailed
 from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import Settings
-from nvr.archive import recovery, segment_index, unreported_gaps
+from nvr.archive import segment_index
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.recovery import RecoveryReport
+from nvr.archive.coverage import unreported_gaps
+from nvr.archive.integrity import recovery
+from nvr.archive.integrity.recovery import RecoveryReport
 from nvr.engine_choice import EngineKind
 from nvr.recorder.reconcile import DesiredStreams, desired
 from nvr.recorder.recorder import Recorder

@@ -22,9 +22,10 @@ from core.network.connect_limiter import ConnectLimiter
 from core.secrets import Vault
 from core.settings import Settings
 from core.tasks import BackgroundTasks, first_of
-from nvr.archive import hash_backlog, recovery, unreported_gaps
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.timeline import TimelineEnd
+from nvr.archive.coverage import unreported_gaps
+from nvr.archive.coverage.timeline import TimelineEnd
+from nvr.archive.integrity import hash_backlog, recovery
 from nvr.edge.backfill import Backfiller
 from nvr.playback.live import LiveHub, node_token
 from nvr.recorder import crash_marker, quarantine

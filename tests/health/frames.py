@@ -5,7 +5,7 @@ from __future__ import annotations
 from cameras.virtual import scene
 from cameras.virtual.clip import Frame, LoopClip, encode
 from nvr.archive.reader import Keyframe
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
 
 TOWN = """
 town: t

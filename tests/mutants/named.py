@@ -58,8 +58,8 @@ NAMED = (
     ),
     NamedMutant(
         "a file that was just closed may be deleted",
-        "nvr/archive/retention.py",
+        "nvr/archive/retention/retention.py",
         "return abs(segment.end_us - self.trust.wall_us) < RECENTLY_CLOSED_US", "return False",
-        ("tests/nvr/archive/test_retention.py",),
+        ("tests/nvr/archive/retention/test_retention.py",),
     ),
 )  # fmt: skip

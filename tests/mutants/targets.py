@@ -23,7 +23,7 @@ class Target:
 
 
 TARGETS = (
-    Target("nvr/archive/timeline.py", ("tests/nvr/archive/test_timeline.py",)),
+    Target("nvr/archive/coverage/timeline.py", ("tests/nvr/archive/coverage/test_timeline.py",)),
     Target("core/audit", ("tests/core/audit",)),
     Target("health/faults", ("tests/health/faults",)),
     Target("web/framework", ("tests/web/framework",)),

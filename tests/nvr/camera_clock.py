@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from nvr.clock.wall_clock import WallClock
-from nvr.media.picture_times import PictureTimes
+from nvr.media.pictures.picture_times import PictureTimes
 
 ORIGIN_US = 1_764_000_000_000_000
 TICK_US = 400_000
@@ -129,7 +129,7 @@ def runs(clock: CameraClock, times: PictureTimes) -> Iterator[Run]:
 
 
 def place(clock: CameraClock, wall: WallClock | None = None) -> list[PlacedPicture]:
-    """Return every picture of the camera with the time that nvr.archive.segment_writer would give it."""
+    """Return every picture of the camera with the time that nvr.archive.writing.segment_writer would give it."""
     wall, found, held = wall or WallClock(), list[PlacedPicture](), list[Run]()
     for run in runs(clock, PictureTimes(clock.stated)):
         if held:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from nvr.media import fmp4, iovec
-from nvr.media.depacketizer import Depacketizer
-from nvr.media.nal_units import NalRole, is_key_type, nal_type, role_of
+from nvr.media.buffers import iovec
+from nvr.media.codec.nal_units import NalRole, is_key_type, nal_type, role_of
+from nvr.media.mp4 import fmp4
+from nvr.media.pictures.depacketizer import Depacketizer
 from nvr.media.samples import FragmentSamples, StreamCounters
 
 STEP = 3600  # 25 pictures a second at 90 kHz

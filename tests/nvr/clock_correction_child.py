@@ -12,9 +12,9 @@ from typing import Any
 
 from core.clock import SystemClock
 from core.database import Database
-from nvr.archive import file_removal
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.timeline import ClockStep
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.retention import file_removal
 from nvr.clock_correction import corrector, file_moves
 
 

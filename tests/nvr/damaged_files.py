@@ -9,9 +9,9 @@ from pathlib import Path
 from cameras.virtual.clip import LoopClip
 from core.clock import SECOND, from_microseconds
 from nvr.archive import segment_index
-from nvr.media import fmp4, gop_index
-from nvr.media.fmp4 import TIMESCALE
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import fmp4, gop_index
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.rtsp.sdp import VideoCodec
 
 START = 1_795_000_000 * SECOND

@@ -10,7 +10,7 @@ from typing import Any, cast
 from core.clock import ManualClock
 from core.errors import MinwangError
 from core.network.authenticator import Authenticator
-from nvr.media.arena import Arena, ArenaPool
+from nvr.media.buffers.arena import Arena, ArenaPool
 from nvr.recorder.native_session import NativeSession
 from nvr.recorder.poll_loop import PollLoop
 from nvr.rtsp.camera_socket import TICK_SECONDS, ReadSchedule
@@ -66,7 +66,7 @@ class FedSession:
     """One session of a stream.
 
     Several sessions can share one `recording` and, as the engine does, one `memory`. `batch`: a poll loop reads the
-    session, and nvr.media.batch_depacketizer handles whole pictures; otherwise it is read packet by packet.
+    session, and nvr.media.batch.batch_depacketizer handles whole pictures; otherwise it is read packet by packet.
     """
 
     def __init__(

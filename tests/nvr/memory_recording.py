@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from nvr.archive.segment_index import Segment
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.media import iovec
-from nvr.media.iovec import Part
-from nvr.media.parameter_sets import VideoFormat
-from nvr.media.picture_times import PictureTimes
+from nvr.archive.writing.segment_writer import SegmentWriter
+from nvr.media.buffers import iovec
+from nvr.media.buffers.iovec import Part
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.pictures.picture_times import PictureTimes
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp.sdp import VideoCodec
 from nvr.storage.disk_writer import SegmentFile

@@ -10,9 +10,9 @@ from pathlib import Path
 from cameras.virtual.clip import LoopClip
 from nvr.archive import segment_index
 from nvr.archive.reader import LocatedGop
-from nvr.media import audio, fmp4, gop_index
-from nvr.media.audio import AudioRun
-from nvr.media.parameter_sets import VideoFormat
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import audio_boxes, fmp4, gop_index
+from nvr.media.samples import AudioRun
 from nvr.rtsp.sdp import AudioCodec, AudioTrack
 from tests.conftest import street_clip
 
@@ -53,7 +53,7 @@ def write_segment(
         data += fmp4.moof(i + 1, i * step, [step], [len(coded)], key) + coded
         if sound is not None and i == 0:
             run = AudioRun(0, [sound_bytes], [sound_bytes], bytearray(sound_bytes))
-            data += audio.moof(1000, 0, run) + bytes(run.data)
+            data += audio_boxes.moof(1000, 0, run) + bytes(run.data)
         gops[-1].duration_us = (i + 1) * step * 100 // 9 - gops[-1].time_us
         gops[-1].size = len(data) - gops[-1].offset
     data += gop_index.box(gops)

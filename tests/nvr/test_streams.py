@@ -15,7 +15,7 @@ from core.clock import SystemClock
 from core.database import Database
 from core.errors import CameraError, CameraRefused, ConnectionLost, InventoryError, ProtocolError, StationFault
 from core.tasks import end
-from nvr.archive.timeline import TimelineEnd
+from nvr.archive.coverage.timeline import TimelineEnd
 from nvr.engine_choice import EngineKind
 from nvr.media.samples import StreamCounters
 from nvr.recorder.pre_event import EventSink

@@ -14,7 +14,8 @@ from core.audit.audit_trail import AuditRow
 from core.clock import HOUR_US, SystemClock, from_microseconds, to_microseconds
 from core.database import Database
 from core.events import Event
-from nvr.archive import holds, segment_index
+from nvr.archive import segment_index
+from nvr.archive.retention import holds
 from nvr.archive.segment_index import Segment
 from nvr.tables import Hold
 from tests.web.calls import post

@@ -12,7 +12,7 @@ from cases.register import case_files
 from cases.tables import Case
 from core.accounts.permissions import Permission
 from core.clock import from_microseconds, to_microseconds
-from nvr.archive import holds
+from nvr.archive.retention import holds
 from nvr.tables import Hold
 from web.framework.context import AnyContext, Context
 from web.framework.routing import RouteTable

@@ -24,7 +24,7 @@ from health.faults.families import NO_VIDEO_FAMILIES
 from health.kpi import daily_figures
 from health.patrol import rounds
 from health.vocabulary import FiguresKind
-from nvr.archive import retention_clock
+from nvr.archive.retention import retention_clock
 from nvr.recorder import stream_status
 from nvr.storage.volumes import all_volumes
 from nvr.tables import VolumeState

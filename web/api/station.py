@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from core.accounts.permissions import Permission
 from core.clock import to_microseconds
 from health.checks import storage_forecast
-from nvr.archive import retention_clock
+from nvr.archive.retention import retention_clock
 from web.doctor.facts import CheckState, Fact
 from web.doctor.runner import worst
 from web.framework.context import Context

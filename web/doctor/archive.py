@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nvr.archive import retention_clock
+from nvr.archive.retention import retention_clock
 from nvr.storage import volume_quarantine
 from nvr.storage.disk_remedies import remedy_of
 from nvr.storage.volumes import all_volumes

@@ -18,7 +18,7 @@ from core.errors import DetectorError, InventoryError, MinwangError
 from core.host import backup_log, station_lock
 from core.logs import redact
 from core.settings import Settings, TlsMode
-from nvr.archive import hash_backlog
+from nvr.archive.integrity import hash_backlog
 from nvr.recorder import stream_status
 from nvr.recorder.heartbeats import alive_recorders
 from nvr.recording_state import RecordingState

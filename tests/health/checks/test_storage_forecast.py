@@ -15,7 +15,7 @@ from health.checks.storage_forecast import VillageForecast, forecast
 from health.patrol.counter_watch import FORECAST_SECONDS, CounterWatch
 from health.tables import Fault
 from nvr.archive import segment_index
-from nvr.archive.retention_rules import promised_days
+from nvr.archive.retention.retention_rules import promised_days
 from nvr.archive.segment_index import Segment
 from nvr.tables import StreamUsage, Volume
 

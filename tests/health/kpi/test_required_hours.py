@@ -42,7 +42,7 @@ async def test_a_perfect_month_stays_perfect_while_retention_deletes_it(database
     async with database.session() as session:
         await append(session, hourly(begin, begin + 48 * HOUR_US))
     assert await figures.write_day(database, first, zone, start + timedelta(days=1, hours=1)) > 0
-    async with database.session() as session:  # as retention does (nvr.archive.retention._extend_retention_gap)
+    async with database.session() as session:  # as nvr.archive.retention.retention does
         await session.execute(delete(Footage))
         session.add(Gap(stream="c-1/main", start_us=begin, end_us=begin + 48 * HOUR_US, cause="retention"))
     assert await figures.write_day(database, first, zone, start + timedelta(days=40)) == 0  # not again

@@ -13,7 +13,7 @@ from core.clock import HOUR_US, SECOND, ManualClock, to_microseconds
 from core.database import Database
 from core.settings import RetentionSettings
 from nvr.archive import segment_index
-from nvr.archive.retention import Retention
+from nvr.archive.retention.retention import Retention
 from nvr.archive.segment_index import Segment
 from nvr.tables import Footage, Hold, Volume
 

@@ -16,7 +16,7 @@ from core.clock import DAY_US, HOUR_US, SECOND, ManualClock
 from core.database import Database
 from core.settings import RetentionSettings
 from nvr.archive import deletions, segment_index
-from nvr.archive.retention import Retention
+from nvr.archive.retention.retention import Retention
 from nvr.archive.segment_index import Segment
 from nvr.tables import Hold
 from tests.nvr.archive.retention_rows import hold, remaining_files, store_segments

@@ -15,7 +15,7 @@ from cameras.virtual.rtsp_server import Mount
 from core.clock import ManualClock
 from core.database import Database
 from nvr.engine_choice import EngineKind
-from nvr.media.fmp4 import TIMESCALE
+from nvr.media.mp4.fmp4 import TIMESCALE
 from nvr.storage.avoided_disks import AVOID_S
 from nvr.storage.disk_writer import Writer
 from nvr.storage.volume_set import Disk, VolumeSet

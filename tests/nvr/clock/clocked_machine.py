@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.clock import SECOND
-from nvr.archive.retention_clock import ClockCheck, _following
+from nvr.archive.retention.retention_clock import ClockCheck, _following
 from nvr.clock import filing_periods
 from nvr.clock.filing_periods import INITIAL_PERIODS, Period
 from nvr.clock.plausibility import (

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from core.clock import SECOND, SystemClock
 from core.database import Database
 from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.coverage.timeline import ClockStep
 from nvr.archive.segment_index import Segment, path_of
-from nvr.archive.timeline import ClockStep
 from nvr.storage.volumes import prepare
 from nvr.tables import Gap
 

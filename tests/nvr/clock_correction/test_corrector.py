@@ -16,9 +16,10 @@ from sqlalchemy import select
 from cameras.virtual.rtsp_server import Mount
 from core.clock import SECOND, ManualClock, SystemClock, to_microseconds
 from core.database import Database
-from nvr.archive import file_removal, segment_index
+from nvr.archive import segment_index
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.retention import file_removal
 from nvr.archive.segment_index import SegmentFlag, path_of
-from nvr.archive.timeline import ClockStep
 from nvr.clock.station_clock import StationClock
 from nvr.clock_correction import corrector, file_moves
 from nvr.streams import StreamSpec

@@ -16,11 +16,12 @@ from sqlalchemy import select
 
 from core.clock import SECOND, from_microseconds
 from core.database import Database
-from nvr.archive import clock_corrections, recovery, unreported_gaps
 from nvr.archive.archive_log import ArchiveLogWriter
-from nvr.archive.clock_corrections import Correction
+from nvr.archive.coverage import clock_corrections, unreported_gaps
+from nvr.archive.coverage.clock_corrections import Correction
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.integrity import recovery
 from nvr.archive.segment_index import path_of
-from nvr.archive.timeline import ClockStep
 from nvr.clock_correction import corrector
 from nvr.tables import ClockCorrection, Gap
 from tests.conftest import ROOT

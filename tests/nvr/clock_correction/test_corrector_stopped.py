@@ -18,10 +18,12 @@ from core.clock import SECOND, from_microseconds
 from core.database import Database
 from core.errors import StorageError
 from core.tasks import end, spawn
-from nvr.archive import clock_corrections, file_removal, recovery
-from nvr.archive.clock_corrections import Correction
+from nvr.archive.coverage import clock_corrections
+from nvr.archive.coverage.clock_corrections import Correction
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.integrity import recovery
+from nvr.archive.retention import file_removal
 from nvr.archive.segment_index import path_of
-from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
 from nvr.clock_correction import corrector, file_moves
 from nvr.tables import RetentionClockRow

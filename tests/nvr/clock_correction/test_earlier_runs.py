@@ -11,11 +11,12 @@ import pytest
 
 from core.clock import SECOND, ManualClock, SystemClock
 from core.settings import RetentionSettings
-from nvr.archive import holds, segment_index
-from nvr.archive.retention import Retention
-from nvr.archive.retention_clock import RetentionClock
+from nvr.archive import segment_index
+from nvr.archive.coverage.timeline import ClockStep
+from nvr.archive.retention import holds
+from nvr.archive.retention.retention import Retention
+from nvr.archive.retention.retention_clock import RetentionClock
 from nvr.archive.segment_index import Segment, path_of
-from nvr.archive.timeline import ClockStep
 from nvr.clock import clock_epoch
 from nvr.clock.plausibility import ClockSnapshot
 from nvr.clock_correction import corrector

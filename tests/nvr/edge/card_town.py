@@ -20,7 +20,7 @@ from core.database import Database
 from core.secrets import Vault
 from core.settings import RecorderSettings
 from nvr.edge.backfill import Backfiller
-from nvr.media import fmp4
+from nvr.media.mp4 import fmp4
 from nvr.recorder.recorder import Recorder, StreamSpec
 from nvr.tables import Gap
 from tests.nvr.conftest import LOGIN, eventually

@@ -20,9 +20,9 @@ from cameras.virtual.clip import LoopClip
 from core.clock import SECOND, SystemClock, to_microseconds
 from core.events import Event
 from core.units import us_to_media
+from nvr.archive.integrity.verify import verify
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import SegmentFlag
-from nvr.archive.verify import verify
 from nvr.edge.backfill import uncovered
 from nvr.edge.gap_fill import GapFill
 from nvr.media.samples import FragmentSamples

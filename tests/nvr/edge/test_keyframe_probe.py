@@ -21,7 +21,7 @@ from core.tasks import end as end_task
 from core.tasks import spawn
 from nvr.edge import keyframe_probe
 from nvr.edge.keyframe_probe import KeyframeProbe
-from nvr.media import gradual_refresh
+from nvr.media.pictures import gradual_refresh
 from nvr.playback.pictures import decode_bgr
 from nvr.rtsp.client import RtspSession
 from nvr.rtsp.interleaved import packets

@@ -16,8 +16,8 @@ from core.database import Database
 from nvr.archive.reader import ArchiveReader
 from nvr.archive.segment_index import SegmentFlag
 from nvr.engine_choice import EngineKind
-from nvr.media import fmp4
-from nvr.media.audio import AudioDepacketizer
+from nvr.media.mp4 import fmp4
+from nvr.media.receiver.audio_depacketizer import AudioDepacketizer
 from nvr.playback import clip, hls, mp4_writer
 from nvr.rtsp.sdp import AudioCodec, AudioTrack, audio_track
 from nvr.streams import StreamSpec

@@ -18,11 +18,12 @@ from cameras.virtual.clip import LoopClip, packetise, split_annexb
 from cameras.virtual.scene import Street
 from cameras.virtual.sdp import describe
 from core.errors import MinwangError, ProtocolError
-from nvr.media import fmp4, gop_index, iovec
-from nvr.media.depacketizer import Depacketizer
-from nvr.media.fmp4 import Sample
-from nvr.media.parameter_sets import VideoFormat
-from nvr.media.rtp import payload_bounds
+from nvr.media.buffers import iovec
+from nvr.media.codec.parameter_sets import VideoFormat
+from nvr.media.mp4 import fmp4, gop_index
+from nvr.media.mp4.fmp4 import Sample
+from nvr.media.pictures.depacketizer import Depacketizer
+from nvr.media.receiver.rtp_receiver import payload_bounds
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.rtsp import sdp
 from nvr.rtsp.sdp import VideoCodec

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.clock import ManualClock
-from nvr.media.batch_depacketizer import depacketize
-from nvr.media.packet_columns import Region
+from nvr.media.batch.batch_depacketizer import depacketize
+from nvr.media.batch.packet_columns import Region
 from nvr.media.work_budget import (
     CPU_SHARE,
     FIRST_READ_BYTES,

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nvr.archive.reader import LocatedGop
-from nvr.media import fmp4
+from nvr.media.mp4 import fmp4
 from nvr.playback import hls
 from nvr.playback.hls import playlist
 from tests.conftest import ROOT

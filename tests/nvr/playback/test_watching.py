@@ -135,7 +135,7 @@ def test_a_slow_viewer_skips_to_the_next_keyframe_and_counts() -> None:
 
 
 def test_times_are_moved_in_every_fragment() -> None:
-    from nvr.media import fmp4
+    from nvr.media.mp4 import fmp4
     from nvr.playback.transcode import _moved
 
     data = b"".join(fmp4.moof(i, 1000 * i, [10], [4], i == 0) + struct.pack(">I", i) for i in range(3))

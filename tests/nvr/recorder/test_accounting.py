@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nvr.archive import segment_index
+from nvr.archive.coverage.timeline import ClockStep, end_of_unreported_gap, timeline_end, unreported_gaps
 from nvr.archive.segment_index import Segment, SegmentFlag
-from nvr.archive.segment_writer import SegmentWriter
-from nvr.archive.timeline import ClockStep, end_of_unreported_gap, timeline_end, unreported_gaps
+from nvr.archive.writing.segment_writer import SegmentWriter
 from nvr.clock.station_clock import StationClock
 from nvr.media.samples import FragmentSamples, StreamCounters
 from nvr.recorder.ffmpeg_engine import FfmpegEngine, _Session
@@ -126,7 +126,7 @@ class Station:
         self.written.setdefault(of.start_us, []).append(end)
 
     def recover(self) -> None:
-        """Recover by the rules of nvr.archive.recovery."""
+        """Recover by the rules of nvr.archive.integrity.recovery."""
         mended = []
         for start, ends in self.written.items():
             if start not in self.rows.segments and ends:

@@ -19,7 +19,7 @@ from core.database import Database
 from core.errors import CameraRefused
 from health.kpi.camera_days import OFFLINE_CAUSES, SENDING_CAUSES
 from nvr.engine_choice import EngineKind
-from nvr.media import rtcp
+from nvr.media.rtp import rtcp
 from nvr.recorder.keyframe_requests import KeyframeRequests
 from nvr.rtsp.sdp import KeyframeRequest
 from nvr.streams import StreamSpec

@@ -21,12 +21,12 @@ from core.database import Database
 from core.errors import CameraError
 from core.network.authenticator import Authenticator, PlainPasswordLogin
 from core.network.connect_limiter import ConnectLimiter
+from nvr.archive.coverage.unreported_gaps import timeline_ends
+from nvr.archive.integrity.recovery import recover
 from nvr.archive.reader import ArchiveReader
-from nvr.archive.recovery import recover
 from nvr.archive.segment_index import NO_HASH
-from nvr.archive.unreported_gaps import timeline_ends
 from nvr.engine_choice import EngineKind
-from nvr.media import iovec
+from nvr.media.buffers import iovec
 from nvr.rtsp import client, rtsp_dialogue
 from nvr.streams import StreamSpec
 from nvr.tables import Gap
@@ -275,7 +275,7 @@ async def test_a_full_disk_costs_a_gap_and_nothing_that_was_written(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.media.iovec.write", writev)
+    monkeypatch.setattr("nvr.media.buffers.iovec.write", writev)
     async with recording(StreamSpec("cam/main", rtsp_camera[1], LOGIN, EngineKind.NATIVE)) as recorder:
         state = recorder.streams["cam/main"]
         await eventually(lambda: state.counters.frames >= 25)

@@ -19,10 +19,10 @@ from core.database import Database
 from core.errors import StorageError
 from core.events import Event
 from nvr.archive.archive_log import ArchiveLogWriter
+from nvr.archive.integrity.verify import verify
 from nvr.archive.segment_index import Segment, path_of
-from nvr.archive.verify import verify
 from nvr.engine_choice import EngineKind
-from nvr.media import iovec
+from nvr.media.buffers import iovec
 from nvr.storage import disk_writer, volumes
 from nvr.storage.disk_calls import DiskCalls
 from nvr.storage.disk_remedies import remedy_of
@@ -118,7 +118,7 @@ async def test_a_failing_disk_moves_its_cameras_to_the_others(
             raise OSError(number, os.strerror(number))
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.media.iovec.write", writev)
+    monkeypatch.setattr("nvr.media.buffers.iovec.write", writev)
     volumes = [tmp_path / "one", tmp_path / "two"]
     async with recording(*specs, volumes=volumes, segment_seconds=30) as recorder:
         states = list(recorder.streams.values())
@@ -160,7 +160,7 @@ async def test_a_disk_that_hangs_is_left_and_comes_back(
             answering.wait(20)
         return real(descriptor, parts)
 
-    monkeypatch.setattr("nvr.media.iovec.write", writev)
+    monkeypatch.setattr("nvr.media.buffers.iovec.write", writev)
     async with recording(*specs, volumes=[tmp_path / "one", tmp_path / "two"], segment_seconds=30) as recorder:
         states = list(recorder.streams.values())
         await eventually(lambda: all(s.sink.segment and s.counters.frames > 12 for s in states))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.clock import SECOND, ManualClock, to_microseconds
 from core.database import Database
-from nvr.archive.retention_clock import RetentionClock
+from nvr.archive.retention.retention_clock import RetentionClock
 from nvr.clock.plausibility import ClockSnapshot
 from search.store import SightingStore, ids
 from search.store.sighting_store import Batch

@@ -14,8 +14,8 @@ from core.database import Database
 from core.errors import StorageError
 from core.settings import DataSettings, Settings
 from nvr.archive import segment_index
-from nvr.archive.recovery import recover
-from nvr.archive.verify import verify
+from nvr.archive.integrity.recovery import recover
+from nvr.archive.integrity.verify import verify
 from nvr.engine_choice import EngineKind
 from nvr.streams import StreamSpec
 from station.backup import index_newer_footage, restore

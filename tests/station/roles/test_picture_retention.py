@@ -20,8 +20,8 @@ from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import PictureSettings
 from health.tables import Fault, Inspection, PatrolRound, WorkOrder, WorkOrderPhoto
-from nvr.archive import holds
-from nvr.archive.retention_clock import ClockCheck
+from nvr.archive.retention import holds
+from nvr.archive.retention.retention_clock import ClockCheck
 from search.store import ids
 from search.tables import Judgement
 from station.roles.picture_retention import PictureRetention

@@ -15,10 +15,10 @@ from core.database import Database
 from core.errors import ConflictError, NotFoundError, UsageError
 from core.events import Event
 from core.settings import RetentionSettings
-from nvr.archive import holds
-from nvr.archive.forecast import forecast
-from nvr.archive.holds import active_holds
-from nvr.archive.retention import Retention
+from nvr.archive.retention import holds
+from nvr.archive.retention.forecast import forecast
+from nvr.archive.retention.holds import active_holds
+from nvr.archive.retention.retention import Retention
 from nvr.archive.segment_index import Segment
 from nvr.tables import Gap, Hold, Shortfall, StreamUsage, Volume
 from tests.nvr.conftest import segments_of

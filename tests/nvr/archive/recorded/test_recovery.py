@@ -17,15 +17,16 @@ from sqlalchemy import select
 
 from core.clock import SystemClock, from_microseconds
 from core.database import Database
-from nvr.archive import completion, segment_index
-from nvr.archive.hash_backlog import hash_waiting_files
+from nvr.archive import segment_index
+from nvr.archive.coverage.timeline import TimelineEnd
+from nvr.archive.coverage.unreported_gaps import timeline_ends
+from nvr.archive.integrity import completion
+from nvr.archive.integrity.hash_backlog import hash_waiting_files
+from nvr.archive.integrity.recovery import recover
+from nvr.archive.integrity.verify import verify
 from nvr.archive.reader import ArchiveReader
-from nvr.archive.recovery import recover
 from nvr.archive.segment_index import Segment, SegmentFlag
-from nvr.archive.timeline import TimelineEnd
-from nvr.archive.unreported_gaps import timeline_ends
-from nvr.archive.verify import verify
-from nvr.media import fmp4
+from nvr.media.mp4 import fmp4
 from nvr.storage.disk_calls import DiskCalls
 from nvr.tables import Gap
 from tests.nvr.archive.recorded.rows import gap_rows, mark_open, replace_entry

@@ -1,0 +1,1 @@
+"""What is kept and what is deleted: promises, holds, the clock that ages are measured with, forecasts."""

@@ -1,0 +1,1 @@
+"""The batch path: depacketize the ordinary data of many cameras at once, with NumPy."""

@@ -1,0 +1,1 @@
+"""RTP and RTCP: sources, sequence numbers, payload formats and reports."""
