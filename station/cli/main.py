@@ -51,12 +51,19 @@ def serve(ctx: click.Context, wait_for_database: float) -> None:
     envvar="MINWANG_DEMO_DATABASE",
     help="Address of an empty PostgreSQL database instead of SQLite.",
 )
-def demo(seconds: float | None, port: int, database: str) -> None:
+@click.option(
+    "--cameras",
+    type=click.IntRange(8, 40),
+    default=8,
+    show_default=True,
+    help="Cameras that stream, of the 40 in the registry; two cores are enough for 8.",
+)
+def demo(seconds: float | None, port: int, database: str, cameras: int) -> None:
     """Run a small town of virtual cameras: discovery, recording, patrol, search, console."""
     from station.demo import demo as demo_town
 
     settings_source.remove_variables()  # the demo must not touch the station that they belong to
-    sys.exit(run(demo_town.run(seconds, port, database)))
+    sys.exit(run(demo_town.run(seconds, port, database, cameras)))
 
 
 @cli.command(hidden=True)

@@ -25,6 +25,8 @@ from core.host.station_lock import StationLock
 from core.tasks import end, spawn
 from station import database as station_database
 from station.demo import town
+from station.demo.geography import layers
+from station.demo.inventory import STREAMING, DemoTown, plan_town
 from station.demo.progress import DemoProgress
 from station.demo.settings import INVENTORY, ROOT, write_settings
 from station.demo.story import DemoStory
@@ -33,33 +35,33 @@ from station.runtime import until_stopped
 from station.supervision.supervisor import Supervisor, roles
 
 
-async def run(seconds: float | None, port: int, database: str = "") -> int:
+async def run(seconds: float | None, port: int, database: str = "", cameras: int = STREAMING) -> int:
     """Run the demo; returns the exit status: 0 if every promised step happened."""
     _check_port(port)
     lock = await asyncio.to_thread(
         station_lock.acquire, ROOT / ".demo", "demo", "one demo runs at a time in a checkout"
     )
     try:
-        return await _run(seconds, port, database, lock)
+        return await _run(seconds, port, database, lock, cameras)
     finally:
         await asyncio.to_thread(lock.release)
 
 
-async def _run(seconds: float | None, port: int, database_address: str, lock: StationLock) -> int:
-    expected = inventory.load(INVENTORY)
-    await asyncio.to_thread(town.check_addresses, expected)
+async def _run(seconds: float | None, port: int, database_address: str, lock: StationLock, streaming: int) -> int:
     progress, folder = DemoProgress(), lock.folder
-    await asyncio.to_thread(_empty, folder)
+    progress.report(f"starting {streaming} virtual cameras (they draw and encode their streets first)")
+    planned = await asyncio.to_thread(plan_town, streaming)
+    await asyncio.to_thread(town.check_addresses, planned.streaming)
+    await asyncio.to_thread(_prepare_folder, folder, planned)
     config = write_settings(folder, port, database_address)
     settings = core_settings.load(config)
     stopping = spawn(until_stopped(), "signals")
     camera_password = secrets.token_urlsafe(12)
-    progress.report("starting 8 virtual cameras (they draw and encode their streets first)")
-    cameras = await town.start_cameras(folder, expected, camera_password, stopping)
+    cameras = await town.start_cameras(folder, planned.streaming, camera_password, stopping)
     database = await station_database.ready(settings)
     clock = SystemClock()
     supervisor = Supervisor(roles(settings), config, clock, folder / "station.log", lock)
-    story = DemoStory(settings, database, expected, camera_password, progress)
+    story = DemoStory(settings, database, planned, camera_password, progress)
     telling = spawn(story.run(supervisor, port), "story")
     failing = spawn(supervisor.until_failed())
     try:
@@ -69,7 +71,7 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
             telling.result()  # it never returns: if it ended, it failed
     finally:
         await end(failing, stopping, *(() if telling.done() else (telling,)))
-        summary = await summarise(settings, database, clock, story, len(expected.villages))
+        summary = await summarise(settings, database, clock, story, planned)
         progress.report("stopping")
         await supervisor.stop()
         await town.stop_cameras(cameras)
@@ -82,13 +84,15 @@ async def _run(seconds: float | None, port: int, database_address: str, lock: St
     return 0 if summary.complete else 1
 
 
-def _empty(folder: Path) -> None:
-    """Remove what the last demo left, except the lock that this one holds."""
+def _prepare_folder(folder: Path, planned: DemoTown) -> None:
+    """Remove what the last demo left, except the lock that this one holds; write the map and the inventory."""
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
         elif entry.name != station_lock.LOCK_FILE:
             entry.unlink()
+    layers.write(planned.map, folder / layers.FOLDER)
+    (folder / INVENTORY).write_text(inventory.dump(planned.inventory), encoding="utf-8")
 
 
 def _check_port(port: int) -> None:

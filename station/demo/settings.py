@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-INVENTORY = ROOT / "inventory.yaml"
+INVENTORY = "inventory.yaml"  # in the data folder
 
 Section = dict[str, str | int | float]
 
@@ -21,7 +21,7 @@ def write_settings(folder: Path, port: int, database: str) -> Path:
         "retention": {"min_free_bytes": 100_000_000},
         "patrol": {"interval_minutes": 0.25, "light_seconds": 2.0, "pace": 0.004, "learning_looks": 5},
     }
-    lines = [f"inventory = {json.dumps(str(INVENTORY))}"]
+    lines = [f"inventory = {json.dumps(str(folder / INVENTORY))}"]
     for section, keys in sections.items():
         lines += ["", f"[{section}]", *(f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in keys.items())]
     path = folder / "minwang.toml"

@@ -12,7 +12,6 @@ from cameras.onboarding.onboarding import Onboarding
 from cameras.onboarding.survey import Survey
 from cameras.onvif.client import http_session
 from cameras.registry import registry
-from cameras.registry.inventory_entries import Inventory
 from cameras.states import MatchKind
 from cases.register import case_files
 from cases.watch import proposals
@@ -27,6 +26,7 @@ from nvr.recording_state import RecordingState
 from nvr.tables import StreamStatus
 from station.demo import town
 from station.demo.accounts import ACCOUNTS, PASSWORD, create_accounts
+from station.demo.inventory import DemoTown
 from station.demo.progress import DemoProgress
 from station.runtime import open_vault_of_station
 from station.supervision.supervisor import Supervisor
@@ -39,13 +39,13 @@ class DemoStory:
         self,
         settings: Settings,
         database: Database,
-        inventory: Inventory,
+        town: DemoTown,
         camera_password: str,
         progress: DemoProgress,
     ):
         self._settings = settings
         self._database = database
-        self._inventory = inventory
+        self._town = town
         self._password = camera_password
         self._progress = progress
         self._clock = SystemClock()
@@ -70,7 +70,7 @@ class DemoStory:
         now = self._clock.now()
         vault = await open_vault_of_station(self._settings, self._database)
         async with self._database.session() as session:
-            await registry.apply(session, self._inventory, now, "demo")
+            await registry.apply(session, self._town.inventory, now, "demo")
             await registry.set_password(session, vault, "village", self._password, now, "demo")
         await create_accounts(self._database, self._clock)
         async with self._database.session() as session:
@@ -89,8 +89,10 @@ class DemoStory:
                 expires_at=now + timedelta(days=10),
             )
             await proposals.approve(session, now, "leader", subject.id, yes=True, auto_dispatch=True)
+        villages, cameras = len(self._town.inventory.villages), len(self._town.inventory.cameras)
         self._progress.report(
-            "registry filled: 3 villages, 8 expected cameras; one watch-list subject approved by a second person"
+            f"registry filled: {villages} villages, {cameras} cameras; "
+            "one watch-list subject approved by a second person"
         )
 
     async def _find_cameras(self) -> None:
@@ -103,8 +105,9 @@ class DemoStory:
             found = {m.verdict.camera for m in report.of(MatchKind.FIRST, MatchKind.KNOWN, MatchKind.MOVED)}
             self.discovered = len(found)
             strangers = len(report.of(MatchKind.NEW, MatchKind.CLONE))
+            expected = len(self._town.streaming)
             self._progress.report(
-                f"WS-Discovery: {len(found)} of {len(cameras)} expected cameras answered, {strangers} strangers"
+                f"WS-Discovery: {len(found)} of {expected} expected cameras answered, {strangers} strangers"
             )
             outcome = await onboarding.run([c for c in cameras if c.id in found])
         self.identified = len(outcome.identified)
@@ -133,7 +136,7 @@ class DemoStory:
             await self._clock.sleep(0.5)
 
     async def _break_cameras(self) -> None:
-        await town.break_cameras(self._inventory)
+        await town.break_cameras(self._town.streaming)
         self._progress.report("now three cameras fail: " + ", ".join(f"{c} ({f})" for c, f in town.FAULTS.items()))
 
     async def _report_events(self) -> None:

@@ -23,6 +23,7 @@ from nvr.tables import GapCause
 from search.query.find import Query, find_ids
 from search.store.upkeep import sighting_store_of
 from search.vocabulary import classes
+from station.demo.inventory import DemoTown
 from station.demo.story import DemoStory
 
 EXPECTED_FAULTS = {"wj-02": FaultFamily.BLACK, "yj-02": FaultFamily.FROZEN, "xd-03": FaultFamily.UNREACHABLE}
@@ -60,7 +61,7 @@ class DemoSummary:
 
 
 async def summarise(
-    settings: Settings, database: Database, clock: Clock, story: DemoStory, villages: int
+    settings: Settings, database: Database, clock: Clock, story: DemoStory, town: DemoTown
 ) -> DemoSummary:
     now_us = to_microseconds(clock.now())
     async with database.reading() as session:
@@ -70,7 +71,8 @@ async def summarise(
         ]
         alerts = await session.scalar(select(func.count(Alert.id))) or 0
         first_us = await segment_index.first_start(session) or now_us
-        cameras = await registry.cameras(session)
+        ours = {c.id for c in town.streaming}
+        cameras = [c for c in await registry.cameras(session) if c.id in ours]
     people, sightings = await asyncio.to_thread(_count_sightings, settings)
     recorded_s, gaps = await _coverage(ArchiveReader(database, clock), cameras, first_us, now_us)
     happened = {
@@ -84,7 +86,7 @@ async def summarise(
         complete=all(happened.values()),
         happened=happened,
         cameras_found=story.discovered,
-        villages=villages,
+        villages=len(town.inventory.villages),
         recorded_seconds=round(recorded_s, 1),
         gaps=gaps,
         faults=faults,

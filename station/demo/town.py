@@ -7,13 +7,13 @@ import contextlib
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import aiohttp
 
-from cameras.registry.inventory_entries import CameraEntry, Inventory
+from cameras.registry.inventory_entries import CameraEntry
 from core.errors import StorageError
 from core.host.child_environment import child_environment
 from core.tasks import end, spawn
@@ -35,9 +35,9 @@ class CameraFault(StrEnum):
 FAULTS = {"wj-02": CameraFault.BLACK, "yj-02": CameraFault.FROZEN, "xd-03": CameraFault.DEAD}
 
 
-def check_addresses(town: Inventory) -> None:
+def check_addresses(cameras: Sequence[CameraEntry]) -> None:
     """Raise StorageError if an address is in use: the addresses are fixed, so one demo per machine can run."""
-    for host, port in _addresses(town):
+    for host, port in _addresses(cameras):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -49,22 +49,22 @@ def check_addresses(town: Inventory) -> None:
                 ) from e
 
 
-def _addresses(town: Inventory) -> Iterator[tuple[str, int]]:
+def _addresses(cameras: Sequence[CameraEntry]) -> Iterator[tuple[str, int]]:
     """Yield host and port of each camera's ONVIF and RTSP service."""
-    for camera in town.cameras:
+    for camera in cameras:
         host, _, port = (camera.address or "").partition(":")
         yield host, int(port)
         yield host, RTSP_PORT
 
 
 async def start_cameras(
-    folder: Path, town: Inventory, password: str, stopping: asyncio.Task[None]
+    folder: Path, cameras: Sequence[CameraEntry], password: str, stopping: asyncio.Task[None]
 ) -> asyncio.subprocess.Process:
     """Start the cameras and wait until they have drawn their streets.
 
     Raises StorageError if they do not start, or if `stopping` ends meanwhile.
     """
-    process = await _spawn(folder, town, password)
+    process = await _spawn(folder, cameras, password)
     assert process.stdout is not None
     reading = spawn(process.stdout.readline())
     await asyncio.wait({reading, stopping}, timeout=DRAWING_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
@@ -77,9 +77,9 @@ async def start_cameras(
     return process
 
 
-async def _spawn(folder: Path, town: Inventory, password: str) -> asyncio.subprocess.Process:
+async def _spawn(folder: Path, cameras: Sequence[CameraEntry], password: str) -> asyncio.subprocess.Process:
     plan = folder / "town.json"
-    entries = [_plan_entry(camera, seed) for seed, camera in enumerate(town.cameras, 1)]
+    entries = [_plan_entry(camera, seed) for seed, camera in enumerate(cameras, 1)]
     await asyncio.to_thread(plan.write_text, json.dumps(entries))
     log = await asyncio.to_thread((folder / "cameras.log").open, "wb")
     process = await asyncio.create_subprocess_exec(
@@ -113,8 +113,8 @@ def _plan_entry(camera: CameraEntry, seed: int) -> dict[str, object]:
     }
 
 
-async def break_cameras(town: Inventory) -> None:
-    addresses = {c.id: c.address for c in town.cameras}
+async def break_cameras(cameras: Sequence[CameraEntry]) -> None:
+    addresses = {c.id: c.address for c in cameras}
     async with aiohttp.ClientSession() as http:
         for camera, fault in FAULTS.items():
             async with http.post(

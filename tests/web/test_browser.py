@@ -117,7 +117,7 @@ def test_tree_live_and_language(browser: Browser, town: str) -> None:
     expect(page.locator("[data-camera=wj-01]")).to_have_attribute("data-state", "ok")
     expect(page.locator("[data-camera=wj-02]")).to_have_attribute("data-state", "fault")
     expect(page.locator("[data-camera=xd-03]")).to_have_attribute("data-state", "offline")
-    assert page.locator("[data-camera]").count() == 8
+    assert page.locator("[data-camera]").count() == 40
     page.click("[data-camera=wj-01]")
     begin_duty(page)  # no live picture without a purpose; the page asks for it once
     assert grows(page, "live")
