@@ -184,7 +184,7 @@ def test_patrol_shows_each_fault_with_its_picture(browser: Browser, town: str) -
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 640)
     page.click("[data-test=patrol-run]")
-    expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 8 路"))).to_be_visible()
+    expect(page.get_by_text(re.compile("巡检进行中|等待开始|已看 40 路"))).to_be_visible()
 
 
 def test_a_fault_becomes_an_order_and_the_day_is_signed(browser: Browser, town: str) -> None:
