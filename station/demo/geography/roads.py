@@ -119,7 +119,8 @@ class _Grid:
 
     def __init__(self, water: Water):
         self._columns, self._rows = int((EAST - WEST) / CELL_M), int((NORTH - SOUTH) / CELL_M)
-        xs, ys = WEST + CELL_M * np.arange(self._columns), SOUTH + CELL_M * np.arange(self._rows)
+        xs = np.array([WEST + CELL_M * i for i in range(self._columns)])
+        ys = np.array([SOUTH + CELL_M * j for j in range(self._rows)])
         self._height: list[list[float]] = elevation(xs[:, None], ys[None, :]).tolist()
         self._cost = [[1.0] * self._rows for _ in xs]
         river, stream, lake, sea = (prep(g.buffer(CELL_M / 2)) for g in (
@@ -184,7 +185,7 @@ def _chains(grid: _Grid, used: dict[tuple[Cell, Cell], int], random: np.random.G
         shift = random.normal(0, CELL_M * 0.16, 2)
         places[cell] = (round(x + float(shift[0]), 1), round(y + float(shift[1]), 1))
     done: set[tuple[Cell, Cell]] = set()
-    roads = []
+    roads = list[Road]()
     for start in sorted(c for c in links if len(links[c]) != 2):
         for first in sorted(links[start]):
             chain = [start, first]

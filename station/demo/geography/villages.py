@@ -70,7 +70,7 @@ def _centres(random: np.random.Generator, water: Water) -> list[Xy]:
         best, room = None, 0.0
         for _ in range(60):
             x, y = random.uniform(WEST + 500, EAST - 800), random.uniform(SOUTH + 450, NORTH - 450)
-            if float(elevation(np.float64(x), np.float64(y))) > HIGHEST_CENTRE or is_near(water.inland, x, y, 190):
+            if float(elevation(np.array([x]), np.array([y]))[0]) > HIGHEST_CENTRE or is_near(water.inland, x, y, 190):
                 continue
             if water.sea.contains(Point(x, y)) or shore.distance(Point(x, y)) < 330:
                 continue
